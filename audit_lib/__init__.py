@@ -17,8 +17,10 @@ from audit_lib.base.startup import UNUSED, leave_out  # noqa: E402  nothing is i
 leave_out(*UNUSED)
 
 if TYPE_CHECKING:
-    from audit_lib.opening import guard_project as guard, open_audit as open_audit
-    from audit_lib.report.figures import plot_ages as plot_ages, plot_daily as plot_daily
+    from audit_lib.opening import guard_project as guard, open_audit
+    from audit_lib.report.figures import plot_ages, plot_daily
+
+__all__ = ["guard", "open_audit", "plot_ages", "plot_daily"]
 
 # What notebooks use, by its module: imported when it is asked for, so that a command starts at once.
 _OFFERED = {

@@ -1,4 +1,4 @@
-"""One audit of a quarter, as lazy frames: `Audit` is read from top to bottom, from what was read to what to do."""
+"""One audit of a quarter as lazy frames: read `Audit` from top to bottom, from sources to what to do."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -97,7 +97,7 @@ ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Options:
-    """How an audit is run, beside what is audited: values for this run alone, the last report, who is shown."""
+    """How an audit is run, beside what is audited: values for this run, the last report, who is shown."""
 
     given: tuple[GivenValues, ...] = ()
     previous: Path | None = None
@@ -220,7 +220,7 @@ class Audit:
 
     @cached_property
     def ages(self) -> pd.DataFrame:
-        """`Freshness`: one row for each secret, environment and service: the interval of its age, the verdict."""
+        """`Freshness`: the interval of each secret's age in each place, and the verdict."""
         return tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
 
     @cached_property
@@ -359,7 +359,7 @@ class Audit:
 
     @cached_property
     def coverage(self) -> pd.DataFrame:
-        """One row for each service with logs: its days with lines of all days, and how its lines were read."""
+        """`ServiceDays`: on how many days each service with logs has lines, and how they were read."""
         return tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of)
 
     @cached_property
@@ -498,7 +498,7 @@ class Audit:
 
     @cached_property
     def findings(self) -> pd.DataFrame:
-        """`Findings` with owner, due, opened, accepted until, change, and the number of the action that closes it."""
+        """`Findings` with owner, due, opened, accepted until, change, and the action that closes each."""
         return self._acted[0]
 
     @cached_property

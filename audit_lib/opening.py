@@ -1,4 +1,4 @@
-"""How a notebook opens an audit: guarded from the import on, its parameters checked, our errors as one line."""
+"""How a notebook opens an audit: guarded from the import on, parameters checked, our errors as one line."""
 
 import atexit
 import json
@@ -130,8 +130,11 @@ def guard_project(project: str = ".", policy: str = "") -> pd.DataFrame:
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Raise `BadInput` with every parameter that is no text, or no quarter, date, path or mode, and with each
-    text of the notebook that has nearly the name of one: papermill passes on what a notebook does not have."""
+    """Raise `BadInput` with every parameter that is not a text, quarter, date, path or mode.
+
+    Also with each text of the notebook that has nearly the name of one: papermill passes on what a notebook
+    does not have, and the default would be reviewed without a word.
+    """
     shell = get_ipython()
     texts = [name for name, value in shell.user_ns.items() if isinstance(value, str)] if shell else []
     hints = {name: nearest(name, parameters) for name in texts if name not in parameters and name[0] != "_"}

@@ -43,7 +43,7 @@ _OF_WHOLE = {
 
 
 class Actions(Contract):
-    """One row for each thing to do, the most urgent first; `findings` of the same `action` are closed by it."""
+    """One row for each thing to do, the most urgent first; it closes findings with its number as `action`."""
 
     number: Series[int] = Field(unique=True)
     action: Series[str]
@@ -111,7 +111,7 @@ class _Group:
 def with_actions(
     findings: pd.DataFrame, frames: Frames, policy: Policy, as_of: datetime
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The findings, each open one with the number of the `action` that closes it (null for others); `Actions`."""
+    """The findings, each open one with the number of the `action` that closes it; and `Actions`."""
     together = closed_together({**_needed(frames), "findings": findings})
     known = set(zip(frames["inventory"]["secret"], frames["inventory"]["environment"], strict=True))
     open_ = findings[findings["status"].eq("open")]

@@ -1,4 +1,4 @@
-"""The logs of a quarter by day and by service; of a day without a line nothing is known, which is not zero."""
+"""The logs of a quarter by day and by service; a day without a line is not known, which is not zero."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ LOGIN_FAILURES = ("login_failed", DECLARED)
 
 
 class ServiceDays(Contract):
-    """One row for each environment and service with logs: its days with lines, and how its lines were read."""
+    """One row for each environment and service with logs: its days with lines, and how lines were read."""
 
     environment: Series[str]
     service: Series[str]

@@ -61,7 +61,7 @@ def png(axes: Axes) -> bytes:
 
 
 def show_in_kernel(shell: Any) -> None:
-    """Have a notebook show described axes as a PNG with alternative text, and say the text where it has none."""
+    """Have a notebook show described axes as a PNG with alternative text, which is also their text."""
     formatters = shell.display_formatter.formatters
     formatters["image/png"].for_type(Axes, _output)
     formatters["text/plain"].for_type(Axes, lambda axes, printer, _: printer.text(_said(axes) or repr(axes)))

@@ -212,7 +212,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a folder's lock, so that no other process sweeps what this one is about to claim.
 
     The lock is a file of our own: whoever may open the folder itself, such as /tmp, could hold a lock of it
-    for ever. Some file systems lock nothing, and another process may hold on: the block then runs all the same.
+    for ever. Some file systems lock nothing, and another process may hold on: the block then runs anyway.
     """
     locks = user_cache() / "locks"
     lock = FileLock(locks / sha256(os.fsencode(folder.resolve())).hexdigest()[:32], timeout=_LOCK_SECONDS)

@@ -1,4 +1,4 @@
-"""What a command and the kernel that it starts tell each other: two inherited descriptors, nothing on a disk."""
+"""What a command and its kernel tell each other: over two inherited descriptors, with nothing on a disk."""
 
 import json
 import os

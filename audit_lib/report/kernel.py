@@ -1,4 +1,4 @@
-"""Runs a notebook in a kernel of our own, which stays alive for a closing piece of code after its last cell."""
+"""Runs a notebook in a kernel of our own, which stays alive for closing code after its last cell."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def run_notebook(
     is `given` for this run alone with `given_bytes`. Cells tagged `lab` are left out.
 
     Raises:
-        BadInput: a parameter that the notebook does not have, or that looks like a secret; what a cell refused.
+        BadInput: a parameter that the notebook lacks, or that looks like a secret; what a cell refused.
         Refused: the closing code found a value in what it was to publish.
         AuditError: a cell failed or took longer than `CELL_TIMEOUT` seconds, or the kernel died.
     """

@@ -107,7 +107,7 @@ def how_to_repeat(audit: "Audit") -> list[str]:
     steps = [f"Install audit_lib {__version__}; `make setup` installs each package by its hash."]
     if audit.options.parameters.get("project") != "":
         steps.append(
-            f"Copy the project's folder at commit {head} with `tar` or `cp -a`, which keep the times of files."
+            f"Copy the project's folder at commit {head} by `tar` or `cp -a`, which keep the times of files."
         )
     if origin == "file":
         steps.append(f"Have the key {audit.keeper.key.key_id} in AUDIT_KEY_FILE.")
@@ -214,7 +214,8 @@ def auditor_notes(audit: "Audit", plan: SealPlan) -> tuple[tuple[str, str], ...]
         f"{_lateness(row.on_time)} ({row.place})"
         for row in rows(audit.sign_offs)
     ]
-    rotated = facts["days_to_rotate"]
+    rotated, policy = facts["days_to_rotate"], facts["policy"]
+    forced = f"{counted(rotated['rotations'], 'rotation')}, {rotated['forced']} with a known trigger"
     mean = f", on average {rotated['mean_min']} to {rotated['mean_max']} days" if rotated["forced"] else ""
     return (
         ("Control", f"{CONTROL}, {facts['cadence']}: {OBJECTIVE}"),
@@ -222,17 +223,11 @@ def auditor_notes(audit: "Audit", plan: SealPlan) -> tuple[tuple[str, str], ...]
         ("Scope", f"{', '.join(facts['environments'])}; {', '.join(facts['services'])}"),
         ("Scope decided in", "\n".join(decided) or NOT_KNOWN),
         ("Project", f"commit {facts['project_commit'] or NOT_KNOWN}"),
-        (
-            "Settings",
-            f"{facts['policy']['name']}, SHA-256 {facts['policy']['sha256']}, {facts['policy']['origin']}",
-        ),
+        ("Settings", f"{policy['name']}, SHA-256 {policy['sha256']}, {policy['origin']}"),
         ("Made with", f"audit_lib {made['version']}, commit {made['commit'] or NOT_KNOWN}"),
         ("How to repeat it", "\n".join(how_to_repeat(audit))),
         ("Earlier reviews signed", "\n".join(signed_before) or "none"),
-        (
-            "Rotations",
-            f"{counted(rotated['rotations'], 'rotation')}, {rotated['forced']} with a known trigger{mean}",
-        ),
+        ("Rotations", f"{forced}{mean}"),
         ("Search for values", plan.statement()),
     )
 

@@ -118,6 +118,7 @@ _REGISTERED = {
     "overdue": _TRUTH,
     "action": _or_null(_COUNT),
 }
+_LATENESS = {"due_at": _or_null(_INSTANT), "on_time": _or_null(_TRUTH)}
 _ABOUT_RULES = Part("rule_changes", RuleChanges, ("since",))
 _LEAK_PLACES = Part("leak_places", LeakPlaces, names=PUBLISHED_PLACE)
 _EVIDENCE = Part("evidence", Evidence)
@@ -236,7 +237,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{SCHEMA.replace('/', ':')}",
-        "title": "report.json: one review of one project. A null says that it is not known; instants are UTC.",
+        "title": "report.json: one review of one project. A null is not known; instants are UTC.",
         **_object(properties),
     }
 

@@ -17,7 +17,7 @@ from audit_lib.report import escape as inert
 
 
 class Decisions(Contract):
-    """One row for each decision that somebody answers for by name, with the entry of the ledger that it is."""
+    """One row for each decision that somebody answers for by name, with its entry in the ledger."""
 
     decision: Series[str] = Field(isin=("accepted", "answered"))
     about: Series[str]  # the id of a finding, or a question
@@ -82,7 +82,7 @@ def tabulate_decisions(ledger: Ledger, acceptances: pd.DataFrame, attestations: 
 
 
 def with_lateness(sign_offs: pd.DataFrame, due_days: int) -> pd.DataFrame:
-    """The sign-offs with when each review was due, so many days after its quarter, and whether it was on time."""
+    """The sign-offs with when each review was due, so many days after its quarter, and if it was on time."""
     due = [
         None if pd.isna(at) else Quarter.last_over(at.to_pydatetime()).end + timedelta(days=due_days)
         for at in sign_offs["as_of"]
@@ -109,12 +109,11 @@ class Register:
 
     def text(self) -> str:
         """One line for each action."""
-        return inert.plain_lines(
-            "\n".join(
-                f"{row.number}. {row.action}: {row.severity}, {row.owner}, {self._by(row)}, closes {row.closes}"
-                for row in rows(self._actions)
-            )
-        )
+        lines = [
+            f"{row.number}. {row.action}: {row.severity}, {row.owner}, {self._by(row)}, closes {row.closes}"
+            for row in rows(self._actions)
+        ]
+        return inert.plain_lines("\n".join(lines))
 
     def _by(self, action: Any) -> str:
         return due_words(action.due_at, self._as_of)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (
-    NOTEBOOK, "report.html", "owner.md", "report.json", "findings.csv", "findings.sarif", "calendar.ics", MANIFEST,
+    NOTEBOOK, "report.html", "owner.md", "report.json", "findings.csv", "findings.sarif", "calendar.ics",
+    MANIFEST,
 )  # fmt: skip
 
 

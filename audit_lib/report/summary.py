@@ -1,4 +1,4 @@
-"""The first screen of a review: the verdict in a sentence, key figures, what to do first, what is not known."""
+"""The first screen of a review: the verdict in a sentence, key figures, what to do, what is not known."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -110,7 +110,7 @@ def summarise(audit: "Audit") -> Summary:
     title, more = _action_words(audit, first)
     dates = pd.DataFrame(_falls_due(audit, until), columns=["at", "when", "what", "do"])
     return Summary(
-        title=f"{audit.project.name}: review of secrets and logins, {audit.quarter.year} Q{audit.quarter.number}",
+        title=f"{audit.project.name}: review of secrets and logins, {audit.quarter}",
         facts=f"{period}, as of {instant_words(audit.as_of)} UTC, {KEYS.get(key, key)}",
         verdict=state,
         sentence=sentence,
@@ -158,17 +158,18 @@ def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
     lost = losses(audit)
     if len(entered):
         subjects = few(dict.fromkeys(entered["subject"]), MOST_NAMES)
+        clients = f"{_capital(number_words(len(entered)))} {_noun(len(entered), 'client')}"
         verb = "was" if len(entered) == 1 else "were"
-        sentence = f"{_capital(number_words(len(entered)))} {_noun(len(entered), 'client')} {verb} let in after failed logins."
+        sentence = f"{clients} {verb} let in after failed logins."
         return sentence, (f"{subjects}.", *_lost_words(lost))
     if lost:
-        sentence = f"{_capital(number_words(len(lost)))} production {_noun(len(lost), 'secret')} can be read by others."
-        return sentence, (*_lost_words(lost), use)
+        secrets = f"{_capital(number_words(len(lost)))} production {_noun(len(lost), 'secret')}"
+        return f"{secrets} can be read by others.", (*_lost_words(lost), use)
     return _faults(audit), (_not_lost(audit), use)
 
 
 def losses(audit: "Audit") -> dict[str, str]:
-    """By name each production secret that others can read, and how; of one value the least public name counts.
+    """By name each production secret that others can read, and how; of one value its least public name.
 
     One whose finding somebody accepted is left out.
     """
@@ -191,7 +192,7 @@ def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
     for row in rows(leaked[leaked["environment"].eq(PRODUCTION)]):
         since = "" if row.first_at is None else f" since {day_words(row.first_at, audit.as_of.year)}"
         yield row.secret, f"has been {_place(audit, row.leak_id)}{since}"
-    for name in held.loc[held["public"].astype(bool) & held["exposure_severity"].ne(""), "secret"]:
+    for name in held.loc[held["public"].astype(bool) & held["exposure_severity"].isin(GRAVE), "secret"]:
         yield name, "is built into the page that every browser loads"
     for flag, how in (
         ("compromised", "has a published value"),
@@ -418,13 +419,13 @@ def _briefs(audit: "Audit") -> Iterator[tuple[str, str]]:
     force = len(leaks_in_force(audit))
     yield (
         "which-have-leaked-and-are-still-in-use",
-        f"{force} in use of {counted(len(audit.leaks), 'leak')} in {counted(len(audit.leak_places), 'place')}",
+        f"{force} of {counted(len(audit.leaks), 'leak')} in use, in {counted(len(audit.leak_places), 'place')}",
     )
     refused = int(audit.requests.loc[audit.requests["refused"], "count"].sum())
     found = int(audit.detections["verdict"].eq("found").sum())
     yield (
         "who-failed-to-log-in",
-        f"{int(audit.requests['count'].sum()):,} requests, {refused:,} refused; {counted(found, 'incident')} detected",
+        f"{refused:,} of {int(audit.requests['count'].sum()):,} requests refused, {found} incidents",
     )
     yield (
         "what-must-be-done-by-whom-by-when",
