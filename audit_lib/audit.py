@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.git.commits import head_of, refuse_part_of_repository
+from audit_lib.base.git import head_of, refuse_part_of_repository
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.changes import compare

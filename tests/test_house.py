@@ -1,8 +1,6 @@
-"""The house holds: imports point one way, modules stay small, values stay with the keeper."""
+"""The house holds: imports point one way, notebooks are thin, values stay with the keeper."""
 
 import ast
-import re
-import subprocess
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -40,11 +38,6 @@ ROOMS = (
     "cli",
     "__main__",
 )
-TOP = {
-    *("audit_lib", "docs", "notebooks", "reports", "tests"),
-    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md"),
-    *("conftest.py", "pyproject.toml"),
-}
 VALUE_READERS = {"keeper.py", "matcher.py", "redact.py", "guard.py", "kernel_pipe.py"}
 
 
@@ -81,13 +74,6 @@ def test_every_room_has_a_place() -> None:
     assert top - {"__init__"} == set(ROOMS)
 
 
-def test_the_top_level_holds_what_is_expected_there() -> None:
-    """Nothing that was downloaded or made beside the work is kept: folders, and what is conventional."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    top = {path.split("/")[0] for path in listed.stdout.splitlines()}
-    assert {name for name in top if not name.startswith((".", "requirements"))} == TOP
-
-
 def test_imports_point_one_way() -> None:
     """No room imports from a room that comes after it."""
     named = {_name(module): _imports(module) for module in MODULES}
@@ -102,21 +88,6 @@ def test_no_modules_go_in_a_circle() -> None:
     for name in graph:  # a package re-exports what its modules define: those are no circles of their own
         graph[name] -= {parent for parent in graph if name.startswith(f"{parent}.")}
     assert next(iter(TopologicalSorter(graph).static_order()))
-
-
-def test_a_module_is_small_and_says_its_job() -> None:
-    """A module stays within 500 lines and its first line is a sentence."""
-    lines = {_name(module): module.read_text("utf-8").splitlines() for module in MODULES}
-    assert {name: len(text) for name, text in lines.items() if len(text) > 500} == {}
-    assert [name for name, text in lines.items() if not text[0].startswith('"""')] == []
-
-
-def test_a_room_says_where_to_begin() -> None:
-    """The names in backticks of a room's docstring are its modules and folders."""
-    for room in (ROOT / "audit_lib").glob("*/__init__.py"):
-        inside = {path.stem for path in room.parent.iterdir()}
-        named = re.findall(r"`(\w+)`", ast.get_docstring(ast.parse(room.read_text("utf-8"))) or "")
-        assert set(named) <= inside, room.parent.name
 
 
 def test_only_the_trusted_few_take_values_from_the_keeper() -> None:

@@ -10,8 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from audit_lib import __version__
-from audit_lib.base.git.commands import GitFailed, run_git
-from audit_lib.base.git.commits import head_of
+from audit_lib.base.git import GitFailed, head_of, run_git
 
 PROGRAM = "audit-lib"
 SCRIPT = "AUDIT_LIB_SCRIPT"  # the checkout's own script names itself: it starts the module

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.base.git.commands import GitFailed, tracked
+from audit_lib.base.git import GitFailed, tracked
 from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options

@@ -8,7 +8,7 @@ import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
-from audit_lib.base.git.commits import refuse_part_of_repository
+from audit_lib.base.git import refuse_part_of_repository
 from audit_lib.cli import options
 from audit_lib.cli.options import PATH
 from audit_lib.cli.terminal import progress_bar, say

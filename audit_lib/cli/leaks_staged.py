@@ -8,7 +8,7 @@ import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
-from audit_lib.base.git.commands import follow_link
+from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.secret_patterns import Shapes, is_available
 from audit_lib.leaks.staged import StagedHit, search_staged

@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Sources
-from audit_lib.base.git.commands import is_repository
+from audit_lib.base.git import is_repository
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
 from audit_lib.logs.project_formats import formats_source

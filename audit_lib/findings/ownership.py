@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import ending_instant, parse_instant
-from audit_lib.base.git.commits import authors_of
+from audit_lib.base.git import authors_of
 from audit_lib.findings.contracts import Ownership
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.secrecy.identities import mask_email

@@ -12,7 +12,7 @@ import pandas as pd
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import rows
-from audit_lib.base.git.commits import last_change
+from audit_lib.base.git import last_change
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import read_text_file
 from audit_lib.rotation.triggers import KINDS, listed_days

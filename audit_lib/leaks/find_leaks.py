@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
-from audit_lib.base.git.commits import refuse_part_of_repository
+from audit_lib.base.git import refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.chosen_in_use import where_in_use
 from audit_lib.leaks.contracts import LeakCoverage

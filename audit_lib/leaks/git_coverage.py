@@ -4,8 +4,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from audit_lib.base.git.commands import GitFailed, run_git
-from audit_lib.base.git.process import pieces, running
+from audit_lib.base.git import GitFailed, pieces, run_git, running
 from audit_lib.base.in_words import counted
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_history import SUBMODULE

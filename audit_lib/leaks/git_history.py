@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from audit_lib.base.git.commands import run_git
+from audit_lib.base.git import run_git
 from audit_lib.leaks.git_objects import read_objects, stream_lines
 
 # Which refs reach a commit, the widest last: what a clone brings comes before what only this copy holds.

@@ -9,10 +9,8 @@ from hashlib import sha256
 from itertools import filterfalse
 from pathlib import Path
 
-from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.objects import BATCH, Batch, batches
-from audit_lib.base.git.process import pieces, running
-from audit_lib.base.git.sound import unsound
+from audit_lib.base.git import GitFailed, pieces, running, unsound
+from audit_lib.leaks.object_batches import BATCH, Batch, batches
 from audit_lib.leaks.scan_cache import Memory, packed
 
 _TREE = re.compile(r"^tree ([0-9a-f]+)$", re.MULTILINE)
@@ -83,7 +81,7 @@ class Listing:
 
 def list_objects(root: Path) -> Listing:
     """Which objects there are. `GitFailed` if git cannot list them, or one is not a plain file."""
-    if fault := unsound(root / ".git", root.resolve(), loose=True):
+    if fault := unsound(root / ".git"):
         raise GitFailed.at(".git", fault)
     every = ("--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer")
     with running(root, ("cat-file", *every)) as stream:

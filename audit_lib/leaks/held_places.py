@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from audit_lib.base.git.commands import GitFailed, run_git
+from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_history import read_refs
 from audit_lib.leaks.git_objects import Listing

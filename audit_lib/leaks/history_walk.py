@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git import GitFailed
 from audit_lib.leaks.git_history import SUBMODULE, Introduction
 from audit_lib.leaks.git_objects import Listing, kinds_of_objects, stream_lines
 

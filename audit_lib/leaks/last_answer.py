@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.cache_folder import keep, recall
-from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git import GitFailed
 from audit_lib.base.tree import NotSearched, walk_files
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.held_places import history_state

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_lib.base.ahead import ahead
-from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.objects import Batch
+from audit_lib.base.git import GitFailed
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
@@ -20,6 +19,7 @@ from audit_lib.leaks.git_history import Introduction, introductions
 from audit_lib.leaks.git_objects import Listing, read_objects
 from audit_lib.leaks.history_walk import HistoryWalk, LazyWalk
 from audit_lib.leaks.kinds_of_files import is_others
+from audit_lib.leaks.object_batches import Batch
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git import GitFailed
 from audit_lib.leaks.exact_search import ExactSearch
 from audit_lib.leaks.git_history import (
     REACHABLE,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.git.commands import GitFailed, run_git
+from audit_lib.base.git import GitFailed, run_git
 from audit_lib.settings import Project
 
 _IN_FILES = ("commit", "note", "stash", "other ref", "reflog", "unreachable", "staged")

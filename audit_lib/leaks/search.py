@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git import GitFailed
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.contracts import LeakCoverage, Sightings

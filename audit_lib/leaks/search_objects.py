@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from audit_lib.base.archives import HEAD, TAIL, Budget, Part, PieceReader, kind_of, unpack
-from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.objects import Batch, Span
+from audit_lib.base.git import GitFailed
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import is_document_part, words
@@ -18,6 +17,7 @@ from audit_lib.leaks.exact_search import MOST_PLACES, ExactSearch, Found, crowde
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.history_walk import HistoryWalk
+from audit_lib.leaks.object_batches import Batch, Span
 from audit_lib.leaks.scan_cache import Memory
 
 CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git import GitFailed
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files

@@ -419,7 +419,7 @@ def _briefs(audit: "Audit") -> Iterator[tuple[str, str]]:
     force = len(leaks_in_force(audit))
     yield (
         "which-have-leaked-and-are-still-in-use",
-        f"{force} of {counted(len(audit.leaks), 'leak')} in use, in {counted(len(audit.leak_places), 'place')}",
+        f"{force} of {counted(len(audit.leaks), 'leak')} in use, {counted(len(audit.leak_places), 'place')}",
     )
     refused = int(audit.requests.loc[audit.requests["refused"], "count"].sum())
     found = int(audit.detections["verdict"].eq("found").sum())

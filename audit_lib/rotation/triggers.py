@@ -13,7 +13,7 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Sources, rows
-from audit_lib.base.git.commands import GitFailed, authors
+from audit_lib.base.git import GitFailed, authors
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
 from audit_lib.rotation.contracts import Triggers

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.git.commands import GitFailed, is_repository, run_git
+from audit_lib.base.git import GitFailed, is_repository, run_git
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import component
 from audit_lib.secrets.contracts import EnvHistory

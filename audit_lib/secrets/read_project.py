@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from audit_lib.base.frames import Sources
-from audit_lib.base.git.commits import refuse_part_of_repository
+from audit_lib.base.git import refuse_part_of_repository
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.known_heads import heads_of
 from audit_lib.logs.deploys import read_deploys

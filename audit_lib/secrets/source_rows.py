@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from audit_lib.base import git
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.base.git import commands as git
 from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.given_values import ENVIRON, STDIN
 from audit_lib.settings import EnvSource, GivenValues, Policy, Project

@@ -25,7 +25,7 @@ MAX_BYTES_IN_ALL = 128_000_000
 _DATA = tomllib.loads(Path(__file__).with_name("code_reads.toml").read_text("utf-8"))
 NOT_CONFIGURED = frozenset(_DATA["not_configured"].split())
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{1,127}"
-_ONE_CASE = re.compile(r"[A-Z][A-Z0-9_]{2,99}|[a-z][a-z0-9_]{2,99}")
+_ONE_CASE = re.compile(r"(?:[A-Z][A-Z0-9_]{1,99}|[a-z][a-z0-9_]{1,99})$")
 # An example's comments often show the variables that are optional: `# SENTRY_DSN=`.
 _COMMENTED_LINE = re.compile(r"(?m)^[ \t]*#[ \t]?(?:export[ \t]+)?([A-Z][A-Z0-9_]{2,127})=")
 _DESTRUCTURED = re.compile(
@@ -37,7 +37,6 @@ _SCHEMA = re.compile(r"(?m)^[ \t]*([A-Z][A-Z0-9_]{1,127}):\s*z\s*\.([^,;]{1,2000
 _MAY_LACK = re.compile(r"\.(?:optional|nullish|nullable|default|catch)\(")
 _DEPLOYMENTS = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml|render\.ya?ml")
 _MAY_READ = re.compile(r"environ|getenv|BaseSettings|\benv\b|\bconfig\(")
-_SETTINGS = frozenset(("settings", "config", "env", "environ"))
 # NAME: …, - NAME=…, - NAME alone, export NAME=…, ENV NAME=…
 _SETS = r"(?m)^[ \t]*(?:-[ \t]+|(?:export|ENV|ARG)[ \t]+)?[\"']?{}[\"']?[ \t]*(?:[:=]|$)"
 
@@ -80,7 +79,7 @@ class Mention:
 
 def is_code(path: PurePosixPath) -> bool:
     """Whether it is known how a file of this name reads its environment."""
-    known = path.suffix in _LANGUAGES or path.suffix == ".py"
+    known = path.suffix in _LANGUAGES
     return (known and not path.name.endswith((".min.js", ".d.ts"))) or is_deployment(path)
 
 
@@ -164,7 +163,7 @@ def _parsed(text: str) -> ast.Module | None:
 def _in_python(text: str, path: str) -> Iterator[Mention]:
     tree = _parsed(text)
     if tree is None:
-        yield from _matches(_LANGUAGES["broken python"], text, path)
+        yield from _matches(_LANGUAGES[".py"], text, path)
         return
     settings, in_functions = {"BaseSettings"}, _in_functions(tree)
     for node in ast.walk(tree):
@@ -237,9 +236,6 @@ def _last_name(node: ast.expr) -> str:
 
 def dynamic_reads(text: str, path: str) -> Iterator[int]:
     """The line of each read in a code file whose variable cannot be known from the text."""
-    if path.endswith(".py"):
-        yield from _unnamed_in_python(text)
-        return
     for found in _language(path).unnamed.finditer(text):
         if not _is_destructured(text, found.start()):
             yield text.count("\n", 0, found.start()) + 1
@@ -250,46 +246,6 @@ def _is_destructured(text: str, at: int) -> bool:
     before = text[max(0, at - 4_000) : at].rstrip()
     bare = before.removesuffix("=").rstrip()
     return before != bare and bare.endswith("}") and "..." not in bare[bare.rfind("{") :]
-
-
-def _unnamed_in_python(text: str) -> Iterator[int]:
-    tree = _parsed(text) or ast.Module([], [])
-    keyed: set[int] = set()  # the expressions of the environment of which one key is read
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _of_any_name(node):
-            yield node.lineno
-        owner, key = _read_by_key(node)
-        if owner is None or key is None or _last_name(owner) != "environ":
-            continue
-        keyed.add(id(owner))
-        written = isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)
-        if not isinstance(key, ast.Constant) and not written:
-            yield key.lineno
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and id(node) not in keyed and ast.unparse(node) == "os.environ":
-            yield node.lineno
-
-
-def _read_by_key(node: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
-    """What is read by a key, and the key: `x[key]`, `x.get(key)`, `key in x`."""
-    if isinstance(node, ast.Subscript):
-        return node.value, node.slice
-    if isinstance(node, ast.Compare):
-        return node.comparators[0], node.left
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        key = node.args[0] if node.args and node.func.attr in ("get", "pop", "setdefault") else None
-        return node.func.value, key
-    return None, None
-
-
-def _of_any_name(call: ast.Call) -> bool:
-    """`getenv(name)`, and `getattr(settings, name)`."""
-    called, given = _last_name(call.func), call.args
-    if called == "getenv":
-        return bool(given) and not isinstance(given[0], ast.Constant)
-    if called != "getattr" or len(given) < 2:
-        return False
-    return _last_name(given[0]).lower() in _SETTINGS and not isinstance(given[1], ast.Constant)
 
 
 # ---- The files of a project ----
@@ -338,7 +294,9 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
 def code_variables(project: Project, among: Collection[str] = ()) -> dict[str, tuple[Mention, ...]]:
     """Name: where the project's code reads it, without what the machine or the build sets."""
     found = read_code(project, among).variables
-    return {name: places for name, places in found.items() if name not in NOT_CONFIGURED}
+    return {
+        name: places for name, places in found.items() if name not in NOT_CONFIGURED and _ONE_CASE.match(name)
+    }
 
 
 def env_variables(project: Project, paths: Collection[str] | None = None) -> dict[str, tuple[Mention, ...]]:

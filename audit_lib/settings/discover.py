@@ -43,7 +43,11 @@ def discover(project: Project) -> Project:
     found = list(files(project.root, walk))
     env_like = [path for path in found if is_env_like(path) and not _is_aside(path)]
     env = {str(path): env_source(path) for path in env_like}
-    in_folders = {pattern: path for path in found if (pattern := _log_pattern(path))}
+    in_folders = {
+        pattern: path
+        for path in found
+        if (pattern := _log_pattern(path)) and _WORDS["test_folders"].isdisjoint(path.parts[:-1])
+    }
     logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in in_folders.items()}
     env = _beside({source.path: source for source in project.env_sources}, env)
     logs = _beside({source.pattern: source for source in project.log_sources}, logs)

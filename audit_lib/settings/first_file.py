@@ -55,6 +55,11 @@ _METADATA = (
     'reviewed = ""  # fill in: when the owner last confirmed that it is needed, such as 2026-09-30',
     'reason = ""  # fill in: why it is rotated after so many days',
 )
+# A folder with one of these is built by itself.
+_MANIFESTS = (
+    *("package.json", "pyproject.toml", "requirements.txt", "setup.py", "manage.py", "Gemfile", "go.mod"),
+    *("Cargo.toml", "pom.xml", "build.gradle", "composer.json", "Dockerfile"),
+)
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,15 @@ def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], pr
         found = max(
             above, key=lambda one: (_depth(one, path), not file_words(PurePosixPath(one.path))), default=None
         )
-    return found.service if found else service_of(path)
+    return found.service if found else _service_of_code(path, project.root)
+
+
+def _service_of_code(path: PurePosixPath, root: Path) -> str:
+    """The service of code that no env file serves: a folder of its own build, else the whole."""
+    for folder in list(path.parents)[:-1]:
+        if any((root / folder / name).is_file() for name in _MANIFESTS):
+            return service_of(folder / path.name)
+    return service_of(PurePosixPath(path.name))
 
 
 def _depth(source: EnvSource, path: PurePosixPath) -> int:

@@ -1,27 +1,25 @@
 """What the project's own configuration says of secrets: blueprints, images, baselines, examples.
 
-Sources: Render's blueprint reference (`envVars`, `envVarGroups`, `previewValue`, `dockerContext`; variables
-with `sync: false` are not copied to previews), the Compose specification (`build`), docker/build-push-action,
-Docker's documentation of COPY, of stages and of the build context (the last pattern that matches counts).
+Sources: Render's blueprint reference (variables with `sync: false` are not copied to previews), the Compose
+specification (`build`), Docker's documentation of COPY, of stages and of the build context.
 """
 
 import json
 import re
-import shlex
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import PurePosixPath
 from posixpath import normpath
-from typing import NamedTuple
 
 import pandas as pd
 import yaml
 from pathspec import PathSpec
 
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.base.git.commands import ignored, is_repository, tracked
+from audit_lib.base.git import ignored, is_repository, tracked
 from audit_lib.settings.contracts import Configuration
 from audit_lib.settings.discover import files
 from audit_lib.settings.kinds import likely_kind, shape_by
@@ -38,11 +36,7 @@ MOST_STARS = 6  # of a pattern: more cost too much, and nobody writes them
 _MOST_NODES = 100_000
 _REFERENCES = ("fromDatabase", "fromService", "generateValue", "sync")
 _PREVIEWS = ("previews", "previewsEnabled", "pullRequestPreviewsEnabled")
-_BUILDERS = re.compile(
-    r"(?:.*/)?(?:(?:docker-)?compose[\w.-]*\.ya?ml|render\.ya?ml|\.gitlab-ci\.yml|[\w.-]+\.sh|Makefile)"
-    r"|\.github/workflows/[\w.-]+\.ya?ml"
-)
-_BUILD_COMMAND = re.compile(r"\bdocker(?:[ \t]+buildx)?[ \t]+build\b([^\n;&|]*)")
+_COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml")
 _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)file(\..+)?")
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(
@@ -253,23 +247,19 @@ def _preview(source: str, service: str, variable: _Variable) -> Answer:
 # ---- Images ----
 
 
-class Build(NamedTuple):
-    """A Dockerfile and the folder that it is built from, relative to the project."""
-
-    dockerfile: str
-    context: str  # "" if it is not plain, or leads elsewhere
-
-
 def _images(project: Project, paths: list[PurePosixPath]) -> Iterator[Answer]:
-    """Of each env file in the context of a Dockerfile whether it stays out of the image."""
+    """Of each env file in the context of a Dockerfile whether it stays out of the image.
+
+    A Dockerfile that no compose file or blueprint names is built from its own folder.
+    """
     there = {str(path) for path in paths}
     env_files = [one.path for one in project.env_sources if not one.example and one.path in there]
-    named: dict[str, set[str]] = {}
+    named: dict[str, set[str]] = defaultdict(set)
     for path in paths:
-        if _BUILDERS.fullmatch(str(path)):
+        if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name):
             try:
-                for build in image_builds(str(path), _text(project, path) or ""):
-                    named.setdefault(build.dockerfile, set()).add(build.context)
+                for dockerfile, context in image_builds(str(path), _text(project, path) or ""):
+                    named[dockerfile].add(context)
             except (NotUnderstood, RecursionError):
                 # Of a blueprint it is said already.
                 yield from [] if path.name in BLUEPRINTS else [_unread(str(path), "is not understood")]
@@ -290,11 +280,11 @@ def _text(project: Project, path: PurePosixPath) -> str | None:
         return "" if error.state == "missing" else None
 
 
-def image_builds(source: str, text: str) -> Iterator[Build]:
-    """Each build that a file names; `NotUnderstood` if it is YAML that cannot be read."""
-    if not source.endswith((".yml", ".yaml")):
-        yield from _in_commands(text)
-        return
+def image_builds(source: str, text: str) -> Iterator[tuple[str, str]]:
+    """Each Dockerfile that a compose file or blueprint names, and the folder that it is built from.
+
+    A folder is "" if it is not plain, or leads elsewhere. Raises `NotUnderstood`.
+    """
     left, seen = list(_documents(text)), set[int]()
     while left:
         node = left.pop()
@@ -303,48 +293,24 @@ def image_builds(source: str, text: str) -> Iterator[Build]:
         seen.add(id(node))
         if len(seen) > _MOST_NODES:
             raise NotUnderstood
-        if isinstance(node, yaml.ScalarNode):
-            yield from _in_commands(node.value)
-        elif isinstance(node, yaml.MappingNode):
-            yield from _in_mapping(_named(node), str(PurePosixPath(source).parent))
+        if isinstance(node, yaml.MappingNode):
+            yield from _build_in(_named(node), str(PurePosixPath(source).parent))
             left += [value for _, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
             left += node.value
 
 
-def _in_commands(text: str) -> Iterator[Build]:
-    for found in _BUILD_COMMAND.finditer(re.sub(r"\\\r?\n", " ", text)):
-        try:
-            words = shlex.split(found[1].replace("--file=", "--file "), comments=True)
-        except ValueError:
-            continue
-        context = words[-1] if words and not words[-1].startswith("-") else ""
-        named = [words[at + 1] for at, word in enumerate(words[:-1]) if word in ("-f", "--file")]
-        if context:
-            yield _build(".", context, named[0] if named else f"{context}/Dockerfile")
-
-
-def _in_mapping(mapping: Mapping, folder: str) -> Iterator[Build]:
-    build, inputs = mapping.get("build"), mapping.get("with")
-    if isinstance(build, yaml.ScalarNode):
-        yield _build(folder, build.value, f"{build.value}/Dockerfile")
-    elif isinstance(build, yaml.MappingNode):
-        inner = _named(build)
+def _build_in(mapping: Mapping, folder: str) -> Iterator[tuple[str, str]]:
+    build = mapping.get("build")
+    if isinstance(build, yaml.ScalarNode | yaml.MappingNode):
+        inner = _named(build) if isinstance(build, yaml.MappingNode) else {"context": build}
         context = _scalar(inner.get("context")) or "."
-        yield _build(folder, context, f"{context}/{_scalar(inner.get('dockerfile')) or 'Dockerfile'}")
+        dockerfile = f"{context}/{_scalar(inner.get('dockerfile')) or 'Dockerfile'}"
+        yield _path(folder, dockerfile), _path(folder, context)
     if "dockerfilePath" in mapping or "dockerContext" in mapping:
-        context, dockerfile = _scalar(mapping.get("dockerContext")), _scalar(mapping.get("dockerfilePath"))
-        yield _build(_scalar(mapping.get("rootDir")) or ".", context or ".", dockerfile or "Dockerfile")
-    if _scalar(mapping.get("uses")).startswith("docker/build-push-action") and isinstance(
-        inputs, yaml.MappingNode
-    ):
-        inner = _named(inputs)
-        context = _scalar(inner.get("context")) or "."
-        yield _build(".", context, _scalar(inner.get("file")) or f"{context}/Dockerfile")
-
-
-def _build(folder: str, context: str, dockerfile: str) -> Build:
-    return Build(_path(folder, dockerfile), _path(folder, context))
+        folder = _scalar(mapping.get("rootDir")) or "."
+        dockerfile = _scalar(mapping.get("dockerfilePath")) or "Dockerfile"
+        yield _path(folder, dockerfile), _path(folder, _scalar(mapping.get("dockerContext")) or ".")
 
 
 def _path(folder: str, text: str) -> str:

@@ -11,7 +11,7 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import env_room
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule, load_project
-from tests.base.git.test_commands import git
+from tests.base.test_git import git
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("api token")

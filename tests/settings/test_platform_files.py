@@ -122,12 +122,18 @@ def test_a_blueprint_that_is_none_is_not_known(tmp_path: Path, text: str) -> Non
         ("FROM a\nCOPY .[e]nv /app\n", "", "unknown"),
         ("FROM a\nCOPY . /app\n", ".env\n!.[e]nv\n", "unknown"),
         ("FROM a\nCOPY . /app\n", ".env\n" + "**a" * 40, "unknown"),
+        ("FROM a AS b\nCOPY . /app\nFROM a\nCOPY --from=b /app/dist /app\n", "", "yes"),
+        ("FROM a AS b\nCOPY . /app\nFROM a\n", "", "yes"),
+        ("FROM a AS b\nWORKDIR /app\nCOPY . .\nFROM a\nCOPY --from=b /app /app\n", "", "no"),
+        ("FROM a\nWORKDIR /app\nCOPY . .\nFROM a\nCOPY --from=0 . .\n", "", "no"),
+        ("FROM a AS b\nCOPY . /app\nFROM b\nRUN x\n", "", "no"),
+        ("FROM a AS b\nCOPY . /app\nFROM a\nCOPY --from=b /app/.env /x\n", "", "unknown"),
     ],
 )
 def test_an_image_takes_what_it_copies_and_does_not_ignore(
     tmp_path: Path, dockerfile: str, ignore: str, answer: str
 ) -> None:
-    """The last pattern that matches counts, and what another stage holds is not the context's."""
+    """The final stage counts, with what it copies from others; the last pattern that matches counts."""
     (tmp_path / "backend").mkdir()
     (tmp_path / "backend/.env").write_text("A=1\n")
     (tmp_path / "backend/Dockerfile").write_text(dockerfile)
@@ -185,15 +191,6 @@ def test_an_ignored_example_is_told(tmp_path: Path) -> None:
         ),
         ("compose.yaml", "x-a: &a {build: {dockerfile: docker/Dockerfile}}\nservices: {api: {<<: *a}}"),
         ("render.yaml", "services: [{name: a, dockerfilePath: ./docker/Dockerfile}]"),
-        (
-            ".github/workflows/ci.yml",
-            "jobs: {a: {steps: [{run: 'docker build -t a -f docker/Dockerfile .'}]}}",
-        ),
-        (
-            ".github/workflows/ci.yml",
-            "jobs: {a: {steps: [{uses: docker/build-push-action@v6, with: {file: docker/Dockerfile}}]}}",
-        ),
-        ("build.sh", "docker buildx build \\\n  --file=docker/Dockerfile ."),
     ],
 )
 def test_an_image_is_built_from_the_folder_that_its_build_names(tmp_path: Path, name: str, text: str) -> None:
@@ -213,7 +210,8 @@ def test_a_context_that_is_not_plain_is_not_known(tmp_path: Path) -> None:
     """A variable, an address or a folder elsewhere may hold any env file; broken YAML names no build."""
     (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . /app\n")
     for context in ("$DIR", "https://example.com/a.git", "../other"):
-        (tmp_path / "build.sh").write_text(f"docker build -f Dockerfile {context}\n")
+        text = f"services: [{{dockerfilePath: Dockerfile, dockerContext: '{context}'}}]"
+        (tmp_path / "render.yaml").write_text(text)
         assert _told(tmp_path, "image context") == {"Dockerfile": "unknown"}
     (tmp_path / "compose.yaml").write_text("a: [")
     assert _answers(tmp_path, "file")["source"].tolist() == ["compose.yaml"]

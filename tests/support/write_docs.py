@@ -18,8 +18,8 @@ from audit_lib.logins import alerts
 from audit_lib.logins.detections.names import detection_name
 from audit_lib.logins.detections.needs import NEEDS
 from audit_lib.report.verdict import PASS_NEEDS
-from audit_lib.settings import GuideRule, bundled_policy
-from audit_lib.settings.guide_rules import guide_rules
+from audit_lib.settings import bundled_policy
+from audit_lib.settings.guide_rules import GuideRule, guide_rules
 from tests.support.check_rows import PAIRS
 from tests.support.paths import ROOT
 from tests.support.rows import rows_of

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.process import read_into
+from audit_lib.base.git import GitFailed
 
 AT_ONCE = 256 << 10  # bytes read at a time: what is searched is then still in the processor's cache
 BATCH = 4 << 20  # bytes; larger objects come in windows of this size
@@ -47,7 +46,7 @@ class Batch:
         return bytes(self.data[span.start : span.end])
 
 
-def batches(stream: io.RawIOBase, missing: list[str]) -> Iterator[Batch]:
+def batches(stream: io.BufferedReader, missing: list[str]) -> Iterator[Batch]:
     """The objects as they come; ids of those that are not there go into `missing`.
 
     Raises `GitFailed` if the stream ends in the middle of an object or is out of step.
@@ -66,7 +65,7 @@ def batches(stream: io.RawIOBase, missing: list[str]) -> Iterator[Batch]:
             yield from _windows(stream, view, filled, large)
             filled = 0
             continue
-        read = read_into(stream, view[filled : filled + AT_ONCE])
+        read = stream.readinto1(view[filled : filled + AT_ONCE])
         if not read and not filled:
             return
         if not read:
@@ -74,7 +73,7 @@ def batches(stream: io.RawIOBase, missing: list[str]) -> Iterator[Batch]:
         filled += read
 
 
-def _windows(stream: io.RawIOBase, view: memoryview, filled: int, large: Span) -> Iterator[Batch]:
+def _windows(stream: io.BufferedReader, view: memoryview, filled: int, large: Span) -> Iterator[Batch]:
     """An object that is larger than the buffer, in windows that overlap; reads up to the object's end."""
     left = large.end + 1 - filled
     start = large.start
@@ -86,10 +85,10 @@ def _windows(stream: io.RawIOBase, view: memoryview, filled: int, large: Span) -
         start = 0
 
 
-def _fill(stream: io.RawIOBase, view: memoryview) -> int:
+def _fill(stream: io.BufferedReader, view: memoryview) -> int:
     filled = 0
     while filled < len(view):
-        read = read_into(stream, view[filled:])
+        read = stream.readinto1(view[filled:])
         if not read:
             raise GitFailed.at("git cat-file", "ended in the middle of an object")
         filled += read

@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.base.git import child
-from audit_lib.base.git.child import program
-from audit_lib.base.git.commands import GitFailed, run_git
-from audit_lib.leaks.git_coverage import repository_limits
-from audit_lib.leaks.git_objects import list_objects
+from audit_lib.base import git
+from audit_lib.base.git import GitFailed, read_objects, run_git, running
 from tests.support.planter import Plot, new_plot
 
 
@@ -46,24 +43,11 @@ def _a_linked_ref_folder(git: Path) -> None:
     (git / "refs" / "remotes").symlink_to("/etc")
 
 
-def _a_fifo_to_include(git: Path) -> None:
-    os.mkfifo(git.parent / "settings")
-    with (git / "config").open("a") as config:
-        config.write("[include]\n\tpath = ../settings\n")
-
-
-def _an_include_from_outside(git: Path) -> None:
-    with (git / "config").open("a") as config:
-        config.write('[includeIf "gitdir:**"]\n\tpath = /etc/hostname\n')
-
-
 UNSOUND: list[Callable[[Path], None]] = [
     _a_pack_without_its_index,
     _a_linked_pack,
     _a_fifo_for_a_ref,
     _a_linked_ref_folder,
-    _a_fifo_to_include,
-    _an_include_from_outside,
 ]
 
 
@@ -74,7 +58,7 @@ def test_what_is_not_plain_and_whole_is_not_read(plot: Plot, spoil: Callable[[Pa
     with pytest.raises(GitFailed, match=r"^\.git"):
         run_git(plot.root, "rev-parse", "HEAD")
     with pytest.raises(GitFailed, match=r"^\.git"):
-        list_objects(plot.root)
+        list(read_objects(plot.root))
 
 
 def test_a_fifo_for_a_loose_object_is_not_waited_for(plot: Plot) -> None:
@@ -84,21 +68,14 @@ def test_a_fifo_for_a_loose_object_is_not_waited_for(plot: Plot) -> None:
     place.unlink()
     os.mkfifo(place)
     with pytest.raises(GitFailed, match="FIFO"):
-        list_objects(plot.root)
-
-
-def test_a_missing_blob_is_stated(plot: Plot) -> None:
-    """An object that the history names and that is not there is counted among what was not searched."""
-    oid = plot.git("rev-parse", "HEAD:b.txt")
-    assert not repository_limits(plot.root)
-    (plot.root / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
-    assert [one.reason for one in repository_limits(plot.root)] == ["lacks 1 object that its history names"]
+        list(read_objects(plot.root))
 
 
 def test_a_ref_that_leads_nowhere_is_stated(plot: Plot) -> None:
-    """git warns and goes on without it; a search that believed that would call the rest everything."""
+    """git warns and goes on without it; what it complains of is no whole answer."""
     (plot.root / ".git" / "refs" / "heads" / "broken").write_text("not an id\n")
-    assert any("cannot follow" in one.reason for one in repository_limits(plot.root))
+    with pytest.raises(GitFailed, match="incomplete"), running(plot.root, ("for-each-ref",)) as stream:
+        stream.read()
 
 
 def test_grafts_do_not_cut_history(plot: Plot) -> None:
@@ -111,7 +88,7 @@ def test_grafts_do_not_cut_history(plot: Plot) -> None:
 
 def test_a_bomb_of_trees_ends_by_the_size_of_its_answer(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten trees of ten trees, ten deep, name ten thousand million files: what was cut is no answer."""
-    monkeypatch.setattr(child, "MAX_OUTPUT", 1 << 20)
+    monkeypatch.setattr(git, "MAX_OUTPUT", 1 << 20)
     oid = plot.git("hash-object", "-w", "--stdin", stdin=b"x")
     mode, kind = "100644", "blob"
     for _ in range(10):
@@ -121,32 +98,11 @@ def test_a_bomb_of_trees_ends_by_the_size_of_its_answer(plot: Plot, monkeypatch:
         run_git(plot.root, "ls-tree", "-r", oid)
 
 
-@pytest.mark.parametrize("bound", ["SECONDS", "SILENCE_SECONDS"])
-def test_a_child_that_runs_or_waits_too_long_is_ended(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The watchdog kills it and says why; the bounds are minutes, so here they are none."""
-    monkeypatch.setattr(child, bound, 0)
-    process = subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    watchdog = child.Watchdog(process)
-    watchdog.waits()
-    with process:
-        assert process.wait(60) < 0
-    assert "0 s" in watchdog.ended
-
-
-def test_git_is_never_taken_from_a_relative_folder(
-    plot: Plot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A PATH that begins with "." does not run the project's own git."""
-    trap = plot.root / "git"
-    trap.write_text(f"#!/bin/sh\ntouch '{tmp_path}/sprung'\n")
-    trap.chmod(0o755)
-    monkeypatch.chdir(plot.root)
-    monkeypatch.setenv("PATH", f".::{os.environ['PATH']}")
-    run_git(plot.root, "rev-parse", "HEAD")
-    assert not (tmp_path / "sprung").exists()
-    assert Path(program("git")).is_absolute()
+def test_a_child_that_runs_too_long_is_ended(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer kills it and the error says why."""
+    monkeypatch.setattr(git, "ANSWER_SECONDS", 0)
+    with pytest.raises(GitFailed, match="took more than 0 s"):
+        run_git(plot.root, "cat-file", "--batch", input=b"")
 
 
 def test_another_users_lock_of_a_folder_holds_nobody_up(tmp_path: Path) -> None:

@@ -1,1 +1,0 @@
-"""Git, asked without running anything of the repository's."""

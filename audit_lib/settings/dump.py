@@ -1,0 +1,98 @@
+"""The settings in force as lines that two reviews can compare: what is looked for, where, how gravely."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from audit_lib.base.files import Unreadable, read_source
+from audit_lib.secrecy.value_questions import looks_generated
+from audit_lib.settings.load import POLICIES
+from audit_lib.settings.models import Policy, Project
+
+# What judges nothing: titles, lines of the guide, and what is of this machine or this run.
+_LEFT_OUT = {
+    *(
+        "title",
+        "lines",
+        "guide_line",
+        "path",
+        "sha256",
+        "recognised_by",
+        "recognised_at_least",
+        "root",
+        "file",
+    ),
+    *("log_folders", "ledger", "configured", "layout", "layout_sha256", "demands", "not_searched", "dated"),
+}
+LARGEST = 1 << 20  # bytes of a file of log formats
+
+
+def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
+    """The settings, one to a line, in one order: `secret API_TOKEN: max_age_days = 90`.
+
+    Without a project only what a policy demands. What looks like a value is shown by its digest.
+    """
+    lines = list(_lines("policy", policy))
+    if project is not None:
+        own = project.layout is not None and policy.path == project.layout
+        bundled = policy.path.parent == POLICIES
+        lines.append(f"policy: from = {'bundled' if bundled else 'audit.toml' if own else 'the reviewer'}")
+        lines += _lines("audit.toml", project)
+        lines += [f"audit.toml: formats digest = {_digest_of(project)}"] if project.formats else []
+    return tuple(sorted(lines))
+
+
+def difference(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
+    """What is gone, `- line`, and what came, `+ line`, each beside what it replaces."""
+    before, after = Counter(old), Counter(new)
+    gone = [f"- {line}" for line in (before - after).elements()]
+    came = [f"+ {line}" for line in (after - before).elements()]
+    return tuple(sorted(gone + came, key=lambda line: (line[2:].partition(" = ")[0], line[0] == "+", line)))
+
+
+def digest_of_difference(lines: Iterable[str]) -> str:
+    """Sixteen hexadecimal digits by which one difference is known; "" of none."""
+    text = "\n".join(lines)
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
+
+
+def _lines(subject: str, value: Any) -> Iterator[str]:
+    """The fields of a block that are not as by default; blocks within it have lines of their own."""
+    for one in fields(value):
+        found = getattr(value, one.name)
+        default = one.default if one.default is not MISSING else None
+        if one.name in _LEFT_OUT or found in (default, None, "", (), {}):
+            continue
+        if isinstance(found, tuple) and is_dataclass(found[0]):
+            for block in found:
+                name = next(getattr(block, key) for key in ("name", "path", "pattern") if hasattr(block, key))
+                word = one.name.removesuffix("s").replace("_source", "")
+                yield f"{word} {_text(name)}: declared"
+                yield from _lines(f"{word} {_text(name)}", block)
+        else:
+            yield from _values(f"{subject}: {one.name}", vars(found) if is_dataclass(found) else found)
+
+
+def _values(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _values(f"{key}.{name}", inner)
+    elif isinstance(value, list | tuple):
+        yield from (f"{key} = {_text(inner)}" for inner in value)
+    else:
+        yield f"{key} = {_text(value)}"
+
+
+def _text(value: object) -> str:
+    text = ascii(value)[1:-1] if isinstance(value, str) else str(value)
+    return f"sha256:{sha256(text.encode()).hexdigest()[:16]}" if looks_generated(text) else text
+
+
+def _digest_of(project: Project) -> str:
+    try:
+        return read_source(Path(project.root), project.formats, LARGEST).sha256
+    except Unreadable as error:
+        return f"not read: {error.state}"

@@ -1,0 +1,229 @@
+"""git answers questions about a project and executes nothing that the project names."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from audit_lib.base.git import (
+    GitFailed,
+    follow_link,
+    ignored,
+    is_repository,
+    last_change,
+    program,
+    read_objects,
+    run_git,
+    running,
+    tracked,
+)
+
+
+def git(folder: Path, *args: str) -> None:
+    """The ordinary git, to prepare a repository."""
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", folder, *identity, *args], check=True, capture_output=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository with one tracked file, one ignored and one that is both."""
+    root = tmp_path / "project"
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    (root / ".gitignore").write_text(".env\nboth.env\n")
+    for name in ("kept.txt", ".env", "both.env"):
+        (root / name).write_text("A=1\n")
+    git(root, "add", ".gitignore", "kept.txt")
+    git(root, "add", "-f", "both.env")
+    git(root, "commit", "-q", "-m", "first")
+    return root
+
+
+def test_tracked_and_ignored_are_two_questions(project: Path) -> None:
+    """A tracked file can be covered by a pattern too; check-ignore alone would not say so."""
+    assert tracked(project) == {".gitignore", "both.env", "kept.txt"}
+    assert ignored(project, [".env", "both.env", "kept.txt"]) == {".env", "both.env"}
+    assert ignored(project, []) == set()
+
+
+def test_all_lines_are_fed_and_all_output_comes(project: Path) -> None:
+    """More lines than a pipe holds are each answered, in their order; a failure is said at the end."""
+    asked = ["HEAD:kept.txt", "HEAD:both.env"] * 5_000
+    with running(project, ("cat-file", "--batch-check=%(objecttype)", "--buffer"), asked) as stream:
+        assert stream.read() == b"blob\n" * len(asked)
+    with pytest.raises(GitFailed), running(project, ("rev-list", "no-such-ref")) as stream:
+        assert stream.read() == b""
+
+
+def test_every_object_is_read(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blobs, trees and commits, packed or loose, empty or in windows that overlap; one that is missing."""
+    (project / "large.txt").write_text("0123456789" * 1_000)
+    (project / "empty.txt").write_text("")
+    git(project, "add", "large.txt", "empty.txt")
+    git(project, "gc", "-q")
+    monkeypatch.setattr("audit_lib.base.git.LARGEST_OBJECT", 4_000)
+    monkeypatch.setattr("audit_lib.base.git.OVERLAP", 100)
+    found = list(read_objects(project))
+    assert {one.kind for one in found} == {"blob", "tree", "commit"}
+    windows = [(one.start, len(one.content)) for one in found if one.size == 10_000]
+    assert windows == [(0, 4_000), (3_900, 4_100), (7_900, 2_100)]
+    assert b"" in {one.content for one in found}
+    missing: list[str] = []
+    assert list(read_objects(project, ["1" * 40], missing)) == []
+    assert missing == ["1" * 40]
+
+
+ORDINARY = {
+    "an include": lambda root: git(root, "config", "include.path", "~/.gitconfig-work"),
+    "an include by place": lambda root: git(root, "config", "includeIf.gitdir:/.path", "/etc/gitconfig"),
+    "a linked hook": lambda root: (root / ".git/hooks/pre-commit").symlink_to("/usr/bin/true"),
+    "a link in its folder": lambda root: (root / ".git/link").symlink_to("/etc/hostname"),
+    "a FIFO in its folder": lambda root: os.mkfifo(root / ".git/fsmonitor--daemon.ipc"),
+    "a worktree beside it": lambda root: git(
+        root, "worktree", "add", "-q", str(root.parent / "tree"), "HEAD~0"
+    ),
+    "a submodule": lambda root: git(
+        root, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(root), "sub"
+    ),
+    "packed refs": lambda root: git(root, "pack-refs", "--all"),
+}
+
+
+@pytest.mark.parametrize("make", ORDINARY.values(), ids=ORDINARY.keys())
+def test_an_ordinary_repository_is_read(project: Path, make: Callable[[Path], object]) -> None:
+    """What people have in their repositories is no reason to know nothing."""
+    make(project)
+    assert "kept.txt" in tracked(project)
+    assert run_git(project, "rev-list", "--all", "--reflog")
+    assert [one for one in read_objects(project) if one.kind == "commit"]
+
+
+def test_a_service_of_a_monorepo_has_its_history(project: Path) -> None:
+    """A project may be a folder of a repository: its own paths, and everybody's history."""
+    service = project / "services" / "a"
+    service.mkdir(parents=True)
+    (service / "app.py").write_text("x\n")
+    git(project, "add", "services")
+    git(project, "commit", "-qm", "second")
+    assert tracked(service) == {"app.py"}
+    assert ignored(service, [".env"]) == {".env"}
+    assert len(run_git(service, "rev-list", "--all").split()) == 2
+    assert last_change(service, "app.py")[1] == "a@example.invalid"
+
+
+@pytest.mark.parametrize("kind", ["worktree", "alternates"])
+def test_what_leads_out_is_followed_if_the_reviewer_says_so(project: Path, tmp_path: Path, kind: str) -> None:
+    """A linked worktree and a clone that shares objects are not read until then."""
+    root = tmp_path / kind
+    if kind == "worktree":
+        git(project, "worktree", "add", "-q", str(root))
+    else:
+        git(tmp_path, "clone", "-q", "--shared", str(project), str(root))
+    assert not is_repository(root)
+    follow_link(root)
+    assert "kept.txt" in tracked(root)
+
+
+def test_git_is_never_taken_from_a_relative_folder(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PATH that begins with "." does not run the project's own git."""
+    trap = project / "git"
+    trap.write_text(f"#!/bin/sh\ntouch '{tmp_path}/sprung'\n")
+    trap.chmod(0o755)
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PATH", f".::{os.environ['PATH']}")
+    run_git(project, "rev-parse", "HEAD")
+    assert not (tmp_path / "sprung").exists()
+    assert Path(program("git")).is_absolute()
+
+
+def test_a_failure_is_an_error_without_git_s_own_words(project: Path) -> None:
+    """A non-zero exit is "not known", and its message is not quoted."""
+    with pytest.raises(GitFailed, match=r"^git rev-list: ended with 128$"):
+        run_git(project, "rev-list", "no-such-ref")
+
+
+@pytest.mark.parametrize(
+    "args", [("log", "-p"), ("status",), ("cat-file", "--textconv", "HEAD:x"), ("diff-tree", "--ext-diff")]
+)
+def test_only_plumbing_runs(project: Path, args: tuple[str, ...]) -> None:
+    """Commands that could run a configured program are refused before git starts."""
+    with pytest.raises(ValueError, match="could run a program"):
+        run_git(project, *args)
+
+
+def test_a_hostile_configuration_executes_nothing(project: Path, tmp_path: Path) -> None:
+    """fsmonitor, hooks, pager, textconv, gpg, aliases and transports of the repository stay unused."""
+    trap = tmp_path / "trap.sh"
+    trap.write_text(f"#!/bin/sh\necho \"$0 $@\" >> '{tmp_path}/sprung'\n")
+    trap.chmod(0o755)
+    (project / ".gitattributes").write_text("* diff=evil filter=evil\n")
+    (project / ".git/hooks/post-index-change").write_text(trap.read_text())
+    (project / ".git/hooks/post-index-change").chmod(0o755)
+    for name in (
+        "core.fsmonitor",
+        "core.pager",
+        "core.sshCommand",
+        "core.askPass",
+        "core.gitProxy",
+        "diff.evil.textconv",
+        "diff.external",
+        "filter.evil.smudge",
+        "filter.evil.clean",
+        "gpg.program",
+        "alias.ls-files",
+        "credential.helper",
+        "uploadpack.packObjectsHook",
+    ):
+        git(project, "config", name, str(trap))
+    git(project, "config", "log.showSignature", "true")
+    git(project, "config", "remote.origin.url", f"ext::{trap}")
+    git(project, "config", "remote.origin.promisor", "true")
+    git(project, "config", "protocol.ext.allow", "always")
+    git(project, "config", "core.worktree", "/etc")
+    (tmp_path / "sprung").unlink(missing_ok=True)
+    assert "kept.txt" in tracked(project)
+    assert ignored(project, [".env"]) == {".env"}
+    run_git(project, "rev-list", "--all", "--format=%G? %GS")
+    run_git(project, "diff-tree", "--root", "-r", "-p", "--no-textconv", "HEAD")
+    run_git(project, "fsck", "--no-progress", ok=(0, 1, 2))
+    with pytest.raises(GitFailed):
+        run_git(project, "cat-file", "blob", "0" * 39 + "1")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_nothing_outside_the_project_is_read(project: Path, tmp_path: Path) -> None:
+    """A link, a pointer file, alternates and a FIFO for a configuration are all refused."""
+    cases = {name: tmp_path / name for name in ("link", "pointer", "alternates", "fifo")}
+    for folder in cases.values():
+        folder.mkdir()
+    (cases["link"] / ".git").symlink_to(project / ".git")
+    (cases["pointer"] / ".git").write_text(f"gitdir: {project}/.git\n")
+    git(cases["alternates"], "init", "-q")
+    (cases["alternates"] / ".git/objects/info").mkdir(exist_ok=True)
+    (cases["alternates"] / ".git/objects/info/alternates").write_text(f"{project}/.git/objects\n")
+    git(cases["fifo"], "init", "-q")
+    (cases["fifo"] / ".git/config").unlink()
+    os.mkfifo(cases["fifo"] / ".git/config")
+    for folder in cases.values():
+        assert not is_repository(folder)
+        with pytest.raises(GitFailed, match=r"^\.git"):
+            tracked(folder)
+
+
+def test_no_value_enters_git_s_environment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child starts with a small environment of its own, whatever the auditor's holds."""
+    seen: list[dict[str, str]] = []
+    start = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *args, **named: seen.append(named["env"]) or start(*args, **named)
+    )
+    monkeypatch.setenv("API_TOKEN", "x" * 20)
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    tracked(project)
+    assert "API_TOKEN" not in seen[0]
+    assert seen[0]["GIT_DIR"] != "/nowhere"

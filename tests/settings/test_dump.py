@@ -1,0 +1,99 @@
+"""Settings as lines: whatever changes what a review looks for is a line of the difference."""
+
+from pathlib import Path
+
+import pytest
+
+from audit_lib.settings import bundled_policy, choose_policy, load_project
+from audit_lib.settings.dump import difference, digest_of_difference, dump
+from tests.support.applications import write
+from tests.support.fakes import fake_value
+
+BEFORE = """name = "shop"
+extends = "paiid"
+environments = ["production", "staging"]
+placeholders = ["*todo*"]
+
+[[env]]
+path = "backend/.env"
+environment = "production"
+service = "backend"
+
+[[log]]
+pattern = "logs/*.log"
+instances = 2
+
+[[secret]]
+name = "SHOP_KEY"
+service = "backend"
+max_age_days = 90
+
+[detections]
+known_clients = ["192.0.2.1"]
+"""
+
+
+def lines_of(folder: Path, text: str, policy: str = "") -> tuple[str, ...]:
+    """The settings of a project with this audit.toml."""
+    project = load_project(write(folder, {"audit.toml": text}))
+    return dump(choose_policy(project, policy), project)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ("= 90", "= 900", [
+            "- secret SHOP_KEY: max_age_days = 90", "+ secret SHOP_KEY: max_age_days = 900"]),
+        ("max_age_days = 90", "exempt = true", [
+            "+ secret SHOP_KEY: exempt = True", "- secret SHOP_KEY: max_age_days = 90",
+            "- secret SHOP_KEY: period_stated = True", "- secret SHOP_KEY: strict_max_age_days = 90"]),
+        ('"staging"]', "]", ["- audit.toml: environments = staging"]),
+        ('"*todo*"', '"*todo*", "*a*"', ["+ policy: placeholders = *a*"]),
+        ('"192.0.2.1"', '"0.0.0.0/0"', [
+            "- policy: detections.known_clients = 192.0.2.1",
+            "+ policy: detections.known_clients = 0.0.0.0/0"]),
+        ("instances = 2", "", ["- log logs/*.log: instances = 2"]),
+        ('environment = "production"\nservice', 'environment = "staging"\nservice', [
+            "- env backend/.env: environment = production", "+ env backend/.env: environment = staging"]),
+        ("[detections]", "[detections.A1]\nfailures = 9\n[detections]", [
+            "- policy: detections.A1.failures = 5", "+ policy: detections.A1.failures = 9"]),
+        ("# none", "", []),
+    ],
+)  # fmt: skip
+def test_a_change_is_its_lines(old: str, new: str, lines: list[str], tmp_path: Path) -> None:
+    """Old and new line by line, whichever way it went; a comment changes nothing."""
+    text = BEFORE + "# none\n"
+    assert old in text
+    changed = difference(lines_of(tmp_path, text), lines_of(tmp_path, text.replace(old, new, 1)))
+    assert list(changed) == lines
+    assert bool(digest_of_difference(changed)) == bool(lines)
+
+
+def test_the_digest_knows_one_difference() -> None:
+    """Another change has another digest, so that no acceptance covers it."""
+    digests = {digest_of_difference(difference(["a"], [new])) for new in ("b", "c", "a")}
+    assert len(digests) == 3
+
+
+def test_another_policy_says_where_it_comes_from(tmp_path: Path) -> None:
+    """Bundled, of audit.toml or the reviewer's own is a line; without a project only the policy counts."""
+    own = write(tmp_path / "mine", {"p.toml": 'name = "p"\n'}) / "p.toml"
+    lines = [lines_of(tmp_path / "app", BEFORE, policy) for policy in ("generic", "", str(own))]
+    origins = [[line for line in one if line.startswith("policy: from")] for one in lines]
+    assert origins == [
+        ["policy: from = bundled"],
+        ["policy: from = audit.toml"],
+        ["policy: from = the reviewer"],
+    ]
+    assert not [line for line in dump(bundled_policy("paiid")) if line.startswith(("audit.toml", "env "))]
+
+
+def test_no_value_is_a_line(tmp_path: Path) -> None:
+    """A value that somebody wrote into audit.toml is shown by its digest, and a formats file by its own."""
+    value = fake_value("in the settings", 40)
+    text = BEFORE.replace("*todo*", value).replace('name = "shop"', 'name = "shop"\nlog_formats = "f.toml"')
+    write(tmp_path, {"f.toml": "x"})
+    lines = lines_of(tmp_path, text)
+    assert value not in "\n".join(lines)
+    write(tmp_path, {"f.toml": "y"})
+    assert len(difference(lines, lines_of(tmp_path, text))) == 2
