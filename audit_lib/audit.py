@@ -20,6 +20,7 @@ from audit_lib.findings.contracts import Changes
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find
 from audit_lib.findings.last_review import (
+    NOT_KNOWN,
     LastReview,
     PreviousReport,
     last_signed,
@@ -371,9 +372,9 @@ class Audit:
 
     @cached_property
     def _leaked(self) -> LeakAudit:
+        search = partial(find_leaks, as_of=self.as_of, stays=self._rotating.stays)
         found = (self.entries, self.inventory)
-        progress = self.options.progress
-        return find_leaks(self.project, self.keeper, self.policy, *found, as_of=self.as_of, progress=progress)
+        return search(self.project, self.keeper, self.policy, *found, progress=self.options.progress)
 
     @cached_property
     def leaks(self) -> pd.DataFrame:
@@ -460,10 +461,20 @@ class Audit:
     def _last(self) -> LastReview | None:
         return (self._previous and self._previous.review) or last_signed(self.ledger)
 
+    @property
+    def compared(self) -> str:
+        """With which review the rules are compared."""
+        return self.doubt or (self._last.words if self._last else NOT_KNOWN)
+
+    @property
+    def doubt(self) -> str:
+        """Why the previous report cannot be compared with; "" if it can, or there is none."""
+        return self._previous.doubt if self._previous else ""
+
     @cached_property
     def rule_changes(self) -> pd.DataFrame:
         """`RuleChanges`: what the last review judged by otherwise."""
-        return tabulate_rule_changes(self._last, self.rules_in_force, self.ledger)
+        return tabulate_rule_changes(self._last, self.rules_in_force, self.ledger, self.doubt)
 
     @cached_property
     def lowered_from(self) -> Rules:

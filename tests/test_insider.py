@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import run_audit
+from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
 from audit_lib.cli.verify import report_faults
-from audit_lib.findings.audit import Audit
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.ledger.known_heads import write_entry
-from audit_lib.report.headline import spoken
 from audit_lib.report.json_text import to_json
-from audit_lib.report.report_json import report_record
-from audit_lib.report.verdict import PASS_NEEDS
+from audit_lib.report.judge import PASS_NEEDS
+from audit_lib.report.record import report_record
+from audit_lib.report.summary import summarise
 from audit_lib.secrecy.keeper import MANIFEST, Key, signed
 from audit_lib.settings import load_project
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
 
@@ -73,7 +73,7 @@ def _audit(root: Path, **given: Path) -> Audit:
 
 
 def _open(audit: Audit) -> set[str]:
-    findings = audit.tables["findings"]
+    findings = audit.findings
     return set(findings.loc[findings["status"].eq("open"), "id"])
 
 
@@ -115,7 +115,7 @@ def test_a_copy_of_a_sample_is_no_sample(project: Path, tmp_path: Path) -> None:
 def test_a_chain_that_was_seen_here_is_missed(project: Path) -> None:
     """Deleting a chain, or cutting it, is a critical finding on the machine that wrote to it."""
     (project / ".audit" / "ledger" / "ada.jsonl").unlink()
-    found = _audit(project).tables["findings"].set_index("id")
+    found = _audit(project).findings.set_index("id")
     assert found.loc["ledger-entries-lost:ledger", "severity"] == "critical"
     assert "ledger ada" in found.loc["ledger-entries-lost:ledger", "evidence"]
 
@@ -151,19 +151,19 @@ def test_a_lowered_rule_is_a_finding_until_it_is_restored(project: Path, first: 
     second = _published(audit, tmp_path / "second")
     later = run_audit(load_project(project), "2026Q4", "2026-12-31", previous=second)
     assert "rule-lowered:env-file-backend/.env-example" in _open(later)
-    exceptions = later.tables["exceptions"].set_index("id")
+    exceptions = later.exceptions.set_index("id")
     assert exceptions.loc["rule-lowered:env-file-backend/.env-example", "opened_in"] == "2026Q3"
     (project / "audit.toml").write_text(text)
     restored = run_audit(load_project(project), "2026Q4", "2026-12-31", previous=second)
     assert not [id_ for id_ in _open(restored) if id_.startswith("rule-lowered")]
-    exceptions = restored.tables["exceptions"].set_index("id")
+    exceptions = restored.exceptions.set_index("id")
     assert exceptions.loc["rule-lowered:env-file-backend/.env-example", "status"] == "closed"
 
 
 def test_an_edited_previous_report_is_refused(project: Path, first: Path) -> None:
     """A changed report is not the one that its manifest names; a changed manifest is not signed."""
     whole = first.read_text()
-    changes = _audit(project, previous=first).tables["changes"]
+    changes = _audit(project, previous=first).changes
     # Without a last review it was not known if a rule was lowered; now it is.
     assert changes[changes["change"].ne("same")]["id"].tolist() == ["rule-lowered:rules"]
     first.write_text(whole.replace('"fail"', '"pass"'))
@@ -193,10 +193,10 @@ def test_a_previous_report_that_does_not_verify_compares_nothing(
     if manifest == "deleted":
         (first.parent / MANIFEST).unlink()
     audit = _audit(project, previous=first)
-    findings = audit.tables["findings"].set_index("id")
+    findings = audit.findings.set_index("id")
     assert findings.loc["rule-lowered:rules", "status"] == "unknown"
     assert not [need.words for need in PASS_NEEDS if "rule_changes" in need.tables and need.holds(audit)]
-    _, _, lead = spoken(audit)
+    lead = summarise(audit).reasons
     assert "Whether a rule was lowered is not known: the previous report" in " ".join(lead)
     assert "the previous report" in report_record(audit)["rules"]["compared"]
 

@@ -20,7 +20,7 @@ DPI = 96
 INK, SOFT, LINE = "#16191d", "#555e68", "#dfe3e8"
 COLOURS = {"overdue": "#d9665f", "due": "#d9a021", "fresh": "#6aa5dc", "unknown": "#aeb6bf"}
 RANK = ("overdue", "unknown", "due", "fresh")
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
@@ -48,7 +48,7 @@ def canvas(width: float, height: float, title: str) -> Axes:
 
 def describe(axes: Axes, text: str) -> Axes:
     """The axes with the alternative text of their figure."""
-    axes.figure.set_label(inert.plain(text))
+    _figure(axes).set_label(inert.plain(text))
     return axes
 
 
@@ -56,7 +56,7 @@ def png(axes: Axes) -> bytes:
     """The figure of these axes; the same bytes for the same data."""
     written = io.BytesIO()
     with mpl.rc_context(STYLE):
-        axes.figure.savefig(written, format="png", dpi=DPI * SCALE, metadata={"Software": None})
+        _figure(axes).savefig(written, format="png", dpi=DPI * SCALE, metadata={"Software": None})
     return written.getvalue()
 
 
@@ -67,14 +67,20 @@ def show_in_kernel(shell: Any) -> None:
     formatters["text/plain"].for_type(Axes, lambda axes, printer, _: printer.text(_said(axes) or repr(axes)))
 
 
+def _figure(axes: Axes) -> Figure:
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
 def _said(axes: Axes) -> str:
-    return str(axes.figure.get_label())
+    return str(_figure(axes).get_label())
 
 
 def _output(axes: Axes) -> tuple[bytes, dict[str, Any]] | None:
     if not _said(axes):  # axes of somebody's own, which pyplot shows
         return None
-    width, height = (int(side * DPI) for side in axes.figure.get_size_inches())
+    width, height = (int(side * DPI) for side in _figure(axes).get_size_inches())
     return png(axes), {"width": width, "height": height, "alt": _said(axes)}
 
 
@@ -173,14 +179,14 @@ def plot_daily(daily: pd.DataFrame, title: str = "Requests refused a day") -> Ax
         axes.bar(places, heights, width=0.8, color=COLOURS["overdue"])
         for place in places[silent.to_numpy()]:
             axes.axvspan(place - 0.5, place + 0.5, color="#eceff2", linewidth=0)
-        for place in np.argsort(-heights, kind="stable")[:LABELLED]:
+        for place in map(int, np.argsort(-heights, kind="stable")[:LABELLED]):
             if heights[place] > 0:
                 said = f"{_day(daily.index[place])}: {int(heights[place])}"
                 side = "right" if place > len(daily) * 0.8 else "left"
                 axes.annotate(
                     said, (place, heights[place]), ha=side, va="bottom", fontsize=7, fontweight="bold"
                 )
-        firsts = [place for place in places if str(daily.index[place]).endswith("-01")]
+        firsts = [place for place, day in enumerate(daily.index) if str(day).endswith("-01")]
         axes.set_xticks(firsts, [_day(daily.index[place]) for place in firsts])
         axes.set_xlim(-0.6, max(len(daily) - 0.4, 1))
         axes.set_ylim(0, max(1.0, float(heights.max(initial=0)) * 1.2))

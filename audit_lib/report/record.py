@@ -171,6 +171,7 @@ def report_record(audit: "Audit") -> dict[str, Any]:
         "leaks": _nested(_LEAKS.rows(audit), _LEAK_PLACES.rows(audit), ["leak_id"], "places"),
         "drift": values_by_place(audit.inventory),
         "rules": {
+            "compared": audit.compared,
             "changes": _ABOUT_RULES.rows(audit),
             "lowered_from": audit.lowered_from,
             "in_force": audit.rules_in_force,
@@ -230,7 +231,14 @@ def schema() -> dict[str, Any]:
         "auth_failures": _object(failures),
         "leaks": _array({**_items(_LEAKS), "places": _array(places)}),
         "drift": {"type": "array", "items": drift},
-        "rules": _object({"changes": _ABOUT_RULES.schema(), "lowered_from": rules, "in_force": rules}),
+        "rules": _object(
+            {
+                "compared": _TEXT,
+                "changes": _ABOUT_RULES.schema(),
+                "lowered_from": rules,
+                "in_force": rules,
+            }
+        ),
         **{name: part.schema() for name, part in PARTS.items()},
         "coverage": _object(coverage),
     }
@@ -325,7 +333,7 @@ def _sums(counts: pd.DataFrame, column: str) -> dict[str, int]:
 def _by_address(requests: pd.DataFrame) -> list[dict[str, Any]]:
     """The requests of each address that was refused."""
     refused = requests[requests["refused"]].groupby("address")["count"].sum()
-    asked = requests.groupby("address")["count"].sum()
+    asked = requests.groupby("address")["count"].sum().to_dict()
     return [
         {"address": inert.plain(name), "requests": int(asked[name]), "refused": int(count)}
         for name, count in refused.sort_index().items()

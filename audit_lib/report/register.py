@@ -83,7 +83,7 @@ def tabulate_decisions(ledger: Ledger, acceptances: pd.DataFrame, attestations: 
 
 def with_lateness(sign_offs: pd.DataFrame, due_days: int) -> pd.DataFrame:
     """The sign-offs with when each review was due, so many days after its quarter, and if it was on time."""
-    due = [
+    due: list[Any] = [
         None if pd.isna(at) else Quarter.last_over(at.to_pydatetime()).end + timedelta(days=due_days)
         for at in sign_offs["as_of"]
     ]

@@ -107,7 +107,7 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return clean
 
 
-class AuditReport(Exporter):  # type: ignore[misc]
+class AuditReport(Exporter):
     """`jupyter nbconvert --to audit-report`: a notebook of one's own as a page like that of a review."""
 
     export_from_notebook = "Audit report"

@@ -144,28 +144,58 @@ def _action_words(audit: "Audit", first: pd.DataFrame) -> tuple[str, str]:
 
 def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
     """The sentence of the verdict, and those that say why."""
-    use = _use(audit)
+    doubt = f"Whether a rule was lowered is not known: {audit.doubt}." if audit.doubt else ""
     if state == PASS:
-        return "Nothing is wrong, and everything was checked.", (use,)
-    if state == UNKNOWN:
-        missing = [need.words for need in PASS_NEEDS if not need.holds(audit)]
-        undecided = int(audit.findings["status"].eq("unknown").sum())
-        said = f"{counted(undecided, 'question')} of this review could not be decided." if undecided else ""
-        unseen = f"Not seen: {'; '.join(missing)}." if missing else ""
-        sentence = "Nothing wrong was found, but not everything could be seen."
-        return sentence, tuple(filter(None, (said, unseen, use)))
-    entered = _let_in(audit)
-    lost = losses(audit)
+        sentence, reasons = "Nothing is wrong, and everything was checked.", [_passed(audit)]
+    elif state == UNKNOWN:
+        sentence, reasons = "Nothing wrong was found, but not everything could be seen.", _unseen(audit)
+    else:
+        sentence, reasons = _failure(audit)
+    return sentence, tuple(filter(None, (doubt, *reasons, _use(audit))))
+
+
+def _failure(audit: "Audit") -> tuple[str, list[str]]:
+    """Attacks that got in come first, then what others can read in production, then the rest."""
+    entered, lost = _let_in(audit), losses(audit)
+    secrets = f"{number_words(len(lost))} production {_noun(len(lost), 'secret')} can be read by others"
+    sentence = f"{_capital(secrets)}." if lost else _faults(audit)
+    reasons = [*(_lost_words(lost) if lost else [_not_lost(audit)]), _apart(audit)]
     if len(entered):
-        subjects = few(dict.fromkeys(entered["subject"]), MOST_NAMES)
-        clients = f"{_capital(number_words(len(entered)))} {_noun(len(entered), 'client')}"
-        verb = "was" if len(entered) == 1 else "were"
-        sentence = f"{clients} {verb} let in after failed logins."
-        return sentence, (f"{subjects}.", *_lost_words(lost))
-    if lost:
-        secrets = f"{_capital(number_words(len(lost)))} production {_noun(len(lost), 'secret')}"
-        return f"{secrets} can be read by others.", (*_lost_words(lost), use)
-    return _faults(audit), (_not_lost(audit), use)
+        sentence = f"{_entered(entered)}{f', and {secrets}' if lost else ''}."
+        found = rows(entered.head(MOST_NAMES))
+        reasons = [*(f"{row.subject}: {row.classification}." for row in found), *reasons]
+    return sentence, reasons
+
+
+def _entered(entered: pd.DataFrame) -> str:
+    """How many were let in after failed logins: surely, or in a minute that leaves it open."""
+    sure = entered["severity"].isin(("high", "critical")).any()
+    one = len(entered) == 1
+    were = ("was" if one else "were") if sure else "may have been"
+    noun = "address" if one else "addresses"
+    return f"{_capital(number_words(len(entered)))} {noun} {were} let in after failed logins"
+
+
+def _unseen(audit: "Audit") -> list[str]:
+    """What could not be decided or seen."""
+    undecided = int(audit.findings["status"].eq("unknown").sum())
+    missing = [need.words for need in PASS_NEEDS if not need.holds(audit)]
+    said = f"{counted(undecided, 'question')} of this review could not be decided." if undecided else ""
+    return [said, f"Not seen: {'; '.join(missing)}." if missing else ""]
+
+
+def _passed(audit: "Audit") -> str:
+    young = int(audit.ages["status"].isin(("fresh", "due")).sum())
+    return f"{counted(young, 'secret')} within the age limit; no value was found outside its place."
+
+
+def _apart(audit: "Audit") -> str:
+    """The pairs of production that must hold one value and do not."""
+    drift = audit.drift
+    apart = drift[drift["relation"].eq("different") & drift["expected"].eq("same")]
+    apart = apart[apart["environment"].eq(PRODUCTION) & apart["other_environment"].eq(PRODUCTION)]
+    pairs = dict.fromkeys(f"{row.secret} and {row.other_secret}" for row in rows(apart))
+    return f"{few(pairs, MOST_NAMES)} differ in production, but must be equal." if pairs else ""
 
 
 def losses(audit: "Audit") -> dict[str, str]:
@@ -217,7 +247,7 @@ def _lost_words(lost: dict[str, str]) -> tuple[str, ...]:
 def _faults(audit: "Audit") -> str:
     """Without a loss in production: what is overdue there, else how severe the findings are."""
     ages = audit.ages
-    late = ages[ages["environment"].eq(PRODUCTION) & ages["status"].eq("overdue")]
+    late = ages[ages["environment"].eq(PRODUCTION) & ages["status"].eq("overdue") & ages["period_stated"]]
     names = list(dict.fromkeys(late["secret"]))
     if names:
         are = "is" if len(names) == 1 else "are"
@@ -363,7 +393,7 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
         ]
         verb = "expires" if len(group) == 1 else "expire"
         names = few(sorted(set(group["by"])), MOST_NAMES)
-        yield day, day_words(day, year), f"{' and '.join(said)} {verb}", f"Renew or close it ({names})."
+        yield day, day_words(day, year), f"{' and '.join(said)} {verb}.", f"Renew or close it ({names})."
 
 
 def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import run_audit
 from audit_lib.base import bounded_patterns as expressions
 from audit_lib.base.bounded_patterns import TooSlow, from_basic, is_expression, is_found, matches_whole
 from audit_lib.base.errors import BadInput
 from audit_lib.settings import load_project
+from tests.support.audits import run_audit
 
 ENDLESS = "(a|aa)+[bc]"
 POLICY = f"""

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from audit_lib.audit import Audit, Frames
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.report.rule_results import tabulate_rules
-from audit_lib.settings import bundled_policy
+from audit_lib.report.rules import tabulate_rules
+from audit_lib.settings import Policy, bundled_policy
 from audit_lib.settings.guide_rules import guide_rules
 from tests.support.made_up_audit import audit, filled
 from tests.support.rows import rows_of
@@ -20,12 +21,17 @@ from tests.support.rows import rows_of
 RULE = '[[rule]]\nnumber = "{}"\nsays = "x"\n{}\n'
 
 
+def _rules(made: Audit, policy: Policy) -> pd.DataFrame:
+    made.policy = policy
+    return tabulate_rules(made, Frames(made))
+
+
 def _results(tmp_path: Path, decider: str, **tables: pd.DataFrame) -> dict[str, Any]:
     """The row of one rule, of a policy that names a file with it alone."""
     (tmp_path / "rules.toml").write_text(RULE.format("R1", decider))
     made = audit(**tables)
     policy = replace(made.policy, path=tmp_path / "policy.toml", rules="rules.toml")
-    (row,) = tabulate_rules(replace(made, policy=policy)).to_dict("records")
+    (row,) = _rules(made, policy).to_dict("records")
     return {str(key): value for key, value in row.items()}
 
 
@@ -130,7 +136,8 @@ def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
 
 def test_a_policy_without_rules_has_those_of_its_checks() -> None:
     """Each check is a rule of a stranger's policy."""
-    results = tabulate_rules(audit())
+    made = audit()
+    results = tabulate_rules(made, Frames(made))
     assert results["rule"].tolist() == [check.id for check in CHECKS]
 
 
@@ -152,7 +159,7 @@ def test_a_faulty_rule_is_said(tmp_path: Path, content: str, said: str) -> None:
     made = audit()
     policy = replace(made.policy, path=tmp_path / "policy.toml", rules="rules.toml")
     with pytest.raises(BadInput, match=said):
-        tabulate_rules(replace(made, policy=policy))
+        _rules(made, policy)
 
 
 def test_rules_lie_beside_their_policy() -> None:
@@ -160,4 +167,4 @@ def test_rules_lie_beside_their_policy() -> None:
     made = audit()
     policy = replace(made.policy, rules="../rules.toml")
     with pytest.raises(BadInput, match="a bundled name or a file beside the policy"):
-        tabulate_rules(replace(made, policy=policy))
+        _rules(made, policy)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.settings import load_project
+from tests.support.audits import run_audit
 from tests.support.rotating_project import RotatingProject, made_value
 
 OLD = made_value("JWT_SECRET_KEY", "production")
@@ -68,7 +68,7 @@ def _life(app: RotatingProject) -> dict[str, str]:
     """The ticks of the leak in the next review."""
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     audit = run_audit(load_project(app.root), str(Quarter.containing(tomorrow)), iso(tomorrow))
-    lives = audit.tables["leak_lives"]
+    lives = audit.leak_lives
     mine = lives[lives["secret"].eq("JWT_SECRET_KEY")].to_dict("records")
     return {name: mine[0][name] for name in ("removed", "rotated", "revoked")} if mine else {}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.settings import bundled_policy, load_project
+from tests.support.audits import run_audit
 from tests.support.rotating_project import SECRETS, RotatingProject, sliced
 
 POLICY = bundled_policy("paiid")
@@ -71,7 +71,7 @@ def _found(app: RotatingProject, secret: str) -> list[str]:
     """What the next review finds half done of a secret."""
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     audit = run_audit(load_project(app.root), str(Quarter.containing(tomorrow)), iso(tomorrow))
-    found = audit.tables["findings"]
+    found = audit.findings
     return list(found.loc[found["check"].eq("half-done-rotation") & found["subject"].eq(secret), "evidence"])
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import run_audit
+from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.findings.audit import Audit
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.rotation.plan import plan_rotation
 from audit_lib.rotation.scope import Store
 from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.load import remember_sample
+from tests.support.audits import run_audit
 from tests.support.rotating_project import SECRETS, RotatingProject, halves_in, made_value, states_in
 from tests.support.sample_copy import write_sample
 
@@ -113,9 +113,9 @@ def test_a_runbook_is_done_step_by_step(secret: str, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
 
     audit = app.reviewed()
-    ages = audit.tables["freshness"].query(f"environment == '{ENVIRONMENT}' and secret == '{secret}'")
+    ages = audit.ages.query(f"environment == '{ENVIRONMENT}' and secret == '{secret}'")
     assert set(ages["status"]) <= {"fresh", "exempt"}, ages.iloc[0].to_dict()
-    found = audit.tables["findings"].query(f"subject == '{secret}' and environment == '{ENVIRONMENT}'")
+    found = audit.findings.query(f"subject == '{secret}' and environment == '{ENVIRONMENT}'")
     assert not set(found["check"]) & BAD
-    table = audit.tables["rotations"].query(f"environment == '{ENVIRONMENT}' and secret == '{secret}'")
+    table = audit.rotations.query(f"environment == '{ENVIRONMENT}' and secret == '{secret}'")
     assert set(table["proof"]) == {"proved"}

@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Contract, Sources
-from audit_lib.findings.audit import Audit
 from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.logins.contracts import Detections
 from audit_lib.logs.contracts import LogCounts
 from audit_lib.rotation.contracts import Rotations
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import Freshness
 from audit_lib.settings import Policy, Project
 from tests.support.rows import TABLES, rows_of
@@ -157,24 +158,28 @@ def audit(**changed: pd.DataFrame) -> Audit:
     made = {
         "earlier_rotations": Rotations.of([]),
         "sources": sources(),
-        "freshness": freshness(),
-        "log_counts": log_counts(),
+        "ages": freshness(),
+        "_counts": log_counts(),
         "findings": findings(),
         "detections": detections(),
+        "_detections": detections(),
         "leak_coverage": leak_coverage(),
         "population_sides": rows_of("population_sides", {}),
     }
-    return Audit(
+    made_up = Audit(
         project=Project("shop", Path("/nowhere/shop")),
         policy=Policy("shop", Path("shop.toml"), "0" * 64, ()),
         quarter=QUARTER,
         as_of=AS_OF,
-        key_id="0123abcd",
-        key_origin="file",
-        tables={**empty, **made, **changed},
+        keeper=Keeper(Key(b"k" * 32, "file")),
     )
+    for name, frame in {**empty, **made, **changed}.items():
+        made_up.__dict__[NAMES.get(name, name)] = frame
+    return made_up
 
 
+# Frames that an audit has under another name than a check, or beside what it shows.
+NAMES = {"freshness": "ages", "log_counts": "_counts", "log_events": "_events"}
 CONTRACTS = {contract.__name__: contract for contract in Contract.__subclasses__()}
 
 

@@ -17,7 +17,7 @@ from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
 from audit_lib.logins import alerts
 from audit_lib.logins.detections.names import detection_name
 from audit_lib.logins.detections.needs import NEEDS
-from audit_lib.report.verdict import PASS_NEEDS
+from audit_lib.report.judge import PASS_NEEDS
 from audit_lib.settings import bundled_policy
 from audit_lib.settings.guide_rules import GuideRule, guide_rules
 from tests.support.check_rows import PAIRS
