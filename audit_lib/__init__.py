@@ -12,10 +12,6 @@ _IS_OURS = __file__.startswith(f"{sys.path[0]}/audit_lib/") if sys.path else Tru
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and not _IS_OURS:
     del sys.path[0]
 
-from audit_lib.base.startup import UNUSED, leave_out  # noqa: E402  nothing is imported before the path is safe
-
-leave_out(*UNUSED)
-
 if TYPE_CHECKING:
     from audit_lib.opening import guard_project as guard, open_audit
     from audit_lib.report.figures import plot_ages, plot_daily

@@ -10,11 +10,8 @@ import click
 
 from audit_lib import __version__
 from audit_lib.base.errors import AuditError, BadInput
-from audit_lib.base.startup import kept_imports, one_thread
 from audit_lib.base.time_limit import time_limit
 from audit_lib.cli.help import GroupedCommands
-
-one_thread()
 
 # Modules are imported when their command runs, so that `whose` answers within a second.
 COMMANDS: dict[str, str] = {
@@ -50,8 +47,7 @@ class _Commands(GroupedCommands):
         if name not in COMMANDS:
             return None
         module, _, function = COMMANDS[name].partition(":")
-        with kept_imports():
-            command = getattr(importlib.import_module(f"audit_lib.cli.{module}"), function)
+        command = getattr(importlib.import_module(f"audit_lib.cli.{module}"), function)
         assert isinstance(command, click.Command)
         return command
 

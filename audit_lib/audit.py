@@ -43,13 +43,17 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.known_heads import heads_of
-from audit_lib.logins.coverage import tabulate_log_coverage
+from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
-from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
-from audit_lib.logins.detections.callers import is_known
-from audit_lib.logins.formats_of import formats_of
-from audit_lib.logins.last_use import last_uses
-from audit_lib.logins.shown_addresses import address_label, with_addresses
+from audit_lib.logins.detect import Verdict, judge, tabulate
+from audit_lib.logins.parameters import detection_policy, formats_of, is_known
+from audit_lib.logins.tables import (
+    address_label,
+    last_uses,
+    tabulate_log_coverage,
+    with_addresses,
+)
+from audit_lib.logins.traffic import gather
 from audit_lib.logs.cache import without_values
 from audit_lib.logs.contracts import LogEvents
 from audit_lib.logs.deploys import DeployRead, read_deploys
@@ -291,12 +295,12 @@ class Audit:
     # ---- Logs and logins ----
 
     @cached_property
-    def _detected(self) -> tuple[Detected, ...]:
+    def _detected(self) -> tuple[Verdict, ...]:
         rules, logs = detection_policy(self.policy), self._logs
         period = self.quarter.start, min(self.quarter.end, self.as_of)
         frames = logs.sources, logs.counts, logs.events, logs.minutes
         given = (*frames, self.ledger, rules, *period, self._deploys.deploys)
-        return detect(gather(*given, log_sources=self.project.log_sources), rules)
+        return judge(gather(*given, log_sources=self.project.log_sources, as_of=self.as_of))
 
     @cached_property
     def _label(self) -> Any:
@@ -313,8 +317,8 @@ class Audit:
     @cached_property
     def _shown(self) -> Mapping[str, pd.DataFrame]:
         frames = {"log_counts": self._logs.counts, "log_events": self._logs.events}
-        known = partial(is_known, rules=detection_policy(self.policy))
-        return with_addresses(frames, self._detected, self._label, self.options.identities, known)
+        known = partial(is_known, policy=detection_policy(self.policy))
+        return with_addresses(frames, self._label, self.options.identities, known)
 
     @cached_property
     def _detections(self) -> pd.DataFrame:
@@ -324,7 +328,7 @@ class Audit:
     @cached_property
     def detections(self) -> pd.DataFrame:
         """`Detections`: each incident that was found, and for each detection whether it could find one."""
-        return self._shown.get("detections", self._detections)
+        return tabulate(self._detected) if self.options.identities == "full" else self._detections
 
     @cached_property
     def log_counts(self) -> pd.DataFrame:
@@ -364,6 +368,14 @@ class Audit:
         return tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of)
 
     @cached_property
+    def alerts(self) -> pd.DataFrame:
+        """`Alerts` of the policy over the quarter, as far as it is over."""
+        end = min(self.quarter.end, self.as_of)
+        given = (self.policy.alerts, self._logs, self.ledger, self.quarter.start, end)
+        rules = detection_policy(self.policy)
+        return evaluate(*given, policy=rules, log_sources=self.project.log_sources)
+
+    @cached_property
     def log_coverage(self) -> pd.DataFrame:
         """`LogCoverage`: the quarter's days beside the days and lines that were read."""
         return tabulate_log_coverage(self._logs.sources, self._logs.counts, self.quarter, self.as_of)
@@ -394,7 +406,8 @@ class Audit:
     @cached_property
     def exposure(self) -> pd.DataFrame:
         """`Exposure`: for each leak and place that had the value, whether it is in use and for how long."""
-        return tabulate_exposure(self.leaks, self.inventory, self.ages, self.as_of)
+        stays = self._rotating.stays
+        return tabulate_exposure(self.leaks, self.inventory, self.ages, self.as_of, stays)
 
     @cached_property
     def leak_lives(self) -> pd.DataFrame:

@@ -16,8 +16,7 @@ from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.leaks.search import dated_lines, search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.logins.detections import detection_policy
-from audit_lib.logins.formats_of import formats_of
+from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
 from audit_lib.logs.cache import cached_logs
 from audit_lib.rotation.store_changes import present_stays

@@ -20,6 +20,7 @@ from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.investigation import investigate, seen_through
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, keeper_of
+from audit_lib.logins.parameters import DETECTIONS
 from audit_lib.logins.requests import Window
 from audit_lib.report.incident_tables import timeline_table
 from audit_lib.report.timeline_figure import timeline_figure
@@ -100,24 +101,24 @@ def test_what_cannot_be_asked_is_said_in_one_line(tmp_path: Path, question: Ques
 
 
 def test_detections_speak_of_the_window(tmp_path: Path) -> None:
-    """A burst is found in its window with its lines; in a later window it is told to lie before it, and
-    that there is none in it only where nothing speaks against that."""
+    """Guessing is found in its window with its lines; in a later window there is none, where nothing speaks
+    against that."""
     plant(tmp_path, "brute force", 0)
     project = load_project(tmp_path)
     keeper = keeper_of(project)
     there = tabulate_window_detections(investigate(project, Question(INCIDENT.isoformat()), AS_OF, keeper))
-    burst = there[there["detection"] == "A1"].iloc[0]
+    burst = there[there["detection"] == "guessing"].iloc[0]
     assert (burst["verdict"], burst["subject"]) == ("found", STRANGER)
     assert burst["evidence"].startswith("backend/logs/backend.log:")
     later = Question((INCIDENT + pd.Timedelta(days=2)).isoformat())
     after = tabulate_window_detections(investigate(project, later, AS_OF, keeper)).set_index("detection")
-    assert tuple(after.loc["A1", ["verdict", "reason"]]) == ("none", "only before the window")
-    assert set(after.index) == {f"A{number}" for number in range(1, 21)}
+    assert tuple(after.loc["guessing", ["verdict", "reason"]]) == ("none", "")
+    assert set(after.index) == set(DETECTIONS)
     with (tmp_path / "backend/logs/backend.log").open("a", encoding="utf-8") as log:
         log.write(f'INFO:     {STRANGER}:1 - "GET /api/account HTTP/1.1" 401 Unauthorized\n')
     unsure = tabulate_window_detections(investigate(project, later, AS_OF, keeper)).set_index("detection")
-    assert unsure.loc["A1", "verdict"] == "unknown"
-    assert unsure.loc["A1", "reason"] == "only before the window; 1 failed logins have no time of their own"
+    assert unsure.loc["guessing", "verdict"] == "unknown"
+    assert unsure.loc["guessing", "reason"] == "1 failed logins have no time of their own"
 
 
 def test_of_a_window_that_no_log_reaches_nothing_is_unlikely_for_want_of_lines(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def unpack(
 
     What is not read is said in `faults`, never raised. Nothing comes of a source that is no container.
     """
-    packed = _Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
+    packed = Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
     unpacker = _Unpacker(packed, budget or Budget(), faults)
     head = packed.read(HEAD) or b""
     pieces = chain([head], iter(lambda: packed.read(PIECE) or b"", b""))
@@ -130,7 +130,7 @@ def unpack(
     unpacker.finish()
 
 
-class _Counted(ByteReader):
+class Counted(ByteReader):
     """A file whose bytes are counted as they are taken, so that what they grow to can be bounded."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -138,7 +138,8 @@ class _Counted(ByteReader):
         self.taken = 0
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        content = self._file.read(len(buffer))
+        """How many bytes were read into the buffer."""
+        content = self._file.read(len(buffer)) or b""
         buffer[: len(content)] = content
         self.taken += len(content)
         return len(content)
@@ -168,7 +169,7 @@ class PieceReader(ByteReader):
 class _Unpacker:
     """One source as it is opened: what was taken out of it, and why it is left if it is."""
 
-    packed: _Counted
+    packed: Counted
     budget: Budget
     faults: list[str]
     taken: int = 0
@@ -194,7 +195,7 @@ class _Unpacker:
         opener = {"zip": _zip, "tar": _tar, "pdf": _pdf, "png": _png}.get(kind)
         try:
             if opener is None:
-                opened = _DECOMPRESSED[kind](cast(BinaryIO, PieceReader(pieces)))
+                opened = DECOMPRESSED[kind](cast(BinaryIO, PieceReader(pieces)))
                 yield from self._content(self._bounded(opened), path, depth)
                 return
             for name, content in opener(self, pieces):
@@ -212,7 +213,7 @@ class _Unpacker:
         first = next(pieces, b"")
         kind = kind_of(first)
         pieces = chain([first], pieces)
-        if kind in _DECOMPRESSED or kind == "tar":
+        if kind in DECOMPRESSED or kind == "tar":
             yield from self.open(pieces, kind, path, depth + 1)
             return
         if kind in ("zip", "pdf", "png"):
@@ -423,7 +424,7 @@ def _zstd(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-_DECOMPRESSED: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
+DECOMPRESSED: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
     "gzip": lambda file: _streams(file, _Gzip),
     "bzip2": lambda file: _streams(file, bz2.BZ2Decompressor),
     "xz": lambda file: _streams(file, lambda: lzma.LZMADecompressor(memlimit=MEMORY)),

@@ -8,7 +8,6 @@ import regex
 
 SECONDS = 5.0  # a sound expression takes microseconds on a value
 SLOW = f"does not finish within {SECONDS:.0f} seconds: do not nest repetitions"
-_SWAPPED = re.compile(r"\\([|(){}+?])|([|(){}+?])")
 
 
 def matches_glob(text: str, globs: Iterable[str]) -> bool:
@@ -61,19 +60,3 @@ def matches_whole(pattern: str, text: str) -> bool:
         return regex.fullmatch(pattern, text, timeout=SECONDS) is not None
     except TimeoutError:
         raise TooSlow from None
-
-
-def is_found(pattern: str, text: str, *, ignore_case: bool) -> bool:
-    """Whether the expression matches anywhere in a text; `TooSlow` after some seconds."""
-    try:
-        return (
-            regex.search(pattern, text, regex.IGNORECASE if ignore_case else 0, timeout=SECONDS) is not None
-        )
-    except TimeoutError:
-        raise TooSlow from None
-
-
-def from_basic(basic: str) -> str:
-    r"""A basic regular expression as Python reads it: there \| ( ) + ? { } mean what \-escapes mean here."""
-    swapped = _SWAPPED.sub(lambda found: found[1] or "\\" + found[2], basic)
-    return swapped if not swapped.startswith("*") else "\\" + swapped

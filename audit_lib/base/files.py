@@ -15,11 +15,8 @@ from pathlib import Path
 from audit_lib.base.errors import BadInput
 
 # O_NONBLOCK: a FIFO must not make the audit wait for its writer. O_NOCTTY: a terminal must not adopt us.
-_FLAGS = os.O_RDONLY | sum(
-    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY")
-)
-_FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
-_HAS_DIR_FD = os.open in os.supports_dir_fd and os.stat in os.supports_dir_fd
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_FOLDER_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
 _PLAIN = re.compile(r"(?:[\w-][\w. -]*/)*[\w-][\w. -]*", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OTHER_KINDS = {
@@ -29,6 +26,18 @@ _OTHER_KINDS = {
     stat.S_IFSOCK: "is a socket, not a file",
     stat.S_IFCHR: "is a device, not a file",
     stat.S_IFBLK: "is a device, not a file",
+}
+
+
+_BEHIND_A_LINK = "refused", "is behind a symbolic link, which is not followed"
+_REASONS = {
+    errno.ENOENT: ("missing", "does not exist"),
+    errno.ENOTDIR: ("missing", "does not exist"),
+    errno.ELOOP: _BEHIND_A_LINK,
+    errno.EMLINK: _BEHIND_A_LINK,
+    errno.EACCES: ("unreadable", "may not be read by this user"),
+    errno.EPERM: ("unreadable", "may not be read by this user"),
+    errno.ENAMETOOLONG: ("refused", "has too long a name"),
 }
 
 
@@ -43,11 +52,11 @@ class Unreadable(BadInput):
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What the open descriptor says of a file. `mode` is like "0600", None if the platform has none."""
+    """What the open descriptor says of a file. `mode` is like "0600"."""
 
     size_bytes: int
     modified_at: datetime
-    mode: str | None
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -158,9 +167,7 @@ def _parts(relative: str) -> list[str]:
 def _descriptor(root: Path, parts: list[str], relative: str) -> int:
     """Opens the last component without following a link in any component below the root."""
     try:
-        if not _HAS_DIR_FD:
-            return _descriptor_by_path(root, parts, relative)
-        folder = os.open(root, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for part in parts[:-1]:
                 below = _open_folder(part, folder, relative)
@@ -177,24 +184,8 @@ def _descriptor(root: Path, parts: list[str], relative: str) -> int:
 
 def _open_folder(part: str, folder: int, relative: str) -> int:
     if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
-        raise Unreadable(relative, "refused", "is behind a symbolic link, which is not followed")
+        raise Unreadable(relative, *_BEHIND_A_LINK)
     return os.open(part, _FOLDER_FLAGS, dir_fd=folder)
-
-
-def _descriptor_by_path(root: Path, parts: list[str], relative: str) -> int:
-    """The same refusals where there is no openat, by comparing what was seen with what was opened."""
-    path = root.resolve()
-    for part in parts:
-        path = path / part
-        if path.is_symlink() or path.resolve() != path:
-            raise Unreadable(relative, "refused", "is behind a symbolic link, which is not followed")
-    seen = path.lstat()
-    _require_file(seen, relative)
-    descriptor = os.open(path, _FLAGS)
-    if not os.path.samestat(seen, os.fstat(descriptor)):
-        os.close(descriptor)
-        raise Unreadable(relative, "refused", "was replaced while it was opened")
-    return descriptor
 
 
 def _require_file(status: os.stat_result, relative: str) -> None:
@@ -209,29 +200,19 @@ def _facts(status: os.stat_result) -> FileFacts:
     modified_at = _EPOCH
     with suppress(OverflowError):
         modified_at = _EPOCH + modified
-    mode = f"{stat.S_IMODE(status.st_mode):04o}" if os.name == "posix" else None
-    return FileFacts(status.st_size, modified_at, mode)
+    return FileFacts(status.st_size, modified_at, f"{stat.S_IMODE(status.st_mode):04o}")
 
 
 def _unreadable(relative: str, error: OSError) -> Unreadable:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return Unreadable(relative, "missing", "does not exist")
-    if error.errno in (errno.ELOOP, errno.EMLINK):
-        return Unreadable(relative, "refused", "is behind a symbolic link, which is not followed")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return Unreadable(relative, "unreadable", "may not be read by this user")
-    if error.errno == errno.ENAMETOOLONG:
-        return Unreadable(relative, "refused", "has too long a name")
-    return Unreadable(
-        relative, "unreadable", f"cannot be read ({errno.errorcode.get(error.errno or 0, 'error')})"
-    )
+    state, reason = _REASONS.get(error.errno or 0, ("unreadable", ""))
+    code = errno.errorcode.get(error.errno or 0, "error")
+    return Unreadable(relative, state, reason or f"cannot be read ({code})")
 
 
 def sync_folder(folder: Path) -> None:
     """Put a folder's names on the disk: only then does a new or replaced file survive a power cut."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -8,6 +8,7 @@ the repository's configuration includes or runs, its hooks and its monitors are 
 import io
 import os
 import re
+import resource
 import shutil
 import stat
 import subprocess
@@ -303,8 +304,6 @@ def _bound_memory(process: "subprocess.Popen[bytes]") -> None:
     Not between fork and exec: Python must not run there while other threads do.
     """
     if sys.platform == "linux":
-        import resource  # noqa: PLC0415  there is none on Windows
-
         with suppress(OSError, ValueError):
             _, hard = resource.prlimit(process.pid, resource.RLIMIT_AS)
             most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)

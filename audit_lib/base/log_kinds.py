@@ -12,7 +12,7 @@ SHOWING_VALUES = ("value in a validation error", "secret in a url")  # messages 
 NOTICE = "notice"  # an event that is not a failure
 MESSAGE_KINDS = (
     "login_failed", "jwt_invalid", "csrf_blocked", "database_failure", "secret_validation_failed",
-    "startup_failed", "validation_error", POSSIBLE, NOTICE,
+    "startup_failed", "validation_error", "connection_failed", "process_ended", POSSIBLE, NOTICE,
 )  # fmt: skip
 
 _WORDS = {

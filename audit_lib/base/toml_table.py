@@ -99,40 +99,9 @@ class TomlTable:
             return default
         return value
 
-    def numbers(self, key: str, least: int, most: int) -> tuple[int, ...]:
-        """A list of whole numbers from `least` to `most`, none twice."""
-        values = self._take(key, list, "a list", [])
-        if not all(type(value) is int and least <= value <= most for value in values):
-            self.fault(f"{key} must hold whole numbers from {least} to {most}")
-            return ()
-        if len(set(values)) < len(values):
-            self.fault(f"{key} contains something twice")
-        return tuple(values)
-
     def flag(self, key: str) -> bool:
         """True or false; false if the key is missing."""
         return bool(self._take(key, bool, "true or false", False))
-
-    def numbers_by_name(self, key: str) -> dict[str, tuple[int, ...]]:
-        """A table of lists of positive whole numbers."""
-        inner = self._take(key, dict, "a table", {})
-        found: dict[str, tuple[int, ...]] = {}
-        for name, values in inner.items():
-            if isinstance(values, list) and all(type(value) is int and value > 0 for value in values):
-                found[name] = tuple(values)
-            else:
-                self.fault(f"{key}.{shown_name(name)} must be a list of line numbers")
-        return found
-
-    def texts_by_name(self, key: str, names: Sequence[str] = ()) -> dict[str, str]:
-        """A table of texts; a fault for a name that is none of those allowed."""
-        inner = self._take(key, dict, "a table", {})
-        for name, value in inner.items():
-            if names and name not in names:
-                self.fault(f"{key}.{shown_name(name)} must be one of {', '.join(names)}")
-            elif not isinstance(value, str) or not value:
-                self.fault(f"{key}.{shown_name(name)} must be a text that is not empty")
-        return {name: value for name, value in inner.items() if isinstance(value, str) and value}
 
     def tables(self, key: str, name_key: str = "name") -> list["TomlTable"]:
         """The tables of a list `[[key]]`, each with its number and name for a place."""

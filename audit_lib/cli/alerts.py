@@ -20,8 +20,7 @@ from audit_lib.findings.last_review import settings_signed
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.detections import detection_policy
-from audit_lib.logins.formats_of import formats_of
+from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logs.project_formats import formats_source
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.report import escape as inert

@@ -159,7 +159,7 @@ def _formats(file: Path | None, folder: Path) -> LogFormats:
 
 def _declaring(formats: LogFormats, folder: Path, policy: str) -> LogFormats:
     """The formats, with the statuses and logins that a project's policy and audit.toml declare."""
-    from audit_lib.logins.detections.thresholds import detection_policy  # noqa: PLC0415  imports pandas
+    from audit_lib.logins.parameters import detection_policy  # noqa: PLC0415  imports pandas
 
     rules = detection_policy(choose_policy(load_project(folder), policy))
     return formats.declaring(rules.failed_statuses, rules.logins)

@@ -12,8 +12,8 @@ from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options
 from audit_lib.ledger.keys import key_file, made_key_of
-from audit_lib.logins.detections import detection_policy
-from audit_lib.logins.proposals import Proposal, propose
+from audit_lib.logins.declared import Proposal, propose
+from audit_lib.logins.parameters import detection_policy
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.secrets.env_room import MAX_BYTES

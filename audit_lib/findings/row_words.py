@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.in_words import NOT_KNOWN, age_words, instant_words, whole_days
-from audit_lib.logins.detections.names import detection_name
 
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
 _AGE = ("age_days_min", "age_days_max")
@@ -42,7 +41,7 @@ def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
             not row["period_stated"]
         )
     if "detection" in row:
-        words["detection_name"] = detection_name(words["detection"])
+        words["detection_name"] = words["detection"].replace("-", " ")
     if "next_evidence" in row:
         words["next_step"] = next_step(words["next_evidence"])
         words["reason_words"] = REASONS.get(words["reason"], words["reason"])

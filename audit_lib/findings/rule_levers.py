@@ -14,7 +14,7 @@ Lowers = Callable[[str, str], bool]  # a field's text before, and now; "" if it 
 HIGH, MEDIUM, LOW = "high", "medium", "low"
 WHOLE = "declared"  # the field of a subject that came or went as a whole: yes, or ""
 # Thresholds of detections of which a smaller one finds more; of the others the direction is not known.
-COUNTS = ("failures", "sources", "routes", "errors", "hits", "critical_hits", "sensitive_hits", "restarts")
+COUNTS = ("high", "clients", "routes", "sensitive", "errors", "restarts", "expected")
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,8 @@ LEVERS = (
     Lever("search *", WHOLE, gone, LOW, "a search of the guide that finds nothing"),
     Lever("table detections", WHOLE, gone, HIGH, "attacks on logins"),
     Lever("table detections", "known_clients", more, HIGH, "attacks from addresses that are called known"),
-    Lever("table detections", "A*.severity", milder, HIGH, "how severe an attack is"),
-    *(Lever("table detections", f"A*.{name}", greater, HIGH, "attacks on logins") for name in COUNTS),
-    Lever("table detections", "A*.definition", any_change, LOW, "what a detection looks for"),
-    Lever("table detections", "A*.source", any_change, LOW, "what a detection is based on"),
+    Lever("table detections", "*.severity", milder, HIGH, "how severe an attack is"),
+    *(Lever("table detections", f"*.{name}", greater, HIGH, "attacks on logins") for name in COUNTS),
     Lever("table detections", "*", any_change, HIGH, "attacks on logins"),
     Lever("table due_days", "*", longer, MEDIUM, "that findings are overdue"),
     Lever("table attestations", "*", gone, MEDIUM, "a question that nobody has answered"),

@@ -1,6 +1,6 @@
 """What may explain an incident: for each explanation what speaks for it, what against, what is missing.
 
-What happened is what the detections A1 to A20 say, and nothing else: what they found counts for or against,
+What happened is what the detections say, and nothing else: what they found counts for or against,
 what they did not find counts only if they say "none", and what they cannot say is missing evidence.
 """
 
@@ -17,7 +17,7 @@ from audit_lib.incident.explanation import SHOWN, Explanation, callers_send, few
 from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows
 from audit_lib.incident.failed_logins import explain_brute_force, explain_stale_client
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.newcomers import NOBODY_NEW, NewAddress, lacks_history, new_addresses
+from audit_lib.incident.newcomers import NOBODY_NEW, NewAddress, lacks_history, new_addresses, nobody_new
 from audit_lib.incident.ruled_out import (
     BY_ADDRESSES,
     BY_ANSWERS,
@@ -124,13 +124,9 @@ def _leaked_and_used(investigation: Investigation) -> Explanation:
     used = _used_after_leak(investigation)
     text = f"new addresses were answered at once while it was exposed: {_named(investigation, used)}"
     case.pro(4, text, used)
-    detected = detected_in_window(investigation)
-    replays = tuple(one for one in detected.alarms("A9") if one.client and one.severity == "high")
-    text = f"{few(one.client for one in replays)} may replay an old value after a rotation (A9)"
-    case.pro(2, text, replays)
-    case.rules_out(BY_ADDRESSES, 2, NOBODY_NEW, len(leaked) and not used and detected.are_none("A8"))
+    case.rules_out(BY_ADDRESSES, 2, NOBODY_NEW, len(leaked) and not used and nobody_new(investigation))
     case.lacks("which token a request carried: the logs do not say")
-    case.doubts("new addresses (A8)", detected_in_window(investigation).doubts("A8"))
+    case.doubts("new addresses", detected_in_window(investigation).doubts("let-in"))
     case.lacks(*lacks_history(investigation))
     case.addresses = tuple(one.client for one in used)
     return case
@@ -144,7 +140,7 @@ def _pair_break(investigation: Investigation) -> Explanation:
     named = any(rule.equals for rule in investigation.policy.secrets)
     case.lacks("a pair: the policy names none (equals)", not named)
     if outage is not None and named:
-        case.pro(2, f"{outages.in_words(investigation, outage)}, nearly all there were (A10)")
+        case.pro(2, f"{outages.in_words(investigation, outage)}, nearly all there were")
     # A pair that differs all along would have shut everyone out all along.
     answered = pairs.answered_while_apart(investigation)
     case.rules_out(BY_ANSWERS, 3, answered, answered)
@@ -156,8 +152,10 @@ def _pair_break(investigation: Investigation) -> Explanation:
     text = "both halves of every pair that was compared are equal, and were"
     case.rules_out(BY_HALVES, 2, text, equal and not unequal)
     case.lacks("values of both halves of a pair", not (equal or unequal))
-    case.rules_out(BY_OUTAGES, 2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
-    case.doubts("an outage (A10)", detected.doubts("A10"))
+    case.rules_out(
+        BY_OUTAGES, 2, "at no time did nearly everyone fail", detected.are_none("known-clients-failing")
+    )
+    case.doubts("an outage", detected.doubts("known-clients-failing"))
     case.lacks("what the last build of the frontend holds: search its bundle (`leaks`)")
     return case
 
@@ -168,9 +166,9 @@ def _changed_by_a_deploy(investigation: Investigation) -> Explanation:
         return case
     detected, outage = detected_in_window(investigation), outages.worst_break(investigation)
     case.lacks("a deploy list: name an export in audit.toml ([[deploys]])", investigation.deploys.empty)
-    never = outage is None and detected.are_none("A10")
-    case.rules_out(BY_OUTAGES, 2, "at no time did nearly everyone fail (A10)", never)
-    case.doubts("an outage (A10)", detected.doubts("A10"))
+    never = outage is None and detected.are_none("known-clients-failing")
+    case.rules_out(BY_OUTAGES, 2, "at no time did nearly everyone fail", never)
+    case.doubts("an outage", detected.doubts("known-clients-failing"))
     if outage is None:
         return case
     before, after = outages.deploy_before(investigation, outage), outages.deploy_after(investigation, outage)
@@ -191,10 +189,11 @@ def _proxy_collapse(investigation: Investigation) -> Explanation:
     if not told:
         return case
     detected = detected_in_window(investigation)
-    limited, unusual = detected.alarms("A12"), detected.alarms("A10", "A13", "A20")
+    limited = int(investigation.here.loc[investigation.here["status"].eq(429), "count"].sum())
+    unusual = detected.alarms("known-clients-failing")
     case.pro(2, detected.proxied, detected.proxied)
-    text = "; ".join(alarm.classification for alarm in limited[:SHOWN])
-    case.pro(2, f"{text} (A12)", detected.proxied and limited)
+    text = f"{limited} requests over the limit; the limiter may count the proxy as one client"
+    case.pro(2, text, detected.proxied and limited)
     text = "; ".join(alarm.classification for alarm in unusual[:SHOWN])
     case.pro(1, text, detected.proxied and not limited and unusual)
     case.rules_out(BY_CALLERS, 3, "the log names the addresses of many callers", True)
@@ -209,15 +208,14 @@ def _quiet_misuse(investigation: Investigation) -> Explanation:
         return case
     new = new_addresses(investigation)
     quiet, guessed = ([one for one in new if one.guessed is wanted] for wanted in (False, True))
-    text = f"new addresses were answered without having guessed (A8): {_named(investigation, quiet)}"
+    text = f"new addresses were answered without having guessed: {_named(investigation, quiet)}"
     case.pro(3, text, quiet)
     text = f"{few(one.client for one in guessed)} guessed before being answered"
     case.rules_out(BY_ADDRESSES, 2, text, guessed and not quiet)
     case.contra(1, "a leak that is known explains it", _used_after_leak(investigation))
-    nobody = detected_in_window(investigation).are_none("A8")
-    case.rules_out(BY_ADDRESSES, 2, NOBODY_NEW, nobody)
+    case.rules_out(BY_ADDRESSES, 2, NOBODY_NEW, nobody_new(investigation))
     case.lacks("whose address it is: a new user looks the same", quiet)
-    case.doubts("new addresses (A8)", detected_in_window(investigation).doubts("A8"))
+    case.doubts("new addresses", detected_in_window(investigation).doubts("let-in"))
     case.lacks(*lacks_history(investigation))
     case.addresses = tuple(one.client for one in quiet)
     return case

@@ -1,4 +1,4 @@
-"""Explanations by who failed to log in: brute force by A1 to A7, stale clients after a rotation by A9."""
+"""Explanations by who failed to log in: brute force, and stale clients after a rotation."""
 
 from collections.abc import Iterable
 
@@ -16,8 +16,8 @@ from audit_lib.incident.ruled_out import (
 from audit_lib.incident.secret_values import coupled
 from audit_lib.incident.timeline import first_start
 from audit_lib.incident.window_detections import DetectedInWindow, detected_in_window
-from audit_lib.logins.detections.after_a_change import BEGUN
-from audit_lib.logins.detections.alarm import Alarm
+from audit_lib.logins.changes import BEGUN
+from audit_lib.logins.detect.incidents import Incident
 from audit_lib.logins.requests import Window, within
 
 # How much a detection counts: what it calls grave explains more than what a forgotten password explains, too.
@@ -34,44 +34,33 @@ def explain_brute_force(investigation: Investigation) -> Explanation:
     for name, alarms in guesses.items():
         weight = max(_WEIGHTS[alarm.severity] for alarm in alarms)
         case.pro(weight, f"{_in_words(alarms)} ({name})")
-    case.pro(2, f"{_in_words(entered)} (A7)", entered)
-    loud = _loudest(investigation, detected)
-    case.pro(1, f"{_in_words(loud)} (A14)", guesses and loud)
+    case.pro(2, f"{_in_words(entered)} (let in)", entered)
     if not guesses and not entered:
         _speak_against(case, detected)
-    case.doubts("guessing (A1 to A7)", detected.doubts(*GUESSING, GOT_IN))
+    case.doubts("guessing", detected.doubts(*GUESSING, GOT_IN))
     names = (*addresses(entered), *addresses(alarm for found in guesses.values() for alarm in found))
-    case.addresses = tuple(dict.fromkeys((*names, *(addresses(loud) if guesses else ()))))
+    case.addresses = tuple(dict.fromkeys(names))
     return case
 
 
 def _speak_against(case: Explanation, detected: DetectedInWindow) -> None:
     # While guessing may have been missed, the cause of what was found says nothing of the rest.
-    accidents = [alarm for alarm in detected.alarms(*GUESSING) if alarm.classification]
+    accidents = [alarm for alarm in detected.alarms("known-clients-failing") if alarm.classification]
     more = f", and {len(accidents) - 1} more" if len(accidents) > 1 else ""
     text = f"what failed has another cause: {_in_words(accidents, 1)}{more}"
     case.rules_out(BY_GUESSING, 2, text, accidents)
-    text = "nearly everyone failed at the same time (A10): a guesser fails alone"
-    case.rules_out(BY_GUESSING, 2, text, detected.alarms("A10") and not accidents)
-    text = "no burst, slow or distributed guessing was found (A1 to A6)"
+    text = "no guessing and no spraying was found"
     case.rules_out(BY_GUESSING, 1, text, detected.are_none(*GUESSING))
 
 
-def _loudest(investigation: Investigation, detected: DetectedInWindow) -> tuple[Alarm, ...]:
-    """The addresses with a large share of all failed logins that may have failed in the window."""
-    clients = investigation.clients
-    failing = set(clients.loc[clients["failures"] > 0, "client"])
-    return tuple(alarm for alarm in detected.alarms("A14") if alarm.client in failing)
-
-
-def _in_words(alarms: Iterable[Alarm], most: int = SHOWN) -> str:
+def _in_words(alarms: Iterable[Incident], most: int = SHOWN) -> str:
     """The gravest of some incidents: whose, what, how many."""
     ordered = sorted(alarms, key=lambda alarm: (-alarm.count, alarm.client, alarm.subject))
     told = [f"{_whose(alarm)}: {alarm.classification} ({alarm.count})" for alarm in ordered[:most]]
     return ", ".join(told)
 
 
-def _whose(alarm: Alarm) -> str:
+def _whose(alarm: Incident) -> str:
     return alarm.client or alarm.subject or few(sorted(alarm.clients)) or "no address is named"
 
 
@@ -81,30 +70,33 @@ def explain_stale_client(investigation: Investigation) -> Explanation:
     if not told:
         return case
     detected, outage = detected_in_window(investigation), outages.worst_outage(investigation)
-    clients = addresses(alarm for alarm in detected.alarms("A9") if alarm.client and alarm.severity != "high")
-    rotated, begun = _changes(investigation, detected.alarms("A9"))
+    failing = detected.alarms("known-clients-failing")
+    clients = addresses(alarm for alarm in failing if alarm.cause)
+    rotated, begun = _changes(investigation, failing)
     for number, one in enumerate(rotated[:2]):
-        case.pro(0 if number else 4, f"{one.classification} ({few(clients)}; A9)")
-    case.pro(2, f"{begun[0].classification} ({few(clients)}; A9)" if begun else "", begun and not rotated)
+        case.pro(0 if number else 4, f"{one.classification} ({few(clients)})")
+    case.pro(2, f"{begun[0].classification} ({few(clients)})" if begun else "", begun and not rotated)
     if rotated or begun:
         case.addresses = clients
         early = _before_start(investigation, rotated[0], clients) if rotated else ""
         case.contra(1, f"{early}: a process that has the old value answers those that send it", early)
     deploy = outage is not None and outages.deploy_before(investigation, outage)
     broken = outage is not None and (deploy or pairs.unequal_pairs(investigation))
-    case.contra(3, "nearly everyone failed, those with the new value too (A10)", broken)
+    case.contra(3, "nearly everyone failed, those with the new value too", broken)
     _of_changes(case, investigation)
-    case.doubts("clients that failed after a change (A9)", detected.doubts("A9"))
+    case.doubts("clients that failed after a change", detected.doubts("known-clients-failing"))
     return case
 
 
-def _changes(investigation: Investigation, alarms: tuple[Alarm, ...]) -> tuple[list[Alarm], list[Alarm]]:
+def _changes(
+    investigation: Investigation, alarms: tuple[Incident, ...]
+) -> tuple[list[Incident], list[Incident]]:
     """The rotations that clients failed after, of the secret that is asked for or of any; then starts."""
-    after = sorted((one for one in alarms if not one.client and one.count), key=lambda one: -one.count)
+    after = sorted((one for one in alarms if one.cause), key=lambda one: -one.count)
     asked = {investigation.secret, *coupled(investigation, investigation.secret)}
-    rotated = [one for one in after if one.subject not in BEGUN]
+    rotated = [one for one in after if one.cause not in BEGUN]
     mine = [one for one in rotated if not investigation.secret or one.subject in asked]
-    return mine, [one for one in after if one.subject in BEGUN]
+    return mine, [one for one in after if one.cause in BEGUN]
 
 
 def _of_changes(case: Explanation, investigation: Investigation) -> None:
@@ -112,12 +104,12 @@ def _of_changes(case: Explanation, investigation: Investigation) -> None:
     changed, unchanged = a_seen_change(investigation), values_before_and_after(investigation)
     text = "no value changed in the window: before and after it, it was the same"
     case.rules_out(BY_VALUES, 3, text, unchanged)
-    text = "nobody who was answered before failed after a change (A9)"
-    case.rules_out(BY_CHANGES, 1, text, detected_in_window(investigation).are_none("A9"))
+    text = "nobody who was answered before failed after a change"
+    case.rules_out(BY_CHANGES, 1, text, detected_in_window(investigation).are_none("known-clients-failing"))
     case.lacks("a snapshot just before and after each rotation", not changed and not unchanged)
 
 
-def _before_start(investigation: Investigation, rotated: Alarm, clients: tuple[str, ...]) -> str:
+def _before_start(investigation: Investigation, rotated: Incident, clients: tuple[str, ...]) -> str:
     """How many refusals surely came before the first start after a change: until then the old value held."""
     start = first_start(investigation.events, rotated.first_at)
     if start is None or rotated.first_at is None:

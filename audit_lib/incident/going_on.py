@@ -11,6 +11,7 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.matter import ATTACKS, Matter, matter, spoken_of
 from audit_lib.incident.outages import PAUSE, deploy_after
 from audit_lib.incident.window_detections import detected_in_window
+from audit_lib.logins.detect.application import SILENCE
 from audit_lib.logins.requests import unanswered
 
 NOT_KNOWN = "Not known"
@@ -70,7 +71,8 @@ def _too_early(investigation: Investigation, at: "pd.Series[pd.Timestamp]", late
     pause = max(PAUSE, at.diff().max())  # in this order: of a single instant no pause is known
     if later.empty or later["not_before_at"].max() - at.iloc[-1] <= pause:
         return "end too soon"
-    gaps = detected_in_window(investigation).alarms("A19")
+    failing = detected_in_window(investigation).alarms("application-failing")
+    gaps = [one for one in failing if one.subject == SILENCE]
     return "have a gap" * any(one.last_at is not None and one.last_at > at.iloc[-1] for one in gaps)
 
 

@@ -11,9 +11,15 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.revocations import Revocation, revocations
 from audit_lib.ledger.tenures import Tenure, tenures
-from audit_lib.logins.clients import reaches_back, tabulate_clients, tabulate_daily, tabulate_spans
-from audit_lib.logins.detections import DetectionPolicy, detection_policy
-from audit_lib.logins.requests import Window, instants_written, maybe_within, within
+from audit_lib.logins.parameters import DetectionPolicy, detection_policy
+from audit_lib.logins.requests import (
+    Window,
+    instants_written,
+    maybe_within,
+    tabulate_clients,
+    tabulate_spans,
+    within,
+)
 from audit_lib.settings import Policy, Project
 
 T = TypeVar("T")
@@ -100,10 +106,9 @@ class Investigation:
         return self.once("rules", lambda: detection_policy(self.policy))
 
     @property
-    def newcomer_days(self) -> float | None:
-        """So many days without a request make an address new (A8); None if the policy does not say."""
-        rule = self.rules.rules.get("A8")
-        return rule["days"] if rule else None
+    def newcomer_days(self) -> float:
+        """Days without a request that make an address new."""
+        return self.rules.let_in.days
 
     @property
     def tenures(self) -> tuple[Tenure, ...]:
@@ -146,7 +151,5 @@ class Investigation:
         return self.of_window("clients", self._clients)
 
     def _clients(self) -> pd.DataFrame:
-        daily = self.once("daily", lambda: tabulate_daily(self.requests))
-        known = reaches_back(self.requests, self.window, self.newcomer_days)
-        frames = self.requests, self.here, self.spans, daily, self.window
-        return tabulate_clients(*frames, reaches_back=known, all_real=self.rules.clients_declared)
+        all_real = bool(self.rules.clients)
+        return tabulate_clients(self.requests, self.window, self.newcomer_days, all_real=all_real)

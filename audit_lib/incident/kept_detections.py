@@ -12,8 +12,8 @@ import pandas as pd
 from audit_lib.base.cache_folder import keep, recall, user_cache
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import DetectedInWindow, detected_in_window
-from audit_lib.logins.detections import Detected
-from audit_lib.logins.detections.alarm import Alarm
+from audit_lib.logins.detect import Verdict
+from audit_lib.logins.detect.incidents import Incident
 from audit_lib.secrecy.keeper import Key
 
 KEPT = 32  # windows
@@ -65,11 +65,11 @@ def _parsed(body: bytes) -> DetectedInWindow:
     return DetectedInWindow(**(document | {"detected": tuple(map(_detected, document["detected"]))}))
 
 
-def _detected(row: dict[str, Any]) -> Detected:
-    return Detected(**(row | {"incidents": tuple(map(_alarm, row["incidents"]))}))
+def _detected(row: dict[str, Any]) -> Verdict:
+    return Verdict(**(row | {"incidents": tuple(map(_alarm, row["incidents"]))}))
 
 
-def _alarm(row: dict[str, Any]) -> Alarm:
+def _alarm(row: dict[str, Any]) -> Incident:
     instants = {name: pd.Timestamp(row[name]) for name in ("first_at", "last_at") if row[name]}
-    sets = {name: frozenset(row[name]) for name in ("clients", "routes")}
-    return Alarm(**(row | instants | sets | {"evidence": tuple(row["evidence"])}))
+    sets = {"clients": frozenset(row["clients"]), "evidence": tuple(row["evidence"])}
+    return Incident(**(row | instants | sets))

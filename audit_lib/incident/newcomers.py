@@ -1,4 +1,4 @@
-"""The addresses that were answered and are new (A8), and those of them that had guessed before (A1 to A7)."""
+"""The addresses that were answered and are new, and those of them that had guessed before."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,16 +8,14 @@ import pandas as pd
 
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import DetectedInWindow, detected_in_window
-from audit_lib.logins.clients import reaches_back
 from audit_lib.logins.declared import READING, REDIRECTS
-from audit_lib.logins.detections.alarm import Alarm
-from audit_lib.logins.detections.callers import network_of
-from audit_lib.logins.detections.traffic import fits
-from audit_lib.logins.requests import succeeded, totals
+from audit_lib.logins.detect.incidents import Incident
+from audit_lib.logins.requests import named, network_of, reaches_back, succeeded, totals
+from audit_lib.logins.traffic import fits
 
-GUESSING = ("A1", "A2", "A3", "A4", "A5", "A6")
-GOT_IN = "A7"
-NOBODY_NEW = "nobody of a new network was let in, or answered on a protected route (A8)"
+GUESSING = ("guessing", "spraying")
+GOT_IN = "let-in"
+NOBODY_NEW = "nobody of a new network was let in, or answered on a protected route"
 
 
 @dataclass(frozen=True)
@@ -36,23 +34,32 @@ def new_addresses(investigation: Investigation) -> tuple[NewAddress, ...]:
 
 
 def _new_addresses(investigation: Investigation) -> tuple[NewAddress, ...]:
-    detected, rule = detected_in_window(investigation), investigation.rules.rules.get("A8")
-    firsts = {alarm.subject: alarm for alarm in detected.alarms("A8") if alarm.classification}
-    if not firsts or rule is None:
-        return ()
-    loud = guessing_networks(detected)
+    loud = guessing_networks(detected_in_window(investigation))
+    good, here = _answered(investigation), investigation.here
+    here = here[here["timed"] & here["client"].isin(good.index)]
+    answered = named(here.groupby("client", observed=True)["not_before_at"].min())
+    spans = investigation.spans["first_at"]
+    homes = [network_of(str(client)) for client in spans.index]
+    arrived = spans.groupby(homes).min()
+    reach = spans.min() + pd.Timedelta(days=investigation.newcomer_days)
     found = []
-    for client, successes in _answered(investigation).items():
+    for client, at in answered.items():
         home = network_of(str(client))
-        alarm = firsts.get(home)
-        if alarm is not None and alarm.first_at is not None:
-            guessed = home in loud or alarm.severity != rule.severity
-            found.append(NewAddress(str(client), int(successes), alarm.first_at, guessed))
+        # Tries of the last day belong to the same arrival.
+        if client and at >= reach and arrived[home] >= at - pd.Timedelta(days=1):
+            found.append(NewAddress(str(client), int(good[client]), at.to_pydatetime(), home in loud))
     return tuple(sorted(found, key=lambda one: (-one.successes, one.client)))
 
 
+def nobody_new(investigation: Investigation) -> bool:
+    """Whether logs that would have shown a new address show none."""
+    _, missing = lacks_history(investigation)
+    doubts = detected_in_window(investigation).doubts(GOT_IN)
+    return not (missing or doubts or new_addresses(investigation))
+
+
 def _answered(investigation: Investigation) -> "pd.Series[int]":
-    """How many answers each address got that A8 counts: on protected routes, and logins that succeed."""
+    """How many answers each address got that count: on protected routes, and logins that succeed."""
     here = investigation.here
     login = fits(here["route"].astype("str"), investigation.rules.access.login)
     login &= ~here["method"].isin((*READING, "")) & ~here["refused"]
@@ -61,7 +68,7 @@ def _answered(investigation: Investigation) -> "pd.Series[int]":
 
 
 def neighbours(investigation: Investigation) -> tuple[str, ...]:
-    """Addresses that are new, of a network that is known, and were answered: A8 does not find them."""
+    """Addresses that are new, of a network that is known, and were answered."""
     clients = investigation.clients
     mine = clients["classification"].eq("new address") & clients["successes"].gt(0)
     return tuple(clients.loc[mine].sort_values(["successes", "client"], ascending=[False, True])["client"])
@@ -70,8 +77,6 @@ def neighbours(investigation: Investigation) -> tuple[str, ...]:
 def lacks_history(investigation: Investigation) -> tuple[str, bool]:
     """The logs without which no address is known to be new, and whether they are missing."""
     days = investigation.newcomer_days
-    if days is None:
-        return "after how many days an address counts as new: the policy does not state A8", True
     missing = not reaches_back(investigation.requests, investigation.window, days)
     text = f"logs of {days:.0f} days before the window: without them nobody is known to be new"
     return text if missing else "", missing
@@ -83,7 +88,7 @@ def guessing_networks(detected: DetectedInWindow) -> frozenset[str]:
     return frozenset(network_of(name) for alarms in threats.values() for name in addresses(alarms))
 
 
-def addresses(alarms: Iterable[Alarm]) -> tuple[str, ...]:
+def addresses(alarms: Iterable[Incident]) -> tuple[str, ...]:
     """The addresses, and of many together the networks, that incidents name, the most failures first."""
     counts: dict[str, int] = {}
     for alarm in alarms:

@@ -1,4 +1,4 @@
-"""An outage, in which nearly all requests failed (A10, A16), and the deploys just before and after it."""
+"""An outage, in which nearly all requests failed, and the deploys just before and after it."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window
-from audit_lib.logins.detections.scans_and_errors import ALL
+from audit_lib.logins.detect.incidents import EVERYONE
 from audit_lib.logs.deploys import KIND as DEPLOYS
 
 PAUSE = timedelta(minutes=15)
@@ -56,19 +56,22 @@ class DeployNear:
 
 def worst_outage(investigation: Investigation) -> Outage | None:
     """The outage of the window in which most requests were refused; None if none was found."""
-    return _worst(investigation, "A10", errors=False)
+    return _worst(investigation, "known-clients-failing", errors=False)
 
 
 def worst_break(investigation: Investigation) -> Outage | None:
     """The worst outage; without one that in which most requests of all were answered with server errors."""
-    return worst_outage(investigation) or _worst(investigation, "A16", errors=True)
+    return worst_outage(investigation) or _worst(investigation, "application-failing", errors=True)
 
 
 def _worst(investigation: Investigation, detection: str, *, errors: bool) -> Outage | None:
     found = [
         Outage(alarm.first_at, alarm.last_at, alarm.count, len(alarm.clients), errors)
         for alarm in detected_in_window(investigation).alarms(detection)
-        if alarm.first_at is not None and alarm.last_at is not None and alarm.subject == ALL
+        if alarm.first_at is not None
+        and alarm.last_at is not None
+        and alarm.severity == "high"
+        and (alarm.subject == EVERYONE or not errors)
     ]
     return max(found, key=lambda one: one.refused, default=None)
 

@@ -10,9 +10,8 @@ from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.investigation import Investigation
-from audit_lib.logins.clients import network
-from audit_lib.logins.detections.callers import is_known
-from audit_lib.logins.requests import Window, named, succeeded, totals
+from audit_lib.logins.parameters import is_known
+from audit_lib.logins.requests import Window, named, network, succeeded, totals
 
 NEW = ("new network", "new address")  # classes of an address that was never answered before
 

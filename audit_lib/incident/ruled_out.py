@@ -23,23 +23,23 @@ def lines_of_the_window(investigation: Investigation) -> bool:
 
 
 def guessing_would_show(investigation: Investigation) -> bool:
-    """A1 to A6 have all that their "none" needs. The table of detections would tell."""
+    """Guessing and spraying have all that their "none" needs. The table of detections would tell."""
     return _would_show(investigation, *GUESSING)
 
 
 def new_addresses_would_show(investigation: Investigation) -> bool:
-    """A8 has all that its "none" needs. The table of detections would tell."""
-    return _would_show(investigation, "A8")
+    """Being let in has all that its "none" needs. The table of detections would tell."""
+    return _would_show(investigation, "let-in")
 
 
 def failures_after_changes_would_show(investigation: Investigation) -> bool:
-    """A9 has all that its "none" needs. The table of detections would tell."""
-    return _would_show(investigation, "A9")
+    """Known clients failing has all that its "none" needs. The table of detections would tell."""
+    return _would_show(investigation, "known-clients-failing")
 
 
 def outages_would_show(investigation: Investigation) -> bool:
-    """A10 has all that its "none" needs. The table of detections would tell."""
-    return _would_show(investigation, "A10")
+    """Known clients failing has all that its "none" needs. The table of detections would tell."""
+    return _would_show(investigation, "known-clients-failing")
 
 
 def _would_show(investigation: Investigation, *detections: str) -> bool:

@@ -15,8 +15,7 @@ from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs
 from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.leaks.whole_search import searched_whole
-from audit_lib.logins.detections.preconditions import unknown_wording
-from audit_lib.logins.detections.traffic import kinds_met
+from audit_lib.logins.coverage import unknown_wording
 from audit_lib.rotation.triggers import KINDS
 
 # The kinds of message without which a symptom is not known to be absent, by its key.
@@ -54,10 +53,10 @@ def _seen(investigation: Investigation, row: dict[str, Any]) -> dict[str, Any]:
     logs = investigation.sources[investigation.sources["kind"].eq("log")]
     if lines := int(logs["not_understood"].sum()):
         reason = reason or f"lines of the logs that were not understood: {lines:,}"
-    if row["guide_lines"] == "limits" and not investigation.rules.limiter_declared:
+    if row["guide_lines"] == "limits" and not investigation.rules.limits_requests:
         reason = reason or f"{row['diagnosis']}: the policy does not declare one (limits_requests)"
     if kinds := _SAID.get(row["guide_lines"]):
-        reason = reason or unknown_wording(kinds, kinds_met(investigation.events), investigation.rules)
+        reason = reason or unknown_wording(kinds, investigation.events, investigation.rules)
     return row | {"verdict": "unknown", "diagnosis": reason} if reason else row
 
 
@@ -182,7 +181,7 @@ def _unauthorized(investigation: Investigation) -> dict[str, Any]:
         text = "; ".join(unequal[:3]) + "; a public half needs a rebuild, not a restart"
         remedy = "give both halves one value, rebuild the frontend, restart the backend"
         return _row(key, symptom, "found" if outage or refused else "none", text, remedy=remedy)
-    known = outage is None and detected_in_window(investigation).are_none("A10")
+    known = outage is None and detected_in_window(investigation).are_none("known-clients-failing")
     compared = has_equal_pairs(investigation)
     text = "the pairs that were compared are equal" if compared else "no pair was compared"
     text += "; what the last build holds is not known"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import ceil
 from typing import Any
 
 import pandas as pd
@@ -13,15 +12,15 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window
-from audit_lib.logins.detections.alarm import Alarm
-from audit_lib.logins.detections.callers import is_known
+from audit_lib.logins.detect.incidents import Incident
+from audit_lib.logins.parameters import is_known
 
 COLUMNS = ["kind", "what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
 MOST = 12  # days and addresses; a leak that is in force is never left out
-MOST_STRETCHES = 2  # of the window: the detections in full list the others
-STRETCH, DETECTED, ADDRESS, LEAK = "hours", "detected", "address", "leak"
-# What is no login and explains none, yet says what happened: limits, scans, errors, URLs, starts, gaps.
-_BESIDE_LOGINS = ("A12", "A15", "A16", "A17", "A18", "A19")
+LOUD = 10  # failures of an address on a day
+DETECTED, ADDRESS, LEAK = "detected", "address", "leak"
+# What is no login and explains none, yet says what happened.
+_BESIDE_LOGINS = ("probing", "secret-in-url", "application-failing")
 HOUR = pd.Timedelta(hours=1)
 MARGIN = 12 * HOUR
 _BLANK = dict.fromkeys(("since", "until", "secret", "client", "evidence"), "") | dict.fromkeys(
@@ -34,7 +33,6 @@ def tabulate_suspicions(investigation: Investigation) -> pd.DataFrame:
     """One row for each thing that stands out, with the parameters that look into it."""
     found = [
         *_detected(investigation),
-        *_stretches(investigation),
         *_loudest(investigation),
         *_leaks(investigation),
     ]
@@ -61,17 +59,6 @@ def _loudest(investigation: Investigation) -> list[dict[str, Any]]:
     return sorted(_days(investigation), key=lambda row: (-row["count"], row["client"]))
 
 
-def _stretches(investigation: Investigation) -> list[dict[str, Any]]:
-    """The longest hours of the window with far more or fewer requests or failures than usual (A13)."""
-    found = [
-        (pd.Timestamp(one.first_at), pd.Timestamp(one.last_at), one)
-        for one in detected_in_window(investigation).alarms("A13")
-        if one.first_at and one.last_at
-    ]
-    longest = sorted(found, key=lambda one: (one[0] - one[1], -one[2].count))
-    return [_stretch(*one) for one in longest[:MOST_STRETCHES]]
-
-
 def _detected(investigation: Investigation) -> list[dict[str, Any]]:
     """What the detections that are not about logins found in the window, the gravest first."""
     detected = detected_in_window(investigation)
@@ -89,16 +76,13 @@ def _detected(investigation: Investigation) -> list[dict[str, Any]]:
     ]
 
 
-def _beside(one: Alarm, name: str) -> str:
+def _beside(one: Incident, name: str) -> str:
     whose = f"{one.client or one.subject}: " if one.client or one.subject else ""
     return f"{whose}{one.classification} ({name})"
 
 
-def _stretch(first: pd.Timestamp, last: pd.Timestamp, found: Alarm) -> dict[str, Any]:
-    noun, _, usual = found.classification.partition(" ")[2].partition("; ")
+def _stretch(first: pd.Timestamp, last: pd.Timestamp, found: Incident) -> dict[str, Any]:
     return _BLANK | {
-        "kind": STRETCH,
-        "what": f"{noun} within {counted(max(ceil((last - first) / HOUR), 1), 'hour')}; {usual}",
         "first_at": first,
         "last_at": last,
         "count": found.count,
@@ -109,15 +93,12 @@ def _stretch(first: pd.Timestamp, last: pd.Timestamp, found: Alarm) -> dict[str,
 
 
 def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
-    """An address that failed on one day as often as makes it stand out among others (A14)."""
-    rule = investigation.rules.rules.get("A14")
-    if rule is None:
-        return
+    """An address that failed on one day as often as makes it stand out among others."""
     both = investigation.events["not_before_at"].notna() & investigation.events["not_after_at"].notna()
     dated = investigation.events[investigation.events["kind"].isin(_FAILURES) & both]
     keys = [dated["not_before_at"].dt.floor("D").rename("day"), dated["client"]]
     counts = dated.groupby(keys, observed=True).size()
-    every = counts[counts >= rule["failures"]]
+    every = counts[counts >= LOUD]
     loud = every.nlargest(MOST)
     # Only the busiest are shown, so only of those is more than the count asked for.
     for day, client, count in loud.rename("count").reset_index().itertuples(index=False):

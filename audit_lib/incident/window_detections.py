@@ -1,4 +1,4 @@
-"""What the detections A1-A20 come to in an investigation's window, learnt from the weeks before it."""
+"""What the detections come to in an investigation's window, learnt from the weeks before it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -8,31 +8,31 @@ import pandas as pd
 
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.tenures import Tenure
+from audit_lib.logins.changes import RecordedChange
 from audit_lib.logins.contracts import Detections
-from audit_lib.logins.detections import Detected, Traffic, detect, gather, tabulate
-from audit_lib.logins.detections.alarm import Alarm
-from audit_lib.logins.detections.preconditions import few_addresses
-from audit_lib.logins.detections.recorded_changes import RecordedChange
+from audit_lib.logins.coverage import cover
+from audit_lib.logins.detect import Verdict, judge, tabulate
+from audit_lib.logins.detect.incidents import Incident
 from audit_lib.logins.requests import Window, maybe_within, within
+from audit_lib.logins.traffic import Traffic, gather
 
-LEARNT = timedelta(days=28)  # the longest that a detection looks back, A8 aside (docs/detections.md#a13)
-_BEFORE = "only before the window"
+LEARNT = timedelta(days=28)  # the longest that a detection looks back, new networks aside
 
 
 @dataclass(frozen=True)
 class DetectedInWindow:
     """What each detection came to in the window, and what is known of the addresses in its logs."""
 
-    detected: tuple[Detected, ...]
+    detected: tuple[Verdict, ...]
     proxied: str  # why addresses cannot be told apart; "" if they can
     few: str  # why addresses may be a proxy's; "" if they are known to be callers'
     requests: int  # with a time, in the window and in the weeks before it
 
-    def alarms(self, *detections: str) -> tuple[Alarm, ...]:
+    def alarms(self, *detections: str) -> tuple[Incident, ...]:
         """What these detections found."""
         return tuple(alarm for one in self._of(detections) for alarm in one.incidents)
 
-    def threats(self, *detections: str) -> dict[str, tuple[Alarm, ...]]:
+    def threats(self, *detections: str) -> dict[str, tuple[Incident, ...]]:
         """What each of these found and does not itself explain as an accident."""
         found = {
             one.detection: tuple(alarm for alarm in one.incidents if alarm.severity != "info")
@@ -48,7 +48,7 @@ class DetectedInWindow:
         """Each reason why one of these may have missed something."""
         return tuple(dict.fromkeys(one.doubt for one in self._of(detections) if one.doubt))
 
-    def _of(self, detections: tuple[str, ...]) -> Iterable[Detected]:
+    def _of(self, detections: tuple[str, ...]) -> Iterable[Verdict]:
         return (one for one in self.detected if one.detection in detections)
 
 
@@ -63,9 +63,11 @@ def detected_in_window(investigation: Investigation) -> DetectedInWindow:
 
 
 def _detected(investigation: Investigation) -> DetectedInWindow:
-    traffic, rules = _traffic(investigation), investigation.rules
-    found = tuple(_of_window(one, investigation.window) for one in detect(traffic, rules))
-    return DetectedInWindow(found, traffic.collapsed, few_addresses(traffic, rules), len(traffic.requests))
+    traffic = _traffic(investigation)
+    coverage = cover(traffic)
+    found = tuple(_of_window(one, investigation.window) for one in judge(traffic, coverage))
+    few = "" if traffic.collapsed else coverage.reason(["clients are callers"])
+    return DetectedInWindow(found, traffic.collapsed, few, len(traffic.requests))
 
 
 def _traffic(investigation: Investigation) -> Traffic:
@@ -74,7 +76,7 @@ def _traffic(investigation: Investigation) -> Traffic:
     # Days before the first line are not a gap in what was kept: they are left out.
     first = min([window.since, *investigation.written["at"].nsmallest(1)])
     # A network is new by the days before its first request: one more than the number, to reach them all.
-    learnt = max(LEARNT, timedelta(days=(investigation.newcomer_days or 0) + 1))
+    learnt = max(LEARNT, timedelta(days=investigation.newcomer_days + 1))
     span = Window(max(window.since - learnt, first), window.until)
     requests = within(investigation.requests, span)
     minutes = requests[requests["timed"]].rename(columns={"not_before_at": "minute_at"})
@@ -130,16 +132,15 @@ def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(coded, "str")).reset_index(drop=True)
 
 
-def _of_window(one: Detected, window: Window) -> Detected:
+def _of_window(one: Verdict, window: Window) -> Verdict:
     """What it found that may lie in the window; if that is nothing, that it found something before it."""
     inside = tuple(alarm for alarm in one.incidents if _may_lie_in(alarm, window))
     if inside or not one.incidents:
         return replace(one, incidents=inside)
-    reason = "; ".join(filter(None, (_BEFORE, one.doubt)))
-    return replace(one, verdict="unknown" if one.doubt else "none", reason=reason, incidents=())
+    return replace(one, verdict="unknown" if one.doubt else "none", incidents=())
 
 
-def _may_lie_in(alarm: Alarm, window: Window) -> bool:
+def _may_lie_in(alarm: Incident, window: Window) -> bool:
     """An incident without times may lie anywhere."""
     began = alarm.first_at is None or alarm.first_at <= window.until
     return began and (alarm.last_at is None or alarm.last_at >= window.since)

@@ -1,5 +1,6 @@
-"""From counts to failed logins: who failed, the detections A1-A20, the alerts.
+"""From counts to failed logins: who failed, seven detections, the alerts, and what the logs would have shown.
 
-Begin with `requests`, which says what a request on a protected route is, and `declared`, which logins there
-are. `detections` judges a period, `alerts` the time since an instant; `clients` tells addresses apart.
+Begin with `requests`, which says what a request on a protected route is, and `parameters`, which the policy
+may change. `detect` judges a period, `alerts` the time since an instant; both say *none* or *quiet* only by
+the facts of `coverage`.
 """

@@ -54,14 +54,25 @@ class Alerts(Contract):
     guide_line: Series[int]
 
 
+class Daily(Contract):
+    """One row for each day with a log line and each figure: what is usual is the median of all days."""
+
+    day: Series[str]
+    figure: Series[str] = Field(isin=("requests", "refused", "server errors"))
+    count: Series[int]
+    usual: Series[float]
+    unusual: Series[bool]  # far from the median by the median absolute deviation
+
+
 class Detections(Contract):
     """One row for each incident found, and one for each detection that found none or could not be applied."""
 
-    detection: Series[str]  # A1 … A20
+    detection: Series[str]  # guessing | spraying | let-in | …
     verdict: Series[str] = Field(isin=("found", "none", "unknown"))
     reason: Series[str]
     subject: Series[str]
     classification: Series[str]
+    cause: Series[str]  # of known clients that fail: rotation | deploy | start; "" if nothing is on record
     first_at: Series[Instant] = Field(nullable=True)
     last_at: Series[Instant] = Field(nullable=True)
     count: Series[int]

@@ -1,6 +1,5 @@
 """The failed requests and messages of one log as a frame, read while pandas is imported."""
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.errors import BadInput
-from audit_lib.base.startup import kept_imports
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read_file import read_to_end
 from audit_lib.logs.read_options import Plan, Wanted
@@ -36,10 +34,7 @@ def failure_rows(path: Path, zone: str = "UTC") -> "pd.DataFrame":
 def _log_rows() -> ModuleType:
     """The module that makes frames, which imports pandas."""
     name = "audit_lib.logs.frames"
-    if "pandas" in sys.modules:
-        return import_module(name)
-    with kept_imports():
-        return import_module(name)
+    return import_module(name)
 
 
 def _opened(path: Path) -> BinaryIO:

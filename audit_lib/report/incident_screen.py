@@ -18,12 +18,11 @@ from audit_lib.incident.where_to_look import (
     ADDRESS,
     DETECTED,
     LEAK,
-    STRETCH,
     in_words,
     looks_with,
     tabulate_suspicions,
 )
-from audit_lib.logins.detections.traffic import fits
+from audit_lib.logins.traffic import fits
 from audit_lib.logs.declared_logins import FAILED_LOGIN
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
@@ -200,7 +199,7 @@ def incident_stands_out(investigation: Investigation) -> Block:
     """What else stands out in all that was read, with the option that looks into it."""
     window, every = investigation.window, tabulate_suspicions(investigation)
     here = every["first_at"].between(window.since, window.until)
-    parts = [every[every["kind"].eq(kind)] for kind in (DETECTED, STRETCH, LEAK)]
+    parts = [every[every["kind"].eq(kind)] for kind in (DETECTED, LEAK)]
     parts.append(every[every["kind"].eq(ADDRESS) & ~here])
     shown = [
         (

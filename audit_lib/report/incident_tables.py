@@ -99,7 +99,7 @@ def explanations_table(investigation: Investigation) -> Table:
 
 
 def detected_tables(investigation: Investigation) -> Tables:
-    """What the detections A1-A20 come to in the window, and what they cannot say."""
+    """What the detections come to in the window, and what they cannot say."""
     detections = tabulate_window_detections(investigation)
     found, *others = detected_and_not(detections, "detections.csv of the evidence package").tables
     return Tables((_linked(investigation, found, "lines"), *others))

@@ -6,11 +6,9 @@ from audit_lib.base.in_words import counted, few
 from audit_lib.base.log_kinds import kind_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
-from audit_lib.logins import auth_failures
-from audit_lib.logins.detections import detection_policy
-from audit_lib.logins.detections.names import detection_name
-from audit_lib.logins.proposals import propose
-from audit_lib.logins.requests import Access
+from audit_lib.logins import tables as auth_failures
+from audit_lib.logins.declared import propose
+from audit_lib.logins.parameters import detection_policy
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 15
@@ -19,8 +17,8 @@ PLACES_SHOWN = 3  # of one incident
 
 
 def failures_tables(audit: Audit) -> Tables:
-    """The totals; by kind and why, as far as the logs show; by address and by route."""
-    by = failures_by_kind(audit), failures_by_reason(audit), *failures_of_logins(audit)
+    """The totals; by kind; by address and by route."""
+    by = failures_by_kind(audit), *failures_of_logins(audit)
     return together(failures_totals(audit), *by, failures_by_client(audit), failures_by_route(audit))
 
 
@@ -39,17 +37,8 @@ def failures_by_kind(audit: Audit) -> Table:
     return _unless_unread(audit, kinds, "By kind")
 
 
-def failures_by_reason(audit: Audit) -> Table:
-    """How many of the refused requests the logs give a reason for."""
-    reasons = auth_failures.reasons(audit.tables["log_counts"])
-    return _unless_unread(audit, reasons, "Reasons of the 401 responses")
-
-
 def failures_of_logins(audit: Audit) -> tuple[Table, ...]:
-    """Declared logins, routes that look like one and are not declared, and other answers of login routes.
-
-    No table if there is nothing.
-    """
+    """Declared logins, and routes that look like one and are not declared; no table if there is nothing."""
     counts, rules = audit.tables["log_counts"], detection_policy(audit.policy)
     declared = audit.tables["declared_logins"]
     added = declared["declared_in"].eq("audit.toml").any()
@@ -63,9 +52,6 @@ def failures_of_logins(audit: Audit) -> tuple[Table, ...]:
         "If so, copy the declaration into the policy or audit.toml; until then failures there are not known"
     )
     found.append(show(view, "Logins that are not declared", note))
-    table = auth_failures.login_answers(counts, Access.of(audit.policy).login)
-    note = "if a wrong password is answered so, declare the status in the policy: [[logins]]"
-    found.append(show(table.head(MOST_ROWS), "Other answers of login routes", note))
     return tuple(one for one in found if one.rows)
 
 
@@ -141,7 +127,7 @@ def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
     """The incidents that were detected, the most severe first; those beyond twenty are counted."""
     rows = _ordered(detections)
     view = rows.assign(
-        detection=rows["detection"].map(detection_name),
+        detection=rows["detection"].str.replace("-", " "),
         what=rows["classification"],
         lines=rows["evidence"].map(_few),
     )
@@ -155,7 +141,7 @@ def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
 def _not_detected(detections: pd.DataFrame) -> Table:
     """What was looked for and not found, and what is not known, by its reason."""
     rest = detections[detections["verdict"].ne("found")]
-    named = rest.assign(detection=rest["detection"].map(detection_name))
+    named = rest.assign(detection=rest["detection"].str.replace("-", " "))
     groups = named.groupby(["verdict", "reason"], sort=False)["detection"].agg(", ".join).reset_index()
     view = groups.sort_values("verdict", ascending=False, kind="stable")[["verdict", "detection", "reason"]]
     note = "The policy defines each detection and names its source: [detections]"

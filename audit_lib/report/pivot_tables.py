@@ -13,9 +13,8 @@ from audit_lib.incident import exposure_windows, pivots
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import lacks_history
 from audit_lib.incident.record import windows_concerned
-from audit_lib.logins.clients import NOT_KNOWN
-from audit_lib.logins.detections.callers import is_known
-from audit_lib.logins.requests import Window
+from audit_lib.logins.parameters import is_known
+from audit_lib.logins.requests import NOT_KNOWN, Window
 from audit_lib.report.leak_tables import shown_lives
 from audit_lib.report.table import Table, show
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
@@ -184,7 +183,7 @@ def _shown(investigation: Investigation, frame: pd.DataFrame, title: str) -> Tab
 
 def _marked(investigation: Investigation, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with a word behind each address that the policy knows (known_clients)."""
-    known = partial(is_known, rules=investigation.rules)
+    known = partial(is_known, policy=investigation.rules)
     return marked_clients(frame, known) if "client" in frame else frame
 
 

@@ -26,7 +26,7 @@ KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
 BAD, DUE, OK, OPEN = "bad", "due", "ok", "unk"  # one colour each
 MOST_NAMES = 3
 MOST_DATES = 10
-LET_IN = ("A7", "let-in")  # detections of a success that should not have been one
+LET_IN = ("let-in",)  # detections of a success that should not have been one
 GRAVE = ("medium", "high", "critical")
 
 

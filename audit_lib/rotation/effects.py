@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.base.in_words import counted, day_words
-from audit_lib.logins.clients import tabulate_clients, tabulate_daily, tabulate_spans
-from audit_lib.logins.requests import Window, answered_or_refused, within
+from audit_lib.logins.requests import Window, succeeded, tabulate_clients, within
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.scope import ConsumerPlace, RotationScope
 from audit_lib.settings import Policy
@@ -99,8 +98,7 @@ def _clients(read: RotationRead) -> str:
     if here.empty:
         return NO_LOGS
     window = Window(read.as_of - timedelta(days=DAYS), read.as_of)
-    spans, daily = tabulate_spans(read.requests), tabulate_daily(read.requests)
-    table = tabulate_clients(read.requests, here, spans, daily, window, reaches_back=True)
+    table = tabulate_clients(read.requests, window, 0)
     answered = table[table["successes"] > 0].groupby("classification").agg(
         clients=("client", "size"), successes=("successes", "sum")
     )  # fmt: skip
@@ -117,7 +115,7 @@ def _clients(read: RotationRead) -> str:
 def _failures(read: RotationRead, minutes: float | None) -> str:
     """How many requests are refused in so many minutes, if callers ask as they did lately."""
     here = _requests(read)
-    answered, _ = answered_or_refused(here)
+    answered = here[succeeded(here)]
     if here.empty:
         return NO_LOGS
     if minutes is None:

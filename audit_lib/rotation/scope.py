@@ -9,7 +9,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
 from audit_lib.ledger.tenures import SecretPlace
-from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.parameters import detection_policy
 from audit_lib.settings import ENVIRONMENTS, Consumer, Policy, SecretRule
 
 _PLATFORM = ("export", "given values")

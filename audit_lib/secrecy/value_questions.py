@@ -1,5 +1,6 @@
 """Questions about a value, for `Keeper.ask`: each is answered by a truth or a number, never by text."""
 
+import math
 import re
 from collections.abc import Callable
 from functools import cache
@@ -7,7 +8,7 @@ from hashlib import sha256
 
 from audit_lib.base.bounded_patterns import matches_glob, matches_whole
 from audit_lib.base.connection_url import url_parts
-from audit_lib.secrecy.strength import strength_bits
+from audit_lib.secrecy.strength import range_of, strength_bits
 
 # A marker with less fixed text than this occurs in random values by chance (docs/rules.md#rule-36).
 _LONG_MARKER = 8
@@ -25,6 +26,8 @@ _LONGEST = 512  # beyond it a text is a document: only what a provider begins it
 _CHANGES = 3
 # An upper estimate below this leaves a space that can be searched.
 GUESSABLE_BITS = 80
+LONGEST = 72  # characters: zxcvbn takes time with the square of the length
+_SHORTEST_WORD = 4  # characters: shorter words occur in random text by chance
 _CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
 
 
@@ -77,6 +80,27 @@ def looks_generated(value: str) -> bool:
     # Words and identifiers change between letters and digits once or twice; random text does all the time.
     changes = len(re.findall(r"(?i)(?=[a-z]\d|\d[a-z])", longest))
     return len(longest) >= _LONG_PART and changes >= _CHANGES
+
+
+def chosen_bits(value: str) -> float:
+    """The bits of a value in which a person's words are found, rounded down; infinite for any other value.
+
+    Only asked of what `strength_bits` holds for strong. What is no word counts as drawn at random.
+    """
+    if len(value) > LONGEST or strength_bits(value) < GUESSABLE_BITS or looks_generated(value):
+        return math.inf
+    from zxcvbn import zxcvbn  # noqa: PLC0415  90 ms that hardly any review needs
+
+    parts = zxcvbn(value, max_length=LONGEST)["sequence"]
+    words = [
+        part for part in parts if part["pattern"] != "bruteforce" and len(part["token"]) >= _SHORTEST_WORD
+    ]
+    if not words:
+        return math.inf
+    drawn = len(value) - sum(len(part["token"]) for part in words)
+    order = math.log2(math.factorial(len(parts)))
+    guessed = sum(math.log2(part["guesses"]) for part in words)
+    return float(math.floor(guessed + order + drawn * math.log2(max(range_of(value), 2))))
 
 
 def is_listed(value: str, digests: tuple[str, ...]) -> bool:

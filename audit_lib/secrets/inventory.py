@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.secrecy import value_questions as values
-from audit_lib.secrecy.guessing import chosen_bits
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.value_questions import chosen_bits
 from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.entries_by_place import IN_FORCE, Entry, Place, in_each_file, in_force, others
 from audit_lib.secrets.env_lines import value_is_unknown

@@ -129,7 +129,12 @@ def shown_key(key: str) -> str:
 
 
 def detection_faults(given: Any, bundled: Mapping[str, Any], place: str) -> list[Fault]:
-    """The faults of a [detections]: a key that no bundled policy has, another type, a number out of range."""
+    """The faults of a [detections]: a key that no bundled policy has, another type, a number out of range.
+
+    Names of detections before 0.3.0 are refused where the new ones are known (logins/parameters.py).
+    """
+    if isinstance(given, dict):
+        given = {name: value for name, value in given.items() if not re.fullmatch(r"A\d{1,2}", name)}
     return list(_unlike(given, {**bundled, **_OWN_DETECTIONS}, "detections", place))
 
 

@@ -15,14 +15,6 @@ from audit_lib.base.files import Unreadable, open_source, read_source
 LIMIT = 1000
 
 
-@pytest.fixture(params=["openat", "by path"])
-def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways of opening: with openat, and as on a platform that has none."""
-    monkeypatch.setattr(files, "_HAS_DIR_FD", request.param == "openat")
-    return str(request.param)
-
-
-@pytest.mark.usefixtures("opener")
 def test_content_hash_and_facts_are_of_the_same_bytes(tmp_path: Path) -> None:
     """A source gives its bytes, their hash, size, time of change in UTC and mode."""
     path = tmp_path / "backend" / ".env"
@@ -86,7 +78,6 @@ def _make(kind: str, folder: Path) -> str:  # noqa: PLR0911, PLR0912  a table of
     return ".env"
 
 
-@pytest.mark.usefixtures("opener")
 @pytest.mark.parametrize(
     ("kind", "state", "reason"),
     [
@@ -122,7 +113,7 @@ def test_whatever_is_no_file_of_the_project_is_refused(
 
 
 def test_a_link_that_takes_the_file_s_place_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opener: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look at a file and its opening it can be replaced: the opening itself refuses."""
     (tmp_path / "outside").write_text("A=1\n")

@@ -10,7 +10,6 @@ BENCHES = (
     "freshness",
     "clocks",
     "detections",
-    "baseline",
     "logs",
     "leaks",
     "many_leaks",
@@ -24,7 +23,6 @@ PACKAGES = (
     "hyperscan",
     "kingfisher-secret-scanner",
     "distributed",
-    "statsmodels",
 )
 
 

@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,19 @@ import yaml
 
 from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.ledger import Ledger
-from audit_lib.logins.detections import Traffic, detect, detection_policy, gather
-from audit_lib.logins.detections.scans_and_errors import PROBED
+from audit_lib.logins.detect import judge
+from audit_lib.logins.detect.probing import PROBED
+from audit_lib.logins.parameters import detection_policy
+from audit_lib.logins.traffic import Traffic, gather
 from audit_lib.logs.declared_logins import FAILED_LOGIN
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy
 
 # Of CrowdSec's `behavior` labels those that our detections have a definition for.
-COVERED = {"bruteforce": ("A1", "A2", "A3", "A4", "A5", "A6", "A7"), "scan": ("A15", "A6")}
+COVERED = {"bruteforce": ("guessing", "spraying", "let-in"), "scan": ("probing", "guessing")}
 FAMILIES = {"http": "web", "ssh": "sshd"}
 # Its addresses are made up, many of them private.
-RULES = replace(detection_policy(bundled_policy("generic")), clients_declared=True)
+RULES = detection_policy(bundled_policy("generic")).model_copy(update={"clients": "real"})
 _ALERT = re.compile(r'^results\[(\d+)\]\.Overflow\.Alert\.GetScenario\(\) == "([^"]+)"', re.M)
 _SOURCE = re.compile(r'^"([^"]+)" in results\[(\d+)\]\.Overflow\.GetSources\(\)', re.M)
 _YEARLESS = re.compile(r"(?:^|\[)([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)[ .]", re.M)
@@ -121,7 +123,7 @@ def outcome(one: Expected, traffic: Traffic) -> str:
     names = COVERED.get(one.behaviour[1])
     if names is None:
         return "not covered: " + one.behaviour[1]
-    found = detect(traffic, RULES)
+    found = judge(traffic)
     hits = [
         each.detection
         for each in found

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from audit_lib.base.log_kinds import POSSIBLE
-from audit_lib.logins.detections.told_failures import PROVEN_BY_SSH
+from audit_lib.logins.traffic import PROVEN_BY_SSH
 from audit_lib.logs.fields import clean_client
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read_line import read_line

@@ -26,7 +26,7 @@ LOGS = "a digest of what was read"
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
     """An incident with alarms of addresses, of networks and of none."""
     folder = tmp_path_factory.mktemp("planted")
-    return looked_into(folder, plant(folder, "leaked and used", 0))
+    return looked_into(folder, plant(folder, "brute force", 0))
 
 
 def anew(investigation: Investigation) -> Investigation:
@@ -54,7 +54,7 @@ def by_other_rules(investigation: Investigation) -> Investigation:
     """By a policy whose callers are declared, or not."""
     rules = investigation.rules
     held = LastComputed()
-    held.get("rules", (), lambda: replace(rules, clients_declared=not rules.clients_declared))
+    held.get("rules", (), lambda: rules.model_copy(update={"clients": "" if rules.clients else "real"}))
     return replace(investigation, computed=held)
 
 

@@ -17,7 +17,7 @@ from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.search import dated_lines, quiet, search_leaks
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.tabulate import tabulate_leaks
-from audit_lib.logins.formats_of import formats_of
+from audit_lib.logins.parameters import formats_of
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.settings import LogSource, Project, bundled_policy

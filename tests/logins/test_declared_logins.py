@@ -9,9 +9,10 @@ import pytest
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.declared import tabulate_logins
-from audit_lib.logins.detections import DetectionPolicy, detect, detection_policy, gather, tabulate
-from audit_lib.logins.proposals import propose
+from audit_lib.logins.declared import propose, tabulate_logins
+from audit_lib.logins.detect import detect
+from audit_lib.logins.parameters import DetectionPolicy, detection_policy
+from audit_lib.logins.traffic import gather
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
@@ -31,7 +32,7 @@ from tests.support.small_logs import DECLARED_LOG
 
 UNTIL = START + timedelta(days=14)
 # Detections that look at failed logins.
-GUESSING = {"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A9", "A10", "A11", "A13", "A14", "A20"}
+GUESSING = {"guessing", "spraying", "let-in", "known-clients-failing"}
 POLICY = 'name = "own"\nextends = "generic"\n[detections]\nclients = "real"\n'
 DECLARES_401 = "[detections.failure]\nstatuses = [401, 403]\n"
 
@@ -54,9 +55,7 @@ def _project(
 
 def _detections(rules: DetectionPolicy, logs: LogRead, until: datetime = UNTIL) -> pd.DataFrame:
     frames = logs.sources, logs.counts, logs.events, logs.minutes
-    return tabulate(
-        detect(gather(*frames, Ledger(), rules, START, until, log_sources=(DECLARED_LOG,)), rules)
-    )
+    return detect(gather(*frames, Ledger(), rules, START, until, log_sources=(DECLARED_LOG,)))
 
 
 def _declared(application: Application) -> str:
@@ -82,9 +81,9 @@ def test_failed_logins_are_exact_once_declared(application: Application, tmp_pat
     assert (table["failed"], table["declared_in"]) == (truth(made).total(), "audit.toml")
     assert _alert(policy, rules, logs) == "fired"
     found = _detections(rules, logs)
-    bursts = found[found["detection"].eq("A1") & found["verdict"].eq("found")]
+    bursts = found[found["detection"].eq("guessing") & found["verdict"].eq("found")]
     assert ATTACKER in set(bursts["subject"])
-    entered = found[found["detection"].eq("A7")]
+    entered = found[found["detection"].eq("let-in")]
     if application.tells_success:
         assert ATTACKER in set(entered["subject"])
     else:
@@ -128,6 +127,29 @@ def _incidents(found: pd.DataFrame) -> set[tuple[str, str, str]]:
     return set(zip(rows["detection"], rows["subject"], rows["severity"], strict=True))
 
 
+@pytest.mark.parametrize(
+    ("answers", "message", "declaration"),
+    [
+        ({500: 9}, "Invalid email or password for x", "failed_statuses = [500]"),
+        ({200: 9}, "Invalid email or password for x", 'failed_message = "…"'),
+        ({200: 9}, "", ""),
+        ({500: 9, 200: 4}, "", ""),
+        ({401: 9, 500: 2, 200: 4}, "Invalid email or password for x", "failed_statuses = [401]"),
+    ],
+)
+def test_a_login_is_proposed_by_what_it_answers_or_by_messages(
+    answers: dict[int, int], message: str, declaration: str, tmp_path: Path
+) -> None:
+    """A login that answers 500, or 200 to everybody, is proposed if messages report failures."""
+    log = [
+        _line(9 * n, ATTACKER, "POST /login", status) for status in answers for n in range(answers[status])
+    ]
+    log += [f"{START.isoformat()} app: {message}\n"] * 5 if message else []
+    _, rules, logs = _project(tmp_path / "app", "".join(log), policy=DECLARES_401)
+    asked = propose(logs.counts, rules.logins, rules.failed_statuses)
+    assert [declaration in one.declaration for one in asked] == [True] * bool(declaration)
+
+
 def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:
     """Whatever an insider declares in audit.toml, each incident and refusal from before is still there."""
     log = [_line(-7000 + 900 * n, "198.51.100.9", "POST /api/login", 401) for n in range(6)]
@@ -152,7 +174,7 @@ succeeded_statuses = [401]
     honest = _detections(rules, before)
     _, rules, after = _project(tmp_path / "after", "".join(log), lever, DECLARES_401)
     pulled = _detections(rules, after)
-    assert {"A1", "A3", "A7"} <= {detection for detection, _, _ in _incidents(honest)}
+    assert {"guessing", "let-in"} <= {detection for detection, _, _ in _incidents(honest)}
     assert _incidents(honest) <= _incidents(pulled)
     assert before.counts["kind"].tolist() == after.counts["kind"].tolist()
 
@@ -179,19 +201,6 @@ def test_a_redirect_tells_who_got_in_if_both_ends_are_declared(tmp_path: Path) -
     assert counts == {("other", "198.51.100.9"): 2, ("other", ATTACKER): 1, (DECLARED, ATTACKER): 1}
 
 
-@pytest.mark.parametrize("form", ["203.0.113.66", "203.0.113.0/24"])
-def test_known_clients_are_marked_and_not_dropped(form: str, tmp_path: Path) -> None:
-    """An own monitor's incident stays what it is, with a word that it is known."""
-    log = "".join(_line(10 * n, ATTACKER, "POST /api/login", 401) for n in range(20))
-    before = _detections(*_project(tmp_path / "before", log, policy=DECLARES_401)[1:])
-    known = f'known_clients = ["{form}"]\n{DECLARES_401}'
-    after = _detections(*_project(tmp_path / "after", log, policy=known)[1:])
-    assert _incidents(before) == _incidents(after)
-    told = after.loc[after["verdict"].eq("found") & after["subject"].eq(ATTACKER), "classification"]
-    assert len(told)
-    assert told.str.contains("known client").all()
-
-
 @pytest.mark.parametrize(
     ("path", "answered"),
     [
@@ -205,9 +214,9 @@ def test_known_clients_are_marked_and_not_dropped(form: str, tmp_path: Path) -> 
     ],
 )
 def test_dotfiles_are_a_class_of_their_own(path: str, answered: bool, tmp_path: Path) -> None:
-    """A15 finds whoever is answered for a name that begins with a dot, but for /.well-known/."""
+    """Probing is whoever is answered for a name that begins with a dot, but for /.well-known/."""
     found = _detections(*_project(tmp_path / "app", _line(0, ATTACKER, f"GET {path}", 200))[1:])
-    severities = set(found.loc[found["detection"].eq("A15") & found["verdict"].eq("found"), "severity"])
+    severities = set(found.loc[found["detection"].eq("probing") & found["verdict"].eq("found"), "severity"])
     assert severities == ({"critical"} if answered else set())
 
 
@@ -218,7 +227,7 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
     policy, rules, logs = _project(tmp_path / "app", log, lever)
     assert _alert(policy, rules, logs) == "unknown"
     reasons = _detections(rules, logs).set_index("detection")["reason"]
-    assert "audit.toml alone declares logins" in reasons["A1"]
+    assert "audit.toml alone declares logins" in reasons["guessing"]
 
 
 @pytest.mark.parametrize("place", ["audit.toml", "policy"])
@@ -229,11 +238,11 @@ def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: P
     audit, policy = (given, "") if place == "audit.toml" else ("", given)
     _, rules, logs = _project(tmp_path / "app", said[0], audit, policy)
     found = _detections(rules, logs)
-    entered = found[found["detection"].eq("A7")]
+    entered = found[found["detection"].eq("let-in")]
     if place == "policy":
         assert set(entered["verdict"]) == {"unknown"}
     else:
-        assert entered["classification"].str.contains("does not declare a success").all()
+        assert entered["classification"].str.contains("does not declare this a success").all()
 
 
 @pytest.mark.parametrize("identities", ["masked", "full"])
@@ -271,6 +280,8 @@ def test_a_login_that_an_answer_and_a_message_tell_counts_once(
     declared += 'failed_message = "Sign-in refused"\n'
     policy, rules, logs = _project(tmp_path / "app", "".join(lines), declared, DECLARES_401)
     found = _detections(rules, logs)
-    assert found.loc[found["detection"].eq("A1") & found["verdict"].eq("found"), "count"].tolist() == [6]
+    assert found.loc[found["detection"].eq("guessing") & found["verdict"].eq("found"), "count"].tolist() == [
+        6
+    ]
     if statuses:
         assert tabulate_logins(policy.logins, logs.counts, logs.events)["failed"].tolist() == [6]

@@ -13,7 +13,9 @@ from audit_lib.cli.alerts import settings_now
 from audit_lib.ledger import Draft, Ledger
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.ledger.known_heads import write_entry
-from audit_lib.logins.detections import detect, detection_policy, gather, tabulate
+from audit_lib.logins.detect import detect
+from audit_lib.logins.parameters import detection_policy
+from audit_lib.logins.traffic import gather
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
@@ -48,7 +50,7 @@ def _found(folder: Path, more: str) -> dict[str, str]:
 
 def test_a_log_without_such_lines_earns_none(tmp_path: Path) -> None:
     """What the tests below take away is there."""
-    assert _found(tmp_path, "")["A1"] == "none"
+    assert _found(tmp_path, "")["guessing"] == "none"
 
 
 @pytest.mark.parametrize("how", IN_OWN_WORDS)
@@ -60,7 +62,7 @@ def test_words_of_its_own_leave_no_none(how: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["a time", "a process"])
 def test_a_number_that_is_no_answer_takes_nothing(how: str, tmp_path: Path) -> None:
     """Milliseconds and process numbers are no statuses."""
-    assert _found(tmp_path, PLAIN[how])["A1"] == "none"
+    assert _found(tmp_path, PLAIN[how])["guessing"] == "none"
 
 
 def test_the_shapes_of_such_lines_are_listed(tmp_path: Path) -> None:
@@ -73,15 +75,15 @@ def test_the_shapes_of_such_lines_are_listed(tmp_path: Path) -> None:
 
 
 def _doubts(folder: Path, lines: str, as_of: datetime) -> str:
-    """Why A1 says nothing good of the third quarter, reviewed at an instant."""
+    """Why guessing says nothing good of the third quarter, reviewed at an instant."""
     (folder / "app.log").write_text(lines, "utf-8")
     quarter, rules = Quarter(2026, 3), detection_policy(bundled_policy("paiid"))
     project = Project("test", folder, log_sources=(LogSource("app.log", instances=1, zone_declared=True),))
     read = read_logs(project, quarter, load_formats().declaring(rules.failed_statuses))
     given = (read.sources, read.counts, read.events, read.minutes, Ledger(), rules)
     traffic = gather(*given, quarter.start, quarter.end, log_sources=project.log_sources, as_of=as_of)
-    table = tabulate(detect(traffic, rules))
-    return str(table.loc[table["detection"].eq("A1"), "reason"].iloc[0])
+    table = detect(traffic)
+    return str(table.loc[table["detection"].eq("guessing"), "reason"].iloc[0])
 
 
 def _request(at: str) -> str:
@@ -102,7 +104,7 @@ def test_lines_of_the_time_since_the_quarter_are_no_wrong_clock(tmp_path: Path) 
     assert "a clock is wrong" not in _doubts(tmp_path, lines, datetime(2026, 10, 5, tzinfo=UTC))
 
 
-AUDIT = 'policy = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "app.log"\ninstances = 1\n'
+AUDIT = 'extends = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "app.log"\ninstances = 1\n'
 
 
 def _alerts(folder: Path, more: str, audit: str = AUDIT) -> Result:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit_lib.logins.detections.told_failures import PROVEN_BY_SSH
+from audit_lib.logins.traffic import PROVEN_BY_SSH
 from audit_lib.logs.fields import clean_client
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.line_events import Line, LogEvent

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.base.log_kinds import MESSAGE_KINDS, POSSIBLE
-from audit_lib.logins.coverage import written_lines
+from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.logs.blocks import Block
 from audit_lib.logs.fields import parse_time
 from audit_lib.logs.formats import MOST_MESSAGES, load_formats
@@ -115,20 +114,6 @@ def test_an_outcome_is_a_failed_login_in_its_examples_alone() -> None:
     assert all(line.at for line in shown)
     silent = outcome.counter_examples
     assert [line for line in silent if read_line(line.encode(), FORMATS, UTC).events] == []
-
-
-def test_every_kind_has_a_line_that_shows_it() -> None:
-    """Example lines are known for each kind, so that a guide's searches can be tried on them."""
-    lines = written_lines(FORMATS)
-    assert {"unauthorized", "forbidden", *MESSAGE_KINDS} <= set(lines)
-    assert all("401" in line for line in lines["unauthorized"])
-
-
-def test_lines_of_messages_that_were_met_stand_for_their_kind() -> None:
-    """If logs hold one wording of a failed login, no other stands for it; of other kinds all lines do."""
-    lines = written_lines(FORMATS, ["ssh login failed"])
-    assert {"Failed"} == {line.split()[0] for line in lines["login_failed"]}
-    assert lines["startup_failed"] == written_lines(FORMATS)["startup_failed"]
 
 
 @pytest.mark.parametrize(

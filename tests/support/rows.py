@@ -284,11 +284,12 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
     "detections": (
         Detections,
         {
-            "detection": "A1",
+            "detection": "guessing",
+            "cause": "",
             "verdict": "none",
             "reason": "",
             "subject": "192.0.2.1",
-            "classification": "burst of failed logins",
+            "classification": "5 failed logins within 2 minutes",
             "first_at": NOW,
             "last_at": NOW,
             "count": 5,

@@ -10,8 +10,9 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.ledger import Ledger
-from audit_lib.logins.detections import detect, detection_policy, gather, tabulate
-from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logins.detect import detect
+from audit_lib.logins.parameters import DetectionPolicy, detection_policy
+from audit_lib.logins.traffic import gather
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
@@ -56,13 +57,11 @@ def detections(
     frames = read.sources, read.counts, read.events, read.minutes
     given = (*frames, ledger or Ledger(), rules, START, end, deploys)
     traffic = gather(*given, log_sources=project.log_sources)
-    return tabulate(detect(traffic, rules))
+    return detect(traffic)
 
 
 def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
-    table = {
-        key: value for key, value in (policy.options["detections"] | declared).items() if value is not None
-    }
+    table = {key: value for key, value in (dict(policy.detections) | declared).items() if value is not None}
     logins = policy.logins if "failure" in table else ()
     return detection_policy(replace(policy, logins=logins, detections=table))
 

@@ -15,8 +15,7 @@ from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.nhi import nhi_risk
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
 from audit_lib.logins import alerts
-from audit_lib.logins.detections.names import detection_name
-from audit_lib.logins.detections.needs import NEEDS
+from audit_lib.logins.coverage import FACTS, NEEDS
 from audit_lib.report.judge import PASS_NEEDS
 from audit_lib.settings import bundled_policy
 from audit_lib.settings.guide_rules import GuideRule, guide_rules
@@ -80,13 +79,13 @@ def _plain(text: str) -> str:
 
 def _needs() -> Iterator[str]:
     """What must have been seen before a good verdict: by detection, alert, explanation and check."""
-    yield "\n## What none needs\n\nWithout any of these a detection that found nothing is `unknown`.\n"
-    yield "\n| detection | must have been seen or declared |\n|--|--|\n"
-    for id_, needs in NEEDS.items():
-        yield f"| {detection_name(id_)} | {'; '.join(_words(need) for need in needs)} |\n"
-    yield from _preconditions(dict.fromkeys(need for needs in NEEDS.values() for need in needs))
-    yield "\n## What quiet needs\n\nWithout any of these an alert on logs that did not fire is `unknown`.\n"
-    yield from _preconditions(dict.fromkeys(alerts.NEEDS))
+    yield "\n## What none needs\n\nWithout any of these a detection that found nothing is `unknown`, and an "
+    yield "[alert](alerts.md) that did not fire.\n\n| must have been seen or declared | for |\n|--|--|\n"
+    for fact, (_, words) in FACTS.items():
+        names = [name for name, needs in NEEDS.items() if fact in needs]
+        of_alerts = fact in (*alerts.NEEDS, *alerts.NEEDS_OF_LOGINS, *alerts.NEEDS_OF_REQUESTS)
+        names = ["all"] if len(names) == len(NEEDS) else names
+        yield f"| {_plain(words)} | {', '.join([*names, *(['alerts'] if of_alerts else [])])} |\n"
     yield "\n## What unlikely needs\n\nWithout all of one way an explanation is `unknown`, not `unlikely`.\n"
     yield "\n| explanation | must have been seen |\n|--|--|\n"
     for name, ways in UNLIKELY_NEEDS.items():

@@ -5,8 +5,9 @@ from functools import partial
 from audit_lib.findings.check import Check, Rows, Truths
 
 GRAVE = ("medium", "high", "critical")
-LOGINS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A14", "A20")
-CHANGES = ("A9", "A10", "A11")  # A16, A17 and A18 have checks of their own, in logs.py
+LOGINS = ("guessing", "spraying", "let-in")
+CHANGES = ("known-clients-failing",)
+OF_THEIR_OWN = ("database", "start")  # subjects that have checks of their own, in logs.py
 SEEN = "{detection_name}: {classification}; {count} from {first_at} to {last_at}"
 
 
@@ -42,17 +43,17 @@ DETECTIONS = (
     ),
     detection_check(
         id="scan-or-flood",
-        what="One source scanned for files or routes, or ran into the rate limit again and again.",
+        what="One source scanned for routes that are not there, or for files that nobody has to see.",
         why="Scans come before attacks; a sensitive file that was answered is a leak.",
-        when=lambda rows: _found(rows, ("A12", "A15")),
+        when=lambda rows: _found(rows, ("probing",)),
         remedy="Block the address, and make sure that no such file is served.",
         controls=("NIST SI-4", "NIST AC-7"),
     ),
     detection_check(
         id="unusual-traffic",
-        what="Failures or requests do not fit the usual hours, or a stretch of the log is missing.",
-        why="Silence can mean an outage, a deleted log or a clock that is wrong.",
-        when=lambda rows: _found(rows, ("A13", "A19")),
+        what="The application answered with server errors, ended, or was silent.",
+        why="Silence can mean an outage or a deleted log.",
+        when=lambda rows: _found(rows, ("application-failing",)) & ~rows["subject"].isin(OF_THEIR_OWN),
         remedy="Find out what happened in these hours; if lines are missing, supply the log.",
         controls=("NIST AU-6", "NIST SI-4", "PCI 10.7"),
     ),

@@ -20,7 +20,6 @@ class Truth:
     first: float
     last: float
     attack: bool = True
-    kinds: tuple[tuple[str, str], ...] = ()  # A9: client and the class it has
     form: str = ""  # where one detection looks for several things: which
 
     @property
@@ -56,17 +55,19 @@ def _fails(client: str, start: float, count: int, pause: Callable[[], float], la
 
 def burst(chance: random.Random, at: float, label: str) -> Planted:
     """One source, 30 tries in some minutes."""
-    return planted("A1", label, _fails(stranger(chance), at, 30, lambda: chance.uniform(3, 12), label))
+    return planted("guessing", label, _fails(stranger(chance), at, 30, lambda: chance.uniform(3, 12), label))
 
 
 def slow(chance: random.Random, at: float, label: str) -> Planted:
     """One source, a try every 25 seconds for a quarter of an hour."""
-    return planted("A2", label, _fails(stranger(chance), at, 40, lambda: chance.uniform(18, 32), label))
+    return planted("guessing", label, _fails(stranger(chance), at, 40, lambda: chance.uniform(18, 32), label))
 
 
 def spaced(chance: random.Random, at: float, label: str) -> Planted:
     """One source, seven tries with pauses of 15 to 60 minutes."""
-    return planted("A3", label, _fails(stranger(chance), at, 7, lambda: chance.uniform(900, 3600), label))
+    return planted(
+        "guessing", label, _fails(stranger(chance), at, 7, lambda: chance.uniform(900, 3600), label)
+    )
 
 
 def over_days(chance: random.Random, at: float, label: str) -> Planted:
@@ -77,7 +78,7 @@ def over_days(chance: random.Random, at: float, label: str) -> Planted:
         for day in range(5)
         for number in range(3)
     ]
-    return planted("A4", label, lines)
+    return planted("guessing", label, lines)
 
 
 def distributed(chance: random.Random, at: float, label: str) -> Planted:
@@ -87,7 +88,7 @@ def distributed(chance: random.Random, at: float, label: str) -> Planted:
         for client in [stranger(chance) for _ in range(12)]
         for _ in range(3)
     ]
-    return planted("A5", label, lines)
+    return planted("spraying", label, lines)
 
 
 def spray(chance: random.Random, at: float, label: str) -> Planted:
@@ -111,7 +112,7 @@ def spray(chance: random.Random, at: float, label: str) -> Planted:
         Line(at + number * chance.uniform(8, 20), client, f"/api/{word}", 401, label)
         for number, word in enumerate(words)
     ]
-    return planted("A6", label, lines)
+    return planted("guessing", label, lines)
 
 
 def got_in(chance: random.Random, at: float, label: str) -> Planted:
@@ -119,20 +120,20 @@ def got_in(chance: random.Random, at: float, label: str) -> Planted:
     client = stranger(chance)
     lines = _fails(client, at, 9, lambda: chance.uniform(10, 40), label)
     lines += [Line(lines[-1].at + 70 + number * 30, client, API, 200, label) for number in range(4)]
-    return planted("A7", label, lines)
+    return planted("let-in", label, lines)
 
 
 def flood(chance: random.Random, at: float, label: str) -> Planted:
     """One source, forty answers 429 within half an hour."""
     client = stranger(chance)
-    return planted("A12", label, [Line(at + number * 40, client, API, 429, label) for number in range(40)])
+    return planted("429", label, [Line(at + number * 40, client, API, 429, label) for number in range(40)])
 
 
 def night(chance: random.Random, at: float, label: str) -> Planted:
     """Eight more failures an hour from 02 to 04 h, of many sources: no window of one source sees it."""
     start = at - at % DAY + 2 * HOUR
     lines = [Line(start + chance.uniform(0, 2 * HOUR), stranger(chance), API, 401, label) for _ in range(16)]
-    return planted("A13", label, lines)
+    return planted("spraying", label, lines)
 
 
 def scan(chance: random.Random, at: float, label: str) -> Planted:
@@ -143,7 +144,7 @@ def scan(chance: random.Random, at: float, label: str) -> Planted:
         Line(at + number * 2, client, f"/{letters[number]}{letters[-number]}admin", 404, label)
         for number in range(30)
     ]
-    return planted("A15", label, lines)
+    return planted("probing", label, lines)
 
 
 ATTACKS: tuple[Plant, ...] = (burst, slow, spaced, over_days, distributed, spray, got_in, flood, night, scan)
@@ -157,14 +158,11 @@ def storm(chance: random.Random, at: float, label: str, lines: list[Line], *, st
         until[POLLERS[0]] = float("inf")
     hit = [line for line in lines if line.status == 200 and at <= line.at < until.get(line.client, at)]
     seen = {line.client for line in hit}
-    kinds = tuple(
-        (client, "stuck" if until[client] == float("inf") else "recovered") for client in sorted(seen)
-    )
     failed = [Line(line.at, line.client, line.route, 401, label) for line in hit]
     gone = set(map(id, hit))
     kept = [line for line in lines if id(line) not in gone]
     last = max(line.at for line in failed)
-    return [*kept, *failed], Truth("A9", label, frozenset(seen), at, last, attack=False, kinds=kinds)
+    return [*kept, *failed], Truth("known-clients-failing", label, frozenset(seen), at, last, attack=False)
 
 
 def broken(chance: random.Random, at: float, label: str, lines: list[Line]) -> Planted:
@@ -177,11 +175,11 @@ def broken(chance: random.Random, at: float, label: str, lines: list[Line]) -> P
         for line in lines
     ]
     clients = frozenset(line.client for line in changed if line.label == label)
-    return changed, Truth("A10", label, clients, at, last, attack=False)
+    return changed, Truth("known-clients-failing", label, clients, at, last, attack=False)
 
 
 def silent(chance: random.Random, at: float, label: str, lines: list[Line]) -> Planted:
     """No line for some hours of a working day."""
     last = at + chance.uniform(3, 6) * HOUR
     kept = [line for line in lines if not at <= line.at < last]
-    return kept, Truth("A19", label, frozenset(), at, last, attack=False, form="gap")
+    return kept, Truth("application-failing", label, frozenset(), at, last, attack=False, form="gap")

@@ -17,7 +17,7 @@ def newcomer(chance: random.Random, at: float, label: str) -> Planted:
     client = stranger(chance).replace("203.0.", "203.1.")  # no attacker's network
     times = sorted(chance.uniform(0, HOUR) for _ in range(6))
     lines = [Line(at + time, client, chance.choice(ROUTES), 200, label) for time in times]
-    return planted("A8", label, lines, attack=False)
+    return planted("new network", label, lines, attack=False)
 
 
 def value_in_address(chance: random.Random, at: float, label: str) -> Planted:
@@ -26,14 +26,14 @@ def value_in_address(chance: random.Random, at: float, label: str) -> Planted:
     word = "".join(chance.choices("abcdefghijkmnpqrstuvwxyz23456789", k=24))
     route = f"{chance.choice(ROUTES)}?{parameter}={word}"
     lines = [Line(at + number * 7 * MINUTE, client, route, 200, label) for number in range(4)]
-    return planted("A17", label, lines, attack=False)
+    return planted("secret-in-url", label, lines, attack=False)
 
 
 def database(chance: random.Random, at: float, label: str) -> Planted:
     """The database cannot be reached for some minutes: each request that needs it leaves a message."""
     times = [at + chance.uniform(0, 20 * MINUTE) for _ in range(chance.randrange(3, 15))]
     lines = [Line(time, label=label, text=DATABASE) for time in times]
-    return planted("A16", label, lines, attack=False, form="database")
+    return planted("application-failing", label, lines, attack=False, form="database")
 
 
 def surge(chance: random.Random, at: float, label: str) -> Planted:
@@ -41,26 +41,26 @@ def surge(chance: random.Random, at: float, label: str) -> Planted:
     client = chance.choice(PEOPLE)
     times = [at + chance.uniform(0, 8 * MINUTE) for _ in range(25)]
     lines = [Line(time, client, API, 500, label) for time in times]
-    return planted("A16", label, lines, attack=False, form="server errors")
+    return planted("application-failing", label, lines, attack=False, form="server errors")
 
 
 def stopped(chance: random.Random, at: float, label: str) -> Planted:
     """The validation of secrets stops a start, and the platform tries twice more."""
     lines = [Line(at + number * chance.uniform(20, 60), label=label, text=STOPPED) for number in range(3)]
-    return planted("A18", label, lines, attack=False, form="validation")
+    return planted("application-failing", label, lines, attack=False, form="validation")
 
 
 def restarts(chance: random.Random, at: float, label: str) -> Planted:
     """The application starts five times within some minutes: it dies again and again."""
     lines = [Line(at + number * chance.uniform(40, 90), label=label, text=STARTED) for number in range(5)]
-    return planted("A18", label, lines, attack=False, form="restarts")
+    return planted("application-failing", label, lines, attack=False, form="restarts")
 
 
 def nights(chance: random.Random, at: float, label: str) -> Planted:
     """For three weeks four failures a night, each of another source, hours apart: seen by no window."""
     start = at - at % DAY + 20 * HOUR
     times = [start + night * DAY + chance.uniform(0, 9 * HOUR) for night in range(21) for _ in range(4)]
-    return planted("A20", label, [Line(time, stranger(chance), API, 401, label) for time in times])
+    return planted("spraying", label, [Line(time, stranger(chance), API, 401, label) for time in times])
 
 
 # Each with its day: nothing is new before the thirtieth, the nights begin on the fifth.
@@ -79,7 +79,7 @@ def set_back(chance: random.Random, at: float, label: str, lines: list[Line]) ->
     """A clock that was fast is set back by half an hour to three hours, and goes on from there."""
     back = chance.uniform(0.5, 3) * HOUR
     changed = [replace(line, shift=-back) if line.at >= at else line for line in lines]
-    truth = Truth("A19", label, frozenset(), at - back, at, attack=False, form="clock set back")
+    truth = Truth("clock", label, frozenset(), at - back, at, attack=False)
     return changed, truth
 
 

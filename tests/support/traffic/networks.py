@@ -37,7 +37,7 @@ def hopping_burst(hosts: Hosts, form: str) -> Plant:
         lines = [
             Line(at + time, client, API, 401, label) for time, client in zip(times, clients, strict=True)
         ]
-        lines, truth = planted("A1", label, lines, form=form)
+        lines, truth = planted("guessing", label, lines, form=form)
         return [*lines, *(Line(at + 3 * MINUTE * n, stranger(chance), API, 401) for n in range(4))], truth
 
     return plant
@@ -51,7 +51,7 @@ def hopping_spaced(hosts: Hosts, form: str) -> Plant:
         for client in hosts(chance, 7):
             lines.append(Line(time, client, API, 401, label))
             time += chance.uniform(15, 60) * MINUTE
-        return planted("A3", label, lines, form=form)
+        return planted("guessing", label, lines, form=form)
 
     return plant
 
@@ -67,7 +67,7 @@ def hopping_got_in(hosts: Hosts, form: str) -> Plant:
             time += chance.uniform(10, 40)
         later = enumerate((last, *failing))
         lines += [Line(time + 60 + number * 8, client, API, 200, label) for number, client in later]
-        return planted("A7", label, lines, form=form)
+        return planted("let-in", label, lines, form=form)
 
     return plant
 
@@ -81,7 +81,7 @@ def hopping_scan(hosts: Hosts, form: str) -> Plant:
         lines = [
             Line(at + 2 * number, clients[number % 10], name, 404, label) for number, name in enumerate(names)
         ]
-        return planted("A15", label, lines, form=form)
+        return planted("probing", label, lines, form=form)
 
     return plant
 

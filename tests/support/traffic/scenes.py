@@ -11,7 +11,9 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logins.detections import Traffic, detect, detection_policy, gather, tabulate
+from audit_lib.logins.detect import detect
+from audit_lib.logins.parameters import detection_policy
+from audit_lib.logins.traffic import Traffic, gather
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG
@@ -67,7 +69,7 @@ def changed(seed: object, *, recorded: bool = True) -> Scene:
     lines, truths = list(ordinary(seed, DAYS)), []
     at = 16 * DAY + chance.uniform(8, 15) * HOUR
     lines, truth = storm(chance, at, f"storm {seed}", lines)
-    truths.append(truth if recorded else replace(truth, detection="A11"))
+    truths.append(truth)
     if recorded:
         for plant, day in ((broken, 21), (silent, 23)):
             lines, truth = plant(
@@ -136,7 +138,7 @@ def traffic_of(scene: Scene, folder: Path) -> Traffic:
 
 def detections_of(scene: Scene, folder: Path) -> pd.DataFrame:
     """`Detections` of the scene, addresses in full."""
-    return tabulate(detect(traffic_of(scene, folder), detection_policy(bundled_policy("paiid"))))
+    return detect(traffic_of(scene, folder))
 
 
 def _ledger(scene: Scene, folder: Path) -> Ledger:

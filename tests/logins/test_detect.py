@@ -1,0 +1,313 @@
+"""Each detection on small logs: what it finds, how severe it is, and what it leaves alone."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.base.clock import iso
+from audit_lib.ledger import Draft, Ledger, append, read_ledger
+from audit_lib.ledger.keys import demo_key
+from audit_lib.logs.contracts import Deploys
+from tests.support.small_logs import START, Ask, detections
+
+API, LOGIN, MINUTE, HOUR, DAY = "/api/positions", "/api/auth/login", 60, 3600, 86400
+VALID = "All required secrets validated successfully"
+STRANGER, PERSON = "203.0.113.9", "198.51.100.7"
+V4, V6 = "203.0.113.{}", "2001:db8:1:2::{}"
+
+
+def fails(count: int, pause: float, client: str = STRANGER, start: float = 0, route: str = API) -> list[Ask]:
+    """Refusals of one client, or of several in turn if its name has a place for a number."""
+    method = "POST" if route == LOGIN else "GET"
+    names = [client.format(number % 20 + 1) for number in range(count)]
+    return [(start + number * pause, name, route, 401, method) for number, name in enumerate(names)]
+
+
+def hop(count: int, pause: float, start: float = 0, networks: int = 100, route: str = API) -> list[Ask]:
+    """Refusals of addresses of as many networks, in turn."""
+    clients = [f"203.0.{number % networks}.{number % 250 + 1}" for number in range(count)]
+    return [(start + number * pause, client, route, 401) for number, client in enumerate(clients)]
+
+
+def answers(client: str, *times: float, route: str = API, status: int = 200) -> list[Ask]:
+    """Answers to one client."""
+    return [(at, client, route, status) for at in times]
+
+
+def missing(count: int, start: float = 0) -> list[Ask]:
+    """Requests for as many routes that are not there."""
+    return [(start + 9.0 * n, STRANGER, f"/x{'abcdefghijk'[n]}", 404) for n in range(count)]
+
+
+def people(count: int, *times: float, status: int = 200) -> list[Ask]:
+    """Answers to each of so many people at each time."""
+    return [(at + number, f"198.51.{number}.7", API, status) for number in range(count) for at in times]
+
+
+Found = set[tuple[str, str, str]]
+GUESS, SPRAY, IN = (
+    ("guessing", STRANGER, "medium"),
+    ("spraying", API, "high"),
+    ("let-in", STRANGER, "critical"),
+)
+NETWORK = ("guessing", "203.0.113.0/24", "medium")
+PROBE, FILES = ("probing", STRANGER, "medium"), ("probing", STRANGER, "critical")
+ONSET = ("known-clients-failing", "all sources")
+CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
+    # guessing
+    "five within ten minutes": (fails(5, 149), {GUESS}),
+    "four": (fails(4, 10), set()),
+    "six with long pauses": (fails(6, 60 * MINUTE), {GUESS}),
+    "two a day for a week": (fails(14, 12 * HOUR), {GUESS}),
+    "sixty are high": (fails(60, 5), {("guessing", STRANGER, "high")}),
+    "on the edge of an hour": (fails(5, 60, start=HOUR - 150), {GUESS}),
+    "another address of the network each time": (fails(8, 60, V4), {NETWORK}),
+    "another address of the /64 each time": (fails(8, 60, V6), {("guessing", "2001:db8:1:2::/64", "medium")}),
+    "one loud address, and its network later": (
+        fails(9, 30) + fails(8, 60, V4, 9 * HOUR),
+        {GUESS, NETWORK},
+    ),
+    "an address that was let in days before": (answers(STRANGER, 0) + fails(9, 30, start=3 * DAY), {GUESS}),
+    "a login route": (fails(6, 10, route=LOGIN), {GUESS}),
+    # mistypes
+    "four, then a success": ([*fails(4, 20), *answers(STRANGER, 100)], set()),
+    "an office mistypes on Monday": (
+        [ask for n in range(9) for ask in fails(2, 20, PERSON, HOUR + 90 * n)]
+        + answers(PERSON, 0, *(HOUR + 90 * n + 60 for n in range(9))),
+        set(),
+    ),
+    "nine of a known address, then a success": (
+        answers(STRANGER, 0) + fails(9, 30, start=HOUR) + answers(STRANGER, HOUR + 330),
+        set(),
+    ),
+    # let in
+    "five of a stranger, then a success": ([*fails(5, 20), *answers(STRANGER, 180)], {IN, GUESS}),
+    "many of a known address, then a success": (
+        answers(STRANGER, 0) + fails(54, 5, start=HOUR) + answers(STRANGER, HOUR + 360),
+        {IN, GUESS},
+    ),
+    "in the same minute": (
+        [*fails(5, 5), *answers(STRANGER, 40)],
+        {("let-in", STRANGER, "high"), GUESS},
+    ),
+    "a success an hour later": ([*fails(5, 20), *answers(STRANGER, HOUR + 90)], {GUESS}),
+    "nine addresses fail, the tenth gets in": (
+        [*fails(9, 20, V4), *answers("203.0.113.99", 240)],
+        {("let-in", "203.0.113.99", "critical"), NETWORK},
+    ),
+    # spraying
+    "four of each of eight networks in ten minutes": (hop(32, 15, networks=8), {SPRAY}),
+    "sixteen within two hours": (hop(16, 7 * MINUTE), {SPRAY}),
+    "sixty-six over eight days": (hop(66, 3 * HOUR), {SPRAY}),
+    "110 over ten days": (hop(110, 2.2 * HOUR), {SPRAY}),
+    "two a day give up": (hop(20, 12 * HOUR), set()),
+    "forty-five beside three hundred who get in": (
+        hop(45, 5 * HOUR) + [(n * 2900.0, f"198.51.{n % 250}.{n // 250 + 1}", API, 200) for n in range(400)],
+        set(),
+    ),
+    # known clients failing
+    "everyone fails for twenty minutes": (
+        people(6, 0, 60) + people(6, *(HOUR + 120 * n for n in range(10)), status=401) + people(6, 2 * HOUR),
+        {(*ONSET, "high")},
+    ),
+    "a third of the known clients": (
+        people(9, 0, *(HOUR + 300 * n for n in range(9)))
+        + [(HOUR + 100 * n + m, f"198.51.10{m}.7", API, 401) for n in range(20) for m in range(5)]
+        + [(9.0, f"198.51.10{m}.7", API, 200) for m in range(5)],
+        {(*ONSET, "medium")},
+    ),
+    "a known client alone": (
+        people(9, 0, *(HOUR + 300 * n for n in range(9))) + fails(9, 100, "198.51.0.7", HOUR + 150),
+        set(),
+    ),
+    # probing
+    "eleven missing routes": (missing(11), {PROBE}),
+    "across the edge of a minute": (
+        missing(11, 110),
+        {PROBE},
+    ),
+    "ten missing routes": (missing(10), set()),
+    "four sensitive files": ([(n * 60.0, STRANGER, "/.git/config", 404) for n in range(4)], {PROBE}),
+    "a sensitive file that was answered": ([(0.0, STRANGER, "/.env", 200)], {FILES}),
+    "a well-known file": ([(0.0, STRANGER, "/.well-known/security.txt", 200)], set()),
+    # secrets in URLs
+    "a token in a query": (
+        [(0.0, PERSON, f"{API}?token=a8f3k2m9q1z7", 200)],
+        {("secret-in-url", API, "high")},
+    ),
+    # application failing
+    "eleven errors of one address": (
+        people(9, *range(0, 900, 30)) + answers(PERSON, *range(0, 550, 50), status=500),
+        {("application-failing", PERSON, "medium")},
+    ),
+    "errors of most requests": (
+        people(9, 0) + people(9, 300, 360, 420, status=502),
+        {("application-failing", "all sources", "high")},
+    ),
+    "three starts": (
+        [f"{iso(START + timedelta(minutes=n))} INFO: {VALID}\n" for n in range(3)],
+        {("application-failing", "start", "medium")},
+    ),
+    "the database": (
+        [f"{iso(START)} ERROR: psycopg2.OperationalError: connection refused\n"],
+        {("application-failing", "database", "medium")},
+    ),
+    "a database that refuses connections": (
+        [f"{iso(START + timedelta(minutes=n))} INFO: db ping failed: connection refused\n" for n in range(3)],
+        {("application-failing", "connection", "medium")},
+    ),
+    "two refused connections": (
+        [f"{iso(START + timedelta(minutes=n))} INFO: db ping failed: connection refused\n" for n in range(2)],
+        set(),
+    ),
+    "a unit that exits": (
+        [f"{iso(START)} web1 systemd[1]: shop.service: Main process exited, code=exited, status=1/FAILURE\n"],
+        {("application-failing", "process", "medium")},
+    ),
+    "silence": (
+        [ask for ask in people(9, *range(0, 5 * DAY, 600)) if not 4.4 < ask[0] / DAY < 4.6],
+        {("application-failing", "requests", "medium")},
+    ),
+}  # fmt: skip
+
+
+def found_in(folder: Path, asks: Sequence[Ask | str], **more: object) -> pd.DataFrame:
+    """The rows of what is found."""
+    found = detections(folder, asks, days=30, **{"clients": "real"} | more)  # type: ignore[arg-type]
+    return found[found["verdict"].eq("found")]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_small_log(case: str, tmp_path: Path) -> None:
+    """What is found in a small log, by subject and severity."""
+    asks, expected = CASES[case]
+    found = found_in(tmp_path, asks)
+    assert set(zip(found["detection"], found["subject"], found["severity"], strict=True)) == expected
+
+
+def _rotated(folder: Path, at: float) -> Ledger:
+    key = demo_key()
+    body = {
+        "secret": "API_TOKEN", "environment": "production", "service": "backend", "source": "given",
+        "claimed_at": iso(START + timedelta(seconds=at)), "day_only": False, "fingerprint": None,
+        "by": "Al I.", "reason": "planned",
+    }  # fmt: skip
+    append(folder, key, Draft("rotation", body), START + timedelta(seconds=at), "alice")
+    return read_ledger(folder, key)
+
+
+def _deployed(at: float) -> pd.DataFrame:
+    began = START + timedelta(seconds=at)
+    row = {
+        "file": "deploys.json", "line": 1, "deploy": "d1", "environment": "", "service": "", "trigger": "api",
+        "outcome": "took effect", "status": "live", "commit": "", "message": "", "evidence": "deploys.json:1",
+        "began_at": began, "ended_at": began + timedelta(minutes=2),
+    }  # fmt: skip
+    return Deploys.of([row])
+
+
+OUTAGE = people(6, 0, 60) + people(6, *(HOUR + 120 * n for n in range(10)), status=401) + people(6, 2 * HOUR)
+STARTED = f"{iso(START + timedelta(minutes=59))} INFO: {VALID}\n"
+
+
+@pytest.mark.parametrize("cause", ["rotation", "deploy", "start", ""])
+def test_an_onset_has_the_cause_that_is_on_record(cause: str, tmp_path: Path) -> None:
+    """Known clients that fail are one incident, by the change on record before it; and nobody guesses."""
+    change = HOUR - 120
+    given: dict[str, object] = {"rotation": {"ledger": _rotated(tmp_path / "ledger", change)}}.get(cause, {})
+    if cause == "deploy":
+        given = {"deploys": _deployed(change)}
+    found = found_in(tmp_path, [*OUTAGE, *([STARTED] if cause == "start" else [])], **given)
+    assert found[["detection", "cause", "severity", "count"]].values.tolist() == [
+        ["known-clients-failing", cause, "high", 60]
+    ]
+
+
+def test_one_client_that_misses_a_rotation_is_explained(tmp_path: Path) -> None:
+    """A client with the old value after a recorded rotation guesses nothing; without the record it does."""
+    asks = people(9, 0, *range(HOUR, DAY, HOUR)) + answers(PERSON, 0) + fails(30, 600, PERSON, 2 * HOUR)
+    explained = found_in(tmp_path, asks, ledger=_rotated(tmp_path / "ledger", 2 * HOUR - 60))
+    assert explained[["detection", "subject", "cause", "severity"]].values.tolist() == [
+        ["known-clients-failing", "API_TOKEN", "rotation", "medium"]
+    ]
+    assert set(found_in(tmp_path, asks)["detection"]) == {"guessing"}
+
+
+def test_a_network_that_is_new_is_said(tmp_path: Path) -> None:
+    """Of who is let in after failures it is said whether its network was seen before, if logs reach back."""
+    usual = people(3, *range(0, 35 * DAY, DAY))
+    attack = [*fails(6, 20, start=34 * DAY), *answers(STRANGER, 34 * DAY + 200)]
+    texts = {}
+    for name, more in (("new", []), ("seen", answers(STRANGER[:-1] + "77", 20 * DAY)), ("short", [])):
+        asks = [ask for ask in [*usual, *attack, *more] if name != "short" or ask[0] > 30 * DAY]
+        found = found_in(tmp_path, asks)
+        texts[name] = found.loc[found["detection"].eq("let-in"), "classification"].item()
+    assert {name for name, text in texts.items() if "not seen in the 30 days before" in text} == {"new"}
+
+
+@pytest.mark.parametrize("form", [STRANGER, "203.0.113.0/24"])
+def test_known_clients_are_marked_and_not_dropped(form: str, tmp_path: Path) -> None:
+    """An own monitor's incident stays what it is, with a word that it is known."""
+    before, after = found_in(tmp_path, fails(9, 20)), found_in(tmp_path, fails(9, 20), known_clients=[form])
+    assert after["severity"].tolist() == before["severity"].tolist()
+    assert after["classification"].str.contains("a known client").all()
+
+
+def test_a_proxy_hides_who_guesses(tmp_path: Path) -> None:
+    """If one private address sends nearly everything, detections by source are unknown, and it is said."""
+    asks = fails(30, 5, "10.0.0.1") + answers("10.0.0.1", *range(0, 3600, 9))
+    found = detections(tmp_path, asks, days=1).set_index("detection")
+    assert found.loc[["guessing", "spraying", "let-in", "probing"], "verdict"].eq("unknown").all()
+    assert "so a proxy hides the callers" in found.loc["probing", "reason"]
+
+
+def test_messages_without_an_address_are_counted(tmp_path: Path) -> None:
+    """Ten failed logins that the application reports within five minutes are found, nine are not."""
+    words = "{} INFO: Failed login attempt for: a@example.com\n"
+    lines = [words.format(iso(START + timedelta(seconds=20 * number))) for number in range(10)]
+    assert found_in(tmp_path, lines)["subject"].tolist() == ["all sources"]
+    assert found_in(tmp_path, lines[:9]).empty
+
+
+def test_a_flood_of_sources_is_counted(tmp_path: Path) -> None:
+    """Beyond 200 incidents a row counts the others."""
+    asks = [ask for n in range(250) for ask in fails(5, 20, f"198.{n // 200 + 20}.{n % 200}.1", n * 600.0)]
+    found = found_in(tmp_path, asks)
+    guessed = found[found["detection"].eq("guessing")]
+    assert len(guessed) == 201
+    assert guessed["classification"].iloc[-1] == "50 more incidents"
+
+
+def test_hosts_that_are_named_are_no_one_client(tmp_path: Path) -> None:
+    """Six hosts, as sshd names them with UseDNS, fail once each: nobody guesses, and it is not known who."""
+    said = "web1 sshd[7]: Failed password for root from host{0}.example.com port 5 ssh2"
+    lines = [f"{iso(START + timedelta(seconds=20 * number))} {said.format(number)}\n" for number in range(6)]
+    asks = [*people(9, 0), *fails(1, 1), *answers(STRANGER, 70), *lines]
+    found = detections(tmp_path, asks, days=1, clients="real").set_index("detection")
+    assert found.loc["guessing", "verdict"] == "unknown"
+    assert "hosts that are named instead of their address: 6" in found.loc["guessing", "reason"]
+
+
+@pytest.mark.parametrize(("route", "words"), [(LOGIN, "20 failed logins"), (API, "20 refused requests")])
+def test_only_what_fails_on_a_login_is_a_failed_login(route: str, words: str, tmp_path: Path) -> None:
+    """A burst on routes that are no login is one of refused requests."""
+    (text,) = found_in(tmp_path, fails(20, 6, route=route))["classification"]
+    assert words in text
+
+
+def test_failed_logins_that_messages_tell_are_not_denied(tmp_path: Path) -> None:
+    """Beside failed logins in messages it is not said that none was met."""
+    said = "web1 sshd[7]: Failed password for x from 192.0.2.1 port 5 ssh2"
+    lines = [f"{iso(START + timedelta(minutes=30 * number))} {said}\n" for number in range(3)]
+    found = detections(tmp_path, [(0, PERSON, API, 200), *lines], days=1)
+    assert not found["reason"].str.contains("no failed login was met").any()
+    assert found.set_index("detection").loc["guessing", "verdict"] == "unknown"
+
+
+def test_starts_with_pauses_are_not_starts_within_a_short_time(tmp_path: Path) -> None:
+    """Three starts, each nine minutes after the other, are not three within ten minutes."""
+    lines = [f"{iso(START + timedelta(minutes=minute))} INFO: {VALID}\n" for minute in (0, 9, 18)]
+    assert found_in(tmp_path, lines).empty
