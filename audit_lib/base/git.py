@@ -37,7 +37,6 @@ _CONFIG = """[core]
   hooksPath = /dev/null
   excludesFile = /dev/null
   attributesFile = /dev/null
-  # Bounds of memory: what git would cache of a large history by default is as much again.
   deltaBaseCacheLimit = 64m
   packedGitLimit = 32m
   packedGitWindowSize = 4m
@@ -96,19 +95,13 @@ class Repository:
 
 
 def program(name: str) -> str:
-    """The absolute path of a program, looked for in the absolute folders of PATH alone; "" if there is none.
-
-    A relative one, "." first of all, would be a folder of the project under audit.
-    """
+    """A program's absolute path, looked for in absolute folders alone: "." would be the project's; or ""."""
     folders = [part for part in os.environ.get("PATH", "").split(os.pathsep) if Path(part).is_absolute()]
     return shutil.which(name, path=os.pathsep.join(folders)) or "" if folders else ""
 
 
 def follow_link(root: Path) -> None:
-    """From now on this project's worktree, submodule or alternates may lead to a repository outside it.
-
-    For the reviewer to say: a project could else name any repository of this machine.
-    """
+    """From now on this project's worktree or alternates may lead out of it, as the reviewer alone may say."""
     _followed.add(root.resolve())
 
 
@@ -299,15 +292,10 @@ def _own_index(repository: Repository, path: Path) -> Path:
 
 
 def _bound_memory(process: "subprocess.Popen[bytes]") -> None:
-    """Bound the address space of a child that has just started, where the system can (Linux).
-
-    Not between fork and exec: Python must not run there while other threads do.
-    """
+    """Bound the address space of a child, where the system can; between fork and exec Python must not run."""
     if sys.platform == "linux":
         with suppress(OSError, ValueError):
-            _, hard = resource.prlimit(process.pid, resource.RLIMIT_AS)
-            most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (most, most))
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def _feed(pipe: IO[bytes], lines: Iterable[bytes]) -> threading.Thread:
