@@ -158,7 +158,7 @@ PASS_NEEDS = (
     Need("a code file, and each of them", ("population",), lambda audit: _side(audit, "code") == "whole"),
     Need(
         "the guide, if audit.toml or the policy has one",
-        ("guide_statements",),
+        ("sources",),
         lambda audit: _read(audit, "guide") or not _has_guide(audit),
     ),
     Need(
@@ -169,7 +169,7 @@ PASS_NEEDS = (
     Need("the age of a secret, fresh or due", ("freshness",), _aged),
     Need(
         "a log, and in it a request or message of each kind that is judged",
-        ("log_events", "log_coverage", "guide_searches"),
+        ("log_events", "log_coverage"),
         lambda audit: _read(audit, "log"),
     ),
     Need(

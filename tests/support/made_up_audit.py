@@ -173,8 +173,8 @@ def audit(**changed: pd.DataFrame) -> Audit:
         as_of=AS_OF,
         keeper=Keeper(Key(b"k" * 32, "file")),
     )
-    for name, frame in {**empty, **made, **changed}.items():
-        made_up.__dict__[NAMES.get(name, name)] = frame
+    for several in (empty, made, changed):
+        made_up.__dict__.update({NAMES.get(name, name): frame for name, frame in several.items()})
     return made_up
 
 
