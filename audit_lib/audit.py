@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,80 +14,66 @@ from audit_lib.base.frames import Sources
 from audit_lib.base.git import head_of, refuse_part_of_repository
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.findings.changes import compare
 from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.contracts import Changes
+from audit_lib.findings.decisions import (
+    Reviews,
+    judge_findings,
+    tabulate_attestations,
+    tabulate_ledger_faults,
+    tabulate_ownership,
+)
 from audit_lib.findings.documents import document_sources
-from audit_lib.findings.find import find
-from audit_lib.findings.last_review import (
-    NOT_KNOWN,
-    LastReview,
+from audit_lib.findings.reviews import (
     PreviousReport,
     last_signed,
     read_previous,
+    tabulate_settings_changes,
     tabulate_sign_offs,
 )
-from audit_lib.findings.ledger_tables import (
-    tabulate_acceptances,
-    tabulate_attestations,
-    tabulate_ledger_faults,
-)
-from audit_lib.findings.ownership import guess_owners, tabulate_ownership
-from audit_lib.findings.register import Reviews, tabulate_exceptions
-from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
-from audit_lib.findings.rules_in_force import Rules, decided_by, rules_in_force
 from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
-from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
-from audit_lib.ledger import Ledger, read_ledger
-from audit_lib.ledger.known_heads import heads_of
+from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of, is_known
-from audit_lib.logins.tables import (
-    address_label,
-    last_uses,
-    tabulate_log_coverage,
-    with_addresses,
-)
+from audit_lib.logins.tables import address_label, last_uses, tabulate_log_coverage, with_addresses
 from audit_lib.logins.traffic import gather
 from audit_lib.logs.cache import without_values
 from audit_lib.logs.contracts import LogEvents
 from audit_lib.logs.deploys import DeployRead, read_deploys
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.report.actions import with_actions
+from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.daily import tabulate_coverage, tabulate_days
 from audit_lib.report.package import DUE_DAYS
-from audit_lib.report.register import Register, tabulate_decisions, with_lateness, with_register
+from audit_lib.report.register import Register, with_lateness
 from audit_lib.report.review import publish_review
 from audit_lib.report.rules import tabulate_rules
 from audit_lib.report.summary import Summary, summarise
-from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.rotation.triggers import tabulate_triggers
-from audit_lib.secrecy.identities import mask_client, mask_email
+from audit_lib.secrecy.identities import mask_client
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrets.ages import tabulate_freshness, tabulate_rotation_pairs
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
-from audit_lib.secrets.env_history import env_history
 from audit_lib.secrets.evidence import collect_evidence
-from audit_lib.secrets.freshness import tabulate_freshness
+from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
-from audit_lib.secrets.store_dates import read_store_dates
+from audit_lib.secrets.sources import read_env_sources
+from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 from audit_lib.settings.code_reads import CodeRead, read_code
+from audit_lib.settings.dump import dump
 from audit_lib.settings.platform_files import tabulate_configuration
 
 # The names under which checks know frames that have another name here.
@@ -97,7 +83,6 @@ _CHECKED = {
     "log_events": "_events",
     "detections": "_detections",
 }
-ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -278,16 +263,6 @@ class Audit:
         return tabulate_rotations(self.ledger, self.quarter.start, self.quarter.end)
 
     @cached_property
-    def earlier_rotations(self) -> pd.DataFrame:
-        """`Rotations` before the quarter."""
-        return tabulate_rotations(self.ledger, ALWAYS, self.quarter.start)
-
-    @cached_property
-    def half_rotations(self) -> pd.DataFrame:
-        """`HalfRotations`: rotations of which one half is missing."""
-        return tabulate_half_rotations(self._rotating, self.policy)
-
-    @cached_property
     def triggers(self) -> pd.DataFrame:
         """`Triggers`: who left, which provider was breached, and whether secrets were rotated since."""
         return self._lists[1]
@@ -424,11 +399,6 @@ class Audit:
         """`ChosenPasswords`: passwords that somebody chose, in files."""
         return tabulate_chosen_passwords(self.leaks, self.leak_places)
 
-    @cached_property
-    def clean_up(self) -> pd.DataFrame:
-        """`CleanUp`: what to do about each leak, in order."""
-        return clean_up(self.leaks, self.leak_places, self.exposure)
-
     # ---- What people decided ----
 
     @cached_property
@@ -439,9 +409,7 @@ class Audit:
     @cached_property
     def ownership(self) -> pd.DataFrame:
         """`Ownership`: each secret's owner, purpose, reach and period."""
-        shown = str if self.options.identities == "full" else mask_email
-        owners = guess_owners(self.project, self.policy, self.code, shown)
-        return tabulate_ownership(self.policy, self.ledger, owners, self.as_of)
+        return tabulate_ownership(self.policy, self.ledger, self.as_of)
 
     @cached_property
     def sign_offs(self) -> pd.DataFrame:
@@ -453,82 +421,47 @@ class Audit:
         """`LedgerFaults`: entries that do not hold."""
         return tabulate_ledger_faults(self.ledger)
 
-    @cached_property
-    def acceptances(self) -> pd.DataFrame:
-        """`Acceptances`: what somebody lives with until a date, and the ledger's entry that says so."""
-        return tabulate_acceptances(self.ledger, set(self._judged["id"]), self.as_of)
+    # ---- The settings, and what is wrong by them ----
 
     @cached_property
-    def decisions(self) -> pd.DataFrame:
-        """What somebody answers for by name, until a date: acceptances and answers, each with its entry."""
-        return tabulate_decisions(self.ledger, self.acceptances, self.attestations)
-
-    # ---- The rules, and what is wrong by them ----
-
-    @cached_property
-    def rules_in_force(self) -> Rules:
-        """What this review judges by."""
-        return rules_in_force(self.project, self.policy, self.sources)
-
-    @cached_property
-    def _last(self) -> LastReview | None:
-        return (self._previous and self._previous.review) or last_signed(self.ledger)
-
-    @property
-    def compared(self) -> str:
-        """With which review the rules are compared."""
-        return self.doubt or (self._last.words if self._last else NOT_KNOWN)
+    def settings(self) -> tuple[str, ...]:
+        """The settings in force, one to a line."""
+        return dump(self.policy, self.project)
 
     @property
     def doubt(self) -> str:
-        """Why the previous report cannot be compared with; "" if it can, or there is none."""
+        """Why the previous report cannot be relied upon; "" if it can, or there is none."""
         return self._previous.doubt if self._previous else ""
 
     @cached_property
-    def rule_changes(self) -> pd.DataFrame:
-        """`RuleChanges`: what the last review judged by otherwise."""
-        return tabulate_rule_changes(self._last, self.rules_in_force, self.ledger, self.doubt)
+    def settings_changes(self) -> pd.DataFrame:
+        """`SettingsChanges`: what the last signed review judged by otherwise."""
+        return tabulate_settings_changes(self.project, self.policy, last_signed(self.ledger), self.doubt)
 
     @cached_property
-    def lowered_from(self) -> Rules:
-        """The rules that were lowered, as they were before."""
-        return lowered_from(self._last, self.rule_changes)
+    def _judged(self) -> dict[str, pd.DataFrame]:
+        reviews = Reviews(last_signed(self.ledger), self._previous, str(self.quarter), self.as_of)
+        return judge_findings(Frames(self), self.policy, self.ledger, reviews)
 
     @cached_property
-    def _judged(self) -> pd.DataFrame:
-        return find(Frames(self), self.policy, self.ledger, self.as_of, self._registered)
-
-    def _registered(self, found: pd.DataFrame) -> pd.DataFrame:
-        reviews = Reviews(self._last, self._previous, str(self.quarter), self.as_of)
-        return tabulate_exceptions(found, self._changed(found), self.ledger, reviews, self.policy)
-
-    def _changed(self, found: pd.DataFrame) -> pd.DataFrame:
-        return compare(self._previous, found, Frames(self)) if self._previous else Changes.of([])
-
-    @cached_property
-    def exceptions(self) -> pd.DataFrame:
-        """`Exceptions`: the register of findings, those of earlier reviews among them."""
-        return self._registered(self._judged)
+    def findings(self) -> pd.DataFrame:
+        """`Findings`: what is wrong or not known, with owner, due, opened, accepted until, change."""
+        return self._judged["findings"]
 
     @cached_property
     def changes(self) -> pd.DataFrame:
         """`Changes` since the previous report; no row without one."""
-        return self._changed(self._judged)
+        return self._judged["changes"]
 
     @cached_property
-    def _acted(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        found = with_register(self._judged, self.exceptions, self.changes, self.ledger)
-        return with_actions(found, Frames(self), self.policy, self.as_of)
-
-    @cached_property
-    def findings(self) -> pd.DataFrame:
-        """`Findings` with owner, due, opened, accepted until, change, and the action that closes each."""
-        return self._acted[0]
+    def decisions(self) -> pd.DataFrame:
+        """`Decisions`: what somebody answers for by name, until a date, with the entry of the ledger."""
+        return self._judged["decisions"]
 
     @cached_property
     def actions(self) -> pd.DataFrame:
-        """`Actions`: what to do, the most urgent first; each closes the findings of its number."""
-        return self._acted[1]
+        """`Actions`: what to do, the most urgent first; each closes the findings that name it."""
+        return tabulate_actions(self.findings, self.inventory, self.ages, self.as_of)
 
     @cached_property
     def rules(self) -> pd.DataFrame:
@@ -536,11 +469,6 @@ class Audit:
         return tabulate_rules(self, Frames(self))
 
     # ---- The report ----
-
-    @cached_property
-    def deciders(self) -> tuple[tuple[str, str, str], ...]:
-        """Each file that says what is reviewed, its last commit, and that one's author in full."""
-        return decided_by(self.project, self.policy, str)
 
     @cached_property
     def commit(self) -> str:
@@ -577,7 +505,7 @@ class Frames(Mapping[str, pd.DataFrame]):
         return frame
 
     def __iter__(self) -> Iterator[str]:
-        return iter({check.table for check in CHECKS} - {"findings", "exceptions", "acceptances"})
+        return iter({check.table for check in CHECKS})
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -16,10 +16,10 @@ from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.leaks.search import dated_lines, search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets
+from audit_lib.ledger.timeline import tenures
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
 from audit_lib.logs.cache import cached_logs
-from audit_lib.rotation.store_changes import present_stays
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import read_project
@@ -50,7 +50,7 @@ def investigate(
     secret = known_secret(question.secret, rules, read.inventory)
     targets = leak_targets(read.entries, read.inventory, rules, keeper)
     search = search_leaks(project, keeper, targets, cache=user_cache(), progress=progress)
-    keyed, stays = keeper.key.origin != "throw-away", present_stays(read.ledger)
+    keyed, stays = keeper.key.origin != "throw-away", tenures(read.ledger)
     sightings = dated_lines(search.sightings, project, formats)
     leaks, places = tabulate_leaks(sightings, targets, read.inventory, stays=stays, keyed=keyed)
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, as_of)

@@ -29,7 +29,7 @@ from audit_lib.report.known_values import guard_values, known_values
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
-from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import GivenValues, Project, choose_policy, instant_of, load_project
 
 

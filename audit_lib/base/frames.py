@@ -12,6 +12,8 @@ import pandas as pd
 Kind = TypeVar("Kind")
 Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 
+Several = tuple[Any, ...]  # a list in a cell: never a text that is parted again
+
 LINE_STATES = ("read", "not understood", "blank")
 
 _INSTANT = pd.DatetimeTZDtype("us", "UTC")
@@ -21,6 +23,7 @@ _TYPES: dict[Any, Any] = {
     bool: np.dtype(bool),
     int: np.dtype("int64"),
     float: np.dtype("float64"),
+    Several: np.dtype(object),
 }
 
 

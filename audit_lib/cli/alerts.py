@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,14 @@ from audit_lib.base.frames import rows
 from audit_lib.cli.open_project import opened, with_given_logs
 from audit_lib.cli.options import now
 from audit_lib.cli.terminal import BAD, DOUBT, GOOD, say
-from audit_lib.findings.last_review import settings_signed
+from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logs.project_formats import formats_source
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.report import escape as inert
-from audit_lib.settings import Policy, Project
+from audit_lib.settings.dump import difference, digest_of_difference, dump
 
 _STYLES = {"fired": BAD, "unknown": DOUBT, "quiet": GOOD}
 FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
@@ -68,36 +66,26 @@ def watch(folder: Path, paths: tuple[str, ...], given: Mapping[str, Any]) -> int
         click.echo(_as_json(alerts), nl=False)
     else:
         _say(alerts)
-    changed = _say_settings(settings_now(project, context.policy), ledger, given["layout"] == "json")
+    changed = _say_settings(dump(context.policy, project), ledger, given["layout"] == "json")
     unknown = alerts[alerts["state"].eq("unknown")]
     for row in rows(unknown):
         click.echo(inert.plain(f"alert {row.alert}: not known: {row.reason}"), err=True)
     return FIRED if alerts["state"].eq("fired").any() else UNKNOWN if len(unknown) or changed else 0
 
 
-def settings_now(project: Project, policy: Policy) -> dict[str, str]:
-    """The digests of audit.toml, the policy and the log formats, as a sign-off keeps them."""
-    kept = {"file audit.toml": project.layout_sha256, "file of the policy": policy.sha256}
-    if project.formats:
-        kept[f"formats file {project.formats}"] = formats_source(project).sha256
-    return {subject: digest for subject, digest in kept.items() if digest}
-
-
-def _say_settings(now_: dict[str, str], ledger: Ledger, is_json: bool) -> bool:
+def _say_settings(now_: tuple[str, ...], ledger: Ledger, is_json: bool) -> bool:
     """Prints the digest of settings and formats; whether they changed since the last sign-off."""
-    digest = sha256(json.dumps(now_, sort_keys=True).encode()).hexdigest()
-    signed = settings_signed(ledger)
-    if signed is None:
-        click.echo(f"settings and formats: sha256:{digest} (never signed)", err=is_json)
+    digest, last = digest_of_difference(now_), last_signed(ledger)
+    if last is None or last.settings is None:
+        click.echo(f"settings and formats: {digest} (never signed)", err=is_json)
         return False
-    place, then = signed
-    changed = sorted(subject for subject in {*now_, *then} if now_.get(subject) != then.get(subject))
+    changed = difference(last.settings, now_)
     state = "changed since" if changed else "as in"
     click.echo(
-        f"settings and formats: sha256:{digest} ({state} the sign-off {inert.plain(place)})", err=is_json
+        f"settings and formats: {digest} ({state} the sign-off {inert.plain(last.place)})", err=is_json
     )
-    for subject in changed:
-        click.echo(inert.plain(f"{subject}: changed since it was signed ({place})"), err=True)
+    for line in changed:
+        click.echo(inert.plain(line), err=True)
     return bool(changed)
 
 

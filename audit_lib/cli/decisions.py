@@ -19,13 +19,11 @@ from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import PATH, now, until_instant, writer_name
 from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signoff_records
 from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.last_review import kept
-from audit_lib.findings.ledger_tables import UNANSWERED, questions_of, tabulate_attestations
-from audit_lib.findings.ownership import QUARTER, recertified_rule
-from audit_lib.ledger import Draft, all_heads, read_ledger
+from audit_lib.findings.decisions import QUARTER, UNANSWERED, recertified_rule, tabulate_attestations
+from audit_lib.findings.reviews import kept
+from audit_lib.ledger import Draft, all_heads, read_ledger, write_entry
 from audit_lib.ledger.entry import ROLES
 from audit_lib.ledger.keys import key_of
-from audit_lib.ledger.known_heads import write_entry
 from audit_lib.report.json_text import to_json
 from audit_lib.report.publish.evidence_zip import copies_others, packed_folder
 from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, SIGNOFFS
@@ -41,7 +39,7 @@ def accept(finding: str, folder: Path, **given: Any) -> None:
     finding is reported.
     """
     _refuse_other_ids(finding)
-    _decide(folder, "acceptance", {"id": finding}, given)
+    _decide(folder, finding, "accept", given)
 
 
 @click.command()
@@ -58,9 +56,10 @@ def assign(finding: str, folder: Path, due: str, **given: Any) -> None:
     """
     _refuse_other_ids(finding)
     at = now()
-    promised = {"due": iso(until_instant(due, at, "--due"))} if due else {}
-    body = {"id": finding, "owner": given["owner"], "ticket": given["ticket"]} | promised
-    _record(folder, Draft("assignment", body), given, at, f"{finding} is assigned to {given['owner']}")
+    promised = {"until": iso(until_instant(due, at, "--due"))} if due else {}
+    more = {name: given[name] for name in ("owner", "ticket") if given[name]}
+    body = {"subject": finding, "verdict": "assign", "reason": ""} | more | promised
+    _record(folder, body, given, at, f"{finding} is assigned to {given['owner']}")
 
 
 @click.command()
@@ -74,8 +73,8 @@ def close(finding: str, folder: Path, **given: Any) -> None:
     The next review decides. If its evidence still shows the finding, the record is shown as contradicted.
     """
     _refuse_other_ids(finding)
-    draft = Draft("closure", {"id": finding, "proof": given["proof"]})
-    _record(folder, draft, given, now(), f"{finding} is recorded as closed: the next review decides")
+    body = {"subject": finding, "verdict": "close", "reason": given["proof"]}
+    _record(folder, body, given, now(), f"{finding} is recorded as closed: the next review decides")
 
 
 @click.command()
@@ -104,7 +103,7 @@ def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str,
     if absent:
         raise BadInput.at(absent[0], "is required; --missing lists the open questions")
     owned = [recertified_rule(one.name) for one in context.policy.secrets if one.kind == "secret"]
-    asked = [*questions_of(context.policy), *owned]
+    asked = [*context.policy.attestations, *owned]
     if rule in owned and until_instant(given["until"], now()) > now() + QUARTER:
         raise BadInput.at(
             "--until", f"is over {QUARTER.days} days from now: a secret is confirmed each quarter"
@@ -115,7 +114,7 @@ def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str,
         raise BadInput.at(
             "RULE", f"must be one that the policy asks about (--missing){nearest(str(rule), asked)}"
         )
-    _decide(folder, "attestation", {"rule": rule} | ({"answer": "no"} if no else {}), given)
+    _decide(folder, str(rule), "deny" if no else "attest", given)
 
 
 @click.command()
@@ -173,23 +172,23 @@ def _refuse_other_ids(finding: str) -> None:
         raise BadInput.at("ID", f"must be a finding's id, as the report lists it{nearest(check, known)}")
 
 
-def _record(folder: Path, draft: Draft, given: dict[str, Any], at: datetime, said: str) -> None:
+def _record(folder: Path, body: dict[str, Any], given: dict[str, Any], at: datetime, said: str) -> None:
     """Record what is said of one finding; `BadInput` if the last record of the kind says the same."""
     context = opened(folder, given["ledger"])
     project = context.project
-    about = read_ledger(project.ledger_dir, key_of(project)).of_kind(draft.kind)
-    last = next((one for one in reversed(about) if one.body["id"] == draft.body["id"]), None)
-    if last is not None and last.body == {**draft.body, "by": given["by"] or writer_name(given["writer"])}:
-        raise BadInput.at("ID", f"has this {draft.kind} already ({last.place})")
-    click.echo(f"{_append(context, draft, given, at)}: {said}")
+    same = {name: body[name] for name in ("subject", "verdict")}.items()
+    about = read_ledger(project.ledger_dir, key_of(project)).of_kind("decision")
+    last = next((one for one in reversed(about) if same <= one.body.items()), None)
+    if last is not None and last.body == {**body, "by": given["by"] or writer_name(given["writer"])}:
+        raise BadInput.at("ID", f"has this decision already ({last.place})")
+    click.echo(f"{_append(context, body, given, at)}: {said}")
 
 
-def _append(context: Opened, draft: Draft, given: dict[str, Any], at: datetime) -> str:
+def _append(context: Opened, body: dict[str, Any], given: dict[str, Any], at: datetime) -> str:
     """The place of what was appended in the name of who decided; `BadInput` if it holds a value."""
-    told = {name.upper(): draft.body[name] for name in ("id", "rule", "answer") if name in draft.body}
-    refuse_values(context, texts_of(given) | told)
+    refuse_values(context, texts_of(given) | {"ID": body["subject"]})
     project, writer = context.project, writer_name(given["writer"])
-    draft = Draft(draft.kind, {**draft.body, "by": given["by"] or writer})
+    draft = Draft("decision", {**body, "by": given["by"] or writer})
     return write_entry(project.ledger_dir, key_of(project), draft, at, writer).place
 
 
@@ -202,11 +201,11 @@ def _kept(report: Path) -> dict[str, Any]:
         raise BadInput.at(str(path), "is not a report.json of this tool") from None
 
 
-def _decide(folder: Path, kind: str, what: dict[str, Any], given: dict[str, Any]) -> None:
+def _decide(folder: Path, subject: str, verdict: str, given: dict[str, Any]) -> None:
     at = now()
     until = iso(until_instant(given["until"], at))
-    draft = Draft(kind, what | {"reason": given["reason"], "until": until})
-    click.echo(f"{_append(opened(folder, given['ledger']), draft, given, at)}: {kind} until {until}")
+    body = {"subject": subject, "verdict": verdict, "reason": given["reason"], "until": until}
+    click.echo(f"{_append(opened(folder, given['ledger']), body, given, at)}: {verdict} until {until}")
 
 
 def _unanswered(context: Opened, at: datetime) -> list[tuple[str, str]]:

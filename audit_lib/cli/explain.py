@@ -16,7 +16,7 @@ from audit_lib.logs.quote_lines import blotted
 from audit_lib.logs.w3c_columns import DeclaredColumns
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
-from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.sources import read_env_sources
 
 
 def explain(folder: Path, formats: LogFormats, zone: ZoneInfo) -> None:

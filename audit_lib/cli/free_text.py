@@ -14,7 +14,7 @@ from audit_lib.report.known_values import public_text
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor
 from audit_lib.secrecy.strength import strength_bits
-from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.sources import read_env_sources
 
 _OPTIONS = ("by", "approved_by", "owner", "reason", "ticket", "proof", "writer")
 _FOUND = "holds a secret value of this project: describe it in other words"

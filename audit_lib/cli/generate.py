@@ -15,9 +15,9 @@ from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import opened
 from audit_lib.cli.options import PATH, environment_of, now, writer_name
 from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
+from audit_lib.ledger import write_entry
 from audit_lib.ledger.append import refuse_writing
 from audit_lib.ledger.keys import made_key_of
-from audit_lib.ledger.known_heads import write_entry
 from audit_lib.rotation.change import env_source, planned
 from audit_lib.rotation.new_value import made_value, new_value_faults
 from audit_lib.secrecy.keeper import Keeper

@@ -16,8 +16,8 @@ from audit_lib.logins.declared import Proposal, propose
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.secrets.env_room import MAX_BYTES
-from audit_lib.secrets.loaders.choose import loaders_of
+from audit_lib.secrets.loaders import loaders_of
+from audit_lib.secrets.sources import MAX_BYTES
 from audit_lib.settings import Policy, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files
 from audit_lib.settings.discover import shown
@@ -27,7 +27,6 @@ from audit_lib.settings.first_file import (
     guess_variables,
     nameable,
     with_environments,
-    with_services,
     write_new,
 )
 
@@ -45,7 +44,7 @@ def init(folder: Path, ledger: Path | None) -> None:
     project = load_project(folder, ledger)
     policy = choose_policy(project)
     if policy.name == "generic" and not project.configured:
-        project = with_environments(with_services(project))
+        project = with_environments(project)
     _say_key(project)
     proposals = _proposals(project)
     if project.configured:

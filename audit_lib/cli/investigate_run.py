@@ -28,7 +28,7 @@ from audit_lib.report.publish.incident_package import INCIDENT
 from audit_lib.report.publish.package import publish
 from audit_lib.report.publish.publication import Publication
 from audit_lib.secrecy.keeper import MANIFEST
-from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import Project, choose_policy, instant_of
 
 MOST = 3

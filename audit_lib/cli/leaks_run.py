@@ -25,10 +25,10 @@ from audit_lib.leaks.urgency import IN_FORCE, NO_SECRETS, NOT_IN_FORCE, NOT_KNOW
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger.timeline import tenures
 from audit_lib.report.known_values import known_values
 from audit_lib.report.sarif import leaks_sarif
-from audit_lib.rotation.store_changes import present_stays
-from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import Project
 
 _STYLES = {IN_FORCE: BAD, NOT_KNOWN: DOUBT}
@@ -48,7 +48,7 @@ def search(
     asked = {name: given[name] for name in ("also", "reports", "patterns", "every_provider", "fresh")}
     asked |= {"listing": listing, "cache": user_cache(), "progress": progress}
     ledger = read_ledger(project.ledger_dir, None if keeper.key.origin == "throw-away" else keeper.key)
-    asked["stays"] = present_stays(ledger)
+    asked["stays"] = tenures(ledger)
     return find_leaks(project, keeper, known.policy, known.entries, known.inventory, **asked)
 
 

@@ -25,10 +25,16 @@ SHOWN: Mapping[str, _Said] = {
     "rotation": lambda body: f"{_place(body)}, at {body['claimed_at']}",
     "revocation": lambda body: f"{_place(body)}, at {body['claimed_at']}",
     "removal": lambda body: f"{_place(body)}, searched {body['searched']}",
-    "acceptance": lambda body: f"{body['id']} until {body['until']}",
-    "assignment": lambda body: (
-        f"{body['id']} to {body['owner']}" + (f", due {body['due']}" if "due" in body else "")
+    "creation": lambda body: f"{_place(body)}, at {body['claimed_at']} by {body['witness']}",
+    "decision": lambda body: " ".join(
+        [
+            f"{body['verdict']} {body['subject']}",
+            *(f"{word} {body[name]}" for name, word in (("owner", "to"), ("until", "until")) if name in body),
+        ]
     ),
+    # Of ledgers before 0.3.0.
+    "acceptance": lambda body: f"{body['id']} until {body['until']}",
+    "assignment": lambda body: f"{body['id']} to {body['owner']}",
     "closure": lambda body: str(body["id"]),
     "attestation": lambda body: f"rule {body['rule']} until {body['until']}",
     "signoff": lambda body: str(body.get("folder", body["manifest_sha256"])),
@@ -57,7 +63,11 @@ def show(about: str, folder: Path, kind: str | None, ledger: Path | None) -> Non
     for fault in found.faults:
         click.echo(inert.plain(f"{fault.place}: {fault.text}"), err=True)
     entries = [entry for entry in found.entries if entry.kind in SHOWN]
-    wanted = [one for one in entries if kind in (None, one.kind) and about in ("", one.body.get("id"))]
+    wanted = [
+        one
+        for one in entries
+        if kind in (None, one.kind) and about in ("", one.body.get("id"), one.body.get("subject"))
+    ]
     for entry in wanted:
         click.echo(inert.plain(_line(entry)))
     others = len(found.entries) - len(entries)

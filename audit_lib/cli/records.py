@@ -20,14 +20,11 @@ from audit_lib.cli.options import environment_of, now, writer_name
 from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
 from audit_lib.cli.snapshot import tables_in_place
 from audit_lib.leaks.removal import search_removed
-from audit_lib.ledger import Draft, Ledger, read_ledger
+from audit_lib.ledger import Draft, Ledger, read_ledger, write_entry
 from audit_lib.ledger.keys import keeper_of, key_of
-from audit_lib.ledger.known_heads import write_entry
-from audit_lib.ledger.tenures import SecretPlace, tenures
-from audit_lib.rotation.store_changes import present_stays
+from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.secrecy.keeper import Key
-from audit_lib.secrets.ledger_observations import Links
-from audit_lib.secrets.rotation_claims import seen_already
+from audit_lib.secrets.claims import seen_already
 from audit_lib.secrets.value_rules import hold
 
 REVOKED = ("current", "previous")
@@ -50,6 +47,8 @@ SHOWN = 5  # places of a value that is still there
     is_flag=True,
     help="Enter the replaced value, search the whole project for it, and record that it is nowhere.",
 )
+@click.option("--created-at", default="", help="When the provider created the current value, as it says.")
+@click.option("--source", default="", help="Where that stands, such as 'Stripe dashboard'.")
 @click.option("--proof", default="", help="What shows that it was revoked, such as the provider refusing it.")
 @click.option(
     "--at",
@@ -62,7 +61,7 @@ SHOWN = 5  # places of a value that is still there
 @options.several(*rotation_options)
 @options.several(options.env, options.policy, options.ledger, options.writer)
 def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
-    """Record that SECRET was rotated, revoked or purged.
+    """Record that SECRET was rotated, revoked or purged, or when its provider created it.
 
     The date is only a claim; without one the record claims that the rotation is done by now. What proves
     it is another value in place than was seen there last. Take a snapshot just before a rotation and
@@ -74,7 +73,8 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     key = key_of(context.project)
     inventory, _, _ = tables_in_place(context, key)
     row = _place(inventory, context, secret, environment_of(environment), service)
-    moment, day_only = _claimed(claimed, at, ZoneInfo(context.project.time_zone))
+    zone = ZoneInfo(context.project.time_zone)
+    moment, day_only = _claimed(given["created_at"] or claimed, at, zone)
     writer = writer_name(given["writer"])
     body = {
         "secret": row.secret,
@@ -87,7 +87,8 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
         "reason": given["reason"],
     }
     asked = _Asked(row, context, key, at, not claimed, body, given)
-    done = _removal if given["removed"] else _revocation if given["revoked"] else _rotation
+    ways = {"created_at": _creation, "removed": _removal, "revoked": _revocation}
+    done = next((way for name, way in ways.items() if given[name]), _rotation)
     draft, said, doubt = done(asked)
     entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
     click.echo(f"{entry.place}: {said}")
@@ -130,6 +131,18 @@ def _rotation(asked: _Asked) -> _Written:
     return Draft("rotation", asked.body | value | approved), said, "" if fingerprint else doubt
 
 
+def _creation(asked: _Asked) -> _Written:
+    """The claim that the provider made the value in place at an instant, and where it says so."""
+    row, witness = asked.row, asked.given["source"]
+    if not witness:
+        raise BadInput.at("--source", "is required with --created-at: name where the date stands")
+    if row.state != "present" or row.fingerprint is None:
+        raise BadInput.at("--created-at", "needs the current value: supply it with --env")
+    body = asked.body | {"source": row.source, "loader": row.loader, "fingerprint": row.fingerprint}
+    said = f"{asked.place}, created {asked.body['claimed_at']} by {witness}: a claim in your name"
+    return Draft("creation", body | {"witness": witness}), said, ""
+
+
 def _revocation(asked: _Asked) -> _Written:
     """The claim that the provider refuses a value from now on."""
     which = asked.given["revoked"]
@@ -150,7 +163,7 @@ def _removal(asked: _Asked) -> _Written:
     ledger = read_ledger(context.project.ledger_dir, asked.key)
     if fingerprint == row.fingerprint:
         raise BadInput.at("--removed", f"{row.secret} has this value still: rotate it first")
-    if fingerprint not in {stay.fingerprint for stay in present_stays(ledger)}:
+    if fingerprint not in {stay.fingerprint for stay in tenures(ledger)}:
         raise BadInput.at("--removed", "needs a value that the ledger has seen: this one it never saw")
     found = search_removed(context.project, keeper, fingerprint, row.variable)
     if found.places:
@@ -167,7 +180,7 @@ def _refuse_unchanged(row: Any, ledger: Ledger) -> None:
     home = SecretPlace.of(row)
     seen = seen_already(ledger, home, row.source, row.fingerprint)
     if seen is not None:
-        told = f"{seen.entry} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
+        told = f"{seen.place} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
         raise BadInput.at("--at", f"is needed: {told}. Rotate it first, or say when it was rotated")
 
 
@@ -180,11 +193,9 @@ def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
     if row.state == "not supplied":
         raise BadInput.at("--revoked", "needs to know the current value: supply it with --env")
     ledger = read_ledger(context.project.ledger_dir, key)
-    links, keys = Links(ledger), {entry.place: entry.key_id for entry in ledger.entries}
     home = SecretPlace.of(row)
-    stays = [stay for stay in tenures(ledger) if stay.home == home]
-    seen = [links.now(stay.fingerprint, keys[stay.last.place]) for stay in stays]
-    others = [one for one in seen if not links.same(one, row.fingerprint or "")]
+    seen = [stay.fingerprint for stay in tenures(ledger) if stay.home == home]
+    others = [one for one in seen if one != row.fingerprint]
     # Under a key that is gone it has a fingerprint that nothing can be compared with.
     if not others or ":" in others[-1]:
         raise BadInput.at("--revoked", "is not possible: the ledger has no value before the current one")

@@ -23,7 +23,7 @@ from audit_lib.cli.options import PATH, file_name, now, writer_name
 from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.terminal import BAD, DOUBT, GOOD, progress_bar, say
 from audit_lib.cli.verify import refuse_foreign, signatures
-from audit_lib.findings.last_review import read_previous
+from audit_lib.findings.reviews import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import log_files, spooled, with_logs
@@ -32,7 +32,7 @@ from audit_lib.report.kernel import run_notebook, source_notebook
 from audit_lib.report.review import ARTEFACTS, NOTEBOOK
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
-from audit_lib.secrets.given_values import LIMIT_BYTES, parse_env_options
+from audit_lib.secrets.given import LIMIT_BYTES, parse_env_options
 from audit_lib.settings import GivenValues, Project, choose_policy, instant_of, load_project
 
 FINDINGS = 3  # the exit code for open findings at or above --fail-on

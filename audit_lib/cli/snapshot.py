@@ -17,15 +17,14 @@ from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import now, writer_name
 from audit_lib.cli.terminal import DOUBT, GOOD, say
-from audit_lib.ledger import Draft, Entry, Ledger, read_ledger
+from audit_lib.ledger import Draft, Entry, Ledger, read_ledger, write_entry
 from audit_lib.ledger.keys import key_file, key_of, made_key_of
-from audit_lib.ledger.known_heads import write_entry
 from audit_lib.report.known_values import guard_values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import lacking, snapshot_draft
+from audit_lib.secrets.sources import read_env_sources
 
 MOST_NAMES = 5
 
@@ -83,7 +82,7 @@ def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = Fals
     had_key = key_file().exists()
     key = made_key_of(project)
     if not had_key and key.origin == "file":
-        click.echo(f"key: {key.key_id} created in {key_file()}: keep a copy (key export)", err=True)
+        click.echo(f"key: {key.key_id} created in {key_file()}: keep a copy", err=True)
     draft = snapshot_draft(*tables_in_place(context, key))
     configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
     draft = replace(draft, body={**draft.body, "configuration": configuration})

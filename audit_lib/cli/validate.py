@@ -10,9 +10,9 @@ from audit_lib.base.errors import BadInput
 from audit_lib.cli import options
 from audit_lib.cli.options import environment_of
 from audit_lib.rotation.validation import start_up_of, validate as validated
-from audit_lib.secrets.env_lines import parse_env, value_is_unknown
-from audit_lib.secrets.given_values import ENVIRON, STDIN, given_lines, parse_env_option
-from audit_lib.secrets.loaders.choose import loaders_of
+from audit_lib.secrets.env import parse_env, value_is_unknown
+from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_option
+from audit_lib.secrets.loaders import loaders_of
 from audit_lib.settings import Policy, Project, choose_policy, load_project
 
 FAILS = 3

@@ -7,8 +7,6 @@ from datetime import datetime
 import pandas as pd
 
 from audit_lib.base.clock import Quarter
-from audit_lib.findings.last_review import NOT_KNOWN
-from audit_lib.findings.rules_in_force import Rules
 from audit_lib.settings import Policy, Project
 
 
@@ -28,11 +26,8 @@ class Audit:
     tables: Mapping[str, pd.DataFrame]
     seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
     ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
-    rules: Rules = field(default_factory=dict)  # those in force
-    lowered_from: Rules = field(default_factory=dict)  # those that were lowered, as they were before
+    settings: tuple[str, ...] = ()  # those in force, one to a line
     commit: str = ""  # that the project stands at; "" without one
-    deciders: tuple[tuple[str, str, str], ...] = ()  # file of the scope, its last commit, that one's author
-    compared: str = NOT_KNOWN  # with which review the rules are compared
     doubt: str = ""  # why the previous report is not relied upon; "" if it verifies, or none was given
     parameters: Mapping[str, str] = field(default_factory=dict)  # the notebook's, if it or `review` opened it
 

@@ -1,28 +1,71 @@
-"""What a check is: a predicate over one table, which rows of it count, and what to say of those it picks."""
+"""What a check is: which rows of one table it picks, and what it says of them.
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+All texts stand in checks.toml, and by the same ids the conditions in conditions.py: a check is one of each.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pandas as pd
-
-from audit_lib.base.frames import rows
-from audit_lib.secrets.env_lines import UNKNOWN_VALUES
 
 Rows = pd.DataFrame
 Tables = Mapping[str, pd.DataFrame]
 Truths = pd.Series
 Predicate = Callable[[Rows], Truths]
+Prepare = Callable[[Rows, Tables], Rows]
 
 DEVELOPMENT = ("development", "local", "test")  # environments that hold nobody's data
-SeverityOf = Callable[[Rows], pd.Series]
-Severity = str | SeverityOf
-LINE_OF, OTHER_LINE_OF = "{line_of}", "{other_line_of}"
 
 
-def never(rows: Rows) -> Truths:
-    """False for every row."""
-    return pd.Series(False, index=rows.index)
+class Item(NamedTuple):
+    """One thing that a finding is about."""
+
+    subject: str
+    environment: str
+    service: str
+
+
+@dataclass(frozen=True)
+class Severity:
+    """How grave a row is: by a column's word if it has one, else by its environment."""
+
+    elsewhere: str = ""
+    production: str = ""
+    development: str = ""
+    column: str = ""
+    words: Mapping[str, str] | None = None  # of the column; None: its words are severities
+
+    def of(self, rows: Rows) -> "pd.Series[str]":
+        """The severity of each row; one about two environments is about production if either is."""
+        severity = pd.Series(self.elsewhere, rows.index, dtype="str")
+        if self.development:
+            severity = severity.mask(rows["environment"].isin(DEVELOPMENT), self.development)
+        for column in ("environment", "other_environment"):
+            if self.production and column in rows:
+                severity = severity.mask(rows[column].eq("production"), self.production)
+        if not self.column:
+            return severity
+        words = rows[self.column].astype("str")
+        own = words if self.words is None else words.map(self.words).fillna("")
+        return severity.mask(own.ne(""), own)
+
+
+def severity_of(block: str | Mapping[str, Any]) -> Severity:
+    """The severity that checks.toml states, as a word or by column and environment."""
+    return Severity(block) if isinstance(block, str) else Severity(**block)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way in which a check finds a fault, or cannot tell; the first that holds for a row counts."""
+
+    evidence: str  # quotes what was seen beside what is required
+    name: str = ""  # part of the finding's id: an acceptance of one case covers no other
+    severity: Severity | None = None  # None: the check's
+    status: str = "open"  # or unknown
+    remedy: str = ""  # "": the check's
+    subject: str = ""  # wider than the check's, if one cause leaves many rows undecided
 
 
 def every(rows: Rows) -> Truths:
@@ -30,133 +73,82 @@ def every(rows: Rows) -> Truths:
     return pd.Series(True, index=rows.index)
 
 
-def has(column: str, word: str) -> Predicate:
-    """Rows with such a word in a column."""
-    return lambda rows: rows[column].eq(word)
+def unchanged(rows: Rows, _tables: Tables) -> Rows:
+    """The rows as they are."""
+    return rows
 
 
-def held(rows: Rows) -> Truths:
-    """Variables that have a value, or may have one: nothing of their place was supplied."""
-    return rows["state"].isin(("present", "not supplied"))
+@dataclass(frozen=True)
+class Condition:
+    """Which rows a check picks: for each of its cases a predicate, in their order.
 
+    Each row that it is `about` is tested, or not known. A predicate gives plain booleans: a null is never
+    "no fault" by accident. `prepare` leaves rows out, or adds columns for the texts.
+    """
 
-def asked(column: str) -> Predicate:
-    """Variables of which a question has its answer, or may be asked: their value is not known."""
-    return lambda rows: rows[column].notna() | (held(rows) & rows["placeholder"].isna())
+    cases: tuple[Predicate, ...]
+    about: Predicate = every
+    prepare: Prepare = unchanged
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check. `subject`, `evidence`, `where` and `remedy` are templates over the row's columns.
-
-    `where` may name the line of the row's secrets, too (`with_lines`).
-
-    Of the rows that it is `about`, one for which `when` holds is a fault; one for which `unknown_when` holds
-    cannot be decided, and is a finding of status unknown. All three give plain booleans: a null is never "no
-    fault" by accident.
-    """
+    """One check. Texts are templates over the row's columns."""
 
     id: str  # kebab-case, saying the fault
+    table: str
     what: str  # the fault in one sentence, for docs/checks.md
     why: str  # and why it matters
-    table: str
     severity: Severity
     subject: str  # stable from run to run: no path, no line, no count
-    evidence: str  # quotes what was seen beside what is required
     remedy: str
-    controls: tuple[str, ...]  # one to three that the check bears on: docs/checks.md#controls
-    about: Predicate = every  # the population: each of these rows is tested, or not known
-    when: Predicate = never
-    unknown_when: Predicate = never
-    unknown_evidence: str = ""  # "" if `evidence` reads well for both
-    unknown_subject: str = ""  # wider than `subject`, if one cause leaves many rows undecided
-    where: str = "{source}"
-    covers: str = ""  # SECRET@ENVIRONMENT/SERVICE, "; "-separated, if a finding is about several; else ""
+    controls: tuple[str, ...]  # that it bears on, a risk of OWASP's NHI Top 10 last: docs/checks.md#controls
+    cases: tuple[Case, ...]
+    condition: Condition
+    where: tuple[str, ...] = ("{source}",)
+    # Of each Item, if a finding is about several; or the column that holds them.
+    covers: tuple[str, ...] | str = ""
     listed: bool = False  # one finding for all rows of one subject, with the list of what it covers
-    spares_settings: bool = False  # nothing is said of files and lines that hold settings alone
+    action: str = ""  # what is changed to close its findings; "" for its subject alone
+    family: str = ""  # checks that say the same fault more or less gravely, in the order of the report
     facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites
+    formerly: tuple[str, ...] = ()  # checks before 0.3.0 that were merged into it
+
+    def rows(self, tables: Tables) -> Rows:
+        """The rows that it judges."""
+        return self.condition.prepare(tables[self.table], tables)
+
+    def picked(self, rows: Rows) -> Iterator[tuple[Case, Rows]]:
+        """The rows of each case, without those of an earlier one."""
+        left = self.condition.about(rows).astype(bool)
+        for case, when in zip(self.cases, self.condition.cases, strict=True):
+            here = left & when(rows).astype(bool)
+            left &= ~here
+            yield case, rows[here]
 
 
 def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:
     """Which rows are faults, and which of the others cannot be decided."""
-    about = check.about(rows).astype(bool)
-    fault = about & check.when(rows).astype(bool)
-    return fault, about & ~fault & check.unknown_when(rows).astype(bool)
+    truths = {status: pd.Series(False, index=rows.index) for status in ("open", "unknown")}
+    for case, here in check.picked(rows):
+        truths[case.status] |= rows.index.isin(here.index)
+    return truths["open"], truths["unknown"]
 
 
-def yes(column: pd.Series) -> Truths:
-    """True for each row whose nullable truth is known and true."""
-    return column.fillna(False).astype(bool)
+def check_of(block: Mapping[str, Any], condition: Condition) -> Check:
+    """The check of a block of checks.toml; it has `cases`, or `evidence` and `unknown`."""
+    named: dict[str, Any] = {key: _frozen(value) for key, value in block.items()}
+    short = [("open", named.pop("evidence", "")), ("unknown", named.pop("unknown", ""))]
+    cases = named.pop("cases", ()) or [{"status": status, "evidence": text} for status, text in short if text]
+    named["cases"] = tuple(_case(case) for case in cases)
+    named["severity"] = severity_of(named["severity"])
+    return Check(**named, condition=condition)
 
 
-def no(column: pd.Series) -> Truths:
-    """True for each row whose nullable truth is known and false."""
-    return ~column.fillna(True).astype(bool)
+def _case(block: Mapping[str, Any]) -> Case:
+    severity = {"severity": severity_of(block["severity"])} if "severity" in block else {}
+    return Case(**{**block, **severity})
 
 
-def by_environment(production: str, elsewhere: str) -> SeverityOf:
-    """A severity that is worse if the row is about production."""
-
-    def severity(rows: Rows) -> pd.Series:
-        involved = rows["environment"].eq("production")
-        if "other_environment" in rows:
-            involved |= rows["other_environment"].eq("production")
-        return involved.map({True: production, False: elsewhere})
-
-    return severity
-
-
-def of_defaults(elsewhere: str) -> SeverityOf:
-    """The severity of a known default: meant for development, and a way in for anyone in production."""
-
-    def severity(rows: Rows) -> pd.Series:
-        here = rows["environment"]
-        worst = pd.Series(elsewhere, index=rows.index, dtype="str")
-        return worst.mask(here.isin(DEVELOPMENT), "info").mask(here.eq("production"), "critical")
-
-    return severity
-
-
-def looked_at(check: Check, tables: Tables) -> Rows:
-    """The rows of a check's table; for one that spares settings, without the files that hold nothing else,
-    and without the settings whose value is not known: what a loader surely alters is told of them, too.
-
-    A line that was not understood may be a secret, and so may what no inventory names.
-    """
-    rows = tables[check.table]
-    if not check.spares_settings:
-        return rows
-    inventory = tables["inventory"]
-    settings = inventory[inventory["kind"].eq("setting") & inventory["line"].notna()]
-    if "line" in rows:
-        not_known = rows["faults"].map(lambda faults: set(faults.split(",")) <= set(UNKNOWN_VALUES))
-        return rows[~(_pairs(rows).isin(_pairs(settings)) & not_known.astype(bool))]
-    others = inventory.loc[inventory["kind"].ne("setting"), "source"]
-    bare = rows["source"].isin(settings["source"]) & ~rows["source"].isin(others)
-    return rows[~(bare & rows["not_understood"].eq(0).fillna(False).astype(bool))]
-
-
-def _pairs(rows: Rows) -> "pd.Series[str]":
-    return rows["source"] + ":" + rows["line"].astype(str)
-
-
-def with_lines(check: Check, table: Rows, tables: Tables) -> Rows:
-    """The rows of a check; if it cites them, with `line_of` and `other_line_of`: FILE:LINE of their secrets.
-
-    Without a line in the inventory it is ENVIRONMENT/SERVICE, since no value was seen there.
-    """
-    if LINE_OF not in check.where:
-        return table
-    inventory, lines = tables["inventory"], defaultdict(list)
-    for one in rows(inventory[inventory["line"].notna()]):
-        for service in {one.service, ""}:
-            lines[one.secret, one.environment, service].append(f"{one.source}:{one.line}")
-    for side, field in (("", LINE_OF), ("other_", OTHER_LINE_OF)):
-        if field in check.where:
-            named = [table[f"{side}{name}"].astype(str) for name in ("secret", "environment", "service")]
-            held = [
-                ", ".join(lines[place]) if place in lines else "/".join(filter(None, place[1:]))
-                for place in zip(*named, strict=True)
-            ]
-            table = table.assign(**{f"{side}line_of": pd.Series(held, table.index, dtype="str")})
-    return table
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

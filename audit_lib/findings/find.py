@@ -1,166 +1,153 @@
-"""The one Finding table: every check over its table, with what was accepted."""
+"""The findings: every check over its table, with stable ids, the gravest first."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from string import Formatter
 from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.frames import rows
+from audit_lib.base.in_words import NOT_KNOWN, age_words, few, instant_words, whole_days
 from audit_lib.base.severities import SEVERITIES
-from audit_lib.findings.check import Tables, judged, looked_at, with_lines
-from audit_lib.findings.checks import CHECKS, Check
-from audit_lib.findings.contracts import Findings
-from audit_lib.findings.covered import covered_words
-from audit_lib.findings.ledger_tables import tabulate_acceptances, tabulate_ledger_faults
-from audit_lib.findings.nhi import nhi_risk
-from audit_lib.findings.row_words import cell_words, row_words
-from audit_lib.ledger import Ledger
+from audit_lib.findings.check import Case, Check, Item, Tables
+from audit_lib.findings.checks import CHECKS
 from audit_lib.settings import Policy
 
-LATER = ("exceptions", "acceptances")  # tables about what the other checks find
-SHOWN = 3  # pieces of evidence shown of rows that share an id
+EVIDENCE = 3  # pieces shown of rows that share an id
 PLACES = 5
-QUOTED = 50  # rows of one subject from which they are drawn
+LISTED = 20  # subjects of a list that are named
+QUOTED = 50  # rows of one subject from which these are drawn: a log can hold a million, made by an attacker
 _ENDS_OPEN = re.compile(r"(?:\. [^.:]+)?:$")  # a remedy of which the policy says no more
+_EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
+_DATED = re.compile(r" \(overdue if [^)]*\)| Otherwise it is overdue from .*")  # a secret's own
+
+# Why an age is not known, as Freshness has it and as a reader does.
+REASONS = {
+    "straddles": "the limit is within the possible age",
+    "conflict": "pieces of evidence contradict each other",
+    "reviewed late": "all evidence is later than the date of this review",
+    "no evidence": "no evidence of its age",
+    "not supplied": "its values were not supplied",
+}
 
 
 @dataclass(frozen=True)
-class _Finding:
+class Finding:
+    """What a check says of the rows that share an id."""
+
     id: str
     check: Check
     severity: str
     status: str
-    subject: str
-    environment: str
-    service: str
+    item: Item
     evidence: tuple[str, ...]
     where: tuple[str, ...]
     remedy: tuple[str, ...]
-    guide_lines: str
-    covers: tuple[str, ...] = ()
-    rows: int = 1
+    guide_lines: tuple[str, ...]
+    covers: tuple[Item, ...]
+    rows: int
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Its columns of `Findings`, but for what was decided about it."""
+        places = len(self.where) if self.rows <= QUOTED else self.rows  # of a flood each row is a place
+        more = (f"and {places - PLACES} more",) if places > PLACES else ()
+        return {
+            "id": self.id,
+            "check": self.check.id,
+            "severity": self.severity,
+            "status": self.status,
+            **self.item._asdict(),
+            "covers": self.covers,
+            "evidence": self._evidence,
+            "where": (*self.where[:PLACES], *more),
+            "remedy": "; ".join(self.remedy if self.check.listed else self.remedy[:1]),
+            "controls": self.check.controls,
+            "guide_lines": self.guide_lines,
+        }
+
+    @property
+    def _evidence(self) -> str:
+        """The first pieces of evidence, and of a list what is on it."""
+        evidence = "; ".join(self.evidence[:EVIDENCE])
+        if self.check.listed and self.covers:
+            return f"{evidence}: {listed_words(self.covers)}"
+        return evidence + f"; {self.rows} in all" * (self.rows > min(len(self.evidence), EVIDENCE))
 
 
-def find(
-    tables: Tables,
-    policy: Policy,
-    ledger: Ledger,
-    as_of: datetime,
-    register: Callable[[pd.DataFrame], pd.DataFrame],
-) -> pd.DataFrame:
-    """`Findings`, in the order of CHECKS: what is open, what was accepted, what is not known.
+def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
+    """The findings of these checks, the gravest first; of one severity in the order of the checks.
 
-    `tables` holds every table that a check names. Those about the ledger are made here, and `register` makes
-    `Exceptions` of the findings before the checks on it. A table that is absent raises `KeyError`: its checks
-    would else pass in silence. An acceptance that has run out leaves its finding open, and one of an unknown
-    does not make it known.
+    A table that is absent raises `KeyError`: its checks would else pass in silence.
     """
-    everything = {**tables, "ledger_faults": tabulate_ledger_faults(ledger)}
-    found = _run((check for check in CHECKS if check.table not in LATER), everything, policy)
-    everything["exceptions"] = register(_decided(found, ledger, as_of))
-    found += _run((check for check in CHECKS if check.table == "exceptions"), everything, policy)
-    everything["acceptances"] = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
-    found += _run((check for check in CHECKS if check.table == "acceptances"), everything, policy)
-    return _decided(found, ledger, as_of)
+    found = [finding for check in checks for finding in _apply(check, check.rows(tables), policy)]
+    return sorted(found, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 
-def _decided(found: list[_Finding], ledger: Ledger, as_of: datetime) -> pd.DataFrame:
-    acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
-    decisions = acceptances.set_index("accepted_id").to_dict("index")
-    return Findings.of(_row(finding, decisions.get(finding.id)) for finding in found)
+def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
+    alike: dict[str, list[Finding]] = {}
+    for case, picked in check.picked(table) if len(table) else ():
+        for finding in _of_case(check, case, picked, policy):
+            alike.setdefault(finding.id, []).append(finding)
+    yield from map(_merged, alike.values())
 
 
-def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Finding]:
-    found: list[_Finding] = []
-    for check in checks:
-        alike: dict[str, list[_Finding]] = defaultdict(list)
-        for finding in _apply(check, with_lines(check, looked_at(check, tables), tables), policy):
-            alike[finding.id].append(finding)
-        found += map(_merged, alike.values())
-    return found
-
-
-def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Finding]:
-    """One finding for each subject and place that the check picks, faults first."""
-    if rows.empty:
+def _of_case(check: Check, case: Case, picked: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
+    """A finding for each subject and place, with the texts of its first rows."""
+    if picked.empty:
         return
-    fault, unknown = judged(check, rows)
-    yield from _picked(check, rows[fault], "open", policy)
-    yield from _picked(check, rows[unknown], "unknown", policy)
+    subject, covers = case.subject or check.subject, () if case.subject else check.covers
+    named = _fields(subject, *([f"{{{covers}}}"] if isinstance(covers, str) else covers))
+    picked = picked.assign(severity_=(case.severity or check.severity).of(picked))
+    alike = [picked[column] for column in picked.columns if column in named | {"environment", "service"}]
+    for _, group in picked.groupby(alike or (lambda _: ""), sort=False, dropna=False):
+        several = [_finding(check, case, row, policy) for row in group.head(QUOTED).to_dict("records")]
+        yield replace(_merged(several, listed=False), rows=len(group))
 
 
-def _picked(check: Check, rows: pd.DataFrame, status: str, policy: Policy) -> Iterator[_Finding]:
-    """The findings of rows that share a status; of many rows about one subject a few are quoted.
-
-    A log can hold a million rows of one fault, and an attacker can make them: they are counted, not quoted.
-    """
-    if rows.empty:
-        return
-    severities = pd.Series(
-        check.severity if isinstance(check.severity, str) else check.severity(rows), rows.index
-    )
-    if len(rows) < QUOTED:  # few, as nearly always: grouping would take longer than all else
-        for row, severity in zip(rows.to_dict("records"), severities, strict=True):
-            yield _finding(check, row, status, str(severity), policy)
-        return
-    named = _fields(_subject(check, status)) | _fields(check.covers) | {"environment", "service"}
-    alike = [rows[column] for column in rows.columns if column in named]
-    groups = rows.groupby(alike or (lambda _: ""), sort=False, dropna=False)
-    sizes, places = groups[rows.columns[0]].transform("size"), groups.cumcount()
-    quoted = places < QUOTED
-    parts = (rows[quoted].to_dict("records"), severities[quoted], sizes[quoted], places[quoted])
-    for row, severity, size, place in zip(*parts, strict=True):
-        found = _finding(check, row, status, str(severity), policy)
-        yield replace(found, rows=1 + int(size) - QUOTED) if place == QUOTED - 1 else found
+def _fields(*templates: str) -> set[str]:
+    return {name for text in templates for _, name, _, _ in Formatter().parse(text) if name}
 
 
-def _fields(template: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(template) if name}
-
-
-def _subject(check: Check, status: str) -> str:
-    return (status == "unknown" and check.unknown_subject) or check.subject
-
-
-def _finding(
-    check: Check, row: Mapping[Hashable, Any], status: str, severity: str, policy: Policy
-) -> _Finding:
-    said = row_words(row)
-    template = (status == "unknown" and check.unknown_evidence) or check.evidence
-    wider = _subject(check, status) != check.subject  # then nothing is said of one secret
-    subject = _subject(check, status).format_map(said)
-    environment, service = (
-        ("", "") if check.listed and not wider else (said.get("environment", ""), said.get("service", ""))
-    )
-    return _Finding(
-        id=finding_id(check.id, subject, environment, service),
+def _finding(check: Check, case: Case, row: Mapping[Hashable, Any], policy: Policy) -> Finding:
+    words = row_words(row)
+    subject = (case.subject or check.subject).format_map(words)
+    wide = check.listed and not case.subject  # its list says which places it is about
+    place = ("", "") if wide else (words.get("environment", ""), words.get("service", ""))
+    remedy = (case.remedy or check.remedy).format_map(words).strip()
+    places = (template.format_map(words) for template in check.where)
+    return Finding(
+        id=finding_id(check.id, subject, *place, case.name.format_map(words)),
         check=check,
-        severity=severity,
-        status=status,
-        subject=subject,
-        environment=environment,
-        service=service,
-        evidence=(template.format_map(said).rstrip(" .:;"),),
-        where=(check.where.format_map(said),),
-        remedy=(_ENDS_OPEN.sub(".", check.remedy.format_map(said).strip()),),
+        severity=str(row["severity_"]),
+        status=case.status,
+        item=Item(subject, *place),
+        evidence=(case.evidence.format_map(words).rstrip(" .:;"),),
+        where=tuple(filter(None, places)),
+        remedy=(_ENDS_OPEN.sub(".", remedy),),
         guide_lines=_guide_lines(check, row, policy),
-        covers=() if wider else tuple(filter(None, check.covers.format_map(said).split("; "))),
+        covers=() if case.subject else _covers(check, row, words),
+        rows=1,
     )
 
 
-def finding_id(check: str, subject: str, environment: str, service: str) -> str:
+def _covers(check: Check, row: Mapping[Hashable, Any], words: Mapping[str, str]) -> tuple[Item, ...]:
+    if isinstance(check.covers, str):
+        return tuple(Item(*one) for one in row[check.covers]) if check.covers else ()
+    return (Item(*(template.format_map(words) for template in check.covers)),)
+
+
+def finding_id(check: str, subject: str, environment: str = "", service: str = "", case: str = "") -> str:
     """The stable id of a finding: no path and no line, so that it outlives a move."""
-    scope = "/".join(part for part in (environment, service) if part)
-    parts = (check, subject, scope) if scope else (check, subject)
+    scope = "/".join(filter(None, (environment, service)))
+    parts = (check, subject, *filter(None, (scope, case)))
     return ":".join(re.sub(r"[^\w.@/=-]+", "-", part).strip("-") for part in parts)
 
 
-def _merged(alike: list[_Finding]) -> _Finding:
+def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
     """One finding of those that share an id: a fault outweighs not knowing, the worst severity counts."""
     faults = [finding for finding in alike if finding.status == "open"]
     counted = faults or alike
@@ -171,68 +158,98 @@ def _merged(alike: list[_Finding]) -> _Finding:
         where=_distinct(finding.where for finding in counted),
         remedy=_distinct(finding.remedy for finding in counted),
         covers=_distinct(finding.covers for finding in counted),
-        guide_lines=", ".join(_distinct(finding.guide_lines.split(", ") for finding in counted)),
+        guide_lines=_distinct(finding.guide_lines for finding in counted),
         rows=sum(finding.rows for finding in counted),
     )
-    if merged.check.listed and merged.status == "open":
+    if listed and merged.check.listed and merged.status == "open":
         # Whoever accepts a list accepts what is on it: a longer one has another id, and is open.
-        digest = sha256("; ".join(sorted(merged.covers)).encode("utf-8", "surrogatepass")).hexdigest()
+        names = sorted(
+            f"{subject}@{environment}/{service}" for subject, environment, service in merged.covers
+        )
+        digest = sha256("; ".join(names).encode("utf-8", "surrogatepass")).hexdigest()
         return replace(merged, id=f"{merged.id}-{digest[:8]}")
     return merged
 
 
-def _distinct(texts: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for several in texts for text in several))
+def _distinct(several: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(one for parts in several for one in parts))
 
 
-def _evidence(finding: _Finding) -> str:
-    """The first pieces of evidence, and of a list everything that is on it."""
-    evidence = "; ".join(finding.evidence[:SHOWN])
-    if finding.check.listed and finding.covers:
-        return f"{evidence}: {covered_words(finding.covers)}"
-    if finding.rows > len(finding.evidence[:SHOWN]):
-        evidence += f"; {finding.rows} in all"
-    return evidence
-
-
-def _where(finding: _Finding) -> str:
-    """The first places, and how many more were met; of a flood of rows each is a place."""
-    places = len(finding.where) if finding.rows <= QUOTED else finding.rows
-    more = (f"and {places - PLACES} more",) if places > PLACES else ()
-    return "; ".join((*finding.where[:PLACES], *more))
-
-
-def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str, Any]:
-    evidence, status = _evidence(finding), finding.status
-    if decision and decision["expired"]:
-        until = cell_words(decision["until_at"])
-        evidence += f"; accepted by {decision['by']} until {until}, which has passed"
-    elif decision and status == "open":
-        status = "accepted"
-    elif decision:
-        evidence += "; accepting it does not make it known"
-    return {
-        "id": finding.id,
-        "check": finding.check.id,
-        "severity": finding.severity,
-        "status": status,
-        "subject": finding.subject,
-        "environment": finding.environment,
-        "service": finding.service,
-        "covers": "; ".join(finding.covers),
-        "evidence": evidence,
-        "where": _where(finding),
-        "remedy": "; ".join(finding.remedy if finding.check.listed else finding.remedy[:1]),
-        "controls": "; ".join((*finding.check.controls, *nhi_risk(finding.check.id))),
-        "guide_lines": finding.guide_lines,
-        "accepted_by": decision["by"] if decision else "",
-        "accepted_until_at": decision["until_at"] if decision else None,
-    }
-
-
-def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> str:
+def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> tuple[str, ...]:
     """The lines of the guide that state what the check demands of the secret."""
-    if "guide_line" in row:
-        return str(row["guide_line"])
-    rule = policy.rule(row.get("secret", ""))
-    return ", ".join(str(line) for line in rule.cited(*check.facts)) if rule else ""
+    rule = policy.rule(str(row.get("secret", "")))
+    return tuple(str(line) for line in rule.cited(*check.facts)) if rule else ()
+
+
+# ---- Findings as frames ----
+
+
+def by_item(findings: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `Findings`, one for each thing that they are about, under its own subject and place."""
+    several = [row.covers or ((row.subject, row.environment, row.service),) for row in rows(findings)]
+    every = findings.loc[findings.index.repeat([len(items) for items in several])].reset_index(drop=True)
+    named = [item for items in several for item in items]
+    return every.assign(**pd.DataFrame(named, columns=list(Item._fields), dtype="str"))
+
+
+def with_texts(findings: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `Findings` as a spreadsheet has them: lists are texts, parted by semicolons."""
+    covers = findings["covers"].map(
+        lambda items: tuple(f"{name}@{environment}/{service}" for name, environment, service in items)
+    )
+    lists = {name: findings[name] for name in ("where", "controls", "guide_lines")} | {"covers": covers}
+    return findings.assign(**{name: column.map("; ".join).astype("str") for name, column in lists.items()})
+
+
+# ---- In words ----
+
+
+def listed_words(covers: Iterable[Item]) -> str:
+    """`API_TOKEN (staging/backend), JWT_SECRET (production/backend, staging/backend)`."""
+    places: dict[str, list[str]] = {}
+    for subject, environment, service in covers:
+        places.setdefault(subject, []).append("/".join(filter(None, (environment, service))))
+    named = [f"{subject} ({', '.join(several)})" for subject, several in places.items()]
+    return few(named, LISTED, end=", and ")
+
+
+def next_step(next_evidence: str) -> str:
+    """What would decide an age, without the date that is a secret's own."""
+    return _DATED.sub("", next_evidence)
+
+
+def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
+    """Each cell by its column, and what is made of several or only said in words, such as `age`."""
+    words = {str(column): _cell_words(cell, str(column)) for column, cell in row.items()}
+    for name, low, high in (
+        ("age", "age_days_min", "age_days_max"),
+        ("exposed", "days_exposed_min", "days_exposed_max"),
+    ):
+        if low in row:
+            words[name] = age_words(_number(row[low]), _number(row[high]), " days")
+    if "max_age_days" in row and "period_stated" in row:
+        default = "" if row["period_stated"] else ", the policy's default"
+        words["limit"] = f"{words['max_age_days']} days{default}"
+    if "detection" in row:
+        words["detection_name"] = words["detection"].replace("-", " ")
+    if "next_evidence" in row:
+        words["next_step"] = next_step(words["next_evidence"])
+        words["reason_words"] = REASONS.get(words["reason"], words["reason"])
+    return words
+
+
+def _cell_words(cell: Any, column: str) -> str:
+    """One cell: a date without seconds, whole days, `not known` for a null."""
+    if isinstance(cell, tuple):
+        return ", ".join(map(str, cell))
+    if pd.isna(cell):
+        return NOT_KNOWN
+    if isinstance(cell, pd.Timestamp):
+        return instant_words(cell.to_pydatetime())
+    if isinstance(cell, float):
+        return str(whole_days(cell, column))
+    return _EVIDENCE_KIND.sub("", str(cell)) if column.endswith("_evidence") else str(cell)
+
+
+def _number(cell: Any) -> float | None:
+    return None if pd.isna(cell) else float(cell)

@@ -13,7 +13,7 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.secret_values import leaked_secrets
 from audit_lib.incident.timeline import first_start
 from audit_lib.leaks.urgency import PRODUCTION
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, totals, within
 
 MOST_ROUTES = 4  # of one address

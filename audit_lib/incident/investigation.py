@@ -9,8 +9,8 @@ import pandas as pd
 
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.revocations import Revocation, revocations
-from audit_lib.ledger.tenures import Tenure, tenures
+from audit_lib.ledger.decisions import Revocation, revocations
+from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.requests import (
     Window,

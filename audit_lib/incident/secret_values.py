@@ -2,7 +2,7 @@
 
 from audit_lib.base.frames import rows
 from audit_lib.incident.investigation import Investigation
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.requests import Window
 
 

@@ -9,8 +9,8 @@ from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import BOOT, DECLARED, SHOWING_VALUES
 from audit_lib.incident.contracts import Timeline
 from audit_lib.incident.investigation import Investigation
-from audit_lib.ledger.revocations import Revocation
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.decisions import Revocation
+from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.requests import Window, maybe_within, succeeded
 
 # A silence is shown if a file is quiet for a day or more, and much longer than usual.

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pandas as pd
 
 from audit_lib.incident.investigation import Investigation
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.changes import RecordedChange
 from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import cover

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.base.frames import Contract, Field, Instant, Series
+from audit_lib.base.frames import Contract, Field, Instant, Series, Several
 
 LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible", "hash")
 
@@ -92,7 +92,7 @@ class LeakedSecrets(Contract):
     service: Series[str]  # always ""
     status: Series[str] = Field(isin=("emergency", "historic", "unknown"))
     held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
-    covers: Series[str]  # the same as SECRET@ENVIRONMENT/SERVICE, separated by "; "
+    covers: Series[Several]  # the same as (secret, environment, service)
     leak_ids: Series[str]  # of that status, comma-separated
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more

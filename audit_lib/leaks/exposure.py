@@ -11,7 +11,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import day_words
 from audit_lib.leaks.contracts import Exposure
 from audit_lib.leaks.urgency import IN_FORCE, NOT_KNOWN, SECRETS, force_at, homes_of, last_stays
-from audit_lib.ledger.tenures import SecretPlace, Tenure
+from audit_lib.ledger.timeline import SecretPlace, Tenure
 
 _DAY = pd.Timedelta(days=1)
 

@@ -24,7 +24,7 @@ from audit_lib.leaks.search_patterns import search_patterns
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, with_chosen, with_hashes, with_patterns
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.parameters import formats_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor

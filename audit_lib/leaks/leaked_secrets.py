@@ -48,7 +48,7 @@ def _row(exposed: list[Any], every: list[Any], places: pd.DataFrame) -> dict[str
         "service": "",
         "status": status,
         "held_by": ", ".join(f"{environment}/{service}" for environment, service in holders),
-        "covers": "; ".join(f"{secret}@{environment}/{service}" for environment, service in holders),
+        "covers": tuple((secret, environment, service) for environment, service in holders),
         "leak_ids": ", ".join(leak_ids),
         "also": _also(dict.fromkeys(row.leak_id for row in every if row.leak_id not in leak_ids)),
         "places": first_places(places[places["leak_id"].isin(leak_ids)]),

@@ -19,7 +19,7 @@ from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.shown_names import shown_names
 from audit_lib.leaks.staged_patterns import Blobs, New, new_shapes
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.tenures import tenures
+from audit_lib.ledger.timeline import tenures
 from audit_lib.ledger.whose import candidates
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
@@ -85,7 +85,7 @@ def search_staged(
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     search = ExactSearch(keeper, real["fingerprint"], {})
     known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
-    seen, earlier = _seen(ledger, keeper)
+    seen, earlier = _seen(ledger)
     found = search_named(root, staged, search)
     hits = {*_in_contents(found.found, staged, search, known), *_in_paths(staged, search, known)}
     left_out = [*found.left_out, *([NotSearched("ledger", _EARLIER_KEY)] if earlier else [])]
@@ -113,11 +113,10 @@ def _new(index: Blobs, head: Blobs) -> dict[str, list[str]]:
     return {oid: paths for oid, paths in new.items() if paths}
 
 
-def _seen(ledger: Ledger, keeper: Keeper) -> tuple[dict[str, str], bool]:
+def _seen(ledger: Ledger) -> tuple[dict[str, str], bool]:
     """The secret of each fingerprint in the ledger; whether some are left out, being of an earlier key."""
-    keys = {entry.place: entry.key_id for entry in ledger.entries}
     stays = tenures(ledger)
-    ours = [stay for stay in stays if keys[stay.last.place] == keeper.key.key_id]
+    ours = [stay for stay in stays if ":" not in stay.fingerprint]
     return {stay.fingerprint: stay.home.secret for stay in ours}, len(ours) < len(stays)
 
 

@@ -13,7 +13,7 @@ from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks
 from audit_lib.leaks.kinds_of_files import deploys
 from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.urgency import NOT_KNOWN, with_force
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.timeline import Tenure
 
 _IDLE = (
     "values under a password's name are placeholders, or defaults in a comment, a test, an example or a "

@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.leaks.contracts import Leaks
-from audit_lib.ledger.tenures import SecretPlace, Tenure
+from audit_lib.ledger.timeline import SecretPlace, Tenure
 
 IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
 FORCES = (IN_FORCE, NOT_KNOWN, NOT_IN_FORCE)

@@ -1,19 +1,30 @@
 """Writing to the ledger: one entry at a time, under a lock, on the disk before it counts."""
 
+import hmac
+import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import sync_folder
-from audit_lib.ledger.anchor import anchor_of
-from audit_lib.ledger.chain import WRITER, refuse_links, torn_facts
-from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, check_draft, mac_holds, parse_line, sealed_line
-from audit_lib.ledger.read import all_heads
+from audit_lib.ledger.chain import (
+    WRITER,
+    Chain,
+    is_under,
+    project_of,
+    read_chains,
+    refuse_links,
+    unsound_entries,
+)
+from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, body_fault, parse_line, sealed_line
+from audit_lib.ledger.read import remember_heads
 from audit_lib.secrecy.keeper import Key
 
 LOCK_SECONDS = 60
@@ -26,7 +37,7 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
     entry says so first.
 
     Raises:
-        BadInput: a body that the schema refuses; a throw-away key; a writer's name that is not a plain
+        BadInput: a body that is none of its kind; a throw-away key; a writer's name that is not a plain
             name; an instant before the last entry's; a last entry that is itself broken, or that the key
             does not vouch for; a full disk.
     """
@@ -34,31 +45,79 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
         raise BadInput.at("key", "does not exist yet: create one first (init, or a first snapshot)")
     if not WRITER.fullmatch(writer):
         raise BadInput.at("writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
-    check_draft(draft, f"ledger {writer}")
+    if fault := body_fault(draft.kind, draft.body):
+        raise BadInput.at(f"ledger {writer}", fault)
     refuse_links(ledger_dir)
     with _chain_file(ledger_dir, writer) as handle:
-        last, torn = _tail(handle, writer)
-        if last is not None:
-            _refuse_after(last, ledger_dir, key, draft, at=at, writer=writer)
-        # Two chains that begin at once would each begin a ledger, and name two projects.
-        begins = last is None or last.key_id != key.key_id
-        with _locked(ledger_dir / ".ledger.lock") if begins else nullcontext():
-            anchor = anchor_of(ledger_dir, key, draft, at, writer)
-            seal = partial(sealed_line, key, at=at, writer=writer, project=anchor.project, heads=anchor.heads)
-            if torn:
-                os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
-                repair = Draft("repair", torn_facts(torn))
-                last = _write(handle, seal(last, repair), writer)
-            return _write(handle, seal(last, draft), writer)
+        chains = read_chains(ledger_dir)
+        own = next(chain for chain in chains if chain.writer == writer)
+        last = _end(own, chains, key, draft, at)
+        project, heads = _anchor(chains, key, draft, at, writer)
+        seal = partial(sealed_line, key, at=at, writer=writer, project=project, heads=heads)
+        if own.torn:
+            os.ftruncate(handle, os.fstat(handle).st_size - len(own.torn))
+            removed = {"removed_bytes": len(own.torn), "removed_sha256": sha256(own.torn).hexdigest()}
+            last = _write(handle, seal(last, Draft("repair", removed)), writer)
+        return _write(handle, seal(last, draft), writer)
+
+
+def write_entry(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
+    """The entry that `append` writes; how far every chain goes that the key vouches for is remembered."""
+    entry = append(ledger_dir, key, draft, at, writer)
+    if key.origin == "file":
+        remember_heads(ledger_dir, key)
+    return entry
 
 
 def refuse_writing(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> None:
     """`BadInput` if `append` would raise it for what stands in the writer's chain; nothing is written."""
-    if (ledger_dir / f"{writer}.jsonl").exists():
-        with _chain_file(ledger_dir, writer) as handle:
-            last, _ = _tail(handle, writer)
-            if last is not None:
-                _refuse_after(last, ledger_dir, key, draft, at=at, writer=writer)
+    chains = read_chains(ledger_dir)
+    for own in (chain for chain in chains if chain.writer == writer):
+        _end(own, chains, key, draft, at)
+
+
+def _end(own: Chain, chains: list[Chain], key: Key, draft: Draft, at: datetime) -> Entry | None:
+    """The last entry of a chain; `BadInput` if it is not to be built upon: the next would vouch for it."""
+    last = own.entries[-1] if own.entries else None
+    faults = list(own.tail or (() if last or not own.faults or own.torn else own.faults))
+    if last is not None and not faults:
+        project = project_of(chains, key)
+        bridged = draft.kind == "key bridge" and draft.body["heads"].get(own.writer) == last.head
+        unsound = unsound_entries(chains, key, project or last.project)
+        if last.writer != own.writer:
+            faults = [Fault(f"ledger {own.writer}, last entry", "belongs to another writer's chain")]
+        elif last.hash in unsound and not bridged:
+            faults = [unsound[last.hash]]
+    if faults:
+        way = Fault(f"ledger {own.writer}", "run verify, and continue with another writer (--writer)")
+        raise BadInput([*faults, way])
+    if last is not None and at < last.at:
+        text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
+        raise BadInput.at(f"ledger {own.writer}", text)
+    return last
+
+
+def _anchor(
+    chains: list[Chain], key: Key, draft: Draft, at: datetime, writer: str
+) -> tuple[str, dict[str, str]]:
+    """The project's id, and the heads of the other chains of it, of which an entry under the key vouches.
+
+    The id goes on from before a change of key, or from before entries named one: it is then taken from the
+    first entry, so that all writers agree.
+    """
+    own = next((chain.entries[-1] for chain in chains if chain.writer == writer and chain.entries), None)
+    project = own.project if own and is_under(key, own) else project_of(chains, key)
+    if not project:
+        left = draft.body["from_key_id"] if draft.kind == "key bridge" else ""
+        every = [entry for chain in chains for entry in chain.entries]
+        before = [one for one in every if one.key_id == left or is_under(key, one)]
+        first = min(before, key=attrgetter("order"), default=None)
+        text = json.dumps([writer, iso(at), draft.kind, draft.body], sort_keys=True)
+        made = hmac.digest(key.derive("project"), text.encode(), sha256).hex()[:32]
+        project = (first.project or first.hash[:32]) if first else made
+    ends = [chain.entries[-1] for chain in chains if chain.entries and chain.writer != writer]
+    named = [one for one in ends if is_under(key, one) and one.project in ("", project)]
+    return project, {one.writer: one.head for one in named}
 
 
 def _write(handle: int, line: bytes, writer: str) -> Entry:
@@ -81,37 +140,29 @@ def _write(handle: int, line: bytes, writer: str) -> Entry:
 
 @contextmanager
 def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
-    """The open chain, locked against every other process for as long as it is open."""
+    """The open chain; while it is open no other process writes to the ledger.
+
+    Two chains that begin at once would each begin a ledger, and name two projects.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
+
     path = ledger_dir / f"{writer}.jsonl"
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     try:
         ledger_dir.mkdir(parents=True, exist_ok=True)
         _ignore_locks(ledger_dir / ".gitignore")
-        with _locked(ledger_dir / f"{writer}.lock"):
+        with FileLock(ledger_dir / ".ledger.lock", timeout=LOCK_SECONDS):
             handle = os.open(path, flags, 0o644)
             try:
                 sync_folder(ledger_dir)
                 yield handle
             finally:
                 os.close(handle)
+    except Timeout:
+        text = f"has been held by another process for {LOCK_SECONDS} s"
+        raise BadInput.at(str(ledger_dir), text) from None
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Within it no other process holds the lock."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
-
-    lock = FileLock(path, timeout=LOCK_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise BadInput.at(str(path), f"has been held by another process for {LOCK_SECONDS} s") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _ignore_locks(path: Path) -> None:
@@ -120,48 +171,3 @@ def _ignore_locks(path: Path) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write("*.lock\n")
-
-
-def _tail(handle: int, writer: str) -> tuple[Entry | None, bytes]:
-    """The last whole entry and the torn bytes after it."""
-    size = os.fstat(handle).st_size
-    start = max(0, size - 2 * LONGEST_LINE)
-    os.lseek(handle, start, os.SEEK_SET)
-    content = b""
-    while chunk := os.read(handle, size - start - len(content) or 1):
-        content += chunk
-    *lines, torn = content.split(b"\n")
-    if not lines:
-        return None, torn
-    entry, faults = parse_line(lines[-1], f"ledger {writer}, last entry")
-    if entry is None:
-        raise _not_built_upon(writer, faults)
-    return entry, torn
-
-
-def _refuse_after(
-    last: Entry, ledger_dir: Path, key: Key, draft: Draft, *, at: datetime, writer: str
-) -> None:
-    if fault := _tail_fault(ledger_dir, key, draft, last, writer):
-        raise _not_built_upon(writer, [fault])
-    if at < last.at:
-        text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
-        raise BadInput.at(f"ledger {writer}", text)
-
-
-def _tail_fault(ledger_dir: Path, key: Key, draft: Draft, last: Entry, writer: str) -> Fault | None:
-    """Why the last entry of a chain is not to be built upon: the next one would seem to vouch for it."""
-    if last.writer != writer:
-        return Fault(f"ledger {writer}, last entry", "belongs to another writer's chain")
-    if last.key_id == key.key_id:
-        holds = mac_holds(key, last)
-        return None if holds else Fault(last.place, "was not written with the key (MAC mismatch)")
-    heads = draft.body["heads"] if draft.kind == "key bridge" else all_heads(ledger_dir, key)
-    if heads.get(writer) == last.head:
-        return None
-    return Fault(last.place, f"is under key {last.key_id}, but nothing under key {key.key_id} vouches for it")
-
-
-def _not_built_upon(writer: str, faults: list[Fault]) -> BadInput:
-    way = BadInput.at(f"ledger {writer}", "run verify, and continue with another writer (--writer)")
-    return BadInput([*faults, *way.faults])

@@ -2,7 +2,9 @@
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -10,24 +12,40 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
-
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.secrecy.keeper import Key
 
-KINDS = (
-    "snapshot", "rotation", "revocation", "removal", "acceptance", "assignment", "closure", "attestation",
-    "signoff", "key bridge", "repair",
-)  # fmt: skip
 ROLES = ("prepared", "reviewed", "approved")  # of a signoff
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
+_PATTERNS = {
+    "name": "(?s).{0,500}",
+    "text": "(?s).{0,2000}",
+    "long text": "(?s).{0,20000}",
+    "digest": "[0-9a-f]{64}",
+    "key id": "[0-9a-f]{8}",
+    "project": "[0-9a-f]{32}",
+    "writer": "[a-z0-9][a-z0-9._-]{0,63}",
+    "instant": "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
+    "head": "[0-9]{1,10}:[0-9a-f]{64}",
+}
+_HEADER = {
+    "v": "version",
+    "writer": "writer",
+    "seq": "count",
+    "prev": "digest",
+    "at": "instant",
+    "kind": "name",
+    "key_id": "key id",
+    "mac": "digest",
+    "hash": "digest",
+}
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be recorded: a kind and, by entry.schema.json, what it holds."""
+    """What is to be recorded: a kind and, by entry_fields.toml, what it holds."""
 
     kind: str
     body: Mapping[str, Any]
@@ -64,30 +82,20 @@ class Entry:
         """Orders the entries of all chains: by time, writer and number."""
         return self.at, self.writer, self.seq
 
+    def content(self) -> dict[str, Any]:
+        """What the MAC is over."""
+        second = {"v": 2, "project": self.project, "heads": self.heads}
+        same = {name: getattr(self, name) for name in ("writer", "seq", "prev", "kind", "key_id", "body")}
+        return {"v": 1, **(second if self.project else {}), **same, "at": iso(self.at)}
+
 
 def sealed_line(
-    key: Key,
-    after: Entry | None,
-    draft: Draft,
-    at: datetime,
-    writer: str,
-    *,
-    project: str,
-    heads: Mapping[str, str],
+    key: Key, after: Entry | None, draft: Draft, at: datetime, writer: str, *, project: str, heads: Any
 ) -> bytes:
     """The entry's line with its newline: canonical JSON, the MAC over the content, the hash over both."""
-    content: dict[str, Any] = {
-        "v": 2,
-        "project": project,
-        "heads": dict(heads),
-        "writer": writer,
-        "seq": after.seq + 1 if after else 1,
-        "prev": after.hash if after else GENESIS,
-        "at": iso(at),
-        "kind": draft.kind,
-        "key_id": key.key_id,
-        "body": draft.body,
-    }
+    seq, prev = (after.seq + 1, after.hash) if after else (1, GENESIS)
+    entry = Entry(writer, seq, at, draft.kind, key.key_id, prev, "", "", draft.body, project, dict(heads))
+    content = entry.content()
     content["mac"] = _mac(key, content)
     content["hash"] = sha256(_canonical(content)).hexdigest()
     return _canonical(content) + b"\n"
@@ -95,21 +103,21 @@ def sealed_line(
 
 def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
     """The entry of a line without its newline, or every fault of the line; never an exception."""
+    if len(line) > LONGEST_LINE:
+        return None, [Fault(place, "is too long")]
     try:
         content = json.loads(line.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_constant)
         canonical = _canonical(content) == line
     except (ValueError, RecursionError, MemoryError):
         return None, [Fault(place, "is not JSON in the form that this tool writes")]
-    fault = _schema_fault(content)
-    if fault:
-        return None, [Fault(place, fault)]
     try:
+        if fault := _header_fault(content) or body_fault(content["kind"], content["body"]):
+            return None, [Fault(place, fault)]
         at = parse_instant(content["at"], place)
     except BadInput as error:
         return None, list(error.faults)
     named = content.pop("hash")
-    canonical = canonical and iso(at) == content["at"] and isinstance(content["seq"], int)
-    if not canonical or sha256(_canonical(content)).hexdigest() != named:
+    if not canonical or iso(at) != content["at"] or sha256(_canonical(content)).hexdigest() != named:
         return None, [Fault(place, "was edited: hash mismatch")]
     fields = {name: part for name, part in content.items() if name not in ("v", "at")}
     return Entry(at=at, hash=named, **fields), []
@@ -117,34 +125,64 @@ def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
 
 def mac_holds(key: Key, entry: Entry) -> bool:
     """Whether the entry was written by a holder of the key."""
-    content = {
-        "v": 1,
-        **({"v": 2, "project": entry.project, "heads": entry.heads} if entry.project else {}),
-        "writer": entry.writer,
-        "seq": entry.seq,
-        "prev": entry.prev,
-        "at": iso(entry.at),
-        "kind": entry.kind,
-        "key_id": entry.key_id,
-        "body": entry.body,
-    }
-    return hmac.compare_digest(_mac(key, content), entry.mac)
+    return hmac.compare_digest(_mac(key, entry.content()), entry.mac)
 
 
-def check_draft(draft: Draft, place: str) -> None:
-    """Nothing, or `BadInput` for a draft that the schema refuses."""
-    sample = {
-        "v": 1,
-        "writer": "x",
-        "seq": 1,
-        "prev": GENESIS,
-        "at": "2000-01-01T00:00:00Z",
-        "key_id": "0" * 8,
-    }
-    content = sample | {"kind": draft.kind, "body": draft.body, "mac": GENESIS, "hash": GENESIS}
-    fault = _schema_fault(content)
-    if fault:
-        raise BadInput.at(place, fault)
+def body_fault(kind: str, body: Any) -> str:
+    """The first field of a body that is not what entry_fields.toml says; "" if all are."""
+    kinds = entry_kinds()
+    return _fault(body, kinds[kind], "body") if kind in kinds else "kind must be a kind of this tool"
+
+
+@cache
+def entry_kinds() -> Mapping[str, Any]:
+    """What an entry of each kind holds."""
+    return tomllib.loads(Path(__file__).with_name("entry_fields.toml").read_text("utf-8"))
+
+
+def _header_fault(content: Any) -> str:
+    version = isinstance(content, dict) and content.get("v")
+    second = {"project": "project", "heads{}": "head"} if version == 2 else {}
+    fields = dict(content) if isinstance(content, dict) else {}
+    body = fields.pop("body", None)
+    return "must be an object with a body" if body is None else _fault(fields, {**_HEADER, **second}, "entry")
+
+
+def _fault(value: Any, rule: Any, path: str) -> str:
+    """What is wrong with a value by its rule: the place and the rule, never what stands there."""
+    if not isinstance(rule, dict):
+        return "" if _is(value, rule) else f"{path} must be: {rule}"
+    if not isinstance(value, dict):
+        return f"{path} must be an object"
+    known = set()
+    for written, inner in rule.items():
+        name = re.sub(r"\?|\[\]|\{\}", "", written)
+        known.add(name)
+        if name in value:
+            layers = re.findall(r"\[\]|\{\}", written)
+            if fault := _layered(value[name], layers, inner, f"{path}.{name}"):
+                return fault
+        elif "?" not in written:
+            return f"{path}.{name} is missing"
+    return "" if known >= value.keys() else f"{path} has a field that is not known"
+
+
+def _layered(value: Any, layers: list[str], rule: Any, path: str) -> str:
+    if not layers:
+        return _fault(value, rule, path)
+    if not isinstance(value, list if layers[0] == "[]" else dict):
+        return f"{path} must be {'a list' if layers[0] == '[]' else 'an object'}"
+    parts = value if isinstance(value, list) else value.values()
+    return next(filter(None, (_layered(part, layers[1:], rule, path) for part in parts)), "")
+
+
+def _is(value: Any, rule: str) -> bool:
+    kind, _, optional = rule.partition(" or ")
+    if value is None or kind == "truth":
+        return isinstance(value, bool) or (value is None and optional == "null")
+    if kind in ("count", "version"):
+        return type(value) is int and 1 <= value <= (2 if kind == "version" else 10**9)
+    return isinstance(value, str) and re.fullmatch(_PATTERNS.get(kind, kind), value) is not None
 
 
 def _mac(key: Key, content: Mapping[str, Any]) -> str:
@@ -165,21 +203,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise ValueError(name)
-
-
-def _schema_fault(content: Any) -> str | None:
-    """The first rule of the schema that the content breaks: the place and the rule, never what was found."""
-    try:
-        _validator()(content)
-    except fastjsonschema.JsonSchemaValueException as error:
-        path = ".".join(str(part) for part in error.path[1:])
-        place = path if path and len(path) <= 80 and path.isascii() and path.isprintable() else "a field"
-        return f"{place} breaks the rule {error.rule!r} of entry.schema.json"
-    return None
-
-
-@cache
-def _validator() -> Callable[[Any], Any]:
-    schema = json.loads(Path(__file__).with_name("entry.schema.json").read_text("utf-8"))
-    check: Callable[[Any], Any] = fastjsonschema.compile(schema)
-    return check

@@ -1,26 +1,16 @@
-"""The key's life: found, made once, carried to a second reviewer under a passphrase."""
+"""The reviewer's key: found, or made once; a second reviewer is given the file itself."""
 
-import json
 import os
 import secrets
 import stat
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger import current_key_ids
-from audit_lib.ledger.known_heads import known_heads
+from audit_lib.ledger.read import current_key_ids, known_heads
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import Project
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-_FORMAT = "audit_lib key, encrypted, 1"
-_SCRYPT = {"n": 2**17, "r": 8, "p": 1}  # OWASP's first choice: 128 MiB, about half a second
-_SHORTEST_PASSPHRASE = 12
 
 
 def demo_key() -> Key:
@@ -62,8 +52,8 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     raise BadInput.at(
         str(ledger_dir),
         f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: "
-        "import its export (key import FILE), or, if it is lost, say so (key lost): "
-        "the older fingerprints can then no longer be compared",
+        "put its file there. If it is lost, move these files away: the next snapshot begins a new ledger, "
+        "with which nothing of the old one can be compared",
     )
 
 
@@ -112,57 +102,6 @@ def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.envir
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
     return Key(key.material, "file")
-
-
-def export_key(key: Key, passphrase: str) -> str:
-    """The key encrypted under a passphrase (scrypt, AES-256-GCM), as JSON text.
-
-    Raises:
-        BadInput: a throw-away or demo key; a passphrase of fewer than 12 characters.
-    """
-    if key.origin != "file":
-        raise BadInput.at("key", f"is a {key.origin} key, which cannot be exported")
-    if len(passphrase) < _SHORTEST_PASSPHRASE:
-        raise BadInput.at("passphrase", f"has fewer than {_SHORTEST_PASSPHRASE} characters")
-    salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
-    sealed = _cipher(passphrase, salt).encrypt(nonce, key.material, _header(key.key_id))
-    lines = {"format": _FORMAT, "key_id": key.key_id, "salt": salt.hex(), "nonce": nonce.hex()}
-    return json.dumps(lines | {"sealed": sealed.hex()}, indent=2) + "\n"
-
-
-def open_export(text: str, passphrase: str, place: str = "key export") -> Key:
-    """The key in an export; `BadInput` if it is not an export, was changed, or the passphrase is another."""
-    try:
-        fields = json.loads(text)
-        if fields["format"] != _FORMAT:
-            raise KeyError
-        salt, nonce, sealed = (bytes.fromhex(fields[name]) for name in ("salt", "nonce", "sealed"))
-        key_id = str(fields["key_id"])
-        if (len(salt), len(nonce)) != (16, 12):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise BadInput.at(place, "is not an exported key") from None
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
-
-    try:
-        material = _cipher(passphrase, salt).decrypt(nonce, sealed, _header(key_id))
-    except InvalidTag:
-        raise BadInput.at(place, "cannot be opened: wrong passphrase, or the file was changed") from None
-    key = Key(material, "file")
-    if len(material) != 32 or key.key_id != key_id:
-        raise BadInput.at(place, "is not an exported key")
-    return key
-
-
-def _cipher(passphrase: str, salt: bytes) -> "AESGCM":
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  most commands export no key
-    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
-
-    return AESGCM(Scrypt(salt=salt, length=32, **_SCRYPT).derive(passphrase.encode("utf-8", "surrogatepass")))
-
-
-def _header(key_id: str) -> bytes:
-    return f"{_FORMAT}\0{key_id}".encode("utf-8", "surrogatepass")
 
 
 def _names_a_key(path: Path, main: Path) -> bool:

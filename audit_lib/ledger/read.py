@@ -1,15 +1,24 @@
 """The ledger as a whole: all writers' chains, merged, vouched for by the key, as of an instant."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from operator import attrgetter
 from pathlib import Path
 
 from audit_lib.base.errors import Fault
-from audit_lib.ledger.anchor import project_of
-from audit_lib.ledger.chain import Chain, chain_files, names_of_none, read_chain
-from audit_lib.ledger.entry import Entry, mac_holds
+from audit_lib.base.reviewer_state import recall, remember
+from audit_lib.ledger.chain import (
+    Chain,
+    is_under,
+    project_of,
+    read_chain,
+    read_chains,
+    strange_names,
+    unsound_entries,
+)
+from audit_lib.ledger.entry import Entry
 from audit_lib.secrecy.keeper import Key
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -32,9 +41,9 @@ class Ledger:
         """How many entries are dated after as_of."""
         return len(self.later)
 
-    def of_kind(self, kind: str) -> tuple[Entry, ...]:
-        """The entries of one kind, in order."""
-        return tuple(entry for entry in self.entries if entry.kind == kind)
+    def of_kind(self, *kinds: str) -> tuple[Entry, ...]:
+        """The entries of these kinds, in order."""
+        return tuple(entry for entry in self.entries if entry.kind in kinds)
 
 
 def read_ledger(
@@ -42,35 +51,33 @@ def read_ledger(
 ) -> Ledger:
     """The ledger in a folder, or in one chain's file; an empty one where there is none.
 
-    With the key, each entry is held against its MAC. An entry under an earlier key is vouched for by the
-    heads in a key bridge under the present key, along the links alone. An entry that is itself changed, that
-    nothing vouches for, or that is of another project, is a fault and is left out.
-    `known` are heads (writer, "number:hash") that were seen before: one that is no longer among the
-    entries is lost.
+    An entry that is itself changed, that the key does not vouch for, or that is of another project, is a
+    fault and is left out. `known` are heads (writer, "number:hash") that were seen before: one that is no
+    longer among the entries is lost.
 
     Raises:
         BadInput: the folder cannot be listed.
     """
-    files = [ledger_dir] if ledger_dir.is_file() else chain_files(ledger_dir)
-    chains = [read_chain(path) for path in files]
+    alone = ledger_dir.is_file()
+    chains = [read_chain(ledger_dir)] if alone else read_chains(ledger_dir)
     known = tuple(known)
-    project = project_of(chains, key, known)
-    forged = {entry: fault for chain in chains for entry, fault in _strange(chain, project)}
-    forged |= {entry: fault for chain in chains for entry, fault in _forged(chain, chains, key)}
-    faults = [fault for chain in chains for fault in (*chain.faults, *_of(chain, forged))]
-    sound = [_without(chain, forged) for chain in chains]
-    if not ledger_dir.is_file():
-        faults += [*_missing_heads(sound, _points(chains)), *names_of_none(ledger_dir)]
-    broken = {chain.writer for chain in chains if _breaks(chain) or _of(chain, forged)}
-    good = [entry for chain in sound for entry in chain.entries]
-    dated = [entry for entry in good if entry.at <= as_of]
+    unsound = unsound_entries(chains, key, project_of(chains, key, known))
+    sound = [_only(chain, lambda entry: entry.hash not in unsound) for chain in chains]
+    faults: list[Fault] = []
+    broken = set()
+    for chain in chains:
+        wrong = [unsound[entry.hash] for entry in chain.entries if entry.hash in unsound]
+        faults += [*chain.faults, *wrong]
+        broken |= {chain.writer} if chain.broken or wrong else set()
+    if not alone:
+        faults += [*_missing_heads(sound, chains), *strange_names(ledger_dir)]
+    good = sorted((entry for chain in sound for entry in chain.entries), key=attrgetter("order"))
+    by_then = [_only(chain, lambda entry: entry.at <= as_of) for chain in sound]
     return Ledger(
-        entries=tuple(sorted(dated, key=attrgetter("order"))),
-        heads=tuple(
-            (chain.writer, chain.head) for chain in (_cut(one, as_of) for one in sound) if chain.entries
-        ),
+        entries=tuple(entry for entry in good if entry.at <= as_of),
+        heads=tuple((one.writer, one.head) for one in by_then if one.entries),
         faults=tuple(faults),
-        later=tuple(sorted((entry for entry in good if entry.at > as_of), key=attrgetter("order"))),
+        later=tuple(entry for entry in good if entry.at > as_of),
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
         lost=tuple(_lost(chains, known)),
         broken=frozenset(broken),
@@ -79,9 +86,9 @@ def read_ledger(
 
 def current_key_ids(ledger_dir: Path, at_hand: Mapping[str, Key]) -> set[str]:
     """The ids of the keys that the ledger names, without those that a key at hand has bridged away."""
-    entries = [entry for path in chain_files(ledger_dir) for entry in read_chain(path).entries]
+    entries = [entry for chain in read_chains(ledger_dir) for entry in chain.entries]
     bridges = [entry for entry in entries if entry.kind == "key bridge" and entry.key_id in at_hand]
-    left = {str(one.body["from_key_id"]) for one in bridges if mac_holds(at_hand[one.key_id], one)}
+    left = {str(one.body["from_key_id"]) for one in bridges if is_under(at_hand[one.key_id], one)}
     return {entry.key_id for entry in entries} - left
 
 
@@ -90,57 +97,54 @@ def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
 
     With the key it is that of the last entry up to which all are vouched for.
     """
-    chains = [read_chain(path) for path in chain_files(ledger_dir)]
-    heads = {}
+    chains = read_chains(ledger_dir)
+    unsound = unsound_entries(chains, key, project_of(chains, key)) if key else {}
+    heads: dict[str, str] = {}
     for chain in chains:
-        forged = {entry for entry, _ in _forged(chain, chains, key)}
-        first = next((at for at, entry in enumerate(chain.entries) if entry.hash in forged), None)
+        first = next((at for at, entry in enumerate(chain.entries) if entry.hash in unsound), None)
         whole = chain.entries[:first]
-        if whole:
-            heads[chain.writer] = whole[-1].head
+        heads |= {chain.writer: whole[-1].head} if whole else {}
     return heads
 
 
-def _forged(chain: Chain, chains: Iterable[Chain], key: Key | None) -> list[tuple[str, Fault]]:
-    """The hashes of entries that the key does not vouch for."""
-    if key is None:
-        return []
-    vouched = _vouched(chain, chains, key)
-    wrong = []
-    for entry in chain.entries:
-        if entry.key_id == key.key_id and not mac_holds(key, entry):
-            wrong.append((entry.hash, Fault(entry.place, "was not written with the key (MAC mismatch)")))
-        elif entry.key_id != key.key_id and entry.hash not in vouched:
-            text = f"is under key {entry.key_id}, but nothing under key {key.key_id} vouches for it"
-            wrong.append((entry.hash, Fault(entry.place, text)))
-    return wrong
+@dataclass(frozen=True)
+class KnownHeads:
+    """The heads of a ledger as this reviewer saw them last, and the key that it was written under then."""
+
+    key_id: str = ""  # "" if this reviewer never wrote to it
+    heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash"
 
 
-def _strange(chain: Chain, project: str) -> list[tuple[str, Fault]]:
-    """The hashes of entries that were written for another project."""
-    strange = [entry for entry in chain.entries if entry.project not in ("", project)]
-    return [(entry.hash, Fault(entry.place, "was written for another project")) for entry in strange]
+def known_heads(ledger_dir: Path) -> KnownHeads:
+    """What is remembered, outside the project, of the ledger in this folder."""
+    found = recall(_name(ledger_dir))
+    heads = found.get("heads")
+    if not isinstance(heads, dict):
+        return KnownHeads()
+    return KnownHeads(str(found.get("key_id", "")), tuple(sorted((str(w), str(h)) for w, h in heads.items())))
 
 
-def _vouched(chain: Chain, chains: Iterable[Chain], key: Key) -> set[str]:
-    """The hashes of entries that lead, link by link, to a head which a bridge under the key names."""
-    bridges = [e for one in chains for e in one.entries if e.kind == "key bridge" and e.key_id == key.key_id]
-    heads = [str(bridge.body["heads"].get(chain.writer, "")) for bridge in bridges if mac_holds(key, bridge)]
-    vouched = {head.partition(":")[2] for head in heads}
-    for entry in reversed(chain.entries):
-        if entry.hash in vouched:
-            vouched.add(entry.prev)
-    return vouched
+def heads_of(ledger_dir: Path, key: Key) -> tuple[tuple[str, str], ...]:
+    """The heads that are remembered of a ledger, if it was written under this key then."""
+    known = known_heads(ledger_dir)
+    return known.heads if known.key_id == key.key_id else ()
 
 
-def _missing_heads(chains: Iterable[Chain], known: set[tuple[str, str]]) -> list[Fault]:
+def remember_heads(ledger_dir: Path, key: Key) -> None:
+    """Remember how far each chain goes that the key vouches for."""
+    known = dict(known_heads(ledger_dir).heads)
+    remember(_name(ledger_dir), {"key_id": key.key_id, "heads": known | all_heads(ledger_dir, key)})
+
+
+def _missing_heads(sound: Iterable[Chain], chains: Iterable[Chain]) -> list[Fault]:
     """A fault for each chain of which an entry recorded a head that is no longer there: the last of them."""
+    there = _points(chains)
     recorded = [
         (int(head.partition(":")[0]), writer, entry)
-        for chain in chains
+        for chain in sound
         for entry in chain.entries
         for writer, head in (*entry.heads.items(), *entry.body.get("heads", {}).items())
-        if (writer, head) not in known
+        if (writer, head) not in there
     ]
     last = {writer: (number, entry) for number, writer, entry in sorted(recorded, key=lambda one: one[0])}
     return [
@@ -150,13 +154,11 @@ def _missing_heads(chains: Iterable[Chain], known: set[tuple[str, str]]) -> list
 
 
 def _lost(chains: Iterable[Chain], known: Iterable[tuple[str, str]]) -> Iterator[Fault]:
-    there = _points(chains)
-    for writer, head in sorted(set(known) - there):
+    for writer, head in sorted(set(known) - _points(chains)):
         number = head.partition(":")[0]
-        if number == "0":  # a review dated before the chain's first entry: it saw none
-            continue
-        text = f"had an entry {number} when it was last seen, which is gone or was replaced"
-        yield Fault(f"ledger {writer}", text)
+        if number != "0":  # else a review dated before the chain's first entry: it saw none
+            text = f"had an entry {number} when it was last seen, which is gone or was replaced"
+            yield Fault(f"ledger {writer}", text)
 
 
 def _points(chains: Iterable[Chain]) -> set[tuple[str, str]]:
@@ -164,17 +166,10 @@ def _points(chains: Iterable[Chain]) -> set[tuple[str, str]]:
     return {(chain.writer, entry.head) for chain in chains for entry in chain.entries}
 
 
-def _of(chain: Chain, forged: dict[str, Fault]) -> list[Fault]:
-    return [forged[entry.hash] for entry in chain.entries if entry.hash in forged]
+def _only(chain: Chain, wanted: Callable[[Entry], bool]) -> Chain:
+    return replace(chain, entries=tuple(filter(wanted, chain.entries)))
 
 
-def _without(chain: Chain, forged: dict[str, Fault]) -> Chain:
-    return replace(chain, entries=tuple(one for one in chain.entries if one.hash not in forged))
-
-
-def _breaks(chain: Chain) -> bool:
-    return len(chain.faults) > (1 if chain.torn else 0)
-
-
-def _cut(chain: Chain, as_of: datetime) -> Chain:
-    return replace(chain, entries=tuple(entry for entry in chain.entries if entry.at <= as_of))
+def _name(ledger_dir: Path) -> str:
+    place = str(ledger_dir.resolve()).encode("utf-8", "surrogateescape")
+    return f"ledger-{blake2b(place, digest_size=16).hexdigest()}"

@@ -9,7 +9,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.connection_url import url_parts
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.tenures import Tenure, snapshot_span, tenures
+from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.secrecy.keeper import Keeper, Key
 
 _ASSIGNED = re.compile(r"(?s)(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*[=:]\s*(.+)")
@@ -31,7 +31,8 @@ def whose(text: str, ledger: Ledger, key: Key) -> Answer:
     The text is compared as it is, without quotes, `NAME=` or `Bearer`, percent-decoded, and, where it is a
     URL, by its password.
     """
-    span, stays = snapshot_span(ledger), tenures(ledger)
+    snapshots, stays = ledger.of_kind("snapshot"), tenures(ledger)
+    span = (snapshots[0], snapshots[-1]) if snapshots else None
     matched = {part: found for part, candidate in candidates(text) if (found := _held(candidate, stays, key))}
     if not matched and (span is None or key.origin == "throw-away"):
         return Answer(None, ("not known: the ledger has no snapshot to compare with",))
@@ -109,8 +110,7 @@ def _told(part: str, found: list[Tenure], stays: Iterable[Tenure]) -> Iterator[s
 
 def in_force(stay: Tenure) -> str:
     """`in force at the last look of …`, since when at the earliest and at the latest."""
-    alike = stay.absent is not None and stay.absent.key_id == stay.first.key_id
-    since = f"not before {iso(stay.absent.at)}" if stay.absent and alike else "its start is not known"
+    since = f"not before {iso(stay.absent.at)}" if stay.absent else "its start is not known"
     return (
         f"in force at the last snapshot, {iso(stay.last.at)} ({stay.last.place});"
         f" seen since {iso(stay.first.at)}, {since}"

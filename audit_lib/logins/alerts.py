@@ -7,7 +7,8 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.log_kinds import POSSIBLE
-from audit_lib.ledger import Ledger
+from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger.decisions import Decision, decisions
 from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
 from audit_lib.logins.detect.incidents import in_order, in_windows, places
@@ -50,7 +51,13 @@ def _row(rule: AlertRule, state: str, count: int = 0, **more: object) -> dict[st
 
 
 def _of_ledger(rule: AlertRule, ledger: Ledger, since: datetime, until: datetime) -> dict[str, object]:
-    entries = [entry for kind in rule.records for entry in ledger.of_kind(kind) if since <= entry.at <= until]
+    verdicts = {"acceptance": "accept", "attestation": "attest"}
+    recorded: list[Entry | Decision] = [
+        entry for kind in rule.records if kind not in verdicts for entry in ledger.of_kind(kind)
+    ]
+    decided = [verdicts[kind] for kind in rule.records if kind in verdicts]
+    recorded += decisions(ledger, *decided) if decided else ()
+    entries = [one for one in recorded if since <= one.at <= until]
     if len(entries) < rule.at_least:
         return _row(rule, "quiet", len(entries), reason="only what was recorded can be seen here")
     times = [entry.at for entry in entries]

@@ -1,7 +1,7 @@
 """What to do, the most urgent first: one action closes all findings about one value, file or document."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,50 +12,47 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import few
 from audit_lib.base.severities import SEVERITIES
-from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.closed_together import TARGETS, WHOLE, closed_together
-from audit_lib.findings.covered import items
+from audit_lib.findings.checks import BY_ID
 from audit_lib.leaks.urgency import PRODUCTION
-from audit_lib.settings import Policy
 
-Frames = Mapping[str, pd.DataFrame]
 FIRST = 5
 LONGEST = 90  # days for what has no date of its own
 NOBODY = "nobody"
 URGENT = ("critical", "high")
-ATTACKS = ("attack-on-logins", "let-in")  # checks by which somebody may have got in
+ATTACK, LEAK = "attack-on-logins", "leaked-in-force"
+AGED = ("overdue-secret", "due-secret")
 MOST_NAMES = 2
 MOST_SIGNS = 150  # of a reason
-_TABLES = {check.id: check.table for check in CHECKS}
 _DELETED = ("backup-on-disk", "export-on-disk", "production-values-on-disk")
 _PUBLIC = ("public-exposure", "equal-but-must-differ")
 _REVOKED = ("forbidden-format", "compromised-value")
-# Of a target that is one thing as a whole: what to do, and the command that begins it.
+# Of what is changed as a whole: what to do, and the command that begins it.
 _OF_WHOLE = {
     "guide": ("Correct the guide", ""),
     "policy": ("Complete the settings", ""),
+    "settings": ("Sign off the changed settings, or take them back", ""),
     "history": ("Purge what leaked before from the history and the logs", "audit-lib leaks --project ."),
-    "logs": ("Complete the logs", "audit-lib explain --project ."),
+    "logs": ("Complete the logs", "audit-lib explain"),
     "questions": ("Answer the questions that no file answers", "audit-lib decide list --project ."),
     "ledger": ("Repair the ledger", "audit-lib verify .audit/ledger"),
-    "records": ("Record the rotations that nobody recorded", "audit-lib record --project ."),
+    "records": ("Record the rotations that nobody recorded", ""),
 }
 
 
 class Actions(Contract):
-    """One row for each thing to do, the most urgent first; it closes findings with its number as `action`."""
+    """One row for each thing to do, the most urgent first; findings name it as their `action`."""
 
     number: Series[int] = Field(unique=True)
+    id: Series[str] = Field(unique=True)  # by which findings name it
     action: Series[str]
     why: Series[str]  # the gravest finding's evidence
     where: Series[str]  # its first place
-    owner: Series[str]  # as assigned, or as the settings name it; else "nobody"
+    owner: Series[str]  # of its findings; else "nobody"
     severity: Series[str] = Field(isin=SEVERITIES)  # of the worst finding that it closes
     due_at: Series[Instant]
     overdue: Series[bool]
     closes: Series[int]  # open findings
     command: Series[str]  # that begins it; "" for a change of a document
-    finding: Series[str]  # the id of the gravest
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +62,7 @@ class _Group:
     findings: pd.DataFrame
     about: tuple[tuple[str, str], ...]  # secret and environment
     as_of: datetime
+    by_default: bool  # all of it is an age beyond a limit that nobody stated
 
     @cached_property
     def worst(self) -> Any:
@@ -76,20 +74,16 @@ class _Group:
 
     @cached_property
     def target(self) -> str:
-        return TARGETS.get(self.worst.check, "")
+        return BY_ID[self.worst.check].action
 
     @cached_property
     def renews(self) -> bool:
         """Whether it gives values anew."""
-        return bool({"value", "each"} & {TARGETS.get(check, "") for check in self.checks} and self.about)
+        return bool({"value", "each"} & {BY_ID[check].action for check in self.checks} and self.about)
 
     @cached_property
     def in_production(self) -> bool:
         return PRODUCTION in {*self.findings["environment"], *(place for _, place in self.about)}
-
-    @cached_property
-    def leaked(self) -> bool:
-        return any(_TABLES.get(check) == "leaked_secrets" for check in self.checks)
 
     @cached_property
     def due_at(self) -> pd.Timestamp:
@@ -98,71 +92,70 @@ class _Group:
 
     @cached_property
     def order(self) -> tuple[int, int, bool, int]:
-        """An attack comes first, then what others can use in production, then by severity."""
+        """An attack comes first, then what others can use in production, a broken pair, and by severity."""
         urgent = self.worst.severity in URGENT
-        attack = urgent and self.worst.check in ATTACKS
-        lost = self.worst.severity == "critical" and self.in_production and bool(self.about)
-        broken = urgent and self.in_production and self.renews
-        kind = 0 if attack else 1 if lost else 2 if broken else 3
+        critical = self.worst.severity == "critical" and self.in_production
+        grave = (
+            urgent and self.worst.check == ATTACK,
+            critical and LEAK in self.checks,
+            critical and bool(self.about),
+            urgent and self.in_production and "pairing-mismatch" in self.checks,
+        )
+        last = self.by_default or self.target == "guide"
+        kind = len(grave) + 1 if last else grave.index(True) if True in grave else len(grave)
         severity = -SEVERITIES.index(self.worst.severity)
         return (kind, severity, not self.in_production, -len(self.findings))
 
 
-def with_actions(
-    findings: pd.DataFrame, frames: Frames, policy: Policy, as_of: datetime
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The findings, each open one with the number of the `action` that closes it; and `Actions`."""
-    together = closed_together({**_needed(frames), "findings": findings})
-    known = set(zip(frames["inventory"]["secret"], frames["inventory"]["environment"], strict=True))
+def tabulate_actions(
+    findings: pd.DataFrame, inventory: pd.DataFrame, ages: pd.DataFrame, as_of: datetime
+) -> pd.DataFrame:
+    """`Actions`: who may have got in comes first, then leaks in force and broken pairs of production."""
     open_ = findings[findings["status"].eq("open")]
     severity = -open_["severity"].map(SEVERITIES.index).astype("int64")
-    leaked = ~open_["check"].map(_TABLES).eq(
-        "leaked_secrets"
-    )  # what others have is the gravest of its severity
-    order = open_.assign(_severity=severity, _leaked=leaked).sort_values(
-        ["_severity", "_leaked"], kind="stable"
-    )
-    ordered = order.drop(columns=["_severity", "_leaked"])
+    # Of one severity, what others have is the gravest.
+    ranked = pd.DataFrame({"severity": severity, "leaked": open_["check"].ne(LEAK)})
+    ordered = open_.loc[ranked.sort_values(["severity", "leaked"], kind="stable").index]
+    known = set(zip(inventory["secret"], inventory["environment"], strict=True))
+    unstated = ages[~ages["period_stated"]]
+    limits = set(zip(unstated["secret"], unstated["environment"], unstated["service"], strict=True))
     groups = [
-        _Group(group, tuple(dict.fromkeys(_about(group, known))), as_of)
-        for _, group in ordered.groupby(together[ordered.index], sort=False)
+        _Group(group, tuple(dict.fromkeys(_about(group, known))), as_of, _rests_on_default(group, limits))
+        for _, group in ordered.groupby("action", sort=False)
     ]
     groups.sort(key=lambda group: group.order)
-    number = pd.Series(pd.NA, findings.index, dtype="Int64")
-    for place, group in enumerate(groups, 1):
-        number[group.findings.index] = place
-    table = Actions.of(
-        {"number": place} | _row(group, frames["inventory"], policy) for place, group in enumerate(groups, 1)
-    )
-    return findings.assign(action=number), table
+    return Actions.of({"number": number} | _row(group, inventory) for number, group in enumerate(groups, 1))
 
 
-def _needed(frames: Frames) -> dict[str, pd.DataFrame]:
-    return {name: frames[name] for name in ("inventory", "rotation_pairs", "leaks", "leak_places")}
+def _rests_on_default(findings: pd.DataFrame, unstated: set[tuple[str, str, str]]) -> bool:
+    """Whether all of them are ages beyond limits that nobody stated: the policy's default."""
+    places = zip(findings["subject"], findings["environment"], findings["service"], strict=True)
+    return bool(findings["check"].isin(AGED).all()) and all(place in unstated for place in places)
 
 
 def _about(findings: pd.DataFrame, known: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Secret and environment of everything that the findings name and that the inventory has."""
-    for finding in findings.to_dict("records"):
-        for subject, environment, _ in items(finding):
+    for finding in rows(findings):
+        for subject, environment, _ in finding.covers or ((finding.subject, finding.environment, ""),):
             name, _, other = subject.partition(" as in ")
             for secret in name.replace("=", " ").split():
                 yield from ((secret, place) for place in (environment, other) if (secret, place) in known)
 
 
-def _row(group: _Group, inventory: pd.DataFrame, policy: Policy) -> dict[str, Any]:
+def _row(group: _Group, inventory: pd.DataFrame) -> dict[str, Any]:
     action, command = _of_values(group, inventory) if group.renews else _of_things(group)
+    owners = dict.fromkeys(owner for owner in group.findings["owner"] if owner)
     return {
+        "id": group.worst.action,
         "action": action,
         "why": shortened(group.worst.evidence),
-        "where": group.worst.where.split("; ")[0],
-        "owner": _owner(group, policy),
+        "where": next(iter(group.worst.where), ""),
+        "owner": few(owners, MOST_NAMES) or NOBODY,
         "severity": group.worst.severity,
         "due_at": group.due_at,
         "overdue": bool(group.due_at < pd.Timestamp(group.as_of)),
         "closes": len(group.findings),
         "command": command,
-        "finding": group.worst.id,
     }
 
 
@@ -177,10 +170,11 @@ def _of_values(group: _Group, inventory: pd.DataFrame) -> tuple[str, str]:
     kept = [name for name in names if name not in shown]
     where = f" in {_listed(places, 3)}" if places else ""
     first = f"audit-lib rotate plan {(kept or names)[0]} --project ."
-    command = f"{first} --compromised" if group.leaked else first
+    leaked = LEAK in group.checks
+    command = f"{first} --compromised" if leaked else first
     if shown:
         return f"Take {_listed(shown)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
-    if there.empty and not group.leaked:
+    if there.empty and not leaked:
         return f"Set {_listed(names)}{where}", ""
     verb = "Revoke and replace" if group.checks & {*_REVOKED} else "Rotate"
     return f"{verb} {_listed(names)}{where}", command
@@ -190,25 +184,14 @@ def _of_things(group: _Group) -> tuple[str, str]:
     """What to do about a file, a document or an attack, and the command."""
     worst = group.worst
     if group.target == "file":
-        path = worst.where.split("; ")[0].split(":")[0]
+        path = next(iter(worst.where), worst.subject).split(":")[0]
         if "tracked-env-file" in group.checks:
             return f"Untrack {path}", f"git rm --cached {shlex.quote(path)}"
         return f"{'Delete' if group.checks & {*_DELETED} else 'Correct'} {path}", ""
-    if group.target in WHOLE:
+    if group.target in _OF_WHOLE:
         return _OF_WHOLE[group.target]
-    command = "audit-lib investigate --project ." if _TABLES.get(worst.check) == "detections" else ""
+    command = "audit-lib investigate --project ." if BY_ID[worst.check].table == "detections" else ""
     return worst.remedy.split(". ")[0].rstrip("."), command
-
-
-def _owner(group: _Group, policy: Policy) -> str:
-    """Who was assigned; else who answers for its secrets, or for the services that read them."""
-    rules = [rule for secret, _ in group.about if (rule := policy.rule(secret))]
-    owners = [owner for owner in group.findings["owner"] if owner]
-    owners = owners or [rule.owner for rule in rules if rule.owner]
-    owners = owners or [
-        owner for rule in rules for name in rule.consumers if (owner := policy.consumer(name).owner)
-    ]
-    return few(dict.fromkeys(owners), MOST_NAMES) or NOBODY
 
 
 def _listed(names: Sequence[str], most: int = MOST_NAMES) -> str:

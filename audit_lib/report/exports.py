@@ -13,7 +13,8 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.base.severities import SEVERITIES
-from audit_lib.findings.checks import CHECKS, Check
+from audit_lib.findings.check import Check
+from audit_lib.findings.checks import CHECKS
 from audit_lib.report import escape as inert
 from audit_lib.report.sarif import MOST_LOCATIONS, sarif_log
 from audit_lib.report.summary import WORDS, Summary
@@ -39,8 +40,6 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return inert.csv_cell("; ".join(map(str, value)))
     if pd.isna(value):
         return ""
     if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
@@ -124,9 +123,9 @@ def _result(row: Any, number: int, files: set[str]) -> dict[str, Any]:
     }
 
 
-def _locations(where: Any, files: set[str]) -> list[dict[str, Any]]:
+def _locations(where: tuple[str, ...], files: set[str]) -> list[dict[str, Any]]:
     """The places of a finding that are files of the project."""
-    places = where if isinstance(where, list | tuple) else re.split(r"[;,] ", str(where))
+    places = [place for text in where for place in text.split(", ")]
     found = [match for place in places if (match := _LINE.fullmatch(place)) and match["path"] in files]
     return [_location(one["path"], one["line"]) for one in found[:MOST_LOCATIONS]]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from audit_lib.findings.checks.detections import GRAVE
-from audit_lib.findings.covered import ITEM, by_item
+from audit_lib.findings.check import Item
+from audit_lib.findings.find import by_item
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.rotation.triggers import KINDS
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 
-_KEYS = list(ITEM)
+_KEYS = list(Item._fields)
+GRAVE = ("medium", "high", "critical")
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,6 @@ PASS_NEEDS = (
             "inventory",
             "drift",
             "rotation_pairs",
-            "half_rotations",
             "configuration",
             "population",
         ),
@@ -185,12 +185,12 @@ PASS_NEEDS = (
     ),
     Need(
         "every entry of the ledger; questions that no file answers are attested",
-        ("ledger_faults", "acceptances", "attestations", "ownership"),
+        ("ledger_faults", "attestations", "ownership"),
         lambda audit: not unread(audit)["kind"].eq("ledger").any(),
     ),
     Need(
-        "the rules that the last review judged by, from its report or its sign-off",
-        ("rule_changes", "exceptions"),
-        lambda audit: not audit.rule_changes["effect"].eq("not known").any(),
+        "the settings of the last signed review, from its sign-off",
+        ("settings_changes",),
+        lambda audit: bool(audit.settings_changes["known"].all()),
     ),
 )

@@ -8,8 +8,8 @@ import pandas as pd
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.seal import Classes, classify
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import GivenValues, Policy, Project, choose_policy
 
 

@@ -15,7 +15,6 @@ from audit_lib import __version__
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import NOT_KNOWN, counted, day_words
-from audit_lib.findings.rules_in_force import OUTSIDE, origin_of
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import MANIFEST, Keeper, signed
@@ -85,8 +84,6 @@ def command(audit: "Audit") -> str:
     options = [("project", project)] if project else []
     options += [("quarter", str(audit.quarter)), ("as-of", iso(audit.as_of))]
     options += [(name, given[name]) for name in ("policy", "ledger", "previous") if given.get(name)]
-    if not given and origin_of(audit.project, audit.policy) == OUTSIDE:
-        options.append(("policy", "FILE"))
     if audit.options.identities != "masked":
         options.append(("identities", audit.options.identities))
     options += [("log", one) for one in shlex.split(given.get("logs", ""))]
@@ -133,14 +130,9 @@ def provenance(audit: "Audit") -> dict[str, Any]:
         "project_commit": audit.commit or None,
         "environments": sorted(set(layout["environment"].astype("str"))),
         "services": sorted({inert.plain(name.partition(" (")[0]) for name in layout["service"]}),
-        "decided_in": [
-            dict(zip(("file", "commit", "author"), map(inert.plain, one), strict=True))
-            for one in audit.deciders
-        ],
         "policy": {
             "name": inert.plain(audit.policy.name),
             "sha256": audit.policy.sha256,
-            "origin": origin_of(audit.project, audit.policy),
         },
         "key": {"key_id": None if key.origin == "throw-away" else key.key_id, "origin": key.origin},
         "days_to_rotate": days_to_rotate(audit.rotations),
@@ -205,10 +197,6 @@ def auditor_notes(audit: "Audit", plan: SealPlan) -> tuple[tuple[str, str], ...]
     """What an auditor asks of the review itself, for the page's last fold."""
     facts, year = provenance(audit), audit.as_of.year
     made = facts["tool"]
-    decided = [
-        f"{one['file']}, commit {one['commit'] or NOT_KNOWN}, {one['author'] or NOT_KNOWN}"
-        for one in facts["decided_in"]
-    ]
     signed_before = [
         f"{row.folder}: {row.by}{f' as {row.role}' if row.role else ''}, {day_words(row.at, year)}, "
         f"{_lateness(row.on_time)} ({row.place})"
@@ -221,9 +209,8 @@ def auditor_notes(audit: "Audit", plan: SealPlan) -> tuple[tuple[str, str], ...]
         ("Control", f"{CONTROL}, {facts['cadence']}: {OBJECTIVE}"),
         ("Due", f"{day_words(due_at(audit.quarter), year)}. Who signed is in SIGNED.md and in the ledger."),
         ("Scope", f"{', '.join(facts['environments'])}; {', '.join(facts['services'])}"),
-        ("Scope decided in", "\n".join(decided) or NOT_KNOWN),
         ("Project", f"commit {facts['project_commit'] or NOT_KNOWN}"),
-        ("Settings", f"{policy['name']}, SHA-256 {policy['sha256']}, {policy['origin']}"),
+        ("Settings", f"{policy['name']}, SHA-256 {policy['sha256']}"),
         ("Made with", f"audit_lib {made['version']}, commit {made['commit'] or NOT_KNOWN}"),
         ("How to repeat it", "\n".join(how_to_repeat(audit))),
         ("Earlier reviews signed", "\n".join(signed_before) or "none"),

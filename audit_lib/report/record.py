@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,12 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Sources
 from audit_lib.base.in_words import letters
 from audit_lib.findings.contracts import (
-    Acceptances,
     Attestations,
     Changes,
-    Exceptions,
+    Decisions,
     Findings,
     Ownership,
-    RuleChanges,
+    SettingsChanges,
     SignOffs,
 )
 from audit_lib.leaks.contracts import PUBLISHED_PLACE, LeakPlaces, Leaks
@@ -29,9 +28,8 @@ from audit_lib.report.actions import Actions
 from audit_lib.report.daily import ServiceDays
 from audit_lib.report.judge import score, verdict
 from audit_lib.report.package import provenance
-from audit_lib.report.register import Decisions
 from audit_lib.report.rules import RuleResults
-from audit_lib.rotation.contracts import HalfRotations, LeakLives, Rotations, Triggers
+from audit_lib.rotation.contracts import LeakLives, Rotations, Triggers
 from audit_lib.secrets.contracts import Evidence, Freshness, Population, PopulationSides
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
 SCHEMA = "audit_lib/report/4"
 _PLACE = ["secret", "environment", "service"]
 _LOG_LINES = ("lines", "requests", "messages", "text_only", "not_understood", "blank")
-_LISTS = ("controls", "covers", "evidence")  # columns that are lists in the record
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Part:
     leave_out: tuple[str, ...] = ("fingerprint",)
     names: Mapping[str, str] = field(default_factory=dict)  # columns that have another name here
     more: Mapping[str, Any] = field(default_factory=dict)  # further columns, by JSON type
-    lists: tuple[str, ...] = ()  # columns that are lists
+    lists: tuple[str, ...] = ()  # columns that hold several texts in one
 
     def rows(self, audit: "Audit") -> list[dict[str, Any]]:
         """The rows as JSON values."""
@@ -99,6 +96,8 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _json_type(column: Any) -> dict[str, Any]:
     """The JSON type of a contract's column."""
+    if pd.api.types.is_object_dtype(column.type):  # several
+        return {"type": "array"}
     if isinstance(column.type, pd.DatetimeTZDtype):
         kind: dict[str, Any] = _INSTANT
     elif pd.api.types.is_bool_dtype(column.type):
@@ -112,14 +111,8 @@ def _json_type(column: Any) -> dict[str, Any]:
     return _or_null(kind) if column.nullable else kind
 
 
-_REGISTERED = {
-    **dict.fromkeys(("owner", "ticket", "opened_in", "change", "accepted_in"), _TEXT),
-    **dict.fromkeys(("opened_at", "due_at"), _or_null(_INSTANT)),
-    "overdue": _TRUTH,
-    "action": _or_null(_COUNT),
-}
 _LATENESS = {"due_at": _or_null(_INSTANT), "on_time": _or_null(_TRUTH)}
-_ABOUT_RULES = Part("rule_changes", RuleChanges, ("since",))
+_SETTINGS = Part("settings_changes", SettingsChanges)
 _LEAK_PLACES = Part("leak_places", LeakPlaces, names=PUBLISHED_PLACE)
 _EVIDENCE = Part("evidence", Evidence)
 _AGES = Part(
@@ -134,15 +127,12 @@ PARTS = {
     "population_sides": Part("population_sides", PopulationSides),
     "detections": Part("detections", Detections, names={"classification": "class"}, lists=("evidence",)),
     "rotations": Part("rotations", Rotations),
-    "half_rotations": Part("half_rotations", HalfRotations, ("service",)),
     "triggers": Part("triggers", Triggers),
     "leak_lives": Part("leak_lives", LeakLives),
     "actions": Part("actions", Actions),
-    "findings": Part("findings", Findings, more=_REGISTERED, lists=("controls", "covers")),
-    "exceptions": Part("exceptions", Exceptions, lists=("covers",)),
+    "findings": Part("findings", Findings),
     "changes": Part("changes", Changes),
     "decisions": Part("decisions", Decisions),
-    "acceptances": Part("acceptances", Acceptances),
     "attestations": Part("attestations", Attestations),
     "ownership": Part("ownership", Ownership),
     "sign_offs": Part(
@@ -170,12 +160,8 @@ def report_record(audit: "Audit") -> dict[str, Any]:
         "auth_failures": _auth_failures(audit),
         "leaks": _nested(_LEAKS.rows(audit), _LEAK_PLACES.rows(audit), ["leak_id"], "places"),
         "drift": values_by_place(audit.inventory),
-        "rules": {
-            "compared": audit.compared,
-            "changes": _ABOUT_RULES.rows(audit),
-            "lowered_from": audit.lowered_from,
-            "in_force": audit.rules_in_force,
-        },
+        "settings": {"changes": _SETTINGS.rows(audit), "in_force": list(audit.settings)},
+        "not_ended": _not_ended(audit.changes),
         **{name: part.rows(audit) for name, part in PARTS.items()},
         "coverage": _coverage(audit),
     }
@@ -185,7 +171,6 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of the record. What adds a field, or changes what one means, raises its number."""
     places = {key: kind for key, kind in _items(_LEAK_PLACES).items() if key != "leak_id"}
     evidence = {key: kind for key, kind in _items(_EVIDENCE).items() if key not in _PLACE}
-    rules = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": _TEXT}}
     days = _object(
         {"day": _TEXT, **dict.fromkeys(("requests", "refused", "failed_logins"), _or_null(_COUNT))}
     )
@@ -231,13 +216,9 @@ def schema() -> dict[str, Any]:
         "auth_failures": _object(failures),
         "leaks": _array({**_items(_LEAKS), "places": _array(places)}),
         "drift": {"type": "array", "items": drift},
-        "rules": _object(
-            {
-                "compared": _TEXT,
-                "changes": _ABOUT_RULES.schema(),
-                "lowered_from": rules,
-                "in_force": rules,
-            }
+        "settings": _object({"changes": _SETTINGS.schema(), "in_force": _LIST}),
+        "not_ended": _array(
+            dict.fromkeys(("id", "subject", "environment", "service", "check", "severity", "status"), _TEXT)
         ),
         **{name: part.schema() for name, part in PARTS.items()},
         "coverage": _object(coverage),
@@ -305,6 +286,14 @@ def _freshness(audit: "Audit") -> list[dict[str, Any]]:
                 outward = math.floor if name.endswith("_min") else math.ceil
                 record[name] = outward(record[name] * 10) / 10
     return records
+
+
+def _not_ended(changes: pd.DataFrame) -> list[dict[str, Any]]:
+    """What the previous report found, and of which it is not known if it ended."""
+    gone = changes[changes["change"].eq("no longer known") & changes["now"].eq("")].drop_duplicates("id")
+    kept = gone[["id", "subject", "environment", "service"]]
+    named = kept.assign(check=gone["was_check"], severity=gone["was_severity"], status="unknown")
+    return [{str(name): plain(value) for name, value in row.items()} for row in named.to_dict("records")]
 
 
 def _auth_failures(audit: "Audit") -> dict[str, Any]:
@@ -383,9 +372,3 @@ def _coverage(audit: "Audit") -> dict[str, Any]:
 def to_json(content: Mapping[str, Any]) -> str:
     """The text of a JSON file; a number that is not finite raises ValueError."""
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def lists_of(findings: pd.DataFrame, names: Iterable[str] = ("controls", "covers")) -> pd.DataFrame:
-    """The findings with each of these columns as text, whatever the frame has."""
-    texts = {name: findings[name].map(lambda value: "; ".join(_split(value))) for name in names}
-    return findings.assign(**texts)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
+from audit_lib.findings.find import with_texts
 from audit_lib.report.exports import findings_sarif, owner_text, to_csv
 from audit_lib.report.known_values import guard_values
 from audit_lib.report.package import auditor_notes, manifest_of, write_package
@@ -40,7 +41,7 @@ def publish_review(audit: "Audit", folder: Path) -> None:
         "report.html": page(notebook, title, auditor_notes(audit, planned)),
         "owner.md": owner_text(audit.summary()),
         "report.json": to_json(record),
-        "findings.csv": to_csv(audit.findings),
+        "findings.csv": to_csv(with_texts(audit.findings)),
         "findings.sarif": to_json(findings_sarif(audit)),
         "calendar.ics": calendar_text(audit.schedule, audit.project.name, audit.as_of).encode(),
     }

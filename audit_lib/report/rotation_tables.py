@@ -21,10 +21,8 @@ def rotations_tables(audit: Audit) -> Tables:
     who = ["by", "approved_by", "ticket", "trigger", "days from trigger to done", "proof"]
     view = view[["secret", "place", "after_at", "by_at", *who]]
     note = "Proved: the ledger saw another value before. Claimed: only a record says so."
-    halves = audit.tables["half_rotations"][["secret", "text"]].rename(columns={"text": "left half done"})
     return together(
         show(view, "Rotations of the quarter", note, empty="the ledger has none", year=audit.as_of.year),
-        show(halves, "Left half done", empty="none is known to be half done"),
     )
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.frames import Contract, Field, Series
-from audit_lib.findings.check import Check, judged, looked_at
+from audit_lib.base.frames import Contract, Field, Series, rows
+from audit_lib.findings.check import Check, judged
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.leaks.urgency import SECRETS
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NOT_DECIDABLE, NOT_APPLICABLE, HELD, ATTESTED = "not decidable", "not applicable", "held", "attested"
 SEARCH = "a search for each value in every form"
 # A row of these is something that happened: without rows nothing did, if the logs and places were read.
-EVENTS = ("log_events", "ledger_faults", "acceptances", "leaked_secrets", "detections", "rule_changes")
+EVENTS = ("log_events", "ledger_faults", "leaked_secrets", "detections", "settings_changes")
 # Columns that say of a row that it is not known.
 _SAID_IN = ("state", "reason", "relation", "status", "answer", "verdict")
 SHOWN = 5  # ids
@@ -108,8 +108,7 @@ def tabulate_rules(audit: "Audit", frames: Mapping[str, pd.DataFrame]) -> pd.Dat
     )
     _refuse_unknown_names(rules, {check.id for check in CHECKS} | set(audit.attestations["rule"]))
     needs = tuple(need for need in PASS_NEEDS if not need.holds(audit))
-    whole = {**frames, "exceptions": audit.exceptions, "acceptances": audit.acceptances}
-    review = _Review(audit, whole, _judge_all(whole), needs)
+    review = _Review(audit, frames, _judge_all(frames), needs)
     return RuleResults.of(_row(rule, review) for rule in rules)
 
 
@@ -131,8 +130,8 @@ def _judge_all(frames: Mapping[str, pd.DataFrame]) -> dict[str, _Judged]:
 
 
 def _judge(check: Check, frames: Mapping[str, pd.DataFrame], undecided: "pd.Series[bool]") -> _Judged:
-    rows = looked_at(check, frames)
-    about = check.about(rows).astype(bool)
+    rows = check.rows(frames)
+    about = check.condition.about(rows).astype(bool)
     fault, unknown = judged(check, rows)
     silent = about & ~fault & undecided.loc[rows.index]
     index = frames[check.table].index
@@ -245,8 +244,8 @@ def _findings(audit: "Audit", rule: GuideRule) -> list[str]:
     found, secrets = audit.findings, set(rule.secrets)
     found = found[found["status"].isin(("open", "unknown")) & found["check"].isin(rule.checks)]
     if secrets:
-        named = (found["subject"] + ";" + found["covers"]).map(lambda text: {*_NAME.findall(text)} & secrets)
-        found = found[named.map(bool).astype(bool)]
+        texts = [" ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found)]
+        found = found[[not secrets.isdisjoint(_NAME.findall(text)) for text in texts]]
     return list(found["id"])
 
 

@@ -383,8 +383,12 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
         late = row.possible_at and row.provable_at and row.provable_at > row.possible_at
         when = f"{day_words(at, year)} to {day_words(row.provable_at, year)}" if late else day_words(at, year)
         yield pd.Timestamp(at), when, f"{names}, {row.environment}", ""
-    decisions = audit.decisions[audit.decisions["state"].isin(("in effect", "attested"))]
-    ending = decisions[decisions["until_at"].gt(audit.as_of) & decisions["until_at"].le(until)]
+    decisions, answers = audit.decisions, audit.attestations
+    accepted = decisions[decisions["verdict"].eq("accept") & decisions["state"].eq("in force")]
+    attested = answers[answers["status"].eq("attested")]
+    both = [accepted.assign(decision="accepted"), attested.assign(decision="answered")]
+    ending = pd.concat([one[["until_at", "by", "decision"]] for one in both])
+    ending = ending[ending["until_at"].gt(audit.as_of) & ending["until_at"].le(until)]
     for day, group in ending.groupby(ending["until_at"].dt.floor("D")):
         said = [
             counted(int(group["decision"].eq(kind).sum()), noun)

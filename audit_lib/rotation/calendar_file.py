@@ -8,7 +8,7 @@ from icalendar import Alarm, Calendar, Event
 
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import day_words
-from audit_lib.ledger.tenures import SecretPlace
+from audit_lib.ledger.timeline import SecretPlace
 
 REMINDER = timedelta(days=-7)
 

@@ -13,11 +13,11 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.ledger import Draft
-from audit_lib.ledger.tenures import SecretPlace
+from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.rotation.edit_env import Change, current_value, with_value
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.env_room import MAX_BYTES
-from audit_lib.secrets.loaders.choose import loaders_of
+from audit_lib.secrets.loaders import loaders_of
+from audit_lib.secrets.sources import MAX_BYTES
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 

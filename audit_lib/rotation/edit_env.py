@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from audit_lib.base.errors import BadInput
-from audit_lib.secrets.env_lines import EnvLine, decoded, encoded_like, parse_env, value_is_unknown
+from audit_lib.secrets.env import EnvLine, decoded, encoded_like, parse_env, value_is_unknown
 from audit_lib.secrets.loaders import READERS
 
 _ASSIGNMENT = r"(\ufeff?[ \t]*(?:export[ \t]+)?{name}[ \t]*[=:])([ \t]*)(.*)"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.tenures import SecretPlace
+from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.rotation.contracts import HalfRotations
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed

@@ -7,7 +7,7 @@ from datetime import datetime
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
-from audit_lib.ledger.tenures import SecretPlace, Tenure
+from audit_lib.ledger.timeline import SecretPlace, Tenure
 from audit_lib.logins.requests import REFUSED, succeeded
 from audit_lib.rotation.half_done import HalfDone, half_done
 from audit_lib.rotation.leak_lives import own_processes_check, purged

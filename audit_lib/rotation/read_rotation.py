@@ -8,11 +8,9 @@ from functools import cached_property
 import pandas as pd
 
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.revocations import Revocation, revocations
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.decisions import Revocation, revocations
+from audit_lib.ledger.timeline import Links, Tenure, tenures
 from audit_lib.logins.requests import Access, bounded, tabulate_requests
-from audit_lib.rotation.store_changes import present_stays
-from audit_lib.secrets.ledger_observations import Links
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import Policy
 
@@ -32,7 +30,7 @@ class RotationRead:
     @cached_property
     def stays(self) -> tuple[Tenure, ...]:
         """Every stay of every value that the ledger saw, under the present key."""
-        return present_stays(self.ledger)
+        return tenures(self.ledger)
 
     @cached_property
     def revoked(self) -> Mapping[str, Revocation]:

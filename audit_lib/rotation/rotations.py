@@ -9,10 +9,9 @@ import pandas as pd
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.tenures import Tenure, tenures
+from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.rotation.contracts import Rotations
-from audit_lib.secrets.ledger_observations import Links
-from audit_lib.secrets.rotation_claims import claim_interval
+from audit_lib.secrets.claims import claim_interval
 
 TRIGGERS = ("scheduled", "compromised", "leaver", "provider")
 _SAID = ("by", "approved_by", "ticket", "trigger")
@@ -26,11 +25,9 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
     Proved: the ledger saw another value before and this one after. Claimed: only a record says so. Not
     recorded: it was seen, and nobody said who did it. Instants are the ledger's own clocks, not widened.
     """
-    entries = {entry.place: entry for entry in ledger.entries}
-    links = Links(ledger)
-    seen = [stay for stay in tenures(ledger) if _changed(stay, entries, links)]
+    seen = [stay for stay in tenures(ledger) if stay.absent and stay.absent.fingerprint]
     proved = {stay.claim.place for stay in seen if stay.claim}
-    found = [_seen(stay, entries) for stay in seen]
+    found = [_seen(stay) for stay in seen]
     found += [_claimed(entry) for entry in ledger.of_kind("rotation") if entry.place not in proved]
     table = Rotations.of(
         row for row in found if row["by_at"] >= start and (row["after_at"] or row["by_at"]) < end
@@ -38,18 +35,9 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
     return Rotations.checked(table.sort_values(_ORDER, kind="stable"))
 
 
-def _changed(stay: Tenure, entries: dict[str, Entry], links: Links) -> bool:
-    """Whether another value was seen before; not if the two cannot be compared, since the key changed."""
-    if stay.absent is None or stay.absent.fingerprint is None:
-        return False
-    now = links.now(stay.fingerprint, entries[stay.first.place].key_id)
-    before = links.now(stay.absent.fingerprint, entries[stay.absent.place].key_id)
-    return links.same(before, now) is False
-
-
-def _seen(stay: Tenure, entries: dict[str, Entry]) -> dict[str, Any]:
+def _seen(stay: Tenure) -> dict[str, Any]:
     assert stay.absent is not None
-    entry = entries[stay.claim.place] if stay.claim else None
+    entry = stay.claim
     after, by = stay.absent.at, stay.first.at
     told = dict.fromkeys((stay.absent.place, stay.first.place, *((entry.place,) if entry else ())))
     return {

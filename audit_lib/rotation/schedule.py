@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import day_words
-from audit_lib.ledger.tenures import SecretPlace
+from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.rotation.contracts import Schedule
 
 # A quarter has up to 92 days: what is rotated at one review with a limit of 90 days is overdue at the next.

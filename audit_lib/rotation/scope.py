@@ -8,7 +8,7 @@ import pandas as pd
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
-from audit_lib.ledger.tenures import SecretPlace
+from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.settings import ENVIRONMENTS, Consumer, Policy, SecretRule
 

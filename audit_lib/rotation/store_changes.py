@@ -1,18 +1,16 @@
 """Which stores got another value since a rotation began, by the ledger and by what is in place."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.ledger import Ledger
-from audit_lib.ledger.tenures import Tenure, tenures
+from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.requests import succeeded
 from audit_lib.rotation.scope import Store
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN
-from audit_lib.secrets.ledger_observations import Links
 
 _BEFORE = timedelta(days=14)
 
@@ -27,16 +25,6 @@ class StoreChange:
     after: datetime | None = None  # the last look that saw the old value
     by: datetime | None = None  # the first that saw the new one
     old: str | None = None  # the old value's fingerprint
-
-
-def present_stays(ledger: Ledger) -> tuple[Tenure, ...]:
-    """Every stay of every value, by its fingerprint under the present key."""
-    links = Links(ledger)
-    keys = {entry.place: entry.key_id for entry in ledger.entries}
-    return tuple(
-        replace(stay, fingerprint=links.now(stay.fingerprint, keys[stay.last.place]))
-        for stay in tenures(ledger)
-    )
 
 
 def store_changes(

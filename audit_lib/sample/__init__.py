@@ -5,15 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
-
 from audit_lib.base.errors import BadInput
-from audit_lib.base.frames import Sources
-from audit_lib.findings.documents import document_sources
-from audit_lib.findings.rules_in_force import Rules, rules_in_force
-from audit_lib.ledger import Ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.rotation.triggers import read_lists
 from audit_lib.sample.configuration import DEPLOYS, configuration_files, deploy_list
 from audit_lib.sample.env_files import IGNORED_EXAMPLE, MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files, trigger_files
@@ -22,8 +15,8 @@ from audit_lib.sample.ledger import sign_off, write_ledger
 from audit_lib.sample.logs import log_files
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings.dump import dump
 
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
 STAGING = "deploy/backend.staging.env"
@@ -54,17 +47,8 @@ def build_sample(folder: Path) -> None:
     write_repository(folder, _history(held, files))
     ledger = folder / ".audit" / "ledger"
     write_ledger(ledger, keeper, held)
-    sign_off(ledger, keeper, _rules(folder, keeper))
-
-
-def _rules(folder: Path, keeper: Keeper) -> Rules:
-    """What the sample is judged by."""
     project = load_project(folder, sample=True)
-    policy = choose_policy(project)
-    sources, _ = read_env_sources(project, (), keeper)
-    documents = document_sources(project, policy, Ledger())
-    lists = Sources.of(read_lists(project, AS_OF)[0])
-    return rules_in_force(project, policy, pd.concat([sources, documents, lists]))
+    sign_off(ledger, keeper, dump(choose_policy(project), project))
 
 
 def _empty(folder: Path) -> None:

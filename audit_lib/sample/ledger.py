@@ -7,9 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from audit_lib.base.clock import iso
-from audit_lib.findings.rules_in_force import Rules
+from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger import Draft, all_heads, append
+from audit_lib.ledger.decisions import decision_draft
 from audit_lib.sample.history import HeldVariable, midnight
 from audit_lib.secrecy.keeper import Keeper
 
@@ -57,11 +57,12 @@ ACCEPTANCES = (
 CLOSURE = ("tracked-env-file:env-file:staging/backend", "git rm --cached, in commit 4e1a")  # which nobody did
 ASSIGNMENTS = (
     ("overdue-secret:JWT_SECRET_KEY:production/backend", "Al I.", "2026-10-05T23:59:59Z", "OPS-118"),
-    ("export-on-disk:export:production/backend", "Bo B.", "2026-09-15T23:59:59Z", "OPS-121"),
+    ("values-on-disk:export:production/backend:export", "Bo B.", "2026-09-15T23:59:59Z", "OPS-121"),
 )
 # The review of the second quarter, as it was signed: by the rules of today but for one log.
 REVIEWED, SIGNED = "2026-06-30T23:59:59Z", "2026-07-09T10:00:00+00:00"
-DROPPED = ("log logs/worker-2.log", {"service": "backend", "environment": "production", "instances": "1"})
+DROPPED = "log logs/worker-2.log"
+DROPPED_LINES = (": declared", ": service = backend", ": environment = production", ": instances = 1")
 ATTESTATIONS = (
     ("142", "Two-factor authentication is on for all six accounts", "2026-12-31T23:59:59Z"),
     ("139", "The Tradier key reads only", "2026-12-31T23:59:59Z"),
@@ -78,31 +79,32 @@ def write_ledger(folder: Path, keeper: Keeper, held: tuple[HeldVariable, ...]) -
     for claim in ROTATIONS:
         append(folder, keeper.key, _rotation(keeper, held, claim), claim.at, "alice")
     for hour, (id_, until) in enumerate(ACCEPTANCES):
-        body = {"id": id_, "by": "Bo B.", "reason": "planned for the next quarter", "until": until}
-        append(folder, keeper.key, Draft("acceptance", body), midnight("2026-07-10") + hour * HOUR, "bob")
+        until_at = parse_instant(until, "sample")
+        accepted = decision_draft(id_, "accept", "Bo B.", "planned for the next quarter", until_at)
+        append(folder, keeper.key, accepted, midnight("2026-07-10") + hour * HOUR, "bob")
     for hour, (rule, reason, until) in enumerate(ATTESTATIONS):
-        body = {"rule": rule, "by": "Bo B.", "reason": reason, "until": until}
-        body |= {"answer": "no"} if rule in NOT_MET else {}
-        append(folder, keeper.key, Draft("attestation", body), midnight("2026-07-11") + hour * HOUR, "bob")
+        verdict = "deny" if rule in NOT_MET else "attest"
+        answer = decision_draft(rule, verdict, "Bo B.", reason, parse_instant(until, "sample"))
+        append(folder, keeper.key, answer, midnight("2026-07-11") + hour * HOUR, "bob")
     for hour, (id_, owner, due, ticket) in enumerate(ASSIGNMENTS):
-        body = {"id": id_, "by": "Bo B.", "owner": owner, "due": due, "ticket": ticket}
-        append(folder, keeper.key, Draft("assignment", body), midnight("2026-09-02") + hour * HOUR, "bob")
+        due_at = parse_instant(due, "sample")
+        assigned = decision_draft(id_, "assign", "Bo B.", "", due_at, owner=owner, ticket=ticket)
+        append(folder, keeper.key, assigned, midnight("2026-09-02") + hour * HOUR, "bob")
     id_, proof = CLOSURE
-    body = {"id": id_, "by": "Al I.", "proof": proof}
-    append(folder, keeper.key, Draft("closure", body), midnight("2026-09-14"), "alice")
+    closed = decision_draft(id_, "close", "Al I.", proof)
+    append(folder, keeper.key, closed, midnight("2026-09-14"), "alice")
     _torn(folder, keeper)
 
 
-def sign_off(folder: Path, keeper: Keeper, rules: Rules) -> None:
-    """The sign-off of the review before, which judged by these rules and by a log that is named no more."""
-    name, log = DROPPED
+def sign_off(folder: Path, keeper: Keeper, settings: Iterable[str]) -> None:
+    """The sign-off of the review before, by these settings and a log that is named no more."""
     body = {
         "manifest_sha256": sha256(b"the sample's review of the second quarter").hexdigest(),
         "folder": "sample-2026Q2",
         "by": "Bo B.",
         "heads": all_heads(folder),
         "as_of": REVIEWED,
-        "rules": {**rules, name: log},
+        "in_force": sorted([*settings, *(DROPPED + line for line in DROPPED_LINES)]),
         "opened": {id_: {"at": REVIEWED, "in": "2026Q2"} for id_, *_ in (*ASSIGNMENTS, CLOSURE)},
     }
     append(folder, keeper.key, Draft("signoff", body), datetime.fromisoformat(SIGNED), "carol")

@@ -36,9 +36,6 @@ class EnvHistory(Contract):
     fingerprint: Series[str]
     commit: Series[str]
     committed_at: Series[Instant]
-    parents_at: Series[Instant] = Field(nullable=True)  # the earliest parent; null: none that shows it
-    on_head: Series[bool]  # HEAD descends from the commit, or is it
-    at_head: Series[bool]  # HEAD's file holds this value
 
 
 # bound: bounds the tenure. return: the value was in force here before, with another one between.

@@ -1,5 +1,6 @@
 """Sets what the env sources hold beside what the policy expects: one row for each variable and place."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,11 +11,14 @@ from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import chosen_bits
 from audit_lib.secrets.contracts import Inventory
-from audit_lib.secrets.entries_by_place import IN_FORCE, Entry, Place, in_each_file, in_force, others
-from audit_lib.secrets.env_lines import value_is_unknown
+from audit_lib.secrets.env import value_is_unknown
+from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.secrets.value_rules import ValueInForce, format_of, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.kinds import likely_kind, shape_by
+
+Entry = dict[str, Any]  # one row of EnvEntries
+Place = tuple[str, str]  # environment, service
 
 
 def tabulate_inventory(
@@ -31,8 +35,8 @@ def tabulate_inventory(
     which has no entries, from one that was not supplied. Another value of a secret in another env file of
     the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
     """
-    held = in_force(entries)
-    in_files = in_each_file(entries)
+    held = _in_force(entries)
+    in_files = _in_each_file(entries)
     supplied = _supplied(entries, sources)
     examples = _example_fingerprints(entries, policy, keeper)
     named = {environment for environment, _ in supplied} | set(project.environments)
@@ -49,12 +53,41 @@ def tabulate_inventory(
                 else:
                     in_place = _present(rule, entry, policy, keeper, examples)
                     beside = [
-                        _present(rule, other, policy, keeper, examples) for other in others(entry, in_files)
+                        _present(rule, other, policy, keeper, examples) for other in _others(entry, in_files)
                     ]
                     rows += [in_place, *(_beside(other) for other in beside if _differ(in_place, other))]
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
     rows.sort(key=lambda row: _order(row, order))
     return Inventory.of(rows)
+
+
+def _in_force(entries: pd.DataFrame) -> dict[Place, dict[str, Entry]]:
+    """For each place its variables, each with the entry that counts."""
+    named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
+    # A stable sort: the order of the sources decides, given values come last and so count.
+    ordered = named.sort_values("kind", key=lambda kind: kind.eq("given values"), kind="stable")
+    held: dict[Place, dict[str, Entry]] = defaultdict(dict)
+    for entry in ordered.to_dict("records"):
+        held[entry["environment"], entry["service"]][entry["name"]] = {str(key): entry[key] for key in entry}
+    return held
+
+
+def _in_each_file(entries: pd.DataFrame) -> dict[tuple[str, str, str], list[Entry]]:
+    """For each environment, service and name what env files hold under it, each file's last."""
+    named = entries[entries["kind"].eq("env file") & entries["name"].notna()]
+    place = ["environment", "service", "name"]
+    found: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
+    for entry in named.drop_duplicates([*place, "source"], keep="last").to_dict("records"):
+        found[entry["environment"], entry["service"], entry["name"]].append(
+            {str(key): entry[key] for key in entry}
+        )
+    return found
+
+
+def _others(entry: Entry, in_files: dict[tuple[str, str, str], list[Entry]]) -> list[Entry]:
+    """What other env files of a place hold under the name of the entry that counts."""
+    same = in_files.get((entry["environment"], entry["service"], entry["name"]), [])
+    return [one for one in same if one["source"] != entry["source"]] if entry["kind"] == "env file" else []
 
 
 def _environment_order(environment: str) -> tuple[int, str]:

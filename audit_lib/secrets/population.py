@@ -13,8 +13,8 @@ import pandas as pd
 from audit_lib.base.in_words import counted, few
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Population
-from audit_lib.secrets.entries_by_place import IN_FORCE
 from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.secrets.who_knows import Key, Known, who_knows
 from audit_lib.settings import Policy, Project
 from audit_lib.settings.code_reads import CodeRead, Named, code_files, is_deployment, named_in, text_of

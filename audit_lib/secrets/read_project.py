@@ -8,18 +8,17 @@ import pandas as pd
 
 from audit_lib.base.frames import Sources
 from audit_lib.base.git import refuse_part_of_repository
-from audit_lib.ledger import Ledger, read_ledger
-from audit_lib.ledger.known_heads import heads_of
+from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logs.deploys import read_deploys
 from audit_lib.logs.frames import LogRead
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
-from audit_lib.secrets.env_history import env_history
 from audit_lib.secrets.evidence import collect_evidence
-from audit_lib.secrets.freshness import tabulate_freshness
+from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.store_dates import read_store_dates
+from audit_lib.secrets.sources import read_env_sources
+from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 
 

@@ -133,27 +133,16 @@ def _log_pattern(path: PurePosixPath) -> str:
     return str(path.parent / f"{found[1]}*") if found else ""
 
 
-def live_copy(path: PurePosixPath) -> PurePosixPath | None:
-    """Of an example file the file that people copy it to; None of any other file, and of one whose name
-    says no more than that the example is another, such as .env.example.complete.
-    """
-    example = _PATTERNS["example"].search(path.name)
-    rest = _words_of(path.name[example.end() :]) if example else set()
-    if not example or not rest <= _OF_A_COPY:
-        return None
-    name = _PATTERNS["example"].sub("", path.name, count=1)
-    return path.with_name(f".{name}" if name.startswith("env") else name or ".env")
-
-
 def env_source(path: PurePosixPath) -> EnvSource:
     """The env source that a file's name and folder say it is."""
     example = is_example(path)
+    backup = not example and bool(_PATTERNS["backup"].search(path.name))
     return EnvSource(
         environment="" if example else environment_of(path),
-        service=service_of(path),
+        service=("" if backup else file_words(path)) or service_of(path),
         path=str(path),
         example=example,
-        backup=not example and bool(_PATTERNS["backup"].search(path.name)),
+        backup=backup,
     )
 
 
@@ -203,7 +192,7 @@ def served_folder(path: PurePosixPath) -> PurePosixPath:
 
 
 def file_words(path: PurePosixPath) -> str:
-    """What a name says beside env, example and the environment: redis of redis.env; "" if nothing."""
+    """The service that a file's name says, as redis.env and .env.redis do; "" if it says none."""
     parts = re.split(r"[.]", _PATTERNS["example"].sub("", path.name).lower())
-    left = [part for part in parts if part and not _words_of(part) <= _OF_A_COPY]
-    return re.sub(r"[^\w-]", "-", "-".join(left)).strip("-_")
+    left = [part for part in parts if part and not _words_of(part) <= _OF_A_COPY | _WORDS["no_service"]]
+    return re.sub(r"[^\w-]", "-", "-".join(left)).strip("-_") if not _is_of_a_service(path) else ""

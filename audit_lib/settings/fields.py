@@ -4,17 +4,18 @@ Every message of a check is our own, since one of pydantic's could repeat what w
 """
 
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, StrictInt, StrictStr
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from audit_lib.base.bounded_patterns import is_expression
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.base.log_kinds import DECLARED, REQUEST_KINDS
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.base.severities import SEVERITIES
 
 ENVIRONMENTS = ("development", "staging", "production")
@@ -22,11 +23,7 @@ ALIASES = {"dev": "development", "prod": "production"}
 # What reads an env file, each with rules of its own.
 LOADERS = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd", "render")
 METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
-KINDS = ("secret", "identifier", "setting")
 REQUIREMENTS = ("always", "production", "recommended", "feature", "optional")
-CLASSES = ("lower", "upper", "digit", "symbol")
-RUNTIMES = ("process", "container", "serverless", "static build", "provider")
-REFRESHES = ("restart", "rebuild", "reload", "never")
 FACTS = (
     *("entry", "purpose", "reach", "reason", "required", "format", "length", "example", "placeholder"),
     *("pairing", "exposure", "period", "generate", "obtain", "revoke", "rotate", "platform", "expected"),
@@ -38,7 +35,6 @@ RECORDS = ("rotation", "revocation", "acceptance", "attestation", "repair", "key
 LARGEST = 100_000  # of numbers: of days nearly three centuries
 MOST_BLOCKS = 2_000  # of one list
 ROUTE = re.compile(r"/[A-Za-z0-9._~@:+,=!$&'()/{}-]{0,199}")
-PLACED = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
 UNKNOWN_KEY = "is an unknown key"
 CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -48,78 +44,45 @@ def fault(text: str) -> PydanticCustomError:
     return PydanticCustomError("settings", text)
 
 
+def check(holds: Callable[[Any], object], text: str) -> AfterValidator:
+    """A check of a value that was read; `text` is the fault where it does not hold."""
+
+    def judge(value: Any) -> Any:
+        if not holds(value):
+            raise fault(text)
+        return value
+
+    return AfterValidator(judge)
+
+
 def among(*words: str) -> AfterValidator:
     """One of these words, or nothing."""
-
-    def check(text: str) -> str:
-        if text and text not in words:
-            raise fault(f"must be one of {', '.join(words)}")
-        return text
-
-    return AfterValidator(check)
-
-
-def within(least: int, most: int) -> AfterValidator:
-    """A number of this range."""
-
-    def check(number: int) -> int:
-        if not least <= number <= most:
-            raise fault(f"must be from {least} to {most}")
-        return number
-
-    return AfterValidator(check)
+    return check(lambda text: not text or text in words, f"must be one of {', '.join(words)}")
 
 
 def matching(pattern: str, text: str) -> AfterValidator:
     """A text that as a whole matches, or nothing; `text` is the fault."""
-
-    def check(value: str) -> str:
-        if value and not re.fullmatch(pattern, value):
-            raise fault(text)
-        return value
-
-    return AfterValidator(check)
-
-
-def _computed(_: object) -> object:
-    """Of what the audit finds out itself: no file may say it."""
-    raise fault(UNKNOWN_KEY)
-
-
-def needed(text: str) -> str:
-    """A text that is not empty."""
-    if not text:
-        raise fault("is empty")
-    return text
-
-
-def period_check(days: int | None) -> int | None:
-    """Days until something must be rotated."""
-    if days is not None and not 1 <= days <= LARGEST:
-        raise fault(f"must be from 1 to {LARGEST}")
-    return days
-
-
-def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A list that holds nothing twice."""
-    if len(set(values)) < len(values):
-        raise fault("contains something twice")
-    return values
+    return check(lambda value: not value or re.fullmatch(pattern, value), text)
 
 
 def no_two(key: str) -> AfterValidator:
     """No two blocks of a list have the same text under a key."""
 
-    def check(blocks: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(blocks) > MOST_BLOCKS:
-            raise fault(f"has more than {MOST_BLOCKS:,} tables")
+    def judge(blocks: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [getattr(block, key) for block in blocks]
-        for number, name in enumerate(names):
+        for number, name in enumerate(names[:MOST_BLOCKS]):
             if name in names[:number]:
                 raise fault(f"#{names.index(name) + 1} and #{number + 1} have the same {key}")
+        if len(blocks) > MOST_BLOCKS:
+            raise fault(f"has more than {MOST_BLOCKS:,} tables")
         return blocks
 
-    return AfterValidator(check)
+    return AfterValidator(judge)
+
+
+def written(**defaults: str) -> BeforeValidator:
+    """What a block may leave out although the code always says it."""
+    return BeforeValidator(lambda block: {**defaults, **block} if isinstance(block, dict) else block)
 
 
 def path_fault(text: str, *, absolute: bool = False) -> str:
@@ -134,94 +97,117 @@ def path_fault(text: str, *, absolute: bool = False) -> str:
     return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
 
 
-def path_check(*, absolute: bool = False) -> AfterValidator:
-    """A path or pattern that stays within the project."""
-
-    def check(text: str) -> str:
-        if text and (wrong := path_fault(text, absolute=absolute)):
-            raise fault(wrong)
-        return PurePosixPath(text).as_posix() if text else ""
-
-    return AfterValidator(check)
-
-
 def environment_name(text: str) -> str:
     """The environment that a name or an alias (dev, prod) stands for; "" for any other text."""
     name = ALIASES.get(text.strip().lower(), text.strip().lower())
     return name if name in ENVIRONMENTS else ""
 
 
-def _environment(text: str) -> str:
-    if text and not environment_name(text):
-        raise fault(f"must be one of {', '.join(ENVIRONMENTS)} (or dev, prod)")
-    return environment_name(text)
+def _path(text: str, *, absolute: bool = False) -> str:
+    if text and (wrong := path_fault(text, absolute=absolute)):
+        raise fault(wrong)
+    return PurePosixPath(text).as_posix() if text else ""
 
 
-def environments_check(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The environments that an application has, in their order."""
-    if not names or "" in names or len(set(names)) < len(names):
-        raise fault(f"must be some of {', '.join(ENVIRONMENTS)} (or dev, prod), each once")
-    return tuple(name for name in ENVIRONMENTS if name in names)
-
-
-def _zone(text: str) -> str:
+def _is_zone(text: str) -> bool:
     try:
-        ZoneInfo(text or "UTC")
+        return bool(ZoneInfo(text or "UTC"))
     except (OSError, ValueError, KeyError):
-        raise fault("must be a zone of the time zone database, such as Europe/Berlin") from None
-    return text
+        return False
+
+
+def _is_redirect(text: str) -> bool:
+    path, _, parameter = text.partition("?")
+    return not text or bool(ROUTE.fullmatch(path) and re.fullmatch(r"[A-Za-z0-9_.-]{0,40}", parameter))
 
 
 def _instant(text: str) -> str:
-    if text:
-        try:
-            parse_instant(text, "")
-        except BadInput as error:
-            raise fault(error.faults[0].text) from None
-    return text
+    try:
+        return text and (parse_instant(text, ""), text)[1]
+    except BadInput as error:
+        raise fault(error.faults[0].text) from None
 
 
-def _expression(text: str) -> str:
-    if not is_expression(rf"\A(?:{text})\Z"):
-        raise fault("is not a regular expression (a flag is written (?i:…))")
-    return text
+def _unknown(_: object) -> object:
+    raise fault(UNKNOWN_KEY)
 
 
-def _redirect(text: str) -> str:
-    path, _, parameter = text.partition("?")
-    if text and not (ROUTE.fullmatch(path) and re.fullmatch(r"[A-Za-z0-9_.-]{0,40}", parameter)):
-        raise fault("must be a path, perhaps with ? and the name of a parameter")
-    return text
-
-
-Some = Annotated[StrictStr, AfterValidator(needed)]
-Texts = Annotated[tuple[Some, ...], AfterValidator(distinct)]
-Count = Annotated[StrictInt, within(0, LARGEST)]
-Days = Annotated[StrictInt, within(1, LARGEST)]
-Status = Annotated[StrictInt, within(100, 599)]
+# What the audit finds out itself: no file may say it.
+Computed = BeforeValidator(_unknown)
+Needed = check(bool, "is empty")
+Distinct = check(lambda values: len(set(values)) == len(values), "contains something twice")
+Some = Annotated[StrictStr, Needed]
+Texts = Annotated[tuple[Some, ...], Distinct]
+Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
+Days = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
+DueDays = Annotated[StrictInt, Field(ge=1, le=3650)]
+Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Distinct]
 Severity = Annotated[StrictStr, among(*SEVERITIES)]
-Variable = Annotated[Some, matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "must be the name of a variable")]
-Names = Annotated[tuple[Variable, ...], AfterValidator(distinct)]
+AnyVariable = Annotated[
+    StrictStr, matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "must be the name of a variable")
+]
+Variable = Annotated[AnyVariable, Needed]
+Names = Annotated[tuple[Variable, ...], Distinct]
 Digest = Annotated[StrictStr, matching(r"[0-9a-f]{64}", "must be a SHA-256 (64 hexadecimal digits)")]
-Expression = Annotated[Some, AfterValidator(_expression)]
+Digests = Annotated[tuple[Digest, ...], Distinct]
+Expression = Annotated[
+    Some,
+    check(
+        lambda text: is_expression(rf"\A(?:{text})\Z"),
+        "is not a regular expression (a flag is written (?i:…))",
+    ),
+]
 Instant = Annotated[StrictStr, AfterValidator(_instant)]
-Zone = Annotated[StrictStr, AfterValidator(_zone)]
-AnyEnvironment = Annotated[StrictStr, AfterValidator(_environment)]
-ServiceName = Annotated[
+Zone = Annotated[StrictStr, check(_is_zone, "must be a zone of the time zone database, as Europe/Berlin")]
+# A name becomes part of a folder's name: reports/<project>-<quarter>.
+Name = Annotated[
     StrictStr, matching(r"\w[\w.-]{0,79}", "must consist of letters, digits, dots, hyphens and underscores")
 ]
-PathInProject = Annotated[StrictStr, path_check()]
-Redirect = Annotated[StrictStr, AfterValidator(_redirect)]
-EnvironmentName = Annotated[StrictStr, among(*ENVIRONMENTS)]
-ServiceGiven = Annotated[ServiceName, AfterValidator(needed)]
-PathGiven = Annotated[PathInProject, AfterValidator(needed)]
-# The name becomes part of a folder's name: reports/<project>-<quarter>.
-ProjectName = Annotated[
-    StrictStr, matching(r"\w[\w.-]{0,79}", "must consist of letters, digits, dots, hyphens and underscores")
+NameGiven = Annotated[Name, Needed]
+InProject = Annotated[StrictStr, AfterValidator(_path)]
+InProjectGiven = Annotated[InProject, Needed]
+Anywhere = Annotated[StrictStr, AfterValidator(lambda text: _path(text, absolute=True)), Needed]
+Environment = Annotated[
+    StrictStr,
+    check(
+        lambda text: not text or environment_name(text),
+        f"must be one of {', '.join(ENVIRONMENTS)} (or dev, prod)",
+    ),
+    AfterValidator(environment_name),
 ]
-Computed = BeforeValidator(_computed)
-
-
-def written(**defaults: str) -> BeforeValidator:
-    """What a block may leave out although the code always says it."""
-    return BeforeValidator(lambda block: {**defaults, **block} if isinstance(block, dict) else block)
+Environments = Annotated[
+    tuple[Environment, ...],
+    check(
+        lambda names: names and all(names) and len(set(names)) == len(names),
+        f"must be some of {', '.join(ENVIRONMENTS)} (or dev, prod), each once",
+    ),
+    AfterValidator(lambda names: tuple(name for name in ENVIRONMENTS if name in names)),
+]
+EnvironmentInFull = Annotated[StrictStr, among(*ENVIRONMENTS)]
+Redirect = Annotated[
+    StrictStr, check(_is_redirect, "must be a path, perhaps with ? and the name of a parameter")
+]
+Route = Annotated[
+    Some, matching(ROUTE.pattern, "must be a path as the logs count it, {id} for identifiers, no query")
+]
+LoginName = Annotated[
+    Some, matching(r"\w[\w .-]{0,39}", "must be at most 40 letters, digits, spaces, dots, …")
+]
+Phrase = Annotated[
+    StrictStr,
+    matching(r"[A-Za-z0-9][ -z|~]{5,199}", "must be 6 to 200 characters of ASCII, a letter or digit first"),
+]
+Loader = Annotated[StrictStr, among(*LOADERS)]
+Method = Annotated[StrictStr, among(*METHODS)]
+Requirement = Annotated[StrictStr, among(*REQUIREMENTS)]
+Kind = Annotated[StrictStr, among("secret", "identifier", "setting")]
+Component = Annotated[StrictStr, among("whole", "password")]
+CharacterClass = Annotated[Some, among("lower", "upper", "digit", "symbol")]
+Restart = Annotated[StrictStr, among("restart", "rebuild")]
+Overlap = Annotated[StrictStr, among("yes", "no", "unknown")]
+Fact = Annotated[StrictStr, among(*FACTS)]
+Runtime = Annotated[StrictStr, among("process", "container", "serverless", "static build", "provider")]
+Refresh = Annotated[StrictStr, among("restart", "rebuild", "reload", "never")]
+EventKind = Annotated[Some, among(*REQUESTS, *MESSAGE_KINDS)]
+Record = Annotated[Some, among(*RECORDS)]
+Access = Annotated[StrictStr, among("open", "login", "protected")]

@@ -16,7 +16,7 @@ from dotenv.parser import parse_stream
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import few
 from audit_lib.settings.code_reads import Mention, code_variables, env_variables, is_of_tests, text_of
-from audit_lib.settings.discover import file_words, live_copy, served_folder, service_of
+from audit_lib.settings.discover import file_words, served_folder, service_of
 from audit_lib.settings.fields import ENVIRONMENTS, path_fault
 from audit_lib.settings.kinds import is_issued, likely_kind, shape_by
 from audit_lib.settings.models import EnvSource, Policy, Project
@@ -126,37 +126,6 @@ def _pair(name: str, names: Collection[str], prefixes: tuple[str, ...]) -> str:
 
 
 # ---- Services and environments ----
-
-
-def with_services(project: Project) -> Project:
-    """The project with a service for each env file of a place in which several set one variable.
-
-    redis.env and redis-cache.env that both set a password are two services. Files that differ from .env by
-    environment alone, as .env.local does, stay one service: the one overrides the other.
-    """
-    setting = {name: {place.path for place in places} for name, places in env_variables(project).items()}
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for source in project.env_sources:
-        if _words(source) and not source.backup and not source.example:
-            groups[source.environment, source.service].append(source.path)
-    services: dict[str, str] = {}
-    for paths in groups.values():
-        if any(len(among & {*paths}) > 1 for among in setting.values()):
-            services |= {path: file_words(PurePosixPath(path)) for path in paths}
-    # An example is of the service of the file that people copy it to.
-    sources = tuple(
-        replace(one, service=services.get(one.path) or services.get(_copy(one)) or one.service)
-        for one in project.env_sources
-    )
-    return replace(project, env_sources=sources)
-
-
-def _words(source: EnvSource) -> str:
-    return file_words(PurePosixPath(source.path))
-
-
-def _copy(source: EnvSource) -> str:
-    return str(live_copy(PurePosixPath(source.path)))
 
 
 def with_environments(project: Project) -> Project:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, StrictStr
+from pydantic import StrictStr
 
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.toml_table import read_text_file
-from audit_lib.settings.fields import CONFIG, Names, Some, Texts, fault, no_two
+from audit_lib.settings.fields import CONFIG, Names, Some, Texts, check, no_two
 from audit_lib.settings.models import Policy
 from audit_lib.settings.validate import checked
 
@@ -35,18 +35,19 @@ class GuideRule:
     __pydantic_config__ = CONFIG
 
 
-def _decided(rule: GuideRule) -> GuideRule:
+def _is_decided(rule: GuideRule) -> bool:
     deciders = {name for name in DECIDERS if getattr(rule, name)}
-    if not deciders or (len(deciders) > 1 and deciders != {"checks", "leaks_in"}):
-        raise fault(f"needs checks, leaks_in or both, or one of {', '.join(DECIDERS[2:])}")
-    return rule
+    return len(deciders) == 1 or deciders == {"checks", "leaks_in"}
+
+
+_ONE = check(_is_decided, f"needs checks, leaks_in or both, or one of {', '.join(DECIDERS[2:])}")
 
 
 @dataclass(frozen=True)
 class GuideRules:
     """The numbered rules of a guide, in their order."""
 
-    rule: Annotated[tuple[Annotated[GuideRule, AfterValidator(_decided)], ...], no_two("number")] = ()
+    rule: Annotated[tuple[Annotated[GuideRule, _ONE], ...], no_two("number")] = ()
     __pydantic_config__ = CONFIG
 
 

@@ -7,60 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictInt, StrictStr
+from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictStr
 
 from audit_lib.base.errors import Fault
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, MOST_LOGINS
-from audit_lib.settings.fields import (
-    CLASSES,
-    CONFIG,
-    ENVIRONMENTS,
-    FACTS,
-    KINDS,
-    LARGEST,
-    LOADERS,
-    METHODS,
-    PLACED,
-    RECORDS,
-    REFRESHES,
-    REQUESTS,
-    REQUIREMENTS,
-    ROUTE,
-    RUNTIMES,
-    AnyEnvironment,
-    Computed,
-    Count,
-    Days,
-    Digest,
-    EnvironmentName,
-    Expression,
-    Instant,
-    Names,
-    PathGiven,
-    PathInProject,
-    ProjectName,
-    Redirect,
-    ServiceGiven,
-    ServiceName,
-    Severity,
-    Some,
-    Status,
-    Texts,
-    Variable,
-    Zone,
-    among,
-    distinct,
-    environment_name,
-    environments_check,
-    fault,
-    matching,
-    needed,
-    no_two,
-    path_check,
-    period_check,
-    within,
-    written,
-)
+from audit_lib.base.log_kinds import DECLARED, MOST_LOGINS
+from audit_lib.settings import fields as f
 
 MOST_FAULTS = 20  # of one file, named one by one
 _PLACED = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
@@ -73,24 +24,28 @@ _PLACED = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
 class EnvSource:
     """An env file of one service in one environment. `example` files are templates, not environments."""
 
-    environment: AnyEnvironment
-    service: ServiceGiven
-    path: PathGiven  # relative to the project
+    environment: f.Environment
+    service: f.NameGiven
+    path: f.InProjectGiven  # relative to the project
     example: StrictBool = False
     export: StrictBool = False  # the platform's values, left in a file: in force, and a finding by itself
     backup: StrictBool = False  # a copy beside the source: a witness (E4), never what is in force
-    loader: Annotated[StrictStr, among(*LOADERS)] = ""  # "" if the file and its neighbours have to say
-    __pydantic_config__ = CONFIG
+    loader: f.Loader = ""  # "" if the file and its neighbours have to say
+    __pydantic_config__ = f.CONFIG
 
 
-def _one_state(source: EnvSource) -> EnvSource:
-    if source.example + source.backup + source.export > 1:
-        raise fault("must be only one of example, backup and export")
-    if source.example and source.environment:
-        raise fault("is an example, so it must not have an environment")
-    if not source.example and not source.environment:
-        raise fault("has no environment")
-    return source
+WholeEnv = Annotated[
+    EnvSource,
+    f.written(environment=""),
+    f.check(
+        lambda one: one.example + one.backup + one.export <= 1,
+        "must be only one of example, backup and export",
+    ),
+    f.check(
+        lambda one: not (one.example and one.environment), "is an example, so it must not have an environment"
+    ),
+    f.check(lambda one: one.example or one.environment, "has no environment"),
+]
 
 
 @dataclass(frozen=True)
@@ -100,36 +55,36 @@ class LogSource:
     Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
     """
 
-    pattern: Annotated[StrictStr, path_check(absolute=True), AfterValidator(needed)]
-    service: ServiceName = ""
-    environment: AnyEnvironment = ""
-    time_zone: Zone = "UTC"
-    instances: Annotated[StrictInt, within(1, LARGEST)] = 0  # so many write logs there; 0: nobody says
-    zone_declared: Annotated[bool, Computed] = False  # by audit.toml, for the log or for the project
-    file: Annotated[Path | None, Computed] = field(default=None, repr=False)
-    dated: Annotated[bool, Computed] = True  # whether the file's own date says when it was written
-    __pydantic_config__ = CONFIG
+    pattern: f.Anywhere
+    service: f.Name = ""
+    environment: f.Environment = ""
+    time_zone: f.Zone = "UTC"
+    instances: f.Days = 0  # so many write logs there; 0: nobody says
+    zone_declared: Annotated[bool, f.Computed] = False  # by audit.toml, for the log or for the project
+    file: Annotated[Path | None, f.Computed] = field(default=None, repr=False)
+    dated: Annotated[bool, f.Computed] = True  # whether the file's own date says when it was written
+    __pydantic_config__ = f.CONFIG
 
 
 @dataclass(frozen=True)
 class DeploySource:
     """Deploy lists of the platform by pattern, relative to the project, and what they are of."""
 
-    pattern: PathGiven
-    service: ServiceName = ""
-    environment: AnyEnvironment = ""
-    __pydantic_config__ = CONFIG
+    pattern: f.InProjectGiven
+    service: f.Name = ""
+    environment: f.Environment = ""
+    __pydantic_config__ = f.CONFIG
 
 
 @dataclass(frozen=True)
 class EvidenceSource:
     """Exports of a secret store by pattern, relative to the project: since when its values are there."""
 
-    pattern: PathGiven
-    service: ServiceGiven
-    environment: Annotated[AnyEnvironment, AfterValidator(needed)]
-    secret: Annotated[StrictStr, matching(r"[A-Za-z_]\w{0,127}", "must be the name of a variable")] = ""
-    __pydantic_config__ = CONFIG
+    pattern: f.InProjectGiven
+    service: f.NameGiven
+    environment: Annotated[f.Environment, f.Needed]
+    secret: f.AnyVariable = ""
+    __pydantic_config__ = f.CONFIG
 
 
 def source_row(
@@ -174,8 +129,8 @@ class GivenValues:
 
 def placed_option(text: str) -> tuple[str, str, str] | None:
     """What `ENVIRONMENT/SERVICE=REST` names, with the environment's full name; None for any other text."""
-    found = PLACED.fullmatch(text)
-    environment = environment_name(found[1]) if found else ""
+    found = _PLACED.fullmatch(text)
+    environment = f.environment_name(found[1]) if found else ""
     return (environment, found[2], found[3]) if found and environment else None
 
 
@@ -186,23 +141,18 @@ def placed_option(text: str) -> tuple[str, str, str] | None:
 class Login:
     """One way in: an answer with a failed status on its route is a failed login, and so is its message."""
 
-    name: Annotated[Some, matching(r"\w[\w .-]{0,39}", "must be at most 40 letters, digits, spaces, dots, …")]
-    method: Annotated[StrictStr, among(*METHODS)]
-    route: Annotated[  # as it is counted, identifiers as {id}; letter case and a slash at the end aside
-        Some, matching(ROUTE.pattern, "must be a path as the logs count it, {id} for identifiers, no query")
-    ]
-    failed_statuses: Annotated[tuple[Status, ...], AfterValidator(distinct)] = ()
-    failed_redirect: Redirect = ""  # where who failed is sent: a path, perhaps with ?parameter
-    failed_message: Annotated[  # what the application writes then: a text within the message
-        StrictStr,
-        matching(
-            r"[A-Za-z0-9][ -z|~]{5,199}", "must be 6 to 200 characters of ASCII, a letter or digit first"
-        ),
-    ] = ""
-    succeeded_statuses: Annotated[tuple[Status, ...], AfterValidator(distinct)] = ()
-    succeeded_redirect: Redirect = ""  # where who got in is sent
-    added: Annotated[bool, Computed] = False  # by audit.toml: it adds to what counts, and takes nothing away
-    __pydantic_config__ = CONFIG
+    name: f.LoginName
+    method: f.Method
+    route: f.Route  # as it is counted, identifiers as {id}; letter case and a slash at the end aside
+    failed_statuses: f.Statuses = ()
+    failed_redirect: f.Redirect = ""  # where who failed is sent: a path, perhaps with ?parameter
+    failed_message: f.Phrase = ""  # what the application writes then: a text within the message
+    succeeded_statuses: f.Statuses = ()
+    succeeded_redirect: f.Redirect = ""  # where who got in is sent
+    added: Annotated[bool, f.Computed] = (
+        False  # by audit.toml: it adds to what counts, and takes nothing away
+    )
+    __pydantic_config__ = f.CONFIG
 
     @property
     def failure(self) -> str:
@@ -215,28 +165,30 @@ class Login:
         return " or ".join(filter(None, words))
 
 
-def _whole_login(login: Login) -> Login:
-    if not login.failure:
-        raise fault("declares no failure: failed_statuses, failed_redirect or failed_message")
-    if login.succeeded_redirect and not login.failed_redirect:
-        raise fault("has a succeeded_redirect, but no failed_redirect")
-    if set(login.failed_statuses) & set(login.succeeded_statuses):
-        raise fault("has one status as a failure and as a success")
-    if max(len(login.failed_statuses), len(login.succeeded_statuses)) > 10:
-        raise fault("must hold at most 10 statuses")
-    return login
-
-
-def _few_logins(logins: tuple[Login, ...]) -> tuple[Login, ...]:
-    if len(logins) > MOST_LOGINS:
-        raise fault(f"has more than {MOST_LOGINS} [[logins]]")
-    return logins
-
-
+WholeLogin = Annotated[
+    Login,
+    f.written(method="POST"),
+    f.check(
+        lambda one: one.failed_statuses or one.failed_redirect or one.failed_message,
+        "declares no failure: failed_statuses, failed_redirect or failed_message",
+    ),
+    f.check(
+        lambda one: one.failed_redirect or not one.succeeded_redirect,
+        "has a succeeded_redirect, but no failed_redirect",
+    ),
+    f.check(
+        lambda one: not {*one.failed_statuses} & {*one.succeeded_statuses},
+        "has one status as a failure and as a success",
+    ),
+    f.check(
+        lambda one: max(len(one.failed_statuses), len(one.succeeded_statuses)) <= 10,
+        "must hold at most 10 statuses",
+    ),
+]
 Logins = Annotated[
-    tuple[Annotated[Login, written(method="POST"), AfterValidator(_whole_login)], ...],
-    AfterValidator(_few_logins),
-    no_two("name"),
+    tuple[WholeLogin, ...],
+    f.check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]"),
+    f.no_two("name"),
 ]
 
 
@@ -244,19 +196,19 @@ Logins = Annotated[
 class AlertRule:
     """One alert: so many events of these kinds within so many minutes, or so many records of the ledger."""
 
-    name: Some
-    severity: Severity = "medium"
-    kinds: tuple[Annotated[Some, among(*REQUESTS, *MESSAGE_KINDS)], ...] = ()
-    records: tuple[Annotated[Some, among(*RECORDS)], ...] = ()
-    at_least: Days = 1
-    minutes: Days = 60
-    guide_line: Days = 0
-    __pydantic_config__ = CONFIG
+    name: f.Some
+    severity: f.Severity = "medium"
+    kinds: tuple[f.EventKind, ...] = ()
+    records: tuple[f.Record, ...] = ()
+    at_least: f.Days = 1
+    minutes: f.Days = 60
+    guide_line: f.Days = 0
+    __pydantic_config__ = f.CONFIG
 
 
 def _one_cause(alert: AlertRule) -> AlertRule:
     if bool(alert.kinds) == bool(alert.records):
-        raise fault("must name either kinds of the log or records of the ledger")
+        raise f.fault("must name either kinds of the log or records of the ledger")
     # Another status that the policy declares is a refusal like these two.
     declared = {"unauthorized", "forbidden"} & {*alert.kinds} and DECLARED not in alert.kinds
     return replace(alert, kinds=(*alert.kinds, DECLARED)) if declared else alert
@@ -266,13 +218,13 @@ def _one_cause(alert: AlertRule) -> AlertRule:
 class Consumer:
     """What reads a secret. Each field but the name is "" if the policy does not say."""
 
-    name: Some
-    runtime: Annotated[StrictStr, among(*RUNTIMES)] = ""
-    refresh: Annotated[StrictStr, among(*REFRESHES)] = ""  # never: somebody enters the new value by hand
+    name: f.Some
+    runtime: f.Runtime = ""
+    refresh: f.Refresh = ""  # never: somebody enters the new value by hand
     verify: StrictStr = ""  # how to see that it works with the new value
     owner: StrictStr = ""
     documentation: StrictStr = ""
-    __pydantic_config__ = CONFIG
+    __pydantic_config__ = f.CONFIG
 
 
 @dataclass(frozen=True)
@@ -282,53 +234,53 @@ class SecretRule:
     Source of the owner's fields: the OWASP Secrets Management Cheat Sheet, 2.11.
     """
 
-    name: Variable
-    service: ServiceGiven
-    kind: Annotated[StrictStr, among(*KINDS)]  # only a secret is fingerprinted in reports, sealed and aged
-    required: Annotated[StrictStr, among(*REQUIREMENTS)] = "always"
+    name: f.Variable
+    service: f.NameGiven
+    kind: f.Kind  # only a secret is fingerprinted in reports, sealed and aged
+    required: f.Requirement = "always"
     title: StrictStr = ""
     purpose: StrictStr = ""
     owner: StrictStr = ""
     reach: StrictStr = ""  # what it can do
-    reviewed: Instant = ""  # the date of the owner's last review
+    reviewed: f.Instant = ""  # the date of the owner's last review
     reason: StrictStr = ""  # of its period
-    aliases: Names = ()
-    required_in: tuple[EnvironmentName, ...] = ()  # where `required` holds; empty: in all
-    missing_severity: Severity = "high"  # if a required one is missing; "" for a setting: it is only listed
+    aliases: f.Names = ()
+    required_in: tuple[f.EnvironmentInFull, ...] = ()  # where `required` holds; empty: in all
+    missing_severity: f.Severity = "high"  # if a required one is missing; "" for a setting: it is only listed
     fallback: StrictStr = ""  # what the application does without it
     format: StrictStr = ""  # a name in Policy.formats; "" where the guide states none
     usual_format: StrictStr = ""  # what the provider is known to issue: another form is a warning, no fault
-    forbidden_formats: Texts = ()  # a live key where paper is demanded, an admin key
-    component: Annotated[StrictStr, among("whole", "password")] = "whole"  # of a URL the part that is secret
-    min_length: Count = 0
-    good_length: Count = 0  # what the guide's own generator gives; between the two is a warning
-    classes: tuple[Annotated[Some, among(*CLASSES)], ...] = ()  # those the component must hold …
-    enough_bits: Count = 0  # … unless it is at least so strong without them; 0: no such way out
-    placeholders: Texts = ()  # beside Policy.placeholders, and written like them
-    defaults: Texts = ()  # globs of values that work and that everyone knows
-    equals: Names = ()  # variables that must hold the same value in the same environment
-    differs: Names = ()  # variables that must not
-    rotates_with: Names = ()
+    forbidden_formats: f.Texts = ()  # a live key where paper is demanded, an admin key
+    component: f.Component = "whole"  # of a URL the part that is secret
+    min_length: f.Count = 0
+    good_length: f.Count = 0  # what the guide's own generator gives; between the two is a warning
+    classes: tuple[f.CharacterClass, ...] = ()  # those the component must hold …
+    enough_bits: f.Count = 0  # … unless it is at least so strong without them; 0: no such way out
+    placeholders: f.Texts = ()  # beside Policy.placeholders, and written like them
+    defaults: f.Texts = ()  # globs of values that work and that everyone knows
+    equals: f.Names = ()  # variables that must hold the same value in the same environment
+    differs: f.Names = ()  # variables that must not
+    rotates_with: f.Names = ()
     shared: StrictBool = False  # one value may serve all environments
-    expected: Mapping[EnvironmentName, Some] = field(default_factory=dict)  # a setting's exact value
-    environment_formats: Mapping[EnvironmentName, Some] = field(default_factory=dict)
+    expected: Mapping[f.EnvironmentInFull, f.Some] = field(default_factory=dict)  # a setting's exact value
+    environment_formats: Mapping[f.EnvironmentInFull, f.Some] = field(default_factory=dict)
     public: StrictBool = False  # the guide itself puts it into the browser
-    exposure_severity: Severity = ""  # of a secret that is public; "" leaves it to the check
-    max_age_days: Annotated[StrictInt | None, AfterValidator(period_check)] = None  # None: exempt
+    exposure_severity: f.Severity = ""  # of a secret that is public; "" leaves it to the check
+    max_age_days: f.Days | None = None  # None: exempt
     exempt: StrictBool = False
-    consumers: Texts = ()
-    restart: Annotated[StrictStr, among("restart", "rebuild")] = ""  # of the consumers, for a new value
+    consumers: f.Texts = ()
+    restart: f.Restart = ""  # of the consumers, for a new value
     generate: StrictStr = ""  # the command that makes a new value
     obtain: StrictStr = ""  # where a new value is got, if it is not made
     revoke: StrictStr = ""  # how the old value is revoked at its provider
-    overlap: Annotated[StrictStr, among("yes", "no", "unknown")] = "unknown"  # old and new both valid a while
+    overlap: f.Overlap = "unknown"  # old and new both valid a while
     counterpart: StrictStr = ""  # the other end that must get the new value, such as a database's role
     grace_variable: StrictStr = ""  # where the old value stays valid for a while, if the application can
     sessions_lost: StrictStr = ""  # whose sessions end with the old value
-    lines: Mapping[Annotated[StrictStr, among(*FACTS)], tuple[Days, ...]] = field(default_factory=dict)
-    period_stated: Annotated[bool, Computed] = False  # the policy gives this period; else it is a default
-    strict_max_age_days: Annotated[int | None, Computed] = None  # the guide's "at minimum" for all
-    __pydantic_config__ = CONFIG
+    lines: Mapping[f.Fact, tuple[f.Days, ...]] = field(default_factory=dict)
+    period_stated: Annotated[bool, f.Computed] = False  # the policy gives this period; else it is a default
+    strict_max_age_days: Annotated[int | None, f.Computed] = None  # the guide's "at minimum" for all
+    __pydantic_config__ = f.CONFIG
 
     @property
     def guide_lines(self) -> tuple[int, ...]:
@@ -348,16 +300,22 @@ def _with_kind(block: Any) -> Any:
     return {"kind": "secret", "missing_severity": severity, **block}
 
 
-def _whole_secret(rule: SecretRule) -> SecretRule:
-    if rule.exempt and rule.max_age_days is not None:
-        raise fault("has a max_age_days, but is exempt from rotation")
-    if rule.kind != "secret" and rule.max_age_days is not None:
-        raise fault(f"has a max_age_days, but is a {rule.kind}")
-    if rule.good_length and rule.good_length < rule.min_length:
-        raise fault("good_length is less than min_length")
-    if rule.expected and rule.kind == "secret":
-        raise fault("expected would contain a secret's value: only a setting or an identifier may have one")
-    return rule
+WholeSecret = Annotated[
+    SecretRule,
+    BeforeValidator(_with_kind),
+    f.check(
+        lambda rule: rule.max_age_days is None or not (rule.exempt or rule.kind != "secret"),
+        "has a max_age_days, but is exempt from rotation",
+    ),
+    f.check(
+        lambda rule: not rule.good_length or rule.good_length >= rule.min_length,
+        "good_length is less than min_length",
+    ),
+    f.check(
+        lambda rule: not rule.expected or rule.kind != "secret",
+        "expected would contain a secret's value: only a setting or an identifier may have one",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -366,7 +324,7 @@ class StartUpSettings:
 
     strict_variable: StrictStr = ""
     production_signs: Mapping[str, StrictStr] = field(default_factory=dict)  # variable: pattern of its value
-    __pydantic_config__ = CONFIG
+    __pydantic_config__ = f.CONFIG
 
 
 @dataclass(frozen=True)
@@ -377,43 +335,36 @@ class Policy:
     `*` is the only wildcard: `*change-me*` is a placeholder wherever it is, `test` only alone.
     """
 
-    name: ProjectName
-    path: Annotated[Path, Computed] = Path()
-    sha256: Annotated[str, Computed] = ""
-    secrets: Annotated[
-        tuple[Annotated[SecretRule, BeforeValidator(_with_kind), AfterValidator(_whole_secret)], ...],
-        no_two("name"),
-    ] = ()
+    name: f.Name
+    path: Annotated[Path, f.Computed] = Path()
+    sha256: Annotated[str, f.Computed] = ""
+    secrets: Annotated[tuple[WholeSecret, ...], f.no_two("name")] = ()
     title: StrictStr = ""
     extends: StrictStr = ""
-    formats: Mapping[str, Expression] = field(default_factory=dict)  # name: regular expression of the whole
-    placeholders: Texts = ()
-    public_prefixes: Texts = ()
-    public_names: Texts = ()  # patterns of names whose values their provider publishes
-    secret_names: Texts = ()  # patterns of names that look like a secret's
-    secret_url_names: Texts = ()  # … if the value is a URL with a password
-    compromised: Annotated[tuple[Digest, ...], AfterValidator(distinct)] = ()  # SHA-256 of public values
-    warn_days: Count = 14
-    default_max_age_days: Days = 90  # for a secret whose period nobody states
-    strict_max_age_days: Annotated[StrictInt | None, AfterValidator(period_check)] = (
-        None  # "at minimum" for all
-    )
-    guide_sha256: Digest = ""  # of the guide's text that the line numbers refer to
-    recognised_by: Names = ()  # variables by which a project is known to be this application
-    recognised_at_least: Days = 1  # … and how many of them
-    alerts: Annotated[tuple[Annotated[AlertRule, AfterValidator(_one_cause)], ...], no_two("name")] = ()
+    formats: Mapping[str, f.Expression] = field(default_factory=dict)  # name: regular expression of the whole
+    placeholders: f.Texts = ()
+    public_prefixes: f.Texts = ()
+    public_names: f.Texts = ()  # patterns of names whose values their provider publishes
+    secret_names: f.Texts = ()  # patterns of names that look like a secret's
+    secret_url_names: f.Texts = ()  # … if the value is a URL with a password
+    compromised: f.Digests = ()  # SHA-256 of public values
+    warn_days: f.Count = 14
+    default_max_age_days: f.Days = 90  # for a secret whose period nobody states
+    strict_max_age_days: f.Days | None = None  # the guide's "at minimum", for all
+    guide_sha256: f.Digest = ""  # of the guide's text that the line numbers refer to
+    recognised_by: f.Names = ()  # variables by which a project is known to be this application
+    recognised_at_least: f.Days = 1  # … and how many of them
+    alerts: Annotated[tuple[Annotated[AlertRule, AfterValidator(_one_cause)], ...], f.no_two("name")] = ()
     logins: Logins = ()  # its own, then those that audit.toml adds
-    consumers: Annotated[tuple[Consumer, ...], no_two("name")] = ()
+    consumers: Annotated[tuple[Consumer, ...], f.no_two("name")] = ()
     rules: StrictStr = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
-    access: Mapping[Annotated[StrictStr, among("open", "login", "protected")], Texts] = field(
-        default_factory=dict
-    )
-    attestations: Mapping[str, Some] = field(default_factory=dict)  # rule: the question
+    access: Mapping[f.Access, f.Texts] = field(default_factory=dict)
+    attestations: Mapping[str, f.Some] = field(default_factory=dict)  # rule: the question
     detections: Mapping[str, Any] = field(default_factory=dict)  # checked against the bundled ones
-    due_days: Mapping[Severity, Annotated[StrictInt, within(1, 3650)]] = field(default_factory=dict)
-    emergency: Mapping[str, Some] = field(default_factory=dict)  # diagnosis: lines of the guide
+    due_days: Mapping[f.Severity, f.DueDays] = field(default_factory=dict)
+    emergency: Mapping[str, f.Some] = field(default_factory=dict)  # diagnosis: lines of the guide
     startup: StartUpSettings = field(default_factory=StartUpSettings)
-    __pydantic_config__ = CONFIG
+    __pydantic_config__ = f.CONFIG
 
     def rule(self, name: str) -> SecretRule | None:
         """The rule for a variable, by its name or an alias."""
@@ -437,37 +388,40 @@ class Project:
     Paths are relative to `root` and never lead out of it, but for logs in a folder of `log_folders`.
     """
 
-    name: ProjectName
-    root: Annotated[Path, Computed] = Path()
+    name: f.Name
+    root: Annotated[Path, f.Computed] = Path()
     extends: StrictStr = ""  # the bundled policy that its audit.toml names; "" where none was named
-    guide: PathInProject = "docs/SECRETS.md"
-    environments: Annotated[tuple[AnyEnvironment, ...], AfterValidator(environments_check)] = ENVIRONMENTS
-    env_sources: Annotated[
-        tuple[Annotated[EnvSource, written(environment=""), AfterValidator(_one_state)], ...],
-        no_two("path"),
+    guide: f.InProject = "docs/SECRETS.md"
+    environments: f.Environments = f.ENVIRONMENTS
+    env_sources: Annotated[tuple[WholeEnv, ...], f.no_two("path")] = ()
+    log_sources: Annotated[
+        tuple[Annotated[LogSource, f.written(time_zone="")], ...], f.no_two("pattern")
     ] = ()
-    log_sources: Annotated[tuple[Annotated[LogSource, written(time_zone="")], ...], no_two("pattern")] = ()
-    log_folders: Annotated[tuple[str, ...], Computed] = ()  # outside, that the owner allows to read logs from
-    formats: PathInProject = ""  # a file of log formats to read by, in place of the bundled ones
-    deploy_sources: Annotated[tuple[DeploySource, ...], no_two("pattern")] = ()
+    log_folders: Annotated[
+        tuple[str, ...], f.Computed
+    ] = ()  # outside, that the owner allows to read logs from
+    formats: f.InProject = ""  # a file of log formats to read by, in place of the bundled ones
+    deploy_sources: Annotated[tuple[DeploySource, ...], f.no_two("pattern")] = ()
     evidence_sources: tuple[EvidenceSource, ...] = ()
-    exports: tuple[PathGiven, ...] = ()
-    leavers: PathInProject = ""  # a list of who left, and when
-    breaches: PathInProject = ""  # a list of providers that reported a breach, and when
-    access_log: PathInProject = ""  # the platform's own log of who looked at values
-    may_look: Texts = ()  # who may look at values there
+    exports: tuple[f.InProjectGiven, ...] = ()
+    leavers: f.InProject = ""  # a list of who left, and when
+    breaches: f.InProject = ""  # a list of providers that reported a breach, and when
+    access_log: f.InProject = ""  # the platform's own log of who looked at values
+    may_look: f.Texts = ()  # who may look at values there
     logins: Logins = ()
-    time_zone: Zone = "UTC"  # of the times that people and logs write without one
-    zone_declared: Annotated[bool, Computed] = False  # by audit.toml
-    ledger: Annotated[Path | None, Computed] = None  # default root/.audit/ledger
-    configured: Annotated[bool, Computed] = False  # an audit.toml was read
-    layout: Annotated[Path | None, Computed] = None  # the audit.toml that was read
-    layout_sha256: Annotated[str, Computed] = ""
-    pinned_as_of: Instant = ""  # the sample's own date
-    key: Annotated[StrictStr, among("demo")] = ""  # the sample's public key; "" for the auditor's own
-    not_searched: Annotated[tuple[Fault, ...], Computed] = ()  # what discovery left out: the place, then why
-    demands: Annotated[Mapping[str, Any], Computed] = field(default_factory=dict, repr=False, compare=False)
-    __pydantic_config__ = CONFIG
+    time_zone: f.Zone = "UTC"  # of the times that people and logs write without one
+    zone_declared: Annotated[bool, f.Computed] = False  # by audit.toml
+    ledger: Annotated[Path | None, f.Computed] = None  # default root/.audit/ledger
+    configured: Annotated[bool, f.Computed] = False  # an audit.toml was read
+    layout: Annotated[Path | None, f.Computed] = None  # the audit.toml that was read
+    layout_sha256: Annotated[str, f.Computed] = ""
+    pinned_as_of: f.Instant = ""  # the sample's own date
+    key: Annotated[StrictStr, f.among("demo")] = ""  # the sample's public key; "" for the auditor's own
+    not_searched: Annotated[
+        tuple[Fault, ...], f.Computed
+    ] = ()  # what discovery left out: the place, then why
+    demands: Annotated[Mapping[str, Any], f.Computed] = field(default_factory=dict, repr=False, compare=False)
+    __pydantic_config__ = f.CONFIG
 
     @property
     def ledger_dir(self) -> Path:

@@ -102,6 +102,8 @@ def _fault_text(error: Any, key: str, kind: type) -> str:
         table, _, last = key.rpartition(".")
         return f"{table} {unknown_key(last, _keys_at(error['loc'], kind))}".lstrip()
     text = error["msg"] if error["type"] == "settings" else _TYPES.get(error["type"], "cannot be used")
+    if error["type"].endswith("_than_equal"):  # the bounds are ours
+        text = error["msg"].replace("Input should be", "must be")
     return f"{key} {text}" if key else str(text)
 
 

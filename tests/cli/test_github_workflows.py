@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.ledger.keys import export_key
 from audit_lib.secrecy.keeper import Key
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
@@ -20,7 +19,7 @@ from tests.support.workflow import WORKFLOWS, Runner, read, steps
 WEEKLY, QUARTERLY = (
     ROOT / "docs" / "github" / f"{name}.yml" for name in ("weekly-snapshot", "quarterly-review")
 )
-PASSPHRASE, API_KEY = fake_value("passphrase"), fake_value("api key")
+API_KEY = fake_value("api key")
 
 
 class Host:
@@ -101,8 +100,7 @@ def _runner(folder: Path, host: Host, origin: Path, **changed: str) -> Runner:
     key = Key(b"\1" * 32, "file")
     contexts = {
         "github.token": "token",
-        "secrets.AUDIT_KEY": export_key(key, PASSPHRASE),
-        "secrets.AUDIT_PASSPHRASE": PASSPHRASE,
+        "secrets.AUDIT_KEY": key.material.hex(),
         "secrets.RENDER_API_KEY": API_KEY,
         "vars.RENDER_BACKEND": "srv-back",
         "vars.RENDER_FRONTEND": "srv-front",
@@ -183,11 +181,11 @@ def test_two_weeks_and_a_quarter_on_new_machines(tmp_path: Path, host: Host, ori
 @pytest.mark.parametrize(
     ("changed", "step"),
     [
-        ({"secrets.AUDIT_KEY": ""}, "Import the key"),
-        ({"secrets.AUDIT_PASSPHRASE": "another one of them"}, "Import the key"),
+        ({"secrets.AUDIT_KEY": ""}, "Put the key in place"),
+        ({"secrets.AUDIT_KEY": "no key at all"}, "Take the snapshot, with values by pipe from the host"),
         ({"secrets.RENDER_API_KEY": "another"}, "Take the snapshot, with values by pipe from the host"),
     ],
-    ids=["no key", "another passphrase", "refused by the host"],
+    ids=["no key", "no key's text", "refused by the host"],
 )
 def test_a_run_that_lacks_something_pushes_nothing(
     tmp_path: Path, host: Host, origin: Path, changed: dict[str, str], step: str

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger.decisions import revocations
 from audit_lib.ledger.keys import load_key
-from audit_lib.ledger.revocations import revocations
 from audit_lib.report.json_text import to_json
 from audit_lib.report.record import report_record
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -247,7 +247,6 @@ WEAK = "weak-value:API_TOKEN:production/backend"
         (["assign", WEAK, "--owner", "Ada", "--due", "2020-01-01"], "--due: is in the past"),
         (["close", "weak-value", "--proof", "y"], "ID: must be a finding's id"),
         (["close", WEAK, "--proof", "y"], "key: does not exist yet"),
-        (["key", "lost"], "is not a ledger"),
         (["snapshot", "--env", "production"], "--env"),
     ],
 )
@@ -461,18 +460,6 @@ def test_a_changed_report_neither_verifies_nor_is_signed(
     assert fault in run("signoff", str(folder), code=2).stderr
 
 
-def test_a_key_travels_under_a_passphrase(run: Run, project: Path, tmp_path: Path) -> None:
-    """Exported, removed, imported: the ledger reads again; a wrong passphrase does not open it."""
-    run("snapshot", "--writer", "ci")
-    file = tmp_path / "export.json"
-    run("key", "export", "--out", str(file), text="four quiet words here\n")
-    assert file.stat().st_mode & 0o777 == 0o600
-    (tmp_path / "home" / "key").unlink()
-    run("key", "import", str(file), text="four other words here\n", where=False, code=2)
-    run("key", "import", str(file), text="four quiet words here\n", where=False)
-    assert entries(tmp_path, project).macs_checked == 1
-
-
 def test_a_changed_key_is_bridged(run: Run, project: Path, tmp_path: Path) -> None:
     """Old entries stay vouched for, and each value at hand is linked to its new fingerprint."""
     run("snapshot", "--writer", "ci")
@@ -484,18 +471,6 @@ def test_a_changed_key_is_bridged(run: Run, project: Path, tmp_path: Path) -> No
     pairs = zip(first.body["secrets"], again.body["secrets"], strict=True)
     assert bridge.body["links"] == {old["fingerprint"]: new["fingerprint"] for old, new in pairs}
     assert "2 MACs valid" in run("verify", str(project), where=False).stdout
-
-
-def test_a_lost_key_is_said(run: Run, project: Path, tmp_path: Path) -> None:
-    """A key that is there cannot be reported lost; without it the ledger continues, unlinked."""
-    run("snapshot", "--writer", "ci")
-    assert "is not lost" in run("key", "lost", code=2).stderr
-    (tmp_path / "home" / "key").unlink()
-    run("key", "lost", "--writer", "ci")
-    run("snapshot", "--writer", "ci")
-    ledger = entries(tmp_path, project)
-    assert [entry.kind for entry in ledger.entries] == ["snapshot", "key bridge", "snapshot"]
-    assert (ledger.faults, ledger.entries[1].body["links"]) == ((), {})
 
 
 def test_a_snapshot_names_its_configuration(run: Run, project: Path) -> None:

@@ -1,165 +1,118 @@
-"""Findings are stable, merged, and accepted only for a time."""
+"""The one table of findings: ids, merging, lists, decisions, order."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.base.errors import Fault
-from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.find import find, finding_id
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.findings.check import Item
+from audit_lib.findings.decisions import (
+    Reviews,
+    due_days,
+    judge_findings,
+    refuse_unknown_id,
+    tabulate_attestations,
+    tabulate_ledger_faults,
+    tabulate_ownership,
+)
+from audit_lib.findings.find import by_item, finding_id, with_texts
+from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.settings import Policy, SecretRule
-from tests.support.rows import rows_of
+from tests.support.rows import NOW, TABLES, rows_of
 
-AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
-LINES = {"period": (55, 230), "pairing": (54,)}
-POLICY = Policy(
-    name="test",
-    path=Path("test.toml"),
-    sha256="",
-    secrets=(
-        SecretRule("API_TOKEN", "backend", "secret", "always", lines={"period": (55, 230), "pairing": (54,)}),
-    ),
-)
-FAILED = {"log_events": [{"kind": "database_failure"}]}
-UNDECIDED = {
-    "status": "unknown",
-    "reason": "straddles",
-    "next_evidence": "Look it up. Otherwise it is overdue from 3 Oct",
-}
+AS_OF = NOW.to_pydatetime()
+THEN = AS_OF - timedelta(days=92)
 OVERDUE = "overdue-secret:API_TOKEN:production/backend"
+POLICY = Policy("test", secrets=(SecretRule("API_TOKEN", "backend", "secret", owner="Ada"),))
+FOUND = {
+    "id": OVERDUE,
+    "check": "overdue-secret",
+    "severity": "high",
+    "status": "open",
+    "subject": "API_TOKEN",
+    "environment": "production",
+    "service": "backend",
+    "covers": (),
+}
+LATE = {"freshness": [{"status": "overdue"}]}
 
 
-def _tables(**changes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
-    """Every table a check names, empty but for the rows given as changes to the test's own row."""
-    names = {check.table for check in CHECKS} - {"acceptances", "ledger_faults", "exceptions"}
-    return {name: rows_of(name, *changes.get(name, [])) for name in names}
+def _decision(verdict: str, days: float, subject: str = OVERDUE, **more: str) -> Entry:
+    body = {
+        "subject": subject,
+        "verdict": verdict,
+        "by": "Bo",
+        "reason": "why",
+        "until": iso(AS_OF + timedelta(days=days)),
+    }
+    return Entry("bo", 1, AS_OF - timedelta(days=2), "decision", "0" * 8, "", "", "", body | more)
 
 
-def _find(*accepted: Entry, faults: tuple[Fault, ...] = (), **changes: list[dict[str, Any]]) -> pd.DataFrame:
-    return find(_tables(**changes), POLICY, Ledger(accepted, faults=faults), AS_OF, _register(**changes))
+def _tables(**changed: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+    """A table without rows for each that a check looks at, but for those changed."""
+    return {name: rows_of(name, *changed.get(name, ())) for name in TABLES} | {
+        "leaks": pd.DataFrame({"leak_id": [], "fingerprint": [], "force": []}),
+        "leak_places": pd.DataFrame({"leak_id": [], "path": [], "line": []}),
+    }
 
 
-def _register(**changes: list[dict[str, Any]]) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    return lambda _found: rows_of("exceptions", *changes.get("exceptions", []))
+def _judge(
+    *entries: Entry, last: LastReview | None = None, previous: PreviousReport | None = None, **rows: Any
+) -> dict[str, pd.DataFrame]:
+    ledger = Ledger(entries)
+    tables = _tables(**rows) | {"ownership": tabulate_ownership(POLICY, ledger, AS_OF)}
+    return judge_findings(tables, POLICY, ledger, Reviews(last, previous, "2026Q3", AS_OF))
 
 
-def _accepted(id_: str, days: int) -> Entry:
-    body = {"id": id_, "by": "R. Eviewer", "reason": "planned", "until": iso(AS_OF + timedelta(days=days))}
-    return Entry("alice", 1, AS_OF, "acceptance", "0" * 8, "", "", "", body)
+def _find(*entries: Entry, **rows: Any) -> pd.DataFrame:
+    """The findings but for those about the owner."""
+    found = _judge(*entries, **rows)["findings"]
+    return found[~found["check"].str.startswith("secret-not")].reset_index(drop=True)
 
 
-def test_a_remedy_ends_where_the_policy_says_no_more() -> None:
-    """No colon is left open for a way to a new value that the policy does not give."""
-    row = {"state": "missing", "required_here": "yes", "kind": "secret", "renewal": ""}
-    for change, end in (({}, "backend."), ({"renewal": "openssl rand"}, "A new value: openssl rand")):
-        found = _find(inventory=[row | change])
-        assert [one[-len(end) :] for one in found["remedy"]] == [end]
+def _previous(*found: dict[str, Any]) -> PreviousReport:
+    opened = {row["id"]: Opened(THEN, "2026Q2") for row in found}
+    return PreviousReport({row["id"]: row for row in found}, THEN, (), opened)
 
 
 def test_a_finding_has_a_stable_id_and_quotes_both_sides() -> None:
-    """The id is check, subject and scope; evidence quotes the age beside what is allowed."""
+    """The id is check, subject and place; evidence quotes the age beside the limit, and who owns it."""
     row = _find(freshness=[{"status": "overdue", "age_days_min": 101.5, "age_days_max": None}]).iloc[0]
     assert row["id"] == OVERDUE
-    assert row["severity"] == "high"
-    assert row["status"] == "open"
-    assert "at least 101 days" in row["evidence"]
-    assert "limit: 90 days" in row["evidence"]
-    assert row["guide_lines"] == "55, 230"
-
-
-def test_an_id_holds_no_line_and_no_separator_of_its_own() -> None:
-    """Whatever a log names, an id keeps its three parts."""
-    assert finding_id("value-in-log", "a: b\n/é", "", "") == "value-in-log:a-b-/é"
-    first = _find(inventory=[{"placeholder": True, "line": 3}])
-    second = _find(inventory=[{"placeholder": True, "line": 30, "source": "other/.env"}])
-    assert list(first["id"]) == list(second["id"])
+    assert row["evidence"].startswith("age: at least 101 days; limit: 90 days")
+    assert (row["owner"], row["opened_in"], row["change"]) == ("Ada", "2026Q3", "")
+    assert finding_id("value-in-log", "a: b\n/é", "", "", "x y") == "value-in-log:a-b-/é:x-y"
 
 
 def test_rows_with_one_id_are_merged_and_counted() -> None:
-    """Twelve failures of the database are one finding that says twelve."""
-    events = [
-        {"kind": "database_failure", "line": line, "day": f"2026-09-{line:02}"} for line in range(1, 13)
-    ]
-    findings = _find(log_events=events)
-    assert len(findings) == 1
-    assert findings["evidence"].iloc[0].endswith("; 12 in all")
-    assert findings["where"].iloc[0].endswith("app.log:5; and 7 more")
+    """Rows of one subject are one finding; of a flood a few are quoted, and a fault outweighs a doubt."""
+    failures = [{"kind": "database_failure", "line": line} for line in range(60)]
+    row = _find(log_events=failures).iloc[0]
+    assert "60 in all" in row["evidence"]
+    assert (len(row["where"]), row["where"][-1]) == (6, "and 55 more")
+    row = _find(sources=[{"tracked": None}, {"tracked": True, "source": "backend/.env.local"}]).iloc[0]
+    assert (row["status"], row["where"]) == ("open", ("backend/.env.local",))
 
 
-def test_a_flood_of_rows_is_counted_and_not_told() -> None:
-    """Whoever can write a hundred thousand lines into a log costs the review no time."""
-    one = rows_of("log_events", {"message": "secret in a url"})
-    flood = one.loc[one.index.repeat(100_000)].reset_index(drop=True)
-    tables = _tables() | {"log_events": flood.assign(line=range(len(flood)))}
-    row = find(tables, POLICY, Ledger(), AS_OF, _register()).iloc[0]
-    assert row["evidence"].endswith("; 100000 in all")
-    assert len(row["where"]) < 100
-
-
-def test_a_fault_outweighs_not_knowing() -> None:
-    """Of two files of one scope, one tracked and one of which nothing is known: the finding is open."""
-    findings = _find(sources=[{"tracked": None}, {"tracked": True, "source": "backend/.env.local"}])
-    row = findings.set_index("check").loc["tracked-env-file"]
-    assert row["status"] == "open"
-    assert row["where"] == "backend/.env.local"
-
-
-def test_the_worst_severity_of_merged_rows_counts() -> None:
-    """Reuse that involves production is critical whichever side production stands on."""
-    rows = [
-        {"why": "environments", "relation": "same", "environment": "development", "other_environment": other}
-        for other in ("production", "staging")
-    ]
-    findings = _find(drift=rows)
-    assert list(findings["severity"]) == ["critical", "high"]
-
-
-@pytest.mark.parametrize(("days", "status"), [(1, "accepted"), (0, "accepted"), (-1, "open")])
-def test_an_acceptance_holds_until_its_day(days: int, status: str) -> None:
-    """An acceptance that has run out leaves its finding open, and the evidence says so."""
-    row = _find(_accepted(OVERDUE, days), freshness=[{"status": "overdue"}]).iloc[0]
-    assert row["status"] == status
-    assert row["accepted_by"] == "R. Eviewer"
-    assert ("which has passed" in row["evidence"]) == (status == "open")
-
-
-def test_the_last_decision_on_a_finding_counts() -> None:
-    """A later acceptance replaces an earlier one."""
-    row = _find(_accepted(OVERDUE, -1), _accepted(OVERDUE, 9), freshness=[{"status": "overdue"}]).iloc[0]
-    assert row["status"] == "accepted"
-
-
-def test_an_unknown_cannot_be_accepted_into_a_pass() -> None:
-    """Accepting what is not known leaves it unknown."""
-    row = _find(_accepted("unknown-age:straddles", 9), freshness=[UNDECIDED]).iloc[0]
-    assert row["status"] == "unknown"
-    assert "does not make it known" in row["evidence"]
-
-
-def test_an_acceptance_that_matches_nothing_is_a_finding() -> None:
-    """A misspelt acceptance is reported; one that ran out and matches nothing is not."""
-    findings = _find(_accepted("no-such-check:X", 9), _accepted("no-such-check:Y", -9))
-    assert list(findings["id"]) == ["unmatched-acceptance:no-such-check-X"]
-
-
-def test_findings_stand_in_the_order_of_the_checks() -> None:
-    """The tuple's order is the report's."""
-    findings = _find(
-        log_events=[{"kind": "database_failure"}],
-        freshness=[{"status": "overdue"}, {"status": "due", "secret": "B"}],
-        inventory=[{"placeholder": True}],
+def test_the_gravest_come_first() -> None:
+    """Of one severity who got in, then what leaked and is in force, then a broken pair of production."""
+    found = _find(
+        inventory=[{"compromised": True}],
+        drift=[{"why": "pairing", "expected": "same"}],
+        leaked_secrets=[{"status": "emergency"}],
+        detections=[{"verdict": "found", "detection": "let-in", "severity": "critical"}],
+        sources=[{"state": "unreadable"}],
     )
-    assert list(findings["check"]) == [
-        "placeholder-value",
-        "overdue-secret",
-        "due-secret",
-        "database-failure",
+    assert list(found["check"]) == [
+        "attack-on-logins",
+        "leaked-in-force",
+        "pairing-mismatch",
+        "compromised-value",
+        "source-not-read",
     ]
 
 
@@ -168,64 +121,191 @@ def test_a_table_that_is_absent_is_an_error() -> None:
     tables = _tables()
     del tables["drift"]
     with pytest.raises(KeyError):
-        find(tables, POLICY, Ledger(), AS_OF, _register())
+        judge_findings(tables, POLICY, Ledger(), Reviews(None, None, "2026Q3", AS_OF))
 
 
-def test_a_broken_ledger_is_a_finding() -> None:
-    """What does not hold in the ledger is reported with its place."""
-    row = _find(faults=(Fault("ledger alice#3", "was edited: hash mismatch"),)).iloc[0]
-    assert row["check"] == "ledger-fault"
-    assert row["where"] == "ledger alice#3"
-
-
-def test_one_sentence_of_many_secrets_is_one_finding_with_a_list() -> None:
-    """Ages that are not known for one reason are one finding; it names each secret and what would decide."""
-    rows = [
-        UNDECIDED | {"secret": secret, "environment": environment}
-        for secret, environment in (("A", "production"), ("B", "staging"), ("A", "staging"))
-    ]
-    findings = _find(freshness=[*rows, UNDECIDED | {"secret": "C", "reason": "conflict"}])
-    assert list(findings["id"]) == ["unknown-age:straddles", "unknown-age:conflict"]
-    row = findings.iloc[0]
-    assert row["evidence"].endswith(": A (production/backend, staging/backend), B (staging/backend)")
-    assert row["covers"] == "A@production/backend; B@staging/backend; A@staging/backend"
-    assert (row["severity"], row["remedy"]) == ("high", "Look it up.")
-
-
-def test_who_accepts_a_list_accepts_what_is_on_it() -> None:
-    """A secret that joins an accepted list opens the finding again; the order of the rows does not."""
-    rows = [{"period_stated": False, "secret": secret} for secret in "AB"]
-    accepted = _accepted(_find(inventory=rows)["id"].iloc[0], 9)
-    assert list(_find(accepted, inventory=rows[::-1])["status"]) == ["accepted"]
-    more = _find(accepted, inventory=[*rows, rows[0] | {"secret": "C"}])
-    assert more.set_index("check").loc["no-rotation-period", "status"] == "open"
-
-
-def test_a_long_list_says_how_much_it_leaves_out() -> None:
-    """Of 25 secrets 20 are named in the text, and all in the column that findings.csv has."""
-    row = _find(inventory=[{"period_stated": False, "secret": f"S{number}"} for number in range(25)]).iloc[0]
-    assert row["evidence"].endswith(", and 5 more in findings.csv")
-    assert row["covers"].count("@") == 25
+def test_a_list_names_what_is_on_it_and_is_accepted_as_such() -> None:
+    """A secret that joins an accepted list opens it again; of 25 secrets 20 are named, all in `covers`."""
+    two = [{"period_stated": False, "secret": secret} for secret in "AB"]
+    ids = [_find(inventory=rows).iloc[0]["id"] for rows in (two, two[::-1], two[:1])]
+    assert ids[0] == ids[1] != ids[2]
+    row = _find(inventory=[{"period_stated": False, "secret": f"S{at}"} for at in range(25)]).iloc[0]
+    assert "and 5 more" in row["evidence"]
+    assert (len(row["covers"]), row["covers"][0]) == (25, Item("S0", "production", "backend"))
+    assert len(by_item(pd.DataFrame([row]))) == 25
+    assert with_texts(pd.DataFrame([row]))["covers"].iloc[0].startswith("S0@production/backend; S1@")
 
 
 @pytest.mark.parametrize(
-    ("status", "check"),
-    [("emergency", "leaked-in-force"), ("unknown", "leak-undecided"), ("historic", "leaked-before")],
+    ("entries", "expected"),
+    [
+        ((), ("open", "", "")),
+        ((_decision("accept", 9),), ("accepted", "Bo", "")),
+        ((_decision("accept", -1),), ("open", "Bo", "")),  # it has run out
+        ((_decision("accept", -1), _decision("accept", 9)), ("accepted", "Bo", "")),
+        ((_decision("close", 9),), ("open", "", "Bo (ledger bo#1)")),  # and it is still here
+        ((_decision("close", 9), _decision("assign", 9, owner="Cy")), ("open", "", "")),  # taken up again
+        ((_decision("accept", 9, "overdue-secret:OTHER:production/backend"),), ("open", "", "")),
+    ],
 )
-def test_a_leak_is_open_whether_or_not_it_is_in_force(status: str, check: str) -> None:
-    """Not knowing if a leaked value is in force makes no leak unknown: it was found."""
-    row = _find(leaked_secrets=[{"status": status}]).iloc[0]
-    assert (row["check"], row["status"]) == (check, "open")
+def test_a_decision_closes_nothing(entries: tuple[Entry, ...], expected: tuple[str, ...]) -> None:
+    """An acceptance holds until its day; what was called closed and is still here says who said so."""
+    row = _find(*entries, **LATE).iloc[0]
+    assert (row["status"], row["accepted_by"], row["closed_by"]) == expected
 
 
-def test_an_age_and_a_pair_cite_the_lines_of_their_values() -> None:
-    """What is judged of a value says where it stands; without a line in the inventory, in which place."""
-    held = [{"line": 3, "source": "deploy/a.env"}]
-    found = _find(
-        inventory=held, freshness=[{"status": "overdue", "age_days_min": 101.5, "age_days_max": None}]
+def test_an_unknown_is_not_accepted_into_a_pass() -> None:
+    """Accepting what is not known leaves it unknown, and says so."""
+    undecided = [{"status": "unknown", "reason": "straddles"}]
+    row = _find(_decision("accept", 9, "unknown-age:straddles"), freshness=undecided).iloc[0]
+    assert (row["status"], row["evidence"].endswith("does not make it known")) == ("unknown", True)
+
+
+def test_a_finding_is_due_by_severity_promise_or_acceptance() -> None:
+    """The earlier of severity and promise; as long as a risk is accepted it is not overdue."""
+    day = timedelta(days=1)
+    opened = AS_OF - 2 * day  # the first record named it
+    for entries, due in (
+        ((), AS_OF + 7 * day),
+        ((_decision("assign", 2, owner="Cy", ticket="OPS-7"),), AS_OF + 2 * day),
+        ((_decision("assign", 90, owner="Cy"),), opened + 7 * day),
+        ((_decision("accept", 60),), AS_OF + 60 * day),
+    ):
+        row = _find(*entries, **LATE).iloc[0]
+        assert row["due_at"] == due
+    assert due_days(Policy("x", due_days={"low": 5})) == {"critical": 1, "high": 7, "medium": 30, "low": 5}
+    assert _find(_decision("assign", 9, owner="Cy", ticket="OPS-7"), **LATE).iloc[0][
+        ["owner", "ticket"]
+    ].tolist() == [
+        "Cy",
+        "OPS-7",
+    ]
+
+
+def test_a_finding_keeps_its_first_review() -> None:
+    """By the previous report, a sign-off, or another id of the fault; what became worse is opened anew."""
+    last = LastReview(THEN, "ledger ada#3", None, {OVERDUE: Opened(THEN, "2026Q2")})
+    listed = FOUND | {"id": "x", "subject": "list", "covers": (Item("API_TOKEN", "production", "backend"),)}
+    for reviews in ({"last": last}, {"previous": _previous(FOUND)}, {"previous": _previous(listed)}):
+        row = _judge(**reviews, **LATE)["findings"].query("check == 'overdue-secret'").iloc[0]
+        assert (row["opened_in"], row["overdue"]) == ("2026Q2", True)
+    milder = _judge(previous=_previous(listed | {"severity": "low"}), **LATE)["findings"]
+    assert milder.query("check == 'overdue-secret'").iloc[0]["opened_in"] == "2026Q3"
+
+
+@pytest.mark.parametrize(
+    ("was", "rows", "change"),
+    [
+        ({}, LATE, "same"),
+        ({"severity": "medium"}, LATE, "worse"),
+        ({"check": "due-secret", "id": "due", "severity": "medium"}, LATE, "worse"),
+        (
+            {"check": "compromised-value", "id": "c"},
+            {"inventory": [{"placeholder": True, "environment": "staging"}]},
+            "no longer known",
+        ),
+        ({"subject": "OTHER", "id": "o"}, LATE, "new"),
+        ({}, {"sources": [{"environment": "production"}]}, "ended"),
+        ({}, {"sources": [{"environment": "production", "state": "unreadable"}]}, "no longer known"),
+        ({}, {}, "no longer known"),  # nothing of the place was read
+        ({"check": "short-value", "id": "s"}, {"inventory": [{"length": "short"}]}, "same"),  # merged
+        (
+            {"check": "no-such-check", "id": "n"},
+            {"sources": [{"environment": "production"}]},
+            "no longer known",
+        ),
+    ],
+)
+def test_a_fault_is_followed_within_its_family(was: dict[str, Any], rows: Any, change: str) -> None:
+    """It became worse or better, or ended if what would show it was read; else it is no longer known."""
+    changes = _judge(previous=_previous(FOUND | was), **rows)["changes"]
+    mine = changes[
+        changes["subject"].isin(("API_TOKEN", "OTHER")) & ~changes["now_check"].str.startswith("secret-not")
+    ]
+    assert change in set(mine["change"])
+
+
+def test_decisions_say_what_must_be_repeated() -> None:
+    """Of a merged check the new id is named; others hold, ran out, or have no finding."""
+    old = "short-value:API_TOKEN:production/backend"
+    entries = (
+        _decision("accept", 9, old),
+        _decision("accept", -9, "gone:x"),
+        _decision("accept", 9, "gone:y"),
+        _decision("accept", 9, OVERDUE),
     )
-    age = found[found["check"] == "overdue-secret"].iloc[0]
-    assert age["where"] == "deploy/a.env:3"
-    pair = {"why": "pairing", "expected": "same", "relation": "different", "other_secret": "OTHER"}
-    found = _find(inventory=held, drift=[{**pair, "other_environment": "staging", "other_service": "web"}])
-    assert found[found["check"] == "pairing-mismatch"].iloc[0]["where"] == "deploy/a.env:3, staging/web"
+    made = _judge(*entries, inventory=[{"length": "short"}], **LATE)["decisions"].set_index("subject")
+    assert made["state"].to_dict() == {
+        old: "repeat",
+        "gone:x": "expired",
+        "gone:y": "no finding",
+        OVERDUE: "in force",
+    }
+    assert made.loc[old, "repeat_for"] == ("weak-value:API_TOKEN:production/backend:short",)
+
+
+def test_an_id_that_no_finding_has_is_refused_with_the_nearest() -> None:
+    """A misspelt id, and one of a merged check, name what was meant; `close` takes what is gone since."""
+    ids = [OVERDUE, "weak-value:API_TOKEN:production/backend:short"]
+    refuse_unknown_id(OVERDUE, ids)
+    refuse_unknown_id("gone:x", ids, gone=["gone:x"])
+    for wrong, named in (
+        ("overdue-secret:API_TOKEN:production/bakcend", OVERDUE),
+        ("short-value:API_TOKEN:production/backend", ids[1]),
+    ):
+        with pytest.raises(BadInput, match=named):
+            refuse_unknown_id(wrong, ids)
+
+
+def test_one_action_closes_what_hangs_together() -> None:
+    """Findings about one value under two names have one action; one about another value has its own."""
+    held = [
+        {"secret": "A", "fingerprint": "f", "placeholder": True},
+        {"secret": "B", "fingerprint": "f", "public": True},
+        {"secret": "C", "fingerprint": "g", "placeholder": True},
+    ]
+    found = _find(inventory=held).set_index("subject")["action"]
+    assert found["A"] == found["B"] != found["C"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "days", "status"),
+    [("attest", 9, "attested"), ("deny", 9, "answered no"), ("attest", -9, "expired"), ("", 0, "open")],
+)
+def test_a_question_is_answered_until_a_day(verdict: str, days: int, status: str) -> None:
+    """An answer that has run out leaves its question open again."""
+    entries = (_decision(verdict, days, "142"),) if verdict else ()
+    policy = Policy("test", attestations={"142": "Is two-factor authentication on?"})
+    row = tabulate_attestations(policy, Ledger(entries), AS_OF).iloc[0]
+    assert (row["rule"], row["status"]) == ("142", status)
+
+
+@pytest.mark.parametrize(
+    ("reviewed", "attested", "review"),
+    [
+        ("", None, "missing"),
+        ("2026-09-01", None, "current"),
+        ("2026-05-01", None, "late"),
+        ("2026-11-01", None, "missing"),  # after this review
+        ("2026-05-01", 9, "current"),
+        ("", -1, "late"),
+    ],
+)
+def test_an_owner_confirms_a_secret_each_quarter(reviewed: str, attested: int | None, review: str) -> None:
+    """The later of the policy's date and an attestation counts, for a quarter at most."""
+    rule = SecretRule("API_TOKEN", "backend", "secret", reviewed=reviewed)
+    entries = (_decision("attest", attested, "secret:API_TOKEN"),) if attested else ()
+    table = tabulate_ownership(Policy("test", secrets=(rule,)), Ledger(entries), AS_OF)
+    assert table["review"].tolist() == [review]
+
+
+def test_a_broken_ledger_is_a_finding() -> None:
+    """What does not hold in the ledger is reported with its place, and what is gone is worse."""
+    faults = (Fault("ledger alice#3", "was edited: hash mismatch"),)
+    table = tabulate_ledger_faults(Ledger(faults=faults, lost=(Fault("ledger bob", "is gone"),)))
+    assert table["lost"].tolist() == [False, True]
+    found = _find(ledger_faults=table.to_dict("records"))
+    assert found[["id", "severity"]].to_numpy().tolist() == [
+        ["ledger-fault:ledger:lost", "critical"],
+        ["ledger-fault:ledger", "high"],
+    ]

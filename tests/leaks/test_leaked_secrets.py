@@ -11,7 +11,7 @@ from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.leaks.next_step import exit_code
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.urgency import with_force
-from audit_lib.ledger.tenures import SecretPlace, SnapshotLook, Tenure
+from audit_lib.ledger.timeline import SecretPlace, SnapshotLook, Tenure
 from tests.support.rows import rows_of
 
 DAY = pd.Timestamp("2026-05-01", tz="UTC")

@@ -1,4 +1,4 @@
-"""The key is found, made once, kept to its owner, and travels only under a passphrase."""
+"""The key is found, made once, and kept to its owner."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,22 +6,12 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger import Draft, append, read_ledger
-from audit_lib.ledger.keys import (
-    demo_key,
-    export_key,
-    keys_at_hand,
-    load_key,
-    make_key,
-    open_export,
-    store_key,
-)
-from audit_lib.ledger.known_heads import heads_of, write_entry
+from audit_lib.ledger import Draft, append, heads_of, read_ledger, write_entry
+from audit_lib.ledger.keys import demo_key, keys_at_hand, load_key, make_key, store_key
 from audit_lib.secrecy.keeper import Key
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
 REPAIR = Draft("repair", {"removed_bytes": 1, "removed_sha256": "0" * 64})
-PASSPHRASE = "four quiet words here"
 
 
 @pytest.fixture
@@ -61,7 +51,7 @@ def test_no_key_is_made_where_a_ledger_exists(project: Path, environ: dict[str, 
     ledger = project / ".audit/ledger"
     append(ledger, Key(b"1" * 32, "file"), REPAIR, NOW, "alice")
     for act in (lambda: make_key(ledger, project, environ), lambda: load_key(ledger, environ)):
-        with pytest.raises(BadInput, match="key import FILE") as caught:
+        with pytest.raises(BadInput, match="put its file there") as caught:
             act()
         assert caught.value.exit_code == 2
     assert not Path(environ["AUDIT_KEY_FILE"]).exists()
@@ -145,32 +135,3 @@ def test_a_folder_in_place_of_the_key_is_refused(project: Path, environ: dict[st
     Path(environ["AUDIT_KEY_FILE"]).mkdir(parents=True)
     with pytest.raises(BadInput):
         load_key(project / "ledger", environ)
-
-
-def test_an_export_opens_with_its_passphrase_alone() -> None:
-    """The export holds the key encrypted and authenticated: another passphrase or a changed byte fails."""
-    key = Key(b"3" * 32, "file")
-    text = export_key(key, PASSPHRASE)
-    assert key.material.hex() not in text
-    assert open_export(text, PASSPHRASE) == key
-    for changed, passphrase in (
-        (text, "another long passphrase"),
-        (text.replace(key.key_id, "0" * 8), PASSPHRASE),
-    ):
-        with pytest.raises(BadInput, match="cannot be opened"):
-            open_export(changed, passphrase)
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"format": 1}', "[" * 100_000, '{"salt": "zz"}'])
-def test_what_is_no_export_is_said(text: str) -> None:
-    """Any other file is one line of bad input."""
-    with pytest.raises(BadInput, match="is not an exported key"):
-        open_export(text, PASSPHRASE)
-
-
-def test_a_short_passphrase_and_a_public_key_are_refused() -> None:
-    """Neither gives an export worth keeping."""
-    with pytest.raises(BadInput, match="fewer than 12"):
-        export_key(Key(b"3" * 32, "file"), "short")
-    with pytest.raises(BadInput, match="cannot be exported"):
-        export_key(demo_key(), PASSPHRASE)

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger import Draft, all_heads, append, current_key_ids, read_ledger
+from audit_lib.ledger import Draft, all_heads, append, current_key_ids, heads_of, read_ledger, write_entry
 from audit_lib.ledger.chain import read_chain
 from audit_lib.ledger.entry import GENESIS, sealed_line
-from audit_lib.ledger.known_heads import heads_of, write_entry
 from audit_lib.secrecy.keeper import Key
 
 KEY = Key(b"1" * 32, "file")
@@ -181,8 +180,8 @@ def test_a_torn_last_line_reads_and_is_repaired(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("draft", "at", "writer", "fault"),
     [
-        (Draft("acceptance", {"id": 1}), days(9), "alice", r"body breaks the rule 'required'"),
-        (Draft("rumour", {}), days(9), "alice", r"kind breaks the rule 'enum'"),
+        (Draft("acceptance", {"id": 1}), days(9), "alice", r"body.id must be: name"),
+        (Draft("rumour", {}), days(9), "alice", r"kind must be a kind"),
         (decision(1), days(1), "alice", "ends at 2026-07-06T00:00:00Z, after 2026-07-02"),
         (decision(1), days(9), "../alice", "must have the form"),
         (decision(1), days(9), "", "must have the form"),
@@ -191,7 +190,7 @@ def test_a_torn_last_line_reads_and_is_repaired(folder: Path) -> None:
             Draft("acceptance", {"id": "x", "by": "y" * 9999, "reason": "", "until": ""}),
             days(9),
             "alice",
-            "maxLength",
+            "body.by must be: text",
         ),
     ],
 )

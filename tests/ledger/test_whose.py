@@ -13,7 +13,7 @@ from audit_lib.__main__ import main
 from audit_lib.ledger import Draft, Ledger, all_heads, append, read_ledger
 from audit_lib.ledger.whose import whose
 from audit_lib.secrecy.keeper import Key
-from tests.ledger.test_tenures import DAY, KEY, rotated, seen
+from tests.ledger.test_timeline import DAY, KEY, rotated, seen
 
 OLD, NEW = "old-value-of-the-test-0001", "new-value-of-the-test-0002"
 TWIN = "twin-value-of-the-test-0003"

@@ -10,9 +10,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.cli.alerts import settings_now
-from audit_lib.ledger import Draft, Ledger
+from audit_lib.ledger import Draft, Ledger, write_entry
 from audit_lib.ledger.keys import made_key_of
-from audit_lib.ledger.known_heads import write_entry
 from audit_lib.logins.detect import detect
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import gather

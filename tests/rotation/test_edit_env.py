@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from audit_lib.base.errors import BadInput
 from audit_lib.rotation.change import SUFFIX, replace_file
 from audit_lib.rotation.edit_env import with_value
-from audit_lib.secrets.env_lines import decoded
+from audit_lib.secrets.env import decoded
 from audit_lib.secrets.loaders import READERS
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT

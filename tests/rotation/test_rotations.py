@@ -14,7 +14,7 @@ from audit_lib.report.rotation_tables import rotations_tables
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.settings import load_project
-from tests.ledger.test_tenures import DAY as START, KEY, rotated, seen
+from tests.ledger.test_timeline import DAY as START, KEY, rotated, seen
 from tests.support.audits import run_audit
 from tests.support.rotating_project import RotatingProject, made_value
 from tests.support.sample_copy import write_sample

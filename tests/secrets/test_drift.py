@@ -7,8 +7,8 @@ import pytest
 
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 from tests.support.fakes import fake_value
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import env_room
-from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets import sources as env_sources
+from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule, load_project
 from tests.base.test_git import git
 from tests.support.fakes import fake_value
@@ -173,7 +173,7 @@ def test_all_files_together_have_a_limit(
     tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many files of many lines end in a stated refusal, not in a machine without memory."""
-    monkeypatch.setattr(env_room, "MAX_LINES_IN_ALL", 100)
+    monkeypatch.setattr(env_sources, "MAX_LINES_IN_ALL", 100)
     many = [EnvSource("development", "backend", f"backend/{number}.env") for number in range(7)]
     described = project(tmp_path, *many)
     for source in many:

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from audit_lib.base.clock import iso
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.age_interval import CLOCK_SLACK, Bounds, agreement, status_of
+from audit_lib.secrets.ages import CLOCK_SLACK, Bounds, agreement, status_of
 from audit_lib.settings import SecretRule
 from tests.support.histories import (
     NOW,
@@ -332,27 +333,55 @@ def test_two_writers_with_files_of_their_own_do_not_date_each_other() -> None:
     assert row(given).status == "fresh"
 
 
-def history(days: float, parents: float | None, what: str = A, **more: Any) -> dict[str, Any]:
-    """A commit so many days ago that brought a value."""
-    dated = {"committed_at": ago(days), "parents_at": None if parents is None else ago(parents)}
-    base = {"file": FILE, "name": "TOKEN", "component": "whole", "fingerprint": what, "commit": "c" * 40}
-    return {**base, **dated, "on_head": True, "at_head": True, **more}
+def commit(days: float, what: str = A) -> dict[str, Any]:
+    """A commit that says that it is so many days old, and brought a value into the file in use."""
+    row = {"file": FILE, "name": "TOKEN", "component": "whole", "fingerprint": what, "commit": "c" * 40}
+    return row | {"committed_at": ago(days)}
 
 
-def test_a_commit_bounds_where_the_file_is_the_source() -> None:
-    """E5: by the commit, never after its parent, whose day a rebase, a squash or a late commit decides."""
-    found = row([], source=FILE, history=[history(10, 20)])
-    assert (found.reason, found.hi_evidence.split(" ")[0]) == ("straddles", "E5")
-    assert row([], source=FILE, history=[history(10, 20, file="other/.env")]).status == "unknown"
-    old = row([seen(20, B), seen(10, A)], history=[history(95, None, on_head=False)])
-    assert old.status == "overdue"
+def test_a_commit_s_date_is_a_claim() -> None:
+    """E5: whoever may commit chooses the date, so that it makes nothing old, and nothing new."""
+    found = row([seen(20, B), seen(10, A)], source=FILE, history=[commit(400), commit(15)])
+    assert (found.status, found.conflict) == (row([seen(20, B), seen(10, A)], source=FILE).status, False)
+    table, evidence = freshness([inventory_row(PLACE, A, FILE)], [], history=[commit(400), commit(-1)])
+    assert table.iloc[0].status == "unknown"
+    assert sorted(zip(evidence["kind"], evidence["role"], strict=True)) == [
+        ("E5", "claim"),
+        ("E5", "left out"),
+    ]
 
 
-def test_a_commit_dated_before_its_parent_bounds_from_above_alone() -> None:
-    """A wrong clock proves no "not before"; a future commit is left out."""
-    assert row([], source=FILE, history=[history(20, 10)]).reason == "straddles"
-    future = row([], source=FILE, history=[history(-1, 3)])
-    assert (future.reason, future.evidence_left_out) == ("reviewed late", 1)
+def created(days: float, recorded: float, what: str = A) -> Any:
+    """A record that a provider made a value so many days ago."""
+    facts = {"claimed_at": iso(ago(days)), "day_only": False, "fingerprint": what, "source": SOURCE}
+    names = dict(zip(("secret", "environment", "service"), PLACE, strict=True))
+    return entry(ago(recorded), "creation", names | facts | {"by": "Ann", "witness": "the dashboard"})
+
+
+@pytest.mark.parametrize(
+    ("entries", "status", "bounds"),
+    [
+        ([created(30, 2)], "fresh", (29, 31)),
+        ([created(100, 2)], "overdue", (99, 101)),
+        # Made long before it was adopted: it is as old as it is.
+        ([seen(20, B), seen(10, A), created(100, 2)], "overdue", (99, 101)),
+        # Of another value it says nothing.
+        ([created(200, 190, B), seen(1, A)], "unknown", (0, 191)),
+        # A snapshot saw it before that day: the record is wrong, and nothing bounds the age from below.
+        ([seen(60, A), created(30, 2)], "unknown", (59, None)),
+    ],
+)
+def test_a_date_of_the_provider_bounds_the_age_by_name(
+    entries: list[Any], status: str, bounds: tuple[float, float | None]
+) -> None:
+    """E11: a value is in force no earlier than it was made, and as old as that; the claim has a name."""
+    found = row(entries)
+    least, most = bounds
+    assert (found.status, found.age_days_min) == (status, least)
+    assert found.age_days_max == most or (most is None and pd.isna(found.age_days_max))
+    if status == "fresh":
+        assert "Ann recorded that it was created" in found.lo_evidence
+        assert "the dashboard" in found.lo_evidence
 
 
 def test_a_copy_is_a_witness() -> None:

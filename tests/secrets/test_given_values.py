@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.secrets.given_values import given_lines, parse_env_option, parse_env_options
+from audit_lib.secrets.given import given_lines, parse_env_option, parse_env_options
 from tests.support.fakes import fake_value
 
 VALUE = fake_value("given")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
+from audit_lib.secrets.ages import tabulate_rotation_pairs
 from audit_lib.settings import SecretRule
 from tests.support.histories import POLICY, ago, freshness, inventory_row, present, snapshot, value
 

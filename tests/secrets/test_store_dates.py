@@ -1,7 +1,8 @@
-"""Secret stores as evidence: what an export proves of an age, what it refuses, and what it does not know."""
+"""Secret stores as evidence: what an export proves of an age, what it refuses."""
 
 import io
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.frames import nothing_read
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.given_values import parse_env_option
+from audit_lib.secrets.given import parse_env_option
 from audit_lib.secrets.read_project import ProjectRead, read_project
-from audit_lib.secrets.store_exports import MOST, is_store_export, parse_store_export
+from audit_lib.secrets.stores import MOST, is_store_export, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
@@ -153,3 +154,30 @@ def test_every_fault_is_told_at_once_and_no_content() -> None:
     assert parse_store_export(b"[" * 100_000).faults == ["cannot be parsed as JSON"]
     many = {"secrets": [{"name": "A", "updated_at": _ago(1)}] * (MOST + 1)}
     assert len(parse_store_export(json.dumps(many).encode()).dates) == MOST
+
+
+def _replaced(found: Any, by: Any) -> Iterator[Any]:
+    """An export with each of its parts replaced in turn."""
+    parts = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for name, part in list(parts):
+        for value in (by, *_replaced(part, by)):
+            copy = dict(found) if isinstance(found, dict) else list(found)
+            copy[name] = value
+            yield copy
+
+
+@pytest.mark.parametrize(
+    "by", [5, None, True, "x", [], {}, [5], "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+)
+def test_no_part_of_an_export_ends_in_an_error(by: Any) -> None:
+    """Whatever stands in a part's place, what comes out are faults and dates that can be counted with."""
+    for whole in (vault(3), github(3), one_password(3), render(3)):
+        for export in _replaced(whole, by):
+            for date in parse_store_export(json.dumps(export).encode()).dates:
+                assert timedelta(0) <= NOW - date.hi_at < timedelta(days=99)
+
+
+def test_what_is_not_a_list_of_fields_is_said() -> None:
+    """By the place of its entry."""
+    export = parse_store_export(json.dumps(one_password(3) | {"fields": 5}).encode())
+    assert export.faults[0] == "entry #1: fields is not a list"

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from audit_lib.settings import discover, load_project
-from audit_lib.settings.discover import env_source, file_words, is_env_like, live_copy
+from audit_lib.settings.discover import env_source, file_words, is_env_like
 from tests.support.applications import write
 
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
@@ -61,7 +61,8 @@ def test_a_files_name_says_what_it_is(name: str, environment: str | None, sort: 
     assert is_env_like(PurePosixPath(name)) == (sort is not None)
     if sort:
         found = env_source(PurePosixPath("web") / name)
-        assert (found.environment, found.service) == (environment, "web")
+        service = file_words(PurePosixPath(name)) if sort == "env" else ""
+        assert (found.environment, found.service) == (environment, service or "web")
         assert (found.example, found.backup) == (sort == "example", sort == "backup")
 
 
@@ -84,25 +85,6 @@ def test_folders_give_the_service(path: str, service: str, environment: str) -> 
     """The first folder that is no grouping and no environment is the service, backend at the top."""
     found = env_source(PurePosixPath(path))
     assert (found.service, found.environment) == (service, environment)
-
-
-@pytest.mark.parametrize(
-    ("name", "copy"),
-    [
-        (".env.example", ".env"),
-        (".env.local.example", ".env.local"),
-        ("example.env", ".env"),
-        ("env.example", ".env"),
-        (".env-prod.sample", ".env-prod"),
-        ("mail.env.template", "mail.env"),
-        (".env.example.production", ".env.production"),
-        (".env.example.complete", None),
-        (".env", None),
-    ],
-)
-def test_an_example_names_its_live_copy(name: str, copy: str | None) -> None:
-    """An example says which file people copy it to: both are of one service."""
-    assert live_copy(PurePosixPath(name)) == (PurePosixPath(copy) if copy else None)
 
 
 def test_the_default_layout_is_assumed(tmp_path: Path) -> None:

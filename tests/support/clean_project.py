@@ -10,17 +10,16 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
-from audit_lib.findings.documents import document_sources
-from audit_lib.findings.rules_in_force import rules_in_force
-from audit_lib.ledger import Draft, Ledger, all_heads, append
+from audit_lib.ledger import Draft, all_heads, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import snapshot_draft
+from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import GivenValues, bundled_policy, choose_policy, load_project
+from audit_lib.settings.dump import dump
 from audit_lib.settings.load import remember_sample
 from tests.support.fakes import fake_value
 from tests.support.one_file import one_file
@@ -221,13 +220,11 @@ def _record(folder: Path, keeper: Keeper, inventory: pd.DataFrame) -> None:
         append(ledger, keeper.key, Draft("attestation", body), ROTATED + 3 * MINUTE, "ada")
     project = load_project(folder)
     policy = choose_policy(project)
-    sources, _ = read_env_sources(project, _given(ROTATED), keeper)
-    documents = document_sources(project, policy, Ledger())
     body = {
         "manifest_sha256": sha256(b"the review before").hexdigest(),
         "by": "Bo B.",
         "heads": all_heads(ledger),
         "as_of": "2026-06-30T23:59:59Z",
-        "rules": rules_in_force(project, policy, pd.concat([sources, documents])),
+        "in_force": list(dump(policy, project)),
     }
     append(ledger, keeper.key, Draft("signoff", body), ROTATED + 4 * MINUTE, "bo")

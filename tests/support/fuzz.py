@@ -24,13 +24,13 @@ import zstandard
 from audit_lib.base.archives import unpack
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import AuditError
-from audit_lib.findings.last_review import read_previous
+from audit_lib.findings.reviews import read_previous
 from audit_lib.leaks.git_coverage import repository_limits
 from audit_lib.leaks.git_objects import list_objects, read_objects
 from audit_lib.ledger.read import read_ledger
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.seal import views
-from audit_lib.secrets.env_lines import is_binary, parse_env
+from audit_lib.secrets.env import is_binary, parse_env
 from audit_lib.secrets.loaders import READERS as LOADERS
 from audit_lib.settings import load_policy, load_project
 from audit_lib.settings.code_reads import in_code, in_env_text

@@ -15,9 +15,9 @@ from audit_lib.base.frames import Sources
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.logs.contracts import LogEvents
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.contracts import EnvEntries, EnvHistory, Inventory
 from audit_lib.secrets.evidence import collect_evidence
-from audit_lib.secrets.freshness import tabulate_freshness
 from audit_lib.settings import Policy
 
 NOW = datetime(2026, 9, 30, 12, tzinfo=UTC)

@@ -6,18 +6,11 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import Contract, Sources
-from audit_lib.findings.contracts import (
-    Acceptances,
-    Attestations,
-    Exceptions,
-    LedgerFaults,
-    Ownership,
-    RuleChanges,
-)
+from audit_lib.findings.contracts import Attestations, LedgerFaults, Ownership, SettingsChanges
 from audit_lib.leaks.contracts import ChosenPasswords, Exposure, LeakCoverage, LeakedSecrets
 from audit_lib.logins.contracts import Detections, LogCoverage
 from audit_lib.logs.contracts import LogEvents
-from audit_lib.rotation.contracts import HalfRotations, Triggers
+from audit_lib.rotation.contracts import Triggers
 from audit_lib.secrets.contracts import (
     Drift,
     EnvEntries,
@@ -110,7 +103,6 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "service": "backend",
             "purpose": "authenticates callers",
             "owner": "Platform team",
-            "owner_guess": "",
             "reach": "all routes",
             "max_age_days": 90,
             "period_reason": "many hands hold it",
@@ -202,16 +194,6 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "other_hi_at": NOW - pd.Timedelta(days=10),
         },
     ),
-    "half_rotations": (
-        HalfRotations,
-        {
-            "secret": "API_TOKEN",
-            "environment": "production",
-            "service": "",
-            "half": "pair",
-            "text": "one half of production: API_TOKEN in a.env changed, API_TOKEN in b.env did not",
-        },
-    ),
     "sources": (
         Sources,
         {
@@ -297,17 +279,6 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "evidence": "app.log:3",
         },
     ),
-    "acceptances": (
-        Acceptances,
-        {
-            "accepted_id": "due-secret:API_TOKEN:production/backend",
-            "by": "R. Eviewer",
-            "reason": "planned",
-            "until_at": NOW,
-            "expired": False,
-            "matches": True,
-        },
-    ),
     "attestations": (
         Attestations,
         {
@@ -341,7 +312,7 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "service": "",
             "status": "historic",
             "held_by": "production/backend",
-            "covers": "API_TOKEN@production/backend",
+            "covers": (("API_TOKEN", "production", "backend"),),
             "leak_ids": "leak-1",
             "also": "",
             "places": "app.py:3",
@@ -359,41 +330,15 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
         LeakCoverage,
         {"part": "files", "place": ".", "state": "searched", "count": 3, "reason": ""},
     ),
-    "rule_changes": (
-        RuleChanges,
+    "settings_changes": (
+        SettingsChanges,
         {
-            "subject": "secret API_TOKEN",
-            "field": "max_age_days",
+            "setting": "secret API_TOKEN: max_age_days",
             "was": "90",
-            "now": "60",
-            "effect": "neutral",
-            "severity": "info",
-            "hides": "",
-            "since": "since the review as of 30 Jun 2026 23:59",
-        },
-    ),
-    "exceptions": (
-        Exceptions,
-        {
-            "id": "overdue-secret:API_TOKEN:production/backend",
-            "check": "overdue-secret",
-            "severity": "high",
-            "subject": "API_TOKEN",
-            "environment": "production",
-            "service": "backend",
-            "covers": "API_TOKEN@production/backend",
-            "status": "open",
-            "carried": True,
-            "opened_at": NOW - pd.Timedelta(days=5),
-            "opened_in": "2026Q2",
-            "due_at": NOW + pd.Timedelta(days=2),
-            "overdue": False,
-            "owner": "Ada",
-            "ticket": "OPS-7",
-            "accepted_until_at": None,
-            "proof": "",
-            "closed_by": "",
-            "why": "assigned to Ada",
+            "now": "400",
+            "known": True,
+            "since": "the review",
+            "digest": "1a2b",
         },
     ),
     "ledger_faults": (LedgerFaults, {"place": "alice.jsonl:3", "fault": "", "lost": False}),

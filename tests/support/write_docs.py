@@ -4,24 +4,20 @@ With a page's name it prints that page instead. Run it in a process of its own: 
 it was first asked for, which differs if a command was started without the program.
 """
 
-import csv
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
 import click
 
 from audit_lib.__main__ import main as program
-from audit_lib.findings.checks import CHECKS, Check
-from audit_lib.findings.nhi import nhi_risk
+from audit_lib.findings.checks import CHECKS
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
 from audit_lib.logins import alerts
 from audit_lib.logins.coverage import FACTS, NEEDS
 from audit_lib.report.judge import PASS_NEEDS
 from audit_lib.settings import bundled_policy
 from audit_lib.settings.guide_rules import GuideRule, guide_rules
-from tests.support.check_rows import PAIRS
 from tests.support.paths import ROOT
-from tests.support.rows import rows_of
 
 DOCS = ROOT / "docs"
 MARK = "<!-- Written by `make docs` from here on. -->\n"
@@ -54,22 +50,10 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> It
 
 
 def _checks() -> Iterator[str]:
-    """An entry for each check, in the order of the report."""
-    with (ROOT / "reports/sample-2026Q3/findings.csv").open(encoding="utf-8") as file:
-        found = {row["check"]: row for row in reversed(list(csv.DictReader(file)))}
+    """A row for each check, in the order of the report."""
+    yield "\n| check | says | why it matters | controls |\n|--|--|--|--|\n"
     for check in CHECKS:
-        shown = found.get(check.id)
-        example = f"{shown['severity']}: {shown['evidence']}" if shown else _made_up(check)
-        yield f"\n## {check.id}\n\n{check.what}\n\n- Why: {check.why}\n- Example: {_plain(example)}\n"
-        yield f"- Remedy: {_plain(check.remedy)}\n- Controls: {', '.join(check.controls)}\n"
-        yield from (f"- OWASP NHI Top 10: {risk}\n" for risk in nhi_risk(check.id))
-        yield f"- Table: `{check.table}`\n"
-
-
-def _made_up(check: Check) -> str:
-    """The evidence of the row that fires the check in its test."""
-    (row,) = rows_of(check.table, PAIRS[check.id][0]).to_dict("records")
-    return (check.unknown_evidence or check.evidence).format_map({str(key): row[key] for key in row})
+        yield f"| `{check.id}` | {_plain(check.what)} | {_plain(check.why)} | {', '.join(check.controls)} |\n"
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,100 @@
+"""Which findings one action closes: those about one value, one file, one guide, the history."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import pandas as pd
+
+from audit_lib.base.frames import rows
+from audit_lib.findings.check import Tables
+from audit_lib.findings.find import Finding
+
+WHOLE = (
+    "guide",
+    "policy",
+    "history",
+    "logs",
+    "questions",
+    "ledger",
+    "records",
+    "settings",
+)
+Key = tuple[str, ...]
+
+
+def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
+    """For each finding the id of the first that the same action closes.
+
+    Findings about one value hang together, whatever its names and places are; so do those about values that
+    one finding names, or that must be rotated together. A new value for all of them closes each. What is not
+    known joins nothing: it names many secrets that have only their missing evidence in common.
+    """
+    values, lines, named = _values(tables["inventory"]), _lines(tables), []
+    for finding in findings:
+        keys = [*_keys(finding, values, lines)]
+        named.append((finding.id, keys if finding.status == "open" else keys[:1]))
+    pairs = [
+        [*_of(values, row.secret, row.environment), *_of(values, row.other_secret, row.environment)]
+        for row in rows(tables["rotation_pairs"])
+    ]
+    root = _joined([*(keys for _, keys in named), *pairs])
+    first: dict[Key, str] = {}
+    return [first.setdefault(root[keys[0]], id_) for id_, keys in named]
+
+
+def _values(inventory: pd.DataFrame) -> dict[Key, list[Key]]:
+    """The values that a secret has in an environment; of one without a value its place."""
+    values: dict[Key, list[Key]] = {}
+    for row in rows(inventory):
+        key = ("value", row.fingerprint) if row.fingerprint else ("place", row.secret, row.environment)
+        values.setdefault((row.secret, row.environment), []).append(key)
+    return values
+
+
+def _of(values: Mapping[Key, list[Key]], secret: str, environment: str) -> list[Key]:
+    return values.get((secret, environment), [("place", secret, environment)])
+
+
+def _lines(tables: Tables) -> dict[str, list[Key]]:
+    """FILE:LINE: the values in force that leaked there, or the history if none is."""
+    leaks = tables["leaks"].set_index("leak_id")
+    lines: dict[str, list[Key]] = {}
+    for row in rows(tables["leak_places"]):
+        leak = leaks.loc[row.leak_id]
+        gone = leak["force"] == "not in force" or pd.isna(leak["fingerprint"])
+        key = ("history",) if gone else ("value", str(leak["fingerprint"]))
+        lines.setdefault(f"{row.path}:{row.line}", []).append(key)
+    return lines
+
+
+def _keys(finding: Finding, values: Mapping[Key, list[Key]], lines: Mapping[str, list[Key]]) -> Iterator[Key]:
+    """What must be changed to close a finding."""
+    action, where = finding.check.action, finding.where[0] if finding.where else ""
+    if action in WHOLE:
+        yield (action,)
+    elif action == "file":
+        yield ("file", where.split(":")[0])
+    elif action == "value":
+        for subject, environment, _ in finding.covers or (finding.item,):
+            names = [name for name in subject.replace("=", " ").split() if (name, environment) in values]
+            for name in names or [subject]:
+                yield from _of(values, name, environment)
+    elif action == "line" and where in lines:
+        yield from lines[where]
+    else:
+        yield ("subject", *finding.item)
+    yield ("finding", finding.id)
+
+
+def _joined(several: Iterable[list[Key]]) -> dict[Key, Key]:
+    """For each key one that stands for all that hang together with it."""
+    parent: dict[Key, Key] = {}
+
+    def root(key: Key) -> Key:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    for keys in several:
+        for key in keys:
+            parent[root(key)] = root(keys[0])
+    return {key: root(key) for key in list(parent)}

@@ -1,0 +1,288 @@
+"""The findings with what people decided about them: owner, due, accepted until; and what they must answer."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import instant_words, nearest
+from audit_lib.findings.actions import actions_of
+from audit_lib.findings.changes import Fault, compare, faults_of, gravity
+from audit_lib.findings.check import Tables
+from audit_lib.findings.checks import SUCCESSORS
+from audit_lib.findings.contracts import PREFIX, Attestations, Decisions, Findings, LedgerFaults, Ownership
+from audit_lib.findings.find import Finding, find
+from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
+from audit_lib.ledger import Ledger
+from audit_lib.ledger.decisions import Decision, decisions
+from audit_lib.settings import Policy, SecretRule
+
+DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90}
+ABOUT_FINDINGS = ("accept", "assign", "close")
+UNANSWERED = ("open", "expired")
+# CIS Controls 8.1, safeguard 5.5: reviews "on a recurring schedule at a minimum quarterly".
+QUARTER = timedelta(days=92)
+Row = dict[str, Any]
+
+
+def due_days(policy: Policy) -> Mapping[str, int]:
+    """Within how many days a finding of each severity is due."""
+    return {**DUE_DAYS, **policy.due_days}
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """This review, and what is known of those before it."""
+
+    last: LastReview | None
+    previous: PreviousReport | None
+    quarter: str
+    as_of: datetime
+
+
+def judge_findings(
+    tables: Tables, policy: Policy, ledger: Ledger, reviews: Reviews
+) -> dict[str, pd.DataFrame]:
+    """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them.
+
+    A decision closes nothing: an acceptance that has run out leaves its finding open, one of an unknown does
+    not make it known, and a finding that was recorded as closed and is still here says so.
+    """
+    found = find(tables, policy)
+    changes = compare(reviews.previous, [finding.columns for finding in found], tables, ledger)
+    change_of = changes.drop_duplicates("id").set_index("id")["change"].to_dict()
+    register = _Register(reviews, _by_subject(ledger), _first_seen(reviews.previous), _owners(tables), policy)
+    findings = Findings.of(
+        register.decided(finding) | {"action": action, "change": change_of.get(finding.id, "")}
+        for finding, action in zip(found, actions_of(found, tables), strict=True)
+    )
+    made = tabulate_decisions(ledger, [finding.id for finding in found], reviews.as_of)
+    return {"findings": findings, "changes": changes, "decisions": made}
+
+
+@dataclass(frozen=True)
+class _Register:
+    """What the columns about decisions are drawn from."""
+
+    reviews: Reviews
+    decisions: Mapping[str, list[Decision]]  # by finding
+    earlier: Mapping[Fault, list[tuple[tuple[int, int], Opened]]]  # faults of the previous report
+    owners: Mapping[str, str]  # by secret
+    policy: Policy
+
+    def decided(self, finding: Finding) -> Row:
+        """The row of `Findings`."""
+        row = finding.columns
+        last = {made.verdict: made for made in self.decisions.get(finding.id, ())}
+        accepted, assigned, closed = (last.get(verdict) for verdict in ABOUT_FINDINGS)
+        if accepted and accepted.until and accepted.until < self.reviews.as_of:
+            until = instant_words(accepted.until)
+            row["evidence"] += f"; accepted by {accepted.by} until {until}, which has passed"
+        elif accepted and row["status"] == "open":
+            row["status"] = "accepted"
+        elif accepted:
+            row["evidence"] += "; accepting it does not make it known"
+        opened = self._opened(row)
+        due = self._due(row, opened, accepted, assigned)
+        still = closed and self.decisions[finding.id][-1] is closed and row["status"] != "unknown"
+        return row | {
+            "opened_at": opened.at,
+            "opened_in": opened.place,
+            "owner": assigned.owner if assigned else self._owner(finding),
+            "ticket": assigned.ticket if assigned else "",
+            "due_at": due,
+            "overdue": row["status"] == "open" and due is not None and due < self.reviews.as_of,
+            "accepted_by": accepted.by if accepted else "",
+            "accepted_until_at": accepted.until if accepted else None,
+            "decided_in": accepted.place if accepted else "",
+            "closed_by": f"{closed.by} ({closed.place})" if closed and still else "",
+        }
+
+    def _opened(self, row: Row) -> Opened:
+        """The first review or record that named the finding, or the same fault no less gravely."""
+        known = [Opened(self.reviews.as_of, self.reviews.quarter)]
+        known += [Opened(made.at, made.place) for made in self.decisions.get(row["id"], ())[:1]]
+        for review in (self.reviews.last, self.reviews.previous):
+            known += [review.opened[row["id"]]] if review and row["id"] in review.opened else []
+        for fault in faults_of(row):
+            known += [opened for grave, opened in self.earlier.get(fault, ()) if grave >= gravity(row)]
+        return min(known, key=lambda opened: opened.at)
+
+    def _due(
+        self, row: Row, opened: Opened, accepted: Decision | None, assigned: Decision | None
+    ) -> datetime | None:
+        """By severity, or as promised if that is earlier; as long as it is accepted, no sooner."""
+        days = due_days(self.policy).get(row["severity"])
+        by_severity = opened.at + timedelta(days=days) if days else None
+        due = min(filter(None, (by_severity, assigned.until if assigned else None)), default=None)
+        return max(due, accepted.until) if due and accepted and accepted.until else due
+
+    def _owner(self, finding: Finding) -> str:
+        """Who owns the secrets that it is about, if the policy names one for all of them."""
+        names = {item.subject for item in finding.covers or (finding.item,)}
+        owners = {self.owners.get(part, "") for name in names for part in name.replace("=", " ").split()}
+        return owners.pop() if len(owners) == 1 else ""
+
+
+def _by_subject(ledger: Ledger) -> dict[str, list[Decision]]:
+    several: dict[str, list[Decision]] = {}
+    for made in decisions(ledger, *ABOUT_FINDINGS):
+        several.setdefault(made.subject, []).append(made)
+    return several
+
+
+def _first_seen(previous: PreviousReport | None) -> dict[Fault, list[tuple[tuple[int, int], Opened]]]:
+    """Each fault of the previous report, how grave it was, and when it was opened."""
+    faults: dict[Fault, list[tuple[tuple[int, int], Opened]]] = {}
+    if previous is None:
+        return faults
+    for id_, was in previous.findings.items():
+        for fault in faults_of(was):
+            faults.setdefault(fault, []).append((gravity(was), previous.opened[id_]))
+    return faults
+
+
+def _owners(tables: Tables) -> dict[str, str]:
+    ownership = tables["ownership"]
+    return dict(zip(ownership["secret"], ownership["owner"], strict=True))
+
+
+# ---- Decisions as a table, and before they are written ----
+
+
+def tabulate_decisions(ledger: Ledger, ids: Iterable[str], as_of: datetime) -> pd.DataFrame:
+    """`Decisions`: the last of each verdict on each finding, whether it holds, and what must be repeated."""
+    known = list(ids)
+    last = {(made.subject, made.verdict): made for made in decisions(ledger, *ABOUT_FINDINGS)}
+    return Decisions.of(
+        {
+            "subject": subject,
+            "verdict": verdict,
+            "by": made.by,
+            "owner": made.owner,
+            "reason": made.reason,
+            "until_at": made.until,
+            "at": made.at,
+            "place": made.place,
+            "state": _state(made, known, as_of),
+            "repeat_for": successors_of(subject, known),
+        }
+        for (subject, verdict), made in sorted(last.items())
+    )
+
+
+def _state(made: Decision, ids: list[str], as_of: datetime) -> str:
+    if made.verdict == "accept" and made.until and made.until < as_of:
+        return "expired"
+    if made.subject in ids:
+        return "in force"
+    return "repeat" if successors_of(made.subject, ids) else "no finding"
+
+
+def successors_of(id_: str, ids: Iterable[str]) -> tuple[str, ...]:
+    """The ids under which a finding of a merged check goes on; () if it ended, or was not merged."""
+    check, _, rest = id_.partition(":")
+    if check not in SUCCESSORS:
+        return ()
+    merged = [other for other in ids if other.partition(":")[0] == SUCCESSORS[check]]
+    same = [other for other in merged if f"{other}:".startswith(f"{SUCCESSORS[check]}:{rest}:")]
+    return tuple(same or merged)
+
+
+def refuse_unknown_id(id_: str, ids: Iterable[str], gone: Iterable[str] = ()) -> None:
+    """Raises `BadInput`, with the nearest ids, if no finding has an id; `close` takes those `gone`, too."""
+    known = {*ids, *gone}
+    if id_ in known:
+        return
+    repeated = successors_of(id_, known)
+    hint = f"; it goes on as {' and '.join(repeated)}" if repeated else nearest(id_, known)
+    raise BadInput.at("ID", f"is the id of no finding{hint}")
+
+
+# ---- What people must answer ----
+
+
+def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
+    """`Attestations`: each question of the policy, then what was attested without being asked.
+
+    An answer that has run out leaves its question open again (docs/rules.md#attestations).
+    """
+    answers = {made.subject: made for made in decisions(ledger, "attest", "deny")}
+    return Attestations.of(
+        {
+            "rule": rule,
+            "question": policy.attestations.get(rule) or _recertification(rule),
+            "status": _answer(answers.get(rule), as_of),
+            "by": answers[rule].by if rule in answers else "",
+            "reason": answers[rule].reason if rule in answers else "",
+            "until_at": answers[rule].until if rule in answers else None,
+        }
+        for rule in dict.fromkeys([*policy.attestations, *sorted(answers)])
+    )
+
+
+def _answer(made: Decision | None, as_of: datetime) -> str:
+    if made is None or made.until is None:
+        return "open"
+    if made.until < as_of:
+        return "expired"
+    return "answered no" if made.verdict == "deny" else "attested"
+
+
+def recertified_rule(secret: str) -> str:
+    """What an owner attests of a secret: that it is still needed, owned, and limited as the policy says."""
+    return PREFIX + secret
+
+
+def _recertification(rule: str) -> str:
+    """The question behind an answer of an owner; "" of any other that the policy does not ask."""
+    secret = rule.removeprefix(PREFIX)
+    return f"Is {secret} still needed, owned, and limited as the policy says?" if secret != rule else ""
+
+
+def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
+    """`Ownership`: one row for each secret of the policy.
+
+    An attestation counts until its end, and for a quarter at most; a date of the policy for a quarter.
+    """
+    last = {made.subject: made for made in decisions(ledger, "attest", "deny")}
+    return Ownership.of(
+        {
+            "secret": rule.name,
+            "service": rule.service,
+            "purpose": rule.purpose,
+            "owner": rule.owner,
+            "reach": rule.reach,
+            "max_age_days": rule.max_age_days,
+            "period_reason": rule.reason,
+            **_review(rule, last.get(recertified_rule(rule.name)), as_of),
+        }
+        for rule in policy.secrets
+        if rule.kind == "secret"
+    )
+
+
+def _review(rule: SecretRule, attested: Decision | None, as_of: datetime) -> Row:
+    """When it was reviewed last, by whom, and whether that still counts; what is dated later is left out."""
+    stated = parse_instant(rule.reviewed, "policy") if rule.reviewed else None
+    reviews = [(stated, "", stated + QUARTER)] if stated and stated <= as_of else []
+    if attested and attested.until:
+        reviews.append((attested.at, attested.by, min(attested.until, attested.at + QUARTER)))
+    if not reviews:
+        return {"reviewed_at": None, "reviewed_by": "", "review": "missing"}
+    at, by, _ = max(reviews)
+    current = any(end >= as_of for _, _, end in reviews)
+    return {"reviewed_at": at, "reviewed_by": by, "review": "current" if current else "late"}
+
+
+def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:
+    """`LedgerFaults`: what is wrong with the entries that are there, then what is gone."""
+    return LedgerFaults.of(
+        {"place": fault.place, "fault": fault.text, "lost": lost}
+        for lost, several in ((False, ledger.faults), (True, ledger.lost))
+        for fault in several
+    )

@@ -1,0 +1,241 @@
+"""The reviews before this one: what a report.json or a sign-off keeps, and how the settings changed since."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import instant_words
+from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.check import Item
+from audit_lib.findings.contracts import SettingsChanges, SignOffs
+from audit_lib.ledger import Entry, Ledger
+from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
+from audit_lib.settings import Policy, Project, bundled_policy
+from audit_lib.settings.dump import difference, digest_of_difference, dump
+from audit_lib.settings.load import GENERIC, POLICIES
+
+NEVER_SIGNED = "no review was signed yet"
+_NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
+Settings = tuple[str, ...]  # one to a line, as settings/dump.py writes them
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The first review or record that named a finding: it was there by then."""
+
+    at: datetime
+    place: str
+
+
+@dataclass(frozen=True)
+class LastReview:
+    """The last signed review: its settings, and since when each finding is open."""
+
+    as_of: datetime
+    place: str  # of its sign-off
+    settings: Settings | None  # None: a version before 0.3.0 signed it
+    opened: Mapping[str, Opened] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PreviousReport:
+    """What an earlier review published: its findings by id, when, and how far the ledger's chains went."""
+
+    findings: Mapping[str, Mapping[str, Any]]  # as far as rows of Findings
+    as_of: datetime
+    heads: tuple[tuple[str, str], ...]  # writer, "number:hash"
+    opened: Mapping[str, Opened]
+    doubt: str = ""  # why nothing shows that it is as it was published; "" if the key's signature holds
+
+
+# ---- Sign-offs ----
+
+
+def last_signed(ledger: Ledger) -> LastReview | None:
+    """The last sign-off that keeps what was judged by; None if the ledger has none."""
+    signed = [entry for entry in ledger.of_kind("signoff") if {"in_force", "rules"} & entry.body.keys()]
+    return _review_of(signed[-1]) if signed else None
+
+
+def _review_of(entry: Entry) -> LastReview:
+    body, place = entry.body, entry.place
+    settings = tuple(body["in_force"]) if "in_force" in body else None
+    opened = {
+        id_: Opened(parse_instant(first["at"], place), first["in"])
+        for id_, first in body.get("opened", {}).items()
+    }
+    return LastReview(parse_instant(body["as_of"], place), place, settings, opened)
+
+
+def kept(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sign-off keeps of a report.json, for reviews that have only the ledger.
+
+    Raises:
+        KeyError, TypeError: it is not as a report.json has it.
+    """
+    opened = {row["id"]: {"at": row["opened_at"], "in": row["opened_in"]} for row in record["findings"]}
+    return {"as_of": record["as_of"], "opened": opened, "in_force": record["settings"]["in_force"]}
+
+
+def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:
+    """`SignOffs`: who signed which review, and when."""
+    return SignOffs.of(
+        {
+            "place": entry.place,
+            "folder": entry.body.get("folder", ""),
+            "by": entry.body["by"],
+            "role": entry.body.get("role", ""),
+            "reason": entry.body.get("reason", ""),
+            "at": entry.at,
+            "as_of": parse_instant(entry.body["as_of"], entry.place) if "as_of" in entry.body else None,
+        }
+        for entry in ledger.of_kind("signoff")
+    )
+
+
+# ---- Settings ----
+
+
+def tabulate_settings_changes(
+    project: Project, policy: Policy, last: LastReview | None, doubt: str = ""
+) -> pd.DataFrame:
+    """`SettingsChanges` since the last signed review; without one, of the policy against the bundled one.
+
+    In that case nothing shows where the project's files were before, and a `doubt` about the previous report
+    leaves all of it not known: each is a row that says so.
+    """
+    signed = last is not None and last.settings is not None
+    since = (
+        f"the review as of {instant_words(last.as_of)} ({last.place})" if last and signed else NEVER_SIGNED
+    )
+    if last and last.settings is not None:
+        changed = difference(last.settings, dump(policy, project))
+    else:
+        known = policy.path.stem if policy.path.parent == POLICIES else policy.extends or GENERIC
+        changed = difference(dump(bundled_policy(known)), dump(policy))
+        changed = tuple(line for line in changed if _parted(line[2:])[0] not in _NAMES)
+    digest = digest_of_difference(changed)
+    found = [{"setting": name, "was": was, "now": now, "known": True} for name, was, now in _paired(changed)]
+    not_known = [("all settings", doubt)] * bool(doubt)
+    not_known += [("the place of a file", NEVER_SIGNED)] * (not signed)
+    found += [
+        {"setting": name, "was": "not known", "now": "not known", "known": False, "since": why}
+        for name, why in not_known
+    ]
+    return SettingsChanges.of({"since": since, "digest": digest} | row for row in found)
+
+
+def _paired(changed: Settings) -> Iterator[tuple[str, str, str]]:
+    """Setting, value before and value now of what changed; `none` of a value that came or went."""
+    lines = [(line[0], *_parted(line[2:])) for line in changed]
+    names = dict.fromkeys(name for _, name, _ in lines)
+    for name in names:
+        was = [value for sign, other, value in lines if other == name and sign == "-"]
+        now = [value for sign, other, value in lines if other == name and sign == "+"]
+        yield name, ", ".join(was) or "none", ", ".join(now) or "none"
+
+
+def _parted(line: str) -> tuple[str, str]:
+    name, equals, value = line.partition(" = ")
+    return (name, value) if equals else (line.rpartition(":")[0] or line, "declared")
+
+
+# ---- The previous report ----
+
+
+class _Row(BaseModel):
+    """A finding as a report.json lists it, or a change that was no longer known."""
+
+    id: Annotated[str, Field(min_length=1)]
+    check: Annotated[str, Field(min_length=1)]
+    severity: Annotated[str, Field(pattern="|".join(SEVERITIES))]
+    status: Annotated[str, Field(min_length=1)]
+    subject: str = ""
+    environment: str = ""
+    service: str = ""
+    covers: tuple[tuple[str, str, str], ...] = ()
+    opened_at: str = ""
+    opened_in: str = ""
+
+
+class _Report(BaseModel):
+    """What is read of a report.json."""
+
+    schema_: Annotated[str, Field(alias="schema", pattern="^audit_lib/report/")]
+    project: str
+    quarter: str = ""
+    as_of: str
+    findings: tuple[_Row, ...]
+    not_ended: tuple[_Row, ...] = ()  # findings of earlier reviews of which it is not known if they ended
+    ledger: Mapping[str, str] = {}
+
+
+def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
+    """The report.json at a path.
+
+    If the manifest that was published with it is beside it, the report must be the one that it names, and
+    the manifest signed under the key, if it names that key. Without a manifest, or with one under another
+    key, nothing shows that the report was not edited: `doubt` says so.
+
+    Raises:
+        BadInput: it is not a report.json of this version, is another project's, or was edited.
+    """
+    try:
+        content = path.read_bytes()
+        report = TypeAdapter(_Report).validate_json(content)
+    except OSError:
+        raise BadInput.at(str(path), "cannot be read as a report.json") from None
+    except (ValidationError, ValueError, RecursionError):
+        raise BadInput.at(str(path), "is not a report.json of this version") from None
+    if report.project != project:
+        raise BadInput.at(str(path), f"is a report of another project than {project}")
+    doubt = _doubt(path, content, key)
+    as_of = parse_instant(report.as_of, str(path))
+    rows = {row.id: row for row in (*report.not_ended, *report.findings)}
+    return PreviousReport(
+        {id_: _finding(row) for id_, row in rows.items()},
+        as_of,
+        tuple(sorted(report.ledger.items())),
+        {
+            id_: Opened(parse_instant(row.opened_at, str(path)) if row.opened_at else as_of,
+                        row.opened_in or report.quarter)
+            for id_, row in rows.items()
+        },
+        doubt,
+    )  # fmt: skip
+
+
+def _finding(row: _Row) -> dict[str, Any]:
+    return {
+        **row.model_dump(exclude={"opened_at", "opened_in"}),
+        "covers": tuple(map(Item._make, row.covers)),
+    }
+
+
+def _doubt(path: Path, content: bytes, key: Key) -> str:
+    """Why nothing shows that a report was not edited; `BadInput` if something shows that it was."""
+    try:
+        manifest = json.loads(path.with_name(MANIFEST).read_text("utf-8"))
+        digest, key_id = manifest["files"][path.name], (manifest.get("key") or {}).get("key_id")
+    except FileNotFoundError:
+        return f"the previous report has no {MANIFEST} beside it"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BadInput.at(str(path), f"has a {MANIFEST} beside it that does not name it") from None
+    if digest != sha256(content).hexdigest():
+        raise BadInput.at(str(path), f"was edited: it is not the file that {MANIFEST} names")
+    if signature_holds(key, manifest):
+        return ""
+    if key_id == key.key_id:
+        raise BadInput.at(
+            str(path), f"has a {MANIFEST} beside it that was edited: its signature does not hold"
+        )
+    return "the previous report is not signed under the reviewer's key"

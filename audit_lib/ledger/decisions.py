@@ -1,0 +1,112 @@
+"""What people decided and answer for by name, until a date; and which values they recorded as revoked."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from audit_lib.base.clock import ending_instant, iso, parse_instant
+from audit_lib.ledger.entry import Draft, Entry
+from audit_lib.ledger.read import Ledger
+from audit_lib.ledger.timeline import SecretPlace
+
+# The kinds of ledgers before 0.3.0: which verdict each was, and its fields by their present names.
+_EARLIER = {
+    "acceptance": ("accept", {"subject": "id"}),
+    "assignment": ("assign", {"subject": "id", "until": "due"}),
+    "closure": ("close", {"subject": "id", "reason": "proof"}),
+    "attestation": ("attest", {"subject": "rule"}),
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision on a finding's id, or one answer to a question of the policy."""
+
+    subject: str
+    verdict: str  # accept | assign | close | attest | deny: the answer is no
+    by: str
+    reason: str  # of close: the proof
+    until: datetime | None  # of assign: when it is due
+    at: datetime
+    place: str
+    owner: str = ""  # of assign
+    ticket: str = ""
+
+
+def decisions(ledger: Ledger, *verdicts: str) -> tuple[Decision, ...]:
+    """The decisions with these verdicts, or all, in order; also those of ledgers before 0.3.0."""
+    made = (_decision(entry) for entry in ledger.of_kind("decision", *_EARLIER))
+    return tuple(one for one in made if not verdicts or one.verdict in verdicts)
+
+
+def decision_draft(
+    subject: str, verdict: str, by: str, reason: str, until: datetime | None = None, **more: str
+) -> Draft:
+    """The entry that records a decision; `more` is the owner and the ticket of an assignment."""
+    body = {"subject": subject, "verdict": verdict, "by": by, "reason": reason}
+    optional = {"until": iso(until) if until else "", **more}
+    return Draft("decision", body | {name: text for name, text in optional.items() if text})
+
+
+def _decision(entry: Entry) -> Decision:
+    verdict, names = _EARLIER.get(entry.kind, ("", {}))
+    body = entry.body
+    verdict = "deny" if body.get("answer") == "no" else verdict or body["verdict"]
+    until = body.get(names.get("until", "until"))
+    return Decision(
+        subject=body[names.get("subject", "subject")],
+        verdict=verdict,
+        by=body["by"],
+        reason=body.get(names.get("reason", "reason"), ""),
+        until=ending_instant(until, entry.place) if until else None,
+        at=entry.at,
+        place=entry.place,
+        owner=body.get("owner", ""),
+        ticket=body.get("ticket", ""),
+    )
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """One record. That the value works no longer is what somebody says: no provider is asked."""
+
+    home: SecretPlace
+    fingerprint: str  # of the value that was revoked
+    claimed_at: datetime  # of a day alone its first instant
+    day_only: bool
+    recorded_at: datetime
+    place: str
+    by: str
+    proof: str
+
+    @property
+    def until(self) -> datetime:
+        """The last instant that the claim allows."""
+        return self.claimed_at + timedelta(days=1, seconds=-1) if self.day_only else self.claimed_at
+
+    @property
+    def when(self) -> str:
+        """The claimed instant, or its day, in words."""
+        return f"on {self.claimed_at:%Y-%m-%d}" if self.day_only else iso(self.claimed_at)
+
+    @property
+    def said(self) -> str:
+        """Who recorded it, and with what proof."""
+        by = f"{self.place}, recorded {iso(self.recorded_at)} by {self.by or 'somebody'}"
+        return f"{by}; proof: {self.proof or 'none given'}; the provider was not asked"
+
+
+def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
+    """Every record of a revocation, in order of recording."""
+    return tuple(
+        Revocation(
+            SecretPlace.named_in(entry.body),
+            entry.body["fingerprint"],
+            parse_instant(entry.body["claimed_at"], entry.place),
+            entry.body["day_only"],
+            entry.at,
+            entry.place,
+            entry.body["by"],
+            entry.body["proof"],
+        )
+        for entry in ledger.of_kind("revocation")
+    )

@@ -1,0 +1,143 @@
+"""Values given for this run with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: never stored."""
+
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.secrets.env import EnvLine, entry, is_binary, parse_env
+from audit_lib.secrets.stores import is_store_export, parse_store_export
+from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, environment_name
+
+STDIN, ENVIRON = "-", "environ"
+LIMIT_BYTES = 2 * 1024 * 1024
+_FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ"
+_OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_]\w{0,127}))?=(.+)", re.DOTALL)
+
+
+def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValues, ...]:
+    """What all `--env` options of a command give; `BadInput` with every fault of them at once."""
+    options = tuple(texts)
+    faults: list[Fault] = []
+    given: list[GivenValues] = []
+    if sum(option.endswith("=-") for option in options) > 1:
+        faults.append(Fault("--env", "stdin (-) can be given for one service only"))
+    for option in options:
+        try:
+            given.append(parse_env_option(option, stdin))
+        except BadInput as error:
+            faults.extend(error.faults)
+    places = Counter(place_of(one) for one in given if holds_values(one))
+    faults.extend(Fault(place, "is given twice") for place, count in places.items() if count > 1)
+    if faults:
+        raise BadInput(faults)
+    return tuple(given)
+
+
+def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
+    """What one `--env` option gives. Its text is never quoted in a fault: it may be a value given by mistake.
+
+    The content of `environ` stays empty: its names are the policy's, which is read later.
+    """
+    found = _OPTION.fullmatch(text)
+    environment = environment_name(found[1]) if found else ""
+    if not found or not environment:
+        raise BadInput.at("--env", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
+    place = f"--env {environment}/{found[2]}"
+    origin, secret = found[4], found[3] or ""
+    if origin == ENVIRON:
+        return GivenValues(environment, found[2], ENVIRON, b"")
+    content = stdin.read(LIMIT_BYTES + 1) if origin == STDIN else _file(Path(origin), place)
+    if len(content) > LIMIT_BYTES:
+        raise BadInput.at(place, f"contains more than {LIMIT_BYTES:,} bytes")
+    if is_store_export(content):
+        export = parse_store_export(content, secret)
+        if export.faults:
+            raise BadInput(Fault(place, text) for text in export.faults)
+        return GivenValues(environment, found[2], origin, b"", tuple(export.dates))
+    given = GivenValues(environment, found[2], origin, content)
+    if not any(line.name for line in given_lines(given)):
+        raise BadInput.at(place, "contains no variable: it must be dotenv text or the platform's JSON")
+    return given
+
+
+def place_of(given: GivenValues) -> str:
+    """The source of given values, as rows and faults name it."""
+    return f"--env {given.environment}/{given.service}"
+
+
+def holds_values(given: GivenValues) -> bool:
+    """Whether it gives values, and not dates alone."""
+    return bool(given.content) or given.origin == ENVIRON
+
+
+def given_lines(
+    given: GivenValues, policy: Policy | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[EnvLine, ...]:
+    """The lines of dotenv text, the entries of JSON, of `environ` the policy's names.
+
+    `BadInput` if what looks like JSON cannot be parsed.
+    """
+    if given.origin == ENVIRON:
+        names = (name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases))
+        present = sorted({name for name in names if name in environ})
+        return tuple(entry(number, name, environ[name]) for number, name in enumerate(present, 1))
+    if is_binary(given.content):
+        raise BadInput.at(place_of(given), "contains bytes that are not text")
+    loader = given_loader(given)
+    return parse_env(given.content, (loader,)) if loader else tuple(_json_lines(given))
+
+
+def given_loader(given: GivenValues) -> str:
+    """The loader of dotenv text: what the host's own box reads it as. "" for values that need none."""
+    is_json = given.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{")
+    return "" if given.origin == ENVIRON or is_json else "render"
+
+
+def _file(path: Path, place: str) -> bytes:
+    """The content of a file that the auditor names: anywhere, a pipe of the shell included."""
+    try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not (stat.S_ISFIFO(kind) and path.is_relative_to("/dev/fd")):
+            raise BadInput.at(place, "is not a regular file")
+        with path.open("rb") as file:
+            return file.read(LIMIT_BYTES + 1)
+    except (OSError, ValueError):
+        raise BadInput.at(place, "names a file that does not exist or cannot be read") from None
+
+
+class _Pairs(list[tuple[Any, Any]]):
+    """A JSON object as its pairs, in order, so that a name given twice is seen."""
+
+
+def _json_lines(given: GivenValues) -> Iterator[EnvLine]:
+    """One line for each entry of the platform's JSON; an entry of another shape is not understood."""
+    # Numbers stay the text they are.
+    as_text: dict[str, Any] = {
+        "parse_int": str,
+        "parse_float": str,
+        "parse_constant": str,
+    }
+    try:
+        found = json.loads(given.content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **as_text)
+    except (ValueError, RecursionError):
+        raise BadInput.at(place_of(given), "looks like JSON and cannot be parsed") from None
+    entries = found if isinstance(found, _Pairs) else [_pair(item) for item in found]
+    for number, (name, value) in enumerate(entries, 1):
+        if isinstance(name, str) and isinstance(value, str | bool | None):
+            text = value if isinstance(value, str) else {True: "true", False: "false", None: ""}[value]
+            yield entry(number, name, text)
+        else:
+            yield EnvLine(number, "not understood", faults=("not-parsed",))
+
+
+def _pair(item: object) -> tuple[Any, Any]:
+    """Name and value of an entry of Render's list: {"envVar": {"key", "value"}} or the inner object."""
+    inner = dict(item).get("envVar", item) if isinstance(item, _Pairs) else None
+    pairs = dict(inner) if isinstance(inner, _Pairs) else {}
+    return pairs.get("key"), pairs.get("value", ...)

@@ -1,0 +1,88 @@
+"""Reads which commit brought which value into an env file first: evidence E5 (docs/evidence.md).
+
+Committer dates, all refs. Values are fingerprinted and forgotten: a rotated one is none of the project's.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from audit_lib.base.git import GitFailed, is_repository, run_git
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.value_questions import component
+from audit_lib.secrets.contracts import EnvHistory
+from audit_lib.secrets.env import parse_env
+from audit_lib.secrets.loaders import loaders_of
+from audit_lib.settings import EnvSource, Project
+
+MAX_BLOB_BYTES = 1_048_576
+_PASSWORD = component("password")
+Value = tuple[str, str, str]  # name, component, fingerprint
+
+
+def env_history(project: Project, keeper: Keeper) -> pd.DataFrame:
+    """`EnvHistory` of every env file of the project; empty without a repository that can be read."""
+    columns = list(EnvHistory.columns())
+    if not is_repository(project.root):
+        return EnvHistory.of([])
+    found: list[tuple[object, ...]] = []
+    sources = {source.path: source for source in project.env_sources if not source.example}
+    for path in sorted(path for path in sources if "\n" not in path):
+        try:
+            found += _history(project, sources[path], keeper)
+        except GitFailed:
+            # No answer is no evidence; a repository that git cannot read is said by the leak search.
+            continue
+    frame = pd.DataFrame(found, columns=columns)
+    return EnvHistory.checked(frame.sort_values(["file", "name", "component", "committed_at", "commit"]))
+
+
+def _history(project: Project, source: EnvSource, keeper: Keeper) -> Iterator[tuple[object, ...]]:
+    """One row for each commit with a value that none of its parents has."""
+    path = f":(literal){source.path}"
+    listed = run_git(project.root, "rev-list", "--full-history", "--all", "--", path, ok=(0, 128))
+    # Asked for by name, git gives the true parents, not those that path limiting puts in their place.
+    options = ("rev-list", "--no-walk", "--parents", "--timestamp", "--stdin")
+    lines = run_git(project.root, *options, input=listed).decode("ascii").splitlines() if listed else []
+    commits = {name: (at, parents) for at, name, *parents in (line.split() for line in lines)}
+    wanted = dict.fromkeys([*commits, *(one for _, parents in commits.values() for one in parents)])
+    versions = _versions(project, source, list(wanted), keeper)
+    for name, (at, parents) in commits.items():
+        before = {value for parent in parents for value in versions.get(parent, ())}
+        for variable, part, fingerprint in sorted(versions.get(name, set()) - before):
+            committed_at = datetime.fromtimestamp(int(at), UTC)
+            yield source.path, variable, part, fingerprint, name, committed_at
+
+
+def _versions(
+    project: Project, source: EnvSource, commits: list[str], keeper: Keeper
+) -> dict[str, set[Value]]:
+    """The values of the file as each commit holds it; a commit that has no such file is left out."""
+    path = source.path.encode("utf-8", "surrogateescape")
+    asked = b"".join(name.encode("ascii") + b":" + path + b"\n" for name in commits)
+    answers = run_git(project.root, "cat-file", "--batch-check", input=asked).splitlines() if commits else []
+    blobs = {}
+    for name, answer in zip(commits, answers, strict=True):
+        parts = answer.split()
+        if len(parts) == 3 and parts[1] == b"blob" and int(parts[2]) <= MAX_BLOB_BYTES:
+            blobs[name] = parts[0].decode("ascii")
+    read = {
+        blob: _values(project, source, run_git(project.root, "cat-file", "blob", blob), keeper)
+        for blob in sorted(set(blobs.values()))
+    }
+    return {name: read[blob] for name, blob in blobs.items()}
+
+
+def _values(project: Project, source: EnvSource, content: bytes, keeper: Keeper) -> set[Value]:
+    """The values of one version as today's loader reads it: none of an earlier day is known."""
+    values: dict[str, str] = {}
+    for line in parse_env(content, loaders_of(project.root, source, content)):
+        if line.name is not None and line.value:
+            values[line.name] = line.value
+    passwords = {name: found for name, value in values.items() if (found := _PASSWORD(value))}
+    return {
+        (name, part, keeper.fingerprint(value))
+        for part, held in (("whole", values), ("password", passwords))
+        for name, value in held.items()
+    }

@@ -1,0 +1,259 @@
+"""Reads every env source of a project, and the values given for this run, into two frames."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base import git
+from audit_lib.base.errors import BadInput
+from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.frames import Sources
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.contracts import EnvEntries
+from audit_lib.secrets.env import MAX_LINES, EnvLine, is_binary, parse_env, value_is_unknown
+from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, given_loader, holds_values, place_of
+from audit_lib.secrets.loaders import loaders_of
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project
+
+MAX_BYTES = 2 * 1024 * 1024  # of one file: by default Linux gives a process no larger environment
+MAX_LINES_IN_ALL = 200_000
+# Each value is searched for in dozens of forms, and strong ones in every part: it is they that cost.
+MAX_VALUES_IN_ALL = 3_000
+MAX_CHARACTERS_IN_ALL = 250_000
+IN_FORCE = ("env file", "export", "given values")  # kinds of sources whose values an application gets
+_COUNTS = {"read": "read", "not_understood": "not understood", "blank": "blank"}  # by the state of a line
+Row = dict[str, Any]
+
+
+def read_env_sources(
+    project: Project,
+    given: tuple[GivenValues, ...],
+    keeper: Keeper,
+    policy: Policy | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`Sources` and `EnvEntries`; each value goes to the keeper, and each line is counted in one state.
+
+    A place (environment and service) for which nothing was supplied is a row that says what would
+    supply it. The policy is needed for `--env …=environ`: it names what is taken from `environ`.
+    """
+    sources: list[Row] = []
+    entries: list[Row] = []
+    given = tuple(filter(holds_values, given))
+    supplied = {(one.environment, one.service) for one in given}
+    git_facts, room = _ask_git(project), EnvRoom()
+    for source in project.env_sources:
+        kinds = {"example": source.example, "backup": source.backup, "export": source.export}
+        kind = next((kind for kind, is_one in kinds.items() if is_one), "env file")
+        place = _place(source.path, kind, source.environment, source.service)
+        row, lines, loader = _read(project.root, source, keeper, git_facts, room)
+        # A file that is not there is no gap where its values were given, and a backup never is one.
+        absent = row["state"] == "missing"
+        if not absent or not (source.backup or (source.environment, source.service) in supplied):
+            sources.append(place | row)
+            entries += _entries(place, lines, loader, keeper)
+    for one in given:
+        place = _place(place_of(one), "given values", one.environment, one.service)
+        lines = given_lines(one, policy, environ)
+        digest = keeper.key.digest(one.content) if one.origin != ENVIRON else None
+        origins = {STDIN: "from stdin", ENVIRON: "from the process environment"}
+        reason = origins.get(one.origin, "from a file")
+        sources.append(place | {"reason": reason, "remedy": "", "keyed_digest": digest} | _counted(lines))
+        sources += _left_on_disk(project, one, git_facts, digest)
+        entries += _entries(place, lines, given_loader(one), keeper)
+    sources += _not_supplied(project, given, policy)
+    for left in project.not_searched:
+        remedy = "name the files in it in audit.toml"
+        row = {"state": "refused", "reason": left.text, "remedy": remedy}
+        sources.append(_place(left.place, "folder", "", "") | row)
+    return Sources.of(sources), EnvEntries.of(entries)
+
+
+@dataclass
+class EnvRoom:
+    """What is left for the files that are still to be read, each as a whole or not at all."""
+
+    lines: int = field(default_factory=lambda: MAX_LINES_IN_ALL)
+    values: int = MAX_VALUES_IN_ALL
+    characters: int = MAX_CHARACTERS_IN_ALL
+
+    def refuses(self, content: bytes) -> str:
+        """Why a content is not parsed at all; "" if it is."""
+        lines = content.count(b"\n") + content.count(b"\r")
+        if is_binary(content):
+            return "is binary: it has NUL bytes and is not UTF-8 text"
+        if lines > MAX_LINES:
+            return f"has more than the limit of {MAX_LINES:,} lines"
+        over = lines > self.lines
+        return f"comes after the limit of {MAX_LINES_IN_ALL:,} lines of all env files" if over else ""
+
+    def refuses_lines(self, lines: tuple[EnvLine, ...]) -> str:
+        """Why the lines of a file are not taken; "" if they are, and their values are counted."""
+        values = [text for line in lines for text in (line.value, *line.suspects) if text]
+        characters = sum(map(len, values))
+        if len(values) > self.values:
+            return f"has more values than are left of {MAX_VALUES_IN_ALL:,} for all env files"
+        if characters > self.characters:
+            return (
+                f"has longer values than are left of {MAX_CHARACTERS_IN_ALL:,} characters for all env files"
+            )
+        self.lines -= len(lines)
+        self.values -= len(values)
+        self.characters -= characters
+        return ""
+
+
+GitFacts = Callable[[str], Row]  # the columns `tracked` and `ignored` of a path within the project
+
+
+def _read(
+    root: Path, source: EnvSource, keeper: Keeper, git_facts: GitFacts, room: EnvRoom
+) -> tuple[Row, tuple[EnvLine, ...], str]:
+    """The row of one env file, its lines if it could be read, and the loader whose reading they are."""
+    try:
+        found = read_source(root, source.path, MAX_BYTES)
+    except Unreadable as fault:
+        known = {} if fault.state == "missing" else git_facts(source.path)
+        row = {"state": fault.state, "reason": fault.reason, "remedy": _remedy(source)}
+        return row | known, (), ""
+    facts = vars(found.facts) | git_facts(source.path)
+    facts |= {"keyed_digest": keeper.key.digest(found.content)}
+    lines: tuple[EnvLine, ...] = ()
+    loader = ""
+    refusal = room.refuses(found.content)
+    if not refusal:
+        try:
+            lines, loader = _parsed(root, source, found.content)
+            refusal = room.refuses_lines(lines)
+        except BadInput:
+            refusal = "looks like JSON and cannot be parsed"
+    if refusal:
+        return {"state": "refused", "reason": refusal, "remedy": _remedy(source)} | facts, (), ""
+    counted = _counted(lines)
+    is_read = counted["state"] == "read"
+    row = {"reason": "" if is_read else "holds nothing", "remedy": "" if is_read else _remedy(source)}
+    return row | counted | facts, lines, loader
+
+
+def _parsed(root: Path, source: EnvSource, content: bytes) -> tuple[tuple[EnvLine, ...], str]:
+    """An env file as its loader reads it; of an export also the entries of the platform's JSON.
+
+    The loader is "" if it is not known, or none is needed.
+    """
+    if source.export and not source.loader:
+        given = GivenValues(source.environment, source.service, source.path, content)
+        return given_lines(given), given_loader(given)
+    loaders = loaders_of(root, source, content)
+    return parse_env(content, loaders), loaders[0] if len(loaders) == 1 else ""
+
+
+def _place(source: str, kind: str, environment: str, service: str) -> Row:
+    return {"source": source, "kind": kind, "environment": environment, "service": service}
+
+
+def _counted(lines: tuple[EnvLine, ...]) -> Row:
+    """State and line counts; the counts add up to the lines."""
+    states = Counter(line.state for line in lines)
+    counts = {column: states[state] for column, state in _COUNTS.items()}
+    return {"state": "read" if len(lines) > states["blank"] else "empty", "lines": len(lines), **counts}
+
+
+def _entries(place: Row, lines: Iterable[EnvLine], loader: str, keeper: Keeper) -> Iterator[Row]:
+    """One row for each line; the values, and what may be one in a faulty line, go to the keeper."""
+    for line in lines:
+        suspects = [keeper.take(suspect) for suspect in line.suspects]
+        not_known = bool(line.name) and value_is_unknown(line.faults)
+        yield place | {
+            "line": line.line,
+            "state": line.state,
+            "name": line.name,
+            "faults": ",".join(line.faults),
+            "readings": ",".join(suspects) if not_known else "",
+            "fingerprint": keeper.take(line.value) if line.value else None,
+            "loader": loader if line.name else "",
+        }
+
+
+def _remedy(source: EnvSource) -> str:
+    """The command that would supply the values of a source that was not read."""
+    if source.backup:
+        return ""
+    if source.example:
+        return f"commit {source.path} with every name and no value"
+    return _supply(source.environment, source.service)
+
+
+def _supply(environment: str, service: str) -> str:
+    return f"--env {environment}/{service}=- (dotenv text or the platform's JSON on stdin)"
+
+
+def _not_supplied(project: Project, given: tuple[GivenValues, ...], policy: Policy | None) -> Iterator[Row]:
+    """One row for each place of the application for which neither a file is named nor a value given."""
+    in_force = [source for source in project.env_sources if not source.example and not source.backup]
+    named = {(one.environment, one.service) for one in in_force}
+    named |= {(one.environment, one.service) for one in given}
+    services = {source.service for source in project.env_sources} | {service for _, service in named}
+    services |= {rule.service for rule in policy.secrets} if policy else set()
+    for environment in project.environments:
+        for service in sorted(services - {""}):
+            if (environment, service) not in named:
+                place = _place(f"--env {environment}/{service}", "given values", environment, service)
+                reason, remedy = "nothing was supplied", _supply(environment, service)
+                yield place | {"state": "missing", "reason": reason, "remedy": remedy}
+
+
+def _left_on_disk(
+    project: Project, given: GivenValues, git_facts: GitFacts, digest: str | None
+) -> Iterator[Row]:
+    """The file that values were given from is itself a plain export on disk, which is a finding."""
+    if given.origin in (STDIN, ENVIRON) or given.origin.startswith("/dev/fd/"):
+        return
+    path = Path(given.origin).resolve()
+    inside = path.is_relative_to(project.root)
+    name = str(path.relative_to(project.root)) if inside else path.name
+    facts = {}
+    with suppress(Unreadable):
+        found = read_source(path.parent, path.name, MAX_BYTES).facts
+        facts = {"modified_at": found.modified_at, "mode": found.mode}
+    yield _place(name, "export", given.environment, given.service) | {
+        "state": "read",
+        "reason": f"plain-text values left on disk{'' if inside else ' outside the project'}",
+        "remedy": "",
+        "keyed_digest": digest,
+        "size_bytes": len(given.content),
+        **facts,
+        **(git_facts(name) if inside else {}),
+    }
+
+
+def _ask_git(project: Project) -> GitFacts:
+    """What git says of a path; null if it cannot be asked."""
+    # git gives no answer at all where one of the paths lies behind a link.
+    root = project.root.resolve()
+    paths = [source.path for source in project.env_sources if _is_direct(root, source.path)]
+    tracked, ignored = None, None
+    with suppress(git.GitFailed):
+        tracked = git.tracked(project.root)
+        ignored = git.ignored(project.root, paths)
+
+    def facts(path: str) -> Row:
+        known = ignored is not None and path in paths
+        return {
+            "tracked": None if tracked is None else path in tracked,
+            "ignored": path in (ignored or ()) if known else None,
+        }
+
+    return facts
+
+
+def _is_direct(root: Path, path: str) -> bool:
+    try:
+        return (root / path).resolve() == root / path
+    except (OSError, ValueError, RuntimeError):
+        return False

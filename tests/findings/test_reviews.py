@@ -1,0 +1,180 @@
+"""What a review before this one shows: its report, its sign-off, and how the settings changed since."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_lib.base.errors import BadInput
+from audit_lib.findings.reviews import kept, last_signed, read_previous, tabulate_settings_changes
+from audit_lib.ledger import Entry, Ledger
+from audit_lib.secrecy.keeper import Key, signed
+from audit_lib.settings import Policy, bundled_policy, choose_policy, load_project
+from audit_lib.settings.dump import dump
+
+AT = datetime(2026, 6, 30, tzinfo=UTC)
+KEY = Key.throw_away()
+ROW = {
+    "id": "a:b",
+    "check": "a",
+    "severity": "high",
+    "status": "open",
+    "covers": [["b", "production", "backend"]],
+}
+REPORT = {
+    "schema": "audit_lib/report/9",
+    "project": "app",
+    "quarter": "2026Q2",
+    "as_of": "2026-06-30T00:00:00Z",
+    "ledger": {"ada": "1:" + "0" * 64},
+    "settings": {"in_force": ["secret A: declared"]},
+    "findings": [ROW],
+    "not_ended": [ROW | {"id": "a:c", "status": "unknown", "opened_at": "2026-01-01", "opened_in": "2025Q4"}],
+}
+
+
+def _written(folder: Path, report: dict[str, Any], *, manifest: bool = True, key: Key = KEY) -> Path:
+    path = folder / "report.json"
+    path.write_text(json.dumps(report))
+    files = {"report.json": sha256(path.read_bytes()).hexdigest()}
+    document = signed({"files": files}, replace(key, origin="file"))
+    if manifest:
+        (folder / "MANIFEST.json").write_text(json.dumps(document))
+    return path
+
+
+def test_a_previous_report_is_read(tmp_path: Path) -> None:
+    """Its findings, and those of which it did not know if they ended, with the review that opened each."""
+    previous = read_previous(_written(tmp_path, REPORT), "app", KEY)
+    assert set(previous.findings) == {"a:b", "a:c"}
+    assert previous.findings["a:b"]["covers"][0].environment == "production"
+    assert (previous.opened["a:b"].place, previous.opened["a:c"].place) == ("2026Q2", "2025Q4")
+    assert (previous.as_of, previous.doubt) == (AT, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": "other"}, "not a report.json of this version"),
+        ({"project": "other"}, "another project"),
+        ({"findings": [{"id": "x"}]}, "not a report.json of this version"),
+        ({"findings": [ROW | {"severity": "grave"}]}, "not a report.json of this version"),
+        ({"as_of": "yesterday"}, "report.json"),
+    ],
+)
+def test_a_report_that_cannot_be_used_is_refused(tmp_path: Path, change: Any, message: str) -> None:
+    """Another schema, project or row is bad input, by its place."""
+    with pytest.raises(BadInput, match=message):
+        read_previous(_written(tmp_path, REPORT | change), "app", KEY)
+
+
+def test_an_edited_report_is_refused_and_an_unsigned_one_doubted(tmp_path: Path) -> None:
+    """What its manifest does not name was edited; without the reviewer's signature it may have been."""
+    path = _written(tmp_path, REPORT)
+    path.write_text(json.dumps(REPORT | {"quarter": "2026Q1"}))
+    with pytest.raises(BadInput, match="was edited"):
+        read_previous(path, "app", KEY)
+    assert "no MANIFEST.json" in _doubt(tmp_path / "none", manifest=False)
+    assert "not signed" in _doubt(tmp_path / "other", key=Key.throw_away())
+    manifest = json.loads((tmp_path / "MANIFEST.json").read_text())
+    (tmp_path / "MANIFEST.json").write_text(json.dumps(manifest | {"more": 1}))
+    path.write_text(json.dumps(REPORT))
+    with pytest.raises(BadInput, match="signature does not hold"):
+        read_previous(path, "app", KEY)
+
+
+def _doubt(folder: Path, *, manifest: bool = True, key: Key = KEY) -> str:
+    folder.mkdir()
+    return read_previous(_written(folder, REPORT, manifest=manifest, key=key), "app", KEY).doubt
+
+
+def test_a_sign_off_keeps_settings_and_openings() -> None:
+    """The next review has them from the ledger; one of an earlier version knows no settings."""
+    record = REPORT | {"findings": [ROW | {"opened_at": "2026-01-01T00:00:00Z", "opened_in": "2025Q4"}]}
+    body = {"by": "Bo", **kept(record)}
+    review = last_signed(Ledger((Entry("bo", 1, AT, "signoff", "0" * 8, "", "", "", body),)))
+    assert review is not None
+    assert (review.settings, review.opened["a:b"].place) == (("secret A: declared",), "2025Q4")
+    old = {"by": "Bo", "as_of": "2026-06-30T00:00:00Z", "rules": {}}
+    review = last_signed(Ledger((Entry("bo", 1, AT, "signoff", "0" * 8, "", "", "", old),)))
+    assert review is not None
+    assert review.settings is None
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Path:
+    (tmp_path / "audit.toml").write_text(BASE + ENV)
+    return tmp_path
+
+
+def _changes(
+    project: Path, toml: str = "", doubt: str = "", *, is_signed: bool = True
+) -> dict[str, tuple[str, str]]:
+    """By setting what it was and is, after audit.toml was changed since the signed review."""
+    before = load_project(project)
+    entry = {
+        "by": "Bo",
+        "as_of": "2026-06-30T00:00:00Z",
+        "in_force": list(dump(choose_policy(before), before)),
+    }
+    last = (
+        last_signed(Ledger((Entry("bo", 1, AT, "signoff", "0" * 8, "", "", "", entry),)))
+        if is_signed
+        else None
+    )
+    if toml:
+        (project / "audit.toml").write_text(toml)
+    now = load_project(project)
+    table = tabulate_settings_changes(now, choose_policy(now), last, doubt)
+    assert table["digest"].nunique() <= 1
+    return {row["setting"]: (row["was"], row["now"]) for row in table.to_dict("records")}
+
+
+BASE = 'name = "app"\nextends = "paiid"\n'
+ENV = '[[env]]\npath = ".env"\nenvironment = "production"\nservice = "web"\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "setting"),
+    [
+        (BASE, "env .env"),  # dropped
+        (BASE + ENV.replace("production", "staging"), "env .env: environment"),
+        (BASE + ENV + "backup = true\n", "env .env: backup"),
+        ('extends = "generic"\nname = "app"\n' + ENV, "policy: name"),
+        (BASE + "warn_days = 0\n" + ENV, "policy: warn_days"),
+        (
+            BASE + ENV + '[[secret]]\nname = "API_TOKEN"\nservice = "backend"\nmax_age_days = 900\n',
+            "secret API_TOKEN: max_age_days",
+        ),
+        (
+            BASE + ENV + '[[secret]]\nname = "API_TOKEN"\nkind = "setting"\nservice = "backend"\n',
+            "secret API_TOKEN: kind",
+        ),
+        (BASE + 'placeholders = ["*a*"]\n' + ENV, "policy: placeholders"),
+    ],
+)
+def test_each_weakening_is_a_change(project: Path, toml: str, setting: str) -> None:
+    """Whatever is dropped, relabelled or raised since the signed review is a line, whichever way it goes."""
+    changes = _changes(project, toml)
+    assert any(name.startswith(setting) for name in changes), changes
+
+
+def test_settings_that_nobody_changed_are_none(project: Path) -> None:
+    """After a signed review nothing is reported until something changes."""
+    assert _changes(project) == {}
+
+
+def test_without_a_signed_review_places_are_not_known(project: Path) -> None:
+    """The policy is held against the bundled one; where files were before, nothing shows. A doubt is said."""
+    assert _changes(project, is_signed=False) == {"the place of a file": ("not known", "not known")}
+    assert _changes(project, doubt="the previous report was not signed") == {
+        "all settings": ("not known", "not known")
+    }
+    policy = replace(bundled_policy("paiid"), path=project / "audit.toml", extends="paiid", warn_days=0)
+    table = tabulate_settings_changes(load_project(project), policy, None)
+    assert table["setting"].tolist() == ["policy: warn_days", "the place of a file"]
+    assert isinstance(policy, Policy)

@@ -1,0 +1,148 @@
+"""Which value was in force where and when, by snapshots and recorded rotations."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_lib.base.clock import iso
+from audit_lib.ledger import Draft, append, read_ledger
+from audit_lib.ledger.timeline import Tenure, tenures
+from audit_lib.secrecy.keeper import Keeper, Key
+
+KEY = Key(bytes(range(32)), "file")
+DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def seen(folder: Path, day: int, values: dict[str, str], writer: str = "weekly", key: Key = KEY) -> None:
+    """A snapshot of production/backend on a day; a name without a value is missing."""
+    keeper = Keeper(key)
+    secrets = [
+        {
+            "secret": name,
+            "environment": "production",
+            "service": "backend",
+            "source": ".env",
+            "state": "present" if text else "missing",
+            "fingerprint": keeper.fingerprint(text) if text else None,
+        }
+        for name, text in values.items()
+    ]
+    place = {"environment": "production", "service": "backend", "source": ".env", "complete": True}
+    body: dict[str, Any] = {"places": [place], "secrets": secrets, "pairs": []}
+    append(folder, key, Draft("snapshot", body), DAY + timedelta(days=day), writer)
+
+
+def rotated(folder: Path, day: int, name: str, text: str) -> None:
+    """A recorded rotation on a day."""
+    at = DAY + timedelta(days=day)
+    body = {
+        "secret": name,
+        "environment": "production",
+        "service": "backend",
+        "claimed_at": iso(at),
+        "day_only": False,
+        "fingerprint": Keeper(KEY).fingerprint(text),
+    }
+    append(folder, KEY, Draft("rotation", body), at, "alice")
+
+
+def days(stay: Tenure) -> list[int | None]:
+    """The four bounds of a stay, as days."""
+    bounds = (stay.absent, stay.first, stay.last, stay.gone)
+    return [None if sight is None else (sight.at - DAY).days for sight in bounds]
+
+
+def of(folder: Path) -> list[list[int | None]]:
+    """The bounds of every stay."""
+    return [days(stay) for stay in tenures(read_ledger(folder, KEY))]
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([(0, "a" * 20)], [[None, 0, 0, None]]),
+        ([(0, "a" * 20), (7, "a" * 20), (14, "b" * 20)], [[None, 0, 7, 14], [7, 14, 14, None]]),
+        ([(0, ""), (7, "a" * 20)], [[0, 7, 7, None]]),
+        ([(0, "a" * 20), (7, ""), (14, "")], [[None, 0, 0, 7]]),
+        ([(0, "a" * 20), (7, ""), (14, "a" * 20)], [[None, 0, 14, None]]),
+        ([(0, "a" * 20), (7, ""), (14, "b" * 20)], [[None, 0, 0, 7], [7, 14, 14, None]]),
+        (
+            [(0, "a" * 20), (7, "b" * 20), (14, "a" * 20)],
+            [[None, 0, 0, 7], [0, 7, 7, 14], [7, 14, 14, None]],
+        ),
+    ],
+)
+def test_a_stay_lies_between_the_looks_that_bound_it(
+    tmp_path: Path, looks: list[tuple[int, str]], expected: list[list[int | None]]
+) -> None:
+    """A value came in after the last look at another one, and went before the first look at the next."""
+    for day, text in looks:
+        seen(tmp_path, day, {"API_TOKEN": text})
+    assert of(tmp_path) == expected
+
+
+def test_a_recorded_rotation_is_a_look_and_names_itself(tmp_path: Path) -> None:
+    """A record narrows the interval, and the stay that it began says so."""
+    seen(tmp_path, 0, {"API_TOKEN": "a" * 20})
+    rotated(tmp_path, 3, "API_TOKEN", "b" * 20)
+    seen(tmp_path, 7, {"API_TOKEN": "b" * 20})
+    old, new = tenures(read_ledger(tmp_path, KEY))
+    assert (days(old), days(new)) == ([None, 0, 0, 3], [0, 3, 7, None])
+    assert old.claim is None
+    assert new.claim is not None
+    assert new.claim.place == "ledger alice#1"
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        # Two laptops hold different values from the first day to the last: nothing was rotated.
+        (
+            [("ann", 0, "a"), ("bob", 1, "b"), ("ann", 7, "a"), ("bob", 8, "b"), ("ann", 14, "a")],
+            {"a": [[None, 0, 14, None]], "b": [[None, 1, 8, None]]},
+        ),
+        # Both look at a value that was replaced once: one stay each, bounded by both.
+        (
+            [("ann", 0, "a"), ("bob", 1, "a"), ("ann", 7, "b"), ("bob", 8, "b")],
+            {"a": [[None, 0, 1, 7]], "b": [[1, 7, 8, None]]},
+        ),
+        # Only one laptop's copy changed.
+        (
+            [("ann", 0, "a"), ("bob", 1, "a"), ("ann", 7, "b"), ("bob", 8, "a")],
+            {"a": [[None, 0, 8, None]], "b": [[0, 7, 7, None]]},
+        ),
+        # A value that came back, seen by both.
+        (
+            [("ann", 0, "a"), ("ann", 7, "b"), ("bob", 8, "b"), ("ann", 14, "a"), ("bob", 15, "a")],
+            {"a": [[None, 0, 0, 7], [8, 14, 15, None]], "b": [[0, 7, 8, 14]]},
+        ),
+        # Whoever left does not look again: what the other sees ends it.
+        (
+            [("ann", 0, "a"), ("bob", 1, "a"), ("bob", 20, "b")],
+            {"a": [[None, 0, 1, 20]], "b": [[1, 20, 20, None]]},
+        ),
+    ],
+)
+def test_what_two_writers_see_is_one_timeline(
+    tmp_path: Path, looks: list[tuple[str, int, str]], expected: dict[str, list[list[int | None]]]
+) -> None:
+    """Each writer has copies of its own, so a change is what one of them saw change."""
+    for writer, day, text in looks:
+        seen(tmp_path, day, {"API_TOKEN": text * 20}, writer)
+    ledger, keeper = read_ledger(tmp_path, KEY), Keeper(KEY)
+    names = {keeper.fingerprint(text * 20): text for text in "ab"}
+    found: dict[str, list[list[int | None]]] = {}
+    for stay in tenures(ledger):
+        found.setdefault(names[stay.fingerprint], []).append(days(stay))
+    assert found == expected
+
+
+def test_a_record_of_another_writer_holds_until_the_next_look(tmp_path: Path) -> None:
+    """It ends what was last seen elsewhere, unless that was seen again after it."""
+    seen(tmp_path, 0, {"API_TOKEN": "a" * 20})
+    rotated(tmp_path, 3, "API_TOKEN", "b" * 20)
+    assert of(tmp_path) == [[None, 0, 0, 3], [0, 3, 3, None]]
+    seen(tmp_path, 5, {"API_TOKEN": "a" * 20})
+    assert of(tmp_path) == [[None, 0, 5, None], [None, 3, 3, None]]
