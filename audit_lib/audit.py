@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
 from audit_lib.base.git import head_of, refuse_part_of_repository
@@ -30,10 +31,9 @@ from audit_lib.findings.reviews import (
     tabulate_settings_changes,
     tabulate_sign_offs,
 )
-from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
-from audit_lib.leaks.exposure import tabulate_exposure
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
+from audit_lib.leaks.exposure import tabulate_exposure, tabulate_leaked_secrets
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.tables import tabulate_chosen_passwords
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
@@ -66,8 +66,7 @@ from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.population import tabulate_population
-from audit_lib.secrets.population_sides import tabulate_sides
+from audit_lib.secrets.population import tabulate_population, tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.secrets.stores import read_store_dates
@@ -359,9 +358,9 @@ class Audit:
 
     @cached_property
     def _leaked(self) -> LeakAudit:
-        search = partial(find_leaks, as_of=self.as_of, stays=self._rotating.stays)
-        found = (self.entries, self.inventory)
-        return search(self.project, self.keeper, self.policy, *found, progress=self.options.progress)
+        options = LeakOptions(cache=user_cache(), progress=self.options.progress)
+        search = partial(find_leaks, as_of=self.as_of, stays=self._rotating.stays, options=options)
+        return search(self.project, self.keeper, self.policy, self.entries, self.inventory)
 
     @cached_property
     def leaks(self) -> pd.DataFrame:

@@ -12,10 +12,7 @@ from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.kept_detections import detect_once
 from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
-from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.leaks.search import dated_lines, search_leaks
-from audit_lib.leaks.tabulate import tabulate_leaks
-from audit_lib.leaks.targets import leak_targets
+from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
 from audit_lib.ledger.timeline import tenures
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
@@ -48,17 +45,22 @@ def investigate(
     logs = partial(cached_logs, project, keeper, formats=formats, progress=progress)
     read = read_project(project, rules, keeper, as_of, logs, given=given)
     secret = known_secret(question.secret, rules, read.inventory)
-    targets = leak_targets(read.entries, read.inventory, rules, keeper)
-    search = search_leaks(project, keeper, targets, cache=user_cache(), progress=progress)
-    keyed, stays = keeper.key.origin != "throw-away", tenures(read.ledger)
-    sightings = dated_lines(search.sightings, project, formats)
-    leaks, places = tabulate_leaks(sightings, targets, read.inventory, stays=stays, keyed=keyed)
+    options = LeakOptions(cache=user_cache(), patterns=False, progress=progress)
+    leaked = find_leaks(
+        project,
+        keeper,
+        rules,
+        read.entries,
+        read.inventory,
+        stays=tenures(read.ledger),
+        options=options,
+    )
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, as_of)
     found = Investigation(
         project=project,
         policy=rules,
         as_of=as_of,
-        window=chosen_window(question, secret, leaks, read.history, as_of),
+        window=chosen_window(question, secret, leaked.leaks, read.history, as_of),
         secret=secret,
         client=address,
         discovered=discovered,
@@ -74,9 +76,9 @@ def investigate(
         inventory=read.inventory,
         freshness=read.freshness,
         drift=read.drift,
-        leaks=Leaks.checked(leaks),
-        leak_places=LeakPlaces.checked(places),
-        leak_coverage=search.coverage,
+        leaks=leaked.leaks,
+        leak_places=leaked.places,
+        leak_coverage=leaked.coverage,
         triggers=triggers,
     )
     detect_once(found, keeper.key, read.logs.digest)

@@ -15,7 +15,7 @@ from audit_lib.audit import Audit, Frames
 from audit_lib.base.clock import iso
 from audit_lib.findings.changes import compare
 from audit_lib.findings.reviews import PreviousReport
-from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.leaks.tables import shows_no_leak
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.secrecy.keeper import Keeper

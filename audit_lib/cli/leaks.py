@@ -6,18 +6,11 @@ from typing import Any
 
 import click
 
-from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
-from audit_lib.base.git import refuse_part_of_repository
 from audit_lib.cli import options
 from audit_lib.cli.options import PATH
 from audit_lib.cli.terminal import progress_bar, say
-from audit_lib.leaks.git_objects import begin_listing
-from audit_lib.leaks.last_answer import LastAnswer, last_answer
-from audit_lib.ledger.keys import key_of
-from audit_lib.secrecy.guard import scrub_texts
 from audit_lib.settings import load_project
-from audit_lib.settings.load import bundled_names
 
 FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urgent first
 _PATIENCE = 1.0  # seconds without a word; a longer search shows that it works
@@ -70,7 +63,7 @@ and new secrets by pattern. Then it prints one line for each place, and exits wi
     multiple=True,
     metavar="FILE",
     type=PATH,
-    help="Also take another scanner's results: SARIF, or JSON of gitleaks, trufflehog, kingfisher or GitHub.",
+    help="Also take another scanner's results, in SARIF.",
 )
 @click.option(
     "--fail-on",
@@ -97,33 +90,16 @@ def leaks(*, folder: Path, ledger: Path | None, staged: bool, fail_on: str | Non
         from audit_lib.cli.leaks_staged import report_staged  # noqa: PLC0415  imports what makes tables
 
         sys.exit(report_staged(project, given=env, policy=policy, patterns=patterns))
-    refuse_part_of_repository(project.root)
-    listing = begin_listing(project.root)
-    asked = {name: given[name] for name in ("layout", "policy", "places", "patterns", "every_provider")}
-    # What is read outside the project may be another the next time, and nothing here would show it.
-    outside = env or given["also"] or given["reports"] or (policy and policy not in bundled_names())
-    asked |= {"fail_on": fail_on}
-    last = LastAnswer() if outside else last_answer(user_cache(), key_of(project), project, listing, asked)
-    answer = None if given["fresh"] else last.recall()
-    if answer is None:
-        if patterns:
-            from audit_lib.leaks.secret_patterns import begin_rules  # noqa: PLC0415
+    # The import of what makes tables takes long.
+    from audit_lib.cli.leaks_run import answer_of, search  # noqa: PLC0415
 
-            begin_rules(user_cache() / "rules", every_provider=given["every_provider"])
-        # The import of what makes tables takes longer than git, which goes on meanwhile.
-        from audit_lib.cli.leaks_run import answer_of, search  # noqa: PLC0415
-        from audit_lib.leaks.whole_search import is_lasting  # noqa: PLC0415
-
-        with progress_bar(_WORK, _PATIENCE) as progress:
-            found = search(project, listing, progress, given)
-        answer = answer_of(found, given["layout"], given["places"], _stops(fail_on))
-        if is_lasting(found.coverage):
-            last.keep(scrub_texts(answer))
-    _say(answer)
+    with progress_bar(_WORK, _PATIENCE) as progress:
+        found = search(project, progress, given)
+    _say(answer_of(found, given["layout"], given["places"], _stops(fail_on)))
 
 
 def _say(answer: dict[str, Any]) -> None:
-    """Say what was found, now or the last time, and end with its exit code."""
+    """Say what was found, and end with its exit code."""
     for line in answer["lines"]:
         say(**line)
     click.echo(answer["text"], nl=False)

@@ -4,7 +4,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from typing import Any
 
 import pandas as pd
@@ -17,12 +16,18 @@ from audit_lib.base.progress import Progress
 from audit_lib.cli.options import now
 from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, TITLE, Style
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
-from audit_lib.leaks.elsewhere import tabulate_elsewhere
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.git_objects import Listing
-from audit_lib.leaks.next_step import exit_code, next_step
-from audit_lib.leaks.urgency import IN_FORCE, NO_SECRETS, NOT_IN_FORCE, NOT_KNOWN, PRODUCTION
-from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.tables import (
+    IN_FORCE,
+    NO_SECRETS,
+    NOT_IN_FORCE,
+    NOT_KNOWN,
+    PRODUCTION,
+    exit_code,
+    next_step,
+    shows_no_leak,
+    tabulate_elsewhere,
+)
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
@@ -39,17 +44,17 @@ _MOST_NAMES = 4
 Line = dict[str, Any]  # what `say` takes
 
 
-def search(
-    project: Project, listing: "Future[Listing]", progress: Progress, given: Mapping[str, Any]
-) -> LeakAudit:
+def search(project: Project, progress: Progress, given: Mapping[str, Any]) -> LeakAudit:
     """What leaked of the values in the project's env files and in `--env`, as `find_leaks` says."""
     keeper = keeper_of(project)
     known = known_values(project, keeper, given["policy"], parse_env_options(given["env"], sys.stdin.buffer))
     asked = {name: given[name] for name in ("also", "reports", "patterns", "every_provider", "fresh")}
-    asked |= {"listing": listing, "cache": user_cache(), "progress": progress}
+    options = LeakOptions(**asked, cache=user_cache(), progress=progress)
     ledger = read_ledger(project.ledger_dir, None if keeper.key.origin == "throw-away" else keeper.key)
-    asked["stays"] = tenures(ledger)
-    return find_leaks(project, keeper, known.policy, known.entries, known.inventory, **asked)
+    stays = tenures(ledger)
+    return find_leaks(
+        project, keeper, known.policy, known.entries, known.inventory, stays=stays, options=options
+    )
 
 
 def answer_of(found: LeakAudit, layout: str, most: int, stops: tuple[str, ...]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
 from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.secret_patterns import Shapes, is_available
+from audit_lib.leaks.rules import Rules, is_available
 from audit_lib.leaks.staged import StagedHit, search_staged
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger import read_ledger
@@ -42,7 +42,7 @@ def report_staged(project: Project, *, given: tuple[str, ...], policy: str, patt
         leak_targets(known.entries, known.inventory, known.policy, keeper),
         read_ledger(project.ledger_dir, keeper.key),
         index=Path(named) if named else None,
-        shapes=Shapes(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None,
+        rules=Rules(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None,
     )
     for hit in done.hits:
         click.echo(inert.plain(_line(hit)))

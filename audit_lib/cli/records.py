@@ -19,7 +19,7 @@ from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import environment_of, now, writer_name
 from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
 from audit_lib.cli.snapshot import tables_in_place
-from audit_lib.leaks.removal import search_removed
+from audit_lib.leaks.find_leaks import search_removed
 from audit_lib.ledger import Draft, Ledger, read_ledger, write_entry
 from audit_lib.ledger.keys import keeper_of, key_of
 from audit_lib.ledger.timeline import SecretPlace, tenures

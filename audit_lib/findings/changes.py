@@ -15,7 +15,7 @@ from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import BY_ID, CHECKS, SUCCESSORS
 from audit_lib.findings.contracts import CHANGES, Changes
 from audit_lib.findings.reviews import PreviousReport
-from audit_lib.leaks.whole_search import searched_whole
+from audit_lib.leaks.tables import searched_whole
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.decisions import decisions
 

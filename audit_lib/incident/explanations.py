@@ -30,8 +30,7 @@ from audit_lib.incident.ruled_out import (
 )
 from audit_lib.incident.secret_values import fingerprints, public_twins, unread_places, was_searched_for
 from audit_lib.incident.window_detections import detected_in_window
-from audit_lib.leaks.urgency import PRODUCTION
-from audit_lib.leaks.whole_search import searched_whole
+from audit_lib.leaks.tables import PRODUCTION, searched_whole
 
 
 def tabulate_explanations(investigation: Investigation) -> pd.DataFrame:

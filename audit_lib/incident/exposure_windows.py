@@ -12,7 +12,7 @@ from audit_lib.incident.contracts import Couplings, ExposureWindows, Uses
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.secret_values import leaked_secrets
 from audit_lib.incident.timeline import first_start
-from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, totals, within
 

@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.secret_values import held_throughout
-from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import SecretPlace, Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, within
 

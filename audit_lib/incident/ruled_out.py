@@ -11,7 +11,7 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import GUESSING, lacks_history
 from audit_lib.incident.secret_values import fingerprints, held_throughout, unread_places, was_searched_for
 from audit_lib.incident.window_detections import changes_seen, detected_in_window
-from audit_lib.leaks.whole_search import searched_whole
+from audit_lib.leaks.tables import searched_whole
 
 Precondition = Callable[[Investigation], bool]
 Way = tuple[Precondition, ...]

@@ -14,7 +14,7 @@ from audit_lib.incident.newcomers import new_addresses
 from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs
 from audit_lib.incident.window_detections import detected_in_window
-from audit_lib.leaks.whole_search import searched_whole
+from audit_lib.leaks.tables import searched_whole
 from audit_lib.logins.coverage import unknown_wording
 from audit_lib.rotation.triggers import KINDS
 

@@ -10,18 +10,16 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.tree import NotSearched
-from audit_lib.leaks.binary_texts import LARGEST, is_text
-from audit_lib.leaks.exact_search import WEAKEST_BITS, ExactSearch
-from audit_lib.leaks.git_history import at_head, in_index
-from audit_lib.leaks.git_objects import read_objects
-from audit_lib.leaks.search_objects import InObject, search_named
-from audit_lib.leaks.secret_patterns import Shapes
-from audit_lib.leaks.shown_names import shown_names
-from audit_lib.leaks.staged_patterns import Blobs, New, new_shapes
+from audit_lib.leaks.history import at_head, in_index
+from audit_lib.leaks.rules import Rules, Shape
+from audit_lib.leaks.sources import LARGEST, TOO_LARGE, Reading, Source, is_text, object_sources
+from audit_lib.leaks.targets import shown_names, target_of
+from audit_lib.leaks.values import Found, Values
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.timeline import tenures
 from audit_lib.ledger.whose import candidates
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import WEAKEST_BITS
 from audit_lib.secrecy.strength import strength_bits
 
 # What may be a value in a line: a text in quotes, what follows a name, a word, and parts of a word.
@@ -36,8 +34,8 @@ _WORDS = tuple(
     )
 )
 _NO_TEXT = f"is binary or over {LARGEST:,} bytes: values that the ledger alone knows were not searched for"
-_LOOKS = "looks like a secret"
 _EARLIER_KEY = "values that it saw only under an earlier key cannot be compared"
+_Blobs = Mapping[str, list[str]]  # by id, with their paths
 
 
 @dataclass(frozen=True, order=True)
@@ -48,10 +46,6 @@ class StagedHit:
     line: int
     secret: str
     known: str  # in force in …, or by what the value is known
-
-
-_Known = Mapping[str, tuple[str, str]]  # fingerprints: the secret's name, and how the value is known
-_Hits = Iterator[StagedHit]
 
 
 @dataclass(frozen=True)
@@ -71,43 +65,55 @@ def search_staged(
     ledger: Ledger,
     *,
     index: Path | None = None,
-    shapes: Shapes | None = None,
+    rules: Rules | None = None,
 ) -> StagedSearch:
     """Every place of a known value in what the index holds and HEAD does not.
 
     Values at hand (LeakTargets) are found in every form and in archives. Of a value of the ledger only the
     fingerprint is known: it is found as a word or a text in quotes. Weak values and templates are left out.
-    With `shapes` what looks like a secret is found, too, unless its file held it before.
+    With `rules` what looks like a secret is found, too, unless its file held it before.
     Raises `GitFailed` where git cannot say what is staged.
     """
     head = _decoded(at_head(root))
     staged = _new(_decoded(in_index(root, index)), head)
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
-    search = ExactSearch(keeper, real["fingerprint"], {})
+    values = Values(keeper, real)
     known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
     seen, earlier = _seen(ledger)
-    found = search_named(root, staged, search)
-    hits = {*_in_contents(found.found, staged, search, known), *_in_paths(staged, search, known)}
-    left_out = [*found.left_out, *([NotSearched("ledger", _EARLIER_KEY)] if earlier else [])]
+    reading = Reading()
+    sources = list(object_sources(root, list(staged), reading))
+    found = [one for source in sources for one in values.search(source, reading)]
+    hits = {*_in_contents(found, staged, values, known), *_in_paths(staged, values, known)}
     only_seen = {mark: name for mark, name in seen.items() if mark not in known}
-    for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
-        hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
+    for source in sources if only_seen else ():
+        by_ledger = _by_ledger(source, keeper, only_seen, reading)
+        hits |= {
+            StagedHit(values.scrub(path), line, name, "seen by the ledger")
+            for line, name in by_ledger
+            for path in staged[source.origin.oid]
+        }
     places = {(hit.path, hit.line) for hit in hits}
     held = keeper.fingerprints()
-    new = list(new_shapes(root, staged, head, shapes, left_out)) if shapes else []
+    old = _old_shapes(root, staged, head, rules) if rules else {}
+    new = [one for source in sources if rules for one in _new_shapes(source, staged, old, rules, reading)]
     shown = shown_names({shape.name for *_, shape in new}, keeper, held)
-    hits.update(hit for hit in _by_shape(new, search, shown) if (hit.path, hit.line) not in places)
+    hits |= {hit for hit in _by_shape(new, values, shown) if (hit.path, hit.line) not in places}
+    left_out = {
+        NotSearched(path, one.reason)
+        for one in reading.left_out
+        for path in staged.get(one.place.removeprefix("git object "), [one.place])
+    }
+    left_out |= {NotSearched(path, "cannot be read") for oid in reading.missing for path in staged[oid]}
+    left_out |= {NotSearched("ledger", _EARLIER_KEY)} if earlier else set()
     files = sum(map(len, staged.values()))
-    return StagedSearch(
-        files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(set(left_out)))
-    )
+    return StagedSearch(files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(left_out)))
 
 
 def _decoded(listed: Mapping[str, Collection[bytes]]) -> dict[str, list[str]]:
     return {oid: sorted(map(os.fsdecode, paths)) for oid, paths in listed.items()}
 
 
-def _new(index: Blobs, head: Blobs) -> dict[str, list[str]]:
+def _new(index: _Blobs, head: _Blobs) -> dict[str, list[str]]:
     """The blobs that the index holds at paths where HEAD holds another or none."""
     new = {oid: [path for path in paths if path not in head.get(oid, ())] for oid, paths in index.items()}
     return {oid: paths for oid, paths in new.items() if paths}
@@ -124,58 +130,38 @@ def _force(environments: str) -> str:
     return f"in force in {environments}" if environments else "not known to be in force"
 
 
-def _in_contents(found: Iterable[InObject], staged: Blobs, search: ExactSearch, known: _Known) -> _Hits:
+def _in_contents(
+    found: Iterable[Found], staged: _Blobs, values: Values, known: Mapping[str, tuple[str, str]]
+) -> Iterator[StagedHit]:
     for one in found:
-        if one.found.matched == "exact":
-            inside = f"!{search.scrub(one.inside)}" if one.inside else ""
-            for path in staged[one.oid]:
-                place = search.scrub(path) + inside
-                yield StagedHit(place, one.found.line, *known[one.found.fingerprint])
+        if one.matched == "exact":
+            inside = f"!{values.scrub(one.origin.member)}" if one.origin.member else ""
+            for path in staged[one.origin.oid]:
+                yield StagedHit(values.scrub(path) + inside, one.line, *known[one.fingerprint])
 
 
-def _in_paths(staged: Blobs, search: ExactSearch, known: _Known) -> _Hits:
+def _in_paths(staged: _Blobs, values: Values, known: Mapping[str, tuple[str, str]]) -> Iterator[StagedHit]:
     for path in sorted({path for paths in staged.values() for path in paths}):
-        for found in search.look(os.fsencode(path)):
-            if found.matched == "exact":
-                yield StagedHit(search.scrub(path), 0, *known[found.fingerprint])
+        for one in values.look(os.fsencode(path)):
+            if one.matched == "exact":
+                yield StagedHit(values.scrub(path), 0, *known[one.fingerprint])
 
 
 def _by_ledger(
-    root: Path, staged: Blobs, keeper: Keeper, seen: Mapping[str, str], left_out: list[NotSearched]
-) -> Iterator[tuple[str, int, str]]:
-    """Path, line and secret of the words in staged texts whose fingerprints are those of the ledger."""
-    for batch in read_objects(root, staged):
-        for span in batch.spans:
-            if not span.whole or span.size > LARGEST or not is_text(content := batch.content(span)):
-                left_out += [NotSearched(path, _NO_TEXT) for path in staged[span.oid]]
-            else:
-                for line, name in _known_words(content.decode("utf-8", "replace"), keeper, seen):
-                    yield from ((path, line, name) for path in staged[span.oid])
-
-
-def _by_shape(new: Iterable[New], search: ExactSearch, shown: Collection[str]) -> _Hits:
-    """One hit for each line: under a name that may be shown, else under the rule that met it."""
-    told: dict[tuple[str, int], str] = {}
-    for path, line, shape in sorted(
-        new, key=lambda one: (one[2].name not in shown, one[2].name, one[2].rule)
-    ):
-        name = shape.name if shape.name in shown else shape.rule
-        told.setdefault((search.scrub(path), line), name)
-    return (StagedHit(*place, name, _LOOKS) for place, name in told.items())
-
-
-def _known_words(text: str, keeper: Keeper, seen: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    source: Source, keeper: Keeper, seen: Mapping[str, str], reading: Reading
+) -> Iterator[tuple[int, str]]:
+    """Line and secret of the words in a staged text whose fingerprints are those of the ledger."""
+    content = source.open().read(LARGEST + 1)
+    if len(content) > LARGEST or not is_text(content):
+        reading.left_out.append(NotSearched(source.origin.name, _NO_TEXT))
+        return
     judged: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        for word in _words(line):
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        for word in {found[1].strip(" \t;,") for pattern in _WORDS for found in pattern.finditer(line)}:
             if word not in judged:
                 judged[word] = _name(word, keeper, seen)
             if judged[word]:
                 yield number, judged[word]
-
-
-def _words(line: str) -> Collection[str]:
-    return {found[1].strip(" \t;,") for pattern in _WORDS for found in pattern.finditer(line)}
 
 
 def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
@@ -185,3 +171,47 @@ def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
         if name and strength_bits(candidate) >= WEAKEST_BITS:
             return name
     return ""
+
+
+def _old_shapes(root: Path, staged: _Blobs, head: _Blobs, rules: Rules) -> dict[str, set[str]]:
+    """By path the fingerprints of what HEAD holds there: no news to a commit, `leaks` lists it."""
+    changed = {path for paths in staged.values() for path in paths}
+    before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)}
+    old: dict[str, set[str]] = {}
+    for source in object_sources(root, list(before), Reading()):
+        for text in _texts(source, Reading()):
+            for path in before[source.origin.oid]:
+                old.setdefault(path, set()).update(one.fingerprint for one in rules.find(text, (path,)))
+    return old
+
+
+def _new_shapes(
+    source: Source, staged: _Blobs, old: Mapping[str, set[str]], rules: Rules, reading: Reading
+) -> Iterator[tuple[str, int, Shape]]:
+    """Path, line and shape of each secret that a commit would bring to what HEAD holds."""
+    paths = staged[source.origin.oid]
+    for text in _texts(source, reading):
+        for shape in rules.find(text, paths):
+            lines = Values(rules.keeper, target_of(shape.fingerprint, shape.rule, rules.keeper))
+            line = next((one.line for one in lines.look(text)), 0)
+            yield from ((path, line, shape) for path in paths if shape.fingerprint not in old.get(path, ()))
+
+
+def _texts(source: Source, reading: Reading) -> Iterator[bytes]:
+    if source.size > LARGEST:
+        reading.left_out.append(NotSearched(source.origin.name, TOO_LARGE))
+        return
+    yield from (text for content in source.contents(Reading()) if (text := content.text))
+
+
+def _by_shape(
+    new: Iterable[tuple[str, int, Shape]], values: Values, shown: Collection[str]
+) -> Iterator[StagedHit]:
+    """One hit for each line: under a name that may be shown, else under the rule that met it."""
+    named: dict[tuple[str, int], str] = {}
+    for path, line, shape in sorted(
+        new, key=lambda one: (one[2].name not in shown, one[2].name, one[2].rule)
+    ):
+        name = shape.name if shape.name in shown else shape.rule
+        named.setdefault((values.scrub(path), line), name)
+    return (StagedHit(*place, name, "looks like a secret") for place, name in named.items())

@@ -1,5 +1,6 @@
 """Which values are searched for, and how: everywhere, beside their name only, or not at all."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,20 +8,24 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.leaks.chosen_passwords import Chosen
+from audit_lib.leaks.chosen import Chosen
 from audit_lib.leaks.contracts import LeakTargets
-from audit_lib.leaks.exact_search import WEAKEST_BITS
-from audit_lib.leaks.joined_values import joined, without_quotes
-from audit_lib.leaks.secret_patterns import Shape
-from audit_lib.leaks.shown_names import shown_names
+from audit_lib.leaks.rules import Shape
 from audit_lib.secrecy import value_questions as values
-from audit_lib.secrecy.forms import SHORTEST
+from audit_lib.secrecy.forms import SHORTEST, WINDOW
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import WEAKEST_BITS
 from audit_lib.secrecy.strength import strength_bits
+from audit_lib.secrecy.wording import could_be_a_piece
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy
 from audit_lib.settings.kinds import likely_kind, shape_by
 
+_SHORTEST_PART = 10  # characters of a copy that is cut short
+_CHOSEN = "may be a password that somebody chose"
+_QUOTES = "\"'"
+_AROUND = "\"'`()[]{}<>,;"
+_NAME = re.compile(r"[A-Za-z_][\w.-]{1,80}")  # a variable, no heading or sentence
 STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 _NOT_IN_FORCE = ("example", "backup")
 
@@ -80,7 +85,8 @@ def _values(entries: pd.DataFrame, keeper: Keeper) -> Iterator[tuple[str, str, s
     for name, known, kind, environment, readings in entries[columns].itertuples(index=False, name=None):
         several = [known] if pd.notna(known) else readings.split(",") if readings else []
         for fingerprint in several:
-            if len(several) > 1 and without_quotes(fingerprint, keeper) in set(several) - {fingerprint}:
+            bare = keeper.part(fingerprint, lambda value: value.strip(_QUOTES), keep=False)
+            if len(several) > 1 and bare in set(several) - {fingerprint}:
                 continue
             yield name, fingerprint, kind, environment, pd.notna(known)
 
@@ -95,7 +101,7 @@ def with_patterns(
     known = set(targets["fingerprint"])
     found: dict[str, list[Shape]] = {}
     new = sorted({shape for shape in shapes if shape.fingerprint not in known})
-    parts = joined({shape.fingerprint for shape in new}, known, keeper)
+    parts = _joined({shape.fingerprint for shape in new}, known, keeper)
     for shape in new:
         whole = shape.fingerprint
         while whole in parts:
@@ -129,39 +135,39 @@ def with_chosen(
     names: dict[str, str] = {}  # of each value that which says most
     for one in sorted(found.values(), key=lambda one: (one.name in shown, len(one.name), one.name)):
         names[one.fingerprint] = one.name if one.name in shown else one.rule
-    rows = LeakTargets.of(_chosen_row(text, names[values[text]]) for text in sorted(found))
+    rows = LeakTargets.of(
+        _new_row(
+            text, names[values[text]], "possible", "beside its name", "may be a password that somebody chose"
+        )
+        for text in sorted(found)
+    )
     return LeakTargets.checked(pd.concat([targets, rows])), values
 
 
 def with_hashes(targets: pd.DataFrame, hashes: Iterable[str]) -> pd.DataFrame:
     """`LeakTargets` with hashes of passwords, by fingerprint, that are no secret of the project's own."""
     new = sorted(set(hashes) - set(targets["fingerprint"]))
-    if not new:
-        return targets
-    return LeakTargets.checked(pd.concat([targets, LeakTargets.of(map(_hash_row, new))]))
+    why = "a password can be guessed from its hash"
+    hashed = [_new_row(one, "hash of a password", "hash", "everywhere", why) for one in new]
+    return LeakTargets.checked(pd.concat([targets, LeakTargets.of(hashed)])) if new else targets
 
 
-def _hash_row(fingerprint: str) -> dict[str, Any]:
+def target_of(fingerprint: str, variable: str, keeper: Keeper) -> pd.DataFrame:
+    """`LeakTargets` of one value that the keeper holds."""
+    weak = weakness(fingerprint, keeper)
+    searched = "beside its name" if weak else "everywhere"
+    return LeakTargets.of([_new_row(fingerprint, variable, "leak", searched, weak)])
+
+
+def _new_row(fingerprint: str, variable: str, kind: str, searched: str, reason: str) -> dict[str, Any]:
     return {
         "fingerprint": fingerprint,
-        "variable": "hash of a password",
-        "names": "hash of a password",
+        "variable": variable,
+        "names": variable,
         "in_force": "",
-        "kind": "hash",
-        "searched": "everywhere",
-        "reason": "a password can be guessed from its hash",
-    }
-
-
-def _chosen_row(text: str, name: str) -> dict[str, Any]:
-    return {
-        "fingerprint": text,
-        "variable": name,
-        "names": name,
-        "in_force": "",
-        "kind": "possible",
-        "searched": "beside its name",
-        "reason": "may be a password that somebody chose",
+        "kind": kind,
+        "searched": searched,
+        "reason": reason,
     }
 
 
@@ -169,15 +175,10 @@ def _found_row(fingerprint: str, met: list[Shape], keeper: Keeper, shown: Collec
     names = sorted({shape.name for shape in met}.intersection(shown))
     rules = sorted({shape.rule for shape in met})
     weak = weakness(fingerprint, keeper) if names else ""
-    return {
-        "fingerprint": fingerprint,
-        "variable": (names or rules)[0],
-        "names": ",".join(names or rules),
-        "in_force": "",
-        "kind": "pattern",
-        "searched": "beside its name" if weak else "everywhere",
-        "reason": weak or f"looks like a secret: {', '.join(rules)}",
-    }
+    searched = "beside its name" if weak else "everywhere"
+    why = weak or f"looks like a secret: {', '.join(rules)}"
+    row = _new_row(fingerprint, (names or rules)[0], "pattern", searched, why)
+    return row | {"names": ",".join(names or rules)}
 
 
 def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> bool:
@@ -225,3 +226,57 @@ def _row(fingerprint: str, target: _Target, keeper: Keeper) -> dict[str, Any]:
         "searched": "beside its name" if why else "everywhere",
         "reason": why,
     }
+
+
+def _joined(found: Collection[str], known: Collection[str], keeper: Keeper) -> dict[str, str]:
+    """Of the values found, by fingerprint, each that is part of one of them or of the known, and of which.
+
+    Where the part is, a search for the whole and its shortened copies finds it.
+    """
+    every = {*found, *known}
+    parts: dict[str, str] = {}
+    for one in found:
+        bare = keeper.part(one, lambda value: value.strip(_AROUND), keep=False)
+        if bare and bare != one and bare in every:
+            parts[one] = bare
+    left = every - set(parts)
+    short = left.intersection(found)
+    lengths = sorted({length for one in short if (length := keeper.ask(one, len)) >= _SHORTEST_PART})
+    for whole in sorted(left):
+        longest = keeper.ask(whole, len)
+        for length in lengths:
+            part = keeper.part(whole, partial(_first, length), keep=False) if length < longest else None
+            if part in short:
+                parts[part] = whole
+    return parts
+
+
+def _first(length: int, value: str) -> str:
+    return value[:length]
+
+
+def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -> frozenset[str]:
+    """Of the names those that variables may have: none is like a piece of a generated value, and none shares
+    twelve characters with a strong value of those held, which the guard takes out of every output.
+
+    `held` are the fingerprints of values that sources gave: in what a search met, names are found again.
+    """
+    possible = {name for name in names if _NAME.fullmatch(name) and not could_be_a_piece(name)}
+    runs = frozenset(run for name in possible for run in _windows(name))
+    holders = [one for one in held if runs and keeper.ask(one, partial(_holds, runs))]
+    return frozenset(
+        name
+        for name in possible
+        if not any(keeper.ask(one, partial(_holds, frozenset(_windows(name)))) for one in holders)
+    )
+
+
+def _windows(text: str) -> Iterator[str]:
+    return (text[at : at + WINDOW] for at in range(len(text) - WINDOW + 1))
+
+
+def _holds(runs: frozenset[str], value: str) -> bool:
+    """Whether a strong value has one of the runs."""
+    return (
+        len(value) >= WINDOW and not runs.isdisjoint(_windows(value)) and strength_bits(value) >= STRONG_BITS
+    )

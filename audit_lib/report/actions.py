@@ -13,7 +13,7 @@ from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import few
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.checks import BY_ID
-from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.leaks.tables import PRODUCTION
 
 FIRST = 5
 LONGEST = 90  # days for what has no date of its own

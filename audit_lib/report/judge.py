@@ -8,7 +8,7 @@ import pandas as pd
 
 from audit_lib.findings.check import Item
 from audit_lib.findings.find import by_item
-from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.leaks.tables import shows_no_leak
 from audit_lib.rotation.triggers import KINDS
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
-from audit_lib.leaks.urgency import NO_SECRETS
-from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.leaks.tables import NO_SECRETS, shows_no_leak
 from audit_lib.report.table import Table, Tables, show, together
 from audit_lib.rotation.contracts import DONE, TICKS
 

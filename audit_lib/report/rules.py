@@ -15,7 +15,7 @@ from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.findings.check import Check, judged
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
-from audit_lib.leaks.urgency import SECRETS
+from audit_lib.leaks.tables import SECRETS
 from audit_lib.report.judge import FAIL, PASS, PASS_NEEDS, UNKNOWN, Need
 from audit_lib.settings.guide_rules import GuideRule, guide_rules
 

@@ -10,7 +10,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
-from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE, SECRETS
+from audit_lib.leaks.tables import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Entry
 from audit_lib.rotation.contracts import TICKS, LeakLives
 from audit_lib.rotation.read_rotation import RotationRead

@@ -6,7 +6,7 @@ from functools import partial
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
 from audit_lib.logs.cache import cached_logs
 from audit_lib.rotation.effects import Effects, expected_effects
@@ -85,7 +85,15 @@ def plan_rotation(
     leaks = None
     if mode == "compromised":
         entries, inventory = found.entries, found.inventory
-        leaks = find_leaks(project, keeper, policy, entries, inventory, stays=read.stays, cache=user_cache())
+        leaks = find_leaks(
+            project,
+            keeper,
+            policy,
+            entries,
+            inventory,
+            stays=read.stays,
+            options=LeakOptions(cache=user_cache()),
+        )
     scope = with_grace(scope) if mode == "grace" else scope
     return RotationPlan(project, policy, scope, read, given, environment, mode, leaks)
 

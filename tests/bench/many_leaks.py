@@ -4,18 +4,16 @@ Usage: python -m tests.bench.many_leaks [COMMITS [PAIRS]]
        python -m tests.bench.many_leaks CLONE [PAIRS]   of a real project, whole: a clone over file://
 """
 
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from audit_lib.leaks.secret_patterns import CHOSEN, SHAPES, compile_rules
+from audit_lib.leaks.rules import CHOSEN, GENERATED, scanner
 from tests.bench.history import expanded_bytes, make_many_commits
 from tests.bench.leaks import Measured, leaks, measured
 from tests.support.fakes import fake_value
-from tests.support.paths import ROOT
 
 LEAKS, KNOWN = 70, 20  # those in an env file; patterns find the others
 GUIDE = "git log -p --all | grep -iEc 'api_token|tradier|alpaca' || true"  # grep fails where nothing is
@@ -66,9 +64,8 @@ def _make_key(folder: Path) -> None:
 def measure(root: Path, cache: Path) -> dict[str, Measured]:
     """One run of each, one after the other, so that what else the machine does falls on all."""
     # Rules and comparison are compiled once on a machine, whatever is audited.
-    _compile_comparison(cache / "all")
-    for rules in (SHAPES, CHOSEN):
-        compile_rules(rules, cache / "all" / "audit_lib" / "rules", builtins=False)
+    for rules in (GENERATED, CHOSEN):
+        scanner(rules, cache / "all" / "audit_lib" / "rules")
     runs = {
         "first": leaks(root, cache / "all", "--patterns"),
         "unchanged": leaks(root, cache / "all", "--patterns"),
@@ -78,12 +75,6 @@ def measure(root: Path, cache: Path) -> dict[str, Measured]:
     for name, run in runs.items():
         print(f"{name}: {run}", flush=True)
     return runs
-
-
-def _compile_comparison(cache: Path) -> None:
-    code = "from audit_lib.leaks.changed_parts import *; load_entry(COMPARE)"
-    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
-    subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
 
 
 def print_ratios(runs: list[dict[str, Measured]]) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from audit_lib.leaks.find_leaks import find_leaks
+from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.settings import Project, bundled_policy
@@ -125,7 +125,7 @@ def ours(root: Path, wanted: list[Case], every_provider: bool = False) -> Found:
         bundled_policy("paiid"),
         EnvEntries.of([]),
         Inventory.of([]),
-        every_provider=every_provider,
+        options=LeakOptions(every_provider=every_provider),
     )
     messages = set(found.places.loc[found.places["place"] == "commit message", "leak_id"])
     met = set(found.leaks.loc[found.leaks["leak_id"].isin(messages), "fingerprint"])

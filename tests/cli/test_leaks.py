@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sarif_kit.validate import validation_errors
 
 from audit_lib.__main__ import main
-from audit_lib.cli import leaks as leaks_command, leaks_run
+from audit_lib.cli import leaks as leaks_command
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 from tests.support.terminals import on_terminal, plain_lines
@@ -177,27 +177,6 @@ def test_a_repeated_search_gives_the_same(project: Plot, tmp_path: Path) -> None
     assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
 
 
-def test_an_unchanged_project_is_not_searched_again(
-    project: Plot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The last answer comes back with its exit code; not with --fresh, nor where more is given to search."""
-    key = tmp_path / "key"
-    key.write_text("ab" * 32 + "\n")
-    key.chmod(0o600)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("AUDIT_KEY_FILE", str(key))
-    words = ["leaks", "--project", str(project.root), "--no-patterns", "--fail-on", "in-force"]
-    first = CliRunner().invoke(main, words)
-    monkeypatch.setattr(leaks_run, "search", lambda *_, **__: pytest.fail("searched again"))
-    again = CliRunner().invoke(main, words)
-    assert (again.output, again.exit_code) == (first.output, first.exit_code)
-    assert first.exit_code == 3
-    policy = tmp_path / "own.toml"
-    for more in (["--fresh"], ["--also", str(tmp_path)], ["--policy", str(policy)], ["--places", "1"]):
-        with pytest.raises(pytest.fail.Exception):
-            CliRunner().invoke(main, [*words, *more], catch_exceptions=False)
-
-
 def test_a_terminal_sees_how_far_a_long_search_is(
     project: Plot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,9 +306,13 @@ def test_a_folder_with_the_project_is_refused(project: Plot, tmp_path: Path) -> 
 
 def test_reports_of_scanners_are_joined(project: Plot, tmp_path: Path, shared: Path) -> None:
     """What a scanner reported is in force if an env file says so, wherever it was found."""
-    report = tmp_path / "gitleaks.json"
-    result = {"RuleID": "generic", "File": "wiki/page.md", "StartLine": 3, "Secret": TOKEN}
-    report.write_text(json.dumps([result, result | {"Secret": fake_value("of a wiki")}]))
+    report = tmp_path / "report.sarif"
+    results = []
+    for value in (TOKEN, fake_value("of a wiki")):
+        region = {"startLine": 3, "snippet": {"text": value}}
+        place = {"artifactLocation": {"uri": "wiki/page.md"}, "region": region}
+        results.append({"ruleId": "generic", "locations": [{"physicalLocation": place}]})
+    report.write_text(json.dumps({"version": "2.1.0", "runs": [{"results": results}]}))
     args = ("--no-patterns", "--import", str(report), "--format", "json")
     record = json.loads(run(project, *args, cache=shared).output)
     told = {(leak["variable"], leak["force"]) for leak in record["leaks"]}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.chosen_in_use import ELSEWHERE, tabulate_chosen_passwords
-from audit_lib.leaks.chosen_passwords import chosen_in_file
+from audit_lib.leaks.chosen import chosen_in_file
+from audit_lib.leaks.tables import ELSEWHERE, tabulate_chosen_passwords
 from audit_lib.secrecy.keeper import Keeper, Key
-from tests.leaks.test_search_patterns import audit
+from tests.leaks.test_find_leaks import audit
 from tests.support import held_out, labelled
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.elsewhere import place_elsewhere, severity, written_at
+from audit_lib.leaks.kinds import place_elsewhere
+from audit_lib.leaks.tables import severity, written_at
 
 
 @pytest.mark.parametrize(

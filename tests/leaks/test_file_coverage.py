@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.leaks.contracts import Leaks
-from audit_lib.leaks.next_step import exit_code
-from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.leaks.tables import exit_code, shows_no_leak
 from tests.leaks.test_search import met, search
 from tests.support.fakes import fake_value
 from tests.support.packed import pdf, png, zipped

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.search import LeakSearch
-from tests.leaks.test_search import search
+from tests.leaks.test_search import Search, search
 from tests.support.fakes import fake_value
 
 
@@ -28,12 +27,12 @@ def repository(tmp_path: Path) -> Path:
     return root
 
 
-def _reasons(found: LeakSearch) -> str:
+def _reasons(found: Search) -> str:
     rest = found.coverage[found.coverage["state"] != "searched"]
     return "; ".join(rest["reason"])
 
 
-def _searched(root: Path, tmp_path: Path) -> LeakSearch:
+def _searched(root: Path, tmp_path: Path) -> Search:
     return search(root, {"API_TOKEN": fake_value("coverage")}, tmp_path)[0]
 
 

@@ -4,22 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.git_objects import begin_listing, read_object
-from audit_lib.leaks.search import search_leaks
-from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.settings import Project
-from tests.leaks.test_search import met, search, targets_of
+from tests.leaks.test_search import met, search
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
-
-
-@pytest.mark.parametrize("size", [0, 100, 9 << 20])
-def test_an_object_is_read_to_its_end(size: int, tmp_path: Path) -> None:
-    """The pieces make the whole, and git, which writes a line end after them, is never cut off."""
-    plot = new_plot(tmp_path / "repo")
-    oid = plot.git("hash-object", "-w", "--stdin", stdin=b"\1" * size)
-    for _ in range(10):
-        assert sum(map(len, read_object(plot.root, oid))) == size
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["loose", "packed"])
@@ -59,18 +46,3 @@ def _spoil(path: Path, start: int) -> None:
     content = bytearray(path.read_bytes())
     content[start + 50 : start + 90] = bytes(40)
     path.write_bytes(content)
-
-
-def test_objects_that_vanish_are_not_remembered_as_clean(tmp_path: Path) -> None:
-    """What was listed and is gone before it is read was not searched: the next search is a full one."""
-    plot = new_plot(tmp_path / "repo")
-    plot.commit("a.txt", "a")
-    gone = plot.git("hash-object", "-w", "--stdin", stdin=b"soon gone")
-    listing = begin_listing(plot.root)
-    listing.result()
-    (plot.root / ".git" / "objects" / gone[:2] / gone[2:]).unlink()
-    keeper = Keeper(Key(b"k" * 32, "file"))
-    targets = targets_of(keeper, {"TOKEN": fake_value("vanish")})
-    search_leaks(Project("p", plot.root), keeper, targets, listing=listing, cache=tmp_path / "cache")
-    again = search(plot.root, {"TOKEN": fake_value("vanish")}, tmp_path)[0]
-    assert again.new_objects == 4  # all but the trees, whose names are seen by the walk

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.search import LeakSearch
-from tests.leaks.test_search import search
+from tests.leaks.test_search import Search, search
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 
@@ -151,12 +150,12 @@ def test_a_trap_neither_runs_nor_hides(trap: str, plot: Plot, tmp_path: Path) ->
     assert not (tmp_path / "sprung").exists()
 
 
-def _incomplete(found: LeakSearch) -> bool:
+def _incomplete(found: Search) -> bool:
     git = found.coverage[found.coverage["part"] == "git objects"]
     return bool((git["state"] == "incomplete").any())
 
 
-def _left_out(found: LeakSearch) -> str:
+def _left_out(found: Search) -> str:
     return " ".join(found.coverage.loc[found.coverage["state"] != "searched", "reason"])
 
 
@@ -243,4 +242,4 @@ def test_a_value_in_a_path_is_not_shown(plot: Plot, tmp_path: Path) -> None:
     found, _ = search(plot.root, {"TOKEN": VALUE}, tmp_path)
     shown = found.sightings.to_csv() + found.coverage.to_csv()
     assert VALUE not in shown
-    assert "keys/[secret]/a.txt" in shown
+    assert "keys/[secret removed]/a.txt" in shown

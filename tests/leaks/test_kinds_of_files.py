@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_lib.leaks.kinds_of_files import deploys, is_generated
+from audit_lib.leaks.kinds import deploys, is_generated
 
 
 @pytest.mark.parametrize(

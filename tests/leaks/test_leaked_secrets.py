@@ -6,12 +6,9 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets, Sightings
-from audit_lib.leaks.exposure import tabulate_exposure
-from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
-from audit_lib.leaks.next_step import exit_code
-from audit_lib.leaks.tabulate import tabulate_leaks
-from audit_lib.leaks.urgency import with_force
-from audit_lib.ledger.timeline import SecretPlace, SnapshotLook, Tenure
+from audit_lib.leaks.exposure import tabulate_exposure, tabulate_leaked_secrets
+from audit_lib.leaks.tables import exit_code, tabulate_leaks, with_force
+from audit_lib.ledger.timeline import Observation, SecretPlace, Tenure
 from tests.support.rows import rows_of
 
 DAY = pd.Timestamp("2026-05-01", tz="UTC")
@@ -98,8 +95,8 @@ def test_what_stands_in_a_file_that_deploys_is_not_called_replaced() -> None:
 
 def stay(fingerprint: str, gone: str | None, environment: str = "production") -> Tenure:
     """One value's stay until a snapshot in September saw another."""
-    look = SnapshotLook(DAY.to_pydatetime(), "ledger#1", fingerprint)
-    after = SnapshotLook(pd.Timestamp("2026-09-05", tz="UTC").to_pydatetime(), "ledger#2", gone)
+    look = Observation(DAY.to_pydatetime(), fingerprint, "ledger#1", "ledger")
+    after = Observation(pd.Timestamp("2026-09-05", tz="UTC").to_pydatetime(), gone, "ledger#2", "ledger")
     home = SecretPlace("API_TOKEN", environment, "backend")
     return Tenure(home, fingerprint, look, look, gone=after if gone else None)
 
@@ -188,7 +185,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     table = tabulate_leaked_secrets(leaks, places, Exposure.of(rows))
     key, found = table.to_dict("records")
     assert (key["secret"], key["status"], key["environment"]) == ("KEY", "emergency", "production")
-    assert key["covers"] == "KEY@production/backend; KEY@staging/backend"
+    assert key["covers"] == (("KEY", "production", "backend"), ("KEY", "staging", "backend"))
     assert key["places"].endswith("f4:4 in cccccccccccc; and 2 more in report.json")
     assert key["also"] == "; other values of it that leaked: OLDER"
     assert key["days_exposed_min"] == 5.0

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.next_step import exit_code, next_step
+from audit_lib.leaks.tables import exit_code, next_step
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")
 WHOLE = [("git objects", "searched"), ("files", "searched"), ("values", "searched")]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.password_hashes import password_hashes
-from tests.leaks.test_search_patterns import audit
+from audit_lib.leaks.rules import password_hashes
+from tests.leaks.test_find_leaks import audit
 from tests.support.planter import new_plot
 
 

@@ -9,9 +9,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x448, x25519
 
-from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.leaks.rules import Rules
 from audit_lib.secrecy.keeper import Keeper, Key
-from tests.leaks.test_search_patterns import audit
+from tests.leaks.test_find_leaks import audit
 from tests.support.planter import new_plot
 
 _PEM = form.Encoding.PEM
@@ -110,12 +110,12 @@ def test_every_kind_is_one_leak(keys: dict[str, str], tmp_path: Path) -> None:
 
 def test_base64_without_a_header_is_a_key_by_its_structure(keys: dict[str, str]) -> None:
     """The base64 of a key on one line is found, that of a public key or of anything else is not."""
-    shapes = Shapes(Keeper(Key(b"k" * 32, "file")), ())
+    shapes = Rules(Keeper(Key(b"k" * 32, "file")), ())
     key = rsa.generate_private_key(65537, 2048)
     public = key.public_key().public_bytes(_PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
     for text, is_key in ((keys["RSA PKCS8"], True), (keys["RSA TraditionalOpenSSL"], True), (public, False)):
         bare = "".join(text.splitlines()[1:-1])
-        assert bool(shapes.look(f"rsa = '{bare}'\n".encode(), ("a.php",))) == is_key
+        assert bool(shapes.find(f"rsa = '{bare}'\n".encode(), ("a.php",))) == is_key
 
 
 def test_a_public_key_is_no_place_of_its_private_one(keys: dict[str, str], tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_public_key_is_no_place_of_its_private_one(keys: dict[str, str], tmp_p
 
 def test_a_header_alone_is_no_key() -> None:
     """A header with an example, or with what is no key, is none."""
-    shapes = Shapes(Keeper(Key(b"k" * 32, "file")), ())
+    shapes = Rules(Keeper(Key(b"k" * 32, "file")), ())
     for body in (
         "...",
         "MIIE" + "o" * 8 + "\n...",
@@ -145,4 +145,4 @@ def test_a_header_alone_is_no_key() -> None:
         "\n".join(["aGVsbG8gd29ybGQh" * 4] * 4),
     ):
         text = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
-        assert not shapes.look(text.encode(), ("key.pem",))
+        assert not shapes.find(text.encode(), ("key.pem",))

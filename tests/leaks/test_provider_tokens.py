@@ -7,7 +7,7 @@ import string
 import pytest
 
 from audit_lib.base.cache_folder import user_cache
-from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.leaks.rules import Rules
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
@@ -51,54 +51,54 @@ KINDS = [
 
 
 @pytest.fixture(scope="module")
-def shapes() -> Shapes:
+def shapes() -> Rules:
     """Our own rules, without kingfisher's for every provider."""
     keeper, markers = Keeper(Key(b"k" * 32, "file")), bundled_policy("paiid").placeholders
-    return Shapes(keeper, markers, user_cache() / "rules")
+    return Rules(keeper, markers, user_cache() / "rules")
 
 
 def _made(kind: str, *parts: tuple[int, str]) -> str:
     return kind.format(*(fake_value((kind, n), length, signs) for n, (length, signs) in enumerate(parts)))
 
 
-def test_each_kind_is_found_alone(shapes: Shapes) -> None:
+def test_each_kind_is_found_alone(shapes: Rules) -> None:
     """No name stands near it, and the file is generated: the beginning says what it is."""
-    missed = [kind for kind, *parts in KINDS if not shapes.look(_made(kind, *parts).encode(), ("a.html",))]
+    missed = [kind for kind, *parts in KINDS if not shapes.find(_made(kind, *parts).encode(), ("a.html",))]
     assert missed == []
 
 
-def test_a_token_of_each_length_is_found(shapes: Shapes) -> None:
+def test_a_token_of_each_length_is_found(shapes: Rules) -> None:
     """Facebook's for an app, whose lengths the rules name one by one; none that is shorter or longer."""
     found = {
         (app, size)
         for app in range(10, 21)
         for size in range(24, 31)
-        if shapes.look(_made("{0}|{1}", (app, "123456789"), (size, MIXED)).encode(), ("a.html",))
+        if shapes.find(_made("{0}|{1}", (app, "123456789"), (size, MIXED)).encode(), ("a.html",))
     }
     assert found == {(app, size) for app in range(12, 19) for size in range(26, 29)}
 
 
-def test_tokens_on_lines_one_after_the_other_are_all_found(shapes: Shapes) -> None:
+def test_tokens_on_lines_one_after_the_other_are_all_found(shapes: Rules) -> None:
     """The end of one line is the beginning of the next."""
     lines = "\n".join("glpat-" + fake_value(n, 20, MIXED) for n in range(5))
-    assert len(shapes.look(lines.encode(), ("tokens.txt",))) == 5
+    assert len(shapes.find(lines.encode(), ("tokens.txt",))) == 5
 
 
-def test_a_beginning_with_a_placeholder_is_no_token(shapes: Shapes) -> None:
+def test_a_beginning_with_a_placeholder_is_no_token(shapes: Rules) -> None:
     """What follows must be generated."""
     text = "glpat-xxxxxxxxxxxxxxxxxxxx\nhf_" + "example" * 5 + "\nkey-" + "0" * 32
-    assert not shapes.look(text.encode(), ("a.txt",))
+    assert not shapes.find(text.encode(), ("a.txt",))
 
 
-def test_a_token_within_base64_is_none(shapes: Shapes) -> None:
+def test_a_token_within_base64_is_none(shapes: Rules) -> None:
     """A picture in a notebook has what any token begins with; behind a path it is one."""
     token, data = "AK" + "IA" + fake_value("in data", 16, LARGE), fake_value("around", 60, MIXED)
-    assert not shapes.look(f'"image/png": "{data}/{token}/{data}"\n'.encode(), ("a.txt",))
-    assert shapes.look(f"https://example.org/users/{token}/keys\n".encode(), ("a.txt",))
+    assert not shapes.find(f'"image/png": "{data}/{token}/{data}"\n'.encode(), ("a.txt",))
+    assert shapes.find(f"https://example.org/users/{token}/keys\n".encode(), ("a.txt",))
 
 
-def test_base64_of_anything_holds_no_token(shapes: Shapes) -> None:
+def test_base64_of_anything_holds_no_token(shapes: Rules) -> None:
     """A beginning is marked by more than chance writes: not by digits in base64, as Bitbucket's."""
     by_chance = b"+OzA5" + fake_value("by chance", 40, MIXED).encode() + b"/\n"
     text = base64.encodebytes(random.Random(7).randbytes(300_000)) + by_chance
-    assert not shapes.look(text, ("data.txt",))
+    assert not shapes.find(text, ("data.txt",))

@@ -5,9 +5,9 @@ from base64 import b64encode, urlsafe_b64encode
 
 import pytest
 
-from audit_lib.leaks.chosen_passwords import chosen_in_file
-from audit_lib.leaks.published_samples import is_published
-from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.leaks.chosen import chosen_in_file
+from audit_lib.leaks.looks import is_published
+from audit_lib.leaks.rules import Rules
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.fakes import fake_value
 
@@ -43,7 +43,7 @@ def test_a_password_a_token_and_a_signature_of_a_standard_are_samples(value: str
 
 def test_a_token_of_a_sample_person_is_no_secret() -> None:
     """The same with another subject is one, and one that cannot be read."""
-    shapes = Shapes(Keeper(Key(b"k" * 32, "file")), ())
+    shapes = Rules(Keeper(Key(b"k" * 32, "file")), ())
     for subject, found in (("1234567890", 0), ("4711", 1)):
-        assert len(shapes.look(f"x = '{token(subject, 'signed')}'\n".encode(), ("app/a.py",))) == found
+        assert len(shapes.find(f"x = '{token(subject, 'signed')}'\n".encode(), ("app/a.py",))) == found
     assert not is_published("eyJhbGciOiJIUzI1NiJ9.eyJhbGciOiJIUzI.x")

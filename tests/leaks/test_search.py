@@ -3,13 +3,14 @@
 import gzip
 import random
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from audit_lib.leaks.contracts import LeakTargets
-from audit_lib.leaks.search import LeakSearch, search_leaks
+from audit_lib.leaks.find_leaks import LeakOptions, search_places
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
@@ -24,8 +25,8 @@ WHERE = {
     "blob removed later": ("commit", "removed.env"),
     "blob on another branch": ("commit", "side.txt"),
     "blob on a deleted branch": ("unreachable", "deleted.txt"),
-    "path of a file": ("path", "exports/[secret].txt"),
-    "path of a folder": ("path", "out-[secret]/deep/x.txt"),
+    "path of a file": ("path", "exports/[secret removed].txt"),
+    "path of a folder": ("path", "out-[secret removed]/deep/x.txt"),
     "commit message": ("commit message", ""),
     "author's name": ("commit author", ""),
     "committer's address": ("commit author", ""),
@@ -41,7 +42,7 @@ WHERE = {
     "packed with deltas": ("commit", "packed.txt"),
     "untracked file": ("working tree", "untracked.txt"),
     "ignored file": ("working tree", "x.secret"),
-    "name of an untracked file": ("working tree", "dump-[secret].bin"),
+    "name of an untracked file": ("working tree", "dump-[secret removed].bin"),
     "git config": ("git file", ".git/config"),
     "reflog message": ("git file", ".git/logs/refs/heads/z"),
     "log": ("log", "backend/logs/app.log"),
@@ -67,14 +68,22 @@ def targets_of(keeper: Keeper, values: dict[str, str]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def search(root: Path, values: dict[str, str], tmp_path: Path) -> tuple[LeakSearch, Keeper]:
+@dataclass(frozen=True)
+class Search:
+    """What a search gave."""
+
+    sightings: pd.DataFrame
+    coverage: pd.DataFrame
+
+
+def search(root: Path, values: dict[str, str], tmp_path: Path) -> tuple[Search, Keeper]:
     """What the search finds of the values."""
     keeper = Keeper(Key(b"k" * 32, "file"))
-    found = search_leaks(Project("p", root), keeper, targets_of(keeper, values), cache=tmp_path / "cache")
-    return found, keeper
+    options = LeakOptions(cache=tmp_path / "cache")
+    return Search(*search_places(Project("p", root), keeper, targets_of(keeper, values), options)), keeper
 
 
-def met(found: LeakSearch, keeper: Keeper, value: str) -> pd.DataFrame:
+def met(found: Search, keeper: Keeper, value: str) -> pd.DataFrame:
     """The exact sightings of one value."""
     frame = found.sightings
     return frame[(frame["fingerprint"] == keeper.fingerprint(value)) & (frame["matched"] == "exact")]
@@ -200,8 +209,8 @@ def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
     keeper = Keeper(Key(b"k" * 32, "file"))
     targets = targets_of(keeper, {"DB_PASSWORD": "postgres"})
     targets["searched"] = "beside its name"
-    found = search_leaks(Project("p", repo), keeper, targets, cache=tmp_path / "cache")
-    assert list(found.sightings[["path", "line", "occurrences"]].itertuples(index=False, name=None)) == [
+    found, _ = search_places(Project("p", repo), keeper, targets)
+    assert list(found[["path", "line", "occurrences"]].itertuples(index=False, name=None)) == [
         ("a.txt", 2, 1),
         ("b.yml", 1, 1),
     ]
@@ -215,10 +224,10 @@ def test_an_env_file_is_the_home_of_its_values(tmp_path: Path) -> None:
     project = Project("p", plot.root, env_sources=(EnvSource("production", "backend", "backend/.env"),))
     keeper = Keeper(Key(b"k" * 32, "file"))
     targets = targets_of(keeper, {"TOKEN": value})
-    assert search_leaks(project, keeper, targets, cache=tmp_path / "c").sightings.empty
+    assert search_places(project, keeper, targets)[0].empty
     plot.git("add", "-f", "backend/.env")
     plot.git("commit", "-qm", "Oops")
-    found = search_leaks(project, keeper, targets, cache=tmp_path / "c").sightings
+    found = search_places(project, keeper, targets)[0]
     assert list(
         found[["place", "path", "line", "at_head", "reachable"]].itertuples(index=False, name=None)
     ) == [("commit", "backend/.env", 1, True, True)]
@@ -248,7 +257,7 @@ def test_a_folder_s_name_is_one_place_however_many_versions_it_has(tmp_path: Pat
     found, keeper = search(plot.root, {"TOKEN": value}, tmp_path)
     paths = met(found, keeper, value)
     paths = paths[paths["place"] == "path"]
-    assert paths[["path", "occurrences"]].values.tolist() == [["out-[secret]/a.py", 1]]
+    assert paths[["path", "occurrences"]].values.tolist() == [["out-[secret removed]/a.py", 1]]
 
 
 def plot_time(plot: Plot, commit: str) -> int:

@@ -1,14 +1,12 @@
 """What looks like a secret: recall and precision on the labelled corpora, and what silences nothing."""
 
-import os
 import string
-from pathlib import Path
 
 import pytest
 
 from audit_lib.base.cache_folder import user_cache
-from audit_lib.leaks.looks_secret import looks_secret
-from audit_lib.leaks.secret_patterns import CHOSEN, Shapes, compile_rules
+from audit_lib.leaks.looks import looks_secret
+from audit_lib.leaks.rules import Rules
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import bundled_policy
 from tests.support import held_out, labelled
@@ -25,17 +23,17 @@ KNOWN_MISSES = {
 
 
 @pytest.fixture(scope="module", params=["ours", "every provider"])
-def shapes(request: pytest.FixtureRequest) -> Shapes:
+def shapes(request: pytest.FixtureRequest) -> Rules:
     """The rules, ours alone as in a review, and with kingfisher's as in `leaks`."""
     keeper, markers = Keeper(Key(b"k" * 32, "file")), bundled_policy("paiid").placeholders
-    return Shapes(keeper, markers, user_cache() / "rules", every_provider=request.param == "every provider")
+    return Rules(keeper, markers, user_cache() / "rules", every_provider=request.param == "every provider")
 
 
-def _found(shapes: Shapes, case: Case) -> set[str]:
-    return {shape.fingerprint for shape in shapes.look(case.text.encode(), (case.path,) if case.path else ())}
+def _found(shapes: Rules, case: Case) -> set[str]:
+    return {shape.fingerprint for shape in shapes.find(case.text.encode(), (case.path,) if case.path else ())}
 
 
-def test_every_shape_is_known(shapes: Shapes) -> None:
+def test_every_shape_is_known(shapes: Rules) -> None:
     """Of the labelled secrets only the named misses are missed, and nothing else is reported."""
     keeper = Keeper(Key(b"k" * 32, "file"))
     missed, more = set(), set()
@@ -48,7 +46,7 @@ def test_every_shape_is_known(shapes: Shapes) -> None:
     assert more == set()
 
 
-def test_nothing_cries_wolf(shapes: Shapes) -> None:
+def test_nothing_cries_wolf(shapes: Rules) -> None:
     """Lock files, hashes, generated and cached files, placeholders and test values give nothing."""
     cases = (*labelled.negatives(), *held_out.negatives())
     assert {case.label for case in cases if _found(shapes, case)} == set()
@@ -64,10 +62,10 @@ def test_nothing_cries_wolf(shapes: Shapes) -> None:
         ("Authorization: Bearer {value}\n", True),
     ],
 )
-def test_a_value_is_that_of_its_own_name_and_whole(text: str, found: bool, shapes: Shapes) -> None:
+def test_a_value_is_that_of_its_own_name_and_whole(text: str, found: bool, shapes: Rules) -> None:
     """An empty variable does not take the next line for its value; a beginning of a value is none."""
     content = text.format(value=fake_value("own"))
-    assert bool(shapes.look(content.encode(), ("settings.txt",))) == found
+    assert bool(shapes.find(content.encode(), ("settings.txt",))) == found
 
 
 @pytest.mark.parametrize(
@@ -83,10 +81,10 @@ def test_a_value_is_that_of_its_own_name_and_whole(text: str, found: bool, shape
         "SERVICE_PSWD={value}\n",
     ],
 )
-def test_a_generated_value_is_found_in_code(text: str, shapes: Shapes) -> None:
+def test_a_generated_value_is_found_in_code(text: str, shapes: Rules) -> None:
     """Behind a type, in a comparison, as an argument, in a query, an encoded one, too."""
     content = text.format(value=fake_value(text, 32, string.ascii_letters + string.digits))
-    assert shapes.look(content.encode(), ("app/Main.scala" if "PSWD" not in text else "app.conf",))
+    assert shapes.find(content.encode(), ("app/Main.scala" if "PSWD" not in text else "app.conf",))
 
 
 @pytest.mark.parametrize(
@@ -110,32 +108,32 @@ def test_a_generated_value_is_found_in_code(text: str, shapes: Shapes) -> None:
         ("secrets.yml", "token: |\n  {value}\n"),
     ],
 )
-def test_a_generated_value_is_found_in_other_notations(path: str, text: str, shapes: Shapes) -> None:
+def test_a_generated_value_is_found_in_other_notations(path: str, text: str, shapes: Rules) -> None:
     """JSON within a text, lists, pages, elements, conversions, directives, blocks of YAML."""
     value = fake_value(("notation", 8), 32, string.ascii_letters + string.digits)
-    assert shapes.look(text.format(value=value).encode(), (path,))
+    assert shapes.find(text.format(value=value).encode(), (path,))
 
 
-def test_a_long_token_is_found_whole(shapes: Shapes) -> None:
+def test_a_long_token_is_found_whole(shapes: Rules) -> None:
     """Some providers' are longer than a line."""
     value = fake_value("long", 900, string.ascii_letters + string.digits)
-    (found,) = shapes.look(f'{{"access_token": "{value}"}}'.encode(), ("a.json",))
+    (found,) = shapes.find(f'{{"access_token": "{value}"}}'.encode(), ("a.json",))
     assert found.fingerprint == shapes.keeper.fingerprint(value)
 
 
 @pytest.mark.parametrize("text", ["pyotp.TOTP('{}')", 'ROTP::TOTP.new("{}")', "authenticator.generate('{}')"])
-def test_the_seed_of_one_time_passwords_is_found(text: str, shapes: Shapes) -> None:
+def test_the_seed_of_one_time_passwords_is_found(text: str, shapes: Rules) -> None:
     """It is base32, beside the name of the method."""
     seed = fake_value("seed 2", 32, string.ascii_uppercase + "234567")
-    assert shapes.look(text.format(seed).encode(), ("app/login.py",))
+    assert shapes.find(text.format(seed).encode(), ("app/login.py",))
 
 
-def test_a_block_below_a_name_is_no_value(shapes: Shapes) -> None:
+def test_a_block_below_a_name_is_no_value(shapes: Rules) -> None:
     """Lines that go on alike are a certificate or a dump; one alone is a value."""
     lines = [fake_value(("block", n), 40, string.ascii_letters + string.digits) for n in range(3)]
     for count, found in ((1, True), (3, False)):
         text = "Session key\n" + "\n".join(lines[:count]) + "\n\n"
-        assert bool(shapes.look(text.encode(), ("notes.md",))) == found
+        assert bool(shapes.find(text.encode(), ("notes.md",))) == found
 
 
 @pytest.mark.parametrize(
@@ -147,24 +145,24 @@ def test_a_block_below_a_name_is_no_value(shapes: Shapes) -> None:
         'authorization_response="https://i.example/?code=hello-{value}"\n',
     ],
 )
-def test_an_author_and_an_address_are_no_secrets(text: str, shapes: Shapes) -> None:
+def test_an_author_and_an_address_are_no_secrets(text: str, shapes: Rules) -> None:
     """A name must end in auth, and an address without a password is none."""
     content = text.format(value=fake_value("author", 18, string.ascii_letters + string.digits))
-    assert not shapes.look(content.encode(), ("app/main.py",))
+    assert not shapes.find(content.encode(), ("app/main.py",))
 
 
 @pytest.mark.parametrize(
     "comment", ["# kingfisher:ignore", "# gitleaks:allow", "# pragma: allowlist secret", "# nosec"]
 )
-def test_no_comment_silences_a_finding(comment: str, shapes: Shapes) -> None:
+def test_no_comment_silences_a_finding(comment: str, shapes: Rules) -> None:
     """A repository cannot waive a finding by a scanner's own comment."""
     text = f"API_TOKEN = '{fake_value('comment')}'  {comment}\n"
-    assert shapes.look(text.encode(), ("settings.py",))
+    assert shapes.find(text.encode(), ("settings.py",))
 
 
-def test_utf16_is_read(shapes: Shapes) -> None:
+def test_utf16_is_read(shapes: Rules) -> None:
     """A text that an editor saved as UTF-16 is searched too."""
-    assert shapes.look(f"API_TOKEN={fake_value('wide')}\r\n".encode("utf-16"), ("a.env",))
+    assert shapes.find(f"API_TOKEN={fake_value('wide')}\r\n".encode("utf-16"), ("a.env",))
 
 
 @pytest.mark.parametrize(
@@ -259,15 +257,3 @@ def test_a_uuid_is_a_secret_if_the_name_ends_so(name: str, secret: bool) -> None
     """Some providers give UUIDs; a list of applications by their UUIDs is none."""
     value = "-".join(fake_value((name, size), size, "0123456789abcdef") for size in (8, 4, 4, 4, 12))
     assert looks_secret(value, name, ()) == secret
-
-
-def test_of_compiled_rules_the_newest_few_are_kept(tmp_path: Path) -> None:
-    """Rules that are compiled anew push out the oldest of their folder, and no file of another kind."""
-    names = [f"{number:02}.vscdb" for number in range(20)]
-    for age, name in enumerate((*names, "note.txt")):
-        (tmp_path / name).write_bytes(b"")
-        os.utime(tmp_path / name, (age, age))
-    compile_rules(CHOSEN, tmp_path, builtins=False)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left > {*names[-7:], "note.txt"}
-    assert len(left) == 9

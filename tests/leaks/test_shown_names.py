@@ -2,11 +2,10 @@
 
 import pytest
 
-from audit_lib.leaks.chosen_passwords import Chosen
+from audit_lib.leaks.chosen import Chosen
 from audit_lib.leaks.contracts import LeakTargets
-from audit_lib.leaks.secret_patterns import Shape
-from audit_lib.leaks.shown_names import shown_names
-from audit_lib.leaks.targets import with_chosen, with_patterns
+from audit_lib.leaks.rules import Shape
+from audit_lib.leaks.targets import shown_names, with_chosen, with_patterns
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.fakes import fake_value
 

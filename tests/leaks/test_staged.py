@@ -95,7 +95,7 @@ def test_a_renamed_file_and_a_file_s_name_are_searched(plot: Plot) -> None:
     plot.git("add", "-A")
     assert _hits(plot) == [
         "c.py:2: API_TOKEN, in force in development",
-        "dump-[secret].txt (its name): API_TOKEN, in force in development",
+        "dump-[secret removed].txt (its name): API_TOKEN, in force in development",
     ]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.contracts import LeakTargets, Sightings
-from audit_lib.leaks.tabulate import leak_id, tabulate_leaks
+from audit_lib.leaks.tables import leak_id, tabulate_leaks
 from tests.support.rows import rows_of
 
 NO_INVENTORY = rows_of("inventory")

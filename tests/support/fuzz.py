@@ -25,8 +25,7 @@ from audit_lib.base.archives import unpack
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import AuditError
 from audit_lib.findings.reviews import read_previous
-from audit_lib.leaks.git_coverage import repository_limits
-from audit_lib.leaks.git_objects import list_objects, read_objects
+from audit_lib.leaks.history import list_objects, read_objects, repository_limits
 from audit_lib.ledger.read import read_ledger
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.seal import views
@@ -157,9 +156,9 @@ def _git(data: bytes, folder: Path) -> None:
     good = spoil.read_bytes()
     spoil.write_bytes(spoilt(good, random.Random(data)))
     try:
-        list_objects(root)
-        for batch in read_objects(root):
-            batch.spans.clear()
+        listed = [one.oid for one in list_objects(root)]
+        for _ in read_objects(root, listed, [], []):
+            pass
         repository_limits(root)
     finally:
         shutil.rmtree(root)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.compiled.load_code import load_entry
-from audit_lib.leaks.secret_patterns import CHOSEN, SHAPES, scanner
+from audit_lib.leaks.rules import CHOSEN, GENERATED, scanner
 from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
 
 
@@ -17,7 +17,7 @@ def with_log_reader(home: Path) -> Path:
 
 def with_rules(home: Path) -> Path:
     """The home folder, made if it is not there, with the rules of the search for leaks: they take two."""
-    for rules in (SHAPES, CHOSEN):
+    for rules in (GENERATED, CHOSEN):
         scanner(rules, user_cache() / "rules")
     return _with("rules", home)
 

@@ -1,22 +1,17 @@
 """The search for what nobody gave: history, messages and files, by shape and then by value."""
 
 import gzip
-from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.binary_texts import LARGEST
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.git_objects import Listing, list_objects
-from audit_lib.leaks.history_walk import LazyWalk
-from audit_lib.leaks.pattern_objects import PatternSearch, search_pattern_objects
-from audit_lib.leaks.scan_cache import Memory
-from audit_lib.leaks.search import dated_lines, quiet, search_leaks
-from audit_lib.leaks.secret_patterns import Shapes
-from audit_lib.leaks.tabulate import tabulate_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks, search_places
+from audit_lib.leaks.history import list_objects
+from audit_lib.leaks.places import dated_lines
+from audit_lib.leaks.scan import Clean
+from audit_lib.leaks.sources import LARGEST
+from audit_lib.leaks.tables import tabulate_leaks
 from audit_lib.logins.parameters import formats_of
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
@@ -35,7 +30,7 @@ def audit(root: Path, tmp_path: Path) -> tuple[LeakAudit, Keeper]:
         bundled_policy("paiid"),
         EnvEntries.of([]),
         Inventory.of([]),
-        cache=tmp_path / "cache",
+        options=LeakOptions(cache=tmp_path / "cache"),
     )
     return found, keeper
 
@@ -50,8 +45,8 @@ def test_a_leak_in_a_log_has_the_time_of_its_line(packed: bool, tmp_path: Path) 
     (tmp_path / "p" / path).write_bytes(gzip.compress(lines) if packed else lines)
     project = Project("p", tmp_path / "p", log_sources=(LogSource("logs/*", time_zone="Europe/Berlin"),))
     targets = targets_of(keeper, {"TOKEN": value})
-    found = search_leaks(project, keeper, targets)
-    dated = dated_lines(found.sightings, project, formats_of(project, bundled_policy("paiid")))
+    found, _ = search_places(project, keeper, targets)
+    dated = dated_lines(found, project, formats_of(project, bundled_policy("paiid")))
     leak = tabulate_leaks(dated, targets, Inventory.of([]))[0].iloc[0]
     assert leak["first_at"].isoformat() == "2026-08-20T01:00:07+00:00"
     assert leak["first_commit"] == ""
@@ -142,33 +137,26 @@ def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first.coverage, second.coverage)
 
 
-def searched(plot: Plot, shapes: Shapes, listing: Listing, done: PatternSearch, before: Memory) -> Memory:
-    """What a search of the objects by pattern leaves behind."""
-    listed: Future[Listing] = Future()
-    listed.set_result(listing)
-    walk = LazyWalk(plot.root, listed)
-    return search_pattern_objects(plot.root, shapes, listing, done, before=before, walk=walk, progress=quiet)
-
-
-def test_few_objects_bear_witness_to_all_that_was_found(tmp_path: Path) -> None:
-    """Of an unchanged history one object for each secret is read again; if one is lost, all are."""
+def test_only_what_held_something_is_read_again(tmp_path: Path) -> None:
+    """Under the same key and for the same search the objects that held nothing are known, and no others; what
+    another wrote, and what is asked for under a key that all know, is not believed."""
     plot = new_plot(tmp_path / "repo")
-    for number in range(4):
-        plot.commit("a.py", f"API_TOKEN = '{fake_value('one')}'\nnumber = {number}\n")
-    plot.commit("b.py", f"OTHER_TOKEN = '{fake_value('two')}'\n")
-    (plot.root / "a.py").unlink()
-    (plot.root / "b.py").unlink()
-    keeper = Keeper(Key(b"k" * 32, "file"))
-    shapes = Shapes(keeper, ())
-    listing = list_objects(plot.root)
-    first, again, lost = PatternSearch(), PatternSearch(), PatternSearch()
-    memory = searched(plot, shapes, listing, first, Memory())
-    values = {shape.fingerprint for shape in first.shapes}
-    assert (len(memory.marked), len(memory.witnesses), len(values)) == (5, 2, 2)
-    assert memory == searched(plot, shapes, listing, again, memory)
-    strange = replace(memory, witnesses={"0" * 40: "00"})
-    searched(plot, shapes, listing, lost, strange)
-    assert first.shapes == again.shapes == lost.shapes
+    plot.commit("a.py", f"API_TOKEN = '{fake_value('again')}'\n")
+    plot.commit("b.py", "nothing = 1\n")
+    every = {one.oid for one in list_objects(plot.root)}
+    held = plot.git("rev-parse", "HEAD:a.py")
+    key = Key(b"k" * 32, "file")
+    memory = Clean.of(tmp_path, key, plot.root, "digest")
+    memory.store(every - {held}, {held}, [])
+    assert Clean.of(tmp_path, key, plot.root, "digest").objects == every - {held}
+    assert not Clean.of(tmp_path, key, plot.root, "another").objects
+    assert not Clean.of(tmp_path, key, tmp_path, "digest").objects
+    assert not Clean.of(tmp_path, key, plot.root, "digest", believe=False).objects
+    assert not Clean.of(tmp_path, Key(b"z" * 32, "file"), plot.root, "digest").objects
+    assert not Clean.of(tmp_path, Key(b"k" * 32, "demo"), plot.root, "digest").objects
+    memory.path.write_bytes(memory.path.read_bytes()[:-1] + b"]")
+    memory.path.write_bytes(memory.path.read_bytes() + b" ")
+    assert not Clean.of(tmp_path, key, plot.root, "digest").objects
 
 
 def test_what_was_too_large_is_said_each_time(tmp_path: Path) -> None:

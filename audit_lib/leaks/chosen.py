@@ -9,28 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_lib.base.connection_url import url_parts
-from audit_lib.leaks.comments import in_comment
-from audit_lib.leaks.kinds_of_files import (
-    deploys,
-    is_code,
-    is_generated,
-    is_others,
-    is_page,
-    is_translation,
-    long_quotes,
-)
-from audit_lib.leaks.looks_chosen import (
+from audit_lib.leaks.kinds import deploys, is_code, is_generated, is_others, long_quotes
+from audit_lib.leaks.looks import (
     is_default,
-    is_named_after,
     is_placeholder,
+    is_published,
     is_word,
     looks_chosen,
-    stands_for_a_secret,
+    reads_as_words,
 )
-from audit_lib.leaks.looks_secret import reads_as_words
-from audit_lib.leaks.public_addresses import in_public_address
-from audit_lib.leaks.published_samples import is_published
-from audit_lib.leaks.secret_patterns import CHOSEN, scanner
+from audit_lib.leaks.rules import CHOSEN, in_public_address, scanner
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 
@@ -41,6 +29,16 @@ _SHORTEST_IN_URL = 3
 _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
 _NEAR = 200  # bytes in which the user of a password is named
+_USER = re.compile(
+    r"(?i)(?:user\w*|login|name|account|uid|owner|role|db|database|\s-u)"
+    r"[\"'`\]]{0,2}\s{0,3}(?:=>|[:=,])?\s{0,3}[\"'`]?([\w.@-]+)"
+)
+# Names of what people remember, which may be short.
+_OF_A_PERSON = re.compile(r"(?i)pass|pa?ss?w|pwd|pw\d?$|identified")
+_LONGEST_STUB, _SHORTEST_NAME = 5, 3
+_BLOCK = re.compile(rb"(?m)^[ \t]*/\*")  # within a line it may be a pattern of paths
+_DOCSTRING = re.compile(rb"\s*(?:(?:DOCUMENTATION|EXAMPLES|RETURN)\s*=\s*)?[rRuU]?")
+_LONGEST_COMMENT = 20_000  # bytes
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
 _JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*[$A-Z])")  # what completes a text
@@ -94,8 +92,8 @@ class _Met:
 def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | None) -> ChosenInFile:
     """The passwords that somebody chose in one file of a project; none in what others or programs wrote."""
     found = ChosenInFile()
-    if is_others(path) or is_generated(path, content) or is_page(path) or is_translation(path):
-        return found
+    if is_others(path) or is_generated(path, content) or path.lower().endswith((".html", ".htm")):
+        return found  # a page's words are for people
     in_use, code = deploys(path), is_code(path)
     for met in _matches(content, scanner(CHOSEN, compiled).scan(content), long_quotes(path)):
         value, end = _value(met, code=code)
@@ -104,8 +102,9 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
         deployed = in_use and met.in_force and met.rule not in _NO_SETTING
         user, password = _login_of(value, met.rule)
         near = content[max(0, met.start - _NEAR) : met.start + _NEAR].decode("utf-8", "replace")
-        default = is_default(password) or password == user or is_named_after(password, met.name, path, near)
-        default = default or (met.rule not in (*_WHOLE, *_NAMED) and stands_for_a_secret(password, met.name))
+        default = is_default(password) or password == user or _is_named_after(password, met.name, path, near)
+        stub = len(password) <= _LONGEST_STUB and is_word(password) and not _OF_A_PERSON.search(met.name)
+        default = default or (stub and met.rule not in (*_WHOLE, *_NAMED))
         deployed = deployed and not (default and in_comment(content, met.start, path))
         if is_placeholder(password) or is_published(value) or (default and not deployed):
             found.idle.append(content.count(b"\n", 0, met.start) + 1)
@@ -232,3 +231,30 @@ def _login_of(value: str, rule: str) -> tuple[str, str]:
 
 # Rules that say by themselves what is the value.
 _WHOLE = {"chosen-url": _url, "basic": _basic, "chosen-encoded": _login}
+
+
+def _is_named_after(value: str, name: str, path: str, near: str) -> bool:
+    """Whether a chosen value is its user, or the product that its name, file or folder is called by."""
+    core = re.sub(r"[\W\d_]+$", "", value)
+    if len(core) < _SHORTEST_NAME or not is_word(core):
+        return False
+    words = (part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", f"{name} {path}"))
+    users = (user.lower() for user in _USER.findall(near))
+    return core.lower() in words or value.lower() in users
+
+
+def in_comment(content: bytes, place: int, path: str) -> bool:
+    """Whether a comment or a docstring that began on a line before goes on at a place."""
+    before = content[max(0, place - _LONGEST_COMMENT) : place]
+    begun = max((found.end() for found in _BLOCK.finditer(before)), default=-1)
+    if begun > before.rfind(b"*/") or before.rfind(b"<!--") > before.rfind(b"-->"):
+        return True
+    return path.lower().endswith(".py") and any(_opened(content, place, quote) for quote in (b'"""', b"'''"))
+
+
+def _opened(content: bytes, place: int, quote: bytes) -> bool:
+    """Whether a text by itself, which no variable is given, began with a quote and goes on."""
+    if content.count(quote, 0, place) % 2 == 0:
+        return False
+    first = content.rfind(quote, 0, place)
+    return _DOCSTRING.fullmatch(content, content.rfind(b"\n", 0, first) + 1, first) is not None

@@ -1,8 +1,9 @@
 """What looks like a secret by its shape: kingfisher in this process, with rules of our own."""
 
 import re
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -15,19 +16,18 @@ from typing import TYPE_CHECKING
 
 from audit_lib.base.cache_folder import keep_newest
 from audit_lib.base.connection_url import url_parts
-from audit_lib.leaks.exact_search import WEAKEST_BITS
-from audit_lib.leaks.kinds_of_files import is_code, is_generated, is_others, is_translation
-from audit_lib.leaks.looks_secret import looks_made_up, looks_secret
+from audit_lib.leaks.kinds import expression, is_code, is_generated, is_others
+from audit_lib.leaks.looks import looks_made_up, looks_secret
 from audit_lib.leaks.private_keys import PRIVATE_KEY, bare_key, key_line
-from audit_lib.leaks.public_addresses import in_public_address
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import WEAKEST_BITS
 from audit_lib.secrecy.strength import strength_bits
 
 if TYPE_CHECKING:
     from kingfisher_sdk import Finding, Scanner
 
-SHAPES = Path(__file__).with_name("secret_patterns.yml")
-CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_passwords.py
+GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
+_WORDS = Path(__file__).with_name("words.yml")
 ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
 _SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
@@ -36,18 +36,28 @@ _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discov
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
 _NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
 # Shapes that mean something only where people write: generated files are full of them.
-_BY_NAME = (
+BY_NAME = (
     "assignment", "element", "fallback", "key", "operator", "two-lines", "beside", "after", "default",
-    "login", "below", "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret",
+    "login", "below", "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret", "listed",
+    "cluster", "keyfile",
 )  # fmt: skip
+_BY_BEGINNING = ("provider-token", "webhook")
+_STRUCTURED = ("netrc", "pgpass", "filezilla", "wordpress")  # the format says what is the value
 _QUOTED = re.compile(rb"(?i)(?:[\"'`]|&quot;)(?:(?:token|ntlm|negotiate|api-?key|key|oauth) )?$")
 _QUOTE = 16  # bytes in which a value's quote and a scheme are looked for
 _BLOCK = 800  # bytes in which the next line ends
 _LINE_OF_BLOCK = re.compile(rb"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*")
-_BY_BEGINNING = ("provider-token", "webhook")
 _DATA = 40  # signs of base64 before a token, which a picture or a file has
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
+_ENDS = re.compile(rb"[\s\"'`()<>]")
+_LONGEST_ADDRESS = 300  # bytes of an address before its token
+# The picture of a project's state, as its first page shows it, and a file that a link shares.
+_PUBLIC = re.compile(rb"(?i)://[^?]*(?:badge|shields\.io|\.svg\?)|[?&]alt=media&")
 _KEYS = {PRIVATE_KEY: key_line, f"{PRIVATE_KEY}-bare": bare_key}
+_CLUSTER_DATA = re.compile(r"(?m)^( *)data: *\n((?:\1 +\S.*\n?|\s*\n)+)")
+_ENTRY = re.compile(r"(?m)^ +([\w.-]+): *[\"']?([A-Za-z0-9+/]{8,}={0,2})[\"']? *$")
+_KEY_FILE = re.compile(r"(?:^|/)[\w.-]*(?:master|secret)[\w.-]*\.?key$")
+_KEY = re.compile(rb"\s*([0-9a-f]{32,128})\s*")
 
 
 @dataclass(frozen=True, order=True)
@@ -59,7 +69,7 @@ class Shape:
     rule: str
 
 
-class Shapes:
+class Rules:
     """kingfisher with its own rules and ours; loaded on first use, since that takes its time."""
 
     def __init__(
@@ -71,59 +81,56 @@ class Shapes:
         every_provider: bool = False,
     ) -> None:
         """`compiled` is a folder where rules are compiled; `every_provider` adds kingfisher's own rules."""
-        self.keeper = keeper
-        self._markers = markers
-        self.compiled = compiled
-        self.every_provider = every_provider
+        self.keeper, self.compiled = keeper, compiled
+        self._markers, self._every_provider = markers, every_provider
         # The versions of a file hold the same values again and again.
         self._judged = lru_cache(maxsize=100_000)(self._value)
 
     @property
     def digest(self) -> str:
         """Names the rules and markers: with others, contents are searched anew."""
-        options = f"{version(ENGINE)} {self.every_provider} {self._markers}"
-        return sha256(SHAPES.read_bytes() + CHOSEN.read_bytes() + options.encode()).hexdigest()
+        options = f"{version(ENGINE)} {self._every_provider} {self._markers}"
+        return sha256(GENERATED.read_bytes() + _WORDS.read_bytes() + options.encode()).hexdigest()
 
     @cached_property
     def _scanner(self) -> "Scanner":
-        return scanner(SHAPES, self.compiled, every_provider=self.every_provider)
+        return scanner(GENERATED, self.compiled, every_provider=self._every_provider)
 
-    def meets(self, content: bytes) -> bool:
-        """Whether anything in a content looks like a secret, wherever the content may be."""
-        return bool(self._met(content))
+    def find(self, content: bytes, paths: Collection[str] = (), whole: bytes = b"") -> set[Shape]:
+        """What looks like a secret in a content at these paths; of a generated file what is unmistakable.
 
-    def look(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
-        """What looks like a secret in one content; of a generated file only what is unmistakable.
-
-        The keeper holds it from then on.
+        `whole` is the content of which the other is what is new. The keeper holds each value from then on.
         """
         if paths and all(map(is_others, paths)):
             return set()
-        return self.look_as(content, *kind_of(paths, content))
+        generated = bool(paths) and all(is_generated(path, whole or content) for path in paths)
+        code = bool(paths) and all(map(is_code, paths))
+        met = set(self._met(content, generated=generated, code=code))
+        met |= {
+            one
+            for one in (*_cluster_secrets(content), *_key_file(content, paths))
+            if not generated and self._judged(one[0], one[1], one[2], True)
+        }
+        # One rule may take a user's name along with the password that another gives alone.
+        alone = {value for value, *_ in met}
+        return {
+            Shape(self.keeper.take(value), name, rule)
+            for value, name, rule in met
+            if value.partition(":")[2] not in alone
+        }
 
-    def look_as(self, content: bytes, generated: bool, code: bool) -> set[Shape]:
-        """As `look`, in a content of which it is known whether it is generated, and whether it is code."""
-        met = self._met(content, generated=generated, code=code)
-        return {Shape(self.keeper.take(value), name, rule) for value, name, rule in met}
-
-    def _met(
-        self, content: bytes, *, generated: bool = False, code: bool = False
-    ) -> set[tuple[str, str, str]]:
+    def _met(self, content: bytes, *, generated: bool, code: bool) -> Iterator[tuple[str, str, str]]:
         """Values with their names and rules."""
-        met = set()
         for finding in self._scanner.scan(content):
             rule = finding.rule_id.rpartition(".")[2]
-            by_name = rule in _BY_NAME or "generic" in rule
+            by_name = rule in BY_NAME or "generic" in rule
             within = (_in_block if rule == "below" else _in_data)(content, finding)
             if not finding.visible or (generated and by_name) or within:
                 continue
             name = finding.captures.get("NAME", "").strip()
             value = self._judged(finding.secret, name, rule, by_name)
             if value and not (code and by_name and _is_name(value) and not _in_quotes(content, finding)):
-                met.add((value, name, rule.removesuffix("-bare")))
-        # One rule may take a user's name along with the password that another gives alone.
-        alone = {value for value, *_ in met}
-        return {one for one in met if one[0].partition(":")[2] not in alone}
+                yield value, name, rule.removesuffix("-bare")
 
     def _value(self, value: str, name: str, rule: str, by_name: bool) -> str:
         """The secret in what a rule met, of a URL its password, of a private key one line; "" if none."""
@@ -131,6 +138,8 @@ class Shapes:
             return _KEYS[rule](value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
+        if rule in _STRUCTURED:
+            return "" if looks_made_up(value, self._markers) or strength_bits(value) < WEAKEST_BITS else value
         value = _NEXT_PARAMETER.split(value.partition("&quot")[0].strip("\"'`.,:;"))[0]
         parts = url_parts(value)
         if parts and parts.password:
@@ -140,20 +149,32 @@ class Shapes:
                 return ""
             # With a weaker password the URL is searched for as a whole.
             return parts.password if strength_bits(parts.password) >= WEAKEST_BITS else value
-        generated = _longest_part(value) if rule in _BY_BEGINNING else value
-        made_up = looks_made_up(generated, self._markers)
+        # What a provider begins a token with are words, such as key: the part that a generator made counts.
+        parted = re.split(r"[^A-Za-z0-9+/=]+", value)
+        made_up = looks_made_up(max(parted, key=len) if rule in _BY_BEGINNING else value, self._markers)
         return "" if made_up or (by_name and not looks_secret(value, name, self._markers)) else value
 
 
-def kind_of(paths: Collection[str], content: bytes) -> tuple[bool, bool]:
-    """Whether what was at these paths is written by a program or a translator, and whether it is code."""
-    generated = bool(paths) and all(is_generated(path, content) or is_translation(path) for path in paths)
-    return generated, bool(paths) and all(map(is_code, paths))
+def _cluster_secrets(content: bytes) -> Iterator[tuple[str, str, str]]:
+    """What a Secret of Kubernetes holds, which is base64 of it."""
+    if b"kind: Secret" not in content:
+        return
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
+    for document in re.split(r"(?m)^---.*$", text):
+        if re.search(r"(?m)^ *kind: Secret *$", document):
+            for block in _CLUSTER_DATA.finditer(document):
+                for name, encoded in _ENTRY.findall(block[2]):
+                    with suppress(Error, ValueError):
+                        value = b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8")
+                        if value.isprintable():
+                            yield value, name, "cluster"
 
 
-def _longest_part(token: str) -> str:
-    """The part that a generator made: what a provider begins a token with are words, such as key."""
-    return max(re.split(r"[^A-Za-z0-9+/=]+", token), key=len)
+def _key_file(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """The key that is all that a file holds, such as Rails' master.key."""
+    key = _KEY.fullmatch(content)
+    if key and any(map(_KEY_FILE.search, paths)):
+        yield key[1].decode("ascii"), "master_key", "keyfile"
 
 
 def _in_block(content: bytes, finding: "Finding") -> bool:
@@ -176,6 +197,13 @@ def _in_data(content: bytes, finding: "Finding") -> bool:
     return len(signs) == _DATA and all(re.search(kind, signs) for kind in (b"[a-z]", b"[A-Z]", b"[0-9]"))
 
 
+def in_public_address(content: bytes, place: int) -> bool:
+    """Whether what stands before a place, up to the address's beginning, says that its token is public."""
+    if content[place - 1 : place] != b"=":
+        return False
+    return _PUBLIC.search(_ENDS.split(content[max(0, place - _LONGEST_ADDRESS) : place])[-1]) is not None
+
+
 def _in_quotes(content: bytes, finding: "Finding") -> bool:
     """Whether a value begins with a quote, which in code makes it a text; an address stands in one."""
     start = finding.location["start_offset"]
@@ -188,38 +216,38 @@ def _is_name(value: str) -> bool:
     return re.fullmatch(r"[A-Za-z_$@&*!][\w$.]*", value) is not None and len(re.findall(r"\d+", value)) < 3
 
 
+def password_hashes(content: bytes) -> set[str]:
+    """The hashes of passwords at rest, as systems and frameworks write them, in one content."""
+    if b"$" not in content and b"}" not in content:
+        return set()
+    text = content.decode("latin-1")
+    return {
+        found[0]
+        for found in expression("password hash").finditer(text)
+        if not re.match(r"[\w$/]", text[found.end() : found.end() + 1])
+        and not re.search(r"[\w$./]", text[max(0, found.start() - 1) : found.start()])
+    }
+
+
 def is_available() -> bool:
     """Whether kingfisher is installed; some machines have no wheel of it."""
     return find_spec("kingfisher_sdk") is not None
 
 
-def begin_rules(compiled: Path, *, every_provider: bool) -> None:
-    """Compiles the rules while the caller goes on, unless the folder has some compiled."""
-    if not compiled.is_dir() or not any(compiled.iterdir()):
-        pool = ThreadPoolExecutor(1)
-        pool.submit(scanner, SHAPES, compiled, every_provider=every_provider)  # a fault comes again in use
-        pool.shutdown(wait=False)
-
-
 def scanner(rules: Path, compiled: Path | None, *, every_provider: bool = False) -> "Scanner":
-    """The rules of a file, compiled once a process; `compiled` is a folder that keeps them for the next."""
-    key = rules, every_provider
-    with _COMPILING:
-        if key not in _SCANNERS:
-            _SCANNERS[key] = compile_rules(rules, compiled, builtins=every_provider)
-        return _SCANNERS[key]
-
-
-def compile_rules(rules: Path, compiled: Path | None, *, builtins: bool) -> "Scanner":
-    """The rules of a file, kept in the folder if one is named, beside the newest that others left there.
+    """The rules of a file, compiled once a process; a folder keeps them for the next, beside the newest that
+    others left there.
 
     Without a DetectionPolicy no comment in a file silences a finding.
     """
-    from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415  an unchanged project needs none
+    from kingfisher_sdk import Rules as Loaded, Scanner  # noqa: PLC0415  an unchanged project needs none
 
-    stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
-    loaded = Rules([rules], builtins=builtins, confidence="medium", **stored)
-    if compiled and loaded.cache_status == "stored":
-        with suppress(OSError):  # others delete, too
-            keep_newest(compiled, ".vscdb", _KEPT)
-    return Scanner(loaded)
+    with _COMPILING:
+        if (rules, every_provider) not in _SCANNERS:
+            stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
+            loaded = Loaded([rules], builtins=every_provider, confidence="medium", **stored)
+            if compiled and loaded.cache_status == "stored":
+                with suppress(OSError):  # others delete, too
+                    keep_newest(compiled, ".vscdb", _KEPT)
+            _SCANNERS[rules, every_provider] = Scanner(loaded)
+        return _SCANNERS[rules, every_provider]
