@@ -41,11 +41,10 @@ from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of, is_known
 from audit_lib.logins.tables import address_label, last_uses, tabulate_log_coverage, with_addresses
 from audit_lib.logins.traffic import gather
-from audit_lib.logs.cache import without_values
 from audit_lib.logs.contracts import LogEvents
 from audit_lib.logs.deploys import DeployRead, read_deploys
 from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.project_logs import read_logs, without_values
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.daily import tabulate_coverage, tabulate_days
 from audit_lib.report.package import DUE_DAYS

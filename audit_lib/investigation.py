@@ -16,7 +16,7 @@ from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
 from audit_lib.ledger.timeline import tenures
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
-from audit_lib.logs.cache import cached_logs
+from audit_lib.logs.project_logs import cached_logs
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import read_project

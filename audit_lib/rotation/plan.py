@@ -8,7 +8,7 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
 from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
-from audit_lib.logs.cache import cached_logs
+from audit_lib.logs.project_logs import cached_logs
 from audit_lib.rotation.effects import Effects, expected_effects
 from audit_lib.rotation.half_done import LONGEST
 from audit_lib.rotation.leak_lives import leaked_of

@@ -13,7 +13,7 @@ from audit_lib.incident.question import Question
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logs import cache as log_cache
+from audit_lib.logs import project_logs as log_cache
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import load_project
