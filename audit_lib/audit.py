@@ -39,6 +39,7 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of, is_known
+from audit_lib.logins.requests import Access, tabulate_requests
 from audit_lib.logins.tables import address_label, last_uses, tabulate_log_coverage, with_addresses
 from audit_lib.logins.traffic import gather
 from audit_lib.logs.contracts import LogEvents
@@ -52,8 +53,7 @@ from audit_lib.report.register import Register, with_lateness
 from audit_lib.report.review import publish_review
 from audit_lib.report.rules import tabulate_rules
 from audit_lib.report.summary import Summary, summarise
-from audit_lib.rotation.leak_lives import tabulate_leak_lives
-from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.rotation.progress import RotationRead, tabulate_leak_lives
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.rotation.triggers import tabulate_triggers
@@ -219,7 +219,8 @@ class Audit:
     @cached_property
     def population(self) -> pd.DataFrame:
         """`Population`: who knows each variable: code, policy, files, platform, ledger."""
-        used = last_uses(self._rotating.requests, self.policy, self.as_of)
+        requests = tabulate_requests(self._logs.minutes, self._logs.counts, Access.of(self.policy))
+        used = last_uses(requests, self.policy, self.as_of)
         return tabulate_population(
             self.project, self.policy, self.code, self._read, self.keeper, last_uses=used
         )
@@ -248,7 +249,7 @@ class Audit:
 
     @cached_property
     def _rotating(self) -> RotationRead:
-        return RotationRead.of(self._read, self.policy, self.as_of)
+        return RotationRead(self.as_of, self.inventory, self.ledger)
 
     @cached_property
     def rotation_pairs(self) -> pd.DataFrame:
@@ -385,7 +386,7 @@ class Audit:
     @cached_property
     def leak_lives(self) -> pd.DataFrame:
         """`LeakLives`: the clean-up status of each leak."""
-        return tabulate_leak_lives(self.leaks, self.leak_places, self._rotating, self.policy)
+        return tabulate_leak_lives(self.leaks, self._rotating)
 
     @cached_property
     def leaked_secrets(self) -> pd.DataFrame:

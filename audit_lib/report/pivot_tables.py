@@ -17,8 +17,7 @@ from audit_lib.logins.parameters import is_known
 from audit_lib.logins.requests import NOT_KNOWN, Window
 from audit_lib.report.leak_tables import shown_lives
 from audit_lib.report.table import Table, show
-from audit_lib.rotation.leak_lives import tabulate_leak_lives
-from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.rotation.progress import RotationRead, tabulate_leak_lives
 from audit_lib.secrecy.identities import marked_clients
 
 _WORDS = {
@@ -78,18 +77,9 @@ def _exposed(investigation: Investigation) -> tuple[str, Window]:
 
 
 def lives_table(investigation: Investigation) -> Table:
-    """The four ticks of each leak: removed, rotated, revoked, refused."""
-    read = RotationRead(
-        as_of=investigation.as_of,
-        inventory=investigation.inventory,
-        ledger=investigation.ledger,
-        sources=investigation.sources,
-        requests=investigation.requests,
-        events=investigation.events,
-        deploys=investigation.deploys,
-    )
-    lives = tabulate_leak_lives(investigation.leaks, investigation.leak_places, read, investigation.policy)
-    return shown_lives(lives)
+    """How far the clean-up of each leak is."""
+    read = RotationRead(investigation.as_of, investigation.inventory, investigation.ledger)
+    return shown_lives(tabulate_leak_lives(investigation.leaks, read))
 
 
 def couplings_table(investigation: Investigation) -> Table:
