@@ -63,7 +63,7 @@ def test_a_rule_counts_what_it_is_about(
     tmp_path: Path, changes: list[dict[str, Any]], counts: tuple[int, ...], verdict: str
 ) -> None:
     """Population, tested, exceptions and not known of its secrets alone, each row once for all its checks."""
-    decider = 'checks = ["short-value", "below-good-length"]\nsecrets = ["API_TOKEN"]'
+    decider = 'checks = ["weak-value"]\nsecrets = ["API_TOKEN"]'
     inventory = pd.concat([rows_of("inventory", change) for change in changes], ignore_index=True)
     row = _results(tmp_path, decider, inventory=inventory, sources=rows_of("sources", {}))
     assert tuple(row[name] for name in ("population", "tested", "exceptions", "not_known")) == counts
@@ -73,11 +73,11 @@ def test_a_rule_counts_what_it_is_about(
 def test_a_rule_beyond_its_checks_never_passes(tmp_path: Path) -> None:
     """All that was asked is good, and something of the rule was not asked: unknown, with what that is."""
     tables = {"inventory": rows_of("inventory", {}), "sources": rows_of("sources", {})}
-    row = _results(tmp_path, 'checks = ["short-value"]\nbeyond = "the rest"', **tables)
+    row = _results(tmp_path, 'checks = ["weak-value"]\nbeyond = "the rest"', **tables)
     assert (row["exceptions"], row["verdict"], row["reason"]) == (0, "unknown", "not reached: the rest")
 
 
-@pytest.mark.parametrize("check", ["known-default", "ambiguous-url", "too-few-classes", "forbidden-format"])
+@pytest.mark.parametrize("check", ["placeholder-value", "ambiguous-url", "weak-value", "forbidden-format"])
 def test_what_was_not_supplied_has_not_passed(tmp_path: Path, check: str) -> None:
     """A question that cannot be asked of a value that nobody supplied leaves the rule unknown."""
     nothing = {"state": "not supplied", "default_ok": None, "url_ok": None, "classes_ok": None}
@@ -89,10 +89,10 @@ def test_what_was_not_supplied_has_not_passed(tmp_path: Path, check: str) -> Non
 def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
     """A finding on NEXT_PUBLIC_API_TOKEN is no evidence about API_TOKEN."""
     found = [
-        {"id": name, "check": "short-value", "subject": name, "status": "open", "severity": "low"}
+        {"id": name, "check": "weak-value", "subject": name, "status": "open", "severity": "low"}
         for name in ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
     ]
-    decider = 'checks = ["short-value"]\nsecrets = ["API_TOKEN"]'
+    decider = 'checks = ["weak-value"]\nsecrets = ["API_TOKEN"]'
     row = _results(tmp_path, decider, findings=filled(Findings, found))
     assert row["evidence"] == "API_TOKEN"
 
@@ -100,7 +100,7 @@ def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
 def test_without_what_pass_needs_a_rule_is_unknown(tmp_path: Path) -> None:
     """No env file was read: nothing that was asked of its variables has passed."""
     sources = rows_of("sources", {"state": "missing"})
-    row = _results(tmp_path, 'checks = ["short-value"]', inventory=rows_of("inventory", {}), sources=sources)
+    row = _results(tmp_path, 'checks = ["weak-value"]', inventory=rows_of("inventory", {}), sources=sources)
     assert row["verdict"] == "unknown"
     assert row["reason"].startswith("not seen: an env file")
 

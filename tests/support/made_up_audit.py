@@ -14,7 +14,6 @@ from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.logins.contracts import Detections
 from audit_lib.logs.contracts import LogCounts
-from audit_lib.rotation.contracts import Rotations
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import Freshness
 from audit_lib.settings import Policy, Project
@@ -31,7 +30,7 @@ def _at(text: str) -> datetime:
 
 def filled(contract: type[Contract], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """The rows as a frame; a column that they leave out and that cannot be null holds "", no or zero."""
-    least = {"str": "", "bool": False, "int64": 0}
+    least = {"str": "", "bool": False, "int64": 0, "object": (), "datetime64[us, UTC]": AS_OF}
     columns = contract.columns().items()
     blank = {
         name: least[str(column.type)]
@@ -125,10 +124,10 @@ def findings() -> pd.DataFrame:
             "environment": "production",
             "service": "backend",
             "evidence": evidence,
-            "where": "backend/.env:3",
+            "where": ("backend/.env:3",),
             "remedy": f"Rotate {subject}.",
-            "controls": "NIST IA-5; ISO A.5.17",
-            "guide_lines": "12, 40",
+            "controls": ("NIST IA-5", "ISO A.5.17"),
+            "guide_lines": ("12", "40"),
             "accepted_by": "owner" if status == "accepted" else "",
             "accepted_until_at": _at("2026-12-01") if status == "accepted" else None,
         }
@@ -152,11 +151,10 @@ def leak_coverage() -> pd.DataFrame:
 def audit(**changed: pd.DataFrame) -> Audit:
     """The made-up audit; a frame given by name stands in for the usual one."""
     events = ("changes", "rotations", "sign_offs")
-    names = ("evidence", "leaks", "leak_places", "leak_lives", "exposure", "clean_up", *events)
+    names = ("evidence", "leaks", "leak_places", "leak_lives", "exposure", *events)
     empty = {name: CONTRACTS[_contract(name)].of([]) for name in names}
     empty |= {name: contract.of([]) for name, (contract, _) in TABLES.items()}
     made = {
-        "earlier_rotations": Rotations.of([]),
         "sources": sources(),
         "ages": freshness(),
         "_counts": log_counts(),
