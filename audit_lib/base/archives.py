@@ -146,16 +146,23 @@ class Counted(ByteReader):
 
 
 class PieceReader(ByteReader):
-    """Pieces as a file to read from."""
+    """Pieces as a file to read from. What breaks them off is raised by each further read, too."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._held = memoryview(b"")
+        self._fault: Exception | None = None
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Up to a buffer of the pieces; 0 at their end."""
         while not self._held:
-            piece = next(self._pieces, None)
+            if self._fault is not None:
+                raise self._fault
+            try:
+                piece = next(self._pieces, None)
+            except Exception as error:  # an iterator that raised seems to be at its end afterwards
+                self._fault = error
+                raise
             if piece is None:
                 return 0
             self._held = memoryview(piece)
