@@ -19,9 +19,10 @@ from audit_lib.report.record import schema
 from audit_lib.report.register import Register
 from audit_lib.report.render import normalise, page
 from tests.support import made_up_audit as frames
-from tests.support.paths import GOLDEN
+from tests.support.paths import GOLDEN, ROOT
 
 HOSTILE = frames.HOSTILE
+SHIPPED = ROOT / "audit_lib" / "report" / "report.schema.json"
 FORMULAS = ("=1+1", "+cmd|x", "-2", "@SUM(A1)", " =1", "\uff1d1", "\t=1")
 
 
@@ -42,6 +43,7 @@ def test_the_record_is_valid(report: dict[str, Any]) -> None:
     """report.json is as its schema has it, and a field too many is refused."""
     validator = jsonschema.Draft202012Validator(schema())
     assert list(validator.iter_errors(report)) == []
+    assert json.loads(SHIPPED.read_text("utf-8")) == schema()
     assert list(validator.iter_errors({**report, "more": 1}))
     assert list(validator.iter_errors({name: value for name, value in report.items() if name != "leaks"}))
 
