@@ -146,22 +146,22 @@ class Counted(ByteReader):
 
 
 class PieceReader(ByteReader):
-    """Pieces as a file to read from. What breaks them off is raised by each further read, too."""
+    """Pieces as a file to read from; where they are damaged, each further read raises what the first did."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._held = memoryview(b"")
-        self._fault: Exception | None = None
+        self._fault: Exception | None = None  # a generator that raised would seem to be at its end
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Up to a buffer of the pieces; 0 at their end."""
         while not self._held:
-            if self._fault is not None:
+            if self._fault:
                 raise self._fault
             try:
                 piece = next(self._pieces, None)
-            except Exception as error:  # an iterator that raised seems to be at its end afterwards
-                self._fault = error
+            except Exception as fault:
+                self._fault = fault
                 raise
             if piece is None:
                 return 0
