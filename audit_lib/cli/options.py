@@ -54,9 +54,6 @@ formats_file = click.option(
 as_of = click.option(
     "--as-of", default="", help="Review as of this date (UTC, default: now). Later evidence is left out."
 )
-scheduler = click.option(
-    "--scheduler", default="", metavar="ADDR", help="Read logs on the dask cluster at ADDR (tcp://…)."
-)
 writer = click.option("--writer", default="", help="Name of your ledger chain (default: USER-HOST).")
 by = click.option("--by", default="", help="Who decided (default: the writer).")
 until = click.option("--until", required=True, help="When the decision ends, such as 2026-12-31.")

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,12 +13,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from distributed import Client, LocalCluster
 
 from audit_lib.__main__ import main
 from audit_lib.cli.verify import report_faults
-from audit_lib.logs import cluster
-from audit_lib.report.publish import run_notebook
 from audit_lib.report.review import ARTEFACTS
 from audit_lib.secrecy.seal import SealPlan
 from tests.support.paths import GOLDEN, ROOT
@@ -86,7 +82,7 @@ def _no_kernel(*_: object) -> None:
 )
 def test_bad_input_is_one_line(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 2, one line a fault on stderr, no traceback, nothing published; no kernel was started for it."""
-    monkeypatch.setattr(run_notebook, "OwnKernel", _no_kernel)
+    monkeypatch.setattr("audit_lib.cli.review.run_notebook", _no_kernel)
     run = CliRunner().invoke(main, ["review", *arguments])
     assert run.exit_code == 2, run.output
     assert said in run.stderr
@@ -146,35 +142,3 @@ def test_a_kill_at_any_moment_leaves_the_last_report(tmp_path: Path) -> None:
     assert _run("--sample", "--out", out, TMPDIR=str(scratch)).returncode == 0
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     assert list(scratch.glob("audit-*")) == []
-
-
-@pytest.mark.long
-def test_a_cluster_publishes_the_same_report_whole(tmp_path: Path) -> None:
-    """With --scheduler workers read the logs: all artefacts and nothing else, and the bytes are the committed
-    ones; what to open is said."""
-    out = tmp_path / "there"
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as local:
-        run = _run("--sample", "--out", out, "--scheduler", local.scheduler_address)
-        with Client(local.scheduler_address, set_as_default=False) as client:
-            read = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.task_prefixes))
-    assert (run.returncode, run.stderr, bool(read)) == (0, "", True)
-    made = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert made == {name: (GOLDEN / name).read_bytes() for name in ARTEFACTS}
-    assert report_faults(out) == []
-    assert [path.name for path in tmp_path.iterdir()] == [out.name]
-    assert f"Open {out / 'report.html'} in a browser" in run.stdout
-    assert "does not exist; to supply it: " in run.stdout
-
-
-def test_a_scheduler_that_does_not_answer_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command ends with 2 before a kernel is started, and nothing is published."""
-    monkeypatch.setattr(run_notebook, "OwnKernel", _no_kernel)
-    monkeypatch.setattr(cluster, "_PATIENCE_SECONDS", 1)
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
-    arguments = ["--sample", "--out", str(tmp_path / "nowhere"), "--scheduler", address]
-    unanswered = CliRunner().invoke(main, ["review", *arguments])
-    assert unanswered.exit_code == 2
-    assert unanswered.stderr.startswith("--scheduler: no scheduler answers at tcp://")
-    assert not (tmp_path / "nowhere").exists()
