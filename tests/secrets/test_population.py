@@ -36,10 +36,9 @@ def _differences(audit: Audit) -> dict[tuple[str, ...], str]:
     """Check, status and severity of each difference, with the variables that it lists."""
     findings = audit.tables["findings"]
     rows = findings[findings["check"].isin(CHECKS)]
-    listed = rows["covers"].str.replace(r"@[^;]*", "", regex=True)
     return {
-        (row.check, row.status, row.severity): names
-        for row, names in zip(rows.itertuples(index=False), listed, strict=True)
+        (row.check, row.status, row.severity): ", ".join(item.subject for item in row.covers)
+        for row in rows.itertuples(index=False)
     }
 
 
