@@ -2,19 +2,12 @@
 
 import gc
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 WHOLE_PROGRAM = Path(__file__).parent
-# Until the log reader is compiled, many tests read longer logs line by line, which takes ten times as long.
-COMPILE = (
-    "from audit_lib.logs.kernel.log_kernel import LOG_KERNEL;"
-    "from audit_lib.base.compiled.load_code import load_entry; load_entry(LOG_KERNEL)"
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,17 +16,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker, and keep what commands remember for their user out of the home folder.
-
-    Where several processes run the tests, the log reader is compiled meanwhile.
-    """
+    """Name the marker, and keep what commands remember for their user out of the home folder."""
     scratch = tempfile.TemporaryDirectory(prefix="audit-state-", ignore_cleanup_errors=True)
     config.add_cleanup(scratch.cleanup)
     os.environ["XDG_STATE_HOME"] = scratch.name
     config.addinivalue_line("markers", "long: runs only with --long")
-    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        compiling = subprocess.Popen([sys.executable, "-c", COMPILE], stderr=subprocess.DEVNULL)
-        config.add_cleanup(compiling.kill)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from audit_lib.__main__ import main
 from tests.support.artefacts import text_of
 from tests.support.fakes import fake_value
-from tests.support.homes import with_log_reader, with_rules
+from tests.support.homes import with_rules
 from tests.support.hostile import booby_trap, deep_tree
 
 MARK = "outside-the-project"
@@ -23,7 +23,7 @@ SECONDS = 120  # within which a review ends even on a busy machine
 
 def _review(project: Path, out: Path, home: Path) -> "subprocess.CompletedProcess[str]":
     """A review started by a person who stands in the hostile project, whose home is hostile, too."""
-    with_rules(with_log_reader(home))
+    with_rules(home)
     command = [sys.executable, "-m", "audit_lib", "review", "--project", ".", "--quarter", "2026Q3"]
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"}
     return subprocess.run(

@@ -99,6 +99,17 @@ class _HashedFile(ByteReader):
         self.digest.update(chunk)
         return len(chunk)
 
+    def piece(self, start: int, end: int) -> bytes:
+        """The bytes between two places; raises `Unreadable`."""
+        pieces = []
+        try:
+            while start < end and (piece := os.pread(self._descriptor, end - start, start)):
+                pieces.append(piece)
+                start += len(piece)
+        except OSError as error:
+            raise _unreadable(self._place, error) from None
+        return b"".join(pieces)
+
 
 @dataclass(frozen=True)
 class OpenSource:
@@ -111,6 +122,10 @@ class OpenSource:
     def peek(self) -> bytes:
         """What comes next, at least eight bytes if there are so many; none is taken."""
         return self.file.peek(8)
+
+    def piece(self, start: int, end: int) -> bytes:
+        """The bytes between two places, wherever the reading is; they are not hashed for it."""
+        return self._raw.piece(start, end)
 
     def finish(self) -> str:
         """Reads what is left; the SHA-256 of the whole source (of a .gz: of its compressed bytes)."""

@@ -8,12 +8,12 @@ import click
 
 from audit_lib.cli.open_project import opened
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logs.count_lines import raw_lines
-from audit_lib.logs.explain_line import Explained, explained, instant_text
+from audit_lib.logs.columns import DeclaredColumns
+from audit_lib.logs.explain import Explained, explain_line, instant_text
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.line_events import LogEvent
+from audit_lib.logs.line import LogEvent
 from audit_lib.logs.quote_lines import blotted
-from audit_lib.logs.w3c_columns import DeclaredColumns
+from audit_lib.logs.stream import raw_lines
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
 from audit_lib.secrets.sources import read_env_sources
@@ -30,7 +30,7 @@ def explain(folder: Path, formats: LogFormats, zone: ZoneInfo) -> None:
     read_env_sources(context.project, (), keeper, context.policy)
     columns = DeclaredColumns(formats)
     for number, raw in enumerate(raw_lines(sys.stdin.buffer), 1):
-        for text in _lines(number, explained(raw, columns.formats_of(raw), zone)):
+        for text in _lines(number, explain_line(raw, columns.formats_of(raw), zone)):
             click.echo(inert.plain(guard.scrub(blotted(text))))
 
 

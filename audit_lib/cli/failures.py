@@ -9,23 +9,19 @@ from click.core import ParameterSource
 
 from audit_lib.base.clock import parse_instant, since_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.in_words import lines_in_words
 from audit_lib.cli import options
-from audit_lib.cli.failure_rows import COLUMNS, printed, say_failures, summary
-from audit_lib.cli.log_files import openable, read_paths, read_remotely
+from audit_lib.cli.failure_rows import COLUMNS, printed, say_failures
+from audit_lib.cli.log_files import openable, read_paths
 from audit_lib.cli.options import PATH, now
-from audit_lib.logs.count_lines import Period
-from audit_lib.logs.formats import LogFormats, load_formats
-from audit_lib.logs.group_limit import OTHER_CLIENTS, GroupLimit
-from audit_lib.logs.project_formats import project_formats
-from audit_lib.logs.read_options import Plan, Wanted
-from audit_lib.logs.route_limit import other_requests
-from audit_lib.logs.units import micros_of
+from audit_lib.logs.formats import LogFormats, load_formats, project_formats
+from audit_lib.logs.stream import Plan
+from audit_lib.logs.sums import Detail, Period
+from audit_lib.logs.values import micros_of
 from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.load import is_configured
 from audit_lib.settings.models import placed_option
 
-_OTHERS = "too many {} differ: {:,} requests and messages are counted under {}"
 _HELP = """
 Count requests and failure messages in log files.
 
@@ -36,9 +32,8 @@ it in its file; `untimed` says how many a row has.
 The table has most failures first, with their share of all failures. CSV and JSON have the rows in the
 order of their columns.
 
-Keeps up to 100,000 routes, and another 100,000 that were answered with 404 or a similar status. If there
-are more than about 400,000 rows, fewer routes are kept, then fewer addresses. The others are counted as
-`(other routes)` and `(other addresses)`, and stderr says how many.
+Keeps 100,000 routes, another 100,000 that were answered with 404 or a similar status, and 100,000 addresses.
+The others are counted as `(other routes)` and `(other addresses)`, and stderr says how many.
 
 With --alerts, evaluates the policy's alerts since an instant instead. Then it exits with 3 if an alert
 fired, with 2 if one could not be evaluated. With --explain, says of each line on stdin how it is read.
@@ -122,24 +117,16 @@ def failures(
     paths += _logs(given["logs"])
     if not paths:
         raise BadInput.at("PATH", "is missing: name log files, or - for stdin")
-    # Where a redirect tells a failed login, its requests are looked at one by one.
-    one_by_one = any(login.failed_redirect for login in formats.logins)
-    named = "client" in by, "route" in by
-    wanted = Wanted(*named, method=False, events=one_by_one, minutes=False)
-    plan = Plan(formats, zone, _period(given["since"], given["until"]), wanted, limit=GroupLimit())
-    opened = openable(paths)
-    scheduler = given["scheduler"]
-    sums = read_remotely(opened, plan, scheduler) if scheduler else read_paths(opened, plan)
+    detail = Detail(minutes=False, client="client" in by, method=False, route="route" in by, events=False)
+    plan = Plan(zone, _period(given["since"], given["until"]), detail)
+    logs = read_paths(openable(paths), formats, plan, given["scheduler"])
     if given["layout"] == "table":
-        say_failures(sums, by)
+        say_failures(logs, by)
     else:
-        for piece in printed(sums, by, given["layout"]):
-            click.echo(piece, nl=False)
-        click.echo(summary(sums), err=True)
-    if requests := other_requests(sums):
-        click.echo(_OTHERS.format("routes", requests, OTHER_ROUTES), err=True)
-    if others := other_requests(sums, "client", OTHER_CLIENTS):
-        click.echo(_OTHERS.format("addresses", others, OTHER_CLIENTS), err=True)
+        click.echo(printed(logs, by, given["layout"]), nl=False)
+        click.echo(lines_in_words(logs.states), err=True)
+    for remark in logs.remarks:
+        click.echo(remark, err=True)
 
 
 def _refuse(context: click.Context, beside: str, *names: str) -> None:

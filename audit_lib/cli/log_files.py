@@ -1,22 +1,37 @@
-"""Opens the logs that a command line names: files, stdin and URLs, with a progress bar on a terminal."""
+"""Reads the logs that a command line names: files, stdin and URLs, with a progress bar on a terminal."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
+
+import pandas as pd
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.progress import Watched, adding_up
+from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.progress import adding_up
 from audit_lib.cli.terminal import progress_bar
-from audit_lib.logs.file_counts import LogSums
-from audit_lib.logs.group_limit import joined
-from audit_lib.logs.read_file import bytes_in, read_to_end, read_with_year
-from audit_lib.logs.read_options import Plan
-from audit_lib.logs.route_limit import folded
+from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.frames import LogSums, frames_of
+from audit_lib.logs.log_files import LogFile
+from audit_lib.logs.read_files import LogPart, LogPlace, Part, Run, processes, read_files, read_whole, split
+from audit_lib.logs.stream import Plan
+from audit_lib.logs.sums import OTHER_CLIENTS
+from audit_lib.logs.values import micros_of
 
 _PATIENCE = 1.0  # seconds without a word
+_OTHERS = "too many {} differ: {:,} requests and messages are counted under {}"
+
+
+@dataclass(frozen=True)
+class PathsRead:
+    """What logs gave: LogCounts, how many lines ended in each state, and what is to be said beside it."""
+
+    counts: pd.DataFrame
+    states: Mapping[str, int]
+    remarks: tuple[str, ...]
 
 
 def openable(paths: Iterable[str]) -> list[str]:
@@ -35,62 +50,78 @@ def openable(paths: Iterable[str]) -> list[str]:
     return list(kept.values())
 
 
-def read_paths(paths: Sequence[str], plan: Plan) -> list[LogSums]:
-    """The sums of all, within the budgets of routes and groups; `BadInput` if one cannot be read whole.
+def read_paths(paths: Sequence[str], formats: LogFormats, plan: Plan, scheduler: str) -> PathsRead:
+    """What all hold; `BadInput` if one cannot be read whole. On a terminal a bar shows how far that is."""
+    if scheduler and "-" in paths:
+        raise BadInput.at("-", "is stdin, which a cluster cannot read")
+    tasks = [_parts(path, formats, plan) for path in paths if _is_file(path)]
+    total = sum(part.size for _, parts in tasks for part in parts)
+    with (
+        progress_bar({"bytes of logs": 1}, _PATIENCE) as progress,
+        _readers(formats, total, scheduler) as run,
+    ):
+        read = read_files(tasks, formats, run, adding_up(progress, "bytes of logs", total))
+        parts = [next(read)[0] if _is_file(path) else _streamed(path, formats, plan) for path in paths]
+    for path, part in zip(paths, parts, strict=True):
+        if part.fault[0]:
+            raise BadInput.at(path, part.fault[1])
+        if part.broken:
+            raise BadInput.at(path, f"is damaged or cut short ({part.broken})")
+    rows = [{"source": path, "environment": "", "service": ""} for path in paths]
+    logs = [LogSums(row, part.sums) for row, part in zip(rows, parts, strict=True)]
+    counts = frames_of([], logs).counts
+    return PathsRead(counts, _states(logs), tuple(_remarks(counts)))
 
-    On a terminal a bar shows how far that is.
-    """
-    total = bytes_in(Path(), paths)
-    read: list[LogSums] = []
-    with progress_bar({"bytes of logs": 1}, _PATIENCE) as progress:
-        more = adding_up(progress, "bytes of logs", total)
-        for path in paths:
-            read.append(_sums(path, plan, total, more))
-            read = [_joined(read, plan)] if len(read) > 1 else read
-    return read
+
+def _readers(formats: LogFormats, total: int, scheduler: str) -> AbstractContextManager[Run]:
+    if not scheduler:
+        return processes(formats, total)
+    from audit_lib.logs.cluster import workers  # noqa: PLC0415  slow to import
+
+    return workers(formats, scheduler)
 
 
-def _joined(parts: list[LogSums], plan: Plan) -> LogSums:
-    whole = folded([joined(parts)], plan.routes)[0]
-    return plan.limit.within(whole) if plan.limit else whole
+def _is_file(path: str) -> bool:
+    """Whether a log can be read from any place of it."""
+    return "://" in path or (path != "-" and Path(path).is_file())
 
 
-def _sums(path: str, plan: Plan, total: int, more: Callable[[int], None]) -> LogSums:
+def _parts(path: str, formats: LogFormats, plan: Plan) -> tuple[Plan, list[Part]]:
+    """How a log is read, and in which parts."""
+    if "://" in path:
+        from audit_lib.logs.cluster import RemoteLog  # noqa: PLC0415  slow to import
+
+        remote = RemoteLog(path)
+        with remote.open() as opened:
+            return plan, split(cast(LogPlace, remote), opened.size, formats, plan)
+    resolved = Path(path).resolve()
+    file = LogFile(resolved.parent, resolved.name, path)
+    with file.open() as opened:
+        dated = replace(plan, written=micros_of(opened.facts.modified_at))
+        return dated, split(file, opened.facts.size_bytes, formats, dated)
+
+
+def _streamed(path: str, formats: LogFormats, plan: Plan) -> LogPart:
+    """What stdin or a pipe holds."""
+    if path == "-":
+        return read_whole(sys.stdin.buffer, formats, plan)
     try:
-        if not Path(path).is_file():
-            with _opened(path, more) as file:
-                return read_to_end(file, path, plan, total)
-
-        def read(written: int | None) -> LogSums:
-            with _opened(path, more) as file:
-                return read_to_end(file, path, replace(plan, written=written), total)
-
-        return read_with_year(read, Path(path).stat().st_mtime_ns // 1_000)[0]
+        with Path(path).open("rb") as file:
+            return read_whole(file, formats, plan)
     except OSError as error:
         raise BadInput.at(path, f"cannot be read ({error.strerror})") from None
 
 
-def read_remotely(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogSums]:
-    """The same by the workers of a cluster."""
-    if "-" in paths:
-        raise BadInput.at("-", "is stdin, which a cluster cannot read")
-    from audit_lib.logs.cluster import read_on_cluster  # noqa: PLC0415  slow to import
+def _states(logs: Sequence[LogSums]) -> dict[str, int]:
+    """The lines by the words of Sources."""
+    names = {"requests": "request", "messages": "message", "text_only": "text only"}
+    names |= {"not_understood": "not understood", "blank": "blank"}
+    states = {key: sum(log.sums.states[state] for log in logs) for key, state in names.items()}
+    read = sum(log.sums.understood for log in logs)
+    return {"lines": sum(log.sums.lines for log in logs), "read": read, **states}
 
-    return [_joined(read_on_cluster(paths, plan, scheduler), plan)]
 
-
-@contextmanager
-def _opened(path: str, more: Callable[[int], None]) -> Iterator[BinaryIO]:
-    """The file or stdin; what is read of a file is reported."""
-    if path == "-":
-        yield sys.stdin.buffer
-        return
-    if "://" in path:
-        from audit_lib.logs.cluster import open_url  # noqa: PLC0415  slow to import
-
-        with open_url(path) as remote:
-            yield remote
-        return
-    with Path(path).open("rb", buffering=0) as file:
-        plain = cast(BinaryIO, file)
-        yield cast(BinaryIO, Watched(plain, more)) if sys.stderr.isatty() else plain
+def _remarks(counts: pd.DataFrame) -> Iterator[str]:
+    for column, other, what in (("route", OTHER_ROUTES, "routes"), ("client", OTHER_CLIENTS, "addresses")):
+        if requests := int(counts.loc[counts[column] == other, "count"].sum()):
+            yield _OTHERS.format(what, requests, other)

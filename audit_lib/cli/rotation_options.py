@@ -29,6 +29,8 @@ def approval(given: Mapping[str, Any], zone: ZoneInfo, at: datetime) -> dict[str
     if not given["triggered_at"]:
         return body
     triggered = parse_instant(given["triggered_at"], "--triggered-at", zone)
+    if triggered > at and triggered.astimezone(zone).date() == at.astimezone(zone).date():
+        triggered = at  # a day that has begun
     if triggered > at:
         raise BadInput.at("--triggered-at", "is in the future")
     return body | {"triggered_at": iso(triggered)}

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.errors import BadInput
 from audit_lib.base.how_started import as_typed
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options
@@ -16,12 +15,9 @@ from audit_lib.cli.open_project import opened
 from audit_lib.cli.options import environment_of, now
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.report import escape as inert
-from audit_lib.report.rotation_tables import KINDS
-from audit_lib.rotation.half_done import LONGEST
-from audit_lib.rotation.plan import RotationPlan, plan_rotation
-from audit_lib.rotation.progress import Progress
-from audit_lib.rotation.runbook import RunbookStep
-from audit_lib.rotation.step_progress import DONE
+from audit_lib.rotation.contracts import DONE
+from audit_lib.rotation.progress import LONGEST, Progress
+from audit_lib.rotation.runbook import RotationPlan, RunbookStep, plan_rotation
 from audit_lib.settings import instant_of
 
 LEFT = 3
@@ -31,7 +27,6 @@ LEFT = 3
 @click.argument("secret")
 @options.several(options.project)
 @click.option("--compromised", is_flag=True, help="The order for a value that others have.")
-@click.option("--grace", is_flag=True, help="The order if old and new value are both accepted for a while.")
 @click.option("--environment", default="", help="Only this environment.")
 @click.option("--check", is_flag=True, help="Report which steps are done; exits with 3 unless all are.")
 @click.option(
@@ -45,8 +40,6 @@ def runbook(secret: str, folder: Path, *, compromised: bool, environment: str, *
 
     With --check it reports which steps are done, not done or not known, and names what was left half done.
     """
-    if compromised and given["grace"]:
-        raise BadInput.at("--grace", "is for no compromised value: others would be let in with it")
     context = opened(folder, given["ledger"], given["policy"], given["env"])
     # The sample's plan is the same each day; what was done to it since is newer than its pinned date.
     pinned = "" if given["check"] else context.project.pinned_as_of
@@ -58,7 +51,7 @@ def runbook(secret: str, folder: Path, *, compromised: bool, environment: str, *
         instant_of(context.project, given["as_of"] or pinned or iso(now())),
         given=context.given,
         environment=environment_of(environment) if environment else "",
-        mode="compromised" if compromised else "grace" if given["grace"] else "scheduled",
+        compromised=compromised,
     )
     if not given["check"]:
         _say(_planned(plan))
@@ -75,10 +68,10 @@ def _say(lines: Iterator[str] | list[str]) -> None:
 
 
 def _planned(plan: RotationPlan) -> Iterator[str]:
-    yield f"Runbook for {plan.scope.rule.name}: {KINDS[plan.mode]}, as of {iso(plan.read.as_of)}"
+    yield f"Runbook for {plan.scope.rule.name}: {plan.mode}, as of {iso(plan.read.as_of)}"
     yield ""
     yield "What to expect:"
-    yield from (f"  {topic}: {text}" for topic, text in plan.effects.lines)
+    yield from (f"  {topic}: {text}" for topic, text in plan.effects)
     for number, step in enumerate(plan.steps, 1):
         yield from _lines(number, step)
 

@@ -10,7 +10,7 @@ from audit_lib.base.frames import Sources
 from audit_lib.base.git import is_repository
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
-from audit_lib.logs.project_formats import formats_source
+from audit_lib.logs.formats import formats_source
 from audit_lib.settings import Policy, Project
 
 OTHER_GUIDE = "is not the text whose lines the policy cites"

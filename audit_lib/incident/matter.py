@@ -8,7 +8,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import Outage, core_of, worst_break
-from audit_lib.logs.declared_logins import FAILED_LOGIN
+from audit_lib.logs.logins import FAILED_LOGIN
 
 ATTACKS = ("brute force", "leaked and used", "quiet misuse")
 STALE = "stale client after a rotation"

@@ -16,10 +16,6 @@ _LONG_QUOTES = (
     (re.compile(r"(?i)\.go$"), (b"`",)),
     (re.compile(r"(?i)\.(?:pyi?|java|kts?|scala|groovy|swift)$"), (b'"""', b"'''")),
 )
-_TEST = re.compile(
-    r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|specs?|e2e|cypress|testdata|test[_-][\w.-]+|fixtures?|_*mocks?_*)/"
-    r"|(?:^|/)(?:test_|conftest\.)[^/]*$|(?-i:[a-z0-9](?:Tests?|Spec|IT)\.[a-z]+$)|[._-](?:tests?|specs?)\.[^/]*$"
-)
 
 
 @cache
@@ -59,11 +55,6 @@ def is_generated(path: str, content: bytes = b"") -> bool:
 def is_code(path: str) -> bool:
     """Whether a text stands in quotes there, so that what does not is a name."""
     return is_kind("code file", path)
-
-
-def is_test(path: str) -> bool:
-    """Whether a file is a test or what a test reads: its keys open nothing."""
-    return _TEST.search(path) is not None
 
 
 def deploys(path: str) -> bool:

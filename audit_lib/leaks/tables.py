@@ -34,7 +34,6 @@ _POSSIBLE = ("possible", "hash")
 _SEARCHED = ("git objects", "files")
 _SOUGHT = ("values", "patterns")
 _OUTSIDE = ("assistant", "shell history", "chat export", "outside")
-_ON_DISK = ("working tree", "staged", "notebook", "bundle", "log")
 
 
 def tabulate_leaks(

@@ -136,10 +136,7 @@ def with_chosen(
     for one in sorted(found.values(), key=lambda one: (one.name in shown, len(one.name), one.name)):
         names[one.fingerprint] = one.name if one.name in shown else one.rule
     rows = LeakTargets.of(
-        _new_row(
-            text, names[values[text]], "possible", "beside its name", "may be a password that somebody chose"
-        )
-        for text in sorted(found)
+        _new_row(text, names[values[text]], "possible", "beside its name", _CHOSEN) for text in sorted(found)
     )
     return LeakTargets.checked(pd.concat([targets, rows])), values
 

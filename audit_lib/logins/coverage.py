@@ -20,8 +20,8 @@ from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.requests import network
 from audit_lib.logins.tables import days_by_service
 from audit_lib.logins.traffic import Traffic
-from audit_lib.logs.declared_logins import FAILED_LOGIN
 from audit_lib.logs.formats import CLOCK_SET_BACK
+from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
 
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)

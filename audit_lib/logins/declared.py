@@ -10,7 +10,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES, POSSIBLE, REQUEST_KINDS
 from audit_lib.logins.contracts import DeclaredLogins
-from audit_lib.logs.declared_logins import FAILED_LOGIN, bare_route
+from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.settings import Login
 from audit_lib.settings.fields import METHODS, ROUTE
 

@@ -9,8 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.logins.requests import REFUSED, Access
-from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.project_formats import project_formats
+from audit_lib.logs.formats import LogFormats, project_formats
 from audit_lib.settings import Login, Policy, Project
 
 

@@ -16,8 +16,8 @@ from audit_lib.logins.changes import RecordedChange, recorded_changes
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_known_routes, on_logins
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.requests import REFUSED, network_of
-from audit_lib.logs.declared_logins import FAILED_LOGIN
-from audit_lib.logs.fields import NOT_AN_ADDRESS
+from audit_lib.logs.logins import FAILED_LOGIN
+from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.settings import LogSource
 
 # A server of ssh writes the first of each user that it does not have, the next two of a session whose

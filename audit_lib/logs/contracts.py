@@ -77,3 +77,25 @@ class LogMinutes(Contract):
     route: Series[str]
     count: Series[int]
     line: Series[int]  # of the first
+
+
+class LogDays(Contract):
+    """One row for each day that has a line, by file: so it shows of which service which days are covered."""
+
+    file: Series[str]
+    environment: Series[str]  # "" where it is not known, as with the service
+    service: Series[str]
+    day: Series[str] = Field(nullable=True)  # "2026-09-30" UTC; null: lines before the first date
+    lines: Series[int]
+
+
+class LogShapes(Contract):
+    """One row for each shape of lines that no format understands, by why that is."""
+
+    file: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    state: Series[str] = Field(isin=("not understood", "refusal", "own words"))
+    shape: Series[str]  # letters as a, digits as 0, both as a0
+    lines: Series[int]
+    line: Series[int]  # of the first

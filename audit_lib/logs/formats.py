@@ -4,26 +4,32 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
+from hashlib import sha256
 from pathlib import Path
 
-from audit_lib.base.bounded_toml import parse_toml
+from audit_lib.base.bounded_toml import MAX_BYTES, parse_toml
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, MOST_LOGINS, POSSIBLE, REQUEST_KINDS
+from audit_lib.base.files import SourceBytes, read_source
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, POSSIBLE, REQUEST_KINDS
 from audit_lib.base.toml_table import TomlTable, shown_name
-from audit_lib.logs.blocks import Block, ByBeginning
-from audit_lib.logs.declared_logins import LoginAnswer, answers_of, phrases_of
-from audit_lib.logs.names_and_words import JsonFields, LoginOutcome, PossibleFailure
+from audit_lib.logs.choice import Block, Choice
+from audit_lib.logs.logins import LoginAnswer, answers_of, bare_route, phrases_of
+from audit_lib.logs.refusals import PossibleFailure, Refusal
+from audit_lib.logs.structured import FieldNames, LoginOutcome
 from audit_lib.logs.templates import Part, parse_template
-from audit_lib.settings import Login
+from audit_lib.logs.values import SecretParameters
+from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
+POSSIBLE_FAILURE = "possible login failure"
+SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
+CLOCK_SET_BACK = "clock set back"
 
-MOST_MESSAGES = 248 - 2 * MOST_LOGINS  # as many as the fast reader can number beside those that are declared
-# Whether a statement continues its record: always, or only behind one that does.
-CONTINUES = {"": 0, "record": 1, "continuation": 2}
 _SECTIONS = ("prefix", "body", "message")
 _NAME = r"[\w ,.:/-]{1,80}"
 _NOTHING = b"(?!)"  # as an expression it matches nothing
+_MAY_LACK = ("cause", "wrapper", "records", "aside", "failed")  # a file of an older version has none of them
+_PATTERN = "has a pattern, which only a file that --formats names may have: use a template"
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,21 @@ class LogFormats:
     prefixes: tuple[Block, ...]
     bodies: tuple[Block, ...]
     messages: tuple[Block, ...]
-    json: JsonFields
+    fields: FieldNames
     possible: PossibleFailure
+    refusal: Refusal
     secret_parameters: tuple[str, ...]  # names in small letters; `*` at the beginning is any text
     declared_statuses: tuple[int, ...] = ()  # the policy's own, beside those of REQUEST_KINDS
     logins: tuple[Login, ...] = ()
 
-    def __hash__(self) -> int:
-        # What is made of formats is kept by them, and a hash of all they hold takes longer than a small log.
-        return hash((self.declared_statuses, self.logins, self.secret_parameters, len(self.messages)))
+    def __getstate__(self) -> dict[str, object]:
+        """The formats without what is compiled of them, for a worker elsewhere."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def digest(self) -> str:
+        """Names all that is read by them."""
+        return sha256(repr(self).encode("utf-8", "surrogateescape")).hexdigest()
 
     def kind_of(self, status: int) -> str:
         """The kind of a request with this status; that of no failure is "other"."""
@@ -52,28 +64,36 @@ class LogFormats:
 
         A declared message takes texts from the messages of failed logins, never from those of other kinds.
         """
-        declared, told = tuple(logins), []
-        for name, template, kind in phrases_of(declared):
-            block = Block(name, parse_template(template), b"", False, b"", (), (), kind=kind)
-            told.append(block)
+        declared = tuple(logins)
+        own = [Block(name, parse_template(text), kind=kind) for name, text, kind in phrases_of(declared)]
         others = [block for block in self.messages if block.kind != "login_failed"]
         failed = [block for block in self.messages if block.kind == "login_failed"]
         return replace(
             self,
-            messages=(*others, *told, *failed) if told else self.messages,
+            messages=(*others, *own, *failed) if own else self.messages,
             declared_statuses=tuple(sorted(set(statuses) - set(REQUEST_KINDS))),
             logins=declared,
         )
 
     @cached_property
-    def by_beginning(self) -> dict[str, ByBeginning]:
-        """What stands at a beginning, by how it begins: prefixes, those behind another, bodies, messages."""
-        return {
-            "prefixes": ByBeginning(self.prefixes),
-            "inner prefixes": ByBeginning(tuple(one for one in self.prefixes if not one.outer)),
-            "bodies": ByBeginning(self.bodies),
-            "messages": ByBeginning(tuple(one for one in self.messages if not one.anywhere)),
-        }
+    def outer_prefixes(self) -> Choice:
+        """What may stand where a line begins."""
+        return Choice(self.prefixes)
+
+    @cached_property
+    def inner_prefixes(self) -> Choice:
+        """What may stand behind another prefix."""
+        return Choice([block for block in self.prefixes if not block.outer])
+
+    @cached_property
+    def body_choice(self) -> Choice:
+        """Requests and statements."""
+        return Choice(self.bodies)
+
+    @cached_property
+    def message_choice(self) -> Choice:
+        """The messages that stand where a text begins."""
+        return Choice([block for block in self.messages if not block.anywhere])
 
     @cached_property
     def sought(self) -> tuple[Block, ...]:
@@ -81,34 +101,28 @@ class LogFormats:
         return tuple(block for block in self.messages if block.anywhere)
 
     @cached_property
-    def login_answers(self) -> tuple[LoginAnswer, ...]:
-        """The requests that bear on the declared logins, in the order in which they are tried."""
-        return answers_of(self.logins, {*REQUEST_KINDS, *self.declared_statuses})
+    def parameters(self) -> SecretParameters:
+        """The names of query parameters that are secrets."""
+        return SecretParameters(self.secret_parameters)
+
+    @cached_property
+    def login_answers(self) -> dict[bytes, tuple[LoginAnswer, ...]]:
+        """The requests that bear on declared logins by their route, in the order in which they are tried."""
+        answers = answers_of(self.logins, {*REQUEST_KINDS, *self.declared_statuses})
+        return {
+            route: tuple(each for each in answers if each.route == route)
+            for route in {each.route for each in answers}
+        }
 
     def login_answer(self, status: int, method: str, route: str, query: bytes) -> LoginAnswer | None:
         """What a request is to the declared logins; None if it is nothing."""
-        fitting = (one for one in self.login_answers if one.fits(status, method, route, query))
-        return next(fitting, None)
+        answers = self.login_answers.get(bare_route(route), ()) if self.login_answers else ()
+        return next((each for each in answers if each.fits(status, method, query)), None)
 
     @cached_property
     def message_kinds(self) -> dict[str, str]:
         """The kind of each message by its name, in the order of the file."""
         return {block.name: block.kind for block in self.messages} | {POSSIBLE_FAILURE: POSSIBLE}
-
-    @cached_property
-    def message_numbers(self) -> dict[str, int]:
-        """The place of each message in the order of the file."""
-        return {name: number for number, name in enumerate(self.message_kinds)}
-
-    def secret_parameter(self, name: str) -> str:
-        """The first of the patterns that a query parameter's name has; "" if it has none."""
-        text, some = name.lower(), self.secret_parameters
-        return next((one for one in some if (text.endswith(one[1:]) if one[0] == "*" else text == one)), "")
-
-
-POSSIBLE_FAILURE = "possible login failure"
-SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
-CLOCK_SET_BACK = "clock set back"
 
 
 def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:
@@ -123,27 +137,45 @@ def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFo
         raise BadInput.at(path.name, f"cannot be read ({error.strerror})") from None
 
 
+def project_formats(project: Project, secrets: Iterable[str] = ()) -> LogFormats:
+    """The formats that a project's audit.toml names, else the bundled ones; `BadInput` with every fault.
+
+    A regular expression may take for ever, so whoever may commit to a project can give templates alone.
+    """
+    if not project.formats:
+        return load_formats(None, secrets)
+    own = parse_formats(formats_source(project).content, project.formats, tuple(secrets))
+    blocks = (*own.prefixes, *own.bodies, *own.messages)
+    if faults := [Fault(project.formats, f"{block.name} {_PATTERN}") for block in blocks if block.pattern]:
+        raise BadInput(faults)
+    return own
+
+
+def formats_source(project: Project) -> SourceBytes:
+    """The file of formats that audit.toml names; raises `Unreadable`."""
+    return read_source(project.root, project.formats, MAX_BYTES)
+
+
 @lru_cache(maxsize=4)  # the bundled ones take 50 ms
 def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> LogFormats:
     """The formats of a text; `BadInput` with all its faults."""
     faults: list[Fault] = []
     top = TomlTable(parse_toml(content, place), place, faults)
     prefixes, bodies, messages = (_blocks(top, section) for section in _SECTIONS)
-    inner = [_inner(top, section) for section in ("json", "query", "possible", "outcome")]
-    json, query, possible, outcome = inner
-    lists = {field.name: _needed(json, field.name) for field in fields(JsonFields) if field.name != "outcome"}
-    names = JsonFields(**lists, outcome=LoginOutcome(**_lists(outcome, LoginOutcome)))
+    inner = [_inner(top, section) for section in ("json", "query", "possible", "outcome", "refusal")]
+    json, query, possible, outcome, refusal = inner
+    lists = {field.name: _needed(json, field.name) for field in fields(FieldNames) if field.name != "outcome"}
+    names = FieldNames(**lists, outcome=LoginOutcome(**_lists(outcome, LoginOutcome)))
     words = PossibleFailure(**_lists(possible, PossibleFailure))
+    refused = Refusal(**_lists(refusal, Refusal))
     parameters = _needed(query, "secret_parameters")
-    if len({block.name for block in messages}) > MOST_MESSAGES:
-        top.fault(f"has more than {MOST_MESSAGES} messages")
     for table in (*inner, top):
         table.close()
     if faults:
         raise BadInput(faults)
     own = (name.lower() for name in secrets if name.isascii())
     secret = tuple(dict.fromkeys((*own, *parameters)))
-    return LogFormats(prefixes, bodies, messages, names, words, secret)
+    return LogFormats(prefixes, bodies, messages, names, words, refused, secret)
 
 
 def _inner(top: TomlTable, key: str) -> TomlTable:
@@ -154,12 +186,11 @@ def _inner(top: TomlTable, key: str) -> TomlTable:
     return TomlTable(values if isinstance(values, dict) else {}, f"{top.place}: {key}", top.faults)
 
 
-def _lists(table: TomlTable, shape: type[PossibleFailure] | type[LoginOutcome]) -> dict[str, tuple[str, ...]]:
+def _lists(
+    table: TomlTable, owner: type[PossibleFailure | LoginOutcome | Refusal]
+) -> dict[str, tuple[str, ...]]:
     """The lists of a table that a file may leave out: then it has none, and nothing is seen by them."""
-    return {field.name: _needed(table, field.name) for field in fields(shape) if table.values}
-
-
-_MAY_LACK = ("cause", "wrapper", "records", "aside", "failed")  # a file of an older version has none of them
+    return {field.name: _needed(table, field.name) for field in fields(owner) if table.values}
 
 
 def _needed(table: TomlTable, key: str) -> tuple[str, ...]:
@@ -172,7 +203,7 @@ def _needed(table: TomlTable, key: str) -> tuple[str, ...]:
 def _blocks(top: TomlTable, section: str) -> tuple[Block, ...]:
     """The blocks of one section; a block with a fault notes it and is left out."""
     names: set[str] = set()
-    found: list[Block] = []
+    blocks: list[Block] = []
     for table in top.tables(section, name_key=""):
         before = len(top.faults)
         name = table.text("name", needed=True)
@@ -180,44 +211,42 @@ def _blocks(top: TomlTable, section: str) -> tuple[Block, ...]:
         if name and name in names:
             table.fault("has a name that is taken")
         names.add(name)
-        blocks = _read_block(table, section, name)
+        read = _read_block(table, section, name)
         table.close()
-        found += blocks if len(top.faults) == before else ()
-    return tuple(found)
+        blocks += read if len(top.faults) == before else ()
+    return tuple(blocks)
 
 
 def _read_block(table: TomlTable, section: str, name: str) -> list[Block]:
     """A block of the file: one for each of its templates, which are tried in turn."""
-    message, anywhere = section == "message", section == "message" and table.flag("anywhere")
+    prefix, body, message = (section == each for each in _SECTIONS)
     block = Block(
         name=name,
-        parts=(),
-        pattern=b"",
-        whole=section == "body",
+        whole=body,
         literal=table.text("literal").encode(),
         examples=_needed(table, "examples"),
         counter_examples=_needed(table, "counter_examples"),
-        record=section == "prefix" and table.flag("record"),
-        outer=section == "prefix" and table.flag("outer"),
-        method=table.text("method") if section == "body" else "",
-        status=_status(table) if section == "body" else None,
-        continues=table.text("continues", among=("", "record", "continuation")) if section == "body" else "",
+        record=prefix and table.flag("record"),
+        outer=prefix and table.flag("outer"),
+        method=table.text("method") if body else "",
+        status=_status(table) if body else None,
+        continues=table.text("continues", among=("", "record", "continuation")) if body else "",
         kind=table.text("kind", needed=True, among=MESSAGE_KINDS) if message else "",
         once=message and table.flag("once"),
-        anywhere=anywhere,
+        anywhere=message and table.flag("anywhere"),
     )
-    pattern, one, several = table.text("pattern"), table.text("template"), table.texts("templates")
-    if [bool(pattern), bool(one), bool(several)].count(True) != 1:
+    pattern, single, several = table.text("pattern"), table.text("template"), table.texts("templates")
+    if [bool(pattern), bool(single), bool(several)].count(True) != 1:
         table.fault("needs either a template, a list of templates or a pattern")
     if pattern and len(block.literal) < 3:
         table.fault("needs, for its pattern, a literal of three characters or more")
-    templates = several or ((one,) if one else ())
-    blocks = [replace(block, parts=_steps(table, template)) for template in templates]
+    templates = several or ((single,) if single else ())
+    blocks = [replace(block, parts=_parts(table, template)) for template in templates]
     blocks += [replace(block, pattern=_pattern(table, pattern))] if pattern else []
     # What holds plain text matches no empty one, and need not be compiled to know that.
-    if any(not any(part.literal for part in one.parts) and one.expression.match(b"") for one in blocks):
+    if any(not any(part.literal for part in each.parts) and each.compiled.match(b"") for each in blocks):
         table.fault("matches an empty text")
-    if anywhere and any(len(one.parts) != 1 or len(one.parts[0].literal) < 4 for one in blocks):
+    if block.anywhere and any(len(each.parts) != 1 or len(each.parts[0].literal) < 4 for each in blocks):
         table.fault("needs, to be sought anywhere, plain text of four characters or more")
     return blocks
 
@@ -229,7 +258,7 @@ def _status(table: TomlTable) -> int | None:
     return status
 
 
-def _steps(table: TomlTable, template: str) -> tuple[Part, ...]:
+def _parts(table: TomlTable, template: str) -> tuple[Part, ...]:
     """The steps of a template; if it has a fault, one that nothing matches."""
     try:
         return parse_template(template)
@@ -240,7 +269,11 @@ def _steps(table: TomlTable, template: str) -> tuple[Part, ...]:
 
 def _pattern(table: TomlTable, pattern: str) -> bytes:
     try:
-        return re.compile(pattern.encode()).pattern
+        compiled = re.compile(pattern.encode())
     except re.error as error:
         table.fault(f"its pattern is not a regular expression ({error.msg})")
         return _NOTHING
+    if compiled.groups != len(compiled.groupindex) or "(?P=" in pattern:
+        table.fault("its pattern has a group without a name or refers back to one: write (?:…)")
+        return _NOTHING
+    return compiled.pattern

@@ -1,31 +1,36 @@
 """Reads a project's logs for one quarter: every line counted, failures with their place and time."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from pathlib import PurePosixPath
-from typing import Any, BinaryIO, cast
+from pathlib import Path, PurePosixPath
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
+from audit_lib.base.cache import ColumnCache
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import Quarter
-from audit_lib.base.compressed import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
-from audit_lib.base.files import OpenSource, Unreadable
-from audit_lib.base.frames import Sources
-from audit_lib.base.log_kinds import MOST_ROUTES
-from audit_lib.base.progress import Progress, Watched, adding_up, quiet
-from audit_lib.logs.count_lines import Period, raw_lines
-from audit_lib.logs.explain_line import own_words, unread_lines
-from audit_lib.logs.file_counts import LogSums, day_text
+from audit_lib.base.compressed import BROKEN, unpacked
+from audit_lib.base.files import Unreadable
+from audit_lib.base.frames import Contract
+from audit_lib.base.in_words import counted
+from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.progress import Progress, adding_up, quiet
+from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.formats import LogFormats, load_formats
-from audit_lib.logs.frames import FileSums, LogRead, counts_frame, events_frame, minutes_frame
+from audit_lib.logs.frames import LogRead, LogSums, day_text, frames_of
+from audit_lib.logs.line import UNREAD
 from audit_lib.logs.log_files import LogFile, allowed_folder, is_outside, log_files
-from audit_lib.logs.read_file import bytes_in, read_log, read_with_year
-from audit_lib.logs.read_options import Plan
-from audit_lib.logs.route_limit import Folding, other_requests, told
-from audit_lib.logs.units import DAY, EPOCH, NONE, ZONELESS, micros_of
+from audit_lib.logs.read_files import LogPart, Part, Run, processes, read_files, split
+from audit_lib.logs.stream import Plan
+from audit_lib.logs.sums import EVENTS, MOST_NAMES, OTHER_CLIENTS, REQUESTS, Period, Sums
+from audit_lib.logs.values import DAY, NONE, ZONELESS, instant_of, micros_of
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import LogSource, Project
 from audit_lib.settings.models import source_row
 from audit_lib.settings.outside import FOLDERS
@@ -34,63 +39,161 @@ COPY = "holds the same lines as"  # how the reason begins why a packed copy is n
 NOT_ALLOWED = "is outside the project, and only the owner may allow that"
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
 PACKED = (".gz", ".zst", ".bz2", ".xz")
+MOST_KEPT = 400  # logs in the cache
+_SHAPES = 3  # that are shown of a file
 _ROTATED = re.compile(
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
+# Text that other people wrote: a request may bear a value in its path, a log in its name.
+_FOREIGN = ("route", "client", "subject", "source", "file")
 
 
 @dataclass(frozen=True)
-class _Source:
-    """The files of one log source, and how they are read."""
+class _Log:
+    """A file that is to be read: its row of Sources so far, and in which parts."""
 
-    files: frozenset[LogFile]
+    source: LogSource
+    row: dict[str, Any]
     plan: Plan
-    scheduler: str
-    zone_declared: bool
-    total: int  # bytes of the files of all sources
-    more: Callable[[int], None]  # is told how many of them were read
+    parts: tuple[Part, ...]
+    cached: str = ""  # its name in the cache
+
+
+@dataclass(frozen=True)
+class LogCache:
+    """What logs gave before, by their content, without known values."""
+
+    columns: ColumnCache
+    search: Redactor
+
+    def name(self, log: _Log, formats: LogFormats) -> str:
+        """Names all that decides what reading a log gives."""
+        plan = repr((log.plan.zone.key, log.plan.period, log.plan.written))
+        return self.columns.name(log.row["sha256"], plan, formats.digest, self.search.digest)
+
+    def recall(self, name: str) -> Sums | None:
+        """What was kept of a log."""
+        found = self.columns.recall(name)
+        if found is None:
+            return None
+        facts, columns = found
+        requests, events = (
+            {column: columns[f"{table}/{column}"] for column in names}
+            for table, names in (("requests", REQUESTS), ("events", EVENTS))
+        )
+        days = {int(day): count for day, count in facts["days"]}
+        shapes = {(state, shape): (count, line) for state, shape, count, line in facts["shapes"]}
+        known = facts | {"names": tuple(facts["names"]), "unread": tuple(facts["unread"])}
+        return Sums(**(known | {"days": days, "shapes": shapes, "requests": requests, "events": events}))
+
+    def keep(self, name: str, sums: Sums) -> Sums:
+        """Keeps what a log holds, and gives it without known values."""
+        changed = self.search.texts(sums.names)
+        sums = replace(sums, names=tuple(changed.get(text, text) for text in sums.names))
+        facts = {key: value for key, value in vars(sums).items() if key not in ("requests", "events")}
+        facts["days"] = list(sums.days.items())
+        facts["shapes"] = [[*key, *counted] for key, counted in sums.shapes.items()]
+        tables = {"requests": sums.requests, "events": sums.events}
+        columns = {f"{key}/{name}": column for key, table in tables.items() for name, column in table.items()}
+        self.columns.keep(name, facts, columns)
+        return sums
 
 
 def read_logs(
     project: Project,
-    quarter: Quarter | None,
+    period: Quarter | None,
     formats: LogFormats | None = None,
     *,
     scheduler: str = "",
-    routes: int = MOST_ROUTES,
     progress: Progress = quiet,
+    routes: int = MOST_NAMES,
+    cache: LogCache | None = None,
 ) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given).
 
     A line without a time counts on the last day seen before it in its file, and on no day before the first;
     lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
-    is a row of Sources. Beyond so many `routes` in a budget, over all files, the others are one, and the rows
-    of their files say so. With a `scheduler` the workers of its cluster read the plain ones, which must be
-    there for each by the same path. Raises what `ZoneInfo` raises for a zone that does not exist.
+    is a row of Sources. Beyond so many `routes` in either budget, and 100,000 addresses, over all files, the
+    others are one, and the rows of their files say so. With a `scheduler` the workers of its cluster read
+    them, by the same paths. Raises what `ZoneInfo` raises for a zone that does not exist.
     """
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
-    folding = Folding(routes)
-    read: list[dict[str, Any]] = []  # the rows of the files that were read
-    named = log_files(project)
-    total = sum(bytes_in(file.root, [file.path]) for _, files in named for file in files)
-    more = adding_up(progress, "bytes of logs", total)
-    for source, files in named:
+    logs: list[_Log] = []
+    for source, files in log_files(project):
         rows += _not_supplied(project, source, files)
-        zone = ZoneInfo(source.time_zone)
-        plan = Plan(formats, zone, _period(quarter), routes=routes)
-        own = _Source(frozenset(files), plan, scheduler, source.zone_declared, total, more)
         for file in files:
-            row, sums = _read_file(own, file, quarter)
-            rows.append(source_row(source, file.name, "log", **row))
-            if sums:
-                read.append(rows[-1])
-                folding.add(sums)
-    sums_of = [FileSums(row["source"], sums) for row, sums in zip(read, folding.all(), strict=True)]
-    for row, (_, sums) in zip(read, sums_of, strict=True):
-        if requests := other_requests([sums]):
-            row["reason"] = "; ".join(filter(None, (row["reason"], told(requests, routes))))
-    return LogRead(Sources.of(rows), counts_frame(sums_of), events_frame(sums_of), minutes_frame(sums_of))
+            row, log = _opened(source, file, files, formats, period)
+            rows.append(row)
+            logs += [log] if log else []
+    if cache:
+        logs = [replace(log, cached=cache.name(log, formats)) for log in logs]
+    kept = {log.cached: cache.recall(log.cached) for log in logs} if cache else {}
+    unread = [log for log in logs if kept.get(log.cached) is None]
+    total = sum(part.size for log in unread for part in log.parts)
+    more = adding_up(progress, "bytes of logs", total)
+    with _readers(formats, total, scheduler) as run:
+        fresh = read_files([(log.plan, log.parts) for log in unread], formats, run, more)
+        read = [_log_sums(log, kept.get(log.cached), fresh, cache, period) for log in logs]
+    digest = cache.columns.name([log.cached for log in logs], rows) if cache else ""
+    return _noted(frames_of(rows, [log for log in read if log.sums.lines], digest, routes), routes)
+
+
+def _readers(formats: LogFormats, total: int, scheduler: str) -> AbstractContextManager[Run]:
+    if not scheduler:
+        return processes(formats, total)
+    from audit_lib.logs.cluster import workers  # noqa: PLC0415  slow to import
+
+    return workers(formats, scheduler)
+
+
+def cached_logs(
+    project: Project,
+    keeper: Keeper,
+    folder: Path | None = None,
+    *,
+    formats: LogFormats | None = None,
+    progress: Progress = quiet,
+) -> LogRead:
+    """All logs of a project, known values removed from routes, clients, subjects and names of files.
+
+    Of the frames, but for the sources, texts are categories, and the minutes stand in the order of time:
+    millions of rows are then sliced and summed within a moment. What a file gave before is believed if its
+    bytes are the same, under the same key, formats and values, by the same code. Under a throw-away key
+    nothing is kept.
+    """
+    search = Redactor.of(keeper)
+    cache = None
+    if keeper.key.origin != "throw-away":
+        home = (folder or user_cache()) / "logs"
+        cache = LogCache(ColumnCache(home, keeper.key.derive("log cache"), MOST_KEPT), search)
+    logs = read_logs(project, None, formats, progress=progress, cache=cache)
+    return _coded(without_values(logs, search))
+
+
+def without_values(logs: LogRead, search: Redactor) -> LogRead:
+    """The frames without known values."""
+    for frame in (logs.sources, logs.counts, logs.events, logs.minutes, logs.days, logs.shapes):
+        for column in _FOREIGN:
+            if column in frame and (changed := search.texts(frame[column].unique())):
+                frame[column] = frame[column].replace(changed)
+    return logs
+
+
+def _coded(logs: LogRead) -> LogRead:
+    """The frames with texts as categories, the minutes in the order of time."""
+    minutes = logs.minutes.sort_values("minute_at", kind="stable", ignore_index=True)
+    return replace(
+        logs,
+        counts=logs.counts.astype(_categories(LogCounts)),
+        events=logs.events.astype(_categories(LogEvents)),
+        minutes=minutes.astype(_categories(LogMinutes)),
+    )
+
+
+def _categories(contract: type[Contract]) -> dict[str, str]:
+    texts = contract.types().items()
+    return {name: "category" for name, dtype in texts if isinstance(dtype, pd.StringDtype)}
 
 
 def _instance(path: str) -> str:
@@ -105,128 +208,132 @@ def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile])
     if is_outside(source) and not allowed_folder(project, source):
         folder = PurePosixPath(source.pattern).parent
         remedy = f"allow its folder ({FOLDERS}={folder}), or give the log with {given}"
-        told = {"state": "refused", "reason": NOT_ALLOWED, "remedy": remedy}
-        yield source_row(source, source.pattern, "log", **told)
+        yield source_row(source, source.pattern, "log", state="refused", reason=NOT_ALLOWED, remedy=remedy)
         return
     if source.file is not None:  # the pattern of its place counts the instances
         return
     place_of = (source.environment, source.service)
-    given_here = [
-        one for one in project.log_sources if one.file and (one.environment, one.service) == place_of
-    ]
-    names = [file.name for file in files] or [one.pattern for one in given_here]
-    found = len({_instance(name) for name in names})
-    if not found or found < source.instances:
-        reason = f"{found} of {source.instances} instances have a log" if found else "no file matches"
-        yield _missing(source, reason, given)
+    same_place = [each for each in project.log_sources if (each.environment, each.service) == place_of]
+    names = [file.name for file in files] or [each.pattern for each in same_place if each.file]
+    instances = len({_instance(name) for name in names})
+    if not instances or instances < source.instances:
+        reason = f"{instances} of {source.instances} instances have a log" if instances else "no file matches"
+        remedy = (
+            f"export the platform's log to {source.pattern}, give it with {given}, "
+            "or name the log files in audit.toml ([[log]])"
+        )
+        yield source_row(source, source.pattern, "log", state="missing", reason=reason, remedy=remedy)
 
 
-def _missing(source: LogSource, reason: str, given: str) -> dict[str, Any]:
-    remedy = (
-        f"export the platform's log to {source.pattern}, give it with {given}, "
-        "or name the log files in audit.toml ([[log]])"
-    )
-    return source_row(source, source.pattern, "log", state="missing", reason=reason, remedy=remedy)
-
-
-def _read_file(own: _Source, file: LogFile, quarter: Quarter | None) -> tuple[dict[str, Any], LogSums | None]:
-    """What one file adds to its row of Sources, and its sums."""
+def _opened(
+    source: LogSource, file: LogFile, beside: Sequence[LogFile], formats: LogFormats, period: Quarter | None
+) -> tuple[dict[str, Any], _Log | None]:
+    """The row of a file, and how it is to be read if it is."""
     try:
-        with file.open() as source:
-            plain = _unpacked_copy(own, file)
+        with file.open() as opened:
+            plain = _unpacked_copy(file, beside)
             if plain:
-                return {"state": "refused", "reason": f"{COPY} {plain}"}, None
-            broken: list[str] = []
-            if file.dated:
-                written = micros_of(source.facts.modified_at)
-                sums, remark = read_with_year(lambda at: _sums(own, file, source, at, broken), written)
-            else:
-                sums, remark = _stream_sums(own, source.file, own.plan, broken), ""
-            shapes = _shapes(own, file) if sums.not_understood else ""
-            words, told = _own_words(own, file, sums)
-            dates = {"modified_at": source.facts.modified_at, "mode": source.facts.mode}
-            facts = {"size_bytes": source.facts.size_bytes, "sha256": source.finish()}
-            facts |= dates if file.dated else {}
+                reason = f"{COPY} {plain}"
+                return source_row(source, file.name, "log", state="refused", reason=reason), None
+            facts = asdict(opened.facts) if file.dated else {"size_bytes": opened.facts.size_bytes}
+            row = source_row(source, file.name, "log", **facts, sha256=opened.finish())
+            written = micros_of(opened.facts.modified_at) if file.dated else None
+        within = Period(micros_of(period.start), micros_of(period.end)) if period else Period()
+        plan = Plan(ZoneInfo(source.time_zone), within, written=written)
+        return row, _Log(source, row, plan, tuple(split(file, row["size_bytes"], formats, plan)))
     except Unreadable as error:
-        return {"state": error.state, "reason": error.reason}, None
-    except Bomb:
-        reason = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
-        return {"state": "refused", "reason": reason}, None
-    state = "read" if sums.lines or broken else "empty"
-    reason = "".join(broken[:1]) or _reason(sums, quarter)
-    reason = "; ".join(filter(None, (reason, remark, shapes, words)))
-    assumed = bool(sums.lacks & ZONELESS) and not own.zone_declared
-    last = None if sums.last == NONE else EPOCH + timedelta(microseconds=sums.last)
-    found = {"state": state, "reason": reason, "zone_assumed": assumed, "own_words": told, "last_at": last}
-    return facts | sums.states | found, sums
+        return source_row(source, file.name, "log", state=error.state, reason=error.reason), None
 
 
-def _shapes(own: _Source, file: LogFile) -> str:
-    """Which shapes and numbers the lines have that were not understood, in a clause; "" if they come late."""
-    with file.open() as source, suppress(Bomb, *BROKEN):
-        lines = raw_lines(cast(BinaryIO, unpacked(source.file)))
-        shapes, numbers = unread_lines(lines, own.plan.formats, own.plan.zone)
-        words = " and ".join(f"`{shape}`" for shape in shapes)
-        places = ", ".join(map(str, numbers))
-        return f"not understood are lines such as {words} (from the first on: {places})" if shapes else ""
-    return ""
+def _log_sums(
+    log: _Log,
+    kept: Sums | None,
+    fresh: Iterator[tuple[LogPart, str]],
+    cache: LogCache | None,
+    period: Quarter | None,
+) -> LogSums:
+    """What a log holds, by the cache or read afresh; its row says how that went."""
+    read, remark = (LogPart(kept), "") if kept else next(fresh)
+    sums = read.sums
+    if read.fault[0]:
+        log.row.update(state=read.fault[0], reason=read.fault[1], sha256=None)
+        return LogSums(log.row, Sums())
+    if cache and not kept and not read.broken and not remark:
+        sums = cache.keep(log.cached, sums)
+    broken = f"{BROKEN_OFF} ({read.broken})" if read.broken else ""
+    reasons = (broken or _reason(sums, period), remark, _unread(sums), _refusals(sums))
+    log.row.update(
+        state="read" if sums.lines or broken else "empty",
+        reason="; ".join(filter(None, reasons)),
+        zone_assumed=bool(sums.lacks & ZONELESS) and not log.source.zone_declared,
+        lines=sums.lines,
+        read=sums.understood,
+        requests=sums.states["request"],
+        messages=sums.states["message"],
+        text_only=sums.states["text only"],
+        not_understood=sums.states["not understood"],
+        blank=sums.states["blank"],
+        own_words=sum(sums.refusals.values()),
+        last_at=None if sums.last == NONE else instant_of(sums.last),
+    )
+    return LogSums(log.row, sums)
 
 
-def _own_words(own: _Source, file: LogFile, sums: LogSums) -> tuple[str, int]:
-    """Which lines of text alone may tell of refusals, in a clause, and how many; "" and 0 if none may."""
-    if not sums.text_only:
-        return "", 0
-    with file.open() as source, suppress(Bomb, *BROKEN):
-        lines = raw_lines(cast(BinaryIO, unpacked(source.file)))
-        shapes, count = own_words(lines, own.plan.formats, own.plan.zone, requests=bool(sums.request_lines))
-        words = " and ".join(f"`{shape}`" for shape in shapes)
-        return (f"may tell of refusals in words of their own: lines such as {words}" if count else ""), count
-    return "", 0
+def _unread(sums: Sums) -> str:
+    """Which shapes and numbers the lines have that were not understood, in a clause; "" if all were."""
+    shapes = [shape for unknown, shape in sums.shapes if unknown == UNREAD]
+    numbers = ", ".join(map(str, sums.unread))
+    return (
+        f"not understood are lines such as {_listed(shapes)} (from the first on: {numbers})" if shapes else ""
+    )
 
 
-def _sums(own: _Source, file: LogFile, source: OpenSource, written: int | None, broken: list[str]) -> LogSums:
-    """The sums of a file, also of one whose packed stream ends too early: `broken` gets what is wrong."""
-    plan = replace(own.plan, written=written)
-    if own.scheduler and not is_packed(source.peek()):
-        from audit_lib.logs.cluster import read_on_cluster  # noqa: PLC0415  slow to import
-
-        return read_on_cluster([str(file.root / file.path)], plan, own.scheduler)[0]
-    if written is None:
-        with file.open() as again:
-            return _stream_sums(own, again.file, plan, broken)
-    return _stream_sums(own, source.file, plan, broken)
+def _refusals(sums: Sums) -> str:
+    """Which lines of text alone may report refusals, in a clause; "" if none may."""
+    refusals = sums.refusals
+    if not refusals:
+        return ""
+    shapes = [shape for shape in refusals if shape]
+    shown = f"lines such as {_listed(shapes)}" if shapes else counted(sum(refusals.values()), "line")
+    return f"may tell of refusals in words of their own: {shown}"
 
 
-def _stream_sums(own: _Source, file: BinaryIO, plan: Plan, broken: list[str]) -> LogSums:
-    stream = Stream(cast(BinaryIO, Watched(file, own.more)))
-    sums = read_log(cast(BinaryIO, stream), plan, own.total)
-    if stream.broken:
-        broken.append(f"{BROKEN_OFF} ({stream.broken})")
-    return sums
+def _listed(shapes: Sequence[str]) -> str:
+    return " and ".join(f"`{shape}`" for shape in shapes[:_SHAPES])
 
 
-def _period(quarter: Quarter | None) -> Period:
-    if quarter is None:
-        return Period()
-    return Period(micros_of(quarter.start), micros_of(quarter.end))
+def _noted(logs: LogRead, routes: int) -> LogRead:
+    """The frames; the rows of files say how many of their requests are counted under no name of their own."""
+    for column, others, what in (
+        ("route", OTHER_ROUTES, f"{routes:,} routes"),
+        ("client", OTHER_CLIENTS, f"{MOST_NAMES:,} addresses"),
+    ):
+        folded = logs.counts[logs.counts[column] == others].groupby("file")["count"].sum()
+        for file, count in folded.items():
+            held = f"{count:,} requests and messages are counted under {others}"
+            note = f"more than {what} differ: {held}"
+            rows = logs.sources["source"].eq(str(file)) & logs.sources["kind"].eq("log")
+            reasons = logs.sources.loc[rows, "reason"]
+            logs.sources.loc[rows, "reason"] = reasons.where(reasons == "", reasons + "; ") + note
+    return logs
 
 
-def _reason(sums: LogSums, quarter: Quarter | None) -> str:
-    if sums.lines and not sums.read:
+def _reason(sums: Sums, period: Quarter | None) -> str:
+    if sums.lines and not sums.understood:
         return "no line was understood"
     if sums.lines and not sums.dated:
         return "no line carries a date"
-    if sums.lines and quarter and not sums.in_period:
+    if sums.lines and period and not sums.in_period:
         first, last = (day_text(at // DAY + 1) for at in (sums.first, sums.last))
-        return f"no line of {quarter}: its lines are of {first} to {last}"
+        return f"no line of {period}: its lines are of {first} to {last}"
     return ""
 
 
-def _unpacked_copy(own: _Source, file: LogFile) -> str:
+def _unpacked_copy(file: LogFile, beside: Sequence[LogFile]) -> str:
     """The file beside a packed one that holds the same content, as rotation leaves for a while; else ""."""
     suffix = PurePosixPath(file.path).suffix
     plain = replace(file, path=file.path.removesuffix(suffix), name=file.name.removesuffix(suffix))
-    if suffix not in PACKED or plain not in own.files:
+    if suffix not in PACKED or plain not in beside:
         return ""
     return plain.name if _content_digest(file) == _content_digest(plain) else ""
 

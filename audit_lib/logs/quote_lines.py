@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -10,10 +10,11 @@ import pandas as pd
 
 from audit_lib.base.compressed import BROKEN, Bomb, unpacked
 from audit_lib.base.files import Unreadable
-from audit_lib.logs.count_lines import raw_lines
 from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.line import LineReader
 from audit_lib.logs.log_files import LogFile, log_files
-from audit_lib.logs.read_line import read_line
+from audit_lib.logs.stream import raw_lines
+from audit_lib.logs.values import instant_of
 from audit_lib.settings import Project
 
 COLUMNS = ["file", "line", "text"]
@@ -21,7 +22,6 @@ LONGEST = 2_000  # characters of a line
 AROUND = 2  # lines before and after: what carries no time is bounded by its neighbours
 BLOT = "[blotted out]"
 Place = tuple[str, int]  # a log's name, and a line of it
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r"(.+):(\d+)")
 # Values that the audit does not know either: a parameter named like a secret, a refused input, a credential.
 _NAME = (
@@ -70,11 +70,11 @@ def line_times(project: Project, lines: Mapping[str, set[int]], formats: LogForm
     """When lines of the project's logs were written, by log and line; those without a time are left out."""
     found = {}
     for source, named in log_files(project):
-        zone = ZoneInfo(source.time_zone)
+        reader = LineReader(formats, ZoneInfo(source.time_zone))
         for file in named:
             for number, raw in _raw(file, lines.get(file.name, set())):
-                if (at := read_line(raw, formats, zone).at) is not None:
-                    found[file.name, number] = _EPOCH + timedelta(microseconds=at)
+                if (at := reader.read(raw).at) is not None:
+                    found[file.name, number] = instant_of(at)
     return found
 
 

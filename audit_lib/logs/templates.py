@@ -2,11 +2,11 @@
 
 A field takes all bytes of its class and never gives one back. `{text}` ends at the first place where what
 follows it stands; the last `{text}` of a template at the first from which the rest of it matches, since what
-a client wrote may hold the same signs. So both readers, by regular expression and by kernel, read a line in
-one pass but for that.
+a client wrote may hold the same signs.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LEVELS = (
@@ -15,24 +15,30 @@ LEVELS = (
 )
 
 _ZONE = rb"(?:Z| UTC(?![0-9A-Za-z])| ?[+-]\d\d:?\d\d)?+"
-_PART = rb"(?:[.,]\d{1,9}+)?+"
 _CLOCK = rb"\d\d:\d\d:\d\d"
+_MONTH = rb"[A-Z][a-z]{2}"
 _HEX = rb"[0-9A-Fa-f:.]"
 ADDRESS = (
     rb"(?>\d{1,3}+(?:\.\d{1,3}+){3}(?!\.?[0-9])"  # 203.0.113.7
     rb"|(?=[0-9A-Fa-f.]*+:[0-9A-Fa-f.]*+:)(?>" + _HEX + rb"*(?:[0-9A-Fa-f]|::))"  # 2001:db8::7
     rb"(?:%[0-9A-Za-z]++)?+)"
 )
-DATE_SIGNS = b"-/"  # of a date that begins with its year
+# A time in four groups: up to its minute, its second, its fraction and its zone.
+TIME = (
+    rb"(\d{4}(?:-\d\d-|/\d\d/)\d\d(?:(?:[T ]| - )\d\d|  \d):\d\d):(\d\d)(?:[.,](\d{1,9}+))?+(" + _ZONE + rb")"
+)
+
+
+def _day_first(day: bytes) -> bytes:
+    return day + rb"(?:/" + _MONTH + rb"/|-" + _MONTH + rb"-| " + _MONTH + rb" )\d{4}[: ]" + _CLOCK
+
+
 FIELDS: dict[str, bytes] = {
-    "time": rb"(?P<time>\d{4}(?P<mark>[-/])\d\d(?P=mark)\d\d(?:(?:[T ]| - )\d\d|  \d):\d\d:\d\d"
-    + _PART
-    + _ZONE
-    + rb")",
-    "time:clf": rb"(?P<time>\d\d(?P<mark>[/ -])[A-Z][a-z]{2}(?P=mark)\d{4}[: ]"
-    + _CLOCK
+    "time": rb"(?P<time>" + re.sub(rb"\((?!\?)", rb"(?:", TIME) + rb")",
+    "time:clf": rb"(?P<time>"
+    + _day_first(rb"\d\d")
     + rb"(?:\.\d{1,9}+)?+(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",
-    "time:short": rb"(?P<time>\d(?P<mark>[/ -])[A-Z][a-z]{2}(?P=mark)\d{4}[: ]" + _CLOCK + rb"(?![0-9.]))",
+    "time:short": rb"(?P<time>" + _day_first(rb"\d") + rb"(?![0-9.]))",
     "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb"(?:\.\d{1,9}+)?+ \d{4})",
     "time:dated": rb"(?P<time>[A-Z][a-z]{2} [ \d]?\d \d{4} " + _CLOCK + rb"(?:\.\d{1,9}+)?+)",
     "time:syslog": rb"(?P<yearless>[A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb")",
@@ -57,7 +63,7 @@ FIELDS: dict[str, bytes] = {
     "rest": rb"",
     "end": rb"\Z",
 }
-# With which bytes a field begins, where not any may: most formats begin with a time.
+# With which bytes a field begins, where not any may.
 _DIGITS, _CAPITALS, _SMALL = (bytes(range(ord(first), ord(last) + 1)) for first, last in ("09", "AZ", "az"))
 _LETTERS = _CAPITALS + _SMALL
 BEGINS: dict[str, bytes] = {
@@ -74,6 +80,7 @@ BEGINS: dict[str, bytes] = {
     "status": b"12345",
 }
 _FIELD = re.compile(r"\{([a-z:]+)\}")
+GROUP = re.compile(rb"\(\?P<(\w+)>")
 
 
 @dataclass(frozen=True)
@@ -114,24 +121,23 @@ def _require_readable(parts: list[Part]) -> None:
             raise ValueError("needs plain text after {text}")
         if any(brace in part.literal for brace in (b"{", b"}", b"\n")):
             raise ValueError("has a brace or a line end outside a field")
-    names = [group for part in parts for group in re.findall(rb"\?P<(\w+)>", FIELDS.get(part.field, b""))]
+    names = [group for part in parts for group in GROUP.findall(FIELDS.get(part.field, b""))]
     if len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names):
         raise ValueError("names a field twice")
 
 
-def expression(parts: tuple[Part, ...], whole: bool) -> re.Pattern[bytes]:
+def expression(parts: Sequence[Part], whole: bool) -> bytes:
     """The regular expression of a template; `whole` ends it at the end of the line."""
     pieces: list[bytes] = []
     open_text = False
     texts = [place for place, part in enumerate(parts[:-1]) if part.field == "text"]
-    followed = zip(parts, [*parts[1:], Part()], strict=True) if parts else ()
-    for place, (part, following) in enumerate(followed):
+    for place, part in enumerate(parts):
         if part.field == "text":
             open_text = True
             continue
         piece = rb"(?: .*|\Z)" if part.field == "rest" else FIELDS.get(part.field) or re.escape(part.literal)
         if open_text:
-            if following.field == "end":
+            if parts[place + 1 :] and parts[place + 1].field == "end":
                 piece = rb"(?>.*" + piece + rb"\Z)"
             else:
                 piece = rb".*?" + piece if texts[-1] == place - 1 else rb"(?>.*?" + piece + rb")"
@@ -139,4 +145,4 @@ def expression(parts: tuple[Part, ...], whole: bool) -> re.Pattern[bytes]:
         open_text = False
     if open_text:
         pieces.append(rb".*")
-    return re.compile(b"".join(pieces) + (rb"\Z" if whole else b""), re.DOTALL)
+    return b"".join(pieces) + (rb"\Z" if whole else b"")

@@ -23,7 +23,7 @@ from audit_lib.incident.where_to_look import (
     tabulate_suspicions,
 )
 from audit_lib.logins.traffic import fits
-from audit_lib.logs.declared_logins import FAILED_LOGIN
+from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.incident_tables import newest_line

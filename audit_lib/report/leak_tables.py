@@ -2,12 +2,10 @@
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
 from audit_lib.leaks.tables import NO_SECRETS, shows_no_leak
 from audit_lib.report.table import Table, Tables, show, together
-from audit_lib.rotation.contracts import DONE, TICKS
 
 MOST_ROWS = 20
 MOST_LINES = 100
@@ -84,15 +82,11 @@ def _leaks(audit: Audit) -> Table:
 
 
 def shown_lives(lives: pd.DataFrame) -> Table:
-    """Each leak's four ticks; of what is not done or not known, why."""
-    view = lives[["leak_id", "secret", *TICKS]].rename(columns={"leak_id": "leak"})
-    view["what is missing"] = [
-        "; ".join(f"{name}: {getattr(row, name + '_why')}" for name in TICKS if getattr(row, name) != DONE)
-        for row in rows(lives)
-    ]
-    note = "A leak's life ends with four ticks. A revocation that somebody recorded is a claim."
+    """How far the clean-up of each leak is, and why."""
+    view = lives.rename(columns={"leak_id": "leak"})
+    note = "A revocation that somebody recorded is a claim."
     return show(
-        view.head(MOST_ROWS), "How far each leak's life is", note, empty="no value has leaked", whole=lives
+        view.head(MOST_ROWS), "Clean-up status of each leak", note, empty="no value has leaked", whole=lives
     )
 
 

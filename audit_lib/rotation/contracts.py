@@ -6,12 +6,7 @@ from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.secrets.contracts import FRESHNESS
 
 DONE, NOT_DONE, NOT_KNOWN = "done", "not done", "not known"
-
-
-TICKS = ("removed", "rotated", "revoked", "refused")
-
-
-STATES = (DONE, NOT_DONE, NOT_KNOWN)
+LIVES = ("in force", "not known", "replaced", "revoked", "removed")
 
 
 class Schedule(Contract):
@@ -47,29 +42,13 @@ class Rotations(Contract):
     evidence: Series[str]
 
 
-class HalfRotations(Contract):
-    """One row for each half of a rotation that is missing."""
-
-    secret: Series[str]
-    environment: Series[str]
-    service: Series[str]  # always ""
-    half: Series[str] = Field(isin=("pair", "unequal", "environment", "claim", "restart"))
-    text: Series[str]
-
-
 class LeakLives(Contract):
-    """One row for each leak, with its four ticks, and for each that was recorded as removed."""
+    """One row for each leak, and for each value that was recorded as removed: how far its clean-up is."""
 
     leak_id: Series[str]  # "" for one that is found no more
     secret: Series[str]
-    removed: Series[str] = Field(isin=STATES)  # from the tree and from history
-    removed_why: Series[str]
-    rotated: Series[str] = Field(isin=STATES)
-    rotated_why: Series[str]
-    revoked: Series[str] = Field(isin=STATES)  # at its provider
-    revoked_why: Series[str]
-    refused: Series[str] = Field(isin=STATES)  # the old value, by the logs
-    refused_why: Series[str]
+    state: Series[str] = Field(isin=LIVES)  # revoked is a claim: no provider is asked
+    why: Series[str]
 
 
 class Triggers(Contract):

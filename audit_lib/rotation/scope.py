@@ -9,7 +9,6 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.logins.parameters import detection_policy
 from audit_lib.settings import ENVIRONMENTS, Consumer, Policy, SecretRule
 
 _PLATFORM = ("export", "given values")
@@ -73,9 +72,13 @@ class RotationScope:
         found = {store.place.environment for store in self.stores}
         return (*(name for name in ENVIRONMENTS if name in found), *sorted(found - set(ENVIRONMENTS)))
 
-    def is_sent(self, policy: Policy) -> bool:
-        """Whether callers of the application send it, so that they are refused with an old value."""
-        return not {rule.name for rule in self.rules}.isdisjoint(detection_policy(policy).caller_secrets)
+    def concerned(self, places: Iterable[SecretPlace]) -> "RotationScope":
+        """The part whose places held a value that leaked."""
+        leaked = set(places)
+        stores = tuple(store for store in self.stores if store.place in leaked)
+        environments = {store.place.environment for store in stores}
+        consumers = tuple(one for one in self.consumers if one.environment in environments)
+        return replace(self, stores=stores, consumers=consumers)
 
     def within(self, environment: str) -> "RotationScope":
         """The part of one environment."""

@@ -19,7 +19,6 @@ BENCHES = (
 PACKAGES = (
     "pandas",
     "numpy",
-    "numba",
     "hyperscan",
     "kingfisher-secret-scanner",
     "distributed",

@@ -23,7 +23,7 @@ from audit_lib.logins.detect import judge
 from audit_lib.logins.detect.probing import PROBED
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import Traffic, gather
-from audit_lib.logs.declared_logins import FAILED_LOGIN
+from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy
 

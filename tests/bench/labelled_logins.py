@@ -14,17 +14,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
 
 from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.logins.traffic import PROVEN_BY_SSH
-from audit_lib.logs.fields import clean_client
-from audit_lib.logs.formats import load_formats
-from audit_lib.logs.read_line import read_line
+from audit_lib.logs.values import clean_client
+from tests.support.log_lines import read_line
 
-FORMATS, UTC = load_formats(), ZoneInfo("UTC")
 FAILED, REFUSED = ("login_failed", "jwt_invalid"), ("unauthorized", "forbidden")
 OUTCOMES = (
     "failed login",
@@ -70,7 +67,7 @@ class Labelled:
     @cached_property
     def outcome(self) -> str:
         """What we read it as."""
-        read = read_line(self.line.encode(), FORMATS, UTC)
+        read = read_line(self.line)
         shown = [
             ("login_failed" if event.message in PROVEN_BY_SSH else event.kind, event.client)
             for event in read.events

@@ -63,7 +63,7 @@ def _make_key(folder: Path) -> None:
 
 def measure(root: Path, cache: Path) -> dict[str, Measured]:
     """One run of each, one after the other, so that what else the machine does falls on all."""
-    # Rules and comparison are compiled once on a machine, whatever is audited.
+    # Rules are compiled once on a machine, whatever is audited.
     for rules in (GENERATED, CHOSEN):
         scanner(rules, cache / "all" / "audit_lib" / "rules")
     runs = {

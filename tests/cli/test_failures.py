@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.cli import failure_rows, failures as failures_command
+from audit_lib.cli import failure_rows, log_files
 from tests.support.fakes import fake_value
 from tests.support.login_logs import APPLICATIONS, Application, truth, visits, written
 from tests.support.own_formats import OWN_FORMATS
@@ -59,7 +59,7 @@ def test_too_many_routes_are_said(log: Path, monkeypatch: pytest.MonkeyPatch) ->
     arguments = (log, other, "--by", "route", "--format", "csv")
     whole = _run(*arguments)
     assert "routes differ" not in whole.stderr
-    monkeypatch.setattr(failures_command, "Plan", partial(failures_command.Plan, routes=1))
+    monkeypatch.setattr(log_files, "frames_of", partial(log_files.frames_of, most=1))
     few = _run(*arguments)
     kept = [row for row in few.stdout.splitlines()[1:] if row.startswith("/")]
     others = sum(int(row.rsplit(",", 1)[1]) for row in whole.stdout.splitlines()[1:] if row.startswith("/"))
@@ -211,7 +211,7 @@ def test_bad_paths_are_all_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(gzip.compress(LOG)[:40], "cut short"), (gzip.compress(bytes(100 << 20)), "a bomb")],
+    [(gzip.compress(LOG)[:40], "cut short"), (gzip.compress(bytes(100 << 20)), "no honest log does")],
     ids=["cut short", "bomb"],
 )
 def test_damaged_and_hostile_files_end_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:

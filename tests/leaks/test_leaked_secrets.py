@@ -190,4 +190,4 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     assert key["also"] == "; other values of it that leaked: OLDER"
     assert key["days_exposed_min"] == 5.0
     assert pd.isna(key["days_exposed_max"])
-    assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", "")
+    assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", ())

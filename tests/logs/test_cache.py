@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logs import cache as log_cache
-from audit_lib.logs.cache import FRAMES, cached_logs
+from audit_lib.logs import read_files
+from audit_lib.logs.project_logs import cached_logs
 from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import LogSource, Project
@@ -40,10 +40,31 @@ def test_a_second_reading_gives_the_same_frames(
 ) -> None:
     """The logs are not read again, and every frame is equal, types and all."""
     first = cached_logs(project, keeper(), tmp_path / "cache")
-    monkeypatch.setattr(log_cache, "read_logs", None)
+    monkeypatch.setattr(read_files, "read_part", None)
     second = cached_logs(project, keeper(), tmp_path / "cache")
-    for name in FRAMES:
+    for name in ("sources", "counts", "events", "minutes", "days", "shapes"):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
+
+
+def test_a_log_that_grew_is_read_alone(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two logs the one that has a line more is read again, the other is not."""
+    (project.root / "b.log").write_text(LINES.replace("192.0.2.7", "192.0.2.9"), "utf-8")
+    cached_logs(project, keeper(), tmp_path / "cache")
+    with (project.root / "a.log").open("a") as log:
+        log.write(LINES)
+    read: list[str] = []
+
+    def noted(formats: object, plan: object, part: read_files.Part) -> read_files.LogPart:
+        read.append(part.place.path)  # type: ignore[attr-defined]
+        return actual(formats, plan, part)  # type: ignore[arg-type]
+
+    actual = read_files.read_part
+    monkeypatch.setattr(read_files, "read_part", noted)
+    again = cached_logs(project, keeper(), tmp_path / "cache")
+    assert read == ["a.log"]
+    assert again.counts["count"].sum() == 9
 
 
 def test_the_cache_holds_no_value(project: Project, tmp_path: Path) -> None:

@@ -4,18 +4,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from audit_lib.logins.traffic import PROVEN_BY_SSH
-from audit_lib.logs.fields import clean_client
-from audit_lib.logs.formats import load_formats
-from audit_lib.logs.line_events import Line, LogEvent
-from audit_lib.logs.read_line import read_line
+from audit_lib.logs.line import LogEvent
+from audit_lib.logs.values import clean_client
+from tests.support.log_lines import read_line
 
 FOLDER = Path("/usr/lib/python3/dist-packages/fail2ban/tests/files/logs")
-FORMATS = load_formats()
 needs_package = pytest.mark.skipif(not FOLDER.is_dir(), reason="Debian's fail2ban is not installed")
 
 # Files, and what their true lines are here. What fail2ban calls a failure beyond a login is a notice.
@@ -46,17 +43,13 @@ def _labelled(name: str) -> Iterator[tuple[bool, str, str]]:
             label = {}
 
 
-def _read(line: str) -> Line:
-    return read_line(line.encode(), FORMATS, ZoneInfo("UTC"))
-
-
 @needs_package
 @pytest.mark.parametrize("name", FILES)
 def test_labelled_failures_are_seen_with_their_client(name: str) -> None:
     """Each labelled failure that is one of a login or a limit is seen, with the labelled address."""
     missed = []
     for match, host, line in _labelled(name):
-        shown = {(each.kind, each.client) for each in _read(line).events}
+        shown = {(each.kind, each.client) for each in read_line(line).events}
         expected = {(kind, clean_client(host.encode())) for kind in FILES[name]}
         if match and not NO_LOGIN.search(line) and not shown & expected:
             missed.append(line)
@@ -64,18 +57,18 @@ def test_labelled_failures_are_seen_with_their_client(name: str) -> None:
 
 
 @needs_package
-def test_every_labelled_web_line_is_read() -> None:
+def test_every_labelled_web_line_isread_line() -> None:
     """No line of these files is lost as not understood."""
     lines = [line for name in FILES for _, _, line in _labelled(name)]
     assert len(lines) > 60
-    assert [line for line in lines if _read(line).state == "not understood"] == []
+    assert [line for line in lines if read_line(line).state == "not understood"] == []
 
 
 @needs_package
 @pytest.mark.parametrize("name", ["apache-auth", "nginx-http-auth"])
 def test_lines_labelled_as_no_failure_are_no_failed_login(name: str) -> None:
     """What must not match, an attacker's text in a path above all, is not counted as a failed login."""
-    kinds = {each.kind for match, _, line in _labelled(name) if not match for each in _read(line).events}
+    kinds = {each.kind for match, _, line in _labelled(name) if not match for each in read_line(line).events}
     assert "login_failed" not in kinds
 
 
@@ -107,7 +100,7 @@ def _counted(names: list[str]) -> tuple[tuple[int, int], tuple[int, int], int]:
     found = possible = cried = true = false = 0
     for name in names:
         for match, host, line in _labelled(name):
-            shown = {(_kind(each), each.client) for each in _read(line).events}
+            shown = {(_kind(each), each.client) for each in read_line(line).events}
             client = clean_client(host.encode())
             failed = any(kind in FAILED and (not host or whose == client) for kind, whose in shown)
             if match:

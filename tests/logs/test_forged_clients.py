@@ -2,21 +2,12 @@
 
 # ruff: noqa: E501  lines as other programs write them
 
-from io import BytesIO
-from zoneinfo import ZoneInfo
-
 import pytest
 
-from audit_lib.logs.formats import POSSIBLE_FAILURE, load_formats
-from audit_lib.logs.kernel.join_chunks import reduce_chunks
-from audit_lib.logs.kernel.worker import read_chunks
-from audit_lib.logs.read_file import read_naively
-from audit_lib.logs.read_line import read_line
-from audit_lib.logs.read_options import Plan
+from audit_lib.logs.formats import POSSIBLE_FAILURE
 from audit_lib.logs.templates import Part
-from tests.support.sums import told
+from tests.support.log_lines import FORMATS, read_line
 
-FORMATS = load_formats()
 FORGED, REAL = "198.51.100.1", "203.0.113.7"
 PAIRS = "auid=4294967295 ses=4294967295"
 SYSLOG = "Nov 24 13:50:34 web1 "
@@ -137,7 +128,7 @@ def _as_written(application: str, name: str) -> str:
 @pytest.mark.parametrize("application", WRITTEN)
 def test_a_plain_name_leaves_the_client_to_be_seen(application: str) -> None:
     """A line with a usual name is a failed login of its client."""
-    line = read_line(_as_written(application, "x").encode(), FORMATS, ZoneInfo("UTC"))
+    line = read_line(_as_written(application, "x"))
     clients = [(event.kind, event.client.replace("2001:db8::7", REAL)) for event in line.events]
     assert clients == [("login_failed", REAL)]
 
@@ -146,7 +137,7 @@ def test_a_plain_name_leaves_the_client_to_be_seen(application: str) -> None:
 def test_an_address_in_a_name_is_never_the_client(application: str) -> None:
     """Whatever the name holds, the failed login is that of its client, or of none."""
     lines = [_as_written(application, name) for name in NAMES]
-    shown = [read_line(line.encode(), FORMATS, ZoneInfo("UTC")).events for line in lines]
+    shown = [read_line(line).events for line in lines]
     forged = [
         line
         for line, events in zip(lines, shown, strict=True)
@@ -197,16 +188,9 @@ def _forged_lines() -> list[str]:
 
 
 def test_no_template_takes_an_address_out_of_a_text() -> None:
-    """Whatever application wrote it: what stands around its address stands twice, so nobody's is taken.
-
-    The fast reader is asked as well, since it finds the same places in another way.
-    """
+    """Whatever application wrote it: what stands around its address stands twice, so nobody's is taken."""
     lines = _forged_lines()
     assert len(lines) > 200
-    shown = [read_line(line.encode(), FORMATS, ZoneInfo("UTC")).events for line in lines]
+    shown = [read_line(line).events for line in lines]
     failed = [[event.client for event in events if event.message != POSSIBLE_FAILURE] for events in shown]
     assert [line for line, clients in zip(lines, failed, strict=True) if FORGED in clients] == []
-    content, plan = "\n".join(lines).encode(), Plan(FORMATS, ZoneInfo("UTC"))
-    assert told(reduce_chunks(read_chunks(BytesIO(content), plan), plan)) == told(
-        read_naively(BytesIO(content), plan)
-    )

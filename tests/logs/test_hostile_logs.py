@@ -1,24 +1,15 @@
 """Whatever bytes a log holds, reading raises nothing and each line ends in one state."""
 
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from audit_lib.logs.formats import load_formats
-from audit_lib.logs.kernel.join_chunks import reduce_chunks
-from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.logs.read_file import read_naively
-from audit_lib.logs.read_line import read_line
-from audit_lib.logs.read_options import Plan
 from audit_lib.settings import LogSource, Project
-from tests.support.sums import told
+from tests.support.log_lines import read_line
 
-FORMATS = load_formats()
 PIECES = st.sampled_from(
     [
         b"\n", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\x1b[31m", b"{", b'"', b"[",
@@ -62,11 +53,22 @@ FALSE_TIMES = {
 
 @pytest.mark.parametrize("name", FALSE_TIMES)
 def test_thousands_of_false_times_hide_no_time_and_end_nothing(name: str) -> None:
-    """Before its time a line may hold many that no calendar has; both readers find the one that is true."""
+    """Before its time a line may hold many that no calendar has; the one that is true is found."""
     start, around, false, true = FALSE_TIMES[name]
-    plan = Plan(FORMATS, ZoneInfo("UTC"))
     for last in (true, false):
-        raw = (start + around.format(false) * 5_000 + around.format(last)).encode()
-        assert (read_line(raw, FORMATS, plan.zone).at is not None) == (last == true)
-        fast = told(reduce_chunks(read_chunks(BytesIO(raw), plan), plan))
-        assert fast == told(read_naively(BytesIO(raw), plan))
+        line = start + around.format(false) * 5_000 + around.format(last)
+        assert (read_line(line).at is not None) == (last == true)
+
+
+@pytest.mark.parametrize(
+    "far", ["2149-06-05", "2149-06-07", "2150-01-01", "2262-04-12", "9999-12-31", "0001-01-01"]
+)
+def test_a_line_of_a_far_day_is_counted_like_any_other(far: str, tmp_path: Path) -> None:
+    """No line is lost, and the far day is not taken for another one."""
+    line = '{day}T10:00:00Z INFO:     203.0.113.7:1 - "GET /x HTTP/1.1" 401 Unauthorized\n'
+    (tmp_path / "a.log").write_text(line.format(day="2026-08-01") + line.format(day=far))
+    read = read_logs(Project("p", tmp_path, log_sources=(LogSource("*.log"),)), None)
+    row = read.sources.iloc[0]
+    assert row["state"] == "read"
+    assert row["read"] + row["not_understood"] + row["blank"] == row["lines"] == 2
+    assert row["read"] >= 1

@@ -1,7 +1,6 @@
 """Logs that tell of a failed login on two lines, with a host or a time of their own, are read whole."""
 
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -9,9 +8,8 @@ import pytest
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.logs.read_line import read_line
 from audit_lib.settings import Login, LogSource, Project
-from tests.support.small_logs import detections
+from tests.support.log_lines import read_line
 
 EVIL, USER = "203.0.113.7", "192.0.2.4"
 FORM = Login("form", "POST", "/session", failed_statuses=(422,))
@@ -73,7 +71,7 @@ def test_what_is_not_known_of_a_request_of_rails_is_not_guessed(
 
 
 def _shown(line: str) -> tuple[str, str, str | None]:
-    read = read_line(line.encode(), load_formats(), ZoneInfo("UTC"))
+    read = read_line(line)
     (event,) = read.events
     at = None if read.at is None else pd.Timestamp(read.at, unit="us", tz="UTC").isoformat()
     return event.kind, event.client, at
@@ -106,15 +104,3 @@ NEST = "    WARN [AuthService] Failed login attempt for user x from ip address 2
 def test_a_failed_login_has_its_client_and_its_time(line: str, shown: tuple[str, str, str | None]) -> None:
     """PAM's host, an hour of one digit or with AM and PM, and the first address that sshd writes."""
     assert _shown(line) == shown
-
-
-def test_what_pam_alone_tells_of_ssh_is_a_failed_login(tmp_path: Path) -> None:
-    """PAM's lines are a burst by themselves; beside those of sshd they count once."""
-    pam = (
-        "sshd[7]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={}"
-    )
-    own = "sshd[7]: Failed password for root from {} port 5 ssh2"
-    for lines in ([pam], [own], [pam, own]):
-        text = [f"2026-09-01T00:00:{at:02}Z web1 {line.format(EVIL)}\n" for at in range(6) for line in lines]
-        found = detections(tmp_path, [(0, USER, "/api/x", 200), *text], clients="real")
-        assert found.loc[found["detection"].eq("A1"), "count"].tolist() == [6]

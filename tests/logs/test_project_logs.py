@@ -278,26 +278,3 @@ def test_every_line_of_a_hostile_file_ends_in_one_state(tmp_path: Path) -> None:
     row = _logs(tmp_path, a_log=HOSTILE).sources.iloc[0]
     assert row["lines"] == 9 == HOSTILE.count(b"\n") + 1
     assert row[["read", "not_understood", "blank"]].tolist() == [3, 4, 2]
-
-
-def test_routes_are_kept_over_all_files(tmp_path: Path) -> None:
-    """Two files share the budgets: what is folded is said of each file, and the frames hold all of it."""
-    line = b'2026-08-%02dT10:00:00Z INFO:     203.0.113.7:1 - "GET /r%dx HTTP/1.1" %d X\n'
-    for name, first in (("a.log", 0), ("b.log", 30)):
-        lines = (line % (1 + n % 3, first + n, (200, 404)[n % 2]) for n in range(60))
-        (tmp_path / name).write_bytes(b"".join(lines))
-    whole = read_logs(_project(tmp_path), None)
-    few = read_logs(_project(tmp_path), None, routes=10)
-    assert set(whole.sources["reason"]) == {""}
-    for frame in ("counts", "minutes"):
-        before, after = getattr(whole, frame), getattr(few, frame)
-        assert _sums(before, "status") == _sums(after, "status")
-        kept = after[after["route"].ne("(other routes)")]
-        assert kept.groupby("status")["route"].nunique().to_dict() == {200: 10, 404: 10}
-        merged = before.merge(kept, how="inner")
-        assert len(merged) == len(kept)
-    told = few.counts[few.counts["route"].eq("(other routes)")].groupby("file")["count"].sum()
-    for row in few.sources.itertuples():
-        text = f"more than 10 routes differ: {told[row.source]} requests and messages are counted under"
-        assert row.reason == f"{text} (other routes)"
-        assert row.state == "read"

@@ -1,29 +1,18 @@
 """Failed logins planted among a thousand visits, as each stack writes them, are counted exactly."""
 
-import io
 import os
 from collections import Counter
 from ipaddress import ip_address
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit_lib.logs.formats import load_formats
-from audit_lib.logs.kernel import worker
-from audit_lib.logs.kernel.join_chunks import reduce_chunks
-from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.logs.read_file import read_naively
-from audit_lib.logs.read_line import read_line
-from audit_lib.logs.read_options import Plan
 from audit_lib.settings import LogSource, Project
 from tests.support.login_events import LOGIN_STACKS
 from tests.support.server_logins import SERVER_STACKS
 from tests.support.stack_logs import STACKS, Stack, visits, written
-from tests.support.sums import told
 
-FORMATS = load_formats()
 MADE = visits(7)
 ALL_STACKS = (*STACKS, *LOGIN_STACKS, *SERVER_STACKS)
 
@@ -50,15 +39,3 @@ def test_planted_failures_are_counted_with_client_and_time(stack: Stack, tmp_pat
         statuses = requests.groupby("status")["count"].sum().to_dict()
         assert statuses == Counter(visit.status for visit in MADE)
     assert read.sources.iloc[0][["not_understood", "blank"]].tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("stack", [pytest.param(stack, id=stack.name) for stack in ALL_STACKS])
-def test_a_stack_is_read_by_the_kernel_alone(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both readers agree on every stack's lines; only rare ones are left to the naive one."""
-    left: list[bytes] = []
-    monkeypatch.setattr(worker, "read_line", lambda raw, *plan: left.append(raw) or read_line(raw, *plan))
-    plan = Plan(FORMATS, ZoneInfo("UTC"), chunk=1 << 14, written=1_800_000_000_000_000)
-    content = "\n".join(written(stack, MADE[:200])).encode()
-    fast = told(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
-    assert fast == told(read_naively(io.BytesIO(content), plan))
-    assert bool(left) != stack.kernel

@@ -90,7 +90,6 @@ def test_a_pair_that_is_killed_anywhere_is_named_and_mended(tmp_path: Path, long
     tomorrow = iso(datetime.now(UTC) + timedelta(days=1))
     told = _run(halves[0], "runbook", "API_TOKEN", "--check", "--as-of", tomorrow).output
     assert "half done: one half of production: API_TOKEN in backend.env changed" in told
-    assert "half done: unequal pair in production" in told
     for place in places[::25] if long_run else [places[0], halves[0], halves[-1], places[-1]]:
         mended = _run(place, "generate", "API_TOKEN", "--into", str(place / "backend.env"))
         assert mended.exit_code == 0, mended.output

@@ -10,7 +10,7 @@ import pytest
 
 from audit_lib.base.frames import rows
 from audit_lib.ledger import Ledger
-from audit_lib.rotation.triggers import tabulate_triggers
+from audit_lib.rotation.triggers import _is_of, tabulate_triggers
 from audit_lib.secrets.contracts import Freshness
 from audit_lib.settings import bundled_policy, load_project
 from tests.support.made_up_audit import filled
@@ -108,3 +108,18 @@ def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
     assert "1 line not understood" in lists["reason"].iloc[0]
     assert "1 line dated after this review" in lists["reason"].iloc[0]
     assert set(found["line"]) == {5}
+
+
+@pytest.mark.parametrize(
+    ("provider", "secret", "concerned"),
+    [
+        ("Box", "BOX_TOKEN", True),
+        ("Box", "SANDBOX_TOKEN", False),
+        ("box", "MY_BOX_KEY", True),
+        ("Data Dog", "DATA_DOG_KEY", True),
+        ("Anthropic", "ANTHROPIC_API_KEY", True),
+    ],
+)
+def test_a_breach_concerns_whole_words(provider: str, secret: str, concerned: bool) -> None:
+    """A provider's name within another word is not that provider's secret."""
+    assert _is_of(provider, secret, bundled_policy("paiid")) is concerned

@@ -4,15 +4,7 @@ import shutil
 from pathlib import Path
 
 from audit_lib.base.cache_folder import user_cache
-from audit_lib.base.compiled.load_code import load_entry
 from audit_lib.leaks.rules import CHOSEN, GENERATED, scanner
-from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
-
-
-def with_log_reader(home: Path) -> Path:
-    """The home folder, made if it is not there, with the log reader: it takes over ten seconds."""
-    load_entry(LOG_KERNEL)
-    return _with("kernel", home)
 
 
 def with_rules(home: Path) -> Path:

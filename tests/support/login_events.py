@@ -173,8 +173,8 @@ def _gitea(visit: Visit) -> list[str]:
     return [f"{visit.at:%Y/%m/%d %H:%M:%S} ...ers/web/auth/auth.go:200:SignInPost() [I] {told}"]
 
 
-def _event(name: str, fields: Callable[[Visit], dict[str, object]], *, kernel: bool = True) -> Stack:
-    return Stack(name, _failing(fields), shows="login_failed", kernel=kernel)
+def _event(name: str, fields: Callable[[Visit], dict[str, object]]) -> Stack:
+    return Stack(name, _failing(fields), shows="login_failed")
 
 
 def told_by(name: str, failed: str, otherwise: str, *, timed: bool = True, named: bool = True) -> Stack:
@@ -189,15 +189,15 @@ LOGIN_STACKS = (
     _event("Okta", _okta),
     _event("Auth0", _auth0),
     Stack("HashiCorp Vault", _vault, shows="login_failed"),
-    _event("Windows", _windows, kernel=False),  # a text of several lines
+    _event("Windows", _windows),  # a text of several lines
     _event("Keycloak JSON", _keycloak),
     told_by(
         "Windows XML",
         EVENT.format(id=4625, client="{client}", iso="{at:%Y-%m-%dT%H:%M:%S}.0000000Z"),
         EVENT.format(id=4634, client="{client}", iso="{at:%Y-%m-%dT%H:%M:%S}.0000000Z"),
     ),
-    Stack("Linux audit", _audit, shows="login_failed", beside=2, kernel=False),
-    Stack("multilog", _tai64n, shows="login_failed", kernel=False),
+    Stack("Linux audit", _audit, shows="login_failed", beside=2),
+    Stack("multilog", _tai64n, shows="login_failed"),
     Stack("Gitea", _gitea, shows="login_failed"),
     told_by(
         "Grafana's context",

@@ -61,7 +61,6 @@ class Stack:
     timed: bool = True
     named: bool = True  # the client is in the line
     beside: int = 0  # possible failures beside each failed login
-    kernel: bool = True  # no line of it is left to the naive reader
 
 
 def visits(seed: int, count: int = 1_040, failed: int = 71) -> list[Visit]:
@@ -304,8 +303,6 @@ STACKS = (
             "Processing by SessionsController#create as HTML".replace("Processing", "  Processing"),
             f"Completed {visit.status} {REASONS[visit.status]} in 5ms (ActiveRecord: 1.0ms | Allocations: 9)",
         ],
-        timed=False,
-        named=False,
     ),
     Stack(
         "Rails, production formatter",

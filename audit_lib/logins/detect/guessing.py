@@ -15,7 +15,7 @@ from audit_lib.logins.detect.incidents import (
     of_source,
 )
 from audit_lib.logins.traffic import Traffic
-from audit_lib.logs.declared_logins import FAILED_LOGIN
+from audit_lib.logs.logins import FAILED_LOGIN
 
 PAUSE = 1440.0  # minutes: after a longer one a source begins anew
 SEVERAL_ROUTES = 8

@@ -1,0 +1,133 @@
+"""Declared logins: by status, by message, and by where a client goes after a redirect."""
+
+from time import process_time
+
+import pytest
+
+from audit_lib.base.log_kinds import DECLARED
+from audit_lib.settings import Login
+from tests.support.log_lines import FORMATS, events_of, read_line, read_log, requests_of
+
+LOGINS = (
+    Login("page", "POST", "/login/", (200,), succeeded_statuses=(302,)),
+    Login("api", "POST", "/api/v1/login/access-token", (400, 401)),
+    Login("by person", "PUT", "/people/{id}/session", (422,)),
+    Login("parameter", "POST", "/auth/sign-in", failed_redirect="/?error_code"),
+    Login("there and back", "POST", "/signin", failed_redirect="/signin", succeeded_redirect="/home"),
+    Login("written", "POST", "/enter", failed_message="Could not let in"),
+)
+DECLARING = FORMATS.declaring((401, 403, 418), LOGINS)
+LINE = '{} - - [01/Aug/2026:10:{:02}:{:02} +0000] "{} HTTP/1.1" {} 17 "-" "x"'
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "kind"),
+    [
+        ("POST /login", 200, DECLARED),
+        ("POST /LOGIN/", 200, DECLARED),
+        ("POST /%6Cogin?x=1", 200, DECLARED),
+        ("POST http://h/login", 200, DECLARED),
+        ("GET /login", 200, "other"),
+        ("POST /login", 302, "other"),
+        ("POST /api/v1/login/access-token", 400, DECLARED),
+        ("POST /api/v1/login/access-token", 401, "unauthorized"),
+        ("PUT /people/123/session", 422, DECLARED),
+        ("PUT /people/ada/session", 422, "other"),
+        ("GET /x", 418, DECLARED),
+    ],
+)
+def test_a_declared_answer_is_a_failed_login(request_line: str, status: int, kind: str) -> None:
+    """By method, route and status; letter case, a slash at the end and the host aside."""
+    line = LINE.format("203.0.113.7", 0, 0, request_line, status)
+    assert [event.kind for event in read_line(line, formats=DECLARING).events] == [kind]
+
+
+MESSAGES = [
+    ("2026-08-01 10:00:00,123 - app - WARNING - Could not let in ada from 203.0.113.9", "203.0.113.9"),
+    ("2026-08-01 10:00:00,123 - app - WARNING - Could not let in ada, ip: 203.0.113.9", "203.0.113.9"),
+    ("2026-08-01 10:00:00,123 - app - WARNING - Could not let in ada", ""),
+    (
+        "2026/08/01 10:00:00 [error] 12#12: *7 PHP message: Could not let in x, client: 203.0.113.8, s",
+        "203.0.113.8",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "client"), MESSAGES)
+def test_a_declared_message_is_a_failed_login_of_its_address(line: str, client: str) -> None:
+    """The address behind the most telling words is the client."""
+    events = read_line(line, formats=DECLARING).events
+    assert [(event.kind, event.client) for event in events] == [(DECLARED, client)]
+
+
+def test_a_declared_message_takes_no_text_of_another_kind() -> None:
+    """A phrase that a database failure holds leaves it one; no example of any message changes its kind."""
+    line = "psycopg2.OperationalError: could not connect to server: no"
+    phrase = Login("wide", "POST", "/x", failed_message="could not connect to server", added=True)
+    wide = FORMATS.declaring((), [phrase])
+    assert read_line(line, formats=wide).events[0].kind == "database_failure"
+    for block in FORMATS.messages:
+        for example in block.examples:
+            plain, declared = (read_line(example, formats=formats).events for formats in (FORMATS, DECLARING))
+            assert [event.kind for event in plain] == [event.kind for event in declared]
+
+
+@pytest.mark.parametrize(
+    ("following", "kind"),
+    [
+        (("GET /signin", 200, 1), DECLARED),
+        (("GET /home", 200, 1), "other"),
+        (("GET /home", 200, 31), "possible_login_failure"),
+        (("GET /elsewhere", 200, 1), "possible_login_failure"),
+        (("POST /home", 200, 1), "possible_login_failure"),
+        (None, "possible_login_failure"),
+    ],
+)
+def test_a_redirected_login_ended_where_the_client_went(
+    following: tuple[str, int, int] | None, kind: str
+) -> None:
+    """Within half a minute a browser follows; a client that does not may be a program."""
+    lines = [LINE.format("203.0.113.7", 0, 0, "POST /signin", 302)]
+    if following:
+        asked, status, seconds = following
+        lines.append(LINE.format("203.0.113.7", seconds // 60, seconds % 60, asked, status))
+    sums = read_log("\n".join(lines), DECLARING)
+    assert requests_of(sums, "kind", "status")[kind, 302] == 1
+    assert sum(requests_of(sums, "status").values()) == len(lines)
+    failed = [] if kind == "other" else [kind]
+    assert events_of(sums, "kind") == failed
+
+
+def test_a_redirect_of_another_client_settles_nothing() -> None:
+    """Nor one of a client that the log does not name."""
+    for client in ("203.0.113.8", "-"):
+        lines = [
+            LINE.format("203.0.113.7" if client != "-" else "-", 0, 0, "POST /signin", 302),
+            LINE.format(client, 0, 1, "GET /signin", 200),
+        ]
+        sums = read_log("\n".join(lines), DECLARING)
+        assert events_of(sums, "kind") == ["possible_login_failure"]
+
+
+def test_a_parameter_of_the_target_tells_a_failure() -> None:
+    """The path alone, without the parameter, says nothing."""
+    for query, kind in (("?a=b&ERROR_CODE=1", DECLARED), ("?a=b", "possible_login_failure")):
+        lines = [
+            LINE.format("203.0.113.7", 0, 0, "POST /auth/sign-in", 303),
+            LINE.format("203.0.113.7", 0, 1, f"GET /{query}", 200),
+        ]
+        assert events_of(read_log("\n".join(lines), DECLARING), "kind") == [kind]
+
+
+def test_many_logins_of_one_address_take_no_time() -> None:
+    """An address that is redirected and comes back thousands of times cannot make a review hang."""
+    lines = [
+        LINE.format("203.0.113.7", second // 60, second % 60, asked, 302)
+        for asked in ("POST /signin", "GET /elsewhere")
+        for second in range(3_600)
+        for _ in range(4)
+    ]
+    began = process_time()
+    sums = read_log("\n".join(lines), DECLARING)
+    assert requests_of(sums, "kind")["possible_login_failure"] == 14_400
+    assert process_time() - began < 20

@@ -1,0 +1,82 @@
+"""A line that no format understands is shown by its shape, and by nothing that it says."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from audit_lib.base.clock import Quarter
+from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.refusals import shape_of
+from audit_lib.settings import LogSource, Project
+from tests.support import fakes
+from tests.support.log_lines import FORMATS, read_line, read_log
+
+REQUEST = 'INFO:     203.0.113.7:1 - "GET / HTTP/1.1" 200 OK'
+
+
+def test_a_shape_tells_no_letter_and_no_digit() -> None:
+    """Runs of letters and digits become a, 0 or a0, all that is not ASCII one ?; nothing tells how long."""
+    assert shape_of(b"?? POST /login/7f3a 401 [x]") == "?? a /a/a0 0 [a]"
+    assert shape_of("möglich 12.5 %".encode()) == "a?a 0.0 %"
+    chance = random.Random("shapes")
+    for _ in range(200):
+        secret = "".join(chance.choices("abcXYZ0189", k=chance.randrange(8, 60)))
+        assert set(shape_of(secret.encode())) <= {"a", "0"}
+        assert len(shape_of(secret.encode())) <= 2
+
+
+def test_lines_of_one_shape_are_counted_together() -> None:
+    """What is understood has no shape; each line that is not is named by its number."""
+    sums = read_log(b"?? x 1\n?? y 22\nINFO: fine\n!! x\n\n## x\n")
+    assert sums.shapes == {
+        ("not understood", "?? a 0"): (2, 1),
+        ("not understood", "!! a"): (1, 4),
+        ("not understood", "## a"): (1, 6),
+        ("own words", ""): (1, 3),
+    }
+    assert sums.unread == (1, 2, 4, 6)
+
+
+def test_text_that_speaks_of_a_refusal_is_listed_by_its_shape() -> None:
+    """A status without a method, or words of any language, are no event, and are not passed over."""
+    lines = {line: read_line(f"INFO: {line}") for line in FORMATS.refusal.examples}
+    assert {line.state for line in lines.values()} == {"text only"}
+    assert [text for text, line in lines.items() if line.unknown != "refusal" or not line.shape] == []
+    silent = [f"INFO: {line}" for line in FORMATS.refusal.counter_examples]
+    assert {read_line(line).unknown for line in silent} == {"own words"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "shapes"),
+    [
+        (("INFO: No way in for x",), {}),
+        (("INFO: No way in for x", REQUEST), {}),
+        (("WARNING: No way in for x", REQUEST), {"": 1}),
+        (("WARNING: No way in for x",), {}),
+        (("INFO: 401 for x",), {"a: 0 a a": 1}),
+    ],
+)
+def test_text_beside_requests_and_a_warning_may_report_refusals(
+    lines: tuple[str, ...], shapes: dict[str, int]
+) -> None:
+    """Whoever writes there what went wrong writes of refusals there, too; elsewhere a status is needed."""
+    assert read_log("\n".join(lines)).refusals == shapes
+
+
+def test_a_source_says_which_shapes_were_not_understood(tmp_path: Path) -> None:
+    """The reason of its row has the shapes and no content."""
+    secret = fakes.fake_value("shape")
+    (tmp_path / "a.log").write_text(f"2026-08-01T00:00:00Z INFO: a\n?? password {secret}\n", "utf-8")
+    (row,) = read_logs(Project("t", tmp_path, log_sources=(LogSource("a.log"),)), None).sources.itertuples()
+    assert row.reason.startswith("not understood are lines such as `?? a ")
+    assert secret not in row.reason
+
+
+def test_lines_of_another_quarter_name_their_days(tmp_path: Path) -> None:
+    """Where no line is of the quarter, the row says of which days they are."""
+    text = "2026-01-05T00:00:00Z INFO: a\n2026-03-02T00:00:00Z INFO: b\n"
+    (tmp_path / "a.log").write_text(text, "utf-8")
+    project = Project("t", tmp_path, log_sources=(LogSource("a.log"),))
+    (row,) = read_logs(project, Quarter.parse("2026Q3")).sources.itertuples()
+    assert row.reason == "no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02"

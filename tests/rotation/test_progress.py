@@ -1,0 +1,187 @@
+"""How far a rotation is, by env files, stores and the ledger; halves are named by their places."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.leaks.contracts import Leaks
+from audit_lib.ledger import Draft, append, read_ledger
+from audit_lib.ledger.keys import demo_key
+from audit_lib.rotation.change import planned
+from audit_lib.rotation.progress import (
+    Progress,
+    RotationRead,
+    rotation_progress,
+    tabulate_leak_lives,
+)
+from audit_lib.rotation.runbook import leaked_values
+from audit_lib.rotation.scope import rotation_scope
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.snapshot import snapshot_draft
+from audit_lib.secrets.sources import read_env_sources
+from audit_lib.settings import choose_policy, load_project
+from tests.support.fakes import fake_value
+from tests.support.made_up_audit import filled
+
+BEFORE = datetime(2026, 9, 1, tzinfo=UTC)
+BEGAN, AS_OF = BEFORE + timedelta(days=5), BEFORE + timedelta(days=9)
+LAYOUT = 'name = "app"\nextends = "paiid"\nenvironments = ["staging", "production"]\n' + "".join(
+    f'[[env]]\npath = "{service}.{environment}.env"\nenvironment = "{environment}"\nservice = "{service}"\n'
+    for environment in ("staging", "production")
+    for service in ("backend", "frontend")
+)
+PAIR = {"backend": "API_TOKEN", "frontend": "NEXT_PUBLIC_API_TOKEN"}
+
+
+class App:
+    """A project of two services in two environments, with what is done to it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.keeper = root, Keeper(demo_key())
+        (root / "audit.toml").write_text(LAYOUT)
+        for environment in ("staging", "production"):
+            for service, name in PAIR.items():
+                own = f"JWT_SECRET_KEY={fake_value(f'jwt {environment}')}\n" if service == "backend" else ""
+                self.write(f"{service}.{environment}.env", {name: environment}, own)
+
+    def write(self, path: str, seeds: Mapping[str, str], more: str = "") -> None:
+        """Sets variables of an env file to fake values by their seeds."""
+        text = "".join(f"{name}={fake_value(seed)}\n" for name, seed in seeds.items())
+        (self.root / path).write_text(text + more)
+
+    def read(self) -> RotationRead:
+        """What is in place and in the ledger now."""
+        project = load_project(self.root)
+        policy = choose_policy(project)
+        sources, entries = read_env_sources(project, (), self.keeper, policy)
+        self.inventory = tabulate_inventory(entries, policy, project, self.keeper, sources)
+        self.draft = snapshot_draft(
+            self.inventory, sources, compare_places(self.inventory, entries, policy, self.keeper)
+        )
+        return RotationRead(AS_OF, self.inventory, read_ledger(project.ledger_dir, self.keeper.key))
+
+    def snapshot(self, at: datetime) -> None:
+        """A snapshot in the ledger."""
+        self.read()
+        append(self.root / ".audit/ledger", self.keeper.key, self.draft, at, "weekly")
+
+    def replace(self, path: str, secret: str, seed: str) -> None:
+        """A new value by `rotate new`, for the variable and its twins."""
+        project = load_project(self.root)
+        policy, source = choose_policy(project), next(one for one in project.env_sources if one.path == path)
+        rule = policy.rule(secret)
+        assert rule is not None
+        changes = planned(project, policy, rule, source, new=fake_value(seed), keeper=self.keeper)
+        for change in changes:
+            (self.root / change.source).write_bytes(change.after)
+            draft = change.draft(BEGAN + timedelta(days=1), {"by": "Ada"})
+            append(self.root / ".audit/ledger", self.keeper.key, draft, BEGAN + timedelta(days=1), "ada")
+
+    def check(
+        self, secret: str, environment: str = "production", leaks: pd.DataFrame | None = None
+    ) -> Progress:
+        """What is done of a rotation."""
+        read = self.read()
+        scope = rotation_scope(secret, choose_policy(load_project(self.root)), read.inventory)
+        return rotation_progress(scope.within(environment) if environment else scope, read, BEGAN, leaks)
+
+
+@pytest.fixture(name="app")
+def _app(tmp_path: Path) -> App:
+    app = App(tmp_path)
+    app.snapshot(BEFORE)
+    app.snapshot(BEGAN)
+    return app
+
+
+def _states(progress: Progress) -> dict[str, set[str]]:
+    steps = {step.step for step in progress.steps}
+    return {name: {step.state for step in progress.steps if step.step == name} for name in steps}
+
+
+def test_a_rotation_goes_from_not_done_to_done(app: App) -> None:
+    """A pair is replaced in both files; the old value is in force nowhere; a revocation is a claim."""
+    before = _states(app.check("API_TOKEN"))
+    assert before == {
+        "snapshot": {"done"}, "replace": {"not done"}, "old value": {"not done"}, "revoke": {"not done"},
+        "record": {"not done"},
+    }  # fmt: skip
+    old = app.inventory.query("secret == 'API_TOKEN' and environment == 'production'")["fingerprint"].iloc[0]
+    app.replace("backend.production.env", "API_TOKEN", "new")
+    after = app.check("API_TOKEN")
+    assert _states(after) == {
+        "snapshot": {"done"}, "replace": {"done"}, "old value": {"done"}, "revoke": {"not known"},
+        "record": {"done"},
+    }  # fmt: skip
+    assert not after.whole
+    claim = {"secret": "API_TOKEN", "environment": "production", "service": "backend", "fingerprint": old}
+    claim |= {"claimed_at": "2026-09-07T00:00:00Z", "day_only": False, "by": "Ada", "proof": "it was refused"}
+    append(app.root / ".audit/ledger", app.keeper.key, Draft("revocation", claim), AS_OF, "ada")
+    done = app.check("API_TOKEN")
+    assert (done.whole, done.half_done) == (True, ())
+
+
+def test_one_half_of_a_pair_is_named_by_place(app: App) -> None:
+    """Somebody edits one half by hand; other environments are none of it, nor are they half done."""
+    app.write("backend.production.env", {"API_TOKEN": "by hand"})
+    (half,) = app.check("API_TOKEN", environment="").half_done
+    assert half.startswith("one half of production: API_TOKEN in backend.production.env changed, NEXT_PUBLIC")
+
+
+@pytest.mark.parametrize(
+    ("secret", "seeds", "state", "why"),
+    [
+        ("JWT_SECRET_KEY", (), "not known", "it is empty"),
+        ("JWT_SECRET_KEY", ("second", "third", "second"), "not done", "was in force before"),
+    ],
+)
+def test_an_old_value_is_no_new_one(
+    app: App, secret: str, seeds: tuple[str, ...], state: str, why: str
+) -> None:
+    """A value that was in force before, and comes back, does not count; without a value nothing is known."""
+    for days, seed in enumerate(seeds):
+        app.write("backend.production.env", {"API_TOKEN": "production", secret: seed})
+        app.snapshot(BEGAN + timedelta(days=days))
+    if not seeds:
+        app.write("backend.production.env", {"API_TOKEN": "production"}, f"{secret}=\n")
+    (step,) = (step for step in app.check(secret).steps if step.step == "replace")
+    assert (step.state, why in step.why) == (state, True), step
+
+
+def test_an_old_value_elsewhere_is_still_in_force(app: App) -> None:
+    """Replaced in its own place, and left under another name elsewhere."""
+    text = (app.root / "backend.production.env").read_text()
+    old = text.partition("JWT_SECRET_KEY=")[2].strip()
+    with (app.root / "backend.staging.env").open("a") as file:
+        file.write(f"SESSION_SECRET={old}\n")
+    app.replace("backend.production.env", "JWT_SECRET_KEY", "new")
+    (step,) = (step for step in app.check("JWT_SECRET_KEY").steps if step.step == "old value")
+    assert (step.state, step.why) == ("not done", "still in force: SESSION_SECRET, staging/backend")
+
+
+def test_a_leak_concerns_its_own_places(app: App) -> None:
+    """A leaked value of production does not concern staging; the clean-up follows the rotation."""
+    read = app.read()
+    value = read.inventory.query("secret == 'JWT_SECRET_KEY' and environment == 'production'")[
+        "fingerprint"
+    ].iloc[0]
+    leak = {"leak_id": "JWT_SECRET_KEY#1", "variable": "JWT_SECRET_KEY", "kind": "leak", "fingerprint": value}
+    leaks = filled(Leaks, [leak | {"force": "in force", "matched": "exact"}])
+    policy = choose_policy(load_project(app.root))
+    scope = rotation_scope("JWT_SECRET_KEY", policy, read.inventory)
+    mine = leaked_values(scope, read, leaks)
+    places = [store.place for store in scope.stores if store.fingerprint in set(mine["fingerprint"])]
+    assert {place.environment for place in places} == {"production"}
+    assert scope.concerned(places).environments == ("production",)
+    assert tabulate_leak_lives(leaks, read)["state"].tolist() == ["in force"]
+    app.replace("backend.production.env", "JWT_SECRET_KEY", "new")
+    replaced = leaks.assign(force="not in force")
+    assert tabulate_leak_lives(replaced, app.read())["state"].tolist() == ["replaced"]
+    progress = app.check("JWT_SECRET_KEY", leaks=replaced)
+    assert progress.steps[-1].why == "still found: JWT_SECRET_KEY#1"
+    assert app.check("JWT_SECRET_KEY", leaks=replaced.head(0)).steps[-1].state == "not known"
