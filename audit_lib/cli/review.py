@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from audit_lib.base.clock import Quarter, iso
+from audit_lib.base.clock import Quarter, iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted
 from audit_lib.base.severities import SEVERITIES
@@ -25,7 +25,7 @@ from audit_lib.cli.terminal import BAD, DOUBT, GOOD, progress_bar, say
 from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.findings.reviews import read_previous
 from audit_lib.ledger import read_ledger
-from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.logs.log_files import log_files, spooled, with_logs
 from audit_lib.report.folder import publishing, scratch_folder
 from audit_lib.report.kernel import run_notebook, source_notebook
@@ -82,6 +82,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
     _check_options(named, sample, given)
     with _stdin(given) as (stdin, spool):
         if sample:
+            _try_for_sample(given)
             out = out or Path("reports/sample-2026Q3")
             parameters = _parameters(None, given)
         else:
@@ -120,6 +121,16 @@ def _check_options(named: bool, sample: bool, given: dict[str, Any]) -> None:
         raise BadInput(faults)
 
 
+def _try_for_sample(given: dict[str, Any]) -> None:
+    """Raises `BadInput` for what the notebook would refuse only once its kernel runs, which takes seconds."""
+    if given["as_of"]:
+        parse_instant(given["as_of"], "as_of")
+    if given["quarter"]:
+        Quarter.parse(given["quarter"])
+    if given["previous"]:
+        read_previous(given["previous"], "sample", demo_key())
+
+
 @contextmanager
 def _stdin(given: dict[str, Any]) -> Iterator[tuple[bytes, Path | None]]:
     """What stdin gives: values, which stay in memory, or a log, kept in a private file until the end."""
@@ -146,8 +157,8 @@ def _opened(  # noqa: PLR0917
     project = load_project(folder, given["ledger"])
     values = parse_env_options(given["env"], BytesIO(stdin))
     with_logs(project, given["logs"], BytesIO(), lambda _: spool or Path())
-    if not (named or values or given["logs"] or _holds_anything(project)):
-        raise BadInput.at("the current folder", NOTHING)
+    if not (values or given["logs"] or _holds_anything(project, named)):
+        raise BadInput.at(str(folder) if named else "the current folder", NOTHING)
     context = Opened(project, choose_policy(project, given["policy"]), values)
     refuse_values(context, {"--out": out, "--previous": given["previous"], "--ledger": given["ledger"]})
     if given["previous"]:
@@ -157,11 +168,15 @@ def _opened(  # noqa: PLR0917
     return project
 
 
-def _holds_anything(project: Project) -> bool:
-    """Whether a folder that nobody named is an application's: no report of nothing is published."""
-    named = any((project.root / source.path).is_file() for source in project.env_sources)
+def _holds_anything(project: Project, named: bool) -> bool:
+    """Whether a folder is an application's: a report of nothing would look like a good one.
+
+    A repository alone is one if somebody named it.
+    """
+    held = any((project.root / source.path).is_file() for source in project.env_sources)
     logged = any(files for _, files in log_files(project))
-    return project.configured or project.ledger_dir.exists() or named or logged
+    repository = named and (project.root / ".git").exists()
+    return project.configured or project.ledger_dir.exists() or held or logged or repository
 
 
 def _refuse_other_reports(project: Project, out: Path) -> None:

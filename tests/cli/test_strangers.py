@@ -1,6 +1,5 @@
 """An application that nobody wrote a policy for: `init` and the review name its secrets, and little else."""
 
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -133,23 +132,18 @@ def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:
     assert set(rules_of(plot.root)) == {"DB_PASSWORD", "POSTGRES_PASSWORD"}
 
 
-def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
-    """What may be unset is one info finding that lists the names; nothing asks for a setting."""
+def test_nothing_asks_for_a_setting(shop: Path) -> None:
+    """What may be unset is no finding; a secret that is missing is."""
     findings = reviewed(shop).findings
-    (row,) = findings[findings["check"].eq("not-set")].to_dict("records")
-    assert (row["subject"], row["severity"]) == ("settings", "info")
-    assert re.fullmatch(r"not-set:settings-[0-9a-f]{8}", row["id"])
-    assert "UPLOAD_LIMIT" in row["evidence"]
-    assert "SENTRY_DSN" in row["evidence"]
-    others = findings[findings["check"].isin(("missing-secret", "missing-recommended", "empty-secret"))]
-    assert set(others["subject"]) == {"SEARCH_PASSWORD"}
+    missing = findings[findings["check"].isin(("missing-secret", "empty-secret"))]
+    assert set(missing["subject"]) == {"SEARCH_PASSWORD"}
 
 
 def test_a_guide_that_nobody_has_is_not_missing(shop: Path) -> None:
     """Of an application without a guide none is expected, so that none is missing."""
     findings = reviewed(shop).findings
     assert load_project(shop).guide == ""
-    assert not findings[findings["check"].eq("source-missing")]["evidence"].str.contains("guide").any()
+    assert not findings[findings["check"].eq("source-not-read")]["evidence"].str.contains("guide").any()
 
 
 def test_a_file_of_settings_is_no_file_of_secrets(tmp_path: Path) -> None:
@@ -169,10 +163,9 @@ def test_a_file_of_settings_is_no_file_of_secrets(tmp_path: Path) -> None:
 def test_a_store_s_password_is_not_rotated_to_two_values(shop: Path) -> None:
     """One store's password under two names is a coupling to state; nothing says to give it two values."""
     findings = reviewed(shop).findings
-    reused = findings[findings["check"].eq("reused-across-names")]["subject"]
-    assert not reused.str.contains("DATABASE_URL").any()
-    (subject,) = reused.unique()
-    assert subject == "REDIS_AUTH=QUEUE_PASSWORD"
+    reused = findings[findings["check"].eq("reused-across-names")].set_index("subject")["remedy"]
+    assert reused.index.unique().tolist() == ["REDIS_AUTH=QUEUE_PASSWORD", "DATABASE_URL=DB_PASSWORD"]
+    assert reused["DATABASE_URL=DB_PASSWORD"].startswith("If they are one credential, add equals = ")
 
 
 def test_a_coupling_that_nobody_stated_is_asked_about(tmp_path: Path) -> None:
@@ -183,9 +176,9 @@ def test_a_coupling_that_nobody_stated_is_asked_about(tmp_path: Path) -> None:
     )
     audit = run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
     findings = audit.findings
-    (row,) = findings[findings["check"].eq("coupling-not-stated")].to_dict("records")
+    (row,) = findings[findings["check"].eq("reused-across-names")].to_dict("records")
     assert (row["severity"], row["subject"]) == ("low", "DB_PASSWORD=POSTGRES_PASSWORD")
-    assert not findings["check"].eq("reused-across-names").any()
+    assert row["remedy"].startswith("If they are one credential, add equals = ")
 
 
 @pytest.mark.parametrize("command", [["review", "--as-of", "2026-09-30"], ["leaks"]])
