@@ -46,7 +46,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def _run(project: Path, *words: str, given: str = "") -> Result:
-    return CliRunner().invoke(main, ["generate", *words, "--project", str(project)], input=given)
+    return CliRunner().invoke(main, ["rotate", "new", *words, "--project", str(project)], input=given)
 
 
 def _entries(project: Path) -> list[dict[str, object]]:
@@ -231,7 +231,7 @@ for root in sys.argv[1:]:
     if not os.fork():
         limit = int(root.rpartition("at")[2])
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        main(["generate", "POSTGRES_PASSWORD", "--project", root, "--into", root + "/.env"])
+        main(["rotate", "new", "POSTGRES_PASSWORD", "--project", root, "--into", root + "/.env"])
     os.wait()
 """
 
@@ -258,7 +258,7 @@ def test_a_fifo_is_refused(project: Path) -> None:
     """An env file that is a FIFO is bad input; nothing waits for its writer."""
     (project / "backend/.env").unlink()
     os.mkfifo(project / "backend/.env")
-    words = ["generate", "API_TOKEN", "--project", str(project), "--into", str(project / "backend/.env")]
+    words = ["rotate", "new", "API_TOKEN", "--project", str(project), "--into", str(project / "backend/.env")]
     command = [sys.executable, "-m", "audit_lib", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
     assert (done.returncode, "is a FIFO" in done.stderr) == (2, True)

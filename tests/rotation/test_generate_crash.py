@@ -31,7 +31,7 @@ for place in sys.argv[1:]:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        main(["generate", "API_TOKEN", "--project", place, "--into", place + "/backend.env"])
+        main(["rotate", "new", "API_TOKEN", "--project", place, "--into", place + "/backend.env"])
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
@@ -89,10 +89,10 @@ def test_a_pair_that_is_killed_anywhere_is_named_and_mended(tmp_path: Path, long
 
     halves = [place for place, state in states.items() if state == (True, False)]
     tomorrow = iso(datetime.now(UTC) + timedelta(days=1))
-    told = _run(halves[0], "runbook", "API_TOKEN", "--check", "--as-of", tomorrow).output
+    told = _run(halves[0], "rotate", "check", "API_TOKEN", "--as-of", tomorrow).output
     assert "half done: one half of production: API_TOKEN in backend.env changed" in told
     for place in places[::25] if long_run else [places[0], halves[0], halves[-1], places[-1]]:
-        mended = _run(place, "generate", "API_TOKEN", "--into", str(place / "backend.env"))
+        mended = _run(place, "rotate", "new", "API_TOKEN", "--into", str(place / "backend.env"))
         assert mended.exit_code == 0, mended.output
         one, other = _tokens(place)
         assert one == other != OLD
