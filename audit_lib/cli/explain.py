@@ -12,17 +12,17 @@ from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.explain import Explained, explain_line, instant_text
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LogEvent
-from audit_lib.logs.quote_lines import blotted
 from audit_lib.logs.stream import raw_lines
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
+from audit_lib.secrecy.redact import redact_named
 from audit_lib.secrets.sources import read_env_sources
 
 
 def explain(folder: Path, formats: LogFormats, zone: ZoneInfo) -> None:
     """Prints for each line its state, the formats that matched, and what it shows.
 
-    The guard knows the project's values, and what looks like one is blotted out.
+    The guard knows the project's values, and what looks like one is redacted.
     """
     context = opened(folder, None)
     keeper = keeper_of(context.project)
@@ -31,7 +31,7 @@ def explain(folder: Path, formats: LogFormats, zone: ZoneInfo) -> None:
     columns = DeclaredColumns(formats)
     for number, raw in enumerate(raw_lines(sys.stdin.buffer), 1):
         for text in _lines(number, explain_line(raw, columns.formats_of(raw), zone)):
-            click.echo(inert.plain(guard.scrub(blotted(text))))
+            click.echo(inert.plain(guard.scrub(redact_named(text))))
 
 
 def _lines(number: int, read: Explained) -> list[str]:
