@@ -77,7 +77,7 @@ def test_generate_records_who_approved(tmp_path: Path) -> None:
     app = RotatingProject(tmp_path)
     path = app.file("staging", "backend")
     said = ("--approved-by", "Bo", "--trigger", "compromised", "--triggered-at", iso(datetime.now(UTC) - DAY))
-    assert app.run("generate", "JWT_SECRET_KEY", "--into", path, *said).exit_code == 0
+    assert app.run("rotate", "new", "JWT_SECRET_KEY", "--into", path, *said).exit_code == 0
     (row,) = _rotations(app).to_dict("records")
     assert (row["proof"], row["approved_by"], row["trigger"]) == ("proved", "Bo", "compromised")
     assert row["after_at"] == row["by_at"]
