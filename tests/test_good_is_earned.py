@@ -61,7 +61,7 @@ def _ended(audit: Audit) -> set[str]:
         }
         for check, (subject, environment, service) in WAS.items()
     }
-    changes = compare(PreviousReport(findings, INCIDENT, ()), audit.tables["findings"], audit.tables)
+    changes = compare(PreviousReport(findings, INCIDENT, (), {}), audit.tables["findings"], audit.tables)
     return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & set(WAS)
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.cli.alerts import settings_now
+from audit_lib.settings.dump import dump
 from audit_lib.ledger import Draft, Ledger, write_entry
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.logins.detect import detect
@@ -137,7 +137,7 @@ def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -
     assert quiet.exit_code == 0
     assert "(never signed)" in quiet.stderr
     project = load_project(tmp_path)
-    signed = settings_now(project, choose_policy(project))
+    signed = dump(choose_policy(project), project)
     body = {"manifest_sha256": "0" * 64, "by": "carol", "heads": {}, "settings": signed}
     write_entry(project.ledger_dir, made_key_of(project), Draft("signoff", body), datetime.now(UTC), "carol")
     as_signed = _alerts(tmp_path, "")

@@ -30,7 +30,7 @@ def _at(text: str) -> datetime:
 
 def filled(contract: type[Contract], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """The rows as a frame; a column that they leave out and that cannot be null holds "", no or zero."""
-    least = {"str": "", "bool": False, "int64": 0}
+    least = {"str": "", "bool": False, "int64": 0, "object": ()}
     columns = contract.columns().items()
     blank = {
         name: least[str(column.type)]
