@@ -11,6 +11,7 @@ import nbformat
 
 from audit_lib.base.errors import BadInput
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.notes import Pointed, add_note
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
@@ -36,13 +37,13 @@ from audit_lib.report.incident_sections import (
     timeline_section as timeline_section,
 )
 from audit_lib.report.incident_tables import (
+    lines_table,
+    notes_table as notes_table,
     read_table as read_table,
     steps_table as steps_table,
     where_to_look_table as where_to_look_table,
 )
-from audit_lib.report.notes import Pointed, lines_table, note as note, notes_table as notes_table
 from audit_lib.report.pickers import pickers as pickers
-from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.publish.incident_evidence import package, search_package, searched
 from audit_lib.report.rich_table import show as show
 from audit_lib.report.table import Table
@@ -53,7 +54,7 @@ from audit_lib.settings import instant_of, load_project
 
 # Of the investigations opened here: what a package is searched for before it is written.
 _keepers: list[Keeper] = []
-_focused: list[Focus] = []  # the last is what pivots and lines go by
+_focused: list[Focus] = []  # the last is what lines and notes go by
 _opened = ExitStack()
 atexit.register(_opened.close)
 
@@ -64,21 +65,6 @@ def focus(investigation: Investigation) -> Focus:
     return _focused[-1]
 
 
-def address(name: str) -> Address:
-    """An address: `.routes()`, `.neighbours()`, `.others()`, `.secrets_in_force()` are frames."""
-    return Address(name, _seen())
-
-
-def secret(name: str) -> Secret:
-    """A secret by its name: `.leaks()`, `.uses()`, `.exposure()`, `.timeline()` are frames."""
-    return Secret(name, _seen())
-
-
-def route(name: str) -> Route:
-    """A route: `.clients()`, `.requests()`, `.timeline()` are frames."""
-    return Route(name, _seen())
-
-
 def lines(place: Pointed, around: int = 2) -> Table:
     """The log lines at a place such as "backend.log:121", or at those of a frame's rows, and those around.
 
@@ -86,6 +72,12 @@ def lines(place: Pointed, around: int = 2) -> Table:
         BadInput: nothing was opened yet, or the rows name no places.
     """
     return lines_table(_seen().project, place, around)
+
+
+def note(text: str, evidence: Pointed = "") -> Table:
+    """All observations of this incident, with a new one: a text with its place, or the rows that show it."""
+    add_note(_seen(), text, evidence)
+    return notes_table(_seen())
 
 
 def _seen() -> Investigation:
@@ -111,7 +103,7 @@ def write_package(investigation: Investigation, folder: str, notebook: str = "")
     content = package(investigation, {"incident.ipynb": _saved(notebook)} if notebook else {})
     search_package(content, investigation, _keepers[-1])
     path.write_bytes(content)
-    return notes_table(f"Written with {len(content):,} bytes; its observations")
+    return notes_table(investigation)
 
 
 def _saved(notebook: str) -> str:

@@ -10,7 +10,6 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.frames import Sources
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.kept_detections import detect_once
 from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
 from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
 from audit_lib.ledger.timeline import tenures
@@ -56,7 +55,7 @@ def investigate(
         options=options,
     )
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, as_of)
-    found = Investigation(
+    return Investigation(
         project=project,
         policy=rules,
         as_of=as_of,
@@ -81,8 +80,6 @@ def investigate(
         leak_coverage=leaked.coverage,
         triggers=triggers,
     )
-    detect_once(found, keeper.key, read.logs.digest)
-    return found
 
 
 def seen_through(
@@ -91,9 +88,8 @@ def seen_through(
     *,
     secret: str | None = None,
     client: str | None = None,
-    route: str | None = None,
 ) -> Investigation:
-    """The investigation through another window, or of another secret, address or route.
+    """The investigation through another window, or of another secret or address.
 
     What is None stays as it is, and nothing is read again.
     """
@@ -102,5 +98,4 @@ def seen_through(
         window=window or investigation.window,
         secret=investigation.secret if secret is None else secret,
         client=investigation.client if client is None else client,
-        route=investigation.route if route is None else route,
     )

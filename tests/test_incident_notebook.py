@@ -14,8 +14,7 @@ from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.report.focus import Focus
-from audit_lib.report.pickers import tables
-from audit_lib.report.pivot_tables import exposure_table
+from audit_lib.report.incident_tables import exposure_table
 from audit_lib.report.table import as_text
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.settings import instant_of, load_project
@@ -83,9 +82,9 @@ def test_without_widgets_the_parameters_do_the_same(sample: Path, tmp_path: Path
     project = load_project(sample)
     asked = Question(WINDOW["since"], WINDOW["until"])
     focus = Focus(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
-    picked = tables(focus.pick(client=PICKED["client"], secret=PICKED["secret"]))
+    focus.pick(client=PICKED["client"], secret=PICKED["secret"])
     addresses = shown["report.addresses_section"][0]["data"]["text/html"]
-    assert picked.startswith(addresses[: addresses.index("</table>")])
+    assert f"Routes of {PICKED['client']}" in addresses
     drawn = timeline_figure(focus.seen)
     assert (
         shown["report.timeline_figure"][0]["data"]["text/plain"] == drawn._repr_mimebundle_()[0]["text/plain"]

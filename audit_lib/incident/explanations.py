@@ -12,12 +12,12 @@ import pandas as pd
 from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
 from audit_lib.incident import outages, pairs
+from audit_lib.incident.addresses import NOBODY_NEW, NewAddress, lacks_history, new_addresses, nobody_new
 from audit_lib.incident.contracts import Explanations
 from audit_lib.incident.explanation import SHOWN, Explanation, callers_send, few, of_logins
 from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows
 from audit_lib.incident.failed_logins import explain_brute_force, explain_stale_client
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.newcomers import NOBODY_NEW, NewAddress, lacks_history, new_addresses, nobody_new
 from audit_lib.incident.ruled_out import (
     BY_ADDRESSES,
     BY_ANSWERS,
@@ -42,6 +42,16 @@ def best_explanation(investigation: Investigation) -> Any | None:
     """The row of the best one, if it is likely or possible; None if nothing speaks for any."""
     first = next(rows(tabulate_explanations(investigation)))
     return first if first.verdict in ("likely", "possible") else None
+
+
+def suspect(investigation: Investigation) -> str:
+    """The address to look at first: the best explanation's, else whoever was refused most."""
+    best = best_explanation(investigation)
+    if best and best.addresses:
+        return str(best.addresses).partition("; ")[0]
+    clients = investigation.clients
+    named = clients.loc[clients["client"] != "", "client"]
+    return str(named.iloc[0]) if len(named) else ""
 
 
 def _explanations(investigation: Investigation) -> pd.DataFrame:

@@ -220,3 +220,20 @@ def tabulate_couplings(investigation: Investigation, secret: str) -> pd.DataFram
     ]
     blank = {"secret": secret, "environment": "", "service": ""}
     return Couplings.of(blank | row for row in found)
+
+
+def leak_places(investigation: Investigation, secret: str = "") -> pd.DataFrame:
+    """One row for each place at which a value of the secret, or of any, was found outside of its home."""
+    places, leaks = investigation.leak_places, investigation.leaks
+    names = dict(zip(leaks["leak_id"], leaks["variable"], strict=True))
+    force = dict(zip(leaks["leak_id"], leaks["in_force"], strict=True))
+    frame = places.assign(secret=places["leak_id"].map(names), in_force=places["leak_id"].map(force))
+    # A value that was rotated since is in no file to search for: its commit is known all the same.
+    history = investigation.history
+    committed = history.assign(
+        secret=history["name"], in_force="", path=history["file"], place="commit", line=None, encoding="plain"
+    )
+    seen = set(zip(frame["secret"], frame["commit"], strict=True))
+    known = [pair in seen for pair in zip(committed["secret"], committed["commit"], strict=True)]
+    frame = pd.concat([frame, committed[[not one for one in known]]], ignore_index=True)
+    return frame[frame["secret"] == secret].reset_index(drop=True) if secret else frame

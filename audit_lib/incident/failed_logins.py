@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from audit_lib.incident import outages, pairs
+from audit_lib.incident.addresses import GOT_IN, GUESSING, addresses
 from audit_lib.incident.explanation import SHOWN, Explanation, few, of_logins
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.newcomers import GOT_IN, GUESSING, addresses
 from audit_lib.incident.ruled_out import (
     BY_CHANGES,
     BY_GUESSING,

@@ -39,6 +39,15 @@ class LastComputed:
         return value
 
 
+@dataclass(frozen=True)
+class Note:
+    """One observation of a person, with its places, and the rows that show it."""
+
+    text: str
+    places: tuple[str, ...] = ()
+    frame: pd.DataFrame | None = field(default=None, compare=False)
+
+
 @dataclass(frozen=True, repr=False)
 class Investigation:
     """What is asked, and what was read; frames by their contracts. Holds no value: the keeper does."""
@@ -64,11 +73,11 @@ class Investigation:
     leak_places: pd.DataFrame
     leak_coverage: pd.DataFrame
     triggers: pd.DataFrame  # Triggers, of the lists that are named
-    route: str = ""  # the route to look at; "" if none is named
+    notes: list[Note] = field(default_factory=list, compare=False)  # what was written down while looking
     computed: LastComputed = field(default_factory=LastComputed, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        asked = ", ".join(filter(None, (self.client, self.route, self.secret))) or "what stands out"
+        asked = ", ".join(filter(None, (self.client, self.secret))) or "what stands out"
         since, until = iso(self.window.since), iso(self.window.until)
         return f"Investigation of {self.project.name} from {since} to {until}: {asked}"
 

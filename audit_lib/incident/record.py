@@ -6,11 +6,11 @@ from audit_lib.base.clock import briefly, iso
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import NOT_KNOWN
 from audit_lib.incident.explanations import best_explanation
-from audit_lib.incident.exposure_windows import tabulate_exposure_windows
+from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows, tabulate_uses
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.timeline import tabulate_timeline
-from audit_lib.logins.requests import maybe_within
+from audit_lib.logins.requests import Window, maybe_within
 
 
 def tabulate_record(investigation: Investigation) -> pd.DataFrame:
@@ -46,6 +46,18 @@ def windows_concerned(investigation: Investigation) -> pd.DataFrame:
     used = best is not None and best.explanation == "leaked and used"
     windows = tabulate_exposure_windows(investigation)
     return windows if investigation.secret or used else windows.iloc[:0]
+
+
+def exposed_uses(investigation: Investigation) -> pd.DataFrame:
+    """`Uses` of the first exposure window; if there is none, of the window that is looked at."""
+    return tabulate_uses(investigation, first_exposed(investigation)[1])
+
+
+def first_exposed(investigation: Investigation) -> tuple[str, Window]:
+    """The first exposure window and its secret; the window that is looked at and "" if there is none."""
+    for row in rows(windows_concerned(investigation)):
+        return str(row.secret), span(row, investigation.as_of)
+    return "", investigation.window
 
 
 def _discovered(investigation: Investigation) -> tuple[str, str]:

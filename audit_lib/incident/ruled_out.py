@@ -7,8 +7,8 @@ what would tell.
 from collections.abc import Callable
 
 from audit_lib.incident import outages, pairs
+from audit_lib.incident.addresses import GUESSING, lacks_history
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.newcomers import GUESSING, lacks_history
 from audit_lib.incident.secret_values import fingerprints, held_throughout, unread_places, was_searched_for
 from audit_lib.incident.window_detections import changes_seen, detected_in_window
 from audit_lib.leaks.tables import searched_whole

@@ -190,23 +190,11 @@ def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield _row("leak", (leak.first_at, leak.first_at), leak.variable, f"first seen; {force}", place)
 
 
-def tabulate_lane(investigation: Investigation, lane: str, key: str, name: str) -> pd.DataFrame:
-    """The requests of one client or route as rows like `Timeline`'s, by class of address and time."""
-    mine = investigation.here[investigation.here[key] == name]
-    told = [row | {"kind": lane} for row in _groups("requests", mine, investigation)]
+def tabulate_lane(investigation: Investigation, client: str) -> pd.DataFrame:
+    """The requests of one address as rows like `Timeline`'s, by time."""
+    mine = investigation.here[investigation.here["client"] == client]
+    told = [row | {"kind": "this address"} for row in _groups("requests", mine, investigation)]
     return Timeline.shaped(told)
-
-
-def tabulate_secret(investigation: Investigation, secret: str) -> pd.DataFrame:
-    """`Timeline` of one secret in all that was read: its changes, revocations, commits and leaks."""
-    history, leaks = investigation.history, investigation.leaks
-    told = [
-        *changes(stay for stay in investigation.tenures if stay.home.secret == secret),
-        *_revoked(one for one in investigation.revocations if one.home.secret == secret),
-        *_commits(history[history["name"] == secret]),
-        *_leaks(leaks[leaks["variable"] == secret]),
-    ]
-    return _in_order(Timeline.shaped(told))
 
 
 def _gaps(investigation: Investigation) -> Iterator[dict[str, Any]]:

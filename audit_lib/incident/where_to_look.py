@@ -50,11 +50,6 @@ def looks_with(row: Any) -> str:
     return " ".join(f"--{name} {text}" for name, text in asked.items() if text)
 
 
-def loud_addresses(investigation: Investigation) -> list[str]:
-    """The addresses that failed most on a day, the loudest first; without running a detection."""
-    return [row["client"] for row in _loudest(investigation)]
-
-
 def _loudest(investigation: Investigation) -> list[dict[str, Any]]:
     return sorted(_days(investigation), key=lambda row: (-row["count"], row["client"]))
 

@@ -10,14 +10,13 @@ from audit_lib.findings.audit import Audit
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.record import tabulate_record
+from audit_lib.incident.record import exposed_uses, tabulate_record
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.report.meanings import contract_of, summary, tabulate_columns
-from audit_lib.report.pivot_tables import exposed_uses
 from audit_lib.report.table import Table, show
 
 _READ = (

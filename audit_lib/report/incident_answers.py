@@ -3,12 +3,12 @@
 from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
+from audit_lib.incident.addresses import neighbours, new_addresses
 from audit_lib.incident.explanation import few
 from audit_lib.incident.exposure_windows import exposed, tabulate_exposure_windows
 from audit_lib.incident.going_on import NOT_KNOWN, going_on, let_in_after_guessing
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.matter import matter, spoken_of
-from audit_lib.incident.newcomers import neighbours, new_addresses
 from audit_lib.incident.pairs import unequal_now
 from audit_lib.incident.ruled_out import new_addresses_would_show
 from audit_lib.incident.secret_values import published_now

@@ -1,9 +1,9 @@
 """The folded sections of an incident's page: their tables, and on one line what is in them."""
 
 from audit_lib.base.in_words import NOT_KNOWN, counted
+from audit_lib.incident.explanations import suspect
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.pivots import suspect
 from audit_lib.incident.record import tabulate_record
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
@@ -11,31 +11,24 @@ from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.report.incident_tables import (
     cited_lines_table,
+    clients_table,
+    couplings_table,
     detected_tables,
     explanations_table,
+    exposure_table,
+    leaks_table,
+    lives_table,
     read_table,
     record_table,
+    routes_table,
     steps_table,
     summary_table,
     symptoms_table,
     timeline_table,
+    uses_table,
     where_to_look_table,
 )
 from audit_lib.report.log_tables import detections_counted
-from audit_lib.report.pivot_tables import (
-    client_routes_table,
-    client_table,
-    clients_table,
-    couplings_table,
-    exposure_table,
-    leaks_table,
-    lives_table,
-    neighbours_table,
-    pivot_table,
-    route_table,
-    secrets_then_table,
-    uses_table,
-)
 from audit_lib.report.table import Tables, together
 
 
@@ -59,14 +52,11 @@ def explanations_section(investigation: Investigation) -> Tables:
 
 
 def addresses_section(investigation: Investigation) -> Tables:
-    """From the address to its routes, to the others who asked for them, to the values in force then."""
+    """Who sent the requests of the window, and the routes of the address that is looked at."""
     classes = investigation.clients["classification"].value_counts()
     counts = ", ".join(f"{count} {name}" for name, count in classes.items()) or "none"
     brief = f"{counts} · looked at: {investigation.client or suspect(investigation) or 'none'}"
-    tables = (client_table, client_routes_table, neighbours_table, pivot_table, clients_table)
-    asked = [route_table(investigation, investigation.route)] if investigation.route else []
-    shown = [*(table(investigation) for table in tables), *asked, secrets_then_table(investigation)]
-    return together(*shown, brief=brief)
+    return together(clients_table(investigation), routes_table(investigation), brief=brief)
 
 
 def exposure_section(investigation: Investigation) -> Tables:

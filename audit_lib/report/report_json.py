@@ -81,6 +81,8 @@ def schema() -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """A JSON value: a null for what is not known, ISO 8601 for an instant, inert text."""
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
         return None
     if isinstance(value, pd.Timestamp):

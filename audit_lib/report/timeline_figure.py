@@ -10,11 +10,11 @@ import pandas as pd
 from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import MONTHS, counted
+from audit_lib.incident.addresses import NEW
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.matter import matter
 from audit_lib.incident.outages import Outage, deploy_after, deploy_before
-from audit_lib.incident.pivots import NEW
 from audit_lib.incident.timeline import tabulate_lane, tabulate_timeline
 from audit_lib.logins.requests import Window, maybe_within, succeeded, unanswered
 from audit_lib.report import escape as inert
@@ -24,7 +24,7 @@ from audit_lib.report.table import as_text, show
 
 NEWCOMERS = "new addresses"  # answered ones: a few marks would be lost on the lane of all others
 LANES = (
-    "refused", "failed logins", NEWCOMERS, "answered", "this address", "this route", "exposed", "change",
+    "refused", "failed logins", NEWCOMERS, "answered", "this address", "exposed", "change",
     "commit", "leak", "deploy", "boot", "failed start", "database failure", "log gap",
 )  # fmt: skip
 REFUSED = ("refused", "failed logins", "failed start", "database failure", "leak")
@@ -51,12 +51,12 @@ class _Panel:
         return _LEFT + min(max(share, 0.0), 1.0) * (_RIGHT - _LEFT)
 
 
-def timeline_figure(investigation: Investigation, client: str = "", route: str = "") -> Figure:
+def timeline_figure(investigation: Investigation, client: str = "") -> Figure:
     """The timeline on one drawing, times in UTC, with what it shows as text.
 
-    An address and a route have lanes of their own if they are picked.
+    An address has a lane of its own if it is picked.
     """
-    table = timeline_lanes(investigation, client, route)
+    table = timeline_lanes(investigation, client)
     counts = table.groupby("kind")["count"].sum()
     words = ", ".join(f"{counts[lane]} {lane}" for lane in LANES if lane in counts) or "nothing"
     window = investigation.window
@@ -70,13 +70,12 @@ def timeline_figure(investigation: Investigation, client: str = "", route: str =
     return Figure(_title(investigation), note, drawing, as_text(show(drawn)), alt, frame=table)
 
 
-def timeline_lanes(investigation: Investigation, client: str = "", route: str = "") -> pd.DataFrame:
-    """The rows of the timeline by lane (`kind`): newcomers, exposure windows, address and route apart."""
+def timeline_lanes(investigation: Investigation, client: str = "") -> pd.DataFrame:
+    """The rows of the timeline by lane (`kind`): newcomers, exposure windows and an address apart."""
     told = tabulate_timeline(investigation)
     new = told["kind"].eq("answered") & told["subject"].isin(NEW)
     parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(investigation)]
-    for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
-        parts += [tabulate_lane(investigation, lane, key, name)] if name else []
+    parts += [tabulate_lane(investigation, client)] if client else []
     return pd.concat([part for part in parts if len(part)] or parts[:1])
 
 

@@ -23,7 +23,7 @@ from tests.support.planted_incidents import AS_OF, plant
 
 DAYS = 90
 LINE = 107  # bytes of a mixed line, about
-PICKED = ("window", "address", "route", "secret")
+PICKED = ("window", "address", "secret")
 TIMES = 5
 
 
@@ -84,20 +84,18 @@ def _redraws(investigation: Any) -> Iterator[tuple[str, list[float]]]:
     from audit_lib.base.clock import iso
     from audit_lib.report.focus import Focus
     from audit_lib.report.pickers import tables
-    from audit_lib.report.timeline_marks import timeline_marks
 
     focus = Focus(investigation)
     last = investigation.window.until
     windows = [(last - timedelta(days=days), last) for days in (1, 3, 5, 7, 14)]
     for name in PICKED:
         walls, busy = [], []
-        choices = {"address": focus.clients, "route": focus.routes, "secret": focus.secrets}
+        choices = {"address": focus.clients, "secret": focus.secrets}
         for choice in windows if name == "window" else choices[name][:TIMES]:
             asked = {"client" if name == "address" else name: choice} if name != "window" else {}
             since, until = map(iso, choice) if name == "window" else ("", "")
             began, before = perf_counter(), process_time()
             focus.pick(since, until, **asked)
-            timeline_marks(focus.seen, focus.client, focus.seen.route)
             tables(focus)
             walls.append(perf_counter() - began)
             busy.append(process_time() - before)

@@ -1,7 +1,7 @@
-"""What an analyst asks next: frames with their meaning, a focus that leads, pivots, lines, notes."""
+"""What an analyst asks next: frames with their meaning, a focus, lines, notes."""
 
-import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -9,22 +9,20 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import Contract, Sources
+from audit_lib.incident.addresses import tabulate_routes
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.notes import add_note, noted_frames, tabulate_notes
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.logins.contracts import Requests
-from audit_lib.report import notes
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame, frames, frames_of
 from audit_lib.report.incident_sections import addresses_section, exposure_section, timeline_section
+from audit_lib.report.incident_tables import clients_table, lines_table
 from audit_lib.report.log_tables import shown_evidence
 from audit_lib.report.meanings import meanings, summary
-from audit_lib.report.notes import lines_table
-from audit_lib.report.pivot_frames import Address, Route, Secret
-from audit_lib.report.pivot_tables import clients_table
 from audit_lib.report.table import as_html, as_text
 from audit_lib.report.timeline_figure import timeline_figure
-from audit_lib.report.timeline_marks import COLUMNS, timeline_marks
-from tests.support.planted_incidents import INCIDENT, REGULARS, START, STRANGER
+from tests.support.planted_incidents import INCIDENT, START, STRANGER
 
 CONTRACTS = Contract.__subclasses__()
 
@@ -52,7 +50,9 @@ def test_tables_and_figures_hold_their_data(investigation: Investigation) -> Non
     """Behind a table is the typed frame with all rows, behind a figure what it draws."""
     pd.testing.assert_frame_equal(clients_table(investigation).frame, investigation.clients)
     assert not timeline_figure(investigation).frame.empty
-    assert f"Address {STRANGER}" in addresses_section(Focus(investigation).pick(client=STRANGER).seen).frames
+    assert (
+        f"Routes of {STRANGER}" in addresses_section(Focus(investigation).pick(client=STRANGER).seen).frames
+    )
     assert len(repr(investigation)) < 200
 
 
@@ -97,30 +97,13 @@ def test_a_focus_is_read_back_as_parameters(investigation: Investigation) -> Non
         focus.pick(secret="NOTHING")
 
 
-def test_what_is_outside_the_window_is_offered(investigation: Investigation) -> None:
-    """An address that was read is offered in every window; one outside of it leads to where it was seen."""
+def test_what_is_outside_the_window_is_said(investigation: Investigation) -> None:
+    """An address that was read is offered in every window; of one that is not in it, it says when it was."""
     focus = Focus(investigation).pick(until=(INCIDENT - pd.Timedelta(days=1)).isoformat())
     assert STRANGER in focus.clients
     assert set(focus.clients) == set(investigation.requests["client"]) - {""}
-    focus.pick(client=STRANGER)
-    assert "it was seen between" in focus.remark
-    assert focus.go().elsewhere is None
-    assert focus.seen.here["client"].eq(STRANGER).any()
-    assert "In none of the logs" in focus.pick(client="192.0.2.250").remark
-
-
-def test_pivots_lead_on(investigation: Investigation) -> None:
-    """From an address to its routes, from a route to its clients, from a secret to its uses, as frames."""
-    routes = Address(STRANGER, investigation).routes()
-    assert routes["requests"].sum() == 30
-    assert STRANGER in set(Route(routes["route"][0], investigation).clients()["client"])
-    assert Address(REGULARS[0], investigation).neighbours()["client"].tolist() == [REGULARS[1]]
-    assert "API_TOKEN" in set(Address(STRANGER, investigation).secrets_in_force()["secret"])
-    token = Secret("API_TOKEN", investigation)
-    assert STRANGER in set(token.uses()["client"])
-    assert {"change"} <= set(token.timeline()["kind"])
-    assert not token.leaks().empty
-    assert Address("192.0.2.250", investigation).secrets_in_force().empty
+    assert "it was seen between" in focus.pick(client=STRANGER).remark
+    assert "is in no request that was read" in focus.pick(client="192.0.2.250").remark
 
 
 def test_a_place_shows_its_lines(investigation: Investigation) -> None:
@@ -138,29 +121,20 @@ def test_a_place_shows_its_lines(investigation: Investigation) -> None:
         lines_table(investigation.project, pd.DataFrame({"a": [1]}))
 
 
-def test_a_note_keeps_its_frame(investigation: Investigation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An observation with rows names their places, and they are kept under the name that it quotes."""
-    monkeypatch.setattr(notes, "_notes", [])
-    uses = Secret("API_TOKEN", investigation).uses()
-    shown = as_text(notes.note("it was used", uses))
-    assert f"observation_1.csv ({len(uses)} rows)" in shown
-    assert notes.noted_places() == list(dict.fromkeys(uses["evidence"]))
-    notes.note("and this", Address(STRANGER, investigation).routes())
-    assert list(notes.noted_frames()) == ["observation_1", "observation_2"]
+def test_a_note_stays_with_its_incident(investigation: Investigation) -> None:
+    """An observation with rows names their places; each focus shows it, and no other incident does."""
+    kept = replace(investigation, notes=[])
+    rows = kept.requests.head(3)
+    add_note(Focus(kept).pick(client=STRANGER).seen, "it was used", rows)
+    add_note(kept, "and this", tabulate_routes(kept, STRANGER))
+    shown = tabulate_notes(kept)
+    assert "observation_1.csv (3 rows)" in shown["evidence"][0]
+    assert kept.notes[0].places == tuple(f"{row.file}:{row.line}" for row in rows.itertuples())
+    assert list(noted_frames(kept)) == ["observation_1", "observation_2"]
+    assert tabulate_notes(investigation).empty
 
 
-def test_marks_are_few_and_plain(investigation: Investigation) -> None:
-    """The marks of a lane are at most one a column, count everything, and are plain JSON."""
-    marks = timeline_marks(investigation, STRANGER)
-    assert json.loads(json.dumps(marks)) == marks
-    for lane in marks["lanes"]:
-        assert sum(mark[0] == mark[1] for mark in lane["marks"]) <= COLUMNS + 1
-    drawn = {lane["name"]: sum(mark[2] for mark in lane["marks"]) for lane in marks["lanes"]}
-    behind = timeline_figure(investigation, STRANGER).frame.groupby("kind")["count"].sum()
-    assert drawn == behind.to_dict()
-
-
-def test_a_brush_does_not_run_the_detections(
+def test_a_picker_does_not_run_the_detections(
     investigation: Investigation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is shown of another window needs no explanation of it: on a quarter that would take seconds."""
@@ -169,4 +143,3 @@ def test_a_brush_does_not_run_the_detections(
     monkeypatch.setattr("audit_lib.report.focus.suspect", lambda _: pytest.fail("asked again"))
     focus.pick((INCIDENT - pd.Timedelta(days=1)).isoformat(), INCIDENT.isoformat())
     assert focus.client == first
-    assert timeline_marks(focus.seen, focus.client)["lanes"]

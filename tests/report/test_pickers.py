@@ -11,13 +11,12 @@ from audit_lib.base.errors import BadInput
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation, LastComputed
-from audit_lib.incident.pivots import client_routes, neighbours, route_clients
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.logins.contracts import Requests
 from audit_lib.logins.requests import Window, within
 from audit_lib.report.focus import Focus
-from audit_lib.report.pickers import pickers, picture, tables
-from tests.support.planted_incidents import INCIDENT, REGULARS, STRANGER
+from audit_lib.report.pickers import LivePickers, pickers, picture, tables
+from tests.support.planted_incidents import INCIDENT, STRANGER
 
 
 def test_a_redraw_is_the_same_as_opening_anew(investigation: Investigation) -> None:
@@ -32,16 +31,26 @@ def test_a_redraw_is_the_same_as_opening_anew(investigation: Investigation) -> N
 
 
 def test_what_is_picked_has_its_table_and_its_lane(investigation: Investigation) -> None:
-    """An address, a route and a secret each show in the tables; address and route in the figure too."""
+    """An address and a secret each show in the tables; the address in the figure too."""
     focus = Focus(investigation)
     for picked, lane, title in (
-        ({"client": STRANGER}, "this address", f"Address {STRANGER}"),
-        ({"route": "/api/orders"}, "this route", "Route /api/orders"),
-        ({"secret": "API_TOKEN"}, "exposed", "Secret API_TOKEN"),
+        ({"client": STRANGER}, "this address", f"Routes of {STRANGER}"),
+        ({"secret": "API_TOKEN"}, "exposed", "Exposure windows"),
     ):
         focus.pick(**picked)
         assert lane in picture(focus)
         assert title in tables(focus)
+
+
+def test_a_choice_that_cannot_be_used_leaves_the_pickers_alive(investigation: Investigation) -> None:
+    """Of a wrong instant the pickers say why and stay as they were; the next choice works."""
+    live = LivePickers(Focus(investigation))
+    live.fields["since"].value = "yesterday"
+    assert "must be a date" in live.remark.value
+    assert live.focus.seen is investigation
+    live.fields["client"].value = "192.0.2.250"
+    assert live.focus.seen.client == "192.0.2.250"
+    assert "is in no request that was read" in live.remark.value
 
 
 def test_a_window_that_ends_before_it_begins_changes_nothing(investigation: Investigation) -> None:
@@ -83,22 +92,3 @@ def test_a_window_holds_its_rows_alone() -> None:
     )
     window = Window(minutes[1] + pd.Timedelta(seconds=30), minutes[3])
     assert within(frame, window).index.tolist() == [1, 4, 5, 6]
-
-
-def test_more_clients_than_a_byte_counts_are_told_apart(investigation: Investigation) -> None:
-    """With 300 addresses, of which a window holds some, tables by address and route are whole."""
-    at = pd.Timestamp("2026-09-01", tz="UTC")
-    frame = Requests.of(
-        {"file": "a.log", "not_before_at": at, "not_after_at": at, "timed": True, "status": 200}
-        | {"client": f"203.0.113.{number % 250}-{number}", "method": "GET", "protected": True}
-        | {"route": "/busy" if number > 200 else "/quiet", "count": 1, "line": 1, "declared": 0}
-        | {"refused": False}
-        for number in range(300)
-    )
-    narrowed = replace(investigation, computed=LastComputed())
-    narrowed.of_window("here", lambda: frame)
-    found = route_clients(narrowed, "/busy")
-    assert len(found) == 99
-    assert found["requests"].eq(1).all()
-    assert client_routes(narrowed, STRANGER)["requests"].sum() == 30
-    assert neighbours(narrowed, REGULARS[0])["client"].tolist() == [REGULARS[1]]

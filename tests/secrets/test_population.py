@@ -24,7 +24,7 @@ ENV = f"DB_PASSWORD={fake_value('db', 32)}\nLEFT_OVER=10\n"
 FILES = {"audit.toml": AUDIT, "app.py": CODE, ".env": ENV}
 MORE = AUDIT.replace('["production"]', '["staging", "production"]')
 SETS = "services:\n  web:\n    build: .\n    environment:\n      NEW_SECRET: x\n"
-CHECKS = ("read-undeclared", "supplied-undeclared", "declared-read-nowhere", "read-supplied-nowhere")
+CHECKS = ("undeclared-variable", "declared-read-nowhere", "read-supplied-nowhere")
 
 
 def _audit(root: Path, **changed: str) -> Audit:
@@ -36,7 +36,7 @@ def _differences(audit: Audit) -> dict[tuple[str, ...], str]:
     """Check, status and severity of each difference, with the variables that it lists."""
     findings = audit.tables["findings"]
     rows = findings[findings["check"].isin(CHECKS)]
-    listed = rows["covers"].str.replace(r"@[^;]*", "", regex=True)
+    listed = ["; ".join(item.subject for item in items) for items in rows["covers"]]
     return {
         (row.check, row.status, row.severity): names
         for row, names in zip(rows.itertuples(index=False), listed, strict=True)
@@ -51,8 +51,8 @@ def _row(audit: Audit, name: str) -> "pd.Series[object]":
 def test_each_difference_is_one_list(tmp_path: Path) -> None:
     """What one side has and another lacks is listed, and nothing else is."""
     assert _differences(_audit(tmp_path)) == {
-        ("read-undeclared", "open", "medium"): "NEW_SECRET",
-        ("supplied-undeclared", "open", "info"): "LEFT_OVER",
+        ("undeclared-variable", "open", "medium"): "NEW_SECRET",
+        ("undeclared-variable", "open", "info"): "LEFT_OVER",
         ("declared-read-nowhere", "open", "info"): "OLD_TOKEN",
         ("read-supplied-nowhere", "open", "low"): "NEW_SECRET",
         ("read-supplied-nowhere", "open", "info"): "PAGE_SIZE",

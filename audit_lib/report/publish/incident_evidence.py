@@ -12,7 +12,8 @@ from audit_lib.base.clock import iso
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.record import tabulate_record
+from audit_lib.incident.notes import noted_frames, tabulate_notes
+from audit_lib.incident.record import exposed_uses, tabulate_record
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
@@ -21,8 +22,6 @@ from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.json_text import to_json
 from audit_lib.report.log_tables import shown_evidence
-from audit_lib.report.notes import noted_frames, noted_places, notes_frame
-from audit_lib.report.pivot_tables import exposed_uses
 from audit_lib.report.publish.evidence_zip import packed
 from audit_lib.report.publish.publication import Publication, digested, prepare
 from audit_lib.report.publish.scratch import scratch_folder
@@ -53,7 +52,8 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
     """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same input."""
     happened, uses = tabulate_timeline(investigation), exposed_uses(investigation)
     detected = tabulate_window_detections(investigation)
-    evidence = [*happened["evidence"], *shown_evidence(detected), *uses["evidence"], *noted_places()]
+    noted = [place for one in investigation.notes for place in one.places]
+    evidence = [*happened["evidence"], *shown_evidence(detected), *uses["evidence"], *noted]
     tables = {
         "timeline": happened,
         "detections": detected,
@@ -64,9 +64,9 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
         "steps": tabulate_steps(investigation),
         "symptoms": tabulate_symptoms(investigation),
         "record": tabulate_record(investigation),
-        "observations": notes_frame(),
+        "observations": tabulate_notes(investigation),
         "quoted_lines": quote_lines(investigation.project, evidence),
-        **noted_frames(),
+        **noted_frames(investigation),
     }
     texts = {f"tables/{name}.csv": guard.scrub(to_csv(_blotted(frame))) for name, frame in tables.items()}
     contents = {name: text.encode("utf-8") for name, text in (texts | dict(more)).items()}

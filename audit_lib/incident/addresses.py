@@ -1,4 +1,4 @@
-"""The addresses that were answered and are new, and those of them that had guessed before."""
+"""The addresses of a window: who is new, who guessed before, what each asked for."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from audit_lib.logins.traffic import fits
 
 GUESSING = ("guessing", "spraying")
 GOT_IN = "let-in"
+NEW = ("new network", "new address")  # classes of an address that was never answered before
 NOBODY_NEW = "nobody of a new network was let in, or answered on a protected route"
 
 
@@ -96,3 +97,19 @@ def addresses(alarms: Iterable[Incident]) -> tuple[str, ...]:
         for name in names:
             counts[name] = max(counts.get(name, 0), alarm.count)
     return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+
+
+def tabulate_routes(investigation: Investigation, client: str) -> pd.DataFrame:
+    """Counts of requests by route of one address, in all logs, the busiest first."""
+    mine = investigation.requests[investigation.requests["client"] == client]
+    groups = mine.groupby("route", observed=True)
+    spans = named(groups.agg(first_at=("not_before_at", "min"), last_at=("not_after_at", "max")))
+    sums = {
+        "requests": totals(mine, "route"),
+        "refused": totals(mine, "route", mine["refused"]),
+        "answered": totals(mine, "route", succeeded(mine)),
+    }
+    frame = pd.DataFrame(sums).join(spans, how="right")
+    frame[list(sums)] = frame[list(sums)].fillna(0).astype("int64")
+    frame = frame.rename_axis("route").reset_index()
+    return frame.sort_values(["requests", "route"], ascending=[False, True]).reset_index(drop=True)
