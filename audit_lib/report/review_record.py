@@ -104,11 +104,6 @@ def _facts(audit: Audit, record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "cadence", f"{record['cadence']}, due by {_day(record['due_at'], year)}"
     scope = record["scope"]
     yield "scope", f"{', '.join(scope['environments'])}; {', '.join(scope['services'])}"
-    for one in scope["decided_in"]:
-        yield (
-            "scope decided in",
-            f"{one['file']}, commit {one['commit'] or NOT_KNOWN}, {one['author'] or NOT_KNOWN}",
-        )
     yield "project", f"commit {record['project_commit'] or NOT_KNOWN}"
     yield "command", record["command"]
     yield "to run it again", "REPERFORM.md: what is needed, three commands, the inputs by digest"

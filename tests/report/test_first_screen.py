@@ -59,7 +59,8 @@ def _findings(*rows: tuple[str, str, str, str], **more: Any) -> pd.DataFrame:
                 "subject": subject,
                 "environment": environment,
                 "service": "backend",
-                "where": f"{environment}.env:3",
+                "action": f"{check}:{subject}:{environment}",
+                "where": (f"{environment}.env:3",),
                 "remedy": f"Fix {subject}. Then look again.",
                 **more,
             }

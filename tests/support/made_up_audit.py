@@ -29,8 +29,8 @@ def _at(text: str) -> datetime:
 
 
 def filled(contract: type[Contract], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """The rows as a frame; a column that they leave out and that cannot be null holds "", no or zero."""
-    least = {"str": "", "bool": False, "int64": 0, "object": ()}
+    """The rows as a frame; a column that they leave out and that cannot be null holds the least of its type."""
+    least = {"str": "", "bool": False, "int64": 0, "object": (), "datetime64[us, UTC]": AS_OF}
     columns = contract.columns().items()
     blank = {
         name: least[str(column.type)]
