@@ -7,19 +7,19 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from audit_lib.report.verdict import PASS_NEEDS
 
-from audit_lib.audit import run_audit
+from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
 from audit_lib.cli.verify import report_faults
-from audit_lib.findings.audit import Audit
 from audit_lib.ledger import Draft, append, write_entry
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.report.json_text import to_json
-from audit_lib.report.report_json import report_record
-from audit_lib.report.verdict import PASS_NEEDS
+from audit_lib.report.record import report_record
 from audit_lib.secrecy.keeper import MANIFEST, Key, signed
 from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.dump import dump
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
 
@@ -72,7 +72,7 @@ def _audit(root: Path, **given: Path) -> Audit:
 
 
 def _open(audit: Audit) -> set[str]:
-    findings = audit.tables["findings"]
+    findings = audit.findings
     return set(findings.loc[findings["status"].eq("open"), "id"])
 
 
@@ -114,7 +114,7 @@ def test_a_copy_of_a_sample_is_no_sample(project: Path, tmp_path: Path) -> None:
 def test_a_chain_that_was_seen_here_is_missed(project: Path) -> None:
     """Deleting a chain, or cutting it, is a critical finding on the machine that wrote to it."""
     (project / ".audit" / "ledger" / "ada.jsonl").unlink()
-    found = _audit(project).tables["findings"].set_index("id")
+    found = _audit(project).findings.set_index("id")
     assert found.loc["ledger-fault:ledger:lost", "severity"] == "critical"
     assert "ledger ada" in found.loc["ledger-fault:ledger:lost", "evidence"]
 
@@ -177,7 +177,7 @@ def _changed(project: Path) -> list[str]:
 def test_an_edited_previous_report_is_refused(project: Path, first: Path) -> None:
     """A changed report is not the one that its manifest names; a changed manifest is not signed."""
     whole = first.read_text()
-    changes = _audit(project, previous=first).tables["changes"]
+    changes = _audit(project, previous=first).changes
     assert set(changes["change"]) == {"same"}
     first.write_text(whole.replace('"fail"', '"pass"'))
     with pytest.raises(BadInput, match="was edited: it is not the file"):
@@ -206,7 +206,7 @@ def test_a_previous_report_that_does_not_verify_compares_nothing(
     if manifest == "deleted":
         (first.parent / MANIFEST).unlink()
     audit = _audit(project, previous=first)
-    findings = audit.tables["findings"].set_index("id")
+    findings = audit.findings.set_index("id")
     assert findings.loc["settings-changed:settings", "status"] == "unknown"
     assert "the previous report" in findings.loc["settings-changed:settings", "evidence"]
     assert not [need.words for need in PASS_NEEDS if "settings_changes" in need.tables and need.holds(audit)]
