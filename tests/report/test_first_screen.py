@@ -97,9 +97,15 @@ def test_a_placeholder_is_no_loss() -> None:
 
 def _let_in(**more: Any) -> dict[str, pd.DataFrame]:
     """An address that guessed and was then answered: the detection, and its finding."""
-    incident = {"detection": "let-in", "verdict": "found", "subject": "192.0.2.0/24 #abcdef", "severity": "high"}
+    incident = {
+        "detection": "let-in",
+        "verdict": "found",
+        "subject": "192.0.2.0/24 #abcdef",
+        "severity": "high",
+    }
     incident |= {"classification": "54 failed logins, then an answer on /login", "count": 54}
-    findings = _findings(("attack-on-logins", "high", "let-in 192.0.2.0/24 #abcdef", ""), where="app.log:7")
+    row = ("attack-on-logins", "high", "let-in 192.0.2.0/24 #abcdef", "")
+    findings = _findings(row, where=("app.log:7",))
     return {"detections": filled(Detections, [incident]), "findings": findings, **more}
 
 

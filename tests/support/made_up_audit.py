@@ -29,11 +29,7 @@ def _at(text: str) -> datetime:
 
 
 def filled(contract: type[Contract], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-<<<<<<< HEAD
-    """The rows as a frame; a column that they leave out and that cannot be null holds the least of its type."""
-=======
     """The rows as a frame; a column that they leave out and that cannot be null holds "", no or zero."""
->>>>>>> next
     least = {"str": "", "bool": False, "int64": 0, "object": (), "datetime64[us, UTC]": AS_OF}
     columns = contract.columns().items()
     blank = {
