@@ -1,34 +1,26 @@
-"""The facade: parameters are refused in one line each, the sample opens by default."""
+"""The facade of notebooks: parameters are refused in one line each, one's own notebook is guarded."""
 
 from pathlib import Path
 
 import nbformat
 import pytest
-from audit_lib.notebook import check
 from nbclient import NotebookClient
 
 from audit_lib.base.errors import BadInput
+from audit_lib.opening import check_parameters
 from audit_lib.secrecy.redact import MARK
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "quarterly_review.ipynb"
-GOOD = {
-    "project": "",
-    "quarter": "2026Q3",
-    "as_of": "2026-09-30",
-    "policy": "",
-    "ledger": "",
-    "previous": "",
-    "identities": "masked",
-}
+GOOD = {"project": "", "quarter": "2026Q3", "as_of": "2026-09-30", "previous": "", "identities": "masked"}
 
 
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
     [
         ("quarter", "2026Q5", "quarter: must have the form 2026Q3"),
-        ("quarter", 20263, "quarter: is of type int: write it in quotes"),
+        ("quarter", 20263, "quarter: is not a text: write it in quotes"),
         ("as_of", "tomorrow", "as_of: must be a date or time such as"),
         ("project", "/no/such/folder", "project: is not a folder"),
         ("project", "a\x00b", "project: is not a folder"),
@@ -39,7 +31,7 @@ GOOD = {
 def test_a_bad_parameter_is_one_line(name: str, value: object, fault: str) -> None:
     """Place, then fault; nothing else is said."""
     with pytest.raises(BadInput) as refused:
-        check({**GOOD, name: value})
+        check_parameters({**GOOD, name: value})
     assert str(refused.value).startswith(fault)
     assert "\n" not in str(refused.value)
 
@@ -47,9 +39,9 @@ def test_a_bad_parameter_is_one_line(name: str, value: object, fault: str) -> No
 def test_all_faults_come_at_once() -> None:
     """Two bad parameters are two lines."""
     with pytest.raises(BadInput) as refused:
-        check({**GOOD, "quarter": "Q3", "as_of": "?"})
+        check_parameters({**GOOD, "quarter": "Q3", "as_of": "?"})
     assert len(refused.value.faults) == 2
-    check(GOOD)
+    check_parameters(GOOD)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +54,13 @@ def test_all_faults_come_at_once() -> None:
 def test_a_person_sees_one_line_and_no_traceback(
     line: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a bare kernel a bad parameter ends the notebook's first cell after the parameters with its fault."""
+    """In a bare kernel a bad parameter ends the first cell after the parameters with its fault."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:3]
     notebook.cells[1].source += f"\n{line}"
-    NotebookClient(
-        notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": tmp_path}}
-    ).execute()
+    resources = {"metadata": {"path": tmp_path}}
+    NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     assert [output["traceback"] for output in outputs] == [[f"BadInput: {fault}"]]
 
@@ -77,13 +68,13 @@ def test_a_person_sees_one_line_and_no_traceback(
 def test_a_notebook_of_one_s_own_is_guarded_by_two_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the import and `guard_project`, no output of one's own cells holds a value of the project."""
+    """After the import and `guard`, no output of one's own cells holds a value of the project."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     value = fake_value("my own notebook")
     (tmp_path / ".env").write_text(f"API_TOKEN={value}\n", "utf-8")
-    cells = ("import audit_lib.notebook as report", "report.guard_project()", "print(open('.env').read())")
+    cells = ("import audit_lib", "audit_lib.guard('.')", "print(open('.env').read())")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
-    assert "Guarded from here on" in notebook.cells[1].outputs[0]["data"]["text/plain"]
+    assert "from here on" in notebook.cells[1].outputs[0]["data"]["text/plain"]
     assert notebook.cells[2].outputs[0]["text"].startswith(f"API_TOKEN={MARK}")
     assert value[:12] not in nbformat.writes(notebook)

@@ -146,16 +146,23 @@ class Counted(ByteReader):
 
 
 class PieceReader(ByteReader):
-    """Pieces as a file to read from."""
+    """Pieces as a file to read from; where they are damaged, each further read raises what the first did."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._held = memoryview(b"")
+        self._fault: Exception | None = None  # a generator that raised would seem to be at its end
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Up to a buffer of the pieces; 0 at their end."""
         while not self._held:
-            piece = next(self._pieces, None)
+            if self._fault:
+                raise self._fault
+            try:
+                piece = next(self._pieces, None)
+            except Exception as fault:
+                self._fault = fault
+                raise
             if piece is None:
                 return 0
             self._held = memoryview(piece)

@@ -62,7 +62,7 @@ class Line(NamedTuple):
     lacks: int = WHOLE  # what its time has not of its own
     is_statement: bool = False  # whether a body of the formats matches its words
     unknown: str = ""  # UNKNOWN: why nobody knows what its words say; "" if somebody does
-    shape: str = ""  # of a line that is not understood, or speaks of a refusal
+    shape: str = ""  # of a line whose words nobody knows
     warns: bool = False  # whether it is the first such line, or message, with the level of a warning
 
 
@@ -126,10 +126,13 @@ class LineReader:
         if b"\r" in text and not line.events:
             line = NOT_UNDERSTOOD
         else:
-            for block in self.formats.sought:
-                if block.parts[0].literal in text:
-                    events = (*line.events, LogEvent(block.kind, block.name))
-                    line = line._replace(state="message", events=events)
+            # A failure that has a name is told by several lines, of which a generic phrase counts none again.
+            named = any(event.once for event in line.events)
+            sought = (block for block in self.formats.sought if block.parts[0].literal in text)
+            kinds = {block.name: block.kind for block in sought if block.kind == NOTICE or not named}
+            phrases = [LogEvent(kind, name) for name, kind in kinds.items()]
+            if phrases:
+                line = line._replace(state="message", events=(*line.events, *phrases))
         return self._with_words(text, line)
 
     def _with_words(self, text: bytes, line: Line) -> Line:
@@ -143,8 +146,7 @@ class LineReader:
         self._warned = self._warned or warns
         if not unknown and not warns:
             return line
-        shape = shape_of(text) if unknown in (UNREAD, REFUSAL) else ""
-        return line._replace(unknown=unknown, shape=shape, warns=warns)
+        return line._replace(unknown=unknown, shape=shape_of(text) if unknown else "", warns=warns)
 
     def match(self, choice: Choice, text: bytes) -> Match | None:
         """What the first of the blocks takes of a text."""

@@ -46,7 +46,7 @@ def page(notebook: nbformat.NotebookNode, title: str, notes: tuple[tuple[str, st
     environment.filters["markdown"] = create_markdown(escape=True, plugins=["table"])
     template = environment.from_string(_text("page.html.j2"))
     body = template.render(
-        title=title,
+        title=inert.plain(title),
         css=_text("page.css"),
         script=script,
         script_hash=f"sha256-{base64.b64encode(sha256(script.encode()).digest()).decode('ascii')}",
@@ -95,6 +95,7 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     )
     for number, cell in enumerate(clean.cells, start=1):
         cell.id = f"cell-{number:02d}"
+        cell.source = inert.plain_lines(cell.source)
         for entry in ("papermill", "execution", "widgets"):
             cell.metadata.pop(entry, None)
         if not cell.metadata.get("tags"):

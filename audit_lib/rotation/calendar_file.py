@@ -31,7 +31,7 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
             ("Overdue:", row.provable_at, f"No evidence shows a rotation since. {limit}"),
         )
         for title, at, text in events:
-            if at is not None:
+            if at is not None and at > as_of:  # what is late already is in the report
                 event = _event(f"{title} {place.secret} ({place.environment}/{place.service})", at, text)
                 event.add("uid", _identity(project, *place, title))
                 event.add("dtstamp", as_of)

@@ -157,7 +157,7 @@ def test_explain_shows_no_value_of_the_project(tmp_path: Path) -> None:
 
 def test_the_projects_formats_hold_here_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that audit.toml names in the current folder, or in that of `--project`, is read by."""
-    (tmp_path / "audit.toml").write_text('formats = "own.toml"\n', "utf-8")
+    (tmp_path / "audit.toml").write_text('log_formats = "own.toml"\n', "utf-8")
     (tmp_path / "own.toml").write_text(OWN_FORMATS, "utf-8")
     (tmp_path / "a.log").write_text("DENIED 203.0.113.9\n", "utf-8")
     assert "nothing was read" in _run(tmp_path / "a.log").stderr

@@ -224,4 +224,7 @@ def test_a_message_is_rid_of_values(tmp_path: Path) -> None:
     assert secret not in text
     assert secret[:12] not in text
     assert other not in text
-    assert found.deploys["message"].tolist()[:2] == ["x" * 80 + " [secret]", "Set API_TOKEN=[blotted out]"]
+    assert found.deploys["message"].tolist()[:2] == [
+        "x" * 80 + " [secret removed]",
+        "Set API_TOKEN=[blotted out]",
+    ]

@@ -33,7 +33,7 @@ def test_lines_of_one_shape_are_counted_together() -> None:
         ("not understood", "?? a 0"): (2, 1),
         ("not understood", "!! a"): (1, 4),
         ("not understood", "## a"): (1, 6),
-        ("own words", ""): (1, 3),
+        ("own words", "a: a"): (1, 3),
     }
     assert sums.unread == (1, 2, 4, 6)
 
@@ -52,7 +52,7 @@ def test_text_that_speaks_of_a_refusal_is_listed_by_its_shape() -> None:
     [
         (("INFO: No way in for x",), {}),
         (("INFO: No way in for x", REQUEST), {}),
-        (("WARNING: No way in for x", REQUEST), {"": 1}),
+        (("WARNING: No way in for x", REQUEST), {"a: a a a a a": 1}),
         (("WARNING: No way in for x",), {}),
         (("INFO: 401 for x",), {"a: 0 a a": 1}),
     ],

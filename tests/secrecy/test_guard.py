@@ -13,9 +13,8 @@ from nbclient import NotebookClient
 
 from audit_lib.secrecy.guard import Guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.kernel_pipe import Handoff
 from audit_lib.secrecy.redact import MARK
-from tests.support.canary import CELLS, FAILING, KNOW, PASSWORD, SECRET, disclosed, notebook
+from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.run_notebook import run_notebook
@@ -41,15 +40,9 @@ def _check(text: str) -> None:
 
 def test_papermill(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The runner's kernel, whose values came through the pipe, says none of them, on its terminal neither."""
-    keeper = Keeper(Key.throw_away())
-    keeper.take(SECRET)
-    keeper.take(PASSWORD)
-    receive = "from audit_lib.secrecy.kernel_pipe import receive\naudit = receive({'project': project})"
     source = tmp_path / "canary.ipynb"
-    nbformat.write(
-        notebook(receive, "from tests.support.canary import SECRET, PASSWORD, attempts", *CELLS), source
-    )
-    executed = run_notebook(source, {"project": "p"}, handoff=Handoff({"project": "p"}, {}, keeper))
+    nbformat.write(notebook(KNOW, *CELLS), source)
+    executed = run_notebook(source, {"project": "p"})
     _check(nbformat.writes(executed))
     assert disclosed("".join(capfd.readouterr())) == []
 

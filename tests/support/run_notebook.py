@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import nbformat
 
-from audit_lib.report.publish.run_notebook import started
-from audit_lib.secrecy.kernel_pipe import Handoff
+from audit_lib.report import kernel
 
 
-def run_notebook(
-    source: Path, parameters: Mapping[str, object], *, handoff: Handoff | None = None, **options: Any
-) -> nbformat.NotebookNode:
-    """The executed notebook, normalised; nothing is written."""
-    with started(source, parameters, **options) as finish:
-        return finish(handoff)
+def run_notebook(source: Path, parameters: Mapping[str, str], closing: str = "pass") -> nbformat.NotebookNode:
+    """The executed notebook, normalised; the `closing` code runs in its kernel at the end."""
+    with TemporaryDirectory() as folder:
+        saved = Path(folder) / source.name
+        kernel.run_notebook(source, parameters, saved, closing)
+        return nbformat.read(saved, as_version=4)

@@ -1,0 +1,148 @@
+"""A folder is published whole or not at all; a notebook's kernel stays for its closing code."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from audit_lib.base.errors import AuditError, BadInput, Refused
+from audit_lib.report import folder as publishing_folder
+from audit_lib.report.folder import publishing, scratch_folder
+from audit_lib.report.inherited import channel
+from audit_lib.report.kernel import run_notebook
+from audit_lib.secrecy.keeper import MANIFEST
+
+CELLS = {
+    "parameters": 'name: str = ""',
+    "error": "from audit_lib.base.errors import BadInput\nraise BadInput.at('shop.toml', 'has no owner')",
+    "crash": "1 / 0",
+    "value": "made = name.upper()",
+}
+
+
+def _report(out: Path, **files: str) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (out / name).write_text(text, "utf-8")
+    (out / MANIFEST).write_text(json.dumps({"files": dict.fromkeys(files, "0")}), "utf-8")
+
+
+@pytest.mark.parametrize("exchange", [True, False], ids=["exchanged", "set aside"])
+def test_the_old_report_goes_as_a_whole(
+    tmp_path: Path, exchange: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a new report lacks is gone with the old one, and nothing else is left beside it."""
+    if not exchange:
+        monkeypatch.setattr(publishing_folder, "_exchange", lambda *_: False)
+    out = tmp_path / "report"
+    _report(out, old="old")
+    with publishing(out) as staging:
+        _report(staging, new="new")
+    assert {path.name for path in out.iterdir()} == {"new", MANIFEST}
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
+    """Whatever ends the block, the old report is as it was."""
+    out = tmp_path / "report"
+    _report(out, old="old")
+
+    def refused() -> None:
+        with publishing(out) as staging:
+            _report(staging, new="new")
+            raise Refused("a value is in new")
+
+    with pytest.raises(Refused):
+        refused()
+    assert {path.name for path in out.iterdir()} == {"old", MANIFEST}
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_crash_between_is_healed(tmp_path: Path) -> None:
+    """A report that was set aside, and a folder whose writer is gone: the next run puts both right."""
+    out = tmp_path / "report"
+    _report(tmp_path / ".report.previous", old="old")
+    (tmp_path / ".report.abc.unpublished").mkdir()
+    with pytest.raises(Refused), publishing(out):
+        raise Refused("no")
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+    assert (out / "old").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("file", "is not a folder"),
+        ("others", "is a folder with other files"),
+        ("beside", "mine.txt is not part of the report"),
+    ],
+)
+def test_what_is_not_ours_is_not_replaced(tmp_path: Path, made: str, said: str) -> None:
+    """A file, a folder with other files, a report with a file of somebody's own: refused and kept."""
+    out = tmp_path / "out"
+    if made == "file":
+        out.write_text("mine")
+    else:
+        out.mkdir()
+        (out / "mine.txt").write_text("mine")
+    if made == "beside":
+        _report(out, report="old")
+        (out / "mine.txt").write_text("mine")
+    with pytest.raises(BadInput, match=said), publishing(out):
+        pytest.fail("published")
+    assert (out if made == "file" else out / "mine.txt").read_text() == "mine"
+
+
+def test_a_scratch_folder_is_private_and_goes(tmp_path: Path) -> None:
+    """Nobody else can read it, and it is gone afterwards."""
+    with scratch_folder("audit-test-") as folder:
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not folder.exists()
+
+
+def _notebook(path: Path, *cells: str) -> Path:
+    made = [nbformat.v4.new_code_cell(CELLS[cell]) for cell in ("parameters", *cells)]
+    made[0].metadata["tags"] = ["parameters"]
+    spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=spec), path)
+    return path
+
+
+def test_the_closing_code_finds_what_the_cells_made(tmp_path: Path) -> None:
+    """It runs in the same kernel, after the notebook was saved, and is no cell of it."""
+    source, saved = _notebook(tmp_path / "a.ipynb", "value"), tmp_path / "saved.ipynb"
+    closing = f"open({str(tmp_path / 'made')!r}, 'w').write(made)\nassert open({str(saved)!r}).read()"
+    run_notebook(source, {"name": "shop"}, saved, closing)
+    assert (tmp_path / "made").read_text() == "SHOP"
+    assert closing not in saved.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind", "said"),
+    [("error", BadInput, "shop.toml: has no owner"), ("crash", AuditError, "cell 4: stopped with Zero")],
+)
+def test_an_error_of_a_cell_is_ours(tmp_path: Path, cell: str, kind: type[AuditError], said: str) -> None:
+    """Our own error comes whole, any other by its place and name alone; nothing is saved."""
+    source = _notebook(tmp_path / "a.ipynb", "value", cell)
+    source.write_text(source.read_text("utf-8").replace('"made = ', '"import audit_lib\\nmade = '), "utf-8")
+    with pytest.raises(kind, match=said):
+        run_notebook(source, {"name": "x"}, tmp_path / "saved.ipynb", "pass")
+    assert not (tmp_path / "saved.ipynb").exists()
+
+
+def test_a_parameter_that_the_notebook_lacks_is_refused(tmp_path: Path) -> None:
+    """papermill would only log it, and run with the default."""
+    with pytest.raises(BadInput, match="parameter nme: must be one of its parameters: name"):
+        run_notebook(_notebook(tmp_path / "a.ipynb"), {"nme": "x"}, tmp_path / "saved.ipynb", "pass")
+
+
+def test_what_is_given_is_read_once() -> None:
+    """More than a pipe holds arrives whole; a channel that nobody reads ends all the same."""
+    import os
+
+    content = b"x" * 300_000
+    with channel(content, lambda *_: None) as ends, os.fdopen(os.dup(ends.given), "rb") as stream:
+        assert stream.read() == content
+    with channel(content, lambda *_: None):
+        pass

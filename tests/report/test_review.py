@@ -1,0 +1,137 @@
+"""Page, report.json and exports of the committed report say what the frames say, and nothing acts in them."""
+
+import csv
+import json
+import re
+from typing import Any
+
+import jsonschema
+import nbformat
+import pandas as pd
+import pytest
+
+from audit_lib.leaks.tables import NO_SECRETS
+from audit_lib.report.actions import Actions
+from audit_lib.report.exports import to_csv
+from audit_lib.report.figures import plot_ages, plot_daily, png
+from audit_lib.report.package import tool
+from audit_lib.report.record import schema
+from audit_lib.report.register import Register
+from audit_lib.report.render import normalise, page
+from tests.support import made_up_audit as frames
+from tests.support.paths import GOLDEN
+
+HOSTILE = frames.HOSTILE
+FORMULAS = ("=1+1", "+cmd|x", "-2", "@SUM(A1)", " =1", "\uff1d1", "\t=1")
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """The committed report.json."""
+    record: dict[str, Any] = json.loads((GOLDEN / "report.json").read_text("utf-8"))
+    return record
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    """The committed page."""
+    return (GOLDEN / "report.html").read_text("utf-8")
+
+
+def test_the_record_is_valid(report: dict[str, Any]) -> None:
+    """report.json is as its schema has it, and a field too many is refused."""
+    validator = jsonschema.Draft202012Validator(schema())
+    assert list(validator.iter_errors(report)) == []
+    assert list(validator.iter_errors({**report, "more": 1}))
+    assert list(validator.iter_errors({name: value for name, value in report.items() if name != "leaks"}))
+
+
+def test_the_first_screen_counts_the_findings(report: dict[str, Any], html: str) -> None:
+    """Its numbers are counted here from report.json: open findings, ages, refusals, leaks, five actions."""
+    open_ = [row for row in report["findings"] if row["status"] == "open"]
+    ages = [row["status"] for row in report["freshness"]]
+    figures = {one["title"]: one for one in report["summary"]["figures"]}
+    assert figures["Open"]["count"] == str(len(open_))
+    assert figures["Too old"]["count"] == str(ages.count("overdue"))
+    assert figures["Requests refused"]["count"] == str(report["auth_failures"]["refused"])
+    real = [row for row in report["leaks"] if row["kind"] not in NO_SECRETS]
+    assert figures["Leaked, still in use"]["count"] == str(sum(row["force"] == "in force" for row in real))
+    actions = report["actions"]
+    assert sum(one["closes"] for one in actions) == len(open_)
+    first = actions[:5]
+    assert f"they close {sum(one['closes'] for one in first)} of the {len(open_)} open findings" in html
+    for one in first:
+        assert f'href="#do-{one["number"]}"' in html
+        assert f'id="do-{one["number"]}"' in html
+
+
+def test_each_open_finding_is_on_the_page_once(report: dict[str, Any], html: str) -> None:
+    """By its id, under the action that closes it."""
+    for row in report["findings"]:
+        assert html.count(f'<tr id="{row["id"]}">') == (row["status"] == "open"), row["id"]
+
+
+def test_csv_has_each_finding_with_its_owner(report: dict[str, Any]) -> None:
+    """findings.csv has the rows of report.json, with owner, due, opened, accepted until and action."""
+    rows = list(csv.DictReader((GOLDEN / "findings.csv").read_text("utf-8").splitlines()))
+    assert [row["id"].removeprefix("'") for row in rows] == [row["id"] for row in report["findings"]]
+    assert {"owner", "due_at", "opened_at", "accepted_until_at", "action", "change"} <= rows[0].keys()
+
+
+def test_days_with_lines_are_by_service(report: dict[str, Any]) -> None:
+    """Each service with logs has its own days, and no service hides another's gaps."""
+    services = report["auth_failures"]["by_service"]
+    assert len(services) == 3
+    assert len({one["days_with_lines"] for one in services}) == 3
+
+
+def test_the_calendar_is_of_days_to_come(report: dict[str, Any]) -> None:
+    """What was due before the review is no event."""
+    text = (GOLDEN / "calendar.ics").read_text("utf-8")
+    days = re.findall(r"DTSTART;VALUE=DATE:(\d{8})", text)
+    assert days
+    assert min(days) >= report["as_of"][:10].replace("-", "")
+
+
+def test_a_script_in_a_text_is_inert() -> None:
+    """Neither register nor page nor notebook holds markup, control or bidi signs of what was read."""
+    row = {"number": 1, "id": "x", "action": HOSTILE, "why": HOSTILE, "where": HOSTILE, "owner": HOSTILE}
+    more = {"severity": "high", "due_at": frames.AS_OF, "overdue": False, "closes": 1, "command": HOSTILE}
+    shown = Register(Actions.of([row | more]), frames.findings(), frames.AS_OF).html()
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell(f"## Heading\n\n{HOSTILE}"),
+            nbformat.v4.new_code_cell(
+                "x", outputs=[nbformat.v4.new_output("stream", text=HOSTILE, name="stdout")]
+            ),
+        ]
+    )
+    made = page(normalise(notebook), HOSTILE)
+    for text in (shown, made):
+        assert "<script>alert" not in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+    assert "default-src 'none'" in made
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_formula_in_a_cell_is_text(formula: str) -> None:
+    """A spreadsheet that opens findings.csv runs nothing."""
+    written = to_csv(pd.DataFrame({"a": [formula]}))
+    (row,) = list(csv.reader(written.splitlines()))[1:] or [[""]]
+    assert not re.match(r"\s*[=+\-@]", row[0])
+
+
+def test_figures_are_the_same_bytes_and_say_what_they_show() -> None:
+    """Two drawings of one frame are equal, and their alternative text counts what is drawn."""
+    ages = frames.freshness()
+    first, second = plot_ages(ages), plot_ages(ages)
+    assert png(first) == png(second)
+    assert "1 overdue, 2 not known, 1 due, 1 fresh" in str(first.figure.get_label())
+    daily = pd.DataFrame({"requests": [5, None], "refused": [2, None]}, index=["2026-07-01", "2026-07-02"])
+    assert "2 of 5 requests refused; 1 day without a line" in str(plot_daily(daily).figure.get_label())
+
+
+def test_the_tool_is_named() -> None:
+    """Version always, the commit where pip knows it."""
+    assert tool()["version"]
