@@ -9,7 +9,6 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.settings.dump import dump
 from audit_lib.ledger import Draft, Ledger, write_entry
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.logins.detect import detect
@@ -18,6 +17,7 @@ from audit_lib.logins.traffic import gather
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
+from audit_lib.settings.dump import dump
 from tests.logins.test_none_is_earned import world
 from tests.support.small_logs import START, detections, verdicts
 
