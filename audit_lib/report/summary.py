@@ -320,11 +320,18 @@ def _leaked(audit: "Audit") -> Figure:
 
 
 def _too_old(audit: "Audit") -> Figure:
-    status = audit.ages["status"]
-    late, unknown, due, fresh = (int(status.eq(one).sum()) for one in ("overdue", "unknown", "due", "fresh"))
-    parts = ((BAD, late), (OPEN, unknown), (DUE, due), (OK, fresh))
-    unit = f"of {counted(late + unknown + due + fresh, 'secret')}"
-    return Figure("Too old", str(late), unit, parts, f"{unknown} not known, {due} due, {fresh} fresh")
+    """A limit that nobody stated makes nothing too old: it is the policy's default."""
+    status = audit.ages["status"].mask(
+        audit.ages["status"].eq("overdue") & ~audit.ages["period_stated"], "by default"
+    )
+    late, default, unknown, due, fresh = (
+        int(status.eq(one).sum()) for one in ("overdue", "by default", "unknown", "due", "fresh")
+    )
+    parts = ((BAD, late), (OPEN, default + unknown), (DUE, due), (OK, fresh))
+    note = f"{unknown} not known, {due} due, {fresh} fresh"
+    note += f", {default} past a default limit" if default else ""
+    unit = f"of {counted(late + default + unknown + due + fresh, 'secret')}"
+    return Figure("Too old", str(late), unit, parts, note)
 
 
 def _refused(audit: "Audit") -> Figure:

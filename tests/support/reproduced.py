@@ -1,6 +1,6 @@
 """Reviews the sample as its report says to, under conditions that must not matter, and compares the bytes."""
 
-import re
+import json
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ ELSEWHERE = {"PYTHONHASHSEED": "11", "TZ": "Asia/Kathmandu", "COLUMNS": "40", "L
 
 
 def reproduce(program: list[str], cwd: Path, home: Path, environment: Mapping[str, str]) -> None:
-    """What REPERFORM.md says to type gives the committed bytes by another hash seed, zone, locale and home.
+    """What MANIFEST.json says to type gives the committed bytes by another hash seed, zone, locale and home.
 
     Open findings then end in exit code 3, and in the home folder nothing is left but empty files of locks,
     the compiled rules of the search for leaks, and matplotlib's list of fonts.
     """
     home.mkdir()
-    told = re.search(r"(?m)^CHECKOUT/.+/audit-lib (review .+)$", (GOLDEN / "REPERFORM.md").read_text("utf-8"))
-    assert told is not None
-    command = [*program, *shlex.split(told[1]), "--fail-on", "critical"]
+    steps = json.loads((GOLDEN / "MANIFEST.json").read_text("utf-8"))["how_to_repeat"]
+    (told,) = [step for step in steps if step.startswith("audit-lib review")]
+    command = [*program, *shlex.split(told)[1:], "--fail-on", "critical"]
     run = subprocess.run(
         command,
         cwd=cwd,
