@@ -45,7 +45,7 @@ review: .venv/runtime ## Review the sample, or PROJECT=dir [QUARTER=2026Q3]
 test: .venv/dev ## Run the tests (a seeded slice of the long ones)
 	@$(PYTEST)
 
-test-long: .venv/dev ## Run the full counts that docs/measured.md quotes
+test-long: .venv/dev ## Run the full counts that docs/accuracy.md quotes
 	@$(PYTEST) --long
 
 coverage: .venv/dev ## Run the tests and show which branches they reach

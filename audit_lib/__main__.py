@@ -15,28 +15,22 @@ from audit_lib.cli.help import GroupedCommands
 
 # Modules are imported when their command runs, so that `whose` answers within a second.
 COMMANDS: dict[str, str] = {
-    "sample": "sample:sample",
     "init": "init:init",
     "review": "review:review",
+    "investigate": "investigate:investigate",
+    "leaks": "leaks:leaks",
     "failures": "failures:failures",
-    "validate": "validate:validate",
-    "generate": "generate:generate",
-    "runbook": "runbook:runbook",
-    "due": "due:due",
+    "alerts": "alerts:alerts",
+    "explain": "explain:explain",
+    "whose": "whose:whose",
     "snapshot": "snapshot:snapshot",
     "record": "records:record",
-    "accept": "decisions:accept",
-    "assign": "decisions:assign",
-    "close": "decisions:close",
-    "attest": "decisions:attest",
-    "signoff": "decisions:signoff",
+    "decide": "decisions:decide",
+    "sign": "decisions:sign",
     "verify": "verify:verify",
-    "ledger": "ledger_show:ledger",
-    "key": "key:key",
-    "leaks": "leaks:leaks",
-    "seal": "seal:seal",
-    "whose": "whose:whose",
-    "investigate": "investigate:investigate",
+    "rotate": "rotate:rotate",
+    "validate": "validate:validate",
+    "sample": "sample:sample",
 }
 
 

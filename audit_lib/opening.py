@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 from IPython.core.getipython import get_ipython
+from pandas.io.formats.style import Styler
 
 from audit_lib.audit import Audit, Options
 from audit_lib.base.clock import Quarter, iso, parse_instant
@@ -197,6 +198,9 @@ def _prepare(shell: Any) -> None:
     """Have a kernel show frames in full width and figures as they are described."""
     shell.set_custom_exc((AuditError,), _say_in_one_line)
     show_in_kernel(shell)
+    # By itself a Styler says where in memory it is.
+    plain = shell.display_formatter.formatters["text/plain"]
+    plain.for_type(Styler, lambda styler, printer, _: printer.text(styler.to_string()))
     pd.set_option(
         *("display.max_rows", 30),
         *("display.min_rows", 20),

@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from audit_lib.report.verdict import PASS_NEEDS
 
 from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
@@ -15,6 +14,7 @@ from audit_lib.cli.verify import report_faults
 from audit_lib.ledger import Draft, append, write_entry
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.report.json_text import to_json
+from audit_lib.report.judge import PASS_NEEDS
 from audit_lib.report.record import report_record
 from audit_lib.secrecy.keeper import MANIFEST, Key, signed
 from audit_lib.settings import choose_policy, load_project
@@ -89,7 +89,7 @@ def test_forged_acceptances_accept_nothing(project: Path, key: Key) -> None:
     after = _audit(project)
     assert before < _open(after)
     assert _open(after) - before == {"ledger-fault:ledger"}
-    assert after.key_origin == "file"
+    assert after.keeper.key.origin == "file"
 
 
 @pytest.mark.parametrize("line", ['key = "demo"\n', 'key = "demo"\npinned_as_of = "2026-01-31"\n'])
@@ -124,7 +124,7 @@ def _published(audit: Audit, folder: Path) -> Path:
     text = to_json(report_record(audit))
     (folder / "report.json").write_text(text)
     said = {
-        "key": {"key_id": audit.key_id},
+        "key": {"key_id": audit.keeper.key.key_id},
         "files": {"report.json": sha256(text.encode()).hexdigest()},
     }
     (folder / MANIFEST).write_text(to_json(signed(said, key_of(audit.project))))
@@ -181,12 +181,12 @@ def test_an_edited_previous_report_is_refused(project: Path, first: Path) -> Non
     assert set(changes["change"]) == {"same"}
     first.write_text(whole.replace('"fail"', '"pass"'))
     with pytest.raises(BadInput, match="was edited: it is not the file"):
-        _audit(project, previous=first)
+        _ = _audit(project, previous=first).changes
     manifest = json.loads((first.parent / MANIFEST).read_text())
     manifest["files"]["report.json"] = sha256(first.read_bytes()).hexdigest()
     (first.parent / MANIFEST).write_text(to_json(manifest))
     with pytest.raises(BadInput, match="its signature does not hold"):
-        _audit(project, previous=first)
+        _ = _audit(project, previous=first).changes
     assert [fault.text.split(":")[0] for fault in report_faults(first.parent)] == ["was edited"]
 
 
@@ -216,4 +216,4 @@ def test_another_project_s_report_is_refused(project: Path, first: Path) -> None
     """Comparing with it would call its findings closed."""
     (project / "audit.toml").write_text(AUDIT.replace('"shop"', '"other"'))
     with pytest.raises(BadInput, match="is a report of another project than other"):
-        _audit(project, previous=first)
+        _ = _audit(project, previous=first).changes

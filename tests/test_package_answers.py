@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from audit_lib.cli.verify import signoff_records
+from audit_lib.cli.verify import signed_text
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.report.json_text import to_json
 from tests.support.paths import GOLDEN, ROOT
 from tests.support.worst_project import AS_OF
 
@@ -29,15 +28,15 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for by, role in (("Ada", "prepared"), ("Bo", "approved")):
         body = {"manifest_sha256": digest, "by": by, "role": role, "made_with": "x", "heads": {}}
         append(ledger, demo_key(), Draft("signoff", body), AS_OF, by.lower())
-    signed = signoff_records(GOLDEN, read_ledger(ledger, demo_key()))
-    with (GOLDEN / "exceptions.csv").open(encoding="utf-8-sig", newline="") as rows:
-        exceptions = list(csv.DictReader(rows))
+    signed = signed_text(GOLDEN, read_ledger(ledger, demo_key()))
+    columns, _, *table = [line.strip("| ").split(" | ") for line in signed.splitlines() if line[:1] == "|"]
+    with (GOLDEN / "findings.csv").open(encoding="utf-8-sig", newline="") as rows:
+        findings = list(csv.DictReader(rows))
     files = {
         name: json.loads((GOLDEN / name).read_text("utf-8")) for name in ("report.json", "MANIFEST.json")
     }
-    again = re.split(r"(?m)^## (.+)$", (GOLDEN / "REPERFORM.md").read_text("utf-8"))
-    files["REPERFORM.md"] = dict(zip(again[1::2], again[2::2], strict=True))
-    return {**files, "exceptions.csv": exceptions, "signoffs.json": json.loads(to_json(signed))}
+    signatures = [dict(zip(columns, row, strict=True)) for row in table]
+    return {**files, "findings.csv": findings, "SIGNED.md": signatures}
 
 
 def test_each_question_is_there() -> None:

@@ -1,7 +1,7 @@
-"""`failures --alerts`: which of the policy's alerts fired since an instant, and which are not known."""
+"""`alerts`: which of the policy's alerts fired since an instant, and which are not known."""
 
 import json
-from collections.abc import Mapping
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ import click
 import pandas as pd
 
 from audit_lib.base.clock import iso, since_instant
-from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
+from audit_lib.cli import options
 from audit_lib.cli.open_project import opened, with_given_logs
 from audit_lib.cli.options import now
 from audit_lib.cli.terminal import BAD, DOUBT, GOOD, say
@@ -28,49 +29,44 @@ _STYLES = {"fired": BAD, "unknown": DOUBT, "quiet": GOOD}
 FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
 
 
-def watch(folder: Path, paths: tuple[str, ...], given: Mapping[str, Any]) -> int:
-    """Prints each alert of the project's policy, and on stderr each that could not be evaluated.
+@click.command()
+@options.several(options.project)
+@click.option(
+    "--since", default="30m", show_default=True, help="From when on, such as 30m, 7d or 2026-09-30T12:00Z."
+)
+@options.several(options.log, options.policy)
+@options.layout("table", "json")
+def alerts(folder: Path, since: str, policy: str, **given: Any) -> None:
+    """Evaluate the policy's alerts over the latest logs, for cron.
 
-    3 if one fired; else 2 if one could not be evaluated, since that is not quiet, or if audit.toml, the
-    policy or the log formats changed since the last sign-off; else 0.
+    For example: `audit-lib alerts --project ../my-app --since 1h`.
 
-    Raises:
-        BadInput: no --since, files beside a project, a policy without alerts.
+    It exits with 3 if an alert fired. It exits with 2 if one could not be evaluated, since that is not
+    quiet, or if audit.toml, the policy or the log formats changed since the last sign-off.
     """
-    faults = [
-        Fault(option, fault)
-        for option, fault, wrong in (
-            ("--alerts", "needs --since, such as 30m or 2026-09-30T12:00:00Z", not given["since"]),
-            ("--alerts", "reads the logs of the project and of --log: leave out PATH", bool(paths)),
-            ("--format", "must be table or json with --alerts", given["layout"] == "csv"),
-        )
-        if wrong
-    ]
-    if faults:
-        raise BadInput(faults)
     until = now()
-    start = since_instant(given["since"], until)
-    context = opened(folder, None, given["policy"])
+    start = since_instant(since, until)
+    context = opened(folder, None, policy)
     project = with_given_logs(context.project, given["logs"])
     rules, detections = context.policy.alerts, detection_policy(context.policy)
     if not rules:
         raise BadInput.at(f"policy {context.policy.name}", "has no [[alerts]]")
-    formats = formats_of(project, context.policy)
-    logs = read_logs(project, None, formats)
+    logs = read_logs(project, None, formats_of(project, context.policy))
     ledger_dir = context.project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, key_of(context.project) if ledger_dir.exists() else None, until)
     sources = project.log_sources
-    alerts = evaluate(rules, logs, ledger, start, until, policy=detections, log_sources=sources)
-    if given["layout"] == "json":
-        click.echo(_as_json(alerts), nl=False)
+    found = evaluate(rules, logs, ledger, start, until, policy=detections, log_sources=sources)
+    is_json = given["layout"] == "json"
+    if is_json:
+        click.echo(_as_json(found), nl=False)
     else:
-        _say(alerts)
-    changed = _say_settings(dump(context.policy, project), ledger, given["layout"] == "json")
-    unknown = alerts[alerts["state"].eq("unknown")]
+        _say(found)
+    changed = _say_settings(dump(context.policy, project), ledger, is_json)
+    unknown = found[found["state"].eq("unknown")]
     for row in rows(unknown):
         click.echo(inert.plain(f"alert {row.alert}: not known: {row.reason}"), err=True)
-    return FIRED if alerts["state"].eq("fired").any() else UNKNOWN if len(unknown) or changed else 0
+    sys.exit(FIRED if found["state"].eq("fired").any() else UNKNOWN if len(unknown) or changed else 0)
 
 
 def _say_settings(now_: tuple[str, ...], ledger: Ledger, is_json: bool) -> bool:

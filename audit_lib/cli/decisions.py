@@ -1,4 +1,4 @@
-"""`accept`, `assign`, `close`, `attest`, `signoff`: what people decided and answer for, into the ledger."""
+"""`decide` and `sign`: what people decided and answer for, into the ledger, and what was recorded so far."""
 
 import json
 from datetime import datetime
@@ -12,24 +12,30 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.how_started import made_with
-from audit_lib.base.in_words import nearest
+from audit_lib.base.in_words import counted, nearest
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
+from audit_lib.cli.ledger_lines import recorded
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import PATH, now, until_instant, writer_name
-from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signoff_records
+from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signed_text
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.decisions import QUARTER, UNANSWERED, recertified_rule, tabulate_attestations
 from audit_lib.findings.reviews import kept
 from audit_lib.ledger import Draft, all_heads, read_ledger, write_entry
 from audit_lib.ledger.entry import ROLES
 from audit_lib.ledger.keys import key_of
-from audit_lib.report.json_text import to_json
-from audit_lib.report.publish.evidence_zip import copies_others, packed_folder
-from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, SIGNOFFS
+from audit_lib.report import escape as inert
+from audit_lib.report.folder import SIGNED
+from audit_lib.secrecy.keeper import MANIFEST
 
 
-@click.command()
+@click.group()
+def decide() -> None:
+    """Decide on findings and questions, and list what was decided."""
+
+
+@decide.command()
 @click.argument("finding", metavar="ID")
 @options.several(options.project, options.by, options.reason, options.until, options.ledger, options.writer)
 def accept(finding: str, folder: Path, **given: Any) -> None:
@@ -42,7 +48,7 @@ def accept(finding: str, folder: Path, **given: Any) -> None:
     _decide(folder, finding, "accept", given)
 
 
-@click.command()
+@decide.command()
 @click.argument("finding", metavar="ID")
 @options.several(options.project, options.by)
 @click.option("--owner", required=True, help="Who answers for the finding.")
@@ -62,7 +68,7 @@ def assign(finding: str, folder: Path, due: str, **given: Any) -> None:
     _record(folder, body, given, at, f"{finding} is assigned to {given['owner']}")
 
 
-@click.command()
+@decide.command()
 @click.argument("finding", metavar="ID")
 @options.several(options.project, options.by)
 @click.option("--proof", required=True, help="What shows that it is fixed, such as a commit or a ticket.")
@@ -77,31 +83,22 @@ def close(finding: str, folder: Path, **given: Any) -> None:
     _record(folder, body, given, now(), f"{finding} is recorded as closed: the next review decides")
 
 
-@click.command()
-@click.argument("rule", required=False)
+@decide.command()
+@click.argument("rule")
 @options.several(options.project, options.by)
-@click.option("--reason", default="", help="What you looked at.")
-@click.option("--until", default="", help="When your answer expires, such as 2026-12-31.")
+@click.option("--reason", required=True, help="What you looked at.")
+@options.until
 @click.option("--no", is_flag=True, help="The rule is not met: it fails until you answer otherwise.")
-@click.option("--missing", is_flag=True, help="List the questions that nobody has answered yet.")
 @options.several(options.policy, options.ledger, options.writer)
-def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str, **given: Any) -> None:
+def attest(rule: str, folder: Path, no: bool, policy: str, **given: Any) -> None:
     """Confirm that a RULE is met which no file can prove.
 
     With --no you say that it is not met.
-    Your answer holds until the date that you give. The policy asks the questions; --missing lists them.
+    Your answer holds until the date that you give. The policy asks the questions; `decide list` has them.
     As the owner of a secret, confirm with the RULE secret:NAME that it is still needed, owned and limited.
     That holds for a quarter.
     """
     context = opened(folder, given["ledger"], policy)
-    if missing:
-        for name, question in _unanswered(context, now()):
-            click.echo(f"{name}: {question}")
-        return
-    needed = {"RULE": rule, "--reason": given["reason"], "--until": given["until"]}
-    absent = [name for name, value in needed.items() if not value]
-    if absent:
-        raise BadInput.at(absent[0], "is required; --missing lists the open questions")
     owned = [recertified_rule(one.name) for one in context.policy.secrets if one.kind == "secret"]
     asked = [*context.policy.attestations, *owned]
     if rule in owned and until_instant(given["until"], now()) > now() + QUARTER:
@@ -112,9 +109,30 @@ def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str,
         raise BadInput.at("--no", "is for questions of the policy: change what it says of the secret instead")
     if rule not in asked:
         raise BadInput.at(
-            "RULE", f"must be one that the policy asks about (--missing){nearest(str(rule), asked)}"
+            "RULE", f"must be one that the policy asks about (decide list){nearest(rule, asked)}"
         )
-    _decide(folder, str(rule), "deny" if no else "attest", given)
+    _decide(folder, rule, "deny" if no else "attest", given)
+
+
+@decide.command("list")
+@click.argument("about", metavar="[ID]", default="")
+@options.several(options.project, options.policy, options.ledger)
+def list_(about: str, folder: Path, policy: str, ledger: Path | None) -> None:
+    """List what people decided, and the questions left open.
+
+    With an ID, only what was decided about that finding or question.
+    """
+    context = opened(folder, ledger, policy)
+    entries, faults, others = recorded(context.project, about)
+    for fault in faults:
+        click.echo(fault, err=True)
+    for line in entries:
+        click.echo(line)
+    for name, question in _unanswered(context, now()):
+        if about in ("", name):
+            click.echo(inert.plain(f"{name}: {question}"))
+    left = f"{others} of snapshots, keys and repairs not"
+    click.echo(f"{counted(len(entries), 'entry', 'entries')} shown, {left}", err=True)
 
 
 @click.command()
@@ -123,12 +141,12 @@ def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str,
 @click.option("--role", type=click.Choice(ROLES), default="reviewed", show_default=True, help="What you did.")
 @click.option("--reason", default="", help="A remark of yours.")
 @options.several(options.ledger, options.writer)
-def signoff(report: Path, folder: Path, **given: Any) -> None:
+def sign(report: Path, folder: Path, **given: Any) -> None:
     """Sign the report in DIR: record its digest in the ledger.
 
     The entry holds the digest of the report's manifest and the heads of the ledger's chains. A copy for
-    readers is in signoffs.json in DIR, and evidence.zip is packed again with it. A report whose files do not
-    match its manifest cannot be signed. Whoever signs in two roles is named: a review wants two people.
+    readers is SIGNED.md in DIR. A report whose files do not match its manifest cannot be signed. Whoever
+    signs in two roles is named: a review wants two people.
     """
     faults = report_faults(report)
     if faults:
@@ -155,9 +173,7 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     }
     entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)
     ledger = read_ledger(project.ledger_dir, key_of(project))
-    (report / SIGNOFFS).write_text(to_json(signoff_records(report, ledger)), "utf-8")
-    if copies_others(report):
-        (report / EVIDENCE).write_bytes(packed_folder(report))
+    (report / SIGNED).write_text(signed_text(report, ledger), "utf-8")
     click.echo(f"{entry.place}: {report.name} signed by {by} as {role}")
     for line in in_several_roles([*signed, entry]):
         click.echo(line, err=True)

@@ -1,4 +1,4 @@
-"""`due`: what falls due, for a terminal, a calendar and cron."""
+"""`rotate due`: what falls due, for a terminal, a calendar and cron."""
 
 import re
 import sys

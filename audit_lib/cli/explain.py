@@ -1,16 +1,16 @@
-"""`failures --explain`: says of each line on stdin how it is read, without showing the line."""
+"""`explain`: says of each line on stdin how it is read, without showing the line."""
 
 import sys
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 
+from audit_lib.cli import options
+from audit_lib.cli.log_files import formats_for, zone_of
 from audit_lib.cli.open_project import opened
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.explain import Explained, explain_line, instant_text
-from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LogEvent
 from audit_lib.logs.quote_lines import blotted
 from audit_lib.logs.stream import raw_lines
@@ -19,11 +19,18 @@ from audit_lib.secrecy import guard
 from audit_lib.secrets.sources import read_env_sources
 
 
-def explain(folder: Path, formats: LogFormats, zone: ZoneInfo) -> None:
-    """Prints for each line its state, the formats that matched, and what it shows.
+@click.command()
+@options.several(options.project, options.time_zone, options.formats_file)
+def explain(folder: Path, time_zone: str, formats_file: Path | None) -> None:
+    """Say of each log line on stdin how it is read.
 
-    The guard knows the project's values, and what looks like one is blotted out.
+    If no format reads it, it says which one came nearest.
+
+    For example: `tail -100 app.log | audit-lib explain`.
+
+    The guard knows the project's values, and what looks like one is removed.
     """
+    formats, zone = formats_for(formats_file, folder), zone_of(time_zone)
     context = opened(folder, None)
     keeper = keeper_of(context.project)
     guard.install(keeper)

@@ -2,24 +2,22 @@
 
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from click.core import ParameterSource
 
 from audit_lib.base.clock import parse_instant, since_instant
-from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import lines_in_words
 from audit_lib.cli import options
 from audit_lib.cli.failure_rows import COLUMNS, printed, say_failures
-from audit_lib.cli.log_files import openable, read_paths
+from audit_lib.cli.log_files import formats_for, openable, read_paths, zone_of
 from audit_lib.cli.options import PATH, now
-from audit_lib.logs.formats import LogFormats, load_formats, project_formats
+from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.stream import Plan
 from audit_lib.logs.sums import Detail, Period
 from audit_lib.logs.values import micros_of
 from audit_lib.settings import choose_policy, load_project
-from audit_lib.settings.load import is_configured
 from audit_lib.settings.models import placed_option
 
 _HELP = """
@@ -34,9 +32,6 @@ order of their columns.
 
 Keeps 100,000 routes, another 100,000 that were answered with 404 or a similar status, and 100,000 addresses.
 The others are counted as `(other routes)` and `(other addresses)`, and stderr says how many.
-
-With --alerts, evaluates the policy's alerts since an instant instead. Then it exits with 3 if an alert
-fired, with 2 if one could not be evaluated. With --explain, says of each line on stdin how it is read.
 """
 
 
@@ -67,23 +62,9 @@ class _By(click.ParamType[tuple[str, ...]]):
 @options.log
 @click.option("--since", default="", help="Count from here on, such as 30m, 7d or 2026-09-30T12:00Z.")
 @click.option("--until", default="", help="Count until here, such as 2026-09-30 (that day included).")
-@click.option("--time-zone", default="UTC", show_default=True, help="Time zone for timestamps without one.")
-@click.option(
-    "--formats",
-    "formats_file",
-    type=PATH,
-    help="Log formats to use instead of the project's or the built-in ones.",
-)
+@options.several(options.time_zone, options.formats_file)
 @click.option(
     "--scheduler", metavar="ADDR", help="Read on the dask cluster at ADDR (tcp://…). PATHs may then be URLs."
-)
-@click.option(
-    "--explain", is_flag=True, help="Say of each line on stdin how it is read, or what came nearest."
-)
-@click.option(
-    "--alerts",
-    is_flag=True,
-    help="Evaluate the policy's alerts; exit with 3 if one fired, with 2 if one is not known.",
 )
 @click.option(
     "--project",
@@ -91,7 +72,7 @@ class _By(click.ParamType[tuple[str, ...]]):
     type=PATH,
     default=".",
     show_default=True,
-    help="The application's folder: read by its log formats, count what it declares; with --alerts its logs.",
+    help="The application's folder: read by its log formats, count what it declares.",
 )
 @click.option("--policy", default="", help="Name of a bundled policy, or a policy file.")
 @click.pass_context
@@ -99,21 +80,9 @@ def failures(
     context: click.Context, /, *, paths: tuple[str, ...], by: tuple[str, ...], folder: Path, **given: Any
 ) -> None:
     """Tabulate logs."""
-    if given["alerts"]:
-        _refuse(context, "--alerts", "until", "time_zone", "formats_file", "scheduler", "explain")
-        from audit_lib.cli.alerts import watch  # noqa: PLC0415  imports pandas, which counting does not need
-
-        context.exit(watch(folder, paths, given))
-    formats, zone = _formats(given["formats_file"], folder), _zone(given["time_zone"])
+    formats, zone = formats_for(given["formats_file"], folder), zone_of(given["time_zone"])
     if given["policy"] or context.get_parameter_source("folder") is not ParameterSource.DEFAULT:
         formats = _declaring(formats, folder, given["policy"])
-    if given["explain"]:
-        from audit_lib.cli.explain import explain  # noqa: PLC0415  seldom needed
-
-        if paths or given["logs"]:
-            raise BadInput.at("--explain", "reads stdin: leave out PATH and --log")
-        explain(folder, formats, zone)
-        return
     paths += _logs(given["logs"])
     if not paths:
         raise BadInput.at("PATH", "is missing: name log files, or - for stdin")
@@ -127,21 +96,6 @@ def failures(
         click.echo(lines_in_words(logs.states), err=True)
     for remark in logs.remarks:
         click.echo(remark, err=True)
-
-
-def _refuse(context: click.Context, beside: str, *names: str) -> None:
-    """Raise `BadInput` for each of these options that is given beside one that does not use it."""
-    options = {option.name: option.opts[0] for option in context.command.params}
-    wrong = [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
-    if wrong:
-        raise BadInput(Fault(options[name], f"cannot be combined with {beside}") for name in wrong)
-
-
-def _formats(file: Path | None, folder: Path) -> LogFormats:
-    """The formats of the file, else those that the project's audit.toml names, else the bundled ones."""
-    if file is None and is_configured(folder):
-        return project_formats(load_project(folder))
-    return load_formats(file)
 
 
 def _declaring(formats: LogFormats, folder: Path, policy: str) -> LogFormats:
@@ -169,10 +123,3 @@ def _period(since: str, until: str) -> Period:
     if period.first >= period.end:
         raise BadInput.at("--since", "is not before --until")
     return period
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise BadInput.at("--time-zone", "is not a time zone such as UTC or Europe/Berlin") from None

@@ -8,35 +8,28 @@ import click
 GROUPS = {
     "Review": {
         "review": "Review the secrets and logins of one quarter.",
-        "failures": "Count requests and failure messages in log files.",
         "leaks": "Find every place to which a secret has leaked.",
-        "seal": "Search notebooks, pages and folders for known values.",
-        "verify": "Check that a report or a ledger is unchanged.",
-        "oscal": "Write a report as OSCAL assessment results.",
+        "failures": "Count requests and failure messages in log files.",
+        "alerts": "Evaluate the policy's alerts over the latest logs, for cron.",
+        "explain": "Say of each log line on stdin how it is read.",
     },
     "Incident": {
         "investigate": "Print first steps at once, then investigate and publish.",
         "whose": "Find out whose secret a string is.",
     },
     "Rotate": {
-        "due": "List the secrets that fall due within some days.",
+        "rotate": "List what falls due, and plan, make and check a rotation.",
         "validate": "Check the secrets of a service before it starts.",
-        "generate": "Make a new value for SECRET by the policy's rule.",
-        "runbook": "Print the ordered steps to rotate SECRET in this project.",
     },
     "Record": {
         "snapshot": "Record which values are in place, as keyed fingerprints.",
-        "record": "Record that SECRET was rotated, revoked or purged.",
-        "accept": "Accept the risk of one finding until a date.",
-        "assign": "Assign a finding to who answers for it.",
-        "close": "Record that a finding was fixed, and what proves it.",
-        "attest": "Confirm that a RULE is met which no file can prove.",
-        "signoff": "Sign the report in DIR: record its digest in the ledger.",
-        "ledger": "Show what the ledger records.",
+        "record": "Record a rotation, revocation, purge or creation of SECRET.",
+        "decide": "Decide on findings and questions, and list what was decided.",
+        "sign": "Sign the report in DIR: record its digest in the ledger.",
+        "verify": "Check that a report or a ledger is unchanged.",
     },
     "Set-up": {
         "init": "Create the key and a first audit.toml.",
-        "key": "Export, import or change the key, or report it lost.",
         "sample": "Write the sample project to DIR, a new or empty folder.",
     },
 }

@@ -36,7 +36,7 @@ SHOWN = 5  # places that were not searched
 @click.command()
 @options.several(options.project, options.ledger)
 def init(folder: Path, ledger: Path | None) -> None:
-    """Create the key, and a first audit.toml.
+    """Create the key and a first audit.toml.
 
     An existing file is never overwritten. Names of variables come from example files, from env files that
     git tracks and from the code that reads them. No value is written to a file, and guesses are marked.

@@ -1,4 +1,4 @@
-"""`key`: continue under a new key."""
+"""`rotate key`: continue under a new key."""
 
 import secrets
 from pathlib import Path
@@ -17,15 +17,10 @@ from audit_lib.ledger.keys import key_of, store_key
 from audit_lib.secrecy.keeper import Key
 
 
-@click.group()
-def key() -> None:
-    """Change the key."""
-
-
-@key.command()
+@click.command()
 @options.several(options.project, options.env, options.policy, options.ledger, options.writer)
-def change(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, writer: str) -> None:
-    """Continue under a new key, with fingerprints linked.
+def key(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, writer: str) -> None:
+    """Change the ledger's key, with fingerprints linked.
 
     Supply the values of every place (--env): a value that is not supplied cannot be linked.
     """

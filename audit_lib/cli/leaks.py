@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from audit_lib.base.errors import BadInput
+from audit_lib.base.errors import BadInput, Fault
 from audit_lib.cli import options
 from audit_lib.cli.options import PATH
 from audit_lib.cli.terminal import progress_bar, say
@@ -16,6 +17,8 @@ FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urge
 _PATIENCE = 1.0  # seconds without a word; a longer search shows that it works
 # The parts of a search, as they report themselves, each with its share of the time.
 _WORK = {"shapes in git objects": 40, "files": 20, "git objects": 40}
+# Options of the search of a project.
+_OF_PROJECT = ("layout", "places", "every_provider", "fresh", "also", "reports", "fail_on")
 _HELP = """
 Find every place to which a secret has leaked.
 
@@ -28,12 +31,16 @@ and never counts as clean.
 With --also, searches folders outside the project, too: transcripts of coding assistants, shell histories,
 exports of chats. With --import, each result of another scanner becomes one leak.
 
+With PATHs, searches only these notebooks, pages and folders, for known values, before you give them away.
+It exits with 4 if there is one.
+
 With --staged, searches only what is staged for the next commit: for known values, those in the ledger,
 and new secrets by pattern. Then it prints one line for each place, and exits with 3 if there is one.
 """
 
 
 @click.command(help=_HELP)
+@click.argument("paths", nargs=-1, type=PATH, metavar="[PATH...]")
 @options.several(options.project)
 @options.layout("table", "json", "sarif")
 @options.several(options.env, options.policy, options.ledger)
@@ -75,18 +82,22 @@ and new secrets by pattern. Then it prints one line for each place, and exits wi
     is_flag=True,
     help="Search only what is staged for the next commit; exit with 3 if it has a secret.",
 )
-def leaks(*, folder: Path, ledger: Path | None, staged: bool, fail_on: str | None, **given: Any) -> None:
+@click.pass_context
+def leaks(
+    context: click.Context, /, *, paths: tuple[Path, ...], folder: Path, fail_on: str | None, **given: Any
+) -> None:
     """Find leaked secrets."""
-    project = load_project(folder, ledger)
+    project = load_project(folder, given["ledger"])
     _require_outside(given["also"], project.root)
     env, policy, patterns = given["env"], given["policy"], given["patterns"]
-    if staged:
-        beside = given["every_provider"] or given["layout"] != "table" or given["also"] or given["reports"]
-        if beside or fail_on:
-            raise BadInput.at(
-                "--staged",
-                "cannot be combined with --every-provider, --format, --also, --import or --fail-on",
-            )
+    if paths:
+        _refuse(context, "PATH", *_OF_PROJECT, "patterns", "staged")
+        from audit_lib.cli.leaks_paths import search_paths  # noqa: PLC0415  imports what makes tables
+
+        search_paths(project, policy, env, paths)
+        return
+    if given["staged"]:
+        _refuse(context, "--staged", *_OF_PROJECT)
         from audit_lib.cli.leaks_staged import report_staged  # noqa: PLC0415  imports what makes tables
 
         sys.exit(report_staged(project, given=env, policy=policy, patterns=patterns))
@@ -96,6 +107,14 @@ def leaks(*, folder: Path, ledger: Path | None, staged: bool, fail_on: str | Non
     with progress_bar(_WORK, _PATIENCE) as progress:
         found = search(project, progress, given)
     _say(answer_of(found, given["layout"], given["places"], _stops(fail_on)))
+
+
+def _refuse(context: click.Context, beside: str, *names: str) -> None:
+    """Raises `BadInput` for each of these options that is given beside one that does not use it."""
+    options_ = {option.name: option.opts[0] for option in context.command.params}
+    wrong = [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if wrong:
+        raise BadInput(Fault(options_[name], f"cannot be combined with {beside}") for name in wrong)
 
 
 def _say(answer: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -13,13 +14,15 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.base.progress import adding_up
 from audit_lib.cli.terminal import progress_bar
-from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.formats import LogFormats, load_formats, project_formats
 from audit_lib.logs.frames import LogSums, frames_of
 from audit_lib.logs.log_files import LogFile
 from audit_lib.logs.read_files import LogPart, LogPlace, Part, Run, processes, read_files, read_whole, split
 from audit_lib.logs.stream import Plan
 from audit_lib.logs.sums import OTHER_CLIENTS
 from audit_lib.logs.values import micros_of
+from audit_lib.settings import load_project
+from audit_lib.settings.load import is_configured
 
 _PATIENCE = 1.0  # seconds without a word
 _OTHERS = "too many {} differ: {:,} requests and messages are counted under {}"
@@ -48,6 +51,21 @@ def openable(paths: Iterable[str]) -> list[str]:
     if faults:
         raise BadInput(faults)
     return list(kept.values())
+
+
+def formats_for(file: Path | None, folder: Path) -> LogFormats:
+    """The formats of the file, else those that the project's audit.toml names, else the bundled ones."""
+    if file is None and is_configured(folder):
+        return project_formats(load_project(folder))
+    return load_formats(file)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone that `--time-zone` names; `BadInput` for any other text."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise BadInput.at("--time-zone", "is not a time zone such as UTC or Europe/Berlin") from None
 
 
 def read_paths(paths: Sequence[str], formats: LogFormats, plan: Plan, scheduler: str) -> PathsRead:

@@ -30,8 +30,8 @@ env = click.option(
     "env",
     multiple=True,
     metavar="ENVIRONMENT/SERVICE=FILE|-|environ",
-    help="Values that only a platform holds: a file, stdin (-), the process environment or AWS Secrets "
-    "Manager. Never stored. A store's export of dates is read, too.",
+    help="Values that only a platform holds: a file, stdin (-) or the process environment. Never stored. "
+    "A store's export of dates is read, too.",
 )
 log = click.option(
     "--log",
@@ -42,6 +42,15 @@ log = click.option(
 )
 policy = click.option("--policy", default="", help="Name of a bundled policy, or a policy file.")
 ledger = click.option("--ledger", type=PATH, help="The ledger's folder, if not .audit/ledger.")
+time_zone = click.option(
+    "--time-zone", default="UTC", show_default=True, help="Time zone for timestamps without one."
+)
+formats_file = click.option(
+    "--formats",
+    "formats_file",
+    type=PATH,
+    help="Log formats to use instead of the project's or the built-in ones.",
+)
 as_of = click.option(
     "--as-of", default="", help="Review as of this date (UTC, default: now). Later evidence is left out."
 )

@@ -61,7 +61,7 @@ SHOWN = 5  # places of a value that is still there
 @options.several(*rotation_options)
 @options.several(options.env, options.policy, options.ledger, options.writer)
 def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
-    """Record that SECRET was rotated, revoked or purged, or when its provider created it.
+    """Record a rotation, revocation, purge or creation of SECRET.
 
     The date is only a claim; without one the record claims that the rotation is done by now. What proves
     it is another value in place than was seen there last. Take a snapshot just before a rotation and

@@ -2,22 +2,23 @@
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
 
-from audit_lib.base.clock import iso
+from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.cli import options
 from audit_lib.cli.options import PATH
 from audit_lib.ledger import Entry, Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
-from audit_lib.report.json_text import to_json
-from audit_lib.report.publish.evidence_zip import packed_folder, unpacked
-from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, SIGNOFFS, Key, signature_holds
+from audit_lib.report import escape as inert
+from audit_lib.report.folder import SIGNED
+from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 
 BREAK = 3
 
@@ -29,18 +30,17 @@ BREAK = 3
 def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
     """Check that a report or a ledger is unchanged.
 
-    PATH is a report folder, its evidence.zip, a ledger folder or a ledger file. In a ledger it checks each
-    entry, each link and, with the key, each MAC, and names the first broken entry. In a report it checks
-    the files against the manifest, and with --ledger who signed it, as what and when.
+    PATH is a report folder, a ledger folder or a ledger file. In a ledger it checks each entry, each link
+    and, with the key, each MAC, and names the first broken entry. In a report it checks the files against
+    the manifest, and with --ledger who signed it, as what and when.
+
+    For example: `audit-lib verify reports/my-app-2026Q3 --ledger ../my-app`.
 
     It cannot detect entries removed after the last head that you saved elsewhere. Exits with 3 if
     something was changed.
     """
     if (path / MANIFEST).is_file():
-        faults, said = _of_report(path, path.name, ledger)
-    elif path.suffix == ".zip" and path.is_file():
-        with unpacked(path) as folder:
-            faults, said = _of_report(folder, path.name, ledger)
+        faults, said = _of_report(path, ledger)
     else:
         found, key = _checked(path)
         faults = list(found.faults)
@@ -53,9 +53,9 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
         click.echo(line)
 
 
-def _of_report(folder: Path, name: str, ledger: Path | None) -> tuple[list[Fault], list[str]]:
-    """What is wrong with the report in a folder, and what to say of it under its name."""
-    faults = report_faults(folder)
+def _of_report(folder: Path, ledger: Path | None) -> tuple[list[Fault], list[str]]:
+    """What is wrong with the report in a folder, and what to say of it."""
+    faults, name = report_faults(folder), folder.name
     said = [f"{name}: every file matches the manifest"] + ([] if faults else [_signature(folder, name)])
     if ledger is not None:
         found = _checked(ledger)[0]
@@ -80,12 +80,8 @@ def report_faults(folder: Path) -> list[Fault]:
         if path.is_symlink() or path.is_file()
     }
     faults = [
-        Fault(name, "is not in the manifest")
-        for name in there
-        if name not in (*files, MANIFEST, SIGNOFFS, EVIDENCE)
+        Fault(name, "is not in the manifest") for name in there if name not in (*files, MANIFEST, SIGNED)
     ]
-    if EVIDENCE in there and EVIDENCE not in files and packed_folder(folder) != there[EVIDENCE].read_bytes():
-        faults.append(Fault(EVIDENCE, "is not a copy of the files beside it"))
     for name, digest in sorted(files.items()):
         file = there.get(name)
         if file is None:
@@ -127,7 +123,7 @@ def _checked(path: Path) -> tuple[Ledger, Key | None]:
     if not folder.exists():
         raise BadInput.at(
             str(path),
-            "does not exist: name a report folder, an evidence.zip, a ledger folder or a ledger file",
+            "does not exist: name a report folder, a ledger folder or a ledger file",
         )
     if folder.is_dir() and not chain_files(folder):
         raise BadInput.at(str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)")
@@ -175,26 +171,52 @@ def signatures(report: Path, ledger: Ledger) -> list[Entry]:
     return [entry for entry in ledger.of_kind("signoff") if entry.body["manifest_sha256"] == digest]
 
 
-def signoff_records(report: Path, ledger: Ledger) -> dict[str, list[dict[str, str]]]:
-    """What the ledger holds of who signed a report, for its readers: each with the entry's own hash."""
-    signed = [
-        {
-            "place": entry.place,
-            "at": iso(entry.at),
-            "hash": entry.hash,
-            **{name: entry.body.get(name, "") for name in ("by", "role", "made_with", "reason")},
-        }
+def signed_text(report: Path, ledger: Ledger) -> str:
+    """SIGNED.md: what the ledger holds of who signed a report, when, how late, and in which entry."""
+    columns = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "ledger entry", "its hash")
+    table = [
+        [
+            entry.body["by"],
+            entry.body.get("role", ""),
+            instant_words(entry.at),
+            _late(report, entry),
+            entry.body.get("made_with", ""),
+            entry.body.get("reason", ""),
+            entry.place,
+            entry.hash,
+        ]
         for entry in signatures(report, ledger)
     ]
-    return {"signoffs": signed}
+    lines = [columns, ["--"] * len(columns), *table]
+    head = f"# Who signed {inert.plain(report.resolve().name)}\n\n"
+    note = "\nA copy for readers; `audit-lib verify DIR --ledger DIR` compares it with the ledger.\n"
+    return head + "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines) + note
+
+
+def _cell(text: str) -> str:
+    return inert.plain(text).replace("\\", "\\\\").replace("|", "\\|")
+
+
+def _late(report: Path, entry: Entry) -> str:
+    """How many days after the review was due it was signed; "not known" without a date."""
+    try:
+        record = json.loads((report / "report.json").read_bytes())
+        due = parse_instant(record["review"]["due_at"], "report.json")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, BadInput):
+        return "not known"
+    return str(max(0, -((due - entry.at) // timedelta(days=1))))
 
 
 def _copy_faults(report: Path, ledger: Ledger) -> list[Fault]:
     """Whether the copy of the sign-offs beside a report, if there is one, is as the ledger has them."""
-    copy = report / SIGNOFFS
-    if not copy.exists() or copy.read_text("utf-8") == to_json(signoff_records(report, ledger)):
+    copy = report / SIGNED
+    try:
+        same = copy.read_text("utf-8") == signed_text(report, ledger)
+    except FileNotFoundError:
         return []
-    return [Fault(SIGNOFFS, "is not what the ledger holds of who signed")]
+    except (OSError, ValueError):
+        same = False
+    return [] if same else [Fault(SIGNED, "is not what the ledger holds of who signed")]
 
 
 def _signed(report: Path, name: str, ledger: Ledger) -> list[str]:

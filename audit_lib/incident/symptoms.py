@@ -71,7 +71,7 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
     if len(shown):
         lines = few(f"{row.file}:{row.line}" for row in rows(shown))
         yield _row("logs", "a log line shows a value", "found", "the value counts as leaked", evidence=lines)
-    remedy = "compare the day with the age of each secret, and `attest` what was done"
+    remedy = "compare the day with the age of each secret, and `decide attest` what was done"
     yield _listed(investigation, "left", "somebody with access left", "leaver", remedy)
     yield _breach(investigation)
     remedy = "read its status page; rotate if the secret is older than the breach"

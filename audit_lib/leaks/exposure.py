@@ -237,7 +237,7 @@ def clean_up(leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame) 
         where = f": {', '.join(paths[:_NAMED])}{more}" if paths else ""
         text = (
             "purge all of them from the history at once (git filter-repo), then force-push and re-clone; "
-            f"`runbook NAME --compromised` has the commands{where}"
+            f"`rotate plan NAME --compromised` has the commands{where}"
         )
         steps.append(_step("", "", "purge", text, _PURGE))
         steps.append(

@@ -283,7 +283,7 @@ class Coverage:
 def cover(traffic: Traffic) -> Coverage:
     """The facts of the logs of a period."""
     if traffic.counts.empty and traffic.events.empty:
-        return Coverage(dict.fromkeys(FACTS, "no log line of the period was read"))
+        return Coverage(dict.fromkeys(FACTS, _read(traffic) or "no log line of the period was read"))
     return Coverage({fact: why(traffic) for fact, (why, _) in FACTS.items()})
 
 

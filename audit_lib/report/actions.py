@@ -149,7 +149,7 @@ def _row(group: _Group, inventory: pd.DataFrame) -> dict[str, Any]:
         "id": group.worst.action,
         "action": action,
         "why": shortened(group.worst.evidence),
-        "where": next(iter(group.worst.where), ""),
+        "where": next(iter(group.worst.where), "").split("; ")[0],
         "owner": few(owners, MOST_NAMES) or NOBODY,
         "severity": group.worst.severity,
         "due_at": group.due_at,
@@ -207,6 +207,7 @@ def _rank(environment: str) -> tuple[bool, bool, str]:
 def shortened(text: str) -> str:
     """The text up to its first piece of evidence, cut at a word."""
     first = text.split("; ", maxsplit=1)[0]
+    first = first[:1].upper() + first[1:]
     if len(first) <= MOST_SIGNS:
         return first
     return f"{first[:MOST_SIGNS].rsplit(' ', 1)[0]} …"

@@ -243,10 +243,8 @@ def _findings(audit: "Audit", rule: GuideRule) -> list[str]:
     """The ids of the open and unknown findings of its checks, on its secrets."""
     found, secrets = audit.findings, set(rule.secrets)
     found = found[found["status"].isin(("open", "unknown")) & found["check"].isin(rule.checks)]
-    if secrets:
-        texts = [" ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found)]
-        found = found[[not secrets.isdisjoint(_NAME.findall(text)) for text in texts]]
-    return list(found["id"])
+    texts = {row.id: " ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found)}
+    return [id_ for id_, text in texts.items() if not secrets or not secrets.isdisjoint(_NAME.findall(text))]
 
 
 def _first(ids: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from audit_lib.base.in_words import counted, day_words, few, instant_words, numb
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
 from audit_lib.report import escape as inert
-from audit_lib.report.actions import FIRST, shortened
+from audit_lib.report.actions import FIRST
 from audit_lib.report.judge import FAIL, PASS, PASS_NEEDS, UNKNOWN, judged, unread, verdict
 from audit_lib.report.register import due_words, template
 
@@ -438,7 +438,7 @@ def _not_known_of_logs(audit: "Audit") -> Iterator[tuple[str, str, str]]:
         reason = blind["reason"].value_counts().index[0]
         yield (
             f"{blind['detection'].nunique()} of {every}",
-            f"detections could not decide: {shortened(reason)}.",
+            f"detections could not decide: {reason.split('; ')[0]}.",
             "",
         )
     for row in rows(audit.coverage.sort_values("days_with_lines", kind="stable")):

@@ -42,8 +42,8 @@ def could_be_a_piece(name: str) -> bool:
     """Whether a text in a name's place is more likely a piece of a generated value.
 
     Letters, digits and both cases change in such a piece at every second sign, and its letters are not those
-    of words. What is shorter than eight characters is none. docs/measured.md says how many names it takes for
-    pieces, and pieces for names.
+    of words. What is shorter than eight characters is none. It takes few names for pieces, and pieces for
+    names.
     """
     return any(map(_is_drawn, name.split(".")))  # no alphabet of generators has a dot
 

@@ -31,7 +31,7 @@ def test_a_command_that_hangs_is_ended() -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon", "10001"])
 def test_a_limit_that_is_none_is_bad_input(text: str) -> None:
     """A number of minutes that cannot be kept is refused at once."""
-    command = [sys.executable, "-m", "audit_lib", "key", "--help"]
+    command = [sys.executable, "-m", "audit_lib", "rotate", "key", "--help"]
     environment = {**os.environ, "AUDIT_MINUTES": text}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stdout) == (2, "")

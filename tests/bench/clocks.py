@@ -6,7 +6,7 @@ SECRETS = 2000
 
 
 def main() -> None:
-    """Print the table of docs/measured_clocks.md."""
+    """Print the table of docs/accuracy.md#wrong-clocks."""
     print(table(measure(range(SECRETS))))
 
 

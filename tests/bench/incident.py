@@ -103,7 +103,7 @@ def _redraws(investigation: Any) -> Iterator[tuple[str, list[float]]]:
 
 
 def table(folder: Path, scratch: Path) -> list[str]:
-    """The rows of the table in docs/measured.md#investigation."""
+    """The rows of the table in docs/accuracy.md."""
     key = scratch / "key"
     key.write_text(demo_key().material.hex() + "\n", "ascii")
     key.chmod(0o600)

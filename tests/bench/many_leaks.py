@@ -78,7 +78,7 @@ def measure(root: Path, cache: Path) -> dict[str, Measured]:
 
 
 def print_ratios(runs: list[dict[str, Measured]]) -> None:
-    """Prints the table of docs/measured.md#many-commits-and-leaks."""
+    """Prints the table of docs/accuracy.md."""
     print("\n| pair | wall, median | range | processor time, median | at most |\n|--|--|--|--|--|")
     for (name, other), most in TARGETS.items():
         walls = [run[name].wall / run[other].wall for run in runs]

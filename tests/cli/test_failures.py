@@ -30,6 +30,10 @@ def _run(*arguments: object, stdin: bytes = b"") -> Result:
     return CliRunner().invoke(main, ["failures", *map(str, arguments)], input=stdin)
 
 
+def _explain(*arguments: object, stdin: bytes) -> Result:
+    return CliRunner().invoke(main, ["explain", *map(str, arguments)], input=stdin)
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """A small log."""
@@ -125,7 +129,7 @@ def test_a_log_with_its_place_is_read_like_a_path(log: Path) -> None:
 def test_explain_says_how_each_line_is_read(tmp_path: Path) -> None:
     """State, formats and fields of each line; of one that is not understood what came nearest."""
     lines = LOG + b"nothing\n\n" + COMBINED + COMBINED.replace(b" 401 ", b" x01 ")
-    result = _run("--explain", "--project", tmp_path, stdin=lines)
+    result = _explain("--project", tmp_path, stdin=lines)
     assert result.exit_code == 0
     assert result.stdout.splitlines()[:6] == [
         "1: request, by level and colon > uvicorn request",
@@ -150,7 +154,7 @@ def test_explain_shows_no_value_of_the_project(tmp_path: Path) -> None:
     value = fake_value("explain", 40)
     (tmp_path / ".env").write_text(f"API_TOKEN={value}\n", "utf-8")
     line = f'INFO:     203.0.113.9:1 - "GET /x/{value}/y HTTP/1.1" 401 Unauthorized\n'
-    result = _run("--explain", "--project", tmp_path, stdin=line.encode())
+    result = _explain("--project", tmp_path, stdin=line.encode())
     assert "1: request" in result.stdout
     assert value not in result.stdout
 

@@ -24,7 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _sealed(project: Path, *paths: Path) -> Result:
-    done = CliRunner().invoke(main, ["seal", "--project", str(project), *map(str, paths)])
+    done = CliRunner().invoke(main, ["leaks", "--project", str(project), *map(str, paths)])
     assert TOKEN[:12] not in done.output
     return done
 

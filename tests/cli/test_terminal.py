@@ -1,11 +1,11 @@
 """What commands say fits the terminal, is coloured if that is wanted, and is plain whole lines elsewhere."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from audit_lib.cli.review_answer import say_review
 from wcwidth import wcswidth
 
 from audit_lib.__main__ import main
@@ -30,7 +30,8 @@ def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _review() -> None:
-    say_review(frames.audit(), Path(LONG))
+    record = json.loads((ROOT / "reports/sample-2026Q3/report.json").read_text("utf-8"))
+    review._say(record, Path(LONG))
 
 
 def _failures(tmp_path: Path) -> Callable[[], object]:
@@ -88,14 +89,13 @@ def test_elsewhere_lines_are_whole_and_plain(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_review_answers_first(capsys: pytest.CaptureFixture[str]) -> None:
-    """The verdict, three things to do, the totals, what was not read, and in the last line the page."""
+    """The verdict, what to do first, the totals, and in the last line the page."""
     _review()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Fail. One production secret is too old."
-    order = ["Fail.", "Do ", "findings open: 1 high, 1 medium", "logs: ", "not read: 1 source of 3", "Open "]
+    order = ["Fail.", "  1. ", "  2. ", "published in ", "Open "]
     places = [next(i for i, line in enumerate(lines) if line.startswith(start)) for start in order]
     assert places == sorted(places)
-    assert "  frontend/.env.local: no such file; to supply it: " in "\n".join(lines)
+    assert places[0] == 0
     assert lines[-1].startswith(f"Open {LONG}/report.html in a browser")
 
 

@@ -153,7 +153,7 @@ def test_what_only_an_earlier_key_saw_is_said(plot: Plot) -> None:
     plot.file("backend/.env", f"API_TOKEN={OLD}\n")
     assert _audit(plot, "snapshot", "--project", ".").exit_code == 0
     plot.file("backend/.env", f"API_TOKEN={TOKEN}\n")
-    assert _audit(plot, "key", "change", "--project", ".").exit_code == 0
+    assert _audit(plot, "rotate", "key", "--project", ".").exit_code == 0
     plot.file("notes.md", f"{OLD}\n")
     plot.git("add", "notes.md")
     done = _audit(plot, "leaks", "--staged")

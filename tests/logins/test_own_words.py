@@ -111,7 +111,7 @@ def _alerts(folder: Path, more: str, audit: str = AUDIT) -> Result:
     (folder / "audit.toml").write_text(audit, "utf-8")
     (folder / "app.log").write_text(_request(iso(start)) + more, "utf-8")
     return CliRunner().invoke(
-        main, ["failures", "--alerts", "--project", str(folder), "--since", "30m", "--format", "json"]
+        main, ["alerts", "--project", str(folder), "--since", "30m", "--format", "json"]
     )
 
 

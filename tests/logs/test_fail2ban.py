@@ -117,7 +117,7 @@ def _counted(names: list[str]) -> tuple[tuple[int, int], tuple[int, int], int]:
 def test_labelled_logins_are_found_as_often_as_measured() -> None:
     """So many labelled lines of login services are failed logins, or possible ones; so few of the rest.
 
-    What is missed speaks of a connection, a TLS error or a refused path, not of a login (docs/measured.md).
+    What is missed speaks of a connection, a TLS error or a refused path, not of a login (docs/accuracy.md).
     Of the five of the rest four tell of a failed login, whose connection's end is what fail2ban labels.
     """
     labelled, (found, possible), cried = _counted(LOGINS)

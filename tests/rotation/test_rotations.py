@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import vobject
+from audit_lib.report.rotation_tables import rotations_tables
 
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.ledger import read_ledger
 from audit_lib.report.record import report_record
 from audit_lib.report.review import ARTEFACTS
-from audit_lib.report.rotation_tables import rotations_tables
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.settings import load_project
@@ -77,7 +77,7 @@ def test_generate_records_who_approved(tmp_path: Path) -> None:
     app = RotatingProject(tmp_path)
     path = app.file("staging", "backend")
     said = ("--approved-by", "Bo", "--trigger", "compromised", "--triggered-at", iso(datetime.now(UTC) - DAY))
-    assert app.run("generate", "JWT_SECRET_KEY", "--into", path, *said).exit_code == 0
+    assert app.run("rotate", "new", "JWT_SECRET_KEY", "--into", path, *said).exit_code == 0
     (row,) = _rotations(app).to_dict("records")
     assert (row["proof"], row["approved_by"], row["trigger"]) == ("proved", "Bo", "compromised")
     assert row["after_at"] == row["by_at"]

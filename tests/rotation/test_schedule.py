@@ -114,7 +114,7 @@ def test_an_event_keeps_its_identity() -> None:
 
 
 def _run(project: Path, *words: str) -> Result:
-    return CliRunner().invoke(main, ["due", "--project", str(project), *words])
+    return CliRunner().invoke(main, ["rotate", "due", "--project", str(project), *words])
 
 
 def test_cron_is_told_by_the_exit_code(tmp_path: Path) -> None:

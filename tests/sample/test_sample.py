@@ -110,19 +110,14 @@ def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
     """Every check speaks, in the sample's own quarter or in one before its logs begin."""
     before = run_audit(load_project(sample), "2025Q3", "2026-09-30")
     spoken = set(audit.findings["check"]) | set(before.findings["check"])
-    # Nothing of the sample was seen here before, so that it could be missed (tests/test_insider.py), no place
-    # of it has two env files (tests/cli/test_records.py), and its policy, written from a guide, grades what
-    # is not set and states all couplings (tests/cli/test_strangers.py). What leaked of it is in force
-    # somewhere (tests/leaks/test_leaked_secrets.py).
+    # No place of it has two env files (tests/cli/test_records.py), what leaked of it is in force somewhere
+    # (tests/leaks/test_leaked_secrets.py), and no day of its logs is far from the median.
     assert {check.id for check in CHECKS} - spoken == {
-        "coupling-not-stated",
-        "ledger-entries-lost",
-        "not-set",
         "two-values-in-one-place",
         "leak-undecided",
         "leaked-before",
+        "unusual-traffic",
     }
-    assert set(before.findings["check"]) - set(audit.findings["check"]) == {"no-logs-read"}
 
 
 # What was planted, by the id under which it must be found.
@@ -134,17 +129,16 @@ public-exposure:NEXT_PUBLIC_API_TOKEN:production/frontend accepted
 public-secret-demanded:NEXT_PUBLIC_ANTHROPIC_API_KEY:development/frontend open
 placeholder-value:API_TOKEN:staging/backend open
 compromised-value:NEXT_PUBLIC_API_TOKEN:development/frontend open
-template-in-use:secrets-of-development-538fe59d open
-short-value:JWT_SECRET_KEY:development/backend open
+placeholder-value:GITHUB_WEBHOOK_SECRET:development/backend:template open
+weak-value:JWT_SECRET_KEY:development/backend:short open
 forbidden-format:ALPACA_PAPER_API_KEY:staging/backend open
 ambiguous-url:REDIS_URL:staging/backend open
-known-default:DATABASE_URL:development/backend open
+placeholder-value:DATABASE_URL:development/backend:default open
 weak-value:REDIS_URL:development/backend open
 pairing-mismatch:API_TOKEN=NEXT_PUBLIC_API_TOKEN:production/backend open
 pairing-mismatch:API_TOKEN=NEXT_PUBLIC_API_TOKEN:staging/backend unknown
 reused-across-environments:JWT_SECRET_KEY-as-in-production:staging/backend open
 reused-across-names:TRADIER_API_KEY=REPORTS_TOKEN:staging/backend open
-live-value-in-example:GITHUB_WEBHOOK_SECRET:development/backend open
 overdue-secret:JWT_SECRET_KEY:production/backend open
 due-secret:API_TOKEN:production/backend open
 unknown-age:straddles unknown
@@ -152,13 +146,13 @@ leaked-in-force:JWT_SECRET_KEY:production open
 reused-across-environments:secrets-as-in-production:staging/frontend unknown
 evidence-conflict:NEXT_PUBLIC_ANTHROPIC_API_KEY:production/frontend open
 rotation-not-done:ANTHROPIC_API_KEY:production/backend open
-rotated-back:REDIS_URL:production/backend open
+rotation-not-done:REDIS_URL:production/backend:back open
 unrecorded-rotation:DATABASE_URL:production/backend open
-source-missing:env-file:staging/frontend unknown
+source-not-read:env-file:staging/frontend:missing unknown
 tracked-env-file:env-file:staging/backend open
 open-file-mode:env-file:development/backend open
-backup-on-disk:backup:development/backend open
-secret-reported-missing:TRADIER_ACCOUNT_ID open
+values-on-disk:backup:development/backend:backup open
+start-up-failed:TRADIER_ACCOUNT_ID open
 value-in-log:value-in-a-validation-error open
 log-gap:logs unknown
 """

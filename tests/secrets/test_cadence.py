@@ -1,4 +1,4 @@
-"""How often one looks decides what one can prove: the measured table of docs/measured.md#freshness."""
+"""How often one looks decides what one can prove: the measured table of docs/accuracy.md#ages."""
 
 import random
 from collections import Counter
@@ -95,7 +95,7 @@ def measure(period: int, cadence: int, recorded: float, count: int) -> tuple[tup
 def test_the_measured_table_holds(
     period: int, cadence: int, recorded: float, expected, long_run: bool
 ) -> None:
-    """Each cadence proves what docs/measured.md#freshness has; no verdict and no interval is wrong."""
+    """Each cadence proves what docs/accuracy.md#ages has; no verdict and no interval is wrong."""
     count = 4000 if long_run else 100
     shares, wrong = measure(period, cadence, recorded, count)
     assert wrong == 0

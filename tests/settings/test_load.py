@@ -363,14 +363,14 @@ def test_what_is_no_project_is_one_clear_fault(tmp_path: Path) -> None:
 
 def test_an_audit_toml_changes_what_it_extends(tmp_path: Path) -> None:
     """Lists are joined, own keys win, and a block of an extended name changes only what it says."""
-    text = 'extends = "paiid"\nplaceholders = ["*shop*"]\nwarn_days = 7\n[detections.A1]\nfailures = 9\n'
+    text = 'extends = "paiid"\nplaceholders = ["*shop*"]\nwarn_days = 7\n[detections.guessing]\nhigh = 9\n'
     text += '[[secret]]\nname = "API_TOKEN"\nowner = "Ada"\nmin_length = 30\n' + OTHER
     text += '[[consumer]]\nname = "backend"\nowner = "Team A"\n'
     policy, base = policy_of(HEAD + text, tmp_path), bundled_policy("paiid")
     assert policy.placeholders == ("*shop*", *base.placeholders)
     assert (policy.warn_days, policy.extends, policy.name) == (7, "paiid", "shop")
-    assert policy.detections["A1"]["failures"] == 9
-    assert policy.detections["A1"]["minutes"] == base.detections["A1"]["minutes"]
+    assert policy.detections["guessing"]["high"] == 9
+    assert policy.detections["guessing"]["ladder"] == base.detections["guessing"]["ladder"]
     token, former = policy.rule("API_TOKEN"), base.rule("API_TOKEN")
     assert token is not None
     assert former is not None

@@ -191,7 +191,7 @@ class Life:
 
 
 def renewals(seed: object, period: float, until: datetime, days: float) -> Iterator[datetime]:
-    """Instants of rotation with gaps of 0.5 to 1.6 periods (docs/measured.md#freshness)."""
+    """Instants of rotation with gaps of 0.5 to 1.6 periods (docs/accuracy.md#ages)."""
     chance = random.Random(repr(seed))
     # Far enough back for the phase at `until` to be that of a process that always ran.
     at = ago(days + chance.uniform(8, 12) * period, until)

@@ -108,26 +108,26 @@ class RotatingProject:
         return CliRunner().invoke(main, [*map(str, words), *place], input=given)
 
     def check(self, secret: str, *words: str) -> Result:
-        """`runbook SECRET --check`, as of tomorrow."""
+        """`rotate check SECRET`, as of tomorrow."""
         tomorrow = iso(datetime.now(UTC) + timedelta(days=1))
-        return self.run("runbook", secret, "--check", "--since", iso(self.since), "--as-of", tomorrow, *words)
+        return self.run("rotate", "check", secret, "--since", iso(self.since), "--as-of", tomorrow, *words)
 
     def states(self, secret: str, *words: str) -> dict[str, str]:
-        """What `--check` says of each step, by step and place; half done parts under their own words."""
+        """What `rotate check` says of each step, by step and place; half done parts under their own words."""
         done = self.check(secret, *words)
         assert done.exception is None or done.exit_code == 3, done.output
         return states_in(done.output)
 
     def half_done(self, secret: str, *words: str) -> list[str]:
-        """What `--check` names as half done."""
+        """What `rotate check` names as half done."""
         return halves_in(self.check(secret, *words).output)
 
     def replaces(self, name: str, environment: str, seed: object = "new", twin: str = "") -> None:
-        """`generate --into` with a value that is entered, so that a test knows it."""
+        """`rotate new --into` with a value that is entered, so that a test knows it."""
         service = "frontend" if name in FRONTEND else "backend"
         value = made_value(twin or name, f"{environment} {seed}")
         path = self.file(environment, service)
-        done = self.run("generate", name, "--into", path, "--given", given=f"{value}\n")
+        done = self.run("rotate", "new", name, "--into", path, "--given", given=f"{value}\n")
         assert done.exit_code == 0, done.output
         assert value not in done.output
 

@@ -1,4 +1,4 @@
-"""`generate`: a new value for a secret, put where it belongs and shown to nobody."""
+"""`rotate new`: a new value for a secret, put where it belongs and shown to nobody."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ from audit_lib.settings import Policy, SecretRule
 @options.by
 @options.several(*rotation_options)
 @options.several(options.policy, options.ledger, options.writer)
-def generate(secret: str, folder: Path, into: Path | None, **given: Any) -> None:
+def new(secret: str, folder: Path, into: Path | None, **given: Any) -> None:
     """Make a new value for SECRET by the policy's rule.
 
     With --into it replaces the variable in an env file, and its twins that must be the same. The ledger gets
@@ -45,7 +45,7 @@ def generate(secret: str, folder: Path, into: Path | None, **given: Any) -> None
     The value is shown only if you ask.
     """
     if sum((into is not None, given["fd"] is not None, given["show"])) != 1:
-        raise BadInput.at("generate", "needs one of --into FILE, --fd NUMBER and --show")
+        raise BadInput.at("rotate new", "needs one of --into FILE, --fd NUMBER and --show")
     if given["show"] and not sys.stdout.isatty():
         raise BadInput.at("--show", "is for a terminal: use --fd to write to a program")
     context = opened(folder, given["ledger"], given["policy"])

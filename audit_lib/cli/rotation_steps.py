@@ -1,7 +1,7 @@
-"""`runbook`: the ordered steps of a secret's rotation in this project, and which of them are done."""
+"""`rotate plan` and `rotate check`: the steps of a secret's rotation, and which of them are done."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,43 +23,59 @@ from audit_lib.settings import instant_of
 LEFT = 3
 
 
+_asked = options.several(
+    options.project,
+    click.option("--compromised", is_flag=True, help="The order for a value that others have."),
+    click.option("--environment", default="", help="Only this environment."),
+)
+_evidence = options.several(options.env, options.policy, options.ledger, options.as_of)
+
+
 @click.command()
 @click.argument("secret")
-@options.several(options.project)
-@click.option("--compromised", is_flag=True, help="The order for a value that others have.")
-@click.option("--environment", default="", help="Only this environment.")
-@click.option("--check", is_flag=True, help="Report which steps are done; exits with 3 unless all are.")
-@click.option(
-    "--since", default="", help="With --check: when the rotation began (UTC, default: 14 days ago)."
-)
-@options.several(options.env, options.policy, options.ledger, options.as_of)
-def runbook(secret: str, folder: Path, *, compromised: bool, environment: str, **given: Any) -> None:
+@_asked
+@_evidence
+def plan(secret: str, folder: Path, **given: Any) -> None:
     """Print the ordered steps to rotate SECRET in this project.
 
     It begins with what breaks. No step puts a value on a command line.
-
-    With --check it reports which steps are done, not done or not known, and names what was left half done.
     """
-    context = opened(folder, given["ledger"], given["policy"], given["env"])
-    # The sample's plan is the same each day; what was done to it since is newer than its pinned date.
-    pinned = "" if given["check"] else context.project.pinned_as_of
-    plan = plan_rotation(
-        secret,
-        context.project,
-        context.policy,
-        keeper_of(context.project),
-        instant_of(context.project, given["as_of"] or pinned or iso(now())),
-        given=context.given,
-        environment=environment_of(environment) if environment else "",
-        compromised=compromised,
-    )
-    if not given["check"]:
-        _say(_planned(plan))
-        return
-    since = parse_instant(given["since"], "--since") if given["since"] else plan.read.as_of - LONGEST
-    progress = plan.progress(since)
-    _say([f"Rotation of {plan.scope.rule.name} since {iso(since)}:", *_progress(progress)])
+    # The sample's plan is the same each day.
+    _say(_planned(_plan_of(secret, folder, given, pinned=True)))
+
+
+@click.command()
+@click.argument("secret")
+@_asked
+@click.option("--since", default="", help="When the rotation began (UTC, default: 14 days ago).")
+@_evidence
+def check(secret: str, folder: Path, since: str, **given: Any) -> None:
+    """Report which steps of SECRET's rotation are done, not done or not known.
+
+    It names what was left half done, and exits with 3 unless every step is done.
+    """
+    made = _plan_of(secret, folder, given, pinned=False)
+    began = parse_instant(since, "--since") if since else made.read.as_of - LONGEST
+    progress = made.progress(began)
+    _say([f"Rotation of {made.scope.rule.name} since {iso(began)}:", *_progress(progress)])
     sys.exit(0 if progress.whole else LEFT)
+
+
+def _plan_of(secret: str, folder: Path, given: Mapping[str, Any], *, pinned: bool) -> RotationPlan:
+    """The plan of the secret's rotation; `pinned`: at the date that the project's audit.toml pins, if any."""
+    context = opened(folder, given["ledger"], given["policy"], given["env"])
+    project = context.project
+    as_of = given["as_of"] or (project.pinned_as_of if pinned else "") or iso(now())
+    return plan_rotation(
+        secret,
+        project,
+        context.policy,
+        keeper_of(project),
+        instant_of(project, as_of),
+        given=context.given,
+        environment=environment_of(given["environment"]) if given["environment"] else "",
+        compromised=given["compromised"],
+    )
 
 
 def _say(lines: Iterator[str] | list[str]) -> None:

@@ -1,4 +1,4 @@
-"""`seal`: searches notebooks, pages and folders for every known value before they are given away."""
+"""`leaks PATH…`: searches notebooks, pages and folders for every known value before they are given away."""
 
 import sys
 from collections.abc import Iterable
@@ -8,28 +8,20 @@ import click
 
 from audit_lib.base.errors import BadInput, Fault, Refused
 from audit_lib.base.in_words import counted
-from audit_lib.cli import options
-from audit_lib.cli.options import PATH
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.report import escape as inert
 from audit_lib.report.known_values import known_values
 from audit_lib.secrecy.seal import search_files
 from audit_lib.secrets.given import parse_env_options
-from audit_lib.settings import load_project
+from audit_lib.settings import Project
 
 
-@click.command()
-@options.several(options.project, options.env, options.policy)
-@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
-def seal(folder: Path, env: tuple[str, ...], policy: str, paths: tuple[Path, ...]) -> None:
-    """Search notebooks, pages and folders for known values.
+def search_paths(project: Project, policy: str, env: tuple[str, ...], paths: tuple[Path, ...]) -> None:
+    """Prints each place of these files that holds a known value; raises `Refused` if there is one.
 
-    Each file is searched for every value of the project's env files in every form: encoded, escaped,
-    packed, split, and in part. It prints the places, never a value, and exits with 4 if there is one.
-
-    Retired values are not searched for: of them only fingerprints are kept.
+    Each is searched for every value of the project's env files in every form: encoded, escaped, packed,
+    split, and in part. Retired values are not searched for: of them only fingerprints are kept.
     """
-    project = load_project(folder)
     keeper = keeper_of(project)
     known = known_values(project, keeper, policy, parse_env_options(env, sys.stdin.buffer))
     if not known.classes.sealed | known.classes.whole:

@@ -1,17 +1,13 @@
-"""`ledger show`: what was recorded, decided, assigned and closed, one line for each entry."""
+"""What people wrote into the ledger, one line for each entry."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import click
-
-from audit_lib.base.in_words import counted, instant_words
-from audit_lib.cli import options
-from audit_lib.cli.open_project import opened
+from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Entry, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.report import escape as inert
+from audit_lib.settings import Project
 
 _Said = Callable[[Mapping[str, Any]], str]
 
@@ -42,37 +38,15 @@ SHOWN: Mapping[str, _Said] = {
 _DETAILS = ("ticket", "reason", "proof")
 
 
-@click.group()
-def ledger() -> None:
-    """Show what the ledger records."""
-
-
-@ledger.command()
-@click.argument("about", metavar="[ID]", default="")
-@options.several(options.project)
-@click.option("--kind", type=click.Choice(tuple(SHOWN)), help="Only entries of this kind.")
-@options.ledger
-def show(about: str, folder: Path, kind: str | None, ledger: Path | None) -> None:
-    """List what people recorded, accepted, attested, assigned and closed.
-
-    With an ID, only what was decided about that finding. Snapshots are counted.
-    """
-    project = opened(folder, ledger).project
+def recorded(project: Project, about: str) -> tuple[list[str], list[str], int]:
+    """A line for each entry that people wrote, or each about one id; the ledger's faults; other entries."""
     key = key_of(project)
     found = read_ledger(project.ledger_dir, None if key.origin == "throw-away" else key)
-    for fault in found.faults:
-        click.echo(inert.plain(f"{fault.place}: {fault.text}"), err=True)
+    faults = [inert.plain(f"{fault.place}: {fault.text}") for fault in found.faults]
     entries = [entry for entry in found.entries if entry.kind in SHOWN]
-    wanted = [
-        one
-        for one in entries
-        if kind in (None, one.kind) and about in ("", one.body.get("id"), one.body.get("subject"))
-    ]
-    for entry in wanted:
-        click.echo(inert.plain(_line(entry)))
-    others = len(found.entries) - len(entries)
-    left = f"{others} of snapshots, keys and repairs not"
-    click.echo(f"{counted(len(wanted), 'entry', 'entries')} shown, {left}", err=True)
+    subjects = ("id", "subject", "rule")
+    wanted = [one for one in entries if about in ("", *(one.body.get(name) for name in subjects))]
+    return [inert.plain(_line(one)) for one in wanted], faults, len(found.entries) - len(entries)
 
 
 def _line(entry: Entry) -> str:
