@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import vobject
+from audit_lib.report.rotation_tables import rotations_tables
 
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.ledger import read_ledger
 from audit_lib.report.record import report_record
 from audit_lib.report.review import ARTEFACTS
-from audit_lib.report.rotation_tables import rotations_tables
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.settings import load_project
