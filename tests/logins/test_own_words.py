@@ -9,7 +9,6 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.cli.alerts import settings_now
 from audit_lib.ledger import Draft, Ledger, write_entry
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.logins.detect import detect
@@ -18,6 +17,7 @@ from audit_lib.logins.traffic import gather
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
+from audit_lib.settings.dump import dump
 from tests.logins.test_none_is_earned import world
 from tests.support.small_logs import START, detections, verdicts
 
@@ -137,7 +137,7 @@ def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -
     assert quiet.exit_code == 0
     assert "(never signed)" in quiet.stderr
     project = load_project(tmp_path)
-    signed = settings_now(project, choose_policy(project))
+    signed = dump(choose_policy(project), project)
     body = {"manifest_sha256": "0" * 64, "by": "carol", "heads": {}, "settings": signed}
     write_entry(project.ledger_dir, made_key_of(project), Draft("signoff", body), datetime.now(UTC), "carol")
     as_signed = _alerts(tmp_path, "")
