@@ -14,6 +14,7 @@ import pytest
 from audit_lib.audit import Audit, Frames
 from audit_lib.base.clock import iso
 from audit_lib.findings.changes import compare
+from audit_lib.findings.find import find
 from audit_lib.findings.reviews import PreviousReport
 from audit_lib.leaks.tables import shows_no_leak
 from audit_lib.ledger import Draft, append
@@ -61,7 +62,9 @@ def _ended(audit: Audit) -> set[str]:
         }
         for check, (subject, environment, service) in WAS.items()
     }
-    changes = compare(PreviousReport(findings, INCIDENT, ()), audit.findings, Frames(audit))
+    frames, previous = Frames(audit), PreviousReport(findings, INCIDENT, (), {})
+    found = [finding.columns for finding in find(frames, audit.policy)]
+    changes = compare(previous, found, frames, audit.ledger)
     return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & set(WAS)
 
 

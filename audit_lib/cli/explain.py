@@ -12,10 +12,10 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.explain import Explained, explain_line, instant_text
 from audit_lib.logs.line import LogEvent
-from audit_lib.logs.quote_lines import blotted
 from audit_lib.logs.stream import raw_lines
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
+from audit_lib.secrecy.redact import redact_named
 from audit_lib.secrets.sources import read_env_sources
 
 
@@ -38,7 +38,7 @@ def explain(folder: Path, time_zone: str, formats_file: Path | None) -> None:
     columns = DeclaredColumns(formats)
     for number, raw in enumerate(raw_lines(sys.stdin.buffer), 1):
         for text in _lines(number, explain_line(raw, columns.formats_of(raw), zone)):
-            click.echo(inert.plain(guard.scrub(blotted(text))))
+            click.echo(inert.plain(guard.scrub(redact_named(text))))
 
 
 def _lines(number: int, read: Explained) -> list[str]:

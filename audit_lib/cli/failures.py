@@ -15,7 +15,7 @@ from audit_lib.cli.log_files import formats_for, openable, read_paths, zone_of
 from audit_lib.cli.options import PATH, now
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.stream import Plan
-from audit_lib.logs.sums import Detail, Period
+from audit_lib.logs.sums import Period
 from audit_lib.logs.values import micros_of
 from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.models import placed_option
@@ -86,8 +86,7 @@ def failures(
     paths += _logs(given["logs"])
     if not paths:
         raise BadInput.at("PATH", "is missing: name log files, or - for stdin")
-    detail = Detail(minutes=False, client="client" in by, method=False, route="route" in by, events=False)
-    plan = Plan(zone, _period(given["since"], given["until"]), detail)
+    plan = Plan(zone, _period(given["since"], given["until"]))
     logs = read_paths(openable(paths), formats, plan, given["scheduler"])
     if given["layout"] == "table":
         say_failures(logs, by)

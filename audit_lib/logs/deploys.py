@@ -13,9 +13,8 @@ from audit_lib.base.frames import Sources
 from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.logs.contracts import Deploys
 from audit_lib.logs.deploy_entries import RUNNING, DeployEntry, DeployList, parse_deploys
-from audit_lib.logs.quote_lines import blotted
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrecy.redact import Redactor, redact_named
 from audit_lib.settings import DeploySource, Project
 from audit_lib.settings.models import first_faults, source_row
 
@@ -126,7 +125,7 @@ def _frame(listed: list[dict[str, Any]], keeper: Keeper) -> pd.DataFrame:
     if kept:
         search = Redactor.of(keeper)
         for row in kept.values():
-            clean = blotted(search.text(row["message"])).strip()
+            clean = redact_named(search.text(row["message"])).strip()
             row["message"] = clean.splitlines()[0][:LONGEST] if clean else ""
             row |= {name: search.text(row[name]) for name in ("deploy", "status", "trigger", "evidence")}
     order = ["began_at", "file", "line", "deploy"]

@@ -1,4 +1,4 @@
-"""Quotes raw log lines by their place, for an evidence package; what may be a value is blotted out."""
+"""Quotes raw log lines by their place, for an evidence package; what may be a value is redacted."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,35 +15,14 @@ from audit_lib.logs.line import LineReader
 from audit_lib.logs.log_files import LogFile, log_files
 from audit_lib.logs.stream import raw_lines
 from audit_lib.logs.values import instant_of
+from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import Project
 
 COLUMNS = ["file", "line", "text"]
 LONGEST = 2_000  # characters of a line
 AROUND = 2  # lines before and after: what carries no time is bounded by its neighbours
-BLOT = "[blotted out]"
 Place = tuple[str, int]  # a log's name, and a line of it
 _PLACE = re.compile(r"(.+):(\d+)")
-# Values that the audit does not know either: a parameter named like a secret, a refused input, a credential.
-_NAME = (
-    r"(?:token|secret|passw(?:or)?d|passphrase|passcode|pwd|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|credential|signature|jwt|authorization|cookie)[\w.-]{0,64}"
-)
-# A text in quotes, perhaps escaped ones; a list; or what ends at a blank, a quote or the next assignment.
-_QUOTED = r"""(?P<quote>\\+["'])(?:(?!(?P=quote)).)*|"(?:\\.|[^"\\])*|'(?:\\.|[^'\\])*|`[^`]*"""
-_NEXT = r"""[&,;)\]}"'](?=$|[\s&,;)\]}"'<>|:]|[&"']?[\w.-]{1,64}["']?\s?[=:])"""
-_BARE = rf"""(?:(?!{_NEXT}|</|[<>]\s)\S)+"""
-_VALUES = (
-    re.compile(
-        rf"""(?i)({_NAME}\\*["'`]?\s{{0,8}}(?:=>|:=|[=:])\s{{0,8}}(?:[bru]{{1,2}}(?=["']))?)"""
-        rf"""(?P<value>{_QUOTED}|\[[^\]]*\]?|\{{[^}}]*\}}?|(?:(?:bearer|basic|token)\s+)?{_BARE})"""
-    ),
-    re.compile(rf"(?i)(<[\w-]{{0,64}}{_NAME}>)(?P<value>[^<]+)"),
-    re.compile(rf"""(?i)((?<![\w-])--?[\w-]{{0,64}}{_NAME}\s)(?P<value>{_QUOTED}|[^\s"'-][^\s"']*)"""),
-    re.compile(r"(?i)(input_value=)(?P<value>'[^']*'|\"[^\"]*\"|[^\s,\]]+)"),
-    re.compile(r"(?i)((?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})"),
-    re.compile(r"(://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)"),
-)
-_OPENING = re.compile(r"""\\*["'`]""")
 
 
 def quote_lines(project: Project, evidence: Iterable[str], around: int = AROUND) -> pd.DataFrame:
@@ -80,7 +59,7 @@ def line_times(project: Project, lines: Mapping[str, set[int]], formats: LogForm
 
 def _quoted(file: LogFile, lines: set[int]) -> Iterator[tuple[str, int, str]]:
     for number, raw in _raw(file, lines):
-        yield file.name, number, blotted(raw.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST])
+        yield file.name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST])
 
 
 def _raw(file: LogFile, lines: set[int]) -> Iterator[tuple[int, bytes]]:
@@ -94,15 +73,3 @@ def _raw(file: LogFile, lines: set[int]) -> Iterator[tuple[int, bytes]]:
                     yield number, raw
     except (Unreadable, Bomb, *BROKEN):
         return
-
-
-def blotted(text: str) -> str:
-    """The text with everything blotted out that stands where a value does, quotes around it left."""
-    for pattern in _VALUES:
-        text = pattern.sub(_blot, text)
-    return text
-
-
-def _blot(found: re.Match[str]) -> str:
-    quote = _OPENING.match(found["value"])
-    return f"{found[1]}{quote[0] if quote else ''}{BLOT}"

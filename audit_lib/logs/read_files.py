@@ -199,7 +199,7 @@ def _joined(parts: Iterable[LogPart], formats: LogFormats, plan: Plan) -> LogPar
                 problems.append(part)
             yield part.sums
 
-    whole = settle_logins(join(sums(), plan.period), formats.logins, plan.detail)
+    whole = settle_logins(join(sums(), plan.period), formats.logins)
     fault = next((part.fault for part in problems if part.fault[0]), ("", ""))
     broken = next((part.broken for part in problems if part.broken), "")
     return LogPart(Sums() if fault[0] else whole, broken, fault)

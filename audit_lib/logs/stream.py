@@ -21,7 +21,6 @@ from audit_lib.logs.sums import (
     OTHER_SHAPES,
     REQUESTS,
     SHOWN_LINES,
-    Detail,
     Names,
     Period,
     Sums,
@@ -38,7 +37,6 @@ class Plan:
 
     zone: ZoneInfo
     period: Period = field(default_factory=Period)
-    detail: Detail = field(default_factory=Detail)
     written: int | None = None  # when the file was last written, for times without a year
 
 
@@ -82,7 +80,7 @@ class Tally:
     """Sums that grow line by line, and what the lines so far say about the next one."""
 
     def __init__(self, plan: Plan) -> None:
-        self._period, self._detail = plan.period, plan.detail
+        self._period = plan.period
         self._names = Names()
         self._requests: dict[tuple[int, int, int, int, int, int], list[int]] = {}
         self._events: array[int] = array("q")
@@ -172,10 +170,6 @@ class Tally:
         open_login = message in OPEN_LOGINS  # counted once it is known how it ended
         if status and not open_login:
             self._sum(event, at)
-        if not self._detail.events and not open_login:
-            if not status and kind != NOTICE:
-                self._sum(event, at)
-            return
         if status and kind == "other" and not open_login:
             return
         if at is None:
@@ -186,20 +180,9 @@ class Tally:
     def _sum(self, event: LogEvent, at: int | None) -> None:
         """Counts a request in its minute, or on the day of the last time before it."""
         kind, _, status, client, method, route, _, _ = event
-        detail, names = self._detail, self._names
-        key = (
-            -1 - self._day if at is None else at // MINUTE if detail.minutes else at // DAY * 1440,
-            KIND_NUMBERS[kind],
-            status or 0,
-            names[client] if detail.client else 0,
-            names[method] if detail.method else 0,
-            names[route] if detail.route else 0,
-        )
-        counted = self._requests.get(key)
-        if counted is None:
-            self._requests[key] = [1, self._number]
-        else:
-            counted[0] += 1
+        slot, names = -1 - self._day if at is None else at // MINUTE, self._names
+        key = (slot, KIND_NUMBERS[kind], status or 0, names[client], names[method], names[route])
+        self._requests.setdefault(key, [0, self._number])[0] += 1
 
     def _add_event(self, event: LogEvent, day: int, *place: int) -> None:
         """Adds a row of EVENTS; its place is the line, its instant, and the bounds of that."""

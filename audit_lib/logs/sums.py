@@ -123,17 +123,6 @@ class Period:
         return self.first <= at < self.end
 
 
-@dataclass(frozen=True)
-class Detail:
-    """What requests are summed by; the less, the fewer rows."""
-
-    minutes: bool = True  # else by day
-    client: bool = True
-    method: bool = True
-    route: bool = True
-    events: bool = True  # else requests and messages are only counted
-
-
 class Names:
     """Numbers names in the order in which they come."""
 
@@ -277,7 +266,7 @@ def _added_shapes(whole: Sums, part: Sums) -> dict[tuple[str, str], tuple[int, i
     return shapes
 
 
-def settle_logins(sums: Sums, logins: Sequence[Login], detail: Detail) -> Sums:
+def settle_logins(sums: Sums, logins: Sequence[Login]) -> Sums:
     """The sums with each login that was redirected counted as it ended: failed, possibly so, or a success."""
     events, names = sums.events, sums.names
     moved, sent = (names.index(name) if name in names else -1 for name in OPEN_LOGINS)
@@ -292,10 +281,8 @@ def settle_logins(sums: Sums, logins: Sequence[Login], detail: Detail) -> Sums:
     ]
     events = events | {"kind": events["kind"].copy(), "message": events["message"].copy()}
     events["kind"][places], events["message"][places] = kinds, 0
-    requests = _together([sums.requests, _requests_of(events, places, detail)])
+    requests = _together([sums.requests, _requests_of(events, places)])
     gone = places[events["kind"][places] == KIND_NUMBERS["other"]]
-    if not detail.events:
-        gone = places
     events = {name: np.delete(column, gone) for name, column in events.items()}
     return replace(sums, requests=summed(requests), events=events)
 
@@ -313,15 +300,11 @@ def _login_step(events: Columns, place: int, names: Sequence[str], moved: int) -
     )
 
 
-def _requests_of(events: Columns, places: NDArray[Any], detail: Detail) -> Columns:
+def _requests_of(events: Columns, places: NDArray[Any]) -> Columns:
     """The rows of requests that are counted by their events."""
     rows = {name: events[name][places] for name in EVENTS}
-    unit = MINUTE if detail.minutes else DAY
-    timed = rows["at"] // unit * (unit // MINUTE)
-    rows["slot"] = np.where(rows["at"] == NONE, -1 - rows["day"], timed).astype(np.int32)
+    rows["slot"] = np.where(rows["at"] == NONE, -1 - rows["day"], rows["at"] // MINUTE).astype(np.int32)
     rows["count"] = np.ones(len(places), np.int32)
-    for column in ("client", "method", "route"):
-        rows[column] = rows[column] * getattr(detail, column)
     return {name: rows[name] for name in REQUESTS}
 
 

@@ -25,14 +25,26 @@ _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _LAYOUT_END = re.compile(rb"(?:\x1b\[[0-?]*[ -/]*[@-~]|[ \t\r\n])+\Z")
 _BASE64_END = re.compile(rb"[A-Za-z0-9+/_=-]{0,4}")
-# A name of a secret, what may stand between it and its value, and the value: quoted, or up to a separator.
-_NAMED = re.compile(
-    r"""(?ix)((?:[\w.-]*(?:token|secret|passw(?:or)?d|passwd|pwd|passphrase|api[_-]?key|private[_-]?key|
-    access[_-]?key|credential|signature|jwt)[\w.-]*|input_value)
-    (?:\\?["'])?\s*(?:=>|:=|[=:])\s*)
-    (\\"(?:(?!\\").)*\\"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'&,;)}\]]+)"""
+# Values that the audit does not know either: a parameter named like a secret, a refused input, a credential.
+_NAME = (
+    r"(?:token|secret|passw(?:or)?d|passphrase|passcode|pwd|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|credential|signature|jwt|authorization|cookie|input_value)[\w.-]{0,64}"
 )
-_CREDENTIAL = re.compile(r"(?i)((?:bearer|basic)\s+)[\w.~+/=-]{8,}|(://[^/\s:@]*:)[^/\s@]+(?=@)")
+# A text in quotes, perhaps escaped ones; a list; or what ends at a blank, a quote or the next assignment.
+_QUOTED = r"""(?P<quote>\\+["'])(?:(?!(?P=quote)).)*|"(?:\\.|[^"\\])*|'(?:\\.|[^'\\])*|`[^`]*"""
+_NEXT = r"""[&,;)\]}"'](?=$|[\s&,;)\]}"'<>|:]|[&"']?[\w.-]{1,64}["']?\s?[=:])"""
+_BARE = rf"""(?:(?!{_NEXT}|</|[<>]\s)\S)+"""
+_VALUES = (
+    re.compile(
+        rf"""(?i)({_NAME}\\*["'`]?\s{{0,8}}(?:=>|:=|[=:])\s{{0,8}}(?:[bru]{{1,2}}(?=["']))?)"""
+        rf"""(?P<value>{_QUOTED}|\[[^\]]*\]?|\{{[^}}]*\}}?|(?:(?:bearer|basic|token)\s+)?{_BARE})"""
+    ),
+    re.compile(rf"(?i)(<[\w-]{{0,64}}{_NAME}>)(?P<value>[^<]+)"),
+    re.compile(rf"""(?i)((?<![\w-])--?[\w-]{{0,64}}{_NAME}\s)(?P<value>{_QUOTED}|[^\s"'-][^\s"']*)"""),
+    re.compile(r"(?i)((?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})"),
+    re.compile(r"(://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)"),
+)
+_OPENING = re.compile(r"""\\*["'`]""")
 
 Span = tuple[int, int]
 
@@ -41,11 +53,14 @@ def redact_named(text: str) -> str:
     """The text without what stands beside the name of a secret, in JSON, a dict or an assignment, after
     `Bearer` or `Basic`, or as the password of a URL: values that nobody knows."""
 
-    def beside(found: re.Match[str]) -> str:
-        quote = re.match(r"\\?[\"']|", found[2])
-        return f"{found[1]}{quote[0] if quote else ''}{MARK}{quote[0] if quote else ''}"
+    for pattern in _VALUES:
+        text = pattern.sub(_redact, text)
+    return text
 
-    return _CREDENTIAL.sub(lambda found: f"{found[1] or found[2]}{MARK}", _NAMED.sub(beside, text))
+
+def _redact(found: re.Match[str]) -> str:
+    quote = _OPENING.match(found["value"])
+    return f"{found[1]}{quote[0] if quote else ''}{MARK}"
 
 
 class Redactor:

@@ -226,5 +226,5 @@ def test_a_message_is_rid_of_values(tmp_path: Path) -> None:
     assert other not in text
     assert found.deploys["message"].tolist()[:2] == [
         "x" * 80 + " [secret removed]",
-        "Set API_TOKEN=[blotted out]",
+        "Set API_TOKEN=[secret removed]",
     ]

@@ -18,7 +18,7 @@ from audit_lib.logs.pairs import BEGINS
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.read_files import processes, split
 from audit_lib.logs.stream import Plan, sum_lines
-from audit_lib.logs.sums import OTHER_CLIENTS, Detail, Period, Sums, join
+from audit_lib.logs.sums import OTHER_CLIENTS, Period, Sums, join
 from audit_lib.settings import LogSource, Project
 from tests.support.log_lines import FORMATS, events_of, read_log, requests_of
 
@@ -126,16 +126,6 @@ def test_a_line_beyond_the_limit_hides_nothing(size: int) -> None:
     line = REQUEST.format("203.0.113.7", 1, 1, 1, "/", 401).encode()
     sums = read_log(line + b"\n" + b"x" * size + b"\n" + line)
     assert (sums.states["request"], sums.states["not understood"], sums.lines) == (2, 1, 3)
-
-
-def test_what_is_not_wanted_is_not_counted_apart() -> None:
-    """Without clients, routes and events the same counts stand in fewer rows."""
-    content = _mixture(3, 900)
-    whole, less = read_log(content), read_log(content, detail=Detail(False, False, False, False, False))
-    messages = Counter(kind for kind, status in events_of(whole, "kind", "status") if not status)
-    del messages["notice"]
-    assert requests_of(less, "kind") == requests_of(whole, "kind") + messages
-    assert set(less.requests["client"].tolist()) == {0}
 
 
 def _scan(lines: int) -> str:

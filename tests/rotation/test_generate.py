@@ -174,7 +174,7 @@ def test_what_cannot_be_done_is_said(project: Path, words: tuple[str, ...], faul
     assert not (project / ".audit" / "ledger").exists()
 
 
-PAIR_POLICY = """name = "pair"
+PAIR = """name = "pair"
 extends = "generic"
 
 [[secret]]
@@ -187,14 +187,18 @@ name = "DATABASE_URL"
 service = "backend"
 component = "password"
 equals = ["POSTGRES_PASSWORD"]
+
+[[env]]
+path = ".env"
+environment = "production"
+service = "backend"
+loader = "python-dotenv"
 """
-PAIR_AUDIT = 'name = "pair"\npolicy = "policy.toml"\n[[env]]\npath = ".env"\nenvironment = "production"\n'
 
 
 def _pair(root: Path, password: str, in_url: str) -> Path:
     root.mkdir()
-    (root / "policy.toml").write_text(PAIR_POLICY, "utf-8")
-    (root / "audit.toml").write_text(PAIR_AUDIT + 'service = "backend"\nloader = "python-dotenv"\n', "utf-8")
+    (root / "audit.toml").write_text(PAIR, "utf-8")
     text = f"POSTGRES_PASSWORD={password}\nLEVEL=info\nDATABASE_URL=postgresql://app:{in_url}@db:5432/app\n"
     (root / ".env").write_text(text, "utf-8")
     return root
@@ -216,12 +220,13 @@ def test_a_pair_in_one_file_is_one_write(tmp_path: Path, secret: str, half: bool
     assert len({body["previous"] for body in bodies.values()}) == 1 + half
 
 
+# Most is imported before, and Python writes no caches (-B): a child shall be killed at the project's files.
 KILLED = """
-import resource, signal, sys
+import os, resource, signal, sys
 from audit_lib.__main__ import main
+import audit_lib.cli.open_project, audit_lib.rotation.change
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-import os
 for root in sys.argv[1:]:
     if not os.fork():
         limit = int(root.rpartition("at")[2])
@@ -238,7 +243,7 @@ def test_a_pair_in_one_file_that_is_killed_is_old_or_new(tmp_path: Path, long_ru
         _pair(tmp_path / f"at{limit}", PASSWORD, PASSWORD) for limit in range(0, 1900, 1 if long_run else 90)
     ]
     subprocess.run(
-        [sys.executable, "-c", KILLED, *map(str, places)], cwd=ROOT, check=True, capture_output=True
+        [sys.executable, "-B", "-c", KILLED, *map(str, places)], cwd=ROOT, check=True, capture_output=True
     )
     seen = set()
     for place in places:

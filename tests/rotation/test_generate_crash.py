@@ -18,11 +18,12 @@ from tests.support.paths import ROOT
 OLD = fake_value("token")
 PADDED = "# " + "x" * 1500 + "\n"  # so that the second file is larger than the ledger is by then
 FILES = {"backend": f"API_TOKEN={OLD}\nLEVEL=info\n", "frontend": f"{PADDED}NEXT_PUBLIC_API_TOKEN={OLD}\n"}
-# One child for each limit, forked once all is imported: the system kills it when a file gets longer.
+# One child for each limit, forked once most is imported: the system kills it when a file gets longer.
+# Python writes no caches (-B), so that it is a file of the project.
 KILLED = """
 import os, resource, signal, sys
 from audit_lib.__main__ import main
-import audit_lib.cli.generate
+import audit_lib.cli.open_project, audit_lib.rotation.change
 for place in sys.argv[1:]:
     child = os.fork()
     if not child:
@@ -75,7 +76,7 @@ def test_a_pair_that_is_killed_anywhere_is_named_and_mended(tmp_path: Path, long
     for limit in limits:
         places.append(tmp_path / f"at{limit}")
         shutil.copytree(tmp_path / "app", places[-1])
-    command = [sys.executable, "-c", KILLED, *map(str, places)]
+    command = [sys.executable, "-B", "-c", KILLED, *map(str, places)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     states = {}
     for place in places:

@@ -10,7 +10,6 @@ from audit_lib.base.clock import Quarter, iso
 from audit_lib.ledger import read_ledger
 from audit_lib.report.record import report_record
 from audit_lib.report.review import ARTEFACTS
-from audit_lib.report.rotation_tables import rotations_tables
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.settings import load_project
@@ -94,7 +93,6 @@ def test_a_review_shows_them_and_publishes_a_calendar(tmp_path: Path) -> None:
     assert Quarter.parse("2026Q3") == audit.quarter
     record = report_record(audit)
     assert {row["proof"] for row in record["rotations"]} == {"proved", "not recorded"}
-    assert "API_TOKEN" in rotations_tables(audit)._repr_mimebundle_()[0]["text/plain"]
     assert "calendar.ics" in ARTEFACTS
     events = vobject.readOne(calendar_text(audit.schedule, audit.project.name, audit.as_of)).vevent_list
     assert {event.dtstart.value for event in events}

@@ -10,7 +10,7 @@ from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import Line, LineReader
 from audit_lib.logs.read_files import LogPart, read_whole
 from audit_lib.logs.stream import Plan
-from audit_lib.logs.sums import KINDS, Detail, Period, Sums
+from audit_lib.logs.sums import KINDS, Period, Sums
 
 FORMATS = load_formats()
 
@@ -32,12 +32,11 @@ def read_part(
     content: str | bytes,
     formats: LogFormats = FORMATS,
     period: Period | None = None,
-    detail: Detail | None = None,
     written: int | None = None,
 ) -> LogPart:
     """What a log with this content holds."""
     raw = content if isinstance(content, bytes) else content.encode()
-    plan = Plan(ZoneInfo("UTC"), period or Period(), detail or Detail(), written)
+    plan = Plan(ZoneInfo("UTC"), period or Period(), written)
     return read_whole(BytesIO(raw), formats, plan)
 
 
