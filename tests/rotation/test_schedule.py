@@ -68,6 +68,7 @@ def test_a_limit_that_nobody_stated_says_so() -> None:
     schedule = _schedule(_aged("KEY", -20, -2, period_stated=False))
     (row,) = rows(schedule)
     assert due_words(row, NOW).endswith("overdue since 29 Sep 2026 (90 days, a default)")
+    schedule = _schedule(_aged("KEY", 5, 9, period_stated=False))
     assert "The policy's default is 90 days" in calendar_text(schedule, "app", NOW).replace("\r\n ", "")
 
 
