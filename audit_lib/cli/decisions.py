@@ -1,6 +1,7 @@
 """`decide` and `sign`: what people decided and answer for, into the ledger, and what was recorded so far."""
 
 import json
+import platform
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import Any
 
 import click
 
+from audit_lib import __version__
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
-from audit_lib.base.how_started import made_with
 from audit_lib.base.in_words import counted, nearest
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
@@ -166,7 +167,7 @@ def sign(report: Path, folder: Path, **given: Any) -> None:
         "folder": report.resolve().name,
         "by": by,
         "role": role,
-        "made_with": made_with(),
+        "made_with": f"audit_lib {__version__}, Python {platform.python_version()}",
         "reason": given["reason"],
         "heads": all_heads(project.ledger_dir, key_of(project)),
         **_kept(report),

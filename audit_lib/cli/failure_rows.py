@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,6 @@ import click
 import pandas as pd
 
 from audit_lib.base.frames import rows as rows_of
-from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted, lines_in_words
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
 from audit_lib.cli.log_files import PathsRead
@@ -78,7 +78,7 @@ def _next(client: str | None) -> tuple[str, str]:
         return " add --by client,route", "To see whose they are:"
     if client in ("", OTHER_CLIENTS):
         return " add --format csv", "To see every row:"
-    return f" {command('investigate', '--client', client)}", "To look into the first:"
+    return f" {shlex.join(['audit-lib', 'investigate', '--client', client])}", "To look into the first:"
 
 
 def _with_share(records: list[tuple[Any, ...]], place: int) -> list[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """`init`: the key and a first audit.toml."""
 
 import re
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import click
 
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git import GitFailed, tracked
-from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options
 from audit_lib.ledger.keys import key_file, made_key_of
@@ -53,7 +53,7 @@ def init(folder: Path, ledger: Path | None) -> None:
             click.echo(one.block)
     else:
         _write(project, policy, proposals)
-    snapshot = command("snapshot", "--project", folder)
+    snapshot = shlex.join(["audit-lib", "snapshot", "--project", str(folder)])
     click.echo(f"next: {snapshot}  (weekly: it is what proves ages later)")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import BadInput
 from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted

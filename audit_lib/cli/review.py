@@ -14,8 +14,7 @@ from click.core import ParameterSource
 
 from audit_lib.base.clock import Quarter, iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.in_words import counted
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened
@@ -88,7 +87,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
         else:
             project = _opened(folder, named, given, stdin, spool, out)
             moment = instant_of(project, given["as_of"] or project.pinned_as_of or iso(now()))
-            given |= {"as_of": iso(moment), "quarter": str(Quarter.chosen(given["quarter"], moment))}
+            given |= {"as_of": iso(moment), "quarter": str(Quarter.named(given["quarter"], moment))}
             out = out or Path("reports") / f"{file_name(project.name)}-{given['quarter']}"
             _refuse_other_reports(project, out)
             parameters = _parameters(folder, given)

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.how_started import as_typed
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options
 from audit_lib.cli.open_project import opened
@@ -80,7 +79,7 @@ def _plan_of(secret: str, folder: Path, given: Mapping[str, Any], *, pinned: boo
 
 def _say(lines: Iterator[str] | list[str]) -> None:
     for line in lines:
-        click.echo(as_typed(inert.plain(line)))
+        click.echo(inert.plain(line))
 
 
 def _planned(plan: RotationPlan) -> Iterator[str]:

@@ -1,10 +1,10 @@
 """`sample`: writes the sample project, to try every command on."""
 
+import shlex
 from pathlib import Path
 
 import click
 
-from audit_lib.base.how_started import command
 from audit_lib.cli.options import PATH
 from audit_lib.sample import build_sample
 from audit_lib.settings.load import remember_sample
@@ -23,4 +23,6 @@ def sample(folder: Path) -> None:
         click.echo(
             "the sample cannot be opened by its path: no state can be kept in the home folder", err=True
         )
-    click.echo(f"sample project written; review it: {command('review', '--project', folder)}")
+    click.echo(
+        f"sample project written; review it: {shlex.join(['audit-lib', 'review', '--project', str(folder)])}"
+    )

@@ -8,18 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import Cache, CleanObjects, user_cache
+from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
-from audit_lib.base.git import GitFailed, refuse_part_of_repository
+from audit_lib.base.git import GitFailed
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.leaks.coverage import pattern_coverage, value_coverage
 from audit_lib.leaks.history import History
 from audit_lib.leaks.places import dated_lines, tabulate_sightings
 from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.sarif import read_reports, with_reported
-from audit_lib.leaks.scan import Clean, Discovery, Repository, discover, search_values
+from audit_lib.leaks.scan import Discovery, Repository, discover, search_values
 from audit_lib.leaks.tables import tabulate_leaks, where_in_use
 from audit_lib.leaks.targets import leak_targets, target_of, weakness, with_chosen, with_hashes, with_patterns
 from audit_lib.leaks.values import Values
@@ -29,6 +29,7 @@ from audit_lib.logs.log_files import outside_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, Project
 
+_MEMORIES = 40  # of searches
 _LOGS_OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 _PARTS = ("git objects", "files")
 
@@ -79,10 +80,8 @@ def find_leaks(
     value that was replaced is known by them.
 
     Raises:
-        BadInput: the project is a folder of a repository above it, whose history would be left out; a report
-            that cannot be used.
+        BadInput: a report that cannot be used.
     """
-    refuse_part_of_repository(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     held = keeper.fingerprints()
     rules = Rules(keeper, policy.placeholders, user_cache() / "rules", every_provider=options.every_provider)
@@ -129,8 +128,15 @@ def homes_of(project: Project) -> frozenset[str]:
     return frozenset(source.path for source in project.env_sources if not source.example)
 
 
-def _memory(project: Project, keeper: Keeper, digest: str, options: LeakOptions) -> Clean:
-    return Clean.of(options.cache, keeper.key, project.root, digest, believe=not options.fresh)
+def _memory(project: Project, keeper: Keeper, digest: str, options: LeakOptions) -> CleanObjects:
+    """What is remembered of such a search; nothing under a key that all know.
+
+    It is in the user's own cache folder, not in the project, which could otherwise declare itself clean.
+    """
+    if options.cache is None or keeper.key.origin != "file":
+        return CleanObjects()
+    cache = Cache(options.cache, keeper.key.derive("scan cache"), "clean", _MEMORIES)
+    return CleanObjects.recalled(cache, project.root, digest, believe=not options.fresh)
 
 
 def search_places(
