@@ -25,6 +25,7 @@ import audit_lib
 
 _MAC = 32
 _FACTS = "facts"
+_SEARCHES = 40  # whose clean objects are kept
 _LARGEST_STATE = 4 << 20  # bytes
 
 
@@ -116,21 +117,26 @@ class CleanObjects:
     cache: Cache | None = None
     name: str = ""
     objects: frozenset[str] = frozenset()
-    marked: frozenset[str] = frozenset()  # those that held something, and …
-    bringing: frozenset[str] = frozenset()  # … the commits that brought them
 
     @classmethod
-    def recalled(cls, cache: Cache, root: Path, digest: str, *, believe: bool = True) -> "CleanObjects":
-        """What is remembered of a project's search for what the digest names."""
+    def of(
+        cls, folder: Path | None, secret: bytes, root: Path, digest: str, *, believe: bool = True
+    ) -> "CleanObjects":
+        """What is remembered of a project's search for what the digest names; nothing without a secret.
+
+        The folder is the user's own, not the project's, which could otherwise declare itself clean.
+        """
+        if folder is None or not secret:
+            return cls()
+        cache = Cache(folder, secret, "clean", _SEARCHES)
         name = cache.name(str(root.resolve()), digest)
         body = cache.recall(name) if believe else None
-        return cls(cache, name, *map(frozenset, json.loads(body) if body is not None else ()))
+        return cls(cache, name, frozenset(json.loads(body or b"[]")))
 
-    def store(self, objects: Iterable[str], marked: Iterable[str], bringing: Iterable[str]) -> None:
+    def store(self, objects: Iterable[str]) -> None:
         """Replace what is remembered."""
-        kept = [frozenset(objects), frozenset(marked), frozenset(bringing)]
-        if self.cache and kept != [self.objects, self.marked, self.bringing]:
-            self.cache.keep(self.name, json.dumps([sorted(names) for names in kept]).encode("ascii"))
+        if self.cache and (kept := frozenset(objects)) != self.objects:
+            self.cache.keep(self.name, json.dumps(sorted(kept)).encode("ascii"))
 
 
 def recall_state(name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.cache import Cache, CleanObjects, user_cache
+from audit_lib.base.cache import CleanObjects, user_cache
 from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
 from audit_lib.base.git import GitFailed
@@ -29,7 +29,6 @@ from audit_lib.logs.log_files import outside_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, Project
 
-_MEMORIES = 40  # of searches
 _LOGS_OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 _PARTS = ("git objects", "files")
 
@@ -129,14 +128,9 @@ def homes_of(project: Project) -> frozenset[str]:
 
 
 def _memory(project: Project, keeper: Keeper, digest: str, options: LeakOptions) -> CleanObjects:
-    """What is remembered of such a search; nothing under a key that all know.
-
-    It is in the user's own cache folder, not in the project, which could otherwise declare itself clean.
-    """
-    if options.cache is None or keeper.key.origin != "file":
-        return CleanObjects()
-    cache = Cache(options.cache, keeper.key.derive("scan cache"), "clean", _MEMORIES)
-    return CleanObjects.recalled(cache, project.root, digest, believe=not options.fresh)
+    """What is remembered of such a search; nothing under a key that all know."""
+    secret = keeper.key.derive("scan cache") if keeper.key.origin == "file" else b""
+    return CleanObjects.of(options.cache, secret, project.root, digest, believe=not options.fresh)
 
 
 def search_places(

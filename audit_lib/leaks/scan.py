@@ -67,15 +67,12 @@ class Repository:
         some = frozenset(oids)
         return sum(one.size for one in self.objects if one.oid in some)
 
-    def begin_walk(self, memory: CleanObjects) -> None:
-        """Walks the history meanwhile: of what a memory knows, only the commits that brought something."""
+    def begin_walk(self) -> None:
+        """Walks the history meanwhile."""
         if self._walked_all:
             return
         commits = [one.oid for one in self.objects if one.kind == "commit"]
-        self._walked_all = not memory.objects
-        if memory.objects:
-            known = memory.objects | memory.marked
-            commits = [oid for oid in commits if oid not in known or oid in memory.bringing]
+        self._walked_all = True
         pool = ThreadPoolExecutor(1)
         self._places = pool.submit(walk, self.root, commits)
         pool.shutdown(wait=False)
@@ -153,7 +150,7 @@ def discover(
     if not is_available():
         return Discovery(failed=_NO_SCANNER)
     done = Discovery()
-    repository.begin_walk(clean)
+    repository.begin_walk()
     texts = [_texts_of_files(repository.root, apart, done, in_project=True)]
     texts += [_texts_of_files(folder, (), done, in_project=False) for folder in also]
     for some in texts:
@@ -169,9 +166,8 @@ def discover(
         lacking = counted(len(reading.missing), "object")
         done.left_out.add(NotSearched(".git", f"lacks {lacking}, never fetched or broken"))
     elif not done.failed:
-        bringing = {commit for oid in marked for commit, _ in repository.places.get(oid, ())}
         marked |= {one.oid for one in repository.objects if one.size > LARGEST and one.kind != "tree"}
-        clean.store((one.oid for one in repository.objects if one.oid not in marked), marked, bringing)
+        clean.store(one.oid for one in repository.objects if one.oid not in marked)
     return done
 
 
@@ -340,7 +336,7 @@ def search_values(
     Of env files, which are the values' homes, only the names are searched.
     """
     done = ValueSearch()
-    repository.begin_walk(clean)
+    repository.begin_walk()
     done.found += _in_files(repository.root, values, homes, done.files, progress)
     for folder in also:
         reading = done.outside.setdefault(folder, Reading())
@@ -366,14 +362,7 @@ def search_values(
     ]
     marked |= {one.place.removeprefix("git object ") for one in done.objects.left_out}
     if not done.objects.faults and not done.objects.missing and not repository.failed:
-        called = {one.where for one in done.found if one.origin.kind == "tree"}
-        bringing = {
-            commit
-            for oid, some in repository.places.items()
-            for commit, path in some
-            if oid in marked or _has_part(path, called)
-        }
-        clean.store((one.oid for one in repository.objects if one.oid not in marked), marked, bringing)
+        clean.store(one.oid for one in repository.objects if one.oid not in marked)
     return done
 
 

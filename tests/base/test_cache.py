@@ -58,16 +58,16 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
 
 def test_only_what_held_something_is_read_again(tmp_path: Path) -> None:
     """For the same search of the same project the objects that held nothing are known, and no others."""
-    memory = CleanObjects.recalled(_cache(tmp_path), tmp_path, "digest")
-    memory.store(EVERY, ["3" * 40], [])
-    assert CleanObjects.recalled(_cache(tmp_path), tmp_path, "digest").objects == EVERY
-    for cached, root, digest, believe in (
-        (_cache(tmp_path), tmp_path, "another", True),
-        (_cache(tmp_path), tmp_path / "else", "digest", True),
-        (_cache(tmp_path), tmp_path, "digest", False),
-        (_cache(tmp_path, b"other"), tmp_path, "digest", True),
+    CleanObjects.of(tmp_path, b"secret", tmp_path, "digest").store(EVERY)
+    assert CleanObjects.of(tmp_path, b"secret", tmp_path, "digest").objects == EVERY
+    assert not CleanObjects.of(tmp_path, b"secret", tmp_path, "digest", believe=False).objects
+    for secret, root, digest in (
+        (b"secret", tmp_path, "another"),
+        (b"secret", tmp_path / "else", "digest"),
+        (b"other", tmp_path, "digest"),
+        (b"", tmp_path, "digest"),
     ):
-        assert not CleanObjects.recalled(cached, root, digest, believe=believe).objects
+        assert not CleanObjects.of(tmp_path, secret, root, digest).objects
 
 
 def test_state_that_another_could_write_is_not_believed(
