@@ -11,6 +11,7 @@ from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates, whose as answer
 from audit_lib.secrecy import guard
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 
 LONGEST = 64 * 1024
@@ -28,8 +29,10 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """
     project = load_project(folder, ledger)
     text = _given()
-    watcher = guard.install()
-    watcher.know(dict(candidates(text)))
+    keeper = Keeper(Key.throw_away())
+    for _, candidate in candidates(text):
+        keeper.take(candidate)
+    watcher = guard.install(keeper)
     # Its parts may be ordinary, such as the name in NAME=VALUE.
     watcher.classify((), (), "")
     key = key_of(project)

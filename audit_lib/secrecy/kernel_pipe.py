@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit_lib.secrecy import guard
-from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.keeper import Keeper, Key
 
 HANDOFF = "AUDIT_HANDOFF_FD"
 _received: dict[str, Any] | None = None  # by this process
@@ -94,7 +94,9 @@ def receive(parameters: Mapping[str, object]) -> Any | None:
             # Not from a stranger: the pipe was made by the process that started this one.
             _received = pickle.loads(packed)  # noqa: S301
             watcher = guard.install()
-            watcher.know(_received.pop("values"))
+            keeper = Keeper(Key.throw_away())
+            keeper._values.update(_received.pop("values"))
+            watcher.watch(keeper)
             watcher.classify(*_received.pop("classes"))
     if _received is None or _received["parameters"] != dict(parameters):
         return None

@@ -1,24 +1,24 @@
-"""Estimates from above how hard a value is to guess: length times the characters' range, less its patterns.
+"""How hard a value is to guess, and what kind of text it is: a secret, a placeholder, a setting.
 
-Shannon's entropy of the characters is useless on strings this short (docs/rules.md#rule-38).
+`strength_bits` estimates from above: length times the characters' range, less its patterns. Shannon's entropy
+of the characters is useless on strings this short (docs/rules.md#rule-38).
 """
 
 import math
 import re
+from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 
+from audit_lib.base.bounded import matches_glob
+from audit_lib.base.connection_url import url_parts
+
+GUESSABLE_BITS = 80  # an upper estimate below this leaves a space that can be searched
+LONGEST = 72  # characters: zxcvbn takes time with the square of the length
 _RANGES = ((r"[a-z]", 26), (r"[A-Z]", 26), (r"[0-9]", 10), (r"[^\x00-\x7f]", 100))
 _ROWS = ("abcdefghijklmnopqrstuvwxyz", "0123456789", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 _STEPS = [dict(pairwise(row)) for forward in _ROWS for row in (forward, forward[::-1])]
 _SHORTEST_RUN = 4
-_ANY_RUN = re.compile(
-    "|".join(
-        row[start : start + _SHORTEST_RUN]
-        for forward in _ROWS
-        for row in (forward, forward[::-1])
-        for start in range(len(row) - _SHORTEST_RUN + 1)
-    )
-)
 # Words that people put into values; each is worth about as much as two characters.
 _WORDS = re.compile(
     "password|passwd|passphrase|secret|admin|administrator|welcome|letmein|qwerty|token|login|changeme"
@@ -28,6 +28,23 @@ _WORDS = re.compile(
 _DATE = re.compile(r"(19|20)\d\d[-/._]?(0[1-9]|1[0-2])[-/._]?(0[1-9]|[12]\d|3[01])")
 _REPEATED = re.compile(r"(.)\1{2,}", re.DOTALL)
 _UNIT = re.compile(r"(.{1,64}?)\1+.{0,63}", re.DOTALL)
+_SHORTEST_WORD = 4  # characters: shorter words occur in random text by chance
+# A marker with less fixed text than this occurs in random values by chance (docs/rules.md#rule-36).
+_LONG_MARKER = 8
+# null and false switch a feature off, as an empty value does.
+_NO_VALUES = ("", "null", "nil", "none", "undefined", "false")
+_MASKED = re.compile(r"\*{3}.*\*{3}", re.DOTALL)  # as in *** REPLACE ***
+_PROVIDERS = re.compile(
+    r"(sk|pk|rk)[-_](live|test|ant|proj)[-_]|gh[pousr]_|github_pat_|glpat-|xox[abpr]-|AKIA|SG\.|eyJ[\w-]+\.eyJ"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
+# Text, addresses, paths and lists have these; a value that a generator made has not.
+_OF_TEXT = re.compile(r"\s|://|^[./~]|[,;{}<>|]|^sha\d+:")
+_LONG_PART = 16
+_LONGEST_DRAWN = (
+    512  # beyond it a text is a document: only what a provider begins it with speaks for a secret
+)
+_CHANGES = 3
 
 
 def strength_bits(value: str) -> float:
@@ -55,9 +72,8 @@ def _without_patterns(value: str) -> str:
     unit = _UNIT.fullmatch(value)
     if unit and value == (unit[1] * len(value))[: len(value)]:
         value = unit[1] + "2"
-    text = _DATE.sub("02", _WORDS.sub("aa", value.lower()))
-    text = _REPEATED.sub(r"\1\1", text)
-    for step in _STEPS if _ANY_RUN.search(text) else ():
+    text = _REPEATED.sub(r"\1\1", _DATE.sub("02", _WORDS.sub("aa", value.lower())))
+    for step in _STEPS:
         text = _without_runs(text, step)
     return text
 
@@ -73,3 +89,89 @@ def _without_runs(text: str, step: dict[str, str]) -> str:
             del kept[-(2 if run == _SHORTEST_RUN else 1) :]
         kept.append(sign)
     return "".join(kept)
+
+
+def chosen_bits(value: str) -> float:
+    """The bits of a value in which a person's words are found, rounded down; infinite for any other value.
+
+    Only asked of what `strength_bits` holds for strong. What is no word counts as drawn at random.
+    """
+    if len(value) > LONGEST or strength_bits(value) < GUESSABLE_BITS or looks_generated(value):
+        return math.inf
+    from zxcvbn import zxcvbn  # noqa: PLC0415  90 ms that hardly any review needs
+
+    parts = zxcvbn(value, max_length=LONGEST)["sequence"]
+    words = [
+        part for part in parts if part["pattern"] != "bruteforce" and len(part["token"]) >= _SHORTEST_WORD
+    ]
+    if not words:
+        return math.inf
+    drawn = len(value) - sum(len(part["token"]) for part in words)
+    order = math.log2(math.factorial(len(parts)))
+    guessed = sum(math.log2(part["guesses"]) for part in words)
+    return float(math.floor(guessed + order + drawn * math.log2(max(range_of(value), 2))))
+
+
+def looks_generated(value: str) -> bool:
+    """Whether a value looks as if a generator or a provider made it as a secret, whatever its name says."""
+    text = value.strip()
+    if _PROVIDERS.match(text):
+        return True
+    if not _LONG_PART <= len(text) <= _LONGEST_DRAWN or _OF_TEXT.search(text):
+        return False
+    if strength_bits(text) < GUESSABLE_BITS:
+        return False
+    if len(text) >= 2 * _LONG_PART and re.search(r"[!#$%^&*()].*[!#$%^&*()]", text):
+        return True
+    longest = max(re.split(r"[-_.:@/+=]", text), key=len)
+    # Words and identifiers change between letters and digits once or twice; random text does all the time.
+    changes = len(re.findall(r"(?i)(?=[a-z]\d|\d[a-z])", longest))
+    return len(longest) >= _LONG_PART and changes >= _CHANGES
+
+
+def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
+    """Whether a value stands for one still to be set. A short marker with wildcards is found in random
+    values too, so it does not count in what looks generated."""
+    text = value.strip()
+    if _MASKED.fullmatch(text):
+        return True
+    mixed = all(re.search(part, text) for part in ("[a-z]", "[A-Z]", "[0-9]"))
+    is_drawn = len(text) >= _LONG_PART and mixed and not re.search(r"\s", text)
+    return matches_glob(text, _long(markers) if is_drawn else markers)
+
+
+@cache
+def _long(markers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= _LONG_MARKER)
+
+
+def is_no_value(value: str) -> bool:
+    """Whether a value says that there is none: empty, null, none or false."""
+    return value.strip().lower() in _NO_VALUES
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value can only be a setting: a switch, a number, a path, an address without a password."""
+    text = value.strip()
+    if re.fullmatch(r"(?i)true|false|yes|no|on|off|\d[\d.,:/]*(\s*/?[a-z]{1,7})?", text):
+        return True
+    parts = url_parts(text)
+    if parts:
+        return not parts.password and not parts.user
+    return bool(re.fullmatch(r"(\.{0,2}/|~/)[\w./-]*|[\w.-]+\.(pem|key|crt|cer|json|ya?ml|txt)", text))
+
+
+def has_password(value: str) -> bool:
+    """Whether a value is a connection URL that carries a password."""
+    parts = url_parts(value)
+    return parts is not None and parts.password != ""
+
+
+def component(name: str) -> Callable[[str], str | None]:
+    """A cut for `Keeper.part`: takes one component out of a connection URL."""
+
+    def cut(value: str) -> str | None:
+        parts = url_parts(value)
+        return (str(getattr(parts, name)) or None) if parts else None
+
+    return cut

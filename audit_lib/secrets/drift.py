@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import pandas as pd
 
 from audit_lib.base.in_words import letters
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Drift
 from audit_lib.secrets.value_rules import is_made_up
@@ -126,7 +126,7 @@ def _across_environments(
 
 def _part(value: HeldValue, part: str, keeper: Keeper) -> HeldValue:
     """The same place with a component's fingerprint; a host or a name is not a secret, so it is not kept."""
-    cut = keeper.part(value.whole, values.component(part), keep=False) if value.whole else None
+    cut = keeper.part(value.whole, strength.component(part), keep=False) if value.whole else None
     return value._replace(fingerprint=cut, absent=value.absent or (value.whole is not None and cut is None))
 
 
@@ -217,7 +217,7 @@ def _example_part(fingerprint: str, rule: SecretRule | None, keeper: Keeper) -> 
     """The fingerprint of an example's secret component."""
     if rule is None or rule.component == "whole":
         return fingerprint
-    return keeper.part(fingerprint, values.component(rule.component)) or fingerprint
+    return keeper.part(fingerprint, strength.component(rule.component)) or fingerprint
 
 
 def _row(pair: Pair, named: dict[str, str]) -> dict[str, Any]:

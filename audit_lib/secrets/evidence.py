@@ -16,7 +16,7 @@ from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.timeline import CLOCK_SLACK, SAME_TIME, Copy, Observation, SecretPlace, Tenure, Timeline
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.value_questions import component
+from audit_lib.secrecy.strength import component
 from audit_lib.secrets.claims import Row, claims_of, piece
 from audit_lib.secrets.contracts import Evidence
 from audit_lib.secrets.stores import DatedPlace

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.value_questions import chosen_bits
+from audit_lib.secrecy.strength import chosen_bits
 from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
@@ -237,9 +237,9 @@ def _present(
 def _holds_nothing(rule: SecretRule, entry: Entry, keeper: Keeper) -> bool:
     """Whether there is no value, or one that says so: null or none, and of a secret false."""
     mark = entry["fingerprint"]
-    if pd.isna(mark) or not keeper.ask(mark, values.is_no_value):
+    if pd.isna(mark) or not keeper.ask(mark, strength.is_no_value):
         return bool(pd.isna(mark))
-    return rule.kind in ("secret", "unlisted") or not keeper.ask(mark, values.is_plain)
+    return rule.kind in ("secret", "unlisted") or not keeper.ask(mark, strength.is_plain)
 
 
 def _kind(rule: SecretRule, held: ValueInForce) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit_lib.base.bounded import SLOW, TooSlow, matches_glob
 from audit_lib.base.errors import BadInput
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.settings import Policy, SecretRule
@@ -39,13 +39,13 @@ def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
     if component == "whole" or not keeper.ask(fingerprint, values.is_url):
         return ValueInForce(keeper, fingerprint, fingerprint, "whole")
     return ValueInForce(
-        keeper, fingerprint, keeper.part(fingerprint, values.component(component)) or "", component
+        keeper, fingerprint, keeper.part(fingerprint, strength.component(component)) or "", component
     )
 
 
 def is_made_up(template: Any, strength_bits: Any) -> bool:
     """Whether a value is what an example made up: it holds it and anyone can guess it, so it is no secret."""
-    return template is True and strength_bits < values.GUESSABLE_BITS
+    return template is True and strength_bits < strength.GUESSABLE_BITS
 
 
 def judge(
@@ -56,7 +56,7 @@ def judge(
     Null where the policy demands nothing, or where no example was read.
     """
     markers = policy.placeholders + rule.placeholders
-    placeholder = partial(values.is_placeholder, markers=markers)
+    placeholder = partial(strength.is_placeholder, markers=markers)
     listed = partial(values.is_listed, digests=policy.compromised)
     default = partial(matches_glob, globs=rule.defaults)
     expected = rule.expected.get(environment)
