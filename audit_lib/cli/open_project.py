@@ -9,7 +9,7 @@ import click
 
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.log_files import STDIN, spooled, with_logs
-from audit_lib.report.publish.scratch import scratch_folder
+from audit_lib.report.folder import scratch_folder
 from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import GivenValues, Policy, Project, choose_policy, load_project
 

@@ -110,7 +110,7 @@ def test_another_users_lock_of_a_folder_holds_nobody_up(tmp_path: Path) -> None:
     handle = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     code = (
-        "from pathlib import Path; from audit_lib.report.publish.scratch import locked\n"
+        "from pathlib import Path; from audit_lib.report.folder import locked\n"
         f"with locked(Path({str(tmp_path)!r})): print('entered')"
     )
     done = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 from wcwidth import wcswidth
 
 from audit_lib.__main__ import main
-from audit_lib.cli import investigate_run, leaks, review
+from audit_lib.cli import investigate, leaks, review
 from audit_lib.cli.leaks_run import leak_lines
 from audit_lib.cli.terminal import progress_bar, say
 from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks, LeaksElsewhere, LeakTargets
@@ -140,7 +140,7 @@ def test_every_part_that_is_reported_has_its_place_in_a_bar() -> None:
     sources = [path.read_text("utf-8") for path in (ROOT / "audit_lib").rglob("*.py")]
     reported = {one or other for text in sources for one, other in named.findall(text)}
     assert len(reported) > 5
-    assert reported == {*review.WORK, *investigate_run.WORK, *leaks._WORK}
+    assert reported == {*review.WORK, *investigate.WORK, *leaks._WORK}
 
 
 def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[str]) -> None:
