@@ -3,7 +3,6 @@
 import json
 import platform
 from collections.abc import Mapping
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from audit_lib.secrecy.keeper import MANIFEST
 _reason = click.option("--reason", required=True, help="Why you decided so.")
 _finding = click.argument("finding", metavar="ID")
 _place = options.several(options.ledger, options.writer)
-# The kinds of entries that people write, and the parts of each that say what; the last of ledgers before 0.3.0.
+# The kinds of entries that people write, and which of their parts say what; the last four before 0.3.0.
 SHOWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("rotation", "revocation"), ("secret", "environment", "service", "claimed_at")),
     "removal": ("secret", "environment", "service", "searched"),
@@ -50,7 +49,7 @@ _DETAILS = ("ticket", "reason", "proof")
 def decide() -> None:
     """Decide on findings and questions, and list what was decided.
 
-    Example: audit-lib decide accept rotation-overdue:JWT_SECRET@production/backend --reason … --until 2027-01-31
+    Example: audit-lib decide accept ID --reason 'replaced in January' --until 2027-01-31
     """
 
 

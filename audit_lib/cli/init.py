@@ -23,6 +23,7 @@ from audit_lib.settings import Policy, Project, bundled_policy, choose_policy, l
 from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files
 from audit_lib.settings.discover import shown
 from audit_lib.settings.first_file import (
+    Guess,
     first_audit_toml,
     guess_variables,
     nameable,
@@ -77,7 +78,7 @@ def _say_key(project: Project) -> None:
 
 def _write(project: Project, policy: Policy, blocks: Sequence[str]) -> None:
     known = f"{counted(len(policy.secrets), 'variable')} by the policy {policy.name}"
-    guesses = ()
+    guesses: tuple[Guess, ...] = ()
     if policy.name == "generic":
         guesses = guess_variables(project, bundled_policy("generic"), _tracked(project))
         secrets = sum(guess.kind == "secret" for guess in guesses)
@@ -92,7 +93,7 @@ def _write(project: Project, policy: Policy, blocks: Sequence[str]) -> None:
 def _say_not_searched(project: Project, policy: Policy) -> None:
     for path in (source.path for source in project.env_sources if not nameable(source.path)):
         click.echo(f"not named in audit.toml, because of the characters in its name: {shown(path)}")
-    notes = list(project.not_searched)
+    notes = [str(note) for note in project.not_searched]
     beyond = len(code_files(project)) - MAX_CODE_FILES if policy.name == "generic" else 0
     if beyond > 0:
         notes.insert(0, f"{counted(beyond, 'code file')} beyond the first {MAX_CODE_FILES:,}")

@@ -20,7 +20,7 @@ from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.cli import options
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import PATH
-from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, TITLE, progress_bar, say
+from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, progress_bar, say
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.leaks.rules import Rules, is_available
@@ -63,7 +63,9 @@ _STAGED = "do first: take it out and stage again; what is not a secret passes `l
 @click.option("--patterns/--no-patterns", default=True, help="Also look for unknown secrets by pattern.")
 @click.option("--also", multiple=True, type=PATH, help="Also search this folder or file beside the project.")
 @click.option("--import", "reports", multiple=True, type=PATH, help="Take another scanner's SARIF, too.")
-@click.option("--fail-on", type=click.Choice(FAIL_ON), help="Exit with 3 at such a leak or a more urgent one.")
+@click.option(
+    "--fail-on", type=click.Choice(FAIL_ON), help="Exit with 3 at such a leak or a more urgent one."
+)
 @click.option("--staged", is_flag=True, help="Search only what is staged for the next commit.")
 def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | None, **given: Any) -> None:
     """Find every place to which a secret has leaked.

@@ -2,23 +2,36 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import click
 import pandas as pd
 
 from audit_lib.base.clock import iso, since_instant
-from audit_lib.base.errors import BadInput
+from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, lines_in_words
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
+from audit_lib.base.progress import Progress
 from audit_lib.cli import options
 from audit_lib.cli.open_project import opened, with_given_logs
-from audit_lib.cli.options import PATH, now
-from audit_lib.cli.terminal import BAD, DOUBT, GOOD, TITLE, columns as columns_of, progress_bar, say, shortened
+from audit_lib.cli.options import now
+from audit_lib.cli.terminal import (
+    BAD,
+    DOUBT,
+    GOOD,
+    TITLE,
+    columns as columns_of,
+    progress_bar,
+    say,
+    shortened,
+)
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import keeper_of, key_of
@@ -27,19 +40,21 @@ from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.explain import Explained, explain_line, instant_text
 from audit_lib.logs.formats import LogFormats, load_formats, project_formats
+from audit_lib.logs.frames import LogRead
 from audit_lib.logs.line import LogEvent
-from audit_lib.logs.project_logs import LogRead, read_logs
+from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.stream import raw_lines
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.redact import redact_named
 from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import load_project
+from audit_lib.settings import LogSource, load_project
 from audit_lib.settings.dump import difference, digest_of_difference, dump
 from audit_lib.settings.load import is_configured
 
 COLUMNS = ("day", "kind", "status", "client", "route")
 FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
+_STATES = ["lines", "read", "requests", "messages", "text_only", "not_understood", "blank"]
 _NUMBERS = {"status", "failures", "share", "count", "untimed"}
 _MOST_ROWS, _ROWS_ON_A_TERMINAL = 1_000, 20  # of a table; the others are one row
 _SHORTEST = 8  # characters that every column keeps
@@ -51,7 +66,9 @@ class _By(click.ParamType[tuple[str, ...]]):
 
     name = "columns"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
         columns = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
         unknown = [column for column in columns if column not in COLUMNS]
         if unknown or not columns:
@@ -80,26 +97,54 @@ def failures(paths: tuple[str, ...], by: tuple[str, ...], layout: str, folder: P
     """
     formats = _formats(given["formats_file"], folder)
     with progress_bar({"bytes of logs": 1}) as progress:
-        read = read_paths(paths, _zone(given["time_zone"]), formats, given["scheduler"], progress)
+        read = _read_paths(paths, given["time_zone"], formats, given["scheduler"], progress)
     columns = [*by, "count", *(["untimed"] if "day" in by else [])]
     table = _summed(read.counts, by)
-    states = read.sources[["lines", "read", *_STATES]].sum().to_dict()
+    states = {name: int(read.sources[name].sum()) for name in _STATES}
     if layout == "table":
         _say_failures(read.counts, table, by)
         say(lines_in_words(states), err=True)
     else:
-        text = table[columns].to_csv(index=False, lineterminator="\n") if layout == "csv" else _json(table[columns])
+        text = (
+            table[columns].to_csv(index=False, lineterminator="\n")
+            if layout == "csv"
+            else _json(table[columns])
+        )
         click.echo(text, nl=False)
         click.echo(lines_in_words(states), err=True)
 
 
 def _formats(file: Path | None, folder: Path) -> LogFormats:
-    """The formats of the file, else those that the project's settings name and declare, else the bundled ones."""
+    """The formats of the file, else those that the project names and declares, else the bundled ones."""
     if file is not None or not is_configured(folder):
         return load_formats(file)
     context = opened(folder, {})
     rules = detection_policy(context.policy)
     return project_formats(context.project).declaring(rules.failed_statuses, rules.logins)
+
+
+def _read_paths(
+    paths: Iterable[str], zone: str, formats: LogFormats, scheduler: str, progress: Progress
+) -> LogRead:
+    """What all hold; `BadInput` with each that cannot be read whole."""
+    _zone(zone)
+    with TemporaryDirectory(prefix="audit-log-") as folder:
+        sources = tuple(path_sources(paths, zone, sys.stdin.buffer, Path(folder)))
+        project = replace(load_project(Path(folder)), log_sources=sources)
+        read = read_logs(project, None, formats, scheduler=scheduler, progress=progress)
+    unread = read.sources[read.sources["state"].ne("read")]
+    if len(unread):
+        raise BadInput(Fault(row.source, row.reason or row.state) for row in rows(unread))
+    return read
+
+
+def path_sources(paths: Iterable[str], zone: str, stdin: BinaryIO, folder: Path) -> Iterator[LogSource]:
+    for path in dict.fromkeys(paths):
+        file = folder / "stdin" if path == "-" else Path(path).resolve()
+        if path == "-":
+            with file.open("wb") as copy:
+                copyfileobj(stdin, copy)
+        yield LogSource(path, time_zone=zone, file=file)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -141,9 +186,9 @@ def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) 
 def _answer(counts: pd.DataFrame) -> str:
     """How many requests were refused, of how many, and how many messages report a failure, in a sentence."""
     by_kind = counts.groupby("kind", observed=True)["count"].sum()
-    messages = by_kind[by_kind.index.isin(MESSAGE_KINDS)].drop([POSSIBLE, NOTICE], errors="ignore").sum()
-    requests = by_kind[~by_kind.index.isin(MESSAGE_KINDS)].sum()
-    refused, possible = requests - by_kind.get("other", 0), by_kind.get(POSSIBLE, 0)
+    messages = int(by_kind[by_kind.index.isin(set(MESSAGE_KINDS) - {POSSIBLE, NOTICE})].sum())
+    requests = int(by_kind[~by_kind.index.isin(MESSAGE_KINDS)].sum())
+    refused, possible = requests - int(by_kind.get("other", 0)), int(by_kind.get(POSSIBLE, 0))
     share = f" ({100 * refused / requests:.1f} %)" if requests else ""
     text = f"{refused:,} of {counted(requests, 'request')} failed{share}"
     text += f", {counted(messages, 'message')} of a failure"
@@ -204,9 +249,7 @@ def alerts(folder: Path, since: str, layout: str, **given: Any) -> None:
     ledger_dir = project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, key_of(project) if ledger_dir.exists() else None, until)
-    found = evaluate(
-        rules, read, ledger, start, until, policy=detections, log_sources=project.log_sources
-    )
+    found = evaluate(rules, read, ledger, start, until, policy=detections, log_sources=project.log_sources)
     if layout == "json":
         click.echo(_json(found), nl=False)
     else:

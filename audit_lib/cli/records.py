@@ -74,7 +74,9 @@ def _say_changes(entry: Entry, before: Entry | None) -> None:
 
 def _fingerprints_in(entry: Entry) -> dict[str, str | None]:
     places = entry.body["secrets"]
-    return {f"{one['variable']} in {one['environment']}/{one['service']}": one["fingerprint"] for one in places}
+    return {
+        f"{one['variable']} in {one['environment']}/{one['service']}": one["fingerprint"] for one in places
+    }
 
 
 def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = False) -> Entry:
@@ -254,7 +256,9 @@ def _revocation(asked: _Asked) -> _Written:
     if row.state == "not supplied" or (which == "current" and not fingerprint):
         raise BadInput.at("--revoked", "needs the current value: supply it with --env")
     if which == "previous":
-        held = [stay.fingerprint for stay in tenures(asked.context.ledger()) if stay.home == SecretPlace.of(row)]
+        held = [
+            stay.fingerprint for stay in tenures(asked.context.ledger()) if stay.home == SecretPlace.of(row)
+        ]
         others = [one for one in held if one != row.fingerprint]
         # Under a key that is gone it has a fingerprint that nothing can be compared with.
         if not others or ":" in others[-1]:

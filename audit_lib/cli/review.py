@@ -1,4 +1,4 @@
-"""`review` and `sample`: runs the review's notebook, which publishes whole or not at all, and says what came out."""
+"""`review` and `sample`: runs the review's notebook, which publishes whole or not at all."""
 
 import json
 import os
@@ -58,7 +58,11 @@ _TEXTS = ("quarter", "as_of", "policy", "previous", "ledger", "identities")
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 3 at open findings as severe.")
 @click.option("--new-only", is_flag=True, help="With --fail-on: count only what is new since --previous.")
 @click.option(
-    "--identities", type=click.Choice(MODES), default="masked", show_default=True, help="How to show addresses."
+    "--identities",
+    type=click.Choice(MODES),
+    default="masked",
+    show_default=True,
+    help="How to show addresses.",
 )
 @options.several(options.policy, options.env, options.log, options.ledger)
 @click.option("--snapshot", is_flag=True, help="Append a snapshot to the ledger first.")
@@ -76,16 +80,16 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
     guard.install()
     named = ctx.get_parameter_source("folder") is not ParameterSource.DEFAULT
     _check_options(named, sample, given)
-    with _stdin(given) as (stdin, spool):
+    with _stdin(given) as read:
         if sample:
             out = out or Path("reports/sample-2026Q3")
         else:
-            project = _tried(folder, named, out, stdin, spool, given)
+            project = _tried(folder, named, out, read, given)
             moment = instant_of(project, given["as_of"] or project.pinned_as_of or iso(now()))
             given |= {"as_of": iso(moment), "quarter": str(Quarter.chosen(given["quarter"], moment))}
             out = out or Path("reports") / f"{file_name(project.name)}-{given['quarter']}"
             _refuse_other_reports(project, out)
-        _run(None if sample else folder, out, stdin, spool, given)
+        _run(None if sample else folder, out, read, given)
     record = json.loads((out / "report.json").read_text("utf-8"))
     _say_summary(record, out)
     if given["fail_on"] and (count := _failing(record, given["fail_on"], given["new_only"])):
@@ -119,10 +123,10 @@ def _stdin(given: dict[str, Any]) -> Iterator[tuple[bytes, Path | None]]:
 
 
 def _tried(
-    folder: Path, named: bool, out: Path | None, stdin: bytes, spool: Path | None, given: dict[str, Any]
+    folder: Path, named: bool, out: Path | None, read: tuple[bytes, Path | None], given: dict[str, Any]
 ) -> Project:
     """The project, its inputs tried before a kernel is started, which takes seconds."""
-    project = load_project(folder, given["ledger"])
+    project, (stdin, spool) = load_project(folder, given["ledger"]), read
     values = parse_env_options(given["env"], BytesIO(stdin))
     with_logs(project, given["logs"], BytesIO(), lambda _: spool or Path())
     if not (values or given["logs"] or _holds_anything(project, named)):
@@ -164,8 +168,9 @@ def _refuse_other_reports(project: Project, out: Path) -> None:
         raise BadInput.at(str(out), "holds a report that was signed: name another folder with --out")
 
 
-def _run(folder: Path | None, out: Path, stdin: bytes, spool: Path | None, given: dict[str, Any]) -> None:
+def _run(folder: Path | None, out: Path, read: tuple[bytes, Path | None], given: dict[str, Any]) -> None:
     """Run the notebook; what only this run may know reaches its kernel through one inherited descriptor."""
+    stdin, spool = read
     parameters = {name: str(given[name] or "") for name in _TEXTS}
     parameters |= {"project": str(folder or ""), "logs": shlex.join(given["logs"])}
     environ = dict(os.environ) if any(one.endswith("=environ") for one in given["env"]) else {}
