@@ -15,8 +15,7 @@ from click.core import ParameterSource
 
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.in_words import counted
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.cli import options
 from audit_lib.cli.open_project import Opened, refuse_stdin_twice, refuse_values
 from audit_lib.cli.options import PATH, file_name, now, writer_name
@@ -86,7 +85,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
         else:
             project = _tried(folder, named, out, read, given)
             moment = instant_of(project, given["as_of"] or project.pinned_as_of or iso(now()))
-            given |= {"as_of": iso(moment), "quarter": str(Quarter.chosen(given["quarter"], moment))}
+            given |= {"as_of": iso(moment), "quarter": str(Quarter.named(given["quarter"], moment))}
             out = out or Path("reports") / f"{file_name(project.name)}-{given['quarter']}"
             _refuse_other_reports(project, out)
         _run(None if sample else folder, out, read, given)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.cli.leaks_staged import _policy
 from audit_lib.settings import load_project
 from tests.support.fakes import fake_value
