@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault, Refused
 from audit_lib.base.frames import rows
@@ -190,7 +190,8 @@ def _say_totals(found: LeakAudit, real: pd.DataFrame) -> None:
     ]
     parts = parts if len(real) else []
     parts.append(counted(possible, "possible password"))
-    parts.append(counted(hashes, "hash", "hashes") + " of passwords")
+    if hashes:
+        parts.append(counted(hashes, "hash", "hashes") + " of passwords")
     parts.append(counted(others, "template or weak default", "templates and weak defaults"))
     if len(real):
         lead, style = counted(len(real), "leak"), BAD

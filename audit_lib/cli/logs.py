@@ -132,13 +132,16 @@ def _read_paths(
         sources = tuple(path_sources(paths, zone, sys.stdin.buffer, Path(folder)))
         project = replace(load_project(Path(folder)), log_sources=sources)
         read = read_logs(project, None, formats, scheduler=scheduler, progress=progress)
-    unread = read.sources[read.sources["state"].ne("read")]
+    unread = read.sources[~read.sources["state"].isin({"read", "empty"})]
     if len(unread):
         raise BadInput(Fault(row.source, row.reason or row.state) for row in rows(unread))
+    for reason in dict.fromkeys(filter(None, read.sources["reason"])):
+        click.echo(reason, err=True)
     return read
 
 
 def path_sources(paths: Iterable[str], zone: str, stdin: BinaryIO, folder: Path) -> Iterator[LogSource]:
+    """The files as sources of logs, each once; what stdin gives is kept in the folder."""
     for path in dict.fromkeys(paths):
         file = folder / "stdin" if path == "-" else Path(path).resolve()
         if path == "-":
@@ -174,7 +177,9 @@ def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) 
     ranked = table.sort_values(["failures", "count"], ascending=False, kind="stable")
     late, sums = ranked.iloc[most:], ["failures", "count", "untimed"]
     parts = [(f"({counted(len(late), 'more row')})", late)] if len(late) else []
-    rest = pd.DataFrame([{by[0]: name, **part[sums].sum()} for name, part in [*parts, ("total", table)]])
+    blank = dict.fromkeys(by, "")
+    named = [*parts, ("total", table)]
+    rest = pd.DataFrame([blank | {by[0]: name, **part[sums].sum()} for name, part in named])
     shown = pd.concat([ranked.head(most), rest]).assign(share="")
     if failed:
         shown["share"] = (100 * shown["failures"] / failed).map("{:.1f} %".format)

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -23,6 +24,7 @@ FAINT: Style = {"dim": True}
 
 _USUAL = 80  # columns of a terminal that does not say how many it has
 _LEAST = 20
+_FILLER = "\0"  # never in inert text: the second column of a wide character
 PATIENCE = 1.0  # seconds without a word; only longer work shows a bar
 
 
@@ -48,7 +50,9 @@ def say(text: str = "", lead: str = "", style: Style = TITLE, *, indent: str = "
     """
     shown = inert.plain(f"{indent}{lead}{text}")
     if width := columns(sys.stderr if err else sys.stdout):
-        shown = textwrap.fill(shown, width - 1, subsequent_indent=indent + "  ", break_on_hyphens=False)
+        wide = "".join(_FILLER * (unicodedata.east_asian_width(one) in "WF") + one for one in shown)
+        lines = textwrap.fill(wide, width - 1, subsequent_indent=indent + "  ", break_on_hyphens=False)
+        shown = lines.replace(_FILLER, "")
     words = inert.plain(lead).split()
     head = re.match(r"\s*".join(["", *map(re.escape, words)]), shown) if words else None
     click.echo(click.style(head[0], **style) + shown[head.end() :] if head else shown, err=err)
@@ -71,7 +75,13 @@ def progress_bar(work: Mapping[str, int], patience: float = PATIENCE) -> Iterato
         return
     whole = sum(work.values())
     looks = "{desc:<40.40}{bar}{percentage:4.0f}%"
-    with tqdm(total=whole, file=sys.stderr, delay=patience, leave=False, bar_format=looks) as bar:
+    with tqdm(
+        total=whole,
+        file=sys.stderr,
+        delay=PATIENCE if patience is None else patience,
+        leave=False,
+        bar_format=looks,
+    ) as bar:
 
         def show(what: str, done: int, of: int) -> None:
             count = f" {done:,} of {of:,}" if of > 1 else ""
