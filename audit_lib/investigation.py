@@ -8,7 +8,7 @@ import nbformat
 import pandas as pd
 from matplotlib.axes import Axes
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.incident.case import Case
@@ -53,7 +53,6 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     secret: str = "",
     address: str = "",
     as_of: str = "",
-    policy: str = "",
     ledger: str = "",
     logs: str = "",
 ) -> "Investigation":
@@ -65,11 +64,11 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
         BadInput: a parameter that cannot be used; its text is not repeated, for it may be the value.
     """
     given = {"project": project, "since": since, "until": until, "secret": secret, "address": address}
-    given |= {"as_of": as_of, "policy": policy, "ledger": ledger, "logs": logs}
+    given |= {"as_of": as_of, "ledger": ledger, "logs": logs}
     check_parameters(given)
     opened, values = open_project(project, ledger, logs)
     moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
-    keeper, rules = keeper_of(opened), choose_policy(opened, policy)
+    keeper, rules = keeper_of(opened), choose_policy(opened, "")
     guard.install(keeper)
     log_reader = partial(
         cached_logs, opened, keeper, formats=formats_of(opened, rules), progress=report_progress

@@ -35,7 +35,9 @@ def _symptoms(folder: Path, *lines: str, policy: str = "paiid") -> pd.DataFrame:
     with (folder / "backend/logs/backend.log").open("a", encoding="utf-8") as log:
         log.writelines(f"{AT:%Y-%m-%d %H:%M:%S} {line}\n" for line in lines)
     minute = timedelta(minutes=1)
-    found = opened(folder, AT - minute, until=iso(AT + minute), policy=policy)
+    toml = folder / "audit.toml"
+    toml.write_text(toml.read_text("utf-8").replace('extends = "paiid"', f'extends = "{policy}"'), "utf-8")
+    found = opened(folder, AT - minute, until=iso(AT + minute))
     return found.symptoms.set_index("symptom")
 
 
