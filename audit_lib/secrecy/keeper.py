@@ -10,7 +10,6 @@ from typing import Any, NoReturn, TypeVar
 
 _DOMAIN = b"audit_lib/v1\0"
 MANIFEST = "MANIFEST.json"  # what every publication is signed in
-EVIDENCE = "evidence.zip"
 Answer = TypeVar("Answer", bool, int, float)
 
 

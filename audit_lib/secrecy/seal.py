@@ -109,22 +109,20 @@ class SealPlan:
 
     def statement(self, manifest: str = MANIFEST) -> str:
         """What the report says: true of a published copy and of a run by hand alike."""
-        parts = [
+        weak = (
+            "Not searched for, since they are too weak to be distinguished from ordinary text: "
+            f"{', '.join(self.not_searched)}."
+        )
+        ordinary = (
+            f"Of the other values {self.ordinary} are not searched for: they are shorter than 8 "
+            "characters, a date, or a part of this program's own text or of the policy's."
+        )
+        searched = (
             f"`review` publishes this report only after a search of its {self.artefacts} artefacts for "
             f"{self.values} secret values in {self.forms} forms, and for {self.runs} runs of {WINDOW} "
             f"characters of them, with 0 hits. Treat a copy without {manifest} as unchecked."
-        ]
-        if self.not_searched:
-            parts.append(
-                "Not searched for, since they are too weak to be distinguished from ordinary text: "
-                f"{', '.join(self.not_searched)}."
-            )
-        if self.ordinary:
-            parts.append(
-                f"Of the other values {self.ordinary} are not searched for: they are shorter than 8 "
-                "characters, a date, or a part of this program's own text or of the policy's."
-            )
-        return " ".join(parts)
+        )
+        return " ".join([searched, *[weak][: len(self.not_searched)], *[ordinary][: self.ordinary]])
 
 
 def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
@@ -135,16 +133,14 @@ def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
     """
     if missing := sum(name not in keeper for name in classes.sealed | classes.whole):
         raise Refused(f"the seal lacks {missing} values that the inventory names; nothing was published")
-    return _planned(_matcher(keeper, classes), classes, artefacts)
+    return _matched(keeper, classes, artefacts)[1]
 
 
-def _matcher(keeper: Keeper, classes: Classes) -> Matcher:
-    return Matcher.of(keeper, classes.sealed | classes.whole, classes.sealed, classes.public)
-
-
-def _planned(matcher: Matcher, classes: Classes, artefacts: int) -> SealPlan:
-    values = len(classes.sealed | classes.whole)
-    return SealPlan(values, matcher.forms, matcher.runs, artefacts, classes.not_searched, classes.ordinary)
+def _matched(keeper: Keeper, classes: Classes, artefacts: int) -> tuple[Matcher, SealPlan]:
+    values = classes.sealed | classes.whole
+    matcher = Matcher.of(keeper, values, classes.sealed, classes.public)
+    counts = (len(values), matcher.forms, matcher.runs, artefacts)
+    return matcher, SealPlan(*counts, classes.not_searched, classes.ordinary)
 
 
 def seal(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
@@ -153,18 +149,13 @@ def seal(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
     Raises:
         Refused: a value is in an artefact, or one cannot be searched as a whole.
     """
-    result = search(folder, keeper, classes)
-    if result.hits:
-        more = len(result.hits) - SHOWN
-        shown = [*result.hits[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
-        raise Refused("\n".join([*shown, "nothing was published"]))
-    return result
-
-
-def search(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
-    """What is in the files of a folder, as of `search_files`."""
     paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
-    return search_files({path.relative_to(folder).as_posix(): path for path in paths}, keeper, classes)
+    files = {path.relative_to(folder).as_posix(): path for path in paths}
+    result = search_files(files, keeper, classes)
+    if result.hits:
+        more = [f"and {len(result.hits) - SHOWN} more"] if len(result.hits) > SHOWN else []
+        raise Refused("\n".join([*result.hits[:SHOWN], *more, "nothing was published"]))
+    return result
 
 
 def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) -> SealPlan:
@@ -174,7 +165,7 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         Refused: a file cannot be searched as a whole: packed too deep, too large, damaged, or in a container
             that is not opened.
     """
-    matcher = _matcher(keeper, classes)
+    matcher, planned = _matched(keeper, classes, len(files))
     seen: set[bytes] = set()
     hits: list[str] = []
     for number, (name, path) in enumerate(files.items(), start=1):
@@ -185,7 +176,7 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
             first = {(hit.name, hit.form): hit for hit in reversed(matcher.find(content))}
             places = [(_called(hit, classes), hit.start) for hit in sorted(first.values())]
             hits += [f"{shown}: {called}, at byte {start} of its {way}" for called, start in places]
-    return replace(_planned(matcher, classes, len(files)), hits=tuple(hits))
+    return replace(planned, hits=tuple(hits))
 
 
 def _called(hit: Any, classes: Classes) -> str:
