@@ -72,7 +72,7 @@ def _revoked(investigation: Investigation, fingerprint: str) -> tuple[str, str]:
     said = [one for one in investigation.revocations if one.fingerprint == fingerprint]
     if said:
         first = min(said, key=lambda one: (one.until, one.place))
-        return first.when, first.said
+        return iso(first.claimed_at), first.said
     return (
         NOT_KNOWN,
         "no provider was asked, and nobody recorded it: record SECRET --revoked previous --proof …",

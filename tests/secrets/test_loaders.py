@@ -47,7 +47,7 @@ def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_
             known += value is not None
             unknown += value is None
     print(f"{loader}: {known} values known, {unknown} not known, none wrong")
-    assert known > 50  # the comparison was one of values
+    assert known > 30  # the comparison was one of values
 
 
 def test_every_loader_that_can_be_declared_is_read() -> None:
