@@ -8,10 +8,10 @@ from hashlib import blake2b
 from operator import attrgetter
 from pathlib import Path
 
+from audit_lib.base.cache import recall_state, remember_state
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.in_words import counted
-from audit_lib.base.reviewer_state import recall, remember
 from audit_lib.ledger.entry import GENESIS, Entry, is_under, parse_line
 from audit_lib.secrecy.keeper import Key
 
@@ -195,7 +195,7 @@ def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
 
 def known_heads(ledger_dir: Path) -> tuple[str, Heads]:
     """The key id and the heads of a ledger as this reviewer last wrote to it, kept outside the project."""
-    found = recall(_state(ledger_dir))
+    found = recall_state(_state(ledger_dir))
     heads = found.get("heads")
     if not isinstance(heads, dict):
         return "", ()
@@ -211,7 +211,7 @@ def heads_of(ledger_dir: Path, key: Key) -> Heads:
 def remember_heads(ledger_dir: Path, key: Key) -> None:
     """Remember how far each chain goes that the key vouches for."""
     heads = dict(known_heads(ledger_dir)[1]) | all_heads(ledger_dir, key)
-    remember(_state(ledger_dir), {"key_id": key.key_id, "heads": heads})
+    remember_state(_state(ledger_dir), {"key_id": key.key_id, "heads": heads})
 
 
 def _state(ledger_dir: Path) -> str:

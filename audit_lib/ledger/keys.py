@@ -35,7 +35,7 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     was written here.
 
     Raises:
-        BadInput: a key file that others can read or that is no key; a ledger of others, whose key is not here.
+        BadInput: a key file that others can read or that is no key; a ledger whose key is not here.
     """
     available = keys_at_hand(environ)
     named = current_key_ids(ledger_dir, available)
@@ -54,7 +54,7 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
 
 
 def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
-    """Every key by its id: that of the key file, then those beside it, named `key.1a2b3c4d` after their ids."""
+    """Every key by its id: that of the key file, then those beside it, such as `key.1a2b3c4d`."""
     main = key_file(environ)
     paths = [main] if os.path.lexists(main) else []
     if main.parent.is_dir():

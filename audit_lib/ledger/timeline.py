@@ -1,7 +1,7 @@
 """Who held which value when: the one reader of what snapshots and records saw."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -188,7 +188,9 @@ class Timeline:
                         found[-1] = replace(found[-1], gone=seen)
                 elif same:
                     last = found[-1].last if found else None
-                    if last and not any(last.surely_before(one) and one.surely_before(seen) for one in others):
+                    if last and not any(
+                        last.surely_before(one) and one.surely_before(seen) for one in others
+                    ):
                         found[-1] = _extended(found[-1], seen)
                     else:
                         facts = {"looked": not seen.recorded, "modified_at": seen.modified_at}

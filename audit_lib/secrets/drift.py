@@ -177,9 +177,7 @@ def _rule_name(name: str, policy: Policy) -> str:
     return rule.name if rule else name
 
 
-def _examples(
-    held: list[HeldValue], entries: pd.DataFrame, policy: Policy, keeper: Keeper
-) -> Iterator[Pair]:
+def _examples(held: list[HeldValue], entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Iterator[Pair]:
     """A secret in force that an example file holds as well (docs/rules.md#rule-55).
 
     One that can be guessed was copied from the example, not into it: that is told as a template in use.
@@ -204,7 +202,7 @@ def _row(pair: Pair, named: dict[str, str]) -> dict[str, Any]:
     elif expected != "same" and (one.absent or other.absent):
         relation = "different"
     if relation == "same" and expected == "different" and not one.own and not other.own:
-        expected = "any"  # two placeholders are a fault of each, told elsewhere: they are no reuse of a secret
+        expected = "any"  # two placeholders are a fault of each: they are no reuse of a secret
     return {
         "secret": one.secret,
         "environment": one.environment,

@@ -165,7 +165,9 @@ def _known(votes: list[str | None], plausible: list[str | None], own: str, *, re
     expected = quoted[2] if quoted else re.sub(r"(?:^|\s+)#.*", "", text, flags=re.DOTALL)
     value = votes[0] if len(votes) == 1 else None
     if refused or value is None:
-        fault = "refused" if refused else "reference" if votes == [None] and "$" in own else "loaders-disagree"
+        fault = (
+            "refused" if refused else "reference" if votes == [None] and "$" in own else "loaders-disagree"
+        )
         possible = (*votes, *plausible, expected, own.partition("=")[2])
         return _Known(None, fault, tuple(dict.fromkeys(filter(None, possible))))
     if "$" in expected or _ESCAPES.sub("", value) == _ESCAPES.sub("", expected):
@@ -257,7 +259,7 @@ def _value_faults(value: str) -> tuple[str, ...]:
 
 
 def _suspects(text: str, *whole: str) -> tuple[str, ...]:
-    """What looks like a secret in a line that was not understood, `whole` if given, so that nothing shows it."""
+    """What looks like a secret in a line that was not understood, `whole` too: nothing may show it."""
     words = (word.strip("'\"") for word in re.split(r"[\s=,;]+|:(?!//)", text[:MAX_VALUE_CHARACTERS]))
     found = (*whole, *(word for word in words if len(word) >= WINDOW and looks_like_value(word)))
     kept = (one for one in found if len(one) <= _LONGEST_SUSPECT and not _UNDECODABLE.search(one))
@@ -269,15 +271,10 @@ def _with_repetitions(lines: list[EnvLine]) -> tuple[EnvLine, ...]:
     names = Counter(line.name for line in lines if line.name)
     folded = Counter(name.casefold() for name in names)
     last = {line.name: line.line for line in lines if line.name}
-    marked = []
-    for line in lines:
+    for at, line in enumerate(lines):
         if line.name:
-            found = {
-                "duplicate": names[line.name] > 1,
-                "overridden": last[line.name] != line.line,
-                "case": folded[line.name.casefold()] > 1,
-            }
-            more = (fault for fault, is_so in found.items() if is_so)
-            line = replace(line, faults=(*line.faults, *more))
-        marked.append(line)
-    return tuple(marked)
+            more = ["duplicate"] if names[line.name] > 1 else []
+            more += ["overridden"] if last[line.name] != line.line else []
+            more += ["case"] if folded[line.name.casefold()] > 1 else []
+            lines[at] = replace(line, faults=(*line.faults, *more))
+    return tuple(lines)

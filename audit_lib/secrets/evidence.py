@@ -116,10 +116,14 @@ def collect_evidence(
         begun = min((row["hi_at"] for row in tenure if row["role"] == "bound"), default=None)
         others = [one for one in alike[seen.fingerprint] if one.place != seen.place]
         earlier = [*_in_ledger(seen, timeline), *_in_files(seen, others, timeline, as_of)]
-        earlier += [_copied(seen, source, at, as_of) for mark, source, at in backups if mark == seen.fingerprint]
+        earlier += [
+            _copied(seen, source, at, as_of) for mark, source, at in backups if mark == seen.fingerprint
+        ]
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.
         found += tenure
-        found += [r for r in earlier if r["role"] in ("return", "left out") or not begun or r["hi_at"] < begun]
+        found += [
+            r for r in earlier if r["role"] in ("return", "left out") or not begun or r["hi_at"] < begun
+        ]
         found += _self_dated(seen, keeper, as_of)
     found += _commits(alike, history, as_of)
     found += _records(ledger, timeline, inventory, values, as_of)
@@ -214,7 +218,9 @@ def _of_run(
     if written is not None and FIRST_ENV_FILES <= written < run.first.at:
         files = _role_of_file_time(written, lo, returned) if role == "bound" else role
         since = None if files == "bound" else _in_file_before(before, written)
-        text = f"its file{where} was last modified {instant_words(written)}, as seen then{_seen_before(since)}"
+        text = (
+            f"its file{where} was last modified {instant_words(written)}, as seen then{_seen_before(since)}"
+        )
         yield seen.piece("E3", files, lo=since.at if since else None, hi=written, text=text, **base)
 
 
@@ -426,7 +432,11 @@ def _stored(dates: Iterable[DatedPlace], inventory: pd.DataFrame, as_of: datetim
     held = list(rows(inventory[inventory["state"].isin(("present", "not supplied"))]))
     for one in dates:
         date, place = one.date, (one.environment, one.service)
-        role = ("claim" if date.kind == "E15" else "bound") if date.hi_at <= as_of + _PROVIDER_SLACK else "left out"
+        role = (
+            ("claim" if date.kind == "E15" else "bound")
+            if date.hi_at <= as_of + _PROVIDER_SLACK
+            else "left out"
+        )
         facts = {"source": one.source, "text": f"{date.text} {instant_words(date.hi_at)}"}
         for row in held:
             if place == (row.environment, row.service) and date.secret in ("", row.secret, row.variable):

@@ -80,7 +80,7 @@ def holds_values(given: GivenValues) -> bool:
 def given_lines(
     given: GivenValues, policy: Policy | None = None, environ: Mapping[str, str] = os.environ
 ) -> tuple[EnvLine, ...]:
-    """The lines of dotenv text, the entries of JSON, of `environ` the policy's names; `BadInput` for no text."""
+    """The lines of dotenv text, the entries of JSON, of `environ` the policy's names."""
     if given.origin == ENVIRON:
         names = {name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases)}
         present = enumerate(sorted(names & environ.keys()), 1)

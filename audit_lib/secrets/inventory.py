@@ -1,7 +1,7 @@
 """Sets what the env sources hold beside what the policy expects: one row for each variable and place."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,10 @@ from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.kinds import likely_kind, shape_by
 
 Place = tuple[str, str]  # environment, service
+_OF_RULE = (
+    "kind", "missing_severity", "exposure_severity", "fallback", "usual_format", "max_age_days",
+    "period_stated",
+)  # fmt: skip
 
 
 def tabulate_inventory(
@@ -42,7 +46,10 @@ def tabulate_inventory(
             if several:
                 in_place, *others = (judged.row(rule, entry) for entry in reversed(several))
                 beside = {row["source"]: row for row in reversed(others) if _differ(in_place, row)}
-                found += [in_place, *(row | {"service": f"{place[1]} ({row['source']})"} for row in beside.values())]
+                found += [
+                    in_place,
+                    *(row | {"service": f"{place[1]} ({row['source']})"} for row in beside.values()),
+                ]
             else:
                 found.append(_absent(rule, place, supplied.get(place)))
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
@@ -67,7 +74,7 @@ def _supplied(sources: pd.DataFrame) -> dict[Place, str]:
     return {(row.environment, row.service): row.source for row in rows(read)}
 
 
-def _order(row: dict[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
+def _order(row: Mapping[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
     """The policy's order, then names; the environments from development to production."""
     where = row["environment"]
     stage = ENVIRONMENTS.index(where) if where in ENVIRONMENTS else len(ENVIRONMENTS)
@@ -162,7 +169,7 @@ class _Judge:
         return row
 
     def stand_in(self, rule: SecretRule | None, entry: Any) -> SecretRule:
-        """A rule for what no rule is left for: another name for a secret, or what name and value say it is."""
+        """A rule for what no rule is left for: another name for a secret, or what name and value say."""
         likely = likely_kind(entry.name, self._value_kinds(entry), self.policy)
         kind, component = ("secret", rule.component) if rule else likely
         own = SecretRule(entry.name, "", "setting", "", missing_severity="", component=component)
@@ -198,7 +205,15 @@ def _demands(rule: SecretRule, variable: str, place: Place) -> dict[str, Any]:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
     environment, service = place
     here = rule.service == service and (not rule.required_in or environment in rule.required_in)
-    same = ("kind", "missing_severity", "exposure_severity", "fallback", "usual_format", "max_age_days", "period_stated")
+    same = (
+        "kind",
+        "missing_severity",
+        "exposure_severity",
+        "fallback",
+        "usual_format",
+        "max_age_days",
+        "period_stated",
+    )
     return {
         **{name: getattr(rule, name) for name in same},
         "secret": rule.name,

@@ -313,7 +313,7 @@ def _depends_on_next(text: str) -> bool:
 def _names(folder: Path) -> list[str]:
     """The names in a folder, in order; none of one that cannot be listed, or that holds too many."""
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(path.name for path in folder.iterdir())
     except OSError:
         return []
     return names if len(names) <= _MAX_NAMES else []

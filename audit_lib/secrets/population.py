@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -63,7 +63,8 @@ def tabulate_population(
     for (service, name), sides in known.items():
         readers[name] |= {service} if sides["code"] else set()
     kept = [source.path for source in project.env_sources] + [*PLACES, *project.exports]
-    kept += [source.pattern for source in (*project.evidence_sources, *project.log_sources)]
+    kept += [source.pattern for source in project.evidence_sources]
+    kept += [source.pattern for source in project.log_sources]
     named = named_in(project, sorted(kinds), kept)
     unseen, unsupplied = _unseen(project, code, named), _unsupplied(read.sources)
     found = []
@@ -75,7 +76,7 @@ def tabulate_population(
         held = [*sides["env files"], *sides["platform"]]
         why_not = unsupplied.get(service, f"nothing of {service} was supplied")
         supplied, supply_reason = _supplied(name, bool(held), named, why_not)
-        counts = {side.replace(" ", "_"): len(sides[side]) for side in SIDES[2:]}
+        counts: dict[str, Any] = {side.replace(" ", "_"): len(sides[side]) for side in SIDES[2:]}
         found.append(
             counts
             | {
@@ -120,9 +121,7 @@ def _facts(project: Project, policy: Policy, code: CodeRead, read: ProjectRead) 
     yield from _code_facts(project, policy, code, read.entries)
 
 
-def _code_facts(
-    project: Project, policy: Policy, code: CodeRead, entries: pd.DataFrame
-) -> Iterator[Fact]:
+def _code_facts(project: Project, policy: Policy, code: CodeRead, entries: pd.DataFrame) -> Iterator[Fact]:
     """Each read, as of the service whose env file names the variable and is nearest above the code.
 
     Else it is of the policy's service, else of the folder's. What a blueprint names it gives, and reads not.
@@ -167,7 +166,7 @@ def _kinds(names: Iterable[str], policy: Policy, read: ProjectRead, keeper: Keep
 # ---- What keeps a "no" from being known.
 
 
-def _read(name: str, reads: bool, readers: set[str], named: Named, unseen: str) -> tuple[str, str]:  # noqa: FBT001
+def _read(name: str, reads: bool, readers: set[str], named: Named, unseen: str) -> tuple[str, str]:
     """Whether the code of a service reads a variable, and why that is not known."""
     if reads:
         return "yes", ""
@@ -178,7 +177,7 @@ def _read(name: str, reads: bool, readers: set[str], named: Named, unseen: str) 
     return ("unknown", unseen) if unseen else ("no", "")
 
 
-def _supplied(name: str, held: bool, named: Named, why_not: str) -> tuple[str, str]:  # noqa: FBT001
+def _supplied(name: str, held: bool, named: Named, why_not: str) -> tuple[str, str]:
     """Whether a variable is supplied to a service, and why that is not known."""
     if held:
         return "yes", ""

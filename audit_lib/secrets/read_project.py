@@ -58,8 +58,8 @@ def read_project(
     deploys, (stores, dates) = read_deploys(project, keeper, as_of), read_store_dates(project, given)
     sources = Sources.checked(pd.concat([env_sources, read.sources, deploys.sources, stores]))
     inventory = tabulate_inventory(entries, policy, project, keeper, sources)
-    frames, facts = (inventory, entries, sources, ledger), {"history": history, "dates": dates}
-    evidence = collect_evidence(*frames, as_of=as_of, keeper=keeper, **facts)
+    frames = (inventory, entries, sources, ledger)
+    evidence = collect_evidence(*frames, history=history, as_of=as_of, keeper=keeper, dates=dates)
     return ProjectRead(
         sources=sources,
         logs=read,

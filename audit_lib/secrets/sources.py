@@ -185,7 +185,8 @@ def _supply(environment: str, service: str) -> str:
 def _not_supplied(project: Project, given: tuple[GivenValues, ...], policy: Policy | None) -> Iterator[Row]:
     """One row for each place of the application for which neither a file is named nor a value given."""
     in_force = [source for source in project.env_sources if not source.example and not source.backup]
-    named = {(one.environment, one.service) for one in (*in_force, *given)}
+    named = {(source.environment, source.service) for source in in_force}
+    named |= {(one.environment, one.service) for one in given}
     services = {source.service for source in project.env_sources} | {service for _, service in named}
     services |= {rule.service for rule in policy.secrets} if policy else set()
     for environment in project.environments:
@@ -206,7 +207,7 @@ def _left_on_disk(
     inside = path.is_relative_to(project.root)
     name = str(path.relative_to(project.root)) if inside else path.name
     reason = f"plain-text values left on disk{'' if inside else ' outside the project'}"
-    row = {"state": "read", "reason": reason, "remedy": "", "keyed_digest": digest}
+    row: Row = {"state": "read", "reason": reason, "remedy": "", "keyed_digest": digest}
     row |= {"size_bytes": len(given.content)} | (git_facts(name) if inside else {})
     with suppress(Unreadable):
         found = read_source(path.parent, path.name, MAX_BYTES).facts

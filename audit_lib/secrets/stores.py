@@ -15,9 +15,8 @@ import pandas as pd
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
-from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.settings import EvidenceSource, GivenValues, Project, StoreDate
 from audit_lib.settings.models import first_faults, source_row
 
