@@ -75,8 +75,8 @@ def _all_forms(value: str) -> Iterator[tuple[str, bytes]]:
     ):
         yield from ((name, encode(text)) for text in texts)
     for before in range(3):  # the groups that hold bytes of the value alone, at each alignment
-        text = b64encode(plain[-before % 3 : len(plain) - (len(plain) + before) % 3])
-        yield from (("base64", text), ("base64url", text.translate(_URL_SAFE)))
+        groups = b64encode(plain[-before % 3 : len(plain) - (len(plain) + before) % 3])
+        yield from (("base64", groups), ("base64url", groups.translate(_URL_SAFE)))
     yield from (("utf-16", value.encode(codec, "surrogatepass")) for codec in ("utf-16-le", "utf-16-be"))
 
 

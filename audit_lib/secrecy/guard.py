@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor, Tail
 
-_PIPE_CHUNK = 65536
+_CHUNK = 65536
 
 
 class Guard:
@@ -55,8 +55,8 @@ class Guard:
     def redactor(self) -> Redactor:
         """The redactor for what is known now."""
         with self.lock:
-            known = {name: value for keeper in self._keepers for name, value in keeper.values()}
-            secret = {name: value for name, value in known.items() if name not in self._open}
+            known = (pair for keeper in self._keepers for pair in keeper.values())
+            secret = {name: value for name, value in known if name not in self._open}
             strong = [name for name in secret if self._strong is None or name in self._strong]
             # Compared by the values themselves: as many of another keeper are other values.
             built_from = (secret, strong, self._public)
@@ -78,11 +78,15 @@ def install(keeper: Keeper | None = None) -> Guard:
     if keeper is not None:
         _guard.watch(keeper)
     forbid_core_dumps()
-    kernel = _kernel()
-    if kernel is None:
-        _guard_command()
-    else:
+    shell = None
+    if "ipykernel" in sys.modules:
+        from IPython.core.getipython import get_ipython  # noqa: PLC0415  only where a kernel has loaded it
+
+        shell = get_ipython()
+    if kernel := getattr(shell, "kernel", None):
         _guard_kernel(kernel)
+    else:
+        _guard_command()
     return _guard
 
 
@@ -95,23 +99,14 @@ def forbid_core_dumps() -> None:
 # --- a kernel ---
 
 
-def _kernel() -> Any:
-    if "ipykernel" not in sys.modules:
-        return None
-    from IPython.core.getipython import get_ipython  # noqa: PLC0415  only where a kernel has loaded it
-
-    return getattr(get_ipython(), "kernel", None)
-
-
 def _guard_kernel(kernel: Any) -> None:
     session = kernel.session
     if isinstance(getattr(session.send, "__self__", None), _Messages):
         return
     session.send = _Messages(session).send
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        _cover_raw_stream(getattr(sys, name), number)
-    history = getattr(kernel.shell, "history_manager", None)
-    if history is not None:
+    _cover_raw_stream(sys.stdout, 1)
+    _cover_raw_stream(sys.stderr, 2)
+    if history := getattr(kernel.shell, "history_manager", None):
         history.enabled = False  # cells are written to a database otherwise
 
 
@@ -119,8 +114,7 @@ class _Messages:
     """All that the kernel sends: of streams whole lines, and what is left of them before another message."""
 
     def __init__(self, session: Any) -> None:
-        self._session = session
-        self._send = session.send
+        self._session, self._send = session, session.send
         self._signature = signature(session.send)
         self._tails: dict[str, Tail] = {}
         self._routes: dict[str, tuple[Any, Any, Any]] = {}
@@ -128,13 +122,12 @@ class _Messages:
     def send(self, *args: Any, **named: Any) -> Any:
         """As `Session.send`, without known values."""
         given = self._signature.bind(*args, **named).arguments
-        message = given["msg_or_type"]
+        message, stream, ident = given["msg_or_type"], given["stream"], given.get("ident")
         if not isinstance(message, Mapping):
             fields = (given.get(part) for part in ("content", "parent", "header", "metadata"))
             message = self._session.msg(message, *fields)
         with _guard.lock:
             redactor = _guard.redactor()
-            stream, ident = given["stream"], given.get("ident")
             if message["header"]["msg_type"] == "stream":
                 name = message["content"]["name"]
                 self._routes[name] = (stream, message["parent_header"], ident)
@@ -152,7 +145,7 @@ class _Messages:
         for name, tail in self._tails.items():
             if text := tail.flush(redactor):
                 stream, parent, ident = self._routes[name]
-                message = self._session.msg("stream", {"name": name, "text": text}, parent)
+                message = self._session.msg("stream", {"name": name, "text": text})
                 message["parent_header"] = parent
                 self._send(stream, message, ident=ident)
 
@@ -165,9 +158,8 @@ def _cover_raw_stream(stream: Any, number: int) -> None:
     """
     terminal = getattr(stream, "_original_stdstream_copy", None)
     if terminal is not None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, terminal)
-        os.close(nowhere)
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), terminal)
     if not getattr(stream, "_should_watch", False):
         reader, writer = os.pipe()
         os.dup2(writer, number)
@@ -177,7 +169,7 @@ def _cover_raw_stream(stream: Any, number: int) -> None:
 
 def _pump(reader: int, stream: TextIO) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while chunk := os.read(reader, _PIPE_CHUNK):
+    while chunk := os.read(reader, _CHUNK):
         stream.write(decoder.decode(chunk))
 
 
@@ -193,7 +185,6 @@ class GuardedStream(io.TextIOBase):
     def __init__(self, guard: Guard, target: TextIO) -> None:
         self._guard, self._target = guard, target
         self._tail = Tail()
-        self._lock = threading.RLock()
         self.isatty, self.fileno = target.isatty, target.fileno  # type: ignore[method-assign]
 
     @property
@@ -201,28 +192,26 @@ class GuardedStream(io.TextIOBase):
         """The encoding beneath."""
         return self._target.encoding
 
-    def writable(self) -> bool:
-        """True: this stream is for writing."""
-        return True
-
     def write(self, text: str) -> int:
         """The number of characters taken, held back or not."""
-        with self._lock:
+        with self._guard.lock:
             self._target.write(self._tail.feed(self._guard.redactor(), text))
         return len(text)
 
     def flush(self) -> None:
         """Pass on a question; any other part of a line waits for its end."""
         if not self._target.closed:  # a stream that is thrown away flushes once more
-            with self._lock:
-                if self._tail.is_question:
-                    self._target.write(self._tail.flush(self._guard.redactor()))
-                self._target.flush()
+            self._pass_on(whole=False)
 
     def release(self) -> None:
         """Write what was held back, at the end of the process."""
-        with self._lock, suppress(OSError, ValueError):  # closed already, or nobody reads
-            self._target.write(self._tail.flush(self._guard.redactor()))
+        with suppress(OSError, ValueError):  # closed already, or nobody reads
+            self._pass_on(whole=True)
+
+    def _pass_on(self, *, whole: bool) -> None:
+        with self._guard.lock:
+            if whole or self._tail.is_question:
+                self._target.write(self._tail.flush(self._guard.redactor()))
             self._target.flush()
 
 

@@ -109,20 +109,20 @@ class SealPlan:
 
     def statement(self, manifest: str = MANIFEST) -> str:
         """What the report says: true of a published copy and of a run by hand alike."""
-        weak = (
-            "Not searched for, since they are too weak to be distinguished from ordinary text: "
-            f"{', '.join(self.not_searched)}."
-        )
-        ordinary = (
-            f"Of the other values {self.ordinary} are not searched for: they are shorter than 8 "
-            "characters, a date, or a part of this program's own text or of the policy's."
-        )
-        searched = (
+        parts = [
             f"`review` publishes this report only after a search of its {self.artefacts} artefacts for "
             f"{self.values} secret values in {self.forms} forms, and for {self.runs} runs of {WINDOW} "
             f"characters of them, with 0 hits. Treat a copy without {manifest} as unchecked."
-        )
-        return " ".join([searched, *[weak][: len(self.not_searched)], *[ordinary][: self.ordinary]])
+        ]
+        if self.not_searched:
+            weak = ", ".join(self.not_searched)
+            parts.append(f"Too weak to be distinguished from ordinary text, and not searched for: {weak}.")
+        if self.ordinary:
+            parts.append(
+                f"Of the other values {self.ordinary} are not searched for: they are shorter than 8 "
+                "characters, a date, or a part of this program's own text or of the policy's."
+            )
+        return " ".join(parts)
 
 
 def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
