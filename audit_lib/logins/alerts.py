@@ -13,8 +13,8 @@ from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
 from audit_lib.logins.detect.incidents import in_order, in_windows, places
 from audit_lib.logins.parameters import DetectionPolicy
+from audit_lib.logins.requests import Activity, Window
 from audit_lib.logins.traffic import Traffic, gather, message_failures
-from audit_lib.logs.frames import LogRead
 from audit_lib.settings import AlertRule, LogSource
 from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS
 
@@ -22,64 +22,58 @@ from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS
 NEEDS = (*READ_WHOLE, "zone")
 NEEDS_OF_LOGINS = ("a failed login declared",)
 NEEDS_OF_REQUESTS = ("an answer",)
+_DECISIONS = {"acceptance": "accept", "attestation": "attest"}
 
 
 def evaluate(
     rules: Iterable[AlertRule],
-    logs: LogRead,
+    activity: Activity,
     ledger: Ledger,
-    since: datetime,
-    until: datetime,
+    window: Window,
     *,
     policy: DetectionPolicy,
     log_sources: tuple[LogSource, ...],
 ) -> pd.DataFrame:
-    """`Alerts`: one row for each rule, in their order, over the time from `since` until `until`."""
-    frames = logs.sources, logs.counts, logs.events, logs.minutes
-    traffic = gather(*frames, ledger, policy, since, until, log_sources=log_sources)
+    """`Alerts`: one row for each rule, in their order, over the time of the window."""
+    traffic = gather(activity, policy, window, log_sources=log_sources)
     coverage = cover(traffic)
     return Alerts.of(
-        _of_ledger(rule, ledger, since, until) if rule.records else _of_logs(rule, traffic, coverage)
+        _of_ledger(rule, ledger, window) if rule.records else _of_logs(rule, traffic, coverage)
         for rule in rules
     )
 
 
 def _row(rule: AlertRule, state: str, count: int = 0, **more: object) -> dict[str, object]:
     row = {"alert": rule.name, "state": state, "severity": rule.severity, "count": count, "reason": ""}
-    empty = {"first_at": None, "last_at": None, "evidence": "", "guide_line": rule.guide_line}
-    return row | empty | more
+    return row | {"first_at": None, "last_at": None, "evidence": "", "guide_line": rule.guide_line} | more
 
 
-def _of_ledger(rule: AlertRule, ledger: Ledger, since: datetime, until: datetime) -> dict[str, object]:
-    verdicts = {"acceptance": "accept", "attestation": "attest"}
-    recorded: list[Entry | Decision] = [
-        entry for kind in rule.records if kind not in verdicts for entry in ledger.of_kind(kind)
-    ]
-    decided = [verdicts[kind] for kind in rule.records if kind in verdicts]
-    recorded += decisions(ledger, *decided) if decided else ()
-    entries = [one for one in recorded if since <= one.at <= until]
+def _of_ledger(rule: AlertRule, ledger: Ledger, window: Window) -> dict[str, object]:
+    recorded: list[Entry | Decision] = []
+    for kind in rule.records:
+        recorded += decisions(ledger, _DECISIONS[kind]) if kind in _DECISIONS else ledger.of_kind(kind)
+    entries = [entry for entry in recorded if window.since <= entry.at <= window.until]
     if len(entries) < rule.at_least:
         return _row(rule, "quiet", len(entries), reason="only what was recorded can be seen here")
-    times = [entry.at for entry in entries]
-    evidence = "; ".join(entry.place for entry in entries)
+    times, evidence = [entry.at for entry in entries], "; ".join(entry.place for entry in entries)
     return _row(rule, "fired", len(entries), first_at=min(times), last_at=max(times), evidence=evidence)
 
 
 def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str, object]:
+    since, until = traffic.window.since, traffic.window.until
     events = _judged(rule, traffic).assign(all="all")
-    timed = in_order(events[events["at"].between(traffic.start, traffic.end)], "all")
+    timed = in_order(events[events["at"].between(since, until)], "all")
     loud = timed[in_windows(timed, "all", rule.minutes, rule.at_least)]
-    sure = events[events["at"].isna() & events["not_before_at"].ge(traffic.start)]
     if loud.empty and rule.at_least == 1:
-        loud = sure
+        loud = events[events["at"].isna() & events["not_before_at"].ge(since)]
     if len(loud):
         first, last = loud["not_before_at"].min(), loud["at"].fillna(loud["not_before_at"]).max()
         evidence = "; ".join(places(loud))
         return _row(rule, "fired", len(loud), first_at=first, last_at=last, evidence=evidence)
     if reason := _why_not_quiet(rule, traffic, coverage):
         return _row(rule, "unknown", reason=reason)
-    may = events[events["at"].isna() & ~events["not_after_at"].lt(traffic.start)]
-    if len(may) + len(timed) >= rule.at_least and len(may):
+    may = events[events["at"].isna() & ~events["not_after_at"].lt(since)]
+    if len(may) and len(may) + len(timed) >= rule.at_least:
         return _row(rule, "unknown", len(timed), reason=f"{len(may):,} events have no time of their own")
     return _row(rule, "quiet", len(timed))
 
@@ -94,29 +88,17 @@ def _judged(rule: AlertRule, traffic: Traffic) -> pd.DataFrame:
 
 def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> str:
     """The one reason why the rule's silence proves nothing; "" if its events would have been seen."""
+    since, until, events = traffic.window.since, traffic.window.until, traffic.events
+    logins, requests = ({*rule.kinds} & {*kinds} for kinds in (LOGIN_KINDS, REQUESTS))
     if reason := coverage.reason(NEEDS):
         return reason
-    if reason := _no_line_since(traffic):
+    seen = traffic.requests["at"].between(since - timedelta(minutes=1), until).any()
+    if not seen and not events["at"].between(since, until).any():
+        return f"no log line since {iso(since)} has a time"
+    if reason := coverage.reason([*(NEEDS_OF_LOGINS if logins else ()), *(NEEDS_OF_REQUESTS if requests else ())]):
         return reason
-    logins = bool(set(rule.kinds) & set(LOGIN_KINDS))
-    if logins and (reason := coverage.reason(NEEDS_OF_LOGINS) or _possible_logins(traffic)):
-        return reason
-    if set(rule.kinds) & set(REQUESTS) and (reason := coverage.reason(NEEDS_OF_REQUESTS)):
-        return reason
+    possible = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
+    if logins and possible.any():
+        return f"{int(possible.sum()):,} possible failed logins are in words that no format knows"
     messages = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
-    return unknown_wording(messages, traffic.events, traffic.policy) if messages else ""
-
-
-def _no_line_since(traffic: Traffic) -> str:
-    minutes, events = traffic.requests["at"], traffic.events["at"]
-    asked = minutes.between(traffic.start - timedelta(minutes=1), traffic.end).any()
-    if asked or events.between(traffic.start, traffic.end).any():
-        return ""
-    return f"no log line since {iso(traffic.start)} has a time"
-
-
-def _possible_logins(traffic: Traffic) -> str:
-    said = traffic.events
-    possible = said["kind"].eq(POSSIBLE) & said["status"].isna() & said["not_after_at"].ge(traffic.start)
-    text = f"possible failed logins, in words that no format knows: {int(possible.sum()):,}"
-    return text if possible.any() else ""
+    return unknown_wording(messages, events, traffic.policy) if messages else ""
