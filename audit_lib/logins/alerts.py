@@ -1,7 +1,8 @@
 """Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -11,11 +12,9 @@ from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.decisions import Decision, decisions
 from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
-from audit_lib.logins.detect.incidents import in_order, in_windows, places
-from audit_lib.logins.parameters import DetectionPolicy
-from audit_lib.logins.requests import Activity, Window
-from audit_lib.logins.traffic import Traffic, gather, message_failures
-from audit_lib.settings import AlertRule, LogSource
+from audit_lib.logins.detect.incidents import in_windows, places
+from audit_lib.logins.traffic import Traffic, message_failures
+from audit_lib.settings import AlertRule
 from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS
 
 # What earns a "quiet", beside a line of the time; of failed logins, and of requests, more.
@@ -25,80 +24,71 @@ NEEDS_OF_REQUESTS = ("an answer",)
 _DECISIONS = {"acceptance": "accept", "attestation": "attest"}
 
 
-def evaluate(
-    rules: Iterable[AlertRule],
-    activity: Activity,
-    ledger: Ledger,
-    window: Window,
-    *,
-    policy: DetectionPolicy,
-    log_sources: tuple[LogSource, ...],
-) -> pd.DataFrame:
-    """`Alerts`: one row for each rule, in their order, over the time of the window."""
-    traffic = gather(activity, policy, window, log_sources=log_sources)
-    coverage = cover(traffic)
-    return Alerts.of(
-        _of_ledger(rule, ledger, window) if rule.records else _of_logs(rule, traffic, coverage)
-        for rule in rules
-    )
+def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd.DataFrame:
+    """`Alerts`: one row for each rule, in their order, over the window of the traffic."""
+    coverage, found = cover(traffic), []
+    for rule in rules:
+        judged = _of_ledger(rule, traffic, ledger) if rule.records else _of_logs(rule, traffic, coverage)
+        row = {"alert": rule.name, "severity": rule.severity, "guide_line": rule.guide_line}
+        blank = {"count": 0, "reason": "", "first_at": None, "last_at": None, "evidence": ""}
+        found.append({**row, **blank, **judged})
+    return Alerts.of(found)
 
 
-def _row(rule: AlertRule, state: str, count: int = 0, **more: object) -> dict[str, object]:
-    row = {"alert": rule.name, "state": state, "severity": rule.severity, "count": count, "reason": ""}
-    return row | {"first_at": None, "last_at": None, "evidence": "", "guide_line": rule.guide_line} | more
-
-
-def _of_ledger(rule: AlertRule, ledger: Ledger, window: Window) -> dict[str, object]:
+def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> Mapping[str, Any]:
     recorded: list[Entry | Decision] = []
     for kind in rule.records:
         recorded += decisions(ledger, _DECISIONS[kind]) if kind in _DECISIONS else ledger.of_kind(kind)
-    entries = [entry for entry in recorded if window.since <= entry.at <= window.until]
+    entries = [entry for entry in recorded if traffic.window.since <= entry.at <= traffic.window.until]
     if len(entries) < rule.at_least:
-        return _row(rule, "quiet", len(entries), reason="only what was recorded can be seen here")
+        reason = "only what was recorded can be seen here"
+        return {"state": "quiet", "count": len(entries), "reason": reason}
     times, evidence = [entry.at for entry in entries], "; ".join(entry.place for entry in entries)
-    return _row(rule, "fired", len(entries), first_at=min(times), last_at=max(times), evidence=evidence)
+    bounds = {"first_at": min(times), "last_at": max(times)}
+    return {"state": "fired", "count": len(entries), "evidence": evidence, **bounds}
 
 
-def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str, object]:
+def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> Mapping[str, Any]:
     since, until = traffic.window.since, traffic.window.until
-    events = _judged(rule, traffic).assign(all="all")
-    timed = in_order(events[events["at"].between(since, until)], "all")
-    loud = timed[in_windows(timed, "all", rule.minutes, rule.at_least)]
+    events = traffic.events[traffic.events["kind"].isin(rule.kinds)]
+    if {*rule.kinds} & {*LOGIN_KINDS}:  # also those that only messages report
+        events = pd.concat([events, message_failures(traffic.events, events, traffic.policy)])
+    events = events.assign(all="all")
+    timed = events[events["at"].between(since, until)]
+    loud = in_windows(timed, "all", [(rule.at_least, rule.minutes)])
     if loud.empty and rule.at_least == 1:
         loud = events[events["at"].isna() & events["not_before_at"].ge(since)]
     if len(loud):
         first, last = loud["not_before_at"].min(), loud["at"].fillna(loud["not_before_at"]).max()
-        evidence = "; ".join(places(loud))
-        return _row(rule, "fired", len(loud), first_at=first, last_at=last, evidence=evidence)
+        bounds = {"first_at": first, "last_at": last, "evidence": "; ".join(places(loud))}
+        return {"state": "fired", "count": len(loud), **bounds}
     if reason := _why_not_quiet(rule, traffic, coverage):
-        return _row(rule, "unknown", reason=reason)
-    may = events[events["at"].isna() & ~events["not_after_at"].lt(since)]
-    if len(may) and len(may) + len(timed) >= rule.at_least:
-        return _row(rule, "unknown", len(timed), reason=f"{len(may):,} events have no time of their own")
-    return _row(rule, "quiet", len(timed))
-
-
-def _judged(rule: AlertRule, traffic: Traffic) -> pd.DataFrame:
-    """The events of the rule's kinds; of failed logins also those that only messages report."""
-    named = traffic.events[traffic.events["kind"].isin(rule.kinds)]
-    if not set(rule.kinds) & set(LOGIN_KINDS):
-        return named
-    return pd.concat([named, message_failures(traffic.events, named, traffic.policy)])
+        return {"state": "unknown", "reason": reason}
+    may = int((events["at"].isna() & ~events["not_after_at"].lt(since)).sum())
+    if may and may + len(timed) >= rule.at_least:
+        return {
+            "state": "unknown",
+            "count": len(timed),
+            "reason": f"{may:,} events have no time of their own",
+        }
+    return {"state": "quiet", "count": len(timed)}
 
 
 def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> str:
     """The one reason why the rule's silence proves nothing; "" if its events would have been seen."""
     since, until, events = traffic.window.since, traffic.window.until, traffic.events
     logins, requests = ({*rule.kinds} & {*kinds} for kinds in (LOGIN_KINDS, REQUESTS))
-    if reason := coverage.reason(NEEDS):
-        return reason
     seen = traffic.requests["at"].between(since - timedelta(minutes=1), until).any()
-    if not seen and not events["at"].between(since, until).any():
-        return f"no log line since {iso(since)} has a time"
-    if reason := coverage.reason([*(NEEDS_OF_LOGINS if logins else ()), *(NEEDS_OF_REQUESTS if requests else ())]):
-        return reason
+    seen = seen or events["at"].between(since, until).any()
     possible = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
-    if logins and possible.any():
-        return f"{int(possible.sum()):,} possible failed logins are in words that no format knows"
     messages = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
-    return unknown_wording(messages, events, traffic.policy) if messages else ""
+    reasons = (
+        coverage.reason(NEEDS),
+        "" if seen else f"no log line since {iso(since)} has a time",
+        coverage.reason((*(NEEDS_OF_LOGINS if logins else ()), *(NEEDS_OF_REQUESTS if requests else ()))),
+        f"{possible.sum():,} possible failed logins are in words that no format knows"
+        if logins and possible.any()
+        else "",
+        unknown_wording(messages, events, traffic.policy) if messages else "",
+    )
+    return next(filter(None, reasons), "")

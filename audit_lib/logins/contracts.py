@@ -1,7 +1,7 @@
 """The columns of the frames about requests and logins."""
 
 from audit_lib.base.frames import Contract, Field, Instant, Series, Several
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES
 
 
 class Requests(Contract):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
@@ -22,6 +22,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
 from audit_lib.logs.values import NOT_AN_ADDRESS
 
+Facts = Iterator[tuple[str, str]]  # each fact, and why it does not hold
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 CLOCK_BACK = pd.Timedelta(minutes=10)  # what goes back further is no order of two writers
 CHANCE = 1e-6  # so unlikely must a stretch without refusals be before it is a hint
@@ -58,134 +59,67 @@ class Coverage:
 
 def cover(traffic: Traffic) -> Coverage:
     """The facts of the logs of a window."""
-    facts = {**_of_reading(traffic), **_of_logins(traffic), **_of_requests(traffic), **_of_times(traffic)}
+    themes = (_of_reading, _of_logins, _of_requests, _of_times)
+    facts = {fact: why for theme in themes for fact, why in theme(traffic)}
     if traffic.counts.empty and traffic.events.empty:
         return Coverage(dict.fromkeys(facts, facts["every log read"] or "no log line of the period was read"))
     return Coverage(facts)
 
 
-def _number(number: float, what: str) -> str:
+def _if_any(number: float, what: str) -> str:
     return f"{int(number):,} {what}" if number else ""
 
 
-def _listed(logs: Iterable[str]) -> str:
+def _listed(logs: Iterable[str], text: str) -> str:
     first, *more = sorted(set(logs)) or [""]
-    return f"{first} and {counted(len(more), 'more log')}" if more else first
+    return text.format(f"{first} and {counted(len(more), 'more log')}" if more else first) if first else ""
 
 
-def _of_reading(traffic: Traffic) -> dict[str, str]:
+def _of_reading(traffic: Traffic) -> Facts:
     sources, events, latest = traffic.sources, traffic.events, pd.Timestamp(traffic.as_of) + MINUTE
-    unread = [
-        f"{log.source}: {log.reason or log.state}"
-        for log in rows(sources)
-        # The packed copy of a log that was read beside it is no loss.
-        if (log.state != "read" and not log.reason.startswith(COPY)) or log.reason.startswith(BROKEN_OFF)
-    ]
+    steps = events[events["message"].eq(CLOCK_SET_BACK)]
+    # The packed copy of a log that was read beside it is no loss.
+    lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
+    unread = sources[lost | sources["reason"].str.startswith(BROKEN_OFF)]
+    yield "every log read", next((f"{log.source}: {log.reason or log.state}" for log in rows(unread)), "")
+    lines, words = sources["not_understood"].sum(), sources["own_words"].sum()
+    yield "lines understood", _if_any(lines, "lines of the logs were not understood")
+    yield "own words", _if_any(words, "lines may tell of refusals in words that no format knows")
     # Also beyond the period, of which no request is counted.
-    back = events["message"].eq(CLOCK_SET_BACK) & events["not_after_at"].gt(latest)
-    late = sorted({*sources.loc[sources["last_at"].gt(latest), "source"], *events.loc[back, "file"]})
-    logs = _listed(log.pattern for log in traffic.log_sources if not log.instances)
-    own_words = "lines may tell of refusals in words that no format knows"
-    return {
-        "every log read": next(iter(unread), ""),
-        "lines understood": _number(sources["not_understood"].sum(), "lines of the logs were not understood"),
-        "own words": _number(sources["own_words"].sum(), own_words),
-        "clocks": f"{late[0]} holds a time after the review: a clock is wrong" if late else "",
-        "instances": logs
-        and f"another instance may have a log of its own: declare `instances` of {logs} in audit.toml",
-    }
-
-
-def _of_logins(traffic: Traffic) -> dict[str, str]:
-    policy, requests, counts = traffic.policy, traffic.requests, traffic.counts
-    protected = (requests["protected"] | requests["on_login"]) & requests["there"]
-    # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
-    messages_tell = policy.failure_declared and not policy.failed_statuses
-    own, refusals = set(requests.loc[requests["there"], "route"]), traffic.refusals
-    seen = (refusals["status"].isna() | refusals["route"].isin(own)).any()
-    messages = counts[counts["status"].isna() & counts["kind"].isin((FAILED_LOGIN, POSSIBLE))]
-    failed = messages[messages["kind"].eq(FAILED_LOGIN)]
-    private = [not policy.clients and policy.is_private(client) for client in failed["client"]]
-    hosts = failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum()
-    uncertain = (
-        _number(failed["untimed"].sum(), "failed logins that messages report have no time of their own"),
-        _number(failed.loc[private, "count"].sum(), "failed logins are of private addresses, perhaps a proxy's"),
-        _number(hosts, "failed logins are of hosts that are named instead of their address"),
-        _number(
-            messages["count"].sum() - failed["count"].sum(),
-            "possible failed logins are in words that no format knows",
-        ),
+    late = (
+        steps.loc[steps["not_after_at"].gt(latest), "file"],
+        sources.loc[sources["last_at"].gt(latest), "source"],
     )
-    # A redirect after a form that refused others is a login or a refusal: the policy would say which.
-    moved = requests["status"].isin(REDIRECTS) & ~requests["method"].isin(READING) & ~requests["on_login"]
-    moved &= requests["route"].isin(set(traffic.failures["route"]))
-    entered = (requests["let_in"] & requests["there"]).any()
-    return {
-        "a failed login declared": _undeclared(traffic),
-        "a login seen": ""
-        if protected.any() or messages_tell
-        else "no request to a login route or a protected route that the application is known to have was seen: "
-        "name them in the policy ([access])",
-        "a failed login seen": ""
-        if seen
-        else _number(failed["count"].sum(), "failed logins are known by messages alone, and not what is answered")
-        or "no failed login on a route that the application has was seen: perhaps these logs would show none",
-        "a success seen": _number(
-            requests.loc[moved, "count"].sum(), "redirects on routes that refuse may be logins that succeed"
-        )
-        if entered
-        else "no login that succeeds, and no answer on a protected route was seen",
-        "certain messages": next(filter(None, uncertain), ""),
-    }
+    yield "clocks", _listed(pd.concat(late), "{} holds a time after the review: a clock is wrong")
 
 
-def _undeclared(traffic: Traffic) -> str:
-    """Who may change audit.toml alone makes nothing known by declaring what never happens."""
-    policy, counts = traffic.policy, traffic.counts
-    declared = policy.failure_declared or has_failed(policy.added_logins, counts)
-    proposals = propose(counts, policy.logins, policy.failed_statuses)
-    questions = (each.question for each in proposals if each.uncounted or not declared)
-    moved = counts.loc[counts["kind"].eq(POSSIBLE) & counts["status"].notna(), "count"].sum()
-    added = "audit.toml alone declares logins, and none of them was seen to fail"
-    reasons = (
-        *(f"{question} Declare it ([[logins]])" for question in questions),
-        _number(moved, "logins were answered with a redirect that no declared request follows"),
-        "" if declared else added if policy.added_logins else "the policy does not declare what a failed login is",
-    )
-    return next(filter(None, reasons), "")
-
-
-def _of_requests(traffic: Traffic) -> dict[str, str]:
+def _of_requests(traffic: Traffic) -> Facts:
     policy, events, asked = traffic.policy, traffic.events, traffic.asked_counts
-    started = events["message"].isin(START_MESSAGES).any()
-    wordings = [("database_failure",), *([] if started else [FAILED_STARTS])]
-    addresses = [client for client in asked["client"].unique() if network_of(client) != client]
-    public = sum(not policy.is_private(address) for address in addresses)
-    few = policy.public_addresses is None or public < policy.public_addresses
-    least, seen = policy.rules["application-failing"].expected, traffic.requests
-    mean = int(seen["count"].sum()) / max(1, seen["at"].dt.floor("D").nunique())
     answer = "no request was answered with 2xx: the log may be another application's"
-    proxy = f"{public} public addresses are in the logs, and fewer than {policy.public_addresses} may be a proxy's"
-    return {
-        "an answer": "" if asked["status"].between(200, 299).any() else answer,
-        "times": _number(traffic.refusals["untimed"].sum(), "failed logins have no time of their own")
-        or _number(asked["untimed"].sum(), "requests have no time of their own"),
-        "clients named": _number(
-            asked.loc[asked["client"].isin(("", NOT_AN_ADDRESS)), "count"].sum(), "requests have no address"
-        ),
-        "clients are callers": traffic.collapsed
-        or (f'{proxy}; the policy may say otherwise (clients = "real")' if few and not policy.clients else ""),
-        "routes": _number(
-            asked.loc[asked["route"].eq(OTHER_ROUTES), "count"].sum(), f"requests are under {OTHER_ROUTES}"
-        ),
-        "a usual rate": ""
-        if mean >= least
-        else f"{mean:.1f} requests a day are too few to show silence: this needs {least:.0f}",
-        "wording": next(filter(None, (unknown_wording(kinds, events, policy) for kinds in wordings)), ""),
-        "queries kept": ""
-        if policy.logs_queries
-        else "the policy does not say that logs keep queries (logs_queries)",
-    }
+    yield "an answer", "" if asked["status"].between(200, 299).any() else answer
+    untimed = _if_any(traffic.refusals["untimed"].sum(), "failed logins have no time of their own")
+    yield "times", untimed or _if_any(asked["untimed"].sum(), "requests have no time of their own")
+    unnamed = asked["client"].isin(("", NOT_AN_ADDRESS))
+    yield "clients named", _if_any(asked.loc[unnamed, "count"].sum(), "requests have no address")
+    addresses = [client for client in asked["client"].unique() if network_of(client) != client]
+    public, least = (
+        sum(not policy.is_private(address) for address in addresses),
+        policy.public_addresses or np.inf,
+    )
+    few = f"{public} public addresses are in the logs, and fewer than {least} may be a proxy's"
+    few += '; the policy may say otherwise (clients = "real")'
+    yield "clients are callers", traffic.collapsed or ("" if policy.clients or public >= least else few)
+    others = asked.loc[asked["route"].eq(OTHER_ROUTES), "count"].sum()
+    yield "routes", _if_any(others, f"requests are under {OTHER_ROUTES}")
+    kept = "the policy does not say that logs keep queries (logs_queries)"
+    yield "queries kept", "" if policy.logs_queries else kept
+    expected, requests = policy.rules["application-failing"].expected, traffic.requests
+    mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
+    few = f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"
+    yield "a usual rate", "" if mean >= expected else few
+    started = events["message"].isin(START_MESSAGES).any()
+    starts = "" if started else unknown_wording(FAILED_STARTS, events, policy)
+    yield "wording", starts or unknown_wording(("database_failure",), events, policy)
 
 
 def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: DetectionPolicy) -> str:
@@ -198,21 +132,76 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
     return f"{text} that the formats know this application's wording (known_messages)"
 
 
-def _of_times(traffic: Traffic) -> dict[str, str]:
-    sources, events, window = traffic.sources, traffic.events, traffic.window
-    days = max(0, -int(-(window.until - window.since) // DAY))
+def _of_logins(traffic: Traffic) -> Facts:
+    policy, counts, requests, refusals = traffic.policy, traffic.counts, traffic.requests, traffic.refusals
+    own, there = set(requests.loc[requests["there"], "route"]), requests["there"]
+    yield "a failed login declared", next(filter(None, _undeclared(traffic)), "")
+    # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
+    tell = policy.failure_declared and not policy.failed_statuses
+    none = (
+        "no request to a login or protected route that the application is known to have: name them ([access])"
+    )
+    logins = there & (requests["protected"] | requests["on_login"])
+    yield "a login seen", "" if logins.any() or tell else none
+    messages = counts[counts["status"].isna()]
+    failed = messages[messages["kind"].eq(FAILED_LOGIN)]
+    alone = _if_any(
+        failed["count"].sum(), "failed logins are known by messages alone, and not what is answered"
+    )
+    none = "no failed login on a route that the application has was seen: perhaps these logs would show none"
+    seen = refusals["status"].isna() | refusals["route"].isin(own)
+    yield "a failed login seen", "" if seen.any() else alone or none
+    # A redirect after a form that refused others is a login or a refusal: the policy would say which.
+    moved = requests["status"].isin(REDIRECTS) & ~requests["method"].isin(READING) & ~requests["on_login"]
+    moved &= requests["route"].isin(set(traffic.failures["route"]))
+    perhaps = "redirects on routes that refuse may be logins that succeed"
+    none = "no login that succeeds, and no answer on a protected route was seen"
+    seen = _if_any(requests.loc[moved, "count"].sum(), perhaps)
+    yield "a success seen", seen if (requests["let_in"] & there).any() else none
+    private = [not policy.clients and policy.is_private(client) for client in failed["client"]]
+    hosts = failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum()
+    possible = messages.loc[messages["kind"].eq(POSSIBLE), "count"].sum()
+    uncertain = (
+        _if_any(failed["untimed"].sum(), "failed logins that messages report have no time of their own"),
+        _if_any(
+            failed.loc[private, "count"].sum(), "failed logins are of private addresses, perhaps a proxy's"
+        ),
+        _if_any(hosts, "failed logins are of hosts that are named instead of their address"),
+        _if_any(possible, "possible failed logins are in words that no format knows"),
+    )
+    yield "certain messages", next(filter(None, uncertain), "")
+
+
+def _undeclared(traffic: Traffic) -> Iterator[str]:
+    """Who may change audit.toml alone makes nothing known by declaring what never happens."""
+    policy, counts = traffic.policy, traffic.counts
+    declared = policy.failure_declared or has_failed(policy.added_logins, counts)
+    for proposal in propose(counts, policy.logins, policy.failed_statuses):
+        yield f"{proposal.question} Declare it ([[logins]])" if proposal.uncounted or not declared else ""
+    moved = counts.loc[counts["kind"].eq(POSSIBLE) & counts["status"].notna(), "count"].sum()
+    yield _if_any(moved, "logins were answered with a redirect that no declared request follows")
+    if not declared and policy.added_logins:
+        yield "audit.toml alone declares logins, and none of them was seen to fail"
+    yield "" if declared else "the policy does not declare what a failed login looks like"
+
+
+def _of_times(traffic: Traffic) -> Facts:
+    sources, steps = traffic.sources, traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
+    logs = (log.pattern for log in traffic.log_sources if not log.instances)
+    another = "another instance may have a log of its own: declare `instances` of {} in audit.toml"
+    yield "instances", _listed(logs, another)
+    zoneless = sources.loc[sources["zone_assumed"].fillna(False).astype(bool), "source"]
+    yield (
+        "zone",
+        _listed(zoneless, "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"),
+    )
+    back = steps.loc[(steps["not_after_at"] - steps["at"]).gt(CLOCK_BACK), "file"]
+    yield "order", _listed(back, "times go back within {}")
+    days = max(0, -int(-(traffic.window.until - traffic.window.since) // DAY))
     read = days_by_service(sources, traffic.counts)
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
-    assumed = _listed(sources.loc[sources["zone_assumed"].fillna(False).astype(bool), "source"])
-    steps = events[events["message"].eq(CLOCK_SET_BACK)]
-    back = _listed(steps.loc[(steps["not_after_at"] - steps["at"]).gt(CLOCK_BACK), "file"])
-    return {
-        "days": f"{left} of {days} days have no line of {service}" if left > 0 else "",
-        "zone": assumed
-        and f"times without a zone may be hours off: declare `time_zone` of {assumed} in audit.toml",
-        "order": back and f"times go back within {back}",
-        "whole logs": next(_hints(traffic), ""),
-    }
+    yield "days", f"{left} of {days} days have no line of {service}" if left > 0 else ""
+    yield "whole logs", next(_hints(traffic), "")
 
 
 def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Series[int]":
@@ -238,7 +227,9 @@ def _hints(traffic: Traffic) -> Iterator[str]:
         return
     # Only an answer shows that a route is there: scanners ask for login pages of any application.
     named = (*policy.access.protected, *(login.route for login in policy.own_logins))
-    if named and not any(matches_glob(route, named) for route in set(requests.loc[requests["there"], "route"])):
+    if named and not any(
+        matches_glob(route, named) for route in set(requests.loc[requests["there"], "route"])
+    ):
         yield "no route that the policy names was answered with 2xx: the log may be another application's"
     at, pause = requests["at"], end - requests["at"].iloc[-1]
     if at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR):

@@ -53,7 +53,9 @@ def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]
 def has_failed(logins: Sequence[Login], counts: pd.DataFrame) -> bool:
     """Whether any of these logins was seen to fail, by its message or by an answer of its route."""
     declared, answered = counts["kind"].eq(DECLARED), counts["status"].notna()
-    failed = declared | counts["status"].isin({status for login in logins for status in login.failed_statuses})
+    failed = declared | counts["status"].isin(
+        {status for login in logins for status in login.failed_statuses}
+    )
     reported = any(login.failed_message for login in logins) and (declared & ~answered).any()
     return bool(reported or (on_logins(counts, logins) & failed & answered).any())
 

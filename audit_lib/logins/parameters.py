@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import MESSAGE_KINDS, OTHER_ROUTES
 from audit_lib.logs.formats import LogFormats, project_formats

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.logins.contracts import Requests
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
@@ -106,7 +106,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     named = [name for name in (*access.login, *access.protected) if "*" not in name]
     shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
     judged = frame.assign(
-        network=mapped(frame["client"], network_of),
+        network=mapped(frame["client"], network_of).astype("str"),
         refused=refused,
         protected=protected,
         on_login=on_login | by_added,
@@ -176,12 +176,18 @@ def classify_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     not known if new: the logs do not reach back so far that anybody could be called new.
     """
     past = requests[succeeded(requests) & requests["not_after_at"].lt(window.since)]
-    own = within(requests, window).groupby("client").agg(network=("network", "first"), refused=("refused", "any"))
+    own = (
+        within(requests, window)
+        .groupby("client")
+        .agg(network=("network", "first"), refused=("refused", "any"))
+    )
     clients = pd.Series(own.index, own.index)
     answered = clients.isin(within(requests[succeeded(requests)], window)["client"])
     internal = clients.map(policy.is_private) & (not policy.clients)
     reaches = reaches_back(requests, window, policy.rules["let-in"].days)
     near = answered & own["network"].isin(past["network"])
     classes = near.map({True: "new address", False: "new network"}).where(reaches, "not known if new")
-    classes = classes.mask(own["refused"] & ~answered, "failing only").mask(clients.isin(past["client"]), "known")
+    classes = classes.mask(own["refused"] & ~answered, "failing only").mask(
+        clients.isin(past["client"]), "known"
+    )
     return classes.mask(internal, "internal").mask(clients.eq(""), "unnamed")

@@ -158,7 +158,9 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 def _failures(events: pd.DataFrame, requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     failed = events[are_failures(events, policy) & events["at"].notna()]
     # Of a declared message beside an answer of the same client, or of any if it names none, one login is left.
-    messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds", kind="stable")
+    messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values(
+        "seconds", kind="stable"
+    )
     answers, named = failed[failed["status"].notna()], messages["client"].ne("")
     for own, key in ((messages[named], ["client"]), (messages[~named], [])):
         failed = failed.drop(own.index[_is_near(own, answers, key)])
@@ -166,7 +168,7 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, policy: DetectionPol
     refused = (part.loc[part["status"].isin(REFUSED), "route"] for part in (requests, frame))
     refusing = set(pd.concat([*refused]).unique())
     frame = frame.assign(
-        network=mapped(frame["client"], network_of),
+        network=mapped(frame["client"], network_of).astype("str"),
         protected=mapped(frame["route"], lambda name: policy.access.protects(name, refusing)).astype(bool),
         on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
     )
@@ -210,7 +212,9 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     """
     failed, proven = events["kind"].eq(FAILED_LOGIN), events["message"].isin(PROVEN_BY_SSH)
     keys = [events["file"], events["client"], events["seconds"] // 60]
-    beyond = proven.groupby([proven, *keys], dropna=False).cumcount() >= failed.groupby(keys, dropna=False).transform("sum")
+    beyond = proven.groupby([proven, *keys], dropna=False).cumcount() >= failed.groupby(
+        keys, dropna=False
+    ).transform("sum")
     messages = events[(failed | (proven & beyond)) & events["client"].ne("") & events["at"].notna()]
     if not policy.clients:
         messages = messages[~mapped(messages["client"], policy.is_private).astype(bool)]

@@ -4,7 +4,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -35,7 +34,6 @@ from audit_lib.settings.platform_files import BLUEPRINTS
 
 _IMAGE = re.compile(r"(?m)^([ \t]+)image[ \t]*:")
 SHOWN = 3  # places
-LastUse = tuple[datetime | None, str]  # when, and what shows it or why it is not known
 
 
 STORE_KINDS = ("E13", "E14", "E15")  # evidence that a secret store gives
@@ -163,10 +161,8 @@ def tabulate_population(
     code: CodeRead,
     read: ProjectRead,
     keeper: Keeper,
-    *,
-    last_uses: Mapping[str, LastUse],
 ) -> pd.DataFrame:
-    """`Population`, by service and name. `last_uses` are of the secrets that callers send."""
+    """`Population`, by service and name."""
     known = _who_knows(project, policy, code, read)
     kinds = _kinds(known, policy, read, keeper)
     doubts = Doubts.of(project, code, read.sources, sorted(kinds))
@@ -179,8 +175,6 @@ def tabulate_population(
             **_answers(key, sides, doubts, readers[key.name]),
             "kind": kinds[key.name],
             "group": "secrets" if kinds[key.name] == "secret" else "settings",
-            "last_used_at": last_uses.get(key.name, (None, ""))[0],
-            "last_use": last_uses.get(key.name, (None, ""))[1],
         }
         for key, sides in known.items()
     )

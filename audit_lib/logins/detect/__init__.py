@@ -32,7 +32,7 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     """What each detection came to, in the order of DETECTIONS."""
     coverage = coverage or cover(traffic)
     onsets = failing.find_onsets(traffic)
-    explained = {place for onset in onsets for place in onset.failures.index}
+    explained = {place for onset in onsets for place in onset[2].index}
     strange = traffic.failures.drop(list(explained))
     unmistaken = strange[~strange["mistype"]]
     guesses, part = attacks.find_guessing(traffic, unmistaken)
@@ -50,7 +50,11 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
 
 def _verdict(name: str, incidents: list[Incident], traffic: Traffic, coverage: Coverage) -> Verdict:
     doubt, first = coverage.reason(NEEDS[name]), pd.Timestamp.min.tz_localize("UTC")
-    shown = [] if name in BY_SOURCE and traffic.collapsed else [_marked(each, traffic.policy) for each in incidents]
+    shown = (
+        []
+        if name in BY_SOURCE and traffic.collapsed
+        else [_marked(each, traffic.policy) for each in incidents]
+    )
     shown.sort(key=lambda each: (each.first_at or first, each.subject, each.client, each.classification))
     verdict = "found" if shown else "unknown" if doubt else "none"
     return Verdict(name, verdict, traffic.policy.rules[name].severity, tuple(shown), doubt)

@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.detect.incidents import EVERYONE, Episodes, Incident, by_source, find_episodes, incident
@@ -90,7 +90,9 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
     counting = {"label": "network", "most": rule.most_per_network}
     for spray in find_episodes(strangers, "route", rule.ladder, 2 * PAUSE, build, **counting)[0]:
         # In a busy application some always give up: beside those who are let in they must be many.
-        meanwhile = good[good["route"].eq(spray.subject) & (spray.during(good["at"]) if spray.clients else False)]
+        meanwhile = good[
+            good["route"].eq(spray.subject) & (spray.during(good["at"]) if spray.clients else False)
+        ]
         if len(spray.clients) >= rule.share * meanwhile["client"].nunique():
             yield spray
 
@@ -154,7 +156,9 @@ def _success(traffic: Traffic, key: str, name: str, run: pd.DataFrame) -> Incide
     }
     whole = incident(run, clauses, "high" if not sure and rule.severity == "critical" else rule.severity)
     evidence = (*whole.evidence, f"{answer['file']}:{answer['line']}")
-    return replace(whole, client=answer["client"], last_at=max(whole.last_at, answer["at"]), evidence=evidence)
+    return replace(
+        whole, client=answer["client"], last_at=max(whole.last_at, answer["at"]), evidence=evidence
+    )
 
 
 def find_probing(traffic: Traffic) -> list[Incident]:

@@ -41,7 +41,9 @@ def find_onsets(traffic: Traffic) -> list[Onset]:
     def take(change: RecordedChange | None, own: pd.DataFrame) -> pd.Index:
         if not _is_onset(traffic, change, own):
             return own.index[:0]
-        theirs = failures.reset_index().merge(own[["client", "first", "last"]], on="client").set_index("index")
+        theirs = (
+            failures.reset_index().merge(own[["client", "first", "last"]], on="client").set_index("index")
+        )
         theirs = theirs[theirs["seconds"].between(theirs["first"], theirs["last"])]
         onsets.append((change, own, failures.loc[theirs.index.unique().sort_values()]))
         return own.index
@@ -71,7 +73,11 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
     """
     if runs.empty or (change is not None and change.kind == "rotation"):
         return len(runs) > 0
-    rule, good, failing = traffic.policy.rules["known-clients-failing"], traffic.let_in, runs["client"].nunique()
+    rule, good, failing = (
+        traffic.policy.rules["known-clients-failing"],
+        traffic.let_in,
+        runs["client"].nunique(),
+    )
     first, last = runs["first"].min(), runs["first"].max()
     near = traffic.requests["seconds"].between(first - MINUTE, last + 2 * HOUR)
     known = set(good.loc[good["seconds"].lt(first), "client"]) & set(traffic.requests.loc[near, "client"])
