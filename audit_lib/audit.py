@@ -41,7 +41,6 @@ from audit_lib.logins.parameters import DetectionPolicy, detection_policy, forma
 from audit_lib.logins.requests import Window, tabulate_activity
 from audit_lib.logins.tables import address_label, tabulate_log_coverage, with_addresses
 from audit_lib.logins.traffic import Traffic, gather, recorded_changes
-from audit_lib.logs.contracts import LogEvents
 from audit_lib.logs.deploys import DeployRead, read_deploys
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs, without_values
@@ -65,8 +64,9 @@ from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.population import tabulate_population, tabulate_sides
-from audit_lib.secrets.read_project import ProjectRead, read_store_dates
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import read_env_sources
+from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 from audit_lib.settings.code_reads import CodeRead, read_code
 from audit_lib.settings.dump import dump
@@ -196,7 +196,6 @@ class Audit:
             self.entries,
             self._places,
             self.ledger,
-            log_events=LogEvents.of([]),
             history=self._history,
             dates=self._stores[1],
             as_of=self.as_of,

@@ -1,6 +1,6 @@
 """The columns of the frames about requests and logins."""
 
-from audit_lib.base.frames import Contract, Field, Instant, Series, Several
+from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import SEVERITIES
 
 
@@ -41,7 +41,7 @@ class Detections(Contract):
     last_at: Series[Instant] = Field(nullable=True)
     count: Series[int]
     severity: Series[str] = Field(isin=SEVERITIES)
-    evidence: Series[Several]  # file:line
+    evidence: Series[str]  # file:line, separated by "; "
 
 
 class Alerts(Contract):

@@ -48,7 +48,7 @@ NEEDS: Mapping[str, set[str]] = {
 
 @dataclass(frozen=True)
 class Coverage:
-    """Why facts do not hold of some logs, by fact in the order in which one is said; "" for one that holds."""
+    """Why facts do not hold of some logs, in the order in which one is said; "" for a fact that holds."""
 
     missing: Mapping[str, str]
 
@@ -113,7 +113,7 @@ def _of_requests(traffic: Traffic) -> Facts:
     yield "routes", _if_any(others, f"requests are under {OTHER_ROUTES}")
     kept = "the policy does not say that logs keep queries (logs_queries)"
     yield "queries kept", "" if policy.logs_queries else kept
-    expected, requests = policy.rules["application-failing"].expected, traffic.requests
+    expected, requests = policy.thresholds["application-failing"].expected, traffic.requests
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
     few = f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"
     yield "a usual rate", "" if mean >= expected else few
@@ -156,8 +156,8 @@ def _of_logins(traffic: Traffic) -> Facts:
     moved &= requests["route"].isin(set(traffic.failures["route"]))
     perhaps = "redirects on routes that refuse may be logins that succeed"
     none = "no login that succeeds, and no answer on a protected route was seen"
-    seen = _if_any(requests.loc[moved, "count"].sum(), perhaps)
-    yield "a success seen", seen if (requests["let_in"] & there).any() else none
+    redirects = _if_any(requests.loc[moved, "count"].sum(), perhaps)
+    yield "a success seen", redirects if (requests["let_in"] & there).any() else none
     private = [not policy.clients and policy.is_private(client) for client in failed["client"]]
     hosts = failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum()
     possible = messages.loc[messages["kind"].eq(POSSIBLE), "count"].sum()
@@ -239,18 +239,18 @@ def _hints(traffic: Traffic) -> Iterator[str]:
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)
     whole = days.loc[days.index <= end + MINUTE - DAY, "count"]  # the day of the end is not whole
     for span, share, least in THIN:
-        sums = whole.rolling(span).sum().dropna()
-        usual = float(sums[sums > 0].median()) if len(whole) >= span + 7 else 0.0
-        thin = sums[(sums > 0) & (sums < share * usual)]
+        held = whole.rolling(span).sum().dropna()
+        usual = float(held[held > 0].median()) if len(whole) >= span + 7 else 0.0
+        thin = held[(held > 0) & (held < share * usual)]
         if usual >= least and len(thin):
-            held = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
-            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {held}: the log may be thinned"
+            few = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
+            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {few}: the log may be thinned"
     refusing = days.loc[days["count"].gt(0), "bad"].gt(0)
     longest = int((~refusing).groupby(refusing.cumsum()).sum().max())
     # As usual is what the days outside of the stretch show; it may begin on any day.
     usual = refusing.sum() / (len(refusing) - longest + 1)
     if refusing.any() and len(refusing) * (1 - usual) ** longest < CHANCE:
-        yield f"{longest} days in a row have no refusal, {usual:.0%} of the others do: some may be filtered out"
+        yield f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out"
     # Nothing that people do repeats itself to the minute.
     keys = requests[["client", "method", "route", "status", "count"]].assign(at=requests["seconds"] % 86400)
     frame = requests.assign(row=pd.util.hash_pandas_object(keys, index=False), day=at.dt.floor("D"))
@@ -264,7 +264,7 @@ def _hints(traffic: Traffic) -> Iterator[str]:
 
 def silences(traffic: Traffic) -> list[tuple[float, float, float]]:
     """Stretches without a request in which many were to be expected: first and last second, and how many."""
-    rule, requests = traffic.policy.rules["application-failing"], traffic.requests
+    rule, requests = traffic.policy.thresholds["application-failing"], traffic.requests
     minutes = requests["seconds"].drop_duplicates() // 60
     hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
     by_hour = hours.groupby(pd.DatetimeIndex(hours.index).hour).median().reindex(range(24), fill_value=0)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -38,7 +38,7 @@ def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[boo
 
 
 def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
-    """Which requests are logins that succeed: by declared statuses, else by the usual ones if statuses tell."""
+    """Which requests are logins that succeed: by declared statuses, else by the usual if statuses tell."""
     result, status = pd.Series(False, index=requests.index), requests["status"]
     for login in logins:
         good = status.between(200, 299) | status.isin(REDIRECTS)
@@ -73,19 +73,21 @@ def propose(
 ) -> tuple[Proposal, ...]:
     """The routes that look like logins, were answered as one, and are not declared; the busiest first.
 
-    `counts` are LogCounts, `counted` the statuses that count as a failure anyway. If messages report failures,
-    answers to who got in are enough, and 500 may be one to who failed.
+    `counts` are LogCounts, `counted` the statuses that count as a failure anyway. If messages report
+    failures, answers to who got in are enough, and 500 may be one to who failed.
     """
     known = {(login.method, bare_route(login.route)) for login in logins}
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
     requests = requests[requests["method"].isin({*METHODS} - {*READING})]
     proposals: list[tuple[int, Proposal]] = []
-    for (method, route), own in requests.groupby(["method", "route"]):
+    for key, own in requests.groupby(["method", "route"]):
+        method, route = map(str, key)
         fits = ROUTE.fullmatch(route) and _LOGS_IN.search(route) and not _DOES_OTHER.search(route)
         if not fits or (method, bare_route(route)) in known:
             continue
-        sums = {int(status): int(count) for status, count in own.groupby("status")["count"].sum().items()}
+        by_status = own.astype({"status": "int64"}).groupby("status")["count"].sum()
+        sums: dict[Any, int] = dict(by_status.items())
         good = [status for status in sums if status // 100 == 2]
         moved = [status for status in sums if status in REDIRECTS]
         often = {status for status, count in sums.items() if count >= _LEAST}

@@ -96,7 +96,7 @@ class Access(_Table):
 class DetectionPolicy(_Table):
     """What the detections of one application go by. Routes are globs in which `*` is the only wildcard."""
 
-    rules: Mapping[str, Rule]  # by DETECTIONS
+    thresholds: Mapping[str, Rule]  # by DETECTIONS
     failure: _Failure = _Failure(statuses=REFUSED)
     sensitive_routes: Texts
     proxy_networks: Networks
@@ -173,10 +173,10 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     stated["access"] = {**policy.access, "login": (*policy.access.get("login", ()), *routes)}
     rules = {name: stated.pop(name) for name in DETECTIONS}
     try:
-        found = DetectionPolicy.model_validate({**stated, "rules": rules, "logins": policy.logins})
+        found = DetectionPolicy.model_validate({**stated, "thresholds": rules, "logins": policy.logins})
     except ValidationError as error:
         for one in error.errors(include_input=False, include_context=False, include_url=False):
-            parts = one["loc"][1:] if one["loc"][0] == "rules" else one["loc"]
+            parts = one["loc"][1:] if one["loc"][0] == "thresholds" else one["loc"]
             faults.append(Fault(".".join((place, *map(str, parts))), one["msg"]))
     if not faults and not (found.failure.statuses or found.failure.messages):
         faults.append(Fault(f"{place}.failure", "declares neither statuses nor messages"))

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
@@ -102,7 +103,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     usual = on_login & ~by_own & ~frame["method"].isin((*READING, "")) & ~refused
     usual &= answered | status.isin(REDIRECTS)
     let_in = usual | (entered(frame, policy.own_logins) & ~refused) | (answered & protected)
-    # A refusal alone shows no route: gateways refuse what nobody serves. Who wrote its whole name knows of it.
+    # A refusal alone shows no route: gateways refuse what nobody serves. Who wrote its name knows of it.
     named = [name for name in (*access.login, *access.protected) if "*" not in name]
     shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
     judged = frame.assign(
@@ -169,25 +170,32 @@ def reaches_back(requests: pd.DataFrame, window: Window, days: float) -> bool:
     return bool(requests["not_before_at"].min() <= window.since - pd.Timedelta(days=days))
 
 
-def classify_clients(requests: pd.DataFrame, window: Window, policy: DetectionPolicy) -> "pd.Series[str]":
-    """What each client with a request that may be in the window is, by its name.
+def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPolicy) -> pd.DataFrame:
+    """One row for each client with requests that may be in the window, the most refused first.
 
-    known | new address | new network (answered for the first time) | failing only | internal | unnamed |
-    not known if new: the logs do not reach back so far that anybody could be called new.
+    Its columns: client, network, requests, failures, successes (2xx on protected routes), and
+    classification: known | new address | new network | failing only | internal | unnamed | not known if new
+    (the logs do not reach back so far).
     """
-    past = requests[succeeded(requests) & requests["not_after_at"].lt(window.since)]
-    own = (
-        within(requests, window)
-        .groupby("client")
-        .agg(network=("network", "first"), refused=("refused", "any"))
+    good, past = succeeded(requests), requests["not_after_at"].lt(window.since)
+    known, networks = (set(requests.loc[good & past, name]) for name in ("client", "network"))
+    here = requests[maybe_within(requests, window)]
+    failures, successes = (here["count"].where(mask, 0) for mask in (here["refused"], good.loc[here.index]))
+    sums = here.assign(requests=here["count"], failures=failures, successes=successes).groupby("client")
+    frame = sums[["requests", "failures", "successes"]].sum()
+    frame = frame.assign(network=sums["network"].first()).reset_index()
+    answered, reaches = (
+        frame["successes"].gt(0),
+        reaches_back(requests, window, policy.thresholds["let-in"].days),
     )
-    clients = pd.Series(own.index, own.index)
-    answered = clients.isin(within(requests[succeeded(requests)], window)["client"])
-    internal = clients.map(policy.is_private) & (not policy.clients)
-    reaches = reaches_back(requests, window, policy.rules["let-in"].days)
-    near = answered & own["network"].isin(past["network"])
-    classes = near.map({True: "new address", False: "new network"}).where(reaches, "not known if new")
-    classes = classes.mask(own["refused"] & ~answered, "failing only").mask(
-        clients.isin(past["client"]), "known"
-    )
-    return classes.mask(internal, "internal").mask(clients.eq(""), "unnamed")
+    classes = {
+        "unnamed": frame["client"].eq(""),
+        "internal": frame["client"].map(policy.is_private).astype(bool) & (not policy.clients),
+        "known": frame["client"].isin(known),
+        "failing only": frame["failures"].gt(0) & ~answered,
+        "not known if new": pd.Series(not reaches, frame.index),
+        "new address": answered & frame["network"].isin(networks),
+    }
+    frame["classification"] = np.select([*classes.values()], [*classes], "new network")
+    order = frame.sort_values(["failures", "requests", "client"], ascending=[False, False, True])
+    return order.reset_index(drop=True)

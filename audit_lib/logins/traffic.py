@@ -132,7 +132,7 @@ def gather(
     log_sources: tuple[LogSource, ...],
     as_of: datetime | None = None,
 ) -> Traffic:
-    """The traffic of a window. `as_of`, by default its end, is the review's: no line can be of a time after it."""
+    """The traffic of a window. `as_of`, by default its end, is the review's: no line is of a later time."""
     requests = activity.requests[activity.requests["timed"]].rename(columns={"not_before_at": "at"})
     requests = requests.assign(seconds=_seconds(requests["at"])).reset_index(drop=True)
     events = activity.events.reset_index(drop=True)
@@ -157,10 +157,8 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 
 def _failures(events: pd.DataFrame, requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     failed = events[are_failures(events, policy) & events["at"].notna()]
-    # Of a declared message beside an answer of the same client, or of any if it names none, one login is left.
-    messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values(
-        "seconds", kind="stable"
-    )
+    # Of a declared message beside an answer of its client, or of any if it names none, one login is left.
+    messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds")
     answers, named = failed[failed["status"].notna()], messages["client"].ne("")
     for own, key in ((messages[named], ["client"]), (messages[~named], [])):
         failed = failed.drop(own.index[_is_near(own, answers, key)])
@@ -183,7 +181,7 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     Who succeeds soon after a few failures mistyped; one that is not known before may fail less often, since
     who guesses succeeds, too. Whoever mistypes far more often than succeeding in a day did not mistype.
     """
-    client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.rules["let-in"]
+    client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
     success = next_success(failures, good, "client")
     known = client.map(good.groupby("client")["seconds"].min()).lt(failures["seconds"] // 60 * 60)
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
@@ -200,7 +198,7 @@ def next_success(failures: pd.DataFrame, good: pd.DataFrame, key: str) -> "pd.Se
     """The seconds of the next minute in which the client or network is let in; null if it never is."""
     answers = good[[key, "seconds"]].drop_duplicates().rename(columns={"seconds": "answered"})
     minutes = failures[[key]].assign(minute=failures["seconds"] // 60 * 60)
-    given = {"left_on": "minute", "right_on": "answered", "by": key, "direction": "forward"}
+    given: Any = {"left_on": "minute", "right_on": "answered", "by": key, "direction": "forward"}
     return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(failures.index)
 
 
@@ -212,10 +210,9 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     """
     failed, proven = events["kind"].eq(FAILED_LOGIN), events["message"].isin(PROVEN_BY_SSH)
     keys = [events["file"], events["client"], events["seconds"] // 60]
-    beyond = proven.groupby([proven, *keys], dropna=False).cumcount() >= failed.groupby(
-        keys, dropna=False
-    ).transform("sum")
-    messages = events[(failed | (proven & beyond)) & events["client"].ne("") & events["at"].notna()]
+    number = proven.groupby([proven, *keys], dropna=False).cumcount()
+    proven &= number >= failed.groupby(keys, dropna=False).transform("sum")
+    messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
     if not policy.clients:
         messages = messages[~mapped(messages["client"], policy.is_private).astype(bool)]
     messages = messages[~messages.index.isin(refused.index)].sort_values("seconds", kind="stable")
@@ -226,5 +223,5 @@ def _is_near(messages: pd.DataFrame, refused: pd.DataFrame, key: list[str]) -> "
     """Which messages, in the order of time, stand near a refusal, of the same client if that is the key."""
     columns = ["seconds", *key]
     answers = refused[columns].assign(answered=refused["seconds"]).dropna().sort_values("seconds")
-    given = {"on": "seconds", "by": key or None, "direction": "nearest", "tolerance": _SAME_LOGIN}
+    given: Any = {"on": "seconds", "by": key or None, "direction": "nearest", "tolerance": _SAME_LOGIN}
     return pd.merge_asof(messages[columns], answers, **given)["answered"].notna().to_numpy()

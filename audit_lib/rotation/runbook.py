@@ -18,7 +18,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
 from audit_lib.leaks.tables import SECRETS
-from audit_lib.ledger.timeline import SecretPlace
+from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.logs.frames import nothing_read
 from audit_lib.rotation.progress import LONGEST, Progress, RotationRead, rotation_progress
 from audit_lib.rotation.scope import ConsumerPlace, RotationScope, Store, rotation_scope
@@ -131,22 +131,33 @@ def plan_rotation(
         BadInput: a secret, a file or a ledger that cannot be used.
     """
     found = read_project(project, policy, keeper, as_of, nothing_read, given=given)
+    leaks = None
+    if compromised:
+        stays, options = tenures(found.ledger), LeakOptions(cache=user_cache())
+        leaks = find_leaks(
+            project, keeper, policy, found.entries, found.inventory, stays=stays, options=options
+        )
+    return plan_of(secret, project, policy, found, as_of, given=given, environment=environment, leaks=leaks)
+
+
+def plan_of(
+    secret: str,
+    project: Project,
+    policy: Policy,
+    found: ProjectRead,
+    as_of: datetime,
+    *,
+    given: tuple[GivenValues, ...] = (),
+    environment: str = "",
+    leaks: LeakAudit | None = None,
+) -> RotationPlan:
+    """The plan by what was read; with leaks that of a compromised value, where it is or was."""
     read = RotationRead(as_of, found.inventory, found.ledger)
     scope = rotation_scope(secret, policy, read.inventory)
     scope = scope.within(environment) if environment else scope
-    leaks = None
-    if compromised:
-        leaks = _searched(project, keeper, policy, found, read)
+    if leaks is not None:
         scope = scope.concerned(_leaked_places(scope, read, leaked_values(scope, read, leaks.leaks)))
     return RotationPlan(project, policy, scope, read, found.deploys, given, environment, leaks)
-
-
-def _searched(
-    project: Project, keeper: Keeper, policy: Policy, found: ProjectRead, read: RotationRead
-) -> LeakAudit:
-    """What a search of all of the project finds."""
-    options, given = LeakOptions(cache=user_cache()), (found.entries, found.inventory)
-    return find_leaks(project, keeper, policy, *given, stays=read.stays, options=options)
 
 
 def leaked_values(scope: RotationScope, read: RotationRead, leaks: pd.DataFrame) -> pd.DataFrame:

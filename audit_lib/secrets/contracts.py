@@ -96,7 +96,6 @@ class Evidence(Contract):
     environment: Series[str]
     service: Series[str]
     kind: Series[str]  # E1 … E21 of docs/evidence.md#kinds-of-evidence
-    clock: Series[str] = Field(isin=("value", "tenure", "effective"))
     role: Series[str] = Field(isin=EVIDENCE_ROLES)
     lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity

@@ -277,7 +277,7 @@ def test_a_login_that_an_answer_and_a_message_tell_counts_once(
         lines.append(f"{at} INFO: Sign-in refused{f' from {ATTACKER}' * named}\n")
     declared = f'[[logins]]\nname = "page"\nmethod = "POST"\nroute = "/session"\n{statuses}'
     declared += 'failed_message = "Sign-in refused"\n'
-    policy, rules, logs = _project(tmp_path / "app", "".join(lines), declared, DECLARES_401)
+    _, rules, logs = _project(tmp_path / "app", "".join(lines), declared, DECLARES_401)
     found = _detections(rules, logs)
     assert found.loc[found["detection"].eq("guessing") & found["verdict"].eq("found"), "count"].tolist() == [
         6

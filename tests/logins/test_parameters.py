@@ -14,10 +14,10 @@ GENERIC = bundled_policy("generic")
 
 def test_a_policy_that_states_nothing_has_the_bundled_thresholds() -> None:
     """What a policy leaves out, also of one detection, generic.toml says."""
-    stated = detection_policy(GENERIC).rules
+    stated = detection_policy(GENERIC).thresholds
     assert set(stated) == set(DETECTIONS)
-    assert detection_policy(replace(GENERIC, detections={})).rules == stated
-    changed = detection_policy(replace(GENERIC, detections={"guessing": {"high": 7}})).rules["guessing"]
+    assert detection_policy(replace(GENERIC, detections={})).thresholds == stated
+    changed = detection_policy(replace(GENERIC, detections={"guessing": {"high": 7}})).thresholds["guessing"]
     assert (changed.high, changed.ladder) == (7, stated["guessing"].ladder)
 
 

@@ -48,7 +48,7 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     return tuple(_verdict(name, own, traffic, coverage) for name, own in incidents.items())
 
 
-def _verdict(name: str, incidents: list[Incident], traffic: Traffic, coverage: Coverage) -> Verdict:
+def _verdict(name: str, incidents: Iterable[Incident], traffic: Traffic, coverage: Coverage) -> Verdict:
     doubt, first = coverage.reason(NEEDS[name]), pd.Timestamp.min.tz_localize("UTC")
     shown = (
         []
@@ -57,7 +57,7 @@ def _verdict(name: str, incidents: list[Incident], traffic: Traffic, coverage: C
     )
     shown.sort(key=lambda each: (each.first_at or first, each.subject, each.client, each.classification))
     verdict = "found" if shown else "unknown" if doubt else "none"
-    return Verdict(name, verdict, traffic.policy.rules[name].severity, tuple(shown), doubt)
+    return Verdict(name, verdict, traffic.policy.thresholds[name].severity, tuple(shown), doubt)
 
 
 def _marked(incident: Incident, policy: DetectionPolicy) -> Incident:
@@ -84,4 +84,4 @@ def _rows(verdict: Verdict, name: Callable[[str], str]) -> Iterator[dict[str, An
         subject = name(incident.client) if incident.client else incident.subject
         reason = "" if verdict.incidents else verdict.doubt
         own = {"detection": verdict.detection, "verdict": verdict.verdict, "reason": reason}
-        yield {**shown, **own, "subject": subject}
+        yield {**shown, **own, "subject": subject, "evidence": "; ".join(incident.evidence)}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -30,7 +31,7 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
     `failures` are those that no mistype and no change explains. Where no source is found, failed logins that
     messages report without an address, many at once.
     """
-    rule, events = traffic.policy.rules["guessing"], traffic.events
+    rule, events = traffic.policy.thresholds["guessing"], traffic.events
 
     def find(own: pd.DataFrame, key: str, field: str) -> Episodes:
         return find_episodes(own, key, rule.ladder, PAUSE, partial(_guess, traffic, field))
@@ -49,10 +50,10 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
 
 
 def _guess(traffic: Traffic, field: str, name: str, run: pd.DataFrame) -> Incident:
-    rule, failure = traffic.policy.rules["guessing"], traffic.policy.failure
+    rule, failure = traffic.policy.thresholds["guessing"], traffic.policy.failure
     peak, routes = int(run.groupby(run["seconds"] // MINUTE).size().max()), sorted(set(run["route"]))
     unclear = [route for route in routes if matches_glob(route, failure.ambiguous_routes)]
-    soon = traffic.policy.rules["let-in"].minutes * MINUTE
+    soon = traffic.policy.thresholds["let-in"].minutes * MINUTE
     clauses = {
         f"{failures_in_words(run)}, at most {peak} in a minute": True,
         f"of {run['client'].nunique()} addresses": field == "subject",
@@ -79,7 +80,7 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
 
     `failures` are those that no mistype, no change and no guessing explains.
     """
-    rule, good = traffic.policy.rules["spraying"], traffic.let_in
+    rule, good = traffic.policy.thresholds["spraying"], traffic.let_in
 
     def build(route: str, run: pd.DataFrame) -> Incident:
         addresses, networks = run["client"].nunique(), run["network"].nunique()
@@ -102,7 +103,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
 
     Successes are known by the minute: one in the minute of the last failure may be before it, and is said.
     """
-    rule, good, incidents = traffic.policy.rules["let-in"], traffic.let_in, list[Incident]()
+    rule, good, incidents = traffic.policy.thresholds["let-in"], traffic.let_in, list[Incident]()
     own = _leading_up(traffic, failures, "client")
     own = own[~own["known"] | own.groupby(["client", "answered"])["line"].transform("size").ge(rule.known)]
     # An address that was let in before is a person, and no part of what another of its network does.
@@ -112,7 +113,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
     # A network that was let in shortly before is one of people.
     before = shared.assign(first=shared.groupby(["network", "answered"])["seconds"].transform("min") - MINUTE)
     before = before[["network", "first"]].reset_index().sort_values("first", kind="stable")
-    by = {"left_on": "first", "right_on": "seconds", "by": "network"}
+    by: Any = {"left_on": "first", "right_on": "seconds", "by": "network"}
     last = pd.merge_asof(before, good[["network", "seconds"]], **by)
     used = last.loc[(last["first"] - last["seconds"]).le(rule.quiet_hours * HOUR), "index"]
     for key, leading in (("client", own), ("network", shared.drop(used))):
@@ -125,7 +126,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
 
 def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
     """The failures of a run that a success ends soon, if the run reaches a rung of the ladder."""
-    rule = traffic.policy.rules["let-in"]
+    rule = traffic.policy.thresholds["let-in"]
     frame = failures.assign(answered=next_success(failures, traffic.let_in, key))
     frame = frame[frame["answered"].notna() & frame["client"].ne("")]
     runs = [frame[key], frame["answered"]]
@@ -139,7 +140,7 @@ def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFr
 
 def _success(traffic: Traffic, key: str, name: str, run: pd.DataFrame) -> Incident:
     """The incident, under the address that was answered: it is who got in."""
-    rule, at, good = traffic.policy.rules["let-in"], float(run["answered"].iloc[0]), traffic.let_in
+    rule, at, good = traffic.policy.thresholds["let-in"], float(run["answered"].iloc[0]), traffic.let_in
     answer = good[good[key].eq(name) & good["seconds"].eq(at)].iloc[0]
     several = f" of {run['client'].nunique()} addresses of its network" if key == "network" else ""
     sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]
@@ -163,7 +164,7 @@ def _success(traffic: Traffic, key: str, name: str, run: pd.DataFrame) -> Incide
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """An address or network that asks for many routes that are not there, or for sensitive files."""
-    requests, rule, route = traffic.requests, traffic.policy.rules["probing"], traffic.requests["route"]
+    requests, rule, route = traffic.requests, traffic.policy.thresholds["probing"], traffic.requests["route"]
 
     def find(own: pd.DataFrame, key: str, field: str) -> Episodes:
         def build(name: str, run: pd.DataFrame) -> Incident:
@@ -197,7 +198,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
 def find_secrets_in_urls(traffic: Traffic) -> list[Incident]:
     """Requests whose query names a secret: one for each route and parameter. The log has the value."""
     hits = traffic.events[traffic.events["message"].eq(SECRET_IN_URL)]
-    severity = traffic.policy.rules["secret-in-url"].severity
+    severity = traffic.policy.thresholds["secret-in-url"].severity
     return [
         incident(own, f"the query parameter {name} is in the log with its value", severity, subject=route)
         for (route, name), own in hits.groupby(["route", "subject"])

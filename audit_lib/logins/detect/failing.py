@@ -27,7 +27,7 @@ Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]
 
 def find_onsets(traffic: Traffic) -> list[Onset]:
     """Known clients that begin to fail together: after each change on record, then after none."""
-    rule, failures = traffic.policy.rules["known-clients-failing"], traffic.failures
+    rule, failures = traffic.policy.thresholds["known-clients-failing"], traffic.failures
     known = failures["known"] & failures["client"].ne("") & ~failures["mistype"]
     failures = failures[known & (failures["protected"] | failures["on_login"])]
     groups = failures.groupby(["client", failures["success"].fillna(np.inf)], sort=False)["seconds"]
@@ -74,7 +74,7 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
     if runs.empty or (change is not None and change.kind == "rotation"):
         return len(runs) > 0
     rule, good, failing = (
-        traffic.policy.rules["known-clients-failing"],
+        traffic.policy.thresholds["known-clients-failing"],
         traffic.let_in,
         runs["client"].nunique(),
     )
@@ -86,7 +86,7 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
 
 def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterator[Incident]:
     """An incident for each onset: how many fail, how many are let in again, and what is on record before."""
-    rule, protected = traffic.policy.rules["known-clients-failing"], traffic.requests["protected"]
+    rule, protected = traffic.policy.thresholds["known-clients-failing"], traffic.requests["protected"]
     for change, runs, failures in onsets:
         cause, subject, rotated = "from about the same time on, and no change is on record", EVERYONE, False
         if change is not None:
@@ -115,7 +115,11 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterato
 
 def find_application_failing(traffic: Traffic) -> list[Incident]:
     """Failures that messages report, starts that recur, server errors, silence, each in episodes."""
-    rule, events, requests = traffic.policy.rules["application-failing"], traffic.events, traffic.requests
+    rule, events, requests = (
+        traffic.policy.thresholds["application-failing"],
+        traffic.events,
+        traffic.requests,
+    )
 
     def build(subject: str, text: str, _: str, run: pd.DataFrame) -> Incident:
         return incident(run, text, rule.severity, subject=subject)
@@ -143,7 +147,7 @@ def find_application_failing(traffic: Traffic) -> list[Incident]:
 
 def _server_errors(traffic: Traffic, _: str, run: pd.DataFrame) -> Incident:
     """The incident of server errors: of most requests of a time, else of one address; else without words."""
-    rule, requests = traffic.policy.rules["application-failing"], traffic.requests
+    rule, requests = traffic.policy.thresholds["application-failing"], traffic.requests
     meanwhile = requests[requests["at"].between(run["at"].iloc[0], run["at"].iloc[-1])]
     share, number = run["count"].sum() / max(meanwhile["count"].sum(), 1), run["count"].sum()
     if share >= rule.share and run["client"].nunique() > 1:
@@ -153,7 +157,7 @@ def _server_errors(traffic: Traffic, _: str, run: pd.DataFrame) -> Incident:
     sums = dense.groupby("client")["count"].sum()
     if dense.empty:
         return incident(run, "", "info")
-    own = dense[dense["client"].eq(sums.idxmax())]
+    own = dense[dense["client"].eq(str(sums.idxmax()))]
     others = f"; of {len(sums) - 1} more addresses, too" if len(sums) > 1 else ""
     text = f"{own['count'].sum()} server errors{others}"
     return incident(own, text, rule.severity, client=str(sums.idxmax()))

@@ -44,7 +44,7 @@ Episodes = tuple[list[Incident], pd.Index]  # the incidents, and the events that
 
 
 def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str, **more: Any) -> Incident:
-    """The incident of events in order of time; of clauses with conditions those stand in its text that hold."""
+    """The incident of events in order of time. Of clauses with conditions its text has those that hold."""
     if not isinstance(text, str):
         text = "; ".join(clause for clause, holds in text.items() if holds)
     times = events["at"].dropna()
