@@ -175,8 +175,6 @@ def test_installed_it_reviews_the_sample_to_the_byte(installed: Path, tmp_path: 
     [
         (["audit-lib"], "audit-lib"),
         (["venv/bin/audit-lib"], "venv/bin/audit-lib"),
-        (["venv/bin/python", "-m", "audit_lib"], "venv/bin/python -m audit_lib"),
-        (["venv/bin/python", "-Pm", "audit_lib"], "venv/bin/python -Pm audit_lib"),
     ],
     ids=["on the PATH", "by its path", "as a module", "as a safe module"],
 )
