@@ -16,8 +16,7 @@ from audit_lib.cli.open_project import opened
 from audit_lib.cli.options import PATH, now
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.frames import nothing_read
-from audit_lib.rotation.calendar_file import calendar_text
-from audit_lib.rotation.schedule import due_within, due_words, tabulate_schedule
+from audit_lib.rotation.schedule import calendar_text, due_within, due_words, tabulate_schedule
 from audit_lib.secrets.read_project import read_project
 from audit_lib.settings import instant_of
 

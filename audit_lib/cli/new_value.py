@@ -19,7 +19,7 @@ from audit_lib.ledger import write_entry
 from audit_lib.ledger.append import refuse_writing
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.rotation.change import env_source, planned
-from audit_lib.rotation.new_value import made_value, new_value_faults
+from audit_lib.rotation.validation import made_value, new_value_faults
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, SecretRule
 

@@ -57,7 +57,7 @@ def check(secret: str, folder: Path, since: str, **given: Any) -> None:
     made = _plan_of(secret, folder, given, pinned=False)
     began = parse_instant(since, "--since") if since else made.read.as_of - LONGEST
     progress = made.progress(began)
-    _say([f"Rotation of {made.scope.rule.name} since {iso(began)}:", *_progress(progress)])
+    _say([f"Rotation of {made.rules[0].name} since {iso(began)}:", *_progress(progress)])
     sys.exit(0 if progress.whole else LEFT)
 
 
@@ -84,10 +84,7 @@ def _say(lines: Iterator[str] | list[str]) -> None:
 
 
 def _planned(plan: RotationPlan) -> Iterator[str]:
-    yield f"Runbook for {plan.scope.rule.name}: {plan.mode}, as of {iso(plan.read.as_of)}"
-    yield ""
-    yield "What to expect:"
-    yield from (f"  {topic}: {text}" for topic, text in plan.effects)
+    yield f"Runbook for {plan.rules[0].name}: {plan.mode}, as of {iso(plan.read.as_of)}"
     for number, step in enumerate(plan.steps, 1):
         yield from _lines(number, step)
 

@@ -9,7 +9,7 @@ import click
 from audit_lib.base.errors import BadInput
 from audit_lib.cli import options
 from audit_lib.cli.options import environment_of
-from audit_lib.rotation.validation import start_up_of, validate as validated
+from audit_lib.rotation.validation import environment_shown, is_strict, validate as validated
 from audit_lib.secrets.env import parse_env, value_is_unknown
 from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_option
 from audit_lib.secrets.loaders import loaders_of
@@ -46,12 +46,11 @@ def validate(folder: Path, policy: str, environment: str, service: str, *, sourc
     """
     project = load_project(folder)
     chosen = choose_policy(project, policy)
-    start_up = start_up_of(chosen)
-    place = environment_of(environment) if environment else start_up.environment(os.environ)
+    place = environment_of(environment) if environment else environment_shown(chosen, os.environ)
     name = _service(chosen, service)
     values, unknown = _values(f"{place}/{name}={source}", project, chosen)
     result = validated(values, chosen, place, name, unknown)
-    stops = strict or start_up.is_strict({**os.environ, **values}, place)
+    stops = strict or is_strict(chosen, {**os.environ, **values}, place)
     for line in result.lines:
         click.echo(line, err=not result)
     if not result and not stops:
