@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from audit_lib.base.clock import iso
@@ -52,25 +53,18 @@ class FileChange:
 
     def draft(self, at: datetime, said: Mapping[str, str]) -> Draft:
         """The ledger's record of the change: both values were seen, and `said` is by whom and why."""
-        body = {
-            **self.place._asdict(),
-            "source": self.source,
-            "loader": self.loader,
-            "claimed_at": iso(at),
-            "day_only": False,
-            "previous": self.previous,
-            "fingerprint": self.fingerprint,
-        }
+        body: dict[str, object] = {**self.place._asdict(), "source": self.source, "loader": self.loader}
+        body |= {"claimed_at": iso(at), "day_only": False}
+        body |= {"previous": self.previous, "fingerprint": self.fingerprint}
         return Draft("rotation", body | dict(said))
 
 
 def env_source(project: Project, file: Path) -> EnvSource:
     """The env file in force that a path names; `BadInput` if the project has no such file."""
-    sources = _in_force(project)
-    for source in sources:
-        if (project.root / source.path).resolve() == file.resolve():
-            return source
-    known = ", ".join(source.path for source in sources) or "none"
+    by_path = {(project.root / source.path).resolve(): source for source in _in_force(project)}
+    if source := by_path.get(file.resolve()):
+        return source
+    known = ", ".join(source.path for source in by_path.values()) or "none"
     raise BadInput.at(str(file), f"is not an env file in force of the project: {known}")
 
 
@@ -81,9 +75,8 @@ def _in_force(project: Project) -> list[EnvSource]:
 def planned(
     project: Project, policy: Policy, rule: SecretRule, source: EnvSource, *, new: str, keeper: Keeper
 ) -> tuple[FileChange, ...]:
-    """What must change for a new value: the variable in the file, and its twins in the same environment.
+    """What must change for a new value: the variable in the file, and what must equal it in the environment.
 
-    Twins are the variables that the policy says must hold the same value, in every env file that sets them.
     Nothing is written yet. The changes of one file follow each other: it is written once, with the first.
     The values go to the keeper. `BadInput` if one of the files cannot be read or changed.
     """
@@ -98,12 +91,16 @@ def planned(
         for twin in twins:
             name, old = _held(before, twin, loaders, file.path)
             if old is not None or (twin is rule and file == source):
-                change = _change_to(new, twin)
+                part = twin.component == "password" and "://" not in new
+                change: Change = partial(_with_password, twin, new) if part else (lambda _: new)
                 after = with_value(after, name, change, loaders, file.path)
-                fingerprints = [_fingerprint(keeper, value, twin) for value in (old, change(old or ""))]
+                values = (old, change(old or ""))
+                held = (
+                    hold(keeper, keeper.take(one), twin.component).part if one else None for one in values
+                )
                 place = SecretPlace(twin.name, file.environment, file.service)
                 loader = loaders[0] if len(loaders) == 1 else ""
-                here.append(FileChange(place, file.path, loader, path, before, b"", *fingerprints))
+                here.append(FileChange(place, file.path, loader, path, before, b"", *held))
         changes += [replace(change, after=after) for change in here]
     return tuple(changes)
 
@@ -115,17 +112,7 @@ def _held(content: bytes, rule: SecretRule, loaders: tuple[str, ...], place: str
     return next(((name, value) for name, value in found.items() if value is not None), (rule.name, None))
 
 
-def _fingerprint(keeper: Keeper, value: str | None, rule: SecretRule) -> str | None:
-    return hold(keeper, keeper.take(value), rule.component).part if value else None
-
-
-def _change_to(new: str, rule: SecretRule) -> Change:
-    """Puts a new value in; of a URL whose password is the secret, the password alone."""
-    part = rule.component == "password" and "://" not in new
-    return lambda old: _with_password(rule, old, new) if part else new
-
-
-def _with_password(rule: SecretRule, old: str, password: str) -> str:
+def _with_password(rule: SecretRule, password: str, old: str) -> str:
     """The URL that is set with another password; what is no URL is the secret itself.
 
     `BadInput` if nothing is set, or a URL without a password.
@@ -171,19 +158,15 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
     text, _ = decoded(content)
     lines = parse_env(content, loaders)
     own = next((line for line in lines if line.name == name), None)
-    written = _replaced(text, lines, own, change, new) if own else _appended(text, name, new)
+    end = _line_end(text)
+    missing = "" if not text or text.endswith(("\n", "\r")) else end
+    written = _replaced(text, lines, own, change, new) if own else [f"{text}{missing}{name}={new}{end}"]
     candidates = [encoded_like(candidate, content) for candidate in written]
     for readers in (tuple(READERS), loaders):
         for candidate in candidates:
             if _changes_only(name, new, content, candidate, readers):
                 return candidate
     raise BadInput.at(place, f"cannot be given a new {name} that its loader reads as it is: edit it by hand")
-
-
-def _appended(text: str, name: str, new: str) -> Iterator[str]:
-    end = _line_end(text)
-    missing = "" if not text or text.endswith(("\n", "\r")) else end
-    yield f"{text}{missing}{name}={new}{end}"
 
 
 def _replaced(
@@ -237,9 +220,8 @@ def _changes_only(name: str, new: str, old: bytes, edited: bytes, readers: tuple
 def replace_file(path: Path, expected: bytes, content: bytes) -> None:
     """The file has the new content, its mode and, as far as the system allows, its owner.
 
-    The new content is written to `NAME.audit-lib-new` beside it first, for its owner alone. What lies there,
-    of a crash or of somebody who holds it open to read along, is removed and not written to. `BadInput` if
-    the file holds other bytes than expected by now, or cannot be written.
+    It is written beside it first, for its owner alone: what lies there, of a crash or of somebody who reads
+    along, is removed. `BadInput` if the file holds other bytes than expected, or cannot be written.
     """
     beside = path.with_name(path.name + SUFFIX)
     try:

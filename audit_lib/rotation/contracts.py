@@ -52,7 +52,7 @@ class LeakLives(Contract):
 class Triggers(Contract):
     """One row for each event after which secrets are rotated at once, and each secret that it concerns."""
 
-    kind: Series[str] = Field(isin=("leaver", "breach"))
+    kind: Series[str] = Field(isin=("leaver", "breach", "access"))
     source: Series[str]
     line: Series[int]
     subject: Series[str]  # a provider; of people the day alone
@@ -60,5 +60,5 @@ class Triggers(Contract):
     secret: Series[str]  # "" if it is not known which it concerns
     environment: Series[str]
     service: Series[str]
-    answer: Series[str] = Field(isin=("yes", "no", "unknown"))  # yes: rotated since
+    answer: Series[str] = Field(isin=("yes", "no", "unknown"))  # yes: rotated since, or allowed
     reason: Series[str]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.timeline import SecretPlace, Tenure, tenures
+from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.rotation.contracts import Rotations
 from audit_lib.secrets.claims import claim_interval
 
@@ -25,25 +25,22 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
     """
     seen = [stay for stay in tenures(ledger) if stay.absent and stay.absent.fingerprint]
     proved = {stay.claim.place for stay in seen if stay.claim}
-    found = [_seen(stay) for stay in seen]
-    found += [_claimed(entry) for entry in ledger.of_kind("rotation") if entry.place not in proved]
+    found = []
+    for stay in seen:
+        claim, last = stay.claim, stay.absent or stay.first
+        proof = "proved" if claim else "not recorded"
+        evidence = dict.fromkeys((last.place, stay.first.place, *((claim.place,) if claim else ())))
+        found.append(
+            _row(stay.home, last.at, stay.first.at, claim, proof=proof, evidence=", ".join(evidence))
+        )
+    for entry in ledger.of_kind("rotation"):
+        if entry.place not in proved:
+            place = SecretPlace.named_in(entry.body)
+            found.append(_row(place, *claim_interval(entry), entry, proof="claimed", evidence=entry.place))
     table = Rotations.of(
         row for row in found if row["by_at"] >= start and (row["after_at"] or row["by_at"]) < end
     )
     return Rotations.checked(table.sort_values(_ORDER, kind="stable"))
-
-
-def _seen(stay: Tenure) -> dict[str, Any]:
-    assert stay.absent is not None
-    claim, places = stay.claim, [stay.absent.place, stay.first.place]
-    evidence = ", ".join(dict.fromkeys([*places, claim.place] if claim else places))
-    proof = "proved" if claim else "not recorded"
-    return _row(stay.home, stay.absent.at, stay.first.at, claim, proof=proof, evidence=evidence)
-
-
-def _claimed(entry: Entry) -> dict[str, Any]:
-    place = SecretPlace.named_in(entry.body)
-    return _row(place, *claim_interval(entry), entry, proof="claimed", evidence=entry.place)
 
 
 def _row(

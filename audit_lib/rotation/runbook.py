@@ -5,13 +5,12 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
@@ -21,12 +20,15 @@ from audit_lib.leaks.purge import Purge, purge_of
 from audit_lib.leaks.tables import SECRETS
 from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.logs.frames import nothing_read
-from audit_lib.rotation.progress import LONGEST, Progress, RotationRead, Store, rotation_progress
+from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, SecretRule
 
+# Two orders, and the blocks of each step.
+_BOOK = tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))
 _PARTS = ("text", "command", "verify", "breaks")
+_KEPT = ("secret", "unlisted")  # of an identifier or a setting nothing is revoked
 _REVOKE = "Revoke the old value where it was issued, once nothing uses it"
 
 
@@ -60,14 +62,9 @@ class RotationPlan:
         return "scheduled" if self.purge is None else "compromised"
 
     @property
-    def confidential(self) -> bool:
-        """Whether its value is kept from others: of an identifier or a setting nothing is revoked."""
-        return self.rules[0].kind in ("secret", "unlisted")
-
-    @property
     def steps(self) -> tuple[RunbookStep, ...]:
         """What to do, in order: development first, or production if others have the value."""
-        order, found = _book()[self.mode], {store.place.environment for store in self.stores}
+        order, found = _BOOK[self.mode], {store.place.environment for store in self.stores}
         steps = list(_phase(order["first"], self, ""))
         for environment in ENVIRONMENTS[:: 1 if self.purge is None else -1]:
             if environment in found:
@@ -75,10 +72,10 @@ class RotationPlan:
                 steps += _phase(order["in_each_environment"], replace(self, stores=stores), environment)
         return (*steps, *_phase(order["last"], self, ""))
 
-    def progress(self, since: datetime | None = None) -> Progress:
-        """What is done, of a rotation that began at an instant: by default 14 days before it is looked at."""
-        began = since or self.read.as_of - LONGEST
-        return rotation_progress(self.stores, self.read, began, revocable=self.confidential)
+    def progress(self, since: datetime) -> Progress:
+        """What is done, of a rotation that began at an instant."""
+        revocable = self.rules[0].kind in _KEPT
+        return rotation_progress(self.stores, self.read, since, revocable=revocable)
 
 
 def plan_rotation(
@@ -92,11 +89,8 @@ def plan_rotation(
     environment: str = "",
     compromised: bool = False,
 ) -> RotationPlan:
-    """The plan as of an instant, from env files, stores and the ledger; no log is read.
-
-    For a compromised value all of the project is searched for it. `BadInput` for a secret, a file or a ledger
-    that cannot be used.
-    """
+    """The plan as of an instant, from env files, stores and the ledger; for a compromised value all of the
+    project is searched. `BadInput` for a secret, a file or a ledger that cannot be used."""
     found = read_project(project, policy, keeper, as_of, nothing_read, given=given)
     leaks = None
     if compromised:
@@ -117,49 +111,39 @@ def plan_of(
     leaks: LeakAudit | None = None,
 ) -> RotationPlan:
     """The plan for a project that was read. With `leaks` the value is compromised, and the plan names the
-    places alone that hold, or held, a value that leaked: all, if nobody knows where it was.
-
-    `BadInput` if neither the policy nor the project has such a variable.
-    """
-    inventory = found.inventory
-    rule = policy.rule(secret)
+    places alone that hold, or held, a value that leaked: all, if nobody knows where it was. `BadInput` if
+    neither the policy nor the project has such a variable."""
+    inventory, rule = found.inventory, policy.rule(secret)
     if rule is None and not (inventory["secret"] == secret).any():
         near = nearest(secret, {*(other.name for other in policy.secrets), *inventory["secret"]})
         raise BadInput.at("SECRET", f"must be a variable of the policy or the project{near}")
     rule = rule or SecretRule(name=secret, service="", kind="unlisted", required="")
     others = [other for other in policy.secrets if other.name != rule.name]
     twins = [other for other in others if other.name in rule.equals or rule.name in other.equals]
-    partners = [
-        other for other in others if other.name in rule.rotates_with or rule.name in other.rotates_with
-    ]
-    rules = tuple(dict.fromkeys((rule.name, *(other.name for other in (*twins, *partners)))))
-    all_rules = tuple(policy.rule(name) or rule for name in rules)
-    stores = tuple(_stores(rules, inventory, environment))
+    partners = [one for one in others if one.name in rule.rotates_with or rule.name in one.rotates_with]
+    rules = (rule, *twins, *(one for one in partners if one not in twins))
     read = RotationRead(as_of, inventory, found.ledger)
+    stores = tuple(_stores({one.name for one in rules}, inventory, environment))
     same = frozenset((rule.name, *(twin.name for twin in twins)))
-    plan = RotationPlan(project, all_rules, same, stores, read, environment)
-    if leaks is not None:
-        mine = leaked_values(plan, leaks.leaks)
-        leaked = set(mine["fingerprint"].dropna())
-        held = {stay.home for stay in read.stays if stay.fingerprint in leaked}
-        stores = tuple(
-            store
-            for store in stores
-            if not leaked or store.fingerprint in {*leaked, None} or store.place in held
-        )
-        purge = purge_of(project, leaks.places[leaks.places["leak_id"].isin(mine["leak_id"])])
-        plan = replace(plan, stores=stores, purge=purge)
-    return plan
+    plan = RotationPlan(project, rules, same, stores, read, environment)
+    return plan if leaks is None else _compromised(plan, leaks)
 
 
-def leaked_values(plan: RotationPlan, leaks: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `Leaks` that are about a plan's values, past and present, by value or by name."""
-    places = {store.place for store in plan.stores}
-    held = {store.fingerprint for store in plan.stores}
-    held |= {stay.fingerprint for stay in plan.read.stays if stay.home in places}
+def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
+    """The part of a plan whose values leaked, past and present, by value or by name; and what to purge."""
+    read, stores, found = plan.read, plan.stores, leaks.leaks
+    places = {store.place for store in stores}
+    values = {store.fingerprint for store in stores} | {
+        one.fingerprint for one in read.stays if one.home in places
+    }
     names = {name for rule in plan.rules for name in (rule.name, *rule.aliases)}
-    mine = leaks["fingerprint"].isin(held - {None}) | leaks["variable"].isin(names)
-    return leaks[leaks["kind"].isin(SECRETS) & mine]
+    own = found["fingerprint"].isin(values - {None}) | found["variable"].isin(names)
+    mine = found[found["kind"].isin(SECRETS) & own]
+    leaked = set(mine["fingerprint"].dropna())
+    held = {stay.home for stay in read.stays if stay.fingerprint in leaked}
+    held |= {store.place for store in stores if not leaked or store.fingerprint in {*leaked, None}}
+    purge = purge_of(plan.project, leaks.places[leaks.places["leak_id"].isin(mine["leak_id"])])
+    return replace(plan, stores=tuple(store for store in stores if store.place in held), purge=purge)
 
 
 def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> Iterator[Store]:
@@ -176,21 +160,15 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
 # ---- Steps ----
 
 
-@cache
-def _book() -> dict[str, Any]:
-    """The content of runbook.toml: two orders, and the blocks of each step."""
-    return tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))
-
-
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:
     """The steps of these names of which all conditions hold, for each item that the step is about."""
     facts, words = _facts(plan), _words(plan, environment)
-    for block in (block for name in names for block in _book()["step"] if block["name"] == name):
+    for block in (block for name in names for block in _BOOK["step"] if block["name"] == name):
         for item in _items(plan, block.get("each", "")):
             if {*facts, item.get("refresh", "")}.issuperset(block.get("if", ())):
                 filled = {part: str(block.get(part, "")).format_map({**words, **item}) for part in _PARTS}
-                commands, service = filled.pop("command").splitlines(), item.get("service", "")
-                commands = tuple(filter(None, commands))
+                commands = tuple(filter(None, filled.pop("command").splitlines()))
+                service = str(item.get("service", ""))
                 yield RunbookStep(block["name"], environment, service, commands=commands, **filled)
 
 
@@ -226,11 +204,11 @@ def _facts(plan: RotationPlan) -> set[str]:
     rule, purge = plan.rules[0], plan.purge
     by_hand = any(store.platform for store in plan.stores) or bool(rule.counterpart)
     made = "issued" if rule.obtain and not rule.generate else "shown" if by_hand else "unseen"
-    overlap = rule.overlap if plan.confidential else "yes"
+    overlap = rule.overlap if rule.kind in _KEPT else "yes"
     return {
         {"secret": made, "unlisted": "unlisted"}.get(rule.kind, "setting"),
         "entered" if rule.kind == "secret" and made != "unseen" else "",
-        "secret" if plan.confidential else "",
+        "secret" if rule.kind in _KEPT else "",
         "counterpart" if rule.counterpart else "",
         {"yes": "overlap", "no": "no overlap"}.get(overlap, "overlap not known"),
         "not overlap" if overlap != "yes" else "",
@@ -258,16 +236,11 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "check": f"{only} --since {iso(plan.read.as_of)}{' --compromised' if purge else ''}",
         "approved": f" --trigger {plan.mode} --triggered-at TIME --approved-by NAME --ticket TICKET",
         "environment": environment or "each environment",
-        "names": _and(store.place.secret for store in plan.stores) or plan.rules[0].name,
-        "consumers": _and(readers) or "what reads it",
+        "names": ", ".join(dict.fromkeys(store.place.secret for store in plan.stores)) or plan.rules[0].name,
+        "consumers": ", ".join(dict.fromkeys(readers)) or "what reads it",
         "sessions": "" if lost.startswith("None") else lost,
         "revoke": plan.rules[0].revoke or _REVOKE,
         "purge": "\n".join(purge.commands) if purge else "",
-        "purged": _and(purged),
-        "elsewhere": _and(purge.elsewhere) if purge else "",
+        "purged": ", ".join(purged),
+        "elsewhere": ", ".join(purge.elsewhere) if purge else "",
     }
-
-
-def _and(names: Iterable[str]) -> str:
-    *most, last = dict.fromkeys(names) or [""]
-    return f"{', '.join(most)} and {last}" if most else last

@@ -47,9 +47,10 @@ def due_words(row: Any, as_of: datetime) -> str:
     if row.provable_at is not None and row.provable_at <= as_of:
         return f"{place}: overdue since {day_words(row.provable_at)}{limit if default else ''}"
     sure = f", is overdue from {day_words(row.provable_at)}" if row.provable_at is not None else ""
+    if row.possible_at is None and sure:
+        return f"{place}: may be overdue already{sure}{limit}"
     if row.possible_at is None:
-        already = f"may be overdue already{sure}{limit}"
-        return f"{place}: {already if sure else 'its age is not known, so it may be overdue already'}"
+        return f"{place}: its age is not known, so it may be overdue already"
     possible = day_words(row.possible_at)
     if row.possible_at <= as_of:
         return f"{place}: may be overdue since {possible}{sure}{limit}"

@@ -1,10 +1,10 @@
-"""Who left, and which provider was breached: were the secrets that it concerns rotated since?"""
+"""Who left, which provider was breached, who looked at values: and whether secrets were rotated since."""
 
 import csv
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -18,47 +18,48 @@ from audit_lib.ledger import Ledger
 from audit_lib.rotation.contracts import Triggers
 from audit_lib.settings import Policy, Project
 
-KINDS = {"leaver": "leaver list", "breach": "breach list"}
+KINDS = {"leaver": "leaver list", "breach": "breach list", "access": "access log"}
 LARGEST_BYTES = 16 * 2**20
-_WHO = {"leaver": ("who", "name", "email", "login"), "breach": ("provider", "who", "name")}
+_NAMES = ("who", "provider", "name", "email", "login")
 _WHEN = ("date", "at", "left", "timestamp")
+_PLACE = ("secret", "environment", "service")
+_PEOPLE = {"leaver": "who left", "access": "who looked"}
 _UNSEEN = {
     "leaver": "neither git, nor the ledger, nor the policy shows that they had access",
     "breach": "no secret of the policy is of this provider",
+    "access": "may_look in audit.toml does not name them",
 }
 _REMEDY = "name a file that exists in audit.toml, or export the list again"
-
-
-class Event(NamedTuple):
-    """One line of a list: who left, or which provider was breached. `who` never leaves this room."""
-
-    kind: str
-    source: str
-    line: int
-    at: datetime
-    who: tuple[str, ...]  # the names of one person, or a provider
+Event = tuple[int, datetime, list[str]]  # a line, when, and the names of one person, or a provider
 
 
 def tabulate_triggers(
     project: Project, policy: Policy, ledger: Ledger, freshness: pd.DataFrame, as_of: datetime
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Sources` of the lists that are named, and `Triggers`: each event with the secrets that it concerns."""
-    lists = {"leaver": project.leavers, "breach": project.breaches}
-    read = [_read(project, kind, path, as_of) for kind, path in lists.items() if path]
     identifiers = {rule.name for rule in policy.secrets if rule.kind != "secret"}
     ages = list(rows(freshness[~freshness["secret"].isin(identifiers)]))
-    known = _with_access(project, policy, ledger) if project.leavers else set()
-    found = []
-    for event in (event for _, events in read for event in events):
-        left, had_access = event.kind == "leaver", not known.isdisjoint(map(str.lower, event.who))
-        subject = f"who left on {event.at:%Y-%m-%d}" if left else event.who[0]  # of people the day alone
-        own = {"kind": event.kind, "source": event.source, "line": event.line, "at": event.at}
-        concerned = [age for age in ages if (had_access if left else is_of(event.who[0], age.secret, policy))]
-        for age in concerned or ([] if left and had_access else [None]):
-            place = {name: getattr(age, name, "") for name in ("secret", "environment", "service")}
-            answer, reason = _since(event, age) if age else ("unknown", _UNSEEN[event.kind])
-            found.append({**own, "subject": subject, **place, "answer": answer, "reason": reason})
-    return Sources.of(row for row, _ in read), Triggers.of(found)
+    expected = {
+        "leaver": _with_access(project, policy, ledger) if project.leavers else set(),
+        "access": {name.lower() for name in project.may_look},
+    }
+    lists = {"leaver": project.leavers, "breach": project.breaches, "access": project.access_log}
+    sources, found = [], []
+    for kind, path in lists.items():
+        source, events = _read(project, kind, path, as_of) if path else ({}, [])
+        sources += [source] if source else []
+        for line, at, who in events:
+            own = {"kind": kind, "source": path, "line": line, "at": at}
+            own["subject"] = f"{_PEOPLE[kind]} on {at:%Y-%m-%d}" if kind in _PEOPLE else who[0]
+            concerned = [age for age in ages if kind != "breach" or is_of(who[0], age.secret, policy)]
+            known = concerned if kind == "breach" else expected[kind] & set(map(str.lower, who))
+            if known and kind != "access":
+                found += [own | _since(at, age) for age in concerned]
+            else:
+                answer = "yes" if known else "no" if expected.get(kind) and kind == "access" else "unknown"
+                reason = "" if known else _UNSEEN[kind]
+                found.append(own | dict.fromkeys(_PLACE, "") | {"answer": answer, "reason": reason})
+    return Sources.of(sources), Triggers.of(found)
 
 
 def _with_access(project: Project, policy: Policy, ledger: Ledger) -> set[str]:
@@ -80,27 +81,34 @@ def is_of(provider: str, secret: str, policy: Policy) -> bool:
     return re.search(rf"(?<![a-z0-9]){words}(?![a-z0-9])", text.lower()) is not None
 
 
-def _since(event: Event, age: Any) -> tuple[str, str]:
-    """Whether a value came into force after an event; of a day it is not known when on it."""
-    if age.lo_at is not None and age.lo_at >= event.at:
-        return "yes", ""
-    if age.hi_at is not None and age.hi_at <= event.at - timedelta(days=1):
-        return "no", f"in force since {iso(age.hi_at)} or before"
-    return "unknown", "whether it was rotated since is not known"
+def _since(at: datetime, age: Any) -> dict[str, str]:
+    """Whether a value came into force after an instant; of a day it is not known when on it."""
+    answer, reason = "unknown", "whether it was rotated since is not known"
+    if age.lo_at is not None and age.lo_at >= at:
+        answer, reason = "yes", ""
+    elif age.hi_at is not None and age.hi_at <= at - timedelta(days=1):
+        answer, reason = "no", f"in force since {iso(age.hi_at)} or before"
+    return {name: getattr(age, name) for name in _PLACE} | {"answer": answer, "reason": reason}
 
 
 def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict[str, Any], list[Event]]:
     """The row of `Sources` of a list, and its events by an instant; lines that are left out are counted."""
-    row = {"source": path, "kind": KINDS[kind], "environment": "", "service": "", "remedy": _REMEDY}
+    row: dict[str, Any] = {
+        "source": path,
+        "kind": KINDS[kind],
+        "environment": "",
+        "service": "",
+        "remedy": _REMEDY,
+    }
     try:
         source = read_source(project.root, path, LARGEST_BYTES)
-        found = list(_lines(kind, path, source.content.decode("utf-8-sig")))
+        found = list(_lines(source.content.decode("utf-8-sig")))
     except Unreadable as error:
         return row | {"state": error.state, "reason": error.reason}, []
     except (ValueError, csv.Error):
         return row | {"state": "unreadable", "reason": "is not understood"}, []
     understood = [event for event in found if event is not None]
-    events = [event for event in understood if event.at <= as_of]
+    events = [event for event in understood if event[1] <= as_of]
     lost, late = len(found) - len(understood), len(understood) - len(events)
     reasons = [f"{counted(lost, 'line')} not understood"] if lost else []
     reasons += [f"{counted(late, 'line')} dated after this review left out"] if late else []
@@ -109,14 +117,16 @@ def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict
     return row | {"lines": len(found), "read": len(understood), "not_understood": lost, "blank": 0}, events
 
 
-def _lines(kind: str, path: str, text: str) -> Iterator[Event | None]:
+def _lines(text: str) -> Iterator[Event | None]:
     """The lines of a CSV file; None for one without a date, or without a name. Several names: `;`."""
     reader = csv.DictReader(text.splitlines())
+    if not {key.strip().lower() for key in reader.fieldnames or ()} & {*_WHEN}:
+        raise ValueError("no column of dates")
     for row in reader:
         cells = {str(key).strip().lower(): str(cell or "").strip() for key, cell in row.items()}
-        names = [part.strip() for key in _WHO[kind] for part in cells.get(key, "").split(";") if part.strip()]
+        names = [part.strip() for key in _NAMES for part in cells.get(key, "").split(";") if part.strip()]
         date = next((cells[name] for name in _WHEN if cells.get(name)), "")
         try:
-            yield Event(kind, path, reader.line_num, parse_instant(date, ""), tuple(names)) if names else None
+            yield (reader.line_num, parse_instant(date, ""), names) if names else None
         except BadInput:
             yield None

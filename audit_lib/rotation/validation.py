@@ -9,16 +9,13 @@ import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.value_rules import format_of, hold, judge
 from audit_lib.settings import Policy, SecretRule
 
-VALIDATED = "All required secrets validated successfully"
-NOTHING = "No secret was validated"
-FAILED = "SECRET VALIDATION FAILED!"
 FORBIDDEN = "has a format that is forbidden here, such as that of a live or an admin key"
 _NO = re.compile(r"\s*(0|false|no|off|)\s*", re.IGNORECASE)
 LEAST_BYTES = 16  # 128 bits
@@ -57,10 +54,12 @@ class Validation:
         """What to print or to log, in the guide's words (docs/rotation.md#start-up-validation)."""
         place = f"{self.environment}/{self.service}"
         if self.invalid:
-            return FAILED, f"Missing or invalid secrets detected in {place}:", *map(str, self.invalid)
+            found = f"Missing or invalid secrets detected in {place}:"
+            return "SECRET VALIDATION FAILED!", found, *map(str, self.invalid)
         if not self.checked:
-            return (f"{NOTHING} ({place}: none is set, and the policy requires none)",)
-        return (f"{VALIDATED} ({place}: {counted(self.checked, 'variable')} judged)",)
+            return (f"No secret was validated ({place}: none is set, and the policy requires none)",)
+        judged = counted(self.checked, "variable")
+        return (f"All required secrets validated successfully ({place}: {judged} judged)",)
 
 
 def validate(
@@ -70,13 +69,11 @@ def validate(
     service: str,
     unknown: frozenset[str] = frozenset(),
 ) -> Validation:
-    """The validation of one service's variables by all rules of a policy, more than the guide's own demands.
-
-    Give it what the application will use, its defaults included. `unknown` are variables that are set, to a
-    value that is not known.
-    """
+    """The validation of one service's variables by all rules of a policy. Give it what the application will
+    use, its defaults included; `unknown` are variables that are set, to a value that is not known."""
     rules = [rule for rule in policy.secrets if rule.service == service]
-    held = {rule.name: _value(rule, values) for rule in rules}
+    named = {rule.name: [values.get(name, "") for name in (rule.name, *rule.aliases)] for rule in rules}
+    held = {name: next((value for value in several if value.strip()), "") for name, several in named.items()}
     invalid = []
     for rule in rules:
         required, value = _is_required(rule, environment), held[rule.name]
@@ -88,11 +85,6 @@ def validate(
             faults = ["is missing or empty"] if required else []
         invalid += [InvalidSecret(rule.name, required, fault) for fault in faults]
     return Validation(service, environment, sum(map(bool, held.values())), tuple(invalid))
-
-
-def _value(rule: SecretRule, values: Mapping[str, str]) -> str:
-    """What is set under the rule's name, or else under the first of its aliases; "" if nothing is."""
-    return next((values[name] for name in (rule.name, *rule.aliases) if values.get(name, "").strip()), "")
 
 
 def _is_required(rule: SecretRule, environment: str) -> bool:
@@ -150,12 +142,8 @@ def is_strict(policy: Policy, environ: Mapping[str, str], environment: str) -> b
 
 
 def made_value(rule: SecretRule, policy: Policy, environment: str) -> str:
-    """A value that passes the policy's rules for the variable, with 128 random bits or more.
-
-    As the rule's `generate` says (token_urlsafe(N), token_hex(N)); for the password of a URL, or if the rule
-    demands kinds of characters, 32 signs of all four kinds; else token_urlsafe(32). `BadInput` for a setting,
-    a value that only its provider can issue, or rules that no such value meets.
-    """
+    """A value that passes the policy's rules for the variable, with 128 random bits or more. `BadInput` for a
+    setting, a value that only its provider can issue, or rules that no random value meets."""
     place = f"secret {rule.name}"
     if rule.kind != "secret":
         raise BadInput.at(place, f"is a {rule.kind}: it is not made at random")
@@ -176,7 +164,10 @@ def new_value_faults(rule: SecretRule, value: str, policy: Policy, environment: 
 
 
 def _random(rule: SecretRule) -> str:
-    """A password begins with a letter, since a `-` could begin an option."""
+    """By token_hex(N) or token_urlsafe(N); a password, or what needs kinds of characters, has all four kinds.
+
+    It begins with a letter, since a `-` could begin an option.
+    """
     if rule.component == "password" or rule.classes:
         signs = [*_KINDS, *["".join(_KINDS)] * (PASSWORD_CHARACTERS - len(_KINDS) - 1)]
         secrets.SystemRandom().shuffle(signs)

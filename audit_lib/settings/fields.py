@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
-from audit_lib.base.bounded_patterns import is_expression
+from audit_lib.base.bounded import is_expression
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import SEVERITIES
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.base.severities import SEVERITIES
 
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}
@@ -206,8 +206,6 @@ CharacterClass = Annotated[Some, among("lower", "upper", "digit", "symbol")]
 Restart = Annotated[StrictStr, among("restart", "rebuild")]
 Overlap = Annotated[StrictStr, among("yes", "no", "unknown")]
 Fact = Annotated[StrictStr, among(*FACTS)]
-Runtime = Annotated[StrictStr, among("process", "container", "serverless", "static build", "provider")]
-Refresh = Annotated[StrictStr, among("restart", "rebuild", "reload", "never")]
 EventKind = Annotated[Some, among(*REQUESTS, *MESSAGE_KINDS)]
 Record = Annotated[Some, among(*RECORDS)]
 Access = Annotated[StrictStr, among("open", "login", "protected")]

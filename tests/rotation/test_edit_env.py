@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
 
 from audit_lib.base.errors import BadInput
-from audit_lib.rotation.change import SUFFIX, replace_file
-from audit_lib.rotation.change import with_value
+from audit_lib.rotation.change import SUFFIX, replace_file, with_value
 from audit_lib.secrets.env import decoded, parse_env
 from audit_lib.secrets.loaders import READERS
 from tests.support.fakes import fake_value

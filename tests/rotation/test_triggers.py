@@ -18,6 +18,8 @@ AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 LAYOUT = """
 leavers = "leavers.csv"
 breaches = "breaches.csv"
+access_log = "access.csv"
+may_look = {may_look}
 """
 
 
@@ -35,8 +37,10 @@ AGES = (
 )
 
 
-def _tabulate(root: Path, **files: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    (root / "audit.toml").write_text(LAYOUT)
+def _tabulate(
+    root: Path, may_look: str = '["ada@x.example"]', **files: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    (root / "audit.toml").write_text(LAYOUT.format(may_look=may_look))
     for name, text in files.items():
         (root / name.replace("_", ".")).write_text(text)
     subprocess.run(["git", "init", "-q", root], check=True)
@@ -77,15 +81,28 @@ def test_a_breach_concerns_the_provider_s_secrets(tmp_path: Path) -> None:
     assert told == [["Tradier", "TRADIER_API_KEY", "no"], ["Acme", "", "unknown"]]
 
 
+@pytest.mark.parametrize(
+    ("may_look", "answer"), [('["ada@x.example"]', "yes"), ('["eve@x.example"]', "no"), ("[]", "unknown")]
+)
+def test_who_looked_at_values_is_compared_with_who_may(tmp_path: Path, may_look: str, answer: str) -> None:
+    """Without a list of who may nothing is known; nobody is named."""
+    _, found = _tabulate(tmp_path, may_look, access_csv="who,date\nAda@x.example,2026-09-01T10:00:00Z\n")
+    assert found[["subject", "answer"]].to_numpy().tolist() == [["who looked on 2026-09-01", answer]]
+    assert "ada" not in found.to_csv().lower()
+
+
 def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
     """A list that is missing or broken is a row; so are lines without a date, and those of later."""
     lists, found = _tabulate(
-        tmp_path, leavers_csv="who,date\nAda L,soon\nAda L,2027-01-01\n\nAda L,2026-09-02\n"
+        tmp_path,
+        leavers_csv="who,date\nAda L,soon\nAda L,2027-01-01\n\nAda L,2026-09-02\n",
+        access_csv='[{"who": 1}]',
     )
     told = {row.source: (row.state, row.lines, row.read, row.not_understood) for row in rows(lists)}
     assert told == {
         "leavers.csv": ("read", 3, 2, 1),
         "breaches.csv": ("missing", None, None, None),
+        "access.csv": ("unreadable", None, None, None),
     }
     assert "1 line not understood" in lists["reason"].iloc[0]
     assert "1 line dated after this review" in lists["reason"].iloc[0]

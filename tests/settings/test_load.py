@@ -121,8 +121,6 @@ def policy_of(text: str, folder: Path) -> Policy:
         ('[formats]\nodd = "["\n', "formats.odd is not a regular expression"),
         ('[formats]\nodd = "(?i)a"\n', "formats.odd is not a regular expression"),
         ("[formats]\nodd = 1\n", "formats.odd must be a text"),
-        ('[[consumer]]\nrefresh = "restart"\n', "consumer #1: has no name"),
-        ('[[consumer]]\nname = "web"\nrefresh = "often"\n', "consumer #1 (web): refresh must be one of"),
         (SECRET + 'overlap = "perhaps"\n', "overlap must be one of yes, no, unknown"),
         ('[[secret]]\nservice = "web"\n', "secret #1: has no name"),
         ('[[secret]]\nname = "B"\n', "secret #1 (B): has no service"),
@@ -365,7 +363,6 @@ def test_an_audit_toml_changes_what_it_extends(tmp_path: Path) -> None:
     """Lists are joined, own keys win, and a block of an extended name changes only what it says."""
     text = 'extends = "paiid"\nplaceholders = ["*shop*"]\nwarn_days = 7\n[detections.guessing]\nhigh = 9\n'
     text += '[[secret]]\nname = "API_TOKEN"\nowner = "Ada"\nmin_length = 30\n' + OTHER
-    text += '[[consumer]]\nname = "backend"\nowner = "Team A"\n'
     policy, base = policy_of(HEAD + text, tmp_path), bundled_policy("paiid")
     assert policy.placeholders == ("*shop*", *base.placeholders)
     assert (policy.warn_days, policy.extends, policy.name) == (7, "paiid", "shop")
@@ -376,8 +373,6 @@ def test_an_audit_toml_changes_what_it_extends(tmp_path: Path) -> None:
     assert former is not None
     assert (token.owner, token.min_length, token.purpose) == ("Ada", 30, former.purpose)
     assert len(policy.secrets) == len(base.secrets) + 1
-    assert (policy.consumer("backend").refresh, policy.consumer("backend").owner) == ("restart", "Team A")
-    assert policy.consumer("mailer").refresh == ""
     assert policy.sha256 == sha256((tmp_path / "audit.toml").read_bytes()).hexdigest()
 
 
