@@ -10,7 +10,7 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.rotation.contracts import Rotations
-from audit_lib.secrets.claims import claim_interval
+from audit_lib.secrets.evidence import claim_interval
 
 TRIGGERS = ("scheduled", "compromised", "leaver", "provider")
 _DAY = timedelta(days=1)
