@@ -211,8 +211,9 @@ def _changes_only(name: str, new: str, old: bytes, edited: bytes, readers: tuple
         if was.refused and now.refused:
             continue
         held = {one.name: one.value for one in now.statements if one.name}
-        others = {one.name: one.value for one in was.statements if one.name and one.name != name}
-        if now.refused != was.refused or held.pop(name, None) != new or not (refers or held == others):
+        known = {one.name: one.value for one in was.statements if one.name != name and one.value is not None}
+        kept = refers or all(held.get(other) == value for other, value in known.items())
+        if now.refused != was.refused or held.get(name) != new or not kept:
             return False
     return True
 

@@ -235,7 +235,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
         (".", "is a directory"),
         ("link", "link: is a symbolic link"),
         ("fifo", "fifo: is a FIFO"),
-        ("nul\0", "cannot be read"),
+        ("nul\0", "leads out of the project or is not a file"),
     ):
         with pytest.raises(BadInput, match=fault):
             load_policy(tmp_path / name)
