@@ -13,9 +13,9 @@ LEVELS = (
     *(b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"WARNING", b"ERROR", b"CRITICAL", b"FATAL"),
     *(b"LOG", b"PANIC", b"SEVERE"),
 )
-
 _ZONE = rb"(?:Z| UTC(?![0-9A-Za-z])| ?[+-]\d\d:?\d\d)?+"
 _CLOCK = rb"\d\d:\d\d:\d\d"
+_FRACTION = rb"(?:\.\d{1,9}+)?+"
 _MONTH = rb"[A-Z][a-z]{2}"
 _HEX = rb"[0-9A-Fa-f:.]"
 ADDRESS = (
@@ -37,10 +37,14 @@ FIELDS: dict[str, bytes] = {
     "time": rb"(?P<time>" + re.sub(rb"\((?!\?)", rb"(?:", TIME) + rb")",
     "time:clf": rb"(?P<time>"
     + _day_first(rb"\d\d")
-    + rb"(?:\.\d{1,9}+)?+(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",
+    + _FRACTION
+    + rb"(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",
     "time:short": rb"(?P<time>" + _day_first(rb"\d") + rb"(?![0-9.]))",
-    "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb"(?:\.\d{1,9}+)?+ \d{4})",
-    "time:dated": rb"(?P<time>[A-Z][a-z]{2} [ \d]?\d \d{4} " + _CLOCK + rb"(?:\.\d{1,9}+)?+)",
+    "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d " + _CLOCK + _FRACTION + rb" \d{4})",
+    "time:dated": rb"(?P<time>[A-Z][a-z]{2} [ \d]?\d \d{4} " + _CLOCK + _FRACTION + rb")",
+    "time:tai64n": rb"(?P<time>@4[0-9a-f]{23})",
+    "time:audit": rb"(?=USER_[A-Z_]+ msg=audit\((?P<time>\d{9,10}\.\d{3}):)",  # takes nothing
+    "time:american": rb"(?P<time>\d\d?/\d\d?/\d{4}, \d\d?:\d\d:\d\d(?: |\xc2\xa0|\xe2\x80\xaf)[AP]M)",
     "time:syslog": rb"(?P<yearless>[A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb")",
     "level": rb"(?>" + b"|".join(sorted(LEVELS, reverse=True)) + rb")(?![A-Z])",
     "sp": rb" ++",
@@ -64,13 +68,14 @@ FIELDS: dict[str, bytes] = {
     "end": rb"\Z",
 }
 # With which bytes a field begins, where not any may.
-_DIGITS, _CAPITALS, _SMALL = (bytes(range(ord(first), ord(last) + 1)) for first, last in ("09", "AZ", "az"))
-_LETTERS = _CAPITALS + _SMALL
+_DIGITS, _CAPITALS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LETTERS = _CAPITALS + _CAPITALS.lower()
 BEGINS: dict[str, bytes] = {
     **dict.fromkeys(("time", "time:clf", "time:short", "digits"), _DIGITS),
     **dict.fromkeys(("time:asctime", "time:dated", "time:syslog", "variable"), _CAPITALS),
     **dict.fromkeys(("host", "client:port"), _DIGITS + _LETTERS + b".:_-"),
     "level": bytes(level[0] for level in LEVELS),
+    "time:tai64n": b"@",
     "sp": b" ",
     "word": bytes(set(range(256)) - set(b' []"')),
     "name": _DIGITS + _LETTERS + b"_./-",
@@ -79,7 +84,7 @@ BEGINS: dict[str, bytes] = {
     "method": _LETTERS,
     "status": b"12345",
 }
-_FIELD = re.compile(r"\{([a-z:]+)\}")
+_FIELD = re.compile(r"\{([a-z0-9:]+)\}")
 GROUP = re.compile(rb"\(\?P<(\w+)>")
 
 
@@ -100,30 +105,29 @@ def parse_template(template: str) -> tuple[Part, ...]:
     """The steps of a template. Raises ValueError, with the reason, for one that cannot be read."""
     parts: list[Part] = []
     for position, piece in enumerate(_FIELD.split(template)):
-        if position % 2 == 0:
-            if piece:
-                parts.append(Part(literal=piece.encode()))
-        elif piece not in FIELDS:
+        if position % 2 and piece not in FIELDS:
             raise ValueError(f"has no field {{{piece}}}")
-        else:
-            parts.append(Part(field=piece))
-    _require_readable(parts)
+        if piece:
+            parts.append(Part(field=piece) if position % 2 else Part(literal=piece.encode()))
+    if fault := _fault(parts):
+        raise ValueError(fault)
     return tuple(parts)
 
 
-def _require_readable(parts: list[Part]) -> None:
+def _fault(parts: list[Part]) -> str:
+    """Why a template cannot be read; "" if it can."""
     if not parts:
-        raise ValueError("is empty")
+        return "is empty"
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         if part.field in ("rest", "end") and following:
-            raise ValueError(f"has {{{part.field}}} before its end")
+            return f"has {{{part.field}}} before its end"
         if part.field == "text" and following and not following.literal:
-            raise ValueError("needs plain text after {text}")
+            return "needs plain text after {text}"
         if any(brace in part.literal for brace in (b"{", b"}", b"\n")):
-            raise ValueError("has a brace or a line end outside a field")
+            return "has a brace or a line end outside a field"
     names = [group for part in parts for group in GROUP.findall(FIELDS.get(part.field, b""))]
-    if len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names):
-        raise ValueError("names a field twice")
+    is_twice = len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names)
+    return "names a field twice" if is_twice else ""
 
 
 def expression(parts: Sequence[Part], whole: bool) -> bytes:
