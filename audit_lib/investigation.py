@@ -6,7 +6,7 @@ from functools import partial
 
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.frames import Sources
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
@@ -15,7 +15,7 @@ from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
 from audit_lib.ledger.timeline import tenures
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
-from audit_lib.logs.project_logs import cached_logs
+from audit_lib.logs.read import cached_logs
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import read_project

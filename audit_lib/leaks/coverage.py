@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.tree import NotSearched
+from audit_lib.base.files import NotSearched
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.leaks.history import repository_limits
 from audit_lib.leaks.scan import Discovery, Repository, ValueSearch

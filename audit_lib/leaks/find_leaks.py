@@ -8,24 +8,24 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import CleanObjects, user_cache
+from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
-from audit_lib.base.git import GitFailed, refuse_part_of_repository
+from audit_lib.base.git import GitFailed
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.leaks.coverage import pattern_coverage, value_coverage
 from audit_lib.leaks.history import History
 from audit_lib.leaks.places import dated_lines, tabulate_sightings
 from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.sarif import read_reports, with_reported
-from audit_lib.leaks.scan import Clean, Discovery, Repository, discover, search_values
+from audit_lib.leaks.scan import Discovery, Repository, discover, search_values
 from audit_lib.leaks.tables import tabulate_leaks, where_in_use
 from audit_lib.leaks.targets import leak_targets, target_of, weakness, with_chosen, with_hashes, with_patterns
 from audit_lib.leaks.values import Values
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.parameters import formats_of
-from audit_lib.logs.log_files import outside_logs
+from audit_lib.logs.files import outside_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, Project
 
@@ -79,10 +79,8 @@ def find_leaks(
     value that was replaced is known by them.
 
     Raises:
-        BadInput: the project is a folder of a repository above it, whose history would be left out; a report
-            that cannot be used.
+        BadInput: a report that cannot be used.
     """
-    refuse_part_of_repository(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     held = keeper.fingerprints()
     rules = Rules(keeper, policy.placeholders, user_cache() / "rules", every_provider=options.every_provider)
@@ -129,8 +127,10 @@ def homes_of(project: Project) -> frozenset[str]:
     return frozenset(source.path for source in project.env_sources if not source.example)
 
 
-def _memory(project: Project, keeper: Keeper, digest: str, options: LeakOptions) -> Clean:
-    return Clean.of(options.cache, keeper.key, project.root, digest, believe=not options.fresh)
+def _memory(project: Project, keeper: Keeper, digest: str, options: LeakOptions) -> CleanObjects:
+    """What is remembered of such a search; nothing under a key that all know."""
+    secret = keeper.key.derive("scan cache") if keeper.key.origin == "file" else b""
+    return CleanObjects.of(options.cache, secret, project.root, digest, believe=not options.fresh)
 
 
 def search_places(

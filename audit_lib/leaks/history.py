@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audit_lib.base import git
+from audit_lib.base.files import NotSearched
 from audit_lib.base.git import GitFailed, pieces, run_git, running
 from audit_lib.base.in_words import counted
-from audit_lib.base.tree import NotSearched
 
 # Which refs reach a commit, the widest last: what a clone brings comes before what only this copy holds.
 _REACH = (
@@ -209,10 +209,14 @@ def _refs(root: Path) -> dict[str, bytes]:
 
 def repository_limits(root: Path) -> list[NotSearched]:
     """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
-    limits = []
-    if (root / ".git" / "shallow").exists():
+    limits: list[NotSearched] = []
+    try:
+        git_dir = git.find_repository(root).common
+    except GitFailed:
+        return limits  # said by whoever reads its objects
+    if (git_dir / "shallow").exists():
         limits.append(NotSearched(".git/shallow", "is a shallow clone: older commits are not here"))
-    if _is_partial(root / ".git"):
+    if _is_partial(git_dir):
         limits.append(
             NotSearched(".git/objects", "is a partial clone: objects that were never fetched are not here")
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from audit_lib.base.cache_folder import keep_newest
+from audit_lib.base.cache import keep_newest
 from audit_lib.base.connection_url import url_parts
 from audit_lib.leaks.kinds import expression, is_code, is_generated, is_others
 from audit_lib.leaks.looks import looks_made_up, looks_secret

@@ -3,22 +3,20 @@
 What held nothing is remembered by object for the next time, under a MAC and without values.
 """
 
-import json
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 
-from audit_lib.base.cache_folder import keep, recall
-from audit_lib.base.git import GitFailed
+from audit_lib.base.cache import CleanObjects
+from audit_lib.base.files import NotSearched
+from audit_lib.base.git import GitFailed, repository_above
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress, adding_up
-from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.chosen import Chosen, ChosenInFile, chosen_in_file
 from audit_lib.leaks.history import History, ListedObject, Place, list_objects, read_history, walk
 from audit_lib.leaks.kinds import is_code, is_generated, is_kind, is_others, place_elsewhere
@@ -34,47 +32,13 @@ from audit_lib.leaks.sources import (
     object_sources,
 )
 from audit_lib.leaks.values import Found, Values
-from audit_lib.secrecy.keeper import Key
 
 _NO_SCANNER = f"{ENGINE} is not installed: only known values were searched for"
-_KEPT = 40  # memories of searches
 _SHARE = 1 << 20  # bytes for a thread at a time
 _AROUND = 4  # lines that a rule may reach beyond those that are new
 _MOST_LINES = 3_000_000  # that are known at a time; then all is new again
 # Of rules that span more: private keys, and defaults of variables behind whatever else is said of them.
 _ENDLESS = (b"PRIVATE KEY", b"PuTTY-User-Key", b'"kty"', b'variable "', b"kind: Secret")
-
-
-@dataclass(frozen=True)
-class Clean:
-    """The objects in which one search of one project found nothing, as it remembers them."""
-
-    path: Path = Path()
-    secret: bytes = b""
-    objects: frozenset[str] = frozenset()
-    marked: frozenset[str] = frozenset()  # those that held something, and …
-    bringing: tuple[str, ...] = ()  # … the commits that brought them
-
-    @classmethod
-    def of(cls, folder: Path | None, key: Key, root: Path, digest: str, *, believe: bool = True) -> "Clean":
-        """What is remembered of a search that the digest names; nothing under a key that all know.
-
-        It is in the user's own cache folder, not in the project, which could otherwise declare itself clean.
-        """
-        if folder is None or key.origin != "file":
-            return cls()
-        secret = key.derive("scan cache")
-        about = f"{root.resolve()}\0{digest}".encode("utf-8", "surrogateescape")
-        path = folder / f"{blake2b(about, key=secret, digest_size=16).hexdigest()}.clean"
-        body = recall(path, secret) if believe else None
-        kept = json.loads(bytes(body)) if body is not None else [[], [], []]
-        return cls(path, secret, frozenset(kept[0]), frozenset(kept[1]), tuple(kept[2]))
-
-    def store(self, objects: Iterable[str], marked: Iterable[str], bringing: Iterable[str]) -> None:
-        """Replaces what is remembered."""
-        kept = [sorted(objects), sorted(marked), sorted(bringing)]
-        if self.secret and kept != [sorted(self.objects), sorted(self.marked), sorted(self.bringing)]:
-            keep(self.path, self.secret, json.dumps(kept).encode("ascii"), _KEPT)
 
 
 @dataclass
@@ -91,7 +55,7 @@ class Repository:
     @classmethod
     def of(cls, root: Path) -> "Repository":
         """The repository as it is now; `failed` says so if git cannot list its objects."""
-        if not os.path.lexists(root / ".git"):
+        if repository_above(root) is None:
             return cls(root)
         try:
             return cls(root, list_objects(root), there=True)
@@ -103,16 +67,12 @@ class Repository:
         some = frozenset(oids)
         return sum(one.size for one in self.objects if one.oid in some)
 
-    def begin_walk(self, memory: Clean) -> None:
-        """Walks the history meanwhile: of what a memory knows, only the commits that brought something."""
+    def begin_walk(self) -> None:
+        """Walks the history meanwhile."""
         if self._walked_all:
             return
         commits = [one.oid for one in self.objects if one.kind == "commit"]
-        self._walked_all = not memory.objects
-        if memory.objects:
-            known = memory.objects | memory.marked
-            bringing = frozenset(memory.bringing)
-            commits = [oid for oid in commits if oid not in known or oid in bringing]
+        self._walked_all = True
         pool = ThreadPoolExecutor(1)
         self._places = pool.submit(walk, self.root, commits)
         pool.shutdown(wait=False)
@@ -176,7 +136,7 @@ _Judged = tuple[_Text, set[Shape], ChosenInFile, set[str]]
 def discover(
     repository: Repository,
     rules: Rules,
-    clean: Clean,
+    clean: CleanObjects,
     *,
     apart: Collection[str],
     also: tuple[Path, ...],
@@ -190,7 +150,7 @@ def discover(
     if not is_available():
         return Discovery(failed=_NO_SCANNER)
     done = Discovery()
-    repository.begin_walk(clean)
+    repository.begin_walk()
     texts = [_texts_of_files(repository.root, apart, done, in_project=True)]
     texts += [_texts_of_files(folder, (), done, in_project=False) for folder in also]
     for some in texts:
@@ -206,9 +166,8 @@ def discover(
         lacking = counted(len(reading.missing), "object")
         done.left_out.add(NotSearched(".git", f"lacks {lacking}, never fetched or broken"))
     elif not done.failed:
-        bringing = {commit for oid in marked for commit, _ in repository.places.get(oid, ())}
         marked |= {one.oid for one in repository.objects if one.size > LARGEST and one.kind != "tree"}
-        clean.store((one.oid for one in repository.objects if one.oid not in marked), marked, bringing)
+        clean.store(one.oid for one in repository.objects if one.oid not in marked)
     return done
 
 
@@ -290,7 +249,7 @@ def _texts_of(
 
 
 def _texts_of_objects(
-    repository: Repository, clean: Clean, done: Discovery, reading: Reading, progress: Progress
+    repository: Repository, clean: CleanObjects, done: Discovery, reading: Reading, progress: Progress
 ) -> Iterator[_Text]:
     asked = [one.oid for one in repository.objects if one.kind != "tree" and one.oid not in clean.objects]
     new_lines = _NewLines()
@@ -366,7 +325,7 @@ class ValueSearch:
 def search_values(
     repository: Repository,
     values: Values,
-    clean: Clean,
+    clean: CleanObjects,
     *,
     homes: Collection[str],
     also: tuple[Path, ...],
@@ -377,7 +336,7 @@ def search_values(
     Of env files, which are the values' homes, only the names are searched.
     """
     done = ValueSearch()
-    repository.begin_walk(clean)
+    repository.begin_walk()
     done.found += _in_files(repository.root, values, homes, done.files, progress)
     for folder in also:
         reading = done.outside.setdefault(folder, Reading())
@@ -403,14 +362,7 @@ def search_values(
     ]
     marked |= {one.place.removeprefix("git object ") for one in done.objects.left_out}
     if not done.objects.faults and not done.objects.missing and not repository.failed:
-        called = {one.where for one in done.found if one.origin.kind == "tree"}
-        bringing = {
-            commit
-            for oid, some in repository.places.items()
-            for commit, path in some
-            if oid in marked or _has_part(path, called)
-        }
-        clean.store((one.oid for one in repository.objects if one.oid not in marked), marked, bringing)
+        clean.store(one.oid for one in repository.objects if one.oid not in marked)
     return done
 
 

@@ -12,8 +12,8 @@ from hashlib import sha256
 import hyperscan
 import pandas as pd
 
+from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
-from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.sources import Content, Origin, Reading, Source
 from audit_lib.secrecy.keeper import Keeper

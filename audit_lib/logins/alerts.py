@@ -14,7 +14,7 @@ from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wordi
 from audit_lib.logins.detect.incidents import in_order, in_windows, places
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.traffic import Traffic, gather, message_failures
-from audit_lib.logs.frames import LogRead
+from audit_lib.logs.read import LogRead
 from audit_lib.settings import AlertRule, LogSource
 from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS
 

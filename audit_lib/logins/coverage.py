@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
@@ -22,7 +22,7 @@ from audit_lib.logins.tables import days_by_service
 from audit_lib.logins.traffic import Traffic
 from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.logins import FAILED_LOGIN
-from audit_lib.logs.project_logs import BROKEN_OFF, COPY
+from audit_lib.logs.read import BROKEN_OFF, COPY
 
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 CLOCK_MINUTES = 10  # a time that goes back further is no order of two writers

@@ -11,7 +11,7 @@ from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS, MESSAGE_KINDS, R
 from audit_lib.logins.contracts import Daily, LogCoverage
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.requests import succeeded
-from audit_lib.logs.frames import LogRead
+from audit_lib.logs.read import LogRead
 from audit_lib.secrecy.identities import (
     Label,
     addresses_in,

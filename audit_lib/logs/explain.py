@@ -10,6 +10,7 @@ from audit_lib.logs.blocks import Block, Choice, Match
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LINE_LIMIT, Line, LineReader, bare
 from audit_lib.logs.templates import Part, expression
+from audit_lib.logs.times import instant_of
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
         blocks = (*formats.prefixes, *blocks)
     left = reader.left or text
     return Explained(line, tuple(dict.fromkeys(names)), _nearest(left, len(text) - len(left), blocks))
+
+
+def instant_text(at: int) -> str:
+    """An instant in microseconds since 1970, as text."""
+    return f"{instant_of(at):%Y-%m-%dT%H:%M:%S.%f}".rstrip("0").rstrip(".") + "Z"
 
 
 def _nearest(text: bytes, before: int, blocks: Iterable[Block]) -> str:

@@ -8,7 +8,6 @@ it, declares its columns: `#Fields: date time c-ip` says what the lines behind i
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -48,31 +47,39 @@ def raw_lines(file: BinaryIO) -> Iterator[bytes]:
 def read_lines(
     lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, written: int | None = None
 ) -> Iterator[Line]:
-    """How each line of a file is read."""
-    rest = iter(lines)
-    first = next(rest, b"")
-    read = _read_by_columns if first.startswith(b"#") else _read_joined
-    return read(chain([first] if first else (), rest), LineReader(formats, zone, written))
+    """How each line of a file is read; one that ends a request of Rails with what began it.
+
+    Both have the same tags; without any they are of one process. If several are open there, what they do not
+    share is not known.
+    """
+    reader = LineReader(formats, zone, written)
+    begun: dict[bytes, list[re.Match[bytes]]] = {}
+    for raw, declared in formats_by_line(lines, formats):
+        if declared is not reader.formats:
+            reader = LineReader(declared, zone, written)
+        line = reader.read(raw)
+        if line.state == "text only" and b" for " in raw and (found := _BEGUN.match(raw)):
+            begun.setdefault(_request_key(found), []).append(found)
+            if len(begun) > _MOST_OPEN:
+                begun.pop(next(iter(begun)))
+        elif begun and line.state == "request" and (found := _ENDED.match(raw)):
+            line = _joined(line, begun.pop(_request_key(found), []), reader)
+        yield line
 
 
 def formats_by_line(lines: Iterable[bytes], formats: LogFormats) -> Iterator[tuple[bytes, LogFormats]]:
-    """Each line of a log that declares its columns, with what it is read by."""
-    current, directive, changes = formats, b"", 0
+    """Each line with what it is read by: in a log that declares its columns, by them."""
+    current, directive, changes, declares = formats, b"", 0, None
     for raw in lines:
-        if raw.startswith(_DIRECTIVE) and changes <= MOST_CHANGES:
+        if declares is None:
+            declares = raw.startswith(b"#")
+        if declares and raw.startswith(_DIRECTIVE) and changes <= MOST_CHANGES:
             given = raw[: _LONGEST + 1].rstrip(b"\r\n")
             if given != directive:
                 directive, changes = given, changes + 1
                 known = len(given) <= _LONGEST and changes <= MOST_CHANGES
                 current = _by_columns(formats, given[len(_DIRECTIVE) :] if known else b"")
         yield raw, current
-
-
-def _read_by_columns(lines: Iterable[bytes], reader: LineReader) -> Iterator[Line]:
-    for raw, declared in formats_by_line(lines, reader.formats):
-        if declared is not reader.formats:
-            reader = LineReader(declared, reader.zone, reader.written)
-        yield reader.read(raw)
 
 
 def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
@@ -90,24 +97,6 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
         for template in (row, "#{dotted}: {text}")
     )
     return replace(formats, prefixes=(), bodies=tuple(bodies), messages=(), possible=PossibleFailure())
-
-
-def _read_joined(lines: Iterable[bytes], reader: LineReader) -> Iterator[Line]:
-    """The lines; one that ends a request of Rails with what began it.
-
-    Both have the same tags; without any they are of one process. If several are open there, what they do not
-    share is not known.
-    """
-    begun: dict[bytes, list[re.Match[bytes]]] = {}
-    for raw in lines:
-        line = reader.read(raw)
-        if line.state == "text only" and b" for " in raw and (found := _BEGUN.match(raw)):
-            begun.setdefault(_request_key(found), []).append(found)
-            if len(begun) > _MOST_OPEN:
-                begun.pop(next(iter(begun)))
-        elif begun and line.state == "request" and (found := _ENDED.match(raw)):
-            line = _joined(line, begun.pop(_request_key(found), []), reader)
-        yield line
 
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:

@@ -2,7 +2,7 @@
 
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -10,8 +10,7 @@ from shutil import copyfileobj
 from typing import BinaryIO
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.files import OpenSource, open_source
-from audit_lib.base.glob_paths import log_paths
+from audit_lib.base.files import OpenSource, log_paths, open_source
 from audit_lib.settings import ENVIRONMENTS, LogSource, Project
 from audit_lib.settings.models import placed_option
 from audit_lib.settings.outside import followed
@@ -76,6 +75,10 @@ def _named(project: Project, source: LogSource) -> list[LogFile]:
             path = file.relative_to(root).as_posix()
             return [LogFile(root, path, path, source.dated)]
         return [LogFile(file.parent, file.name, source.pattern, source.dated)]
+    if not source.dated:  # no settings file says that of a pattern: the command line names a URL
+        from audit_lib.logs.cluster import RemoteLog  # noqa: PLC0415  slow to import
+
+        return [RemoteLog(root, source.pattern, source.pattern, dated=False)]
     if not is_outside(source):
         return [LogFile(root, path, path) for path in log_paths(root, source.pattern)]
     folder = allowed_folder(project, source)

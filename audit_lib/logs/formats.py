@@ -10,11 +10,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
 
-from audit_lib.base.bounded_toml import MAX_BYTES, parse_toml
+from audit_lib.base.bounded import MAX_BYTES, parse_toml, shown_name
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.base.toml_table import shown_name
 from audit_lib.logs.blocks import Block, Choice
 from audit_lib.logs.logins import LoginAnswer, answers_of, bare_route, phrases_of
 from audit_lib.logs.refusals import PossibleFailure, Refusal

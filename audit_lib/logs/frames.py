@@ -1,6 +1,6 @@
 """What logs gave, as frames: built from the sums of their files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 from audit_lib.base.log_kinds import DECLARED, MOST_ROUTES, NOTICE, OTHER_ROUTES, REQUEST_KINDS
 from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.tally import GROUP, LogSums, together
-from audit_lib.logs.times import MINUTE, NONE
+from audit_lib.logs.times import DAY, MINUTE, NONE
 
 MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are counted together
 OTHER_CLIENTS = "(other addresses)"
@@ -18,12 +18,12 @@ _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute", "status", "client", "method", "route", "declared"]
 
 
-def tabulate(logs: Sequence[tuple[str, LogSums]], most: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; beyond so many routes the others are one."""
     if not logs:
         return LogCounts.of([]), LogEvents.of([]), LogMinutes.of([])
-    requests = _limited(together([sums.requests.assign(file=name) for name, sums in logs]), most)
-    events = together([sums.events.assign(file=name) for name, sums in logs])
+    requests = _limited(together([sums.requests.assign(file=name) for name, sums in logs.items()]), most)
+    events = together([sums.events.assign(file=name) for name, sums in logs.items()])
     return _counts(requests, events), _events(events), _minutes(requests)
 
 
@@ -82,7 +82,7 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     shown: dict[str, Any] = {}
     for name, values in frame.items():
         if name == "day":
-            days = pd.Series(np.where(values.isin((0, _LAST)), NONE, (values - 1) * 1440 * MINUTE))
+            days = ((values - 1) * DAY).where(~values.isin((0, _LAST)), NONE)
             shown["day"] = _instants(days).strftime("%Y-%m-%d")
         elif name in ("status", "untimed_line"):
             shown[str(name)] = values.astype("Int64").mask(values.isin((0, _LAST))).array
@@ -95,7 +95,7 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def _instants(micros: "pd.Series[int]") -> pd.DatetimeIndex:
+def _instants(micros: "pd.Series[Any]") -> pd.DatetimeIndex:
     stamps = micros.to_numpy().astype("datetime64[us]")
     stamps[micros.to_numpy() == NONE] = np.datetime64("NaT", "us")
     return pd.DatetimeIndex(stamps, tz="UTC")

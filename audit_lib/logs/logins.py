@@ -113,7 +113,10 @@ def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
     is_near = NONE in (step.at, after.at) or abs(after.at - step.at) <= _WITHIN
     if after.message == LOGIN_SENT and step.client not in ("", NOT_AN_ADDRESS) and is_near:
         for login in logins:
-            if login.failed_redirect and (login.method, bare_route(login.route)) == (step.method, bare_route(step.route)):
+            if login.failed_redirect and (login.method, bare_route(login.route)) == (
+                step.method,
+                bare_route(step.route),
+            ):
                 return _outcome(login, bare_route(after.route), after.subject)
     return POSSIBLE
 

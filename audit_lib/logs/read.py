@@ -4,12 +4,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
@@ -18,7 +17,6 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from audit_lib.base.archives import Bomb, LogStream
 from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
@@ -77,7 +75,7 @@ Run = Callable[[Sequence[LogFile], Sequence[Plan]], Iterator[LogSums]]  # reads 
 
 def nothing_read() -> LogRead:
     """What a command has that reads no logs."""
-    return LogRead(Sources.of([]), *tabulate([], 0))
+    return LogRead(Sources.of([]), *tabulate({}, 0))
 
 
 def read_logs(
@@ -102,10 +100,10 @@ def read_logs(
     opened: list[dict[str, Any] | _Log] = []
     for source, files in log_files(project):
         opened += _not_supplied(project, source, files)
-        opened += [_opened(source, file, files, quarter) for file in files]
+        opened += [_opened(source, file, quarter) for file in files]
     logs = [each for each in opened if isinstance(each, _Log)]
     kept = [cache.recall(log, formats) if cache else None for log in logs]
-    read = []
+    read: dict[str, LogSums] = {}
     with _readers(formats, logs, scheduler) as run:
         new = [log for log, sums in zip(logs, kept, strict=True) if sums is None]
         fresh = run([log.file for log in new], [log.plan for log in new])
@@ -114,8 +112,11 @@ def read_logs(
             sums = known or next(fresh)
             if cache and known is None:
                 sums = cache.keep(log, formats, sums)
-            log.row.update(_described(log, sums, quarter))
-            read += [(log.row["source"], sums)] if sums.facts.lines else []
+            if plain := _unpacked_copy(log, sums, read):
+                log.row.update(state="refused", reason=f"{COPY} {plain}", sha256=None)
+            else:
+                log.row.update(_described(log, sums, quarter))
+                read[log.file.name] = sums
             more(log.row["size_bytes"])
     rows = [each.row if isinstance(each, _Log) else each for each in opened]
     counts, events, minutes = tabulate(read, routes)
@@ -214,41 +215,32 @@ def _read_shared(file: LogFile, plan: Plan) -> LogSums:
     return read_log(_shared[0], file, plan)
 
 
-def _opened(
-    source: LogSource, file: LogFile, beside: Sequence[LogFile], quarter: Quarter | None
-) -> dict[str, Any] | _Log:
+def _opened(source: LogSource, file: LogFile, quarter: Quarter | None) -> dict[str, Any] | _Log:
     """How a file is to be read; its row of Sources if it is not."""
     try:
         with file.open() as opened:
-            facts = asdict(opened.facts) if file.dated else {"size_bytes": opened.facts.size_bytes}
-            if plain := _unpacked_copy(file, beside):
-                reason = f"{COPY} {plain}"
-                return source_row(source, file.name, "log", state="refused", reason=reason)
+            given = opened.facts
+            facts = asdict(given) if file.dated else {"size_bytes": given.size_bytes}
             row = source_row(source, file.name, "log", **facts, sha256=opened.finish())
     except Unreadable as error:
         return source_row(source, file.name, "log", state=error.state, reason=error.reason)
-    plan = Plan(ZoneInfo(source.time_zone), micros_of(facts["modified_at"]) if file.dated else None)
+    plan = Plan(ZoneInfo(source.time_zone), micros_of(given.modified_at) if file.dated else None)
     if quarter:
         plan = replace(plan, first=micros_of(quarter.start), end=micros_of(quarter.end))
     return _Log(file, plan, row, source.zone_declared)
 
 
-def _unpacked_copy(file: LogFile, beside: Sequence[LogFile]) -> str:
-    """The file beside a packed one that holds the same content, as rotation leaves for a while; else ""."""
-    suffix = PurePosixPath(file.name).suffix
-    plain = next((each for each in beside if each.name == file.name.removesuffix(suffix)), None)
-    is_copy = suffix in PACKED and plain and _content_digest(file) == _content_digest(plain)
-    return plain.name if plain and is_copy else ""
-
-
-def _content_digest(file: LogFile) -> str:
-    digest = sha256()
-    with file.open() as opened:
-        stream = LogStream(opened.file)
-        with suppress(Bomb):
-            while chunk := stream.read(1 << 18):
-                digest.update(chunk)
-        return digest.hexdigest() if not stream.broken else file.name  # equal to nothing
+def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str:
+    """The file beside a packed one that holds the same, as rotation leaves for a while; else ""."""
+    suffix = PurePosixPath(log.file.name).suffix
+    name = log.file.name.removesuffix(suffix)
+    plain = read.get(name) if suffix in PACKED else None
+    is_copy = plain is not None and (
+        (plain.facts, plain.broken) == (sums.facts, sums.broken)
+        and plain.requests.equals(sums.requests)
+        and plain.events.equals(sums.events)
+    )
+    return name if is_copy else ""
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
@@ -323,7 +315,7 @@ def _listed(shapes: Iterable[str]) -> str:
 
 
 def _noted(sources: pd.DataFrame, counts: pd.DataFrame, routes: int) -> pd.DataFrame:
-    """The sources; the rows of files say how many of their requests are counted under no name of their own."""
+    """The sources; the rows of files say how many requests are counted under no name of their own."""
     for column, others, limit in (
         ("route", OTHER_ROUTES, f"{routes:,} routes"),
         ("client", OTHER_CLIENTS, f"{MOST_NAMES:,} addresses"),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from audit_lib.logs.refusals import SMALL, WORDS
 from audit_lib.logs.templates import ADDRESS, FIELDS
@@ -96,6 +96,11 @@ class FieldNames:
         return found
 
     @cached_property
+    def hidden(self) -> frozenset[str]:
+        """The names of objects that hold what a client writes."""
+        return frozenset(self.foreign)
+
+    @cached_property
     def within_records(self) -> "FieldNames":
         """The names of a record's fields: what its `name` says is an event, since a record is one."""
         return replace(self, outcome=replace(self.outcome, event=(*self.outcome.event, "name")))
@@ -126,13 +131,7 @@ class NamedFields:
         return bool(self.status) and has_target and (self.path[:1] in b"/" or self.client != b"")
 
 
-class _Field(NamedTuple):
-    """A value with its name: the last part of a dotted one; `quoted` tells text from a number."""
-
-    name: str
-    depth: int
-    value: bytes
-    quoted: bool
+_Field = tuple[str, int, bytes, bool]  # name, depth, value, and whether it is a text and no number
 
 
 class _Plain(str):
@@ -145,15 +144,16 @@ class _Object(list[tuple[str, Any]]):
     """The fields of an object in their order, as often as they stand there."""
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=_Plain, parse_float=_Plain, strict=False)
+
+
 def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | None:
     """The fields of a JSON object, of objects within it, too; of the one that it wraps if it names none.
 
     None if the text is no object, or has more records than a line can hold.
     """
-    decoded = text.decode("utf-8", "replace")
-    hooks: dict[str, Any] = {"object_pairs_hook": _Object, "parse_int": _Plain, "parse_float": _Plain}
     try:
-        record = json.loads(decoded, strict=False, **hooks)
+        record = _DECODER.decode(text.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     if not isinstance(record, _Object):
@@ -180,48 +180,43 @@ def _objects(value: Any) -> list[_Object]:
 def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | None:
     """The fields of key=value pairs; None if the text does not begin with two of them."""
     first = _PAIR.match(text)
-    second = _PAIR.match(text, first.end()) if first and text[:1] != b" " else None
-    return _select(_pairs(text, names), names, clock) if second else None
-
-
-def _pairs(text: bytes, names: FieldNames) -> Iterator[_Field]:
-    at = 0
+    if not first or text[:1] == b" " or not _PAIR.match(text, first.end()):
+        return None
+    pairs, at = [], 0
     while at < len(text):
         found = _PAIR.match(text, at)
         if found:
             value = found[3] if found[2] is None else _ESCAPE.sub(_unescaped, found[2])
-            yield from _named(found[1].decode(), 1, value, names, quoted=True)
-        else:
-            found = _TOKEN.match(text, at)
-        at = found.end() if found else len(text)
+            pairs.append((found[1].decode(), value))
+        at = (found or _TOKEN.match(text, at)).end()  # type: ignore[union-attr]
+    return _select(_walk(pairs, names, 0), names, clock)
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
     return _ESCAPED.get(found[1], found[1])
 
 
-def _named(name: str, depth: int, value: bytes, names: FieldNames, *, quoted: bool) -> Iterator[_Field]:
-    """A value by the last part of its name, unless a part before that names what a client writes."""
-    *outer, last = name.split(".")
-    if not any(part in names.foreign for part in outer):
-        yield _Field(last, depth + len(outer), value, quoted)
-
-
 def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> Iterator[_Field]:
-    """All texts and numbers of an object, without those of objects that hold what a client writes."""
+    """All texts and numbers of an object by the last parts of their names.
+
+    Those of objects that hold what a client writes are left out.
+    """
     for name, given in record if depth < MOST_DEPTH else ():
+        *outer, last = name.split(".")
+        below = depth + 1 + len(outer)
         value = _Plain(str(given).lower()) if isinstance(given, bool) else given
-        if isinstance(value, str):
-            if name.rpartition(".")[2] in names.ranks:
-                quoted = not isinstance(value, _Plain)
-                yield from _named(name, depth + 1, value.encode("utf-8", "replace"), names, quoted=quoted)
+        if isinstance(value, str | bytes):
+            if last in names.ranks and names.hidden.isdisjoint(outer):
+                raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
+                yield last, below, raw, not isinstance(value, _Plain)
         elif isinstance(value, _Object):
-            parts = name.split(".")
-            if not any(part in names.foreign for part in parts):
-                yield from _walk(value, names, depth + len(parts))
+            if names.hidden.isdisjoint((*outer, last)):
+                yield from _walk(value, names, below)
         elif isinstance(value, list) and name in names.labels:
             labels = [dict(label) for label in _objects(value)]
-            named = [(each["name"], each.get("value")) for each in labels if isinstance(each.get("name"), str)]
+            named = [
+                (each["name"], each.get("value")) for each in labels if isinstance(each.get("name"), str)
+            ]
             yield from _walk(named, names, depth + 1)
 
 
@@ -229,15 +224,15 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
     """Of each field the value that fits it, least deep, then by the order of names, then the first."""
     best: dict[str, tuple[int, int]] = {}
     selected: dict[str, Any] = {}
-    for field in found:
-        for kind, rank in names.ranks.get(field.name, ()):
-            place = (field.depth, rank)
+    for name, depth, raw, quoted in found:
+        for kind, rank in names.ranks[name]:
+            place = (depth, rank)
             if kind in best and best[kind] <= place:
                 continue
-            if (value := _fit(kind, field, names.outcome, clock)) is not None:
+            if (value := _fit(kind, raw, quoted, names.outcome, clock)) is not None:
                 best[kind], selected[kind] = place, value
                 if kind == "time":
-                    selected["lacks"] = WHOLE if _NUMBER.fullmatch(field.value) else lacks_of(field.value)
+                    selected["lacks"] = WHOLE if _NUMBER.fullmatch(raw) else lacks_of(raw)
     ended = selected.get("is_refused")
     if (ended and selected.get("is_login")) or (ended is not False and selected.get("is_failed")):
         selected["text"] = REFUSED_LOGIN
@@ -247,22 +242,22 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
     return NamedFields(**selected)
 
 
-def _fit(kind: str, field: _Field, outcome: LoginOutcome, clock: Clock) -> Any:
+def _fit(kind: str, value: bytes, quoted: bool, outcome: LoginOutcome, clock: Clock) -> Any:
     """The value as that of a field; None if it cannot be one."""
-    value, quoted = field.value, field.quoted
     if kind == "is_refused":
         return outcome.is_refused(value)
-    if not quoted and value in (b"true", b"false"):
-        return None
     if kind == "status":
         return int(value) if _STATUS.fullmatch(value) else None
     if kind == "time":
         is_written = quoted and any(pattern.fullmatch(value) for pattern in _TIMES)
         return clock.read(value)[0] if is_written else _since_1970(value)
     if kind == "level":
-        return True
-    if not (quoted and value):
-        return None
+        return True if quoted or value not in (b"true", b"false") else None
+    return _fit_text(kind, value, outcome) if quoted and value else None
+
+
+def _fit_text(kind: str, value: bytes, outcome: LoginOutcome) -> Any:
+    """As `_fit`, of a text."""
     if kind == "client":
         last = value.rpartition(b",")[2].strip(b" ")  # of a list, the one that the nearest proxy has seen
         return last if _ADDRESS.fullmatch(strip_port(last)) else None

@@ -6,84 +6,25 @@ a client wrote may hold the same signs.
 """
 
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-LEVELS = (
-    *(b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"WARNING", b"ERROR", b"CRITICAL", b"FATAL"),
-    *(b"LOG", b"PANIC", b"SEVERE"),
-)
-_ZONE = rb"(?:Z| UTC(?![0-9A-Za-z])| ?[+-]\d\d:?\d\d)?+"
-_CLOCK = rb"\d\d:\d\d:\d\d"
-_FRACTION = rb"(?:\.\d{1,9}+)?+"
-_MONTH = rb"[A-Z][a-z]{2}"
-_HEX = rb"[0-9A-Fa-f:.]"
-ADDRESS = (
-    rb"(?>\d{1,3}+(?:\.\d{1,3}+){3}(?!\.?[0-9])"  # 203.0.113.7
-    rb"|(?=[0-9A-Fa-f.]*+:[0-9A-Fa-f.]*+:)(?>" + _HEX + rb"*(?:[0-9A-Fa-f]|::))"  # 2001:db8::7
-    rb"(?:%[0-9A-Za-z]++)?+)"
-)
+_DATA = tomllib.loads(Path(__file__).with_name("log_fields.toml").read_text("utf-8"))
 # A time in four groups: up to its minute, its second, its fraction and its zone.
 TIME = (
-    rb"(\d{4}(?:-\d\d-|/\d\d/)\d\d(?:(?:[T ]| - )\d\d|  \d):\d\d):(\d\d)(?:[.,](\d{1,9}+))?+(" + _ZONE + rb")"
+    rb"(\d{4}(?:-\d\d-|/\d\d/)\d\d(?:(?:[T ]| - )\d\d|  \d):\d\d):(\d\d)(?:[.,](\d{1,9}+))?+"
+    rb"((?:Z| UTC(?![0-9A-Za-z])| ?[+-]\d\d:?\d\d)?+)"
 )
-
-
-def _day_first(day: bytes) -> bytes:
-    return day + rb"(?:/" + _MONTH + rb"/|-" + _MONTH + rb"-| " + _MONTH + rb" )\d{4}[: ]" + _CLOCK
-
-
 FIELDS: dict[str, bytes] = {
     "time": rb"(?P<time>" + re.sub(rb"\((?!\?)", rb"(?:", TIME) + rb")",
-    "time:clf": rb"(?P<time>"
-    + _day_first(rb"\d\d")
-    + _FRACTION
-    + rb"(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",
-    "time:short": rb"(?P<time>" + _day_first(rb"\d") + rb"(?![0-9.]))",
-    "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d " + _CLOCK + _FRACTION + rb" \d{4})",
-    "time:dated": rb"(?P<time>[A-Z][a-z]{2} [ \d]?\d \d{4} " + _CLOCK + _FRACTION + rb")",
-    "time:tai64n": rb"(?P<time>@4[0-9a-f]{23})",
-    "time:audit": rb"(?=USER_[A-Z_]+ msg=audit\((?P<time>\d{9,10}\.\d{3}):)",  # takes nothing
-    "time:american": rb"(?P<time>\d\d?/\d\d?/\d{4}, \d\d?:\d\d:\d\d(?: |\xc2\xa0|\xe2\x80\xaf)[AP]M)",
-    "time:syslog": rb"(?P<yearless>[A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb")",
-    "level": rb"(?>" + b"|".join(sorted(LEVELS, reverse=True)) + rb")(?![A-Z])",
-    "sp": rb" ++",
-    "digits": rb"[0-9]++",
-    "word": rb'[^ \[\]"]++',
-    "name": rb"[A-Za-z0-9_./-]++",
-    "dotted": rb"[A-Za-z_][A-Za-z0-9_.]*+",
-    "peer": rb'(?P<client>[^ "]*+)',
-    "token": rb"[^ ]++",
-    "client": rb"(?P<client>" + ADDRESS + rb")",
-    "host": rb"(?P<client>[0-9A-Za-z.:_-]++)",
-    "client:port": rb"(?P<client>[0-9A-Za-z.:_-]++)",
-    "method": rb"(?P<method>[A-Za-z]++)",
-    "path": rb'(?P<path>[^ "]*+)',
-    "route": rb'(?P<path>[^ ":]*+)',
-    "status": rb"(?P<status>[1-5][0-9][0-9])(?![0-9])",
-    "variable": rb"(?P<variable>[A-Z][A-Z0-9_]{2,63}+)(?![A-Z0-9_])",
-    "email": rb"(?P<email>[^ ]*+)",
-    "text": rb"",
-    "rest": rb"",
-    "end": rb"\Z",
+    **{name: field["takes"].encode() for name, field in _DATA.items()},
+    "text": b"",
+    "rest": b"",
 }
-# With which bytes a field begins, where not any may.
-_DIGITS, _CAPITALS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LETTERS = _CAPITALS + _CAPITALS.lower()
-BEGINS: dict[str, bytes] = {
-    **dict.fromkeys(("time", "time:clf", "time:short", "digits"), _DIGITS),
-    **dict.fromkeys(("time:asctime", "time:dated", "time:syslog", "variable"), _CAPITALS),
-    **dict.fromkeys(("host", "client:port"), _DIGITS + _LETTERS + b".:_-"),
-    "level": bytes(level[0] for level in LEVELS),
-    "time:tai64n": b"@",
-    "sp": b" ",
-    "word": bytes(set(range(256)) - set(b' []"')),
-    "name": _DIGITS + _LETTERS + b"_./-",
-    "dotted": _LETTERS + b"_",
-    "client": b"0123456789ABCDEFabcdef:.",
-    "method": _LETTERS,
-    "status": b"12345",
-}
+ADDRESS = FIELDS["client"].removeprefix(b"(?P<client>")[:-1]
 _FIELD = re.compile(r"\{([a-z0-9:]+)\}")
 GROUP = re.compile(rb"\(\?P<(\w+)>")
 
@@ -98,7 +39,13 @@ class Part:
     @property
     def begins(self) -> bytes:
         """The bytes with which all that it takes begins; empty where any may, or none."""
-        return self.literal[:1] or BEGINS.get(self.field, b"")
+        return self.literal[:1] or _begins(self.field)
+
+
+@cache
+def _begins(field: str) -> bytes:
+    known = "[0-9]" if field == "time" else _DATA.get(field, {}).get("begins", "(?!)")
+    return bytes(byte for byte in range(256) if re.match(known.encode(), bytes([byte])))
 
 
 def parse_template(template: str) -> tuple[Part, ...]:

@@ -64,7 +64,8 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     if not found:
         return None
     parts = found.groupdict()
-    year, day, hour, minute, second = (int(parts[name]) for name in "year day hour minute second".split())
+    numbers = ("year", "day", "hour", "minute", "second")
+    year, day, hour, minute, second = (int(parts[name]) for name in numbers)
     month = _MONTHS.get(parts["month"]) if parts["month"].isalpha() else int(parts["month"])
     if half := parts.get("half"):
         hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99

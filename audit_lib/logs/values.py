@@ -107,8 +107,12 @@ class SecretParameters:
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
         ends = (name.encode() for name in names)
-        known = (rb"([^&=]*" + re.escape(end[1:]) if end[:1] == b"*" else b"(" + re.escape(end) for end in ends)
-        self._pattern = re.compile(rb"(?i)(?:\A|&)(?:" + b"|".join(each + b")" for each in known) + rb")=[^&]")
+        known = (
+            rb"([^&=]*" + re.escape(end[1:]) if end[:1] == b"*" else b"(" + re.escape(end) for end in ends
+        )
+        self._pattern = re.compile(
+            rb"(?i)(?:\A|&)(?:" + b"|".join(each + b")" for each in known) + rb")=[^&]"
+        )
 
     def first_in(self, query: bytes) -> str:
         """What says that a parameter is a secret, of the first one with a value; "" if none is."""

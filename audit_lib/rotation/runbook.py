@@ -12,14 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
 from audit_lib.leaks.tables import SECRETS
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.logs.frames import nothing_read
+from audit_lib.logs.read import nothing_read
 from audit_lib.rotation.progress import LONGEST, Progress, RotationRead, rotation_progress
 from audit_lib.rotation.scope import ConsumerPlace, RotationScope, Store, rotation_scope
 from audit_lib.secrecy.keeper import Keeper

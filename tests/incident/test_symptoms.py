@@ -12,9 +12,9 @@ from audit_lib.incident.question import Question
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logs import project_logs as log_cache
+from audit_lib.logs import read as log_cache
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.settings import load_project
 from tests.support.planted_incidents import AS_OF, INCIDENT, STRANGER, plant
 

@@ -19,8 +19,7 @@ from audit_lib.logins.tables import (
     tabulate_log_coverage,
 )
 from audit_lib.logs.contracts import LogCounts
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Policy, Project, SecretRule
 
 LOG = b"""INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized

@@ -14,7 +14,7 @@ from audit_lib.logins.detect import detect
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.traffic import gather
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
 
 START = datetime(2026, 9, 1, tzinfo=UTC)

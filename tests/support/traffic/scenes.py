@@ -14,7 +14,7 @@ from audit_lib.ledger.keys import demo_key
 from audit_lib.logins.detect import detect
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import Traffic, gather
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.settings import Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG
 from tests.support.traffic.background import DAY, HOUR, Line, ordinary
