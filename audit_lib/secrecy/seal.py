@@ -35,7 +35,7 @@ _WRITTEN = re.compile(r"://|\s")
 _DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?")
 _PACKAGE = Path(__file__).parents[1]
 _TEXTS = (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
-_NOTEBOOKS = ("quarterly_review.ipynb", "incident_investigation.ipynb")
+_NOTEBOOKS = ("quarterly_review.ipynb", "incident.ipynb")
 _TAG = re.compile(rb"<[^<>]*>")
 # Each way begins with a byte that is known: the engine then skips all others, in a third of the time.
 _WRAPPED = re.compile(rb"\r\n[ \t]*|\n[ \t]*|\xad|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[0-?]*[ -/]*[@-~]")
