@@ -64,8 +64,7 @@ from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.population import tabulate_population, tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.secrets.stores import read_store_dates
+from audit_lib.secrets.sources import read_env_sources, read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 from audit_lib.settings.code_reads import CodeRead, read_code
 from audit_lib.settings.dump import dump
