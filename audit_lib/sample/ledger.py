@@ -53,7 +53,7 @@ def sign_off(folder: Path, keeper: Keeper, settings: Iterable[str]) -> None:
         "by": SIGNED["by"],
         "heads": all_heads(folder),
         "as_of": SIGNED["as_of"],
-        "in_force": sorted([*settings, *(f"log logs/worker.log: {line}" for line in DROPPED)]),
+        "in_force": sorted([*settings, *(f"log logs/worker-2.log: {line}" for line in DROPPED)]),
         "opened": {id_: {"at": SIGNED["as_of"], "in": "2026Q2"} for id_ in assigned},
     }
     append(folder, keeper.key, Draft("signoff", body), datetime.fromisoformat(SIGNED["at"]), "carol")

@@ -43,7 +43,12 @@ def log_files(held: Iterable[HeldVariable]) -> dict[str, bytes]:
         name: _text(line for line in backend if line[0].month == month) for month, name in MONTHS.items()
     }
     files[MONTHS[7]] = packed(files[MONTHS[7]])
-    return {**files, "logs/platform-export.log": _text(export), "logs/edge.jsonl": _text(edge)}
+    return {
+        **files,
+        "logs/platform-export.log": _text(export),
+        "logs/edge.jsonl": _text(edge),
+        "logs/worker.log": _text(_worker()),
+    }
 
 
 def _text(lines: Iterable[Line]) -> bytes:
@@ -160,3 +165,12 @@ def _database() -> Iterator[Line]:
     text = f"[DB] Connection or initialization failed: (psycopg2.OperationalError) {REFUSED}\n"
     text += "\tIs the server running on that host and accepting TCP/IP connections?"
     yield _said(at + timedelta(seconds=1), text, level="ERROR")
+
+
+def _worker() -> Iterator[Line]:
+    """Lines of a shape that no format knows, beside lines that are understood."""
+    for day in range(20):
+        at = midnight("2026-09-01") + timedelta(days=day)
+        yield _said(at, f"took {day + 3} jobs", "worker.queue")
+        if day % 3 == 0:
+            yield at, f"~~ {at:%d.%m.%y} queue drained; {day} left"

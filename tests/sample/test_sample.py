@@ -126,7 +126,7 @@ half-done-rotation:API_TOKEN-NEXT_PUBLIC_API_TOKEN:production/backend open
 leaked-in-force:JWT_SECRET_KEY:production open
 log-gap:logs unknown
 log-not-understood:log-lines:production/backend unknown
-looked-at-values:ViewEnvVarValuesEvent open
+looked-at-values:who-looked-on-2026-08-18 open
 missing-secret:TRADIER_ACCOUNT_ID:staging/backend open
 overdue-secret:JWT_SECRET_KEY:production/backend open
 pairing-mismatch:API_TOKEN=NEXT_PUBLIC_API_TOKEN:production/backend open
