@@ -3,31 +3,38 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 import pandas as pd
 
-from audit_lib.leaks.find_leaks import LeakAudit
+from audit_lib.base.cache import user_cache
+from audit_lib.base.progress import Progress, quiet
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins.changes import RecordedChange
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect import Verdict, judge
 from audit_lib.logins.detect.incidents import Incident
-from audit_lib.logins.parameters import DetectionPolicy, detection_policy
+from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
 from audit_lib.logins.requests import (
     Window,
+    bounded,
     network_of,
     reaches_back,
     tabulate_clients,
+    tabulate_requests,
     unanswered,
     within,
 )
 from audit_lib.logins.traffic import Traffic, gather
-from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.logs.project_logs import cached_logs
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.settings import GivenValues, Policy, Project
 
 GUESSING = ("guessing", "spraying")
 LET_IN, KNOWN_CLIENTS, APPLICATION = "let-in", "known-clients-failing", "application-failing"
+URLS = "secret-in-url"
 LEARNT = timedelta(days=28)  # the longest that a detection looks back, new networks aside
 
 
@@ -48,7 +55,6 @@ class Case:
     project: Project
     policy: Policy
     as_of: datetime
-    given: tuple[GivenValues, ...]
     read: ProjectRead  # logs of whatever time
     leaked: LeakAudit
     requests: pd.DataFrame  # Requests, all that were read
@@ -123,27 +129,39 @@ class Case:
         """Whether each of these found nothing where the logs would have shown it."""
         return all(self.verdicts[name].verdict == "none" for name in detections)
 
-    def doubts(self, *detections: str) -> tuple[str, ...]:
-        """Each reason why one of these may have missed something."""
-        doubts = (self.verdicts[name].doubt for name in detections)
-        return tuple(dict.fromkeys(doubt for doubt in doubts if doubt))
+    def may_have_missed(self, about: str, *detections: str) -> tuple[str, ...]:
+        """Why these detections may have missed something: that never speaks against."""
+        doubts = dict.fromkeys(self.verdicts[name].doubt for name in detections)
+        return tuple(f"{about} may have been missed: {doubt}" for doubt in doubts if doubt)
 
-    # ---- Who is new ----
+    # ---- Who is new, and what changed ----
 
     @property
-    def lacks_history(self) -> bool:
-        """Whether the logs reach too little back for anybody to be known as new."""
-        return not reaches_back(self.requests, self.window, self.rules.let_in.days)
+    def lacks_history(self) -> str:
+        """The logs without which nobody is known to be new; "" if they are there."""
+        days = self.rules.let_in.days
+        enough = reaches_back(self.requests, self.window, days)
+        return "" if enough else f"logs of {days:.0f} days before the window: without them nobody is new"
 
     @cached_property
     def new_addresses(self) -> tuple[NewAddress, ...]:
         """The new addresses that were answered in the window, the busiest first."""
-        return _new_addresses(self)
+        here = self.here[self.here["timed"] & lets_in(self.here)]
+        new = set(self.clients.loc[self.clients["classification"].eq("new network"), "client"])
+        guessed = {network_of(name) for name in names_of(self.threats(*GUESSING, LET_IN))}
+        found = [
+            NewAddress(
+                name, int(mine["count"].sum()), mine["not_before_at"].min(), network_of(name) in guessed
+            )
+            for name, mine in here.astype({"client": "str"}).groupby("client")
+            if name in new
+        ]
+        return tuple(sorted(found, key=lambda one: (-one.successes, one.name)))
 
     @property
-    def shows_nobody_new(self) -> bool:
-        """Whether logs that would have shown a new address show none."""
-        return not (self.lacks_history or self.doubts(LET_IN) or self.new_addresses)
+    def shows_who_is_new(self) -> bool:
+        """Whether the logs would have shown a new address that was answered."""
+        return not (self.lacks_history or self.verdicts[LET_IN].doubt)
 
     @cached_property
     def changes_seen(self) -> tuple[Tenure, ...]:
@@ -152,14 +170,37 @@ class Case:
         A change that is known less exactly than callers have time to follow says nothing about them.
         """
         found = []
-        for tenure in self.tenures:
-            if tenure.absent is None or tenure.absent.fingerprint is None:
-                continue
-            grace = timedelta(hours=self.rules.grace(tenure.home.secret))
-            near = tenure.first.at >= self.window.since - grace and tenure.absent.at <= self.window.until
-            if near and tenure.first.at - tenure.absent.at <= grace:
-                found.append(tenure)
+        for one in self.tenures:
+            if one.absent is not None and one.absent.fingerprint is not None:
+                grace = timedelta(hours=self.rules.grace(one.home.secret))
+                near = one.first.at >= self.window.since - grace and one.absent.at <= self.window.until
+                found += [one] if near and one.first.at - one.absent.at <= grace else []
         return tuple(found)
+
+    def coupled(self, secret: str) -> tuple[str, ...]:
+        """The variables that must change with a secret, by the policy."""
+        rule = self.policy.rule(secret) if secret else None
+        return (*rule.equals, *rule.rotates_with) if rule else ()
+
+
+def read_case(  # noqa: PLR0917
+    project: Project,
+    policy: Policy,
+    keeper: Keeper,
+    as_of: datetime,
+    given: tuple[GivenValues, ...] = (),
+    progress: Progress = quiet,
+) -> Case:
+    """What there is to look at, of whatever time; its window is the last week."""
+    rules = detection_policy(policy)
+    logs = partial(cached_logs, project, keeper, formats=formats_of(project, policy), progress=progress)
+    read = read_project(project, policy, keeper, as_of, logs, given=given)
+    options = LeakOptions(cache=user_cache(), patterns=False, progress=progress)
+    stays, parts = tenures(read.ledger), (read.entries, read.inventory)
+    leaked = find_leaks(project, keeper, policy, *parts, stays=stays, options=options)
+    frames = read.logs.minutes, read.logs.counts, rules.access, rules.refused_statuses
+    events, window = bounded(read.logs.events), Window(as_of - timedelta(days=7), as_of)
+    return Case(project, policy, as_of, read, leaked, tabulate_requests(*frames), events, window)
 
 
 def lets_in(requests: pd.DataFrame) -> "pd.Series[bool]":
@@ -229,17 +270,3 @@ def _in_window(one: Verdict, window: Window) -> Verdict:
     if inside or not one.incidents:
         return replace(one, incidents=inside)
     return replace(one, verdict="unknown" if one.doubt else "none", incidents=())
-
-
-def _new_addresses(case: Case) -> tuple[NewAddress, ...]:
-    clients, here = case.clients, case.here[case.here["timed"] & lets_in(case.here)]
-    new = set(clients.loc[clients["classification"].eq("new network"), "client"])
-    guessed = {network_of(name) for name in names_of(case.threats(*GUESSING, LET_IN))}
-    found = [
-        NewAddress(
-            str(name), int(mine["count"].sum()), mine["not_before_at"].min(), network_of(str(name)) in guessed
-        )
-        for name, mine in here.groupby("client", observed=True)
-        if name in new
-    ]
-    return tuple(sorted(found, key=lambda one: (-one.successes, one.name)))

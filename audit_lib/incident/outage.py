@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 
@@ -23,79 +22,76 @@ _VARIABLES = re.compile(r"(?i)env[ _-]?(updated|changed|vars?)|variable|config")
 
 @dataclass(frozen=True)
 class Outage:
-    """A stretch in which nearly all requests to protected routes failed, also of known addresses."""
+    """A stretch in which nearly all requests failed, also of known addresses."""
 
-    first_at: datetime
-    last_at: datetime
-    count: int
-    addresses: int
-    errors: bool = False  # they were not refused, but answered with server errors
+    failed: pd.DataFrame  # the requests that did, in order of time
+    errors: bool  # they were not refused, but answered with server errors
+
+    @property
+    def first_at(self) -> datetime:
+        """When the first of them failed."""
+        return self.failed["not_before_at"].iloc[0].to_pydatetime()
+
+    @property
+    def last_at(self) -> datetime:
+        """When the last of them failed."""
+        return self.failed["not_before_at"].iloc[-1].to_pydatetime()
 
     def __str__(self) -> str:
         how = "answered with server errors" if self.errors else "refused"
-        return f"{self.count} requests of {self.addresses} addresses were {how}"
-
-    @property
-    def minutes(self) -> int:
-        """How long it took, at least one."""
-        return max(round((self.last_at - self.first_at).total_seconds() / 60), 1)
-
-    def failed(self, requests: pd.DataFrame) -> pd.DataFrame:
-        """The requests that failed in it."""
-        bad = requests["status"].ge(500) if self.errors else requests["refused"]
-        return requests[
-            bad & requests["timed"] & requests["not_before_at"].between(self.first_at, self.last_at)
-        ]
+        whom = f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses"
+        when = f"from {briefly(self.first_at, self.first_at)} to {briefly(self.last_at, self.first_at)}"
+        return f"{whom} were {how} {when}"
 
 
 def find_outage(case: Case) -> Outage | None:
-    """The outage with most refused requests; without one, that with most server errors of all clients."""
-    return _worst(case, KNOWN_CLIENTS, errors=False) or _worst(case, APPLICATION, errors=True)
+    """The outage with most refused requests; without one, that with most server errors of all clients.
 
-
-def _worst(case: Case, detection: str, *, errors: bool) -> Outage | None:
-    found = [
-        Outage(one.first_at, one.last_at, one.count, len(one.clients), errors)
-        for one in case.found(detection)
-        if one.first_at and one.last_at and one.severity == "high" and (one.subject == EVERYONE or not errors)
+    It is the part of what was detected in which most failures follow each other within `PAUSE`.
+    """
+    here, errors = case.here[case.here["timed"]], False
+    found = [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"]
+    if not found:
+        found, errors = [one for one in case.found(APPLICATION) if one.subject == EVERYONE], True
+    if not found:
+        return None
+    worst = max(found, key=lambda one: one.count)
+    failed = here[
+        (here["status"].ge(500) if errors else here["refused"]) & worst.during(here["not_before_at"])
     ]
-    return _core(case, max(found, key=lambda one: one.count)) if found else None
-
-
-def _core(case: Case, outage: Outage) -> Outage:
-    """The part of an outage in which most failures follow each other within `PAUSE`."""
-    failed = outage.failed(case.here).sort_values("not_before_at")
-    if failed.empty:
-        return outage
+    failed = failed.sort_values("not_before_at", kind="stable")
     runs = failed["not_before_at"].diff().gt(PAUSE).cumsum()
-    core = failed[runs == failed.groupby(runs)["count"].sum().idxmax()]
-    first, last = (at.to_pydatetime() for at in (core["not_before_at"].min(), core["not_before_at"].max()))
-    clients = core["client"].astype("str").nunique()
-    return Outage(first, last, int(core["count"].sum()), int(clients), outage.errors)
+    core = failed[runs == failed.groupby(runs)["count"].sum().idxmax()] if len(failed) else failed
+    return Outage(core.astype({"client": "str"}), errors) if len(core) else None
 
 
-# ---- Deploys ----
+@dataclass(frozen=True)
+class Deploy:
+    """A deploy near an outage."""
+
+    began_at: datetime
+    ended_at: datetime
+    trigger: str
+    evidence: str
+
+    @property
+    def of_variables(self) -> bool:
+        """Whether a change of variables set it off."""
+        return bool(_VARIABLES.search(self.trigger))
 
 
-def deploys_around(case: Case, outage: Outage) -> tuple[Any, Any]:
-    """The last deploy that may have taken effect before it and the first that began after it, or None.
+def deploys_around(case: Case, outage: Outage) -> tuple[Deploy | None, Deploy | None]:
+    """The last deploy that may have taken effect before it, and the first that began after it.
 
     Each within the time that clients have to follow a deploy.
     """
-    deploys, grace = case.read.deploys, timedelta(hours=case.rules.grace("deploy"))
+    grace, deploys = timedelta(hours=case.rules.grace("deploy")), case.read.deploys
     done = deploys[deploys["outcome"].isin(("took effect", "not told")) & deploys["ended_at"].notna()]
-    done = done.sort_values("began_at", kind="stable")
-    before = done[done["began_at"].le(outage.first_at) & done["ended_at"].ge(outage.first_at - grace)]
-    after = done[done["began_at"].between(outage.last_at, outage.last_at + grace)]
-    return next(rows(before.tail(1)), None), next(rows(after.head(1)), None)
-
-
-def is_of_variables(deploy: Any) -> bool:
-    """Whether a change of variables set a deploy off."""
-    return bool(_VARIABLES.search(deploy.trigger))
-
-
-# ---- Pairs ----
+    every = [Deploy(one.began_at, one.ended_at, one.trigger, one.evidence) for one in rows(done)]
+    every.sort(key=lambda one: one.began_at)
+    before = [one for one in every if one.began_at <= outage.first_at <= one.ended_at + grace]
+    after = [one for one in every if outage.last_at <= one.began_at <= outage.last_at + grace]
+    return before[-1] if before else None, after[0] if after else None
 
 
 @dataclass(frozen=True)
@@ -118,40 +114,34 @@ class PairApart:
 
 def pairs_apart(case: Case) -> tuple[PairApart, ...]:
     """The pairs of production, or of the secret that is asked for, the latest first."""
-    held = list(_held(case))
-    found: dict[Any, PairApart] = {}
+    held, found = list(_held(case)), set()
     for mine, value, since, until in held:
         rule = case.policy.rule(mine.secret)
-        twins = rule.equals if rule else ()
-        for theirs, other, begin, end in held:
-            if theirs.secret not in twins or theirs.environment != mine.environment or value == other:
-                continue
+        for theirs, other, begin, end in held if rule and rule.equals else ():
             one, two = sorted((mine.secret, theirs.secret))
+            pair = PairApart(one, two, mine.environment, max(since, begin), min(until, end))
+            equals = theirs.secret in rule.equals and theirs.environment == mine.environment
             wanted = case.secret in (one, two) if case.secret else mine.environment == PRODUCTION
-            apart = max(since, begin), min(until, end)
-            if wanted and apart[0] <= apart[1]:
-                found[one, two, apart] = PairApart(one, two, mine.environment, *apart)
-    return tuple(sorted(found.values(), key=lambda one: (one.until, one.since), reverse=True))
+            if equals and wanted and value != other and pair.since <= pair.until:
+                found.add(pair)
+    return tuple(sorted(found, key=lambda one: (one.until, one.since, one.secret, one.other), reverse=True))
 
 
 def _held(case: Case) -> Iterator[tuple[SecretPlace, str, datetime, datetime]]:
     """Which value was where, from when until when it was seen there: by the ledger, and by the review now."""
     inventory = case.read.inventory.dropna(subset="fingerprint")
     now = {(SecretPlace.of(row), row.fingerprint) for row in rows(inventory)}
-    still = set()
+    still = {(one.home, one.fingerprint) for one in case.tenures if one.gone is None} & now
     for one in case.tenures:
-        is_there = one.gone is None and (one.home, one.fingerprint) in now
-        still |= {(one.home, one.fingerprint)} if is_there else set()
-        yield one.home, one.fingerprint, one.first.at, case.as_of if is_there else one.last.at
-    for home, value in sorted(now - still):
-        yield home, value, case.as_of, case.as_of
+        there = one.gone is None and (one.home, one.fingerprint) in still
+        yield one.home, one.fingerprint, one.first.at, case.as_of if there else one.last.at
+    yield from ((home, value, case.as_of, case.as_of) for home, value in sorted(now - still))
 
 
-def answered_while_apart(case: Case, pair: PairApart, until: datetime) -> str:
-    """How many requests were answered while a pair differed, until an instant; "" if none is known."""
+def answered_while_apart(case: Case, pair: PairApart, until: datetime) -> list[str]:
+    """How many requests were answered while a pair differed, until an instant, if any were."""
     span = Window(pair.since, min(pair.until, until))
     asked = within(case.requests, span)
-    good = asked[asked["timed"] & succeeded(asked) & surely_within(asked, span)]
-    count = int(good["count"].sum())
+    count = int(asked.loc[asked["timed"] & succeeded(asked) & surely_within(asked, span), "count"].sum())
     since, last = (briefly(at, case.as_of) for at in (span.since, span.until))
-    return f"{pair} since {since}, and {count:,} requests were answered until {last}" if count else ""
+    return [f"{pair} since {since}, and {count:,} requests were answered until {last}"] if count else []
