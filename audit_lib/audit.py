@@ -39,10 +39,8 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of, is_known
-from audit_lib.logins.requests import Access, tabulate_requests
-from audit_lib.logins.tables import address_label, last_uses, tabulate_log_coverage, with_addresses
+from audit_lib.logins.tables import address_label, tabulate_log_coverage, with_addresses
 from audit_lib.logins.traffic import gather
-from audit_lib.logs.contracts import LogEvents
 from audit_lib.logs.deploys import DeployRead, read_deploys
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs, without_values
@@ -66,8 +64,9 @@ from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.population import tabulate_population, tabulate_sides
-from audit_lib.secrets.read_project import ProjectRead, read_store_dates
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import read_env_sources
+from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 from audit_lib.settings.code_reads import CodeRead, read_code
 from audit_lib.settings.dump import dump
@@ -197,7 +196,6 @@ class Audit:
             self.entries,
             self._places,
             self.ledger,
-            log_events=LogEvents.of([]),
             history=self._history,
             dates=self._stores[1],
             as_of=self.as_of,
@@ -217,11 +215,7 @@ class Audit:
     @cached_property
     def population(self) -> pd.DataFrame:
         """`Population`: who knows each variable: code, policy, files, platform, ledger."""
-        requests = tabulate_requests(self._logs.minutes, self._logs.counts, Access.of(self.policy))
-        used = last_uses(requests, self.policy, self.as_of)
-        return tabulate_population(
-            self.project, self.policy, self.code, self._read, self.keeper, last_uses=used
-        )
+        return tabulate_population(self.project, self.policy, self.code, self._read, self.keeper)
 
     @cached_property
     def population_sides(self) -> pd.DataFrame:

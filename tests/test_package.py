@@ -106,8 +106,6 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     expected = {path.relative_to(ROOT).as_posix() for path in kept}
     expected |= {f"audit_lib/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     names = set(zipfile.ZipFile(wheel).namelist())
-    shared = f"audit_lib-{audit_lib.__version__}.data/data/share/jupyter/notebook_templates/audit-lib"
-    expected |= {f"{shared}/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {name for name in names if ".dist-info/" not in name} == expected
     metadata = f"audit_lib-{audit_lib.__version__}.dist-info"
     assert {f"{metadata}/licenses/LICENSE", f"{metadata}/entry_points.txt"} < names

@@ -27,8 +27,8 @@ from audit_lib.ledger.whose import candidates, whose as answer
 from audit_lib.report.known_values import guard_values
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.claims import seen_already
 from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.evidence import seen_already
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import lacking, snapshot_draft
 from audit_lib.secrets.sources import read_env_sources

@@ -1,4 +1,4 @@
-"""One ledger entry: its canonical line, its public hash link, its MAC, and what a line must hold."""
+"""One entry of the ledger: its canonical line, its link to the entry before, its MAC, what it may hold."""
 
 import hmac
 import json
@@ -19,28 +19,6 @@ from audit_lib.secrecy.keeper import Key
 ROLES = ("prepared", "reviewed", "approved")  # of a signoff
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
-_PATTERNS = {
-    "name": "(?s).{0,500}",
-    "text": "(?s).{0,2000}",
-    "long text": "(?s).{0,20000}",
-    "digest": "[0-9a-f]{64}",
-    "key id": "[0-9a-f]{8}",
-    "project": "[0-9a-f]{32}",
-    "writer": "[a-z0-9][a-z0-9._-]{0,63}",
-    "instant": "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
-    "head": "[0-9]{1,10}:[0-9a-f]{64}",
-}
-_HEADER = {
-    "v": "version",
-    "writer": "writer",
-    "seq": "count",
-    "prev": "digest",
-    "at": "instant",
-    "kind": "name",
-    "key_id": "key id",
-    "mac": "digest",
-    "hash": "digest",
-}
 
 
 @dataclass(frozen=True)
@@ -106,13 +84,13 @@ def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
     if len(line) > LONGEST_LINE:
         return None, [Fault(place, "is too long")]
     try:
-        content = json.loads(line.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_constant)
+        content = json.loads(line.decode("ascii"), object_pairs_hook=_once)
         canonical = _canonical(content) == line
     except (ValueError, RecursionError, MemoryError):
         return None, [Fault(place, "is not JSON in the form that this tool writes")]
+    if fault := _header_fault(content) or body_fault(content["kind"], content["body"]):
+        return None, [Fault(place, fault)]
     try:
-        if fault := _header_fault(content) or body_fault(content["kind"], content["body"]):
-            return None, [Fault(place, fault)]
         at = parse_instant(content["at"], place)
     except BadInput as error:
         return None, list(error.faults)
@@ -123,66 +101,64 @@ def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
     return Entry(at=at, hash=named, **fields), []
 
 
-def mac_holds(key: Key, entry: Entry) -> bool:
-    """Whether the entry was written by a holder of the key."""
-    return hmac.compare_digest(_mac(key, entry.content()), entry.mac)
+def is_under(key: Key, entry: Entry) -> bool:
+    """Whether the key's holder wrote an entry."""
+    return entry.key_id == key.key_id and hmac.compare_digest(_mac(key, entry.content()), entry.mac)
 
 
 def body_fault(kind: str, body: Any) -> str:
     """The first field of a body that is not what entry_fields.toml says; "" if all are."""
-    kinds = entry_kinds()
-    return _fault(body, kinds[kind], "body") if kind in kinds else "kind must be a kind of this tool"
+    rules = _fields()["kinds"]
+    return _fault(body, rules[kind], "body") if kind in rules else "kind must be a kind of this tool"
 
 
 @cache
-def entry_kinds() -> Mapping[str, Any]:
-    """What an entry of each kind holds."""
+def _fields() -> Mapping[str, Any]:
     return tomllib.loads(Path(__file__).with_name("entry_fields.toml").read_text("utf-8"))
 
 
 def _header_fault(content: Any) -> str:
-    version = isinstance(content, dict) and content.get("v")
-    second = {"project": "project", "heads{}": "head"} if version == 2 else {}
-    fields = dict(content) if isinstance(content, dict) else {}
-    body = fields.pop("body", None)
-    return "must be an object with a body" if body is None else _fault(fields, {**_HEADER, **second}, "entry")
+    if not isinstance(content, dict) or "body" not in content:
+        return "must be an object with a body"
+    header = {name: part for name, part in content.items() if name != "body"}
+    return _fault(header, _fields()["header"].get(str(content.get("v")), {}), "entry")
 
 
 def _fault(value: Any, rule: Any, path: str) -> str:
     """What is wrong with a value by its rule: the place and the rule, never what stands there."""
-    if not isinstance(rule, dict):
-        return "" if _is(value, rule) else f"{path} must be: {rule}"
+    if isinstance(rule, str):
+        return "" if _fits(value, rule) else f"{path} must be: {rule}"
     if not isinstance(value, dict):
         return f"{path} must be an object"
     known = set()
     for written, inner in rule.items():
-        name = re.sub(r"\?|\[\]|\{\}", "", written)
+        name, optional, layers = re.fullmatch(r"([^?\[{]+)(\??)(.*)", written).groups()  # type: ignore[union-attr]
         known.add(name)
         if name in value:
-            layers = re.findall(r"\[\]|\{\}", written)
             if fault := _layered(value[name], layers, inner, f"{path}.{name}"):
                 return fault
-        elif "?" not in written:
+        elif not optional:
             return f"{path}.{name} is missing"
     return "" if known >= value.keys() else f"{path} has a field that is not known"
 
 
-def _layered(value: Any, layers: list[str], rule: Any, path: str) -> str:
+def _layered(value: Any, layers: str, rule: Any, path: str) -> str:
     if not layers:
         return _fault(value, rule, path)
-    if not isinstance(value, list if layers[0] == "[]" else dict):
-        return f"{path} must be {'a list' if layers[0] == '[]' else 'an object'}"
+    kind, word = (list, "a list") if layers.startswith("[]") else (dict, "an object")
+    if not isinstance(value, kind):
+        return f"{path} must be {word}"
     parts = value if isinstance(value, list) else value.values()
-    return next(filter(None, (_layered(part, layers[1:], rule, path) for part in parts)), "")
+    return next(filter(None, (_layered(part, layers[2:], rule, path) for part in parts)), "")
 
 
-def _is(value: Any, rule: str) -> bool:
-    kind, _, optional = rule.partition(" or ")
-    if value is None or kind == "truth":
-        return isinstance(value, bool) or (value is None and optional == "null")
-    if kind in ("count", "version"):
-        return type(value) is int and 1 <= value <= (2 if kind == "version" else 10**9)
-    return isinstance(value, str) and re.fullmatch(_PATTERNS.get(kind, kind), value) is not None
+def _fits(value: Any, rule: str) -> bool:
+    name, _, null = rule.partition(" or ")
+    if value is None or name == "truth":
+        return isinstance(value, bool) or (value is None and null == "null")
+    if name == "count":
+        return type(value) is int and 1 <= value <= 10**9
+    return isinstance(value, str) and re.fullmatch(_fields()["formats"].get(name, name), value) is not None
 
 
 def _mac(key: Key, content: Mapping[str, Any]) -> str:
@@ -199,7 +175,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         raise ValueError("a name appears twice")
     return fields
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(name)

@@ -11,7 +11,7 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.rotation.contracts import Rotations
-from audit_lib.secrets.claims import claim_interval
+from audit_lib.secrets.evidence import claim_interval
 
 TRIGGERS = ("scheduled", "compromised", "leaver", "provider")
 _SAID = ("by", "approved_by", "ticket", "trigger")

@@ -20,7 +20,6 @@ DAY = timedelta(days=1)
 RECORDED = ("E8", "E9", "E10")
 SEEN = ("E1", "E2", "E8")  # by a snapshot or with a record
 ROTATED = ("E1", "E8")  # of those, with another value before
-NOTHING_IN_FORCE = {"missing": "missing: no value is in force", "empty": "empty: no value is in force"}
 Rows = dict[str, list[Any]]  # the pieces of one place, by role
 
 
@@ -63,6 +62,12 @@ def agreement(bounds: Iterable[Bounds]) -> Agreement:
     return result
 
 
+def _rank(one: Bounds) -> tuple[int, float, float, str]:
+    lo = -one.lo_at.timestamp() if one.lo_at is not None else float("inf")
+    hi = one.hi_at.timestamp() if one.hi_at is not None else float("inf")
+    return -one.confidence, lo, hi, one.label
+
+
 def status_of(
     lo_at: datetime | None, hi_at: datetime | None, as_of: datetime, max_age_days: int, warn_days: int
 ) -> str:
@@ -96,63 +101,6 @@ def tabulate_freshness(
     return Freshness.checked(frame.sort_values(["environment", "service", "secret"], kind="stable"))
 
 
-def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """`RotationPairs`: one row for each pair that must rotate together and environment that has both.
-
-    Source: docs/rules.md#rule-43.
-
-    Apart: one surely began to be in force after the other had. Together: both began within the same
-    interval, however wide. Else nobody can say.
-    """
-    ages = [row for row in rows(freshness) if row.status != "exempt" and row.reason != "not supplied"]
-    names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}
-    pairs = (
-        (one, two)
-        for names_of_two in sorted(names)
-        for one in ages
-        for two in ages
-        if (one.secret, two.secret) == names_of_two and one.environment == two.environment
-    )
-    return RotationPairs.of(
-        {
-            "secret": one.secret,
-            "other_secret": two.secret,
-            "environment": one.environment,
-            "service": one.service,
-            "relation": _relation(one, two),
-            "lo_at": one.lo_at,
-            "hi_at": one.hi_at,
-            "other_lo_at": two.lo_at,
-            "other_hi_at": two.hi_at,
-        }
-        for one, two in pairs
-    )
-
-
-def _relation(one: Any, two: Any) -> str:
-    """Bounds are widened by what clocks may err: instants that they cannot tell apart are the same."""
-    if one.hi_at is None or two.hi_at is None:
-        return "unknown"
-    if _same(one.lo_at, two.lo_at) and _same(one.hi_at, two.hi_at):
-        return "together"
-    for ended, end, began in ((one.hi_at, two.hi_at, two.lo_at), (two.hi_at, one.hi_at, one.lo_at)):
-        # In force by then, while the other began after that. Of one snapshot, which saw the one there and
-        # not yet the other, the two bounds overlap by exactly what they were widened.
-        if began is not None and (ended <= began or ended - began == SAME_TIME) and not _same(ended, end):
-            return "apart"
-    return "unknown"
-
-
-def _same(one: datetime | None, two: datetime | None) -> bool:
-    return one is two or (one is not None and two is not None and abs(one - two) <= SAME_TIME)
-
-
-def _rank(one: Bounds) -> tuple[int, float, float, str]:
-    lo = -one.lo_at.timestamp() if one.lo_at is not None else float("inf")
-    hi = one.hi_at.timestamp() if one.hi_at is not None else float("inf")
-    return -one.confidence, lo, hi, one.label
-
-
 def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, Any]:
     tenure = agreement(_bounds(pieces["bound"]))
     age = _age(tenure, pieces)
@@ -171,10 +119,11 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "service": item.service,
         "status": status,
         "reason": reason,
-        "age_days_min": _at_least(as_of, age.hi_at),
-        "age_days_max": _at_most(as_of, age.lo_at),
-        "value_age_days_min": _at_least(as_of, value_hi),
-        "value_age_days_max": _at_most(as_of, value_lo),
+        # Whole days, rounded so that no more is claimed than is known.
+        "age_days_min": _days(as_of, age.hi_at, floor),
+        "age_days_max": _days(as_of, age.lo_at, ceil),
+        "value_age_days_min": _days(as_of, value_hi, floor),
+        "value_age_days_max": _days(as_of, value_lo, ceil),
         "max_age_days": item.max_age_days,
         "period_stated": bool(item.period_stated),
         "strict_max_age_days": strict,
@@ -192,6 +141,15 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "unrecorded_rotation": _unrecorded(pieces, recorded),
         "evidence_left_out": len(pieces["left out"]),
     }
+
+
+def _days(as_of: datetime, since: datetime | None, to_whole: Any) -> float | None:
+    return None if since is None else float(max(0, to_whole((as_of - since) / DAY)))
+
+
+def _bounds(pieces: Iterable[Any]) -> list[Bounds]:
+    labelled = ((row, f"{row.kind} {row.source}: {row.text}") for row in pieces)
+    return [Bounds(row.lo_at, row.hi_at, int(row.confidence), label) for row, label in labelled]
 
 
 def _age(tenure: Agreement, pieces: Rows) -> Agreement:
@@ -215,33 +173,26 @@ def _age(tenure: Agreement, pieces: Rows) -> Agreement:
     return age
 
 
-def _bounds(pieces: Iterable[Any]) -> list[Bounds]:
-    return [
-        Bounds(row.lo_at, row.hi_at, int(row.confidence), f"{row.kind} {row.source}: {row.text}")
-        for row in pieces
-    ]
-
-
 def _verdict(item: Any, age: Agreement, pieces: Rows, policy: Policy, as_of: datetime) -> tuple[str, str]:
     """The status and, of unknown and exempt, the reason."""
-    exempt = _exempt(item, pieces)
-    if exempt or (item.state == "not supplied" and not pieces["bound"]):
-        return ("exempt", exempt) if exempt else ("unknown", "not supplied")
+    if exempt := _exempt(item):
+        return "exempt", exempt
+    if item.state == "not supplied" and not pieces["bound"]:
+        return "unknown", "not supplied"
     if not pieces["bound"]:
         return "unknown", "reviewed late" if pieces["left out"] else "no evidence"
     status = status_of(age.lo_at, age.hi_at, as_of, int(item.max_age_days), policy.warn_days)
     return status, "" if status != "unknown" else "conflict" if age.dropped else "straddles"
 
 
-def _exempt(item: Any, pieces: Rows) -> str:
+def _exempt(item: Any) -> str:
     """Why no age is to be known here; "" if one is."""
     if item.max_age_days is None:
         return "no limit in the policy"
     if item.public and item.exposure_severity == "info":
         return "public by the policy: it protects nothing, so it has no age"
-    if item.state in NOTHING_IN_FORCE:
-        effective = [row for row in pieces["claim"] if row.clock == "effective"]
-        return str(effective[-1].text) if effective else NOTHING_IN_FORCE[item.state]
+    if item.state in ("missing", "empty"):
+        return f"{item.state}: no value is in force"
     if is_made_up(item.template, item.strength_bits):
         return "an example's value: no secret is in force"
     return "placeholder: no secret is in force" if item.placeholder else ""
@@ -254,17 +205,16 @@ def _not_done(claim: Any, pieces: Rows) -> bool:
     another value was rotated to that, and of a claim without a lower bound nobody can say.
     """
     seen = min((row.hi_at for row in pieces["bound"] if row.kind in SEEN), default=None)
-    if seen is None or pd.isna(claim.lo_at) or claim.kind == "E9":
+    if seen is None or claim.lo_at is None or claim.kind == "E9":
         return False
     return bool(claim.lo_at >= seen)
 
 
 def _unrecorded(pieces: Rows, recorded: Iterable[Any]) -> bool:
     """Whether the value was seen to take another's place, and no record may tell of that."""
-    changes = [row for row in pieces["bound"] if row.kind in ROTATED and not pd.isna(row.lo_at)]
-    return bool(changes) and not any(
-        _tells_of(claim, changes[0], came_back=bool(pieces["return"])) for claim in recorded
-    )
+    changes = [row for row in pieces["bound"] if row.kind in ROTATED and row.lo_at is not None]
+    came_back = bool(pieces["return"])
+    return bool(changes) and not any(_tells_of(claim, changes[0], came_back=came_back) for claim in recorded)
 
 
 def _tells_of(claim: Any, change: Any, *, came_back: bool) -> bool:
@@ -273,7 +223,7 @@ def _tells_of(claim: Any, change: Any, *, came_back: bool) -> bool:
     if claim.kind == "E8":
         return bool(after or not came_back)
     by = change.hi_at + CLOCK_SLACK
-    return claim.kind == "E10" and bool(after and (pd.isna(claim.lo_at) or claim.lo_at <= by))
+    return claim.kind == "E10" and bool(after and (claim.lo_at is None or claim.lo_at <= by))
 
 
 def _next(item: Any, reason: str, tenure: Agreement, age: Agreement, as_of: datetime) -> str:
@@ -294,10 +244,38 @@ def _next(item: Any, reason: str, tenure: Agreement, age: Agreement, as_of: date
     )
 
 
-def _at_least(as_of: datetime, since: datetime | None) -> float | None:
-    """Whole days, rounded so that no more is claimed than is known."""
-    return None if since is None else float(max(0, floor((as_of - since) / DAY)))
+def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """`RotationPairs`: each pair that must rotate together, in each environment that has both.
+
+    Apart: one surely began to be in force after the other had. Together: both began within the same
+    interval, however wide. Else nobody can say (docs/rules.md#rule-43).
+    """
+    in_force = freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")
+    ages = list(rows(freshness[in_force]))
+    names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}
+    found = []
+    for first, second in sorted(names):
+        for one in (row for row in ages if row.secret == first):
+            for two in (row for row in ages if row.secret == second and row.environment == one.environment):
+                bounds = (one.lo_at, one.hi_at, two.lo_at, two.hi_at)
+                place = (first, second, one.environment, one.service)
+                found.append((*place, _relation(one, two), *bounds))
+    return RotationPairs.checked(pd.DataFrame(found, columns=list(RotationPairs.columns())))
 
 
-def _at_most(as_of: datetime, since: datetime | None) -> float | None:
-    return None if since is None else float(max(0, ceil((as_of - since) / DAY)))
+def _relation(one: Any, two: Any) -> str:
+    """Bounds are widened by what clocks may err: instants that they cannot tell apart are the same."""
+    if one.hi_at is None or two.hi_at is None:
+        return "unknown"
+    if _same(one.lo_at, two.lo_at) and _same(one.hi_at, two.hi_at):
+        return "together"
+    for ended, end, began in ((one.hi_at, two.hi_at, two.lo_at), (two.hi_at, one.hi_at, one.lo_at)):
+        # In force by then, while the other began after that. Of one snapshot, which saw the one there and
+        # not yet the other, the two bounds overlap by exactly what they were widened.
+        if began is not None and (ended <= began or ended - began == SAME_TIME) and not _same(ended, end):
+            return "apart"
+    return "unknown"
+
+
+def _same(one: datetime | None, two: datetime | None) -> bool:
+    return one is two or (one is not None and two is not None and abs(one - two) <= SAME_TIME)

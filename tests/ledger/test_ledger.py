@@ -54,7 +54,7 @@ def test_what_was_appended_is_read(folder: Path) -> None:
     """Entries come back in order, each under its MAC, with the head of the chain."""
     ledger = read_ledger(folder, KEY)
     assert [entry.body["id"] for entry in ledger.entries] == [f"check/{n}" for n in range(6)]
-    assert (ledger.faults, ledger.left_out, ledger.macs_checked) == ((), 0, 6)
+    assert (ledger.faults, len(ledger.later), ledger.macs_checked) == ((), 0, 6)
     assert ledger.heads == (("alice", f"6:{ledger.entries[-1].hash}"),)
     assert current_key_ids(folder, {}) == {KEY.key_id}
 
@@ -67,7 +67,7 @@ def test_no_folder_is_an_empty_ledger(tmp_path: Path) -> None:
 def test_later_entries_are_left_out_and_counted(folder: Path) -> None:
     """With an earlier `as_of` the ledger is what it was then, its head too."""
     ledger = read_ledger(folder, KEY, days(2))
-    assert (len(ledger.entries), ledger.left_out) == (3, 3)
+    assert (len(ledger.entries), len(ledger.later)) == (3, 3)
     assert ledger.heads[0][1].startswith("3:")
 
 

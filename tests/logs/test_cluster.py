@@ -1,4 +1,4 @@
-"""On a cluster: the identical sums from local files and from S3, and with a worker lost in the middle."""
+"""On a cluster: the identical sums from local files and from URLs, and with a worker lost in the middle."""
 
 import gzip
 import os
@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import boto3
 import pytest
 from click.testing import CliRunner
 from distributed import Client, LocalCluster
-from moto.server import ThreadedMotoServer
 
 from audit_lib.__main__ import main
 from audit_lib.logs.cluster import workers
@@ -30,39 +28,18 @@ def _log(lines: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    """An S3 server on the loopback, with a bucket; workers find it by the environment."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    kept = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    boto3.client("s3").create_bucket(Bucket="logs")
-    yield "s3://logs"
-    server.stop()
-    for name, value in kept.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-@pytest.fixture(scope="module")
-def cluster(store: str) -> Iterator[LocalCluster]:
+def cluster() -> Iterator[LocalCluster]:
     """Two workers in processes of their own."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         yield cluster
 
 
-def test_a_cluster_gives_the_same_sums_from_s3(cluster: LocalCluster, store: str, tmp_path: Path) -> None:
-    """A plain and a packed object in S3 and a local file: the identical counts."""
+def test_a_cluster_gives_the_same_sums_from_urls(cluster: LocalCluster, tmp_path: Path) -> None:
+    """A plain and a packed file by URL and by path: the identical counts."""
     content = _log(3_000)
     for name, body in (("a.log", content), ("a.log.gz", gzip.compress(content))):
-        boto3.client("s3").put_object(Bucket="logs", Key=name, Body=body)
-    (tmp_path / "a.log").write_bytes(content)
+        (tmp_path / name).write_bytes(body)
+    store = f"file://{tmp_path}"
     words = ["failures", "--by", "day,kind,status,client,route", "--format", "csv"]
     here = CliRunner().invoke(main, [*words, str(tmp_path / "a.log")])
     assert here.exit_code == 0
@@ -104,13 +81,13 @@ def _kill_after_a_part(victim: int, part: Part) -> None:
         return
 
 
-def test_faults_are_clear(cluster: LocalCluster, store: str) -> None:
+def test_faults_are_clear(cluster: LocalCluster, tmp_path: Path) -> None:
     """A missing object, an unknown scheme, no scheduler: one clear line each."""
-    for place in (f"{store}/gone.log", "nope://x"):
+    for place in (f"file://{tmp_path}/gone.log", "nope://x"):
         result = CliRunner().invoke(main, ["failures", place, "--scheduler", cluster.scheduler_address])
         assert result.exit_code == 2
         assert "cannot be read" in result.stderr
     result = CliRunner().invoke(main, ["failures", "-", "--scheduler", cluster.scheduler_address])
     assert (result.exit_code, result.stderr) == (2, "-: is stdin, which a cluster cannot read\n")
-    result = CliRunner().invoke(main, ["failures", "s3://logs/a", "--scheduler", "nonsense://x"])
+    result = CliRunner().invoke(main, ["failures", "file:///a", "--scheduler", "nonsense://x"])
     assert result.exit_code == 2

@@ -431,42 +431,6 @@ def test_the_same_inputs_give_the_same_rows() -> None:
     assert one[1].equals(other[1])
 
 
-def event(days: float, message: str) -> dict[str, Any]:
-    """A line of a log that names the secret."""
-    return {
-        "file": "app.log",
-        "line": 7,
-        "at": ago(days),
-        "kind": "notice",
-        "message": message,
-        "subject": "TOKEN",
-    }
-
-
-def test_a_log_line_of_a_rotation_is_a_claim() -> None:
-    """E20: it bounds nothing, since anybody may write a log line, and it accuses nobody."""
-    table, evidence = freshness(
-        [inventory_row(PLACE, A, SOURCE)], [seen(60, A), seen(1, A)], events=[event(5, "secret rotated")]
-    )
-    assert evidence[evidence["kind"] == "E20"][["role", "source"]].to_numpy().tolist() == [
-        ["claim", "app.log:7"]
-    ]
-    assert (table.iloc[0].status, bool(table.iloc[0].claimed_not_done)) == ("unknown", False)
-
-
-def test_a_secret_that_the_application_makes_itself_says_when() -> None:
-    """E21: the last start counts, on the effective clock; nothing is in force to be rotated."""
-    item = inventory_row(PLACE, None, "", fallback="a new key at each start")
-    events = [event(days, "recommended secret missing") for days in (9, 5, 7)]
-    table, evidence = freshness([item], [], events=events)
-    assert evidence["clock"].tolist() == ["effective"]
-    assert table.iloc[0].status == "exempt"
-    assert (
-        table.iloc[0].reason
-        == "not set when the application started 25 Sep 2026 12:00: a new key at each start"
-    )
-
-
 @pytest.mark.parametrize(
     ("then", "now", "status"), [("python-dotenv", "next", "unknown"), ("next", "next", "fresh")]
 )

@@ -61,7 +61,7 @@ POLICY = Policy(
 )
 
 
-def inventory(root: Path, *given: GivenValues, with_sources: bool = True, **files: str) -> pd.DataFrame:
+def inventory(root: Path, *given: GivenValues, **files: str) -> pd.DataFrame:
     """The inventory of a project whose env files are `environment_service="text"`."""
     sources = []
     for name, text in files.items():
@@ -73,7 +73,7 @@ def inventory(root: Path, *given: GivenValues, with_sources: bool = True, **file
     project = Project("app", root, environments=("development",), env_sources=tuple(sources))
     keeper = Keeper(Key(b"k" * 32, "demo"))
     read, entries = read_env_sources(project, given, keeper, POLICY)
-    return tabulate_inventory(entries, POLICY, project, keeper, read if with_sources else None)
+    return tabulate_inventory(entries, POLICY, project, keeper, read)
 
 
 def one(frame: pd.DataFrame, secret: str, environment: str = "development") -> dict[str, object]:
@@ -103,13 +103,9 @@ def test_a_variable_is_present_empty_or_missing(tmp_path: Path, text: str, state
 
 
 def test_what_was_not_supplied_is_not_missing(tmp_path: Path) -> None:
-    """Of a place without a source nothing is known; without Sources that holds of an empty file too."""
+    """Of a place without a source nothing is known."""
     assert one(inventory(tmp_path), "API_TOKEN")["state"] == "not supplied"
     assert one(inventory(tmp_path), "API_TOKEN")["source"] == "--env development/backend"
-    assert (
-        one(inventory(tmp_path, development_backend="", with_sources=False), "API_TOKEN")["state"]
-        == "not supplied"
-    )
 
 
 def test_given_values_count_before_a_file(tmp_path: Path) -> None:

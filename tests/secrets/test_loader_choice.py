@@ -73,9 +73,9 @@ def entries(root: Path, text: str, loader: str = "", *given: GivenValues) -> tup
 
 
 def test_the_fingerprint_is_of_what_the_declared_loader_gives(tmp_path: Path) -> None:
-    """One line is one value by python-dotenv, another by Next, and not known by docker."""
+    """One line is one value by python-dotenv, another by Next, and not known by systemd."""
     value = fake_value("declared")
-    for loader, expected in {"python-dotenv": f"{value}#x", "next": value, "docker": None}.items():
+    for loader, expected in {"python-dotenv": f"{value}#x", "next": value, "systemd": None}.items():
         written = f"{value} #x" if expected is None else f"{value}#x"
         frame, keeper = entries(tmp_path, f"A={written}\n", loader)
         found = None if frame["fingerprint"].isna().all() else frame["fingerprint"].iloc[0]

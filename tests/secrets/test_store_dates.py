@@ -141,8 +141,8 @@ def test_every_fault_is_told_at_once_and_no_content() -> None:
     export = parse_store_export(json.dumps(bad).encode())
     assert export.faults == [
         "entry #1: updated_at is not a time",
-        "entry #2 is not an object",
-        "entry #3 does not name a variable: say which with `secret`",
+        "entry #2: is not an object",
+        "entry #3: does not name a variable: say which with `secret`",
     ]
     gone = parse_store_export(json.dumps(vault(1, destroyed=True)).encode(), "API_TOKEN")
     assert gone.faults == ["entry #1: its current version is deleted"]

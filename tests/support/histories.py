@@ -13,7 +13,6 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import Sources
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.logs.contracts import LogEvents
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.contracts import EnvEntries, EnvHistory, Inventory
@@ -129,7 +128,6 @@ def freshness(
     as_of: datetime = NOW,
     files: dict[str, datetime] | None = None,
     history: list[dict[str, Any]] | None = None,
-    events: list[dict[str, Any]] | None = None,
     copies: list[dict[str, Any]] | None = None,
     broken: frozenset[str] = frozenset(),
     keeper: Keeper = KEEPER,
@@ -160,7 +158,6 @@ def freshness(
         frame_of(EnvEntries, lines),
         frame_of(Sources, sources),
         ledger_of(entries, as_of, broken),
-        log_events=frame_of(LogEvents, events or []),
         history=frame_of(EnvHistory, history or []),
         as_of=as_of,
         keeper=keeper,
