@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.incident import case
 from audit_lib.base.clock import iso
 from audit_lib.base.log_kinds import MOST_ROUTES
+from audit_lib.incident import case
 from audit_lib.incident.explain import OUTAGE, USED
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs, without_values
