@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pandas as pd
@@ -197,7 +198,11 @@ class Investigation:
             nbformat.read(home / NOTEBOOK, as_version=4), f"{case.project.name}: incident"
         )
         window = {"since": iso(case.window.since), "until": iso(case.window.until)}
-        manifest = {"schema": "audit_lib/incident/2", "project": case.project.name, "as_of": iso(case.as_of)}
+        manifest: dict[str, Any] = {
+            "schema": "audit_lib/incident/2",
+            "project": case.project.name,
+            "as_of": iso(case.as_of),
+        }
         manifest |= {"window": window, "tool": tool(), "inputs": digested(case.read.sources)}
         classes = guard_values(self.keeper, case.read.inventory, case.policy, case.project)
         write_package(home, files, manifest, self.keeper, classes)

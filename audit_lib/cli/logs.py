@@ -37,6 +37,8 @@ from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import keeper_of, key_of
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.parameters import detection_policy, formats_of
+from audit_lib.logins.requests import Window, tabulate_activity
+from audit_lib.logins.traffic import gather
 from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.explain import Explained, explain_line, instant_text
 from audit_lib.logs.formats import LogFormats, load_formats, project_formats
@@ -254,7 +256,9 @@ def alerts(folder: Path, since: str, layout: str, **given: Any) -> None:
     ledger_dir = project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, key_of(project) if ledger_dir.exists() else None, until)
-    found = evaluate(rules, read, ledger, start, until, policy=detections, log_sources=project.log_sources)
+    activity, window = tabulate_activity(read, detections), Window(start, until)
+    traffic = gather(activity, detections, window, log_sources=project.log_sources)
+    found = evaluate(rules, traffic, ledger)
     if layout == "json":
         click.echo(_json(found), nl=False)
     else:

@@ -11,30 +11,27 @@ from audit_lib.base.cache import user_cache
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.ledger.timeline import Tenure, tenures
-from audit_lib.logins.changes import RecordedChange
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect import Verdict, judge
 from audit_lib.logins.detect.incidents import Incident
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
 from audit_lib.logins.requests import (
+    Activity,
     Window,
-    bounded,
     network_of,
     reaches_back,
+    tabulate_activity,
     tabulate_clients,
-    tabulate_requests,
-    unanswered,
     within,
 )
-from audit_lib.logins.traffic import Traffic, gather
+from audit_lib.logins.traffic import RecordedChange, Traffic, gather, recorded_changes
 from audit_lib.logs.project_logs import cached_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.settings import GivenValues, Policy, Project
 
-GUESSING = ("guessing", "spraying")
-LET_IN, KNOWN_CLIENTS, APPLICATION = "let-in", "known-clients-failing", "application-failing"
-URLS = "secret-in-url"
+GUESSING, LET_IN, URLS = ("guessing", "spraying"), "let-in", "secret-in-url"
+KNOWN_CLIENTS, APPLICATION = "known-clients-failing", "application-failing"
 LEARNT = timedelta(days=28)  # the longest that a detection looks back, new networks aside
 
 
@@ -55,18 +52,13 @@ class Case:
     project: Project
     policy: Policy
     as_of: datetime
-    read: ProjectRead  # logs of whatever time
+    rules: DetectionPolicy
+    read: ProjectRead
     leaked: LeakAudit
-    requests: pd.DataFrame  # Requests, all that were read
-    events: pd.DataFrame  # LogEvents, all that were read, `bounded`
+    activity: Activity  # requests and events of whatever time
     window: Window
     secret: str = ""  # the one under suspicion; "" if none is named
     address: str = ""  # the one to look at; "" if none is named
-
-    @cached_property
-    def rules(self) -> DetectionPolicy:
-        """What the detections go by: the policy's [detections], the only thresholds there are."""
-        return detection_policy(self.policy)
 
     @cached_property
     def tenures(self) -> tuple[Tenure, ...]:
@@ -76,12 +68,12 @@ class Case:
     @cached_property
     def here(self) -> pd.DataFrame:
         """The requests that may lie in the window."""
-        return within(self.requests, self.window)
+        return within(self.activity.requests, self.window)
 
     @cached_property
     def said(self) -> pd.DataFrame:
         """The events that may lie in the window."""
-        return within(self.events, self.window)
+        return within(self.activity.events, self.window)
 
     @property
     def is_seen(self) -> bool:
@@ -90,27 +82,36 @@ class Case:
 
     @cached_property
     def clients(self) -> pd.DataFrame:
-        """`Clients`: everyone who may have sent a request in the window."""
-        days, all_real = self.rules.let_in.days, bool(self.rules.clients)
-        return tabulate_clients(self.requests, self.window, days, all_real=all_real)
+        """Everyone who may have sent a request in the window, as `tabulate_clients` says."""
+        return tabulate_clients(self.activity.requests, self.window, self.rules)
 
     # ---- Detections ----
 
     @cached_property
     def traffic(self) -> Traffic:
         """The traffic of the window and of the weeks before it, from which detections learn."""
-        return _traffic(self)
+        requests, events = self.activity.requests, self.activity.events
+        times = pd.concat([requests.loc[requests["timed"], "not_before_at"], events["at"]]).dropna()
+        # A network is new by the days before its first request: one more than the number, to reach them all.
+        learnt = max(LEARNT, timedelta(days=self.rules.thresholds["let-in"].days + 1))
+        # Days before the first line are not a gap in what was kept: they are left out.
+        begin = max(self.window.since - learnt, min([self.window.since, *times.nsmallest(1)]))
+        span = Window(begin, self.window.until)
+        activity, declared = self.activity.within(span), self.project.log_sources
+        recorded = recorded_changes(self.read.ledger, activity.events, self.read.deploys, span)
+        seen = sorted((*recorded, *map(_recorded, self.changes_seen)), key=lambda one: (one.at, one.name))
+        return gather(activity, self.rules, span, changes=tuple(seen), log_sources=declared, as_of=self.as_of)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """The facts that earn a *none*."""
+        return cover(self.traffic)
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
         """What each detection came to in the window."""
         judged = judge(self.traffic, self.coverage)
         return {one.detection: _in_window(one, self.window) for one in judged}
-
-    @cached_property
-    def coverage(self) -> Coverage:
-        """The facts that earn a *none*."""
-        return cover(self.traffic)
 
     @property
     def hidden_callers(self) -> str:
@@ -139,22 +140,20 @@ class Case:
     @property
     def lacks_history(self) -> str:
         """The logs without which nobody is known to be new; "" if they are there."""
-        days = self.rules.let_in.days
-        enough = reaches_back(self.requests, self.window, days)
-        return "" if enough else f"logs of {days:.0f} days before the window: without them nobody is new"
+        days = self.rules.thresholds["let-in"].days
+        if reaches_back(self.activity.requests, self.window, days):
+            return ""
+        return f"logs of {days:.0f} days before the window: without them nobody is known to be new"
 
     @cached_property
     def new_addresses(self) -> tuple[NewAddress, ...]:
-        """The new addresses that were answered in the window, the busiest first."""
-        here = self.here[self.here["timed"] & lets_in(self.here)]
-        new = set(self.clients.loc[self.clients["classification"].eq("new network"), "client"])
+        """The new addresses that were let in within the window, the busiest first."""
         guessed = {network_of(name) for name in names_of(self.threats(*GUESSING, LET_IN))}
+        new = set(self.clients.loc[self.clients["classification"].eq("new network"), "client"])
+        here = self.here[self.here["timed"] & self.here["let_in"] & self.here["client"].isin(new)]
         found = [
-            NewAddress(
-                name, int(mine["count"].sum()), mine["not_before_at"].min(), network_of(name) in guessed
-            )
-            for name, mine in here.astype({"client": "str"}).groupby("client")
-            if name in new
+            NewAddress(str(name), int(mine["count"].sum()), mine["not_before_at"].min(), str(home) in guessed)
+            for (name, home), mine in here.groupby(["client", "network"])
         ]
         return tuple(sorted(found, key=lambda one: (-one.successes, one.name)))
 
@@ -198,15 +197,8 @@ def read_case(  # noqa: PLR0917
     options = LeakOptions(cache=user_cache(), patterns=False, progress=progress)
     stays, parts = tenures(read.ledger), (read.entries, read.inventory)
     leaked = find_leaks(project, keeper, policy, *parts, stays=stays, options=options)
-    frames = read.logs.minutes, read.logs.counts, rules.access, rules.refused_statuses
-    events, window = bounded(read.logs.events), Window(as_of - timedelta(days=7), as_of)
-    return Case(project, policy, as_of, read, leaked, tabulate_requests(*frames), events, window)
-
-
-def lets_in(requests: pd.DataFrame) -> "pd.Series[bool]":
-    """Which answers are those of somebody who is in, or gets in: on a protected route, or to a POST."""
-    asked = requests["protected"] | requests["method"].eq("POST")
-    return asked & ~unanswered(requests) & requests["status"].lt(400)
+    window = Window(as_of - timedelta(days=7), as_of)
+    return Case(project, policy, as_of, rules, read, leaked, tabulate_activity(read.logs, rules), window)
 
 
 def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
@@ -218,35 +210,6 @@ def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
     return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
 
 
-def _traffic(case: Case) -> Traffic:
-    window, logs = case.window, case.read.logs
-    times = (case.requests.loc[case.requests["timed"], "not_before_at"].min(), case.events["at"].min())
-    # Days before the first line are not a gap in what was kept: they are left out.
-    first = min([window.since, *(at for at in times if not pd.isna(at))])
-    # A network is new by the days before its first request: one more than the number, to reach them all.
-    learnt = max(LEARNT, timedelta(days=case.rules.let_in.days + 1))
-    span = Window(max(window.since - learnt, first), window.until)
-    requests = within(case.requests, span)
-    minutes = requests[requests["timed"]].rename(columns={"not_before_at": "minute_at"})
-    days = logs.counts["day"].astype("str")
-    dated = logs.counts["day"].isna() | days.between(f"{span.since:%Y-%m-%d}", f"{span.until:%Y-%m-%d}")
-    traffic = gather(
-        logs.sources,
-        _as_texts(logs.counts[dated]),
-        _as_texts(within(case.events, span)),
-        minutes.reset_index(drop=True),
-        case.read.ledger,
-        case.rules,
-        span.since,
-        span.until,
-        case.read.deploys,
-        log_sources=case.project.log_sources,
-        as_of=case.as_of,
-    )
-    changes = (*traffic.changes, *map(_recorded, case.changes_seen))
-    return replace(traffic, changes=tuple(sorted(changes, key=lambda one: (one.at, one.name, one.place))))
-
-
 def _recorded(tenure: Tenure) -> RecordedChange:
     assert tenure.absent is not None
     bounds = pd.Timestamp(tenure.absent.at), pd.Timestamp(tenure.first.at)
@@ -254,19 +217,13 @@ def _recorded(tenure: Tenure) -> RecordedChange:
     return RecordedChange(tenure.home.secret, *bounds, place, tenure.home.environment)
 
 
-def _as_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    coded = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    return frame.astype(dict.fromkeys(coded, "str")).reset_index(drop=True)
-
-
 def _in_window(one: Verdict, window: Window) -> Verdict:
     """What a detection found that may lie in the window; one without times may lie anywhere."""
     inside = tuple(
         found
         for found in one.incidents
-        if (found.first_at is None or found.first_at <= window.until)
-        and (found.last_at is None or found.last_at >= window.since)
+        if (found.first_at or window.until) <= window.until
+        and (found.last_at or window.since) >= window.since
     )
-    if inside or not one.incidents:
-        return replace(one, incidents=inside)
-    return replace(one, verdict="unknown" if one.doubt else "none", incidents=())
+    verdict = "found" if inside else "unknown" if one.doubt else "none"
+    return replace(one, incidents=inside, verdict=verdict)

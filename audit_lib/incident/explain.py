@@ -15,10 +15,16 @@ from audit_lib.base.frames import rows
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, URLS, Case, names_of
 from audit_lib.incident.contracts import RATINGS, Explanations
 from audit_lib.incident.exposure import public_twins, span_of, values_of
-from audit_lib.incident.outage import answered_while_apart, deploys_around, find_outage, pairs_apart
+from audit_lib.incident.outage import (
+    answered_while_apart,
+    deploys_around,
+    find_outage,
+    is_of_variables,
+    pairs_apart,
+)
 from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
-from audit_lib.logins.changes import BEGUN
 from audit_lib.logins.detect.incidents import Incident
+from audit_lib.logins.traffic import BEGUN
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
 CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
@@ -190,7 +196,7 @@ def _outage(case: Case) -> Explanation:
     one.shown.append(f"{outage}, nearly all there were")
     before, after = deploys_around(case, outage)
     if before:
-        cause = ", set off by changed variables" if before.of_variables else ""
+        cause = ", set off by changed variables" if is_of_variables(before) else ""
         one.hinted.append(f"a deploy took effect just before{cause} ({before.evidence})")
         one.hinted += [f"it ended just before the next deploy began ({after.evidence})"] if after else []
         one.lack("which variables were changed: the platform's event list would say")

@@ -57,7 +57,7 @@ def pick(investigation: Any) -> Any:
     given = {"since": iso(case.window.since), "until": iso(case.window.until)}
     given |= {"address": case.address, "secret": case.secret}
     choices = {
-        "address": sorted(set(case.requests["client"].astype("str")) - {""})[:2000],
+        "address": sorted(set(case.activity.requests["client"]) - {""})[:2000],
         "secret": sorted(set(case.read.inventory["secret"])),
     }
     said = ipywidgets.Label(repr(investigation))

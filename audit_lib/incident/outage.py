@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
+from audit_lib.base.in_words import instant_words
 from audit_lib.incident.case import APPLICATION, KNOWN_CLIENTS, Case
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import SecretPlace
@@ -24,24 +26,15 @@ _VARIABLES = re.compile(r"(?i)env[ _-]?(updated|changed|vars?)|variable|config")
 class Outage:
     """A stretch in which nearly all requests failed, also of known addresses."""
 
-    failed: pd.DataFrame  # the requests that did, in order of time
+    first_at: datetime
+    last_at: datetime
+    failed: pd.DataFrame  # the requests that did
     errors: bool  # they were not refused, but answered with server errors
-
-    @property
-    def first_at(self) -> datetime:
-        """When the first of them failed."""
-        return self.failed["not_before_at"].iloc[0].to_pydatetime()
-
-    @property
-    def last_at(self) -> datetime:
-        """When the last of them failed."""
-        return self.failed["not_before_at"].iloc[-1].to_pydatetime()
 
     def __str__(self) -> str:
         how = "answered with server errors" if self.errors else "refused"
         whom = f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses"
-        when = f"from {briefly(self.first_at, self.first_at)} to {briefly(self.last_at, self.first_at)}"
-        return f"{whom} were {how} {when}"
+        return f"{whom} were {how} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
 
 
 def find_outage(case: Case) -> Outage | None:
@@ -49,49 +42,41 @@ def find_outage(case: Case) -> Outage | None:
 
     It is the part of what was detected in which most failures follow each other within `PAUSE`.
     """
-    here, errors = case.here[case.here["timed"]], False
-    found = [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"]
-    if not found:
-        found, errors = [one for one in case.found(APPLICATION) if one.subject == EVERYONE], True
-    if not found:
+    here, refused = (
+        case.here[case.here["timed"]],
+        [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"],
+    )
+    broken = refused or [one for one in case.found(APPLICATION) if one.subject == EVERYONE]
+    if not broken:
         return None
-    worst = max(found, key=lambda one: one.count)
+    worst = max(broken, key=lambda one: one.count)
     failed = here[
-        (here["status"].ge(500) if errors else here["refused"]) & worst.during(here["not_before_at"])
+        (here["refused"] if refused else here["status"].ge(500)) & worst.during(here["not_before_at"])
     ]
-    failed = failed.sort_values("not_before_at", kind="stable")
-    runs = failed["not_before_at"].diff().gt(PAUSE).cumsum()
-    core = failed[runs == failed.groupby(runs)["count"].sum().idxmax()] if len(failed) else failed
-    return Outage(core.astype({"client": "str"}), errors) if len(core) else None
+    runs = failed["not_before_at"].sort_values().diff().gt(PAUSE).cumsum()
+    if failed.empty:
+        return None
+    core = failed[runs.reindex(failed.index) == failed["count"].groupby(runs).sum().idxmax()]
+    first, last = (at.to_pydatetime() for at in (core["not_before_at"].min(), core["not_before_at"].max()))
+    return Outage(first, last, core, errors=not refused)
 
 
-@dataclass(frozen=True)
-class Deploy:
-    """A deploy near an outage."""
+def deploys_around(case: Case, outage: Outage) -> tuple[Any, Any]:
+    """The rows of `Deploys` of the last that may have taken effect before it, and the first that began after.
 
-    began_at: datetime
-    ended_at: datetime
-    trigger: str
-    evidence: str
-
-    @property
-    def of_variables(self) -> bool:
-        """Whether a change of variables set it off."""
-        return bool(_VARIABLES.search(self.trigger))
-
-
-def deploys_around(case: Case, outage: Outage) -> tuple[Deploy | None, Deploy | None]:
-    """The last deploy that may have taken effect before it, and the first that began after it.
-
-    Each within the time that clients have to follow a deploy.
+    Each within the time that clients have to follow a deploy; None if there is none.
     """
     grace, deploys = timedelta(hours=case.rules.grace("deploy")), case.read.deploys
     done = deploys[deploys["outcome"].isin(("took effect", "not told")) & deploys["ended_at"].notna()]
-    every = [Deploy(one.began_at, one.ended_at, one.trigger, one.evidence) for one in rows(done)]
-    every.sort(key=lambda one: one.began_at)
+    every = list(rows(done.sort_values("began_at", kind="stable")))
     before = [one for one in every if one.began_at <= outage.first_at <= one.ended_at + grace]
     after = [one for one in every if outage.last_at <= one.began_at <= outage.last_at + grace]
     return before[-1] if before else None, after[0] if after else None
+
+
+def is_of_variables(deploy: Any) -> bool:
+    """Whether a change of variables set a deploy off."""
+    return bool(_VARIABLES.search(deploy.trigger))
 
 
 @dataclass(frozen=True)
@@ -117,12 +102,13 @@ def pairs_apart(case: Case) -> tuple[PairApart, ...]:
     held, found = list(_held(case)), set()
     for mine, value, since, until in held:
         rule = case.policy.rule(mine.secret)
-        for theirs, other, begin, end in held if rule and rule.equals else ():
+        equals = rule.equals if rule else ()
+        for theirs, other, begin, end in held:
             one, two = sorted((mine.secret, theirs.secret))
             pair = PairApart(one, two, mine.environment, max(since, begin), min(until, end))
-            equals = theirs.secret in rule.equals and theirs.environment == mine.environment
+            paired = theirs.secret in equals and theirs.environment == mine.environment
             wanted = case.secret in (one, two) if case.secret else mine.environment == PRODUCTION
-            if equals and wanted and value != other and pair.since <= pair.until:
+            if paired and wanted and value != other and pair.since <= pair.until:
                 found.add(pair)
     return tuple(sorted(found, key=lambda one: (one.until, one.since, one.secret, one.other), reverse=True))
 
@@ -141,7 +127,7 @@ def _held(case: Case) -> Iterator[tuple[SecretPlace, str, datetime, datetime]]:
 def answered_while_apart(case: Case, pair: PairApart, until: datetime) -> list[str]:
     """How many requests were answered while a pair differed, until an instant, if any were."""
     span = Window(pair.since, min(pair.until, until))
-    asked = within(case.requests, span)
+    asked = within(case.activity.requests, span)
     count = int(asked.loc[asked["timed"] & succeeded(asked) & surely_within(asked, span), "count"].sum())
     since, last = (briefly(at, case.as_of) for at in (span.since, span.until))
     return [f"{pair} since {since}, and {count:,} requests were answered until {last}"] if count else []

@@ -54,7 +54,7 @@ def _from_lines(case: Case, symptom: Symptom) -> tuple[str, str, str]:
     reasons = (
         "" if case.is_seen else "no log line of the window could be read",
         f"lines of the logs that were not understood: {lost:,}" if lost else "",
-        "" if limited else unknown_wording(symptom.kinds, case.events, case.rules),
+        "" if limited else unknown_wording(symptom.kinds, case.activity.events, case.rules),
         unlimited if limited and not case.rules.limits_requests else "",
     )
     reason = next(filter(None, reasons), "")

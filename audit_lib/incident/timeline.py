@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.log_kinds import BOOT, DECLARED, SHOWING_VALUES
+from audit_lib.base.in_words import counted
+from audit_lib.base.log_kinds import BOOT, SHOWING_VALUES
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import Timeline
 from audit_lib.ledger.decisions import revocations
@@ -29,7 +30,7 @@ class Entry(NamedTuple):
     subject: str
     text: str
     evidence: str
-    count: int = 1
+    occurrences: int = 1
 
 
 def tabulate_timeline(case: Case) -> pd.DataFrame:
@@ -38,7 +39,9 @@ def tabulate_timeline(case: Case) -> pd.DataFrame:
     frame = pd.DataFrame([one for part in parts for one in part(case)], columns=list(Entry._fields))
     low, high = (pd.to_datetime(frame[name], utc=True) for name in ("not_before_at", "not_after_at"))
     instant = frame["kind"].eq("deploy") | low.eq(high) | (high - low).lt(pd.Timedelta(minutes=1))
-    frame = frame.assign(not_before_at=low, not_after_at=high, at=low.where(instant))
+    frame = frame.assign(
+        not_before_at=low, not_after_at=high, at=low.where(instant), count=frame["occurrences"]
+    )
     order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
     here = frame[maybe_within(frame, case.window)].sort_values(order, kind="stable", na_position="first")
     return Timeline.checked(here[list(Timeline.columns())])
@@ -46,29 +49,21 @@ def tabulate_timeline(case: Case) -> pd.DataFrame:
 
 def _requests(case: Case) -> Iterator[Entry]:
     """What was refused, answered on protected routes, or said to be a failed login."""
-    said = case.said.assign(count=1)
-    declared = said["kind"].eq(DECLARED).astype(bool)
-    refused = said["status"].isin(case.rules.refused_statuses) | declared
-    answered = case.here[succeeded(case.here)]
-    parts = {
-        "refused": said[refused],
-        "answered": answered,
-        "failed logins": said[said["kind"].eq(FAILED_LOGIN)],
-    }
+    here, said = case.here, case.said.assign(count=1)
+    parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)]}
+    parts |= {"failed logins": said[said["kind"].eq(FAILED_LOGIN)]}
     classes = case.clients.set_index("client")["classification"]
     for kind, part in parts.items():
-        clients = part["client"].astype("str")
-        subject, minute = (
-            clients.map(classes).fillna("not in a request"),
+        whose, minute = (
+            part["client"].map(classes).fillna("not in a request"),
             part["not_before_at"].dt.floor("min"),
         )
-        keyed = part.assign(client=clients, subject=subject, minute=minute)
-        keys = ["minute", "subject", "file"]
-        for (_, whose, file), group in keyed.groupby(keys, dropna=False, observed=True):
+        keys = ["minute", "whose", "file"]
+        for (_, subject, file), group in part.assign(whose=whose, minute=minute).groupby(keys, dropna=False):
             names, count = sorted(set(group["client"]) - {""}), int(group["count"].sum())
-            text = f"{count} from {len(names)} addresses ({', '.join(names[:3])})"
+            text = f"{count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"
             bounds = group["not_before_at"].min(), group["not_after_at"].max()
-            yield Entry(kind, *bounds, str(whose), text, f"{file}:{group['line'].min()}", count)
+            yield Entry(kind, *bounds, str(subject), text, f"{file}:{group['line'].min()}", count)
 
 
 def _messages(case: Case) -> Iterator[Entry]:

@@ -9,11 +9,11 @@ import pandas as pd
 from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
-from audit_lib.incident.case import APPLICATION, LET_IN, Case, lets_in, names_of
+from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, CUT_OFF, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
-from audit_lib.incident.outage import PAUSE, deploys_around, find_outage, pairs_apart
-from audit_lib.logins.detect.application import SILENCE
+from audit_lib.incident.outage import PAUSE, deploys_around, find_outage, is_of_variables, pairs_apart
+from audit_lib.logins.detect.failing import SILENCE
 from audit_lib.logins.requests import unanswered
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report import escape as inert
@@ -102,14 +102,15 @@ def _sentence(case: Case, one: Explanation) -> str:
     outage = find_outage(case)
     if one.name == OUTAGE and outage:
         before, _ = deploys_around(case, outage)
-        cause = "Something" if not before else "A change of variables" if before.of_variables else "A deploy"
+        cause = (
+            "Something" if not before else "A change of variables" if is_of_variables(before) else "A deploy"
+        )
         minutes = max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1)
         how = "stopped the application" if outage.errors else "shut callers out"
         return f"{cause} {how} for {counted(minutes, 'minute')}."
     if one.name == GUESSED:
-        failures = case.traffic.failures
-        at_logins = failures.loc[failures["on_login"] & failures["at"].ge(case.window.since)]
-        logins = len(at_logins) or case.said["kind"].eq(FAILED_LOGIN).any()
+        here, said = case.here, case.said["kind"].eq(FAILED_LOGIN)
+        logins = said.any() or (here["refused"] & here["on_login"]).any()
         return "Somebody guessed logins." if logins else "Somebody sent requests that were refused."
     if one.name == USED:
         leaked = any("leaked" in point for point in one.hinted)
@@ -144,7 +145,7 @@ def _going_on(case: Case, explained: tuple[Explanation, ...]) -> Answer:
     if times.empty:
         return Answer(question, "Not known", "no request of anybody who takes part has a time")
     last = f"ast seen {briefly(times.iloc[-1], case.as_of)}"
-    if best and best.name in ATTACKS and lets_in(theirs).any():
+    if best and best.name in ATTACKS and theirs["let_in"].any():
         return Answer(question, f"L{last}", "they were answered: they may be in")
     later = here[here["not_before_at"].gt(times.iloc[-1])]
     doubt = _shows_no_end(case, times, later)
@@ -187,7 +188,7 @@ def _who(case: Case, best: Explanation | None) -> Answer:
         refused = outage.failed
     elif best and best.addresses:
         refused = refused[refused["client"].isin(best.addresses)]
-    names = set(refused["client"].astype("str")) - {""}
+    names = set(refused["client"]) - {""}
     known = case.clients.loc[case.clients["client"].isin(names), "classification"].value_counts()
     kinds = [f"{count} {name}" for name, count in known.items()]
     answer = counted(len(names), "address", "addresses") if names else "Nobody"
@@ -216,7 +217,7 @@ def _facts(case: Case, best: Explanation | None) -> Iterator[str]:
     yield f"Of {counted(asked, 'request')}{whose} in the window {refused:,} were refused."
     if outage:
         yield f"{outage}."
-    if case.address and not case.requests["client"].eq(case.address).any():
+    if case.address and not case.activity.requests["client"].eq(case.address).any():
         yield f"{case.address} is in no request that was read."
 
 
@@ -224,6 +225,6 @@ def _gaps(case: Case, explained: tuple[Explanation, ...]) -> Iterator[str]:
     untimed, asked = int(case.here.loc[~case.here["timed"], "count"].sum()), int(case.here["count"].sum())
     if untimed:
         yield f"{untimed} of {asked} requests have no time: bursts among them cannot be seen"
-    newest = pd.concat([case.requests["not_before_at"], case.events["at"]]).max()
+    newest = pd.concat([case.activity.requests["not_before_at"], case.activity.events["at"]]).max()
     yield "no line has a time" if pd.isna(newest) else f"no line after {briefly(newest, case.as_of)} was read"
     yield from list(dict.fromkeys(text for one in explained for text in one.missing))[:4]

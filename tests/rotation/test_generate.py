@@ -154,7 +154,7 @@ def test_a_value_goes_where_it_is_asked_to(project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (("API_TOKEN",), "generate: needs one of --into FILE, --fd NUMBER and --show"),
+        (("API_TOKEN",), "rotate new: needs one of --into FILE, --fd NUMBER and --show"),
         (("API_TOKEN", "--show"), "--show: is for a terminal"),
         (("API_TOKN", "--fd", "1"), "SECRET: must be a variable of the policy paiid; did you mean API_TOKEN"),
         (("TRADIER_API_KEY", "--fd", "1"), "is issued by its provider"),
