@@ -88,5 +88,5 @@ def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> It
         return
     plan = plan_of(case.secret, case.project, case.policy, case.read, case.as_of, leaks=case.leaked)
     for step in plan.steps:
-        place = "/".join(filter(None, (step.environment, step.consumer)))
+        place = "/".join(filter(None, (step.environment, step.service)))
         yield step.text, place, "\n".join(step.commands), step.verify, step.breaks

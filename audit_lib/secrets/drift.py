@@ -203,16 +203,10 @@ def _row(pair: Pair, named: dict[str, str]) -> dict[str, Any]:
         relation = "different"
     if relation == "same" and expected == "different" and not one.own and not other.own:
         expected = "any"  # two placeholders are a fault of each: they are no reuse of a secret
-    return {
-        "secret": one.secret,
-        "environment": one.environment,
-        "service": one.service,
-        "other_secret": other.secret,
-        "other_environment": other.environment,
-        "other_service": other.service,
-        "component": pair.component,
-        "relation": relation,
-        "expected": expected,
-        "why": pair.why,
-        "group": group,
+    names = ("secret", "environment", "service")
+    places = {
+        **dict(zip(names, one, strict=False)),
+        **dict(zip((f"other_{n}" for n in names), other, strict=False)),
     }
+    facts = {"component": pair.component, "relation": relation, "expected": expected, "why": pair.why}
+    return {**places, **facts, "group": group}

@@ -16,7 +16,7 @@ from audit_lib.settings.models import BLOCKS, Policy, Project
 
 # What a key of the files is called in the values, where the names differ.
 KEYS = {
-    **{"secret": "secrets", "consumer": "consumers", "env": "env_sources", "log": "log_sources"},
+    **{"secret": "secrets", "env": "env_sources", "log": "log_sources"},
     **{"deploys": "deploy_sources", "evidence": "evidence_sources", "log_formats": "formats"},
 }
 _SPELT = {name: key for key, name in KEYS.items() if key != "log_formats"}
@@ -27,6 +27,7 @@ MOVED = {
     "grep": "is gone: no search that a guide prescribes is judged any more",
     "controls": "is gone: nothing read it",
     "platform": "is gone: nothing read it",
+    "consumer": "is no table any more: name them in consumers of [[secret]]",
 }
 _TYPES = {
     **{"string_type": "must be a text", "int_type": "must be a whole number"},
