@@ -42,8 +42,7 @@ from audit_lib.logins.requests import Window, tabulate_activity
 from audit_lib.logins.tables import address_label, tabulate_log_coverage, with_addresses
 from audit_lib.logins.traffic import Traffic, gather, recorded_changes
 from audit_lib.logs.deploys import DeployRead, read_deploys
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs, without_values
+from audit_lib.logs.read import LogRead, read_logs, without_values
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.daily import tabulate_coverage, tabulate_days
 from audit_lib.report.package import DUE_DAYS

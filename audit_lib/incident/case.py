@@ -25,7 +25,7 @@ from audit_lib.logins.requests import (
     within,
 )
 from audit_lib.logins.traffic import RecordedChange, Traffic, gather, recorded_changes
-from audit_lib.logs.project_logs import cached_logs
+from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.settings import GivenValues, Policy, Project

@@ -25,7 +25,7 @@ from audit_lib.leaks.targets import leak_targets, target_of, weakness, with_chos
 from audit_lib.leaks.values import Values
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.parameters import formats_of
-from audit_lib.logs.log_files import outside_logs
+from audit_lib.logs.files import outside_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, Project
 

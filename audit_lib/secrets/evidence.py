@@ -27,7 +27,7 @@ from audit_lib.ledger.timeline import (
     read_alike,
 )
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.value_questions import component
+from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import Evidence
 from audit_lib.secrets.stores import DatedPlace
 
