@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit_lib.base.cache_folder import keep, recall
+from audit_lib.secrecy.keeper import Key
 
 _FACTS = "facts"
+_KEPT = 40  # memories of searches
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,34 @@ class ColumnCache:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"
+
+
+@dataclass(frozen=True)
+class CleanObjects:
+    """The objects in which one search of one project found nothing, as it remembers them."""
+
+    path: Path = Path()
+    secret: bytes = b""
+    objects: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, folder: Path | None, key: Key, root: Path, digest: str, *, believe: bool = True
+    ) -> "CleanObjects":
+        """What is remembered of a search that the digest names; nothing under a key that all know.
+
+        It is in the user's own cache folder, not in the project, which could otherwise declare itself clean.
+        """
+        if folder is None or key.origin != "file":
+            return cls()
+        secret = key.derive("scan cache")
+        about = f"{root.resolve()}\0{digest}".encode("utf-8", "surrogateescape")
+        path = folder / f"{blake2b(about, key=secret, digest_size=16).hexdigest()}.clean"
+        body = recall(path, secret) if believe else None
+        return cls(path, secret, frozenset(json.loads(bytes(body)) if body is not None else ()))
+
+    def store(self, objects: Iterable[str]) -> None:
+        """Replaces what is remembered."""
+        kept = sorted(objects)
+        if self.secret and kept != sorted(self.objects):
+            keep(self.path, self.secret, json.dumps(kept).encode("ascii"), _KEPT)

@@ -1,31 +1,22 @@
-"""Finds passwords that somebody chose, and defaults, in the files of a project: beside their names."""
+"""Passwords that somebody chose, and defaults, in the files of a project: beside their names."""
 
 import re
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_lib.base.connection_url import url_parts
-from audit_lib.leaks.kinds import deploys, is_code, is_generated, is_others, long_quotes
-from audit_lib.leaks.looks import (
-    is_default,
-    is_placeholder,
-    is_published,
-    is_word,
-    looks_chosen,
-    reads_as_words,
-)
-from audit_lib.leaks.rules import CHOSEN, in_public_address, scanner
-from audit_lib.secrecy.keeper import Keeper
+from audit_lib.leaks import candidates
+from audit_lib.leaks.candidates import is_default, is_word, looks_chosen
+from audit_lib.leaks.rules import CHOSEN, Rules, Shape, in_public_address, scanner
+from audit_lib.leaks.words import deploys, is_generated, is_kind, is_others, reads_as_words
 from audit_lib.secrecy.strength import strength_bits
 
 if TYPE_CHECKING:
     from kingfisher_sdk import Finding
 
-_SHORTEST_IN_URL = 3
 _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
 _NEAR = 200  # bytes in which the user of a password is named
@@ -35,50 +26,40 @@ _USER = re.compile(
 )
 # Names of what people remember, which may be short.
 _OF_A_PERSON = re.compile(r"(?i)pass|pa?ss?w|pwd|pw\d?$|identified")
-_LONGEST_STUB, _SHORTEST_NAME = 5, 3
+_COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
+_LONGEST_COMMENT = 20_000  # bytes
 _BLOCK = re.compile(rb"(?m)^[ \t]*/\*")  # within a line it may be a pattern of paths
 _DOCSTRING = re.compile(rb"\s*(?:(?:DOCUMENTATION|EXAMPLES|RETURN)\s*=\s*)?[rRuU]?")
-_LONGEST_COMMENT = 20_000  # bytes
-_COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
 _JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*[$A-Z])")  # what completes a text
 _PAIR = re.compile(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]")  # the next name and value of a mapping
-_NEXT = re.compile(r",[\w.]+=")  # the next of several on one line
-_OPEN_ENDS = tuple("-_:=/.|")
-_ATTRIBUTE = 9  # bytes of what binds one, and a space
-_BOUND = re.compile(rb"(?:^|\s)(?:v-bind)?[:\[]$")  # an attribute whose value is code
+# A choice between two texts, or an attribute whose value is code: what stands beside the name is no value.
+_NO_TEXT = re.compile(rb"\? ?[\"']$")
+_BOUND = re.compile(rb"(?:^|\s)(?:v-bind)?[:\[]$")
 _COLUMN = re.compile(r"`\s?=\s?`$")  # compared with another in a query
-_CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
-_NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5", "NAME6")  # one for each way in which a rule may meet it
+_NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5", "NAME6")  # one for each way in which a rule may match it
 _NAMED = ("chosen-argument", "chosen-login")  # what stands before says that it is a password
 _NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
-_IN_A_CALL = ("chosen-pair", "chosen-call")
-_SETTING = re.compile(r"\.")  # a property, and no field or variable
-_NOWHERE = re.compile(r"(?i)(?:^|\.)example\.|\.example$")
-_TEMPLATE = re.compile(r"@[$%{].*")  # a host that is put there later
-
-
-@dataclass(frozen=True, order=True)
-class Chosen:
-    """A value that may be a chosen password, and the text of name and value by which it is found again."""
-
-    fingerprint: str
-    text: str  # the fingerprint of that text, which the keeper holds
-    name: str
-    rule: str
-    default: bool = False  # many choose it: listed only where it may be in use
+_WHOLE = ("chosen-url", "basic", "chosen-encoded")  # rules that say by themselves what is the value
+# What begins and ends a text of several lines.
+_LONG_QUOTES = (
+    (re.compile(r"(?i)\.go$"), (b"`",)),
+    (re.compile(r"(?i)\.(?:pyi?|java|kts?|scala|groovy|swift)$"), (b'"""', b"'''")),
+)
 
 
 @dataclass
 class ChosenInFile:
     """What one file holds, and the line of each value that is a default where nothing is in use."""
 
-    chosen: set[Chosen] = field(default_factory=set)
+    chosen: set[Shape] = field(default_factory=set)
     idle: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class _Met:
+class _Match:
+    """Where a rule found a value, with what decides how far it goes."""
+
     name: str
     rule: str
     start: int  # of the value
@@ -89,87 +70,87 @@ class _Met:
     in_expression: bool  # its name stands in an expression of a template
 
 
-def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | None) -> ChosenInFile:
+def chosen_in_file(content: bytes, path: str, rules: Rules) -> ChosenInFile:
     """The passwords that somebody chose in one file of a project; none in what others or programs wrote."""
     found = ChosenInFile()
     if is_others(path) or is_generated(path, content) or path.lower().endswith((".html", ".htm")):
         return found  # a page's words are for people
-    in_use, code = deploys(path), is_code(path)
-    for met in _matches(content, scanner(CHOSEN, compiled).scan(content), long_quotes(path)):
-        value, end = _value(met, code=code)
-        if not value or in_public_address(content, met.start):
+    for match in _matches(content, path, rules):
+        value, end = _value(match, code=is_kind("code file", path))
+        if not value or in_public_address(content, match.start):
             continue
-        deployed = in_use and met.in_force and met.rule not in _NO_SETTING
-        user, password = _login_of(value, met.rule)
-        near = content[max(0, met.start - _NEAR) : met.start + _NEAR].decode("utf-8", "replace")
-        default = is_default(password) or password == user or _is_named_after(password, met.name, path, near)
-        stub = len(password) <= _LONGEST_STUB and is_word(password) and not _OF_A_PERSON.search(met.name)
-        default = default or (stub and met.rule not in (*_WHOLE, *_NAMED))
-        deployed = deployed and not (default and in_comment(content, met.start, path))
-        if is_placeholder(password) or is_published(value) or (default and not deployed):
-            found.idle.append(content.count(b"\n", 0, met.start) + 1)
+        user, password = _login_of(value, match.rule)
+        deployed = deploys(path) and match.in_force and match.rule not in _NO_SETTING
+        near = content[max(0, match.start - _NEAR) : match.start + _NEAR].decode("utf-8", "replace")
+        default = is_default(password) or password == user or _is_named_after(password, match.name, path, near)
+        stub = len(password) <= 5 and is_word(password) and not _OF_A_PERSON.search(match.name)
+        default = default or (stub and match.rule not in (*_WHOLE, *_NAMED))
+        deployed = deployed and not (default and _in_comment(content, match.start, path))
+        made_up = candidates.is_placeholder(password) or candidates.is_published(value)
+        if made_up or (default and not deployed):
+            found.idle.append(content.count(b"\n", 0, match.start) + 1)
             continue
         if not is_default(value) and not reads_as_words(value) and strength_bits(value) >= _WORTH_SEALING:
-            keeper.take(value)
-        text = keeper.take(met.before + end)
-        found.chosen.add(Chosen(keeper.fingerprint(value), text, met.name, met.rule, default))
+            rules.keeper.take(value)
+        text = rules.keeper.take(match.before + end)
+        fingerprint = rules.keeper.fingerprint(value)
+        found.chosen.add(Shape(fingerprint, match.name, match.rule, text, default))
     return found
 
 
-def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[bytes, ...]) -> Iterator[_Met]:
-    for finding in findings:
-        start = finding.location["start_offset"]
-        name = next((text for text in map(finding.captures.get, _NAMES) if text), "").strip()
+def _matches(content: bytes, path: str, rules: Rules) -> Iterator[_Match]:
+    quotes = next((quotes for language, quotes in _LONG_QUOTES if language.search(path)), ())
+    for finding in scanner(CHOSEN, rules.compiled).scan(content):
+        start, name = finding.location["start_offset"], _name(finding)
         first = content.rfind(name.encode(), max(0, start - _BEFORE), start) if name else start
-        if finding.visible and not finding.is_base64_encoded and first >= 0:
-            line = content[content.rfind(b"\n", 0, first) + 1 : first]
-            if _CHOICE.search(line):
-                continue
-            if line.endswith(b"\\") and name[:1] in ("n", "r", "t"):
-                first, name = first + 1, name[1:]  # a line break in a text
-            before = content[first:start]
-            if before.endswith((b'="', b"='")) and _BOUND.search(line[-_ATTRIBUTE:]):
-                continue
-            rest = content[start : start + _AFTER].partition(b"\n")[0]
-            yield _Met(
-                name,
-                finding.rule_id.rpartition(".")[2],
-                start,
-                before.decode("utf-8", "replace"),
-                rest.decode("utf-8", "replace").rstrip("\r"),
-                not _COMMENT.match(line),
-                any(line.count(quote) % 2 for quote in (b'"', b"'", b"`"))
-                or any(content.count(quote, 0, first) % 2 for quote in long_quotes),
-                max(map(line.rfind, _OPENS)) > max(map(line.rfind, _CLOSES)),
-            )
+        line = content[content.rfind(b"\n", 0, first) + 1 : first]
+        if not finding.visible or finding.is_base64_encoded or first < 0 or _NO_TEXT.search(line):
+            continue
+        if line.endswith(b"\\") and name[:1] in ("n", "r", "t"):
+            first, name = first + 1, name[1:]  # a line break in a text
+        before = content[first:start]
+        if before.endswith((b'="', b"='")) and _BOUND.search(line[-9:]):
+            continue
+        yield _Match(
+            name,
+            finding.rule_id.rpartition(".")[2],
+            start,
+            before.decode("utf-8", "replace"),
+            content[start : start + _AFTER].partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r"),
+            in_force=not _COMMENT.match(line),
+            in_text=any(line.count(quote) % 2 for quote in (b'"', b"'", b"`"))
+            or any(content.count(quote, 0, first) % 2 for quote in quotes),
+            in_expression=max(map(line.rfind, _OPENS)) > max(map(line.rfind, _CLOSES)),
+        )
 
 
-def _value(met: _Met, *, code: bool) -> tuple[str, str]:
+def _name(finding: "Finding") -> str:
+    return str(next((text for text in map(finding.captures.get, _NAMES) if text), "")).strip()
+
+
+def _value(match: _Match, *, code: bool) -> tuple[str, str]:
     """The value, and the text that it takes with what ends it; "" for none."""
-    if met.rule in _WHOLE:
-        value = _WHOLE[met.rule](met.rest)
+    if match.rule in _WHOLE:
+        value = _whole(match.rest, match.rule)
         return value, value
-    if met.before.endswith("`"):
-        listed = met.rule == "chosen-pair" and met.before.startswith(f"{met.name}`")
-        if listed or _COLUMN.search(met.before):
-            return "", ""  # columns of a table
-    value = _beside(met, code=code)
-    called = met.rule in _IN_A_CALL and not _SETTING.search(met.name)
-    a_name = (called or "!=" in met.before) and is_word(value)
-    name = f"{met.name} password" if met.rule in _NAMED else met.name
-    if a_name or not looks_chosen(value, name):
-        return "", ""
-    return value, met.rest[: len(value) + 1]
+    listed = match.rule == "chosen-pair" and match.before.startswith(f"{match.name}`")
+    if match.before.endswith("`") and (listed or _COLUMN.search(match.before)):
+        return "", ""  # columns of a table
+    value = _beside(match, code=code)
+    called = match.rule in ("chosen-pair", "chosen-call") and "." not in match.name  # no property of anything
+    a_name = (called or "!=" in match.before) and is_word(value)
+    name = f"{match.name} password" if match.rule in _NAMED else match.name
+    return ("", "") if a_name or not looks_chosen(value, name) else (value, match.rest[: len(value) + 1])
 
 
-def _beside(met: _Met, *, code: bool) -> str:
+def _beside(match: _Match, *, code: bool) -> str:
     """The value in quotes, in an element, or without quotes where that makes no name of it."""
-    if quoted := re.search(r"(\\{0,3}[\"']|(?<!=)`)$", met.before):
-        return _within(met.rest, quoted[1])
-    if met.rule == "chosen-element" and ">" in met.before and not re.match(r"[^<>]+</", met.rest):
+    if quoted := re.search(r"(\\{0,3}[\"']|(?<!=)`)$", match.before):
+        return _within(match.rest, quoted[1])
+    if match.rule == "chosen-element" and ">" in match.before and not re.match(r"[^<>]+</", match.rest):
         return ""  # a placeholder in a sentence
-    in_text = met.in_text and not re.search(r"[\"'`]", met.before)
-    return "" if met.in_expression or (code and not in_text) else _alone(met)
+    in_text = match.in_text and not re.search(r"[\"'`]", match.before)
+    return "" if match.in_expression or (code and not in_text) else _alone(match)
 
 
 def _within(rest: str, quote: str) -> str:
@@ -177,42 +158,38 @@ def _within(rest: str, quote: str) -> str:
     end = rest.find(quote)
     while len(quote) == 1 and end > 0 and rest[end - 1] == "\\":
         end = rest.find(quote, end + 1)
-    begun = rest[end - 1 : end] in _OPEN_ENDS and _JOINED.match(rest, end + len(quote))
+    begun = rest[end - 1 : end] in tuple("-_:=/.|") and _JOINED.match(rest, end + len(quote))
     return rest[:end] if end > 0 and not begun else ""
 
 
-def _alone(met: _Met) -> str:
+def _alone(match: _Match) -> str:
     """A value without quotes; after a colon or a space it is one only if nothing follows it on its line."""
-    if met.before.endswith("`"):
+    if match.before.endswith("`"):
         return ""  # a command, whose output is the value
-    ends = r"[\s\"'`&<,;)]|\\[nrt]" if met.in_text else r"[\s\"'`&<]"
-    value = _NEXT.split(re.split(ends, met.rest)[0])[0].rstrip(",;)}*\\")
-    after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", met.rest[len(value) :]).strip(",;)} \t")
-    whole = met.rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", met.before)
+    ends = r"[\s\"'`&<,;)]|\\[nrt]" if match.in_text else r"[\s\"'`&<]"
+    value = re.split(r",[\w.]+=", re.split(ends, match.rest)[0])[0].rstrip(",;)}*\\")
+    after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", match.rest[len(value) :]).strip(",;)} \t")
+    whole = match.rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", match.before)
     return "" if whole and after and not _PAIR.match(after) else value
 
 
-def _url(rest: str) -> str:
-    found = re.match(r"[^\s\"'`<>|\\)\]},]+", rest)
-    parts = url_parts(_TEMPLATE.sub("@host", found[0])) if found else None
-    if not found or not parts or not parts.password or _NOWHERE.search(parts.host):
+def _whole(rest: str, rule: str) -> str:
+    """A URL with a password, a user and a password, or base64 of them (RFC 7617); "" for anything else."""
+    if rule == "basic":
+        encoded = re.match(r"[A-Za-z0-9+/]+={0,2}", rest)
+        return encoded[0] if encoded and _decoded(encoded[0]) else ""
+    if rule == "chosen-encoded":
+        value = re.split(r"[\"'`]", rest)[0]
+        user, _, password = value.partition(":")
+        return value if user != "BEGIN" and looks_chosen(password, "password") else ""
+    url = re.match(r"[^\s\"'`<>|\\)\]},]+", rest)
+    parts = url_parts(re.sub(r"@[$%{].*", "@host", url[0])) if url else None  # a host that is put there later
+    if not url or not parts or re.search(r"(?i)(?:^|\.)example\.|\.example$", parts.host):
         return ""
-    return found[0] if looks_chosen(parts.password, "password", _SHORTEST_IN_URL) else ""
-
-
-def _basic(rest: str) -> str:
-    found = re.match(r"[A-Za-z0-9+/]+={0,2}", rest)
-    return found[0] if found and _decoded(found[0]) else ""
-
-
-def _login(rest: str) -> str:
-    value = re.split(r"[\"'`]", rest)[0]
-    user, _, password = value.partition(":")
-    return value if user != "BEGIN" and looks_chosen(password, "password") else ""
+    return url[0] if looks_chosen(parts.password, "password", shortest=3) else ""
 
 
 def _decoded(base64: str) -> str:
-    """A user, a colon and a password as RFC 7617 encodes them; "" if it is none."""
     try:
         text = b64decode(base64 + "=" * (-len(base64) % 4), validate=True).decode("utf-8")
     except (Error, ValueError):
@@ -229,32 +206,23 @@ def _login_of(value: str, rule: str) -> tuple[str, str]:
     return (parts.user, parts.password) if parts else ("", value)
 
 
-# Rules that say by themselves what is the value.
-_WHOLE = {"chosen-url": _url, "basic": _basic, "chosen-encoded": _login}
-
-
 def _is_named_after(value: str, name: str, path: str, near: str) -> bool:
     """Whether a chosen value is its user, or the product that its name, file or folder is called by."""
     core = re.sub(r"[\W\d_]+$", "", value)
-    if len(core) < _SHORTEST_NAME or not is_word(core):
-        return False
     words = (part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", f"{name} {path}"))
     users = (user.lower() for user in _USER.findall(near))
-    return core.lower() in words or value.lower() in users
+    return len(core) >= 3 and is_word(core) and (core.lower() in words or value.lower() in users)
 
 
-def in_comment(content: bytes, place: int, path: str) -> bool:
+def _in_comment(content: bytes, place: int, path: str) -> bool:
     """Whether a comment or a docstring that began on a line before goes on at a place."""
     before = content[max(0, place - _LONGEST_COMMENT) : place]
     begun = max((found.end() for found in _BLOCK.finditer(before)), default=-1)
     if begun > before.rfind(b"*/") or before.rfind(b"<!--") > before.rfind(b"-->"):
         return True
-    return path.lower().endswith(".py") and any(_opened(content, place, quote) for quote in (b'"""', b"'''"))
-
-
-def _opened(content: bytes, place: int, quote: bytes) -> bool:
-    """Whether a text by itself, which no variable is given, began with a quote and goes on."""
-    if content.count(quote, 0, place) % 2 == 0:
-        return False
-    first = content.rfind(quote, 0, place)
-    return _DOCSTRING.fullmatch(content, content.rfind(b"\n", 0, first) + 1, first) is not None
+    return path.lower().endswith(".py") and any(
+        content.count(quote, 0, place) % 2
+        and _DOCSTRING.fullmatch(content, content.rfind(b"\n", 0, first) + 1, first)
+        for quote in (b'"""', b"'''")
+        for first in [content.rfind(quote, 0, place)]
+    )

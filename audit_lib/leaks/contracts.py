@@ -5,15 +5,11 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series, Several
 
 LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible", "hash")
-
-
 PLACES = (
     "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
     "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
     "assistant", "shell history", "chat export", "outside", "scanner report",
 )  # fmt: skip
-
-
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 
 
@@ -56,20 +52,6 @@ class LeakCoverage(Contract):
     reason: Series[str]
 
 
-class LeaksElsewhere(Contract):
-    """One row for each place of a leak in a folder outside the project, what has been there longest first."""
-
-    leak_id: Series[str]
-    variable: Series[str]
-    place: Series[str] = Field(isin=("assistant", "shell history", "chat export", "outside"))
-    path: Series[str]  # the folder as it was given, and the path in it
-    line: Series[pd.Int64Dtype] = Field(nullable=True)
-    force: Series[str] = Field(isin=("in force", "not known", "not in force"))
-    written_at: Series[Instant] = Field(nullable=True)  # of the file: the value was there by then
-    days_min: Series[float] = Field(nullable=True)  # since then; null: not known
-    severity: Series[str] = Field(isin=("low", "medium", "high", "critical"))
-
-
 class Exposure(Contract):
     """One row for each leaked secret in each environment: what the leak means there."""
 
@@ -110,17 +92,6 @@ class ChosenPasswords(Contract):
     values: Series[int]
     leak_ids: Series[str]  # the first few, comma-separated
     places: Series[str]  # the first few, and how many more
-
-
-class CleanUp(Contract):
-    """One row for each step, in the order in which it must be done."""
-
-    step: Series[int]
-    leak_id: Series[str]  # "" for a step that concerns all
-    secret: Series[str]
-    action: Series[str] = Field(isin=("rotate", "replace", "remove", "purge", "tell"))
-    text: Series[str]
-    not_undone: Series[str]  # what the step leaves exposed
 
 
 class Leaks(Contract):

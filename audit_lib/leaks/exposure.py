@@ -1,6 +1,7 @@
-"""What leaks mean: in each place an emergency or history, of each secret the worst, and what to do first."""
+"""What leaks mean: whether the value is in force in each place, for how long, and of each secret the worst."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, floor
 from typing import Any
@@ -8,33 +9,79 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, day_words
-from audit_lib.leaks.contracts import CleanUp, Exposure, LeakedSecrets
-from audit_lib.leaks.purge import IN_HISTORY
-from audit_lib.leaks.tables import (
-    IN_FORCE,
-    NOT_KNOWN,
-    PRODUCTION,
-    SECRETS,
-    first_places,
-    force_at,
-    homes_of,
-    last_stays,
-)
+from audit_lib.base.in_words import day_words
+from audit_lib.leaks.contracts import Exposure, LeakedSecrets
 from audit_lib.ledger.timeline import SecretPlace, Tenure
 
-STATUSES = ("emergency", "unknown", "historic")
-_DAY = pd.Timedelta(days=1)
-_PURGE = (
-    "clones and forks that exist, the host's caches and pull request refs, build logs, backups and mails "
-    "keep it; only the rotation ends the exposure"
-)
-_STAYS = {
-    "log": "copies that were shipped, archived or pasted into tickets keep it",
-    "bundle": "browsers, caches and content networks keep what they were served",
-    "notebook": "copies that were sent or rendered keep it",
-}
-_NAMED = 5  # paths of the purge
+FORCES = IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
+STATUSES = {IN_FORCE: "emergency", NOT_KNOWN: "unknown", NOT_IN_FORCE: "historic"}  # the worst first
+PRODUCTION = "production"
+SECRETS = ("leak", "pattern", "truncated")
+_MOST_PLACES = 5
+_UNDECIDED = "another value is in force there, but nothing shows that it replaced this one"
+
+
+@dataclass(frozen=True)
+class _Home:
+    """A place where a leaked secret lives, and whether the leaked value is in force there."""
+
+    place: SecretPlace
+    force: str
+    reason: str
+
+
+def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) -> list[_Home]:
+    """Where secrets live that have the leaked value, or had it by the ledger, or have its name.
+
+    In an environment where it is in force, another service's value under the same name is another secret,
+    and not what followed this one.
+    """
+    last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
+    holding = {SecretPlace.of(row) for row in inventory if row.fingerprint and row.fingerprint == leak.fingerprint}
+    secrets = {place.secret for place in (*last, *holding)}
+    secrets |= {row.secret for row in inventory if row.variable == leak.variable}
+    in_force = {place.environment for place in holding}
+    homes: dict[SecretPlace, _Home] = {}
+    for row in inventory:
+        place = SecretPlace.of(row)
+        if row.secret in secrets and (place in holding or row.environment not in in_force):
+            before, now = _rotated(last.get(place)), f"what is in force there is {row.state}"
+            if place in holding:
+                homes[place] = _Home(place, IN_FORCE, "the leaked value is in force: rotate now")
+            elif row.fingerprint:
+                homes[place] = _Home(place, NOT_IN_FORCE, before or "another value is in force there")
+            else:  # one that the ledger saw go may have come back
+                homes[place] = _Home(place, NOT_KNOWN, f"{before}; {now}" if before else now)
+    for place, stay in last.items():
+        if place not in homes:
+            reason = _rotated(stay) or "what is in force there was not supplied"
+            homes[place] = _Home(place, NOT_IN_FORCE if stay.gone else NOT_KNOWN, reason)
+    return list(homes.values())
+
+
+def _rotated(stay: Tenure | None) -> str:
+    if stay is None or stay.gone is None:
+        return ""
+    return f"leaked before, {'rotated' if stay.gone.fingerprint else 'taken out'} by {day_words(stay.gone.at)}"
+
+
+def force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], *, standing: bool) -> str:
+    """Whether a leaked value, a row of Leaks, is in force in any of the places where its secret lives.
+
+    Not in force needs another value in production of each service that has the secret: a name alone, or
+    another environment, does not say which value was replaced. Of one `standing` in a file that deploys only
+    the ledger can say so.
+    """
+    homes = _homes_of(leak, inventory, stays)
+    force = min([home.force for home in homes], key=FORCES.index, default=NOT_KNOWN)
+    if leak.in_force or force == IN_FORCE:
+        return IN_FORCE
+    secrets = {home.place.secret for home in homes}
+    places = {home.place for home in homes} | {stay.home for stay in stays if stay.home.secret in secrets}
+    in_production = {place.service for place in places if place.environment == PRODUCTION}
+    by_ledger = any(stay.fingerprint == leak.fingerprint for stay in stays)
+    proved = {home.place.service for home in homes} <= in_production and (by_ledger or not standing)
+    return force if proved else NOT_KNOWN
 
 
 def tabulate_exposure(
@@ -46,116 +93,48 @@ def tabulate_exposure(
 ) -> pd.DataFrame:
     """`Exposure`: each leak in each place where its secret lives, joined with the age of the value there.
 
-    Emergency: the leaked value is in force there. Historic: it is not, another one is, or the
-    ledger's `stays` show that it went. Unknown: what is in force there was not supplied, nobody gave the
-    value, or nothing shows that it was this one that was replaced. Days are counted while leaked and in
-    force, be it in another place: an age is its value's, wherever that was seen first.
+    Emergency: the leaked value is in force there. Historic: it is not, another one is, or the ledger's
+    `stays` show that it went. Unknown: what is in force there was not supplied, nobody gave the value, or
+    nothing shows that it was this one that was replaced. Days are counted while leaked and in force, be it
+    in another place: an age is its value's, wherever that was seen first.
     """
-    exposed: list[dict[str, Any]] = []
     held = list(rows(inventory))
+    adopted = {SecretPlace.of(row): (row.lo_at, row.hi_at) for row in rows(freshness)}
+    exposed: list[dict[str, Any]] = []
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
-        last = last_stays(leak.fingerprint, stays)
-        homes = homes_of(leak, held, stays)
-        found = [_exposed(leak, home, _adoption(home, freshness), as_of, last) for home in homes]
-        found += [
-            _seen(leak, stay) for place, stay in last.items() if place not in map(SecretPlace.of, homes)
-        ]
-        if not found:
-            found = [_unknown(leak, "nobody gave this value")]
-        elif leak.force == NOT_KNOWN and all(row["status"] == "historic" for row in found):
-            found = [_undecided(row) for row in found]
-        exposed += found
+        homes = _homes_of(leak, held, stays)
+        undecided = leak.force == NOT_KNOWN and all(home.force == NOT_IN_FORCE for home in homes)
+        nobody = _Home(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
+        for home in homes or [nobody]:
+            row = {"leak_id": leak.leak_id, "first_at": leak.first_at} | home.place._asdict()
+            if undecided and homes:
+                exposed.append(row | {"status": STATUSES[NOT_KNOWN], "reason": _UNDECIDED})
+                continue
+            days = _days_exposed(home, leak.first_at, adopted, as_of)
+            exposed.append(row | {"status": STATUSES[home.force], "reason": home.reason} | days)
     return Exposure.of(exposed)
 
 
-def _seen(leak: Any, stay: Tenure) -> dict[str, Any]:
-    """Of a place that only the ledger knows."""
-    row = _unknown(leak, "what is in force there was not supplied") | stay.home._asdict()
-    return row | {"status": "historic", "reason": _rotated(stay)} if stay.gone else row
+def _days_exposed(home: _Home, first: Any, adopted: dict[SecretPlace, Any], as_of: Any) -> dict[str, Any]:
+    """Days while the value was leaked and in force, from the adoption of what is in force there now.
 
-
-def _rotated(stay: Tenure) -> str:
-    if stay.gone is None:
-        return ""
-    return (
-        f"leaked before, {'rotated' if stay.gone.fingerprint else 'taken out'} by {day_words(stay.gone.at)}"
-    )
-
-
-def _undecided(row: dict[str, Any]) -> dict[str, Any]:
-    """Another value under the same name does not say that it followed this one."""
-    unknown = {"status": "unknown", "days_exposed_min": None, "days_exposed_max": None}
-    return (
-        row
-        | unknown
-        | {"reason": "another value is in force there, but nothing shows that it replaced this one"}
-    )
-
-
-def _adoption(home: Any, freshness: pd.DataFrame) -> tuple[Any, Any]:
-    """The interval in which the value in force there was adopted; nulls if it is not known."""
-    same = freshness[
-        (freshness["secret"] == home.secret)
-        & (freshness["environment"] == home.environment)
-        & (freshness["service"] == home.service)
-    ]
-    return (same.iloc[0]["lo_at"], same.iloc[0]["hi_at"]) if len(same) else (pd.NaT, pd.NaT)
-
-
-def _exposed(
-    leak: Any, home: Any, adopted: tuple[Any, Any], as_of: datetime, last: Mapping[SecretPlace, Tenure]
-) -> dict[str, Any]:
-    row = _unknown(leak, "") | {
-        "secret": home.secret,
-        "environment": home.environment,
-        "service": home.service,
-        "first_at": leak.first_at,
-    }
-    lo, hi = adopted
-    force = force_at(leak.fingerprint, home)
-    stay = last.get(SecretPlace.of(home))
-    before = (stay and _rotated(stay)) or ""
-    if force == NOT_KNOWN:
-        now = f"what is in force there is {home.state}"
-        return row | {"reason": f"{before}; {now}" if before else now}
-    if force == IN_FORCE:
-        days = _span(leak.first_at, lo, hi, pd.Timestamp(as_of))
-        return row | {"status": "emergency", "reason": "the leaked value is in force: rotate now", **days}
-    days = _until(leak.first_at, lo, hi)
-    return row | {"status": "historic", "reason": before or "another value is in force there", **days}
-
-
-def _span(first: Any, lo: Any, hi: Any, as_of: Any) -> dict[str, float | None]:
-    """Days leaked and in force: since the later of first sighting and adoption, which is in (lo, hi]."""
-    if pd.isna(first):
+    In force: since the later of the first sighting and the adoption, which is in (lo, hi]. Replaced: from the
+    first sighting until the present value took over, if it followed the leaked one. Rounded so that no more
+    is claimed than is known.
+    """
+    if first is None or home.force == NOT_KNOWN:
         return {}
-    least = max(first, hi) if not pd.isna(hi) else None
-    most = max(first, lo) if not pd.isna(lo) else first
-    return {"days_exposed_min": _days(as_of, least, floor), "days_exposed_max": _days(as_of, most, ceil)}
-
-
-def _until(first: Any, lo: Any, hi: Any) -> dict[str, float | None]:
-    """Days from the first sighting until the value in force now took over, if it followed the leaked one."""
-    if pd.isna(first):
-        return {}
-    return {"days_exposed_min": 0.0, "days_exposed_max": None if pd.isna(hi) else _days(hi, first, ceil)}
-
-
-def _days(end: Any, start: Any, outward: Callable[[float], int]) -> float | None:
-    """Whole days, rounded so that no more is claimed than is known."""
-    return None if start is None else float(max(outward((end - start) / _DAY), 0))
-
-
-def _unknown(leak: Any, reason: str) -> dict[str, Any]:
+    lo, hi = adopted.get(home.place, (None, None))
+    if home.force == NOT_IN_FORCE:
+        return {"days_exposed_min": 0.0, "days_exposed_max": None if hi is None else _days(hi - first, ceil)}
     return {
-        "leak_id": leak.leak_id,
-        "secret": leak.variable,
-        "environment": "",
-        "service": "",
-        "status": "unknown",
-        "first_at": leak.first_at,
-        "reason": reason,
+        "days_exposed_min": None if hi is None else _days(as_of - max(first, hi), floor),
+        "days_exposed_max": _days(as_of - (first if lo is None else max(first, lo)), ceil),
     }
+
+
+def _days(span: Any, outward: Any) -> float:
+    return float(max(outward(span / pd.Timedelta(days=1)), 0))
 
 
 def tabulate_leaked_secrets(
@@ -163,114 +142,54 @@ def tabulate_leaked_secrets(
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status."""
     position = {leak_id: number for number, leak_id in enumerate(leaks["leak_id"])}
-    by_secret: dict[str, list[Any]] = {}
-    for row in rows(exposure):
-        by_secret.setdefault(row.secret, []).append(row)
-
-    def order(exposed: list[Any]) -> tuple[Any, ...]:
-        first = min(position[row.leak_id] for row in exposed)
-        elsewhere = all(row.environment != PRODUCTION for row in exposed)
-        return STATUSES.index(exposed[0].status), elsewhere, first, exposed[0].secret
-
-    found = sorted(map(_worst, by_secret.values()), key=order)
-    return LeakedSecrets.of(_secret_row(exposed, by_secret[exposed[0].secret], places) for exposed in found)
-
-
-def _worst(exposed: list[Any]) -> list[Any]:
-    """Of the rows of a secret those of its worst status."""
-    status = min((row.status for row in exposed), key=STATUSES.index)
-    return [row for row in exposed if row.status == status]
+    worst = list(STATUSES.values())
+    ordered = exposure.assign(
+        rank=exposure["status"].map(worst.index),
+        elsewhere=exposure["environment"].ne(PRODUCTION),
+        position=exposure["leak_id"].map(position),
+    )
+    ordered = ordered.sort_values(["rank", "elsewhere", "environment", "service"], kind="stable")
+    found = [_secret_row(secret, list(rows(every)), places) for secret, every in ordered.groupby("secret")]
+    found.sort(key=lambda row: row.pop("order"))
+    return LeakedSecrets.of(found)
 
 
-def _secret_row(exposed: list[Any], every: list[Any], places: pd.DataFrame) -> dict[str, Any]:
-    secret, status = exposed[0].secret, exposed[0].status
-    places_of = {(row.environment != PRODUCTION, row.environment, row.service) for row in exposed}
-    holders = [(environment, service) for _, environment, service in sorted(places_of) if service]
-    leak_ids = list(dict.fromkeys(row.leak_id for row in exposed))
+def _secret_row(secret: Any, every: list[Any], places: pd.DataFrame) -> dict[str, Any]:
+    """The row of a secret from its rows of Exposure, the worst first, and its place in the order."""
+    worst = [row for row in every if row.status == every[0].status]
+    homes = dict.fromkeys((row.environment, row.service) for row in worst if row.service)
+    ids = list(dict.fromkeys(row.leak_id for row in sorted(worst, key=lambda row: row.position)))
+    others = ", ".join(dict.fromkeys(row.leak_id for row in every if row.leak_id not in ids))
+    least = [row.days_exposed_min for row in worst if row.days_exposed_min is not None]
+    most = [row.days_exposed_max for row in worst]
+    first = min(row.position for row in worst)
     return {
+        "order": (worst[0].rank, all(row.elsewhere for row in worst), first, secret),
         "secret": secret,
-        "environment": holders[0][0] if holders and status == "emergency" else "",
+        "environment": next(iter(homes))[0] if homes and worst[0].status == STATUSES[IN_FORCE] else "",
         "service": "",
-        "status": status,
-        "held_by": ", ".join(f"{environment}/{service}" for environment, service in holders),
-        "covers": tuple((secret, environment, service) for environment, service in holders),
-        "leak_ids": ", ".join(leak_ids),
-        "also": _also(dict.fromkeys(row.leak_id for row in every if row.leak_id not in leak_ids)),
-        "places": first_places(places[places["leak_id"].isin(leak_ids)]),
-        "first_at": min((row.first_at for row in exposed if row.first_at is not None), default=None),
-        "days_exposed_min": max(_known(row.days_exposed_min for row in exposed), default=None),
-        "days_exposed_max": _most([row.days_exposed_max for row in exposed]),
-        "reason": "; ".join(dict.fromkeys(row.reason for row in exposed)),
+        "status": worst[0].status,
+        "held_by": ", ".join(f"{environment}/{service}" for environment, service in homes),
+        "covers": tuple((secret, environment, service) for environment, service in homes),
+        "leak_ids": ", ".join(ids),
+        "also": f"; other values of it that leaked: {others}" if others else "",
+        "places": first_places(places[places["leak_id"].isin(ids)]),
+        "first_at": min((row.first_at for row in worst if row.first_at is not None), default=None),
+        "days_exposed_min": max(least, default=None),
+        "days_exposed_max": None if None in most else max(most),  # not known if that of any place is not
+        "reason": "; ".join(dict.fromkeys(row.reason for row in worst)),
     }
 
 
-def _also(leak_ids: Iterable[str]) -> str:
-    """The other values of the secret that leaked: less urgent, and not lost."""
-    others = ", ".join(leak_ids)
-    return f"; other values of it that leaked: {others}" if others else ""
+def first_places(places: pd.DataFrame) -> str:
+    """The first places by path and line, and how many more there are."""
+    named = list(dict.fromkeys(place_words(row, "") for row in rows(places)))
+    more = f"; and {len(named) - _MOST_PLACES} more in report.json" if len(named) > _MOST_PLACES else ""
+    return "; ".join(named[:_MOST_PLACES]) + more
 
 
-def _known(days: Iterable[float | None]) -> list[float]:
-    return [one for one in days if one is not None]
-
-
-def _most(days: list[float | None]) -> float | None:
-    """The longest, not known if that of any place is not."""
-    known = _known(days)
-    return max(known) if known and len(known) == len(days) else None
-
-
-def clean_up(leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame) -> pd.DataFrame:
-    """`CleanUp`: rotate what may be in force, take it out of what is in use, then purge once, then tell."""
-    steps: list[dict[str, Any]] = []
-    real = leaks[leaks["kind"].isin(SECRETS)]
-    by_status = exposure.groupby("leak_id")["status"].agg(set).to_dict() if len(exposure) else {}
-    for status in ("emergency", "unknown"):
-        for leak in real.itertuples():
-            statuses = by_status.get(leak.leak_id, set())
-            if status in statuses and (status == "emergency" or "emergency" not in statuses):
-                steps.append(_rotate(leak, status, exposure))
-    steps += [step for leak in real.itertuples() for step in _removals(leak, places)]
-    history = places[places["leak_id"].isin(real["leak_id"]) & places["place"].isin(IN_HISTORY)]
-    if len(history):
-        paths = sorted(set(history["path"]) - {""})
-        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-        where = f": {', '.join(paths[:_NAMED])}{more}" if paths else ""
-        text = (
-            "purge all of them from the history at once (git filter-repo), then force-push and re-clone; "
-            f"`rotate plan NAME --compromised` has the commands{where}"
-        )
-        steps.append(_step("", "", "purge", text, _PURGE))
-        steps.append(
-            _step("", "", "tell", "ask everyone with a clone or fork to delete it and clone anew", "")
-        )
-    return CleanUp.of({"step": number} | step for number, step in enumerate(steps, 1))
-
-
-def _rotate(leak: Any, status: str, exposure: pd.DataFrame) -> dict[str, Any]:
-    """Under whatever names its value is in force: all of them take the new one."""
-    mine = exposure[(exposure["leak_id"] == leak.leak_id) & (exposure["status"] == status)]
-    homes = sorted(
-        {f"{row.secret} in {row.environment}/{row.service}" for row in mine.itertuples() if row.service}
-    )
-    force = f"it is in force as {', '.join(homes)}" if homes else "it is in force"
-    what = {"emergency": force, "unknown": "it may be in force: find out, or rotate"}[status]
-    text = f"make a new value, deploy it, revoke the old one at its provider: {what}"
-    return _step(leak.leak_id, leak.variable, "rotate", text, "what was done with it before")
-
-
-def _removals(leak: Any, places: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """What still holds it outside the history: a file at HEAD or on disk, a log, a bundle, a notebook."""
-    mine = places[places["leak_id"] == leak.leak_id]
-    for place in ("working tree", "notebook", "bundle", "log"):
-        there = mine[mine["place"] == place]
-        if len(there):
-            action = "replace" if place in ("working tree", "notebook") else "remove"
-            text = f"{action} it in {counted(len(there), 'place')} ({place}), first {there.iloc[0]['path']}"
-            yield _step(
-                leak.leak_id, leak.variable, action, text, _STAYS.get(place, "the history still holds it")
-            )
-
-
-def _step(leak: str, secret: str, action: str, text: str, not_undone: str) -> dict[str, Any]:
-    return {"leak_id": leak, "secret": secret, "action": action, "text": text, "not_undone": not_undone}
+def place_words(row: Any, kind: str) -> str:
+    """Path, line and commit of a place, after what kind it is if that is given."""
+    line = "" if row.line is None else f":{row.line}"
+    commit = f" in {row.commit[:12]}" if row.commit else ""
+    return f"{kind}{row.path or row.place}{line}{commit}"

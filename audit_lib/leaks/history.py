@@ -1,10 +1,12 @@
-"""A repository's objects, and where they are in its history: commits, paths, times, refs, what is missing."""
+"""A repository's objects, and where its history put them: commits, paths, times, refs, what is missing."""
 
+import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,24 +41,70 @@ class ListedObject(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True)
-class CommitTimes:
+class CommitTimes(NamedTuple):
     """Both times of a commit, either of which can be forged; None if it is not a time."""
 
     authored_at: datetime | None = None
     committed_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class History:
-    """What says where an object is: by blob its places, by commit times and reach, HEAD, index and refs."""
+@dataclass
+class Repository:
+    """A project's git repository: its objects, and where its history put them."""
 
-    places: Mapping[str, list[Place]] = field(default_factory=dict)
-    times: Mapping[str, CommitTimes] = field(default_factory=dict)
-    reach: Mapping[str, str] = field(default_factory=dict)
-    head: Mapping[str, set[bytes]] = field(default_factory=dict)
-    index: Mapping[str, set[bytes]] = field(default_factory=dict)
-    refs: Mapping[str, bytes] = field(default_factory=dict)
+    root: Path
+    objects: list[ListedObject] = field(default_factory=list)
+    there: bool = False
+    failed: str = ""  # why git cannot list the objects
+    lost: str = ""  # why it cannot follow the history
+
+    @classmethod
+    def of(cls, root: Path) -> "Repository":
+        """The repository as it is now."""
+        if not os.path.lexists(root / ".git"):
+            return cls(root)
+        try:
+            return cls(root, list_objects(root), there=True)
+        except GitFailed as failed:
+            return cls(root, there=True, failed=str(failed))
+
+    @cached_property
+    def places(self) -> dict[str, list[Place]]:
+        """By blob the commits and paths that put it there; what is known if git cannot follow the history,
+        which `lost` says."""
+        places: dict[str, list[Place]] = {}
+        try:
+            _walk(self.root, [listed.oid for listed in self.objects if listed.kind == "commit"], places)
+        except GitFailed as failed:
+            self.lost = str(failed)
+        return places
+
+    @cached_property
+    def refs(self) -> dict[str, bytes]:
+        """A ref's name for each object that one names. Raises `GitFailed`."""
+        layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
+        lines = (line.split(b"\0") for line in run_git(self.root, "for-each-ref", layout).splitlines())
+        return {oid.decode("ascii"): name for name, *oids in lines for oid in oids if oid}
+
+    def times_of(self, commits: Collection[str]) -> dict[str, CommitTimes]:
+        """The times of some commits. Raises `GitFailed`."""
+        times = {}
+        for found in git.read_objects(self.root, sorted(commits)):
+            header = found.content.partition(b"\n\n")[0].splitlines()
+            times[found.oid] = CommitTimes(_time(header, b"author "), _time(header, b"committer "))
+        return times
+
+    def reach_of(self, commits: Collection[str]) -> dict[str, str]:
+        """For each commit: commit, note, stash, other ref, reflog or unreachable, by the refs that lead to it.
+
+        Raises `GitFailed`.
+        """
+        found: dict[str, str] = {}
+        for name, refs in _REACH if commits else ():
+            known = tuple(ref for ref in refs if ref != "HEAD" or _head_commit(self.root))
+            reached = run_git(self.root, "rev-list", *known).decode("ascii").split()
+            found = dict.fromkeys(set(commits).intersection(reached), name) | found
+        return dict.fromkeys(commits, UNREACHABLE) | found
 
 
 def list_objects(root: Path) -> list[ListedObject]:
@@ -87,9 +135,9 @@ def read_objects(
     while oids and len(faults) < _MOST_FAULTS:
         last = ""
         try:
-            for one in git.read_objects(root, oids, missing):
-                last = one.oid
-                yield one
+            for found in git.read_objects(root, oids, missing):
+                last = found.oid
+                yield found
             return
         except GitFailed as failed:
             faults.append(str(failed))
@@ -100,12 +148,11 @@ def read_objects(
         oids = left[1:]
 
 
-def walk(root: Path, commits: Iterable[str]) -> dict[str, list[Place]]:
+def _walk(root: Path, commits: Iterable[str], places: dict[str, list[Place]]) -> None:
     """By blob each commit that put it at a path. Raises `GitFailed`."""
-    places: dict[str, list[Place]] = {}
     paths: dict[bytes, bytes] = {}
     commit = oid = ""
-    for text in _fields(root, _DIFF, commits):
+    for text in _fields(root, commits):
         if oid:
             places.setdefault(oid, []).append((commit, paths.setdefault(text, text)))
             oid = ""
@@ -116,47 +163,14 @@ def walk(root: Path, commits: Iterable[str]) -> dict[str, list[Place]]:
         else:
             commit = text.decode("ascii", "replace").strip()
     places.pop("0", None)
-    return places
 
 
-def _fields(root: Path, args: tuple[str, ...], lines: Iterable[str]) -> Iterator[bytes]:
-    """What a plumbing command writes for the lines it is given, in fields that end in a zero byte."""
-    with running(root, args, lines) as stream:
+def _fields(root: Path, commits: Iterable[str]) -> Iterator[bytes]:
+    with running(root, _DIFF, commits) as stream:
         rest = b""
         for piece in pieces(stream):
             *fields, rest = (rest + piece).split(b"\0")
             yield from fields
-
-
-def read_history(root: Path, places: Mapping[str, list[Place]], messages: Collection[str]) -> History:
-    """What is known of the blobs at these places and of the commits whose messages are named.
-
-    Raises `GitFailed`.
-    """
-    commits = {*messages, *(commit for some in places.values() for commit, _ in some)}
-    index = _listed(run_git(root, "ls-files", "-z", "--stage"), column=1)
-    return History(places, _times(root, commits), _reach(root, commits), at_head(root), index, _refs(root))
-
-
-def _reach(root: Path, commits: set[str]) -> dict[str, str]:
-    """For each commit: commit, note, stash, other ref, reflog or unreachable, by the refs that lead to it."""
-    found: dict[str, str] = {}
-    left = set(commits)
-    for name, refs in _REACH:
-        if left:
-            known = tuple(ref for ref in refs if ref != "HEAD" or _head_commit(root))
-            reached = left.intersection(run_git(root, "rev-list", *known).decode("ascii").split())
-            found |= dict.fromkeys(reached, name)
-            left -= reached
-    return found | dict.fromkeys(left, UNREACHABLE)
-
-
-def _times(root: Path, commits: Collection[str]) -> dict[str, CommitTimes]:
-    times = {}
-    for one in git.read_objects(root, sorted(commits)):
-        header = one.content.partition(b"\n\n")[0].splitlines()
-        times[one.oid] = CommitTimes(_time(header, b"author "), _time(header, b"committer "))
-    return times
 
 
 def _time(header: list[bytes], label: bytes) -> datetime | None:
@@ -196,27 +210,12 @@ def _listed(output: bytes, column: int) -> dict[str, set[bytes]]:
     return paths
 
 
-def _refs(root: Path) -> dict[str, bytes]:
-    """A ref's name for each object that one names."""
-    names = {}
-    for line in run_git(
-        root, "for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)"
-    ).splitlines():
-        name, *oids = line.split(b"\0")
-        names.update({oid.decode("ascii"): name for oid in oids if oid})
-    return names
-
-
 def repository_limits(root: Path) -> list[NotSearched]:
     """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
     limits = []
     if (root / ".git" / "shallow").exists():
         limits.append(NotSearched(".git/shallow", "is a shallow clone: older commits are not here"))
-    if _is_partial(root / ".git"):
-        limits.append(
-            NotSearched(".git/objects", "is a partial clone: objects that were never fetched are not here")
-        )
-    elif missing := _lacking(root):
+    if missing := _lacking(root):
         limits.append(NotSearched(".git/objects", missing))
     with suppress(GitFailed):
         for entry in run_git(root, "ls-files", "-z", "--stage").split(b"\0"):
@@ -227,25 +226,18 @@ def repository_limits(root: Path) -> list[NotSearched]:
 
 
 def _lacking(root: Path) -> str:
-    """How many objects are not there that the history of a ref names; "" if none is missing."""
-    rest, count = b"", 0
+    """Why objects are not there that the history of a ref names; "" if none is missing."""
+    with suppress(OSError):
+        config, packs = (root / ".git" / "config").read_bytes(), root / ".git" / "objects" / "pack"
+        # A remote promises objects, and is not asked for them.
+        if re.search(rb"(?i)promisor|partialclone", config) or any(packs.glob("*.promisor")):
+            return "is a partial clone: objects that were never fetched are not here"
     try:
-        # A ref that is broken is left out with a word of complaint.
-        with running(root, ("for-each-ref",)) as stream:
+        with running(root, ("for-each-ref",)) as stream:  # a broken ref is left out with a complaint
             stream.read()
         names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
         with running(root, names) as stream:
-            for piece in pieces(stream):
-                *lines, rest = (rest + piece).split(b"\n")
-                count += sum(line.startswith(b"?") for line in lines)
+            count = sum(line.startswith(b"?") for line in stream)
     except GitFailed:
         return "has refs or a history that git cannot follow to the end"
     return f"lacks {counted(count, 'object')} that its history names" if count else ""
-
-
-def _is_partial(git_dir: Path) -> bool:
-    """Whether objects may be missing by design: promised by a remote, which is not asked for them."""
-    with suppress(OSError):
-        if re.search(rb"(?i)promisor|partialclone", (git_dir / "config").read_bytes()):
-            return True
-    return any((git_dir / "objects" / "pack").glob("*.promisor"))

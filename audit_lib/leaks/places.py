@@ -1,44 +1,58 @@
 """Where values were found: one row for each value, place, path, encoding and line, and how often."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.leaks.contracts import Sightings
-from audit_lib.leaks.history import REACHABLE, UNREACHABLE, CommitTimes, History, Place
+from audit_lib.leaks.history import REACHABLE, UNREACHABLE, CommitTimes, Place, Repository, at_head, in_index
 from audit_lib.leaks.values import Found, Values
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.quote_lines import line_times
 from audit_lib.settings import Project
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
+# In the history a line moves from commit to commit; in a file each is one to go to.
+_SAME = ["fingerprint", "matched", "place", "path", "encoding", "own_line"]
+_BY_AGE = ["authored_at", "committed_at", "commit", "line"]
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """One place where a value was seen: the columns of the Sightings contract, and in which content."""
+class History:
+    """What says where an object is: by blob its places, by commit times and reach, HEAD, index and refs."""
 
-    fingerprint: str
-    matched: str
-    place: str
-    path: str
-    line: int | None
-    encoding: str
-    content: str  # what was met: the same content at two commits is one occurrence
-    commit: str = ""
-    authored_at: datetime | None = None
-    committed_at: datetime | None = None
-    at_head: bool = False
-    reachable: bool = False
+    places: Mapping[str, list[Place]] = field(default_factory=dict)
+    times: Mapping[str, CommitTimes] = field(default_factory=dict)
+    reach: Mapping[str, str] = field(default_factory=dict)
+    head: Mapping[str, Collection[bytes]] = field(default_factory=dict)
+    index: Mapping[str, Collection[bytes]] = field(default_factory=dict)
+    refs: Mapping[str, bytes] = field(default_factory=dict)
 
-    @property
-    def age(self) -> tuple[datetime, datetime, str, int]:
-        """Orders sightings from the earliest: by author time, then committer time, commit and line."""
-        return (self.authored_at or _NEVER, self.committed_at or _NEVER, self.commit, self.line or 0)
+
+def read_history(repository: Repository, found: Iterable[Found]) -> History:
+    """What is known of the objects in which values were found. Raises `GitFailed`."""
+    objects = {(one.origin.kind, one.origin.oid, one.where) for one in found if one.origin.place == "git"}
+    if not objects:
+        return History()
+    blobs = {oid for kind, oid, _ in objects if kind == "blob"}
+    names = {where for kind, _, where in objects if kind == "tree"}
+    places = {
+        oid: mine
+        for oid, some in repository.places.items()
+        if (mine := some if oid in blobs else [place for place in some if names and has_part(place[1], names)])
+    }
+    commits = {oid for kind, oid, _ in objects if kind == "commit"}
+    commits |= {commit for some in places.values() for commit, _ in some}
+    times, reach = repository.times_of(commits), repository.reach_of(commits)
+    root = repository.root
+    return History(places, times, reach, at_head(root), in_index(root), repository.refs)
+
+
+def has_part(path: bytes, names: Collection[bytes]) -> bool:
+    """Whether a folder or file on a path has one of the names."""
+    return any(part in names for part in path.split(b"/"))
 
 
 def tabulate_sightings(
@@ -46,119 +60,77 @@ def tabulate_sightings(
 ) -> pd.DataFrame:
     """`Sightings` in a total order. `owners` says of a text that was searched for whose value it holds."""
     scrub = cache(values.scrub)  # many objects have the same few paths
-    earliest: dict[tuple[str, ...], Sighting] = {}
-    contents: dict[tuple[str, ...], set[str]] = {}
+    rows = []
     for one in found:
-        one = replace(one, fingerprint=owners.get(one.fingerprint, one.fingerprint))  # noqa: PLW2901
-        for path, sighting in _sightings(one, history):
-            inside = f"!{scrub(one.origin.member)}" if one.origin.member else ""
-            shown = replace(sighting, path=scrub(path.decode("utf-8", "surrogateescape")) + inside)
-            # In the history a line moves from commit to commit; in a file each is one to go to.
-            line = "" if shown.commit else str(shown.line)
-            key = (shown.fingerprint, shown.matched, shown.place, shown.path, shown.encoding, line)
-            earliest[key] = _merged(earliest[key], shown) if key in earliest else shown
-            contents.setdefault(key, set()).add(shown.content)
-    return Sightings.of(_row(earliest[key], len(contents[key])) for key in sorted(earliest))
+        inside = f"!{scrub(one.origin.member)}" if one.origin.member else ""
+        for row in _rows(one, history):
+            path = scrub(row["path"].decode("utf-8", "surrogateescape")) + inside
+            own_line = "" if row["commit"] else str(row["line"])
+            fingerprint = owners.get(one.fingerprint, one.fingerprint)
+            rows.append(row | {"fingerprint": fingerprint, "path": path, "own_line": own_line})
+    if not rows:
+        return Sightings.of([])
+    frame = pd.DataFrame(rows)
+    for name in ("authored_at", "committed_at"):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    frame = frame.sort_values([*_SAME, *_BY_AGE])
+    places = frame.groupby(_SAME)
+    for name in ("at_head", "reachable"):
+        frame[name] = places[name].transform("any")
+    frame["occurrences"] = places["content"].transform("nunique")
+    return Sightings.checked(frame.drop_duplicates(_SAME)[list(Sightings.columns())])
 
 
-def _merged(one: Sighting, other: Sighting) -> Sighting:
-    first = min(one, other, key=lambda sighting: sighting.age)
-    at_head, reachable = one.at_head or other.at_head, one.reachable or other.reachable
-    if (at_head, reachable) == (first.at_head, first.reachable):
-        return first
-    return replace(first, at_head=at_head, reachable=reachable)
-
-
-def _row(sighting: Sighting, occurrences: int) -> dict[str, Any]:
-    row = {part.name: getattr(sighting, part.name) for part in fields(sighting) if part.name != "content"}
-    return row | {"occurrences": occurrences}
-
-
-def _sightings(one: Found, history: History) -> Iterator[tuple[bytes, Sighting]]:
+def _rows(one: Found, history: History) -> Iterator[dict[str, Any]]:
     """A value's places with their paths: of an object every commit and path, or where else it is."""
-    origin = one.origin
+    origin, oid = one.origin, one.origin.oid
+    row = {
+        "matched": one.matched, "encoding": one.encoding, "path": b"", "commit": "", "authored_at": None,
+        "committed_at": None, "at_head": False, "reachable": False,
+        "line": (one.line or None) if origin.place != "git" or origin.kind == "blob" else None,
+        # The same content at two commits is one occurrence.
+        "content": f"{origin.path or oid}:{origin.member}:{one.start}",
+    }  # fmt: skip
+    ref = history.refs.get(oid)
     if origin.place != "git":
-        path = origin.path.encode("utf-8", "surrogateescape")
-        yield path, _sighting(one, origin.place)
-    elif origin.kind == "tree":
-        yield from _of_name(one, history)
-    elif origin.kind == "blob":
-        yield from _of_blob(one, history)
+        yield row | {"place": origin.place, "path": origin.path.encode("utf-8", "surrogateescape")}
     elif origin.kind == "commit":
-        where = f"commit {one.where.decode('ascii')}"
-        yield b"", _in_commit(one, where, (origin.oid, b""), history)
+        place = f"commit {one.where.decode('ascii')}"
+        yield row | {"place": place} | _in_commit(oid, (oid, b""), history)
+    elif origin.kind == "tree":
+        named = [(blob, place) for blob, some in history.places.items() for place in some]
+        named = [(blob, place) for blob, place in named if one.where in place[1].split(b"/")]
+        for blob, place in named:
+            yield row | _in_commit(blob, place, history) | {"place": "path", "content": "name"}
+        if not named:
+            yield row | {"place": "path", "path": one.where}
+    elif oid in history.places:
+        for place in history.places[oid]:
+            reach = history.reach.get(place[0], UNREACHABLE)
+            yield row | _in_commit(oid, place, history) | {"place": reach}
+    elif oid in history.index:
+        for path in sorted(history.index[oid]):
+            yield row | {"place": "staged", "path": path}
     else:
-        yield _of_ref(one, history)
+        yield row | {"place": "tag" if ref else UNREACHABLE, "path": ref or b"", "reachable": bool(ref)}
 
 
-def _of_blob(one: Found, history: History) -> Iterator[tuple[bytes, Sighting]]:
-    """Its commits and paths; else its place in the index, under a ref, or none at all."""
-    oid = one.origin.oid
-    for place in history.places.get(oid, ()):
-        yield place[1], _in_commit(one, history.reach.get(place[0], UNREACHABLE), place, history)
-    if oid in history.places:
-        return
-    for path in sorted(history.index.get(oid, ())):
-        yield path, _sighting(one, "staged")
-    if oid not in history.index:
-        yield _of_ref(one, history)
-
-
-def _of_name(one: Found, history: History) -> Iterator[tuple[bytes, Sighting]]:
-    """A value within a path: at each commit that put such a path into its tree."""
-    places = [
-        (oid, place)
-        for oid, some in history.places.items()
-        for place in some
-        if one.where in place[1].split(b"/")
-    ]
-    for oid, place in places:
-        named = replace(one, origin=replace(one.origin, oid=oid))
-        yield place[1], replace(_in_commit(named, "path", place, history), content="name")
-    if not places:
-        yield one.where, _sighting(one, "path")
-
-
-def _of_ref(one: Found, history: History) -> tuple[bytes, Sighting]:
-    ref = history.refs.get(one.origin.oid)
-    return ref or b"", replace(_sighting(one, "tag" if ref else UNREACHABLE), reachable=bool(ref))
-
-
-def _in_commit(one: Found, name: str, place: Place, history: History) -> Sighting:
+def _in_commit(oid: str, place: Place, history: History) -> dict[str, Any]:
     commit, path = place
-    times = history.times.get(commit, CommitTimes())
-    return replace(
-        _sighting(one, name),
-        commit=commit,
-        authored_at=times.authored_at,
-        committed_at=times.committed_at,
-        at_head=path in history.head.get(one.origin.oid, ()),
-        reachable=history.reach.get(commit, UNREACHABLE) in REACHABLE,
-    )
-
-
-def _sighting(one: Found, place: str) -> Sighting:
-    origin = one.origin
-    in_file = origin.place != "git" or origin.kind == "blob"
-    return Sighting(
-        fingerprint=one.fingerprint,
-        matched=one.matched,
-        place=place,
-        path="",
-        line=(one.line or None) if in_file else None,
-        encoding=one.encoding,
-        content=f"{origin.path or origin.oid}:{origin.member}:{one.start}",
-    )
+    return {
+        "path": path,
+        "commit": commit,
+        "at_head": path in history.head.get(oid, ()),
+        "reachable": history.reach.get(commit, UNREACHABLE) in REACHABLE,
+    } | history.times.get(commit, CommitTimes())._asdict()
 
 
 def dated_lines(sightings: pd.DataFrame, project: Project, formats: LogFormats) -> pd.DataFrame:
     """`Sightings`, each in a line of a log with the time of that line."""
-    in_log = sightings[sightings["place"].eq("log") & sightings["line"].notna()]
-    lines: dict[str, set[int]] = {}
-    for path, line in in_log[["path", "line"]].itertuples(index=False, name=None):
-        lines.setdefault(path, set()).add(int(line))
+    in_log = sightings.loc[sightings["place"].eq("log") & sightings["line"].notna(), ["path", "line"]]
+    lines = {str(path): set(map(int, group["line"])) for path, group in in_log.groupby("path")}
     times = line_times(project, lines, formats) if lines else {}
-    at = [times.get((path, int(line))) for path, line in zip(in_log["path"], in_log["line"], strict=True)]
+    at = {row.Index: times.get((row.path, int(row.line))) for row in in_log.itertuples()}
     authored = sightings["authored_at"].copy()
-    authored.loc[in_log.index] = pd.Series(at, index=in_log.index, dtype=authored.dtype)
+    authored.loc[in_log.index] = pd.Series(at, dtype=authored.dtype)
     return Sightings.checked(sightings.assign(authored_at=authored))

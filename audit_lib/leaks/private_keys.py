@@ -6,8 +6,7 @@ from binascii import Error
 
 PRIVATE_KEY = "private-key"  # the rule, and for want of a name the variable
 _LABEL = re.compile(r"-----BEGIN ((?:[A-Z0-9]{2,10} )?(?:ENCRYPTED )?PRIVATE KEY(?: BLOCK)?)-----")
-_PUTTY = re.compile(r"PuTTY-User-Key-File-\d")
-_PRIVATE_LINES = re.compile(r"Private-Lines: \d+\s+([A-Za-z0-9+/=]{16,})")
+_PUTTY = re.compile(r"(?s)PuTTY-User-Key-File-\d.*?Private-Lines: \d+\s+([A-Za-z0-9+/=]{16,})")
 _END = re.compile(r"-----END |\\?-----$")
 _HEADER = re.compile(r"(?m)(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|MessageID): ?[^\\\n\"']*")
 _LINE = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
@@ -17,8 +16,8 @@ _OPENSSH, _SEQUENCE, _PACKET = b"openssh-key-v1\0", 0x30, 0x80
 _EC, _DSA = bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce380401")
 _PRIVATE_PART = 0.7  # of any other key: past what the public key shares, before the padding
 _SHARED = 24  # characters of base64 with which keys of a kind begin
-_WIDTH = 64  # characters of a line, as OpenSSL writes it
-_VERSIONS, _AFTER_VERSION = (b"\x00", b"\x01"), (b"\x02", b"\x30", b"\x04")  # of PKCS #1, PKCS #8, SEC 1
+# A version of PKCS #1, PKCS #8 or SEC 1, then the modulus, an algorithm or the key.
+_BARE = re.compile(rb"(?s)\x02\x01[\x00\x01]([\x02\x30\x04])")
 
 
 def key_line(text: str) -> str:
@@ -27,18 +26,20 @@ def key_line(text: str) -> str:
     It stands alike in a file, in a text with escaped line breaks and in pieces in quotes. What the kind of
     key begins with, which many keys share, is left out.
     """
-    if _PUTTY.match(text):
-        found = _PRIVATE_LINES.search(text)
-        return found[1] if found else ""
+    if putty := _PUTTY.match(text):
+        return putty[1]
     label = _LABEL.match(text)
     if label is None:
         return ""
     body = _END.split(text[label.end() :])[0]
-    encrypted = "ENCRYPTED" in body
     lines = _LINE.findall(_HEADER.sub("", body).replace("\\n", "\n").replace("\\r", "\n"))
-    if not encrypted and not _has_structure(label[1], "".join(lines)):
-        return ""
-    return _told_by(lines, label[1]) if sum(map(len, lines)) * 3 // 4 >= _SHORTEST else ""
+    start = _decoded("".join(lines)[:64])
+    if "OPENSSH" in label[1]:
+        is_key = start.startswith(_OPENSSH)
+    else:
+        is_key = bool(start) and (start[0] >= _PACKET if "PGP" in label[1] else start[0] == _SEQUENCE)
+    whole = sum(map(len, lines)) * 3 // 4 >= _SHORTEST
+    return _telling_line(lines, label[1]) if whole and (is_key or "ENCRYPTED" in body) else ""
 
 
 def bare_key(text: str) -> str:
@@ -47,31 +48,18 @@ def bare_key(text: str) -> str:
     if len(content) < _SHORTEST or content[0] != _SEQUENCE:
         return ""
     # The length of the sequence takes 1 byte, or as many more as its first one says.
-    inside = content[2 + (content[1] & 0x7F if content[1] & 0x80 else 0) :]
-    # A version, then the modulus, an algorithm or the key; a certificate or a public key begins otherwise.
-    private = inside[:2] == b"\x02\x01" and inside[2:3] in _VERSIONS and inside[3:4] in _AFTER_VERSION
-    label = "EC " if inside[3:4] == b"\x04" else ""
-    return _told_by(re.findall(f".{{1,{_WIDTH}}}", text), label) if private else ""
+    found = _BARE.match(content, 2 + (content[1] & 0x7F if content[1] & 0x80 else 0))
+    return _telling_line(re.findall(".{1,64}", text), "EC " if found[1] == b"\x04" else "") if found else ""
 
 
-def _has_structure(label: str, base64: str) -> bool:
-    start = _decoded(base64[:64])
-    if "OPENSSH" in label:
-        return start.startswith(_OPENSSH)
-    return bool(start) and (start[0] >= _PACKET if "PGP" in label else start[0] == _SEQUENCE)
-
-
-def _told_by(lines: list[str], label: str) -> str:
+def _telling_line(lines: list[str], label: str) -> str:
     """A line that holds some of the private number, which is elsewhere in each kind of key."""
-    start, last = _decoded("".join(lines)[:_WIDTH]), len(lines) - 1
-    if "EC " in label:
-        index = 0
-    elif _EC in start:
-        index = min(1, last)
+    start, last = _decoded("".join(lines)[:64]), len(lines) - 1
+    index = int(_PRIVATE_PART * last)
+    if "EC " in label or _EC in start:
+        index = 0 if "EC " in label else min(1, last)
     elif "DSA " in label or _DSA in start:
         index = last
-    else:
-        index = int(_PRIVATE_PART * last)
     return lines[index] if index else lines[0][_SHARED:]
 
 

@@ -1,21 +1,21 @@
 """Results of other scanners in SARIF: each one leak, with a known value or line, or by itself."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 import pandas as pd
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.contracts import LeakCoverage, LeakTargets, Sightings
+from audit_lib.leaks.contracts import LeakTargets, Sightings
 from audit_lib.leaks.rules import Rules, Shape, is_available
 from audit_lib.leaks.targets import weakness
 
@@ -24,6 +24,45 @@ _MOST_FAULTS = 20  # that are listed
 _WITHHELD = re.compile(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$")
 _WORD = re.compile(r"\S{8,4096}")
 _NO_VALUE = "reported by {rule}; the report does not hold its value, so that nobody can say if it is in force"
+_Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Snippet(BaseModel):
+    text: str = ""
+
+
+class _Region(BaseModel):
+    startLine: int = 0  # noqa: N815  SARIF's own names
+    snippet: _Snippet = _Snippet()
+
+
+class _File(BaseModel):
+    uri: _Name
+
+
+class _Physical(BaseModel):
+    artifactLocation: _File  # noqa: N815
+    region: _Region = _Region()
+
+
+class _Location(BaseModel):
+    physicalLocation: _Physical  # noqa: N815
+
+
+class _Result(BaseModel):
+    ruleId: _Name  # noqa: N815
+    locations: Annotated[list[_Location], Field(min_length=1)]
+    partialFingerprints: dict[str, str] = {}  # noqa: N815
+
+
+class _Run(BaseModel):
+    results: list[_Result] | None = None
+
+
+class _Report(BaseModel):
+    """A report in SARIF 2.1.0, as far as it is read."""
+
+    runs: list[_Run]
 
 
 @dataclass(frozen=True, order=True)
@@ -47,75 +86,38 @@ class Reported:
         return self.fingerprint or f"{self.rule}:{self.path}:{self.line}"
 
 
-class _Odd(Exception):
-    """A result is not as SARIF has it; the message says how."""
-
-
 def read_reports(files: tuple[Path, ...], root: Path, rules: Rules) -> list[Reported]:
     """Every result of every report, once; the keeper holds the values that they give.
 
     Raises:
         BadInput: a file that cannot be read or is no SARIF, and every result without a rule or place.
     """
-    found: set[Reported] = set()
-    faults: list[Fault] = []
     value_in = cache(lambda text: _fingerprint(text, rules))
-    for file in files:
-        for number, result in enumerate(_results(file), 1):
-            try:
-                found.add(_reported(result, root, value_in))
-            except _Odd as odd:
-                faults.append(Fault(str(file), f"result {number:,} {odd}"))
-    if faults:
-        left = len(faults) - _MOST_FAULTS
-        more = [Fault("--import", counted(left, "more fault"))] if left > 0 else []
-        raise BadInput([*faults[:_MOST_FAULTS], *more])
-    return sorted(found)
+    return sorted({_reported(result, root, value_in) for file in files for result in _results(file)})
 
 
-def _results(file: Path) -> Iterator[Any]:
+def _results(file: Path) -> Iterator[_Result]:
     content = read_source(file.parent, file.name, _LARGEST).content
     try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise BadInput.at(f"{file}:{error.lineno}", f"is not JSON ({error.msg})") from None
-    except UnicodeDecodeError:
-        raise BadInput.at(str(file), "is not UTF-8") from None
-    except RecursionError:
-        raise BadInput.at(str(file), "is nested too deeply") from None
-    runs = document.get("runs") if isinstance(document, dict) else None
-    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
-        raise BadInput.at(str(file), "must be a report in SARIF 2.1.0, which has a list of runs")
-    for run in runs:
-        results = run.get("results") or []
-        if not isinstance(results, list):
-            raise BadInput.at(str(file), "has no list at 'results'")
-        yield from results
+        report = _Report.model_validate_json(content.removeprefix(b"\xef\xbb\xbf"))
+    except ValidationError as error:
+        faults = [
+            Fault(".".join([str(file), *map(str, fault["loc"])]), fault["msg"])
+            for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        left = len(faults) - _MOST_FAULTS
+        more = [Fault(str(file), counted(left, "more fault"))] if left > 0 else []
+        raise BadInput([*faults[:_MOST_FAULTS], *more]) from None
+    for run in report.runs:
+        yield from run.results or ()
 
 
-def _reported(result: Any, root: Path, value_in: Callable[[str], str]) -> Reported:
-    locations = _at(result, list, "locations") or [{}]
-    region = _at(locations[0], dict, "physicalLocation", "region") or {}
-    path = _at(locations[0], str, "physicalLocation", "artifactLocation", "uri") or ""
-    rule = _at(result, str, "ruleId") or _at(result, str, "rule", "id")
-    for what, given in (("rule", rule), ("file", path)):
-        if not given:
-            raise _Odd(f"names no {what}")
-    path = unquote(path.removeprefix("file://")).removeprefix(f"{root.resolve()}/").removeprefix("./")
-    commit = _at(result, str, "partialFingerprints", "commitSha") or ""
-    value = value_in(_at(region, str, "snippet", "text") or "")
-    return Reported(path, _at(region, int, "startLine") or 0, rule, commit, value)
-
-
-def _at(item: Any, kind: type, *keys: str) -> Any:
-    """What is below some keys, of a kind; None if there is nothing."""
-    for key in keys:
-        if item is not None and not isinstance(item, dict):
-            raise _Odd(f"has no object at {key!r}")
-        item = (item or {}).get(key)
-    if item is not None and (not isinstance(item, kind) or isinstance(item, bool)):
-        raise _Odd(f"has no {kind.__name__} at {keys[-1]!r}")
-    return item
+def _reported(result: _Result, root: Path, value_in: Callable[[str], str]) -> Reported:
+    place = result.locations[0].physicalLocation
+    path = unquote(place.artifactLocation.uri.removeprefix("file://"))
+    path = path.removeprefix(f"{root.resolve()}/").removeprefix("./")
+    commit, value = result.partialFingerprints.get("commitSha", ""), value_in(place.region.snippet.text)
+    return Reported(path, place.region.startLine, result.ruleId, commit, value)
 
 
 def _fingerprint(text: str, rules: Rules) -> str:
@@ -131,62 +133,42 @@ def _fingerprint(text: str, rules: Rules) -> str:
 
 def with_reported(
     reported: Iterable[Reported], sightings: pd.DataFrame, targets: pd.DataFrame, scrub: Callable[[str], str]
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """`Sightings` and `LeakTargets` with what the search has not met, and `LeakCoverage` of the reports.
+) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
+    """`Sightings` and `LeakTargets` with what the search has not found, and rows of LeakCoverage.
 
     A result joins a leak that has its value, or without one a leak on its very line. Any other is a leak
     at the place that its scanner named.
     """
-    known = set(sightings["fingerprint"])
-    lines = {(one.path, one.line) for one in rows(sightings)}
-    every = list(reported)
+    every, known = list(reported), set(sightings["fingerprint"])
+    lines = {(row.path, row.line) for row in rows(sightings)}
     own = [
         one
         for one in every
         if not (one.fingerprint in known if one.fingerprint else (one.path, one.line or None) in lines)
     ]
-    seen = Sightings.of(_sighting(one, scrub) for one in own)
-    nameless = LeakTargets.of({one.key: _target(one) for one in own if not one.fingerprint}.values())
-    coverage = LeakCoverage.of(_coverage(len(every), sum(not one.fingerprint for one in every)))
+    nameless = {one.key: _target(one) for one in own if not one.fingerprint}.values()
+    count = sum(not one.fingerprint for one in every)
+    row = {"part": "reports", "place": ".", "state": "searched", "count": len(every), "reason": ""}
+    why = f"{counted(count, 'result')} of other scanners without a value: compared by place alone"
+    without = [row | {"state": "partly", "count": count, "reason": why}] if count else []
     return (
-        Sightings.checked(pd.concat([sightings, seen])),
-        LeakTargets.checked(pd.concat([targets, nameless])),
-        coverage,
+        Sightings.checked(pd.concat([sightings, Sightings.of(_sighting(one, scrub) for one in own)])),
+        LeakTargets.checked(pd.concat([targets, LeakTargets.of(nameless)])),
+        [row, *without],
     )
 
 
 def _target(one: Reported) -> dict[str, Any]:
     return {
-        "fingerprint": one.key,
+        "fingerprint": one.key, "names": one.rule, "in_force": "", "kind": "pattern", "searched": "not searched",
         "variable": f"{one.rule} (reported)",  # no variable has such a name
-        "names": one.rule,
-        "in_force": "",
-        "kind": "pattern",
-        "searched": "not searched",
         "reason": _NO_VALUE.format(rule=one.rule),
-    }
+    }  # fmt: skip
 
 
 def _sighting(one: Reported, scrub: Callable[[str], str]) -> dict[str, Any]:
     return {
-        "fingerprint": one.key,
-        "matched": "exact",
-        "place": "scanner report",
-        "path": scrub(one.path),
-        "line": one.line or None,
-        "commit": one.commit,
-        "encoding": "as reported",
-        "authored_at": None,
-        "committed_at": None,
-        "at_head": False,
-        "reachable": False,
-        "occurrences": 1,
-    }
-
-
-def _coverage(total: int, withheld: int) -> Iterator[dict[str, Any]]:
-    row = {"part": "reports", "place": ".", "state": "searched", "count": total, "reason": ""}
-    yield row
-    if withheld:
-        why = f"{counted(withheld, 'result')} of other scanners without a value: compared by place alone"
-        yield row | {"state": "partly", "count": withheld, "reason": why}
+        "fingerprint": one.key, "matched": "exact", "place": "scanner report", "path": scrub(one.path),
+        "line": one.line or None, "commit": one.commit, "encoding": "as reported", "authored_at": None,
+        "committed_at": None, "at_head": False, "reachable": False, "occurrences": 1,
+    }  # fmt: skip

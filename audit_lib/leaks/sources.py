@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from html import unescape
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
-from audit_lib.base.tree import NotSearched, TreeFile, walk_files
+from audit_lib.base.tree import NotSearched, walk_files
 from audit_lib.leaks.history import read_objects
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
 TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
-_IN_LFS = "points to content that git LFS stores elsewhere"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _LONGEST_POINTER = 1024
 # What holds the words of a document: Word, Excel, PowerPoint, OpenDocument.
@@ -27,10 +26,10 @@ _PARAGRAPH = re.compile(
     rb"</(?:w:p|a:p|si|is|c|row|text:p|text:h)>|<(?:w:br|w:tab|text:tab|text:line-break)\b[^<>]*>"
 )
 _TAG = re.compile(rb"<[^<>]*>")
-# sqlite's header; compiled Python's, whose second half is always a line end.
-_SQLITE, _PYC = b"SQLite format 3\0", re.compile(rb"[\0-\xff]{2}\r\n[\0-\3]\0\0\0")
-_RUNS = re.compile(rb"[\x20-\x7e\t]{6,}")
-NO_WORDS = ("pdf", "png")  # where shapes are met by chance
+# sqlite's header, and that of compiled Python, whose second half is always a line end.
+_STRINGS_IN = re.compile(rb"SQLite format 3\0|[\0-\xff]{2}\r\n[\0-\3]\0\0\0")
+_STRING = re.compile(rb"[\x20-\x7e\t]{6,}")
+NO_WORDS = ("pdf", "png")  # where patterns occur by chance
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,12 @@ class Content:
     @property
     def text(self) -> bytes:
         """What people can read of it; b"" for a picture, a program or anything else that is not known."""
-        if self.origin.opened in NO_WORDS or (_PARTS.fullmatch(self.origin.member) and not self.is_document):
+        opened = self.origin.opened
+        if opened in NO_WORDS or (opened != "document" and _PARTS.fullmatch(self.origin.member)):
             return b""
         if is_text(self.data):
             return self.data[:LARGEST]
-        if self.data.startswith(_SQLITE) or _PYC.match(self.data):
-            return b"\n".join(_RUNS.findall(self.data[:LARGEST]))
-        return b""
-
-    @property
-    def is_document(self) -> bool:
-        """Whether it is what people read of an office document, without its marks."""
-        return self.origin.opened == "document"
+        return b"\n".join(_STRING.findall(self.data[:LARGEST])) if _STRINGS_IN.match(self.data) else b""
 
 
 @dataclass
@@ -97,24 +90,22 @@ class Source:
 
     def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
         """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
+        head = tail = b""
         try:
-            head = tail = b""
-            for content in _pieces(self.origin, self.open(), self.start):
-                head, tail = head or content.data, content.data[-TAIL:]
-                yield content
-            if (
-                self.origin.kind == "blob"
-                and not self.start
-                and (kind := kind_of(head[:HEAD], tail)) not in ("", *closed)
-            ):
-                yield from self._members(kind, head, reading)
+            with self.open() as file:
+                for content in _pieces(self.origin, file, self.start):
+                    head, tail = head or content.data[:HEAD], content.data[-TAIL:]
+                    yield content
+            kind = kind_of(head, tail) if self.origin.kind == "blob" and not self.start else ""
+            if kind and kind not in closed:
+                with self.open() as file:
+                    yield from self._members(kind, file, reading)
         except OSError as error:
             reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
 
-    def _members(self, kind: str, head: bytes, reading: Reading) -> Iterator[Content]:
+    def _members(self, kind: str, file: BinaryIO, reading: Reading) -> Iterator[Content]:
         faults: list[str] = []
-        source = head if self.size <= len(head) else self.open()
-        for part in unpack(source, faults, reading.budget, kind):
+        for part in unpack(file, faults, reading.budget, kind):
             inner = replace(self.origin, member=part.path, opened=kind)
             yield Content(inner, part.content, part.start)
             if _PARTS.fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
@@ -131,39 +122,18 @@ def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
     """Every file below a folder, or that file, as `walk_files` gives them."""
     for file in walk_files(root, reading.left_out):
         reading.count += 1
-        with _Opened(file) as opened:
-            yield Source(Origin(file.place, file.path), file.size_bytes, opened.from_start)
+        yield Source(Origin(file.place, file.path), file.size_bytes, file.open)
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
     """The objects of a repository that are named; of what git cannot read `reading` says so."""
-    for one in read_objects(root, oids, reading.missing, reading.faults):
-        reading.count += one.start == 0
-        if one.content.startswith(_POINTER) and one.size < _LONGEST_POINTER:
-            reading.left_out.append(NotSearched(f"git object {one.oid}", _IN_LFS))
-        origin = Origin("git", oid=one.oid, kind=one.kind)
-        yield Source(origin, one.size, partial(io.BytesIO, one.content), one.start)
-
-
-class _Opened:
-    """A file that is opened when it is first read, and closed at the end."""
-
-    def __init__(self, file: TreeFile) -> None:
-        self._file, self._handle = file, cast(BinaryIO, None)
-
-    def from_start(self) -> BinaryIO:
-        """The file, from its first byte. Raises `OSError`."""
-        if self._handle is None:
-            self._handle = self._file.open()
-        self._handle.seek(0)
-        return self._handle
-
-    def __enter__(self) -> "_Opened":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._handle is not None:
-            self._handle.close()
+    for found in read_objects(root, oids, reading.missing, reading.faults):
+        reading.count += found.start == 0
+        if found.content.startswith(_POINTER) and found.size < _LONGEST_POINTER:
+            fault = "points to content that git LFS stores elsewhere"
+            reading.left_out.append(NotSearched(f"git object {found.oid}", fault))
+        origin = Origin("git", oid=found.oid, kind=found.kind)
+        yield Source(origin, found.size, partial(io.BytesIO, found.content), found.start)
 
 
 def _pieces(origin: Origin, file: BinaryIO, start: int) -> Iterator[Content]:

@@ -2,9 +2,11 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,8 +15,8 @@ from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.history import at_head, in_index
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sources import LARGEST, TOO_LARGE, Reading, Source, is_text, object_sources
-from audit_lib.leaks.targets import shown_names, target_of
-from audit_lib.leaks.values import Found, Values
+from audit_lib.leaks.targets import with_patterns
+from audit_lib.leaks.values import Values
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.timeline import tenures
 from audit_lib.ledger.whose import candidates
@@ -35,6 +37,7 @@ _WORDS = tuple(
 )
 _NO_TEXT = f"is binary or over {LARGEST:,} bytes: values that the ledger alone knows were not searched for"
 _EARLIER_KEY = "values that it saw only under an earlier key cannot be compared"
+_PATTERN = "looks like a secret"
 _Blobs = Mapping[str, list[str]]  # by id, with their paths
 
 
@@ -74,94 +77,101 @@ def search_staged(
     With `rules` what looks like a secret is found, too, unless its file held it before.
     Raises `GitFailed` where git cannot say what is staged.
     """
-    head = _decoded(at_head(root))
-    staged = _new(_decoded(in_index(root, index)), head)
-    real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
-    values = Values(keeper, real)
-    known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
-    seen, earlier = _seen(ledger)
-    reading = Reading()
+    head, listed = _decoded(at_head(root)), _decoded(in_index(root, index))
+    new = {oid: [path for path in paths if path not in head.get(oid, ())] for oid, paths in listed.items()}
+    staged = {oid: paths for oid, paths in new.items() if paths}
+    reading, stays, held = Reading(), tenures(ledger), keeper.fingerprints()
     sources = list(object_sources(root, list(staged), reading))
-    found = [one for source in sources for one in values.search(source, reading)]
-    hits = {*_in_contents(found, staged, values, known), *_in_paths(staged, values, known)}
-    only_seen = {mark: name for mark, name in seen.items() if mark not in known}
-    for source in sources if only_seen else ():
-        by_ledger = _by_ledger(source, keeper, only_seen, reading)
-        hits |= {
-            StagedHit(values.scrub(path), line, name, "seen by the ledger")
-            for line, name in by_ledger
-            for path in staged[source.origin.oid]
-        }
-    places = {(hit.path, hit.line) for hit in hits}
-    held = keeper.fingerprints()
-    old = _old_shapes(root, staged, head, rules) if rules else {}
-    new = [one for source in sources if rules for one in _new_shapes(source, staged, old, rules, reading)]
-    shown = shown_names({shape.name for *_, shape in new}, keeper, held)
-    hits |= {hit for hit in _by_shape(new, values, shown) if (hit.path, hit.line) not in places}
+    real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
+    shapes = _new_shapes(root, sources, staged, head, rules, reading) if rules else set()
+    wanted = with_patterns(real, shapes, keeper, held)
+    seen = {stay.fingerprint: stay.home.secret for stay in stays if ":" not in stay.fingerprint}
+    only_seen = {value: name for value, name in seen.items() if value not in set(real["fingerprint"])}
+    hits = set(_of_values(sources, staged, Values(keeper, wanted), wanted, reading))
+    if only_seen:
+        hits |= set(_of_ledger(sources, staged, keeper, only_seen, reading))
+    sure = {(hit.path, hit.line) for hit in hits if hit.known != _PATTERN}
+    hits = {hit for hit in hits if hit.known != _PATTERN or (hit.path, hit.line) not in sure}
     left_out = {
         NotSearched(path, one.reason)
         for one in reading.left_out
         for path in staged.get(one.place.removeprefix("git object "), [one.place])
     }
     left_out |= {NotSearched(path, "cannot be read") for oid in reading.missing for path in staged[oid]}
-    left_out |= {NotSearched("ledger", _EARLIER_KEY)} if earlier else set()
-    files = sum(map(len, staged.values()))
-    return StagedSearch(files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(left_out)))
+    left_out |= {NotSearched("ledger", _EARLIER_KEY) for stay in stays if ":" in stay.fingerprint}
+    files, count = sum(map(len, staged.values())), len({*real["fingerprint"], *seen})
+    return StagedSearch(files, count, tuple(sorted(hits)), tuple(sorted(left_out)))
 
 
 def _decoded(listed: Mapping[str, Collection[bytes]]) -> dict[str, list[str]]:
     return {oid: sorted(map(os.fsdecode, paths)) for oid, paths in listed.items()}
 
 
-def _new(index: _Blobs, head: _Blobs) -> dict[str, list[str]]:
-    """The blobs that the index holds at paths where HEAD holds another or none."""
-    new = {oid: [path for path in paths if path not in head.get(oid, ())] for oid, paths in index.items()}
-    return {oid: paths for oid, paths in new.items() if paths}
+def _new_shapes(
+    root: Path, sources: list[Source], staged: _Blobs, head: _Blobs, rules: Rules, reading: Reading
+) -> set[Shape]:
+    """What looks like a secret in staged files and is not in what HEAD holds there: `leaks` lists that."""
+    changed = {path for paths in staged.values() for path in paths}
+    before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)}
+    old = {
+        (path, shape.fingerprint)
+        for source in object_sources(root, list(before), Reading())
+        for shape in _shapes(source, before, rules, Reading())
+        for path in before[source.origin.oid]
+    }
+    return {
+        shape
+        for source in sources
+        for shape in _shapes(source, staged, rules, reading)
+        for path in staged[source.origin.oid]
+        if (path, shape.fingerprint) not in old
+    }
 
 
-def _seen(ledger: Ledger) -> tuple[dict[str, str], bool]:
-    """The secret of each fingerprint in the ledger; whether some are left out, being of an earlier key."""
-    stays = tenures(ledger)
-    ours = [stay for stay in stays if ":" not in stay.fingerprint]
-    return {stay.fingerprint: stay.home.secret for stay in ours}, len(ours) < len(stays)
-
-
-def _force(environments: str) -> str:
-    return f"in force in {environments}" if environments else "not known to be in force"
-
-
-def _in_contents(
-    found: Iterable[Found], staged: _Blobs, values: Values, known: Mapping[str, tuple[str, str]]
-) -> Iterator[StagedHit]:
-    for one in found:
-        if one.matched == "exact":
-            inside = f"!{values.scrub(one.origin.member)}" if one.origin.member else ""
-            for path in staged[one.origin.oid]:
-                yield StagedHit(values.scrub(path) + inside, one.line, *known[one.fingerprint])
-
-
-def _in_paths(staged: _Blobs, values: Values, known: Mapping[str, tuple[str, str]]) -> Iterator[StagedHit]:
-    for path in sorted({path for paths in staged.values() for path in paths}):
-        for one in values.look(os.fsencode(path)):
-            if one.matched == "exact":
-                yield StagedHit(values.scrub(path), 0, *known[one.fingerprint])
-
-
-def _by_ledger(
-    source: Source, keeper: Keeper, seen: Mapping[str, str], reading: Reading
-) -> Iterator[tuple[int, str]]:
-    """Line and secret of the words in a staged text whose fingerprints are those of the ledger."""
-    content = source.open().read(LARGEST + 1)
-    if len(content) > LARGEST or not is_text(content):
-        reading.left_out.append(NotSearched(source.origin.name, _NO_TEXT))
+def _shapes(source: Source, blobs: _Blobs, rules: Rules, reading: Reading) -> Iterator[Shape]:
+    if source.size > LARGEST:
+        reading.left_out.append(NotSearched(source.origin.name, TOO_LARGE))
         return
-    judged: dict[str, str] = {}
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
-        for word in {found[1].strip(" \t;,") for pattern in _WORDS for found in pattern.finditer(line)}:
-            if word not in judged:
-                judged[word] = _name(word, keeper, seen)
-            if judged[word]:
-                yield number, judged[word]
+    for content in source.contents(Reading()):
+        yield from rules.find(content.text, blobs[source.origin.oid])
+
+
+def _of_values(
+    sources: list[Source], staged: _Blobs, values: Values, wanted: pd.DataFrame, reading: Reading
+) -> Iterator[StagedHit]:
+    """Hits of LeakTargets in contents and in their paths."""
+    known = {row.fingerprint: (row.variable, _known_by(row)) for row in rows(wanted)}
+    for source in sources:
+        found = [one for one in values.search(source, reading) if one.matched == "exact"]
+        for path in staged[source.origin.oid]:
+            for one in found:
+                inside = f"!{one.origin.member}" if one.origin.member else ""
+                yield StagedHit(values.scrub(path + inside), one.line, *known[one.fingerprint])
+            for one in values.find(os.fsencode(path)):
+                if one.matched == "exact":
+                    yield StagedHit(values.scrub(path), 0, *known[one.fingerprint])
+
+
+def _known_by(target: Any) -> str:
+    in_force = f"in force in {target.in_force}" if target.in_force else "not known to be in force"
+    return _PATTERN if target.kind == "pattern" else in_force
+
+
+def _of_ledger(
+    sources: list[Source], staged: _Blobs, keeper: Keeper, seen: Mapping[str, str], reading: Reading
+) -> Iterator[StagedHit]:
+    """Hits of words in staged texts whose fingerprints are those of the ledger."""
+    name_of = cache(partial(_name, keeper=keeper, seen=seen))
+    for source in sources:
+        content = source.open().read(LARGEST + 1)
+        if len(content) > LARGEST or not is_text(content):
+            reading.left_out.append(NotSearched(source.origin.name, _NO_TEXT))
+            continue
+        for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+            for word in {found[1].strip(" \t;,") for pattern in _WORDS for found in pattern.finditer(line)}:
+                if name := name_of(word):
+                    for path in staged[source.origin.oid]:
+                        yield StagedHit(path, number, name, "seen by the ledger")
 
 
 def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
@@ -171,47 +181,3 @@ def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
         if name and strength_bits(candidate) >= WEAKEST_BITS:
             return name
     return ""
-
-
-def _old_shapes(root: Path, staged: _Blobs, head: _Blobs, rules: Rules) -> dict[str, set[str]]:
-    """By path the fingerprints of what HEAD holds there: no news to a commit, `leaks` lists it."""
-    changed = {path for paths in staged.values() for path in paths}
-    before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)}
-    old: dict[str, set[str]] = {}
-    for source in object_sources(root, list(before), Reading()):
-        for text in _texts(source, Reading()):
-            for path in before[source.origin.oid]:
-                old.setdefault(path, set()).update(one.fingerprint for one in rules.find(text, (path,)))
-    return old
-
-
-def _new_shapes(
-    source: Source, staged: _Blobs, old: Mapping[str, set[str]], rules: Rules, reading: Reading
-) -> Iterator[tuple[str, int, Shape]]:
-    """Path, line and shape of each secret that a commit would bring to what HEAD holds."""
-    paths = staged[source.origin.oid]
-    for text in _texts(source, reading):
-        for shape in rules.find(text, paths):
-            lines = Values(rules.keeper, target_of(shape.fingerprint, shape.rule, rules.keeper))
-            line = next((one.line for one in lines.look(text)), 0)
-            yield from ((path, line, shape) for path in paths if shape.fingerprint not in old.get(path, ()))
-
-
-def _texts(source: Source, reading: Reading) -> Iterator[bytes]:
-    if source.size > LARGEST:
-        reading.left_out.append(NotSearched(source.origin.name, TOO_LARGE))
-        return
-    yield from (text for content in source.contents(Reading()) if (text := content.text))
-
-
-def _by_shape(
-    new: Iterable[tuple[str, int, Shape]], values: Values, shown: Collection[str]
-) -> Iterator[StagedHit]:
-    """One hit for each line: under a name that may be shown, else under the rule that met it."""
-    named: dict[tuple[str, int], str] = {}
-    for path, line, shape in sorted(
-        new, key=lambda one: (one[2].name not in shown, one[2].name, one[2].rule)
-    ):
-        name = shape.name if shape.name in shown else shape.rule
-        named.setdefault((values.scrub(path), line), name)
-    return (StagedHit(*place, name, "looks like a secret") for place, name in named.items())

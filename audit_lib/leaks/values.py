@@ -2,35 +2,26 @@
 
 import hmac
 import re
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 
-import hyperscan
 import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.sources import Content, Origin, Reading, Source
+from audit_lib.leaks.words import is_of_no_language
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Hit, Matcher
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.value_questions import looks_generated
-from audit_lib.secrecy.wording import is_of_no_language
 
-CROWDED = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-# Base64 in lines, as mails, tools and JSON have it: with breaks, quotes and marks of quotation between.
-_LINES = rb"[A-Za-z0-9+/_-]{56}(\\[nr]|[\r\n\"',> ]){1,8}[A-Za-z0-9+/_-]{8}"
-_RUN = re.compile(rb"[A-Za-z0-9+/_-]{40,}(?:(?:\\[nr]|[\s>\"',])+[A-Za-z0-9+/_-]{4,}={0,2})+")
-_GAP = re.compile(rb"(?:\\[nr]|[\s>\"',])+")
-
-
 _NOWHERE = Origin("")
 
 
@@ -61,46 +52,32 @@ class Values:
         self._keeper = keeper
         everywhere = targets[targets["searched"] == "everywhere"]
         self._strong = frozenset(everywhere["fingerprint"])
-        # Keys and hashes of a kind begin alike, and keys end alike in several formats.
-        alike = (targets["names"] == PRIVATE_KEY) | (targets["kind"] == "hash")
-        # A part of what holds words is met wherever these are.
-        found = targets.loc[targets["kind"] == "pattern", "fingerprint"]
+        # Keys and hashes of a kind begin alike, and a part of what holds words occurs wherever these do.
+        alike = targets["names"].eq(PRIVATE_KEY) | targets["kind"].eq("hash")
+        found = targets.loc[targets["kind"].eq("pattern"), "fingerprint"]
         worded = (one for one in found if one in keeper and keeper.ask(one, _holds_words))
         self._whole = frozenset(targets.loc[alike, "fingerprint"]).union(worded)
-        beside = targets[targets["searched"] == "beside its name"]
-        self._texts = frozenset(beside.loc[beside["kind"] == "possible", "fingerprint"])
-        self._weak = {
-            row.fingerprint: tuple(row.names.split(","))
-            for row in rows(beside)
-            if row.fingerprint not in self._texts
+        self._beside = {
+            row.fingerprint: [b""]  # a text that holds the name
+            if row.kind == "possible"
+            else [name.encode() + between for name in row.names.split(",") for between in _BETWEEN]
+            for row in rows(targets[targets["searched"] == "beside its name"])
         }
 
     # Made on use: where nothing has changed since the last search, nothing is looked into.
     @cached_property
     def _matcher(self) -> Matcher:
-        beside: dict[str, list[bytes]] = {text: [b""] for text in self._texts}
-        for value, names in self._weak.items():
-            beside.setdefault(value, []).extend(
-                name.encode() + between for name in names for between in _BETWEEN
-            )
-        return Matcher.of(self._keeper, self._strong, self._strong - self._whole, beside=beside)
+        return Matcher.of(self._keeper, self._strong, self._strong - self._whole, beside=self._beside)
 
     @cached_property
     def _redactor(self) -> Redactor:
         return Redactor.of(self._keeper, self._strong)
 
-    @cached_property
-    def _in_lines(self) -> hyperscan.Database:
-        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        database.compile(expressions=[_LINES], ids=[0], elements=1, flags=hyperscan.HS_FLAG_SINGLEMATCH)
-        return database
-
     @property
     def digest(self) -> str:
         """Names, under the key, what is searched for: another value gives another digest."""
-        weak = (f"{value} {','.join(names)}" for value, names in sorted(self._weak.items()))
-        parts = (*sorted(self._strong), "", *weak, "", *sorted(self._texts), "", *sorted(self._whole))
-        return hmac.digest(self._keeper.key.derive("leak search"), "\n".join(parts).encode(), sha256).hex()
+        parts = repr((sorted(self._strong), sorted(self._whole), sorted(self._beside.items())))
+        return hmac.digest(self._keeper.key.derive("leak search"), parts.encode(), sha256).hex()
 
     def scrub(self, text: str) -> str:
         """A path, an author or a message without the values that it may itself hold."""
@@ -108,12 +85,12 @@ class Values:
             text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         )
 
-    def look(self, content: bytes) -> list[Found]:
+    def find(self, content: bytes) -> list[Found]:
         """Each place of each value in a content, by position."""
-        hits = [hit for hit in self._matcher.find(content) if hit.form != BESIDE or _ends_there(content, hit)]
-        hits += self._across_lines(content, hits)
         found, line, counted = [], 1, 0
-        for hit in sorted(hits):
+        for hit in self._matcher.find(content):
+            if hit.form == BESIDE and not _ends_there(content, hit):
+                continue
             line += content.count(b"\n", counted, hit.start)
             counted = hit.start
             form = "plain" if hit.form in (PART, BESIDE) else hit.form
@@ -121,44 +98,23 @@ class Values:
             found.append(Found(hit.start, hit.end, line, hit.name, form, matched))
         return found
 
-    def _across_lines(self, content: bytes, known: list[Hit]) -> Iterator[Hit]:
-        """Values in base64 that breaks of lines cut."""
-        met: list[int] = []
-        self._in_lines.scan(content, match_event_handler=lambda *_: met.append(1))
-        for run in _RUN.finditer(content) if met else ():
-            gaps = list(_GAP.finditer(run[0]))
-            origins = [0, *(gap.end() for gap in gaps)]
-            starts = [0]
-            for before, gap in zip(origins, gaps, strict=False):
-                starts.append(starts[-1] + gap.start() - before)
-            for hit in self._matcher.find(_GAP.sub(b"", run[0])):
-                start, end = (
-                    run.start() + origins[place] + at - starts[place]
-                    for at in (hit.start, hit.end)
-                    for place in [bisect_right(starts, at) - 1]
-                )
-                is_known = any(one.name == hit.name and one.start <= start < one.end for one in known)
-                if hit.form.startswith("base64") and not is_known:
-                    yield replace(hit, start=start, end=end)
-
     def search(self, source: Source, reading: Reading) -> list[Found]:
         """Each place of each value in a source and in what it holds, once."""
         found: list[Found] = []
         lines: dict[tuple[str, str], tuple[Content, int]] = {}
         for content in source.contents(reading):
-            key = (content.origin.member, content.origin.opened)
-            before = 0
+            key, before = (content.origin.member, content.origin.opened), 0
             if content.start and key in lines:
                 last, before = lines[key]
                 before += last.data.count(b"\n", 0, content.start - last.start)
             lines[key] = content, before
-            for one in self.look(content.data):
-                where = _where(content, one) if source.origin.kind != "blob" else b""
+            for one in self.find(content.data):
                 start, end = one.start + content.start, one.end + content.start
                 placed = replace(one, start=start, end=end, line=one.line + before)
-                found.append(replace(placed, origin=content.origin, where=where))
+                found.append(replace(placed, origin=content.origin, where=_where(content, one)))
         if any(count >= MOST_HITS for count in Counter(one.fingerprint for one in found).values()):
-            reading.left_out.append(NotSearched(source.origin.name, CROWDED))
+            fault = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
+            reading.left_out.append(NotSearched(source.origin.name, fault))
         return list(_once(found))
 
 
@@ -170,16 +126,12 @@ def _once(found: list[Found]) -> Iterator[Found]:
         if one.matched == "exact":
             whole.setdefault((one.origin, one.fingerprint), []).append(one)
     inside = {one.fingerprint for one in found if one.origin.opened}
-    written = {key for key in whole if key[0].opened not in ("", "document")}
+    written = {(origin.member, value) for origin, value in whole if origin.opened not in ("", "document")}
     for one in sorted(set(found), key=lambda one: (one.origin.member, one.origin.opened, one.start)):
-        if not one.origin.opened and one.fingerprint in inside:
-            continue
-        if one.origin.opened == "document":
-            as_written = ((origin.member, value) for origin, value in written)
-            if (one.origin.member, one.fingerprint) in as_written:
-                continue
-        exact = whole.get((one.origin, one.fingerprint), ())
-        if one.matched == "exact" or not any(o.start < one.end and one.start < o.end for o in exact):
+        again = one.origin.opened == "document" and (one.origin.member, one.fingerprint) in written
+        exact = whole.get((one.origin, one.fingerprint), ()) if one.matched != "exact" else ()
+        covered = any(other.start < one.end and one.start < other.end for other in exact)
+        if not (again or covered or (not one.origin.opened and one.fingerprint in inside)):
             yield one
 
 
@@ -196,6 +148,8 @@ def _ends_there(content: bytes, hit: Hit) -> bool:
 
 def _where(content: Content, one: Found) -> bytes:
     """The name of a tree's entry, or whether it is in a commit's or tag's message or in its header."""
+    if content.origin.kind == "blob":
+        return b""
     if content.origin.kind != "tree":
         header = content.data.find(b"\n\n")
         return b"message" if header < 0 or one.start > header else b"author"
