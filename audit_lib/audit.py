@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.git import head_of, refuse_part_of_repository
+from audit_lib.base.git import head_of
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.checks import CHECKS
@@ -114,7 +114,6 @@ class Audit:
 
     @cached_property
     def _env(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        refuse_part_of_repository(self.project.root)
         return read_env_sources(self.project, self.options.given, self.keeper, self.policy)
 
     @cached_property

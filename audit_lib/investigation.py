@@ -6,7 +6,7 @@ from functools import partial
 
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.frames import Sources
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation

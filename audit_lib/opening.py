@@ -65,7 +65,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
     audit = Audit(
         project=opened,
         policy=choose_policy(opened, policy),
-        quarter=Quarter.chosen(quarter, moment),
+        quarter=Quarter.named(quarter, moment),
         as_of=moment,
         keeper=keeper_of(opened),
         options=Options(values, _path(previous), identities, given, report_progress),

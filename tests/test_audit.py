@@ -24,7 +24,7 @@ def test_a_previous_report_that_is_none_is_bad_input(project: Project, tmp_path:
     """What is not a report.json of this tool is said in one line, place then fault."""
     (tmp_path / "report.json").write_text(text, "utf-8")
     with pytest.raises(BadInput, match=r"report\.json: "):
-        run_audit(project, "2026Q3", "2026-09-30", previous=tmp_path / "report.json")
+        _ = run_audit(project, "2026Q3", "2026-09-30", previous=tmp_path / "report.json").ledger
 
 
 def test_an_audit_needs_a_date(project: Project) -> None:

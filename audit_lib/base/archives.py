@@ -4,6 +4,7 @@ What cannot be opened is said, never passed over: a part that was not read is a 
 """
 
 import bz2
+import codecs
 import io
 import lzma
 import re
@@ -11,11 +12,11 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from time import thread_time
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 import zstandard
 
@@ -29,26 +30,19 @@ MEMBERS = 10_000
 DEPTH = 4  # archives within each other
 HELD = 64 << 20  # bytes of a zip, a PDF or a PNG, which are read as a whole
 PIECE = 8 << 20  # bytes that are handed on at a time, …
-OVERLAP = 1 << 16  # … of which so many come twice, so that a value over the border is met
+OVERLAP = 1 << 16  # … of which so many come twice, so that a value over the border is found
 HEAD = 512  # bytes by which a content is known, and a zip behind something else …
 TAIL = 22 + (1 << 16)  # … by so many last ones
-MEMORY = 1 << 28  # bytes that a decompressor may take for its window
+BOMB_RATIO = 250  # a log that grows further from a small file was made to fill a disk or a memory
+_BOMB_FROM = 64 << 20
+_MEMORY = 1 << 28  # bytes that a decompressor may take for its window
 _STREAMS = 100_000  # compressed streams that follow each other in one file
 _ENTRIES = 100_000  # of a zip's list
 _EXTENDED = 8 << 10  # bytes of a tar's extended header: Python before 3.11.10 takes the square of its digits
 _IN_A_ROW = 4  # such headers
-# What a finished stream leaves of its input is copied, so that little of it may be read ahead.
-_AHEAD = 16 << 10
+_AHEAD = 16 << 10  # what a finished stream leaves of its input is copied, so that little is read ahead
+_BUFFER = 1 << 18
 
-_OPENED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\0": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\3\4": "zip",
-    b"%PDF-": "pdf",
-    b"\x89PNG\r\n": "png",
-}
 _NOT_OPENED = {
     b"7z\xbc\xaf\x27\x1c": "7z archive",
     b"Rar!\x1a\x07": "rar archive",
@@ -69,30 +63,24 @@ _NOT_OPENED = {
     b"hsqs": "squashfs image",
     b"PK\5\6": "empty zip",
 }
+_OPENED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\3\4": "zip",
+    b"%PDF-": "pdf",
+    b"\x89PNG\r\n": "png",
+}
 _BROKEN = (
     zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError, struct.error,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
 )  # fmt: skip
+_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of others zipfile unpacks a member at once
 _PDF_STREAM = re.compile(rb"<<((?:[^<>]|<(?!<)|>(?!>)|<<[^<>]*>>)*)>>\s*stream\r?\n")
 _PDF_FILTER = re.compile(rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b")
 _PDF_TEXT = re.compile(rb"\(((?:[^()\\]|\\.)*)\)")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some content out of a source. A large one comes in several parts that overlap."""
-
-    path: str  # within the source, members of archives apart by "!"; "" for what a file is unpacked to
-    content: bytes
-    start: int = 0  # bytes of the same content before it
-
-
-@dataclass
-class Budget:
-    """What all sources of one search may still grow to beyond `FAIR` times their size, in bytes."""
-
-    left: int = SURPLUS
 
 
 def kind_of(head: bytes, tail: bytes = b"") -> str:
@@ -106,28 +94,6 @@ def kind_of(head: bytes, tail: bytes = b"") -> str:
             return kind
     listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
     return "zip" if end and b"PK\1\2" in listed else ""
-
-
-def is_opened(kind: str) -> bool:
-    """Whether `unpack` opens a content of this kind."""
-    return kind == "tar" or kind in _OPENED.values()
-
-
-def unpack(
-    source: BinaryIO | bytes, faults: list[str], budget: Budget | None = None, kind: str = ""
-) -> Iterator[Part]:
-    """All content in a container, members of members too, but not its own bytes.
-
-    What is not read is said in `faults`, never raised. Nothing comes of a source that is no container.
-    """
-    packed = Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
-    unpacker = _Unpacker(packed, budget or Budget(), faults)
-    head = packed.read(HEAD) or b""
-    pieces = chain([head], iter(lambda: packed.read(PIECE) or b"", b""))
-    kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
-    if kind:
-        yield from unpacker.open(pieces, kind, "", 1)
-    unpacker.finish()
 
 
 class Counted(ByteReader):
@@ -146,7 +112,7 @@ class Counted(ByteReader):
 
 
 class PieceReader(ByteReader):
-    """Pieces as a file to read from; where they are damaged, each further read raises what the first did."""
+    """Pieces as a file to read from; after a fault each further read raises it again."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -159,17 +125,159 @@ class PieceReader(ByteReader):
             if self._fault:
                 raise self._fault
             try:
-                piece = next(self._pieces, None)
+                self._held = memoryview(next(self._pieces))
+            except StopIteration:
+                return 0
             except Exception as fault:
                 self._fault = fault
                 raise
-            if piece is None:
-                return 0
-            self._held = memoryview(piece)
         size = min(len(buffer), len(self._held))
         buffer[:size] = self._held[:size]
         self._held = self._held[size:]
         return size
+
+
+# --- compressed streams ---
+
+
+def _streams(file: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
+    """The content of compressed streams that follow each other; `EOFError` if the last one is cut."""
+    data = file.read(_AHEAD)
+    for _ in range(_STREAMS):
+        if not data:
+            return
+        unpacker = make()
+        while not unpacker.eof:
+            piece = unpacker.decompress(data, PIECE)
+            if piece:
+                yield piece
+            data = getattr(unpacker, "unconsumed_tail", b"")  # zlib gives back what the others keep
+            if not unpacker.eof and not data and len(piece) < PIECE and not (data := file.read(_AHEAD)):
+                raise EOFError
+        data = (unpacker.unused_data or file.read(_AHEAD)).lstrip(b"\0")
+    raise ValueError("too many streams")
+
+
+def _zstd(file: BinaryIO) -> Iterator[bytes]:
+    opener = zstandard.ZstdDecompressor(max_window_size=_MEMORY >> 1)
+    reader = opener.stream_reader(file, read_across_frames=True)
+    return iter(lambda: reader.read(PIECE), b"")
+
+
+_DECOMPRESSED: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
+    "gzip": lambda file: _streams(file, lambda: zlib.decompressobj(31)),
+    "bzip2": lambda file: _streams(file, bz2.BZ2Decompressor),
+    "xz": lambda file: _streams(file, lambda: lzma.LZMADecompressor(memlimit=_MEMORY)),
+    "zstd": _zstd,
+}
+
+
+def _inflate(packed: bytes) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj()
+    while packed and not unpacker.eof:
+        yield unpacker.decompress(packed, PIECE)
+        packed = unpacker.unconsumed_tail
+
+
+# --- a log ---
+
+
+class Bomb(Exception):
+    """A compressed log grows beyond every honest ratio."""
+
+
+def is_packed(first: bytes) -> bool:
+    """Whether a log that begins so must be unpacked or transcoded before its lines can be read."""
+    return kind_of(first) in _DECOMPRESSED or first[:2] in _UTF_16
+
+
+class LogStream(ByteReader):
+    """A log's bytes in UTF-8, by its first bytes and not its name: unpacked, and transcoded from UTF-16.
+
+    They end where a packed stream is damaged: `broken` names the fault. Reading raises `Bomb` for a bomb.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        counted = Counted(file)
+        source: Any = io.BufferedReader(counted, _BUFFER)
+        self.broken = ""
+        if opener := _DECOMPRESSED.get(kind_of(source.peek(6))):
+            source = io.BufferedReader(PieceReader(_honest(opener(source), counted)), _BUFFER)
+        self._file = source
+        try:
+            mark = source.peek(2)[:2]
+        except _BROKEN as error:
+            self.broken = type(error).__name__
+            return
+        if mark in _UTF_16:
+            source.read(2)
+            self._file = io.BufferedReader(PieceReader(_transcoded(source, _UTF_16[mark])), _BUFFER)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """How many bytes were put into the buffer; 0 at the end."""
+        if self.broken:
+            return 0
+        try:
+            # No more than the reader's buffer: else what it holds is lost when what follows is damaged.
+            return int(self._file.readinto1(memoryview(buffer)[:_BUFFER]))
+        except _BROKEN as error:
+            self.broken = type(error).__name__
+            return 0
+
+
+def _honest(pieces: Iterator[bytes], counted: Counted) -> Iterator[bytes]:
+    given = 0
+    for piece in pieces:
+        given += len(piece)
+        if given > max(_BOMB_FROM, BOMB_RATIO * counted.taken):
+            raise Bomb
+        yield piece
+
+
+def _transcoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """UTF-16 as UTF-8; what is not a character becomes U+FFFD."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    while data := file.read(1 << 16):
+        yield decoder.decode(data).encode("utf-8", "replace")
+    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
+
+
+# --- containers ---
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some content out of a source. A large one comes in several parts that overlap."""
+
+    path: str  # within the source, members of archives apart by "!"; "" for what a file is unpacked to
+    content: bytes
+    start: int = 0  # bytes of the same content before it
+
+
+@dataclass
+class Budget:
+    """What all sources of one search may still grow to beyond `FAIR` times their size, in bytes."""
+
+    left: int = SURPLUS
+
+
+def unpack(
+    source: BinaryIO | bytes, faults: list[str], budget: Budget | None = None, kind: str = ""
+) -> Iterator[Part]:
+    """All content in a container, members of members too, but not its own bytes.
+
+    What is not read is said in `faults`, never raised. Nothing comes of a source that is no container.
+    """
+    packed = Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
+    unpacker = _Unpacker(packed, budget or Budget(), faults)
+    head = packed.read(HEAD) or b""
+    pieces = chain([head], iter(lambda: packed.read(PIECE) or b"", b""))
+    kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
+    if kind:
+        yield from unpacker.open(pieces, kind, "", 1)
+    if unpacker.spent:
+        faults.append(f"{unpacker.spent}: the rest was not searched")
+    faults[:] = dict.fromkeys(faults)
 
 
 @dataclass
@@ -185,28 +293,24 @@ class _Unpacker:
     _surplus: int = 0
     _until: float = field(default_factory=lambda: thread_time() + SECONDS_A_SOURCE)
 
-    def finish(self) -> None:
-        """Say which bound was reached, if one was."""
-        if self.spent:
-            self.faults.append(f"{self.spent}: the rest was not searched")
-        self.faults[:] = dict.fromkeys(self.faults)
-
     def open(self, pieces: Iterator[bytes], kind: str, path: str, depth: int) -> Iterator[Part]:
         """The parts of a container of this kind, whose bytes these are."""
-        if not is_opened(kind):
+        if kind in _NOT_OPENED.values():
             self.faults.append(f"is a {kind}, which is not opened: its content was not searched")
             return
         if depth > DEPTH:
             self.faults.append(f"has archives within each other deeper than {DEPTH}: they were not searched")
             return
-        opener = {"zip": _zip, "tar": _tar, "pdf": _pdf, "png": _png}.get(kind)
         try:
-            if opener is None:
-                opened = DECOMPRESSED[kind](cast(BinaryIO, PieceReader(pieces)))
+            if kind in _DECOMPRESSED:
+                opened = _DECOMPRESSED[kind](cast(BinaryIO, PieceReader(pieces)))
                 yield from self._content(self._bounded(opened), path, depth)
                 return
-            for name, content in opener(self, pieces):
-                if self.spent or self._is_one_more():
+            for name, content in _MEMBERS[kind](self, pieces):
+                self.members += 1
+                if self.members > MEMBERS:
+                    self.spent = f"has more than {MEMBERS:,} members"
+                if self.spent:
                     return
                 if name:
                     yield Part(path, name.encode("utf-8", "surrogateescape"))
@@ -220,10 +324,10 @@ class _Unpacker:
         first = next(pieces, b"")
         kind = kind_of(first)
         pieces = chain([first], pieces)
-        if kind in DECOMPRESSED or kind == "tar":
+        if kind in _DECOMPRESSED or kind == "tar":
             yield from self.open(pieces, kind, path, depth + 1)
             return
-        if kind in ("zip", "pdf", "png"):
+        if kind in _MEMBERS:
             content = self.hold(pieces, kind)
             yield Part(path, content)
             yield from self.open(iter([content]), kind, path, depth + 1)
@@ -241,21 +345,12 @@ class _Unpacker:
 
     def hold(self, pieces: Iterator[bytes], kind: str) -> bytes:
         """A content as a whole. Raises `ValueError` if it is too large."""
-        parts, size = [], 0
+        content = io.BytesIO()
         for piece in pieces:
-            parts.append(piece)
-            size += len(piece)
-            if size > HELD:
+            if content.write(piece) and content.tell() > HELD:
                 self.faults.append(f"has a {kind} larger than {HELD:,} bytes, which was not opened")
                 raise ValueError
-        return b"".join(parts)
-
-    def _is_one_more(self) -> bool:
-        """Whether a member is beyond the bound of their number."""
-        self.members += 1
-        if self.members > MEMBERS:
-            self.spent = f"has more than {MEMBERS:,} members"
-        return self.members > MEMBERS
+        return content.getvalue()
 
     def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The pieces up to a fault or a bound; processor time counts what is done with them, too."""
@@ -315,11 +410,9 @@ def _zip(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
     if content.count(b"PK\1\2") > _ENTRIES:
         raise ValueError("a zip lists too many members")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if archive.comment:
-            yield "", iter([archive.comment])
+        comments = filter(None, [archive.comment, *(entry.comment for entry in archive.infolist())])
+        yield "", iter([b"\n".join(comments)])
         for entry in archive.infolist():
-            if entry.comment:
-                yield "", iter([entry.comment])
             if entry.flag_bits & 1 or entry.compress_type not in _ZIP_METHODS:
                 how = "encrypted" if entry.flag_bits & 1 else "packed in a way that is not opened"
                 unpacker.faults.append(f"has a member that is {how}: its content was not searched")
@@ -340,7 +433,7 @@ def _pdf(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
         if other := _PDF_FILTER.search(found[1]):
             unpacker.faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
         elif b"FlateDecode" in found[1]:
-            inflated = b"".join(_inflate(packed, zlib.MAX_WBITS))
+            inflated = b"".join(_inflate(packed))
             yield "", iter([inflated])
             yield "", iter([b"".join(_PDF_TEXT.findall(inflated))])
 
@@ -355,85 +448,15 @@ def _png(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
             yield "", iter([data])
             _, _, rest = data.partition(b"\0")
             if kind == b"zTXt":
-                yield "", _inflate(rest[1:], zlib.MAX_WBITS)
+                yield "", _inflate(rest[1:])
             elif kind == b"iTXt" and rest[:1] == b"\1":
-                yield "", _inflate(rest[2:].split(b"\0", 2)[-1], zlib.MAX_WBITS)
+                yield "", _inflate(rest[2:].split(b"\0", 2)[-1])
         at += size + 12
 
 
-def _inflate(packed: bytes, wbits: int) -> Iterator[bytes]:
-    unpacker = zlib.decompressobj(wbits)
-    while packed and not unpacker.eof:
-        yield unpacker.decompress(packed, PIECE)
-        packed = unpacker.unconsumed_tail
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-class _Gzip:
-    """zlib's decompressor with the interface of the others: what max_length holds back comes on demand."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(31)
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-
-
-def _streams(file: BinaryIO, make: Callable[[], _Decompressor]) -> Iterator[bytes]:
-    """The content of one or several compressed streams that follow each other.
-
-    Raises `EOFError` if one is cut, `ValueError` for too many, and what the decompressor raises.
-    """
-    data = file.read(_AHEAD)
-    for _ in range(_STREAMS):
-        if not data:
-            return
-        data = yield from _stream(file, make(), data)
-        data = (data or file.read(_AHEAD)).lstrip(b"\0")
-    raise ValueError("too many streams")
-
-
-def _stream(file: BinaryIO, inner: _Decompressor, data: bytes) -> Generator[bytes, None, bytes]:
-    """The content of one stream; the generator returns what was read beyond its end."""
-    while not inner.eof:
-        piece = inner.decompress(data, PIECE)
-        if piece:
-            yield piece
-        data = b""
-        if not inner.eof and len(piece) < PIECE:
-            data = file.read(_AHEAD)
-            if not data:
-                raise EOFError
-    return inner.unused_data
-
-
-def _zstd(file: BinaryIO) -> Iterator[bytes]:
-    opener = zstandard.ZstdDecompressor(max_window_size=MEMORY >> 1)
-    reader = opener.stream_reader(file, read_across_frames=True)
-    while piece := reader.read(PIECE):
-        yield piece
-
-
-DECOMPRESSED: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
-    "gzip": lambda file: _streams(file, _Gzip),
-    "bzip2": lambda file: _streams(file, bz2.BZ2Decompressor),
-    "xz": lambda file: _streams(file, lambda: lzma.LZMADecompressor(memlimit=MEMORY)),
-    "zstd": _zstd,
+_MEMBERS: dict[str, Callable[[_Unpacker, Iterator[bytes]], _Members]] = {
+    "zip": _zip,
+    "tar": _tar,
+    "pdf": _pdf,
+    "png": _png,
 }

@@ -1,86 +1,165 @@
-"""Columns of numbers that are kept between runs: without pickle, and believed only by their MAC."""
+"""What is kept between runs outside of every project: events of logs, objects searched clean, and state.
 
+A cache may be deleted at any time. It holds no value, is read without pickle, and believed only by its MAC,
+which is also over this package: other code may find or store otherwise, and no number has to be raised.
+"""
+
+import hmac
 import io
 import json
+import os
+import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
+from functools import cache
+from hashlib import blake2b, sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audit_lib.base.cache_folder import keep, recall
-from audit_lib.secrecy.keeper import Key
+import audit_lib
 
+_MAC = 32
 _FACTS = "facts"
-_KEPT = 40  # memories of searches
+_SEARCHES = 40  # whose clean objects are kept
+_LARGEST_STATE = 4 << 20  # bytes
+
+
+def user_cache() -> Path:
+    """The folder for caches, which need not exist yet."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audit_lib"
 
 
 @dataclass(frozen=True)
-class ColumnCache:
-    """A folder of the newest files of columns, each by what decided it. Safe to delete at any time."""
+class Cache:
+    """A folder of the newest files of one kind, each named by what decided it."""
 
     folder: Path
     secret: bytes
+    kind: str
     most: int
 
     def name(self, *parts: object) -> str:
         """The name of what these decide; keyed, so that it tells nothing of them."""
-        return blake2b(
-            repr(parts).encode("utf-8", "surrogateescape"), key=self.secret, digest_size=20
-        ).hexdigest()
+        text = repr(parts).encode("utf-8", "surrogateescape")
+        return blake2b(text, key=self.secret, digest_size=20).hexdigest()
 
-    def recall(self, name: str) -> tuple[Any, dict[str, NDArray[Any]]] | None:
-        """The facts and columns that were kept; None if they are lost, foreign or broken."""
-        body = recall(self._path(name), self.secret)
+    def recall(self, name: str) -> bytes | None:
+        """What this code kept under this secret; None if it is lost, foreign or broken."""
+        try:
+            content = (self.folder / f"{name}.{self.kind}").read_bytes()
+        except OSError:
+            return None
+        body = content[_MAC:]
+        return body if hmac.compare_digest(content[:_MAC], self._mac(body)) else None
+
+    def keep(self, name: str, body: bytes) -> None:
+        """Keep it for the user alone; it may be that it is not kept."""
+        with suppress(OSError):
+            _replace(self.folder / f"{name}.{self.kind}", self._mac(body) + body)
+            keep_newest(self.folder, f".{self.kind}", self.most)
+
+    def _mac(self, body: bytes) -> bytes:
+        return hmac.digest(self.secret, _program() + body, sha256)
+
+
+@cache
+def _program() -> bytes:
+    """A digest of every file of this package but those that Python compiled."""
+    files = (path for path in Path(audit_lib.__file__).parent.rglob("*") if path.suffix != ".pyc")
+    digests = (sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file())
+    return sha256(b"".join(digests)).digest()
+
+
+def keep_newest(folder: Path, suffix: str, most: int) -> None:
+    """Delete the files of one kind but the newest so many. Raises `OSError`."""
+    by_age = sorted(folder.glob(f"*{suffix}"), key=lambda path: path.stat().st_mtime)
+    for old in by_age[:-most]:
+        old.unlink(missing_ok=True)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, in a folder for the user alone. Raises `OSError`."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)
+
+
+class ColumnCache(Cache):
+    """Columns of numbers by what decided them, with facts that JSON can hold: what a log gave."""
+
+    def recall_columns(self, name: str) -> tuple[Any, dict[str, NDArray[Any]]] | None:
+        """The facts and columns that were kept, if they were."""
+        body = self.recall(name)
         if body is None:
             return None
         with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
             columns = {key: arrays[key] for key in arrays.files}
         return json.loads(columns.pop(_FACTS).tobytes()), columns
 
-    def keep(self, name: str, facts: Any, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Keeps facts, which JSON can hold, and columns; it may be that they are not kept."""
+    def keep_columns(self, name: str, facts: Any, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Keep facts and columns."""
         written = io.BytesIO()
-        arrays: dict[str, Any] = {
-            **columns,
-            _FACTS: np.frombuffer(json.dumps(facts).encode("ascii"), np.uint8),
-        }
-        np.savez(written, **arrays)
-        keep(self._path(name), self.secret, written.getvalue(), self.most)
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.npz"
+        packed: Any = {**columns, _FACTS: np.frombuffer(json.dumps(facts).encode("ascii"), np.uint8)}
+        np.savez(written, **packed)
+        self.keep(name, written.getvalue())
 
 
 @dataclass(frozen=True)
 class CleanObjects:
-    """The objects in which one search of one project found nothing, as it remembers them."""
+    """The objects of git in which one search of one project found nothing, as it remembers them."""
 
-    path: Path = Path()
-    secret: bytes = b""
+    cache: Cache | None = None
+    name: str = ""
     objects: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, folder: Path | None, key: Key, root: Path, digest: str, *, believe: bool = True
+        cls, folder: Path | None, secret: bytes, root: Path, digest: str, *, believe: bool = True
     ) -> "CleanObjects":
-        """What is remembered of a search that the digest names; nothing under a key that all know.
+        """What is remembered of a project's search for what the digest names; nothing without a secret.
 
-        It is in the user's own cache folder, not in the project, which could otherwise declare itself clean.
+        The folder is the user's own, not the project's, which could otherwise declare itself clean.
         """
-        if folder is None or key.origin != "file":
+        if folder is None or not secret:
             return cls()
-        secret = key.derive("scan cache")
-        about = f"{root.resolve()}\0{digest}".encode("utf-8", "surrogateescape")
-        path = folder / f"{blake2b(about, key=secret, digest_size=16).hexdigest()}.clean"
-        body = recall(path, secret) if believe else None
-        return cls(path, secret, frozenset(json.loads(bytes(body)) if body is not None else ()))
+        cache = Cache(folder, secret, "clean", _SEARCHES)
+        name = cache.name(str(root.resolve()), digest)
+        body = cache.recall(name) if believe else None
+        return cls(cache, name, frozenset(json.loads(body or b"[]")))
 
     def store(self, objects: Iterable[str]) -> None:
-        """Replaces what is remembered."""
-        kept = sorted(objects)
-        if self.secret and kept != sorted(self.objects):
-            keep(self.path, self.secret, json.dumps(kept).encode("ascii"), _KEPT)
+        """Replace what is remembered."""
+        if self.cache and (kept := frozenset(objects)) != self.objects:
+            self.cache.keep(self.name, json.dumps(sorted(kept)).encode("ascii"))
+
+
+def recall_state(name: str) -> dict[str, Any]:
+    """What was remembered under a name; empty if there is nothing, or someone else could have written it."""
+    path = _state(name)
+    with suppress(OSError, ValueError, RecursionError, RuntimeError):
+        facts = path.lstat()
+        own = os.name != "posix" or (facts.st_uid == os.geteuid() and not facts.st_mode & 0o022)
+        if stat.S_ISREG(facts.st_mode) and own and facts.st_size <= _LARGEST_STATE:
+            state = json.loads(path.read_text("utf-8"))
+            return state if isinstance(state, dict) else {}
+    return {}
+
+
+def remember_state(name: str, content: dict[str, Any]) -> bool:
+    """Whether it could be remembered, in place of what was; a home that cannot be written is no fault."""
+    try:
+        _replace(_state(name), json.dumps(content, sort_keys=True).encode())
+    except (OSError, RuntimeError):
+        return False
+    return True
+
+
+def _state(name: str) -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "audit_lib" / f"{name}.json"

@@ -39,8 +39,8 @@ class Quarter:
         return cls(following.year - (following.number == 1), (following.number - 2) % 4 + 1)
 
     @classmethod
-    def chosen(cls, text: str, as_of: datetime) -> "Quarter":
-        """The quarter that is named, else the last one over; `BadInput` if it has not begun by then."""
+    def named(cls, text: str, as_of: datetime) -> "Quarter":
+        """The quarter of a text, for "" the last one over; `BadInput` if it has not begun by then."""
         if not text:
             return cls.last_over(as_of)
         quarter = cls.parse(text)

@@ -1,23 +1,25 @@
-"""Opens each source once, within the project: content, hash and facts of the same bytes."""
+"""Finds and opens the files of a project that may be hostile: no link is followed, no FIFO waited for."""
 
 import errno
 import io
 import os
-import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
 
 from audit_lib.base.errors import BadInput
 
 # O_NONBLOCK: a FIFO must not make the audit wait for its writer. O_NOCTTY: a terminal must not adopt us.
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_FOLDER_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
-_PLAIN = re.compile(r"(?:[\w-][\w. -]*/)*[\w-][\w. -]*", re.ASCII)
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
+MAX_DEPTH = 100  # folders; each holds a descriptor open while what lies below it is read
+_GIT_OBJECTS = ".git/objects"  # git answers for what lies in here; the rest of .git is read as files
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OTHER_KINDS = {
     stat.S_IFDIR: "is a directory",
@@ -27,8 +29,6 @@ _OTHER_KINDS = {
     stat.S_IFCHR: "is a device, not a file",
     stat.S_IFBLK: "is a device, not a file",
 }
-
-
 _BEHIND_A_LINK = "refused", "is behind a symbolic link, which is not followed"
 _REASONS = {
     errno.ENOENT: ("missing", "does not exist"),
@@ -48,6 +48,9 @@ class Unreadable(BadInput):
         super().__init__(BadInput.at(place, reason).faults)
         self.state = state
         self.reason = reason
+
+
+# --- one file ---
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,6 @@ class OpenSource:
     facts: FileFacts
     _raw: _HashedFile
 
-    def peek(self) -> bytes:
-        """What comes next, at least eight bytes if there are so many; none is taken."""
-        return self.file.peek(8)
-
     def piece(self, start: int, end: int) -> bytes:
         """The bytes between two places, wherever the reading is; they are not hashed for it."""
         return self._raw.piece(start, end)
@@ -141,66 +140,54 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     Raises `Unreadable` for a path that leads out of the project, for a link in any component,
     for whatever is not a regular file, and for a file that is missing or may not be read.
     """
-    descriptor = _descriptor(root, _parts(relative), relative)
-    try:
-        status = os.fstat(descriptor)
-        _require_file(status, relative)
+    with _opened(root, relative) as (descriptor, status):
         raw = _HashedFile(descriptor, status.st_size, relative)
         yield OpenSource(io.BufferedReader(raw, 1 << 16), _facts(status), raw)
-    finally:
-        os.close(descriptor)
 
 
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
-    """The whole source of at most `limit` bytes; `Unreadable` (state "refused") where it is larger."""
-    descriptor = _descriptor(root, _parts(relative), relative)
-    try:
-        status = os.fstat(descriptor)
-        _require_file(status, relative)
+    """The whole source of at most `limit` bytes; `Unreadable` (state "refused") if it is larger."""
+    with _opened(root, relative) as (descriptor, status):
         if status.st_size > limit:
             raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
-        content = b""
-        while len(content) < status.st_size and (piece := os.read(descriptor, status.st_size - len(content))):
-            content += piece
-    except OSError as error:
-        raise _unreadable(relative, error) from None
-    finally:
-        os.close(descriptor)
+        content = _HashedFile(descriptor, status.st_size, relative).readall()
     return SourceBytes(content, _facts(status))
 
 
-def _parts(relative: str) -> list[str]:
-    # A path object takes as long to make as a small file to read, and projects have thousands.
-    if _PLAIN.fullmatch(relative):
-        return relative.split("/")
+@contextmanager
+def _opened(root: Path, relative: str) -> Iterator[tuple[int, os.stat_result]]:
+    """A descriptor of a regular file for this block, and what it says of the file."""
+    descriptor = _descriptor(root, relative)
+    try:
+        status = os.fstat(descriptor)
+        _require_file(status, relative)
+        yield descriptor, status
+    finally:
+        os.close(descriptor)
+
+
+def _descriptor(root: Path, relative: str) -> int:
+    """Opens the last component without following a link in any component below the root."""
     path = Path(relative)
     if path.is_absolute() or path.drive or ".." in path.parts or not path.parts or "\0" in relative:
         raise Unreadable(relative, "refused", "leads out of the project or is not a file")
-    return list(path.parts)
-
-
-def _descriptor(root: Path, parts: list[str], relative: str) -> int:
-    """Opens the last component without following a link in any component below the root."""
+    *folders, name = path.parts
     try:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            for part in parts[:-1]:
-                below = _open_folder(part, folder, relative)
+            for part in folders:
+                if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
+                    raise Unreadable(relative, *_BEHIND_A_LINK)
+                below = os.open(part, _FOLDER, dir_fd=folder)
                 os.close(folder)
                 folder = below
             # Opening a device can have effects of its own, so its kind is asked first and again once open.
-            _require_file(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False), relative)
-            return os.open(parts[-1], _FLAGS, dir_fd=folder)
+            _require_file(os.stat(name, dir_fd=folder, follow_symlinks=False), relative)
+            return os.open(name, _FILE, dir_fd=folder)
         finally:
             os.close(folder)
     except OSError as error:
         raise _unreadable(relative, error) from None
-
-
-def _open_folder(part: str, folder: int, relative: str) -> int:
-    if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
-        raise Unreadable(relative, *_BEHIND_A_LINK)
-    return os.open(part, _FOLDER_FLAGS, dir_fd=folder)
 
 
 def _require_file(status: os.stat_result, relative: str) -> None:
@@ -210,11 +197,10 @@ def _require_file(status: os.stat_result, relative: str) -> None:
 
 
 def _facts(status: os.stat_result) -> FileFacts:
-    modified = timedelta(microseconds=status.st_mtime_ns // 1000)
     # A time that no calendar holds comes from a broken file system: the earliest one claims least.
     modified_at = _EPOCH
     with suppress(OverflowError):
-        modified_at = _EPOCH + modified
+        modified_at += timedelta(microseconds=status.st_mtime_ns // 1000)
     return FileFacts(status.st_size, modified_at, f"{stat.S_IMODE(status.st_mode):04o}")
 
 
@@ -231,3 +217,167 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+# --- all files ---
+
+
+@dataclass(frozen=True, order=True)
+class NotSearched:
+    """Something that was not searched, or not wholly: where, and why."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TreeFile:
+    """One regular file, to be opened before the walk goes on."""
+
+    path: str  # within the project
+    size_bytes: int
+    _folder: int
+
+    @property
+    def place(self) -> str:
+        """What kind of place it is, which says who may have read it: log, notebook, bundle, …"""
+        *folders, name = self.path.split("/")
+        if ".git" in folders:
+            return "git file"
+        if ".next" in folders or name.endswith(".map") or {"dist", "build"} & set(folders):
+            return "bundle"
+        if name.endswith(".ipynb"):
+            return "notebook"
+        return "log" if ".log" in name or "logs" in folders else "working tree"
+
+    def open(self) -> BinaryIO:
+        """The file, opened without following a link or waiting for a FIFO's writer."""
+        name = self.path.rpartition("/")[2]
+        return os.fdopen(os.open(name, _FILE, dir_fd=self._folder), "rb", buffering=0)
+
+
+def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[TreeFile]:
+    """Every regular file below the root, by path; links, devices, unreadable folders go into `left_out`.
+
+    A root that is itself a file is the only one.
+    """
+    if not root.is_file():
+        yield from _walk(os.open(root, os.O_RDONLY), "", left_out)
+        return
+    folder = os.open(root.parent, os.O_RDONLY)
+    try:
+        yield TreeFile(root.name, root.stat().st_size, folder)
+    finally:
+        os.close(folder)
+
+
+def _walk(folder: int, prefix: str, left_out: list[NotSearched]) -> Iterator[TreeFile]:
+    """The files below an open folder, which is closed at the end."""
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        for entry in listed:
+            path = prefix + entry.name
+            if entry.is_file(follow_symlinks=False):
+                if not path.startswith(_GIT_OBJECTS) or entry.name.startswith("tmp_"):
+                    yield TreeFile(path, entry.stat(follow_symlinks=False).st_size, folder)
+            elif reason := _not_entered(entry, path):
+                left_out.append(NotSearched(path, reason))
+            else:
+                yield from _walk_below(folder, path, left_out)
+    except OSError as error:
+        left_out.append(NotSearched(prefix or ".", f"cannot be listed ({type(error).__name__})"))
+    finally:
+        os.close(folder)
+
+
+def _walk_below(folder: int, path: str, left_out: list[NotSearched]) -> Iterator[TreeFile]:
+    try:
+        below = os.open(path.rpartition("/")[2], _FOLDER, dir_fd=folder)
+    except OSError as error:
+        left_out.append(NotSearched(path, f"cannot be listed ({type(error).__name__})"))
+    else:
+        yield from _walk(below, f"{path}/", left_out)
+
+
+def _not_entered(entry: "os.DirEntry[str]", path: str) -> str:
+    """Why nothing below an entry is searched; "" for a folder that is."""
+    if entry.is_symlink():
+        return "is a symbolic link, which is not followed"
+    if not entry.is_dir(follow_symlinks=False):
+        return "is a FIFO, a socket or a device"
+    parts = path.split("/")
+    if parts[-1] == "objects" and (".git" in parts[1:] or parts[:2] == [".git", "modules"]):
+        return "is the object store of a submodule or of another repository"
+    return f"is deeper than {MAX_DEPTH} folders" if len(parts) > MAX_DEPTH else ""
+
+
+# --- files by pattern ---
+
+_Step = tuple[str, tuple[str, ...]]  # a folder, ending in / below the root, and what is left of a pattern
+
+
+def claimed_paths(root: Path, sources: Iterable[Any]) -> list[tuple[Any, list[str]]]:
+    """Each source with the paths of its `pattern`; a path belongs to the first that names it."""
+    seen: set[str] = set()
+    claimed = []
+    for source in sources:
+        paths = [path for path in log_paths(root, source.pattern) if path not in seen]
+        seen.update(paths)
+        claimed.append((source, paths))
+    return claimed
+
+
+def log_paths(root: Path, pattern: str) -> list[str]:
+    """The paths that a pattern names, relative to the root, in sorted order; no folder is among them.
+
+    `*`, `?` and `[…]` match within a part, `**` any depth of folders. No link is followed: one that the
+    pattern would pass through is named in the place of what is behind it, and refused when it is opened.
+    The same holds for a folder that cannot be listed or is deeper than `MAX_DEPTH`.
+    """
+    found: set[str] = set()
+    parts = PurePosixPath(pattern).parts
+    # Each pair is taken once: `**/a/**/a/**` over a deep tree would otherwise never end.
+    waiting: list[_Step] = [("", parts)] if parts else []
+    seen = set(waiting)
+    while waiting:
+        steps = _steps(root, *waiting.pop(), found)
+        waiting += steps - seen
+        seen |= steps
+    return sorted(found)
+
+
+def _steps(root: Path, folder: str, parts: tuple[str, ...], found: set[str]) -> set[_Step]:
+    """Where to go on below a folder for the rest of a pattern; files that it names go into `found`."""
+    part, rest = parts[0], parts[1:]
+    steps = {(folder, rest)} if part == "**" and rest else set()
+    entries: list[os.DirEntry[str]] = []
+    if folder.count("/") > MAX_DEPTH:
+        found.add(folder.rstrip("/"))
+    else:
+        try:
+            with os.scandir(root / folder) as listed:
+                entries = list(listed)
+        except OSError:
+            found.add(folder.rstrip("/") or ".")
+    for entry in entries:
+        path, is_folder = folder + entry.name, _is_folder(entry)
+        if part == "**":
+            if is_folder and not entry.is_symlink():
+                steps.add((f"{path}/", parts))
+            elif not rest and not is_folder:
+                found.add(path)
+        elif fnmatchcase(entry.name, part) and (is_folder or not rest):
+            if entry.is_symlink() or not is_folder:
+                found.add(path)
+            elif rest:
+                steps.add((f"{path}/", rest))
+    return steps
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry is a folder, or a link to one; False for a link that leads nowhere."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

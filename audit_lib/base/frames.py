@@ -1,4 +1,4 @@
-"""What all contracts share: columns in order, types, words that several frames use."""
+"""What all contracts share: columns in order, types, and the judge that a frame is what its contract says."""
 
 from collections import namedtuple
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,7 +11,6 @@ import pandas as pd
 
 Kind = TypeVar("Kind")
 Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
-
 Several = tuple[Any, ...]  # a list in a cell: never a text that is parted again
 
 LINE_STATES = ("read", "not understood", "blank")
@@ -57,36 +56,11 @@ class Contract:
 
     def __init_subclass__(cls) -> None:
         declared = vars(cls)
+        kinds = {name: get_args(kind)[0] for name, kind in cls.__annotations__.items()}
         cls._columns = {
-            name: replace(declared.get(name, Column()), type=_type(*get_args(kind)))
-            for name, kind in cls.__annotations__.items()
+            name: replace(declared.get(name, Column()), type=_TYPES[kind] if kind in _TYPES else kind())
+            for name, kind in kinds.items()
         }
-
-    @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-        """A judged frame of the rows given, with its columns and types also if there is no row."""
-        return cls.checked(pd.DataFrame(list(rows), columns=list(cls.columns())))
-
-    @classmethod
-    def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
-        """The frame with a fresh index, each column coerced and judged; ends the function that builds it.
-
-        Raises:
-            ContractBroken: it is not what the contract says. Names contract and column, never a value.
-        """
-        fresh = frame.reset_index(drop=True)
-        columns = cls.columns()
-        if list(fresh) != list(columns):
-            odd = sorted({*map(str, fresh)} ^ {*columns}) or "their order"
-            raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
-        given = dict(fresh.items())  # to ask the frame for a column takes as long as to judge it
-        judged = {name: _judged(cls.__name__, name, given[name], column) for name, column in columns.items()}
-        return pd.DataFrame(judged, index=fresh.index, copy=False)
-
-    @classmethod
-    def shaped(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-        """The rows with the columns and types of the contract, unchecked: for one that is filtered first."""
-        return pd.DataFrame(list(rows), columns=list(cls.types())).astype(cls.types())
 
     @classmethod
     def columns(cls) -> Mapping[str, Column]:
@@ -98,53 +72,62 @@ class Contract:
         """The type of each column, in order."""
         return {name: column.type for name, column in cls._columns.items()}
 
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """A judged frame of the rows given, with its columns and types also if there is no row."""
+        return cls.checked(pd.DataFrame(list(rows), columns=list(cls._columns)))
 
-def _type(kind: Any) -> Any:
-    return _TYPES[kind] if kind in _TYPES else kind()
+    @classmethod
+    def shaped(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """The rows with the columns and types of the contract, unchecked: for one that is filtered first."""
+        return pd.DataFrame(list(rows), columns=list(cls._columns)).astype(cls.types())
+
+    @classmethod
+    def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with a fresh index, each column coerced and judged; ends the function that builds it.
+
+        Raises:
+            ContractBroken: it is not what the contract says. Names contract and column, never a value.
+        """
+        fresh = frame.reset_index(drop=True)
+        if list(fresh) != list(cls._columns):
+            odd = sorted({*map(str, fresh)} ^ {*cls._columns}) or "their order"
+            raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
+        judged = {
+            name: _judged(f"{cls.__name__}: {name}", values, cls._columns[str(name)])
+            for name, values in fresh.items()
+        }
+        return pd.DataFrame(judged, index=fresh.index, copy=False)
 
 
-def _judged(contract: str, name: str, values: pd.Series, column: Column) -> pd.Series:
+def _judged(place: str, values: pd.Series, column: Column) -> pd.Series:
     """The column in its type, if it is what the contract says of it."""
     # Before it is coerced: as a bool a missing value would be `False`.
     if not column.nullable and bool(values.isna().any()):
-        raise ContractBroken(f"{contract}: nothing in {name} may be null")
+        raise ContractBroken(f"{place} may not be null")
     try:
-        coerced = _coerced(values, column)
+        # By name: categories with words equal no categories without, and comparing types takes long.
+        if values.dtype.name != column.type.name:
+            values = pd.to_datetime(values, utc=True) if column.type == _INSTANT else values
+            values = values.astype(column.type)
     except (TypeError, ValueError):
-        raise ContractBroken(f"{contract}: {name} cannot be {column.type}") from None
-    if column.unique and not coerced.is_unique:
-        raise ContractBroken(f"{contract}: {name} names something twice")
-    if column.isin and not bool(coerced.dropna().isin(column.isin).all()):
-        raise ContractBroken(f"{contract}: {name} must be one of {', '.join(column.isin)}")
-    return coerced
-
-
-def _coerced(values: pd.Series, column: Column) -> pd.Series:
-    # By name: categories with words equal no categories without, and comparing types takes long.
-    if values.dtype.name == column.type.name:
-        return values
-    instants = pd.to_datetime(values, utc=True) if column.type == _INSTANT else values
-    return instants.astype(column.type)
+        raise ContractBroken(f"{place} cannot be {column.type}") from None
+    if column.unique and not values.is_unique:
+        raise ContractBroken(f"{place} names something twice")
+    if column.isin and not bool(values.dropna().isin(column.isin).all()):
+        raise ContractBroken(f"{place} must be one of {', '.join(column.isin)}")
+    return values
 
 
 def rows(frame: pd.DataFrame) -> Iterator[Any]:
     """Each row of a frame as a named tuple of Python's own values, in order; a null is None."""
-    if frame.empty:
-        return iter(())
-    kind = _row_of(tuple(map(str, frame)))
-    return map(kind._make, zip(*(_values(column) for _, column in frame.items()), strict=True))
+    columns = [column.astype(object).where(column.notna(), None).tolist() for _, column in frame.items()]
+    return map(_row_of(tuple(map(str, frame)))._make, zip(*columns, strict=True))
 
 
 @lru_cache(maxsize=256)  # making one takes longer than a row
 def _row_of(columns: tuple[str, ...]) -> Any:
     return namedtuple("Row", columns, rename=True)
-
-
-def _values(column: pd.Series) -> Any:
-    # Of a column that was pickled `to_numpy(copy=True)` is a view: what is written here would be there, too.
-    values = np.array(column.to_numpy(dtype=object))
-    values[column.isna().to_numpy()] = None
-    return values
 
 
 class Sources(Contract):

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from string import ascii_uppercase
 
 NOT_KNOWN = "not known"
+SEVERITIES = ("info", "low", "medium", "high", "critical")  # of a finding, the mildest first
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 # strftime's %b depends on the locale.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

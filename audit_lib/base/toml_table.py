@@ -1,45 +1,16 @@
 """TOML files taken apart key by key, so that all faults of a file are reported at once."""
 
-import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
-from pathlib import Path
 from typing import Any, TypeVar
 
-from audit_lib.base.bounded_toml import MAX_BYTES
-from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.bounded import shown_name
+from audit_lib.base.errors import Fault
 
 Made = TypeVar("Made")
 LARGEST = 100_000  # of numbers: of days nearly three centuries
 MOST_TABLES = 2_000  # of one list
-
-
-def read_text_file(path: Path, place: str) -> bytes:
-    """The bytes of a small regular file; `BadInput` if it is missing, a link, unreadable or too large."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        handle = os.open(path, flags)
-    except FileNotFoundError:
-        raise BadInput.at(place, "does not exist") from None
-    except (OSError, ValueError) as error:
-        reason = "is a symbolic link" if path.is_symlink() else f"cannot be read ({type(error).__name__})"
-        raise BadInput.at(place, reason) from None
-    try:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise BadInput.at(place, "is not a regular file")
-        if facts.st_size > MAX_BYTES:
-            raise BadInput.at(place, f"is larger than {MAX_BYTES:,} bytes")
-        return b"".join(iter(lambda: os.read(handle, MAX_BYTES), b""))
-    finally:
-        os.close(handle)
-
-
-def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
-    """A name as a fault may show it: one that is none could be a value, or several lines."""
-    return name if re.fullmatch(pattern, name) else "(unprintable name)"
 
 
 class TomlTable:

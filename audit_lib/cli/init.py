@@ -1,6 +1,8 @@
 """`init`: the key and a first audit.toml."""
 
 import re
+import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,11 +10,10 @@ import click
 
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git import GitFailed, tracked
-from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options
 from audit_lib.ledger.keys import key_file, made_key_of
-from audit_lib.logins.declared import Proposal, propose
+from audit_lib.logins.declared import propose
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
@@ -40,71 +41,66 @@ def init(folder: Path, ledger: Path | None) -> None:
 
     An existing file is never overwritten. Names of variables come from example files, from env files that
     git tracks and from the code that reads them. No value is written to a file, and guesses are marked.
+
+    Example: audit-lib init --project ../my-app
     """
     project = load_project(folder, ledger)
     policy = choose_policy(project)
     if policy.name == "generic" and not project.configured:
         project = with_environments(project)
     _say_key(project)
-    proposals = _proposals(project)
+    rules = detection_policy(policy)
+    logs = read_logs(project, None, load_formats().declaring(rules.failed_statuses, rules.logins))
+    proposals = propose(logs.counts, rules.logins, rules.failed_statuses)
     if project.configured:
         click.echo("audit.toml: exists and is kept")
         for one in proposals:
             click.echo(one.block)
     else:
-        _write(project, policy, proposals)
-    snapshot = command("snapshot", "--project", folder)
+        _write(project, policy, [one.block for one in proposals])
+        for one in proposals:
+            click.echo(f"in audit.toml, as a comment: {one.question}")
+        _say_not_searched(project, policy)
+    snapshot = shlex.join(["audit-lib", "snapshot", "--project", str(folder)])
     click.echo(f"next: {snapshot}  (weekly: it is what proves ages later)")
 
 
 def _say_key(project: Project) -> None:
-    there = key_file().exists()
-    key = made_key_of(project)
+    there, key = key_file().exists(), made_key_of(project)
     if key.origin == "demo":
         click.echo("key: the public DEMO key, since this is a sample")
     elif there:
         click.echo(f"key: {key.key_id} exists in {key_file()} and is kept")
     else:
-        click.echo(
-            f"key: {key.key_id} created in {key_file()}: keep a copy, the ledger cannot be read without it"
-        )
+        text = "keep a copy, the ledger cannot be read without it"
+        click.echo(f"key: {key.key_id} created in {key_file()}: {text}")
 
 
-def _write(project: Project, policy: Policy, proposals: tuple[Proposal, ...]) -> None:
-    guesses = _guesses(project) if policy.name == "generic" else ()
-    blocks = [one.block for one in proposals]
+def _write(project: Project, policy: Policy, blocks: Sequence[str]) -> None:
+    known = f"{counted(len(policy.secrets), 'variable')} by the policy {policy.name}"
+    guesses: tuple[Guess, ...] = ()
+    if policy.name == "generic":
+        guesses = guess_variables(project, bundled_policy("generic"), _tracked(project))
+        secrets = sum(guess.kind == "secret" for guess in guesses)
+        known = f"{counted(len(guesses), 'variable')}, {secrets} guessed to be secrets"
     text = first_audit_toml(project, policy.name, guesses, _known_loaders(project), blocks)
     write_new(project.root / "audit.toml", text, "audit.toml")
-    for one in proposals:
-        click.echo(f"in audit.toml, as a comment: {one.question}")
-    counts = [len(re.findall(rf"(?m)^\[\[{word}\]\]", text)) for word in ("env", "log")]
-    found = f"{counted(counts[0], 'env file')}, {counted(counts[1], 'log pattern')}"
-    secrets = sum(guess.kind == "secret" for guess in guesses)
-    known = f"{counted(len(guesses), 'variable')}, {secrets} guessed to be secrets"
-    if policy.name != "generic":
-        known = f"{counted(len(policy.secrets), 'variable')} by the policy {policy.name}"
+    envs, logs = (len(re.findall(rf"(?m)^\[\[{word}\]\]", text)) for word in ("env", "log"))
+    found = f"{counted(envs, 'env file')}, {counted(logs, 'log pattern')}"
     click.echo(f"audit.toml: written, {found}, {known}: check the guesses")
+
+
+def _say_not_searched(project: Project, policy: Policy) -> None:
     for path in (source.path for source in project.env_sources if not nameable(source.path)):
         click.echo(f"not named in audit.toml, because of the characters in its name: {shown(path)}")
-    for note in project.not_searched[:SHOWN]:
-        click.echo(f"not searched: {note}")
-    if len(project.not_searched) > SHOWN:
-        click.echo(f"not searched: {counted(len(project.not_searched) - SHOWN, 'more place')}")
-
-
-def _guesses(project: Project) -> tuple[Guess, ...]:
-    beyond = len(code_files(project)) - MAX_CODE_FILES
+    notes = [str(note) for note in project.not_searched]
+    beyond = len(code_files(project)) - MAX_CODE_FILES if policy.name == "generic" else 0
     if beyond > 0:
-        click.echo(f"not searched: {counted(beyond, 'code file')} beyond the first {MAX_CODE_FILES:,}")
-    return guess_variables(project, bundled_policy("generic"), _tracked(project))
-
-
-def _proposals(project: Project) -> tuple[Proposal, ...]:
-    """The routes of the project's logs that look like logins and are not declared."""
-    policy = choose_policy(project)
-    rules = detection_policy(policy)
-    logs = read_logs(project, None, load_formats().declaring(rules.failed_statuses, rules.logins))
-    return propose(logs.counts, rules.logins, rules.failed_statuses)
+        notes.insert(0, f"{counted(beyond, 'code file')} beyond the first {MAX_CODE_FILES:,}")
+    for note in notes[:SHOWN]:
+        click.echo(f"not searched: {note}")
+    if len(notes) > SHOWN:
+        click.echo(f"not searched: {counted(len(notes) - SHOWN, 'more place')}")
 
 
 def _tracked(project: Project) -> set[str]:

@@ -44,7 +44,7 @@ def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     as_of = given.pop("as_of") or project.pinned_as_of or iso(now())
     from audit_lib.cli.open_project import with_given_logs  # noqa: PLC0415
 
-    project = with_given_logs(project, given["logs"], given["env"])
+    project = with_given_logs(project, given)
     run(project, out or _folder(project, as_of, named, given), as_of, given)
 
 

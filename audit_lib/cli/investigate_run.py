@@ -9,8 +9,7 @@ from audit_lib.base.clock import briefly, iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
-from audit_lib.cli.free_text import refuse_values
-from audit_lib.cli.open_project import Opened
+from audit_lib.cli.open_project import Opened, refuse_values
 from audit_lib.cli.terminal import BAD, DOUBT, progress_bar, say
 from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.investigation import Investigation

@@ -1,142 +1,318 @@
-"""`leaks`: every place to which a value of the project has leaked."""
+"""`leaks`: every place to which a value of the project has leaked; staged files; files to be given away."""
 
+import json
+import os
+import re
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
+import pandas as pd
 
-from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.cache import user_cache
+from audit_lib.base.clock import iso
+from audit_lib.base.errors import BadInput, Fault, Refused
+from audit_lib.base.frames import rows
+from audit_lib.base.git import follow_link
+from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.cli import options
+from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import PATH
-from audit_lib.cli.terminal import progress_bar, say
-from audit_lib.settings import load_project
+from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, progress_bar, say
+from audit_lib.leaks.contracts import PUBLISHED_PLACE
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.rules import Rules, is_available
+from audit_lib.leaks.staged import search_staged
+from audit_lib.leaks.tables import (
+    IN_FORCE,
+    NO_SECRETS,
+    NOT_IN_FORCE,
+    NOT_KNOWN,
+    PRODUCTION,
+    exit_code,
+    next_step,
+    shows_no_leak,
+)
+from audit_lib.leaks.targets import leak_targets
+from audit_lib.ledger import read_ledger
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger.timeline import tenures
+from audit_lib.report import escape as inert
+from audit_lib.report.known_values import known_values
+from audit_lib.report.sarif import leaks_sarif
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.seal import search_files
+from audit_lib.settings import Project, load_project
 
 FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urgent first
-_PATIENCE = 1.0  # seconds without a word; a longer search shows that it works
+FOUND = 3  # the exit code of --staged
+MOST_PLACES, MOST_NAMES = 3, 4  # that are shown
 # The parts of a search, as they report themselves, each with its share of the time.
 _WORK = {"shapes in git objects": 40, "files": 20, "git objects": 40}
-# Options of the search of a project.
-_OF_PROJECT = ("layout", "places", "every_provider", "fresh", "also", "reports", "fail_on")
-_HELP = """
-Find every place to which a secret has leaked.
-
-Searches git's objects, the working tree, .git files, logs, bundles and archives. It looks for every
-value of the project's env files (and --env), past and present, in every form.
-
-Prints one line for each leak, the most urgent first, never a value. What could not be searched is listed
-and never counts as clean.
-
-With --also, searches folders outside the project, too: transcripts of coding assistants, shell histories,
-exports of chats. With --import, each result of another scanner becomes one leak.
-
-With PATHs, searches only these notebooks, pages and folders, for known values, before you give them away.
-It exits with 4 if there is one.
-
-With --staged, searches only what is staged for the next commit: for known values, those in the ledger,
-and new secrets by pattern. Then it prints one line for each place, and exits with 3 if there is one.
-"""
+_STYLES = {IN_FORCE: BAD, NOT_KNOWN: DOUBT}
+_WORDS = {IN_FORCE: "IN FORCE", NOT_KNOWN: "not known to be in force", NOT_IN_FORCE: "not in force"}
+_STATES = ("incomplete", "not searched", "partly", "searched")
+_STAGED = "do first: take it out and stage again; what is not a secret passes `leaks --staged --no-patterns`"
 
 
-@click.command(help=_HELP)
+@click.command()
 @click.argument("paths", nargs=-1, type=PATH, metavar="[PATH...]")
-@options.several(options.project)
-@options.layout("table", "json", "sarif")
+@options.several(options.project, options.layout("table", "json", "sarif"))
 @options.several(options.env, options.policy, options.ledger)
-@click.option("--places", default=3, show_default=True, help="Places shown for each leak in the table.")
+@click.option("--patterns/--no-patterns", default=True, help="Also look for unknown secrets by pattern.")
+@click.option("--also", multiple=True, type=PATH, help="Also search this folder or file beside the project.")
+@click.option("--import", "reports", multiple=True, type=PATH, help="Take another scanner's SARIF, too.")
 @click.option(
-    "--patterns/--no-patterns",
-    default=True,
-    show_default=True,
-    help="Also look for unknown secrets by pattern.",
+    "--fail-on", type=click.Choice(FAIL_ON), help="Exit with 3 at such a leak or a more urgent one."
 )
-@click.option(
-    "--every-provider",
-    is_flag=True,
-    help="Add the key patterns of about 480 more providers; takes 2 s longer.",
-)
-@click.option("--fresh", is_flag=True, help="Search everything again, even what was clean last time.")
-@click.option(
-    "--also",
-    multiple=True,
-    metavar="PATH",
-    type=click.Path(exists=True, path_type=Path),
-    help="Also search this folder or file outside the project; it is only read.",
-)
-@click.option(
-    "--import",
-    "reports",
-    multiple=True,
-    metavar="FILE",
-    type=PATH,
-    help="Also take another scanner's results, in SARIF.",
-)
-@click.option(
-    "--fail-on",
-    type=click.Choice(FAIL_ON),
-    help="Exit with 3 if there is such a leak or a more urgent one, else with 2 if the search is incomplete.",
-)
-@click.option(
-    "--staged",
-    is_flag=True,
-    help="Search only what is staged for the next commit; exit with 3 if it has a secret.",
-)
-@click.pass_context
-def leaks(
-    context: click.Context, /, *, paths: tuple[Path, ...], folder: Path, fail_on: str | None, **given: Any
-) -> None:
-    """Find leaked secrets."""
-    project = load_project(folder, given["ledger"])
-    _require_outside(given["also"], project.root)
-    env, policy, patterns = given["env"], given["policy"], given["patterns"]
+@click.option("--staged", is_flag=True, help="Search only what is staged for the next commit.")
+def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | None, **given: Any) -> None:
+    """Find every place to which a secret has leaked.
+
+    Searches git's objects, the working tree, .git files, logs, bundles and archives for every value of the
+    project's env files (and --env), past and present, in every form. Prints one line for each leak, the
+    most urgent first, never a value. What could not be searched is listed and never counts as clean:
+    with --fail-on it exits with 2.
+
+    With PATHs, searches only these notebooks, pages and folders for known values, before you give them
+    away, and exits with 4 if there is one. With --staged, as a hook for commits, it exits with 3 if a
+    known value or a new secret is staged.
+
+    Example: audit-lib leaks --project ../my-app --fail-on in-force
+    """
+    others = ("reports", "also", "fail_on") if staged or paths else ()
+    if wrong := [name for name in others if given.get(name) or (name == "fail_on" and fail_on)]:
+        beside = "PATH" if paths else "--staged"
+        names = {"reports": "--import", "also": "--also", "fail_on": "--fail-on"}
+        raise BadInput(Fault(names[name], f"cannot be combined with {beside}") for name in wrong)
+    if staged and paths:
+        raise BadInput.at("--staged", "cannot be combined with PATH")
+    if staged and not given["policy"]:
+        given["policy"] = _staged_policy(load_project(folder), given["env"])
+    context = opened(folder, given)
     if paths:
-        _refuse(context, "PATH", *_OF_PROJECT, "patterns", "staged")
-        from audit_lib.cli.leaks_paths import search_paths  # noqa: PLC0415  imports what makes tables
-
-        search_paths(project, policy, env, paths)
-        return
-    if given["staged"]:
-        _refuse(context, "--staged", *_OF_PROJECT)
-        from audit_lib.cli.leaks_staged import report_staged  # noqa: PLC0415  imports what makes tables
-
-        sys.exit(report_staged(project, given=env, policy=policy, patterns=patterns))
-    # The import of what makes tables takes long.
-    from audit_lib.cli.leaks_run import answer_of, search  # noqa: PLC0415
-
-    with progress_bar(_WORK, _PATIENCE) as progress:
-        found = search(project, progress, given)
-    _say(answer_of(found, given["layout"], given["places"], _stops(fail_on)))
+        _search_paths(context, given["policy"], paths)
+    elif staged:
+        sys.exit(_search_staged(context, given["policy"], patterns=given["patterns"]))
+    else:
+        _require_outside(given["also"], context.project.root)
+        found = _search_project(context, given)
+        _print(found, given["layout"])
+        stops = FAIL_ON[: FAIL_ON.index(fail_on) + 1] if fail_on else ()
+        sys.exit(exit_code(found.leaks, found.coverage, stops) if stops else 0)
 
 
-def _refuse(context: click.Context, beside: str, *names: str) -> None:
-    """Raises `BadInput` for each of these options that is given beside one that does not use it."""
-    options_ = {option.name: option.opts[0] for option in context.command.params}
-    wrong = [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
-    if wrong:
-        raise BadInput(Fault(options_[name], f"cannot be combined with {beside}") for name in wrong)
-
-
-def _say(answer: dict[str, Any]) -> None:
-    """Say what was found, and end with its exit code."""
-    for line in answer["lines"]:
-        say(**line)
-    click.echo(answer["text"], nl=False)
-    if answer["code"]:
-        sys.exit(answer["code"])
-
-
-def _stops(fail_on: str | None) -> tuple[str, ...]:
-    """A class of leaks and all that are more urgent; none for none."""
-    return FAIL_ON[: FAIL_ON.index(fail_on) + 1] if fail_on else ()
-
-
-def _require_outside(also: tuple[Path, ...], root: Path) -> None:
+def _require_outside(also: Iterable[Path], root: Path) -> None:
     """Raises `BadInput` for a folder that has the project in it, or is in it: its files are no leaks."""
-    project = root.resolve()
     for path in also:
-        known = path.resolve()
+        known, project = path.resolve(), root.resolve()
+        if not known.exists():
+            raise BadInput.at("--also", f"{path} does not exist")
         if known.is_relative_to(project):
             raise BadInput.at("--also", f"{path} is in the project, which is searched anyway")
         if project.is_relative_to(known):
             raise BadInput.at("--also", f"{path} holds the project itself: name a folder beside it")
+
+
+def _search_project(context: Opened, given: dict[str, Any]) -> LeakAudit:
+    keeper = keeper_of(context.project)
+    known = known_values(context.project, keeper, given["policy"], context.given)
+    asked = {name: given[name] for name in ("also", "reports", "patterns")}
+    stays = tenures(context.ledger())
+    with progress_bar(_WORK) as progress:
+        how = LeakOptions(**asked, cache=user_cache(), progress=progress)
+        return find_leaks(
+            context.project, keeper, known.policy, known.entries, known.inventory, stays=stays, options=how
+        )
+
+
+def _print(found: LeakAudit, layout: str) -> None:
+    if layout == "table":
+        _say_leaks(found)
+    elif layout == "json":
+        click.echo(json.dumps(_document(found), indent=2))
+    else:
+        complete = not found.coverage["state"].eq("incomplete").any()
+        click.echo(json.dumps(leaks_sarif(found.leaks, found.places, complete=complete), indent=2))
+
+
+def _document(found: LeakAudit) -> dict[str, Any]:
+    """The leaks with their places, the coverage and what to do first, as JSON has them."""
+    places = found.places.rename(columns=PUBLISHED_PLACE)
+    listed = [
+        _record(leak) | {"places": [_record(one) for one in _places_of(places, leak).to_dict("records")]}
+        for leak in found.leaks.drop(columns="fingerprint").to_dict("records")
+    ]
+    coverage = [_record(row) for row in found.coverage.to_dict("records")]
+    return {"leaks": listed, "coverage": coverage, "do_first": next_step(found.leaks, found.coverage)}
+
+
+def _places_of(places: pd.DataFrame, leak: Any) -> pd.DataFrame:
+    return places[places["leak_id"].eq(leak["leak_id"])].drop(columns="leak_id")
+
+
+def _record(row: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        str(key): None if pd.isna(value) else iso(value) if hasattr(value, "tzinfo") else value
+        for key, value in row.items()
+    }
+
+
+def _say_leaks(found: LeakAudit) -> None:
+    """The answer, then each leak with some of its places, the most urgent first; never a value."""
+    real = found.leaks[~found.leaks["kind"].isin(NO_SECRETS)]
+    _say_totals(found, real)
+    for leak in rows(found.leaks):
+        _say_leak(leak)
+        there = found.places[found.places["leak_id"].eq(leak.leak_id)]
+        for place in rows(there.head(MOST_PLACES)):
+            say(_place(place), indent="    ")
+        if len(there) > MOST_PLACES:
+            more = counted(len(there) - MOST_PLACES, "more place")
+            say(f"and {more} (--format json)", indent="    ")
+    say()
+    _say_coverage(found.coverage)
+    say()
+    say(f" {next_step(found.leaks, found.coverage)}", "do first:")
+
+
+def _say_totals(found: LeakAudit, real: pd.DataFrame) -> None:
+    inside = real["force"].eq(IN_FORCE)
+    there = inside & real["in_force"].str.split(",").map(lambda places: PRODUCTION in places)
+    doubt = int(real["force"].eq(NOT_KNOWN).sum())
+    kinds = found.leaks["kind"].value_counts()
+    possible, hashes = int(kinds.get("possible", 0)), int(kinds.get("hash", 0))
+    others = len(found.leaks) - len(real) - possible - hashes
+    parts = [
+        f"{int(there.sum())} in force in production, {int((inside & ~there).sum())} in force elsewhere, "
+        f"{doubt} not known to be in force, {len(real) - int(inside.sum()) - doubt} not in force"
+    ]
+    parts = parts if len(real) else []
+    parts.append(counted(possible, "possible password"))
+    if hashes:
+        parts.append(counted(hashes, "hash", "hashes") + " of passwords")
+    parts.append(counted(others, "template or weak default", "templates and weak defaults"))
+    if len(real):
+        lead, style = counted(len(real), "leak"), BAD
+    elif shows_no_leak(found.coverage):
+        lead, style = "No leak", GOOD
+    else:
+        lead, style = "No leak was found, but not everything was searched", DOUBT
+    say(f": {'; '.join(parts)}", lead, style)
+
+
+def _say_leak(leak: Any) -> None:
+    kind = "" if leak.kind == "leak" else f" ({leak.kind})"
+    there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
+    commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
+    since = "" if leak.first_at is None else f", first {day_words(leak.first_at)}{commit}"
+    where = "at HEAD" if leak.at_head else "not at HEAD"
+    reach = "" if leak.reachable else ", not reachable by a ref"
+    often = counted(leak.occurrences, "occurrence")
+    text = f": {_WORDS[leak.force]}{there}{since}, {where}{reach}, {often}, {leak.leak_id}"
+    style = FAINT if leak.kind in NO_SECRETS else _STYLES.get(leak.force, FAINT)
+    say(text, f"{leak.variable}{kind}", style)
+
+
+def _place(place: Any) -> str:
+    line = "" if place.line is None else f":{place.line}"
+    commit = f" {place.commit[:12]}" if place.commit else ""
+    return f"{place.place}{commit} {place.path}{line} ({place.encoding})"
+
+
+def _say_coverage(coverage: pd.DataFrame) -> None:
+    """What was searched, by what is the same of it; what was left out comes first."""
+    ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
+    for (state, part, reason), group in ordered.groupby(["state", "part", "reason"], sort=False):
+        parts, count = str(part), group["count"].sum(min_count=1)
+        amount = parts if pd.isna(count) else counted(int(count), re.sub(r"s\b", "", parts, count=1), parts)
+        named = few([place for place in group["place"] if place not in ("", ".")], MOST_NAMES)
+        names = f" ({named})" if named else ""
+        text = f" {amount}{names}{f': {reason}' if reason else ''}"
+        say(text, f"{state}:", FAINT if state == "searched" else DOUBT)
+
+
+def _search_paths(context: Opened, policy: str, paths: tuple[Path, ...]) -> None:
+    """Prints each place of these files that holds a known value; raises `Refused` if there is one.
+
+    Retired values are not searched for: of them only fingerprints are kept.
+    """
+    keeper = keeper_of(context.project)
+    known = known_values(context.project, keeper, policy, context.given)
+    if not known.classes.sealed | known.classes.whole:
+        raise BadInput.at("--project", "has no value to search for: name its folder, or give some by --env")
+    done = search_files(dict(_files(paths)), keeper, known.classes)
+    for hit in done.hits:
+        click.echo(inert.plain(hit))
+    if done.not_searched:
+        click.echo(f"too weak to be searched for: {', '.join(done.not_searched)}", err=True)
+    searched = f"{counted(done.artefacts, 'file')} searched for {counted(done.values, 'value')}"
+    click.echo(f"{searched} in {counted(done.forms, 'form')}: {counted(len(done.hits), 'place')}", err=True)
+    if done.hits:
+        raise Refused("a secret value is in what you would give away")
+
+
+def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """Every file that is named, and those of folders, by its path; `BadInput` for what is no file."""
+    found = [
+        inside
+        for path in paths
+        for inside in (sorted(path.rglob("*")) if path.is_dir() else [path])
+        if not inside.is_dir()
+    ]
+    if faults := [Fault(str(one), "is not a file that can be read") for one in found if not one.is_file()]:
+        raise BadInput(faults)
+    yield from ((str(one), one) for one in found)
+
+
+def _search_staged(context: Opened, policy: str, *, patterns: bool) -> int:
+    """Prints one line for each place of a known value or, with `patterns`, of what looks like a secret.
+
+    Returns the exit code, 3 if there is one.
+    """
+    root = context.project.root
+    follow_link(root)
+    keeper = _staged_keeper(context)
+    known = known_values(context.project, keeper, policy, context.given)
+    patterns = patterns and is_available()
+    index = os.environ.get("GIT_INDEX_FILE", "")
+    done = search_staged(
+        root,
+        keeper,
+        leak_targets(known.entries, known.inventory, known.policy, keeper),
+        read_ledger(context.project.ledger_dir, keeper.key),
+        index=Path(index) if index else None,
+        rules=Rules(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None,
+    )
+    for hit in done.hits:
+        place = f"{hit.path}:{hit.line}" if hit.line else f"{hit.path} (its name)"
+        click.echo(inert.plain(f"{place}: {hit.secret}, {hit.known}"))
+    for one in done.left_out:
+        click.echo(inert.plain(f"not searched: {one.place}: {one.reason}"), err=True)
+    if not patterns:
+        click.echo("not searched: what looks like a secret: only known values were searched for", err=True)
+    if not done.values:
+        click.echo("no value is known: there is neither an env file nor a ledger to search by", err=True)
+    found = counted(len(done.hits), "place") + " of a secret" if done.hits else "no secret"
+    searched = f"{counted(done.values, 'known value')}, {counted(done.files, 'staged file')}"
+    click.echo(f"{searched}: {found}", err=True)
+    if done.hits:
+        click.echo(_STAGED, err=True)
+    return FOUND if done.hits else 0
+
+
+def _staged_policy(project: Project, env: tuple[str, ...]) -> str:
+    """The generic one if there is no value to judge: to recognise the project, its code would be read."""
+    there = any(os.path.lexists(project.root / source.path) for source in project.env_sources)
+    return "" if project.extends or project.demands or env or there else "generic"
+
+
+def _staged_keeper(context: Opened) -> Keeper:
+    """Under the ledger's key; without it, values of env files can be searched for all the same."""
+    try:
+        return keeper_of(context.project)
+    except BadInput as error:
+        click.echo(f"only values of env files are searched for: {error}", err=True)
+        return Keeper(Key.throw_away())

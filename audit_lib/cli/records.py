@@ -1,6 +1,8 @@
-"""`record`: writes to the ledger what was done with a secret, by whom, approved by whom, and why."""
+"""`snapshot`, `record` and `whose`: what the ledger is told of values, and what it knows of a string."""
 
 import re
+import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,41 +14,116 @@ import pandas as pd
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import few
+from audit_lib.base.in_words import counted, few
 from audit_lib.cli import options
-from audit_lib.cli.free_text import refuse_values, texts_of
-from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import environment_of, now, writer_name
-from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
-from audit_lib.cli.snapshot import tables_in_place
+from audit_lib.cli.open_project import Opened, opened, refuse_values
+from audit_lib.cli.options import LONGEST, approval_of, entered_value, environment_of, now, writer_name
+from audit_lib.cli.terminal import DOUBT, GOOD, say
 from audit_lib.leaks.find_leaks import search_removed
-from audit_lib.ledger import Draft, Ledger, read_ledger, write_entry
-from audit_lib.ledger.keys import keeper_of, key_of
+from audit_lib.ledger import Draft, Entry, read_ledger, write_entry
+from audit_lib.ledger.keys import key_file, key_of, made_key_of
 from audit_lib.ledger.timeline import SecretPlace, tenures
-from audit_lib.secrecy.keeper import Key
+from audit_lib.ledger.whose import candidates, whose as answer
+from audit_lib.report.known_values import guard_values
+from audit_lib.secrecy import guard
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.claims import seen_already
+from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.snapshot import lacking, snapshot_draft
+from audit_lib.secrets.sources import read_env_sources
 from audit_lib.secrets.value_rules import hold
+from audit_lib.settings import load_project
 
-REVOKED = ("current", "previous")
-_REMOVAL = ("secret", "environment", "service", "by", "ticket", "reason")
-SHOWN = 5  # places of a value that is still there
+MOST_NAMES = 5
+_PLACE = ("secret", "environment", "service")
+
+
+@click.command()
+@options.several(options.project, options.env, options.policy, options.ledger, options.writer)
+@click.option("--fewer", is_flag=True, help="Accept that places of your last snapshot have no values now.")
+def snapshot(folder: Path, fewer: bool, **given: Any) -> None:
+    """Record which values are in place, as keyed fingerprints.
+
+    Run it each week and at each deploy: snapshots prove later how old a secret is. No value is written.
+    The first snapshot creates the key.
+
+    Example: audit-lib snapshot --project ../my-app --env production/backend=environ
+    """
+    at, context = now(), opened(folder, given)
+    refuse_values(context, given)
+    entry = take_snapshot(context, at, writer_name(given["writer"]), fewer)
+    present = sum(row["fingerprint"] is not None for row in entry.body["secrets"])
+    where = counted(len(entry.body["places"]), "place")
+    say(f": {counted(present, 'value')} in {where} seen at {iso(at)}", entry.place, GOOD)
+    before = [one for one in context.ledger().of_kind("snapshot") if one.writer == entry.writer][:-1]
+    _say_changes(entry, before[-1] if before else None)
+    say(" in a week, and after each deploy", "Take the next")
+
+
+def _say_changes(entry: Entry, before: Entry | None) -> None:
+    """Which values are not those of the writer's snapshot before, and which are not there."""
+    held, then = _fingerprints_in(entry), _fingerprints_in(before) if before else {}
+    changed = [name for name, value in held.items() if value and value != then.get(name)]
+    if before:
+        names = f": {few(changed, MOST_NAMES)}" if changed else ""
+        say(f" {counted(len(changed), 'value')}{names}", f"changed or new since {before.place}:")
+    if absent := [name for name, value in held.items() if not value]:
+        say(f" {counted(len(absent), 'secret')}: {few(absent, MOST_NAMES)}", "without a value:", DOUBT)
+
+
+def _fingerprints_in(entry: Entry) -> dict[str, str | None]:
+    places = entry.body["secrets"]
+    return {
+        f"{one['variable']} in {one['environment']}/{one['service']}": one["fingerprint"] for one in places
+    }
+
+
+def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = False) -> Entry:
+    """The entry that was appended; the key is created if there is neither ledger nor key.
+
+    Raises:
+        BadInput: no value was seen, or, unless `fewer`, none of a place that the writer's last snapshot saw.
+    """
+    project, had_key = context.project, key_file().exists()
+    key = made_key_of(project)
+    if not had_key and key.origin == "file":
+        click.echo(f"key: {key.key_id} created in {key_file()}: keep a copy", err=True)
+    draft = snapshot_draft(*tables_in_place(context, key))
+    configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
+    draft = replace(draft, body={**draft.body, "configuration": configuration})
+    if not draft.body["places"]:
+        raise BadInput.at(str(project.root), "has no env file that can be read, and no --env was given")
+    if not any(row["fingerprint"] is not None for row in draft.body["secrets"]):
+        raise BadInput.at(str(project.root), "has not one value of a secret: there is nothing to record")
+    own = [one for one in read_ledger(project.ledger_dir, key).of_kind("snapshot") if one.writer == writer]
+    lost = lacking(draft, own[-1] if own else None)
+    if lost and not fewer:
+        text = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
+        if not sys.stdin.isatty():
+            raise BadInput.at("snapshot", f"{text}: give them with --env, or take it with snapshot --fewer")
+        click.confirm(f"{text}. Record it all the same?", abort=True, err=True)
+    return write_entry(project.ledger_dir, key, draft, at, writer)
+
+
+def tables_in_place(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Inventory, sources and drift, under a key."""
+    keeper = Keeper(key)
+    sources, entries = read_env_sources(context.project, context.given, keeper, context.policy)
+    inventory = tabulate_inventory(entries, context.policy, context.project, keeper, sources)
+    guard_values(keeper, inventory, context.policy, context.project)
+    return inventory, sources, compare_places(inventory, entries, context.policy, keeper)
 
 
 @click.command()
 @click.argument("secret")
-@options.several(options.project)
+@options.project
 @click.option("--environment", required=True, help="One of development, staging and production.")
 @click.option("--service", default="", help="Which service, if more than one has the secret.")
 @click.option(
-    "--revoked",
-    type=click.Choice(REVOKED),
-    help="Record that the provider revoked the current or the previous value.",
+    "--revoked", type=click.Choice(("current", "previous")), help="Which value its provider revoked."
 )
-@click.option(
-    "--removed",
-    is_flag=True,
-    help="Enter the replaced value, search the whole project for it, and record that it is nowhere.",
-)
+@click.option("--removed", is_flag=True, help="Enter the replaced value, and record that it is nowhere.")
 @click.option("--created-at", default="", help="When the provider created the current value, as it says.")
 @click.option("--source", default="", help="Where that stands, such as 'Stripe dashboard'.")
 @click.option("--proof", default="", help="What shows that it was revoked, such as the provider refusing it.")
@@ -57,41 +134,24 @@ SHOWN = 5  # places of a value that is still there
     help="When it was rotated or revoked (default: by now). A time without a zone is in the project's "
     "time_zone (audit.toml, default: UTC).",
 )
-@click.option("--by", default="", help="Who did it (default: the writer).")
-@options.several(*rotation_options)
-@options.several(options.env, options.policy, options.ledger, options.writer)
-def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
+@options.several(options.by, options.approval, options.env, options.policy, options.ledger, options.writer)
+def record(secret: str, folder: Path, **given: Any) -> None:
     """Record a rotation, revocation, purge or creation of SECRET.
 
     The date is only a claim; without one the record claims that the rotation is done by now. What proves
     it is another value in place than was seen there last. Take a snapshot just before a rotation and
     record it just after, and the age will be known to the day.
+
+    Example: audit-lib record JWT_SECRET --environment production --project ../my-app
     """
-    at = now()
-    context = opened(folder, given["ledger"], given["policy"], given["env"])
-    refuse_values(context, texts_of(given))
-    key = key_of(context.project)
-    inventory, _, _ = tables_in_place(context, key)
-    row = _place(inventory, context, secret, environment_of(environment), service)
-    zone = ZoneInfo(context.project.time_zone)
-    moment, day_only = _claimed(given["created_at"] or claimed, at, zone)
-    writer = writer_name(given["writer"])
-    body = {
-        "secret": row.secret,
-        "environment": row.environment,
-        "service": row.service,
-        "claimed_at": iso(moment),
-        "day_only": day_only,
-        "by": given["by"] or writer,
-        "ticket": given["ticket"],
-        "reason": given["reason"],
-    }
-    asked = _Asked(row, context, key, at, not claimed, body, given)
+    at, context = now(), opened(folder, given)
+    refuse_values(context, given)
+    asked = _asked(secret, context, at, given)
     ways = {"created_at": _creation, "removed": _removal, "revoked": _revocation}
-    done = next((way for name, way in ways.items() if given[name]), _rotation)
-    draft, said, doubt = done(asked)
-    entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
-    click.echo(f"{entry.place}: {said}")
+    way = next((way for name, way in ways.items() if given[name]), _rotation)
+    draft, text, doubt = way(asked)
+    entry = write_entry(context.project.ledger_dir, asked.key, draft, at, writer_name(given["writer"]))
+    click.echo(f"{entry.place}: {text}")
     if doubt:
         click.echo(doubt, err=True)
 
@@ -103,111 +163,42 @@ class _Asked(NamedTuple):
     context: Opened
     key: Key
     at: datetime  # of the command itself, UTC
-    undated: bool  # no --at: it is done by now
     body: dict[str, Any]  # what every such record says
-    given: dict[str, Any]  # the other options
+    given: dict[str, Any]  # the options
 
     @property
     def place(self) -> str:
         return f"{self.row.secret} in {self.row.environment}/{self.row.service}"
 
-
-# What is written, what the command says of it, and what of it is in doubt.
-_Written = tuple[Draft, str, str]
-
-
-def _rotation(asked: _Asked) -> _Written:
-    """The claim that the value in place is a new one."""
-    row, context, given = asked.row, asked.context, asked.given
-    if given["proof"]:
-        raise BadInput.at("--proof", "is only for --revoked")
-    fingerprint = row.fingerprint if row.state == "present" else None
-    value = {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
-    approved = approval(given, ZoneInfo(context.project.time_zone), asked.at)
-    if asked.undated and fingerprint:
-        _refuse_unchanged(row, read_ledger(context.project.ledger_dir, asked.key))
-    said = f"{asked.place}, rotated {'by ' if asked.undated else ''}{asked.body['claimed_at']}"
-    doubt = "its value was not supplied (--env), so this is only a claim and proves nothing"
-    return Draft("rotation", asked.body | value | approved), said, "" if fingerprint else doubt
+    @property
+    def in_place(self) -> dict[str, Any]:
+        """The value in place, as a record names it; no fingerprint if it was not supplied."""
+        fingerprint = self.row.fingerprint if self.row.state == "present" else None
+        return {"source": self.row.source, "loader": self.row.loader, "fingerprint": fingerprint}
 
 
-def _creation(asked: _Asked) -> _Written:
-    """The claim that the provider made the value in place at an instant, and where it says so."""
-    row, witness = asked.row, asked.given["source"]
-    if not witness:
-        raise BadInput.at("--source", "is required with --created-at: name where the date stands")
-    if row.state != "present" or row.fingerprint is None:
-        raise BadInput.at("--created-at", "needs the current value: supply it with --env")
-    body = asked.body | {"source": row.source, "loader": row.loader, "fingerprint": row.fingerprint}
-    said = f"{asked.place}, created {asked.body['claimed_at']} by {witness}: a claim in your name"
-    return Draft("creation", body | {"witness": witness}), said, ""
+_Written = tuple[Draft, str, str]  # what is written, what the command says of it, what of it is in doubt
 
 
-def _revocation(asked: _Asked) -> _Written:
-    """The claim that the provider refuses a value from now on."""
-    which = asked.given["revoked"]
-    fingerprint = _revoked(asked.row, which, asked.context, asked.key)
-    body = asked.body | {"fingerprint": fingerprint, "proof": asked.given["proof"]}
-    when = asked.body["claimed_at"]
-    said = f"the {which} value of {asked.place}, revoked {when}: a claim, no provider was asked"
-    return Draft("revocation", body), said, ""
+def _asked(secret: str, context: Opened, at: datetime, given: dict[str, Any]) -> _Asked:
+    key = context.key
+    inventory, _, _ = tables_in_place(context, key)
+    row = _row(inventory, context, secret, environment_of(given["environment"]), given["service"])
+    text = given["created_at"] or given["claimed"]
+    moment, day_only = _claimed(text, at, ZoneInfo(context.project.time_zone))
+    body = {name: getattr(row, name) for name in _PLACE}
+    body |= {"claimed_at": iso(moment), "day_only": day_only}
+    body |= {"by": given["by"] or writer_name(given["writer"])}
+    body |= {"ticket": given["ticket"], "reason": given["reason"]}
+    return _Asked(row, context, key, at, body, given)
 
 
-def _removal(asked: _Asked) -> _Written:
-    """The record that a value that is entered is nowhere; `BadInput` if the search finds it somewhere."""
-    row, context = asked.row, asked.context
-    rule = context.policy.rule(row.secret)
-    keeper = keeper_of(context.project)
-    value = entered_value("The replaced value (not shown)")
-    fingerprint = hold(keeper, keeper.take(value), rule.component if rule else "whole").part
-    ledger = read_ledger(context.project.ledger_dir, asked.key)
-    if fingerprint == row.fingerprint:
-        raise BadInput.at("--removed", f"{row.secret} has this value still: rotate it first")
-    if fingerprint not in {stay.fingerprint for stay in tenures(ledger)}:
-        raise BadInput.at("--removed", "needs a value that the ledger has seen: this one it never saw")
-    found = search_removed(context.project, keeper, fingerprint, row.variable)
-    if found.places:
-        raise BadInput.at("--removed", f"it is still in {few(found.places, SHOWN, '; ')}")
-    body = {name: asked.body[name] for name in _REMOVAL}
-    body |= {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
-    doubt = "not everything was searched, so whether it is removed is not known"
-    said = f"that value was found nowhere, in {found.searched}"
-    return Draft("removal", body), said, "" if found.whole else doubt
-
-
-def _refuse_unchanged(row: Any, ledger: Ledger) -> None:
-    """`BadInput` if the value in place was seen before, and no change to it awaits a record."""
-    home = SecretPlace.of(row)
-    seen = seen_already(ledger, home, row.source, row.fingerprint)
-    if seen is not None:
-        told = f"{seen.place} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
-        raise BadInput.at("--at", f"is needed: {told}. Rotate it first, or say when it was rotated")
-
-
-def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
-    """The fingerprint of the value that was revoked: the one in place, or the last other one before it."""
-    if which == "current":
-        if row.state != "present":
-            raise BadInput.at("--revoked", "needs the current value: supply it with --env")
-        return str(row.fingerprint)
-    if row.state == "not supplied":
-        raise BadInput.at("--revoked", "needs to know the current value: supply it with --env")
-    ledger = read_ledger(context.project.ledger_dir, key)
-    home = SecretPlace.of(row)
-    seen = [stay.fingerprint for stay in tenures(ledger) if stay.home == home]
-    others = [one for one in seen if one != row.fingerprint]
-    # Under a key that is gone it has a fingerprint that nothing can be compared with.
-    if not others or ":" in others[-1]:
-        raise BadInput.at("--revoked", "is not possible: the ledger has no value before the current one")
-    return others[-1]
-
-
-def _place(inventory: pd.DataFrame, context: Opened, secret: str, environment: str, service: str) -> Any:
+def _row(inventory: pd.DataFrame, context: Opened, secret: str, environment: str, service: str) -> Any:
     """The one row of the inventory that is meant; `BadInput` if there are none or several."""
     rule = context.policy.rule(secret)
-    name = rule.name if rule else secret
-    here = [row for row in rows(inventory[inventory["environment"] == environment]) if row.secret == name]
-    found = [row for row in here if service in ("", row.service)]
+    here = inventory[inventory["environment"].eq(environment)]
+    named = here[here["secret"].eq(rule.name if rule else secret)]
+    found = [row for row in rows(named) if service in ("", row.service)]
     if not found:
         raise BadInput.at("SECRET", f"is not known in {environment}{'/' + service if service else ''}")
     if len(found) > 1:
@@ -228,3 +219,110 @@ def _claimed(text: str, at: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
     if moment > at + (timedelta(hours=14) if day_only else timedelta(0)):
         raise BadInput.at("--at", "is in the future: record a rotation when it is done")
     return moment, day_only
+
+
+def _rotation(asked: _Asked) -> _Written:
+    """The claim that the value in place is a new one."""
+    row, given, value = asked.row, asked.given, asked.in_place
+    if given["proof"]:
+        raise BadInput.at("--proof", "is only for --revoked")
+    if value["fingerprint"] and not given["claimed"]:
+        known = asked.context.ledger()
+        seen = seen_already(known, SecretPlace.of(row), row.source, row.fingerprint)
+        if seen is not None:
+            text = f"{seen.place} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
+            raise BadInput.at("--at", f"is needed: {text}. Rotate it first, or say when it was rotated")
+    approved = approval_of(given, ZoneInfo(asked.context.project.time_zone), asked.at)
+    text = f"{asked.place}, rotated {'' if given['claimed'] else 'by '}{asked.body['claimed_at']}"
+    doubt = "its value was not supplied (--env), so this is only a claim and proves nothing"
+    return Draft("rotation", asked.body | value | approved), text, "" if value["fingerprint"] else doubt
+
+
+def _creation(asked: _Asked) -> _Written:
+    """The claim that the provider made the value in place at an instant, and where it says so."""
+    witness, value = asked.given["source"], asked.in_place
+    if not witness:
+        raise BadInput.at("--source", "is required with --created-at: name where the date stands")
+    if not value["fingerprint"]:
+        raise BadInput.at("--created-at", "needs the current value: supply it with --env")
+    text = f"{asked.place}, created {asked.body['claimed_at']} by {witness}: a claim in your name"
+    return Draft("creation", asked.body | value | {"witness": witness}), text, ""
+
+
+def _revocation(asked: _Asked) -> _Written:
+    """The claim that the provider refuses a value: the one in place, or the last other one before it."""
+    which, row = asked.given["revoked"], asked.row
+    fingerprint = asked.in_place["fingerprint"]
+    if row.state == "not supplied" or (which == "current" and not fingerprint):
+        raise BadInput.at("--revoked", "needs the current value: supply it with --env")
+    if which == "previous":
+        held = [
+            stay.fingerprint for stay in tenures(asked.context.ledger()) if stay.home == SecretPlace.of(row)
+        ]
+        others = [one for one in held if one != row.fingerprint]
+        # Under a key that is gone it has a fingerprint that nothing can be compared with.
+        if not others or ":" in others[-1]:
+            raise BadInput.at("--revoked", "is not possible: the ledger has no value before the current one")
+        fingerprint = others[-1]
+    body = asked.body | {"fingerprint": fingerprint, "proof": asked.given["proof"]}
+    when = asked.body["claimed_at"]
+    text = f"the {which} value of {asked.place}, revoked {when}: a claim, no provider was asked"
+    return Draft("revocation", body), text, ""
+
+
+def _removal(asked: _Asked) -> _Written:
+    """The record that a value that is entered is nowhere; `BadInput` if the search finds it somewhere."""
+    row, context = asked.row, asked.context
+    rule, keeper = context.policy.rule(row.secret), Keeper(asked.key)
+    value = keeper.take(entered_value("The replaced value (not shown)"))
+    fingerprint = hold(keeper, value, rule.component if rule else "whole").part
+    if fingerprint == row.fingerprint:
+        raise BadInput.at("--removed", f"{row.secret} has this value still: rotate it first")
+    if fingerprint not in {stay.fingerprint for stay in tenures(context.ledger())}:
+        raise BadInput.at("--removed", "needs a value that the ledger has seen: this one it never saw")
+    found = search_removed(context.project, keeper, fingerprint, row.variable)
+    if found.places:
+        raise BadInput.at("--removed", f"it is still in {few(found.places, MOST_NAMES, '; ')}")
+    body = {name: asked.body[name] for name in (*_PLACE, "by", "ticket", "reason")}
+    body |= {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
+    doubt = "not everything was searched, so whether it is removed is not known"
+    text = f"that value was found nowhere, in {found.searched}"
+    return Draft("removal", body), text, "" if found.whole else doubt
+
+
+@click.command()
+@options.several(options.project, options.ledger)
+def whose(folder: Path, ledger: Path | None) -> None:
+    """Find out whose secret a string is.
+
+    It prints which secret the string is, where it is in force, or when it was retired.
+    The string is asked for without echo, or read from stdin. Its fingerprint, and that of a URL's
+    password, is compared with the ledger. Nothing is stored, and no env file is read.
+
+    Example: pbpaste | audit-lib whose --project ../my-app
+    """
+    project = load_project(folder, ledger)
+    text = _string()
+    watcher = guard.install()
+    watcher.know(dict(candidates(text)))
+    watcher.classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
+    key = key_of(project)
+    known = read_ledger(project.ledger_dir, key)
+    for line in answer(text, known, key).lines:
+        click.echo(line)
+    for fault in known.faults:
+        click.echo(f"the ledger is damaged: {fault}", err=True)
+
+
+def _string() -> str:
+    """The string; `BadInput` if it is empty or longer than a value can be."""
+    if sys.stdin.isatty():
+        text: str = click.prompt("String (not shown)", hide_input=True, err=True)
+        return text
+    raw = sys.stdin.buffer.read(LONGEST + 1)
+    if len(raw) > LONGEST:
+        raise BadInput.at("stdin", f"holds more than {LONGEST >> 10} KiB: enter one string")
+    text = raw.decode("utf-8", "surrogateescape")
+    if not text.strip():
+        raise BadInput.at("stdin", "is empty: enter the string to look for")
+    return text

@@ -1,4 +1,4 @@
-"""What a command says to a person: within the terminal's width and in colour; elsewhere plain whole lines."""
+"""What a command says to a person: wrapped and coloured on a terminal, plain whole lines elsewhere."""
 
 import os
 import re
@@ -7,10 +7,10 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from time import monotonic
 from typing import Any, TextIO
 
 import click
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.report import escape as inert
@@ -22,11 +22,10 @@ DOUBT: Style = {"fg": "yellow", "bold": True}
 GOOD: Style = {"fg": "green", "bold": True}
 FAINT: Style = {"dim": True}
 
-_EACH = 0.1  # seconds between two looks of the bar
-_STEPS = 1_000  # of the bar
 _USUAL = 80  # columns of a terminal that does not say how many it has
 _LEAST = 20
-_FILLER = "\0"  # never in inert text
+_FILLER = "\0"  # never in inert text: the second column of a wide character
+PATIENCE = 1.0  # seconds without a word; only longer work shows a bar
 
 
 def colour() -> bool | None:
@@ -49,25 +48,14 @@ def say(text: str = "", lead: str = "", style: Style = TITLE, *, indent: str = "
 
     Whatever of it could act on a terminal is written as its escape.
     """
-    whole = inert.plain(f"{indent}{lead}{text}")
-    width = columns(sys.stderr if err else sys.stdout)
-    shown = "\n".join(_wrapped(whole, width, indent + "  ")) if width else whole
-    click.echo(_styled(shown, inert.plain(lead).split(), style), err=err)
-
-
-def _styled(shown: str, words: list[str], style: Style) -> str:
-    """The text with its first words in a style, if no word was broken."""
-    lead = re.match(r"\s*".join(["", *map(re.escape, words)]), shown) if words else None
-    return click.style(lead[0], **style) + shown[lead.end() :] if lead else shown
-
-
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    """Lines of at most so many columns, of which a wide character takes two."""
-    wide = "".join(_FILLER * (unicodedata.east_asian_width(one) in "WF") + one for one in text)
-    wrapper = textwrap.TextWrapper(
-        width - 1, subsequent_indent=indent, break_on_hyphens=False, expand_tabs=False
-    )
-    return [line.replace(_FILLER, "") for line in wrapper.wrap(wide)] or [""]
+    shown = inert.plain(f"{indent}{lead}{text}")
+    if width := columns(sys.stderr if err else sys.stdout):
+        wide = "".join(_FILLER * (unicodedata.east_asian_width(one) in "WF") + one for one in shown)
+        lines = textwrap.fill(wide, width - 1, subsequent_indent=indent + "  ", break_on_hyphens=False)
+        shown = lines.replace(_FILLER, "")
+    words = inert.plain(lead).split()
+    head = re.match(r"\s*".join(["", *map(re.escape, words)]), shown) if words else None
+    click.echo(click.style(head[0], **style) + shown[head.end() :] if head else shown, err=err)
 
 
 def shortened(text: str, width: int) -> str:
@@ -77,66 +65,36 @@ def shortened(text: str, width: int) -> str:
 
 
 @contextmanager
-def progress_bar(work: Mapping[str, int], patience: float = 0.0) -> Iterator[Progress]:
+def progress_bar(work: Mapping[str, int], patience: float = PATIENCE) -> Iterator[Progress]:
     """Reports on a terminal's stderr, as one bar, how far a long work is; nothing elsewhere.
 
-    `work` names its parts in their order, each with its share of the time. What is done within `patience`
-    seconds shows no bar.
+    `work` names its parts in their order, each with its share of the time.
     """
-    width = columns(sys.stderr)
-    if width is None or os.environ.get("TERM") == "dumb":
+    if columns(sys.stderr) is None or os.environ.get("TERM") == "dumb":
         yield quiet
         return
-    bar = _bar(work, width)
-    started, shown, part = monotonic(), 0.0, ""
-
-    def show(what: str, done: int, of: int) -> None:
-        nonlocal part, shown
-        now = monotonic()
-        news = what != part or done == of or now - shown > _EACH
-        if now - started < patience or not news:
-            return
-        bar.label = _label(what, done, of, width)
-        if not shown:
-            bar.__enter__()
-        part, shown = what, now
-        bar.update(max(_place(work, what, done, of) - bar.pos, 0))
-        bar.render_progress()
-
-    show(next(iter(work)), 0, 0)
-    try:
-        yield show
-        if shown:
-            bar.update(_STEPS - bar.pos)
-    finally:
-        if shown:
-            bar.render_finish()
-
-
-def _bar(work: Mapping[str, int], width: int) -> Any:
-    label = _label(max(work, key=len), 0, 0, width)
-    return click.progressbar(
-        length=_STEPS,
-        label=label,
+    whole = sum(work.values())
+    looks = "{desc:<40.40}{bar}{percentage:4.0f}%"
+    with tqdm(
+        total=whole,
         file=sys.stderr,
-        width=max(width - len(label) - len("  [],  100%"), 4),
-        show_eta=False,
-    )
+        delay=PATIENCE if patience is None else patience,
+        leave=False,
+        bar_format=looks,
+    ) as bar:
+
+        def show(what: str, done: int, of: int) -> None:
+            count = f" {done:,} of {of:,}" if of > 1 else ""
+            bar.set_description_str(f"{what}{count}", refresh=False)
+            bar.update(max(_place(work, what, done, of) - bar.n, 0))
+
+        yield show
 
 
-def _label(what: str, done: int, of: int, width: int) -> str:
-    room = width // 2
-    count = f" {done:,}" if done and not of else f" {done:,} of {of:,}" if of > 1 else ""
-    return f"{what}{count}"[:room].ljust(room)
-
-
-def _place(work: Mapping[str, int], what: str, done: int, of: int) -> int:
-    """The step of the bar at which such a part of the work is."""
-    before = 0
-    for name, share in work.items():
-        if name == what:
-            # Of what has no known end, half is done after a hundred.
-            part = done / of if of else done / (done + 100)
-            return int(_STEPS * (before + share * min(part, 1)) / sum(work.values()))
-        before += share
-    return 0
+def _place(work: Mapping[str, int], what: str, done: int, of: int) -> float:
+    """How much of all is done at such a part; half of a part without a known end is done after a hundred."""
+    names = list(work)
+    if what not in work:
+        return 0
+    before = sum(work[name] for name in names[: names.index(what)])
+    return before + work[what] * min(done / of if of else done / (done + 100), 1)

@@ -1,4 +1,4 @@
-"""`verify`: whether a report or a ledger is unchanged since it was written."""
+"""`verify`: whether a report or a ledger is unchanged since it was written, and who signed it."""
 
 import json
 from collections.abc import Iterable
@@ -21,6 +21,8 @@ from audit_lib.report.folder import SIGNED
 from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 
 BREAK = 3
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
+_COLUMNS = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "ledger entry", "its hash")
 
 
 @click.command()
@@ -33,106 +35,98 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
     PATH is a report folder, a ledger folder or a ledger file. In a ledger it checks each entry, each link
     and, with the key, each MAC, and names the first broken entry. In a report it checks the files against
     the manifest, and with --ledger who signed it, as what and when.
-
-    For example: `audit-lib verify reports/my-app-2026Q3 --ledger ../my-app`.
-
     It cannot detect entries removed after the last head that you saved elsewhere. Exits with 3 if
     something was changed.
+
+    Example: audit-lib verify reports/my-app-2026Q3 --ledger ../my-app
     """
     if (path / MANIFEST).is_file():
-        faults, said = _of_report(path, ledger)
+        faults, lines = _check_report(path, ledger)
     else:
-        found, key = _checked(path)
+        found, key = _checked_ledger(path)
         faults = list(found.faults)
-        said = [_summary(found, key), *(f"head {writer} {head}" for writer, head in found.heads)]
+        lines = [_summary(found, key), *(f"head {writer} {head}" for writer, head in found.heads)]
     for fault in faults:
         click.echo(str(fault), err=True)
     if faults:
         ctx.exit(BREAK)
-    for line in said:
+    for line in lines:
         click.echo(line)
 
 
-def _of_report(folder: Path, ledger: Path | None) -> tuple[list[Fault], list[str]]:
+def _check_report(folder: Path, ledger: Path | None) -> tuple[list[Fault], list[str]]:
     """What is wrong with the report in a folder, and what to say of it."""
-    faults, name = report_faults(folder), folder.name
-    said = [f"{name}: every file matches the manifest"] + ([] if faults else [_signature(folder, name)])
+    faults, lines = report_faults(folder), ["every file matches the manifest"]
+    if not faults:
+        lines.append(_signature(json.loads((folder / MANIFEST).read_text("utf-8"))))
     if ledger is not None:
-        found = _checked(ledger)[0]
+        found = _checked_ledger(ledger)[0]
+        signed = signatures(folder, found)
         faults += _copy_faults(folder, found)
-        said += _signed(folder, name, found)
-    return faults, said
+        lines += [
+            f"signed by {one.body['by']}{_as_role(one)}, {instant_words(one.at)} UTC ({one.place})"
+            for one in signed
+        ] or ["nobody has signed this manifest"]
+        lines += in_several_roles(signed)
+    return faults, [f"{folder.name}: {line}" for line in lines]
 
 
 def report_faults(folder: Path) -> list[Fault]:
     """Every file of a report that does not match its manifest; `BadInput` if there is no manifest."""
-    place = f"{folder.name}/{MANIFEST}"
     try:
         content = json.loads((folder / MANIFEST).read_text("utf-8"))
         files: dict[str, Any] = dict(content["files"])
     except OSError:
         raise BadInput.at(str(folder), f"is not a report: it has no {MANIFEST}") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return [Fault(place, "is not a manifest of this tool")]
+    except _UNREADABLE:
+        return [Fault(f"{folder.name}/{MANIFEST}", "is not a manifest of this tool")]
     there = {
         path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
+        for path in folder.rglob("*")
         if path.is_symlink() or path.is_file()
     }
-    faults = [
-        Fault(name, "is not in the manifest") for name in there if name not in (*files, MANIFEST, SIGNED)
-    ]
-    for name, digest in sorted(files.items()):
+    faults = [Fault(name, "is not in the manifest") for name in there.keys() - {*files, MANIFEST, SIGNED}]
+    for name, digest in files.items():
         file = there.get(name)
         if file is None:
             faults.append(Fault(name, "is in the manifest but not in the folder"))
         elif file.is_symlink() or sha256(file.read_bytes()).hexdigest() != digest:
             faults.append(Fault(name, "does not match the manifest: its digest differs"))
-    key = _key_of(content)
+    key = _at_hand().get(_key_id(content))
     if key is not None and not signature_holds(key, content):
         faults.append(Fault(MANIFEST, f"was edited: its signature under key {key.key_id} does not hold"))
     return sorted(faults)
 
 
-def _key_of(manifest: dict[str, Any]) -> Key | None:
-    """The key that a manifest names, if it is at hand."""
-    at_hand = {**keys_at_hand(), demo_key().key_id: demo_key()}
-    return at_hand.get(_named(manifest))
+def _at_hand() -> dict[str, Key]:
+    """The keys by id; one's own first, since anyone can name the public one."""
+    return {**keys_at_hand(), demo_key().key_id: demo_key()}
 
 
-def _named(manifest: dict[str, Any]) -> str:
-    """The id of the key that a manifest names; "" if it names none."""
+def _key_id(manifest: dict[str, Any]) -> str:
     named = manifest.get("key")
     return str(named.get("key_id") or "") if isinstance(named, dict) else ""
 
 
-def _signature(folder: Path, name: str) -> str:
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    if not _named(manifest):
-        return f"{name}: the manifest names no key, so anyone could have written it"
-    key = _key_of(manifest)
+def _signature(manifest: dict[str, Any]) -> str:
+    if not _key_id(manifest):
+        return "the manifest names no key, so anyone could have written it"
+    key = _at_hand().get(_key_id(manifest))
     if key is None:
-        return f"{name}: the manifest's signature was not checked, since its key is not available"
+        return "the manifest's signature was not checked, since its key is not available"
     shown = "the public DEMO key, so anyone could have signed it" if key.origin == "demo" else key.key_id
-    return f"{name}: the manifest's signature holds under {shown}"
+    return f"the manifest's signature holds under {shown}"
 
 
-def _checked(path: Path) -> tuple[Ledger, Key | None]:
+def _checked_ledger(path: Path) -> tuple[Ledger, Key | None]:
     """The ledger at a path, checked with its key if there is one here."""
     folder = path / ".audit" / "ledger" if (path / ".audit" / "ledger").is_dir() else path
     if not folder.exists():
-        raise BadInput.at(
-            str(path),
-            "does not exist: name a report folder, a ledger folder or a ledger file",
-        )
+        raise BadInput.at(str(path), "does not exist: name a report folder, a ledger folder or a ledger file")
     if folder.is_dir() and not chain_files(folder):
         raise BadInput.at(str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)")
-    at_hand = {
-        **keys_at_hand(),
-        demo_key().key_id: demo_key(),
-    }  # one's own first: anyone can name the public one
-    named = current_key_ids(folder if folder.is_dir() else folder.parent, at_hand)
-    key = next((key for key_id, key in at_hand.items() if key_id in named), None)
+    named = current_key_ids(folder if folder.is_dir() else folder.parent, _at_hand())
+    key = next((key for key_id, key in _at_hand().items() if key_id in named), None)
     return read_ledger(folder, key), key
 
 
@@ -153,13 +147,11 @@ def refuse_foreign(report: Path, key: Key) -> None:
     """
     try:
         made = json.loads((report / MANIFEST).read_bytes())["key"]["key_id"]
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+    except _UNREADABLE:
         return
     if made != key.key_id:
-        raise BadInput.at(
-            str(report),
-            "holds a report made under another key, perhaps another project's: name another folder",
-        )
+        text = "holds a report made under another key, perhaps another project's: name another folder"
+        raise BadInput.at(str(report), text)
 
 
 def signatures(report: Path, ledger: Ledger) -> list[Entry]:
@@ -173,61 +165,39 @@ def signatures(report: Path, ledger: Ledger) -> list[Entry]:
 
 def signed_text(report: Path, ledger: Ledger) -> str:
     """SIGNED.md: what the ledger holds of who signed a report, when, how late, and in which entry."""
-    columns = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "ledger entry", "its hash")
-    table = [
-        [
-            entry.body["by"],
-            entry.body.get("role", ""),
-            instant_words(entry.at),
-            _late(report, entry),
-            entry.body.get("made_with", ""),
-            entry.body.get("reason", ""),
-            entry.place,
-            entry.hash,
-        ]
-        for entry in signatures(report, ledger)
-    ]
-    lines = [columns, ["--"] * len(columns), *table]
-    head = f"# Who signed {inert.plain(report.resolve().name)}\n\n"
+    lines = [list(_COLUMNS), ["--"] * len(_COLUMNS)]
+    for entry in signatures(report, ledger):
+        by, role, made, remark = (entry.body.get(name, "") for name in ("by", "role", "made_with", "reason"))
+        late = _days_late(report, entry)
+        lines.append([by, role, instant_words(entry.at), late, made, remark, entry.place, entry.hash])
+    table = "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
     note = "\nA copy for readers; `audit-lib verify DIR --ledger DIR` compares it with the ledger.\n"
-    return head + "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines) + note
+    return f"# Who signed {inert.plain(report.resolve().name)}\n\n{table}{note}"
 
 
 def _cell(text: str) -> str:
     return inert.plain(text).replace("\\", "\\\\").replace("|", "\\|")
 
 
-def _late(report: Path, entry: Entry) -> str:
+def _days_late(report: Path, entry: Entry) -> str:
     """How many days after the review was due it was signed; "not known" without a date."""
     try:
         record = json.loads((report / "report.json").read_bytes())
         due = parse_instant(record["review"]["due_at"], "report.json")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, BadInput):
+    except (*_UNREADABLE, BadInput):
         return "not known"
     return str(max(0, -((due - entry.at) // timedelta(days=1))))
 
 
 def _copy_faults(report: Path, ledger: Ledger) -> list[Fault]:
     """Whether the copy of the sign-offs beside a report, if there is one, is as the ledger has them."""
-    copy = report / SIGNED
     try:
-        same = copy.read_text("utf-8") == signed_text(report, ledger)
+        same = (report / SIGNED).read_text("utf-8") == signed_text(report, ledger)
     except FileNotFoundError:
         return []
     except (OSError, ValueError):
         same = False
     return [] if same else [Fault(SIGNED, "is not what the ledger holds of who signed")]
-
-
-def _signed(report: Path, name: str, ledger: Ledger) -> list[str]:
-    """Who signed, as what and when; then who did so in several roles."""
-    signed = signatures(report, ledger)
-    lines = [
-        f"signed by {one.body['by']}{_as_role(one)}, {instant_words(one.at)} UTC ({one.place})"
-        for one in signed
-    ]
-    said = [*lines, *in_several_roles(signed)] or ["nobody has signed this manifest"]
-    return [f"{name}: {line}" for line in said]
 
 
 def _as_role(entry: Entry) -> str:

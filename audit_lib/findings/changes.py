@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import BY_ID, CHECKS, SUCCESSORS
 from audit_lib.findings.contracts import CHANGES, Changes

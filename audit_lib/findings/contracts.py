@@ -3,7 +3,7 @@
 import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series, Several
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES
 
 STATUSES = ("open", "accepted", "unknown")
 # In the order in which a reader wants them.

@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import NOT_KNOWN, age_words, few, instant_words, whole_days
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import NOT_KNOWN, SEVERITIES, age_words, few, instant_words, whole_days
 from audit_lib.findings.check import Case, Check, Item, Tables
 from audit_lib.findings.checks import CHECKS
 from audit_lib.settings import Policy

@@ -13,8 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.base.in_words import instant_words
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES, instant_words
 from audit_lib.findings.check import Item
 from audit_lib.findings.contracts import SettingsChanges, SignOffs
 from audit_lib.ledger import Entry, Ledger

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
-from audit_lib.base.bounded_toml import parse_toml
+from audit_lib.base.bounded import parse_toml
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.toml_table import TomlTable
 from audit_lib.settings import Policy, SecretRule

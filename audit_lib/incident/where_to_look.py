@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.base.log_kinds import FAILED_REQUESTS
-from audit_lib.base.severities import SEVERITIES
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window

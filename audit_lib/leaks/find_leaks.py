@@ -8,12 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.cache import CleanObjects
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import CleanObjects, user_cache
+from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
 from audit_lib.base.git import GitFailed, refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.leaks.exposure import place_words
 from audit_lib.leaks.history import Repository, repository_limits

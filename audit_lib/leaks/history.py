@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audit_lib.base import git
+from audit_lib.base.files import NotSearched
 from audit_lib.base.git import GitFailed, pieces, run_git, running
 from audit_lib.base.in_words import counted
-from audit_lib.base.tree import NotSearched
 
 # Which refs reach a commit, the widest last: what a clone brings comes before what only this copy holds.
 _REACH = (

@@ -8,9 +8,9 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from audit_lib.base.cache import CleanObjects
+from audit_lib.base.files import NotSearched
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress, adding_up
-from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.chosen import ChosenInFile, chosen_in_file
 from audit_lib.leaks.history import Repository
 from audit_lib.leaks.rules import ENGINE, Rules, Shape, is_available, password_hashes

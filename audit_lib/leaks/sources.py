@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
-from audit_lib.base.tree import NotSearched, walk_files
+from audit_lib.base.files import NotSearched, walk_files
 from audit_lib.leaks.history import read_objects
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
-from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.history import at_head, in_index
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sources import LARGEST, TOO_LARGE, Reading, Source, is_text, object_sources

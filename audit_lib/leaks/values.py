@@ -10,8 +10,8 @@ from hashlib import sha256
 
 import pandas as pd
 
+from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
-from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.sources import Content, Origin, Reading, Source
 from audit_lib.leaks.words import is_of_no_language

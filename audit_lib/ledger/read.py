@@ -7,8 +7,8 @@ from hashlib import blake2b
 from operator import attrgetter
 from pathlib import Path
 
+from audit_lib.base.cache import recall_state, remember_state
 from audit_lib.base.errors import Fault
-from audit_lib.base.reviewer_state import recall, remember
 from audit_lib.ledger.chain import (
     Chain,
     is_under,
@@ -117,7 +117,7 @@ class KnownHeads:
 
 def known_heads(ledger_dir: Path) -> KnownHeads:
     """What is remembered, outside the project, of the ledger in this folder."""
-    found = recall(_name(ledger_dir))
+    found = recall_state(_name(ledger_dir))
     heads = found.get("heads")
     if not isinstance(heads, dict):
         return KnownHeads()
@@ -133,7 +133,7 @@ def heads_of(ledger_dir: Path, key: Key) -> tuple[tuple[str, str], ...]:
 def remember_heads(ledger_dir: Path, key: Key) -> None:
     """Remember how far each chain goes that the key vouches for."""
     known = dict(known_heads(ledger_dir).heads)
-    remember(_name(ledger_dir), {"key_id": key.key_id, "heads": known | all_heads(ledger_dir, key)})
+    remember_state(_name(ledger_dir), {"key_id": key.key_id, "heads": known | all_heads(ledger_dir, key)})
 
 
 def _missing_heads(sound: Iterable[Chain], chains: Iterable[Chain]) -> list[Fault]:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES
 
 SOURCE_CLASSES = (
     "known", "new address", "new network", "not known if new", "failing only", "internal", "unnamed",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.logins.contracts import Clients, Requests

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.changes import RecordedChange, recorded_changes

@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
-from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.logs.contracts import Deploys
 from audit_lib.logs.deploy_entries import RUNNING, DeployEntry, DeployList, parse_deploys
 from audit_lib.secrecy.keeper import Keeper

@@ -7,11 +7,11 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from audit_lib.base.bounded_toml import MAX_BYTES, parse_toml
+from audit_lib.base.bounded import MAX_BYTES, parse_toml, shown_name
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, POSSIBLE, REQUEST_KINDS
-from audit_lib.base.toml_table import TomlTable, shown_name
+from audit_lib.base.toml_table import TomlTable
 from audit_lib.logs.choice import Block, Choice
 from audit_lib.logs.logins import LoginAnswer, answers_of, bare_route, phrases_of
 from audit_lib.logs.refusals import PossibleFailure, Refusal

@@ -10,8 +10,7 @@ from shutil import copyfileobj
 from typing import BinaryIO
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.files import OpenSource, open_source
-from audit_lib.base.glob_paths import log_paths
+from audit_lib.base.files import OpenSource, log_paths, open_source
 from audit_lib.settings import ENVIRONMENTS, LogSource, Project
 from audit_lib.settings.models import placed_option
 from audit_lib.settings.outside import followed

@@ -6,15 +6,14 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from audit_lib.base.cache import ColumnCache
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.archives import Bomb, LogStream
+from audit_lib.base.cache import ColumnCache, user_cache
 from audit_lib.base.clock import Quarter
-from audit_lib.base.compressed import BROKEN, unpacked
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Contract
 from audit_lib.base.in_words import counted
@@ -73,7 +72,7 @@ class LogCache:
 
     def recall(self, name: str) -> Sums | None:
         """What was kept of a log."""
-        found = self.columns.recall(name)
+        found = self.columns.recall_columns(name)
         if found is None:
             return None
         facts, columns = found
@@ -95,7 +94,7 @@ class LogCache:
         facts["shapes"] = [[*key, *counted] for key, counted in sums.shapes.items()]
         tables = {"requests": sums.requests, "events": sums.events}
         columns = {f"{key}/{name}": column for key, table in tables.items() for name, column in table.items()}
-        self.columns.keep(name, facts, columns)
+        self.columns.keep_columns(name, facts, columns)
         return sums
 
 
@@ -166,7 +165,7 @@ def cached_logs(
     cache = None
     if keeper.key.origin != "throw-away":
         home = (folder or user_cache()) / "logs"
-        cache = LogCache(ColumnCache(home, keeper.key.derive("log cache"), MOST_KEPT), search)
+        cache = LogCache(ColumnCache(home, keeper.key.derive("log cache"), "npz", MOST_KEPT), search)
     logs = read_logs(project, None, formats, progress=progress, cache=cache)
     return _coded(without_values(logs, search))
 
@@ -341,10 +340,10 @@ def _unpacked_copy(file: LogFile, beside: Sequence[LogFile]) -> str:
 def _content_digest(opened: LogFile) -> str:
     digest = sha256()
     with opened.open() as source:
-        file = unpacked(source.file)
+        stream = LogStream(cast(BinaryIO, source.file))
         try:
-            while chunk := file.read(1 << 20):
+            while chunk := stream.read(1 << 20):
                 digest.update(chunk)
-        except BROKEN:
+        except Bomb:
             return opened.name  # equal to nothing
-    return digest.hexdigest()
+    return opened.name if stream.broken else digest.hexdigest()

@@ -1,14 +1,16 @@
 """Quotes raw log lines by their place, for an evidence package; what may be a value is redacted."""
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
+from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from audit_lib.base.compressed import BROKEN, Bomb, unpacked
+from audit_lib.base.archives import Bomb, LogStream
 from audit_lib.base.files import Unreadable
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LineReader
@@ -68,8 +70,9 @@ def _raw(file: LogFile, lines: set[int]) -> Iterator[tuple[int, bytes]]:
         return
     try:
         with file.open() as opened:
-            for number, raw in enumerate(islice(raw_lines(unpacked(opened.file)), max(lines)), 1):
+            lines_read = raw_lines(cast(BinaryIO, io.BufferedReader(LogStream(opened.file))))
+            for number, raw in enumerate(islice(lines_read, max(lines)), 1):
                 if number in lines:
                     yield number, raw
-    except (Unreadable, Bomb, *BROKEN):
+    except (Unreadable, Bomb):
         return

@@ -11,7 +11,7 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import BinaryIO, Protocol, cast
 
-from audit_lib.base.compressed import BOMB_RATIO, Bomb, Stream, is_packed
+from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream, is_packed
 from audit_lib.base.files import Unreadable
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
 from audit_lib.logs.line import LineReader
@@ -89,7 +89,7 @@ def read_part(formats: LogFormats, plan: Plan, part: Part) -> LogPart:
 
 def read_stream(file: BinaryIO, formats: LogFormats, plan: Plan) -> LogPart:
     """What a stream holds, packed or not."""
-    stream = Stream(file)
+    stream = LogStream(file)
     lines = raw_lines(cast(BinaryIO, io.BufferedReader(stream, PART)))
     try:
         return LogPart(join(sum_lines(lines, formats, plan), plan.period), stream.broken)

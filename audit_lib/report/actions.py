@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
-from audit_lib.base.in_words import few
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES, few
 from audit_lib.findings.checks import BY_ID
 from audit_lib.leaks.tables import PRODUCTION
 

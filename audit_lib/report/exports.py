@@ -12,7 +12,7 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES
 from audit_lib.findings.check import Check
 from audit_lib.findings.checks import CHECKS
 from audit_lib.report import escape as inert

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.secrecy.keeper import MANIFEST
 

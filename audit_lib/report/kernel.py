@@ -17,7 +17,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.report.folder import scratch_folder

@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from audit_lib.base.in_words import counted, few
+from audit_lib.base.in_words import SEVERITIES, counted, few
 from audit_lib.base.log_kinds import kind_words
-from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
 from audit_lib.logins import tables as auth_failures
 from audit_lib.logins.declared import propose

@@ -9,8 +9,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, day_words, few, instant_words, number_words
-from audit_lib.base.severities import SEVERITIES
+from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words, number_words
 from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
 from audit_lib.report import escape as inert
 from audit_lib.report.actions import FIRST

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.in_words import counted
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.value_rules import format_of, hold, judge

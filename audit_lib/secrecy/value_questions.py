@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 
-from audit_lib.base.bounded_patterns import matches_glob, matches_whole
+from audit_lib.base.bounded import matches_glob, matches_whole
 from audit_lib.base.connection_url import url_parts
 from audit_lib.secrecy.strength import range_of, strength_bits
 

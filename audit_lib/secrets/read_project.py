@@ -7,10 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
-from audit_lib.base.git import refuse_part_of_repository
-from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logs.deploys import read_deploys
 from audit_lib.logs.frames import LogRead
@@ -62,9 +60,8 @@ def read_project(
     reviewer's own state holds.
 
     Raises:
-        BadInput: an env file, a ledger or a deploy list that cannot be used; a folder of a repository above.
+        BadInput: an env file, a ledger or a deploy list that cannot be used.
     """
-    refuse_part_of_repository(project.root)
     env_sources, entries = read_env_sources(project, given, keeper, policy)
     read = logs()
     known = (*known_heads, *heads_of(project.ledger_dir, keeper.key))

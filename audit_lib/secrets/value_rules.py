@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from audit_lib.base.bounded_patterns import SLOW, TooSlow, matches_glob
+from audit_lib.base.bounded import SLOW, TooSlow, matches_glob
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
-from audit_lib.base.bounded_patterns import is_expression
+from audit_lib.base.bounded import is_expression
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import SEVERITIES
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.base.severities import SEVERITIES
 
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import StrictStr
 
-from audit_lib.base.bounded_toml import parse_toml
+from audit_lib.base.bounded import parse_toml, read_text_file
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.toml_table import read_text_file
 from audit_lib.settings.fields import CONFIG, Names, Some, Texts, check, no_two
 from audit_lib.settings.models import Policy
 from audit_lib.settings.validate import checked

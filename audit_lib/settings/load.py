@@ -8,11 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from audit_lib.base.bounded_toml import parse_toml
+from audit_lib.base.bounded import parse_toml, read_text_file, shown_name
+from audit_lib.base.cache import recall_state, remember_state
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.reviewer_state import recall, remember
-from audit_lib.base.toml_table import read_text_file, shown_name
 from audit_lib.settings.code_reads import code_variables, env_variables
 from audit_lib.settings.discover import discover
 from audit_lib.settings.models import Policy, Project, SecretRule
@@ -325,13 +324,13 @@ def _known(policies: list[Policy], names: set[str]) -> str:
 def remember_sample(folder: Path) -> bool:
     """Whether the folder is remembered as a sample; those that are gone are forgotten."""
     root = folder.resolve()
-    kept = {place: identity for place, identity in recall(_SAMPLES).items() if Path(place).is_dir()}
-    return remember(_SAMPLES, kept | {str(root): _identity(root)})
+    kept = {place: identity for place, identity in recall_state(_SAMPLES).items() if Path(place).is_dir()}
+    return remember_state(_SAMPLES, kept | {str(root): _identity(root)})
 
 
 def is_sample(root: Path) -> bool:
     """Whether this very folder, with the audit.toml that it had, was written here as a sample."""
-    return bool(recall(_SAMPLES).get(str(root)) == _identity(root))
+    return bool(recall_state(_SAMPLES).get(str(root)) == _identity(root))
 
 
 def _identity(root: Path) -> str:

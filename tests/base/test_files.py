@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base import files
-from audit_lib.base.files import Unreadable, open_source, read_source
+from audit_lib.base.files import NotSearched, Unreadable, log_paths, open_source, read_source, walk_files
+from tests.support.hostile import deep_tree
 
 LIMIT = 1000
+FILES = ("a.log", "b.txt", "logs/a.log", "logs/a.log.1", "logs/old/b.log", "app/logs/c.log", ".hidden/d.log")
 
 
 def test_content_hash_and_facts_are_of_the_same_bytes(tmp_path: Path) -> None:
@@ -166,3 +168,64 @@ def test_the_hash_covers_what_the_reader_left(tmp_path: Path) -> None:
     with open_source(tmp_path, "app.log") as source:
         assert source.file.read(10) == content[:10]
         assert source.finish() == sha256(content).hexdigest()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with files, and links that lead out of it, up, and nowhere."""
+    outside = tmp_path / "outside"
+    root = tmp_path / "project"
+    for path in (outside / "x.log", outside / "logs" / "y.log", *(root / name for name in FILES)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    (root / "out").symlink_to(outside)
+    (root / "up").symlink_to("..")
+    (root / "link.log").symlink_to(outside / "x.log")
+    (root / "loop").symlink_to("loop")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.log", ["a.log", "link.log"]),
+        ("logs/*.log*", ["logs/a.log", "logs/a.log.1"]),
+        ("logs/a.log", ["logs/a.log"]),
+        ("**/a.log", ["a.log", "logs/a.log"]),
+        ("**/logs/**/*.log", ["app/logs/c.log", "logs/a.log", "logs/old/b.log"]),
+        ("logs/[!b].log", ["logs/a.log"]),
+        ("*/*.log", [".hidden/d.log", "logs/a.log", "out", "up"]),
+        ("out/*.log", ["out"]),
+        ("*/*/*/*/*/*/*.log", ["out", "up"]),
+        ("nowhere/*.log", []),
+        ("logs", []),
+        (".", []),
+    ],
+)
+def test_a_pattern_names_files_of_the_project(project: Path, pattern: str, expected: list[str]) -> None:
+    """Files alone, in order; a link that is passed is named itself, and nothing behind it is listed."""
+    assert log_paths(project, pattern) == expected
+
+
+def test_a_deep_tree_and_a_nested_pattern_end_soon(tmp_path: Path) -> None:
+    """Folders deeper than Python recurses, and many `**`: no error, no endless search."""
+    with deep_tree(tmp_path / "deep") as root:
+        found = log_paths(root, "**/a/**/a/**/b/**/*.log")
+    # The folder where the search stops is named, so that what lies below is not silently left out.
+    assert found == ["/".join("a" * 101)]
+
+
+def test_every_file_is_walked_and_what_is_not_is_said(project: Path) -> None:
+    """Files by path; a link, a FIFO and another repository's objects are named with a reason."""
+    os.mkfifo(project / "fifo")
+    for path in (".git/objects/aa/bb", "sub/.git/objects/aa", ".git/HEAD"):
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text("x")
+    left_out: list[NotSearched] = []
+    walked = []
+    for file in walk_files(project, left_out):
+        with file.open() as opened:
+            walked.append((file.path, opened.read()))
+    assert walked == [(path, b"x") for path in sorted([*FILES, ".git/HEAD"])]
+    assert [each.place for each in left_out] == ["fifo", "link.log", "loop", "out", "sub/.git/objects", "up"]
+    assert [file.path for file in walk_files(project / "a.log", left_out)] == ["a.log"]

@@ -1,24 +1,26 @@
 """git answers questions about a project and executes nothing that the project names."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from audit_lib.base import git as git_module
 from audit_lib.base.git import (
     GitFailed,
     follow_link,
     ignored,
     is_repository,
-    last_change,
     program,
     read_objects,
     run_git,
     running,
     tracked,
 )
+from tests.support.planter import Plot, new_plot
 
 
 def git(folder: Path, *args: str) -> None:
@@ -111,17 +113,21 @@ def test_a_service_of_a_monorepo_has_its_history(project: Path) -> None:
     assert tracked(service) == {"app.py"}
     assert ignored(service, [".env"]) == {".env"}
     assert len(run_git(service, "rev-list", "--all").split()) == 2
-    assert last_change(service, "app.py")[1] == "a@example.invalid"
 
 
-@pytest.mark.parametrize("kind", ["worktree", "alternates"])
-def test_what_leads_out_is_followed_if_the_reviewer_says_so(project: Path, tmp_path: Path, kind: str) -> None:
-    """A linked worktree and a clone that shares objects are not read until then."""
-    root = tmp_path / kind
-    if kind == "worktree":
-        git(project, "worktree", "add", "-q", str(root))
-    else:
-        git(tmp_path, "clone", "-q", "--shared", str(project), str(root))
+def test_a_worktree_is_followed_if_its_repository_names_it(project: Path, tmp_path: Path) -> None:
+    """A linked worktree has its history; a copy of it, which no repository knows, has none."""
+    root = tmp_path / "worktree"
+    git(project, "worktree", "add", "-q", str(root))
+    assert "kept.txt" in tracked(root)
+    shutil.copytree(root, tmp_path / "copy")
+    assert not is_repository(tmp_path / "copy")
+
+
+def test_alternates_are_followed_if_the_reviewer_says_so(project: Path, tmp_path: Path) -> None:
+    """A clone that shares objects is not read until then."""
+    root = tmp_path / "alternates"
+    git(tmp_path, "clone", "-q", "--shared", str(project), str(root))
     assert not is_repository(root)
     follow_link(root)
     assert "kept.txt" in tracked(root)
@@ -227,3 +233,93 @@ def test_no_value_enters_git_s_environment(project: Path, monkeypatch: pytest.Mo
     tracked(project)
     assert "API_TOKEN" not in seen[0]
     assert seen[0]["GIT_DIR"] != "/nowhere"
+
+
+@pytest.fixture
+def plot(tmp_path: Path) -> Plot:
+    """A repository with one pack and one loose commit."""
+    made = new_plot(tmp_path / "repo")
+    made.commit("a.txt", "one\n")
+    made.git("gc", "-q")
+    made.commit("b.txt", "two\n")
+    return made
+
+
+def _a_pack_without_its_index(folder: Path) -> None:
+    next((folder / "objects" / "pack").glob("*.idx")).unlink()
+
+
+def _a_linked_pack(folder: Path) -> None:
+    pack = next((folder / "objects" / "pack").glob("*.pack"))
+    shutil.move(pack, folder.parent.parent / "moved.pack")
+    pack.symlink_to(folder.parent.parent / "moved.pack")
+
+
+def _a_fifo_for_a_ref(folder: Path) -> None:
+    os.mkfifo(folder / "refs" / "heads" / "waiting")
+
+
+def _a_linked_ref_folder(folder: Path) -> None:
+    (folder / "refs" / "remotes").symlink_to("/etc")
+
+
+UNSOUND: list[Callable[[Path], None]] = [
+    _a_pack_without_its_index,
+    _a_linked_pack,
+    _a_fifo_for_a_ref,
+    _a_linked_ref_folder,
+]
+
+
+@pytest.mark.parametrize("spoil", UNSOUND, ids=lambda spoil: spoil.__name__.strip("_"))
+def test_what_is_not_plain_and_whole_is_not_read(plot: Plot, spoil: Callable[[Path], None]) -> None:
+    """git is not even started: it would wait, read elsewhere, or leave objects out without a word."""
+    spoil(plot.root / ".git")
+    with pytest.raises(GitFailed, match=r"^\.git"):
+        run_git(plot.root, "rev-parse", "HEAD")
+    with pytest.raises(GitFailed, match=r"^\.git"):
+        list(read_objects(plot.root))
+
+
+def test_a_fifo_for_a_loose_object_is_not_waited_for(plot: Plot) -> None:
+    """Loose objects are looked at once, before all of them are listed."""
+    oid = plot.git("rev-parse", "HEAD:b.txt")
+    place = plot.root / ".git" / "objects" / oid[:2] / oid[2:]
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(GitFailed, match="FIFO"):
+        list(read_objects(plot.root))
+
+
+def test_a_ref_that_leads_nowhere_is_stated(plot: Plot) -> None:
+    """git warns and goes on without it; what it complains of is no whole answer."""
+    (plot.root / ".git" / "refs" / "heads" / "broken").write_text("not an id\n")
+    with pytest.raises(GitFailed, match="incomplete"), running(plot.root, ("for-each-ref",)) as stream:
+        stream.read()
+
+
+def test_grafts_do_not_cut_history(plot: Plot) -> None:
+    """A graft file hides the parents of a commit from git; it is not read."""
+    every = plot.git("rev-list", "HEAD").split()
+    (plot.root / ".git" / "info").mkdir(exist_ok=True)
+    (plot.root / ".git" / "info" / "grafts").write_text(plot.git("rev-parse", "HEAD") + "\n")
+    assert run_git(plot.root, "rev-list", "HEAD").decode().split() == every
+
+
+def test_a_bomb_of_trees_ends_by_the_size_of_its_answer(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten trees of ten trees, ten deep, name ten thousand million files: what was cut is no answer."""
+    monkeypatch.setattr(git_module, "MAX_OUTPUT", 1 << 20)
+    oid = plot.git("hash-object", "-w", "--stdin", stdin=b"x")
+    mode, kind = "100644", "blob"
+    for _ in range(10):
+        lines = "".join(f"{mode} {kind} {oid}\t{number}\n" for number in range(10))
+        oid, mode, kind = plot.git("mktree", stdin=lines.encode()), "040000", "tree"
+    with pytest.raises(GitFailed, match="answered with more than"):
+        run_git(plot.root, "ls-tree", "-r", oid)
+
+
+def test_a_child_that_runs_too_long_is_ended(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer kills it and the error says why."""
+    monkeypatch.setattr(git_module, "SECONDS", 0)
+    with pytest.raises(GitFailed, match="took more than 0 s"):
+        run_git(plot.root, "cat-file", "--batch", input=b"")

@@ -1,7 +1,6 @@
 """What commands say fits the terminal, is coloured if that is wanted, and is plain whole lines elsewhere."""
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import pytest
 from wcwidth import wcswidth
 
 from audit_lib.__main__ import main
-from audit_lib.cli import investigate_run, leaks, review
-from audit_lib.cli.leaks_run import leak_lines
-from audit_lib.cli.terminal import progress_bar, say
-from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks, LeaksElsewhere, LeakTargets
+from audit_lib.cli import leaks, review
+from audit_lib.cli.terminal import progress_bar
+from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks, LeakTargets
 from audit_lib.leaks.find_leaks import LeakAudit
 from tests.support import made_up_audit as frames
 from tests.support.paths import ROOT
@@ -31,7 +29,7 @@ def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _review() -> None:
     record = json.loads((ROOT / "reports/sample-2026Q3/report.json").read_text("utf-8"))
-    review._say(record, Path(LONG))
+    review._say_summary(record, Path(LONG))
 
 
 def _failures(tmp_path: Path) -> Callable[[], object]:
@@ -99,25 +97,6 @@ def test_a_review_answers_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1].startswith(f"Open {LONG}/report.html in a browser")
 
 
-def test_a_bar_moves_within_a_part_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what is done of how much, never goes back, fits the terminal, and ends at 100 %."""
-    monkeypatch.setattr("audit_lib.cli.terminal._EACH", -1)
-
-    def work() -> None:
-        with progress_bar({"reading": 1, "a long cell with a long name": 3}) as progress:
-            for done in range(0, 101, 5):
-                progress("a long cell with a long name", done * 10**6, 10**8)
-            progress("reading", 1, 1)
-
-    for columns in WIDTHS:
-        states = [line for line in plain_lines(on_terminal(work, columns, out=False)) if line]
-        percent = [int(re.search(r"(\d+)%$", line)[1]) for line in states]  # type: ignore[index]
-        assert percent == sorted(percent)
-        assert len(set(percent)) > 20
-        assert percent[-1] == 100
-        assert max(map(wcswidth, states)) < columns
-
-
 def test_no_bar_is_where_it_would_be_noise(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,27 +113,16 @@ def test_no_bar_is_where_it_would_be_noise(
     assert on_terminal(work, 80) == ""
 
 
-def test_every_part_that_is_reported_has_its_place_in_a_bar() -> None:
-    """What the library reports as a part of its work is named by the command that shows it."""
-    named = re.compile(r"""progress\(\s*"([^"]+)"|adding_up\(progress, "([^"]+)\"""")
-    sources = [path.read_text("utf-8") for path in (ROOT / "audit_lib").rglob("*.py")]
-    reported = {one or other for text in sources for one, other in named.findall(text)}
-    assert len(reported) > 5
-    assert reported == {*review.WORK, *investigate_run.WORK, *leaks._WORK}
-
-
 def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a leak the answer is "no leak" only if everything was searched; else the last line says so."""
     empty = LeakTargets.of([]), Leaks.of([]), LeakPlaces.of([])
     whole = frames.leak_coverage()
     parts = whole.assign(state=["searched", "not searched", "searched"], reason=["", "may not be read", ""])
-    for line in leak_lines(LeakAudit(*empty, whole), 3, LeaksElsewhere.of([])):
-        say(**line)
+    leaks._say_leaks(LeakAudit(*empty, whole))
     assert capsys.readouterr().out.splitlines()[:: 10**6] == [
         "No leak: 0 possible passwords; 0 templates and weak defaults"
     ]
-    for line in leak_lines(LeakAudit(*empty, LeakCoverage.checked(parts)), 3, LeaksElsewhere.of([])):
-        say(**line)
+    leaks._say_leaks(LeakAudit(*empty, LeakCoverage.checked(parts)))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("No leak was found, but not everything was searched: ")
     assert lines[2] == "not searched: 3 files: may not be read"

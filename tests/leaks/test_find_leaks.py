@@ -7,9 +7,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks, search_places
-from audit_lib.leaks.history import list_objects
 from audit_lib.leaks.places import dated_lines
-from audit_lib.leaks.scan import Clean
 from audit_lib.leaks.sources import LARGEST
 from audit_lib.leaks.tables import tabulate_leaks
 from audit_lib.logins.parameters import formats_of
@@ -135,28 +133,6 @@ def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first.leaks, second.leaks)
     pd.testing.assert_frame_equal(first.places, second.places)
     pd.testing.assert_frame_equal(first.coverage, second.coverage)
-
-
-def test_only_what_held_something_is_read_again(tmp_path: Path) -> None:
-    """Under the same key and for the same search the objects that held nothing are known, and no others; what
-    another wrote, and what is asked for under a key that all know, is not believed."""
-    plot = new_plot(tmp_path / "repo")
-    plot.commit("a.py", f"API_TOKEN = '{fake_value('again')}'\n")
-    plot.commit("b.py", "nothing = 1\n")
-    every = {one.oid for one in list_objects(plot.root)}
-    held = plot.git("rev-parse", "HEAD:a.py")
-    key = Key(b"k" * 32, "file")
-    memory = Clean.of(tmp_path, key, plot.root, "digest")
-    memory.store(every - {held}, {held}, [])
-    assert Clean.of(tmp_path, key, plot.root, "digest").objects == every - {held}
-    assert not Clean.of(tmp_path, key, plot.root, "another").objects
-    assert not Clean.of(tmp_path, key, tmp_path, "digest").objects
-    assert not Clean.of(tmp_path, key, plot.root, "digest", believe=False).objects
-    assert not Clean.of(tmp_path, Key(b"z" * 32, "file"), plot.root, "digest").objects
-    assert not Clean.of(tmp_path, Key(b"k" * 32, "demo"), plot.root, "digest").objects
-    memory.path.write_bytes(memory.path.read_bytes()[:-1] + b"]")
-    memory.path.write_bytes(memory.path.read_bytes() + b" ")
-    assert not Clean.of(tmp_path, key, plot.root, "digest").objects
 
 
 def test_what_was_too_large_is_said_each_time(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.leaks.looks import looks_secret
 from audit_lib.leaks.rules import Rules
 from audit_lib.secrecy.keeper import Keeper, Key

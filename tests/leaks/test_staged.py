@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.base.cache_folder import user_cache
-from audit_lib.cli.leaks_staged import _policy
+from audit_lib.base.cache import user_cache
+from audit_lib.cli.leaks import _staged_policy
 from audit_lib.settings import load_project
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
@@ -182,9 +182,9 @@ def test_with_nothing_to_search_by_it_says_so(plot: Plot) -> None:
 
 def test_no_code_is_read_to_choose_a_policy_for_no_value(plot: Plot) -> None:
     """Which variables are secrets matters where there is a value: a hook does not wait for it elsewhere."""
-    assert _policy(load_project(plot.root), ()) == ""
+    assert _staged_policy(load_project(plot.root), ()) == ""
     (plot.root / "backend/.env").unlink()
-    assert _policy(load_project(plot.root), ()) == "generic"
+    assert _staged_policy(load_project(plot.root), ()) == "generic"
 
 
 def test_the_hook_stops_every_kind_of_commit(plot: Plot) -> None:

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import bundled_policy

@@ -27,7 +27,7 @@ def run_audit(
     return Audit(
         project=project,
         policy=choose_policy(project, policy),
-        quarter=Quarter.chosen(quarter, moment),
+        quarter=Quarter.named(quarter, moment),
         as_of=moment,
         keeper=keeper_of(project) if keeper is None else keeper,
         options=Options(given, previous, identities, parameters),

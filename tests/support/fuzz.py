@@ -22,7 +22,7 @@ from pathlib import Path
 import zstandard
 
 from audit_lib.base.archives import unpack
-from audit_lib.base.bounded_toml import parse_toml
+from audit_lib.base.bounded import parse_toml
 from audit_lib.base.errors import AuditError
 from audit_lib.findings.reviews import read_previous
 from audit_lib.leaks.history import list_objects, read_objects, repository_limits

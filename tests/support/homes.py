@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.leaks.rules import CHOSEN, GENERATED, scanner
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 
 
 @contextmanager

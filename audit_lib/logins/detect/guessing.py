@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.in_words import counted
 from audit_lib.logins.detect.incidents import (
     EVERYONE,

@@ -14,7 +14,7 @@ from jupyter_client.manager import AsyncKernelManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 from audit_lib.secrecy.kernel_pipe import HANDOFF
 from audit_lib.settings.outside import LAYOUT
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache import user_cache
 
 LOCK_SECONDS = 30
 _LOCK_PAUSE = 0.05

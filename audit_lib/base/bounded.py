@@ -1,0 +1,86 @@
+"""Reads what a stranger's settings may hold within bounds: TOML files, globs, regular expressions."""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import regex
+
+from audit_lib.base.errors import BadInput
+from audit_lib.base.files import Unreadable, read_source
+
+MAX_BYTES = 1_000_000  # of a TOML file
+KEY_PARTS = 16  # of a dotted key or a table's name: the parser takes the square of their number
+SECONDS = 5.0  # a sound expression takes microseconds on a value
+SLOW = f"does not finish within {SECONDS:.0f} seconds: do not nest repetitions"
+_PART = r"(?:[\w-]++|\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+')"
+_LONG_KEY = re.compile(rf"(?m)(?:^|[{{,\[])[ \t]*+{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{KEY_PARTS}}}")
+
+
+def read_text_file(path: Path, place: str) -> bytes:
+    """The bytes of a small regular file; `BadInput` if it is missing, a link, unreadable or too large."""
+    try:
+        return read_source(path.parent, path.name, MAX_BYTES).content
+    except Unreadable as fault:
+        raise BadInput.at(place, fault.reason) from None
+
+
+def parse_toml(content: bytes, place: str) -> dict[str, Any]:
+    """The tables of a TOML text; `BadInput` if it is not UTF-8, not TOML or too deep, with its line."""
+    if len(content) > MAX_BYTES:
+        raise BadInput.at(place, f"is larger than {MAX_BYTES:,} bytes")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput.at(place, "is not UTF-8") from None
+    if long := _LONG_KEY.search(text):
+        line = text.count("\n", 0, long.start() + 1) + 1
+        raise BadInput.at(place, f"is not TOML of keys of at most {KEY_PARTS} parts (line {line})")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError, OverflowError) as error:
+        # The parser's message may quote what it read, so only its place is passed on.
+        found = re.search(r"\(at (line \d+, column \d+|end of document)\)", str(error))
+        raise BadInput.at(place, f"is not TOML{f' at {found[1]}' if found else ''}") from None
+
+
+def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
+    """A name as a fault may show it: what is not a name could be a value, or several lines."""
+    return name if re.fullmatch(pattern, name) else "(unprintable name)"
+
+
+def matches_glob(text: str, globs: Iterable[str]) -> bool:
+    """Whether a text is one of the globs in any case, of which only `*` is special.
+
+    `***` alone is a value that someone masked, not any text.
+    """
+    folded = text.lower()
+    for glob in map(str.lower, globs):
+        pattern = re.sub(r"[\[?]", r"[\g<0>]", glob)
+        if folded == glob or (set(glob) != {"*"} and fnmatchcase(folded, pattern)):
+            return True
+    return False
+
+
+class TooSlow(Exception):
+    """An expression did not come to an end, as nested repetition does on some texts."""
+
+
+def is_expression(pattern: str) -> bool:
+    """Whether a text is a regular expression; a flag is written (?i:…), since one for all has no place."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def matches_whole(pattern: str, text: str) -> bool:
+    """Whether a text as a whole is what the expression says; `TooSlow` after some seconds."""
+    try:
+        return regex.fullmatch(pattern, text, timeout=SECONDS) is not None
+    except TimeoutError:
+        raise TooSlow from None

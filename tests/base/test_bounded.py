@@ -1,0 +1,59 @@
+"""What a stranger's settings hold is read within bounds: keys, nesting, expressions, globs."""
+
+import pytest
+
+from audit_lib.base import bounded
+from audit_lib.base.bounded import TooSlow, matches_glob, matches_whole, parse_toml
+from audit_lib.base.errors import BadInput
+
+
+def test_an_endless_expression_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nested repetition is given up; a sound one is answered."""
+    monkeypatch.setattr(bounded, "SECONDS", 0.2)
+    with pytest.raises(TooSlow):
+        matches_whole("(a|aa)+[bc]", "a" * 60)
+    assert matches_whole("[a-z]+", "a" * 60)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a." * 400_000 + "a = 1", "keys of at most 16 parts"),
+        ("x = 1\n" + "".join(f"[{'a.' * 500}b{n}]\n" for n in range(900)), r"16 parts \(line 2\)"),
+        ("a = {" + '"a" . ' * 90_000 + "a = 1}", "keys of at most 16 parts"),
+        ("a = " + "{a=" * 330_000, "is not TOML"),
+        ("a = " + "[" * 330_000, "is not TOML"),
+        ("a = " + "1" * 100_000, "is not TOML"),
+        ("a = 1\na = 2\n", "is not TOML at line 2"),
+        ("\udcff", "is not UTF-8"),
+        ("#" * 1_000_001, "is larger than 1,000,000 bytes"),
+    ],
+)
+def test_a_file_without_end_is_refused(text: str, fault: str) -> None:
+    """At once, with the fault and never a value."""
+    with pytest.raises(BadInput, match=rf"^x\.toml: .*{fault}"):
+        parse_toml(text.encode("utf-8", "surrogateescape"), "x.toml")
+
+
+def test_a_text_may_have_dots() -> None:
+    """What stands in a value is no key, however many parts it has."""
+    address = ".".join("abcdefghijklmnopqrstu")
+    assert parse_toml(f'a = "{address}"  # {address}'.encode(), "x") == {"a": address}
+
+
+@pytest.mark.parametrize(
+    ("text", "glob", "matches"),
+    [
+        ("CHANGE-me", "change*", True),
+        ("change", "*e*e", False),
+        ("***", "***", True),
+        ("anything", "***", False),
+        ("a[b]?", "a[b]?", True),
+        ("ab", "a[b]", False),
+        ("ab", "a?", False),
+        ("a" * 100_000, "*a" * 50 + "*b", False),
+    ],
+)
+def test_a_glob_has_stars_alone(text: str, glob: str, matches: bool) -> None:
+    """In any case of letters and in bounded time; `***` is a value that was masked."""
+    assert matches_glob(text, [glob]) is matches

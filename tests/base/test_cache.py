@@ -1,0 +1,88 @@
+"""What is kept between runs is believed by its MAC: under the same secret, by the same code."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import audit_lib
+from audit_lib.base import cache
+from audit_lib.base.cache import Cache, CleanObjects, recall_state, remember_state
+
+PACKAGE = Path(audit_lib.__file__).parent
+EVERY = frozenset({"1" * 40, "2" * 40})
+
+
+def _cache(folder: Path, secret: bytes = b"secret", most: int = 9) -> Cache:
+    return Cache(folder, secret, "kept", most)
+
+
+def test_only_the_same_secret_and_bytes_are_believed(tmp_path: Path) -> None:
+    """What was kept comes back; under another secret, cut short or changed it does not."""
+    kept = _cache(tmp_path)
+    kept.keep("a", b"found")
+    assert kept.recall("a") == b"found"
+    assert _cache(tmp_path, b"other").recall("a") is None
+    content = (tmp_path / "a.kept").read_bytes()
+    for changed in (content[:-1], content + b"!", content[:-1] + b"X", b""):
+        (tmp_path / "a.kept").write_bytes(changed)
+        assert kept.recall("a") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "believed"),
+    [("base/errors.py", False), ("base/gitconfig", False), ("base/__pycache__/errors.cpython-311.pyc", True)],
+)
+def test_other_code_or_rules_believe_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, believed: bool
+) -> None:
+    """A changed module or data file may find otherwise; what Python compiles changes nothing."""
+    copy = tmp_path / "audit_lib"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(audit_lib, "__file__", str(copy / "__init__.py"))
+    monkeypatch.setattr(cache, "_program", cache._program.__wrapped__)
+    kept = _cache(tmp_path)
+    kept.keep("a", b"found")
+    (copy / name).parent.mkdir(exist_ok=True)
+    with (copy / name).open("a") as file:
+        file.write("\n")
+    assert kept.recall("a") == (b"found" if believed else None)
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    """A folder never holds more than so many files of a kind."""
+    for number in range(5):
+        _cache(tmp_path, most=3).keep(str(number), b"x")
+    assert len(list(tmp_path.glob("*.kept"))) == 3
+
+
+def test_only_what_held_something_is_read_again(tmp_path: Path) -> None:
+    """For the same search of the same project the objects that held nothing are known, and no others."""
+    CleanObjects.of(tmp_path, b"secret", tmp_path, "digest").store(EVERY)
+    assert CleanObjects.of(tmp_path, b"secret", tmp_path, "digest").objects == EVERY
+    assert not CleanObjects.of(tmp_path, b"secret", tmp_path, "digest", believe=False).objects
+    for secret, root, digest in (
+        (b"secret", tmp_path, "another"),
+        (b"secret", tmp_path / "else", "digest"),
+        (b"other", tmp_path, "digest"),
+        (b"", tmp_path, "digest"),
+    ):
+        assert not CleanObjects.of(tmp_path, secret, root, digest).objects
+
+
+def test_state_that_another_could_write_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is remembered comes back, unless others may write the file, it is a link, or no JSON."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert remember_state("a", {"x": 1})
+    assert recall_state("a") == {"x": 1}
+    path = tmp_path / "audit_lib" / "a.json"
+    path.chmod(0o666)
+    assert recall_state("a") == {}
+    path.chmod(0o600)
+    path.write_text("[")
+    assert recall_state("a") == {}
+    path.rename(tmp_path / "b")
+    path.symlink_to(tmp_path / "b")
+    assert recall_state("a") == {}
