@@ -36,7 +36,6 @@ from audit_lib.leaks.tables import (
     shows_no_leak,
 )
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import escape as inert
@@ -282,7 +281,6 @@ def _search_staged(context: Opened, policy: str, *, patterns: bool) -> int:
         root,
         keeper,
         leak_targets(known.entries, known.inventory, known.policy, keeper),
-        read_ledger(context.project.ledger_dir, keeper.key),
         index=Path(index) if index else None,
         rules=Rules(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None,
     )

@@ -1,43 +1,49 @@
-"""Whether what stands beside a secret's name is a value: generated, chosen, or nothing of both."""
+"""What names, values and files are by their words: whether a value is generated, chosen, or nothing of both."""
 
-import json
 import re
-import unicodedata
-from base64 import urlsafe_b64decode
-from binascii import Error
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
+from importlib.resources import files
 from math import log2
+from typing import Any
 from urllib.parse import unquote
 
+import yaml
 from zxcvbn import zxcvbn
 
-from audit_lib.leaks.words import expression, is_of_no_language, mean_word, pairs_of, reads_as_words, words
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.strength import range_of, strength_bits
 
+_ELSEWHERE = ("assistant", "shell history", "chat export")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
+_ENOUGH_PAIRS, _LEAST_OF_WORDS = 9, 0.4  # of fewer pairs of letters nothing follows
+_LONG = 20  # characters of a value whose name says little
+_MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value about 1.6
+_SHORT_WORDS = frozenset({"api", "aws", "db", "id", "ids", "jwt", "key", "keys", "uri", "url"})
 _WEAKEST_BITS = 35
 # A generated value that is long has letters beyond hexadecimal, and many numbers.
 _GENERATED = re.compile(r"(?=.{20})(?=.*[g-zG-Z])(?:[^\d\s]*\d+){3}.*")
-_TOKEN = re.compile(r"eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]*")
-_PERSON = re.compile(r"John Doe|Jane Doe|1234567890")  # of the tokens that jwt.io and its like show
 _SAME = ("password", "passwd", "pwd", "passphrase")
+_KEY = re.compile(r"(?:^|[.])key$")  # a key of anything: an entry's, a cache's
 SHORTEST, LONGEST = 4, 120  # characters of a password that somebody chose
-_SHORTEST_TOKEN = 10
 
 
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a rule found beside a name is generated, or chosen as a password."""
-    if names_no_secret(name) or looks_made_up(value, markers) or reads_as_words(value):
+    if not value.isascii() or names_no_secret(name) or looks_made_up(value, markers) or reads_as_words(value):
         return False
-    if re.search(r"(?:^|[.])key$", name) and not _GENERATED.fullmatch(value):
+    if _KEY.search(name) and not _GENERATED.fullmatch(value):
         return False
     if expression("code").fullmatch(value) and not value.startswith("eyJ"):
         return False
-    if expression("path").fullmatch(value) and mean_word(value) >= 2.3:
+    if expression("path").fullmatch(value) and _mean_word(value) >= 2.3:
         return False
-    return not _is_identifier(name, value) and strength_bits(unquote(value)) >= _WEAKEST_BITS and _is_drawn(value)
+    return (
+        not _is_identifier(name, value)
+        and strength_bits(unquote(value)) >= _WEAKEST_BITS
+        and _is_varied(value)
+    )
 
 
 def names_no_secret(name: str) -> bool:
@@ -49,7 +55,7 @@ def names_no_secret(name: str) -> bool:
 
 def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value is a placeholder, or made for a test or a text: words, sequences, repetitions."""
-    if expression("made up").search(value) or is_published(value) or is_patterned(value):
+    if expression("made up").search(value) or is_published(value) or _is_patterned(value):
         return True
     if values.is_placeholder(value, markers) or len(set(value)) < 5:
         return True
@@ -57,22 +63,15 @@ def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
     return not (mixed and len(value) >= 16) and expression("test word").search(value) is not None
 
 
-def is_patterned(value: str) -> bool:
+def _is_patterned(value: str) -> bool:
     """Whether more than a third of a long value are sequences, repetitions, words and dates."""
-    return len(value) >= 20 and strength_bits(value) * 3 < 2 * len(value) * log2(max(range_of(value), 2))
+    return len(value) >= _LONG and strength_bits(value) * 3 < 2 * len(value) * log2(max(range_of(value), 2))
 
 
 def is_published(value: str) -> bool:
     """Whether a value is in a standard or a manual, or is a JSON Web Token of their sample person."""
-    if sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:12] in _published():
-        return True
-    token = _TOKEN.fullmatch(value)
-    try:
-        claims = json.loads(urlsafe_b64decode(token[1] + "=" * (-len(token[1]) % 4))) if token else {}
-    except (Error, ValueError):
-        return False
-    claimed = claims.values() if isinstance(claims, dict) else ()
-    return any(isinstance(claim, str) and _PERSON.fullmatch(claim) for claim in claimed)
+    digest = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return digest in _published() or expression("sample token").fullmatch(value) is not None
 
 
 @cache
@@ -82,62 +81,49 @@ def _published() -> frozenset[str]:
 
 def _is_identifier(name: str, value: str) -> bool:
     """Whether a value is a UUID that no provider gives as a secret, or names a public key or a constant."""
-    if expression("constant").fullmatch(value):
-        common, pairs = pairs_of(value)
-        return len(re.findall(r"\d+", value)) <= 2 and common >= 0.6 * pairs
+    common, pairs = _pairs_of(value)
+    constant = expression("constant").fullmatch(value) and common >= 0.6 * pairs
     uuid = expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name)
-    return bool(uuid or (re.fullmatch("[0-9A-F]{40}", value) and name.lower().endswith("key_id")))
+    return bool(uuid or (constant and len(re.findall(r"\d+", value)) <= 2))
 
 
-def _is_drawn(value: str) -> bool:
-    """Whether the characters are spread as in a generated value, of the Latin script and no list of signs."""
-    letters = [sign for sign in value if sign.isalpha()]
-    if 2 * sum("LATIN" not in unicodedata.name(sign, "") for sign in letters) > len(letters):
-        return False  # a translated text, since generated values are ASCII
+def _is_varied(value: str) -> bool:
+    """Whether the characters are spread as in a generated value, and are no list of signs."""
     if 3 * len(re.findall("[A-Za-z0-9]", value)) < len(value):
         return False
-    if len(value) < 16:
-        return len(set(value)) >= 6
     counts = Counter(value).values()
-    return -sum(n / len(value) * log2(n / len(value)) for n in counts) >= 3.0
+    entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts)
+    return len(counts) >= 6 if len(value) < 16 else entropy >= 3.0
 
 
 def looks_chosen(value: str, name: str, shortest: int = SHORTEST) -> bool:
     """Whether a value may be a password that somebody chose, be it a default."""
-    if not shortest <= len(value) <= LONGEST or _is_no_value(value):
+    if not shortest <= len(value) <= LONGEST or not value.isascii() or re.search(r"\s", value):
         return False
+    if expression("no value").fullmatch(value) or not re.search(r"[A-Za-z0-9]{2}", unquote(value)):
+        return False  # a type, code, a path, a name, a hash or no word at all
     if expression("name of no password").search(name.rpartition(".")[2]):
         return False
     if expression("password's name").search(name):
         return not _names_itself(value, name)
-    any_key = re.search(r"(?i)(?:^|[.])key$", name)
-    if names_no_secret(name) or (any_key and (re.fullmatch("[0-9a-f]+", value) or reads_as_words(value))):
+    identifier = re.fullmatch("[0-9a-f]+", value) or reads_as_words(value)
+    if names_no_secret(name) or (_KEY.search(name.lower()) and identifier):
         return False
     if expression("credential's name").search(name) and is_of_no_language(value):
         return True
-    mixed = re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value) and len(value) >= _SHORTEST_TOKEN
-    token = expression("token's name").search(name) and re.fullmatch(r"[A-Za-z0-9%]+={0,2}", value)
-    return bool(token and mixed)
-
-
-def _is_no_value(value: str) -> bool:
-    """Whether a text is a type, code, a path, a name, a hash or no word at all."""
-    if not value.isascii() or re.search(r"\s", value) or not value.strip("\"'`.,;:"):
-        return True
-    return bool(expression("no value").fullmatch(value)) or not re.search(r"[A-Za-z0-9]{2}", unquote(value))
+    token = expression("token's name").search(name) and re.fullmatch(r"[A-Za-z0-9%]{10,}={0,2}", value)
+    return bool(token and re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value))
 
 
 def _names_itself(value: str, name: str) -> bool:
     """Whether a value is its own name, that of the object which holds it, or that of a parameter: an option
     or a constant is called as its name ends."""
     plain, bare = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name, value))
-    if name.lower().endswith("secret") and expression("object's name").fullmatch(value):
-        return True
-    if plain in (bare, f"{bare}key"):
-        return True
+    held = name.lower().endswith("secret") and expression("object's name").fullmatch(value)
     several = re.fullmatch(r"(?i)[a-z0-9]+(?:[-_.][a-z0-9]+)+", value) and plain.endswith(bare)
     ends = _SAME if bare in _SAME else (bare, bare.removesuffix("s"))
-    return bool(several or (expression("field's name").search(name) and plain.endswith(ends)))
+    field = expression("field's name").search(name) and plain.endswith(ends)
+    return bool(held or several or field or plain in (bare, f"{bare}key"))
 
 
 def is_word(value: str) -> bool:
@@ -148,9 +134,109 @@ def is_word(value: str) -> bool:
 def is_default(value: str) -> bool:
     """Whether a chosen value is one that many choose: by its words, or since few guesses find it."""
     easy = 0 < len(value) <= values.LONGEST and zxcvbn(value)["guesses_log10"] < 3
-    return expression("default").search(value) is not None or is_patterned(value) or easy
+    return expression("default").search(value) is not None or _is_patterned(value) or easy
 
 
-def is_placeholder(value: str) -> bool:
-    """Whether a value stands for one that will be."""
-    return expression("placeholder").search(value) is not None
+# ---- Words ----
+
+
+@cache
+def words() -> dict[str, Any]:
+    """The entries of words.yml, by name."""
+    entries: dict[str, Any] = yaml.safe_load(files(__package__).joinpath("words.yml").read_text("utf-8"))
+    return entries
+
+
+@cache
+def expression(name: str) -> re.Pattern[str]:
+    """One of the expressions of words.yml, compiled."""
+    flags = re.IGNORECASE if words()[name].get("ignore_case") else 0
+    return re.compile("|".join(words()[name]["matches"].splitlines()), flags)
+
+
+@cache
+def _frequent_pairs() -> frozenset[str]:
+    """The most frequent pairs of letters in English: four in five of a word's, one in five of random text."""
+    return frozenset(re.findall("..", words()["frequent pairs"]["letters"]))
+
+
+def _pairs_of(value: str) -> tuple[int, int]:
+    """How many pairs of letters are frequent in words, and of how many."""
+    parts = [part.lower() for part in _PARTS.findall(value) if part.isalpha()]
+    pairs = [part[at : at + 2] for part in parts for at in range(len(part) - 1)]
+    return sum(pair in _frequent_pairs() for pair in pairs), len(pairs)
+
+
+def is_of_no_language(value: str) -> bool:
+    """Whether too few of a value's pairs of letters are those of words, as if the letters were drawn."""
+    common, pairs = _pairs_of(value)
+    return pairs >= _ENOUGH_PAIRS and common < _LEAST_OF_WORDS * pairs
+
+
+def _mean_word(value: str) -> float:
+    """The mean length of the words in a name, path or sentence; 0.0 if there is none."""
+    letters = [len(part) for part in _PARTS.findall(value) if part.isalpha()]
+    return sum(letters) / len(letters) if letters else 0.0
+
+
+def reads_as_words(value: str) -> bool:
+    """Whether a value reads as words: an identifier or a sentence has longer parts than a generated value."""
+    text = unquote(value)
+    numbers, mean, drawn = re.findall(r"\d+", text), _mean_word(text), is_of_no_language(text)
+    if re.search(r"\w\s\w", text) or (mean and not numbers and len(text) < _LONG):
+        return True
+    if len(numbers) <= 1 and mean >= _MEAN_OF_NAMES and not drawn:
+        return True
+    # A name with numbers: words in small letters between signs, or capitalised.
+    few = len(numbers) <= 1 or 4 * sum(map(len, numbers)) <= len(text)
+    joined = re.fullmatch(r"[a-z0-9]+(?:[-_.][a-z0-9]+){2,}-?", text)
+    capitalised = re.search("[a-z]", text) and re.search("[A-Z]", text) and mean >= _MEAN_OF_NAMES
+    return few and not drawn and bool(joined or capitalised)
+
+
+def reads_as_name(text: str) -> bool:
+    """Whether a text is what a variable is called, and no piece of a generated value, in which letters and
+    digits and both cases change at every second sign. It takes few pieces for names."""
+    return expression("variable").fullmatch(text) is not None and not any(map(_is_drawn, text.split(".")))
+
+
+def _is_drawn(text: str) -> bool:
+    parts = [part for part in _PARTS.findall(text) if part.isalnum()]
+    sizes = [max(len(part), 4) if part.lower() in _SHORT_WORDS else len(part) for part in parts]
+    common, pairs = _pairs_of(text)
+    mixed = re.search("[a-z]", text) and re.search("[A-Z]", text)
+    of_no_words = pairs >= (3 if mixed else _ENOUGH_PAIRS) and common < 0.3 * pairs  # acronyms have few
+    least = 3 if mixed else 2.5 if len(re.findall(r"\d+", text)) > 1 else 0
+    return len(text) >= 8 and (of_no_words or sum(sizes) < least * len(sizes))
+
+
+# ---- Kinds of files ----
+
+
+@lru_cache(maxsize=100_000)
+def is_kind(kind: str, path: str) -> bool:
+    """Whether a path is of a kind that words.yml names, such as a lock file."""
+    return expression(kind).search(path) is not None
+
+
+def is_others(path: str) -> bool:
+    """Whether a file is not written by the project's people: a package's, git's, or a lock file."""
+    return is_kind("installed", path) or is_kind("lock file", path)
+
+
+def is_generated(path: str, content: bytes = b"") -> bool:
+    """Whether a program or a translator wrote the file, or packed a script, whose lines nobody writes: only
+    what is unmistakable counts there."""
+    packed = len(content) > 10_000 and content.count(b"\n") * 500 < len(content)
+    by_path = is_kind("generated", path) or is_kind("translation", path)
+    return by_path or (packed and is_kind("script", path))
+
+
+def deploys(path: str) -> bool:
+    """Whether what the file says may be in use: it is no test or build, no example and no document."""
+    return not is_kind("test or document", path)
+
+
+def place_elsewhere(path: str) -> str:
+    """What kind of place a file outside the project is: assistant, shell history, chat export or other."""
+    return next((place for place in _ELSEWHERE if is_kind(place, path)), "outside")

@@ -1,14 +1,14 @@
 """Where values were found: one row for each value, place, path, encoding and line, and how often."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.frames import rows
 from audit_lib.leaks.contracts import Sightings
-from audit_lib.leaks.history import REACHABLE, UNREACHABLE, CommitTimes, Place, Repository, at_head, in_index
+from audit_lib.leaks.history import REACHABLE, UNREACHABLE, History, Place, at_head, in_index
 from audit_lib.leaks.values import Found, Values
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.quote_lines import line_times
@@ -19,110 +19,96 @@ _SAME = ["fingerprint", "matched", "place", "path", "encoding", "own_line"]
 _BY_AGE = ["authored_at", "committed_at", "commit", "line"]
 
 
-@dataclass(frozen=True)
-class History:
-    """What says where an object is: by blob its places, by commit times and reach, HEAD, index and refs."""
+class Whereabouts:
+    """Where objects that hold values are: commits and paths, HEAD, index and refs. Raises `GitFailed`."""
 
-    places: Mapping[str, list[Place]] = field(default_factory=dict)
-    times: Mapping[str, CommitTimes] = field(default_factory=dict)
-    reach: Mapping[str, str] = field(default_factory=dict)
-    head: Mapping[str, Collection[bytes]] = field(default_factory=dict)
-    index: Mapping[str, Collection[bytes]] = field(default_factory=dict)
-    refs: Mapping[str, bytes] = field(default_factory=dict)
+    def __init__(self, history: History, found: Iterable[Found]) -> None:
+        objects = {(one.origin.kind, one.origin.oid, one.where) for one in found if one.origin.place == "git"}
+        blobs = {oid for kind, oid, _ in objects if kind == "blob"}
+        names = {where for kind, _, where in objects if kind == "tree"}
+        self.places = {
+            oid: mine
+            for oid, some in (history.places.items() if objects else ())
+            if (mine := some if oid in blobs else [one for one in some if names and _holds(one[1], names)])
+        }
+        commits = {oid for kind, oid, _ in objects if kind == "commit"}
+        commits |= {commit for some in self.places.values() for commit, _ in some}
+        self._times, self._reach = history.times_of(commits), history.reach_of(commits)
+        self._head = at_head(history.root) if objects else {}
+        self._index = in_index(history.root) if objects else {}
+        self._refs = history.refs if objects else {}
+
+    def rows_of(self, one: Found) -> Iterator[dict[str, Any]]:
+        """A value's places with their paths: of an object every commit and path, or where else it is."""
+        oid, ref = one.origin.oid, self._refs.get(one.origin.oid, b"")
+        if one.origin.kind == "commit":
+            yield self._in_commit(oid, (oid, b"")) | {"place": f"commit {one.where.decode('ascii')}"}
+        elif one.origin.kind == "tree":
+            named = [(blob, place) for blob, some in self.places.items() for place in some]
+            named = [(blob, place) for blob, place in named if _holds(place[1], {one.where})]
+            for blob, place in named:
+                yield self._in_commit(blob, place) | {"place": "path", "content": "name"}
+            if not named:
+                yield {"place": "path", "path": one.where}
+        elif oid in self.places:
+            yield from (self._in_commit(oid, place) for place in self.places[oid])
+        elif oid in self._index:
+            yield from ({"place": "staged", "path": path} for path in sorted(self._index[oid]))
+        else:
+            yield {"place": "tag" if ref else UNREACHABLE, "path": ref, "reachable": bool(ref)}
+
+    def _in_commit(self, oid: str, place: Place) -> dict[str, Any]:
+        commit, path = place
+        reach = self._reach.get(commit, UNREACHABLE)
+        authored_at, committed_at = self._times.get(commit, (None, None))
+        return {
+            "place": reach, "path": path, "commit": commit, "authored_at": authored_at,
+            "committed_at": committed_at, "at_head": path in self._head.get(oid, ()),
+            "reachable": reach in REACHABLE,
+        }  # fmt: skip
 
 
-def read_history(repository: Repository, found: Iterable[Found]) -> History:
-    """What is known of the objects in which values were found. Raises `GitFailed`."""
-    objects = {(one.origin.kind, one.origin.oid, one.where) for one in found if one.origin.place == "git"}
-    if not objects:
-        return History()
-    blobs = {oid for kind, oid, _ in objects if kind == "blob"}
-    names = {where for kind, _, where in objects if kind == "tree"}
-    places = {
-        oid: mine
-        for oid, some in repository.places.items()
-        if (mine := some if oid in blobs else [place for place in some if names and has_part(place[1], names)])
-    }
-    commits = {oid for kind, oid, _ in objects if kind == "commit"}
-    commits |= {commit for some in places.values() for commit, _ in some}
-    times, reach = repository.times_of(commits), repository.reach_of(commits)
-    root = repository.root
-    return History(places, times, reach, at_head(root), in_index(root), repository.refs)
-
-
-def has_part(path: bytes, names: Collection[bytes]) -> bool:
-    """Whether a folder or file on a path has one of the names."""
+def _holds(path: bytes, names: Collection[bytes]) -> bool:
     return any(part in names for part in path.split(b"/"))
 
 
 def tabulate_sightings(
-    found: Iterable[Found], history: History, values: Values, owners: Mapping[str, str]
+    found: Iterable[Found], where: Whereabouts | None, values: Values, owners: Mapping[str, str]
 ) -> pd.DataFrame:
-    """`Sightings` in a total order. `owners` says of a text that was searched for whose value it holds."""
+    """`Sightings` in a total order. `owners` says of a text that was searched for whose value it holds.
+
+    Without knowing `where` objects are, they are only named as such.
+    """
     scrub = cache(values.scrub)  # many objects have the same few paths
-    rows = []
+    listed = []
     for one in found:
-        inside = f"!{scrub(one.origin.member)}" if one.origin.member else ""
-        for row in _rows(one, history):
-            path = scrub(row["path"].decode("utf-8", "surrogateescape")) + inside
-            own_line = "" if row["commit"] else str(row["line"])
-            fingerprint = owners.get(one.fingerprint, one.fingerprint)
-            rows.append(row | {"fingerprint": fingerprint, "path": path, "own_line": own_line})
-    if not rows:
-        return Sightings.of([])
-    frame = pd.DataFrame(rows)
+        origin = one.origin
+        in_file = origin.place != "git" or origin.kind == "blob"
+        row: dict[str, Any] = {
+            "fingerprint": owners.get(one.fingerprint, one.fingerprint), "matched": one.matched,
+            "place": "git object" if origin.place == "git" else origin.place, "commit": "",
+            "path": origin.path.encode("utf-8", "surrogateescape"), "encoding": one.encoding,
+            "line": (one.line or None) if in_file else None, "authored_at": None, "committed_at": None,
+            "at_head": False, "reachable": False,
+            # The same content at two commits is one occurrence.
+            "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",
+        }  # fmt: skip
+        for more in where.rows_of(one) if where and origin.place == "git" else [{}]:
+            full = row | more
+            inside = f"!{scrub(origin.member)}" if origin.member else ""
+            path = scrub(full["path"].decode("utf-8", "surrogateescape")) + inside
+            listed.append(full | {"path": path, "own_line": "" if full["commit"] else str(full["line"])})
+    frame = pd.DataFrame(listed, columns=[*Sightings.columns(), "content", "own_line"])
     for name in ("authored_at", "committed_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True)
     frame = frame.sort_values([*_SAME, *_BY_AGE])
-    places = frame.groupby(_SAME)
-    for name in ("at_head", "reachable"):
-        frame[name] = places[name].transform("any")
-    frame["occurrences"] = places["content"].transform("nunique")
+    same = frame.groupby(_SAME)
+    frame = frame.assign(
+        at_head=same["at_head"].transform("any"),
+        reachable=same["reachable"].transform("any"),
+        occurrences=same["content"].transform("nunique"),
+    )
     return Sightings.checked(frame.drop_duplicates(_SAME)[list(Sightings.columns())])
-
-
-def _rows(one: Found, history: History) -> Iterator[dict[str, Any]]:
-    """A value's places with their paths: of an object every commit and path, or where else it is."""
-    origin, oid = one.origin, one.origin.oid
-    row = {
-        "matched": one.matched, "encoding": one.encoding, "path": b"", "commit": "", "authored_at": None,
-        "committed_at": None, "at_head": False, "reachable": False,
-        "line": (one.line or None) if origin.place != "git" or origin.kind == "blob" else None,
-        # The same content at two commits is one occurrence.
-        "content": f"{origin.path or oid}:{origin.member}:{one.start}",
-    }  # fmt: skip
-    ref = history.refs.get(oid)
-    if origin.place != "git":
-        yield row | {"place": origin.place, "path": origin.path.encode("utf-8", "surrogateescape")}
-    elif origin.kind == "commit":
-        place = f"commit {one.where.decode('ascii')}"
-        yield row | {"place": place} | _in_commit(oid, (oid, b""), history)
-    elif origin.kind == "tree":
-        named = [(blob, place) for blob, some in history.places.items() for place in some]
-        named = [(blob, place) for blob, place in named if one.where in place[1].split(b"/")]
-        for blob, place in named:
-            yield row | _in_commit(blob, place, history) | {"place": "path", "content": "name"}
-        if not named:
-            yield row | {"place": "path", "path": one.where}
-    elif oid in history.places:
-        for place in history.places[oid]:
-            reach = history.reach.get(place[0], UNREACHABLE)
-            yield row | _in_commit(oid, place, history) | {"place": reach}
-    elif oid in history.index:
-        for path in sorted(history.index[oid]):
-            yield row | {"place": "staged", "path": path}
-    else:
-        yield row | {"place": "tag" if ref else UNREACHABLE, "path": ref or b"", "reachable": bool(ref)}
-
-
-def _in_commit(oid: str, place: Place, history: History) -> dict[str, Any]:
-    commit, path = place
-    return {
-        "path": path,
-        "commit": commit,
-        "at_head": path in history.head.get(oid, ()),
-        "reachable": history.reach.get(commit, UNREACHABLE) in REACHABLE,
-    } | history.times.get(commit, CommitTimes())._asdict()
 
 
 def dated_lines(sightings: pd.DataFrame, project: Project, formats: LogFormats) -> pd.DataFrame:
@@ -130,7 +116,7 @@ def dated_lines(sightings: pd.DataFrame, project: Project, formats: LogFormats) 
     in_log = sightings.loc[sightings["place"].eq("log") & sightings["line"].notna(), ["path", "line"]]
     lines = {str(path): set(map(int, group["line"])) for path, group in in_log.groupby("path")}
     times = line_times(project, lines, formats) if lines else {}
-    at = {row.Index: times.get((row.path, int(row.line))) for row in in_log.itertuples()}
+    at = [times.get((row.path, row.line)) for row in rows(in_log)]
     authored = sightings["authored_at"].copy()
-    authored.loc[in_log.index] = pd.Series(at, dtype=authored.dtype)
+    authored.loc[in_log.index] = pd.Series(at, index=in_log.index, dtype=authored.dtype)
     return Sightings.checked(sightings.assign(authored_at=authored))

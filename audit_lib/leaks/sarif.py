@@ -1,15 +1,15 @@
 """Results of other scanners in SARIF: each one leak, with a known value or line, or by itself."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
@@ -17,42 +17,21 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.contracts import LeakTargets, Sightings
 from audit_lib.leaks.rules import Rules, Shape, is_available
-from audit_lib.leaks.targets import weakness
+from audit_lib.leaks.targets import target, weakness
 
 _LARGEST = 64 << 20  # bytes
 _MOST_FAULTS = 20  # that are listed
 _WITHHELD = re.compile(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$")
-_WORD = re.compile(r"\S{8,4096}")
-_NO_VALUE = "reported by {rule}; the report does not hold its value, so that nobody can say if it is in force"
-_Name = Annotated[str, StringConstraints(min_length=1)]
-
-
-class _Snippet(BaseModel):
-    text: str = ""
-
-
-class _Region(BaseModel):
-    startLine: int = 0  # noqa: N815  SARIF's own names
-    snippet: _Snippet = _Snippet()
-
-
-class _File(BaseModel):
-    uri: _Name
-
-
-class _Physical(BaseModel):
-    artifactLocation: _File  # noqa: N815
-    region: _Region = _Region()
-
-
-class _Location(BaseModel):
-    physicalLocation: _Physical  # noqa: N815
+_PLACE = ("locations", 0, "physicalLocation")
+_NO_VALUE = "the report does not hold its value, so that nobody can say if it is in force"
 
 
 class _Result(BaseModel):
-    ruleId: _Name  # noqa: N815
-    locations: Annotated[list[_Location], Field(min_length=1)]
-    partialFingerprints: dict[str, str] = {}  # noqa: N815
+    rule: str = Field(validation_alias="ruleId", min_length=1)
+    path: str = Field(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)
+    line: int = Field(0, validation_alias=AliasPath(*_PLACE, "region", "startLine"))
+    text: str = Field("", validation_alias=AliasPath(*_PLACE, "region", "snippet", "text"))
+    commit: str = Field("", validation_alias=AliasPath("partialFingerprints", "commitSha"))
 
 
 class _Run(BaseModel):
@@ -60,8 +39,6 @@ class _Run(BaseModel):
 
 
 class _Report(BaseModel):
-    """A report in SARIF 2.1.0, as far as it is read."""
-
     runs: list[_Run]
 
 
@@ -92,32 +69,25 @@ def read_reports(files: tuple[Path, ...], root: Path, rules: Rules) -> list[Repo
     Raises:
         BadInput: a file that cannot be read or is no SARIF, and every result without a rule or place.
     """
-    value_in = cache(lambda text: _fingerprint(text, rules))
-    return sorted({_reported(result, root, value_in) for file in files for result in _results(file)})
-
-
-def _results(file: Path) -> Iterator[_Result]:
-    content = read_source(file.parent, file.name, _LARGEST).content
-    try:
-        report = _Report.model_validate_json(content.removeprefix(b"\xef\xbb\xbf"))
-    except ValidationError as error:
-        faults = [
-            Fault(".".join([str(file), *map(str, fault["loc"])]), fault["msg"])
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        left = len(faults) - _MOST_FAULTS
-        more = [Fault(str(file), counted(left, "more fault"))] if left > 0 else []
-        raise BadInput([*faults[:_MOST_FAULTS], *more]) from None
-    for run in report.runs:
-        yield from run.results or ()
-
-
-def _reported(result: _Result, root: Path, value_in: Callable[[str], str]) -> Reported:
-    place = result.locations[0].physicalLocation
-    path = unquote(place.artifactLocation.uri.removeprefix("file://"))
-    path = path.removeprefix(f"{root.resolve()}/").removeprefix("./")
-    commit, value = result.partialFingerprints.get("commitSha", ""), value_in(place.region.snippet.text)
-    return Reported(path, place.region.startLine, result.ruleId, commit, value)
+    fingerprint, found, faults = cache(lambda text: _fingerprint(text, rules)), set(), []
+    for file in files:
+        content = read_source(file.parent, file.name, _LARGEST).content
+        try:
+            runs = _Report.model_validate_json(content.removeprefix(b"\xef\xbb\xbf")).runs
+        except ValidationError as error:
+            for fault in error.errors(include_url=False, include_context=False, include_input=False):
+                place = ".".join(str(part) for part in (file, *fault["loc"]))
+                faults.append(Fault(place, fault["msg"]))
+            continue
+        for one in (result for run in runs for result in run.results or ()):
+            path = unquote(one.path.removeprefix("file://")).removeprefix(f"{root.resolve()}/")
+            found.add(
+                Reported(path.removeprefix("./"), one.line, one.rule, one.commit, fingerprint(one.text))
+            )
+    if faults:
+        more = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
+        raise BadInput(faults[:_MOST_FAULTS] + (more if len(faults) > _MOST_FAULTS else []))
+    return sorted(found)
 
 
 def _fingerprint(text: str, rules: Rules) -> str:
@@ -125,7 +95,7 @@ def _fingerprint(text: str, rules: Rules) -> str:
     if not text or _WITHHELD.search(text):
         return ""
     found = {shape.fingerprint for shape in rules.find(text.encode())} if is_available() else set()
-    if not found and _WORD.fullmatch(text):
+    if not found and re.fullmatch(r"\S{8,4096}", text):
         found = {rules.keeper.take(text)}
     value = found.pop() if len(found) == 1 else ""
     return value if value and not weakness(value, rules.keeper) else ""
@@ -141,34 +111,28 @@ def with_reported(
     """
     every, known = list(reported), set(sightings["fingerprint"])
     lines = {(row.path, row.line) for row in rows(sightings)}
-    own = [
-        one
-        for one in every
-        if not (one.fingerprint in known if one.fingerprint else (one.path, one.line or None) in lines)
-    ]
-    nameless = {one.key: _target(one) for one in own if not one.fingerprint}.values()
+    own = [one for one in every if one.fingerprint and one.fingerprint not in known]
+    own += [one for one in every if not one.fingerprint and (one.path, one.line or None) not in lines]
+    seen = [
+        {
+            "fingerprint": one.key, "matched": "exact", "place": "scanner report", "path": scrub(one.path),
+            "line": one.line or None, "commit": one.commit, "encoding": "as reported", "authored_at": None,
+            "committed_at": None, "at_head": False, "reachable": False, "occurrences": 1,
+        }
+        for one in own
+    ]  # fmt: skip
+    nameless = {
+        one.key: target(one.key, [f"{one.rule} (reported)"], "pattern", "")
+        | {"names": one.rule, "searched": "not searched", "reason": f"reported by {one.rule}; {_NO_VALUE}"}
+        for one in own
+        if not one.fingerprint
+    }
     count = sum(not one.fingerprint for one in every)
     row = {"part": "reports", "place": ".", "state": "searched", "count": len(every), "reason": ""}
     why = f"{counted(count, 'result')} of other scanners without a value: compared by place alone"
     without = [row | {"state": "partly", "count": count, "reason": why}] if count else []
     return (
-        Sightings.checked(pd.concat([sightings, Sightings.of(_sighting(one, scrub) for one in own)])),
-        LeakTargets.checked(pd.concat([targets, LeakTargets.of(nameless)])),
+        Sightings.checked(pd.concat([sightings, Sightings.of(seen)])),
+        LeakTargets.checked(pd.concat([targets, LeakTargets.of(nameless.values())])),
         [row, *without],
     )
-
-
-def _target(one: Reported) -> dict[str, Any]:
-    return {
-        "fingerprint": one.key, "names": one.rule, "in_force": "", "kind": "pattern", "searched": "not searched",
-        "variable": f"{one.rule} (reported)",  # no variable has such a name
-        "reason": _NO_VALUE.format(rule=one.rule),
-    }  # fmt: skip
-
-
-def _sighting(one: Reported, scrub: Callable[[str], str]) -> dict[str, Any]:
-    return {
-        "fingerprint": one.key, "matched": "exact", "place": "scanner report", "path": scrub(one.path),
-        "line": one.line or None, "commit": one.commit, "encoding": "as reported", "authored_at": None,
-        "committed_at": None, "at_head": False, "reachable": False, "occurrences": 1,
-    }  # fmt: skip

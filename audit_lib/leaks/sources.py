@@ -9,30 +9,29 @@ from html import unescape
 from pathlib import Path
 from typing import BinaryIO
 
+from audit_lib.base import git
 from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
 from audit_lib.base.files import NotSearched, walk_files
-from audit_lib.leaks.history import read_objects
+from audit_lib.base.git import GitFailed
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
 TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
-_POINTER = b"version https://git-lfs.github.com/spec/"
-_LONGEST_POINTER = 1024
+NO_WORDS = ("pdf", "png")  # where patterns occur by chance
+_MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
+_POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000}")
 # What holds the words of a document: Word, Excel, PowerPoint, OpenDocument.
-_PARTS = re.compile(
+_DOCUMENT = re.compile(
     r"(?:.*!)?(?:word/(?:document|comments|footnotes|endnotes|header\d*|footer\d*)"
     r"|xl/(?:sharedStrings|comments\d*|worksheets/\w+)|ppt/(?:slides|notesSlides|comments)/\w+|content)\.xml"
 )
 _PARAGRAPH = re.compile(
     rb"</(?:w:p|a:p|si|is|c|row|text:p|text:h)>|<(?:w:br|w:tab|text:tab|text:line-break)\b[^<>]*>"
 )
-_TAG = re.compile(rb"<[^<>]*>")
 # sqlite's header, and that of compiled Python, whose second half is always a line end.
 _STRINGS_IN = re.compile(rb"SQLite format 3\0|[\0-\xff]{2}\r\n[\0-\3]\0\0\0")
-_STRING = re.compile(rb"[\x20-\x7e\t]{6,}")
-NO_WORDS = ("pdf", "png")  # where patterns occur by chance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Origin:
     """Where a content is: a file or an object of git, and the member of an archive within it."""
 
@@ -60,12 +59,12 @@ class Content:
     @property
     def text(self) -> bytes:
         """What people can read of it; b"" for a picture, a program or anything else that is not known."""
-        opened = self.origin.opened
-        if opened in NO_WORDS or (opened != "document" and _PARTS.fullmatch(self.origin.member)):
+        opened, data = self.origin.opened, self.data[:LARGEST]
+        if opened in NO_WORDS or (opened != "document" and _DOCUMENT.fullmatch(self.origin.member)):
             return b""
-        if is_text(self.data):
-            return self.data[:LARGEST]
-        return b"\n".join(_STRING.findall(self.data[:LARGEST])) if _STRINGS_IN.match(self.data) else b""
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000]:
+            return data
+        return b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data)) if _STRINGS_IN.match(data) else b""
 
 
 @dataclass
@@ -90,13 +89,15 @@ class Source:
 
     def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
         """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
-        head = tail = b""
+        head, tail, start = b"", b"", self.start
         try:
             with self.open() as file:
-                for content in _pieces(self.origin, file, self.start):
-                    head, tail = head or content.data[:HEAD], content.data[-TAIL:]
-                    yield content
-            kind = kind_of(head, tail) if self.origin.kind == "blob" and not self.start else ""
+                while piece := file.read(PIECE):
+                    data = tail[-OVERLAP:] + piece
+                    yield Content(self.origin, data, start)
+                    head, tail = head or data[:HEAD], data[-max(TAIL, OVERLAP) :]
+                    start += len(data) - min(len(data), OVERLAP)
+            kind = kind_of(head, tail[-TAIL:]) if self.origin.kind == "blob" and not self.start else ""
             if kind and kind not in closed:
                 with self.open() as file:
                     yield from self._members(kind, file, reading)
@@ -108,14 +109,12 @@ class Source:
         for part in unpack(file, faults, reading.budget, kind):
             inner = replace(self.origin, member=part.path, opened=kind)
             yield Content(inner, part.content, part.start)
-            if _PARTS.fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
-                yield Content(replace(inner, opened="document"), _words(part.content))
+            if _DOCUMENT.fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
+                # A line for each paragraph or cell; marks of style may cut a word.
+                words = re.sub(rb"<[^<>]*>", b"", _PARAGRAPH.sub(b"\n", part.content))
+                text = unescape(words.decode("utf-8", "replace")).encode("utf-8")
+                yield Content(replace(inner, opened="document"), text)
         reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
-
-
-def is_text(content: bytes) -> bool:
-    """Whether people can read a content: UTF-16 by its mark, else by having no zero byte at its beginning."""
-    return content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in content[:8000]
 
 
 def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
@@ -126,28 +125,23 @@ def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
-    """The objects of a repository that are named; of what git cannot read `reading` says so."""
-    for found in read_objects(root, oids, reading.missing, reading.faults):
-        reading.count += found.start == 0
-        if found.content.startswith(_POINTER) and found.size < _LONGEST_POINTER:
-            fault = "points to content that git LFS stores elsewhere"
-            reading.left_out.append(NotSearched(f"git object {found.oid}", fault))
-        origin = Origin("git", oid=found.oid, kind=found.kind)
-        yield Source(origin, found.size, partial(io.BytesIO, found.content), found.start)
-
-
-def _pieces(origin: Origin, file: BinaryIO, start: int) -> Iterator[Content]:
-    carried = b""
-    while piece := file.read(PIECE):
-        data = carried + piece
-        yield Content(origin, data, start)
-        carried = data[-OVERLAP:]
-        start += len(data) - len(carried)
-        if len(piece) < PIECE:
+    """The objects of a repository that are named, a large one in windows. Past one that git cannot read it
+    goes on; `reading` says so."""
+    while oids and len(reading.faults) < _MOST_FAULTS:
+        last = ""
+        try:
+            for found in git.read_objects(root, oids, reading.missing):
+                last, origin = found.oid, Origin("git", oid=found.oid, kind=found.kind)
+                reading.count += found.start == 0
+                if _POINTER.fullmatch(found.content):
+                    fault = "points to content that git LFS stores elsewhere"
+                    reading.left_out.append(NotSearched(origin.name, fault))
+                yield Source(origin, found.size, partial(io.BytesIO, found.content), found.start)
             return
-
-
-def _words(part: bytes) -> bytes:
-    """The text of a document's part, a line for each paragraph or cell; marks of style may cut a word."""
-    text = _TAG.sub(b"", _PARAGRAPH.sub(b"\n", part)).decode("utf-8", "replace")
-    return unescape(text).encode("utf-8")
+        except GitFailed as failed:
+            reading.faults.append(str(failed))
+        # What follows the last that came is what git gave up on, or known to be missing.
+        gone = set(reading.missing)
+        left = [oid for oid in oids[oids.index(last) + 1 if last else 0 :] if oid not in gone]
+        reading.missing += left[:1]
+        oids = left[1:]

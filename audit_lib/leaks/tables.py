@@ -1,34 +1,56 @@
-"""One leak for each value, however many names, files and encodings, with its places, by urgency."""
+"""One leak for each value, with its places, by urgency; whether it is in force, where, and for how long."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from math import ceil, floor
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, few
-from audit_lib.leaks.contracts import ChosenPasswords, LeakPlaces, Leaks
-from audit_lib.leaks.exposure import FORCES, IN_FORCE, NOT_KNOWN, PRODUCTION, SECRETS, first_places, force_of
+from audit_lib.base.in_words import day_words, few
+from audit_lib.leaks.candidates import deploys
+from audit_lib.leaks.contracts import ChosenPasswords, Exposure, LeakedSecrets, LeakPlaces, Leaks
 from audit_lib.leaks.rules import Shape
-from audit_lib.leaks.words import deploys
-from audit_lib.ledger.timeline import Tenure
+from audit_lib.ledger.timeline import SecretPlace, Tenure
 
+FORCES = IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
+STATUSES = {IN_FORCE: "emergency", NOT_KNOWN: "unknown", NOT_IN_FORCE: "historic"}  # the worst first
+PRODUCTION = "production"
+SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
 KINDS = (*SECRETS, *NO_SECRETS)
 ELSEWHERE = "tests, examples and documents"
 FOUND, UNDECIDED = 3, 2  # exit codes
-_POSSIBLE = ("possible", "hash")
+_POSSIBLE = ["possible", "hash"]
 _SEARCHED = ("git objects", "files")
+_MOST_PLACES = 5
 _BY_AGE = ["authored_at", "place", "path", "line", "commit", "encoding", "variable"]
 _BY_COMMIT = ["authored_at", "committed_at", "commit", "path"]
 # In force in production, in force elsewhere, not known, replaced; of each what stands at HEAD or on disk
 # before what only the history holds; then what has been out longest, then what occurs most often.
 _URGENCY = [
-    "no_secret", "rank", "elsewhere", "buried", "first_at", "unreachable", "rarity", "kind_rank", "variable",
+    "no_secret",
+    "rank",
+    "elsewhere",
+    "buried",
+    "first_at",
+    "unreachable",
+    "rarity",
+    "kind",
+    "variable",
     "leak_id",
-]  # fmt: skip
+]
+_DO_FIRST = {
+    IN_FORCE: "rotate {} now, then take the value out of the places above",
+    NOT_KNOWN: "rotate {}, or give the values in force (--env) to show that it was replaced",
+    NOT_IN_FORCE: "make sure that the old value of {} was revoked at its provider",
+}
+_DO_CHOSEN = "take the passwords that are in use out of the files, and let each environment set its own"
+_UNDECIDED = "another value is in force there, but nothing shows that it replaced this one"
+_DAY = pd.Timedelta(days=1)
 
 
 def tabulate_leaks(
@@ -51,45 +73,40 @@ def tabulate_leaks(
     seen = sightings.join(known, on="fingerprint").sort_values(_BY_AGE, kind="stable")
     exact = seen["matched"].eq("exact")
     whole = seen[exact | ~seen["fingerprint"].isin(seen.loc[exact, "fingerprint"])]
-    found = whole.groupby("fingerprint", sort=False).agg(
-        variable=("variable", "first"), kind=("kind", "first"), matched=("matched", "first"),
-        in_force=("in_force", "first"), at_head=("at_head", "any"), reachable=("reachable", "any"),
-        occurrences=("occurrences", "sum"), path=("path", "first"),
-    )  # fmt: skip
+    by_value = whole.groupby("fingerprint", sort=False)
+    found = by_value[["variable", "kind", "matched", "in_force", "path"]].first()
+    found = found.join(by_value[["at_head", "reachable"]].any()).join(by_value["occurrences"].sum())
     # A line of a log is dated, too: what it shows was there before any commit.
-    dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()].sort_values(_BY_COMMIT, kind="stable")
+    dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()].sort_values(
+        _BY_COMMIT, kind="stable"
+    )
     first = dated.drop_duplicates("fingerprint").set_index("fingerprint")[_BY_COMMIT[:3]]
-    found = found.join(first.set_axis(["first_at", "first_committed_at", "first_commit"], axis=1))
-    found = found.assign(first_commit=found["first_commit"].fillna(""), force=NOT_KNOWN).reset_index()
+    found = found.join(
+        first.set_axis(["first_at", "first_committed_at", "first_commit"], axis=1)
+    ).reset_index()
     owners = {stay.fingerprint: stay.home.secret for stay in stays}
     pattern, short = found["kind"].eq("pattern"), found["matched"].eq("truncated")
-    owned = found["fingerprint"].map(owners).where(pattern)
-    found["variable"] = owned.fillna(found["variable"])
+    found["variable"] = found["fingerprint"].map(owners).where(pattern).fillna(found["variable"])
     found["kind"] = found["kind"].mask(short, "truncated")
     found["matched"] = found["matched"].mask(pattern & ~short, "pattern")
-    found["leak_id"] = _ids(found, keyed=keyed)
-    stands = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
-    standing = seen.loc[stands & seen["path"].map(deploys).astype(bool), "fingerprint"]
-    leaks = with_force(Leaks.of(found[list(Leaks.columns())].to_dict("records")), inventory, stays, standing)
-    ids = pd.Series(leaks["leak_id"].to_numpy(), index=leaks["fingerprint"])
-    cut = seen["matched"].eq("truncated").map({True: ", shortened", False: ""})
-    places = seen.assign(leak_id=seen["fingerprint"].map(ids), encoding=seen["encoding"] + cut)
-    order = {leak_id: number for number, leak_id in enumerate(leaks["leak_id"])}
-    places = places.sort_values("leak_id", key=lambda ids: ids.map(order), kind="stable")
+    found = found.assign(first_commit=found["first_commit"].fillna(""), force=NOT_KNOWN)
+    stands = (seen["at_head"] | seen["place"].isin(("working tree", "staged"))) & seen["path"].map(deploys)
+    leaks = Leaks.checked(found.assign(leak_id=_ids(found, keyed=keyed))[list(Leaks.columns())])
+    leaks = with_force(leaks, inventory, stays, seen.loc[stands.astype(bool), "fingerprint"])
+    position = pd.Series(leaks.index, index=leaks["fingerprint"])
+    seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
+    places = seen.assign(order=seen["fingerprint"].map(position)).sort_values("order", kind="stable")
+    places["leak_id"] = places["order"].map(leaks["leak_id"])
     return leaks, LeakPlaces.checked(places[list(LeakPlaces.columns())])
 
 
 def _ids(found: pd.DataFrame, *, keyed: bool) -> list[str]:
-    """The id of each leak, in order of age (docs/leak_search.md#identifiers).
-
-    It follows from the keyed fingerprint: a date in a commit is its author's to choose. Under a throw-away
-    key it is made of what a report shows, so that two runs give the same.
-    """
-    if keyed:
-        return [leak_id(fingerprint) for fingerprint in found["fingerprint"]]
+    """The id of each leak, from its keyed fingerprint: a date in a commit is its author's to choose. Under a
+    throw-away key from what a report shows, in order of age, so that two runs give the same."""
     about = ["kind", "variable", "path"]
     numbers = found.groupby(about, sort=False).cumcount() + 1
-    return [leak_id(*map(str, row)) for row in found[about].assign(number=numbers).itertuples(index=False)]
+    named = found[["fingerprint"]] if keyed else found[about].assign(number=numbers)
+    return [leak_id(*map(str, row)) for row in named.itertuples(index=False)]
 
 
 def leak_id(*parts: str) -> str:
@@ -102,54 +119,219 @@ def with_force(
     leaks: pd.DataFrame,
     inventory: pd.DataFrame,
     stays: Collection[Tenure] = (),
-    standing: Collection[str] = (),
+    standing: Iterable[str] = (),
 ) -> pd.DataFrame:
-    """`Leaks`, the most urgent first, each with what the values at hand and the ledger's `stays` say: is it
-    in force or not? Of those `standing` in a file that deploys, by their fingerprints, another value in an
-    env file says nothing."""
+    """`Leaks`, the most urgent first, each with what values at hand and the ledger's `stays` say: is it in
+    force? `standing` are the fingerprints of those in a file that deploys."""
     held, there = list(rows(inventory)), frozenset(standing)
-    force = [force_of(leak, held, stays, standing=leak.fingerprint in there) for leak in rows(leaks)]
+    force = [_force_of(leak, held, stays, standing=leak.fingerprint in there) for leak in rows(leaks)]
     found = leaks.assign(force=pd.Series(force, leaks.index, dtype="str"))
-    elsewhere = ~found["in_force"].str.split(",").map(lambda names: PRODUCTION in names).astype(bool)
-    in_force = found["force"].eq(IN_FORCE)
+    in_force, places = found["force"].eq(IN_FORCE), found["in_force"].str.split(",")
     ranked = found.assign(
         no_secret=found["kind"].isin(NO_SECRETS),
         rank=found["force"].map(FORCES.index),
-        elsewhere=in_force & elsewhere,
+        elsewhere=in_force & ~places.map(lambda names: PRODUCTION in names).astype(bool),
         buried=found["first_commit"].ne("") & ~found["at_head"] & ~in_force,
         unreachable=~found["reachable"],
         rarity=-found["occurrences"],
-        kind_rank=found["kind"].map(KINDS.index),
+        kind=found["kind"].map(KINDS.index),
     )
     return Leaks.checked(found.loc[ranked.sort_values(_URGENCY).index])
 
 
-def where_in_use(
-    sightings: pd.DataFrame, shapes: Collection[Shape], idle: Collection[tuple[str, int]]
+# ---- Where a leaked value is in force ----
+
+
+@dataclass(frozen=True)
+class _Home:
+    """A place where a leaked secret lives, and whether the leaked value is in force there."""
+
+    place: SecretPlace
+    force: str
+    reason: str
+
+
+def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) -> list[_Home]:
+    """Where secrets live that have the leaked value, or had it by the ledger, or have its name; but for other
+    services of an environment where it is in force, whose value of that name is another secret."""
+    last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
+    held = {SecretPlace.of(row): row for row in inventory}
+    holding = {
+        place for place, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint
+    }
+    secrets = {place.secret for place in (*last, *holding)}
+    secrets |= {row.secret for row in inventory if row.variable == leak.variable}
+    in_force = {place.environment for place in holding}
+    homes = []
+    for place in dict.fromkeys((*held, *last)):
+        row, stay, before = held.get(place), last.get(place), ""
+        if stay and stay.gone:
+            how = "rotated" if stay.gone.fingerprint else "taken out"
+            before = f"leaked before, {how} by {day_words(stay.gone.at)}"
+        if row and (row.secret not in secrets or (row.environment in in_force and place not in holding)):
+            continue
+        if place in holding:
+            homes.append(_Home(place, IN_FORCE, "the leaked value is in force: rotate now"))
+        elif row and not row.fingerprint:  # one that the ledger saw go may have come back
+            now = f"what is in force there is {row.state}"
+            homes.append(_Home(place, NOT_KNOWN, f"{before}; {now}" if before else now))
+        elif row or before:
+            homes.append(_Home(place, NOT_IN_FORCE, before or "another value is in force there"))
+        else:
+            homes.append(_Home(place, NOT_KNOWN, "what is in force there was not supplied"))
+    return homes
+
+
+def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], *, standing: bool) -> str:
+    """Whether a leaked value is in force in any of the places where its secret lives.
+
+    Not in force needs another value in production of each service that has the secret: a name alone, or
+    another environment, does not say which value was replaced. Of one `standing` in a file that deploys only
+    the ledger can say so.
+    """
+    homes = _homes_of(leak, inventory, stays)
+    force = min([home.force for home in homes], key=FORCES.index, default=NOT_KNOWN)
+    if leak.in_force or force == IN_FORCE:
+        return IN_FORCE
+    secrets = {home.place.secret for home in homes}
+    places = {home.place for home in homes} | {stay.home for stay in stays if stay.home.secret in secrets}
+    in_production = {place.service for place in places if place.environment == PRODUCTION}
+    by_ledger = any(stay.fingerprint == leak.fingerprint for stay in stays)
+    proved = {home.place.service for home in homes} <= in_production and (by_ledger or not standing)
+    return force if proved else NOT_KNOWN
+
+
+def tabulate_exposure(
+    leaks: pd.DataFrame,
+    inventory: pd.DataFrame,
+    freshness: pd.DataFrame,
+    as_of: datetime,
+    stays: Collection[Tenure] = (),
 ) -> pd.DataFrame:
-    """`Sightings` without those of a default in a test, a document or a comment: counted and not listed."""
-    defaults = {shape.fingerprint for shape in shapes if shape.default}
-    places = zip(sightings["path"], sightings["line"], strict=True)
-    listed = [deploys(path) and (path, line) not in idle for path, line in places]
-    return sightings[pd.Series(listed, sightings.index, dtype=bool) | ~sightings["fingerprint"].isin(defaults)]
+    """`Exposure`: each leak in each place where its secret lives, joined with the age of the value there.
+
+    Emergency: the leaked value is in force there. Historic: it is not, another one is, or the ledger's
+    `stays` show that it went. Unknown: what is in force there was not supplied, nobody gave the value, or
+    nothing shows that it was this one that was replaced.
+    """
+    held, exposed = list(rows(inventory)), []
+    adopted = {SecretPlace.of(row): (row.lo_at, row.hi_at) for row in rows(freshness)}
+    for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
+        nobody = _Home(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
+        homes = _homes_of(leak, held, stays) or [nobody]
+        if leak.force == NOT_KNOWN and all(home.force == NOT_IN_FORCE for home in homes):
+            homes = [_Home(home.place, NOT_KNOWN, _UNDECIDED) for home in homes]
+        for home in homes:
+            row = {"leak_id": leak.leak_id, "status": STATUSES[home.force], "reason": home.reason}
+            since = adopted.get(home.place, (None, None))
+            days = _days_exposed(leak.first_at, since, as_of, home.force)
+            exposed.append(row | {"first_at": leak.first_at} | home.place._asdict() | days)
+    return Exposure.of(exposed)
+
+
+def _days_exposed(first: Any, adopted: tuple[Any, Any], as_of: Any, force: str) -> dict[str, Any]:
+    """Days while a value was leaked and in force, by when the value in force now was adopted: in (lo, hi].
+
+    In force: since the later of the first sighting and the adoption. Replaced: from the first sighting until
+    the adoption, if that followed the leaked one. Rounded so that no more is claimed than is known.
+    """
+    lo, hi = adopted
+    if first is None or force == NOT_KNOWN:
+        return {}
+    if force == NOT_IN_FORCE:
+        least, most = first - first, None if hi is None else hi - first
+    else:
+        least = None if hi is None else as_of - max(first, hi)
+        most = as_of - (first if lo is None else max(first, lo))
+    return {
+        "days_exposed_min": None if least is None else float(max(floor(least / _DAY), 0)),
+        "days_exposed_max": None if most is None else float(max(ceil(most / _DAY), 0)),
+    }
+
+
+def tabulate_leaked_secrets(
+    leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame
+) -> pd.DataFrame:
+    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status."""
+    worst = list(STATUSES.values())
+    order = {leak: number for number, leak in enumerate(leaks["leak_id"])}
+    ranked = exposure.assign(
+        rank=exposure["status"].map(worst.index),
+        elsewhere=exposure["environment"].ne(PRODUCTION),
+        position=exposure["leak_id"].map(order),
+    )
+    ranked["least"] = ranked.groupby("secret")["rank"].transform("min")
+    found = ranked[ranked["rank"].eq(ranked["least"])]
+    firsts = found.groupby("secret")[["rank", "elsewhere", "position"]].agg("min").reset_index()
+    firsts = firsts.sort_values(["rank", "elsewhere", "position", "secret"])
+    return LeakedSecrets.of(
+        _secret_row(secret, found[found["secret"].eq(secret)], ranked[ranked["secret"].eq(secret)], places)
+        for secret in firsts["secret"]
+    )
+
+
+def _secret_row(
+    secret: str, worst: pd.DataFrame, every: pd.DataFrame, places: pd.DataFrame
+) -> dict[str, Any]:
+    ids = list(worst.sort_values("position")["leak_id"].unique())
+    others = ", ".join(one for one in every["leak_id"].unique() if one not in ids)
+    homes = worst[worst["service"].ne("")].sort_values(["elsewhere", "environment", "service"])
+    held = list(dict.fromkeys(zip(homes["environment"], homes["service"], strict=True)))
+    status = worst["status"].iloc[0]
+    return {
+        "secret": secret,
+        "environment": held[0][0] if held and status == STATUSES[IN_FORCE] else "",
+        "service": "",
+        "status": status,
+        "held_by": ", ".join(f"{environment}/{service}" for environment, service in held),
+        "covers": tuple((secret, environment, service) for environment, service in held),
+        "leak_ids": ", ".join(ids),
+        "also": f"; other values of it that leaked: {others}" if others else "",
+        "places": _first_places(places[places["leak_id"].isin(ids)]),
+        "first_at": worst["first_at"].min(),
+        "days_exposed_min": worst["days_exposed_min"].max(),
+        "days_exposed_max": worst["days_exposed_max"].max(skipna=False),  # not known if any is not
+        "reason": "; ".join(worst["reason"].unique()),
+    }
+
+
+def _first_places(places: pd.DataFrame) -> str:
+    """The first places by path and line, and how many more there are."""
+    named = list(dict.fromkeys(place_words(row) for row in rows(places)))
+    more = f"; and {len(named) - _MOST_PLACES} more in report.json" if len(named) > _MOST_PLACES else ""
+    return "; ".join(named[:_MOST_PLACES]) + more
+
+
+def place_words(row: Any) -> str:
+    """Path, line and commit of a place."""
+    line = "" if row.line is None else f":{row.line}"
+    return f"{row.path or row.place}{line}{f' in {row.commit[:12]}' if row.commit else ''}"
+
+
+# ---- Chosen passwords, and answers ----
+
+
+def where_in_use(sightings: pd.DataFrame, shapes: Collection[Shape]) -> pd.DataFrame:
+    """`Sightings` without those of a default in a test or a document: counted and not listed."""
+    default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
+    return sightings[~default | sightings["path"].map(deploys).astype(bool)]
 
 
 def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; all others in one row."""
     possible = leaks[leaks["kind"].eq("possible")]
     used = places[places["path"].map(deploys).astype(bool)]
-    in_use = possible["leak_id"].isin(used["leak_id"])
-    groups = [(name, used, group) for name, group in possible[in_use].groupby("variable", sort=False)]
-    groups += [(ELSEWHERE, places, possible[~in_use])] if not in_use.all() else []
+    names = possible["variable"].where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
+    groups = [(str(name), group["leak_id"]) for name, group in possible.groupby(names, sort=False)]
     return ChosenPasswords.of(
         {
             "variable": name,
             "deploys": name != ELSEWHERE,
-            "values": len(group),
-            "leak_ids": few(group["leak_id"], 5),
-            "places": first_places(there[there["leak_id"].isin(group["leak_id"])]),
+            "values": len(ids),
+            "leak_ids": few(ids, _MOST_PLACES),
+            "places": _first_places((places if name == ELSEWHERE else used).query("leak_id in @ids")),
         }
-        for name, there, group in groups
+        for name, ids in sorted(groups, key=lambda group: group[0] == ELSEWHERE)
     )
 
 
@@ -168,18 +350,11 @@ def shows_no_leak(coverage: pd.DataFrame) -> bool:
 def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
     """What to do first, about the most urgent class that there is."""
     real = leaks[~leaks["kind"].isin(NO_SECRETS)]
-    force = next((force for force in FORCES if real["force"].eq(force).any()), "")
-    names = list(dict.fromkeys(real.loc[real["force"].eq(force), "variable"]))
-    more = f" and {counted(len(names) - 3, 'more secret')}" if len(names) > 3 else ""
-    secrets = ", ".join(names[:3]) + more
-    if force == IN_FORCE:
-        return f"rotate {secrets} now, then take the value out of the places above"
-    if force == NOT_KNOWN:
-        return f"rotate {secrets}, or give the values in force (--env) to show that it was replaced"
-    if force:
-        return f"make sure that the old value of {secrets} was revoked at its provider"
+    for force, words in _DO_FIRST.items():
+        if names := list(dict.fromkeys(real.loc[real["force"].eq(force), "variable"])):
+            return words.format(few(names, 3))
     if leaks["kind"].isin(_POSSIBLE).any():
-        return "take the passwords that are in use out of the files, and let each environment set its own"
+        return _DO_CHOSEN
     if shows_no_leak(coverage):
         return "nothing: no leak was found, and everything was searched"
     return "nothing, as far as was searched; what was not is listed above, and may hold leaks"

@@ -3,7 +3,6 @@
 import hmac
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -12,30 +11,29 @@ import pandas as pd
 
 from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
-from audit_lib.leaks.private_keys import PRIVATE_KEY
+from audit_lib.leaks.candidates import is_of_no_language
+from audit_lib.leaks.rules import PRIVATE_KEY
 from audit_lib.leaks.sources import Content, Origin, Reading, Source
-from audit_lib.leaks.words import is_of_no_language
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Hit, Matcher
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.value_questions import looks_generated
 
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
-_WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _NOWHERE = Origin("")
+_WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
 @dataclass(frozen=True, order=True)
 class Found:
     """One place of a value; `line` counts from 1 and is 0 of a name, `start` in bytes from 0."""
 
+    origin: Origin
     start: int
-    end: int
     line: int
     fingerprint: str
     form: str
     matched: str  # exact | truncated
-    origin: Origin = _NOWHERE
     where: bytes = b""  # of a tree the entry's name; of a commit or tag message or author
 
     @property
@@ -50,18 +48,17 @@ class Values:
 
     def __init__(self, keeper: Keeper, targets: pd.DataFrame) -> None:
         self._keeper = keeper
-        everywhere = targets[targets["searched"] == "everywhere"]
-        self._strong = frozenset(everywhere["fingerprint"])
+        self._strong = frozenset(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
         # Keys and hashes of a kind begin alike, and a part of what holds words occurs wherever these do.
         alike = targets["names"].eq(PRIVATE_KEY) | targets["kind"].eq("hash")
         found = targets.loc[targets["kind"].eq("pattern"), "fingerprint"]
-        worded = (one for one in found if one in keeper and keeper.ask(one, _holds_words))
+        worded = (value for value in found if value in keeper and keeper.ask(value, _holds_words))
         self._whole = frozenset(targets.loc[alike, "fingerprint"]).union(worded)
         self._beside = {
             row.fingerprint: [b""]  # a text that holds the name
             if row.kind == "possible"
             else [name.encode() + between for name in row.names.split(",") for between in _BETWEEN]
-            for row in rows(targets[targets["searched"] == "beside its name"])
+            for row in rows(targets[targets["searched"].eq("beside its name")])
         }
 
     # Made on use: where nothing has changed since the last search, nothing is looked into.
@@ -85,54 +82,43 @@ class Values:
             text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         )
 
-    def find(self, content: bytes) -> list[Found]:
+    def find(self, content: bytes, origin: Origin = _NOWHERE) -> list[Found]:
         """Each place of each value in a content, by position."""
         found, line, counted = [], 1, 0
         for hit in self._matcher.find(content):
-            if hit.form == BESIDE and not _ends_there(content, hit):
-                continue
-            line += content.count(b"\n", counted, hit.start)
-            counted = hit.start
-            form = "plain" if hit.form in (PART, BESIDE) else hit.form
-            matched = "truncated" if hit.form == PART else "exact"
-            found.append(Found(hit.start, hit.end, line, hit.name, form, matched))
+            if hit.form != BESIDE or _ends_there(content, hit):
+                line += content.count(b"\n", counted, hit.start)
+                counted = hit.start
+                form = "plain" if hit.form in (PART, BESIDE) else hit.form
+                matched = "truncated" if hit.form == PART else "exact"
+                found.append(Found(origin, hit.start, line, hit.name, form, matched))
         return found
 
     def search(self, source: Source, reading: Reading) -> list[Found]:
         """Each place of each value in a source and in what it holds, once."""
-        found: list[Found] = []
-        lines: dict[tuple[str, str], tuple[Content, int]] = {}
+        found: set[Found] = set()
+        before: dict[Origin, tuple[Content, int]] = {}  # the last piece, and the line breaks before it
         for content in source.contents(reading):
-            key, before = (content.origin.member, content.origin.opened), 0
-            if content.start and key in lines:
-                last, before = lines[key]
-                before += last.data.count(b"\n", 0, content.start - last.start)
-            lines[key] = content, before
-            for one in self.find(content.data):
-                start, end = one.start + content.start, one.end + content.start
-                placed = replace(one, start=start, end=end, line=one.line + before)
-                found.append(replace(placed, origin=content.origin, where=_where(content, one)))
-        if any(count >= MOST_HITS for count in Counter(one.fingerprint for one in found).values()):
-            fault = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
-            reading.left_out.append(NotSearched(source.origin.name, fault))
-        return list(_once(found))
-
-
-def _once(found: list[Found]) -> Iterator[Found]:
-    """Without what is the same place again: in the overlap of two pieces, in an archive's own bytes what
-    its members hold, and in the words of a document what stands in it as it is written."""
-    whole: dict[tuple[Origin, str], list[Found]] = {}
-    for one in found:
-        if one.matched == "exact":
-            whole.setdefault((one.origin, one.fingerprint), []).append(one)
-    inside = {one.fingerprint for one in found if one.origin.opened}
-    written = {(origin.member, value) for origin, value in whole if origin.opened not in ("", "document")}
-    for one in sorted(set(found), key=lambda one: (one.origin.member, one.origin.opened, one.start)):
-        again = one.origin.opened == "document" and (one.origin.member, one.fingerprint) in written
-        exact = whole.get((one.origin, one.fingerprint), ()) if one.matched != "exact" else ()
-        covered = any(other.start < one.end and one.start < other.end for other in exact)
-        if not (again or covered or (not one.origin.opened and one.fingerprint in inside)):
-            yield one
+            last, breaks = before.get(content.origin, (content, 0))
+            breaks += last.data.count(b"\n", 0, content.start - last.start)
+            before[content.origin] = content, breaks
+            here = self.find(content.data, content.origin)
+            for one in here:
+                start, line = one.start + content.start, one.line + breaks
+                found.add(replace(one, start=start, line=line, where=_where(content, one)))
+            if MOST_HITS in Counter((one.fingerprint, one.form) for one in here).values():
+                fault = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
+                reading.left_out.append(NotSearched(source.origin.name, fault))
+        # The same place again: in an archive's own bytes what its members hold, and in the words of a
+        # document what stands in it as it is written.
+        inside = {one.fingerprint for one in found if one.origin.opened}
+        written = {(one.origin.member, one.fingerprint) for one in found if one.origin.opened != "document"}
+        return [
+            one
+            for one in sorted(found)
+            if not (one.fingerprint in inside and not one.origin.opened)
+            and not (one.origin.opened == "document" and (one.origin.member, one.fingerprint) in written)
+        ]
 
 
 def _holds_words(value: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.leaks.chosen import chosen_in_file
+from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.tables import ELSEWHERE, tabulate_chosen_passwords
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.leaks.test_find_leaks import audit
@@ -18,8 +19,8 @@ SMALL = string.ascii_lowercase
 
 def listed(text: str, path: str) -> tuple[int, int]:
     """How many values of a file are listed, and how many counted only."""
-    found = chosen_in_file(text.encode(), path, Keeper(Key(b"k" * 32, "file")), None)
-    return len({one.fingerprint for one in found.chosen}), len(found.idle)
+    found = chosen_in_file(text.encode(), path, Rules(Keeper(Key(b"k" * 32, "file")), ()))
+    return len({one.fingerprint for one in found[0]}), found[1]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_what_is_searched_for_again_has_its_name() -> None:
     keeper = Keeper(Key(b"k" * 32, "file"))
     word = fake_value("alone", 6, SMALL)
     for text in ('ConvertTo-SecureString "{}7" -Force\n', "auth=('ann', '{}')\n", "-passin pass:{}\n"):
-        found = chosen_in_file(text.format(word).encode(), "a.ps1", keeper, None).chosen
+        found = chosen_in_file(text.format(word).encode(), "a.ps1", Rules(keeper, ()))[0]
         assert found
         assert all(keeper.ask(one.text, len) >= len(word) + 5 for one in found)
 
@@ -88,7 +89,7 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
     """Signs within quotes belong to the value, a word without quotes in code is a name."""
     signs = fake_value("signs", 4, SMALL) + "<a'b[c]{d;,$)"
     keeper = Keeper(Key(b"k" * 32, "file"))
-    (found,) = chosen_in_file(f'password = "{signs}"\n'.encode(), "a.py", keeper, None).chosen
+    (found,) = chosen_in_file(f'password = "{signs}"\n'.encode(), "a.py", Rules(keeper, ()))[0]
     assert found.fingerprint == keeper.fingerprint(signs)
     assert listed("password = current_password_of_user\n", "a.py") == (0, 0)
 
@@ -101,7 +102,7 @@ def test_a_value_ends_where_the_next_begins() -> None:
         "my_password = {} ; of the queue\n",
         "{{user = ann, password = {}, port = 1}}\n",
     ):
-        (found,) = chosen_in_file(text.format(word).encode(), "app.conf", keeper, None).chosen
+        (found,) = chosen_in_file(text.format(word).encode(), "app.conf", Rules(keeper, ()))[0]
         assert found.fingerprint == keeper.fingerprint(word)
 
 

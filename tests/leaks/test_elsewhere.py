@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.kinds import place_elsewhere
+from audit_lib.leaks.candidates import place_elsewhere
 from audit_lib.leaks.tables import severity, written_at
 
 

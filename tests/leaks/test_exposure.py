@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.leaks.exposure import clean_up, tabulate_exposure
+from audit_lib.leaks.tables import clean_up, tabulate_exposure
 from tests.support.rows import rows_of
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)

@@ -6,7 +6,7 @@ from base64 import b64encode, urlsafe_b64encode
 import pytest
 
 from audit_lib.leaks.chosen import chosen_in_file
-from audit_lib.leaks.looks import is_published
+from audit_lib.leaks.candidates import is_published
 from audit_lib.leaks.rules import Rules
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.fakes import fake_value
