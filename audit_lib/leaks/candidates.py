@@ -1,4 +1,4 @@
-"""What names, values and files are by their words: whether a value is generated, chosen, or nothing of both."""
+"""What names, values and files are by their words: whether a value is generated, chosen, or neither."""
 
 import re
 from collections import Counter
@@ -15,52 +15,50 @@ from zxcvbn import zxcvbn
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.strength import range_of, strength_bits
 
-_ELSEWHERE = ("assistant", "shell history", "chat export")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
-_ENOUGH_PAIRS, _LEAST_OF_WORDS = 9, 0.4  # of fewer pairs of letters nothing follows
 _LONG = 20  # characters of a value whose name says little
 _MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value about 1.6
-_SHORT_WORDS = frozenset({"api", "aws", "db", "id", "ids", "jwt", "key", "keys", "uri", "url"})
 _WEAKEST_BITS = 35
 # A generated value that is long has letters beyond hexadecimal, and many numbers.
 _GENERATED = re.compile(r"(?=.{20})(?=.*[g-zG-Z])(?:[^\d\s]*\d+){3}.*")
-_SAME = ("password", "passwd", "pwd", "passphrase")
 _KEY = re.compile(r"(?:^|[.])key$")  # a key of anything: an entry's, a cache's
-SHORTEST, LONGEST = 4, 120  # characters of a password that somebody chose
+_LONGEST = 120  # characters of a password that somebody chose
 
 
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a rule found beside a name is generated, or chosen as a password."""
-    if not value.isascii() or names_no_secret(name) or looks_made_up(value, markers) or reads_as_words(value):
+    if not value.isascii() or _names_other(name) or looks_made_up(value, markers) or reads_as_words(value):
         return False
-    if _KEY.search(name) and not _GENERATED.fullmatch(value):
-        return False
-    if expression("code").fullmatch(value) and not value.startswith("eyJ"):
-        return False
-    if expression("path").fullmatch(value) and _mean_word(value) >= 2.3:
-        return False
-    return (
-        not _is_identifier(name, value)
-        and strength_bits(unquote(value)) >= _WEAKEST_BITS
-        and _is_varied(value)
+    common, pairs = _pairs_of(value)
+    few_numbers = len(re.findall(r"\d+", value)) <= 2 and common >= 0.6 * pairs
+    counts = Counter(value).values()
+    entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts)
+    other = (
+        (_KEY.search(name) and not _GENERATED.fullmatch(value))
+        or (expression("code").fullmatch(value) and not value.startswith("eyJ"))
+        or (expression("path").fullmatch(value) and _mean_word(value) >= 2.3)
+        or (expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name))
+        or (expression("constant").fullmatch(value) and few_numbers)
+        or 3 * len(re.findall("[A-Za-z0-9]", value)) < len(value)
+        or (entropy < 3.0 if len(value) >= 16 else len(counts) < 6)
     )
+    return not other and strength_bits(unquote(value)) >= _WEAKEST_BITS
 
 
-def names_no_secret(name: str) -> bool:
+def _names_other(name: str) -> bool:
     """Whether a name holds a word such as token or key, and is that of something else."""
     bare = expression("word like key").sub("", name)
-    other = expression("name of no secret").search(name) is not None
-    return other or (bare != name and not expression("secret's name").search(bare))
+    like = bare != name and not expression("secret's name").search(bare)
+    return like or expression("name of no secret").search(name) is not None
 
 
 def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value is a placeholder, or made for a test or a text: words, sequences, repetitions."""
     if expression("made up").search(value) or is_published(value) or _is_patterned(value):
         return True
-    if values.is_placeholder(value, markers) or len(set(value)) < 5:
-        return True
     mixed = all(re.search(kind, value) for kind in ("[a-z]", "[A-Z]", "[0-9].*[0-9]"))
-    return not (mixed and len(value) >= 16) and expression("test word").search(value) is not None
+    tests = not (mixed and len(value) >= 16) and expression("test word").search(value) is not None
+    return tests or values.is_placeholder(value, markers) or len(set(value)) < 5
 
 
 def _is_patterned(value: str) -> bool:
@@ -71,48 +69,27 @@ def _is_patterned(value: str) -> bool:
 def is_published(value: str) -> bool:
     """Whether a value is in a standard or a manual, or is a JSON Web Token of their sample person."""
     digest = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return digest in _published() or expression("sample token").fullmatch(value) is not None
+    return digest in words()["published"]["digests"] or bool(expression("sample token").fullmatch(value))
 
 
-@cache
-def _published() -> frozenset[str]:
-    return frozenset(re.findall(r"\b[0-9a-f]{12}\b", words()["published"]["digests"]))
-
-
-def _is_identifier(name: str, value: str) -> bool:
-    """Whether a value is a UUID that no provider gives as a secret, or names a public key or a constant."""
-    common, pairs = _pairs_of(value)
-    constant = expression("constant").fullmatch(value) and common >= 0.6 * pairs
-    uuid = expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name)
-    return bool(uuid or (constant and len(re.findall(r"\d+", value)) <= 2))
-
-
-def _is_varied(value: str) -> bool:
-    """Whether the characters are spread as in a generated value, and are no list of signs."""
-    if 3 * len(re.findall("[A-Za-z0-9]", value)) < len(value):
-        return False
-    counts = Counter(value).values()
-    entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts)
-    return len(counts) >= 6 if len(value) < 16 else entropy >= 3.0
-
-
-def looks_chosen(value: str, name: str, shortest: int = SHORTEST) -> bool:
+def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
     """Whether a value may be a password that somebody chose, be it a default."""
-    if not shortest <= len(value) <= LONGEST or not value.isascii() or re.search(r"\s", value):
+    if not shortest <= len(value) <= _LONGEST or not value.isascii() or re.search(r"\s", value):
         return False
-    if expression("no value").fullmatch(value) or not re.search(r"[A-Za-z0-9]{2}", unquote(value)):
-        return False  # a type, code, a path, a name, a hash or no word at all
-    if expression("name of no password").search(name.rpartition(".")[2]):
+    # A type, code, a path, a name, a hash or no word at all; or the name of something else.
+    no_value = expression("no value").fullmatch(value) or not re.search(r"[A-Za-z0-9]{2}", unquote(value))
+    if no_value or expression("name of no password").search(name.rpartition(".")[2]):
         return False
     if expression("password's name").search(name):
         return not _names_itself(value, name)
     identifier = re.fullmatch("[0-9a-f]+", value) or reads_as_words(value)
-    if names_no_secret(name) or (_KEY.search(name.lower()) and identifier):
+    if _names_other(name) or (_KEY.search(name.lower()) and identifier):
         return False
-    if expression("credential's name").search(name) and is_of_no_language(value):
-        return True
     token = expression("token's name").search(name) and re.fullmatch(r"[A-Za-z0-9%]{10,}={0,2}", value)
-    return bool(token and re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value))
+    mixed = re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value)
+    return bool(
+        (token and mixed) or (expression("credential's name").search(name) and is_of_no_language(value))
+    )
 
 
 def _names_itself(value: str, name: str) -> bool:
@@ -121,8 +98,10 @@ def _names_itself(value: str, name: str) -> bool:
     plain, bare = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name, value))
     held = name.lower().endswith("secret") and expression("object's name").fullmatch(value)
     several = re.fullmatch(r"(?i)[a-z0-9]+(?:[-_.][a-z0-9]+)+", value) and plain.endswith(bare)
-    ends = _SAME if bare in _SAME else (bare, bare.removesuffix("s"))
-    field = expression("field's name").search(name) and plain.endswith(ends)
+    same = ("password", "passwd", "pwd", "passphrase")
+    field = expression("field's name").search(name) and plain.endswith(
+        same if bare in same else (bare, bare[:-1])
+    )
     return bool(held or several or field or plain in (bare, f"{bare}key"))
 
 
@@ -154,23 +133,17 @@ def expression(name: str) -> re.Pattern[str]:
     return re.compile("|".join(words()[name]["matches"].splitlines()), flags)
 
 
-@cache
-def _frequent_pairs() -> frozenset[str]:
-    """The most frequent pairs of letters in English: four in five of a word's, one in five of random text."""
-    return frozenset(re.findall("..", words()["frequent pairs"]["letters"]))
-
-
 def _pairs_of(value: str) -> tuple[int, int]:
-    """How many pairs of letters are frequent in words, and of how many."""
+    """How many pairs of letters are frequent in words (four in five, in random text one in five), of all."""
     parts = [part.lower() for part in _PARTS.findall(value) if part.isalpha()]
     pairs = [part[at : at + 2] for part in parts for at in range(len(part) - 1)]
-    return sum(pair in _frequent_pairs() for pair in pairs), len(pairs)
+    return sum(pair in words()["frequent pairs"]["letters"] for pair in pairs), len(pairs)
 
 
 def is_of_no_language(value: str) -> bool:
     """Whether too few of a value's pairs of letters are those of words, as if the letters were drawn."""
     common, pairs = _pairs_of(value)
-    return pairs >= _ENOUGH_PAIRS and common < _LEAST_OF_WORDS * pairs
+    return pairs >= 9 and common < 0.4 * pairs  # of fewer pairs nothing follows
 
 
 def _mean_word(value: str) -> float:
@@ -185,29 +158,18 @@ def reads_as_words(value: str) -> bool:
     numbers, mean, drawn = re.findall(r"\d+", text), _mean_word(text), is_of_no_language(text)
     if re.search(r"\w\s\w", text) or (mean and not numbers and len(text) < _LONG):
         return True
-    if len(numbers) <= 1 and mean >= _MEAN_OF_NAMES and not drawn:
-        return True
     # A name with numbers: words in small letters between signs, or capitalised.
     few = len(numbers) <= 1 or 4 * sum(map(len, numbers)) <= len(text)
     joined = re.fullmatch(r"[a-z0-9]+(?:[-_.][a-z0-9]+){2,}-?", text)
-    capitalised = re.search("[a-z]", text) and re.search("[A-Z]", text) and mean >= _MEAN_OF_NAMES
-    return few and not drawn and bool(joined or capitalised)
+    capitalised = len(numbers) <= 1 or (re.search("[a-z]", text) and re.search("[A-Z]", text))
+    return few and not drawn and bool(joined or (capitalised and mean >= _MEAN_OF_NAMES))
 
 
 def reads_as_name(text: str) -> bool:
     """Whether a text is what a variable is called, and no piece of a generated value, in which letters and
     digits and both cases change at every second sign. It takes few pieces for names."""
-    return expression("variable").fullmatch(text) is not None and not any(map(_is_drawn, text.split(".")))
-
-
-def _is_drawn(text: str) -> bool:
-    parts = [part for part in _PARTS.findall(text) if part.isalnum()]
-    sizes = [max(len(part), 4) if part.lower() in _SHORT_WORDS else len(part) for part in parts]
-    common, pairs = _pairs_of(text)
-    mixed = re.search("[a-z]", text) and re.search("[A-Z]", text)
-    of_no_words = pairs >= (3 if mixed else _ENOUGH_PAIRS) and common < 0.3 * pairs  # acronyms have few
-    least = 3 if mixed else 2.5 if len(re.findall(r"\d+", text)) > 1 else 0
-    return len(text) >= 8 and (of_no_words or sum(sizes) < least * len(sizes))
+    named = expression("variable").fullmatch(text) and reads_as_words(text)
+    return bool(named) and (_mean_word(text) >= 2.3 or not re.search("[a-z]", text))
 
 
 # ---- Kinds of files ----
@@ -225,8 +187,7 @@ def is_others(path: str) -> bool:
 
 
 def is_generated(path: str, content: bytes = b"") -> bool:
-    """Whether a program or a translator wrote the file, or packed a script, whose lines nobody writes: only
-    what is unmistakable counts there."""
+    """Whether a program or a translator wrote the file, or packed a script, whose lines nobody writes."""
     packed = len(content) > 10_000 and content.count(b"\n") * 500 < len(content)
     by_path = is_kind("generated", path) or is_kind("translation", path)
     return by_path or (packed and is_kind("script", path))
@@ -235,8 +196,3 @@ def is_generated(path: str, content: bytes = b"") -> bool:
 def deploys(path: str) -> bool:
     """Whether what the file says may be in use: it is no test or build, no example and no document."""
     return not is_kind("test or document", path)
-
-
-def place_elsewhere(path: str) -> str:
-    """What kind of place a file outside the project is: assistant, shell history, chat export or other."""
-    return next((place for place in _ELSEWHERE if is_kind(place, path)), "outside")

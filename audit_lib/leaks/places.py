@@ -26,32 +26,29 @@ class Whereabouts:
         objects = {(one.origin.kind, one.origin.oid, one.where) for one in found if one.origin.place == "git"}
         blobs = {oid for kind, oid, _ in objects if kind == "blob"}
         names = {where for kind, _, where in objects if kind == "tree"}
-        self.places = {
-            oid: mine
-            for oid, some in (history.places.items() if objects else ())
-            if (mine := some if oid in blobs else [one for one in some if names and _holds(one[1], names)])
-        }
+        self._places: dict[str, list[Place]] = {}
+        for oid, places in history.places.items() if objects else ():
+            if mine := places if oid in blobs else [one for one in places if names and _holds(one[1], names)]:
+                self._places[oid] = mine
         commits = {oid for kind, oid, _ in objects if kind == "commit"}
-        commits |= {commit for some in self.places.values() for commit, _ in some}
+        commits |= {commit for places in self._places.values() for commit, _ in places}
         self._times, self._reach = history.times_of(commits), history.reach_of(commits)
         self._head = at_head(history.root) if objects else {}
         self._index = in_index(history.root) if objects else {}
         self._refs = history.refs if objects else {}
 
     def rows_of(self, one: Found) -> Iterator[dict[str, Any]]:
-        """A value's places with their paths: of an object every commit and path, or where else it is."""
+        """An object's places with their paths: every commit and path, or where else it is."""
         oid, ref = one.origin.oid, self._refs.get(one.origin.oid, b"")
         if one.origin.kind == "commit":
             yield self._in_commit(oid, (oid, b"")) | {"place": f"commit {one.where.decode('ascii')}"}
         elif one.origin.kind == "tree":
-            named = [(blob, place) for blob, some in self.places.items() for place in some]
-            named = [(blob, place) for blob, place in named if _holds(place[1], {one.where})]
-            for blob, place in named:
-                yield self._in_commit(blob, place) | {"place": "path", "content": "name"}
-            if not named:
-                yield {"place": "path", "path": one.where}
-        elif oid in self.places:
-            yield from (self._in_commit(oid, place) for place in self.places[oid])
+            every = [(blob, place) for blob, places in self._places.items() for place in places]
+            named = [(blob, place) for blob, place in every if _holds(place[1], {one.where})]
+            yield from (self._in_commit(*at) | {"place": "path", "content": "name"} for at in named)
+            yield from [] if named else [{"place": "path", "path": one.where}]
+        elif oid in self._places:
+            yield from (self._in_commit(oid, place) for place in self._places[oid])
         elif oid in self._index:
             yield from ({"place": "staged", "path": path} for path in sorted(self._index[oid]))
         else:
@@ -59,13 +56,10 @@ class Whereabouts:
 
     def _in_commit(self, oid: str, place: Place) -> dict[str, Any]:
         commit, path = place
-        reach = self._reach.get(commit, UNREACHABLE)
-        authored_at, committed_at = self._times.get(commit, (None, None))
-        return {
-            "place": reach, "path": path, "commit": commit, "authored_at": authored_at,
-            "committed_at": committed_at, "at_head": path in self._head.get(oid, ()),
-            "reachable": reach in REACHABLE,
-        }  # fmt: skip
+        reach, times = self._reach.get(commit, UNREACHABLE), self._times.get(commit, (None, None))
+        at_head, reachable = path in self._head.get(oid, ()), reach in REACHABLE
+        row = {"place": reach, "path": path, "commit": commit, "at_head": at_head, "reachable": reachable}
+        return row | {"authored_at": times[0], "committed_at": times[1]}
 
 
 def _holds(path: bytes, names: Collection[bytes]) -> bool:
@@ -82,32 +76,28 @@ def tabulate_sightings(
     scrub = cache(values.scrub)  # many objects have the same few paths
     listed = []
     for one in found:
-        origin = one.origin
-        in_file = origin.place != "git" or origin.kind == "blob"
-        row: dict[str, Any] = {
+        origin, in_git = one.origin, one.origin.place == "git"
+        row: dict[str, Any] = dict.fromkeys(Sightings.columns()) | {
             "fingerprint": owners.get(one.fingerprint, one.fingerprint), "matched": one.matched,
-            "place": "git object" if origin.place == "git" else origin.place, "commit": "",
-            "path": origin.path.encode("utf-8", "surrogateescape"), "encoding": one.encoding,
-            "line": (one.line or None) if in_file else None, "authored_at": None, "committed_at": None,
-            "at_head": False, "reachable": False,
+            "encoding": one.encoding, "place": "git object" if in_git else origin.place,
+            "path": origin.path.encode("utf-8", "surrogateescape"), "commit": "", "at_head": False,
+            "reachable": False, "line": (one.line or None) if origin.kind == "blob" else None,
             # The same content at two commits is one occurrence.
             "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",
         }  # fmt: skip
-        for more in where.rows_of(one) if where and origin.place == "git" else [{}]:
+        for more in where.rows_of(one) if where and in_git else [{}]:
             full = row | more
             inside = f"!{scrub(origin.member)}" if origin.member else ""
-            path = scrub(full["path"].decode("utf-8", "surrogateescape")) + inside
-            listed.append(full | {"path": path, "own_line": "" if full["commit"] else str(full["line"])})
+            full["path"] = scrub(full["path"].decode("utf-8", "surrogateescape")) + inside
+            listed.append(full | {"own_line": "" if full["commit"] else str(full["line"])})
     frame = pd.DataFrame(listed, columns=[*Sightings.columns(), "content", "own_line"])
     for name in ("authored_at", "committed_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True)
     frame = frame.sort_values([*_SAME, *_BY_AGE])
     same = frame.groupby(_SAME)
-    frame = frame.assign(
-        at_head=same["at_head"].transform("any"),
-        reachable=same["reachable"].transform("any"),
-        occurrences=same["content"].transform("nunique"),
-    )
+    frame["occurrences"] = same["content"].transform("nunique")
+    for name in ("at_head", "reachable"):
+        frame[name] = same[name].transform("any")
     return Sightings.checked(frame.drop_duplicates(_SAME)[list(Sightings.columns())])
 
 

@@ -5,7 +5,6 @@ Source: git-filter-repo's manual, "--invert-paths", "--replace-text", "--replace
 """
 
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +17,10 @@ from audit_lib.settings import Project
 _IN_FILES = ("commit", "note", "stash", "other ref", "reflog", "unreachable", "staged")
 _IN_MESSAGES = ("commit message", "commit author", "tag")
 _IN_HISTORY = (*_IN_FILES, *_IN_MESSAGES, "path", "git file", "git object")
-_ENTERED = (
+_REPLACE = (
     "IFS= read -rs OLD_VALUE && export OLD_VALUE",
     'REPLACE=$(mktemp) && printf \'literal:%s==>REMOVED\\n\' "$OLD_VALUE" > "$REPLACE"',
+    '{filter} --replace-text "$REPLACE" --replace-message "$REPLACE"',
 )
 _IN_NAMES = 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REMOVED")'
 
@@ -50,42 +50,36 @@ class Purge:
     @property
     def commands(self) -> tuple[str, ...]:
         """The lines to type, in order, in one shell (bash or zsh); none holds a value."""
-        return tuple(self._commands())
-
-    def _commands(self) -> Iterator[str]:
         git = f"git -C {shlex.quote(str(self.root))}"
-        filtered = f"{git} filter-repo --force"
+        filtered, lines = f"{git} filter-repo --force", []
         if self.tracked:
-            yield f"{git} rm --cached -- {shlex.join(self.tracked)}"
-            yield f'{git} commit -m "Stop tracking env files"'
+            lines.append(f"{git} rm --cached -- {shlex.join(self.tracked)}")
+            lines.append(f'{git} commit -m "Stop tracking env files"')
         if self.entered:
-            yield from _ENTERED
-            yield f'{filtered} --replace-text "$REPLACE" --replace-message "$REPLACE"'
-            if self.names:
-                yield f"{filtered} --filename-callback {shlex.quote(_IN_NAMES)}"
-            yield 'rm -f "$REPLACE"; unset OLD_VALUE REPLACE'
+            lines += [line.replace("{filter}", filtered) for line in _REPLACE]
+            lines += [f"{filtered} --filename-callback {shlex.quote(_IN_NAMES)}"] if self.names else []
+            lines.append('rm -f "$REPLACE"; unset OLD_VALUE REPLACE')
         if self.whole:
-            yield f"{filtered} --invert-paths {shlex.join(f'--path={path}' for path in self.whole)}"
+            lines.append(f"{filtered} --invert-paths {shlex.join(f'--path={path}' for path in self.whole)}")
+        return tuple(lines)
 
 
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     """The purge for rows of LeakPlaces: whatever was found, in the order of its paths."""
     env_files = {source.path for source in project.env_sources if not source.example}
-    head: set[str] = set()
     try:
         listed = at_head(project.root).values()
-        head = {path.decode("utf-8", "surrogateescape") for paths in listed for path in paths}
-    except GitFailed:
-        pass  # without a repository that can be read nothing is at HEAD
-    in_files = places[places["place"].isin(_IN_FILES) & places["path"].ne("")]
-    held = set(in_files["path"].str.partition("!")[0])  # an archive goes as a whole, or is made anew
+    except GitFailed:  # without a repository that can be read nothing is at HEAD
+        listed = []
+    head = {path.decode("utf-8", "surrogateescape") for paths in listed for path in paths}
+    place = places["place"]
+    held = set(places.loc[place.isin(_IN_FILES), "path"].str.partition("!")[0]) - {
+        ""
+    }  # an archive as a whole
     whole = {path for path in held if path in env_files or path not in head}
+    messages, names = bool(place.isin(_IN_MESSAGES).any()), bool(place.eq("path").any())
+    beside = sorted(set(places.loc[~place.isin(_IN_HISTORY), "path"]))
+    tracked, texts = sorted(whole & head), sorted(held - whole)
     return Purge(
-        root=project.root,
-        whole=tuple(sorted(whole)),
-        tracked=tuple(sorted(whole & head)),
-        texts=tuple(sorted(held - whole)),
-        messages=bool(places["place"].isin(_IN_MESSAGES).any()),
-        names=bool(places["place"].eq("path").any()),
-        elsewhere=tuple(sorted(set(places.loc[~places["place"].isin(_IN_HISTORY), "path"]))),
+        project.root, tuple(sorted(whole)), tuple(tracked), tuple(texts), messages, names, tuple(beside)
     )

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
@@ -15,13 +14,12 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.contracts import LeakTargets, Sightings
+from audit_lib.leaks.contracts import LeakCoverage, LeakTargets, Sightings
 from audit_lib.leaks.rules import Rules, Shape, is_available
 from audit_lib.leaks.targets import target, weakness
 
 _LARGEST = 64 << 20  # bytes
 _MOST_FAULTS = 20  # that are listed
-_WITHHELD = re.compile(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$")
 _PLACE = ("locations", 0, "physicalLocation")
 _NO_VALUE = "the report does not hold its value, so that nobody can say if it is in force"
 
@@ -57,33 +55,24 @@ class Reported:
         """Its value, to be searched for like what rules found."""
         return Shape(self.fingerprint, "", self.rule)
 
-    @property
-    def key(self) -> str:
-        """What stands for the fingerprint of a value that nobody holds: no value has such a one."""
-        return self.fingerprint or f"{self.rule}:{self.path}:{self.line}"
-
 
 def read_reports(files: tuple[Path, ...], root: Path, rules: Rules) -> list[Reported]:
     """Every result of every report, once; the keeper holds the values that they give.
 
-    Raises:
-        BadInput: a file that cannot be read or is no SARIF, and every result without a rule or place.
+    Raises `BadInput` for files that cannot be read or are no SARIF, and for results without a rule or place.
     """
-    fingerprint, found, faults = cache(lambda text: _fingerprint(text, rules)), set(), []
+    value_in, found, faults = cache(lambda text: _fingerprint(text, rules)), set(), []
     for file in files:
         content = read_source(file.parent, file.name, _LARGEST).content
         try:
             runs = _Report.model_validate_json(content.removeprefix(b"\xef\xbb\xbf")).runs
         except ValidationError as error:
             for fault in error.errors(include_url=False, include_context=False, include_input=False):
-                place = ".".join(str(part) for part in (file, *fault["loc"]))
-                faults.append(Fault(place, fault["msg"]))
+                faults.append(Fault(".".join(map(str, (file, *fault["loc"]))), fault["msg"]))
             continue
         for one in (result for run in runs for result in run.results or ()):
             path = unquote(one.path.removeprefix("file://")).removeprefix(f"{root.resolve()}/")
-            found.add(
-                Reported(path.removeprefix("./"), one.line, one.rule, one.commit, fingerprint(one.text))
-            )
+            found.add(Reported(path.removeprefix("./"), one.line, one.rule, one.commit, value_in(one.text)))
     if faults:
         more = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
         raise BadInput(faults[:_MOST_FAULTS] + (more if len(faults) > _MOST_FAULTS else []))
@@ -92,7 +81,7 @@ def read_reports(files: tuple[Path, ...], root: Path, rules: Rules) -> list[Repo
 
 def _fingerprint(text: str, rules: Rules) -> str:
     """The value in a text: what looks like one, else the text if it is a word; "" for none, or several."""
-    if not text or _WITHHELD.search(text):
+    if not text or re.search(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$", text):
         return ""
     found = {shape.fingerprint for shape in rules.find(text.encode())} if is_available() else set()
     if not found and re.fullmatch(r"\S{8,4096}", text):
@@ -103,36 +92,35 @@ def _fingerprint(text: str, rules: Rules) -> str:
 
 def with_reported(
     reported: Iterable[Reported], sightings: pd.DataFrame, targets: pd.DataFrame, scrub: Callable[[str], str]
-) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
-    """`Sightings` and `LeakTargets` with what the search has not found, and rows of LeakCoverage.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """`Sightings` and `LeakTargets` with what the search has not found, and `LeakCoverage` of the reports.
 
     A result joins a leak that has its value, or without one a leak on its very line. Any other is a leak
     at the place that its scanner named.
     """
     every, known = list(reported), set(sightings["fingerprint"])
     lines = {(row.path, row.line) for row in rows(sightings)}
-    own = [one for one in every if one.fingerprint and one.fingerprint not in known]
-    own += [one for one in every if not one.fingerprint and (one.path, one.line or None) not in lines]
-    seen = [
-        {
-            "fingerprint": one.key, "matched": "exact", "place": "scanner report", "path": scrub(one.path),
-            "line": one.line or None, "commit": one.commit, "encoding": "as reported", "authored_at": None,
-            "committed_at": None, "at_head": False, "reachable": False, "occurrences": 1,
+    seen, nameless, without = [], {}, sum(not one.fingerprint for one in every)
+    for one in every:
+        if one.fingerprint in known or (not one.fingerprint and (one.path, one.line or None) in lines):
+            continue
+        # What stands for the fingerprint of a value that nobody holds: no value has such a one.
+        key = one.fingerprint or f"{one.rule}:{one.path}:{one.line}"
+        row = dict.fromkeys(Sightings.columns()) | {
+            "fingerprint": key,
+            "matched": "exact",
+            "line": one.line or None,
         }
-        for one in own
-    ]  # fmt: skip
-    nameless = {
-        one.key: target(one.key, [f"{one.rule} (reported)"], "pattern", "")
-        | {"names": one.rule, "searched": "not searched", "reason": f"reported by {one.rule}; {_NO_VALUE}"}
-        for one in own
-        if not one.fingerprint
-    }
-    count = sum(not one.fingerprint for one in every)
-    row = {"part": "reports", "place": ".", "state": "searched", "count": len(every), "reason": ""}
-    why = f"{counted(count, 'result')} of other scanners without a value: compared by place alone"
-    without = [row | {"state": "partly", "count": count, "reason": why}] if count else []
+        row |= {"place": "scanner report", "path": scrub(one.path), "commit": one.commit, "occurrences": 1}
+        seen.append(row | {"encoding": "as reported", "at_head": False, "reachable": False})
+        if not one.fingerprint:
+            more = {"searched": "not searched", "reason": f"reported by {one.rule}; {_NO_VALUE}"}
+            nameless[key] = target(key, [f"{one.rule} (reported)"], "pattern", "") | more
+    why = f"{counted(without, 'result')} of other scanners without a value: compared by place alone"
+    counts = [("searched", len(every), ""), *([("partly", without, why)] if without else [])]
+    coverage = pd.DataFrame(counts, columns=["state", "count", "reason"]).assign(part="reports", place=".")
     return (
         Sightings.checked(pd.concat([sightings, Sightings.of(seen)])),
         LeakTargets.checked(pd.concat([targets, LeakTargets.of(nameless.values())])),
-        [row, *without],
+        LeakCoverage.checked(coverage[list(LeakCoverage.columns())]),
     )

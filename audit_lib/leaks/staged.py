@@ -1,10 +1,9 @@
 """Searches what is staged for the next commit for known values, and for what looks like a secret."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,7 +17,7 @@ from audit_lib.leaks.values import Found, Values
 from audit_lib.secrecy.keeper import Keeper
 
 _PATTERN = "looks like a secret"
-_Blobs = Mapping[str, list[str]]  # by id, with their paths
+_Blobs = Mapping[str, Iterable[bytes]]  # by id, with their paths
 
 
 @dataclass(frozen=True, order=True)
@@ -55,63 +54,54 @@ def search_staged(
     With `rules` what looks like a secret is found, too, unless its file held it before.
     Raises `GitFailed` where git cannot say what is staged.
     """
-    head, listed = _decoded(at_head(root)), _decoded(in_index(root, index))
-    new = {oid: [path for path in paths if path not in head.get(oid, ())] for oid, paths in listed.items()}
-    staged = {oid: paths for oid, paths in new.items() if paths}
+    head, listed = at_head(root), in_index(root, index)
+    staged = {oid: new for oid, paths in listed.items() if (new := paths - head.get(oid, set()))}
     reading, held = Reading(), keeper.fingerprints()
     sources = list(object_sources(root, list(staged), reading))
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     changed = {path for paths in staged.values() for path in paths}
-    before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)}
+    before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)} if rules else {}
     old = set(_shapes(object_sources(root, list(before), Reading()), before, rules, Reading()))
-    shapes = {one for path, one in _shapes(sources, staged, rules, reading) if (path, one) not in old}
-    wanted, _ = with_found(real, shapes, keeper, held)
-    values = Values(keeper, wanted)
-    known = {row.fingerprint: (row.variable, _known_by(row)) for row in rows(wanted)}
-    hits = {
-        StagedHit(values.scrub(path), one.line, *known[one.fingerprint])
-        for source in sources
-        for path, one in _found(source, staged[source.origin.oid], values, reading)
-        if one.matched == "exact"
-    }
-    sure = {(hit.path, hit.line) for hit in hits if hit.known != _PATTERN}
-    hits = {hit for hit in hits if hit.known != _PATTERN or (hit.path, hit.line) not in sure}
-    left_out = {
-        NotSearched(path, one.reason)
-        for one in reading.left_out
-        for path in staged.get(one.place.removeprefix("git object "), [one.place])
-    }
-    left_out |= {NotSearched(path, "cannot be read") for oid in reading.missing for path in staged[oid]}
-    return StagedSearch(len(changed), len(real), tuple(sorted(hits)), tuple(sorted(left_out)))
-
-
-def _decoded(listed: Mapping[str, Collection[bytes]]) -> dict[str, list[str]]:
-    return {oid: sorted(map(os.fsdecode, paths)) for oid, paths in listed.items()}
+    new = {shape for path, shape in _shapes(sources, staged, rules, reading) if (path, shape) not in old}
+    wanted, _ = with_found(real, new, keeper, held)
+    values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
+    hits: dict[tuple[str, int], set[StagedHit]] = {}
+    for source in sources:
+        for path, one in _found(source, staged[source.origin.oid], values, reading):
+            row, place = known[one.fingerprint], (values.scrub(path), one.line)
+            force = f"in force in {row.in_force}" if row.in_force else "not known to be in force"
+            by = _PATTERN if row.kind == "pattern" else force
+            hits.setdefault(place, set()).add(StagedHit(*place, row.variable, by))
+    # What is known says more of a line than a pattern.
+    told = {hit for some in hits.values() for hit in ({h for h in some if h.known != _PATTERN} or some)}
+    lost = {oid: "cannot be read" for oid in reading.missing}
+    lost |= {one.place.removeprefix("git object "): one.reason for one in reading.left_out}
+    left_out = {NotSearched(os.fsdecode(path), why) for oid, why in lost.items() for path in staged[oid]}
+    return StagedSearch(len(changed), len(real), tuple(sorted(told)), tuple(sorted(left_out)))
 
 
 def _shapes(
-    sources: Collection[Source] | Iterator[Source], blobs: _Blobs, rules: Rules | None, reading: Reading
-) -> Iterator[tuple[str, Shape]]:
+    sources: Iterable[Source], blobs: _Blobs, rules: Rules | None, reading: Reading
+) -> Iterator[tuple[bytes, Shape]]:
     """What looks like a secret in some blobs, by path."""
     for source in sources if rules else ():
+        paths = blobs[source.origin.oid]
         if source.size > LARGEST:
             reading.left_out.append(NotSearched(source.origin.name, TOO_LARGE))
             continue
         for content in source.contents(Reading()):
-            for shape in rules.find(content.text, blobs[source.origin.oid]) if rules else ():
-                yield from ((path, shape) for path in blobs[source.origin.oid])
+            for shape in rules.find(content.text, list(map(os.fsdecode, paths))) if rules else ():
+                yield from ((path, shape) for path in paths)
 
 
-def _found(source: Source, paths: list[str], values: Values, reading: Reading) -> Iterator[tuple[str, Found]]:
-    """Each place of each value in a blob and in its paths, by path."""
-    found = values.search(source, reading)
+def _found(
+    source: Source, paths: Iterable[bytes], values: Values, reading: Reading
+) -> Iterator[tuple[str, Found]]:
+    """Each place of each whole value in a blob and in its paths, by path; of a path on line 0."""
+    found = [one for one in values.search(source, reading) if one.matched == "exact"]
     for path in paths:
         for one in found:
-            yield f"{path}!{one.origin.member}" if one.origin.member else path, one
-        for one in values.find(os.fsencode(path)):
-            yield path, Found(one.origin, 0, 0, one.fingerprint, one.form, one.matched)
-
-
-def _known_by(target: Any) -> str:
-    in_force = f"in force in {target.in_force}" if target.in_force else "not known to be in force"
-    return _PATTERN if target.kind == "pattern" else in_force
+            yield os.fsdecode(path) + (f"!{one.origin.member}" if one.origin.member else ""), one
+        for one in values.find(path, line=0):
+            if one.matched == "exact":
+                yield os.fsdecode(path), one

@@ -1,7 +1,6 @@
 """One leak for each value, with its places, by urgency; whether it is in force, where, and for how long."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from math import ceil, floor
@@ -13,44 +12,19 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import day_words, few
 from audit_lib.leaks.candidates import deploys
 from audit_lib.leaks.contracts import ChosenPasswords, Exposure, LeakedSecrets, LeakPlaces, Leaks
-from audit_lib.leaks.rules import Shape
 from audit_lib.ledger.timeline import SecretPlace, Tenure
 
 FORCES = IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
-STATUSES = {IN_FORCE: "emergency", NOT_KNOWN: "unknown", NOT_IN_FORCE: "historic"}  # the worst first
+STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
 SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
-KINDS = (*SECRETS, *NO_SECRETS)
 ELSEWHERE = "tests, examples and documents"
 FOUND, UNDECIDED = 3, 2  # exit codes
-_POSSIBLE = ["possible", "hash"]
 _SEARCHED = ("git objects", "files")
 _MOST_PLACES = 5
-_BY_AGE = ["authored_at", "place", "path", "line", "commit", "encoding", "variable"]
-_BY_COMMIT = ["authored_at", "committed_at", "commit", "path"]
-# In force in production, in force elsewhere, not known, replaced; of each what stands at HEAD or on disk
-# before what only the history holds; then what has been out longest, then what occurs most often.
-_URGENCY = [
-    "no_secret",
-    "rank",
-    "elsewhere",
-    "buried",
-    "first_at",
-    "unreachable",
-    "rarity",
-    "kind",
-    "variable",
-    "leak_id",
-]
-_DO_FIRST = {
-    IN_FORCE: "rotate {} now, then take the value out of the places above",
-    NOT_KNOWN: "rotate {}, or give the values in force (--env) to show that it was replaced",
-    NOT_IN_FORCE: "make sure that the old value of {} was revoked at its provider",
-}
-_DO_CHOSEN = "take the passwords that are in use out of the files, and let each environment set its own"
 _UNDECIDED = "another value is in force there, but nothing shows that it replaced this one"
-_DAY = pd.Timedelta(days=1)
+_Homes = list[tuple[SecretPlace, str, str]]  # places, whether the leaked value is in force there, and why
 
 
 def tabulate_leaks(
@@ -70,42 +44,43 @@ def tabulate_leaks(
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
     known = targets.set_index("fingerprint")[["variable", "kind", "in_force"]]
-    seen = sightings.join(known, on="fingerprint").sort_values(_BY_AGE, kind="stable")
+    by_age = ["authored_at", "place", "path", "line", "commit", "encoding", "variable"]
+    seen = sightings.join(known, on="fingerprint").sort_values(by_age, kind="stable")
     exact = seen["matched"].eq("exact")
     whole = seen[exact | ~seen["fingerprint"].isin(seen.loc[exact, "fingerprint"])]
     by_value = whole.groupby("fingerprint", sort=False)
     found = by_value[["variable", "kind", "matched", "in_force", "path"]].first()
     found = found.join(by_value[["at_head", "reachable"]].any()).join(by_value["occurrences"].sum())
     # A line of a log is dated, too: what it shows was there before any commit.
-    dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()].sort_values(
-        _BY_COMMIT, kind="stable"
+    dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()]
+    first = dated.sort_values(["authored_at", "committed_at", "commit", "path"]).drop_duplicates(
+        "fingerprint"
     )
-    first = dated.drop_duplicates("fingerprint").set_index("fingerprint")[_BY_COMMIT[:3]]
-    found = found.join(
-        first.set_axis(["first_at", "first_committed_at", "first_commit"], axis=1)
-    ).reset_index()
-    owners = {stay.fingerprint: stay.home.secret for stay in stays}
+    names = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
+    found = found.join(first.set_index("fingerprint")[list(names)].rename(columns=names)).reset_index()
+    owners = found["fingerprint"].map({stay.fingerprint: stay.home.secret for stay in stays}).astype("str")
     pattern, short = found["kind"].eq("pattern"), found["matched"].eq("truncated")
-    found["variable"] = found["fingerprint"].map(owners).where(pattern).fillna(found["variable"])
-    found["kind"] = found["kind"].mask(short, "truncated")
-    found["matched"] = found["matched"].mask(pattern & ~short, "pattern")
-    found = found.assign(first_commit=found["first_commit"].fillna(""), force=NOT_KNOWN)
+    found = found.assign(
+        variable=found["variable"].mask(pattern & owners.notna(), owners),
+        kind=found["kind"].mask(short, "truncated"),
+        matched=found["matched"].mask(pattern & ~short, "pattern"),
+        first_commit=found["first_commit"].fillna(""),
+        force=NOT_KNOWN,
+    )
     stands = (seen["at_head"] | seen["place"].isin(("working tree", "staged"))) & seen["path"].map(deploys)
     leaks = Leaks.checked(found.assign(leak_id=_ids(found, keyed=keyed))[list(Leaks.columns())])
     leaks = with_force(leaks, inventory, stays, seen.loc[stands.astype(bool), "fingerprint"])
-    position = pd.Series(leaks.index, index=leaks["fingerprint"])
     seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
-    places = seen.assign(order=seen["fingerprint"].map(position)).sort_values("order", kind="stable")
-    places["leak_id"] = places["order"].map(leaks["leak_id"])
+    places = leaks[["leak_id", "fingerprint"]].merge(seen, on="fingerprint")
     return leaks, LeakPlaces.checked(places[list(LeakPlaces.columns())])
 
 
 def _ids(found: pd.DataFrame, *, keyed: bool) -> list[str]:
     """The id of each leak, from its keyed fingerprint: a date in a commit is its author's to choose. Under a
     throw-away key from what a report shows, in order of age, so that two runs give the same."""
-    about = ["kind", "variable", "path"]
-    numbers = found.groupby(about, sort=False).cumcount() + 1
-    named = found[["fingerprint"]] if keyed else found[about].assign(number=numbers)
+    about = found[["kind", "variable", "path"]]
+    about = about.assign(number=about.groupby(list(about), sort=False).cumcount() + 1)
+    named = found[["fingerprint"]] if keyed else about
     return [leak_id(*map(str, row)) for row in named.itertuples(index=False)]
 
 
@@ -116,42 +91,36 @@ def leak_id(*parts: str) -> str:
 
 
 def with_force(
-    leaks: pd.DataFrame,
-    inventory: pd.DataFrame,
-    stays: Collection[Tenure] = (),
-    standing: Iterable[str] = (),
+    leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = (), standing: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """`Leaks`, the most urgent first, each with what values at hand and the ledger's `stays` say: is it in
-    force? `standing` are the fingerprints of those in a file that deploys."""
+    """`Leaks`, each with what values at hand and the ledger's `stays` say: is it in force? `standing` are the
+    fingerprints of those in a file that deploys.
+
+    In order: in force in production, elsewhere, not known, replaced; of each what stands at HEAD or on disk
+    before what only the history holds; then what has been out longest, then what occurs most often.
+    """
     held, there = list(rows(inventory)), frozenset(standing)
     force = [_force_of(leak, held, stays, standing=leak.fingerprint in there) for leak in rows(leaks)]
     found = leaks.assign(force=pd.Series(force, leaks.index, dtype="str"))
-    in_force, places = found["force"].eq(IN_FORCE), found["in_force"].str.split(",")
-    ranked = found.assign(
-        no_secret=found["kind"].isin(NO_SECRETS),
-        rank=found["force"].map(FORCES.index),
-        elsewhere=in_force & ~places.map(lambda names: PRODUCTION in names).astype(bool),
-        buried=found["first_commit"].ne("") & ~found["at_head"] & ~in_force,
-        unreachable=~found["reachable"],
-        rarity=-found["occurrences"],
-        kind=found["kind"].map(KINDS.index),
-    )
-    return Leaks.checked(found.loc[ranked.sort_values(_URGENCY).index])
+    in_force = found["force"].eq(IN_FORCE)
+    ranks = {
+        "no_secret": found["kind"].isin(NO_SECRETS),
+        "rank": found["force"].map(FORCES.index),
+        "elsewhere": in_force & ~found["in_force"].str.contains(rf"\b{PRODUCTION}\b"),
+        "buried": found["first_commit"].ne("") & ~found["at_head"] & ~in_force,
+        "since": found["first_at"],
+        "unreachable": ~found["reachable"],
+        "rarity": -found["occurrences"],
+        "class": found["kind"].map((*SECRETS, *NO_SECRETS).index),
+        "name": found["variable"] + found["leak_id"],
+    }
+    return Leaks.checked(found.loc[pd.DataFrame(ranks).sort_values(list(ranks)).index])
 
 
 # ---- Where a leaked value is in force ----
 
 
-@dataclass(frozen=True)
-class _Home:
-    """A place where a leaked secret lives, and whether the leaked value is in force there."""
-
-    place: SecretPlace
-    force: str
-    reason: str
-
-
-def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) -> list[_Home]:
+def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) -> _Homes:
     """Where secrets live that have the leaked value, or had it by the ledger, or have its name; but for other
     services of an environment where it is in force, whose value of that name is another secret."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
@@ -162,23 +131,23 @@ def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) ->
     secrets = {place.secret for place in (*last, *holding)}
     secrets |= {row.secret for row in inventory if row.variable == leak.variable}
     in_force = {place.environment for place in holding}
-    homes = []
+    homes: _Homes = []
     for place in dict.fromkeys((*held, *last)):
         row, stay, before = held.get(place), last.get(place), ""
         if stay and stay.gone:
             how = "rotated" if stay.gone.fingerprint else "taken out"
             before = f"leaked before, {how} by {day_words(stay.gone.at)}"
-        if row and (row.secret not in secrets or (row.environment in in_force and place not in holding)):
-            continue
         if place in holding:
-            homes.append(_Home(place, IN_FORCE, "the leaked value is in force: rotate now"))
+            homes.append((place, IN_FORCE, "the leaked value is in force: rotate now"))
+        elif row and (place.secret not in secrets or place.environment in in_force):
+            continue
         elif row and not row.fingerprint:  # one that the ledger saw go may have come back
             now = f"what is in force there is {row.state}"
-            homes.append(_Home(place, NOT_KNOWN, f"{before}; {now}" if before else now))
+            homes.append((place, NOT_KNOWN, f"{before}; {now}" if before else now))
         elif row or before:
-            homes.append(_Home(place, NOT_IN_FORCE, before or "another value is in force there"))
+            homes.append((place, NOT_IN_FORCE, before or "another value is in force there"))
         else:
-            homes.append(_Home(place, NOT_KNOWN, "what is in force there was not supplied"))
+            homes.append((place, NOT_KNOWN, "what is in force there was not supplied"))
     return homes
 
 
@@ -190,15 +159,14 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], 
     the ledger can say so.
     """
     homes = _homes_of(leak, inventory, stays)
-    force = min([home.force for home in homes], key=FORCES.index, default=NOT_KNOWN)
+    force = min([force for _, force, _ in homes], key=FORCES.index, default=NOT_KNOWN)
     if leak.in_force or force == IN_FORCE:
         return IN_FORCE
-    secrets = {home.place.secret for home in homes}
-    places = {home.place for home in homes} | {stay.home for stay in stays if stay.home.secret in secrets}
-    in_production = {place.service for place in places if place.environment == PRODUCTION}
+    secrets, services = {place.secret for place, *_ in homes}, {place.service for place, *_ in homes}
+    places = {place for place, *_ in homes} | {stay.home for stay in stays if stay.home.secret in secrets}
     by_ledger = any(stay.fingerprint == leak.fingerprint for stay in stays)
-    proved = {home.place.service for home in homes} <= in_production and (by_ledger or not standing)
-    return force if proved else NOT_KNOWN
+    proved = services <= {place.service for place in places if place.environment == PRODUCTION}
+    return force if proved and (by_ledger or not standing) else NOT_KNOWN
 
 
 def tabulate_exposure(
@@ -217,15 +185,14 @@ def tabulate_exposure(
     held, exposed = list(rows(inventory)), []
     adopted = {SecretPlace.of(row): (row.lo_at, row.hi_at) for row in rows(freshness)}
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
-        nobody = _Home(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
+        nobody = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
         homes = _homes_of(leak, held, stays) or [nobody]
-        if leak.force == NOT_KNOWN and all(home.force == NOT_IN_FORCE for home in homes):
-            homes = [_Home(home.place, NOT_KNOWN, _UNDECIDED) for home in homes]
-        for home in homes:
-            row = {"leak_id": leak.leak_id, "status": STATUSES[home.force], "reason": home.reason}
-            since = adopted.get(home.place, (None, None))
-            days = _days_exposed(leak.first_at, since, as_of, home.force)
-            exposed.append(row | {"first_at": leak.first_at} | home.place._asdict() | days)
+        if leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes):
+            homes = [(place, NOT_KNOWN, _UNDECIDED) for place, *_ in homes]
+        for place, force, reason in homes:
+            days = _days_exposed(leak.first_at, adopted.get(place, (None, None)), as_of, force)
+            row = {"leak_id": leak.leak_id, "first_at": leak.first_at, "reason": reason}
+            exposed.append(row | {"status": STATUSES[FORCES.index(force)]} | place._asdict() | days)
     return Exposure.of(exposed)
 
 
@@ -243,9 +210,10 @@ def _days_exposed(first: Any, adopted: tuple[Any, Any], as_of: Any, force: str) 
     else:
         least = None if hi is None else as_of - max(first, hi)
         most = as_of - (first if lo is None else max(first, lo))
+    day = pd.Timedelta(days=1)
     return {
-        "days_exposed_min": None if least is None else float(max(floor(least / _DAY), 0)),
-        "days_exposed_max": None if most is None else float(max(ceil(most / _DAY), 0)),
+        "days_exposed_min": None if least is None else float(max(floor(least / day), 0)),
+        "days_exposed_max": None if most is None else float(max(ceil(most / day), 0)),
     }
 
 
@@ -253,21 +221,18 @@ def tabulate_leaked_secrets(
     leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status."""
-    worst = list(STATUSES.values())
     order = {leak: number for number, leak in enumerate(leaks["leak_id"])}
     ranked = exposure.assign(
-        rank=exposure["status"].map(worst.index),
+        rank=exposure["status"].map(STATUSES.index),
         elsewhere=exposure["environment"].ne(PRODUCTION),
         position=exposure["leak_id"].map(order),
     )
-    ranked["least"] = ranked.groupby("secret")["rank"].transform("min")
-    found = ranked[ranked["rank"].eq(ranked["least"])]
-    firsts = found.groupby("secret")[["rank", "elsewhere", "position"]].agg("min").reset_index()
-    firsts = firsts.sort_values(["rank", "elsewhere", "position", "secret"])
-    return LeakedSecrets.of(
-        _secret_row(secret, found[found["secret"].eq(secret)], ranked[ranked["secret"].eq(secret)], places)
-        for secret in firsts["secret"]
-    )
+    worst = ranked[ranked["rank"].eq(ranked.groupby("secret")["rank"].transform("min"))]
+    by = ["rank", "elsewhere", "position", "secret"]
+    firsts = worst.groupby("secret")[by[:3]].agg("min").reset_index().sort_values(by)
+    every = dict(iter(ranked.groupby("secret")))
+    found = {secret: group for secret, group in worst.groupby("secret")}
+    return LeakedSecrets.of(_secret_row(name, found[name], every[name], places) for name in firsts["secret"])
 
 
 def _secret_row(
@@ -280,11 +245,11 @@ def _secret_row(
     status = worst["status"].iloc[0]
     return {
         "secret": secret,
-        "environment": held[0][0] if held and status == STATUSES[IN_FORCE] else "",
+        "environment": held[0][0] if held and status == STATUSES[0] else "",
         "service": "",
         "status": status,
-        "held_by": ", ".join(f"{environment}/{service}" for environment, service in held),
-        "covers": tuple((secret, environment, service) for environment, service in held),
+        "held_by": ", ".join("/".join(place) for place in held),
+        "covers": tuple((secret, *place) for place in held),
         "leak_ids": ", ".join(ids),
         "also": f"; other values of it that leaked: {others}" if others else "",
         "places": _first_places(places[places["leak_id"].isin(ids)]),
@@ -296,10 +261,8 @@ def _secret_row(
 
 
 def _first_places(places: pd.DataFrame) -> str:
-    """The first places by path and line, and how many more there are."""
-    named = list(dict.fromkeys(place_words(row) for row in rows(places)))
-    more = f"; and {len(named) - _MOST_PLACES} more in report.json" if len(named) > _MOST_PLACES else ""
-    return "; ".join(named[:_MOST_PLACES]) + more
+    named = dict.fromkeys(place_words(row) for row in rows(places))
+    return few(named, _MOST_PLACES, "; ", "; and ") + (" in report.json" if len(named) > _MOST_PLACES else "")
 
 
 def place_words(row: Any) -> str:
@@ -308,31 +271,27 @@ def place_words(row: Any) -> str:
     return f"{row.path or row.place}{line}{f' in {row.commit[:12]}' if row.commit else ''}"
 
 
-# ---- Chosen passwords, and answers ----
-
-
-def where_in_use(sightings: pd.DataFrame, shapes: Collection[Shape]) -> pd.DataFrame:
-    """`Sightings` without those of a default in a test or a document: counted and not listed."""
-    default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
-    return sightings[~default | sightings["path"].map(deploys).astype(bool)]
-
-
 def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; all others in one row."""
     possible = leaks[leaks["kind"].eq("possible")]
     used = places[places["path"].map(deploys).astype(bool)]
     names = possible["variable"].where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
-    groups = [(str(name), group["leak_id"]) for name, group in possible.groupby(names, sort=False)]
+    groups = [(str(name), set(group["leak_id"])) for name, group in possible.groupby(names, sort=False)]
     return ChosenPasswords.of(
         {
             "variable": name,
             "deploys": name != ELSEWHERE,
             "values": len(ids),
-            "leak_ids": few(ids, _MOST_PLACES),
-            "places": _first_places((places if name == ELSEWHERE else used).query("leak_id in @ids")),
+            "leak_ids": few([one for one in possible["leak_id"] if one in ids], _MOST_PLACES),
+            "places": _first_places(
+                (there := places if name == ELSEWHERE else used)[there["leak_id"].isin(ids)]
+            ),
         }
         for name, ids in sorted(groups, key=lambda group: group[0] == ELSEWHERE)
     )
+
+
+# ---- Answers ----
 
 
 def searched_whole(coverage: pd.DataFrame) -> bool:
@@ -350,14 +309,18 @@ def shows_no_leak(coverage: pd.DataFrame) -> bool:
 def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
     """What to do first, about the most urgent class that there is."""
     real = leaks[~leaks["kind"].isin(NO_SECRETS)]
-    for force, words in _DO_FIRST.items():
-        if names := list(dict.fromkeys(real.loc[real["force"].eq(force), "variable"])):
-            return words.format(few(names, 3))
-    if leaks["kind"].isin(_POSSIBLE).any():
-        return _DO_CHOSEN
-    if shows_no_leak(coverage):
-        return "nothing: no leak was found, and everything was searched"
-    return "nothing, as far as was searched; what was not is listed above, and may hold leaks"
+    force = next((force for force in FORCES if real["force"].eq(force).any()), "")
+    names = few(dict.fromkeys(real.loc[real["force"].eq(force), "variable"]), 3)
+    if force == IN_FORCE:
+        return f"rotate {names} now, then take the value out of the places above"
+    if force == NOT_KNOWN:
+        return f"rotate {names}, or give the values in force (--env) to show that it was replaced"
+    if force:
+        return f"make sure that the old value of {names} was revoked at its provider"
+    if leaks["kind"].isin(("possible", "hash")).any():
+        return "take the passwords that are in use out of the files, and let each environment set its own"
+    whole = "no leak was found, and everything was searched"
+    return f"nothing: {whole}" if shows_no_leak(coverage) else "nothing, as far as was searched"
 
 
 def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...]) -> int:
@@ -365,7 +328,7 @@ def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...
     not searched, else 0."""
     forces = {stop.replace("-", " ") for stop in stops}
     stopping = ~leaks["kind"].isin(NO_SECRETS) & leaks["force"].isin(forces)
-    if stopping.any() or ("possible" in stops and leaks["kind"].isin(_POSSIBLE).any()):
+    if stopping.any() or ("possible" in stops and leaks["kind"].isin(("possible", "hash")).any()):
         return FOUND
     left_out = coverage["state"].eq("not searched") & coverage["part"].isin((*_SEARCHED, "files outside"))
     return UNDECIDED if (coverage["state"].eq("incomplete") | left_out).any() else 0

@@ -15,7 +15,7 @@ from audit_lib.leaks.candidates import is_of_no_language
 from audit_lib.leaks.rules import PRIVATE_KEY
 from audit_lib.leaks.sources import Content, Origin, Reading, Source
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Hit, Matcher
+from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Matcher
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.value_questions import looks_generated
 
@@ -52,8 +52,8 @@ class Values:
         # Keys and hashes of a kind begin alike, and a part of what holds words occurs wherever these do.
         alike = targets["names"].eq(PRIVATE_KEY) | targets["kind"].eq("hash")
         found = targets.loc[targets["kind"].eq("pattern"), "fingerprint"]
-        worded = (value for value in found if value in keeper and keeper.ask(value, _holds_words))
-        self._whole = frozenset(targets.loc[alike, "fingerprint"]).union(worded)
+        worded = {value for value in found if value in keeper and keeper.ask(value, _holds_words)}
+        self._whole = worded.union(targets.loc[alike, "fingerprint"])
         self._beside = {
             row.fingerprint: [b""]  # a text that holds the name
             if row.kind == "possible"
@@ -82,16 +82,18 @@ class Values:
             text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         )
 
-    def find(self, content: bytes, origin: Origin = _NOWHERE) -> list[Found]:
-        """Each place of each value in a content, by position."""
-        found, line, counted = [], 1, 0
+    def find(self, content: bytes, origin: Origin = _NOWHERE, line: int = 1) -> list[Found]:
+        """Each place of each value in a content, by position; of a name on line 0."""
+        found, breaks, counted = [], 0, 0
         for hit in self._matcher.find(content):
-            if hit.form != BESIDE or _ends_there(content, hit):
-                line += content.count(b"\n", counted, hit.start)
+            # Beside its name a value is not the beginning of another.
+            goes_on = set(content[hit.end - 1 : hit.end + 1]) <= _WORD and hit.end < len(content)
+            if hit.form != BESIDE or not goes_on:
+                breaks += content.count(b"\n", counted, hit.start)
                 counted = hit.start
                 form = "plain" if hit.form in (PART, BESIDE) else hit.form
                 matched = "truncated" if hit.form == PART else "exact"
-                found.append(Found(origin, hit.start, line, hit.name, form, matched))
+                found.append(Found(origin, hit.start, line and line + breaks, hit.name, form, matched))
         return found
 
     def search(self, source: Source, reading: Reading) -> list[Found]:
@@ -127,23 +129,15 @@ def _holds_words(value: str) -> bool:
     return not looks_generated(value) or any(not is_of_no_language(run) for run in letters)
 
 
-def _ends_there(content: bytes, hit: Hit) -> bool:
-    """Whether no word goes on behind a hit: the value is not the beginning of another."""
-    return hit.end >= len(content) or not {content[hit.end - 1], content[hit.end]} <= _WORD
-
-
 def _where(content: Content, one: Found) -> bytes:
     """The name of a tree's entry, or whether it is in a commit's or tag's message or in its header."""
-    if content.origin.kind == "blob":
-        return b""
-    if content.origin.kind != "tree":
-        header = content.data.find(b"\n\n")
-        return b"message" if header < 0 or one.start > header else b"author"
-    at, tree, id_length = 0, content.data, len(content.origin.oid) // 2
-    while at < len(tree):
-        name = tree.find(b" ", at) + 1
-        end = tree.find(b"\0", name)
+    kind, data, at = content.origin.kind, content.data, 0
+    if kind in ("commit", "tag"):
+        return b"message" if 0 <= data.find(b"\n\n") < one.start else b"author"
+    while kind == "tree" and at < len(data):
+        name = data.find(b" ", at) + 1
+        end = data.find(b"\0", name)
         if name <= one.start < end:
-            return tree[name:end]
-        at = end + 1 + id_length
+            return data[name:end]
+        at = end + 1 + len(content.origin.oid) // 2
     return b""
