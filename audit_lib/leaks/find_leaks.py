@@ -18,10 +18,9 @@ from audit_lib.leaks.history import History
 from audit_lib.leaks.places import Whereabouts, dated_lines, tabulate_sightings
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sarif import read_reports, with_reported
-from audit_lib.leaks.scan import NO_REPOSITORY, Search, coverage_row
+from audit_lib.leaks.search import NO_REPOSITORY, Search, Values, coverage_row
 from audit_lib.leaks.tables import place_words, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, target, weakness, with_found
-from audit_lib.leaks.values import Values
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.parameters import formats_of
 from audit_lib.logs.log_files import outside_logs
@@ -135,11 +134,11 @@ def _places(
     values = Values(keeper, targets)
     found = search.for_values(values, _clean(project, keeper, values.digest, options))
     logs = [NotSearched(name, _LOGS_OUTSIDE) for name in outside_logs(project)]
-    search.values[project.root].left_out += logs
+    search.files[project.root].left_out += logs
     try:
         where = Whereabouts(search.history, found)
     except GitFailed as failed:
-        search.values["git objects"].faults.append(str(failed))
+        search.objects.faults.append(str(failed))
         where = None
     targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
     everywhere = targets["searched"].eq("everywhere")

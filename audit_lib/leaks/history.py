@@ -1,7 +1,7 @@
 """A project's git objects, and where its history put them: commits, paths, times, refs, what is missing."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +26,6 @@ _REACH = (
 UNREACHABLE = "unreachable"
 REACHABLE = ("commit", "note", "stash", "other ref")
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
-_FILES = (b"10", b"12")  # how the mode of a file or a link begins
 _DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
 Place = tuple[str, bytes]  # a commit and a path that it put something at
 
@@ -53,7 +52,7 @@ class History:
         """All objects as they are now, reachable or not, in the order in which git reads them."""
         history = cls(root, git.repository_above(root) is not None)
         try:
-            history.objects = _objects(root) if history.there else []
+            history.objects = list(_objects(root)) if history.there else []
         except GitFailed as failed:
             history.faults.append(str(failed))
         return history
@@ -63,21 +62,20 @@ class History:
         """By blob the commits and paths that put it there, as far as git could follow the history."""
         places: dict[str, list[Place]] = {}
         paths: dict[bytes, bytes] = {}
-        commit = oid = ""
-        rest = b""
+        commit, oid, rest = "", "", b""
+        commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
-            commits = (listed.oid for listed in self.objects if listed.kind == "commit")
             with running(self.root, _DIFF, commits) as stream:
                 for piece in pieces(stream):
-                    *fields, rest = (rest + piece).split(b"\0")
-                    for text in fields:
+                    *texts, rest = (rest + piece).split(b"\0")
+                    for text in texts:
                         if oid:
                             places.setdefault(oid, []).append((commit, paths.setdefault(text, text)))
                             oid = ""
                         elif text.startswith(b":"):
                             _, mode, _, after, _ = text.split(b" ")
-                            # Of another kind of path the name follows all the same: it is nobody's.
-                            oid = after.decode("ascii") if mode[:2] in _FILES else "0"
+                            # Of another kind than a file or a link the path follows all the same.
+                            oid = after.decode("ascii") if mode[:2] in (b"10", b"12") else "0"
                         else:
                             commit = text.decode("ascii", "replace").strip()
         except GitFailed as failed:
@@ -85,7 +83,6 @@ class History:
         places.pop("0", None)
         return places
 
-    @cached_property
     def refs(self) -> dict[str, bytes]:
         """A ref's name for each object that one names. Raises `GitFailed`."""
         layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
@@ -94,23 +91,22 @@ class History:
 
     def times_of(self, commits: Collection[str]) -> dict[str, tuple[datetime | None, datetime | None]]:
         """By commit when it was authored and committed, either of which can be forged. Raises `GitFailed`."""
-        times = {}
-        for found in git.read_objects(self.root, sorted(commits)):
-            header = found.content.partition(b"\n\n")[0]
-            times[found.oid] = (_instant(header, b"author"), _instant(header, b"committer"))
-        return times
+        headers = {
+            one.oid: one.content.partition(b"\n\n")[0] for one in git.read_objects(self.root, sorted(commits))
+        }
+        return {
+            oid: (_instant(header, b"author"), _instant(header, b"committer"))
+            for oid, header in headers.items()
+        }
 
     def reach_of(self, commits: Collection[str]) -> dict[str, str]:
-        """For each commit: commit, note, stash, other ref, reflog or unreachable, by the refs that lead to it.
-
-        Raises `GitFailed`.
-        """
-        found: dict[str, str] = {}
-        for name, refs in _REACH if commits else ():
+        """For each commit commit, note, stash, other ref, reflog or unreachable, by the refs that lead to it."""
+        found = dict.fromkeys(commits, UNREACHABLE)
+        for name, refs in _REACH[::-1] if commits else ():
             known = tuple(ref for ref in refs if ref != "HEAD" or git.head_of(self.root))
             reached = run_git(self.root, "rev-list", *known).decode("ascii").split()
-            found = dict.fromkeys(set(commits).intersection(reached), name) | found
-        return dict.fromkeys(commits, UNREACHABLE) | found
+            found |= dict.fromkeys(found.keys() & reached, name)
+        return found
 
     def limits(self) -> list[NotSearched]:
         """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
@@ -119,11 +115,7 @@ class History:
             git_dir = git.find_repository(self.root).common
             if (git_dir / "shallow").exists():
                 limits.append(NotSearched(".git/shallow", "is a shallow clone: older commits are not here"))
-            promised = re.search(rb"(?i)promisor|partialclone", (git_dir / "config").read_bytes())
-            if promised or any((git_dir / "objects" / "pack").glob("*.promisor")):
-                fault = "is a partial clone: objects that were never fetched are not here"
-                limits.append(NotSearched(".git/objects", fault))
-            elif missing := _lacking(self.root):
+            if missing := _lacking(self.root, git_dir):
                 limits.append(NotSearched(".git/objects", missing))
             for entry in run_git(self.root, "ls-files", "-z", "--stage").split(b"\0"):
                 if entry.startswith(_SUBMODULE):
@@ -132,30 +124,31 @@ class History:
         return limits
 
 
-def _objects(root: Path) -> list[ListedObject]:
-    def listing(layout: str) -> list[str]:
-        every = ("--batch-all-objects", f"--batch-check={layout}", "--unordered", "--buffer")
-        with running(root, ("cat-file", *every)) as stream:
-            return b"".join(pieces(stream)).decode("ascii").splitlines()
-
+def _objects(root: Path) -> Iterator[ListedObject]:
+    every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
     try:
-        listed = map(str.split, listing("%(objectname) %(objecttype) %(objectsize)"))
-        return [ListedObject(oid, kind, int(size)) for oid, kind, size in listed]
+        with running(root, (*every, "--batch-check=%(objectname) %(objecttype) %(objectsize)")) as stream:
+            listed = stream.read().decode("ascii").splitlines()
+        yield from (ListedObject(oid, kind, int(size)) for oid, kind, size in map(str.split, listed))
     except GitFailed:  # some are broken: which, is said when they are read
-        return [ListedObject(oid, "blob", 0) for oid in listing("%(objectname)")]
+        with running(root, (*every, "--batch-check=%(objectname)")) as stream:
+            listed = stream.read().decode("ascii").splitlines()
+        yield from (ListedObject(oid, "blob", 0) for oid in listed)
 
 
 def _instant(header: bytes, label: bytes) -> datetime | None:
     """A header line's instant; None if the line holds none that a calendar knows."""
     found = re.search(rb"(?m)^" + label + rb" .* (-?\d{1,15}) [^ \n]*$", header)
-    try:
+    with suppress(ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(int(found[1]), UTC) if found else None
-    except (ValueError, OverflowError, OSError):
-        return None
+    return None
 
 
-def _lacking(root: Path) -> str:
+def _lacking(root: Path, git_dir: Path) -> str:
     """Why objects are not there that the history of a ref names; "" if none is missing."""
+    promised = re.search(rb"(?i)promisor|partialclone", (git_dir / "config").read_bytes())
+    if promised or any((git_dir / "objects" / "pack").glob("*.promisor")):
+        return "is a partial clone: objects that were never fetched are not here"
     try:
         with running(root, ("for-each-ref",)) as stream:  # a broken ref is left out with a complaint
             stream.read()

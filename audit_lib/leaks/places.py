@@ -9,7 +9,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.leaks.contracts import Sightings
 from audit_lib.leaks.history import REACHABLE, UNREACHABLE, History, Place, at_head, in_index
-from audit_lib.leaks.values import Found, Values
+from audit_lib.leaks.search import Found, Values
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.quote_lines import line_times
 from audit_lib.settings import Project
@@ -35,7 +35,7 @@ class Whereabouts:
         self._times, self._reach = history.times_of(commits), history.reach_of(commits)
         self._head = at_head(history.root) if objects else {}
         self._index = in_index(history.root) if objects else {}
-        self._refs = history.refs if objects else {}
+        self._refs = history.refs() if objects else {}
 
     def rows_of(self, one: Found) -> Iterator[dict[str, Any]]:
         """An object's places with their paths: every commit and path, or where else it is."""

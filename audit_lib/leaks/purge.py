@@ -68,10 +68,10 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     """The purge for rows of LeakPlaces: whatever was found, in the order of its paths."""
     env_files = {source.path for source in project.env_sources if not source.example}
     try:
-        listed = at_head(project.root).values()
+        listed = at_head(project.root)
     except GitFailed:  # without a repository that can be read nothing is at HEAD
-        listed = []
-    head = {path.decode("utf-8", "surrogateescape") for paths in listed for path in paths}
+        listed = {}
+    head = {path.decode("utf-8", "surrogateescape") for paths in listed.values() for path in paths}
     place = places["place"]
     held = set(places.loc[place.isin(_IN_FILES), "path"].str.partition("!")[0]) - {
         ""

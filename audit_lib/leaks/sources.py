@@ -13,18 +13,15 @@ from audit_lib.base import git
 from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
 from audit_lib.base.files import NotSearched, walk_files
 from audit_lib.base.git import GitFailed
+from audit_lib.leaks.candidates import expression
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
-TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
-NO_WORDS = ("pdf", "png")  # where patterns occur by chance
+_TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
+_NO_WORDS = ("pdf", "png")  # where patterns occur by chance
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000}")
-# What holds the words of a document: Word, Excel, PowerPoint, OpenDocument.
-_DOCUMENT = re.compile(
-    r"(?:.*!)?(?:word/(?:document|comments|footnotes|endnotes|header\d*|footer\d*)"
-    r"|xl/(?:sharedStrings|comments\d*|worksheets/\w+)|ppt/(?:slides|notesSlides|comments)/\w+|content)\.xml"
-)
-_PARAGRAPH = re.compile(
+# Ends of a document's paragraphs and cells.
+_END = re.compile(
     rb"</(?:w:p|a:p|si|is|c|row|text:p|text:h)>|<(?:w:br|w:tab|text:tab|text:line-break)\b[^<>]*>"
 )
 # sqlite's header, and that of compiled Python, whose second half is always a line end.
@@ -59,8 +56,9 @@ class Content:
     @property
     def text(self) -> bytes:
         """What people can read of it; b"" for a picture, a program or anything else that is not known."""
-        opened, data = self.origin.opened, self.data[:LARGEST]
-        if opened in NO_WORDS or (opened != "document" and _DOCUMENT.fullmatch(self.origin.member)):
+        data = self.data[:LARGEST]
+        marks = self.origin.opened != "document" and expression("document").fullmatch(self.origin.member)
+        if marks or self.origin.opened in _NO_WORDS:
             return b""
         if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000]:
             return data
@@ -96,7 +94,7 @@ class Source:
                     data = tail[-OVERLAP:] + piece
                     yield Content(self.origin, data, start)
                     head, tail = head or data[:HEAD], data[-max(TAIL, OVERLAP) :]
-                    start += len(data) - min(len(data), OVERLAP)
+                    start += max(len(data) - OVERLAP, 0)
             kind = kind_of(head, tail[-TAIL:]) if self.origin.kind == "blob" and not self.start else ""
             if kind and kind not in closed:
                 with self.open() as file:
@@ -109,12 +107,20 @@ class Source:
         for part in unpack(file, faults, reading.budget, kind):
             inner = replace(self.origin, member=part.path, opened=kind)
             yield Content(inner, part.content, part.start)
-            if _DOCUMENT.fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
-                # A line for each paragraph or cell; marks of style may cut a word.
-                words = re.sub(rb"<[^<>]*>", b"", _PARAGRAPH.sub(b"\n", part.content))
-                text = unescape(words.decode("utf-8", "replace")).encode("utf-8")
-                yield Content(replace(inner, opened="document"), text)
+            if expression("document").fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
+                words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", part.content)).decode("utf-8", "replace")
+                yield Content(replace(inner, opened="document"), unescape(words).encode("utf-8"))
         reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
+
+    def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
+        """Its texts, each with the member of an archive that it is; of a large source the beginning."""
+        if self.size > LARGEST:
+            reading.left_out.append(NotSearched(self.origin.name, _TOO_LARGE))
+        for content in self.contents(Reading(budget=reading.budget), _NO_WORDS):
+            if content.start == 0 and (text := content.text):
+                yield content.origin.member, text
+            if self.size > LARGEST:
+                return
 
 
 def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
@@ -125,8 +131,7 @@ def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
-    """The objects of a repository that are named, a large one in windows. Past one that git cannot read it
-    goes on; `reading` says so."""
+    """The objects of a repository that are named, a large one in windows, past those that git cannot read."""
     while oids and len(reading.faults) < _MOST_FAULTS:
         last = ""
         try:

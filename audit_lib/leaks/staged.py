@@ -11,9 +11,9 @@ from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
 from audit_lib.leaks.history import at_head, in_index
 from audit_lib.leaks.rules import Rules, Shape
-from audit_lib.leaks.sources import LARGEST, TOO_LARGE, Reading, Source, object_sources
+from audit_lib.leaks.search import Found, Values
+from audit_lib.leaks.sources import Reading, Source, object_sources
 from audit_lib.leaks.targets import with_found
-from audit_lib.leaks.values import Found, Values
 from audit_lib.secrecy.keeper import Keeper
 
 _PATTERN = "looks like a secret"
@@ -62,8 +62,8 @@ def search_staged(
     changed = {path for paths in staged.values() for path in paths}
     before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)} if rules else {}
     old = set(_shapes(object_sources(root, list(before), Reading()), before, rules, Reading()))
-    new = {shape for path, shape in _shapes(sources, staged, rules, reading) if (path, shape) not in old}
-    wanted, _ = with_found(real, new, keeper, held)
+    shapes = {shape for path, shape in _shapes(sources, staged, rules, reading) if (path, shape) not in old}
+    wanted, _ = with_found(real, shapes, keeper, held)
     values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
     hits: dict[tuple[str, int], set[StagedHit]] = {}
     for source in sources:
@@ -74,7 +74,7 @@ def search_staged(
             hits.setdefault(place, set()).add(StagedHit(*place, row.variable, by))
     # What is known says more of a line than a pattern.
     told = {hit for some in hits.values() for hit in ({h for h in some if h.known != _PATTERN} or some)}
-    lost = {oid: "cannot be read" for oid in reading.missing}
+    lost = dict.fromkeys(reading.missing, "cannot be read")
     lost |= {one.place.removeprefix("git object "): one.reason for one in reading.left_out}
     left_out = {NotSearched(os.fsdecode(path), why) for oid, why in lost.items() for path in staged[oid]}
     return StagedSearch(len(changed), len(real), tuple(sorted(told)), tuple(sorted(left_out)))
@@ -86,11 +86,8 @@ def _shapes(
     """What looks like a secret in some blobs, by path."""
     for source in sources if rules else ():
         paths = blobs[source.origin.oid]
-        if source.size > LARGEST:
-            reading.left_out.append(NotSearched(source.origin.name, TOO_LARGE))
-            continue
-        for content in source.contents(Reading()):
-            for shape in rules.find(content.text, list(map(os.fsdecode, paths))) if rules else ():
+        for _, text in source.texts(reading):
+            for shape in rules.find(text, list(map(os.fsdecode, paths))) if rules else ():
                 yield from ((path, shape) for path in paths)
 
 

@@ -230,8 +230,7 @@ def tabulate_leaked_secrets(
     worst = ranked[ranked["rank"].eq(ranked.groupby("secret")["rank"].transform("min"))]
     by = ["rank", "elsewhere", "position", "secret"]
     firsts = worst.groupby("secret")[by[:3]].agg("min").reset_index().sort_values(by)
-    every = dict(iter(ranked.groupby("secret")))
-    found = {secret: group for secret, group in worst.groupby("secret")}
+    every, found = (dict(iter(frame.groupby("secret"))) for frame in (ranked, worst))
     return LeakedSecrets.of(_secret_row(name, found[name], every[name], places) for name in firsts["secret"])
 
 
