@@ -11,7 +11,8 @@ from audit_lib.base.frames import Sources
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
-from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import find_leaks
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.timeline import tenures
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests

@@ -168,8 +168,10 @@ def reads_as_words(value: str) -> bool:
 def reads_as_name(text: str) -> bool:
     """Whether a text is what a variable is called, and no piece of a generated value, in which letters and
     digits and both cases change at every second sign. It takes few pieces for names."""
-    named = expression("variable").fullmatch(text) and reads_as_words(text)
-    return bool(named) and (_mean_word(text) >= 2.3 or not re.search("[a-z]", text))
+    common, pairs = _pairs_of(text)
+    mixed = len(text) >= 8 and re.search("[a-z]", text) and re.search("[A-Z]", text)
+    drawn = mixed and (_mean_word(text) < 2.3 or common < 0.5 * pairs)
+    return bool(expression("variable").fullmatch(text) and reads_as_words(text) and not drawn)
 
 
 # ---- Kinds of files ----

@@ -3,31 +3,30 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.base.cache import CleanObjects, user_cache
-from audit_lib.base.files import NotSearched
+from audit_lib.base.cache import user_cache
 from audit_lib.base.frames import rows
-from audit_lib.base.git import GitFailed
-from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.candidates import deploys
 from audit_lib.leaks.contracts import LeakCoverage, LeakTargets
-from audit_lib.leaks.history import History
-from audit_lib.leaks.places import Whereabouts, dated_lines, tabulate_sightings
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sarif import read_reports, with_reported
-from audit_lib.leaks.search import NO_REPOSITORY, Search, Values, coverage_row
+from audit_lib.leaks.search import (
+    EVERYTHING,
+    NO_REPOSITORY,
+    LeakOptions,
+    Search,
+    Values,
+    dated_lines,
+    tabulate_sightings,
+)
 from audit_lib.leaks.tables import place_words, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, target, weakness, with_found
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.logins.parameters import formats_of
-from audit_lib.logs.log_files import outside_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, Project
-
-_LOGS_OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,6 @@ class LeakAudit:
     leaks: pd.DataFrame
     places: pd.DataFrame
     coverage: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class LeakOptions:
-    """Also in which folders, with which SARIF reports of other scanners, by patterns or not, and with which
-    cache, outside the project, of objects that held nothing."""
-
-    also: tuple[Path, ...] = ()
-    reports: tuple[Path, ...] = ()
-    patterns: bool = True
-    cache: Path | None = None
-    progress: Progress = quiet
 
 
 @dataclass(frozen=True)
@@ -70,7 +57,7 @@ def find_leaks(
     *,
     as_of: datetime | None = None,
     stays: Collection[Tenure] = (),
-    options: LeakOptions = LeakOptions(),
+    options: LeakOptions = EVERYTHING,
 ) -> LeakAudit:
     """Every leak of the values that sources hold and, with patterns, of what looks like a secret.
 
@@ -81,12 +68,13 @@ def find_leaks(
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
     rules = Rules(keeper, policy.placeholders, user_cache() / "rules")
     reported = read_reports(options.reports, project.root, rules)
-    search, shapes = _search(project, options), set[Shape]()
-    if options.patterns:
-        shapes = search.by_rules(rules, _clean(project, keeper, rules.digest, options))
+    search, shapes = Search(project, keeper.key, options), set[Shape]()
+    shapes = search.by_rules(rules) if options.patterns else shapes
     given = {one.shape for one in reported if one.fingerprint}
     targets, owners = with_found(targets, given | shapes, keeper, held)
-    sightings, coverage, values = _places(search, project, keeper, targets, owners, options)
+    values = Values(keeper, targets)
+    sightings = tabulate_sightings(search.for_values(values), search, values, owners)
+    coverage = LeakCoverage.of(search.coverage(values, targets))
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(owners)).drop_duplicates(
         "fingerprint"
     )
@@ -103,53 +91,12 @@ def find_leaks(
 
 
 def search_places(
-    project: Project, keeper: Keeper, targets: pd.DataFrame, options: LeakOptions = LeakOptions()
+    project: Project, keeper: Keeper, targets: pd.DataFrame, options: LeakOptions = EVERYTHING
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Sightings` and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
-    return _places(_search(project, options), project, keeper, targets, {}, options)[:2]
-
-
-def _search(project: Project, options: LeakOptions) -> Search:
-    ledger, root = project.ledger_dir, project.root
-    own = (f"{ledger.relative_to(root).as_posix()}/",) if ledger.is_relative_to(root) else ()
-    homes = frozenset(source.path for source in project.env_sources if not source.example)
-    return Search(History.of(root), homes, own, options.also, options.progress)
-
-
-def _clean(project: Project, keeper: Keeper, digest: str, options: LeakOptions) -> CleanObjects:
-    """What is remembered of such a search; nothing under a key that all know."""
-    secret = keeper.key.derive("scan cache") if keeper.key.origin == "file" else b""
-    return CleanObjects.of(options.cache, secret, project.root, digest)
-
-
-def _places(
-    search: Search,
-    project: Project,
-    keeper: Keeper,
-    targets: pd.DataFrame,
-    owners: dict[str, str],
-    options: LeakOptions,
-) -> tuple[pd.DataFrame, pd.DataFrame, Values]:
-    """`Sightings`, `LeakCoverage`, and what redacts the values searched for."""
-    values = Values(keeper, targets)
-    found = search.for_values(values, _clean(project, keeper, values.digest, options))
-    logs = [NotSearched(name, _LOGS_OUTSIDE) for name in outside_logs(project)]
-    search.files[project.root].left_out += logs
-    try:
-        where = Whereabouts(search.history, found)
-    except GitFailed as failed:
-        search.objects.faults.append(str(failed))
-        where = None
-    targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
-    everywhere = targets["searched"].eq("everywhere")
-    whole = coverage_row("values", "", "searched", int(everywhere.sum()), "in every form, in every place")
-    partly = [
-        coverage_row("values", row.variable, row.searched.replace("beside its name", "partly"), 1, row.reason)
-        # By name: the order of fingerprints is another under another key.
-        for row in rows(targets[~everywhere].sort_values(["variable", "searched", "reason"]))
-    ]
-    coverage = LeakCoverage.of([*search.coverage(values.scrub), whole, *partly])
-    return tabulate_sightings(found, where, values, owners), coverage, values
+    search, values = Search(project, keeper.key, options), Values(keeper, targets)
+    sightings = tabulate_sightings(search.for_values(values), search, values, {})
+    return sightings, LeakCoverage.of(search.coverage(values, targets))
 
 
 def search_removed(project: Project, keeper: Keeper, fingerprint: str, variable: str) -> RemovalSearch:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.git import GitFailed
-from audit_lib.leaks.history import at_head
+from audit_lib.leaks.sources import at_head
 from audit_lib.settings import Project
 
 _IN_FILES = ("commit", "note", "stash", "other ref", "reflog", "unreachable", "staged")

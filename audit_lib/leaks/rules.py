@@ -1,4 +1,4 @@
-"""What looks like a secret, or like a password that somebody chose, by patterns: kingfisher with our rules."""
+"""What looks like a secret, or a password that somebody chose, by patterns: kingfisher with our rules."""
 
 import re
 from base64 import b64decode
@@ -227,14 +227,14 @@ def _key_line(text: str) -> str:
     bare = expression("header of a key").sub("", body).replace("\\n", "\n").replace("\\r", "\n")
     lines = re.findall(r"[A-Za-z0-9+/]{16,}={0,2}" if label else ".{1,64}", bare)
     start, length = _decoded("".join(lines)[:64]), sum(map(len, lines))
-    # A sequence; without a header a version of PKCS #1, PKCS #8 or SEC 1, then the modulus, an algorithm or the key.
+    # A sequence; without a header a version of PKCS #1, PKCS #8 or SEC 1, and what follows it there.
     first = rb"\x30" if label else rb"(?s)\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x30\x04]"
     first = rb"openssh-key-v1\x00" if "OPENSSH" in kind else rb"[\x80-\xff]" if "PGP" in kind else first
     if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""
     # Of a key on a curve the first line without what all such begin with; else one past what is public.
     on_curve = length < 600 and not re.search("OPENSSH|PGP", kind)
-    return lines[0][24:] if on_curve else lines[int(0.7 * (len(lines) - 1))]
+    return str(lines[0][24:] if on_curve else lines[int(0.7 * (len(lines) - 1))])
 
 
 def _decoded(base64: str) -> bytes:
@@ -266,7 +266,7 @@ def _beside(line: str, before: str, rest: str, rule: str, *, is_code: bool) -> s
 
 
 def _login(rest: str, rule: str) -> tuple[str, str, str]:
-    """What holds a user and a password, then these: a URL, both with a colon, or base64 of that (RFC 7617)."""
+    """What holds a user and a password, then these: a URL, both by a colon, or base64 of that (RFC 7617)."""
     if rule == "chosen-url":
         value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
         parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later

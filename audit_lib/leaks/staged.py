@@ -9,10 +9,9 @@ import pandas as pd
 
 from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
-from audit_lib.leaks.history import at_head, in_index
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.search import Found, Values
-from audit_lib.leaks.sources import Reading, Source, object_sources
+from audit_lib.leaks.sources import Reading, Source, at_head, in_index, object_sources
 from audit_lib.leaks.targets import with_found
 from audit_lib.secrecy.keeper import Keeper
 

@@ -67,9 +67,10 @@ def tabulate_leaks(
         first_commit=found["first_commit"].fillna(""),
         force=NOT_KNOWN,
     )
-    stands = (seen["at_head"] | seen["place"].isin(("working tree", "staged"))) & seen["path"].map(deploys)
+    there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
+    stands = there & seen["path"].map(deploys).astype(bool)
     leaks = Leaks.checked(found.assign(leak_id=_ids(found, keyed=keyed))[list(Leaks.columns())])
-    leaks = with_force(leaks, inventory, stays, seen.loc[stands.astype(bool), "fingerprint"])
+    leaks = with_force(leaks, inventory, stays, seen.loc[stands, "fingerprint"])
     seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
     places = leaks[["leak_id", "fingerprint"]].merge(seen, on="fingerprint")
     return leaks, LeakPlaces.checked(places[list(LeakPlaces.columns())])

@@ -135,7 +135,7 @@ def with_found(
     for shape in sorted(shapes):
         if shape.fingerprint not in (everywhere if shape.text else known) and shape.text not in everywhere:
             found.setdefault(shape.text or shape.fingerprint, []).append(shape)
-    shown = _shown_names({shape.name for some in found.values() for shape in some}, keeper, held)
+    shown = shown_names({shape.name for some in found.values() for shape in some}, keeper, held)
     chosen: dict[str, set[str]] = {}  # by value the names that can be shown
     for shape in (one for text, some in found.items() for one in some if one.text == text):
         chosen.setdefault(shape.fingerprint, set()).update({shape.name} & shown)
@@ -155,7 +155,7 @@ def with_found(
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(made)])), owners
 
 
-def _shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -> set[str]:
+def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -> set[str]:
     """Of the names those that variables may have: none is like a piece of a generated value, and none shares
     twelve characters with a strong value of sources, which the guard takes out of every output."""
     possible = {name for name in names if reads_as_name(name)}

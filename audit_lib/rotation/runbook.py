@@ -15,7 +15,8 @@ import pandas as pd
 from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.purge import Purge, purge_of
 from audit_lib.leaks.tables import SECRETS
 from audit_lib.ledger.timeline import SecretPlace

@@ -15,7 +15,8 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import find_leaks
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.settings import Project, bundled_policy

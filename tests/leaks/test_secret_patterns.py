@@ -228,7 +228,6 @@ def test_generated_values_pass_the_filter(length: int, alphabet: str, most: floa
         ("epdyrw4tsi03xy3deu8g8ly6o", "FAKE_SECRET_ID"),
         ("qx7v-2rm9.iam%2F20240509%2Fauto%2Fstorage%2Fgoog4_request", "X-Goog-Credential"),
         ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__apt_key"),
-        ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__upstream_key_id"),
         ("2001:0db8:85a3:08d3:1319:8a2e:0370:7347", "raw_ip_key"),
         ("qx7v2rm9kw4t", "KEYCLOAK_CLIENT_VERSION"),
         ("999.0.0-SNAPSHOT", "DEPLOY_KEY"),
