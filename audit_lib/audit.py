@@ -36,16 +36,13 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detect import Verdict, judge, tabulate
-from audit_lib.logins.parameters import detection_policy, formats_of, is_known
-from audit_lib.logins.requests import Access, tabulate_requests
-from audit_lib.logins.tables import address_label, last_uses, tabulate_log_coverage, with_addresses
-from audit_lib.logins.traffic import gather
-from audit_lib.logs.contracts import LogEvents
+from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
+from audit_lib.logins.requests import Window, tabulate_activity
+from audit_lib.logins.tables import address_label, tabulate_log_coverage, with_addresses
+from audit_lib.logins.traffic import Traffic, gather, recorded_changes
 from audit_lib.logs.deploys import DeployRead, read_deploys
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs, without_values
+from audit_lib.logs.read import LogRead, read_logs, without_values
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.daily import tabulate_coverage, tabulate_days
 from audit_lib.report.package import DUE_DAYS
@@ -66,8 +63,9 @@ from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.population import tabulate_population, tabulate_sides
-from audit_lib.secrets.read_project import ProjectRead, read_store_dates
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import read_env_sources
+from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 from audit_lib.settings.code_reads import CodeRead, read_code
 from audit_lib.settings.dump import dump
@@ -197,7 +195,6 @@ class Audit:
             self.entries,
             self._places,
             self.ledger,
-            log_events=LogEvents.of([]),
             history=self._history,
             dates=self._stores[1],
             as_of=self.as_of,
@@ -217,11 +214,7 @@ class Audit:
     @cached_property
     def population(self) -> pd.DataFrame:
         """`Population`: who knows each variable: code, policy, files, platform, ledger."""
-        requests = tabulate_requests(self._logs.minutes, self._logs.counts, Access.of(self.policy))
-        used = last_uses(requests, self.policy, self.as_of)
-        return tabulate_population(
-            self.project, self.policy, self.code, self._read, self.keeper, last_uses=used
-        )
+        return tabulate_population(self.project, self.policy, self.code, self._read, self.keeper)
 
     @cached_property
     def population_sides(self) -> pd.DataFrame:
@@ -267,12 +260,20 @@ class Audit:
     # ---- Logs and logins ----
 
     @cached_property
+    def _rules(self) -> DetectionPolicy:
+        return detection_policy(self.policy)
+
+    @cached_property
+    def _traffic(self) -> Traffic:
+        window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
+        activity = tabulate_activity(self._logs, self._rules)
+        changes = recorded_changes(self.ledger, activity.events, self._deploys.deploys, window)
+        declared = self.project.log_sources
+        return gather(activity, self._rules, window, changes=changes, log_sources=declared, as_of=self.as_of)
+
+    @cached_property
     def _detected(self) -> tuple[Verdict, ...]:
-        rules, logs = detection_policy(self.policy), self._logs
-        period = self.quarter.start, min(self.quarter.end, self.as_of)
-        frames = logs.sources, logs.counts, logs.events, logs.minutes
-        given = (*frames, self.ledger, rules, *period, self._deploys.deploys)
-        return judge(gather(*given, log_sources=self.project.log_sources, as_of=self.as_of))
+        return judge(self._traffic)
 
     @cached_property
     def _label(self) -> Any:
@@ -289,8 +290,7 @@ class Audit:
     @cached_property
     def _shown(self) -> Mapping[str, pd.DataFrame]:
         frames = {"log_counts": self._logs.counts, "log_events": self._logs.events}
-        known = partial(is_known, policy=detection_policy(self.policy))
-        return with_addresses(frames, self._label, self.options.identities, known)
+        return with_addresses(frames, self._label, self.options.identities, self._rules.is_known)
 
     @cached_property
     def _detections(self) -> pd.DataFrame:
@@ -325,11 +325,6 @@ class Audit:
         return counts[counts["kind"].isin(("login_failed", DECLARED))].reset_index(drop=True)
 
     @cached_property
-    def declared_logins(self) -> pd.DataFrame:
-        """`DeclaredLogins`: each login route with its attempts."""
-        return tabulate_logins(self.policy.logins, self._logs.counts, self._logs.events)
-
-    @cached_property
     def daily(self) -> pd.DataFrame:
         """Requests, refusals and failed logins by day; null on a day without a line, which is not zero."""
         return tabulate_days(self.log_counts, self.quarter)
@@ -342,10 +337,7 @@ class Audit:
     @cached_property
     def alerts(self) -> pd.DataFrame:
         """`Alerts` of the policy over the quarter, as far as it is over."""
-        end = min(self.quarter.end, self.as_of)
-        given = (self.policy.alerts, self._logs, self.ledger, self.quarter.start, end)
-        rules = detection_policy(self.policy)
-        return evaluate(*given, policy=rules, log_sources=self.project.log_sources)
+        return evaluate(self.policy.alerts, self._traffic, self.ledger)
 
     @cached_property
     def log_coverage(self) -> pd.DataFrame:

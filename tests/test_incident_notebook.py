@@ -1,93 +1,110 @@
-"""The incident notebook in real kernels as a front end runs it: with widgets, and where they are missing."""
+"""The incident notebook as `investigate` publishes it, and in a kernel with pickers."""
 
-import os
+import csv
+import json
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.session import Session
+from click.testing import CliRunner
 from nbclient import NotebookClient
 
-from audit_lib.incident.question import Question
-from audit_lib.investigation import investigate
-from audit_lib.ledger.keys import keeper_of
-from audit_lib.report.focus import Focus
-from audit_lib.report.incident_tables import exposure_table
-from audit_lib.report.table import as_text
-from audit_lib.report.timeline_figure import timeline_figure
-from audit_lib.settings import instant_of, load_project
+from audit_lib.__main__ import main
+from audit_lib.sample.configuration import DEPLOYS
+from tests.support.browser import browser, new_page
 from tests.support.paths import ROOT
+from tests.support.payloads import MARKUP, payloads
 from tests.support.sample_copy import write_sample
+from tests.test_injection import FOREIGN
 
-NOTEBOOK = ROOT / "notebooks" / "incident_investigation.ipynb"
-WIDGET = "application/vnd.jupyter.widget-view+json"
-WINDOW = {"since": "2026-08-19", "until": "2026-08-22"}
-PICKED = {"client": "192.0.2.44", "secret": "API_TOKEN"}
-
-
-class Watched(Session):
-    """A front end with a person: it names the cell in each request, as JupyterLab does."""
-
-    def msg(self, msg_type: str, *args: Any, **more: Any) -> dict[str, Any]:
-        """A message, an execution with the cell's name."""
-        message: dict[str, Any] = super().msg(msg_type, *args, **more)
-        if msg_type == "execute_request":
-            message["metadata"] = {**message["metadata"], "cellId": "a-cell"}
-        return message
+NOTEBOOK = ROOT / "notebooks" / "incident.ipynb"
+MESSAGES = [text for text in payloads("http://127.0.0.1:9", 8000, MARKUP) if text.strip()][:20]
+WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample project."""
-    folder = tmp_path_factory.mktemp("watched") / "sample"
-    write_sample(folder)
-    return folder
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Folder and output of an investigation of the sample, with deploys of an attacker."""
+    folder = tmp_path_factory.mktemp("investigate")
+    write_sample(folder / "sample")
+    with (folder / "sample" / DEPLOYS).open("a", encoding="utf-8") as listed:
+        for text in MESSAGES:
+            commit = {"id": "0" * 40, "message": text}
+            listed.write(json.dumps({"createdAt": "2026-08-20T12:00:00Z", "commit": commit}) + "\n")
+    given = ["investigate", "--project", str(folder / "sample"), *WINDOW, "--out", str(folder / "out")]
+    done = CliRunner().invoke(main, given)
+    assert done.exit_code == 0, done.output
+    return folder / "out", done.output
 
 
-def run(folder: Path, given: dict[str, str], *, path: Path | None = None, cells: str = "") -> dict[str, Any]:
-    """The outputs of the notebook's cells by what they call; `path` is searched first for modules."""
+def test_what_cannot_wait_comes_first(published: tuple[Path, str]) -> None:
+    """The first lines need no kernel; then the first screen, and what was published."""
+    lines = published[1].splitlines()
+    assert lines[0].startswith("Now: ")
+    assert "audit-lib whose --project" in lines[1]
+    assert "Somebody guessed logins." in published[1]
+    assert "What to do, in order" in lines
+    assert lines[-1].startswith("Open ")
+
+
+def test_the_folder_is_whole(published: tuple[Path, str]) -> None:
+    """Every file is in the manifest with its hash; no cell failed; the page holds the same first screen."""
+    folder, _ = published
+    files = json.loads((folder / "MANIFEST.json").read_text("utf-8"))["files"]
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert there == {*files, "MANIFEST.json"}
+    assert files == {name: sha256((folder / name).read_bytes()).hexdigest() for name in files}
+    cells = nbformat.read(folder / "incident.ipynb", as_version=4).cells
+    assert not [out for cell in cells for out in cell.get("outputs", []) if out.output_type == "error"]
+    page = (folder / "incident.html").read_text("utf-8")
+    assert "Somebody guessed logins." in page
+    assert "data:image/png;base64," in page
+    with (folder / "evidence/quoted_lines.csv").open(encoding="utf-8") as stream:
+        assert any("Failed login attempt" in row["text"] for row in csv.DictReader(stream))
+
+
+def test_an_edited_page_is_noticed(published: tuple[Path, str], tmp_path: Path) -> None:
+    """`verify` sees a byte that was changed."""
+    verify = ["verify", str(published[0])]
+    assert CliRunner().invoke(main, verify).exit_code == 0
+    copied = tmp_path / "incident"
+    copied.mkdir()
+    for path in published[0].rglob("*"):
+        (copied / path.relative_to(published[0])).parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            (copied / path.relative_to(published[0])).write_bytes(
+                path.read_bytes() + b" " * (path.suffix == ".html")
+            )
+    assert CliRunner().invoke(main, ["verify", str(copied)]).exit_code == 3
+
+
+def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str]) -> None:
+    """Commit messages of a deploy list are text: in Chromium nothing lives, and a phone does not scroll."""
+    with browser() as chromium:
+        page, asked = new_page(chromium, viewport={"width": 400, "height": 900}), list[str]()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((published[0] / "incident.html").as_uri())
+        assert page.evaluate(FOREIGN) == []
+        assert page.locator("td", has_text="127.0.0.1:9").count()
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        assert page.evaluate("document.documentElement.scrollWidth") == 400
+
+
+def test_the_notebook_runs_in_a_kernel_with_pickers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As JupyterLab runs it, every cell works, the pickers among them."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for name, text in given.items():
-        code[1].source = code[1].source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
-    notebook.cells = code[:3] + [cell for cell in code[3:] if cells in cell.source]
-    root = str(NOTEBOOK.parents[1])
-    searched = os.pathsep.join([*([str(path)] if path else []), root])
-    environment = os.environ | {"PYTHONPATH": searched, "IPYTHONDIR": str(folder / "ipython")}
-    manager = AsyncKernelManager(kernel_name="python3", session=Watched(), transport_encryption="required")
-    client = NotebookClient(notebook, km=manager, timeout=120, resources={"metadata": {"path": str(folder)}})
-    client.execute(env=environment)
-    return {cell.source.partition("(")[0]: cell.outputs for cell in notebook.cells if cell.outputs}
-
-
-def test_with_widgets_a_front_end_gets_pickers(sample: Path, tmp_path: Path) -> None:
-    """Where somebody watches and widgets are there, the cell shows them."""
-    shown = run(tmp_path, WINDOW | {"project": str(sample)}, cells="pickers")
-    assert WIDGET in shown["focus = report.focus"][0]["data"]
-
-
-def test_without_widgets_the_parameters_do_the_same(sample: Path, tmp_path: Path) -> None:
-    """In a kernel that cannot import ipywidgets every cell runs, and shows what the pickers would."""
-    (tmp_path / "first").mkdir()
-    (tmp_path / "first" / "ipywidgets.py").write_text('raise ImportError("not installed")\n', "utf-8")
-    shown = run(tmp_path, WINDOW | PICKED | {"project": str(sample)}, path=tmp_path / "first")
-    assert not [out for outputs in shown.values() for out in outputs if out.output_type == "error"]
-    chosen = shown["focus = report.focus"][0]["data"]
-    assert WIDGET not in chosen
-    for text in (*PICKED.values(), "19 Aug 00:00 to 22 Aug 23:59"):
-        assert text in chosen["text/plain"]
-
-    project = load_project(sample)
-    asked = Question(WINDOW["since"], WINDOW["until"])
-    focus = Focus(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
-    focus.pick(client=PICKED["client"], secret=PICKED["secret"])
-    addresses = shown["report.addresses_section"][0]["data"]["text/html"]
-    assert f"Routes of {PICKED['client']}" in addresses
-    drawn = timeline_figure(focus.seen)
-    assert (
-        shown["report.timeline_figure"][0]["data"]["text/plain"] == drawn._repr_mimebundle_()[0]["text/plain"]
-    )
-    exposed = exposure_table(focus.seen)
-    assert as_text(exposed) in shown["report.exposure_section"][0]["data"]["text/plain"]
+    assert len(code) <= 25
+    assert all(len(cell.source.splitlines()) <= 9 for cell in code)
+    (picked,) = (cell for cell in code if "pick(" in cell.source)
+    assert "application/vnd.jupyter.widget-view+json" in picked.outputs[0]["data"]
+    frames = [
+        out
+        for cell in code
+        for out in cell.outputs
+        if "dataframe" in out.get("data", {}).get("text/html", "")
+    ]
+    assert len(frames) >= 10

@@ -1,7 +1,6 @@
 """A thief who sends a stolen value in a request, in any form, stops neither review nor investigation."""
 
 import base64
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,12 +64,10 @@ def test_a_stolen_value_is_blotted_out(tmp_path: Path, command: str) -> None:
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
     published = done.output + "".join(
-        text_of(path) for path in (tmp_path / "out").iterdir() if path.suffix != ".zip"
+        text_of(path) for path in (tmp_path / "out").iterdir() if path.is_file()
     )
     if command == "investigate":
-        archive = zipfile.ZipFile(tmp_path / "out" / "evidence.zip")
-        published += "".join(archive.read(name).decode() for name in archive.namelist())
+        published += "".join(path.read_text("utf-8") for path in (tmp_path / "out/evidence").iterdir())
         assert "203.0.113.45" in published
-        assert "lines blotted out" in done.output
     for form in (TOKEN, TOKEN.lower(), *(write(TOKEN) for write in WAYS.values())):
         assert form not in published

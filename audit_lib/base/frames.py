@@ -121,8 +121,15 @@ def _judged(place: str, values: pd.Series, column: Column) -> pd.Series:
 
 def rows(frame: pd.DataFrame) -> Iterator[Any]:
     """Each row of a frame as a named tuple of Python's own values, in order; a null is None."""
-    columns = [column.astype(object).where(column.notna(), None).tolist() for _, column in frame.items()]
+    columns = [_plain(column) for _, column in frame.items()]
     return map(_row_of(tuple(map(str, frame)))._make, zip(*columns, strict=True))
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    values, missing = column.astype(object).tolist(), column.isna().to_numpy()
+    if missing.any():  # `where` of pandas takes ten times as long
+        return [None if null else value for value, null in zip(values, missing, strict=True)]
+    return values
 
 
 @lru_cache(maxsize=256)  # making one takes longer than a row

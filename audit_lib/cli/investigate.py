@@ -1,106 +1,92 @@
-"""`investigate`: the first steps at once, then the incident notebook, published whole or not at all."""
+"""`investigate`: what cannot wait at once, then the incident notebook, published whole or not at all."""
 
-import sys
-from ipaddress import ip_address
+import shlex
+from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import click
+import nbformat
 
-from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.errors import AuditError
+from audit_lib.base.clock import iso, parse_instant, since_instant
 from audit_lib.cli import options
+from audit_lib.cli.open_project import Opened, refuse_stdin_twice, refuse_values
 from audit_lib.cli.options import PATH, file_name, now
+from audit_lib.cli.review import publish_notebook, read_stdin
 from audit_lib.cli.terminal import say
-from audit_lib.incident.first_steps import Step, steps
-from audit_lib.settings import Policy, Project, bundled_policy, choose_policy, load_project
+from audit_lib.incident.look import address_of
+from audit_lib.secrecy import guard
+from audit_lib.secrets.given import parse_env_options
+from audit_lib.settings import Project, choose_policy, instant_of, load_project
 
-FIRST = 5
+NOTEBOOK = "incident.ipynb"
 
 
 @click.command()
 @options.project
-@click.option(
-    "--since", default="", help="Start of the window (UTC, default: when the leak was first seen, or 7 days)."
-)
+@click.option("--since", default="", help="Start of the window (UTC): a date or time, or such as 24h.")
 @click.option("--until", default="", help="End of the window (UTC, default: --as-of).")
 @click.option("--secret", default="", help="Name of the secret under suspicion, never its value.")
-@click.option("--client", default="", help="Address to look at.")
-@click.option("--discovered", default="", help="When it was first seen (UTC), for the record.")
+@click.option("--address", default="", help="Address to look at.")
 @options.as_of
 @click.option("--out", type=PATH, help="Folder to publish in (default: reports/PROJECT-incident-DAY-WHAT).")
-@options.several(options.policy, options.env, options.log, options.ledger)
+@options.several(options.env, options.log, options.ledger)
 def investigate(folder: Path, out: Path | None, **given: Any) -> None:
-    """Print first steps at once, then investigate and publish.
+    """Investigate an incident: what happened, who, why, and what to do in which order.
 
-    What is published: a notebook, a page and a package of evidence. They show addresses in full, so keep
-    them on this machine. If you have the leaked string itself, run `whose` first.
+    By default since a leak of the secret was first seen, or of the last seven days. What is published shows
+    addresses in full: keep it on this machine. If you have the leaked string itself, run `whose` first.
+
+    Example: audit-lib investigate --project . --since 2026-08-20T02:00Z --address 203.0.113.45
+
+    Exit codes: 0 published; 2 bad input; 4 refused, since a secret would have been disclosed.
     """
+    guard.install()
+    refuse_stdin_twice(given)
     project = load_project(folder, given["ledger"])
-    named = _say_first_steps(project, given["policy"], given["secret"])
-    # From here on it takes seconds: the steps above need neither pandas nor a kernel.
-    from audit_lib.cli.investigate_run import run  # noqa: PLC0415
-
-    as_of = given.pop("as_of") or project.pinned_as_of or iso(now())
-    from audit_lib.cli.open_project import with_given_logs  # noqa: PLC0415
-
-    project = with_given_logs(project, given)
-    run(project, out or _folder(project, as_of, named, given), as_of, given)
-
-
-def _folder(project: Project, as_of: str, secret: str, given: dict[str, Any]) -> Path:
-    """Each question has a folder of its own: another one replaces no report.
-
-    Only what is known to be a name, an instant or an address is part of it: someone may have given the value.
-    """
-    asked = [f"{parse_instant(given[end], end):%Y-%m-%dT%H%M}" for end in ("since", "until") if given[end]]
-    asked += [secret, _address(given["client"])]
-    parts = [
-        file_name(project.name),
-        "incident",
-        f"{parse_instant(as_of, '--as-of'):%Y-%m-%d}",
-        *filter(None, asked),
-    ]
-    return Path("reports") / "-".join(parts)
+    policy, address = choose_policy(project, ""), address_of(given["address"])
+    rule = policy.rule(given["secret"].strip()) if given["secret"].strip() else None
+    secret = rule.name if rule else ""
+    _say_first(folder, secret)
+    moment = instant_of(project, given["as_of"] or project.pinned_as_of or iso(now()))
+    out = out or _folder(project, moment, secret, address, given)
+    parameters = {name: given[name] for name in ("since", "until", "secret")}
+    parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}
+    parameters |= {"ledger": str(given["ledger"] or ""), "logs": shlex.join(given["logs"])}
+    with read_stdin(given) as read:
+        context = Opened(project, policy, parse_env_options(given["env"], BytesIO(read[0])))
+        refuse_values(context, {f"--{name}": given[name] for name in ("since", "secret")} | {"--out": out})
+        publish_notebook(NOTEBOOK, "incident", parameters, out, read, given["env"])
+    _say_summary(out)
 
 
-def _address(client: str) -> str:
-    """An address as a part of a file's name; "" for what is none."""
-    try:
-        return str(ip_address(client.strip())).replace(":", "-")
-    except ValueError:
-        return ""
-
-
-def _sentence(step: Step) -> str:
-    """One step on one line: what, its place, how it is verified, what it breaks."""
-    place = f" [{step.place}]" if step.place else ""
-    verify = f" Verify: {step.verify}." if step.verify else ""
-    breaks = f" It breaks: {step.breaks}." if step.breaks else ""
-    return f"{step.text}{place}.{verify}{breaks}"
-
-
-def _say_first_steps(project: Project, policy: str, secret: str) -> str:
-    """The first five steps; a policy that cannot be read is reported, and stops none of them.
-
-    Returns the policy's name for the secret, "" if it has none.
-    """
-    rules = _policy(project, policy)
-    rule = rules.rule(secret.strip()) if secret.strip() else None
-    named = rule.name if rule else ""
-    say(lead=f"First steps{f' for {named}' if named else ''}:")
-    for number, step in enumerate(steps(rules, named)[:FIRST], 1):
-        say(_sentence(step), f"{number}. ")
-    if secret and not named:
-        say("--secret: no such secret in the policy, so the steps above are general", err=True)
+def _say_first(folder: Path, secret: str) -> None:
+    """What cannot wait for the logs to be read."""
+    where = f"--project {shlex.quote(str(folder))}"
+    say(" Copy the logs that rotate away, before any restart.", "Now:")
+    if secret:
+        say(f" audit-lib rotate plan {secret} --compromised {where}", f"To replace {secret}:")
+    else:
+        say(f" audit-lib whose {where}", "If you have the leaked string:")
     say()
-    sys.stdout.flush()
-    return named
 
 
-def _policy(project: Project, policy: str) -> Policy:
-    try:
-        return choose_policy(project, policy)
-    except AuditError as error:
-        click.echo(str(error), err=True)
-        return bundled_policy("generic")
+def _folder(project: Project, moment: datetime, secret: str, address: str, given: dict[str, Any]) -> Path:
+    """Each question has a folder of its own, named only by what is known to be a name, instant or address."""
+    since = since_instant(given["since"], moment) if given["since"] else None
+    until = parse_instant(given["until"], "until") if given["until"] else None
+    bounds = [f"{at:%Y-%m-%dT%H%M}" for at in (since, until) if at]
+    name = [file_name(project.name), "incident", f"{moment:%Y-%m-%d}", *bounds, secret, address]
+    return Path("reports") / "-".join(filter(None, name)).replace(":", "-")
+
+
+def _say_summary(out: Path) -> None:
+    """The first screen, as the notebook shows it, and what to open."""
+    cells = nbformat.read(out / NOTEBOOK, as_version=4).cells
+    shown = next(cell for cell in cells if "summary" in cell.metadata.get("tags", []))
+    for line in shown.outputs[0]["data"]["text/plain"].splitlines():
+        say(line)
+    say()
+    say(f"published in {out}: {NOTEBOOK}, incident.html, evidence/, MANIFEST.json")
+    say(f" {out / 'incident.html'} in a browser, or {out / NOTEBOOK} in JupyterLab", "Open")

@@ -23,8 +23,8 @@ from audit_lib.cli.options import PATH
 from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, progress_bar, say
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.rules import Rules, is_available
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.staged import search_staged
 from audit_lib.leaks.tables import (
     IN_FORCE,

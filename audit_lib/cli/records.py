@@ -27,8 +27,8 @@ from audit_lib.ledger.whose import candidates, whose as answer
 from audit_lib.report.known_values import guard_values
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.claims import seen_already
 from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.evidence import seen_already
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import lacking, snapshot_draft
 from audit_lib.secrets.sources import read_env_sources
@@ -303,9 +303,10 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """
     project = load_project(folder, ledger)
     text = _string()
-    watcher = guard.install()
-    watcher.know(dict(candidates(text)))
-    watcher.classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
+    keeper = Keeper(Key.throw_away())
+    for _, candidate in candidates(text):
+        keeper.take(candidate)
+    guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = key_of(project)
     known = read_ledger(project.ledger_dir, key)
     for line in answer(text, known, key).lines:

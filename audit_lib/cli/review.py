@@ -25,7 +25,7 @@ from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.findings.reviews import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logs.log_files import STDIN, log_files, spooled, with_logs
+from audit_lib.logs.files import STDIN, log_files, spooled, with_logs
 from audit_lib.report.folder import publishing, scratch_folder
 from audit_lib.report.kernel import run_notebook, source_notebook
 from audit_lib.report.review import ARTEFACTS, NOTEBOOK
@@ -79,7 +79,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
     guard.install()
     named = ctx.get_parameter_source("folder") is not ParameterSource.DEFAULT
     _check_options(named, sample, given)
-    with _stdin(given) as read:
+    with read_stdin(given) as read:
         if sample:
             out = out or Path("reports/sample-2026Q3")
         else:
@@ -110,7 +110,7 @@ def _check_options(named: bool, sample: bool, given: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _stdin(given: dict[str, Any]) -> Iterator[tuple[bytes, Path | None]]:
+def read_stdin(given: dict[str, Any]) -> Iterator[tuple[bytes, Path | None]]:
     """What stdin gives: values, which stay in memory, or a log, kept in a private file until the end."""
     if any(one.endswith(f"={STDIN}") for one in given["logs"]):
         with scratch_folder("audit-log-") as folder:
@@ -168,17 +168,31 @@ def _refuse_other_reports(project: Project, out: Path) -> None:
 
 
 def _run(folder: Path | None, out: Path, read: tuple[bytes, Path | None], given: dict[str, Any]) -> None:
-    """Run the notebook; what only this run may know reaches its kernel through one inherited descriptor."""
-    stdin, spool = read
     parameters = {name: str(given[name] or "") for name in _TEXTS}
     parameters |= {"project": str(folder or ""), "logs": shlex.join(given["logs"])}
-    environ = dict(os.environ) if any(one.endswith("=environ") for one in given["env"]) else {}
-    run = {"folder": str(Path.cwd()), "env": given["env"], "stdin": stdin.decode("latin-1")}
+    publish_notebook(NOTEBOOK, "audit", parameters, out, read, given["env"])
+
+
+def publish_notebook(  # noqa: PLR0917
+    name: str,
+    variable: str,
+    parameters: dict[str, str],
+    out: Path,
+    read: tuple[bytes, Path | None],
+    env: tuple[str, ...],
+) -> None:
+    """Run a notebook, and have what its variable holds publish into a folder.
+
+    What only this run may know reaches its kernel through one inherited descriptor.
+    """
+    stdin, spool = read
+    environ = dict(os.environ) if any(one.endswith("=environ") for one in env) else {}
+    run: dict[str, Any] = {"folder": str(Path.cwd()), "env": env, "stdin": stdin.decode("latin-1")}
     run |= {"log": str(spool or ""), "environ": environ}
     with progress_bar(WORK, patience=0) as progress, publishing(out) as staging:
-        closing = f"audit.publish({str(staging)!r})"
-        source, content = source_notebook(NOTEBOOK), json.dumps(run).encode()
-        run_notebook(source, parameters, staging / NOTEBOOK, closing, given=content, progress=progress)
+        closing = f"{variable}.publish({str(staging)!r})"
+        source, content = source_notebook(name), json.dumps(run).encode()
+        run_notebook(source, parameters, staging / name, closing, given=content, progress=progress)
 
 
 def _say_summary(record: dict[str, Any], out: Path) -> None:

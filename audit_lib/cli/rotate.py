@@ -22,16 +22,20 @@ from audit_lib.cli.records import tables_in_place, take_snapshot
 from audit_lib.ledger import Draft, all_heads, write_entry
 from audit_lib.ledger.append import refuse_writing
 from audit_lib.ledger.keys import keeper_of, made_key_of, store_key
-from audit_lib.logs.frames import nothing_read
+from audit_lib.logs.read import nothing_read
 from audit_lib.report import escape as inert
-from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.change import env_source, planned
 from audit_lib.rotation.contracts import DONE
-from audit_lib.rotation.new_value import made_value, new_value_faults
 from audit_lib.rotation.progress import LONGEST, Progress
 from audit_lib.rotation.runbook import RotationPlan, RunbookStep, plan_rotation
-from audit_lib.rotation.schedule import due_within, due_words, tabulate_schedule
-from audit_lib.rotation.validation import start_up_of, validate as validated
+from audit_lib.rotation.schedule import calendar_text, due_within, due_words, tabulate_schedule
+from audit_lib.rotation.validation import (
+    environment_shown,
+    is_strict,
+    made_value,
+    new_value_faults,
+    validate as validated,
+)
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env import parse_env, value_is_unknown
 from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_option
@@ -93,7 +97,7 @@ def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
 def plan(secret: str, folder: Path, **given: Any) -> None:
     """Print the ordered steps to rotate SECRET in this project.
 
-    It begins with what breaks. No step puts a value on a command line.
+    Each says what it breaks. No step puts a value on a command line.
     """
     context = opened(folder, given)
     made = _plan(secret, context, given, given["as_of"] or context.project.pinned_as_of)
@@ -114,7 +118,7 @@ def check(secret: str, folder: Path, since: str, **given: Any) -> None:
     made = _plan(secret, opened(folder, given), given, given["as_of"])
     began = parse_instant(since, "--since") if since else made.read.as_of - LONGEST
     progress = made.progress(began)
-    click.echo(inert.plain(f"Rotation of {made.scope.rule.name} since {iso(began)}:"))
+    click.echo(inert.plain(f"Rotation of {made.rules[0].name} since {iso(began)}:"))
     for line in _progress(progress):
         click.echo(inert.plain(line))
     sys.exit(0 if progress.whole else LEFT)
@@ -136,9 +140,7 @@ def _plan(secret: str, context: Opened, given: dict[str, Any], as_of: str) -> Ro
 
 
 def _planned(made: RotationPlan) -> Iterator[str]:
-    yield f"Runbook for {made.scope.rule.name}: {made.mode}, as of {iso(made.read.as_of)}"
-    yield from ("", "What to expect:")
-    yield from (f"  {topic}: {text}" for topic, text in made.effects)
+    yield f"Runbook for {made.rules[0].name}: {made.mode}, as of {iso(made.read.as_of)}"
     for number, step in enumerate(made.steps, 1):
         yield from _step(number, step)
 
@@ -298,12 +300,11 @@ def validate(folder: Path, environment: str, service: str, source: str, **given:
     Example: audit-lib validate --service backend && exec uvicorn app.main:app
     """
     context = opened(folder, given)
-    start_up = start_up_of(context.policy)
-    place = environment_of(environment) if environment else start_up.environment(os.environ)
+    place = environment_of(environment) if environment else environment_shown(context.policy, os.environ)
     name = _service(context.policy, service)
     values, unknown = _started_with(f"{place}/{name}={source}", context)
     result = validated(values, context.policy, place, name, unknown)
-    stops = given["strict"] or start_up.is_strict({**os.environ, **values}, place)
+    stops = given["strict"] or is_strict(context.policy, {**os.environ, **values}, place)
     for line in result.lines:
         click.echo(line, err=not result)
     if not result and not stops:

@@ -61,9 +61,9 @@ def _policy(policy: Policy) -> dict[str, Any]:
 
 def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
     row = {"source": ".audit/ledger" if project.ledger is None else "ledger", "kind": "ledger"}
-    if ledger.entries or ledger.left_out:
-        left_out = f"{counted(ledger.left_out, 'entry', 'entries')} dated after this review left out"
-        return row | {"state": "read", "reason": left_out if ledger.left_out else ""}
+    if ledger.entries or ledger.later:
+        left_out = f"{counted(len(ledger.later), 'entry', 'entries')} dated after this review left out"
+        return row | {"state": "read", "reason": left_out if ledger.later else ""}
     remedy = "audit-lib snapshot --project DIR, each week or at each deploy"
     return row | {"state": "missing", "reason": "has no entry before this review's date", "remedy": remedy}
 

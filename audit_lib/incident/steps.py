@@ -1,77 +1,110 @@
-"""The steps for what was found: secret by secret, each with the places that hold its value."""
+"""What to do about an incident, in order: what its cause asks for, then the steps of each rotation."""
 
+import shlex
 from collections.abc import Iterator
 
 import pandas as pd
 
+from audit_lib.base.clock import iso
+from audit_lib.incident.case import LET_IN, Case, names_of
 from audit_lib.incident.contracts import Steps
-from audit_lib.incident.explanation import SHOWN, few
-from audit_lib.incident.explanations import best_explanation
-from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
-from audit_lib.incident.first_steps import EVERYWHERE, Step, explained_step, steps
-from audit_lib.incident.going_on import GUESSED, let_in_after_guessing
-from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.explain import (
+    CUT_OFF,
+    EXPOSED,
+    GUESSED,
+    MOST,
+    OUTAGE,
+    USED,
+    Explanation,
+    few,
+    supported,
+)
+from audit_lib.incident.exposure import in_force
+from audit_lib.incident.outage import pairs_apart
+from audit_lib.rotation.runbook import plan_of
 
-# Those that concern addresses: with none to block or to ask, there is nothing to do first.
-_OF_ADDRESSES = ("brute force", "leaked and used", "stale client after a rotation", "quiet misuse")
-_RETIRED = "`whose` says of the old value: retired"
+_ASKED = {
+    GUESSED: (
+        "Block the address at the edge: it guessed, and nothing shows that it got in",
+        "the log shows no more requests from it",
+    ),
+    USED: (
+        "Block the new addresses and keep the logs: others may use the value",
+        "the log shows no more requests from them",
+    ),
+    OUTAGE: (
+        "Find out what was changed just before, and change it back; block nobody and rotate nothing for this",
+        "requests are answered again",
+    ),
+    CUT_OFF: (
+        "Give the new value to the clients that fail, if they still do; block nobody",
+        "they are answered again",
+    ),
+    EXPOSED: (
+        "Take the value out of the public variable, or the URL: until then every new value is published, too",
+        "leaks finds it in no bundle",
+    ),
+}
+_MANY = ("Limit logins at the edge: to block one address of many helps little", "no more logins are refused")
+_GOT_IN = (
+    "Block who got in, end their sessions, and reset the accounts that they used",
+    "the log shows no more requests from them, and no session of those accounts is left",
+)
 
 
-def tabulate_steps(investigation: Investigation) -> pd.DataFrame:
-    """`Steps`: what the best explanation asks for, then a secret's rotation, or how to find out which."""
-    windows = tabulate_exposure_windows(investigation)
-    leaked = exposed(windows)
-    mine = leaked.get(investigation.secret)
-    place = _places(investigation) if mine is None else places_of(mine)
-    known = steps(investigation.policy, investigation.secret, place or EVERYWHERE)
-    retired = _retired(investigation, windows)
-    if retired:
-        known = (retired, *(step for step in known if step.action in ("record", "purge")))
-    if not investigation.secret and not leaked:
-        known = tuple(step for step in known if step.action != "rotate")
-    found = [*_first(investigation), *known]
-    if not investigation.secret:
-        found += [_leaked(secret, here) for secret, here in leaked.items()]
+def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame) -> pd.DataFrame:
+    """`Steps`: what the best explanation asks for, then the rotation of each secret concerned."""
+    best = next(iter(supported(case, explained)), None)
+    found = list(_first(case, best)) if best else []
+    leaked = in_force(exposure)
+    if case.secret:
+        found += _of_secret(case, exposure, leaked)
+    for name, places in leaked.items() if not case.secret else ():
+        text = f"{name} has leaked and is in force: rotate it as compromised"
+        found.append((text, places, _typed(case, "rotate plan", name, "--compromised"), _retired(name), ""))
+    if not found:
+        text = "Nothing that was read asks for anything: look at what is missing, and supply it"
+        found = [(text, "", "", "the explanations are decided", "")]
     names = list(Steps.columns())[1:]
     return Steps.of(
-        {"step": number} | {name: getattr(step, name) for name in names}
-        for number, step in enumerate(found, 1)
+        {"number": number} | dict(zip(names, step, strict=True)) for number, step in enumerate(found, 1)
     )
 
 
-def _first(investigation: Investigation) -> Iterator[Step]:
-    best = best_explanation(investigation)
-    if not best or not (best.addresses or best.explanation not in _OF_ADDRESSES):
+def _typed(case: Case, *words: str) -> str:
+    return " ".join(["audit-lib", *words, f"--project {shlex.quote(str(case.project.root))}"])
+
+
+def _retired(name: str) -> str:
+    return f"whose says of the old value of {name} that it is retired"
+
+
+def _first(case: Case, best: Explanation) -> Iterator[tuple[str, ...]]:
+    entered = names_of(case.found(LET_IN)) if best.name == GUESSED else ()
+    text, done = _GOT_IN if entered else _ASKED[best.name]
+    if best.name == GUESSED and not entered and len(best.addresses) > MOST:
+        text, done = _MANY
+    names = entered or best.addresses
+    look = (
+        _typed(case, "investigate", f"--since {iso(case.window.since)} --address {names[0]}") if names else ""
+    )
+    yield text, few(names), look, done, ""
+    if best.name == OUTAGE:
+        for pair in (one for one in pairs_apart(case) if one.until == case.as_of):
+            text = f"Give {pair.secret} and {pair.other} one value in {pair.environment}: they differ"
+            yield text, "", _typed(case, "rotate plan", pair.secret), "requests are answered again", ""
+
+
+def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    """The steps of the rotation; of a value that has been replaced since, only that it has."""
+    mine = exposure[exposure["secret"].eq(case.secret) & exposure["leaked"]]
+    if len(mine) and case.secret not in leaked:
+        by = "; ".join(dict.fromkeys(mine["ends_by"]))
+        text = f"What leaked of {case.secret} has been replaced ({by}): do not rotate it for that again"
+        yield text, "", _typed(case, "whose"), _retired(case.secret), ""
         return
-    name, names = best.explanation, best.addresses.split("; ")
-    if name == GUESSED and (inside := let_in_after_guessing(investigation)):
-        yield explained_step(name, few(one.client for one in inside), "answered")
-    else:
-        many = name == GUESSED and len(names) > SHOWN
-        yield explained_step(name, few(names), "many" if many else "")
-
-
-def _retired(investigation: Investigation, windows: pd.DataFrame) -> Step | None:
-    """If all that leaked of the secret has been replaced: by what; it is not rotated for that again."""
-    mine = windows[(windows["secret"] == investigation.secret) & windows["leaked"]]
-    if mine.empty or mine["open"].any():
-        return None
-    ends = "; ".join(dict.fromkeys(mine["ends_by"]))
-    text = (
-        f"What leaked of {investigation.secret} has been replaced ({ends}): do not rotate it for that again"
-    )
-    return Step(investigation.secret, places_of(mine), "check", text, _RETIRED)
-
-
-def _leaked(secret: str, windows: pd.DataFrame) -> Step:
-    """Of a value that leaked the places that hold it: another value of the secret is not concerned."""
-    text = f"{secret} has leaked and is in force: for its steps run `investigate --secret {secret}`"
-    return Step(secret, places_of(windows), "rotate", text, _RETIRED)
-
-
-def _places(investigation: Investigation) -> str:
-    """Where the present values of the secret that is asked for are in force, under whatever name."""
-    inventory = investigation.inventory
-    here = inventory[(inventory["secret"] == investigation.secret) & inventory["fingerprint"].notna()]
-    same = inventory[inventory["fingerprint"].isin(here["fingerprint"])]
-    return ", ".join(sorted(set(same["environment"] + "/" + same["service"])))
+    found = (case.project, case.policy, case.read, case.as_of)
+    plan = plan_of(case.secret, *found, leaks=case.leaked)
+    for step in plan.steps:
+        place = "/".join(filter(None, (step.environment, step.service)))
+        yield step.text, place, "\n".join(step.commands), step.verify, step.breaks

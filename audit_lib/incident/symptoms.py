@@ -1,245 +1,99 @@
-"""The guide's emergency triggers and troubleshooting symptoms, diagnosed from evidence."""
+"""The guide's six troubleshooting symptoms, with the evidence of the window for each."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.log_kinds import DECLARED, SHOWING_VALUES
-from audit_lib.incident.addresses import new_addresses
+from audit_lib.incident.case import KNOWN_CLIENTS, Case
 from audit_lib.incident.contracts import Symptoms
-from audit_lib.incident.explanation import few
-from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.outages import worst_outage
-from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs
-from audit_lib.incident.window_detections import detected_in_window
-from audit_lib.leaks.tables import searched_whole
+from audit_lib.incident.explain import few
+from audit_lib.incident.outage import find_outage, pairs_apart
 from audit_lib.logins.coverage import unknown_wording
-from audit_lib.rotation.triggers import KINDS
 
-# The kinds of message without which a symptom is not known to be absent, by its key.
-_SAID = {
-    "failed_start": ("startup_failed", "secret_validation_failed"),
-    "database": ("database_failure",),
-    "validation": ("validation_error",),
-    "sessions": ("jwt_invalid",),
-}
-_REFUSED = ("unauthorized", "forbidden", DECLARED)
+FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 
 
-def tabulate_symptoms(investigation: Investigation) -> pd.DataFrame:
-    """`Symptoms`: first the triggers of an emergency rotation, then the symptoms (docs/rules.md#symptoms).
-
-    The lines of the guide that name each are the policy's [emergency].
-    """
-    events = investigation.said
-    troubles = (_seen(investigation, row) for row in _troubles(investigation, events))
-    told = [*_triggers(investigation, events), *troubles]
-    lines = investigation.policy.emergency
+def tabulate_symptoms(case: Case) -> pd.DataFrame:
+    """`Symptoms`, in the guide's order; `guide_lines` are those that the policy's [emergency] names."""
+    said = case.said
+    found = [
+        ("failed_start", "the start-up validation failed", said[said["kind"].isin(FAILED_STARTS)],
+         _of_start(case), "set what is missing, then restart", FAILED_STARTS),
+        ("sessions", "tokens are invalid after a deployment", said[said["kind"].eq("jwt_invalid")],
+         _of_keys(case), "expected after a rotation of the key: users log in again", ("jwt_invalid",)),
+        ("database", "the database cannot be used", said[said["kind"].eq("database_failure")],
+         _of_values(case, "format_ok", value=False, what="in the wrong format"),
+         "percent-encode the password; check host, network and role", ("database_failure",)),
+        ("validation", "a value fails its validation", said[said["kind"].eq("validation_error")],
+         _of_values(case, "length", value="short", what="too short"),
+         "make a longer one; the log line shows the refused value", ("validation_error",)),
+        ("limits", "requests are rate limited", said[said["status"].eq(429)], "", "", ()),
+    ]  # fmt: skip
+    told = [_from_lines(case, *symptom) for symptom in found]
+    told.insert(1, _unauthorized(case))
+    lines = case.policy.emergency
     return Symptoms.of(row | {"guide_lines": str(lines.get(row["guide_lines"], ""))} for row in told)
 
 
-def _row(key: str, symptom: str, verdict: str, diagnosis: str, **more: str) -> dict[str, Any]:
-    blank = {"evidence": "", "remedy": ""}
-    return blank | {"guide_lines": key, "symptom": symptom, "verdict": verdict, "diagnosis": diagnosis} | more
-
-
-def _seen(investigation: Investigation, row: dict[str, Any]) -> dict[str, Any]:
-    """The row; if the window was not read and understood, nothing is known not to have happened in it."""
-    if row["verdict"] != "none":
-        return row
-    reason = "" if investigation.seen else "no log line of the window could be read"
-    logs = investigation.sources[investigation.sources["kind"].eq("log")]
-    if lines := int(logs["not_understood"].sum()):
-        reason = reason or f"lines of the logs that were not understood: {lines:,}"
-    if row["guide_lines"] == "limits" and not investigation.rules.limits_requests:
-        reason = reason or f"{row['diagnosis']}: the policy does not declare one (limits_requests)"
-    if kinds := _SAID.get(row["guide_lines"]):
-        reason = reason or unknown_wording(kinds, investigation.events, investigation.rules)
-    return row | {"verdict": "unknown", "diagnosis": reason} if reason else row
-
-
-def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    places = investigation.leak_places.merge(
-        investigation.leaks[["leak_id", "variable", "in_force"]], on="leak_id"
+def _from_lines(  # noqa: PLR0917  the cells of one row
+    case: Case, key: str, symptom: str, events: pd.DataFrame, why: str, remedy: str, kinds: tuple[str, ...]
+) -> dict[str, str]:
+    """Found if lines show it; none only if lines of the window were read, and would have shown it."""
+    row = {"guide_lines": key, "symptom": symptom, "remedy": remedy, "evidence": ""}
+    if len(events):
+        diagnosis = f"{len(events)} lines; {why}" if why else f"{len(events)} lines"
+        evidence = few(f"{event.file}:{event.line}" for event in rows(events.head(9)))
+        return row | {"verdict": "found", "diagnosis": diagnosis, "evidence": evidence}
+    lost = int(case.read.logs.sources["not_understood"].sum())
+    reasons = (
+        "" if case.is_seen else "no log line of the window could be read",
+        f"lines of the logs that were not understood: {lost:,}" if lost else "",
+        unknown_wording(kinds, case.events, case.rules) if kinds else "",
+        "the policy declares no limiter (limits_requests)"
+        if not (kinds or case.rules.limits_requests)
+        else "",
     )
-    absent = "none" if searched_whole(investigation.leak_coverage) else "unknown"
-    yield _leaked("logs", "a secret appears in logs", places[places["place"] == "log"], absent)
-    yield _leaked("committed", "a secret was committed", places[places["commit"] != ""], absent)
-    shown = events[events["message"].isin(SHOWING_VALUES)]
-    if len(shown):
-        lines = few(f"{row.file}:{row.line}" for row in rows(shown))
-        yield _row("logs", "a log line shows a value", "found", "the value counts as leaked", evidence=lines)
-    remedy = "compare the day with the age of each secret, and `decide attest` what was done"
-    yield _listed(investigation, "left", "somebody with access left", "leaver", remedy)
-    yield _breach(investigation)
-    remedy = "read its status page; rotate if the secret is older than the breach"
-    yield _listed(investigation, "provider", "a provider reports a breach", "breach", remedy)
+    reason = next(filter(None, reasons), "")
+    return row | {"verdict": "unknown" if reason else "none", "diagnosis": reason or "no line shows it"}
 
 
-def _listed(investigation: Investigation, key: str, symptom: str, kind: str, remedy: str) -> dict[str, Any]:
-    """What a list of leavers or breaches says: which secrets were not, or perhaps not, rotated since."""
-    sources, events = investigation.sources, investigation.triggers
-    lists, events = sources[sources["kind"].eq(KINDS[kind])], events[events["kind"].eq(kind)]
-    if lists.empty:
-        return _row(key, symptom, "unknown", f"audit.toml names no {KINDS[kind]}", remedy=remedy)
-    path = str(lists["source"].iloc[0])
-    if not lists["state"].eq("read").all():
-        return _row(key, symptom, "unknown", f"{path} was not read", remedy=remedy)
-    if events.empty:
-        return _row(key, symptom, "none", f"{path} names nobody", remedy=remedy)
-    counts = events["answer"].value_counts()
-    late, doubt = (int(counts.get(answer, 0)) for answer in ("no", "unknown"))
+def _unauthorized(case: Case) -> dict[str, str]:
+    """401 on the frontend, joined with the pairs that differed in the window."""
+    apart = [str(pair) for pair in pairs_apart(case) if pair.within(case.window)]
+    refused = case.here["refused"].any()
     text = (
-        f"{path}: {few(dict.fromkeys(events['subject']))}; not rotated since: {late}, not known of: {doubt}"
+        f"{few(apart)}; a public half needs a rebuild, not a restart"
+        if apart
+        else "no pair is known to differ"
     )
-    first = f"{path}:{events['line'].iloc[0]}"
-    return _row(key, symptom, "found", text, evidence=first, remedy=remedy)
+    known = find_outage(case) is None and case.are_none(KNOWN_CLIENTS)
+    verdict = "found" if apart and refused else "none" if known else "unknown"
+    remedy = "give both halves one value, rebuild the frontend, restart the backend"
+    symptom = {"guide_lines": "unauthorized", "symptom": "the frontend gets 401", "evidence": ""}
+    return symptom | {"verdict": verdict, "diagnosis": text, "remedy": remedy}
 
 
-def _leaked(key: str, symptom: str, places: pd.DataFrame, absent: str) -> dict[str, Any]:
-    """The row of the places where values leaked to; `absent` is the verdict if there are none."""
-    if places.empty:
-        return _row(key, symptom, absent, "none was found")
-    force = places[places["in_force"] != ""]
-    names = ", ".join(sorted(set((places if force.empty else force)["variable"])))
-    text = f"only values that are not in force: {names}"
-    if len(force):
-        text = f"in force: rotate {names} at once"
-    first = places.iloc[0]
-    return _row(key, symptom, "found", text, evidence=f"{first['path']} {first['commit'][:12]}".strip())
-
-
-def _breach(investigation: Investigation) -> dict[str, Any]:
-    """New addresses that were answered; what was refused shows no breach, and its absence none either."""
-    new = new_addresses(investigation)
-    kinds = investigation.said["kind"].value_counts()
-    refused, failed = sum(int(kinds.get(kind, 0)) for kind in _REFUSED), int(kinds.get("login_failed", 0))
-    text = f"new addresses that were answered on protected routes: {len(new)}; refused: {refused}; "
-    return _row(
-        "breach",
-        "a breach or unauthorized access is suspected",
-        "found" if new else "unknown",
-        f"{text}failed logins: {failed}",
-        evidence=", ".join(one.client for one in new[:3]),
-        remedy="read the explanations; counting 401 does not show a request with a good token",
-    )
-
-
-def _troubles(investigation: Investigation, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    yield _failed_start(investigation, events)
-    yield _unauthorized(investigation)
-    yield _sessions(investigation, events)
-    yield _database(investigation, events)
-    yield _short_value(events, investigation)
-    limited = events[events["status"] == 429]
-    text = "no 429 was logged; without a limiter, that proves nothing"
-    if len(limited):
-        text = f"{len(limited)} answers of 429 from {limited['client'].nunique()} addresses"
-    yield _logged("limits", "requests are rate limited", limited, text)
-
-
-def _logged(key: str, symptom: str, events: pd.DataFrame, diagnosis: str, remedy: str = "") -> dict[str, Any]:
-    """The row of a symptom that is found if lines of the logs show it."""
-    if not len(events):
-        return _row(key, symptom, "none", diagnosis, remedy=remedy)
-    first = f"{events.iloc[0]['file']}:{events.iloc[0]['line']}"
-    return _row(key, symptom, "found", diagnosis, evidence=first, remedy=remedy)
-
-
-def _failed_start(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
-    """The names that a failed start logged, joined with the state of each in the env files."""
-    failed = events[events["kind"].isin(("secret_validation_failed", "startup_failed"))]
-    named = events[events["message"].isin(("required secret missing", "recommended secret missing"))]
+def _of_start(case: Case) -> str:
+    """The state in the env files of each name that a failed start logged."""
+    named = case.said[case.said["message"].isin(("required secret missing", "recommended secret missing"))]
     states = []
     for name in sorted(set(named["subject"]) - {""}):
-        homes = investigation.inventory[investigation.inventory["variable"] == name]
-        said = [f"{row.state}{_faults(row)} in {row.environment}/{row.service}" for row in rows(homes)]
-        states.append(f"{name}: {', '.join(said) or 'not in any env file that was read'}")
-    text = "; ".join(states) or ("it did not name any" if len(failed) else "no start failed in the window")
-    remedy = "set what is missing, then restart"
-    return _logged("failed_start", "the start-up validation failed", failed, text, remedy)
+        homes = rows(case.read.inventory[case.read.inventory["variable"] == name])
+        found = few(f"{row.state} in {row.environment}/{row.service}" for row in homes)
+        states.append(f"{name}: {found or 'in no env file that was read'}")
+    return "; ".join(states)
 
 
-def _faults(row: Any) -> str:
-    faults = {
-        "placeholder": row.placeholder is True,
-        "too short": row.length == "short",
-        "wrong format": row.format_ok is False,
-    }
-    words = ", ".join(word for word, holds in faults.items() if holds)
-    return f" ({words})" if words else ""
+def _of_keys(case: Case) -> str:
+    """The signing keys that changed in the window."""
+    keys = {rule.name for rule in case.policy.secrets if "session" in rule.title.lower()}
+    changed = few(str(stay.home) for stay in case.changes_seen if stay.home.secret in keys)
+    return f"changed: {changed}" if changed else "no change of a signing key is known in the window"
 
 
-def _unauthorized(investigation: Investigation) -> dict[str, Any]:
-    """401 on the frontend, joined with the pair and with when its halves changed."""
-    unequal, outage = unequal_pairs(investigation), worst_outage(investigation)
-    key, symptom = "unauthorized", "the frontend gets 401"
-    if unequal:
-        refused = investigation.said["kind"].isin(_REFUSED).any()
-        text = "; ".join(unequal[:3]) + "; a public half needs a rebuild, not a restart"
-        remedy = "give both halves one value, rebuild the frontend, restart the backend"
-        return _row(key, symptom, "found" if outage or refused else "none", text, remedy=remedy)
-    known = outage is None and detected_in_window(investigation).are_none("known-clients-failing")
-    compared = has_equal_pairs(investigation)
-    text = "the pairs that were compared are equal" if compared else "no pair was compared"
-    text += "; what the last build holds is not known"
-    remedy = "search the bundle (`leaks`), or rebuild it"
-    return _row(key, symptom, "none" if known else "unknown", text, remedy=remedy)
-
-
-def _sessions(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
-    """Sessions that ended: a signing key that changed, or that was never set."""
-    invalid = events[events["kind"] == "jwt_invalid"]
-    refresh = events[events["route"].str.contains("refresh") & (events["status"] == 401)]
-    keys = [rule for rule in investigation.policy.secrets if "session" in rule.title.lower()]
-    changed = [
-        f"{stay.home} changed between {stay.absent.place} and {stay.first.place}"
-        for stay in investigation.tenures
-        if stay.home.secret in {rule.name for rule in keys}
-        and stay.absent is not None
-        and stay.absent.at <= investigation.window.until
-        and stay.first.at >= investigation.window.since
-    ]
-    unset = [
-        f"{row.variable} is {row.state} in {row.environment}: {rule.fallback or 'its fallback is not known'}"
-        for rule in keys
-        for row in rows(investigation.inventory[investigation.inventory["secret"] == rule.name])
-        if row.state in ("missing", "empty")
-    ]
-    failed = pd.concat([invalid, refresh])
-    text = "; ".join([*changed, *unset]) or "no change of a signing key is known in the window"
-    text = f"{len(failed)} such failures; {text}"
-    remedy = "after a rotation of the key this is expected: users log in again"
-    return _logged("sessions", "tokens are invalid after a deployment", failed, text, remedy)
-
-
-def _database(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
-    """Database failures, joined with what the connection string looks like."""
-    failed = events[events["kind"] == "database_failure"]
-    urls = investigation.inventory[
-        (investigation.inventory["component"] == "password") & (investigation.inventory["state"] == "present")
-    ]
-    bad = [
-        f"{row.variable} in {row.environment}: "
-        + ("two parsers read different passwords" if row.url_ok is False else "in the wrong format")
-        for row in rows(urls)
-        if row.url_ok is False or row.format_ok is False
-    ]
-    text = "; ".join(bad) or "the connection strings that were read are well formed"
-    remedy = "percent-encode the password; check host, network and the role's password"
-    text = f"{len(failed)} failures; {text}"
-    return _logged("database", "the database cannot be used", failed, text, remedy)
-
-
-def _short_value(events: pd.DataFrame, investigation: Investigation) -> dict[str, Any]:
-    """A validation error: which value is too short; the line itself may show it."""
-    failed = events[events["kind"] == "validation_error"]
-    short = [
-        f"{row.variable} in {row.environment}"
-        for row in rows(investigation.inventory[investigation.inventory["length"] == "short"])
-    ]
-    text = f"too short: {', '.join(short)}" if short else "no value that was read is too short"
-    remedy = "make a longer one; the log line shows the refused value"
-    return _logged("validation", "a value fails its validation", failed, text, remedy)
+def _of_values(case: Case, column: str, *, value: Any, what: str) -> str:
+    """The variables of which a column says something bad."""
+    bad = case.read.inventory[case.read.inventory[column].eq(value).fillna(False)]
+    named = few(f"{row.variable} in {row.environment}" for row in rows(bad))
+    return f"{what}: {named}" if named else f"no value that was read is {what}"

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import yaml
 from zxcvbn import zxcvbn
 
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.strength import range_of, strength_bits
 
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")

@@ -35,8 +35,8 @@ from audit_lib.leaks.sources import (
     in_index,
     object_sources,
 )  # fmt: skip
+from audit_lib.logs.files import outside_logs
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.log_files import outside_logs
 from audit_lib.logs.quote_lines import line_times
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Matcher

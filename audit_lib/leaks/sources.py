@@ -35,7 +35,6 @@ _REACH = (
     # Without a wildcard git would look for refs below refs/stash, and there are none.
     ("stash", ("--glob=refs/stas[h]",)),
     ("other ref", ("--all",)),
-    ("reflog", ("--all", "--reflog")),
 )
 UNREACHABLE = "unreachable"
 REACHABLE = ("commit", "note", "stash", "other ref")

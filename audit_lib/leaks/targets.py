@@ -9,7 +9,7 @@ import pandas as pd
 from audit_lib.leaks.candidates import reads_as_name
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.rules import HASH, Shape
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.forms import SHORTEST
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor

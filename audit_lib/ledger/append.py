@@ -15,16 +15,20 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import sync_folder
 from audit_lib.ledger.chain import (
+    LONGEST_LINE,
     WRITER,
     Chain,
+    Draft,
+    Entry,
     is_under,
+    parse_line,
     project_of,
     read_chains,
     refuse_links,
+    remember_heads,
+    sealed_line,
     unsound_entries,
 )
-from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, body_fault, parse_line, sealed_line
-from audit_lib.ledger.read import remember_heads
 from audit_lib.secrecy.keeper import Key
 
 LOCK_SECONDS = 60
@@ -34,29 +38,22 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
     """The entry as it is on the disk, at the end of the writer's chain.
 
     A torn last line (a crash in the middle of a write, never acknowledged) is cut off, and a repair
-    entry says so first.
-
-    Raises:
-        BadInput: a body that is none of its kind; a throw-away key; a writer's name that is not a plain
-            name; an instant before the last entry's; a last entry that is itself broken, or that the key
-            does not vouch for; a full disk.
+    entry says so first. `BadInput` for a throw-away key; a writer's name that is not a plain one; an instant
+    before the last entry's; a last entry that is broken, or that the key does not vouch for; a full disk.
     """
     if key.origin == "throw-away":
         raise BadInput.at("key", "does not exist yet: create one first (init, or a first snapshot)")
     if not WRITER.fullmatch(writer):
         raise BadInput.at("writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
-    if fault := body_fault(draft.kind, draft.body):
-        raise BadInput.at(f"ledger {writer}", fault)
     refuse_links(ledger_dir)
-    with _chain_file(ledger_dir, writer) as handle:
+    with _locked(ledger_dir, writer) as handle:
         chains = read_chains(ledger_dir)
-        own = next(chain for chain in chains if chain.writer == writer)
-        last = _end(own, chains, key, draft, at)
+        last = _sound_end(chains, key, draft, at, writer)
         project, heads = _anchor(chains, key, draft, at, writer)
         seal = partial(sealed_line, key, at=at, writer=writer, project=project, heads=heads)
-        if own.torn:
-            os.ftruncate(handle, os.fstat(handle).st_size - len(own.torn))
-            removed = {"removed_bytes": len(own.torn), "removed_sha256": sha256(own.torn).hexdigest()}
+        if torn := next(chain.torn for chain in chains if chain.writer == writer):
+            os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
+            removed = {"removed_bytes": len(torn), "removed_sha256": sha256(torn).hexdigest()}
             last = _write(handle, seal(last, Draft("repair", removed)), writer)
         return _write(handle, seal(last, draft), writer)
 
@@ -71,29 +68,27 @@ def write_entry(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: 
 
 def refuse_writing(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> None:
     """`BadInput` if `append` would raise it for what stands in the writer's chain; nothing is written."""
-    chains = read_chains(ledger_dir)
-    for own in (chain for chain in chains if chain.writer == writer):
-        _end(own, chains, key, draft, at)
+    _sound_end(read_chains(ledger_dir), key, draft, at, writer)
 
 
-def _end(own: Chain, chains: list[Chain], key: Key, draft: Draft, at: datetime) -> Entry | None:
+def _sound_end(chains: list[Chain], key: Key, draft: Draft, at: datetime, writer: str) -> Entry | None:
     """The last entry of a chain; `BadInput` if it is not to be built upon: the next would vouch for it."""
+    own = next((chain for chain in chains if chain.writer == writer), Chain(writer))
     last = own.entries[-1] if own.entries else None
-    faults = list(own.tail or (() if last or not own.faults or own.torn else own.faults))
+    faults = [own.tail] if own.tail else [] if last or own.torn else list(own.faults)
     if last is not None and not faults:
-        project = project_of(chains, key)
-        bridged = draft.kind == "key bridge" and draft.body["heads"].get(own.writer) == last.head
-        unsound = unsound_entries(chains, key, project or last.project)
-        if last.writer != own.writer:
-            faults = [Fault(f"ledger {own.writer}, last entry", "belongs to another writer's chain")]
+        bridged = draft.kind == "key bridge" and draft.body["heads"].get(writer) == last.head
+        unsound = unsound_entries(chains, key, project_of(chains, key) or last.project)
+        if last.writer != writer:
+            faults = [Fault(f"ledger {writer}, last entry", "belongs to another writer's chain")]
         elif last.hash in unsound and not bridged:
             faults = [unsound[last.hash]]
     if faults:
-        way = Fault(f"ledger {own.writer}", "run verify, and continue with another writer (--writer)")
+        way = Fault(f"ledger {writer}", "run verify, and continue with another writer (--writer)")
         raise BadInput([*faults, way])
     if last is not None and at < last.at:
         text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
-        raise BadInput.at(f"ledger {own.writer}", text)
+        raise BadInput.at(f"ledger {writer}", text)
     return last
 
 
@@ -105,19 +100,19 @@ def _anchor(
     The id goes on from before a change of key, or from before entries named one: it is then taken from the
     first entry, so that all writers agree.
     """
-    own = next((chain.entries[-1] for chain in chains if chain.writer == writer and chain.entries), None)
+    ends = {chain.writer: chain.entries[-1] for chain in chains if chain.entries}
+    own = ends.pop(writer, None)
     project = own.project if own and is_under(key, own) else project_of(chains, key)
     if not project:
         left = draft.body["from_key_id"] if draft.kind == "key bridge" else ""
         every = [entry for chain in chains for entry in chain.entries]
-        before = [one for one in every if one.key_id == left or is_under(key, one)]
-        first = min(before, key=attrgetter("order"), default=None)
+        before = [entry for entry in every if entry.key_id == left or is_under(key, entry)]
         text = json.dumps([writer, iso(at), draft.kind, draft.body], sort_keys=True)
-        made = hmac.digest(key.derive("project"), text.encode(), sha256).hex()[:32]
-        project = (first.project or first.hash[:32]) if first else made
-    ends = [chain.entries[-1] for chain in chains if chain.entries and chain.writer != writer]
-    named = [one for one in ends if is_under(key, one) and one.project in ("", project)]
-    return project, {one.writer: one.head for one in named}
+        new = hmac.digest(key.derive("project"), text.encode(), sha256).hex()[:32]
+        first = min(before, key=attrgetter("order"), default=None)
+        project = (first.project or first.hash[:32]) if first else new
+    vouched = [end for end in ends.values() if is_under(key, end) and end.project in ("", project)]
+    return project, {end.writer: end.head for end in vouched}
 
 
 def _write(handle: int, line: bytes, writer: str) -> Entry:
@@ -132,15 +127,15 @@ def _write(handle: int, line: bytes, writer: str) -> Entry:
     except OSError as error:
         os.ftruncate(handle, size)
         raise BadInput.at(f"ledger {writer}", f"cannot be written ({error.strerror})") from None
-    entry, faults = parse_line(line[:-1], f"ledger {writer}")
-    if entry is None:
-        raise BadInput(faults)
+    entry = parse_line(line[:-1], f"ledger {writer}")
+    if isinstance(entry, Fault):
+        raise BadInput([entry])
     return entry
 
 
 @contextmanager
-def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
-    """The open chain; while it is open no other process writes to the ledger.
+def _locked(ledger_dir: Path, writer: str) -> Iterator[int]:
+    """The writer's open chain; while it is open no other process writes to the ledger.
 
     Two chains that begin at once would each begin a ledger, and name two projects.
     """
@@ -150,7 +145,8 @@ def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     try:
         ledger_dir.mkdir(parents=True, exist_ok=True)
-        _ignore_locks(ledger_dir / ".gitignore")
+        with suppress(FileExistsError), (ledger_dir / ".gitignore").open("x", encoding="ascii") as file:
+            file.write("*.lock\n")  # whatever has that name stays: a link is not followed
         with FileLock(ledger_dir / ".ledger.lock", timeout=LOCK_SECONDS):
             handle = os.open(path, flags, 0o644)
             try:
@@ -163,11 +159,3 @@ def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
         raise BadInput.at(str(ledger_dir), text) from None
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
-
-
-def _ignore_locks(path: Path) -> None:
-    """Write the folder's .gitignore, unless something has that name: a link is not followed."""
-    with suppress(FileExistsError):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write("*.lock\n")

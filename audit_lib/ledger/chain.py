@@ -1,20 +1,86 @@
-"""The chains of a ledger folder, one file a writer: which entries are sound, and where a break is."""
+"""The ledger: a chain of signed entries for each writer; what is sound, what is broken, gone or of later."""
 
-import os
+import hmac
+import json
 import re
-import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b, sha256
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
+from audit_lib.base.cache import recall_state, remember_state
+from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.in_words import counted
-from audit_lib.ledger.entry import GENESIS, Entry, mac_holds, parse_line
 from audit_lib.secrecy.keeper import Key
 
-WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+ROLES = ("prepared", "reviewed", "approved")  # of a signoff
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+GENESIS = "0" * 64
+LONGEST_LINE = 8 * 2**20
 _LARGEST_CHAIN = 512 * 2**20
+WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_HEAD = re.compile("[0-9]{1,10}:[0-9a-f]{64}")
+_TEXTS = {
+    "writer": WRITER.pattern,
+    "prev": "[0-9a-f]{64}",
+    "at": "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
+    "kind": ".{1,40}",
+    "key_id": "[0-9a-f]{8}",
+    "mac": "[0-9a-f]{64}",
+    "hash": "[0-9a-f]{64}",
+}
+Heads = tuple[tuple[str, str], ...]  # writer, and "number:hash" of an entry
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is to be recorded: a kind, and what it holds."""
+
+    kind: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of one writer's chain. `at` is the instant of recording, by the command line's clock."""
+
+    writer: str
+    seq: int
+    at: datetime
+    kind: str
+    key_id: str
+    prev: str
+    hash: str
+    mac: str
+    body: Mapping[str, Any]
+    project: str = ""  # the id of the project; "" in an entry of the first version
+    heads: dict[str, str] = field(default_factory=dict)  # of the other chains, as they were then
+
+    @property
+    def place(self) -> str:
+        """How reports name the entry: writer, then number within the writer's chain."""
+        return f"ledger {self.writer}#{self.seq}"
+
+    @property
+    def head(self) -> str:
+        """Number and hash, by which other chains and what is kept outside name it: `12:9f…`."""
+        return f"{self.seq}:{self.hash}"
+
+    @property
+    def order(self) -> tuple[datetime, str, int]:
+        """Orders the entries of all chains: by time, writer and number."""
+        return self.at, self.writer, self.seq
+
+    def content(self) -> dict[str, Any]:
+        """What the MAC is over."""
+        second = {"v": 2, "project": self.project, "heads": self.heads}
+        same = {name: getattr(self, name) for name in ("writer", "seq", "prev", "kind", "key_id", "body")}
+        return {"v": 1, **(second if self.project else {}), **same, "at": iso(self.at)}
 
 
 @dataclass(frozen=True)
@@ -25,77 +91,192 @@ class Chain:
     entries: tuple[Entry, ...] = ()
     faults: tuple[Fault, ...] = ()  # the first is the first broken entry
     torn: bytes = field(default=b"", repr=False)  # what follows the last newline: a write that never ended
-    tail: tuple[Fault, ...] = ()  # why the last line is no entry
+    tail: Fault | None = None  # why the last line is no entry
 
-    @property
-    def head(self) -> str:
-        """That of the last entry, to be kept outside."""
-        return self.entries[-1].head if self.entries else f"0:{GENESIS}"
 
-    @property
-    def broken(self) -> bool:
-        """Whether anything but a torn last line is wrong."""
-        return len(self.faults) > (1 if self.torn else 0)
+@dataclass(frozen=True)
+class Ledger:
+    """Every entry dated by `as_of`, in order of time, writer and number."""
+
+    entries: tuple[Entry, ...] = ()
+    heads: Heads = ()  # of each writer's last entry by as_of
+    faults: tuple[Fault, ...] = ()  # breaks and torn lines, place then fault; the first break first
+    later: tuple[Entry, ...] = ()  # dated after as_of: left out, and counted
+    macs_checked: int = 0
+    lost: tuple[Fault, ...] = ()  # chains that were longer, or are gone, by what is known elsewhere
+    broken: frozenset[str] = frozenset()  # writers whose chain has a break: it proves no "not before"
+
+    def of_kind(self, *kinds: str) -> tuple[Entry, ...]:
+        """The entries of these kinds, in order."""
+        return tuple(entry for entry in self.entries if entry.kind in kinds)
+
+
+# ---- One entry: canonical JSON, the MAC over the content, the hash over both.
+
+
+def sealed_line(
+    key: Key, after: Entry | None, draft: Draft, at: datetime, writer: str, *, project: str, heads: Any
+) -> bytes:
+    """The entry's line with its newline."""
+    seq, prev = (after.seq + 1, after.hash) if after else (1, GENESIS)
+    entry = Entry(writer, seq, at, draft.kind, key.key_id, prev, "", "", draft.body, project, dict(heads))
+    content = entry.content()
+    content["mac"] = _mac(key, content)
+    content["hash"] = sha256(_canonical(content)).hexdigest()
+    return _canonical(content) + b"\n"
+
+
+def parse_line(line: bytes, place: str) -> Entry | Fault:
+    """The entry of a line without its newline, or what is wrong with it; never an exception."""
+    if len(line) > LONGEST_LINE:
+        return Fault(place, "is too long")
+    try:
+        content = json.loads(line.decode("ascii"))
+        canonical = _canonical(content) == line
+    except (ValueError, RecursionError, MemoryError):
+        return Fault(place, "is not JSON in the form that this tool writes")
+    if not _is_entry(content):
+        return Fault(place, "is no entry of a ledger")
+    try:
+        at = parse_instant(content["at"], place)
+    except BadInput as error:
+        return error.faults[0]
+    named = content.pop("hash")
+    if not canonical or iso(at) != content["at"] or sha256(_canonical(content)).hexdigest() != named:
+        return Fault(place, "was edited: hash mismatch")
+    return Entry(at=at, hash=named, **{name: content[name] for name in content.keys() - {"v", "at"}})
+
+
+def is_under(key: Key, entry: Entry) -> bool:
+    """Whether the key's holder wrote an entry."""
+    return entry.key_id == key.key_id and hmac.compare_digest(_mac(key, entry.content()), entry.mac)
+
+
+def head_number(head: Any) -> int:
+    """The number in a head (`12:9f…`); -1 for what is none."""
+    is_head = isinstance(head, str) and _HEAD.fullmatch(head) is not None
+    return int(head.partition(":")[0]) if is_head else -1
+
+
+def _is_entry(content: Any) -> bool:
+    """Whether it has an entry's fields; a body is the word of who holds the key, or is left out."""
+    if not isinstance(content, dict) or not isinstance(content.get("body"), dict):
+        return False
+    version, heads = content.get("v"), content.get("heads", {})
+    texts = _TEXTS | ({"project": "[0-9a-f]{32}"} if version == 2 else {})
+    names = {"v", "seq", "body", *texts} | ({"heads"} if version == 2 else set())
+    return (
+        content.keys() == names
+        and type(version) is type(content["seq"]) is int
+        and version in (1, 2)
+        and all(isinstance(content[name], str) for name in texts)
+        and all(re.fullmatch(rule, content[name]) for name, rule in texts.items())
+        and isinstance(heads, dict)
+        and all(head_number(head) >= 0 for head in heads.values())
+    )
+
+
+def _mac(key: Key, content: Mapping[str, Any]) -> str:
+    return hmac.digest(key.derive("ledger"), _canonical(content), sha256).hex()
+
+
+def _canonical(content: Any) -> bytes:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.encode("ascii")
+
+
+# ---- One chain, and all of them.
+
+
+def read_ledger(
+    ledger_dir: Path, key: Key | None, as_of: datetime = END_OF_TIME, known: Iterable[tuple[str, str]] = ()
+) -> Ledger:
+    """The ledger in a folder, or in one chain's file; an empty one where there is none.
+
+    An entry that is itself changed, that the key does not vouch for, or that is of another project, is a
+    fault and is left out. `known` are heads that were seen before: one that is no longer there is lost.
+    `BadInput` for a folder that cannot be listed, or is a link in a project.
+    """
+    alone, known = ledger_dir.is_file(), tuple(known)
+    chains = [read_chain(ledger_dir)] if alone else read_chains(ledger_dir)
+    unsound = unsound_entries(chains, key, project_of(chains, key, known))
+    faults: list[Fault] = []
+    broken = set()
+    for chain in chains:
+        wrong = [unsound[entry.hash] for entry in chain.entries if entry.hash in unsound]
+        faults += [*chain.faults, *wrong]
+        broken |= {chain.writer} if wrong or len(chain.faults) > bool(chain.torn) else set()
+    good = [entry for chain in chains for entry in chain.entries if entry.hash not in unsound]
+    points = {(chain.writer, entry.head) for chain in chains for entry in chain.entries}
+    if not alone:
+        strange = sum(not WRITER.fullmatch(path.stem) for path in _listed(ledger_dir))
+        text = f"has {counted(strange, 'file')} whose names are no writer's: they are not read"
+        faults += [*_missing_heads(good, points), *([Fault("ledger", text)] if strange else [])]
+    good.sort(key=attrgetter("order"))
+    by_then = tuple(entry for entry in good if entry.at <= as_of)
+    ends = {entry.writer: entry.head for entry in sorted(by_then, key=attrgetter("writer", "seq"))}
+    return Ledger(
+        entries=by_then,
+        heads=tuple(ends.items()),
+        faults=tuple(faults),
+        later=tuple(entry for entry in good if entry.at > as_of),
+        macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
+        lost=tuple(_lost(points, known)),
+        broken=frozenset(broken),
+    )
 
 
 def chain_files(ledger_dir: Path) -> list[Path]:
-    """The files of a ledger folder, one a writer, in order; none if there is no folder.
-
-    A file whose name is no writer's is none of them: the name would stand in what people copy to a shell.
-
-    Raises:
-        BadInput: the folder cannot be listed, is not a folder, or is a link in a project.
-    """
-    return [path for path in _named_chains(ledger_dir) if WRITER.fullmatch(path.stem)]
+    """The files of a ledger folder, one a writer, in order; none if there is no folder."""
+    # A name that is no writer's would stand in what people copy to a shell.
+    return [path for path in _listed(ledger_dir) if WRITER.fullmatch(path.stem)]
 
 
 def read_chains(ledger_dir: Path) -> list[Chain]:
-    """Every writer's chain; `BadInput` as `chain_files` raises it."""
+    """Every writer's chain; `BadInput` as `read_ledger` raises it."""
     return [read_chain(path) for path in chain_files(ledger_dir)]
-
-
-def strange_names(ledger_dir: Path) -> list[Fault]:
-    """A fault that counts the files whose names are no writer's; none if there are none."""
-    strange = sum(not WRITER.fullmatch(path.stem) for path in _named_chains(ledger_dir))
-    text = f"has {counted(strange, 'file')} whose names are no writer's: they are not read"
-    return [Fault("ledger", text)] if strange else []
-
-
-def refuse_links(ledger_dir: Path) -> None:
-    """`BadInput` if the ledger's place in a project is a link: it could lead to another project's ledger."""
-    for folder in (ledger_dir.parent, ledger_dir):
-        if ledger_dir.parent.name == ".audit" and folder.is_symlink():
-            raise BadInput.at(str(folder), "is a symbolic link: put the ledger's own folder in its place")
 
 
 def read_chain(path: Path) -> Chain:
     """The chain in a file. Whatever the file holds ends as entries, faults or the torn last line."""
-    writer = path.stem
     try:
-        *lines, torn = _content(path).split(b"\n")
-    except OSError as error:
-        return Chain(writer, faults=(Fault(f"ledger {writer}", f"cannot be read ({error.strerror})"),))
-    return check_lines(writer, lines, torn)
+        *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
+    except Unreadable as error:
+        return Chain(path.stem, faults=(Fault(f"ledger {path.stem}", f"cannot be read: {error.reason}"),))
+    return check_lines(path.stem, lines, torn)
 
 
 def check_lines(writer: str, lines: list[bytes], torn: bytes = b"") -> Chain:
     """The chain of these lines: each entry's own hash, its number, its writer, its link and its date."""
     entries: list[Entry] = []
     faults: list[Fault] = []
-    previous: Entry | None = None
-    wrong: list[Fault] = []
+    previous: Entry | Fault | None = None
     for number, line in enumerate(lines, start=1):
-        place = f"ledger {writer}#{number}"
-        entry, wrong = parse_line(line, place)
-        if entry is not None:
-            faults += [Fault(place, text) for text in _link_faults(writer, number, entry, previous)]
-            entries.append(entry)
-        faults += wrong
-        previous = entry
+        place, found = f"ledger {writer}#{number}", parse_line(line, f"ledger {writer}#{number}")
+        if isinstance(found, Fault):
+            faults.append(found)
+        else:
+            before = previous if isinstance(previous, Entry) else None
+            faults += [Fault(place, text) for text in _link_faults(writer, number, found, before)]
+            entries.append(found)
+        previous = found
     if torn:
         text = f"is torn: {len(torn)} bytes of an unfinished write; the next entry repairs it"
         faults.append(Fault(f"ledger {writer}#{len(lines) + 1}", text))
-    return Chain(writer, tuple(entries), tuple(faults), torn, tuple(wrong))
+    return Chain(
+        writer, tuple(entries), tuple(faults), torn, previous if isinstance(previous, Fault) else None
+    )
+
+
+def _link_faults(writer: str, number: int, entry: Entry, previous: Entry | None) -> list[str]:
+    follows = entry.prev == (previous.hash if previous else GENESIS) or (previous is None and number > 1)
+    tests = {
+        "belongs to another writer's chain": entry.writer != writer,
+        f"has the number {entry.seq}: an entry was deleted, inserted or moved": entry.seq != number,
+        "does not follow the entry above it: one was changed, deleted or inserted": not follows,
+        "is dated before the entry above it": previous is not None and entry.at < previous.at,
+    }
+    return [text for text, wrong in tests.items() if wrong]
 
 
 def unsound_entries(chains: list[Chain], key: Key | None, project: str) -> dict[str, Fault]:
@@ -106,45 +287,46 @@ def unsound_entries(chains: list[Chain], key: Key | None, project: str) -> dict[
     """
     every = [entry for chain in chains for entry in chain.entries]
     bridges = [one for one in every if key and one.kind == "key bridge" and is_under(key, one)]
-    unsound = {}
+    unsound: dict[str, Fault] = {}
     for chain in chains:
-        heads = (str(bridge.body["heads"].get(chain.writer, "")) for bridge in bridges)
-        vouched = {head.partition(":")[2] for head in heads}
+        vouched = {str(bridge.body["heads"].get(chain.writer, "")).partition(":")[2] for bridge in bridges}
         for entry in reversed(chain.entries):
             vouched |= {entry.prev} if entry.hash in vouched else set()
         for entry in chain.entries:
-            if text := _unsound(entry, key, project, vouched):
-                unsound[entry.hash] = Fault(entry.place, text)
+            text = "" if entry.project in ("", project) else "was written for another project"
+            if key and entry.key_id != key.key_id and entry.hash not in vouched:
+                text = f"is under key {entry.key_id}, but nothing under key {key.key_id} vouches for it"
+            elif key and entry.key_id == key.key_id and not is_under(key, entry):
+                text = "was not written with the key (MAC mismatch)"
+            unsound |= {entry.hash: Fault(entry.place, text)} if text else {}
     return unsound
 
 
 def project_of(chains: Iterable[Chain], key: Key | None, known: Iterable[tuple[str, str]] = ()) -> str:
-    """The id of the project that a ledger is of; "" if its entries name none.
-
-    It is the one that goes with a head that is `known` (writer, "number:hash"), else the first one.
-    """
-    entries = [entry for chain in chains for entry in chain.entries if entry.project]
-    entries = sorted((e for e in entries if key is None or is_under(key, e)), key=attrgetter("order"))
+    """The id of the project that a ledger is of: that of a `known` head, else the first; "" without one."""
+    named = [entry for chain in chains for entry in chain.entries if entry.project]
+    named = sorted((e for e in named if key is None or is_under(key, e)), key=attrgetter("order"))
     seen = set(known)
-    remembered = (entry for entry in entries if (entry.writer, entry.head) in seen)
-    first = next(remembered, entries[0] if entries else None)
-    return first.project if first else ""
+    remembered = [entry for entry in named if (entry.writer, entry.head) in seen]
+    return next((entry.project for entry in [*remembered, *named]), "")
 
 
-def is_under(key: Key, entry: Entry) -> bool:
-    """Whether the key's holder wrote an entry."""
-    return entry.key_id == key.key_id and mac_holds(key, entry)
+def current_key_ids(ledger_dir: Path, available: Mapping[str, Key]) -> set[str]:
+    """The ids of the keys that the ledger names, without those that an available key has bridged away."""
+    entries = [entry for chain in read_chains(ledger_dir) for entry in chain.entries]
+    bridges = [entry for entry in entries if entry.kind == "key bridge" and entry.key_id in available]
+    left = {str(one.body["from_key_id"]) for one in bridges if is_under(available[one.key_id], one)}
+    return {entry.key_id for entry in entries} - left
 
 
-def _unsound(entry: Entry, key: Key | None, project: str, vouched: set[str]) -> str:
-    if key is not None and entry.key_id == key.key_id and not mac_holds(key, entry):
-        return "was not written with the key (MAC mismatch)"
-    if key is not None and entry.key_id != key.key_id and entry.hash not in vouched:
-        return f"is under key {entry.key_id}, but nothing under key {key.key_id} vouches for it"
-    return "" if entry.project in ("", project) else "was written for another project"
+def refuse_links(ledger_dir: Path) -> None:
+    """`BadInput` if the ledger's place in a project is a link: it could lead to another project's ledger."""
+    for folder in (ledger_dir.parent, ledger_dir):
+        if ledger_dir.parent.name == ".audit" and folder.is_symlink():
+            raise BadInput.at(str(folder), "is a symbolic link: put the ledger's own folder in its place")
 
 
-def _named_chains(ledger_dir: Path) -> list[Path]:
+def _listed(ledger_dir: Path) -> list[Path]:
     refuse_links(ledger_dir)
     try:
         return sorted(path for path in ledger_dir.iterdir() if path.suffix == ".jsonl")
@@ -154,25 +336,62 @@ def _named_chains(ledger_dir: Path) -> list[Path]:
         raise BadInput.at(str(ledger_dir), f"is not a ledger folder ({error.strerror})") from None
 
 
-def _link_faults(writer: str, number: int, entry: Entry, previous: Entry | None) -> list[str]:
-    before = previous.hash if previous else GENESIS
-    tests = {
-        "belongs to another writer's chain": entry.writer != writer,
-        f"has the number {entry.seq}: an entry was deleted, inserted or moved": entry.seq != number,
-        "does not follow the entry above it: one was changed, deleted or inserted": entry.prev != before
-        and (previous is not None or number == 1),
-        "is dated before the entry above it": previous is not None and entry.at < previous.at,
-    }
-    return [text for text, wrong in tests.items() if wrong]
+# ---- Heads, by which a chain that was cut shows.
 
 
-def _content(path: Path) -> bytes:
-    # Never through a link, never from a pipe or device: the ledger lies in the audited project.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError(0, "not a regular file")
-        if facts.st_size > _LARGEST_CHAIN:
-            raise OSError(0, f"larger than {_LARGEST_CHAIN >> 20} MiB")
-        return file.read()
+def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
+    """The head of each writer's chain; with the key, of the last entry up to which all are vouched for."""
+    chains = read_chains(ledger_dir)
+    unsound = unsound_entries(chains, key, project_of(chains, key)) if key else {}
+    heads: dict[str, str] = {}
+    for chain in chains:
+        for entry in chain.entries:
+            if entry.hash in unsound:
+                break
+            heads[chain.writer] = entry.head
+    return heads
+
+
+def known_heads(ledger_dir: Path) -> tuple[str, Heads]:
+    """The key id and the heads of a ledger as this reviewer last wrote to it, kept outside the project."""
+    found = recall_state(_state(ledger_dir))
+    heads = found.get("heads")
+    if not isinstance(heads, dict):
+        return "", ()
+    return str(found.get("key_id", "")), tuple(sorted((str(who), str(head)) for who, head in heads.items()))
+
+
+def heads_of(ledger_dir: Path, key: Key) -> Heads:
+    """The heads that are remembered of a ledger, if it was written under this key then."""
+    key_id, heads = known_heads(ledger_dir)
+    return heads if key_id == key.key_id else ()
+
+
+def remember_heads(ledger_dir: Path, key: Key) -> None:
+    """Remember how far each chain goes that the key vouches for."""
+    heads = dict(known_heads(ledger_dir)[1]) | all_heads(ledger_dir, key)
+    remember_state(_state(ledger_dir), {"key_id": key.key_id, "heads": heads})
+
+
+def _state(ledger_dir: Path) -> str:
+    place = str(ledger_dir.resolve()).encode("utf-8", "surrogateescape")
+    return f"ledger-{blake2b(place, digest_size=16).hexdigest()}"
+
+
+def _missing_heads(sound: Iterable[Entry], points: set[tuple[str, str]]) -> Iterator[Fault]:
+    """A fault for each chain of which an entry recorded a head that is no longer there: the last of them."""
+    last: dict[str, tuple[int, Entry]] = {}
+    for entry in sound:
+        anchored = entry.body.get("heads")
+        for writer, head in (entry.heads | (anchored if isinstance(anchored, dict) else {})).items():
+            if (writer, head) not in points and head_number(head) >= last.get(writer, (0, entry))[0]:
+                last[writer] = head_number(head), entry
+    for writer, (number, entry) in sorted(last.items()):
+        yield Fault(entry.place, f"refers to entry {number} of {writer}, which is missing or was replaced")
+
+
+def _lost(points: set[tuple[str, str]], known: Iterable[tuple[str, str]]) -> Iterator[Fault]:
+    for writer, head in sorted(set(known) - points):
+        if number := head_number(head):  # 0: a review dated before the chain's first entry saw none
+            text = f"had an entry {number} when it was last seen, which is gone or was replaced"
+            yield Fault(f"ledger {writer}", text)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit_lib.base.clock import ending_instant, iso, parse_instant
-from audit_lib.ledger.entry import Draft, Entry
-from audit_lib.ledger.read import Ledger
+from audit_lib.ledger.chain import Draft, Entry, Ledger
 from audit_lib.ledger.timeline import SecretPlace
 
 # The kinds of ledgers before 0.3.0: which verdict each was, and its fields by their present names.
@@ -49,15 +48,13 @@ def decision_draft(
 
 def _decision(entry: Entry) -> Decision:
     verdict, names = _EARLIER.get(entry.kind, ("", {}))
-    body = entry.body
-    verdict = "deny" if body.get("answer") == "no" else verdict or body["verdict"]
-    until = body.get(names.get("until", "until"))
+    body = {**entry.body, **{new: entry.body[old] for new, old in names.items() if old in entry.body}}
     return Decision(
-        subject=body[names.get("subject", "subject")],
-        verdict=verdict,
+        subject=body["subject"],
+        verdict="deny" if body.get("answer") == "no" else verdict or body["verdict"],
         by=body["by"],
-        reason=body.get(names.get("reason", "reason"), ""),
-        until=ending_instant(until, entry.place) if until else None,
+        reason=body.get("reason", ""),
+        until=ending_instant(body["until"], entry.place) if "until" in body else None,
         at=entry.at,
         place=entry.place,
         owner=body.get("owner", ""),
@@ -72,21 +69,11 @@ class Revocation:
     home: SecretPlace
     fingerprint: str  # of the value that was revoked
     claimed_at: datetime  # of a day alone its first instant
-    day_only: bool
+    until: datetime  # the last instant that the claim allows
     recorded_at: datetime
     place: str
     by: str
     proof: str
-
-    @property
-    def until(self) -> datetime:
-        """The last instant that the claim allows."""
-        return self.claimed_at + timedelta(days=1, seconds=-1) if self.day_only else self.claimed_at
-
-    @property
-    def when(self) -> str:
-        """The claimed instant, or its day, in words."""
-        return f"on {self.claimed_at:%Y-%m-%d}" if self.day_only else iso(self.claimed_at)
 
     @property
     def said(self) -> str:
@@ -97,16 +84,12 @@ class Revocation:
 
 def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
     """Every record of a revocation, in order of recording."""
-    return tuple(
-        Revocation(
-            SecretPlace.named_in(entry.body),
-            entry.body["fingerprint"],
-            parse_instant(entry.body["claimed_at"], entry.place),
-            entry.body["day_only"],
-            entry.at,
-            entry.place,
-            entry.body["by"],
-            entry.body["proof"],
-        )
-        for entry in ledger.of_kind("revocation")
-    )
+    return tuple(map(_revocation, ledger.of_kind("revocation")))
+
+
+def _revocation(entry: Entry) -> Revocation:
+    body = entry.body
+    at = parse_instant(body["claimed_at"], entry.place)
+    until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
+    home = SecretPlace.named_in(body)
+    return Revocation(home, body["fingerprint"], at, until, entry.at, entry.place, body["by"], body["proof"])

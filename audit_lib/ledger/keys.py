@@ -1,6 +1,7 @@
 """The reviewer's key: found, or made once; a second reviewer is given the file itself."""
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger.read import current_key_ids, known_heads
+from audit_lib.ledger.chain import current_key_ids, known_heads
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import Project
 
@@ -20,35 +21,27 @@ def demo_key() -> Key:
 
 def key_file(environ: Mapping[str, str] = os.environ) -> Path:
     """Where the key is: `AUDIT_KEY_FILE`, else `~/.config/audit_lib/key`."""
-    named = environ.get("AUDIT_KEY_FILE", "")
-    if named:
+    if named := environ.get("AUDIT_KEY_FILE", ""):
         return Path(named).expanduser()
     home = environ.get("HOME", "")
     return (Path(home) if home else Path.home()) / ".config" / "audit_lib" / "key"
 
 
 def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
-    """The key at hand that the ledger goes on under, or, if there is no ledger, the key at hand.
+    """The available key that the ledger goes on under; the key file's, or a throw-away one, without a ledger.
 
-    With neither ledger nor key it is a throw-away key. After a change of key the ledger names the
-    new one. The key file and the files beside it named after it and a key id (`key.1a2b3c4d`) are at hand.
-    Whoever may commit to the project can name any key in its ledger: that never makes this reviewer change
-    to a key that is not at hand, nor refuse a ledger that was written here.
-
-    Raises:
-        BadInput: a key file that others can read or that is no key; a ledger of others, whose key is not
-            at hand.
+    Whoever may commit to the project can name any key in its ledger: that never makes this reviewer change to
+    a key that is not here, nor refuse a ledger that was written here. `BadInput` for a key file that others
+    can read or that is no key, and for a ledger whose key is not here.
     """
-    at_hand, main = keys_at_hand(environ), _first_id(environ)
-    named = current_key_ids(ledger_dir, at_hand)
-    for key_id in (main, *sorted(at_hand)):
-        if key_id in named and key_id in at_hand:
-            return at_hand[key_id]
-    written_here = known_heads(ledger_dir).key_id
-    if written_here in at_hand:
-        return at_hand[written_here]
+    available = keys_at_hand(environ)
+    named = current_key_ids(ledger_dir, available)
+    for key_id in (*(one for one in available if one in named), known_heads(ledger_dir)[0]):
+        if key_id in available:
+            return available[key_id]
     if not named:
-        return at_hand.get(main) or Key.throw_away()
+        main = key_file(environ)
+        return _read_key(main) if os.path.lexists(main) else Key.throw_away()
     raise BadInput.at(
         str(ledger_dir),
         f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: "
@@ -57,29 +50,17 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     )
 
 
-def key_of(project: Project) -> Key:
-    """The key of a project: the public one of a sample, else the one that `load_key` gives."""
-    return demo_key() if project.key == "demo" else load_key(project.ledger_dir)
-
-
 def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
-    """Every key in the key file and beside it, by key id."""
+    """Every key by its id: that of the key file, then those beside it, such as `key.1a2b3c4d`."""
     main = key_file(environ)
-    paths = [main] if os.path.lexists(main) else []
-    if main.parent.is_dir():
-        paths += sorted(path for path in main.parent.glob(f"{main.name}.*") if _names_a_key(path, main))
-    found = [_read_key(path) for path in paths]
-    return {key.key_id: key for key in found}
+    beside = sorted(main.parent.glob(f"{main.name}.{'[0-9a-f]' * 8}"))
+    paths = [path for path in (main, *beside) if os.path.lexists(path)]
+    return {key.key_id: key for key in map(_read_key, paths)}
 
 
 def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.environ) -> Key:
-    """The key that is here, or a new one, written for its owner alone; never if a ledger exists.
-
-    Raises:
-        BadInput: the ledger was written under a key that is not available; the place is in the project.
-    """
-    main = key_file(environ)
-    if current_key_ids(ledger_dir, keys_at_hand(environ)) or os.path.lexists(main):
+    """The key that is here, or a new one, written for its owner alone; never if a ledger exists."""
+    if current_key_ids(ledger_dir, keys_at_hand(environ)) or os.path.lexists(key_file(environ)):
         return load_key(ledger_dir, environ)
     return store_key(Key(secrets.token_bytes(32), "file"), root, environ)
 
@@ -104,37 +85,9 @@ def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.envir
     return Key(key.material, "file")
 
 
-def _names_a_key(path: Path, main: Path) -> bool:
-    suffix = path.name[len(main.name) + 1 :]
-    return len(suffix) == 8 and set(suffix) <= set("0123456789abcdef")
-
-
-def _first_id(environ: Mapping[str, str]) -> str:
-    main = key_file(environ)
-    return _read_key(main).key_id if os.path.lexists(main) else ""
-
-
-def _read_key(path: Path) -> Key:
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb") as file:
-            facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise BadInput.at(str(path), "is not a regular file")
-            if os.name == "posix" and facts.st_mode & 0o077:
-                raise BadInput.at(
-                    str(path), f"can be read by others (mode {facts.st_mode & 0o777:04o}): chmod 600"
-                )
-            text = file.read(1000)
-    except OSError as error:
-        raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
-    try:
-        material = bytes.fromhex(text.decode("ascii").strip())
-    except ValueError:
-        material = b""
-    if len(material) != 32:
-        raise BadInput.at(str(path), "is not a key of this tool (64 hexadecimal digits)")
-    return Key(material, "file")
+def key_of(project: Project) -> Key:
+    """The key of a project: the public one of a sample, else the one that `load_key` gives."""
+    return demo_key() if project.key == "demo" else load_key(project.ledger_dir)
 
 
 def made_key_of(project: Project) -> Key:
@@ -145,3 +98,20 @@ def made_key_of(project: Project) -> Key:
 def keeper_of(project: Project) -> Keeper:
     """An empty keeper under the project's key; `BadInput` as `load_key` raises it."""
     return Keeper(key_of(project))
+
+
+def _read_key(path: Path) -> Key:
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise BadInput.at(str(path), "is not a regular file")
+            if os.name == "posix" and mode & 0o077:
+                raise BadInput.at(str(path), f"can be read by others (mode {mode & 0o777:04o}): chmod 600")
+            text = file.read(1000).strip()
+    except OSError as error:
+        raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
+    if not re.fullmatch(rb"[0-9a-fA-F]{64}", text):
+        raise BadInput.at(str(path), "is not a key of this tool (64 hexadecimal digits)")
+    return Key(bytes.fromhex(text.decode("ascii")), "file")

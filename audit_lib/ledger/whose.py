@@ -8,18 +8,17 @@ from urllib.parse import unquote
 from audit_lib.base.clock import iso
 from audit_lib.base.connection_url import url_parts
 from audit_lib.base.in_words import counted
-from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger.chain import Ledger
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.secrecy.keeper import Keeper, Key
 
 _ASSIGNED = re.compile(r"(?s)(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*[=:]\s*(.+)")
 _SCHEME = re.compile(r"(?is)(?:authorization:\s*)?(?:bearer|token|basic)\s+(\S+)")
-_QUOTES = ("'", '"', "`")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of a text. `known` is None if there is no ledger to compare with."""
+    """What is known of a text. `known` is None if there is nothing to compare with."""
 
     known: bool | None
     lines: tuple[str, ...]
@@ -31,36 +30,29 @@ def whose(text: str, ledger: Ledger, key: Key) -> Answer:
     The text is compared as it is, without quotes, `NAME=` or `Bearer`, percent-decoded, and, where it is a
     URL, by its password.
     """
-    snapshots, stays = ledger.of_kind("snapshot"), tenures(ledger)
-    span = (snapshots[0], snapshots[-1]) if snapshots else None
-    matched = {part: found for part, candidate in candidates(text) if (found := _held(candidate, stays, key))}
-    if not matched and (span is None or key.origin == "throw-away"):
+    every, keeper = tenures(ledger), Keeper(key)
+    lines: list[str] = []
+    for part, candidate in candidates(text):
+        fingerprint = keeper.fingerprint(candidate)
+        if found := [tenure for tenure in every if tenure.fingerprint == fingerprint]:
+            lines += _described(part, found, every)
+    if lines:
+        return Answer(True, tuple(dict.fromkeys(lines)))
+    snapshots = ledger.of_kind("snapshot")
+    if not snapshots or key.origin == "throw-away":
         return Answer(None, ("not known: the ledger has no snapshot to compare with",))
-    older = [entry for entry in ledger.of_kind("snapshot") if entry.key_id != key.key_id]
-    if not matched and older:
-        return Answer(None, tuple(_not_compared(ledger, older)))
-    if not matched and span:
-        looks = len(ledger.of_kind("snapshot"))
-        return Answer(
-            False,
-            (
-                f"not seen since the first snapshot of {iso(span[0].at)}"
-                f" ({looks} snapshots, the last of {iso(span[1].at)})",
-                "this does not prove that it is not a secret of yours: it may be older, from a place that no"
-                " snapshot covers, or cut short",
-            ),
-        )
-    lines = [line for part, found in matched.items() for line in _told(part, found, stays)]
-    return Answer(True, tuple(dict.fromkeys(lines)))
-
-
-def _not_compared(ledger: Ledger, older: list[Entry]) -> Iterator[str]:
-    """That some snapshots, or all, are under an earlier key."""
-    alike = len(ledger.of_kind("snapshot")) - len(older)
-    yield f"not known: {counted(alike, 'snapshot')} under the present key did not see it"
-    keys = ", ".join(sorted({entry.key_id for entry in older}))
-    span = f"of {iso(older[0].at)} to {iso(older[-1].at)}"
-    yield f"{counted(len(older), 'snapshot')} under key {keys}, {span}, cannot be compared: it may be in them"
+    first, last = (iso(snapshots[at].at) for at in (0, -1))
+    older = [entry for entry in snapshots if entry.key_id != key.key_id]
+    if older:
+        alike = counted(len(snapshots) - len(older), "snapshot")
+        keys = ", ".join(sorted({entry.key_id for entry in older}))
+        under = f"{counted(len(older), 'snapshot')} under key {keys}, of {first} to {iso(older[-1].at)}"
+        said = f"not known: {alike} under the present key did not see it"
+        return Answer(None, (said, f"{under}, cannot be compared: it may be in them"))
+    looks = counted(len(snapshots), "snapshot")
+    said = f"not seen since the first snapshot of {first} ({looks}, the last of {last})"
+    doubt = "it may still be a secret of yours: older, from a place that no snapshot covers, or cut short"
+    return Answer(False, (said, doubt))
 
 
 def candidates(text: str) -> Iterator[tuple[str, str]]:
@@ -70,58 +62,42 @@ def candidates(text: str) -> Iterator[tuple[str, str]]:
     for name, pattern in (("the part after the name", _ASSIGNED), ("the token of the header", _SCHEME)):
         if found := pattern.fullmatch(plain):
             forms[name] = _unquoted(found[1].strip())
-    forms["without quotes"] = _unquoted(plain)
-    forms["percent-decoded"] = unquote(plain)
+    forms |= {"without quotes": _unquoted(plain), "percent-decoded": unquote(plain)}
     for form in list(forms.values()):
-        parts = url_parts(form)
-        if parts is not None and parts.password:
+        if (parts := url_parts(form)) and parts.password:
             forms.setdefault("the password of the URL", parts.password)
-    seen: set[str] = set()
+    taken: dict[str, str] = {"": ""}
     for part, candidate in forms.items():
-        if candidate and candidate not in seen:
-            seen.add(candidate)
+        if taken.setdefault(candidate, part) == part and candidate:
             yield part, candidate
 
 
 def _unquoted(text: str) -> str:
-    quoted = len(text) > 1 and text[0] in _QUOTES and text[-1] == text[0]
+    quoted = len(text) > 1 and text[0] in "'\"`" and text[-1] == text[0]
     return text[1:-1] if quoted else text
 
 
-def _held(candidate: str, stays: Iterable[Tenure], key: Key) -> list[Tenure]:
-    fingerprint = Keeper(key).fingerprint(candidate)
-    return [stay for stay in stays if stay.fingerprint == fingerprint]
-
-
-def _told(part: str, found: list[Tenure], stays: Iterable[Tenure]) -> Iterator[str]:
+def _described(part: str, found: list[Tenure], every: Iterable[Tenure]) -> Iterator[str]:
     if part:
         yield f"{part} is a secret of this project:"
-    current = [stay for stay in found if stay.gone is None]
-    for stay in sorted(found, key=lambda stay: (stay.gone is not None, stay.home, stay.first.at)):
-        yield f"{stay.home}: {in_force(stay) if stay.gone is None else retired(stay, stays)}"
-    names = list(dict.fromkeys(stay.home.secret for stay in current))
+    for tenure in sorted(found, key=lambda one: (one.gone is not None, one.home, one.first.at)):
+        yield f"{tenure.home}: {_state(tenure, every)}"
+    current = [tenure.home for tenure in found if tenure.gone is None]
+    names = list(dict.fromkeys(home.secret for home in current))
     if len(names) > 1:
         yield f"{names[0]} equals {', '.join(names[1:])}: rotating one alone leaves the other exposed"
-    places = list(dict.fromkeys(f"{stay.home.environment}/{stay.home.service}" for stay in current))
-    environments = {stay.home.environment for stay in current}
-    if len(environments) > 1:
+    if len({home.environment for home in current}) > 1:
+        places = dict.fromkeys(f"{home.environment}/{home.service}" for home in current)
         yield f"one value is used in {', '.join(places)}: rotate all of them"
 
 
-def in_force(stay: Tenure) -> str:
-    """`in force at the last look of …`, since when at the earliest and at the latest."""
-    since = f"not before {iso(stay.absent.at)}" if stay.absent else "its start is not known"
-    return (
-        f"in force at the last snapshot, {iso(stay.last.at)} ({stay.last.place});"
-        f" seen since {iso(stay.first.at)}, {since}"
-    )
-
-
-def retired(stay: Tenure, stays: Iterable[Tenure]) -> str:
-    """`retired between … and …`, and by which entry of the ledger."""
-    assert stay.gone is not None
-    after = [other for other in stays if other.home == stay.home and other.first.place == stay.gone.place]
+def _state(tenure: Tenure, every: Iterable[Tenure]) -> str:
+    if tenure.gone is None:
+        since = f"not before {iso(tenure.absent.at)}" if tenure.absent else "its start is not known"
+        seen = f"in force at the last snapshot, {iso(tenure.last.at)} ({tenure.last.place})"
+        return f"{seen}; seen since {iso(tenure.first.at)}, {since}"
+    after = [one for one in every if one.home == tenure.home and one.first.place == tenure.gone.place]
     claim = after[0].claim if after else None
-    how = f"retired by {claim.place}" if claim else f"retired, seen by {stay.gone.place}"
+    how = f"retired by {claim.place}" if claim else f"retired, seen by {tenure.gone.place}"
     unrecorded = "" if claim else "; nobody recorded the rotation"
-    return f"{how}, between {iso(stay.last.at)} and {iso(stay.gone.at)}{unrecorded}"
+    return f"{how}, between {iso(tenure.last.at)} and {iso(tenure.gone.at)}{unrecorded}"

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from typing import Any
 
@@ -20,47 +20,53 @@ DAY = timedelta(days=1)
 RECORDED = ("E8", "E9", "E10")
 SEEN = ("E1", "E2", "E8")  # by a snapshot or with a record
 ROTATED = ("E1", "E8")  # of those, with another value before
-NOTHING_IN_FORCE = {"missing": "missing: no value is in force", "empty": "empty: no value is in force"}
 Rows = dict[str, list[Any]]  # the pieces of one place, by role
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """The true instant R satisfies lo < R <= hi. None means no bound."""
-
-    lo_at: datetime | None = None
-    hi_at: datetime | None = None
-    confidence: int = 0
-    label: str = ""  # what a reader sees as the binding evidence
+_FIRST, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The intersection of the bounds that agree, the binding one on each side, and what was dropped."""
+    """The interval (lo, hi] of bounds that agree: the binding piece on each side, and what was dropped."""
 
-    lo_at: datetime | None = None
-    hi_at: datetime | None = None
-    lo_label: str = ""
-    hi_label: str = ""
-    dropped: tuple[Bounds, ...] = ()
+    lo: Any = None
+    hi: Any = None
+    dropped: tuple[Any, ...] = ()
+
+    @property
+    def lo_at(self) -> datetime | None:
+        """After this it began; None: no bound."""
+        return None if self.lo is None else self.lo.lo_at
+
+    @property
+    def hi_at(self) -> datetime | None:
+        """By this it began; None: no bound."""
+        return None if self.hi is None else self.hi.hi_at
 
 
-def agreement(bounds: Iterable[Bounds]) -> Agreement:
-    """The intersection of the maximal consistent subset by confidence.
+def agreement(pieces: Iterable[Any]) -> Agreement:
+    """The intersection of the maximal consistent subset by confidence of pieces of evidence.
 
     The most confident come first; one that would leave nothing of the interval is dropped and kept as such.
     """
     result = Agreement()
-    for one in sorted(bounds, key=_rank):
+    for one in sorted(pieces, key=_rank):
         joined = result
         if one.lo_at is not None and (joined.lo_at is None or one.lo_at > joined.lo_at):
-            joined = replace(joined, lo_at=one.lo_at, lo_label=one.label)
+            joined = replace(joined, lo=one)
         if one.hi_at is not None and (joined.hi_at is None or one.hi_at < joined.hi_at):
-            joined = replace(joined, hi_at=one.hi_at, hi_label=one.label)
+            joined = replace(joined, hi=one)
         if joined.lo_at is not None and joined.hi_at is not None and joined.lo_at >= joined.hi_at:
             joined = replace(result, dropped=(*result.dropped, one))
         result = joined
     return result
+
+
+def _rank(one: Any) -> tuple[Any, ...]:
+    return -one.confidence, (_NEVER - (one.lo_at or _FIRST)), one.hi_at or _NEVER, _label(one)
+
+
+def _label(piece: Any) -> str:
+    return "" if piece is None else f"{piece.kind} {piece.source}: {piece.text}"
 
 
 def status_of(
@@ -96,65 +102,8 @@ def tabulate_freshness(
     return Freshness.checked(frame.sort_values(["environment", "service", "secret"], kind="stable"))
 
 
-def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """`RotationPairs`: one row for each pair that must rotate together and environment that has both.
-
-    Source: docs/rules.md#rule-43.
-
-    Apart: one surely began to be in force after the other had. Together: both began within the same
-    interval, however wide. Else nobody can say.
-    """
-    ages = [row for row in rows(freshness) if row.status != "exempt" and row.reason != "not supplied"]
-    names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}
-    pairs = (
-        (one, two)
-        for names_of_two in sorted(names)
-        for one in ages
-        for two in ages
-        if (one.secret, two.secret) == names_of_two and one.environment == two.environment
-    )
-    return RotationPairs.of(
-        {
-            "secret": one.secret,
-            "other_secret": two.secret,
-            "environment": one.environment,
-            "service": one.service,
-            "relation": _relation(one, two),
-            "lo_at": one.lo_at,
-            "hi_at": one.hi_at,
-            "other_lo_at": two.lo_at,
-            "other_hi_at": two.hi_at,
-        }
-        for one, two in pairs
-    )
-
-
-def _relation(one: Any, two: Any) -> str:
-    """Bounds are widened by what clocks may err: instants that they cannot tell apart are the same."""
-    if one.hi_at is None or two.hi_at is None:
-        return "unknown"
-    if _same(one.lo_at, two.lo_at) and _same(one.hi_at, two.hi_at):
-        return "together"
-    for ended, end, began in ((one.hi_at, two.hi_at, two.lo_at), (two.hi_at, one.hi_at, one.lo_at)):
-        # In force by then, while the other began after that. Of one snapshot, which saw the one there and
-        # not yet the other, the two bounds overlap by exactly what they were widened.
-        if began is not None and (ended <= began or ended - began == SAME_TIME) and not _same(ended, end):
-            return "apart"
-    return "unknown"
-
-
-def _same(one: datetime | None, two: datetime | None) -> bool:
-    return one is two or (one is not None and two is not None and abs(one - two) <= SAME_TIME)
-
-
-def _rank(one: Bounds) -> tuple[int, float, float, str]:
-    lo = -one.lo_at.timestamp() if one.lo_at is not None else float("inf")
-    hi = one.hi_at.timestamp() if one.hi_at is not None else float("inf")
-    return -one.confidence, lo, hi, one.label
-
-
 def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, Any]:
-    tenure = agreement(_bounds(pieces["bound"]))
+    tenure = agreement(pieces["bound"])
     age = _age(tenure, pieces)
     status, reason = _verdict(item, age, pieces, policy, as_of)
     rule = policy.rule(item.secret)
@@ -171,10 +120,11 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "service": item.service,
         "status": status,
         "reason": reason,
-        "age_days_min": _at_least(as_of, age.hi_at),
-        "age_days_max": _at_most(as_of, age.lo_at),
-        "value_age_days_min": _at_least(as_of, value_hi),
-        "value_age_days_max": _at_most(as_of, value_lo),
+        # Whole days, rounded so that no more is claimed than is known.
+        "age_days_min": _days(as_of, age.hi_at, floor),
+        "age_days_max": _days(as_of, age.lo_at, ceil),
+        "value_age_days_min": _days(as_of, value_hi, floor),
+        "value_age_days_max": _days(as_of, value_lo, ceil),
         "max_age_days": item.max_age_days,
         "period_stated": bool(item.period_stated),
         "strict_max_age_days": strict,
@@ -183,8 +133,8 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "possibly_overdue_from_at": None if period is None or age.lo_at is None else age.lo_at + period,
         "lo_at": age.lo_at,
         "hi_at": age.hi_at,
-        "lo_evidence": age.lo_label,
-        "hi_evidence": age.hi_label,
+        "lo_evidence": _label(age.lo),
+        "hi_evidence": _label(age.hi),
         "next_evidence": _next(item, reason, tenure, age, as_of) if status == "unknown" else "",
         "conflict": bool(tenure.dropped),
         "claimed_not_done": any(_not_done(row, pieces) for row in recorded),
@@ -194,54 +144,50 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
     }
 
 
+def _days(as_of: datetime, since: datetime | None, to_whole: Any) -> float | None:
+    return None if since is None else float(max(0, to_whole((as_of - since) / DAY)))
+
+
 def _age(tenure: Agreement, pieces: Rows) -> Agreement:
     """The tenure by the bounds that agree, moved up by what was seen of the same value before.
 
     Where bounds exclude each other, the value may be older than the more confident one has it.
     """
-    age = replace(tenure, lo_at=None, lo_label="") if tenure.dropped else tenure
+    age = replace(tenure, lo=None) if tenure.dropped else tenure
     if age.hi_at is None:
         return age
-    before = [one for one in _bounds(pieces["return"] + pieces["sighting"]) if one.hi_at is not None]
-    earliest = min(before, key=lambda one: (one.hi_at, one.label), default=None)
-    if earliest is not None and earliest.hi_at is not None and earliest.hi_at < age.hi_at:
-        age = replace(age, hi_at=earliest.hi_at, hi_label=earliest.label)
-    latest = None if tenure.lo_at is None else tenure.lo_at + SAME_TIME
-    surely = [one for one in before if latest is not None and one.hi_at is not None and one.hi_at <= latest]
+    before = [one for one in pieces["return"] + pieces["sighting"] if one.hi_at is not None]
+    earliest = min(before, key=lambda one: (one.hi_at, _label(one)), default=None)
+    if earliest is not None and earliest.hi_at < age.hi_at:
+        age = replace(age, hi=earliest)
+    surely = [one for one in before if tenure.lo_at is not None and one.hi_at <= tenure.lo_at + SAME_TIME]
     if surely:
         # In use before: how long is bounded only as far as that earlier use is.
-        oldest = min(surely, key=lambda one: (one.lo_at is not None, one.lo_at or one.hi_at, one.label))
-        age = replace(age, lo_at=oldest.lo_at, lo_label=oldest.label if oldest.lo_at is not None else "")
+        oldest = min(surely, key=lambda one: (one.lo_at or _FIRST, one.hi_at, _label(one)))
+        age = replace(age, lo=None if oldest.lo_at is None else oldest)
     return age
-
-
-def _bounds(pieces: Iterable[Any]) -> list[Bounds]:
-    return [
-        Bounds(row.lo_at, row.hi_at, int(row.confidence), f"{row.kind} {row.source}: {row.text}")
-        for row in pieces
-    ]
 
 
 def _verdict(item: Any, age: Agreement, pieces: Rows, policy: Policy, as_of: datetime) -> tuple[str, str]:
     """The status and, of unknown and exempt, the reason."""
-    exempt = _exempt(item, pieces)
-    if exempt or (item.state == "not supplied" and not pieces["bound"]):
-        return ("exempt", exempt) if exempt else ("unknown", "not supplied")
+    if exempt := _exempt(item):
+        return "exempt", exempt
+    if item.state == "not supplied" and not pieces["bound"]:
+        return "unknown", "not supplied"
     if not pieces["bound"]:
         return "unknown", "reviewed late" if pieces["left out"] else "no evidence"
     status = status_of(age.lo_at, age.hi_at, as_of, int(item.max_age_days), policy.warn_days)
     return status, "" if status != "unknown" else "conflict" if age.dropped else "straddles"
 
 
-def _exempt(item: Any, pieces: Rows) -> str:
+def _exempt(item: Any) -> str:
     """Why no age is to be known here; "" if one is."""
     if item.max_age_days is None:
         return "no limit in the policy"
     if item.public and item.exposure_severity == "info":
         return "public by the policy: it protects nothing, so it has no age"
-    if item.state in NOTHING_IN_FORCE:
-        effective = [row for row in pieces["claim"] if row.clock == "effective"]
-        return str(effective[-1].text) if effective else NOTHING_IN_FORCE[item.state]
+    if item.state in ("missing", "empty"):
+        return f"{item.state}: no value is in force"
     if is_made_up(item.template, item.strength_bits):
         return "an example's value: no secret is in force"
     return "placeholder: no secret is in force" if item.placeholder else ""
@@ -254,17 +200,16 @@ def _not_done(claim: Any, pieces: Rows) -> bool:
     another value was rotated to that, and of a claim without a lower bound nobody can say.
     """
     seen = min((row.hi_at for row in pieces["bound"] if row.kind in SEEN), default=None)
-    if seen is None or pd.isna(claim.lo_at) or claim.kind == "E9":
+    if seen is None or claim.lo_at is None or claim.kind == "E9":
         return False
     return bool(claim.lo_at >= seen)
 
 
 def _unrecorded(pieces: Rows, recorded: Iterable[Any]) -> bool:
     """Whether the value was seen to take another's place, and no record may tell of that."""
-    changes = [row for row in pieces["bound"] if row.kind in ROTATED and not pd.isna(row.lo_at)]
-    return bool(changes) and not any(
-        _tells_of(claim, changes[0], came_back=bool(pieces["return"])) for claim in recorded
-    )
+    changes = [row for row in pieces["bound"] if row.kind in ROTATED and row.lo_at is not None]
+    came_back = bool(pieces["return"])
+    return bool(changes) and not any(_tells_of(claim, changes[0], came_back=came_back) for claim in recorded)
 
 
 def _tells_of(claim: Any, change: Any, *, came_back: bool) -> bool:
@@ -273,7 +218,7 @@ def _tells_of(claim: Any, change: Any, *, came_back: bool) -> bool:
     if claim.kind == "E8":
         return bool(after or not came_back)
     by = change.hi_at + CLOCK_SLACK
-    return claim.kind == "E10" and bool(after and (pd.isna(claim.lo_at) or claim.lo_at <= by))
+    return claim.kind == "E10" and bool(after and (claim.lo_at is None or claim.lo_at <= by))
 
 
 def _next(item: Any, reason: str, tenure: Agreement, age: Agreement, as_of: datetime) -> str:
@@ -281,7 +226,7 @@ def _next(item: Any, reason: str, tenure: Agreement, age: Agreement, as_of: date
     if reason == "not supplied":
         return f"Supply its values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
     if reason == "conflict":
-        sides = dict.fromkeys(filter(None, (tenure.lo_label, tenure.hi_label, tenure.dropped[0].label)))
+        sides = dict.fromkeys(filter(None, map(_label, (tenure.lo, tenure.hi, tenure.dropped[0]))))
         return f"Find out which is right: {' · '.join(sides)}"
     if age.hi_at is None:
         return "Take a snapshot now, then one each week: audit-lib snapshot"
@@ -294,10 +239,37 @@ def _next(item: Any, reason: str, tenure: Agreement, age: Agreement, as_of: date
     )
 
 
-def _at_least(as_of: datetime, since: datetime | None) -> float | None:
-    """Whole days, rounded so that no more is claimed than is known."""
-    return None if since is None else float(max(0, floor((as_of - since) / DAY)))
+def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """`RotationPairs`: each pair that must rotate together, in each environment that has both.
+
+    Apart: one surely began to be in force after the other had. Together: both began within the same
+    interval, however wide. Else nobody can say (docs/rules.md#rule-43).
+    """
+    bounds = ["lo_at", "hi_at"]
+    ages = freshness[freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")]
+    ages = ages[["secret", "environment", "service", *bounds]]
+    names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}
+    both = pd.DataFrame(sorted(names), columns=["secret", "other_secret"]).merge(ages)
+    others = ages.drop(columns="service").rename(columns=lambda name: f"other_{name}")
+    both = both.merge(others.rename(columns={"other_environment": "environment"}))
+    both["relation"] = [_relation(row) for row in rows(both)]
+    return RotationPairs.checked(both[list(RotationPairs.columns())])
 
 
-def _at_most(as_of: datetime, since: datetime | None) -> float | None:
-    return None if since is None else float(max(0, ceil((as_of - since) / DAY)))
+def _relation(pair: Any) -> str:
+    """Bounds are widened by what clocks may err: instants that they cannot tell apart are the same."""
+    one, two = (pair.lo_at, pair.hi_at), (pair.other_lo_at, pair.other_hi_at)
+    if one[1] is None or two[1] is None:
+        return "unknown"
+    if all(map(_same, one, two)):
+        return "together"
+    for (_, ended), (began, end) in ((one, two), (two, one)):
+        # In force by then, while the other began after that. Of one snapshot, which saw the one there and
+        # not yet the other, the two bounds overlap by exactly what they were widened.
+        if began is not None and (ended <= began or ended - began == SAME_TIME) and not _same(ended, end):
+            return "apart"
+    return "unknown"
+
+
+def _same(one: datetime | None, two: datetime | None) -> bool:
+    return one is two or (one is not None and two is not None and abs(one - two) <= SAME_TIME)

@@ -95,8 +95,7 @@ class Evidence(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    kind: Series[str]  # E1 … E21 of docs/evidence.md#kinds-of-evidence
-    clock: Series[str] = Field(isin=("value", "tenure", "effective"))
+    kind: Series[str]  # E1 … E19 of docs/evidence.md#kinds-of-evidence
     role: Series[str] = Field(isin=EVIDENCE_ROLES)
     lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity
@@ -176,8 +175,6 @@ class Population(Contract):
     ledger: Series[int]  # how often snapshots saw a value of it, over all environments
     held_at: Series[str]  # by env files, examples and the platform
     supplied: Series[str] = Field(isin=("yes", "no", "unknown"))  # by an env file or the platform
-    last_used_at: Series[Instant] = Field(nullable=True)  # by callers; null: the logs do not show it
-    last_use: Series[str]  # the line that shows it, or why it is not known; "" of what callers do not send
     read_reason: Series[str]  # why `read` is not known; "" if it is
     supply_reason: Series[str]  # why `supplied` is not known; "" if it is
 

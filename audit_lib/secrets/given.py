@@ -48,19 +48,20 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     environment = environment_name(found[1]) if found else ""
     if not found or not environment:
         raise BadInput.at("--env", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
-    place = f"--env {environment}/{found[2]}"
-    origin, secret = found[4], found[3] or ""
+    _, service, secret, origin = found.groups()
+    given = GivenValues(environment, service, origin, b"")
+    place = place_of(given)
     if origin == ENVIRON:
-        return GivenValues(environment, found[2], ENVIRON, b"")
+        return given
     content = stdin.read(LIMIT_BYTES + 1) if origin == STDIN else _file(Path(origin), place)
     if len(content) > LIMIT_BYTES:
         raise BadInput.at(place, f"contains more than {LIMIT_BYTES:,} bytes")
     if is_store_export(content):
-        export = parse_store_export(content, secret)
+        export = parse_store_export(content, secret or "")
         if export.faults:
             raise BadInput(Fault(place, text) for text in export.faults)
-        return GivenValues(environment, found[2], origin, b"", tuple(export.dates))
-    given = GivenValues(environment, found[2], origin, content)
+        return GivenValues(environment, service, origin, b"", tuple(export.dates))
+    given = GivenValues(environment, service, origin, content)
     if not any(line.name for line in given_lines(given)):
         raise BadInput.at(place, "contains no variable: it must be dotenv text or the platform's JSON")
     return given
@@ -79,14 +80,11 @@ def holds_values(given: GivenValues) -> bool:
 def given_lines(
     given: GivenValues, policy: Policy | None = None, environ: Mapping[str, str] = os.environ
 ) -> tuple[EnvLine, ...]:
-    """The lines of dotenv text, the entries of JSON, of `environ` the policy's names.
-
-    `BadInput` if what looks like JSON cannot be parsed.
-    """
+    """The lines of dotenv text, the entries of JSON, of `environ` the policy's names."""
     if given.origin == ENVIRON:
-        names = (name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases))
-        present = sorted({name for name in names if name in environ})
-        return tuple(entry(number, name, environ[name]) for number, name in enumerate(present, 1))
+        names = {name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases)}
+        present = enumerate(sorted(names & environ.keys()), 1)
+        return tuple(entry(number, name, environ[name]) for number, name in present)
     if is_binary(given.content):
         raise BadInput.at(place_of(given), "contains bytes that are not text")
     loader = given_loader(given)
@@ -116,21 +114,16 @@ class _Pairs(list[tuple[Any, Any]]):
 
 
 def _json_lines(given: GivenValues) -> Iterator[EnvLine]:
-    """One line for each entry of the platform's JSON; an entry of another shape is not understood."""
-    # Numbers stay the text they are.
-    as_text: dict[str, Any] = {
-        "parse_int": str,
-        "parse_float": str,
-        "parse_constant": str,
-    }
+    """One line for each entry of the platform's JSON; an entry of another form is not understood."""
+    numbers: dict[str, Any] = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), str)  # as written
     try:
-        found = json.loads(given.content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **as_text)
+        found = json.loads(given.content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **numbers)
     except (ValueError, RecursionError):
         raise BadInput.at(place_of(given), "looks like JSON and cannot be parsed") from None
     entries = found if isinstance(found, _Pairs) else [_pair(item) for item in found]
     for number, (name, value) in enumerate(entries, 1):
         if isinstance(name, str) and isinstance(value, str | bool | None):
-            text = value if isinstance(value, str) else {True: "true", False: "false", None: ""}[value]
+            text = "" if value is None else str(value) if isinstance(value, str) else str(value).lower()
             yield entry(number, name, text)
         else:
             yield EnvLine(number, "not understood", faults=("not-parsed",))

@@ -4,37 +4,31 @@ Committer dates, all refs. Values are fingerprinted and forgotten: a rotated one
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pandas as pd
 
 from audit_lib.base.git import GitFailed, is_repository, run_git
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.value_questions import component
+from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import EnvHistory
 from audit_lib.secrets.env import parse_env
 from audit_lib.secrets.loaders import loaders_of
 from audit_lib.settings import EnvSource, Project
 
-MAX_BLOB_BYTES = 1_048_576
 _PASSWORD = component("password")
 Value = tuple[str, str, str]  # name, component, fingerprint
 
 
 def env_history(project: Project, keeper: Keeper) -> pd.DataFrame:
     """`EnvHistory` of every env file of the project; empty without a repository that can be read."""
-    columns = list(EnvHistory.columns())
-    if not is_repository(project.root):
-        return EnvHistory.of([])
     found: list[tuple[object, ...]] = []
     sources = {source.path: source for source in project.env_sources if not source.example}
-    for path in sorted(path for path in sources if "\n" not in path):
-        try:
+    for path in sorted(path for path in sources if "\n" not in path and is_repository(project.root)):
+        with suppress(GitFailed):  # no answer is no evidence; the leak search says that git cannot read it
             found += _history(project, sources[path], keeper)
-        except GitFailed:
-            # No answer is no evidence; a repository that git cannot read is said by the leak search.
-            continue
-    frame = pd.DataFrame(found, columns=columns)
+    frame = pd.DataFrame(found, columns=list(EnvHistory.columns()))
     return EnvHistory.checked(frame.sort_values(["file", "name", "component", "committed_at", "commit"]))
 
 
@@ -51,8 +45,7 @@ def _history(project: Project, source: EnvSource, keeper: Keeper) -> Iterator[tu
     for name, (at, parents) in commits.items():
         before = {value for parent in parents for value in versions.get(parent, ())}
         for variable, part, fingerprint in sorted(versions.get(name, set()) - before):
-            committed_at = datetime.fromtimestamp(int(at), UTC)
-            yield source.path, variable, part, fingerprint, name, committed_at
+            yield source.path, variable, part, fingerprint, name, datetime.fromtimestamp(int(at), UTC)
 
 
 def _versions(
@@ -60,18 +53,20 @@ def _versions(
 ) -> dict[str, set[Value]]:
     """The values of the file as each commit holds it; a commit that has no such file is left out."""
     path = source.path.encode("utf-8", "surrogateescape")
-    asked = b"".join(name.encode("ascii") + b":" + path + b"\n" for name in commits)
-    answers = run_git(project.root, "cat-file", "--batch-check", input=asked).splitlines() if commits else []
-    blobs = {}
-    for name, answer in zip(commits, answers, strict=True):
-        parts = answer.split()
-        if len(parts) == 3 and parts[1] == b"blob" and int(parts[2]) <= MAX_BLOB_BYTES:
-            blobs[name] = parts[0].decode("ascii")
-    read = {
-        blob: _values(project, source, run_git(project.root, "cat-file", "blob", blob), keeper)
-        for blob in sorted(set(blobs.values()))
-    }
-    return {name: read[blob] for name, blob in blobs.items()}
+    names = b"".join(name.encode("ascii") + b":" + path + b"\n" for name in commits)
+    answer, at = run_git(project.root, "cat-file", "--batch", input=names) if commits else b"", 0
+    read: dict[bytes, set[Value]] = {}
+    versions = {}
+    for name in commits:
+        end = answer.index(b"\n", at)
+        head, at = answer[at:end], end + 1
+        if not head.endswith(b" missing"):
+            blob, kind, size = head.split()
+            content, at = answer[at : at + int(size)], at + int(size) + 1
+            if kind == b"blob" and blob not in read:
+                read[blob] = _values(project, source, content, keeper)
+            versions[name] = read.get(blob, set())
+    return versions
 
 
 def _values(project: Project, source: EnvSource, content: bytes, keeper: Keeper) -> set[Value]:

@@ -1,197 +1,126 @@
 """Sets what the env sources hold beside what the policy expects: one row for each variable and place."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.secrecy import value_questions as values
+from audit_lib.base.frames import rows
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.value_questions import chosen_bits
 from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.secrets.value_rules import ValueInForce, format_of, hold, judge
+from audit_lib.secrets.value_rules import format_of, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.kinds import likely_kind, shape_by
 
-Entry = dict[str, Any]  # one row of EnvEntries
 Place = tuple[str, str]  # environment, service
+_OF_RULE = (
+    "kind", "missing_severity", "exposure_severity", "fallback", "usual_format", "max_age_days",
+    "period_stated",
+)  # fmt: skip
 
 
 def tabulate_inventory(
-    entries: pd.DataFrame,
-    policy: Policy,
-    project: Project,
-    keeper: Keeper,
-    sources: pd.DataFrame | None = None,
+    entries: pd.DataFrame, policy: Policy, project: Project, keeper: Keeper, sources: pd.DataFrame
 ) -> pd.DataFrame:
     """`Inventory`: each rule in each environment, then what no rule expects, in a total order.
 
     A variable is "missing" only if its place was supplied, else "not supplied". Given values take the
-    place of a file's, a later file's that of an earlier one's. `Sources` is needed to tell an empty file,
-    which has no entries, from one that was not supplied. Another value of a secret in another env file of
-    the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
+    place of a file's, a later file's that of an earlier one's. Another value of a secret in another env file
+    of the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
     """
-    held = _in_force(entries)
-    in_files = _in_each_file(entries)
-    supplied = _supplied(entries, sources)
-    examples = _example_fingerprints(entries, policy, keeper)
-    named = {environment for environment, _ in supplied} | set(project.environments)
-    rows: list[dict[str, Any]] = []
-    for environment in sorted(named, key=_environment_order):
-        services = {service for there, service in supplied if there == environment}
-        for service in sorted(services | {rule.service for rule in policy.secrets} - {""}):
-            place = (environment, service)
-            here = dict(held.get(place, {}))
-            found = [*_expected(here, place, policy), *_unexpected(here, place, policy, keeper)]
-            for rule, entry in found:
-                if entry is None:
-                    rows.append(_absent(rule, place, supplied.get(place)))
-                else:
-                    in_place = _present(rule, entry, policy, keeper, examples)
-                    beside = [
-                        _present(rule, other, policy, keeper, examples) for other in _others(entry, in_files)
-                    ]
-                    rows += [in_place, *(_beside(other) for other in beside if _differ(in_place, other))]
+    held = _held(entries)
+    supplied = _supplied(sources)
+    judged = _Judge(policy, keeper, _example_fingerprints(entries, policy, keeper))
+    environments = {environment for environment, _ in supplied} | set(project.environments)
+    services = {rule.service for rule in policy.secrets} - {""}
+    places = {(environment, service) for environment in environments for service in services}
+    found: list[dict[str, Any]] = []
+    for place in places | supplied.keys():
+        here = dict(held.get(place, {}))
+        for rule, several in (*_expected(here, place, policy), *_unexpected(here, place, judged)):
+            if several:
+                in_place, *others = (judged.row(rule, entry) for entry in reversed(several))
+                beside = {row["source"]: row for row in reversed(others) if _differ(in_place, row)}
+                found += [
+                    in_place,
+                    *(row | {"service": f"{place[1]} ({row['source']})"} for row in beside.values()),
+                ]
+            else:
+                found.append(_absent(rule, place, supplied.get(place)))
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
-    rows.sort(key=lambda row: _order(row, order))
-    return Inventory.of(rows)
+    return Inventory.of(sorted(found, key=lambda row: _order(row, order)))
 
 
-def _in_force(entries: pd.DataFrame) -> dict[Place, dict[str, Entry]]:
-    """For each place its variables, each with the entry that counts."""
+def _held(entries: pd.DataFrame) -> dict[Place, dict[str, list[Any]]]:
+    """For each place its variables, each with its entries, one a source; the last one counts."""
     named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
     # A stable sort: the order of the sources decides, given values come last and so count.
     ordered = named.sort_values("kind", key=lambda kind: kind.eq("given values"), kind="stable")
-    held: dict[Place, dict[str, Entry]] = defaultdict(dict)
-    for entry in ordered.to_dict("records"):
-        held[entry["environment"], entry["service"]][entry["name"]] = {str(key): entry[key] for key in entry}
+    ordered = ordered.drop_duplicates(["environment", "service", "name", "source"], keep="last")
+    held: dict[Place, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for entry in rows(ordered):
+        held[entry.environment, entry.service][entry.name].append(entry)
     return held
 
 
-def _in_each_file(entries: pd.DataFrame) -> dict[tuple[str, str, str], list[Entry]]:
-    """For each environment, service and name what env files hold under it, each file's last."""
-    named = entries[entries["kind"].eq("env file") & entries["name"].notna()]
-    place = ["environment", "service", "name"]
-    found: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
-    for entry in named.drop_duplicates([*place, "source"], keep="last").to_dict("records"):
-        found[entry["environment"], entry["service"], entry["name"]].append(
-            {str(key): entry[key] for key in entry}
-        )
-    return found
+def _supplied(sources: pd.DataFrame) -> dict[Place, str]:
+    """The places of which a source was read, with its name; also if it was empty."""
+    read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
+    return {(row.environment, row.service): row.source for row in rows(read)}
 
 
-def _others(entry: Entry, in_files: dict[tuple[str, str, str], list[Entry]]) -> list[Entry]:
-    """What other env files of a place hold under the name of the entry that counts."""
-    same = in_files.get((entry["environment"], entry["service"], entry["name"]), [])
-    return [one for one in same if one["source"] != entry["source"]] if entry["kind"] == "env file" else []
-
-
-def _environment_order(environment: str) -> tuple[int, str]:
-    return (
-        ENVIRONMENTS.index(environment) if environment in ENVIRONMENTS else len(ENVIRONMENTS),
-        environment,
-    )
-
-
-def _order(row: dict[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
+def _order(row: Mapping[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
     """The policy's order, then names; the environments from development to production."""
+    where = row["environment"]
+    stage = ENVIRONMENTS.index(where) if where in ENVIRONMENTS else len(ENVIRONMENTS)
     rule = rules.get(row["secret"], len(rules))
-    return (rule, row["secret"], row["service"], _environment_order(row["environment"]), row["variable"])
+    return (rule, row["secret"], row["service"], stage, where, row["variable"])
 
 
 def _differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two rows hold two values of a secret; of a setting the later file simply counts."""
-    values = {one.get("fingerprint"), other.get("fingerprint")} - {None}
-    return len(values) == 2 and "setting" not in (one["kind"], other["kind"])
-
-
-def _beside(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"service": f"{row['service']} ({row['source']})"}
-
-
-def _supplied(entries: pd.DataFrame, sources: pd.DataFrame | None) -> dict[Place, str]:
-    """The places of which a source was read, with its name; also if it was empty."""
-    rows = entries[entries["kind"].isin(IN_FORCE)]
-    frames = [rows[["environment", "service", "source"]]]
-    if sources is not None:
-        read = sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))
-        frames.insert(0, sources.loc[read, ["environment", "service", "source"]])
-    return {
-        (str(row.environment), str(row.service)): str(row.source)
-        for frame in frames
-        for row in frame.drop_duplicates().itertuples(index=False)
-    }
+    """Whether two env files hold two values of a secret; of a setting the later file simply counts."""
+    both = {one["origin"], other["origin"]} == {"env file"} and "setting" not in (one["kind"], other["kind"])
+    return both and len({one.get("fingerprint"), other.get("fingerprint")} - {None}) == 2
 
 
 def _example_fingerprints(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
     """What example files hold, URL passwords among it; None if no example was read."""
-    rows = entries[entries["kind"] == "example"]
-    if rows.empty:
-        return None
+    shown = entries[entries["kind"] == "example"]
     found: set[str] = set()
-    for name, fingerprint in rows.loc[rows["fingerprint"].notna(), ["name", "fingerprint"]].to_numpy():
-        rule = policy.rule(name)
-        held = hold(keeper, fingerprint, rule.component if rule else "whole")
+    for row in rows(shown[shown["fingerprint"].notna()]):
+        rule = policy.rule(row.name)
+        held = hold(keeper, row.fingerprint, rule.component if rule else "whole")
         found |= {held.whole, held.part} - {""}
-    return frozenset(found)
+    return None if shown.empty else frozenset(found)
 
 
 def _expected(
-    here: dict[str, Entry], place: Place, policy: Policy
-) -> Iterator[tuple[SecretRule, Entry | None]]:
-    """Each rule of a place with the entry that satisfies it, which is taken out of `here`."""
+    here: dict[str, list[Any]], place: Place, policy: Policy
+) -> Iterator[tuple[SecretRule, list[Any]]]:
+    """Each rule of a place with the entries that satisfy it, which are taken out of `here`."""
     for rule in policy.secrets:
         if rule.service == place[1]:
             variable = next((name for name in (rule.name, *rule.aliases) if name in here), rule.name)
-            yield rule, here.pop(variable, None)
+            yield rule, here.pop(variable, [])
 
 
 def _unexpected(
-    here: dict[str, Entry], place: Place, policy: Policy, keeper: Keeper
-) -> Iterator[tuple[SecretRule, Entry | None]]:
+    here: dict[str, list[Any]], place: Place, judged: "_Judge"
+) -> Iterator[tuple[SecretRule, list[Any]]]:
     """What is left: a rule's variable in another service, a second name for one, or what no rule names."""
     taken: set[str] = set()
     for name in sorted(here):
-        rule = policy.rule(name)
+        rule = judged.policy.rule(name)
         if rule and rule.service != place[1] and rule.name not in taken:
             taken.add(rule.name)
             yield rule, here[name]
         else:
-            yield _stand_in(rule, here[name], policy, keeper), here[name]
-
-
-def _stand_in(rule: SecretRule | None, entry: Entry, policy: Policy, keeper: Keeper) -> SecretRule:
-    """A rule for what no rule is left for: another name for a secret, or what name and value say it is."""
-    shapes = _shapes(entry, keeper)
-    kind, component = ("secret", rule.component) if rule else likely_kind(entry["name"], shapes, policy)
-    own = SecretRule(entry["name"], "", "setting", "", missing_severity="", component=component)
-    return _unlisted(own, component, policy) if kind == "secret" else own
-
-
-def _as_found(rule: SecretRule, entry: Entry, policy: Policy, keeper: Keeper) -> SecretRule:
-    """The rule; of a setting whose value shows a secret that of a secret nobody listed.
-
-    Else whoever may write the project's policy could call every secret a setting.
-    """
-    shapes = _shapes(entry, keeper) if rule.kind == "setting" else []
-    if not {"URL with password", "generated"} & set(shapes):
-        return rule
-    kind, component = likely_kind(entry["name"], shapes, policy)
-    return _unlisted(rule, component, policy) if kind == "secret" else rule
-
-
-def _shapes(entry: Entry, keeper: Keeper) -> list[str]:
-    """The shape of an entry's value, if it is known."""
-    mark = entry["fingerprint"]
-    return [] if pd.isna(mark) else [shape_by(lambda question: keeper.ask(mark, question))]
-
-
-def _unlisted(rule: SecretRule, component: str, policy: Policy) -> SecretRule:
-    return replace(rule, kind="unlisted", component=component, max_age_days=policy.default_max_age_days)
+            yield judged.stand_in(rule, here[name][-1]), here[name]
 
 
 def _absent(rule: SecretRule, place: Place, source: str | None) -> dict[str, Any]:
@@ -207,68 +136,95 @@ def _absent(rule: SecretRule, place: Place, source: str | None) -> dict[str, Any
     }
 
 
-def _present(
-    rule: SecretRule, entry: Entry, policy: Policy, keeper: Keeper, examples: frozenset[str] | None
-) -> dict[str, Any]:
-    place, variable = (entry["environment"], entry["service"]), entry["name"]
-    rule = _as_found(rule, entry, policy, keeper)
-    not_known = value_is_unknown(entry["faults"].split(","))
-    row = {
-        **_demands(rule, variable, place),
-        "state": "empty" if not not_known and _holds_nothing(rule, entry, keeper) else "present",
-        "source": entry["source"],
-        "line": entry["line"],
-        "origin": entry["kind"],
-        "loader": entry["loader"],
-        "component": rule.component,
-        "length": "",
-        "public": rule.public or variable.startswith(policy.public_prefixes),
-    }
-    if row["state"] == "empty" or not_known:
+class _Judge:
+    """Makes the row of a variable that is there."""
+
+    def __init__(self, policy: Policy, keeper: Keeper, examples: frozenset[str] | None) -> None:
+        self.policy, self.keeper, self.examples = policy, keeper, examples
+
+    def row(self, rule: SecretRule, entry: Any) -> dict[str, Any]:
+        """The columns of Inventory for an entry by a rule."""
+        rule = self._as_found(rule, entry)
+        not_known = value_is_unknown(entry.faults.split(","))
+        row = {
+            **_demands(rule, entry.name, (entry.environment, entry.service)),
+            "state": "empty" if not not_known and self._holds_nothing(rule, entry) else "present",
+            "source": entry.source,
+            "line": entry.line,
+            "origin": entry.kind,
+            "loader": entry.loader,
+            "component": rule.component,
+            "length": "",
+            "public": rule.public or entry.name.startswith(self.policy.public_prefixes),
+        }
+        if row["state"] == "empty" or not_known:
+            return row
+        held = hold(self.keeper, entry.fingerprint, rule.component)
+        row |= {"component": held.component, "fingerprint": held.part or None}
+        if held.component == "password" and not held.part and not held.whole_is(values.has_host):
+            row["kind"] = "setting"  # a URL to a local file holds no secret
+        row |= judge(held, rule, self.policy, entry.environment, self.examples)
+        if held.part and row["kind"] != "setting":
+            row["strength_bits"] = min(row["strength_bits"], self.keeper.ask(held.part, strength.chosen_bits))
         return row
-    held = hold(keeper, entry["fingerprint"], rule.component)
-    row |= {"component": held.component, "fingerprint": held.part or None, "kind": _kind(rule, held)}
-    row |= judge(held, rule, policy, place[0], examples)
-    if held.part and row["kind"] != "setting":
-        row["strength_bits"] = min(row["strength_bits"], keeper.ask(held.part, chosen_bits))
-    return row
 
+    def stand_in(self, rule: SecretRule | None, entry: Any) -> SecretRule:
+        """A rule for what no rule is left for: another name for a secret, or what name and value say."""
+        likely = likely_kind(entry.name, self._value_kinds(entry), self.policy)
+        kind, component = ("secret", rule.component) if rule else likely
+        own = SecretRule(entry.name, "", "setting", "", missing_severity="", component=component)
+        return self._unlisted(own, component) if kind == "secret" else own
 
-def _holds_nothing(rule: SecretRule, entry: Entry, keeper: Keeper) -> bool:
-    """Whether there is no value, or one that says so: null or none, and of a secret false."""
-    mark = entry["fingerprint"]
-    if pd.isna(mark) or not keeper.ask(mark, values.is_no_value):
-        return bool(pd.isna(mark))
-    return rule.kind in ("secret", "unlisted") or not keeper.ask(mark, values.is_plain)
+    def _as_found(self, rule: SecretRule, entry: Any) -> SecretRule:
+        """The rule; of a setting whose value shows a secret that of a secret nobody listed.
 
+        Else whoever may write the project's policy could call every secret a setting.
+        """
+        kinds = self._value_kinds(entry) if rule.kind == "setting" else []
+        kind, component = likely_kind(entry.name, kinds, self.policy)
+        shows = kind == "secret" and not {"URL with password", "generated"}.isdisjoint(kinds)
+        return self._unlisted(rule, component) if shows else rule
 
-def _kind(rule: SecretRule, held: ValueInForce) -> str:
-    """A URL to a local file, without host and password, holds no secret."""
-    local = held.component == "password" and not held.part and not held.whole_is(values.has_host)
-    return "setting" if local else rule.kind
+    def _value_kinds(self, entry: Any) -> list[str]:
+        mark = entry.fingerprint
+        return [] if mark is None else [shape_by(lambda question: self.keeper.ask(mark, question))]
+
+    def _unlisted(self, rule: SecretRule, component: str) -> SecretRule:
+        days = self.policy.default_max_age_days
+        return replace(rule, kind="unlisted", component=component, max_age_days=days)
+
+    def _holds_nothing(self, rule: SecretRule, entry: Any) -> bool:
+        """Whether there is no value, or one that says so: null or none, and of a secret false."""
+        mark = entry.fingerprint
+        if mark is None or not self.keeper.ask(mark, strength.is_no_value):
+            return mark is None
+        return rule.kind in ("secret", "unlisted") or not self.keeper.ask(mark, strength.is_plain)
 
 
 def _demands(rule: SecretRule, variable: str, place: Place) -> dict[str, Any]:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
     environment, service = place
     here = rule.service == service and (not rule.required_in or environment in rule.required_in)
+    same = (
+        "kind",
+        "missing_severity",
+        "exposure_severity",
+        "fallback",
+        "usual_format",
+        "max_age_days",
+        "period_stated",
+    )
     return {
+        **{name: getattr(rule, name) for name in same},
         "secret": rule.name,
         "variable": variable,
         "environment": environment,
         "service": service,
-        "kind": rule.kind,
         "required": rule.required if rule.service == service else "",
         "demanded": here and rule.required != "",
-        "missing_severity": rule.missing_severity,
-        "exposure_severity": rule.exposure_severity,
-        "fallback": rule.fallback,
         "renewal": rule.generate or rule.obtain,
         "min_length": rule.min_length or None,
         "good_length": rule.good_length or None,
         "format": format_of(rule, environment),
-        "usual_format": rule.usual_format,
-        "max_age_days": rule.max_age_days,
-        "period_stated": rule.period_stated,
         "guide_lines": ", ".join(str(line) for line in rule.guide_lines),
     }

@@ -1,4 +1,4 @@
-"""How loaders read an env file: python-dotenv, node's and Next exactly; of any other, what is plain.
+"""How loaders read an env file: python-dotenv, node's, Next and docker exactly; of others, what is plain.
 
 What a loader takes from the environment of its process is not known here: it is assumed to hold none of the
 names that the file sets. By which loader a service reads a file is declared, or said by its neighbours: if
@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
@@ -24,7 +25,6 @@ from audit_lib.settings import EnvSource
 # Linux hands no longer string to a process (MAX_ARG_STRLEN): what references make longer is not known.
 MAX_VALUE_CHARACTERS = 131_072
 UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
-CAREFUL = ("compose", "docker", "systemd")  # those whose rules are not known here
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,13 @@ class Reading:
     refused: bool = False
 
 
-class _Lines:
-    """The lines of a text by offset: carriage returns, line feeds and both together end one."""
+def _line_numbers(text: str) -> Callable[[int], int]:
+    """Gives the number of the line, from 1, that an offset lies in."""
+    return partial(bisect_right, [0, *accumulate(map(len, io.StringIO(text, newline="")))])
 
-    def __init__(self, text: str) -> None:
-        self._starts = [0, *accumulate(map(len, io.StringIO(text, newline="")))]
 
-    def at(self, offset: int) -> int:
-        """The number of the line, from 1, that an offset lies in."""
-        return bisect_right(self._starts, offset)
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 # ---- python-dotenv: `load_dotenv()`, with its own parser; `${NAME}` is filled in.
@@ -82,7 +80,7 @@ def read_python_dotenv(text: str) -> Reading:
     return Reading(tuple(one if one.name in held else replace(one, name=None, value=None) for one in found))
 
 
-def _filled_in(value: str, held: dict[str, str | None]) -> str | None:
+def _filled_in(value: str, held: Mapping[str, str | None]) -> str | None:
     # Behind the last brace no reference ends, and looking for one would take the square of the length.
     end = value.rfind("}") + 1
     atoms = list(parse_variables(value[:end]))
@@ -95,75 +93,45 @@ def _filled_in(value: str, held: dict[str, str | None]) -> str | None:
 
 # ---- node's dotenv: backticks quote, `#` ends an unquoted value, nothing is filled in.
 # Source: npm dotenv 18.0.10, `parse` of dist/index.cjs; its one regular expression is the same since 15.0.0.
-# Written as steps, since that expression takes the square of a file's length.
-
 # What JavaScript's \s, `.`, ^ and $ (with the flag m) take for white space and for the end of a line.
-_SPACE = r"[\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
-_END = "\n\u2028\u2029"
-_SPACES = re.compile(f"{_SPACE}*")
-_KEY = re.compile(rf"(?:export{_SPACE}+)?([A-Za-z0-9_.-]+)(?:{_SPACE}*=|:{_SPACE})")
-_REST_OF_LINE = re.compile(f"[^{_END}]*")
-_UNQUOTED = re.compile(r"[^#\n]*")
+_S = r"[\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
+_END = r"\n\u2028\u2029"
+_STRING = "|".join(rf"{_S}*+{q}[^{q}]*(?:(?<=\\){q}[^{q}]*)*{q}" for q in "'\"`")
+_NODE = re.compile(  # A=1, export A='1' # why, A: 1
+    rf"(?<![^{_END}])(?:(?![{_END}]){_S})*+(?P<key>(?:export{_S}+)?(?P<name>[A-Za-z0-9_.-]+)"
+    rf"(?:{_S}*=|:{_S}))(?P<value>(?:{_STRING})(?={_S}*(?:#[^{_END}]*)?(?![^{_END}]))|[^#\n]+)?"
+    rf"{_S}*(?:#[^{_END}]*)?(?![^{_END}])"
+)
 _QUOTED = re.compile(rf"(?<![^{_END}])(['\"`])([\s\S]*)\1(?![^{_END}])")
-_BETWEEN = re.compile(f"^{_SPACE}+|{_SPACE}+\\Z")
+_AROUND = re.compile(f"^{_S}+|{_S}+\\Z")
 
 
 def read_node_dotenv(text: str) -> Reading:
     """The statements of a text; what is no statement is passed over, as dotenv does."""
     text = _with_line_feeds(text)
-    lines = _Lines(text)
-    found: list[Statement] = []
-    at = _after(_SPACES, text, 0)
-    while at < len(text):
-        key = _KEY.match(text, at)
-        end = at
-        if key:
-            written, end = _node_value(text, key.end())
-            last = lines.at(max(end - 1, key.end() - 1))
-            found.append(Statement(lines.at(key.start(0)), last, key[1], _meant(written)))
-        at = _after(_SPACES, text, _after(_REST_OF_LINE, text, end))
-    return Reading(tuple(found))
-
-
-def _node_value(text: str, start: int) -> tuple[str, int]:
-    """The text of a value with its quotes, and the offset behind it."""
-    opening = _after(_SPACES, text, start)
-    if text[opening : opening + 1] in ("'", '"', "`"):
-        for closing in reversed(_closings(text, opening)):
-            end = _after(_SPACES, text, closing + 1)
-            if end == len(text) or text[end] == "#" or any(sign in _END for sign in text[closing + 1 : end]):
-                return text[opening : closing + 1], closing + 1
-    end = _after(_UNQUOTED, text, start)
-    return text[start:end], end
-
-
-def _closings(text: str, opening: int) -> list[int]:
-    """Where a quote may end: at each escaped quote up to the first that is not escaped, and there."""
-    found: list[int] = []
-    at = text.find(text[opening], opening + 1)
-    while at >= 0:
-        found.append(at)
-        if text[at - 1] != "\\":
-            break
-        at = text.find(text[opening], at + 1)
-    return found
+    line = _line_numbers(text)
+    return Reading(
+        tuple(
+            Statement(
+                line(found.start("key")),
+                line(max(found.end("value"), found.end("key")) - 1),
+                found["name"],
+                _meant(found["value"] or ""),
+            )
+            for found in _NODE.finditer(text)
+        )
+    )
 
 
 def _meant(written: str) -> str:
     """A value without its quotes, its escapes resolved where double quotes begin it."""
-    value = _BETWEEN.sub("", written)
+    value = _AROUND.sub("", written)
     meant = _QUOTED.sub(r"\2", value)
     return meant.replace("\\n", "\n").replace("\\r", "\r") if value.startswith('"') else meant
 
 
-def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
-    return found.end() if found else at
-
-
 # ---- Next: dotenv's parser, then `$name` is filled in, whatever the quotes.
 # Source: npm @next/env 16.4.6, dist/index.js (dotenv 16.3.1, and its copy of dotenv-expand).
-
 # A reference that leads back to itself ends node's stack; Next then leaves the whole file out.
 _MAX_STEPS, _MAX_STEPS_IN_ALL = 2_000, 20_000
 _REFERENCE = re.compile(r"(?<!\\)\$\{?([A-Za-z0-9_]+)(?::-([^}\\]*))?\}?")
@@ -175,29 +143,27 @@ class _Endless(Exception):
 
 def read_next(text: str) -> Reading:
     """The statements of a text; what refers to a variable that is set twice gets the last value."""
-    reading = read_node_dotenv(text)
-    written = {one.name: one.value or "" for one in reading.statements if one.name is not None}
-    held, unknown = dict(written), set[str]()
-    steps_left = _MAX_STEPS_IN_ALL
+    statements = read_node_dotenv(text).statements
+    written = {str(one.name): one.value or "" for one in statements}
+    held, unknown, left = dict(written), set[str](), _MAX_STEPS_IN_ALL
     try:
         for name, value in written.items():
-            held[name], others = _expanded(value, held, min(_MAX_STEPS, steps_left))
-            steps_left -= len(others)
+            held[name], others = _expanded(value, held, min(_MAX_STEPS, left))
+            left -= len(others)
             if any(other not in held or other in unknown for other in others):
                 unknown.add(name)
     except _Endless:
-        return Reading(reading.statements, refused=True)
+        return Reading(statements, refused=True)
+    known = {name: None if name in unknown else value for name, value in held.items()}
     return Reading(
         tuple(
-            replace(one, value=None if one.name in unknown else held[one.name])
-            if one.name and one.value == written[one.name]
-            else one
-            for one in reading.statements
+            replace(one, value=known[str(one.name)]) if one.value == written[str(one.name)] else one
+            for one in statements
         )
     )
 
 
-def _expanded(value: str, held: dict[str, str], most: int) -> tuple[str, list[str]]:
+def _expanded(value: str, held: Mapping[str, str], most: int) -> tuple[str, list[str]]:
     """The value with its references filled in, the last one first, and the names that it refers to."""
     others: list[str] = []
     while len(others) < most and len(value) <= MAX_VALUE_CHARACTERS:
@@ -207,9 +173,8 @@ def _expanded(value: str, held: dict[str, str], most: int) -> tuple[str, list[st
         reference = _REFERENCE.search(value[dollar:]) if dollar >= 0 else None
         if not reference:
             return value.replace("\\$", "$"), others
-        name, default = reference.groups()
-        others.append(name)
-        value = _replaced(value, reference[0], default or held.get(name, ""))
+        others.append(reference[1])
+        value = _replaced(value, reference[0], reference[2] or held.get(reference[1], ""))
     raise _Endless
 
 
@@ -220,115 +185,76 @@ def _replaced(value: str, reference: str, other: str) -> str:
     return before + re.sub(r"\$[$&`']", lambda found: meaning[found[0]], other) + behind
 
 
-# ---- Any other loader: only what none of them can read differently is known.
+# ---- docker run --env-file: each line as it is. Source: docker/cli 28, opts/file.go.
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+def read_docker(text: str) -> Reading:
+    """The statements of a text; a name with a space, or none, refuses the file."""
+    found, at, refused, number = [], 0, False, _line_numbers(text)
+    for own in text.split("\n"):
+        line = own.removeprefix("" if at else "\ufeff").removesuffix("\r").lstrip()
+        name, equals, value = line.partition("=")
+        if line and not line.startswith("#"):
+            refused |= not name or " " in name or "\t" in name
+            found += [Statement(number(at), number(at + len(own) - 1), name, value)] if equals else []
+        at += len(own) + 1
+    return Reading(tuple(found), refused)
+
+
+# ---- compose, systemd: only what neither can read differently is known.
 _SIGNS = r"\w!%&()*+,\-./:;<=>?@\[\]^{|}~"
-_PLAIN = re.compile(rf"(?!#)[{_SIGNS}#]*(?: [{_SIGNS}][{_SIGNS}#]*)*")  # no ` #`
-_ASSIGNED = re.compile(r"[ \t]*(?:export[ \t]+)?([^=\s]+)[ \t]*=[ \t]*(.*?)[ \t\r]*", re.DOTALL)
-_WRAPPED = re.compile(r"(['\"])([^'\"`\\$]*)\1", re.DOTALL)
-# What ends compose or docker with an error: then the service gets nothing of the file.
-_TAKEN = {
-    "compose": re.compile(
-        r"\s*(?:#.*|(?:export\s+)?[\w.-]+[ \t]*(?:=(?:(?!\$\{(?![A-Za-z_])).)*)?)?", re.DOTALL
-    ),
-    "docker": re.compile(r"\s*(?:#.*|[^\s=]+(?:=.*)?)?", re.DOTALL),
-}
+_PLAIN = re.compile(  # A=1, export A='1', A="1<line end>2"
+    r"[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"
+    r"(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)"
+    rf"|(?P<plain>(?:(?!#)[{_SIGNS}#]+(?: [{_SIGNS}][{_SIGNS}#]*)*)?))[ \t]*(?=\n|\Z)"
+)
+_ASSIGNED = re.compile(r"\ufeff?[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*(.*)")
+_CLOSED = re.compile(r"(['\"])(?:(?!\1)[^\\])*\1[ \t]*")
+_BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
 
 
-def _careful(loader: str) -> Callable[[str], Reading]:
-    """A reader that knows a value only if it is plain; none behind a quote that is open, or a backslash."""
+def _read_carefully(text: str, *, compose: bool) -> Reading:
+    """The statements of a text; behind a quote that is open, or a backslash, nothing is known.
 
-    def read(text: str) -> Reading:
-        written = _with_line_feeds(text).split("\n")
-        by_line = loader == "docker"
-        base = _line_by_line(written) if by_line else read_python_dotenv(text).statements
-        if loader == "systemd":  # `;` begins a comment, and a name with `export` is none
-            begins = [written[one.first - 1].lstrip() for one in base]
-            kept = zip(base, begins, strict=True)
-            base = tuple(one for one, begin in kept if not begin.startswith((";", "export ", "export\t")))
-        doubtful = _first_doubt(written, base, loader)
-        covered = {
-            number
-            for one in base
-            for number in range(one.first, one.last + 1)
-            if one.name is not None and one.last < doubtful
-        }
-        rest = "\n".join(
-            line
-            for number, line in enumerate(written, 1)
-            if number not in covered and (number >= doubtful or not line.lstrip().startswith("#"))
-        )
-        inner = {number for one in base for number in range(one.first + 1, one.last + 1)}
-        taken = _TAKEN.get(loader)
-        refused = taken is not None and not all(
-            taken.fullmatch(line) for number, line in enumerate(written, 1) if number not in inner
-        )
-        found = []
-        for one in base:
-            own = "\n".join(written[one.first - 1 : one.last])
-            # What was not understood may set the same name.
-            known = one.last < doubtful and one.name is not None and one.name not in rest
-            found.append(replace(one, value=_plain_value(own, loader) if known else None))
-        return Reading(tuple(found), refused)
-
-    return read
-
-
-def _line_by_line(written: list[str]) -> tuple[Statement, ...]:
-    pairs = ((number, line.lstrip(), *line.partition("=")) for number, line in enumerate(written, 1))
-    return tuple(
-        Statement(number, number, name.strip().removeprefix("\ufeff"))
-        for number, line, name, equals, _ in pairs
-        if equals and name.strip() and not line.startswith("#")
-    )
-
-
-def _first_doubt(written: list[str], statements: tuple[Statement, ...], loader: str) -> int:
-    """The first line from which on no loader's line may be another one's."""
-    if loader == "docker":
-        return len(written) + 1
-    multi = {one.first: one for one in statements if one.last > one.first}
-    number = 1
-    while number <= len(written):
-        line, last = written[number - 1], multi[number].last if number in multi else number
-        own = "\n".join(written[number - 1 : last])
-        found = _ASSIGNED.fullmatch(own)
-        closed = last > number and found is not None and _WRAPPED.fullmatch(found[2]) is not None
-        comment = line.lstrip().startswith("#")
-        odd = not comment and any(line.count(quote) % 2 for quote in "'\"`")
-        if line.endswith("\\") or (not closed and (odd or last > number)):
-            return number
-        number = last + 1
-    return number
-
-
-def _plain_value(own: str, loader: str) -> str | None:
-    found = _ASSIGNED.fullmatch(own)
-    if not found or not _NAME.fullmatch(found[1]):
-        return None
-    wrapped = _WRAPPED.fullmatch(found[2])
-    as_it_is = not wrapped and own == f"{found[1]}={found[2]}"
-    if loader == "docker" and not as_it_is:
-        return None
-    if wrapped:
-        return wrapped[2] if wrapped[2].replace("\n", "").isprintable() else None
-    return found[2] if _PLAIN.fullmatch(found[2]) and found[2].isprintable() else None
+    Compose refuses a file with a line that is no statement. To systemd `;` begins a comment, and a name with
+    `export` is none.
+    """
+    text = _with_line_feeds(text)
+    found: list[Statement] = []
+    line, at, is_open, refused = _line_numbers(text), 0, False, False
+    while at < len(text):
+        end = text.find("\n", at) if text.find("\n", at) >= 0 else len(text)
+        first, own = line(at), text[at:end]
+        if plain := _PLAIN.match(text, at):
+            end = plain.end()
+            value = plain["plain"] if plain["quoted"] is None else plain["quoted"]
+            known = not is_open and value.replace("\n", "").isprintable()
+            one = Statement(first, line(max(end - 1, at)), plain["name"], value if known else None)
+            found += [one] if compose or not plain["export"] else []
+        elif own.strip() and own.lstrip()[0] not in ("#" if compose else "#;"):
+            assigned = _ASSIGNED.fullmatch(own)
+            name, value = assigned.groups() if assigned else ("", "")
+            found += [Statement(first, first, name)] if name else []
+            refused |= bool(_BAD_REFERENCE.search(value)) or not (name or own.strip().isidentifier())
+            is_open |= value.startswith(("'", '"')) and not _CLOSED.fullmatch(value)
+        is_open |= own.endswith("\\")
+        at = end + 1
+    if compose and is_open:  # it may refuse the file
+        found = [replace(one, value=None) for one in found]
+    return Reading(tuple(found), refused=compose and refused)
 
 
 READERS: Mapping[str, Callable[[str], Reading]] = {
     "python-dotenv": read_python_dotenv,
     "dotenv": read_node_dotenv,
     "next": read_next,
-    **{loader: _careful(loader) for loader in CAREFUL},
+    "compose": partial(_read_carefully, compose=True),
+    "docker": read_docker,
+    "systemd": partial(_read_carefully, compose=False),
     # Render's "Add from .env" box. Render says no more of its rules than "the format of a .env file":
     # they are taken to be those of node's dotenv.
     "render": read_node_dotenv,
 }
-
-
-def _with_line_feeds(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 # ---- Which loader.
@@ -345,10 +271,8 @@ _UNCOMMENTED = re.compile(r"(?m)^[ \t]*#.*$|[^\s\[\],'\"]+")
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
     """The loader of a file if it is known, else all that are plausible."""
-    if source.loader:
-        return (source.loader,)
-    if source.export:
-        return ("render",)
+    if source.loader or source.export:
+        return (source.loader or "render",)
     path = PurePosixPath(source.path)
     found = [*_of_application(root, path.parent, content), *_that_name(root, path)]
     return tuple(dict.fromkeys(found)) or UNDECLARED
@@ -369,33 +293,30 @@ def _that_name(root: Path, path: PurePosixPath) -> Iterator[str]:
     """The loaders of the compose files and units, beside the file or above it, that name it."""
     for folder in path.parents:
         for name in _names(root / folder):
-            text = _text(root, folder / name) if _COMPOSE.fullmatch(name) or name.endswith(".service") else ""
-            words = _UNCOMMENTED.findall(text) if "env_file" in text else []
-            if any(os.path.normpath(folder / word) == str(path) for word in words):
-                yield "compose"
-            named = _UNIT_FILE.findall(text) if name.endswith(".service") else []
-            if any(PurePosixPath(word.strip().strip("\"'")).name == path.name for word in named):
-                yield "systemd"
+            if _COMPOSE.fullmatch(name) and "env_file" in (text := _text(root, folder / name)):
+                if any(os.path.normpath(folder / word) == str(path) for word in _UNCOMMENTED.findall(text)):
+                    yield "compose"
+            elif name.endswith(".service"):
+                named = _UNIT_FILE.findall(_text(root, folder / name))
+                if any(PurePosixPath(word.strip().strip("\"'")).name == path.name for word in named):
+                    yield "systemd"
 
 
 def _depends_on_next(text: str) -> bool:
     try:
         package = json.loads(text)
-    except (ValueError, RecursionError):
+        return any("next" in package.get(kind, ()) for kind in ("dependencies", "devDependencies"))
+    except (ValueError, RecursionError, AttributeError, TypeError):
         return False
-    kinds = ("dependencies", "devDependencies")
-    held = [package.get(kind) for kind in kinds] if isinstance(package, dict) else []
-    return any(isinstance(names, dict) and "next" in names for names in held)
 
 
 def _names(folder: Path) -> list[str]:
     """The names in a folder, in order; none of one that cannot be listed, or that holds too many."""
     try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for _, entry in zip(range(_MAX_NAMES + 1), entries, strict=False)]
+        names = sorted(path.name for path in folder.iterdir())
     except OSError:
         return []
-    return sorted(names) if len(names) <= _MAX_NAMES else []
+    return names if len(names) <= _MAX_NAMES else []
 
 
 def _text(root: Path, path: PurePosixPath) -> str:

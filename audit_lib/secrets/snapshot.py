@@ -9,24 +9,19 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.ledger import Draft, Entry
 
-KINDS_LEFT_OUT = ("setting",)
-PAIR = (
+_PAIR = (
     "secret", "environment", "service", "other_secret", "other_environment", "other_service", "component",
     "relation", "expected", "why",
 )  # fmt: skip
+_SAME = ("secret", "variable", "environment", "service", "component", "source", "loader", "state", "length")
 
 
 def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame, drift: pd.DataFrame) -> Draft:
     """The entry that a snapshot appends; no value is in it, and of settings nothing."""
-    read = sources[
-        sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
-    ]
-    written = {(row.source, row.environment): row.modified_at for row in rows(read)}
-    secrets = [
-        _secret(row, written.get((row.source, row.environment)))
-        for row in rows(inventory)
-        if row.kind not in KINDS_LEFT_OUT and row.state != "not supplied"
-    ]
+    whole = sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
+    read = list(rows(sources[whole]))
+    written = {(row.source, row.environment): row.modified_at for row in read}
+    kept = inventory[inventory["kind"].ne("setting") & inventory["state"].ne("not supplied")]
     places = [
         {
             "environment": row.environment,
@@ -34,18 +29,17 @@ def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame, drift: pd.Dat
             "source": row.source,
             "complete": not row.not_understood,
         }
-        for row in rows(read)
+        for row in read
     ]
-    pairs = [{name: getattr(row, name) for name in PAIR} for row in rows(drift[drift["expected"] != "any"])]
+    secrets = [_secret(row, written.get((row.source, row.environment))) for row in rows(kept)]
+    pairs = [{name: getattr(row, name) for name in _PAIR} for row in rows(drift[drift["expected"] != "any"])]
     return Draft("snapshot", {"places": places, "secrets": secrets, "pairs": pairs})
 
 
 def lacking(draft: Draft, before: Entry | None) -> list[str]:
     """The places (`production/backend`) of which an earlier snapshot saw values and this one sees none."""
     seen = _places_with_values(before.body) if before else set()
-    return sorted(
-        f"{environment}/{service}" for environment, service in seen - _places_with_values(draft.body)
-    )
+    return sorted("/".join(place) for place in seen - _places_with_values(draft.body))
 
 
 def _places_with_values(body: Mapping[str, Any]) -> set[tuple[str, str]]:
@@ -55,22 +49,9 @@ def _places_with_values(body: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 
 def _secret(row: Any, written: Any) -> dict[str, Any]:
-    return {
-        "secret": row.secret,
-        "variable": row.variable,
-        "environment": row.environment,
-        "service": row.service,
-        "component": row.component,
-        "source": row.source,
-        "loader": row.loader,
-        "state": row.state,
+    return {name: getattr(row, name) for name in _SAME} | {
         "fingerprint": row.fingerprint if row.state == "present" else None,
-        "placeholder": _truth(row.placeholder),
-        "format_ok": _truth(row.format_ok),
-        "length": row.length,
+        "placeholder": row.placeholder,
+        "format_ok": row.format_ok,
         "modified_at": iso(written) if written is not None and row.origin == "env file" else None,
     }
-
-
-def _truth(value: Any) -> bool | None:
-    return None if value is None else bool(value)

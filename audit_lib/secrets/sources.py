@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ MAX_LINES_IN_ALL = 200_000
 MAX_VALUES_IN_ALL = 3_000
 MAX_CHARACTERS_IN_ALL = 250_000
 IN_FORCE = ("env file", "export", "given values")  # kinds of sources whose values an application gets
-_COUNTS = {"read": "read", "not_understood": "not understood", "blank": "blank"}  # by the state of a line
 Row = dict[str, Any]
+GitFacts = Callable[[str], Row]  # the columns `tracked` and `ignored` of a path within the project
 
 
 def read_env_sources(
@@ -47,7 +47,7 @@ def read_env_sources(
     entries: list[Row] = []
     given = tuple(filter(holds_values, given))
     supplied = {(one.environment, one.service) for one in given}
-    git_facts, room = _ask_git(project), EnvRoom()
+    git_facts, room = _ask_git(project), _Room(MAX_LINES_IN_ALL)
     for source in project.env_sources:
         kinds = {"example": source.example, "backup": source.backup, "export": source.export}
         kind = next((kind for kind, is_one in kinds.items() if is_one), "env file")
@@ -62,68 +62,59 @@ def read_env_sources(
         place = _place(place_of(one), "given values", one.environment, one.service)
         lines = given_lines(one, policy, environ)
         digest = keeper.key.digest(one.content) if one.origin != ENVIRON else None
-        origins = {STDIN: "from stdin", ENVIRON: "from the process environment"}
-        reason = origins.get(one.origin, "from a file")
+        reason = {STDIN: "from stdin", ENVIRON: "from the process environment"}.get(one.origin, "from a file")
         sources.append(place | {"reason": reason, "remedy": "", "keyed_digest": digest} | _counted(lines))
         sources += _left_on_disk(project, one, git_facts, digest)
         entries += _entries(place, lines, given_loader(one), keeper)
     sources += _not_supplied(project, given, policy)
     for left in project.not_searched:
-        remedy = "name the files in it in audit.toml"
-        row = {"state": "refused", "reason": left.text, "remedy": remedy}
+        row = {"state": "refused", "reason": left.text, "remedy": "name the files in it in audit.toml"}
         sources.append(_place(left.place, "folder", "", "") | row)
     return Sources.of(sources), EnvEntries.of(entries)
 
 
 @dataclass
-class EnvRoom:
+class _Room:
     """What is left for the files that are still to be read, each as a whole or not at all."""
 
-    lines: int = field(default_factory=lambda: MAX_LINES_IN_ALL)
+    lines: int
     values: int = MAX_VALUES_IN_ALL
     characters: int = MAX_CHARACTERS_IN_ALL
 
     def refuses(self, content: bytes) -> str:
         """Why a content is not parsed at all; "" if it is."""
         lines = content.count(b"\n") + content.count(b"\r")
-        if is_binary(content):
-            return "is binary: it has NUL bytes and is not UTF-8 text"
-        if lines > MAX_LINES:
-            return f"has more than the limit of {MAX_LINES:,} lines"
-        over = lines > self.lines
-        return f"comes after the limit of {MAX_LINES_IN_ALL:,} lines of all env files" if over else ""
+        reasons = {
+            "is binary: it has NUL bytes and is not UTF-8 text": is_binary(content),
+            f"has more than the limit of {MAX_LINES:,} lines": lines > MAX_LINES,
+            f"comes after the limit of {MAX_LINES_IN_ALL:,} lines of all env files": lines > self.lines,
+        }
+        return next((reason for reason, is_so in reasons.items() if is_so), "")
 
     def refuses_lines(self, lines: tuple[EnvLine, ...]) -> str:
         """Why the lines of a file are not taken; "" if they are, and their values are counted."""
         values = [text for line in lines for text in (line.value, *line.suspects) if text]
         characters = sum(map(len, values))
-        if len(values) > self.values:
-            return f"has more values than are left of {MAX_VALUES_IN_ALL:,} for all env files"
-        if characters > self.characters:
-            return (
-                f"has longer values than are left of {MAX_CHARACTERS_IN_ALL:,} characters for all env files"
-            )
+        if len(values) > self.values or characters > self.characters:
+            most = f"{MAX_VALUES_IN_ALL:,} values of {MAX_CHARACTERS_IN_ALL:,} characters"
+            return f"has more values than are left of {most} for all env files"
         self.lines -= len(lines)
         self.values -= len(values)
         self.characters -= characters
         return ""
 
 
-GitFacts = Callable[[str], Row]  # the columns `tracked` and `ignored` of a path within the project
-
-
 def _read(
-    root: Path, source: EnvSource, keeper: Keeper, git_facts: GitFacts, room: EnvRoom
+    root: Path, source: EnvSource, keeper: Keeper, git_facts: GitFacts, room: _Room
 ) -> tuple[Row, tuple[EnvLine, ...], str]:
     """The row of one env file, its lines if it could be read, and the loader whose reading they are."""
+    remedy = {"remedy": _remedy(source)}
     try:
         found = read_source(root, source.path, MAX_BYTES)
     except Unreadable as fault:
         known = {} if fault.state == "missing" else git_facts(source.path)
-        row = {"state": fault.state, "reason": fault.reason, "remedy": _remedy(source)}
-        return row | known, (), ""
-    facts = vars(found.facts) | git_facts(source.path)
-    facts |= {"keyed_digest": keeper.key.digest(found.content)}
+        return {"state": fault.state, "reason": fault.reason} | remedy | known, (), ""
+    facts = vars(found.facts) | git_facts(source.path) | {"keyed_digest": keeper.key.digest(found.content)}
     lines: tuple[EnvLine, ...] = ()
     loader = ""
     refusal = room.refuses(found.content)
@@ -134,10 +125,9 @@ def _read(
         except BadInput:
             refusal = "looks like JSON and cannot be parsed"
     if refusal:
-        return {"state": "refused", "reason": refusal, "remedy": _remedy(source)} | facts, (), ""
+        return {"state": "refused", "reason": refusal} | remedy | facts, (), ""
     counted = _counted(lines)
-    is_read = counted["state"] == "read"
-    row = {"reason": "" if is_read else "holds nothing", "remedy": "" if is_read else _remedy(source)}
+    row = {"reason": "", "remedy": ""} if counted["state"] == "read" else {"reason": "holds nothing"} | remedy
     return row | counted | facts, lines, loader
 
 
@@ -160,7 +150,7 @@ def _place(source: str, kind: str, environment: str, service: str) -> Row:
 def _counted(lines: tuple[EnvLine, ...]) -> Row:
     """State and line counts; the counts add up to the lines."""
     states = Counter(line.state for line in lines)
-    counts = {column: states[state] for column, state in _COUNTS.items()}
+    counts = {column: states[column.replace("_", " ")] for column in ("read", "not_understood", "blank")}
     return {"state": "read" if len(lines) > states["blank"] else "empty", "lines": len(lines), **counts}
 
 
@@ -184,9 +174,8 @@ def _remedy(source: EnvSource) -> str:
     """The command that would supply the values of a source that was not read."""
     if source.backup:
         return ""
-    if source.example:
-        return f"commit {source.path} with every name and no value"
-    return _supply(source.environment, source.service)
+    example = f"commit {source.path} with every name and no value"
+    return example if source.example else _supply(source.environment, source.service)
 
 
 def _supply(environment: str, service: str) -> str:
@@ -196,7 +185,7 @@ def _supply(environment: str, service: str) -> str:
 def _not_supplied(project: Project, given: tuple[GivenValues, ...], policy: Policy | None) -> Iterator[Row]:
     """One row for each place of the application for which neither a file is named nor a value given."""
     in_force = [source for source in project.env_sources if not source.example and not source.backup]
-    named = {(one.environment, one.service) for one in in_force}
+    named = {(source.environment, source.service) for source in in_force}
     named |= {(one.environment, one.service) for one in given}
     services = {source.service for source in project.env_sources} | {service for _, service in named}
     services |= {rule.service for rule in policy.secrets} if policy else set()
@@ -217,19 +206,13 @@ def _left_on_disk(
     path = Path(given.origin).resolve()
     inside = path.is_relative_to(project.root)
     name = str(path.relative_to(project.root)) if inside else path.name
-    facts = {}
+    reason = f"plain-text values left on disk{'' if inside else ' outside the project'}"
+    row: Row = {"state": "read", "reason": reason, "remedy": "", "keyed_digest": digest}
+    row |= {"size_bytes": len(given.content)} | (git_facts(name) if inside else {})
     with suppress(Unreadable):
         found = read_source(path.parent, path.name, MAX_BYTES).facts
-        facts = {"modified_at": found.modified_at, "mode": found.mode}
-    yield _place(name, "export", given.environment, given.service) | {
-        "state": "read",
-        "reason": f"plain-text values left on disk{'' if inside else ' outside the project'}",
-        "remedy": "",
-        "keyed_digest": digest,
-        "size_bytes": len(given.content),
-        **facts,
-        **(git_facts(name) if inside else {}),
-    }
+        row |= {"modified_at": found.modified_at, "mode": found.mode}
+    yield _place(name, "export", given.environment, given.service) | row
 
 
 def _ask_git(project: Project) -> GitFacts:

@@ -1,23 +1,32 @@
 """The dates in exports of secret stores: when a value was last written.
 
-Shapes: `vault kv metadata get -format=json`; `gh api repos/OWNER/NAME/actions/secrets` and `gh secret list
---json name,updatedAt`; `op item list --format json` and `op item get`; Render's `/events`.
+Exports of `vault kv metadata get -format=json`; `gh api repos/OWNER/NAME/actions/secrets` and `gh secret list
+--json name,updatedAt`; `op item list --format json` and `op item get`.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
+
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.settings import StoreDate
+from audit_lib.base.files import Unreadable, claimed_paths, read_source
+from audit_lib.base.frames import Sources
+from audit_lib.settings import EvidenceSource, GivenValues, Project, StoreDate
+from audit_lib.settings.models import first_faults, source_row
 
 MOST = 10_000  # entries of one export
+LARGEST_EXPORT = 2 * 2**20  # bytes
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NO_EXPORT = "is not an export of a known store (docs/evidence.md#stores)"
+_CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
+_Facts = dict[str, Any]
+_Reader = Callable[[_Facts, str], list[StoreDate]]
 
 
 @dataclass(frozen=True)
@@ -40,29 +49,65 @@ class StoreExport:
     holds_values: bool = False
 
 
+def read_store_dates(
+    project: Project, given: tuple[GivenValues, ...]
+) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
+    """`Sources` of the exports, and what they say; one that is missing or faulty is a row, no exception."""
+    rows: list[_Facts] = []
+    dates: list[DatedPlace] = []
+    for source, paths in claimed_paths(project.root, project.evidence_sources):
+        if not paths:
+            remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
+            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+            rows.append(source_row(source, source.pattern, "store export", **missing))
+        for path in paths:
+            row, found = _read_file(project, source, path)
+            rows.append(source_row(source, path, "store export", **row))
+            dates += [DatedPlace(source.environment, source.service, path, one) for one in found]
+    for one in given:
+        place = f"--env {one.environment}/{one.service}"
+        dates += [DatedPlace(one.environment, one.service, place, date) for date in one.dates]
+    return Sources.of(rows), tuple(dates)
+
+
+def _read_file(project: Project, source: EvidenceSource, path: str) -> tuple[_Facts, list[StoreDate]]:
+    try:
+        read = read_source(project.root, path, LARGEST_EXPORT)
+    except Unreadable as error:
+        return {"state": error.state, "reason": error.reason}, []
+    export = parse_store_export(read.content, source.secret)
+    facts = {name: getattr(read.facts, name) for name in ("size_bytes", "modified_at", "mode")}
+    if export.holds_values:
+        return facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, []
+    state = "unreadable" if export.faults and not export.dates else "read" if export.found else "empty"
+    return facts | {"state": state, "reason": first_faults(export.faults)}, export.dates
+
+
 def is_store_export(content: bytes) -> bool:
-    """Whether the bytes are one of the shapes, however faulty."""
-    return _shape(_decoded(content)) is not None
+    """Whether the bytes are one of the known exports, however faulty."""
+    return _recognised(_decoded(content)) is not None
 
 
 def parse_store_export(content: bytes, secret: str = "") -> StoreExport:
     """The dates in the bytes of an export, whatever they are; `secret` names what the export does not."""
-    export = StoreExport()
     found = _decoded(content)
-    shape = _shape(found)
-    if shape is None:
-        export.faults.append("cannot be parsed as JSON" if found is None else _NO_EXPORT)
-        return export
-    read, entries = shape
-    export.found = len(entries)
+    known = _recognised(found)
+    if known is None:
+        return StoreExport(faults=["cannot be parsed as JSON" if found is None else _NO_EXPORT])
+    read, entries = known
+    export = StoreExport(found=len(entries))
     if len(entries) > MOST:
         export.faults.append(f"has more than {MOST:,} entries: the others are not read")
     for number, entry in enumerate(entries[:MOST], 1):
-        place = f"entry #{number}"
-        if isinstance(entry, dict):
-            export.dates += read(_Entry(entry, place, secret, export))
-        else:
-            export.faults.append(f"{place} is not an object")
+        fields = entry.get("fields") if isinstance(entry, dict) else None
+        inner = fields if isinstance(fields, list) else []
+        export.holds_values |= any(one.get("value") for one in inner if isinstance(one, dict))
+        try:
+            if not isinstance(entry, dict):
+                raise BadInput.at("", "is not an object")
+            export.dates += read(entry, secret)
+        except BadInput as error:
+            export.faults.append(f"entry #{number}: {error.faults[0].text}")
     return export
 
 
@@ -73,38 +118,8 @@ def _decoded(content: bytes) -> Any:
         return None
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """One entry; what cannot be used of it becomes a fault of its export."""
-
-    facts: dict[str, Any]
-    place: str
-    secret: str
-    export: StoreExport
-
-    def instant(self, *names: str) -> datetime | None:
-        """The first of these fields as an instant; None, and a fault, if it is none."""
-        value = next((self.facts[name] for name in names if name in self.facts), None)
-        try:
-            if not isinstance(value, str):
-                raise BadInput.at("", "")
-            return parse_instant(value, "")
-        except BadInput:
-            self.export.faults.append(f"{self.place}: {names[0]} is not a time")
-            return None
-
-    def named(self, text: Any) -> str | None:
-        """The secret that the entry is of; None, and a fault, if neither it nor anybody names one."""
-        if self.secret:
-            return self.secret
-        if isinstance(text, str) and _NAME.fullmatch(text):
-            return text
-        self.export.faults.append(f"{self.place} does not name a variable: say which with `secret`")
-        return None
-
-
-def _shape(found: Any) -> tuple[Callable[[_Entry], Iterator[StoreDate]], list[Any]] | None:
-    """The reader of a shape and its entries; None for what is none of them."""
+def _recognised(found: Any) -> tuple[_Reader, list[Any]] | None:
+    """The reader of an export and its entries; None for what is no export."""
     data = found.get("data") if isinstance(found, dict) else None
     if isinstance(data, dict) and isinstance(data.get("versions"), dict):
         return _vault, [data]
@@ -116,57 +131,48 @@ def _shape(found: Any) -> tuple[Callable[[_Entry], Iterator[StoreDate]], list[An
         return _one_password, entries
     if "name" in first and {"updatedAt", "updated_at"} & first.keys():
         return _github, entries
-    if isinstance(first.get("event"), dict) or {"timestamp", "type", "details"} <= first.keys():
-        return _render, entries
     return None
 
 
-def _vault(entry: _Entry) -> Iterator[StoreDate]:
+def _vault(facts: _Facts, secret: str) -> list[StoreDate]:
     """KV v2: the current version; that its value differs from the one before, metadata does not show."""
-    version = entry.facts["versions"].get(str(entry.facts.get("current_version")))
-    name = entry.named(None)
+    version = facts["versions"].get(str(facts.get("current_version")))
     if not isinstance(version, dict):
-        entry.export.faults.append(f"{entry.place}: its current_version is not among its versions")
-        return
+        raise BadInput.at("", "its current_version is not among its versions")
     if version.get("destroyed") is True or version.get("deletion_time"):
-        entry.export.faults.append(f"{entry.place}: its current version is deleted")
-        return
-    at = _Entry(version, entry.place, "", entry.export).instant("created_time")
-    if at and name:
-        text = f"version {entry.facts.get('current_version')} was written"
-        yield StoreDate(name, "E13", None, at, text)
+        raise BadInput.at("", "its current version is deleted")
+    text = f"version {facts['current_version']} was written"
+    return [StoreDate(_named(None, secret), "E13", None, _instant(version, "created_time"), text)]
 
 
-def _github(entry: _Entry) -> Iterator[StoreDate]:
-    at, name = entry.instant("updated_at", "updatedAt"), entry.named(entry.facts.get("name"))
-    if at and name:
-        yield StoreDate(name, "E14", None, at, "the secret of GitHub Actions was last updated")
+def _github(facts: _Facts, secret: str) -> list[StoreDate]:
+    at, name = _instant(facts, "updated_at", "updatedAt"), _named(facts.get("name"), secret)
+    return [StoreDate(name, "E14", None, at, "the secret of GitHub Actions was last updated")]
 
 
-def _one_password(entry: _Entry) -> Iterator[StoreDate]:
+def _one_password(facts: _Facts, secret: str) -> list[StoreDate]:
     """An item: its concealed fields by their labels, else the item by its title."""
-    listed = entry.facts.get("fields") or []
+    listed = facts.get("fields") or []
     if not isinstance(listed, list):
-        entry.export.faults.append(f"{entry.place}: fields is not a list")
-        return
-    fields = [one for one in listed if isinstance(one, dict)]
-    entry.export.holds_values |= any(one.get("value") for one in fields)
-    concealed = [one.get("label") for one in fields if one.get("type") == "CONCEALED"]
-    labels = [text for text in concealed if isinstance(text, str) and _NAME.fullmatch(text)]
-    at = entry.instant("updated_at")
-    named = None if labels and not entry.secret else entry.named(entry.facts.get("title"))
-    for name in [named] if named else labels:
-        if at:
-            yield StoreDate(name, "E14", None, at, "the item was last updated")
+        raise BadInput.at("", "fields is not a list")
+    concealed = [one for one in listed if isinstance(one, dict) and one.get("type") == "CONCEALED"]
+    labels = [one["label"] for one in concealed if _NAME.fullmatch(str(one.get("label")))]
+    names = labels if labels and not secret else [_named(facts.get("title"), secret)]
+    at = _instant(facts, "updated_at")
+    return [StoreDate(name, "E14", None, at, "the item was last updated") for name in names]
 
 
-def _render(entry: _Entry) -> Iterator[StoreDate]:
-    """An event that says that variables were changed; it does not say which."""
-    inner = entry.facts.get("event")
-    facts = inner if isinstance(inner, dict) else entry.facts
-    details = facts.get("details")
-    trigger = details.get("trigger") if isinstance(details, dict) else None
-    if isinstance(trigger, dict) and trigger.get("envUpdated") is True:
-        at = _Entry(facts, entry.place, "", entry.export).instant("timestamp")
-        if at:
-            yield StoreDate(entry.secret, "E15", None, at, "a deploy followed a change of variables")
+def _instant(facts: _Facts, *names: str) -> datetime:
+    """The first of these fields as an instant; `BadInput` if it is none."""
+    value = next((facts[name] for name in names if name in facts), None)
+    try:
+        return parse_instant(str(value), "")
+    except BadInput:
+        raise BadInput.at("", f"{names[0]} is not a time") from None
+
+
+def _named(text: Any, secret: str) -> str:
+    """The secret that an entry is of; `BadInput` if neither it nor anybody names one."""
+    if secret or (isinstance(text, str) and _NAME.fullmatch(text)):
+        return secret or str(text)
+    raise BadInput.at("", "does not name a variable: say which with `secret`")

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit_lib.base.bounded import SLOW, TooSlow, matches_glob
 from audit_lib.base.errors import BadInput
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.settings import Policy, SecretRule
@@ -38,14 +38,13 @@ def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
     """
     if component == "whole" or not keeper.ask(fingerprint, values.is_url):
         return ValueInForce(keeper, fingerprint, fingerprint, "whole")
-    return ValueInForce(
-        keeper, fingerprint, keeper.part(fingerprint, values.component(component)) or "", component
-    )
+    part = keeper.part(fingerprint, strength.component(component)) or ""
+    return ValueInForce(keeper, fingerprint, part, component)
 
 
 def is_made_up(template: Any, strength_bits: Any) -> bool:
     """Whether a value is what an example made up: it holds it and anyone can guess it, so it is no secret."""
-    return template is True and strength_bits < values.GUESSABLE_BITS
+    return template is True and strength_bits < strength.GUESSABLE_BITS
 
 
 def judge(
@@ -55,42 +54,39 @@ def judge(
 
     Null where the policy demands nothing, or where no example was read.
     """
-    markers = policy.placeholders + rule.placeholders
-    placeholder = partial(values.is_placeholder, markers=markers)
-    listed = partial(values.is_listed, digests=policy.compromised)
     default = partial(matches_glob, globs=rule.defaults)
     expected = rule.expected.get(environment)
+    same = partial(values.equals_text, expected=expected or "")
     password = rule.component == "password" and held.whole_is(values.is_url)
+    formats = policy.formats
+    forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if formats.get(name)]
     return {
-        "placeholder": held.any_is(placeholder),
-        "compromised": held.any_is(listed),
+        "placeholder": held.any_is(
+            partial(strength.is_placeholder, markers=policy.placeholders + rule.placeholders)
+        ),
+        "compromised": held.any_is(partial(values.is_listed, digests=policy.compromised)),
         "template": None if examples is None else not examples.isdisjoint({held.whole, held.part}),
         "default_ok": not held.any_is(default) if rule.defaults else None,
-        "expected_ok": None
-        if expected is None
-        else held.whole_is(partial(values.equals_text, expected=expected)),
+        "expected_ok": None if expected is None else held.whole_is(same),
         "url_ok": held.whole_is(values.is_unambiguous_url) if password else None,
-        **_formats(held, rule, policy, environment),
+        "format_ok": _matches(held, format_of(rule, environment), policy),
+        "usual_format_ok": _matches(held, rule.usual_format, policy),
+        "forbidden_format_ok": not any(forbidden) if rule.forbidden_formats else None,
         **_strength(held, rule),
     }
 
 
-def _formats(
-    held: ValueInForce, rule: SecretRule, policy: Policy, environment: str
-) -> dict[str, bool | None]:
-    def matches(name: str) -> bool | None:
-        pattern = policy.formats.get(name, "")
-        try:
-            return held.whole_is(partial(values.has_format, pattern=pattern)) if pattern else None
-        except TooSlow:
-            raise BadInput.at(f"policy {policy.name}: formats.{name}", SLOW) from None
+def format_of(rule: SecretRule, environment: str) -> str:
+    """The name of the format that a rule demands in an environment; "" if it demands none."""
+    return rule.environment_formats.get(environment, rule.format)
 
-    forbidden = [matches(name) for name in rule.forbidden_formats]
-    return {
-        "format_ok": matches(format_of(rule, environment)),
-        "usual_format_ok": matches(rule.usual_format),
-        "forbidden_format_ok": not any(forbidden) if forbidden else None,
-    }
+
+def _matches(held: ValueInForce, name: str, policy: Policy) -> bool | None:
+    pattern = policy.formats.get(name, "")
+    try:
+        return held.whole_is(partial(values.has_format, pattern=pattern)) if pattern else None
+    except TooSlow:
+        raise BadInput.at(f"policy {policy.name}: formats.{name}", SLOW) from None
 
 
 def _strength(held: ValueInForce, rule: SecretRule) -> dict[str, Any]:
@@ -101,22 +97,10 @@ def _strength(held: ValueInForce, rule: SecretRule) -> dict[str, Any]:
     if held.part == "" and not held.whole_is(values.has_host):
         return {"length": "", "classes_ok": None, "strength_bits": 0.0}
     length = held.keeper.ask(held.part, len) if held.part else 0
-    bits = held.keeper.ask(held.part, strength_bits) if held.part else 0.0
+    judged = "short" if length < rule.min_length else "below good" if length < rule.good_length else "ok"
     classes = partial(values.has_classes, classes=rule.classes, enough_bits=rule.enough_bits)
-    judged = rule.min_length or rule.good_length
     return {
-        "length": _length(length, rule) if judged else "",
+        "length": judged if rule.min_length or rule.good_length else "",
         "classes_ok": (held.part != "" and held.keeper.ask(held.part, classes)) if rule.classes else None,
-        "strength_bits": bits,
+        "strength_bits": held.keeper.ask(held.part, strength_bits) if held.part else 0.0,
     }
-
-
-def _length(length: int, rule: SecretRule) -> str:
-    if length < rule.min_length:
-        return "short"
-    return "below good" if length < rule.good_length else "ok"
-
-
-def format_of(rule: SecretRule, environment: str) -> str:
-    """The name of the format that a rule demands in an environment; "" if it demands none."""
-    return rule.environment_formats.get(environment, rule.format)

@@ -14,8 +14,7 @@ from audit_lib.__main__ import main
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.decisions import decisions, revocations
 from audit_lib.ledger.keys import load_key
-from audit_lib.report.json_text import to_json
-from audit_lib.report.record import report_record
+from audit_lib.report.record import report_record, to_json
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 from tests.support.audits import run_audit
@@ -211,7 +210,7 @@ def test_a_revocation_names_the_value_that_was_revoked(run: Run, project: Path, 
     )
     first, again = revocations(ledger)
     assert (first.fingerprint, again.fingerprint) == (second, second)
-    assert (first.when, first.by, first.proof) == ("on 2026-09-30", "Ada", "it answers 401")
+    assert (f"{first.claimed_at:%Y-%m-%d}", first.by, first.proof) == ("2026-09-30", "Ada", "it answers 401")
     assert "the provider was not asked" in first.said
 
 

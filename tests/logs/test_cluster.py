@@ -1,4 +1,4 @@
-"""On a cluster: the identical sums from local files and from S3, and with a worker lost in the middle."""
+"""On a cluster: the identical sums from local files and from URLs, and with a worker lost in the middle."""
 
 import gzip
 import os
@@ -7,18 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import boto3
 import pytest
 from click.testing import CliRunner
 from distributed import Client, LocalCluster
-from moto.server import ThreadedMotoServer
 
 from audit_lib.__main__ import main
 from audit_lib.logs.cluster import workers
-from audit_lib.logs.log_files import LogFile
-from audit_lib.logs.read_files import Part, read_files, read_part
-from audit_lib.logs.stream import Plan
-from tests.support.log_lines import FORMATS, read_log, requests_of
+from audit_lib.logs.files import LogFile
+from audit_lib.logs.tally import Plan, read_log
+from tests.support.log_lines import FORMATS, read_text, requests_of
 
 PLAN = Plan(ZoneInfo("UTC"))
 LINE = '203.0.113.{} - - [{:02}/Aug/2026:10:{:02}:00 +0000] "GET /r{} HTTP/1.1" {} 1 "-" "x"\n'
@@ -30,39 +27,18 @@ def _log(lines: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    """An S3 server on the loopback, with a bucket; workers find it by the environment."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    kept = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    boto3.client("s3").create_bucket(Bucket="logs")
-    yield "s3://logs"
-    server.stop()
-    for name, value in kept.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-@pytest.fixture(scope="module")
-def cluster(store: str) -> Iterator[LocalCluster]:
+def cluster() -> Iterator[LocalCluster]:
     """Two workers in processes of their own."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         yield cluster
 
 
-def test_a_cluster_gives_the_same_sums_from_s3(cluster: LocalCluster, store: str, tmp_path: Path) -> None:
-    """A plain and a packed object in S3 and a local file: the identical counts."""
+def test_a_cluster_gives_the_same_sums_from_urls(cluster: LocalCluster, tmp_path: Path) -> None:
+    """A plain and a packed file by URL and by path: the identical counts."""
     content = _log(3_000)
     for name, body in (("a.log", content), ("a.log.gz", gzip.compress(content))):
-        boto3.client("s3").put_object(Bucket="logs", Key=name, Body=body)
-    (tmp_path / "a.log").write_bytes(content)
+        (tmp_path / name).write_bytes(body)
+    store = f"file://{tmp_path}"
     words = ["failures", "--by", "day,kind,status,client,route", "--format", "csv"]
     here = CliRunner().invoke(main, [*words, str(tmp_path / "a.log")])
     assert here.exit_code == 0
@@ -74,43 +50,39 @@ def test_a_cluster_gives_the_same_sums_from_s3(cluster: LocalCluster, store: str
 
 
 def test_a_worker_that_is_killed_changes_nothing(cluster: LocalCluster, tmp_path: Path) -> None:
-    """A worker killed while parts are waiting: others do its work again, and the sums are the same."""
-    content = _log(4_000)
-    (tmp_path / "a.log").write_bytes(content)
-    size = len(content) // 1_000 * 10  # of ten lines
-    starts = [0, *(content.find(b"\n", at) + 1 for at in range(size, len(content) - 200, size))]
-    file = LogFile(tmp_path, "a.log", "a.log")
-    ends = [*starts[1:], len(content)]
-    parts = [Part(file, start, end, end - start) for start, end in zip(starts, ends, strict=True)]
+    """A worker killed while logs are waiting: others do its work again, and the sums are the same."""
+    content = _log(400)
+    files = []
+    for number in range(10):
+        (tmp_path / f"{number}.log").write_bytes(content)
+        files.append(LogFile(tmp_path, f"{number}.log", f"{number}.log"))
     with (
         Client(cluster.scheduler_address, set_as_default=False) as client,
         workers(FORMATS, cluster.scheduler_address) as run,
     ):
         victim = next(iter(client.run(os.getpid).values()))
-        kill = client.submit(_kill_after_a_part, victim, parts[0], pure=False)
-        ((read, _),) = read_files([(PLAN, parts)], FORMATS, run, int)
+        kill = client.submit(_kill_after_a_log, victim, files[0], pure=False)
+        read = list(run(files, [PLAN] * len(files)))
         kill.result()
         assert victim not in client.run(os.getpid).values()
-    by = ("slot", "status", "client", "route")
-    assert requests_of(read.sums, *by) == requests_of(read_log(content), *by)
+    by = ("minute", "status", "client", "route")
+    assert all(requests_of(sums, *by) == requests_of(read_text(content), *by) for sums in read)
 
 
-def _kill_after_a_part(victim: int, part: Part) -> None:
-    """Reads a part, then kills a worker, perhaps the one that it runs on: then it runs again, elsewhere."""
-    read_part(FORMATS, PLAN, part)
+def _kill_after_a_log(victim: int, file: LogFile) -> None:
+    """Reads a log, then kills a worker, perhaps the one that it runs on: then it runs again, elsewhere."""
+    read_log(FORMATS, file, PLAN)
     try:
         os.kill(victim, signal.SIGKILL)
     except ProcessLookupError:
         return
 
 
-def test_faults_are_clear(cluster: LocalCluster, store: str) -> None:
+def test_faults_are_clear(cluster: LocalCluster, tmp_path: Path) -> None:
     """A missing object, an unknown scheme, no scheduler: one clear line each."""
-    for place in (f"{store}/gone.log", "nope://x"):
+    for place in (f"file://{tmp_path}/gone.log", "nope://x"):
         result = CliRunner().invoke(main, ["failures", place, "--scheduler", cluster.scheduler_address])
         assert result.exit_code == 2
         assert "cannot be read" in result.stderr
-    result = CliRunner().invoke(main, ["failures", "-", "--scheduler", cluster.scheduler_address])
-    assert (result.exit_code, result.stderr) == (2, "-: is stdin, which a cluster cannot read\n")
-    result = CliRunner().invoke(main, ["failures", "s3://logs/a", "--scheduler", "nonsense://x"])
+    result = CliRunner().invoke(main, ["failures", "file:///a", "--scheduler", "nonsense://x"])
     assert result.exit_code == 2

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.base.connection_url import url_parts
-from audit_lib.rotation.new_value import made_value, new_value_faults
+from audit_lib.rotation.validation import made_value, new_value_faults
 from audit_lib.settings import bundled_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
@@ -154,7 +154,7 @@ def test_a_value_goes_where_it_is_asked_to(project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (("API_TOKEN",), "generate: needs one of --into FILE, --fd NUMBER and --show"),
+        (("API_TOKEN",), "rotate new: needs one of --into FILE, --fd NUMBER and --show"),
         (("API_TOKEN", "--show"), "--show: is for a terminal"),
         (("API_TOKN", "--fd", "1"), "SECRET: must be a variable of the policy paiid; did you mean API_TOKEN"),
         (("TRADIER_API_KEY", "--fd", "1"), "is issued by its provider"),

@@ -73,9 +73,9 @@ def entries(root: Path, text: str, loader: str = "", *given: GivenValues) -> tup
 
 
 def test_the_fingerprint_is_of_what_the_declared_loader_gives(tmp_path: Path) -> None:
-    """One line is one value by python-dotenv, another by Next, and not known by docker."""
+    """One line is one value by python-dotenv, another by Next, and not known by systemd."""
     value = fake_value("declared")
-    for loader, expected in {"python-dotenv": f"{value}#x", "next": value, "docker": None}.items():
+    for loader, expected in {"python-dotenv": f"{value}#x", "next": value, "systemd": None}.items():
         written = f"{value} #x" if expected is None else f"{value}#x"
         frame, keeper = entries(tmp_path, f"A={written}\n", loader)
         found = None if frame["fingerprint"].isna().all() else frame["fingerprint"].iloc[0]
@@ -93,14 +93,3 @@ def test_a_value_that_is_not_known_has_no_fingerprint_and_does_not_leave(tmp_pat
     assert list(frame["fingerprint"].isna()) == [True]
     assert {keeper.fingerprint(value), keeper.fingerprint(f"'{value}'")} <= set(keeper.fingerprints())
     assert value not in frame.to_csv()
-
-
-def test_given_text_is_read_as_the_hosts_box_reads_it(tmp_path: Path) -> None:
-    """Dotenv text is Render's, which is taken to read as node's dotenv does; JSON needs no loader."""
-    text = GivenValues("development", "web", "-", b"A=`x`\n")
-    frame, keeper = entries(tmp_path, "", "", text)
-    assert list(frame["loader"]) == ["render"]
-    assert list(frame["fingerprint"]) == [keeper.fingerprint("x")]
-    frame, keeper = entries(tmp_path, "", "", GivenValues("development", "web", "-", b'{"A": "`x`"}'))
-    assert list(frame["loader"]) == [""]
-    assert list(frame["fingerprint"]) == [keeper.fingerprint("`x`")]

@@ -26,7 +26,7 @@ from audit_lib.base.bounded import parse_toml
 from audit_lib.base.errors import AuditError
 from audit_lib.findings.reviews import read_previous
 from audit_lib.leaks.sources import History, Reading, object_sources
-from audit_lib.ledger.read import read_ledger
+from audit_lib.ledger import read_ledger
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.seal import views
 from audit_lib.secrets.env import is_binary, parse_env

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.clock import iso
+from audit_lib.incident.explain import CUT_OFF, EXPOSED, GUESSED, OUTAGE, USED
+from audit_lib.investigation import Investigation, open_incident
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.sample.repository import Commit, write_repository
@@ -161,6 +163,36 @@ KINDS: dict[str, Callable[[Planted], None]] = {
     "proxy collapse": _proxy,
     "quiet misuse": _quiet,
 }
+
+
+# What explains each, and how surely; of callers behind a proxy nothing is known.
+EXPLAINED = {
+    "our own bundle explains the sighting": (EXPOSED, "likely"),
+    "brute force": (GUESSED, "likely"),
+    "leaked and used": (USED, "likely"),
+    "stale client after a rotation": (CUT_OFF, "likely"),
+    "pair break": (OUTAGE, "likely"),
+    "quiet misuse": (USED, "possible"),
+}
+
+
+def opened(folder: Path, since: datetime | str = "", **given: str) -> Investigation:
+    """The incident of a planted project as an investigator opens it, by default in the hours around it."""
+    remember_sample(folder)  # its audit.toml may be the test's own
+    begin = since if isinstance(since, str) and since else iso(since or INCIDENT - timedelta(hours=2))  # type: ignore[arg-type]
+    return open_incident(str(folder), begin, **given)
+
+
+def rewrite_log(
+    folder: Path, *more: tuple[float, str, int], keep: Callable[[str], bool] = lambda line: True
+) -> None:
+    """The log with the lines to keep, and more requests: minutes after the incident, address, status."""
+    log = folder / "backend/logs/backend.log"
+    lines = [line for line in log.read_text("utf-8").splitlines(keepends=True) if keep(line)]
+    for minutes, client, status in more:
+        at = f"{INCIDENT + timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S}"
+        lines.append(f'{at} INFO:     {client}:50000 - "GET /api/orders HTTP/1.1" {status}\n')
+    log.write_text("".join(sorted(lines)), "utf-8")
 
 
 def plant(folder: Path, kind: str, seed: int) -> Planted:

@@ -1,0 +1,82 @@
+"""What is looked at: a window, a secret, an address, given as text or chosen in JupyterLab."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from ipaddress import ip_address
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.clock import iso, parse_instant, since_instant
+from audit_lib.base.errors import AuditError, BadInput
+from audit_lib.logins.requests import Window
+from audit_lib.settings import Policy
+
+DEFAULT_SPAN = timedelta(days=7)
+
+
+def window_of(  # noqa: PLR0917
+    since: str, until: str, as_of: datetime, secret: str = "", leaks: Any = None, history: Any = None
+) -> Window:
+    """The window that is asked for; by default since the secret's leak was first seen, or the last 7 days."""
+    end = min(parse_instant(until, "until"), as_of) if until else as_of
+    begin = end - DEFAULT_SPAN
+    if since:
+        begin = since_instant(since, end)
+    elif secret:
+        mine = leaks.loc[leaks["variable"].eq(secret) & leaks["kind"].eq("leak"), "first_at"].dropna()
+        seen = [*mine, *history.loc[history["name"].eq(secret), "committed_at"]]
+        begin = min((at.to_pydatetime() for at in seen if at < end), default=begin)
+    if begin >= end:
+        raise BadInput.at("since", f"is not before {iso(end)}")
+    return Window(begin, end)
+
+
+def secret_of(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
+    """The secret that a name or an alias means; `BadInput` if neither policy nor project has it."""
+    name = text.strip()
+    rule = policy.rule(name) if name else None
+    if name and not rule and name not in set(inventory["variable"]):
+        raise BadInput.at("secret", "no such variable in the policy or the project")
+    return rule.name if rule else name
+
+
+def address_of(text: str) -> str:
+    """The address that is asked about; `BadInput` for what is not one."""
+    address = text.strip()
+    try:
+        return str(ip_address(address)) if address else ""
+    except ValueError:
+        raise BadInput.at("address", "must be an address such as 203.0.113.45") from None
+
+
+def pick(investigation: Any) -> Any:
+    """Fields of window, address and secret for JupyterLab; run the cells below again after a choice."""
+    import ipywidgets  # noqa: PLC0415  an extra: without it the parameters do the same
+
+    case = investigation.case
+    given = {"since": iso(case.window.since), "until": iso(case.window.until)}
+    choices = {
+        "address": sorted(set(case.requests["client"].astype("str")) - {""}),
+        "secret": sorted(set(case.read.inventory["secret"])),
+    }
+    fields: dict[str, Any] = {
+        name: ipywidgets.Text(value=text, description=name, continuous_update=False)
+        for name, text in given.items()
+    }
+    for name, names in choices.items():
+        fields[name] = ipywidgets.Combobox(
+            value=getattr(case, name), options=names[:2000], description=name, continuous_update=False
+        )
+    said = ipywidgets.Label(repr(investigation))
+
+    def choose(name: str, change: Any) -> None:
+        try:
+            investigation.look(**{name: change["new"]})
+            said.value = repr(investigation)
+        except AuditError as error:  # the choice stays as it was, and the fields go on
+            said.value = str(error)
+
+    for name, field in fields.items():
+        field.observe(partial(choose, name), names="value")
+    return ipywidgets.VBox([*fields.values(), said])

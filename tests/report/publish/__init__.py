@@ -1,1 +1,0 @@
-"""Tests of audit_lib/report/publish."""
