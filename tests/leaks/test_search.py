@@ -35,7 +35,7 @@ WHERE = {
     "name of a tag": ("git file", ".git/packed-refs"),
     "tag of a blob": ("tag", "refs/tags/blobtag"),
     "git note": ("note", None),
-    "older stash": ("reflog", "base.txt"),
+    "older stash": ("unreachable", "base.txt"),
     "newest stash": ("stash", "base.txt"),
     "amended commit": ("unreachable", "amended.txt"),
     "dangling blob": ("unreachable", ""),
