@@ -16,9 +16,10 @@ from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of,
 from audit_lib.base.files import NotSearched, walk_files
 from audit_lib.base.git import GitFailed, pieces, run_git, running
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.candidates import expression
+from audit_lib.leaks.candidates import expression, is_kind
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
+OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # places beside the project
 _TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 _STRINGS = b"SQLite format 3\0"  # of a database the texts are read
 _NO_WORDS = ("pdf", "png")  # where patterns occur by chance
@@ -141,11 +142,19 @@ class Source:
                 return
 
 
-def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
-    """Every file below a folder, or that file, as `walk_files` gives them."""
-    for file in walk_files(root, reading.left_out):
+def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iterator[Source]:
+    """Every file below a folder, or that file, as `walk_files` gives them; outside the project each under its
+    path as it was given, in a place of its kind."""
+    left_out: list[NotSearched] = []
+    above = (root.parent if root.is_file() else root) if outside else Path()
+    for file in walk_files(root, left_out):
         reading.count += 1
-        yield Source(Origin(file.place, file.path), file.size_bytes, file.open)
+        path = str(above / file.path) if outside else file.path
+        kind = (
+            next((kind for kind in OUTSIDE[:3] if is_kind(kind, path)), "outside") if outside else file.place
+        )
+        yield Source(Origin(kind, path), file.size_bytes, file.open)
+    reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
