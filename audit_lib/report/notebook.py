@@ -28,7 +28,7 @@ from audit_lib.report import CHANNEL
 from audit_lib.report.figures import show_in_kernel
 from audit_lib.report.known_values import known_values
 from audit_lib.sample import build_sample
-from audit_lib.secrecy import guard
+from audit_lib.secrecy.guard import install, scrub
 from audit_lib.secrecy.identities import MODES
 from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import GivenValues, Project, load_project
@@ -59,7 +59,7 @@ def _sample() -> Path:
     return root
 
 
-def guard_project(project: str = ".", policy: str = "") -> pd.DataFrame:
+def guard(project: str = ".", policy: str = "") -> pd.DataFrame:
     """Guard a notebook of one's own: from now on no output holds a value of the project's env files.
 
     Raises:
@@ -115,7 +115,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
 
 def refuse_values(parameters: Mapping[str, str]) -> None:
     """A parameter is written into the notebook in clear, so none may be a value that was just read."""
-    named = [name for name, text in parameters.items() if guard.scrub(text) != text]
+    named = [name for name, text in parameters.items() if scrub(text) != text]
     if named:
         raise BadInput(Fault(name, "looks like a secret value: name a file or a date") for name in named)
 
@@ -161,7 +161,7 @@ def report_progress(part: str, done: int, total: int) -> None:
 
 def prepare_kernel() -> None:
     """Guard the kernel's outputs; have it show frames in full width and figures as they are described."""
-    guard.install()
+    install()
     shell: Any = get_ipython()
     if shell is None:
         return
@@ -183,4 +183,4 @@ def prepare_kernel() -> None:
 
 def _show_in_one_line(shell: Any, kind: type[Any], error: Any, *_: object, **__: object) -> None:
     """Our own errors are for people: place, then fault, without a traceback through our code."""
-    shell._showtraceback(kind, error, [f"{kind.__name__}: {guard.scrub(str(error))}"])
+    shell._showtraceback(kind, error, [f"{kind.__name__}: {scrub(str(error))}"])
