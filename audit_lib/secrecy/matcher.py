@@ -46,10 +46,8 @@ class Matcher:
         public: str = "",
         texts: Iterable[tuple[str, str, bytes]] = (),
     ) -> None:
-        """Values are searched for in every form, of the strong ones any 12 bytes that `public` lacks.
-
-        Texts, each with a name and the word for its form, are searched for as they are.
-        """
+        """Values are searched for in every form, of the strong ones any 12 bytes that `public` lacks; texts,
+        each with a name and the word for its form, as they are."""
         self._values = values
         self._heads: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)
         self._pieces: dict[bytes, list[tuple[str, bytes, int]]] = defaultdict(list)
@@ -76,10 +74,8 @@ class Matcher:
         *,
         beside: Mapping[str, Iterable[bytes]] = MappingProxyType({}),
     ) -> "Matcher":
-        """The matcher for values that the keeper holds, by fingerprint.
-
-        Of those in `beside` it looks only for the value behind one of these texts, such as `NAME=`.
-        """
+        """The matcher for values that the keeper holds, by fingerprint; of those in `beside` only
+        behind one of these texts, such as `NAME=`."""
         held = dict(keeper.values())
         texts = [
             (name, BESIDE, text + encode(held[name])) for name, texts in beside.items() for text in texts
