@@ -100,13 +100,18 @@ class Matcher:
         """The places of each value in order, of one value none within another and at most so many."""
         hits: list[Hit] = []
         counts: Counter[tuple[str, str]] = Counter()
+        listed: set[int] = set()  # parts of one form alone, of which enough places are known
         for number, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
+            if number in listed:
+                continue
             part = self._parts[number]
             is_head = number < len(self._heads)
             for hit in self._whole(data, part, start) if is_head else self._run(data, part, start, end):
                 counts[hit.name, hit.form] += 1
                 if counts[hit.name, hit.form] <= most:
                     hits.append(hit)
+                elif len((self._heads if is_head else self._pieces)[part]) == 1:
+                    listed.add(number)
         return _apart(hits)
 
     def _whole(self, data: bytes, head: bytes, start: int) -> Iterator[Hit]:
