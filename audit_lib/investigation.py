@@ -18,14 +18,15 @@ from audit_lib.incident.look import address_of, secret_of, window_of
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
-from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import find_leaks
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.logins.detect import tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import tabulate_activity
-from audit_lib.logs.project_logs import cached_logs
 from audit_lib.logs.quote_lines import quote_lines
+from audit_lib.logs.read import cached_logs
 from audit_lib.opening import check_parameters, current_instant, open_project, refuse_values
 from audit_lib.report.exports import to_csv
 from audit_lib.report.incident import IncidentSummary, summarise

@@ -13,7 +13,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates
-from audit_lib.logs.log_files import STDIN, spooled, with_logs
+from audit_lib.logs.files import STDIN, spooled, with_logs
 from audit_lib.report.folder import scratch_folder
 from audit_lib.report.known_values import public_text
 from audit_lib.secrecy.keeper import Keeper, Key

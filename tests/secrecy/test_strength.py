@@ -1,4 +1,4 @@
-"""The strength of a value is estimated from above, and random values are not mistaken for text, nor text for them."""
+"""The strength of a value is estimated from above; random values and text are not taken for each other."""
 
 import math
 import random
