@@ -25,7 +25,7 @@ Row = dict[str, Any]
 def tabulate_timeline(case: Case) -> pd.DataFrame:
     """`Timeline` of the window. Requests and failed logins are summed by class of address and minute."""
     parts = (_requests, _messages, _detected, _changes, _revoked, _commits, _deploys, _leaks)
-    frame = Timeline.shaped(row for part in parts for row in part(case))
+    frame = Timeline.of(row for part in parts for row in part(case))
     order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
     here = frame[maybe_within(frame, case.window)]
     return Timeline.checked(here.sort_values(order, kind="stable", na_position="first"))

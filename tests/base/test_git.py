@@ -168,8 +168,8 @@ def test_a_hostile_configuration_executes_nothing(project: Path, tmp_path: Path)
     (project / ".git/hooks/post-index-change").write_text(trap.read_text())
     (project / ".git/hooks/post-index-change").chmod(0o755)
     programs = (
-        "core.fsmonitor core.pager core.sshCommand core.askPass core.gitProxy diff.evil.textconv diff.external"
-        " filter.evil.smudge filter.evil.clean gpg.program alias.ls-files credential.helper"
+        "core.fsmonitor core.pager core.sshCommand core.askPass core.gitProxy diff.evil.textconv"
+        " diff.external filter.evil.smudge filter.evil.clean gpg.program alias.ls-files credential.helper"
     )
     settings = dict.fromkeys(programs.split(), str(trap)) | {
         "log.showSignature": "true",

@@ -32,5 +32,5 @@ def test_a_command_that_hangs_is_ended() -> None:
 def test_another_limit_is_bad_input(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A number of minutes that cannot be kept is refused at once."""
     monkeypatch.setenv("AUDIT_MINUTES", text)
-    with pytest.raises(BadInput, match="^AUDIT_MINUTES: must be a whole number"), time_limit():
+    with pytest.raises(BadInput, match=r"^AUDIT_MINUTES: must be a whole number"), time_limit():
         pass
