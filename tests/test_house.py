@@ -27,15 +27,14 @@ ROOMS = (
     "rotation",
     "findings",
     "incident",
+    "sample",
     "report",
     "audit",
-    "sample",
-    "opening",
     "investigation",
     "cli",
     "__main__",
 )
-VALUE_READERS = {"keeper.py", "matcher.py", "redact.py", "guard.py", "kernel_pipe.py"}
+VALUE_READERS = {"keeper.py", "matcher.py", "redact.py", "guard.py"}
 
 
 @cache

@@ -2,10 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
@@ -16,7 +15,7 @@ import pandas as pd
 from audit_lib.base.clock import iso, since_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, lines_in_words
+from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
 from audit_lib.base.progress import Progress
 from audit_lib.cli import options
@@ -39,13 +38,12 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, tabulate_activity
 from audit_lib.logins.traffic import gather
-from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.explain import Explained, explain_line, instant_text
+from audit_lib.logs.file_lines import formats_by_line, raw_lines
+from audit_lib.logs.files import spooled
 from audit_lib.logs.formats import LogFormats, load_formats, project_formats
-from audit_lib.logs.frames import LogRead
 from audit_lib.logs.line import LogEvent
-from audit_lib.logs.project_logs import read_logs
-from audit_lib.logs.stream import raw_lines
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.redact import redact_named
@@ -105,7 +103,7 @@ def failures(paths: tuple[str, ...], by: tuple[str, ...], layout: str, folder: P
     states = {name: int(read.sources[name].sum()) for name in _STATES}
     if layout == "table":
         _say_failures(read.counts, table, by)
-        say(lines_in_words(states), err=True)
+        say(_lines_in_words(states), err=True)
     else:
         text = (
             table[columns].to_csv(index=False, lineterminator="\n")
@@ -113,7 +111,7 @@ def failures(paths: tuple[str, ...], by: tuple[str, ...], layout: str, folder: P
             else _json(table[columns])
         )
         click.echo(text, nl=False)
-        click.echo(lines_in_words(states), err=True)
+        click.echo(_lines_in_words(states), err=True)
 
 
 def _formats(file: Path | None, folder: Path) -> LogFormats:
@@ -145,11 +143,12 @@ def _read_paths(
 def path_sources(paths: Iterable[str], zone: str, stdin: BinaryIO, folder: Path) -> Iterator[LogSource]:
     """The files as sources of logs, each once; what stdin gives is kept in the folder."""
     for path in dict.fromkeys(paths):
-        file = folder / "stdin" if path == "-" else Path(path).resolve()
-        if path == "-":
-            with file.open("wb") as copy:
-                copyfileobj(stdin, copy)
-        yield LogSource(path, time_zone=zone, file=file)
+        if "://" in path:
+            yield LogSource(path, time_zone=zone, dated=False)
+        elif path == "-":
+            yield LogSource(path, time_zone=zone, file=spooled(stdin, folder), dated=False)
+        else:
+            yield LogSource(path, time_zone=zone, file=Path(path).resolve())
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -304,13 +303,14 @@ def explain(folder: Path, time_zone: str, formats_file: Path | None) -> None:
 
     Example: tail -100 app.log | audit-lib explain
     """
-    columns, zone = DeclaredColumns(_formats(formats_file, folder)), _zone(time_zone)
+    formats, zone = _formats(formats_file, folder), _zone(time_zone)
     context = opened(folder, {})
     keeper = keeper_of(context.project)
     guard.install(keeper)
     read_env_sources(context.project, (), keeper, context.policy)
-    for number, raw in enumerate(raw_lines(sys.stdin.buffer), 1):
-        for text in _explained(number, explain_line(raw, columns.formats_of(raw), zone)):
+    lines = formats_by_line(raw_lines(sys.stdin.buffer), formats)
+    for number, (raw, declared) in enumerate(lines, 1):
+        for text in _explained(number, explain_line(raw, declared, zone)):
             click.echo(inert.plain(guard.scrub(redact_named(text))))
 
 
@@ -328,3 +328,13 @@ def _explained(number: int, read: Explained) -> Iterator[str]:
 def _event(event: LogEvent) -> str:
     names = ("kind", "message", "method", "route", "status", "client", "subject")
     return "   " + ", ".join(f"{name}: {getattr(event, name)}" for name in names if getattr(event, name))
+
+
+def _lines_in_words(states: Mapping[str, int]) -> str:
+    """How the lines of logs were read, by their five states, as the columns of Sources name them."""
+    lines = counted(states["lines"], "line")
+    lost = f"{states['not_understood']:,} not understood, {states['blank']:,} blank"
+    if not states["read"]:
+        return f"nothing was read ({lines}, {lost})"
+    shown = f"{counted(states['requests'], 'request')}, {counted(states['messages'], 'message')}"
+    return f"{lines}: {shown}, {states['text_only']:,} text only, {lost}"

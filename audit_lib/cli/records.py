@@ -303,9 +303,10 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """
     project = load_project(folder, ledger)
     text = _string()
-    watcher = guard.install()
-    watcher.know(dict(candidates(text)))
-    watcher.classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
+    keeper = Keeper(Key.throw_away())
+    for _, candidate in candidates(text):
+        keeper.take(candidate)
+    guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = key_of(project)
     known = read_ledger(project.ledger_dir, key)
     for line in answer(text, known, key).lines:

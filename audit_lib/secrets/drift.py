@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from audit_lib.base.connection_url import url_parts
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import letters
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Drift
 from audit_lib.secrets.value_rules import hold, is_made_up
@@ -107,15 +108,20 @@ def _across_environments(held: list[HeldValue], policy: Policy, keeper: Keeper) 
         yield Pair(one, other, one.component, "any" if may_share else "different", "environments")
         if "password" in (one.component, other.component) and one.whole and other.whole:
             # This very machine is another one in each environment.
-            local = all(keeper.ask(mark, values.has_local_host) for mark in (one.whole, other.whole))
+            local = all(keeper.ask(mark, _leads_here) for mark in (one.whole, other.whole))
             for part, expected in _URL_PARTS.items():
                 cut = (_part(one, part, keeper), _part(other, part, keeper))
                 yield Pair(*cut, part, "any" if may_share or local else expected, "environments")
 
 
+def _leads_here(value: str) -> bool:
+    parts = url_parts(value)
+    return parts is not None and parts.host in ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104
+
+
 def _part(value: HeldValue, part: str, keeper: Keeper) -> HeldValue:
     """The same place with a component's fingerprint; a host or a name is not a secret, so it is not kept."""
-    cut = keeper.part(str(value.whole), values.component(part), keep=False)
+    cut = keeper.part(str(value.whole), strength.component(part), keep=False)
     return value._replace(fingerprint=cut, absent=value.absent or cut is None)
 
 
@@ -203,16 +209,10 @@ def _row(pair: Pair, named: dict[str, str]) -> dict[str, Any]:
         relation = "different"
     if relation == "same" and expected == "different" and not one.own and not other.own:
         expected = "any"  # two placeholders are a fault of each: they are no reuse of a secret
-    return {
-        "secret": one.secret,
-        "environment": one.environment,
-        "service": one.service,
-        "other_secret": other.secret,
-        "other_environment": other.environment,
-        "other_service": other.service,
-        "component": pair.component,
-        "relation": relation,
-        "expected": expected,
-        "why": pair.why,
-        "group": group,
+    names = ("secret", "environment", "service")
+    places = {
+        **dict(zip(names, one, strict=False)),
+        **dict(zip((f"other_{n}" for n in names), other, strict=False)),
     }
+    facts = {"component": pair.component, "relation": relation, "expected": expected, "why": pair.why}
+    return {**places, **facts, "group": group}

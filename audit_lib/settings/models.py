@@ -110,7 +110,7 @@ class StoreDate:
     """What a store says of one secret: its value came in after `lo`, if that is known, and by `hi`."""
 
     secret: str  # "" for all of the service
-    kind: str  # E13 | E14 | E15
+    kind: str  # E13 | E14
     lo_at: datetime | None
     hi_at: datetime
     text: str

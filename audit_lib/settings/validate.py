@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from audit_lib.base.bounded import shown_name
 from audit_lib.base.errors import Fault
 from audit_lib.base.in_words import nearest
-from audit_lib.secrecy.value_questions import looks_generated
+from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings.fields import LARGEST, UNKNOWN_KEY
 from audit_lib.settings.models import BLOCKS, Policy, Project
 

@@ -1,0 +1,162 @@
+"""The files of a project's logs: within it, in folders that its owner allows, or given by hand."""
+
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from shutil import copyfileobj
+from typing import BinaryIO
+
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.files import OpenSource, log_paths, open_source
+from audit_lib.settings import ENVIRONMENTS, LogSource, Project
+from audit_lib.settings.models import placed_option
+from audit_lib.settings.outside import followed
+
+STDIN = "-"
+_FORM = "must have the form ENVIRONMENT/SERVICE=PATH or =- (stdin)"
+Spool = Callable[[BinaryIO], Path]
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """One file: the folder below which no link is followed, its path below that, its name in the report."""
+
+    root: Path
+    path: str
+    name: str
+    dated: bool = True
+
+    def open(self) -> AbstractContextManager[OpenSource]:
+        """The file, opened once; raises `Unreadable` as `open_source` does."""
+        return open_source(self.root, self.path)
+
+
+def log_files(project: Project) -> list[tuple[LogSource, list[LogFile]]]:
+    """Each source with its files by name; a file belongs to the first source that names it.
+
+    A source that is not allowed has none, and nothing of its place is looked at.
+    """
+    seen: set[tuple[Path, str]] = set()
+    claimed = []
+    for source in project.log_sources:
+        files = [file for file in _named(project, source) if (file.root, file.path) not in seen]
+        seen.update((file.root, file.path) for file in files)
+        claimed.append((source, files))
+    return claimed
+
+
+def is_outside(source: LogSource) -> bool:
+    """Whether a source names logs by an absolute path."""
+    return source.file is None and source.pattern.startswith("/")
+
+
+def outside_logs(project: Project) -> list[str]:
+    """The sources that name logs outside the project, as the report calls them."""
+
+    def outside(source: LogSource) -> bool:
+        return is_outside(source) if source.file is None else not source.file.is_relative_to(project.root)
+
+    return [source.pattern for source in project.log_sources if outside(source)]
+
+
+def allowed_folder(project: Project, source: LogSource) -> str:
+    """The folder, of those that the owner allows, that an absolute pattern lies in; "" if there is none."""
+    parents = set(map(str, PurePosixPath(source.pattern).parents))
+    return max(parents.intersection(project.log_folders), key=len, default="")
+
+
+def _named(project: Project, source: LogSource) -> list[LogFile]:
+    root = project.root
+    if file := source.file:  # that the owner named; within the project no link is followed to it
+        if file.is_relative_to(root):
+            path = file.relative_to(root).as_posix()
+            return [LogFile(root, path, path, source.dated)]
+        return [LogFile(file.parent, file.name, source.pattern, source.dated)]
+    if not source.dated:  # no settings file says that of a pattern: the command line names a URL
+        from audit_lib.logs.cluster import RemoteLog  # noqa: PLC0415  slow to import
+
+        return [RemoteLog(root, source.pattern, source.pattern, dated=False)]
+    if not is_outside(source):
+        return [LogFile(root, path, path) for path in log_paths(root, source.pattern)]
+    folder = allowed_folder(project, source)
+    if not folder:
+        return []
+    outside = followed(Path(folder), root, folder)
+    below = str(PurePosixPath(source.pattern).relative_to(folder))
+    return [LogFile(outside, path, f"{folder}/{path}") for path in log_paths(outside, below)]
+
+
+def with_logs(
+    project: Project, texts: Iterable[str], stdin: BinaryIO | None = None, spool: Spool | None = None
+) -> Project:
+    """The project with the logs of all `--log` options, before those that audit.toml names.
+
+    A log that is given is the owner's word: it may lie anywhere, but not behind a link of the project. What
+    comes from a stream is kept by `spool` while it is read, since a log may be read twice; without one
+    there is no stream to read.
+
+    Raises:
+        BadInput: every fault of the options at once. Their text is never quoted: it may be a value.
+    """
+    options = list(texts)
+    if sum(option.endswith(f"={STDIN}") for option in options) > 1:
+        raise BadInput.at("--log", "stdin (-) can be given for one service only")
+    faults: list[Fault] = []
+    given: list[LogSource] = []
+    for option in options:
+        try:
+            given.append(_source(project, option, stdin, spool))
+        except BadInput as error:
+            faults.extend(error.faults)
+    counts = Counter(source.pattern for source in given)
+    twice = "is given twice: name files that differ in their names"
+    if faults := [*faults, *(Fault(name, twice) for name, count in counts.items() if count > 1)]:
+        raise BadInput(faults)
+    return replace(project, log_sources=(*given, *project.log_sources))
+
+
+def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool | None) -> LogSource:
+    found = placed_option(option)
+    if found is None:
+        raise BadInput.at("--log", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
+    environment, service, origin = found
+    name = f"--log {environment}/{service}"
+    source = replace(_declared(project, environment, service), pattern=name)
+    if origin == STDIN:
+        if stdin is None or spool is None:
+            raise BadInput.at(name, "must be a file: a notebook has no stdin")
+        return replace(source, file=spool(stdin), dated=False)
+    path = Path(origin)
+    try:
+        kind = path.stat().st_mode
+        if spool and stat.S_ISFIFO(kind) and path.is_relative_to("/dev/fd"):
+            with path.open("rb") as pipe:
+                return replace(source, file=spool(pipe), dated=False)
+    except (OSError, ValueError):
+        raise BadInput.at(name, "names a file that does not exist or cannot be read") from None
+    if not stat.S_ISREG(kind):
+        raise BadInput.at(name, "is not a regular file")
+    return replace(source, pattern=f"{name}: {path.name}", file=followed(path, project.root, name))
+
+
+def _declared(project: Project, environment: str, service: str) -> LogSource:
+    """What audit.toml declares of the logs of this place, if it declares the same of each."""
+    found = {
+        replace(source, pattern="")
+        for source in project.log_sources
+        if (source.environment, source.service) == (environment, service)
+    }
+    zone, declared = project.time_zone, project.zone_declared
+    plain = LogSource("", service, environment, zone, zone_declared=declared)
+    return found.pop() if len(found) == 1 else plain
+
+
+def spooled(stream: BinaryIO, folder: Path) -> Path:
+    """A file of the folder with all that a stream holds, which nobody else may enter."""
+    path = folder / "stdin.log"
+    with path.open("xb") as file:
+        copyfileobj(stream, file, 1 << 20)
+    return path
