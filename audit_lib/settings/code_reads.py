@@ -132,17 +132,11 @@ def _settings_fields(text: str, path: str) -> Iterator[Mention]:
             continue
         settings.add(made.name)
         prefix = re.search(r"env_prefix=['\"](\w*)", ast.unparse(made))
-        for field in made.body:
-            name = (
-                field.target.id
-                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-                else ""
-            )
-            if name and not name.startswith(("_", "model_")):
-                given = ast.unparse(field.value) if field.value else ""
+        for field in (field for field in made.body if isinstance(field, ast.AnnAssign)):
+            name, given = ast.unparse(field.target), ast.unparse(field.value) if field.value else ""
+            if not name.startswith(("_", "model_")):
                 alias = re.search(rf"\b(?:alias|validation_alias|env)=['\"]({_NAME})['\"]", given)
-                called = bool(re.match(r"\w+\(", given))
-                optional = bool(given) and (not called or "default" in given)
+                optional = bool(given) and ("default" in given or not re.match(r"\w+\(", given))
                 own = ((prefix[1] if prefix else "") + name).upper()
                 yield Mention(alias[1] if alias else own, path, field.lineno, not given, optional)
 

@@ -203,7 +203,7 @@ def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Proje
         for log in project.log_sources
     )
     logins = tuple(replace(login, added=True) for login in project.logins)
-    read = {"layout": path, "layout_sha256": sha256(content).hexdigest(), "demands": demands}
+    read: dict[str, Any] = {"layout": path, "layout_sha256": sha256(content).hexdigest(), "demands": demands}
     return replace(project, root=root, log_sources=logs, logins=logins, zone_declared=zoned, **read)
 
 

@@ -22,8 +22,9 @@ def link_faults(project: Project, root: Path, place: str) -> list[Fault]:
     named = [project.guide, project.formats, *project.exports]
     named += [project.leavers, project.breaches, project.access_log]
     named += [source.path for source in project.env_sources]
-    sources = (*project.log_sources, *project.deploy_sources, *project.evidence_sources)
-    named += [source.pattern for source in sources if not source.pattern.startswith("/")]
+    named += [source.pattern for source in project.log_sources if not source.pattern.startswith("/")]
+    named += [source.pattern for source in project.deploy_sources]
+    named += [source.pattern for source in project.evidence_sources]
     led_out = [text for text in dict.fromkeys(named) if text and leads_out(text, root)]
     return [Fault(place, f"{text} leads out of the project through a symbolic link") for text in led_out]
 

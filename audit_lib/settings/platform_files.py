@@ -105,7 +105,7 @@ def baseline_answers(source: str, text: str) -> Iterator[Answer]:
 # ---- Render's blueprints ----
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Plain values; each mapping has its line."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
