@@ -140,8 +140,8 @@ class Audit(ProjectRead):
         window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
         activity = tabulate_activity(self.logs, self._watch)
         changes = recorded_changes(self.ledger, activity.events, self.deploys, window)
-        given = {"changes": changes, "log_sources": self.project.log_sources, "as_of": self.as_of}
-        return judge(gather(activity, self._watch, window, **given))
+        declared, at = self.project.log_sources, self.as_of
+        return judge(gather(activity, self._watch, window, changes=changes, log_sources=declared, as_of=at))
 
     @cached_property
     def _label(self) -> Label:
