@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from audit_lib.__main__ import main
 from audit_lib.base.clock import iso
-from audit_lib.cli import records
+from audit_lib.cli import open_project
 from audit_lib.ledger import Entry
 from audit_lib.ledger.keys import load_key
 from audit_lib.secrecy.keeper import Keeper
@@ -81,7 +81,7 @@ class Replay:
         )
         if entry.kind == "rotation" and row["claimed_at"] != iso(entry.at):
             said += ["--at", row["claimed_at"][:10] if row["day_only"] else row["claimed_at"]]
-        self.monkeypatch.setattr(records, "now", lambda: entry.at)
+        self.monkeypatch.setattr(open_project, "now", lambda: entry.at)
         name = "snapshot" if entry.kind == "snapshot" else "record"
         arguments = [name, *said, "--project", str(self.root), "--writer", entry.writer, *given]
         result = CliRunner().invoke(main, arguments)
