@@ -36,11 +36,11 @@ from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.leaks.tables import tabulate_chosen_passwords
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detect import Verdict, judge, tabulate
-from audit_lib.logins.parameters import detection_policy, formats_of, is_known
+from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
+from audit_lib.logins.requests import Window, tabulate_activity
 from audit_lib.logins.tables import address_label, tabulate_log_coverage, with_addresses
-from audit_lib.logins.traffic import gather
+from audit_lib.logins.traffic import Traffic, gather, recorded_changes
 from audit_lib.logs.deploys import DeployRead, read_deploys
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs, without_values
@@ -261,12 +261,20 @@ class Audit:
     # ---- Logs and logins ----
 
     @cached_property
+    def _rules(self) -> DetectionPolicy:
+        return detection_policy(self.policy)
+
+    @cached_property
+    def _traffic(self) -> Traffic:
+        window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
+        activity = tabulate_activity(self._logs, self._rules)
+        changes = recorded_changes(self.ledger, activity.events, self._deploys.deploys, window)
+        declared = self.project.log_sources
+        return gather(activity, self._rules, window, changes=changes, log_sources=declared, as_of=self.as_of)
+
+    @cached_property
     def _detected(self) -> tuple[Verdict, ...]:
-        rules, logs = detection_policy(self.policy), self._logs
-        period = self.quarter.start, min(self.quarter.end, self.as_of)
-        frames = logs.sources, logs.counts, logs.events, logs.minutes
-        given = (*frames, self.ledger, rules, *period, self._deploys.deploys)
-        return judge(gather(*given, log_sources=self.project.log_sources, as_of=self.as_of))
+        return judge(self._traffic)
 
     @cached_property
     def _label(self) -> Any:
@@ -283,8 +291,7 @@ class Audit:
     @cached_property
     def _shown(self) -> Mapping[str, pd.DataFrame]:
         frames = {"log_counts": self._logs.counts, "log_events": self._logs.events}
-        known = partial(is_known, policy=detection_policy(self.policy))
-        return with_addresses(frames, self._label, self.options.identities, known)
+        return with_addresses(frames, self._label, self.options.identities, self._rules.is_known)
 
     @cached_property
     def _detections(self) -> pd.DataFrame:
@@ -319,11 +326,6 @@ class Audit:
         return counts[counts["kind"].isin(("login_failed", DECLARED))].reset_index(drop=True)
 
     @cached_property
-    def declared_logins(self) -> pd.DataFrame:
-        """`DeclaredLogins`: each login route with its attempts."""
-        return tabulate_logins(self.policy.logins, self._logs.counts, self._logs.events)
-
-    @cached_property
     def daily(self) -> pd.DataFrame:
         """Requests, refusals and failed logins by day; null on a day without a line, which is not zero."""
         return tabulate_days(self.log_counts, self.quarter)
@@ -336,10 +338,7 @@ class Audit:
     @cached_property
     def alerts(self) -> pd.DataFrame:
         """`Alerts` of the policy over the quarter, as far as it is over."""
-        end = min(self.quarter.end, self.as_of)
-        given = (self.policy.alerts, self._logs, self.ledger, self.quarter.start, end)
-        rules = detection_policy(self.policy)
-        return evaluate(*given, policy=rules, log_sources=self.project.log_sources)
+        return evaluate(self.policy.alerts, self._traffic, self.ledger)
 
     @cached_property
     def log_coverage(self) -> pd.DataFrame:

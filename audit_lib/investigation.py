@@ -23,7 +23,7 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.logins.detect import tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logins.requests import bounded, tabulate_requests
+from audit_lib.logins.requests import tabulate_activity
 from audit_lib.logs.project_logs import cached_logs
 from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.opening import check_parameters, current_instant, open_project, refuse_values
@@ -82,11 +82,8 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     if not (read.sources["state"].eq("read").any() or read.ledger.entries or len(leaked.leaks)):
         raise BadInput.at("project", "holds nothing of an application: no env file, log, ledger or leak")
     name, detections = secret_of(secret, rules, read.inventory), detection_policy(rules)
-    requests = tabulate_requests(
-        read.logs.minutes, read.logs.counts, detections.access, detections.refused_statuses
-    )
     window = window_of(since, until, moment, name, leaked.leaks, read.history)
-    parts = (opened, rules, moment, values, read, leaked, requests, bounded(read.logs.events))
+    parts = (opened, rules, moment, values, read, leaked, tabulate_activity(read.logs, detections))
     return Investigation(Case(*parts, window, name, address_of(address)), keeper)
 
 
@@ -136,7 +133,7 @@ class Investigation:
 
     @property
     def addresses(self) -> pd.DataFrame:
-        """`Clients`: who sent the requests of the window, and what is known of them from before."""
+        """Who sent the requests of the window, and what is known of them from before."""
         return self.case.clients.rename(columns={"client": "address"})
 
     @cached_property

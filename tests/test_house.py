@@ -35,7 +35,7 @@ ROOMS = (
     "cli",
     "__main__",
 )
-VALUE_READERS = {"keeper.py", "matcher.py", "redact.py", "guard.py", "kernel_pipe.py"}
+VALUE_READERS = {"keeper.py", "matcher.py", "redact.py", "guard.py"}
 
 
 @cache

@@ -8,19 +8,20 @@ import codecs
 import io
 import lzma
 import re
-import struct
 import tarfile
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from time import thread_time
 from typing import Any, BinaryIO, cast
 
 import zstandard
 
-from audit_lib.base.files import ByteReader
+from audit_lib.base.files import PieceReader
 
 SECONDS_A_SOURCE = 10  # of processor time, what is done with its content included
 EXPANDED = 1 << 30  # bytes taken out of one source: more is a bomb or a dump, and is said
@@ -40,46 +41,21 @@ _STREAMS = 100_000  # compressed streams that follow each other in one file
 _ENTRIES = 100_000  # of a zip's list
 _EXTENDED = 8 << 10  # bytes of a tar's extended header: Python before 3.11.10 takes the square of its digits
 _IN_A_ROW = 4  # such headers
-_AHEAD = 16 << 10  # what a finished stream leaves of its input is copied, so that little is read ahead
+_AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
 _BUFFER = 1 << 18
 
-_NOT_OPENED = {
-    b"7z\xbc\xaf\x27\x1c": "7z archive",
-    b"Rar!\x1a\x07": "rar archive",
-    b"\x04\x22\x4d\x18": "lz4 file",
-    b"# v2 git bundle": "git bundle",
-    b"# v3 git bundle": "git bundle",
-    b"PACK\0\0\0": "git pack",
-    b"\x1f\x9d": "compress file",
-    b"\x1f\xa0": "compress file",
-    b"LZIP": "lzip file",
-    b"\x5d\0\0": "lzma file",
-    b"\x89LZO": "lzop file",
-    b"MSCF": "cabinet",
-    b"xar!": "xar archive",
-    b"\xed\xab\xee\xdb": "rpm package",
-    b"!<arch>\n": "ar archive",
-    b"\xff\x06\0\0sNaPpY": "snappy file",
-    b"hsqs": "squashfs image",
-    b"PK\5\6": "empty zip",
-}
-_OPENED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\0": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\3\4": "zip",
-    b"%PDF-": "pdf",
-    b"\x89PNG\r\n": "png",
-}
+_KINDS = tomllib.loads(Path(__file__).with_name("containers.toml").read_text("utf-8"))
+_MAGIC = {bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()}
 _BROKEN = (
-    zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError, struct.error,
+    zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
 )  # fmt: skip
-_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of others zipfile unpacks a member at once
 _PDF_STREAM = re.compile(rb"<<((?:[^<>]|<(?!<)|>(?!>)|<<[^<>]*>>)*)>>\s*stream\r?\n")
 _PDF_FILTER = re.compile(rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b")
+_PNG_TEXT = re.compile(rb"(.{4})(tEXt|zTXt|iTXt|eXIf)", re.DOTALL)
+_ZLIB = re.compile(rb"(?<=\0)x[\x01\x5e\x9c\xda]")
 _PDF_TEXT = re.compile(rb"\(((?:[^()\\]|\\.)*)\)")
 
 
@@ -89,55 +65,24 @@ def kind_of(head: bytes, tail: bytes = b"") -> str:
     """
     if head[257:262] == b"ustar":
         return "tar"
-    for magic, kind in (*_OPENED.items(), *_NOT_OPENED.items()):
-        if head.startswith(magic):
-            return kind
+    if kind := next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), ""):
+        return kind
     listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
     return "zip" if end and b"PK\1\2" in listed else ""
 
 
-class Counted(ByteReader):
-    """A file whose bytes are counted as they are taken, so that what they grow to can be bounded."""
+class _Counted:
+    """The pieces of a file, whose bytes are counted as they are taken: what they grow to can be bounded."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.taken = 0
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """How many bytes were read into the buffer."""
-        content = self._file.read(len(buffer)) or b""
-        buffer[: len(content)] = content
-        self.taken += len(content)
-        return len(content)
-
-
-class PieceReader(ByteReader):
-    """Pieces as a file to read from; after a fault each further read raises it again."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._held = memoryview(b"")
-        self._fault: Exception | None = None  # a generator that raised would seem to be at its end
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Up to a buffer of the pieces; 0 at their end."""
-        while not self._held:
-            if self._fault:
-                raise self._fault
-            try:
-                self._held = memoryview(next(self._pieces))
-            except StopIteration:
-                return 0
-            except Exception as fault:
-                self._fault = fault
-                raise
-        size = min(len(buffer), len(self._held))
-        buffer[:size] = self._held[:size]
-        self._held = self._held[size:]
-        return size
-
-
-# --- compressed streams ---
+    def pieces(self) -> Iterator[bytes]:
+        """What is left of the file."""
+        while piece := self._file.read(_AHEAD):
+            self.taken += len(piece)
+            yield piece
 
 
 def _streams(file: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
@@ -191,55 +136,47 @@ def is_packed(first: bytes) -> bool:
     return kind_of(first) in _DECOMPRESSED or first[:2] in _UTF_16
 
 
-class LogStream(ByteReader):
+class LogStream(PieceReader):
     """A log's bytes in UTF-8, by its first bytes and not its name: unpacked, and transcoded from UTF-16.
 
     They end where a packed stream is damaged: `broken` names the fault. Reading raises `Bomb` for a bomb.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        counted = Counted(file)
-        source: Any = io.BufferedReader(counted, _BUFFER)
+        super().__init__(_log_pieces(_Counted(file)))
         self.broken = ""
-        if opener := _DECOMPRESSED.get(kind_of(source.peek(6))):
-            source = io.BufferedReader(PieceReader(_honest(opener(source), counted)), _BUFFER)
-        self._file = source
-        try:
-            mark = source.peek(2)[:2]
-        except _BROKEN as error:
-            self.broken = type(error).__name__
-            return
-        if mark in _UTF_16:
-            source.read(2)
-            self._file = io.BufferedReader(PieceReader(_transcoded(source, _UTF_16[mark])), _BUFFER)
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """How many bytes were put into the buffer; 0 at the end."""
-        if self.broken:
-            return 0
         try:
-            # No more than the reader's buffer: else what it holds is lost when what follows is damaged.
-            return int(self._file.readinto1(memoryview(buffer)[:_BUFFER]))
+            return 0 if self.broken else super().readinto(buffer)
         except _BROKEN as error:
             self.broken = type(error).__name__
             return 0
 
 
-def _honest(pieces: Iterator[bytes], counted: Counted) -> Iterator[bytes]:
+def _log_pieces(counted: _Counted) -> Iterator[bytes]:
+    file = io.BufferedReader(PieceReader(counted.pieces()), _BUFFER)
+    pieces = iter(lambda: file.read1(_BUFFER), b"")
+    if opener := _DECOMPRESSED.get(kind_of(file.peek(6))):
+        pieces = _honest(opener(cast(BinaryIO, file)), counted)
+    first = next(pieces, b"")
+    pieces = chain([first], pieces)
+    if encoding := _UTF_16.get(first[:2]):
+        decoder = codecs.getincrementaldecoder(encoding)("replace")  # what is not a character becomes U+FFFD
+        pieces = (
+            decoder.decode(piece, not piece).encode("utf-8", "replace") for piece in chain(pieces, [b""])
+        )
+    yield from filter(None, pieces)
+
+
+def _honest(pieces: Iterator[bytes], counted: _Counted) -> Iterator[bytes]:
     given = 0
     for piece in pieces:
         given += len(piece)
         if given > max(_BOMB_FROM, BOMB_RATIO * counted.taken):
             raise Bomb
         yield piece
-
-
-def _transcoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
-    """UTF-16 as UTF-8; what is not a character becomes U+FFFD."""
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
-    while data := file.read(1 << 16):
-        yield decoder.decode(data).encode("utf-8", "replace")
-    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
 
 
 # --- containers ---
@@ -268,13 +205,13 @@ def unpack(
 
     What is not read is said in `faults`, never raised. Nothing comes of a source that is no container.
     """
-    packed = Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
+    packed = _Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
     unpacker = _Unpacker(packed, budget or Budget(), faults)
-    head = packed.read(HEAD) or b""
-    pieces = chain([head], iter(lambda: packed.read(PIECE) or b"", b""))
+    pieces = packed.pieces()
+    head = next(pieces, b"")
     kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
     if kind:
-        yield from unpacker.open(pieces, kind, "", 1)
+        yield from unpacker.open(chain([head], pieces), kind, "", 1)
     if unpacker.spent:
         faults.append(f"{unpacker.spent}: the rest was not searched")
     faults[:] = dict.fromkeys(faults)
@@ -284,7 +221,7 @@ def unpack(
 class _Unpacker:
     """One source as it is opened: what was taken out of it, and why it is left if it is."""
 
-    packed: Counted
+    packed: _Counted
     budget: Budget
     faults: list[str]
     taken: int = 0
@@ -295,7 +232,7 @@ class _Unpacker:
 
     def open(self, pieces: Iterator[bytes], kind: str, path: str, depth: int) -> Iterator[Part]:
         """The parts of a container of this kind, whose bytes these are."""
-        if kind in _NOT_OPENED.values():
+        if kind in _KINDS["other"]:
             self.faults.append(f"is a {kind}, which is not opened: its content was not searched")
             return
         if depth > DEPTH:
@@ -439,19 +376,13 @@ def _pdf(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
 
 
 def _png(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
-    """The texts of a PNG: its chunks tEXt, zTXt and iTXt, inflated."""
-    content, at = unpacker.hold(pieces, "png"), 8
-    while at + 8 <= len(content):
-        size, kind = struct.unpack(">L4s", content[at : at + 8])
-        data = content[at + 8 : at + 8 + size]
-        if kind in (b"tEXt", b"zTXt", b"iTXt", b"eXIf"):
-            yield "", iter([data])
-            _, _, rest = data.partition(b"\0")
-            if kind == b"zTXt":
-                yield "", _inflate(rest[1:])
-            elif kind == b"iTXt" and rest[:1] == b"\1":
-                yield "", _inflate(rest[2:].split(b"\0", 2)[-1])
-        at += size + 12
+    """The texts of a PNG, plain or inflated."""
+    content = unpacker.hold(pieces, "png")
+    for chunk in _PNG_TEXT.finditer(content):
+        text = content[chunk.end() :][: int.from_bytes(chunk[1], "big")]
+        yield "", iter([text])
+        if chunk[2] != b"tEXt" and (packed := _ZLIB.search(text)):
+            yield "", _inflate(text[packed.start() :])
 
 
 _MEMBERS: dict[str, Callable[[_Unpacker, Iterator[bytes]], _Members]] = {

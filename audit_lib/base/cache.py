@@ -54,8 +54,7 @@ class Cache:
             content = (self.folder / f"{name}.{self.kind}").read_bytes()
         except OSError:
             return None
-        body = content[_MAC:]
-        return body if hmac.compare_digest(content[:_MAC], self._mac(body)) else None
+        return content[_MAC:] if hmac.compare_digest(content[:_MAC], self._mac(content[_MAC:])) else None
 
     def keep(self, name: str, body: bytes) -> None:
         """Keep it for the user alone; it may be that it is not kept."""
@@ -71,14 +70,14 @@ class Cache:
 def _program() -> bytes:
     """A digest of every file of this package but those that Python compiled."""
     files = (path for path in Path(audit_lib.__file__).parent.rglob("*") if path.suffix != ".pyc")
-    digests = (sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file())
-    return sha256(b"".join(digests)).digest()
+    return sha256(
+        b"".join(sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file())
+    ).digest()
 
 
 def keep_newest(folder: Path, suffix: str, most: int) -> None:
     """Delete the files of one kind but the newest so many. Raises `OSError`."""
-    by_age = sorted(folder.glob(f"*{suffix}"), key=lambda path: path.stat().st_mtime)
-    for old in by_age[:-most]:
+    for old in sorted(folder.glob(f"*{suffix}"), key=lambda path: path.stat().st_mtime)[:-most]:
         old.unlink(missing_ok=True)
 
 
@@ -95,11 +94,10 @@ class ColumnCache(Cache):
 
     def recall_columns(self, name: str) -> tuple[Any, dict[str, NDArray[Any]]] | None:
         """The facts and columns that were kept, if they were."""
-        body = self.recall(name)
-        if body is None:
+        if (body := self.recall(name)) is None:
             return None
         with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
-            columns = {key: arrays[key] for key in arrays.files}
+            columns = dict(arrays)
         return json.loads(columns.pop(_FACTS).tobytes()), columns
 
     def keep_columns(self, name: str, facts: Any, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -141,12 +139,11 @@ class CleanObjects:
 
 def recall_state(name: str) -> dict[str, Any]:
     """What was remembered under a name; empty if there is nothing, or someone else could have written it."""
-    path = _state(name)
     with suppress(OSError, ValueError, RecursionError, RuntimeError):
-        facts = path.lstat()
+        facts = _state(name).lstat()
         own = os.name != "posix" or (facts.st_uid == os.geteuid() and not facts.st_mode & 0o022)
         if stat.S_ISREG(facts.st_mode) and own and facts.st_size <= _LARGEST_STATE:
-            state = json.loads(path.read_text("utf-8"))
+            state = json.loads(_state(name).read_text("utf-8"))
             return state if isinstance(state, dict) else {}
     return {}
 

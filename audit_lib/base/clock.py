@@ -2,13 +2,16 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from audit_lib.base.errors import BadInput
 
 _QUARTER = re.compile(r"(\d{4})Q([1-4])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-# Tools write the first or last instant of the calendar where they have none: Go's zero time is of the year 1.
+_AGO = re.compile(r"(\d{1,6})([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_SECOND = timedelta(seconds=1)
+# Tools write the first or last instant of the calendar if they have none: Go's zero time is of the year 1.
 _FIRST, _END = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -33,16 +36,10 @@ class Quarter:
         return cls(instant.year, (instant.month - 1) // 3 + 1)
 
     @classmethod
-    def last_over(cls, instant: datetime) -> "Quarter":
-        """The last quarter that is over at an instant; its own last second counts as over."""
-        following = cls.containing(instant + timedelta(seconds=1))
-        return cls(following.year - (following.number == 1), (following.number - 2) % 4 + 1)
-
-    @classmethod
     def named(cls, text: str, as_of: datetime) -> "Quarter":
         """The quarter of a text, for "" the last one over; `BadInput` if it has not begun by then."""
-        if not text:
-            return cls.last_over(as_of)
+        if not text:  # a quarter's own last second counts as over
+            return cls.containing(cls.containing(as_of + _SECOND).start - _SECOND)
         quarter = cls.parse(text)
         if quarter.start > as_of:
             raise BadInput.at("quarter", f"{quarter} has not begun by {as_of:%Y-%m-%d}")
@@ -56,8 +53,7 @@ class Quarter:
     @property
     def end(self) -> datetime:
         """The first instant after the quarter."""
-        following = Quarter(self.year + self.number // 4, self.number % 4 + 1)
-        return following.start
+        return Quarter(self.year + self.number // 4, self.number % 4 + 1).start
 
     def __str__(self) -> str:
         return f"{self.year}Q{self.number}"
@@ -69,25 +65,22 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
     A date alone is the last second of that day in UTC: what happened on the day is then known.
     A time without a zone is one of `zone`: the first of two where the clocks went back.
     """
+    text = text.strip()
     try:
-        if _DAY.fullmatch(text.strip()):
-            midnight = datetime.combine(date.fromisoformat(text.strip()), datetime.min.time(), UTC)
-            instant = midnight + timedelta(days=1, seconds=-1)
-        else:
-            instant = datetime.fromisoformat(text.strip())
+        instant = datetime.fromisoformat(text)
+        if _DAY.fullmatch(text):
+            instant = datetime.combine(instant, time(23, 59, 59), UTC)
         instant = (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
-        if not _FIRST <= instant < _END:
-            raise ValueError
     except (ValueError, OverflowError):
-        raise BadInput.at(
-            place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
-        ) from None
+        instant = _END
+    if not _FIRST <= instant < _END:
+        raise BadInput.at(place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z")
     return instant
 
 
 def ending_instant(text: str, place: str) -> datetime:
     """When a decision ends that the ledger holds; one for ever ends with the years that are counted."""
-    return parse_instant(min(text, iso(_END - timedelta(seconds=1))), place)
+    return parse_instant(min(text, iso(_END - _SECOND)), place)
 
 
 def since_instant(text: str, now: datetime) -> datetime:
@@ -95,12 +88,9 @@ def since_instant(text: str, now: datetime) -> datetime:
 
     A date alone is the first instant of that day.
     """
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    if text[:-1].isdigit() and text[-1:] in units and len(text) < 8:
-        return now - timedelta(**{units[text[-1]]: int(text[:-1])})
-    since = parse_instant(text, "--since")
-    if _DAY.fullmatch(text.strip()):
-        since -= timedelta(days=1, seconds=-1)
+    if ago := _AGO.fullmatch(text):
+        return now - int(ago[1]) * _UNITS[ago[2]]
+    since = parse_instant(f"{text.strip()}T00:00:00" if _DAY.fullmatch(text.strip()) else text, "--since")
     if since > now:
         raise BadInput.at("--since", "is in the future")
     return since

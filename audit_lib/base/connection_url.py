@@ -22,20 +22,18 @@ class UrlParts:
 
 
 def url_parts(value: str) -> UrlParts | None:
-    """The components of a connection URL; None for a value that is none."""
-    found = _URL.fullmatch(value.strip())
-    if not found:
+    """The components of a connection URL; None for any other value."""
+    url = _URL.fullmatch(value.strip())
+    if not url:
         return None
-    rest = found[2]
+    rest = url[2]
     # As the standard library reads it: the last @ before the path ends the password.
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    userinfo, _, address = authority.rpartition("@")
+    userinfo, _, address = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     user, _, password = userinfo.partition(":")
     other = _FIRST_AT.match(rest)
     agree = (other[2] if other else "") == password and not _BAD_PERCENT.search(userinfo)
     if other and not userinfo:
-        user, password = other[1], other[2]
-        rest = rest[other.end() :]
+        user, password, rest = other[1], other[2], rest[other.end() :]
         address = re.split(r"[/?#]", rest, maxsplit=1)[0]
     path, _, query = re.split("[/#]", rest, maxsplit=1)[-1].partition("?") if "/" in rest else ("", "", "")
     password = password or parse_qs(query).get("password", [""])[0]

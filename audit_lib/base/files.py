@@ -18,6 +18,7 @@ from audit_lib.base.errors import BadInput
 # O_NONBLOCK: a FIFO must not make the audit wait for its writer. O_NOCTTY: a terminal must not adopt us.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
+_PIECE = 1 << 16  # bytes that are read at a time
 MAX_DEPTH = 100  # folders; each holds a descriptor open while what lies below it is read
 _GIT_OBJECTS = ".git/objects"  # git answers for what lies in here; the rest of .git is read as files
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -75,43 +76,34 @@ class SourceBytes:
         return sha256(self.content).hexdigest()
 
 
-class ByteReader(io.RawIOBase):
-    """Bytes that are only read, each time some."""
+class PieceReader(io.RawIOBase):
+    """Pieces as a file to read from; after a fault each further read raises it again."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = memoryview(b"")
+        self._fault: Exception | None = None  # a generator that raised would seem to be at its end
 
     def readable(self) -> bool:
         """True."""
         return True
 
-
-class _HashedFile(ByteReader):
-    """A descriptor's bytes up to the size it had when opened, hashed as they are read."""
-
-    def __init__(self, descriptor: int, size: int, place: str) -> None:
-        self._descriptor = descriptor
-        self._left = size
-        self._place = place
-        self.digest = sha256()
-
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        try:
-            chunk = os.read(self._descriptor, min(len(buffer), self._left))
-        except OSError as error:
-            raise _unreadable(self._place, error) from None
-        buffer[: len(chunk)] = chunk
-        self._left -= len(chunk)
-        self.digest.update(chunk)
-        return len(chunk)
-
-    def piece(self, start: int, end: int) -> bytes:
-        """The bytes between two places; raises `Unreadable`."""
-        pieces = []
-        try:
-            while start < end and (piece := os.pread(self._descriptor, end - start, start)):
-                pieces.append(piece)
-                start += len(piece)
-        except OSError as error:
-            raise _unreadable(self._place, error) from None
-        return b"".join(pieces)
+        """Up to a buffer of the pieces; 0 at their end."""
+        while not self._held:
+            if self._fault:
+                raise self._fault
+            try:
+                self._held = memoryview(next(self._pieces))
+            except StopIteration:
+                return 0
+            except Exception as fault:
+                self._fault = fault
+                raise
+        size = min(len(buffer), len(self._held))
+        buffer[:size] = self._held[:size]
+        self._held = self._held[size:]
+        return size
 
 
 @dataclass(frozen=True)
@@ -120,17 +112,18 @@ class OpenSource:
 
     file: io.BufferedReader
     facts: FileFacts
-    _raw: _HashedFile
+    _descriptor: int
+    _digest: Any
 
     def piece(self, start: int, end: int) -> bytes:
         """The bytes between two places, wherever the reading is; they are not hashed for it."""
-        return self._raw.piece(start, end)
+        return os.pread(self._descriptor, end - start, start)
 
     def finish(self) -> str:
         """Reads what is left; the SHA-256 of the whole source (of a .gz: of its compressed bytes)."""
-        while self.file.read(1 << 20):
+        while self.file.read(_PIECE):
             pass
-        return self._raw.digest.hexdigest()
+        return str(self._digest.hexdigest())
 
 
 @contextmanager
@@ -141,8 +134,9 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     for whatever is not a regular file, and for a file that is missing or may not be read.
     """
     with _opened(root, relative) as (descriptor, status):
-        raw = _HashedFile(descriptor, status.st_size, relative)
-        yield OpenSource(io.BufferedReader(raw, 1 << 16), _facts(status), raw)
+        digest = sha256()
+        pieces = PieceReader(_hashed(descriptor, status.st_size, relative, digest))
+        yield OpenSource(io.BufferedReader(pieces, _PIECE), _facts(status), descriptor, digest)
 
 
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
@@ -150,8 +144,19 @@ def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
     with _opened(root, relative) as (descriptor, status):
         if status.st_size > limit:
             raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
-        content = _HashedFile(descriptor, status.st_size, relative).readall()
+        content = b"".join(_hashed(descriptor, status.st_size, relative, sha256()))
     return SourceBytes(content, _facts(status))
+
+
+def _hashed(descriptor: int, size: int, place: str, digest: Any) -> Iterator[bytes]:
+    """The pieces of a file up to the size that it had when opened, hashed as they are read."""
+    try:
+        while size and (piece := os.read(descriptor, min(_PIECE, size))):
+            digest.update(piece)
+            size -= len(piece)
+            yield piece
+    except OSError as error:
+        raise _unreadable(place, error) from None
 
 
 @contextmanager
@@ -257,64 +262,44 @@ class TreeFile:
 
 
 def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[TreeFile]:
-    """Every regular file below the root, by path; links, devices, unreadable folders go into `left_out`.
+    """Every regular file below the root; links, devices, unreadable folders go into `left_out`.
 
     A root that is itself a file is the only one.
     """
-    if not root.is_file():
-        yield from _walk(os.open(root, os.O_RDONLY), "", left_out)
+    if root.is_file():
+        descriptor = os.open(root.parent, os.O_RDONLY)
+        yield TreeFile(root.name, root.stat().st_size, descriptor)
+        os.close(descriptor)
         return
-    folder = os.open(root.parent, os.O_RDONLY)
-    try:
-        yield TreeFile(root.name, root.stat().st_size, folder)
-    finally:
-        os.close(folder)
+
+    def unlisted(error: OSError) -> None:
+        place = os.path.relpath(str(error.filename), root)
+        left_out.append(NotSearched(place, f"cannot be listed ({type(error).__name__})"))
+
+    for folder, folders, names, descriptor in os.fwalk(root, onerror=unlisted):
+        prefix = "" if folder == str(root) else f"{os.path.relpath(folder, root)}/"
+        reasons = {name: _not_entered(f"{prefix}{name}", name, descriptor) for name in sorted(folders)}
+        left_out += [NotSearched(f"{prefix}{name}", why) for name, why in reasons.items() if why]
+        folders[:] = [name for name, why in reasons.items() if not why]
+        for name in sorted(names):
+            facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if not stat.S_ISREG(facts.st_mode):
+                left_out.append(NotSearched(f"{prefix}{name}", _OTHER_KINDS[stat.S_IFMT(facts.st_mode)]))
+            elif not prefix.startswith(_GIT_OBJECTS) or name.startswith("tmp_"):
+                yield TreeFile(f"{prefix}{name}", facts.st_size, descriptor)
 
 
-def _walk(folder: int, prefix: str, left_out: list[NotSearched]) -> Iterator[TreeFile]:
-    """The files below an open folder, which is closed at the end."""
-    try:
-        with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-        for entry in listed:
-            path = prefix + entry.name
-            if entry.is_file(follow_symlinks=False):
-                if not path.startswith(_GIT_OBJECTS) or entry.name.startswith("tmp_"):
-                    yield TreeFile(path, entry.stat(follow_symlinks=False).st_size, folder)
-            elif reason := _not_entered(entry, path):
-                left_out.append(NotSearched(path, reason))
-            else:
-                yield from _walk_below(folder, path, left_out)
-    except OSError as error:
-        left_out.append(NotSearched(prefix or ".", f"cannot be listed ({type(error).__name__})"))
-    finally:
-        os.close(folder)
-
-
-def _walk_below(folder: int, path: str, left_out: list[NotSearched]) -> Iterator[TreeFile]:
-    try:
-        below = os.open(path.rpartition("/")[2], _FOLDER, dir_fd=folder)
-    except OSError as error:
-        left_out.append(NotSearched(path, f"cannot be listed ({type(error).__name__})"))
-    else:
-        yield from _walk(below, f"{path}/", left_out)
-
-
-def _not_entered(entry: "os.DirEntry[str]", path: str) -> str:
-    """Why nothing below an entry is searched; "" for a folder that is."""
-    if entry.is_symlink():
-        return "is a symbolic link, which is not followed"
-    if not entry.is_dir(follow_symlinks=False):
-        return "is a FIFO, a socket or a device"
+def _not_entered(path: str, name: str, folder: int) -> str:
+    """Why nothing below a folder is searched; "" for one that is."""
+    if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        return _OTHER_KINDS[stat.S_IFLNK]
     parts = path.split("/")
-    if parts[-1] == "objects" and (".git" in parts[1:] or parts[:2] == [".git", "modules"]):
+    if name == "objects" and (".git" in parts[1:] or parts[:2] == [".git", "modules"]):
         return "is the object store of a submodule or of another repository"
     return f"is deeper than {MAX_DEPTH} folders" if len(parts) > MAX_DEPTH else ""
 
 
 # --- files by pattern ---
-
-_Step = tuple[str, tuple[str, ...]]  # a folder, ending in / below the root, and what is left of a pattern
 
 
 def claimed_paths(root: Path, sources: Iterable[Any]) -> list[tuple[Any, list[str]]]:
@@ -322,9 +307,8 @@ def claimed_paths(root: Path, sources: Iterable[Any]) -> list[tuple[Any, list[st
     seen: set[str] = set()
     claimed = []
     for source in sources:
-        paths = [path for path in log_paths(root, source.pattern) if path not in seen]
-        seen.update(paths)
-        claimed.append((source, paths))
+        claimed.append((source, [path for path in log_paths(root, source.pattern) if path not in seen]))
+        seen.update(claimed[-1][1])
     return claimed
 
 
@@ -335,44 +319,38 @@ def log_paths(root: Path, pattern: str) -> list[str]:
     pattern would pass through is named in the place of what is behind it, and refused when it is opened.
     The same holds for a folder that cannot be listed or is deeper than `MAX_DEPTH`.
     """
-    found: set[str] = set()
     parts = PurePosixPath(pattern).parts
-    # Each pair is taken once: `**/a/**/a/**` over a deep tree would otherwise never end.
-    waiting: list[_Step] = [("", parts)] if parts else []
-    seen = set(waiting)
+    paths: list[str] = []
+    # Each folder is listed once, with every number of parts that may lead to it.
+    waiting = [("", _reached(parts, {0}))] if parts else []
     while waiting:
-        steps = _steps(root, *waiting.pop(), found)
-        waiting += steps - seen
-        seen |= steps
-    return sorted(found)
-
-
-def _steps(root: Path, folder: str, parts: tuple[str, ...], found: set[str]) -> set[_Step]:
-    """Where to go on below a folder for the rest of a pattern; files that it names go into `found`."""
-    part, rest = parts[0], parts[1:]
-    steps = {(folder, rest)} if part == "**" and rest else set()
-    entries: list[os.DirEntry[str]] = []
-    if folder.count("/") > MAX_DEPTH:
-        found.add(folder.rstrip("/"))
-    else:
+        folder, states = waiting.pop()
         try:
+            if folder.count("/") > MAX_DEPTH:
+                raise OSError
             with os.scandir(root / folder) as listed:
                 entries = list(listed)
         except OSError:
-            found.add(folder.rstrip("/") or ".")
-    for entry in entries:
-        path, is_folder = folder + entry.name, _is_folder(entry)
-        if part == "**":
+            paths.append(folder.rstrip("/") or ".")
+            continue
+        for entry in entries:
+            named = {at + 1 for at in states if parts[at] != "**" and fnmatchcase(entry.name, parts[at])}
+            passed = {at for at in states if parts[at] == "**"}
+            path, is_folder = folder + entry.name, _is_folder(entry)
             if is_folder and not entry.is_symlink():
-                steps.add((f"{path}/", parts))
-            elif not rest and not is_folder:
-                found.add(path)
-        elif fnmatchcase(entry.name, part) and (is_folder or not rest):
-            if entry.is_symlink() or not is_folder:
-                found.add(path)
-            elif rest:
-                steps.add((f"{path}/", rest))
-    return steps
+                if below := _reached(parts, named | passed) - {len(parts)}:
+                    waiting.append((f"{path}/", below))
+            elif len(parts) in named or (is_folder and named) or (len(parts) - 1 in passed and not is_folder):
+                paths.append(path)
+    return sorted(paths)
+
+
+def _reached(parts: tuple[str, ...], states: set[int]) -> set[int]:
+    """These numbers of parts, and those behind a `**`, which may stand for no folder at all."""
+    for at in range(len(parts) - 1):
+        if at in states and parts[at] == "**":
+            states = states | {at + 1}
+    return states
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,29 +24,6 @@ from typing import IO, NamedTuple, cast
 
 from audit_lib.base.errors import BadInput
 
-PLUMBING = (
-    "cat-file", "check-ignore", "count-objects", "diff-tree", "for-each-ref", "fsck", "ls-files", "ls-tree",
-    "reflog", "rev-list", "rev-parse", "show-ref",
-)  # fmt: skip
-# Each of these makes plumbing run a program, or convert by one.
-_RUNS_PROGRAMS = ("--textconv", "--filters", "--ext-diff", "--show-signature")
-_CONFIG = Path(__file__).with_name("gitconfig")
-_EXTENSION = re.compile(r"(?im)^[ \t]*(?:objectformat|refstorage)[ \t]*=[ \t]*\w{1,20}[ \t]*$")
-_ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": f"{os.devnull}/none",  # an empty file would be complained of
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_ASKPASS": "false",
-    "LC_ALL": "C",
-}
-# No values in a child's environment: only what a program needs to start is handed on.
-_INHERITED = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
 SECONDS = 600  # that one child may run
 MAX_OUTPUT = 256 << 20  # bytes of an answer that is held whole
 MEMORY = 4 << 30  # bytes of address space of one child
@@ -53,16 +31,15 @@ MOST_ENTRIES = 500_000  # files of a repository
 LARGEST_OBJECT = 64 << 20  # bytes that are held; of a larger one the windows overlap by …
 OVERLAP = 1 << 16  # … so many bytes
 _SMALL = 1 << 20  # bytes of a configuration or a pointer, and of a piece of output
-_HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) (\d{1,19})\n")
+_OWN = tomllib.loads(Path(__file__).with_name("git.toml").read_text("utf-8"))
+_EXTENSION = re.compile(r"(?im)^[ \t]*(?:objectformat|refstorage)[ \t]*=[ \t]*\w{1,20}[ \t]*$")
 _WORKTREE = re.compile(r"(?im)^[ \t]*worktree[ \t]*=[ \t]*\"?([^\"#;\r\n]+)")
+_HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) (\d{1,19})\n")
 _followed: set[Path] = set()  # projects whose alternates may lead out of them
 
 
 class GitFailed(BadInput):
     """git could not answer, so the answer is not known. Its own message could hold a value: not quoted."""
-
-
-# --- the repository ---
 
 
 @dataclass(frozen=True)
@@ -96,14 +73,17 @@ def find_repository(root: Path) -> Repository:
     top = repository_above(root)
     if top is None or (top / ".git").is_symlink() or not (top / ".git").exists():
         raise GitFailed.at(".git", "is not a folder of this project")
-    common = git_dir = top / ".git"
-    if git_dir.is_file():
-        common = git_dir = _named_by(git_dir)
-    if (git_dir / "commondir").exists():
-        common = _named_by(git_dir / "commondir")
-    leads_out = not (git_dir.is_relative_to(top) and common.is_relative_to(top))
-    if leads_out and not _names_back(git_dir, common, top):
-        raise GitFailed.at(".git", "leads out of the project, and nothing is read there")
+    try:
+        common = git_dir = top / ".git"
+        if git_dir.is_file():
+            common = git_dir = _named_by(git_dir)
+        if (git_dir / "commondir").exists():
+            common = _named_by(git_dir / "commondir")
+        inside = git_dir.is_relative_to(top) and common.is_relative_to(top)
+        if not inside and not _names_back(git_dir, common, top):
+            raise GitFailed.at(".git", "leads out of the project, and nothing is read there")
+    except (OSError, ValueError):
+        raise GitFailed.at(".git", "cannot be read") from None
     if (common / "objects" / "info" / "alternates").exists() and not _followed & {root.resolve(), top}:
         raise GitFailed.at(".git/objects", "leads out of the project, and nothing is read there")
     _require_sound(common)
@@ -112,22 +92,16 @@ def find_repository(root: Path) -> Repository:
 
 def _named_by(pointer: Path) -> Path:
     """The folder that a pointer file names."""
-    try:
-        return (pointer.parent / _text(pointer).removeprefix("gitdir:").strip()).resolve()
-    except (OSError, ValueError):
-        raise GitFailed.at(pointer.name, "cannot be read") from None
+    return (pointer.parent / _text(pointer).removeprefix("gitdir:").strip()).resolve()
 
 
 def _names_back(git_dir: Path, common: Path, top: Path) -> bool:
     """Whether a repository has this working tree, as `git worktree add` and `git submodule` write it."""
-    try:
-        if common != git_dir:
-            named = Path(_text(git_dir / "gitdir").strip())
-            return git_dir.parent == common / "worktrees" and named == top / ".git"
-        found = _WORKTREE.search(_text(git_dir / "config"))
-        return found is not None and (git_dir / found[1].strip()).resolve() == top
-    except (OSError, ValueError):
-        return False
+    if common != git_dir:
+        named = Path(_text(git_dir / "gitdir").strip())
+        return git_dir.parent == common / "worktrees" and named == top / ".git"
+    tree = _WORKTREE.search(_text(git_dir / "config"))
+    return tree is not None and (git_dir / tree[1].strip()).resolve() == top
 
 
 def _text(path: Path) -> str:
@@ -141,66 +115,43 @@ def _text(path: Path) -> str:
 def _require_sound(git_dir: Path) -> None:
     """Raises `GitFailed` for objects or refs that are not plain files, too many, or packs without index."""
     count = 0
-    for name in ("objects", "refs"):
-        folders = [git_dir / name]
-        if folders[0].is_symlink():
-            raise GitFailed.at(".git", f"has a link in its {name}, through which git could read anything")
-        while folders:
-            with suppress(FileNotFoundError), os.scandir(folders.pop()) as listed:
-                for entry in listed:
-                    count += 1
-                    if count > MOST_ENTRIES:
-                        raise GitFailed.at(".git", f"has more than {MOST_ENTRIES:,} files")
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(Path(entry.path))
-                    elif not entry.is_file(follow_symlinks=False):
-                        kinds = f"a link, a FIFO or a device in its {name}"
-                        raise GitFailed.at(".git", f"has {kinds}, through which git could wait")
-    packs, indexes = (
-        {path.stem for path in (git_dir / "objects" / "pack").glob(f"pack-*.{end}")}
-        for end in ("pack", "idx")
-    )
-    if packs != indexes:
+    folders = [git_dir / "objects", git_dir / "refs"]
+    if any(folder.is_symlink() for folder in folders):
+        raise GitFailed.at(".git", "has a link to its objects or refs, and git could read anything")
+    while folders:
+        with suppress(FileNotFoundError), os.scandir(folders.pop()) as listed:
+            for entry in listed:
+                count += 1
+                if count > MOST_ENTRIES:
+                    raise GitFailed.at(".git", f"has more than {MOST_ENTRIES:,} files")
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False):
+                    raise GitFailed.at(".git", "has a link, a FIFO or a device, for which git could wait")
+    stems = [
+        {path.stem for path in (git_dir / "objects/pack").glob(f"pack-*.{end}")} for end in ("pack", "idx")
+    ]
+    if stems[0] != stems[1]:
         raise GitFailed.at(".git", "has a pack without its index, or an index without its pack")
 
 
 @contextmanager
-def _own_folder(repository: Repository, *, with_logs: bool) -> Iterator[Path]:
+def _own_folder(repository: Repository) -> Iterator[Path]:
     """A folder with our configuration that git takes for the repository's."""
     with TemporaryDirectory(prefix="audit-git-") as made:
-        folder = Path(made)
+        folder, common = Path(made), repository.common
         try:
-            config = _text(repository.common / "config") if (repository.common / "config").exists() else ""
-            head = _text(repository.git_dir / "HEAD")
+            config = _text(common / "config") if (common / "config").exists() else ""
+            (folder / "HEAD").write_text(_text(repository.git_dir / "HEAD"), "utf-8")
         except (OSError, ValueError):
             raise GitFailed.at(".git", "has a HEAD or a config that cannot be read") from None
-        (folder / "config").write_text(
-            "\n".join([_CONFIG.read_text("utf-8"), *_EXTENSION.findall(config), ""]), "utf-8"
-        )
-        (folder / "HEAD").write_text(head, "utf-8")
+        (folder / "config").write_text("\n".join([_OWN["config"], *_EXTENSION.findall(config), ""]), "utf-8")
         (folder / "objects").mkdir()  # where the objects are the environment says
         for name in ("refs", "packed-refs", "reftable", "worktrees", "info"):
-            if (repository.common / name).exists():
-                (folder / name).symlink_to(repository.common / name)
+            if (common / name).exists():
+                (folder / name).symlink_to(common / name)
         (folder / "refs").mkdir(exist_ok=True)
-        if with_logs and (repository.common / "logs").is_dir():
-            try:  # as they are: git does not follow a link to them
-                shutil.copytree(repository.common / "logs", folder / "logs", ignore=_not_copied)
-            except OSError:
-                raise GitFailed.at(".git", "has reflogs that cannot be read") from None
         yield folder
-
-
-def _not_copied(folder: str, names: list[str]) -> list[str]:
-    """What is not a folder or a plain file, or too large for a reflog."""
-    facts = {name: Path(folder, name).lstat() for name in names}
-    plain = {
-        name for name in names if facts[name].st_size <= MAX_OUTPUT and stat.S_ISREG(facts[name].st_mode)
-    }
-    return [name for name in names if name not in plain and not stat.S_ISDIR(facts[name].st_mode)]
-
-
-# --- running git ---
 
 
 def program(name: str) -> str:
@@ -224,17 +175,17 @@ def running(
     It is not if git ends with an exit code that is not in `ok`, takes too long, or has something to say on
     stderr unless it may. `index` is another index file than the repository's own, within its folder.
     """
-    if args[0] not in PLUMBING or any(arg.startswith(_RUNS_PROGRAMS) for arg in args):
+    if args[0] not in _OWN["plumbing"] or any(arg.startswith(tuple(_OWN["runs_programs"])) for arg in args):
         raise ValueError(f"git {args[0]} could run a program that the repository names")
+    place = f"git {args[0]}"
     repository = find_repository(root)
-    with_logs = args[0] in ("reflog", "fsck") or "--reflog" in args
     command = [program("git") or "git", "--no-pager", *args]
     pipe = subprocess.PIPE
-    with _own_folder(repository, with_logs=with_logs) as folder, TemporaryFile() as complaints:
+    with _own_folder(repository) as folder, TemporaryFile() as said:
         environment = _environment(repository, folder, root / index if index else None)
         try:
             process = subprocess.Popen(
-                command, cwd=root, env=environment, stdin=pipe, stdout=pipe, stderr=complaints
+                command, cwd=root, env=environment, stdin=pipe, stdout=pipe, stderr=said
             )
         except OSError:
             raise GitFailed.at("git", "cannot be run: install git") from None
@@ -255,11 +206,11 @@ def running(
             process.wait()
             stream.close()
         if not in_time:
-            raise GitFailed.at(f"git {args[0]}", f"took more than {SECONDS} s")
+            raise GitFailed.at(place, f"took more than {SECONDS} s")
         if code not in ok:
-            raise GitFailed.at(f"git {args[0]}", f"ended with {code}")
-        if not complains and os.fstat(complaints.fileno()).st_size:
-            raise GitFailed.at(f"git {args[0]}", "complained of something: it is incomplete")
+            raise GitFailed.at(place, f"ended with {code}")
+        if not complains and os.fstat(said.fileno()).st_size:
+            raise GitFailed.at(place, "complained of something: it is incomplete")
 
 
 def _environment(repository: Repository, folder: Path, index: Path | None) -> dict[str, str]:
@@ -268,8 +219,8 @@ def _environment(repository: Repository, folder: Path, index: Path | None) -> di
     if index and (index.is_symlink() or not index.is_file() or index.parent.resolve() != own):
         raise GitFailed.at("GIT_INDEX_FILE", "is not a file of this repository")
     return {
-        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
-        **_ENVIRONMENT,
+        **{name: os.environ[name] for name in _OWN["inherited"] if name in os.environ},
+        **_OWN["environment"],
         "GIT_DIR": str(folder),
         "GIT_WORK_TREE": str(repository.top),
         "GIT_OBJECT_DIRECTORY": str(repository.common / "objects"),
@@ -307,9 +258,6 @@ def pieces(stream: io.BufferedReader) -> Iterator[bytes]:
     return iter(lambda: stream.read(_SMALL), b"")
 
 
-# --- questions ---
-
-
 class GitObject(NamedTuple):
     """An object, or a window of a large one."""
 
@@ -342,19 +290,18 @@ def read_objects(
 
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
     """An object in windows that overlap; `GitFailed` if it is not whole."""
-    left, start, carried = size, 0, b""
-    while True:
-        wanted = min(left, LARGEST_OBJECT)
+    read, carried = 0, b""
+    while read < size or not size:
+        wanted = min(size - read, LARGEST_OBJECT)
         content = carried + stream.read(wanted)
         if len(content) < len(carried) + wanted:
-            raise GitFailed.at("git cat-file", "ended in the middle of an object")
-        yield GitObject(oid, kind, content, start, size)
-        left -= wanted
-        if not left:
             break
+        yield GitObject(oid, kind, content, read - len(carried), size)
+        read += wanted
         carried = content[-OVERLAP:]
-        start += len(content) - len(carried)
-    if stream.read(1) != b"\n":
+        if not size:
+            break
+    if read < size or stream.read(1) != b"\n":
         raise GitFailed.at("git cat-file", "returned less of an object than its size: it is broken")
 
 
@@ -375,9 +322,8 @@ def tracked(root: Path) -> set[str]:
 def ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
-    if not listed:
-        return set()
-    return _paths(run_git(root, "check-ignore", "-z", "--stdin", "--no-index", input=listed, ok=(0, 1)))
+    options = ("-z", "--stdin", "--no-index")
+    return _paths(run_git(root, "check-ignore", *options, input=listed, ok=(0, 1))) if listed else set()
 
 
 def _paths(output: bytes) -> set[str]:

@@ -1,7 +1,7 @@
 """Counts, instants and ages in words, the same in every text for readers."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from string import ascii_uppercase
@@ -9,8 +9,6 @@ from string import ascii_uppercase
 NOT_KNOWN = "not known"
 SEVERITIES = ("info", "low", "medium", "high", "critical")  # of a finding, the mildest first
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-# strftime's %b depends on the locale.
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -36,20 +34,10 @@ def few(names: Iterable[str], most: int, apart: str = ", ", end: str = " and ") 
     return apart.join(every[:most]) + more
 
 
-def lines_in_words(states: Mapping[str, int]) -> str:
-    """How the lines of logs were read, by their five states, as the columns of Sources name them."""
-    lines = counted(states["lines"], "line")
-    lost = f"{states['not_understood']:,} not understood, {states['blank']:,} blank"
-    if not states["read"]:
-        return f"nothing was read ({lines}, {lost})"
-    shown = f"{counted(states['requests'], 'request')}, {counted(states['messages'], 'message')}"
-    return f"{lines}: {shown}, {states['text_only']:,} text only, {lost}"
-
-
 def day_words(instant: datetime, year: int = 0) -> str:
     """`20 Aug 2026`, in UTC; without its year if that is the reader's `year` anyway."""
     day = instant.astimezone(UTC)
-    return f"{day.day} {MONTHS[day.month - 1]}" + ("" if day.year == year else f" {day.year}")
+    return f"{day.day} {day:%b}" + ("" if day.year == year else f" {day.year}")
 
 
 def instant_words(instant: datetime, year: int = 0) -> str:
@@ -66,13 +54,13 @@ def whole_days(days: float, name: str) -> int:
 
 def age_words(low: float | None, high: float | None, unit: str = "") -> str:
     """`41–94`, `at least 41`, `at most 94` or `not known`, in whole days; `unit` follows the number."""
-    at_least = None if low is None or math.isnan(low) else whole_days(low, "_min")
-    at_most = None if high is None or math.isnan(high) else whole_days(high, "_max")
-    if at_least is None:
-        return NOT_KNOWN if at_most is None else f"at most {at_most}{unit}"
-    if at_most is None:
-        return f"at least {at_least}{unit}"
-    return f"{at_least}{unit}" if at_least == at_most else f"{at_least}–{at_most}{unit}"
+    ends = ((low, "_min"), (high, "_max"))
+    least, most = (
+        "" if days is None or math.isnan(days) else str(whole_days(days, end)) for days, end in ends
+    )
+    if least and most:
+        return (least if least == most else f"{least}–{most}") + unit
+    return f"at least {least}{unit}" if least else f"at most {most}{unit}" if most else NOT_KNOWN
 
 
 def nearest(word: str, names: Iterable[str]) -> str:

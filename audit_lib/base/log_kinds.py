@@ -14,21 +14,5 @@ MESSAGE_KINDS = (
     "login_failed", "jwt_invalid", "csrf_blocked", "database_failure", "secret_validation_failed",
     "startup_failed", "validation_error", "connection_failed", "process_ended", POSSIBLE, NOTICE,
 )  # fmt: skip
-
-_WORDS = {
-    "unauthorized": "401 unauthorized",
-    "forbidden": "403 forbidden",
-    "rate_limited": "429 rate limited",
-    DECLARED: "declared as a failed login",
-    "other": "other requests",
-}
-
-
-def kind_words(kind: str) -> str:
-    """The kind for readers: `429 rate limited`, `login failed`."""
-    return _WORDS.get(kind, kind.replace("_", " "))
-
-
-# Beyond so many routes the requests to the others are counted together, under a name that no path has.
-MOST_ROUTES = 100_000
-OTHER_ROUTES = "(other routes)"
+MOST_ROUTES = 100_000  # beyond these the requests to the others are counted together, under …
+OTHER_ROUTES = "(other routes)"  # … a name that no path has

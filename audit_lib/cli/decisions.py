@@ -21,7 +21,7 @@ from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.decisions import QUARTER, UNANSWERED, recertified_rule, tabulate_attestations
 from audit_lib.findings.reviews import kept
 from audit_lib.ledger import Entry, all_heads, read_ledger
-from audit_lib.ledger.entry import ROLES
+from audit_lib.ledger.chain import ROLES
 from audit_lib.report import escape as inert
 from audit_lib.report.folder import SIGNED
 from audit_lib.secrecy.keeper import MANIFEST

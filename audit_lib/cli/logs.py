@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfileobj
@@ -16,7 +16,7 @@ import pandas as pd
 from audit_lib.base.clock import iso, since_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, lines_in_words
+from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
 from audit_lib.base.progress import Progress
 from audit_lib.cli import options
@@ -36,6 +36,8 @@ from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import keeper_of, key_of
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.parameters import detection_policy, formats_of
+from audit_lib.logins.requests import Window, tabulate_activity
+from audit_lib.logins.traffic import gather
 from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.explain import Explained, explain_line, instant_text
 from audit_lib.logs.formats import LogFormats, load_formats, project_formats
@@ -108,7 +110,7 @@ def failures(paths: tuple[str, ...], by: tuple[str, ...], layout: str, folder: P
     states = {name: int(read.sources[name].sum()) for name in _STATES}
     if layout == "table":
         _say_failures(read.counts, table, by)
-        say(lines_in_words(states), err=True)
+        say(_lines_in_words(states), err=True)
     else:
         text = (
             table[columns].to_csv(index=False, lineterminator="\n")
@@ -116,7 +118,7 @@ def failures(paths: tuple[str, ...], by: tuple[str, ...], layout: str, folder: P
             else _json(table[columns])
         )
         click.echo(text, nl=False)
-        click.echo(lines_in_words(states), err=True)
+        click.echo(_lines_in_words(states), err=True)
 
 
 def _formats(file: Path | None, folder: Path) -> LogFormats:
@@ -265,7 +267,9 @@ def alerts(folder: Path, since: str, layout: str, **given: Any) -> None:
     ledger_dir = project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, key_of(project) if ledger_dir.exists() else None, until)
-    found = evaluate(rules, read, ledger, start, until, policy=detections, log_sources=project.log_sources)
+    activity, window = tabulate_activity(read, detections), Window(start, until)
+    traffic = gather(activity, detections, window, log_sources=project.log_sources)
+    found = evaluate(rules, traffic, ledger)
     if layout == "json":
         click.echo(_json(found), nl=False)
     else:
@@ -335,3 +339,13 @@ def _explained(number: int, read: Explained) -> Iterator[str]:
 def _event(event: LogEvent) -> str:
     names = ("kind", "message", "method", "route", "status", "client", "subject")
     return "   " + ", ".join(f"{name}: {getattr(event, name)}" for name in names if getattr(event, name))
+
+
+def _lines_in_words(states: Mapping[str, int]) -> str:
+    """How the lines of logs were read, by their five states, as the columns of Sources name them."""
+    lines = counted(states["lines"], "line")
+    lost = f"{states['not_understood']:,} not understood, {states['blank']:,} blank"
+    if not states["read"]:
+        return f"nothing was read ({lines}, {lost})"
+    shown = f"{counted(states['requests'], 'request')}, {counted(states['messages'], 'message')}"
+    return f"{lines}: {shown}, {states['text_only']:,} text only, {lost}"

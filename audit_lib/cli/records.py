@@ -276,9 +276,10 @@ def whose(folder: Path, ledger: Path | None) -> None:
     Example: pbpaste | audit-lib whose --project ../my-app
     """
     project, string = load_project(folder, ledger), entered_value("String (not shown)")
-    watcher = guard.install()
-    watcher.know(dict(candidates(string)))
-    watcher.classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
+    keeper = Keeper(Key.throw_away())
+    for _, candidate in candidates(string):
+        keeper.take(candidate)
+    guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = key_of(project)
     known = read_ledger(project.ledger_dir, key)
     for line in answer(string, known, key).lines:

@@ -24,14 +24,13 @@ from audit_lib.ledger.append import refuse_writing
 from audit_lib.ledger.keys import keeper_of, made_key_of, store_key
 from audit_lib.logs.frames import nothing_read
 from audit_lib.report import escape as inert
-from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.change import env_source, planned
 from audit_lib.rotation.contracts import DONE
-from audit_lib.rotation.new_value import made_value, new_value_faults
 from audit_lib.rotation.progress import LONGEST
 from audit_lib.rotation.runbook import RotationPlan, plan_rotation
-from audit_lib.rotation.schedule import due_within, due_words, tabulate_schedule
-from audit_lib.rotation.validation import start_up_of, validate as validated
+from audit_lib.rotation.schedule import calendar_text, due_within, due_words, tabulate_schedule
+from audit_lib.rotation.validation import environment_shown, is_strict, made_value, new_value_faults
+from audit_lib.rotation.validation import validate as validated
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env import parse_env, value_is_unknown
 from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_option
@@ -114,7 +113,7 @@ def check(secret: str, folder: Path, since: str, **given: Any) -> None:
     made = _plan(secret, opened(folder, given), given, given["as_of"])
     began = parse_instant(since, "--since") if since else made.read.as_of - LONGEST
     progress = made.progress(began)
-    lines = [f"Rotation of {made.scope.rule.name} since {iso(began)}:"]
+    lines = [f"Rotation of {made.rules[0].name} since {iso(began)}:"]
     for one in progress.steps:
         place = f" [{one.place}]" if one.place else ""
         lines.append(f"  {one.state:<9}  {one.step}{place}: {one.why}")
@@ -141,7 +140,7 @@ def _plan(secret: str, context: Opened, given: dict[str, Any], as_of: str) -> Ro
 
 
 def _planned(made: RotationPlan) -> Iterator[str]:
-    yield f"Runbook for {made.scope.rule.name}: {made.mode}, as of {iso(made.read.as_of)}"
+    yield f"Runbook for {made.rules[0].name}: {made.mode}, as of {iso(made.read.as_of)}"
     for number, step in enumerate(made.steps, 1):
         place = f" [{step.environment}]" if step.environment else ""
         yield from ("", f"{number}. {step.text}{place}.")
@@ -272,15 +271,14 @@ def validate(folder: Path, environment: str, service: str, source: str, **given:
     Example: audit-lib validate --service backend && exec uvicorn app.main:app
     """
     context = opened(folder, given)
-    start_up = start_up_of(context.policy)
-    place = environment_of(environment) if environment else start_up.environment(os.environ)
+    place = environment_of(environment) if environment else environment_shown(context.policy, os.environ)
     name = _service(context.policy, service)
     values, unknown = _started_with(f"{place}/{name}={source}", context)
     result = validated(values, context.policy, place, name, unknown)
     for line in result.lines:
         click.echo(line, err=not result)
     if not result:
-        if given["strict"] or start_up.is_strict({**os.environ, **values}, place):
+        if given["strict"] or is_strict(context.policy, {**os.environ, **values}, place):
             sys.exit(LEFT)
         click.echo("The start goes on: validation is not strict here (--strict)", err=True)
 

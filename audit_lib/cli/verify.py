@@ -160,7 +160,7 @@ def signatures(report: Path, ledger: Ledger) -> list[Entry]:
         digest = sha256((report / MANIFEST).read_bytes()).hexdigest()
     except OSError:
         return []
-    return [entry for entry in ledger.of_kind("signoff") if entry.body["manifest_sha256"] == digest]
+    return [entry for entry in ledger.of_kind("signoff") if entry.body.get("manifest_sha256") == digest]
 
 
 def signed_text(report: Path, ledger: Ledger) -> str:

@@ -9,7 +9,7 @@ from audit_lib.base.log_kinds import SHOWING_VALUES
 from audit_lib.findings.check import DEVELOPMENT, Condition, Predicate, Rows, Tables, Truths, every
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.secrecy.value_questions import GUESSABLE_BITS
+from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
 
 # Faults of a line (secrets/env.py) with which the service may hold another value than was meant.

@@ -9,12 +9,12 @@ import pandas as pd
 
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.ledger.timeline import Tenure, tenures
-from audit_lib.logins.changes import RecordedChange
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect import Verdict, judge
 from audit_lib.logins.detect.incidents import Incident
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.requests import (
+    Activity,
     Window,
     network_of,
     reaches_back,
@@ -22,7 +22,7 @@ from audit_lib.logins.requests import (
     unanswered,
     within,
 )
-from audit_lib.logins.traffic import Traffic, gather
+from audit_lib.logins.traffic import RecordedChange, Traffic, gather, recorded_changes
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import GivenValues, Policy, Project
 
@@ -51,8 +51,7 @@ class Case:
     given: tuple[GivenValues, ...]
     read: ProjectRead  # logs of whatever time
     leaked: LeakAudit
-    requests: pd.DataFrame  # Requests, all that were read
-    events: pd.DataFrame  # LogEvents, all that were read, `bounded`
+    activity: Activity  # requests and events, all that were read
     window: Window
     secret: str = ""  # the one under suspicion; "" if none is named
     address: str = ""  # the one to look at; "" if none is named
@@ -61,6 +60,16 @@ class Case:
     def rules(self) -> DetectionPolicy:
         """What the detections go by: the policy's [detections], the only thresholds there are."""
         return detection_policy(self.policy)
+
+    @property
+    def requests(self) -> pd.DataFrame:
+        """`Requests`, all that were read."""
+        return self.activity.requests
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """`LogEvents`, all that were read; one with a time has it as both bounds."""
+        return self.activity.events
 
     @cached_property
     def tenures(self) -> tuple[Tenure, ...]:
@@ -85,8 +94,7 @@ class Case:
     @cached_property
     def clients(self) -> pd.DataFrame:
         """`Clients`: everyone who may have sent a request in the window."""
-        days, all_real = self.rules.let_in.days, bool(self.rules.clients)
-        return tabulate_clients(self.requests, self.window, days, all_real=all_real)
+        return tabulate_clients(self.requests, self.window, self.rules)
 
     # ---- Detections ----
 
@@ -133,7 +141,7 @@ class Case:
     @property
     def lacks_history(self) -> bool:
         """Whether the logs reach too little back for anybody to be known as new."""
-        return not reaches_back(self.requests, self.window, self.rules.let_in.days)
+        return not reaches_back(self.requests, self.window, self.rules.thresholds["let-in"].days)
 
     @cached_property
     def new_addresses(self) -> tuple[NewAddress, ...]:
@@ -178,32 +186,19 @@ def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
 
 
 def _traffic(case: Case) -> Traffic:
-    window, logs = case.window, case.read.logs
+    window = case.window
     times = (case.requests.loc[case.requests["timed"], "not_before_at"].min(), case.events["at"].min())
     # Days before the first line are not a gap in what was kept: they are left out.
     first = min([window.since, *(at for at in times if not pd.isna(at))])
     # A network is new by the days before its first request: one more than the number, to reach them all.
-    learnt = max(LEARNT, timedelta(days=case.rules.let_in.days + 1))
+    learnt = max(LEARNT, timedelta(days=case.rules.thresholds["let-in"].days + 1))
     span = Window(max(window.since - learnt, first), window.until)
-    requests = within(case.requests, span)
-    minutes = requests[requests["timed"]].rename(columns={"not_before_at": "minute_at"})
-    days = logs.counts["day"].astype("str")
-    dated = logs.counts["day"].isna() | days.between(f"{span.since:%Y-%m-%d}", f"{span.until:%Y-%m-%d}")
-    traffic = gather(
-        logs.sources,
-        _as_texts(logs.counts[dated]),
-        _as_texts(within(case.events, span)),
-        minutes.reset_index(drop=True),
-        case.read.ledger,
-        case.rules,
-        span.since,
-        span.until,
-        case.read.deploys,
-        log_sources=case.project.log_sources,
-        as_of=case.as_of,
-    )
-    changes = (*traffic.changes, *map(_recorded, case.changes_seen))
-    return replace(traffic, changes=tuple(sorted(changes, key=lambda one: (one.at, one.name, one.place))))
+    activity = case.activity.within(span)
+    recorded = recorded_changes(case.read.ledger, activity.events, case.read.deploys, span)
+    seen = (*recorded, *map(_recorded, case.changes_seen))
+    changes = tuple(sorted(seen, key=lambda one: (one.at, one.name, one.place)))
+    declared = case.project.log_sources
+    return gather(activity, case.rules, span, changes=changes, log_sources=declared, as_of=case.as_of)
 
 
 def _recorded(tenure: Tenure) -> RecordedChange:
@@ -211,11 +206,6 @@ def _recorded(tenure: Tenure) -> RecordedChange:
     bounds = pd.Timestamp(tenure.absent.at), pd.Timestamp(tenure.first.at)
     place = f"{tenure.absent.place}; {tenure.first.place}"
     return RecordedChange(tenure.home.secret, *bounds, place, tenure.home.environment)
-
-
-def _as_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    coded = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    return frame.astype(dict.fromkeys(coded, "str")).reset_index(drop=True)
 
 
 def _in_window(one: Verdict, window: Window) -> Verdict:

@@ -23,9 +23,9 @@ from audit_lib.incident.outage import (
     pairs_apart,
 )
 from audit_lib.leaks.tables import PRODUCTION, searched_whole
-from audit_lib.logins.changes import BEGUN
 from audit_lib.logins.detect.incidents import Incident
 from audit_lib.logins.requests import Window, within
+from audit_lib.logins.traffic import BEGUN
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
 CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
@@ -203,10 +203,9 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     one.lack("whose address it is: a new user looks the same" if quiet else "")
     one.lack("which token a request carried: the logs do not say")
     one.lack(*_may_have_missed(case, "new addresses", LET_IN))
-    days = (
-        f"logs of {case.rules.let_in.days:.0f} days before the window: without them nobody is known to be new"
-    )
-    one.lack(days if case.lacks_history else "")
+    days = case.rules.thresholds["let-in"].days
+    text = f"logs of {days:.0f} days before the window: without them nobody is known to be new"
+    one.lack(text if case.lacks_history else "")
     one.addresses = tuple(new.name for new in used or quiet)
     return one
 

@@ -104,7 +104,7 @@ def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> It
         yield text, "", _typed(case, "whose"), _retired(case.secret), ""
         return
     found = (case.project, case.policy, case.read, case.as_of)
-    plan = plan_of(case.secret, *found, given=case.given, leaks=case.leaked)
+    plan = plan_of(case.secret, *found, leaks=case.leaked)
     for step in plan.steps:
-        place = "/".join(filter(None, (step.environment, step.consumer)))
+        place = "/".join(filter(None, (step.environment, step.service)))
         yield step.text, place, "\n".join(step.commands), step.verify, step.breaks

@@ -49,7 +49,7 @@ def _requests(case: Case) -> Iterator[Row]:
     """What was refused, answered on protected routes, or told to be a failed login."""
     said = case.said.assign(timed=case.said["at"].notna(), count=1)
     declared = said["kind"].eq(DECLARED).astype(bool)
-    refused = said[said["status"].isin(case.rules.refused_statuses) | declared]
+    refused = said[said["status"].isin((401, 403, *case.rules.failed_statuses)) | declared]
     yield from _sums("refused", refused, case)
     yield from _sums("answered", case.here[succeeded(case.here)], case)
     yield from _sums("failed logins", said[said["kind"].eq(FAILED_LOGIN)], case)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from zxcvbn import zxcvbn
 
 from audit_lib.leaks.kinds import expression, words
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength
 from audit_lib.secrecy.strength import range_of, strength_bits
 from audit_lib.secrecy.wording import PARTS, is_of_no_language, pairs_of
 
@@ -79,7 +79,7 @@ def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value is a placeholder, or made for a test or a text: words, sequences, repetitions."""
     if expression("made up").search(value) or _ALONE.search(value) or is_published(value):
         return True
-    if _REPEATED.search(value) or values.is_placeholder(value, markers) or len(set(value)) < 5:
+    if _REPEATED.search(value) or strength.is_placeholder(value, markers) or len(set(value)) < 5:
         return True
     if is_patterned(value):
         return True

@@ -11,7 +11,7 @@ import pandas as pd
 from audit_lib.leaks.chosen import Chosen
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.rules import Shape
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength
 from audit_lib.secrecy.forms import SHORTEST, WINDOW
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import WEAKEST_BITS
@@ -57,7 +57,7 @@ def leak_targets(
         if not _is_secret(name, whole, policy, keeper):
             continue
         fingerprint, part, why = _searchable(name, whole, policy, keeper)
-        if not why and part in settings and not keeper.ask(part, values.looks_generated):
+        if not why and part in settings and not keeper.ask(part, strength.looks_generated):
             why = "is also the value of a setting"
         urls[name, environment, part] = fingerprint
         target = targets.setdefault(fingerprint, _Target(beside_name=why))
@@ -68,7 +68,7 @@ def leak_targets(
             target.environments[environment] = None
         rule = policy.rule(name)
         markers = policy.placeholders + (rule.placeholders if rule else ())
-        target.placeholder |= keeper.ask(fingerprint, partial(values.is_placeholder, markers=markers))
+        target.placeholder |= keeper.ask(fingerprint, partial(strength.is_placeholder, markers=markers))
     present = inventory[inventory["fingerprint"].notna() & (inventory["state"] == "present")]
     for held in present[["variable", "environment", "fingerprint"]].itertuples(index=False, name=None):
         for fingerprint in {held[2], urls.get(held, "")} & set(targets):
@@ -190,7 +190,7 @@ def _searchable(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> 
     """The fingerprint to search for, that of the secret part, and why only beside its name, or ""."""
     rule = policy.rule(name)
     wanted = (
-        rule.component if rule else "password" if keeper.ask(fingerprint, values.has_password) else "whole"
+        rule.component if rule else "password" if keeper.ask(fingerprint, strength.has_password) else "whole"
     )
     held = hold(keeper, fingerprint, wanted)
     weak = weakness(held.part, keeper) if held.part else "holds no password"

@@ -19,7 +19,7 @@ from audit_lib.leaks.sources import Content, Origin, Reading, Source
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Hit, Matcher
 from audit_lib.secrecy.redact import Redactor
-from audit_lib.secrecy.value_questions import looks_generated
+from audit_lib.secrecy.strength import looks_generated
 from audit_lib.secrecy.wording import is_of_no_language
 
 CROWDED = f"holds a value {MOST_HITS:,} times or more: not every place is listed"

@@ -2,6 +2,8 @@
 
 from audit_lib.ledger.append import append as append, write_entry as write_entry
 from audit_lib.ledger.chain import (
+    Draft as Draft,
+    Entry as Entry,
     Ledger as Ledger,
     all_heads as all_heads,
     chain_files as chain_files,
@@ -9,4 +11,3 @@ from audit_lib.ledger.chain import (
     heads_of as heads_of,
     read_ledger as read_ledger,
 )
-from audit_lib.ledger.entry import Draft as Draft, Entry as Entry

@@ -15,15 +15,20 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import sync_folder
 from audit_lib.ledger.chain import (
+    LONGEST_LINE,
     WRITER,
     Chain,
+    Draft,
+    Entry,
+    is_under,
+    parse_line,
     project_of,
     read_chains,
     refuse_links,
     remember_heads,
+    sealed_line,
     unsound_entries,
 )
-from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, body_fault, is_under, parse_line, sealed_line
 from audit_lib.secrecy.keeper import Key
 
 LOCK_SECONDS = 60
@@ -33,19 +38,13 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
     """The entry as it is on the disk, at the end of the writer's chain.
 
     A torn last line (a crash in the middle of a write, never acknowledged) is cut off, and a repair
-    entry says so first.
-
-    Raises:
-        BadInput: a body that is none of its kind; a throw-away key; a writer's name that is not a plain
-            name; an instant before the last entry's; a last entry that is itself broken, or that the key
-            does not vouch for; a full disk.
+    entry says so first. `BadInput` for a throw-away key; a writer's name that is not a plain one; an instant
+    before the last entry's; a last entry that is broken, or that the key does not vouch for; a full disk.
     """
     if key.origin == "throw-away":
         raise BadInput.at("key", "does not exist yet: create one first (init, or a first snapshot)")
     if not WRITER.fullmatch(writer):
         raise BadInput.at("writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
-    if fault := body_fault(draft.kind, draft.body):
-        raise BadInput.at(f"ledger {writer}", fault)
     refuse_links(ledger_dir)
     with _locked(ledger_dir, writer) as handle:
         chains = read_chains(ledger_dir)
@@ -76,7 +75,7 @@ def _sound_end(chains: list[Chain], key: Key, draft: Draft, at: datetime, writer
     """The last entry of a chain; `BadInput` if it is not to be built upon: the next would vouch for it."""
     own = next((chain for chain in chains if chain.writer == writer), Chain(writer))
     last = own.entries[-1] if own.entries else None
-    faults = list(own.tail or (() if last or own.torn else own.faults))
+    faults = [own.tail] if own.tail else [] if last or own.torn else list(own.faults)
     if last is not None and not faults:
         bridged = draft.kind == "key bridge" and draft.body["heads"].get(writer) == last.head
         unsound = unsound_entries(chains, key, project_of(chains, key) or last.project)
@@ -128,9 +127,9 @@ def _write(handle: int, line: bytes, writer: str) -> Entry:
     except OSError as error:
         os.ftruncate(handle, size)
         raise BadInput.at(f"ledger {writer}", f"cannot be written ({error.strerror})") from None
-    entry, faults = parse_line(line[:-1], f"ledger {writer}")
-    if entry is None:
-        raise BadInput(faults)
+    entry = parse_line(line[:-1], f"ledger {writer}")
+    if isinstance(entry, Fault):
+        raise BadInput([entry])
     return entry
 
 

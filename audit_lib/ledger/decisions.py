@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit_lib.base.clock import ending_instant, iso, parse_instant
-from audit_lib.ledger.chain import Ledger
-from audit_lib.ledger.entry import Draft, Entry
+from audit_lib.ledger.chain import Draft, Entry, Ledger
 from audit_lib.ledger.timeline import SecretPlace
 
 # The kinds of ledgers before 0.3.0: which verdict each was, and its fields by their present names.

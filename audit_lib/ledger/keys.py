@@ -30,12 +30,9 @@ def key_file(environ: Mapping[str, str] = os.environ) -> Path:
 def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     """The available key that the ledger goes on under; the key file's, or a throw-away one, without a ledger.
 
-    After a change of key the ledger names the new one. Whoever may commit to the project can name any key
-    in its ledger: that never makes this reviewer change to a key that is not here, nor refuse a ledger that
-    was written here.
-
-    Raises:
-        BadInput: a key file that others can read or that is no key; a ledger whose key is not here.
+    Whoever may commit to the project can name any key in its ledger: that never makes this reviewer change to
+    a key that is not here, nor refuse a ledger that was written here. `BadInput` for a key file that others
+    can read or that is no key, and for a ledger whose key is not here.
     """
     available = keys_at_hand(environ)
     named = current_key_ids(ledger_dir, available)
@@ -56,19 +53,13 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
 def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
     """Every key by its id: that of the key file, then those beside it, such as `key.1a2b3c4d`."""
     main = key_file(environ)
-    paths = [main] if os.path.lexists(main) else []
-    if main.parent.is_dir():
-        named = re.compile(re.escape(main.name) + r"\.[0-9a-f]{8}")
-        paths += sorted(path for path in main.parent.iterdir() if named.fullmatch(path.name))
+    beside = sorted(main.parent.glob(f"{main.name}.{'[0-9a-f]' * 8}"))
+    paths = [path for path in (main, *beside) if os.path.lexists(path)]
     return {key.key_id: key for key in map(_read_key, paths)}
 
 
 def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.environ) -> Key:
-    """The key that is here, or a new one, written for its owner alone; never if a ledger exists.
-
-    Raises:
-        BadInput: the ledger was written under a key that is not available; the place is in the project.
-    """
+    """The key that is here, or a new one, written for its owner alone; never if a ledger exists."""
     if current_key_ids(ledger_dir, keys_at_hand(environ)) or os.path.lexists(key_file(environ)):
         return load_key(ledger_dir, environ)
     return store_key(Key(secrets.token_bytes(32), "file"), root, environ)

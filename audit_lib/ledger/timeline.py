@@ -8,8 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.ledger.chain import Ledger
-from audit_lib.ledger.entry import Entry
+from audit_lib.ledger.chain import Entry, Ledger
 
 # How far a machine's clock may be off, either way. A clock that keeps local time and is read as UTC, the
 # ordinary fault of virtual machines, containers and dual boots, is off by its zone: at most UTC+14 or UTC-12.

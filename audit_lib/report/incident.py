@@ -24,9 +24,8 @@ from audit_lib.incident.explain import (
 )
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import PAUSE, Outage, deploys_around, find_outage, is_of_variables, pairs_apart
-from audit_lib.logins.detect.application import SILENCE
-from audit_lib.logins.requests import unanswered
-from audit_lib.logins.traffic import fits
+from audit_lib.logins.detect.failing import SILENCE
+from audit_lib.logins.requests import fits, unanswered
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report import escape as inert
 from audit_lib.report.register import template

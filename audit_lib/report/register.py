@@ -17,7 +17,7 @@ from audit_lib.report import escape as inert
 def with_lateness(sign_offs: pd.DataFrame, due_days: int) -> pd.DataFrame:
     """The sign-offs with when each review was due, so many days after its quarter, and if it was on time."""
     due: list[Any] = [
-        None if pd.isna(at) else Quarter.last_over(at.to_pydatetime()).end + timedelta(days=due_days)
+        None if pd.isna(at) else Quarter.named("", at.to_pydatetime()).end + timedelta(days=due_days)
         for at in sign_offs["as_of"]
     ]
     due_at = pd.Series(pd.to_datetime(due, utc=True), sign_offs.index, dtype="datetime64[us, UTC]")

@@ -11,7 +11,7 @@ from audit_lib.report.known_values import guard_values
 from audit_lib.report.package import auditor_notes, manifest_of, write_package
 from audit_lib.report.record import report_record, to_json
 from audit_lib.report.render import page
-from audit_lib.rotation.calendar_file import calendar_text
+from audit_lib.rotation.schedule import calendar_text
 from audit_lib.secrecy.keeper import MANIFEST
 from audit_lib.secrecy.seal import plan
 

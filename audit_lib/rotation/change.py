@@ -1,12 +1,14 @@
-"""A rotation in env files: a variable and its twins get a new value, the ledger both fingerprints."""
+"""A rotation in env files: a variable and its twins get a new value, nothing else changes."""
 
+import io
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from audit_lib.base.clock import iso
@@ -14,9 +16,9 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.ledger import Draft
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.rotation.edit_env import Change, current_value, with_value
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.loaders import loaders_of
+from audit_lib.secrets.env import EnvLine, decoded, encoded_like, parse_env, value_is_unknown
+from audit_lib.secrets.loaders import READERS, loaders_of
 from audit_lib.secrets.sources import MAX_BYTES
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
@@ -24,6 +26,12 @@ from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 # The password of a URL, from the colon behind the user to the @ before the host.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@\s]*)(?=@)")
 SUFFIX = ".audit-lib-new"
+_ASSIGNMENT = r"(\ufeff?[ \t]*(?:export[ \t]+)?{name}[ \t]*[=:])([ \t]*)(.*)"
+# A quotation mark if there is one, the value, and the spaces or the comment behind it.
+_QUOTED = re.compile(r"(['\"`])(.*)\1([ \t]*#.*|[ \t]*)", re.DOTALL)
+_BARE = re.compile(r"()(.*?)([ \t]+#.*|[ \t]*)", re.DOTALL)
+
+Change = Callable[[str], str]  # from the value that is set to the new one
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class FileChange:
     before: bytes = field(repr=False)
     after: bytes = field(repr=False)
     previous: str | None  # the fingerprint that the variable had; None: it was not set
-    fingerprint: str
+    fingerprint: str | None
 
     def write(self) -> None:
         """Change the file; `BadInput` if it has changed meanwhile or cannot be written."""
@@ -45,144 +53,176 @@ class FileChange:
 
     def draft(self, at: datetime, said: Mapping[str, str]) -> Draft:
         """The ledger's record of the change: both values were seen, and `said` is by whom and why."""
-        secret, environment, service = self.place
-        body = {
-            "secret": secret,
-            "environment": environment,
-            "service": service,
-            "source": self.source,
-            "loader": self.loader,
-            "claimed_at": iso(at),
-            "day_only": False,
-            "previous": self.previous,
-            "fingerprint": self.fingerprint,
-        }
+        body: dict[str, object] = {**self.place._asdict(), "source": self.source, "loader": self.loader}
+        body |= {"claimed_at": iso(at), "day_only": False}
+        body |= {"previous": self.previous, "fingerprint": self.fingerprint}
         return Draft("rotation", body | dict(said))
 
 
 def env_source(project: Project, file: Path) -> EnvSource:
     """The env file in force that a path names; `BadInput` if the project has no such file."""
-    sources = _in_force(project)
-    for source in sources:
-        if (project.root / source.path).resolve() == file.resolve():
-            return source
-    known = ", ".join(source.path for source in sources) or "none"
+    by_path = {(project.root / source.path).resolve(): source for source in _in_force(project)}
+    if source := by_path.get(file.resolve()):
+        return source
+    known = ", ".join(source.path for source in by_path.values()) or "none"
     raise BadInput.at(str(file), f"is not an env file in force of the project: {known}")
+
+
+def _in_force(project: Project) -> list[EnvSource]:
+    return [file for file in project.env_sources if not (file.example or file.backup or file.export)]
 
 
 def planned(
     project: Project, policy: Policy, rule: SecretRule, source: EnvSource, *, new: str, keeper: Keeper
 ) -> tuple[FileChange, ...]:
-    """What must change for a new value: the variable in the file, and its twins in the same environment.
+    """What must change for a new value: the variable in the file, and what must equal it in the environment.
 
-    Twins are the variables that the policy says must hold the same value, in every env file that sets them.
     Nothing is written yet. The changes of one file follow each other: it is written once, with the first.
-    The values go to the keeper. `BadInput` if one of the files cannot be changed.
+    The values go to the keeper. `BadInput` if one of the files cannot be read or changed.
     """
-    edited: dict[Path, bytes] = {}
-    changes = []
-    for what, where in ((rule, source), *_twins(policy, rule, source, project)):
-        setting = _Setting.of(project, where, what)
-        changes.append(_change(setting, edited.get(setting.path, setting.content), new, keeper))
-        edited[setting.path] = changes[-1].after
-    files = list(edited)
-    changes.sort(key=lambda change: files.index(change.path))
-    return tuple(replace(change, after=edited[change.path]) for change in changes)
+    equal = {*rule.equals, *(other.name for other in policy.secrets if rule.name in other.equals)}
+    twins = [rule, *(other for other in policy.secrets if other.name in equal)]
+    others = [file for file in _in_force(project) if file.environment == source.environment]
+    changes: list[FileChange] = []
+    for file in dict.fromkeys((source, *others)):
+        path = (project.root / file.path).resolve()
+        before = after = _content(path, file.path) if file == source or path.exists() else b""
+        loaders, here = loaders_of(project.root, file, before), []
+        for twin in twins:
+            name, old = _held(before, twin, loaders, file.path)
+            if old is not None or (twin is rule and file == source):
+                part = twin.component == "password" and "://" not in new
+                change: Change = partial(_with_password, twin, new) if part else (lambda _: new)
+                after = with_value(after, name, change, loaders, file.path)
+                values = (old, change(old or ""))
+                held = (
+                    hold(keeper, keeper.take(one), twin.component).part if one else None for one in values
+                )
+                place = SecretPlace(twin.name, file.environment, file.service)
+                loader = loaders[0] if len(loaders) == 1 else ""
+                here.append(FileChange(place, file.path, loader, path, before, b"", *held))
+        changes += [replace(change, after=after) for change in here]
+    return tuple(changes)
 
 
-def _in_force(project: Project) -> list[EnvSource]:
-    return [one for one in project.env_sources if not (one.example or one.backup or one.export)]
+def _held(content: bytes, rule: SecretRule, loaders: tuple[str, ...], place: str) -> tuple[str, str | None]:
+    """The name under which a file sets a variable, perhaps an alias, and its value; None if it does not."""
+    names = (rule.name, *rule.aliases)
+    found = {name: current_value(content, name, loaders, place) for name in names}
+    return next(((name, value) for name, value in found.items() if value is not None), (rule.name, None))
 
 
-def _twins(
-    policy: Policy, rule: SecretRule, mine: EnvSource, project: Project
-) -> Iterator[tuple[SecretRule, EnvSource]]:
-    names = {rule.name, *rule.equals, *(one.name for one in policy.secrets if rule.name in one.equals)}
-    for source in _in_force(project):
-        for twin in policy.secrets:
-            is_same = twin.name == rule.name and source.path == mine.path
-            if twin.name in names and not is_same and source.environment == mine.environment:
-                # What is not there, or does not set it, needs no change.
-                setting = _Setting.of(project, source, twin, needed=False)
-                if setting.value is not None:
-                    yield twin, source
+def _with_password(rule: SecretRule, password: str, old: str) -> str:
+    """The URL that is set with another password; what is no URL is the secret itself.
+
+    `BadInput` if nothing is set, or a URL without a password.
+    """
+    if not old:
+        raise BadInput.at(f"secret {rule.name}", "must be set to a URL with a password first")
+    if "://" not in old:
+        return password
+    changed, count = _URL_PASSWORD.subn(lambda found: found[1] + password, old, count=1)
+    if not count:
+        raise BadInput.at(f"secret {rule.name}", "is set to a URL without a password: edit it by hand")
+    return changed
 
 
-@dataclass(frozen=True)
-class _Setting:
-    """How a rule's variable is set in an env file."""
-
-    rule: SecretRule
-    source: EnvSource
-    path: Path
-    content: bytes = field(repr=False)
-    loaders: tuple[str, ...]
-    name: str  # the variable's name, or the alias that the file has
-    value: str | None = field(repr=False)
-
-    @classmethod
-    def of(cls, project: Project, source: EnvSource, rule: SecretRule, *, needed: bool = True) -> "_Setting":
-        """The setting in a file; `BadInput` if the file cannot be read, and is needed."""
-        path = (project.root / source.path).resolve()
-        try:
-            content = _content(path)
-        except Unreadable as error:
-            if needed:
-                raise BadInput.at(source.path, error.reason) from None
-            return cls(rule, source, path, b"", (), rule.name, None)
-        loaders = loaders_of(project.root, source, content)
-        for name in (rule.name, *rule.aliases):
-            value = current_value(content, name, loaders, source.path)
-            if value is not None:
-                return cls(rule, source, path, content, loaders, name, value)
-        return cls(rule, source, path, content, loaders, rule.name, None)
+# ---- The bytes of a file, whichever loader reads it ----
 
 
-def _change(setting: _Setting, content: bytes, new: str, keeper: Keeper) -> FileChange:
-    """The change to a file's content, in which other variables may have their new values already."""
-    rule, source, loaders = setting.rule, setting.source, setting.loaders
-    part = rule.component == "password" and "://" not in new
-    change = _password_of(rule, new) if part else (lambda _: new)
-    return FileChange(
-        place=SecretPlace(rule.name, source.environment, source.service),
-        source=source.path,
-        loader=loaders[0] if len(loaders) == 1 else "",
-        path=setting.path,
-        before=setting.content,
-        after=with_value(content, setting.name, change, loaders, source.path),
-        previous=_fingerprint(keeper, setting.value, rule) if setting.value else None,
-        fingerprint=_fingerprint(keeper, change(setting.value or ""), rule),
-    )
+def current_value(content: bytes, name: str, loaders: tuple[str, ...], place: str) -> str | None:
+    """The value that a file sets, None if it does not set the variable.
+
+    `BadInput`, with the file's place, if it sets it more than once or to a value that is not known.
+    """
+    lines = [line for line in parse_env(content, loaders) if line.name == name]
+    if len(lines) > 1:
+        raise BadInput.at(place, f"sets {name} {len(lines)} times: keep one line")
+    if lines and (lines[0].value is None or value_is_unknown(lines[0].faults)):
+        unclear = f"sets {name} to what loaders read differently: state its loader in audit.toml"
+        raise BadInput.at(place, unclear)
+    return lines[0].value if lines else None
 
 
-def _password_of(rule: SecretRule, new: str) -> Change:
-    """Puts the password into the URL that is set; `BadInput` if none is set that has a password."""
+def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ...], place: str) -> bytes:
+    """The file's bytes with the variable's new value; `BadInput` if it cannot be set alone.
 
-    def change(old: str) -> str:
-        if "://" not in old:
-            if old:
-                return new  # what is no URL is the secret itself
-            raise BadInput.at(f"secret {rule.name}", "must be set to a URL with a password first")
-        changed, count = _URL_PASSWORD.subn(lambda found: found[1] + new, old, count=1)
-        if not count:
-            raise BadInput.at(f"secret {rule.name}", "is set to a URL without a password: edit it by hand")
-        return changed
+    Comments, order, line ends and encoding stay. Every loader shall read the new value, so its quotes go and
+    a comment behind it gets a line of its own; both stay if only the file's own loader reads it then. A
+    variable that is not set is appended.
+    """
+    old = current_value(content, name, loaders, place)
+    new = change(old or "")
+    if old == new:
+        return content
+    text, _ = decoded(content)
+    lines = parse_env(content, loaders)
+    own = next((line for line in lines if line.name == name), None)
+    end = _line_end(text)
+    missing = "" if not text or text.endswith(("\n", "\r")) else end
+    written = _replaced(text, lines, own, change, new) if own else [f"{text}{missing}{name}={new}{end}"]
+    candidates = [encoded_like(candidate, content) for candidate in written]
+    for readers in (tuple(READERS), loaders):
+        for candidate in candidates:
+            if _changes_only(name, new, content, candidate, readers):
+                return candidate
+    raise BadInput.at(place, f"cannot be given a new {name} that its loader reads as it is: edit it by hand")
 
-    return change
+
+def _replaced(
+    text: str, lines: tuple[EnvLine, ...], line: EnvLine, change: Change, new: str
+) -> Iterator[str]:
+    """The texts that may do, the one that keeps most first."""
+    raw = list(io.StringIO(text, newline=""))
+    first, last = line.line - 1, line.line
+    while last < len(lines) and "continuation" in lines[last].faults:
+        last += 1
+    before, own, after = ("".join(part) for part in (raw[:first], raw[first:last], raw[last:]))
+    body = own.rstrip("\r\n")
+    end = own[len(body) :]
+    found = re.fullmatch(_ASSIGNMENT.format(name=re.escape(line.name or "")), body, re.DOTALL)
+    value = found and (_QUOTED.fullmatch(found[3]) or _BARE.fullmatch(found[3]))
+    if not found or not value:
+        return
+    mark, old, tail = value.groups()
+    for kept in dict.fromkeys((change(old) if old else new, new)):
+        yield f"{before}{found[1]}{found[2]}{mark}{kept}{mark}{tail}{end}{after}"
+    comment = f"{tail.strip()}{end or _line_end(text)}" if tail.strip() else ""
+    start = "\ufeff" if found[1].startswith("\ufeff") else ""
+    yield f"{before}{start}{comment}{found[1].removeprefix(start).strip()}{new}{end}{after}"
 
 
-def _fingerprint(keeper: Keeper, value: str, rule: SecretRule) -> str:
-    return hold(keeper, keeper.take(value), rule.component).part
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _changes_only(name: str, new: str, old: bytes, edited: bytes, readers: tuple[str, ...]) -> bool:
+    """Whether each loader that takes the file reads the new value, and all else as before.
+
+    A variable that refers to this one changes with it, which is meant.
+    """
+    names = [{line.name for line in parse_env(content, readers)} - {None, name} for content in (old, edited)]
+    if names[0] != names[1]:
+        return False
+    before, after = decoded(old)[0], decoded(edited)[0]
+    refers = re.search(rf"\$\{{?{re.escape(name)}\b", before)
+    for reader in readers:
+        was, now = READERS[reader](before), READERS[reader](after)
+        if was.refused and now.refused:
+            continue
+        held = {one.name: one.value for one in now.statements if one.name}
+        known = {one.name: one.value for one in was.statements if one.name != name and one.value is not None}
+        kept = refers or all(held.get(other) == value for other, value in known.items())
+        if now.refused != was.refused or held.get(name) != new or not kept:
+            return False
+    return True
 
 
 def replace_file(path: Path, expected: bytes, content: bytes) -> None:
     """The file has the new content, its mode and, as far as the system allows, its owner.
 
-    No copy of the old content is made. The new one is written to `NAME.audit-lib-new` beside it first, for
-    its owner alone, and is removed if anything fails. What lies there, of a crash or of somebody who holds
-    it open to read along, is removed and not written to.
-
-    `BadInput` if the file holds other bytes than expected by now, or cannot be written.
+    It is written beside it first, for its owner alone: what lies there, of a crash or of somebody who reads
+    along, is removed. `BadInput` if the file holds other bytes than expected, or cannot be written.
     """
     beside = path.with_name(path.name + SUFFIX)
     try:
@@ -190,29 +230,26 @@ def replace_file(path: Path, expected: bytes, content: bytes) -> None:
         beside.unlink(missing_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            _write(handle, content, facts)
-            if _content(path) != expected:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                with suppress(PermissionError):
+                    os.fchown(file.fileno(), facts.st_uid, facts.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(facts.st_mode))
+                file.flush()
+                os.fsync(file.fileno())
+            if _content(path, path.name) != expected:
                 raise BadInput.at(path.name, "was changed meanwhile: nothing was written")
             beside.replace(path)
         finally:
-            with suppress(FileNotFoundError):
-                beside.unlink()
+            beside.unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
         raise BadInput.at(path.name, f"cannot be written ({error.strerror})") from None
 
 
-def _content(path: Path) -> bytes:
-    """`Unreadable` of what is no regular file: nothing waits for the writer of a FIFO."""
-    return read_source(path.parent, path.name, MAX_BYTES).content
-
-
-def _write(handle: int, content: bytes, facts: os.stat_result) -> None:
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        if hasattr(os, "fchmod"):
-            with suppress(PermissionError):
-                os.fchown(file.fileno(), facts.st_uid, facts.st_gid)
-            os.fchmod(file.fileno(), stat.S_IMODE(facts.st_mode))
-        file.flush()
-        os.fsync(file.fileno())
+def _content(path: Path, place: str) -> bytes:
+    """The bytes of a regular file; `BadInput` of any other: nothing waits for the writer of a FIFO."""
+    try:
+        return read_source(path.parent, path.name, MAX_BYTES).content
+    except Unreadable as error:
+        raise BadInput.at(place, error.reason) from None

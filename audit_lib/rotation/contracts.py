@@ -6,7 +6,6 @@ from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.secrets.contracts import FRESHNESS
 
 DONE, NOT_DONE, NOT_KNOWN = "done", "not done", "not known"
-LIVES = ("in force", "not known", "replaced", "revoked", "removed")
 
 
 class Schedule(Contract):
@@ -43,12 +42,11 @@ class Rotations(Contract):
 
 
 class LeakLives(Contract):
-    """One row for each leak, and for each value that was recorded as removed: how far its clean-up is."""
+    """One row for each leak: how far its clean-up is."""
 
-    leak_id: Series[str]  # "" for one that is found no more
+    leak_id: Series[str]
     secret: Series[str]
-    state: Series[str] = Field(isin=LIVES)  # revoked is a claim: no provider is asked
-    why: Series[str]
+    state: Series[str] = Field(isin=("in force", "not known", "replaced", "revoked"))  # revoked: a claim
 
 
 class Triggers(Contract):
@@ -56,8 +54,8 @@ class Triggers(Contract):
 
     kind: Series[str] = Field(isin=("leaver", "breach", "access"))
     source: Series[str]
-    line: Series[int]  # of a list of JSON, the number of the entry
-    subject: Series[str]  # a provider, or an event; of people the day alone
+    line: Series[int]
+    subject: Series[str]  # a provider; of people the day alone
     at: Series[Instant]
     secret: Series[str]  # "" if it is not known which it concerns
     environment: Series[str]

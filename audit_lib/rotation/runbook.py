@@ -1,47 +1,43 @@
-"""The plan of a rotation: its steps in order, from runbook.toml, the policy and what is in place."""
+"""What a rotation touches, and its steps in order: from runbook.toml, the policy and what is in place."""
 
 import shlex
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import iso
-from audit_lib.base.in_words import counted
+from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
+from audit_lib.base.in_words import nearest
 from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
 from audit_lib.leaks.tables import SECRETS
-from audit_lib.ledger.timeline import SecretPlace, tenures
+from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.logs.frames import nothing_read
-from audit_lib.rotation.progress import LONGEST, Progress, RotationRead, rotation_progress
-from audit_lib.rotation.scope import ConsumerPlace, RotationScope, Store, rotation_scope
+from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead, read_project
-from audit_lib.settings import GivenValues, Policy, Project, SecretRule
+from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, SecretRule
 
-Words = Mapping[str, str]
+# Two orders, and the blocks of each step.
+_BOOK = tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))
+_PARTS = ("text", "command", "verify", "breaks")
+_KEPT = ("secret", "unlisted")  # of an identifier or a setting nothing is revoked
 _REVOKE = "Revoke the old value where it was issued, once nothing uses it"
-_OVERLAP = {
-    "yes": "possible: revoke the old value when nothing uses it any more",
-    "no": "impossible: the old value stops working when the new one starts",
-    "unknown": "not known: the policy does not say (overlap); plan as if it were impossible",
-}
 
 
-@dataclass(frozen=True)
-class RunbookStep:
+class RunbookStep(NamedTuple):
     """One step: what to do and where, what to type, how to see that it worked, what it breaks."""
 
     name: str
     environment: str  # "" for one that is done once
-    consumer: str  # "" for one that concerns none, or all
+    service: str  # that must start anew; "" for any other step
     text: str
     commands: tuple[str, ...]
     verify: str
@@ -53,62 +49,33 @@ class RotationPlan:
     """What is to be rotated and what was read for it. Holds no value: the keeper does."""
 
     project: Project
-    policy: Policy
-    scope: RotationScope
+    rules: tuple[SecretRule, ...]  # all that must change: the secret first, then its twins, then its partners
+    twins: frozenset[str]  # the secret, and what must hold the same value
+    stores: tuple[Store, ...]
     read: RotationRead
-    deploys: pd.DataFrame
-    given: tuple[GivenValues, ...]
-    environment: str  # the only one; "" for all
-    leaks: LeakAudit | None  # of a compromised value: what was found of it and of all others
+    environment: str = ""  # the only one; "" for all
+    purge: Purge | None = None  # of a compromised value: what must be taken out of the history
 
     @property
     def mode(self) -> str:
         """The order of runbook.toml."""
-        return "scheduled" if self.leaks is None else "compromised"
-
-    @property
-    def purge(self) -> Purge | None:
-        """What must be taken out of the history; None if it was not searched."""
-        if self.leaks is None:
-            return None
-        mine = leaked_values(self.scope, self.read, self.leaks.leaks)
-        places = self.leaks.places[self.leaks.places["leak_id"].isin(mine["leak_id"])]
-        return purge_of(self.project, places)
-
-    @property
-    def effects(self) -> tuple[tuple[str, str], ...]:
-        """What to expect, as pairs of a topic and a sentence."""
-        scope = self.scope
-        coupled = [f"{rule.name} (the same value)" for rule in scope.twins]
-        coupled += [f"{rule.name} (a value of its own)" for rule in scope.partners]
-        coupled += [f"not {name}, which must stay different" for name in scope.rule.differs]
-        overlap = _OVERLAP[scope.overlap] if scope.secret else "does not matter: nothing is revoked"
-        return (
-            ("Refused meanwhile", _broken(scope)),
-            ("Window", _window(scope, self.deploys)),
-            (
-                "Sessions lost",
-                scope.rule.sessions_lost or "not known: the policy does not say (sessions_lost)",
-            ),
-            ("Overlap of old and new", overlap),
-            ("Changes with it", ", ".join(coupled) or "nothing"),
-        )
+        return "scheduled" if self.purge is None else "compromised"
 
     @property
     def steps(self) -> tuple[RunbookStep, ...]:
         """What to do, in order: development first, or production if others have the value."""
-        order, words = _book()[self.mode], _common_words(self)
-        environments = self.scope.environments[:: 1 if self.leaks is None else -1]
-        steps = [*_phase(order["first"], self.scope, "", words)]
-        for environment in environments:
-            here = self.scope.within(environment)
-            steps += _phase(order["in_each_environment"], here, environment, words)
-        return (*steps, *_phase(order["last"], self.scope, "", words))
+        order, found = _BOOK[self.mode], {store.place.environment for store in self.stores}
+        steps = list(_phase(order["first"], self, ""))
+        for environment in ENVIRONMENTS[:: 1 if self.purge is None else -1]:
+            if environment in found:
+                stores = tuple(store for store in self.stores if store.place.environment == environment)
+                steps += _phase(order["in_each_environment"], replace(self, stores=stores), environment)
+        return (*steps, *_phase(order["last"], self, ""))
 
-    def progress(self, since: datetime | None = None) -> Progress:
-        """What is done, of a rotation that began at an instant: by default 14 days before it is looked at."""
-        leaks = None if self.leaks is None else self.leaks.leaks
-        return rotation_progress(self.scope, self.read, since or self.read.as_of - LONGEST, leaks)
+    def progress(self, since: datetime) -> Progress:
+        """What is done, of a rotation that began at an instant."""
+        revocable = self.rules[0].kind in _KEPT
+        return rotation_progress(self.stores, self.read, since, revocable=revocable)
 
 
 def plan_rotation(
@@ -122,22 +89,15 @@ def plan_rotation(
     environment: str = "",
     compromised: bool = False,
 ) -> RotationPlan:
-    """The plan as of an instant, from env files, stores and the ledger; no log is read.
-
-    For a compromised value all of the project is searched for it, and the plan names the places alone that
-    hold, or held, a value that leaked.
-
-    Raises:
-        BadInput: a secret, a file or a ledger that cannot be used.
-    """
+    """The plan as of an instant, from env files, stores and the ledger; for a compromised value all of the
+    project is searched. `BadInput` for a secret, a file or a ledger that cannot be used."""
     found = read_project(project, policy, keeper, as_of, nothing_read, given=given)
     leaks = None
     if compromised:
-        stays, options = tenures(found.ledger), LeakOptions(cache=user_cache())
-        leaks = find_leaks(
-            project, keeper, policy, found.entries, found.inventory, stays=stays, options=options
-        )
-    return plan_of(secret, project, policy, found, as_of, given=given, environment=environment, leaks=leaks)
+        stays = RotationRead(as_of, found.inventory, found.ledger).stays
+        read, options = (found.entries, found.inventory), LeakOptions(cache=user_cache())
+        leaks = find_leaks(project, keeper, policy, *read, stays=stays, options=options)
+    return plan_of(secret, project, policy, found, as_of, environment=environment, leaks=leaks)
 
 
 def plan_of(
@@ -147,237 +107,140 @@ def plan_of(
     found: ProjectRead,
     as_of: datetime,
     *,
-    given: tuple[GivenValues, ...] = (),
     environment: str = "",
     leaks: LeakAudit | None = None,
 ) -> RotationPlan:
-    """The plan by what was read; with leaks that of a compromised value, where it is or was."""
-    read = RotationRead(as_of, found.inventory, found.ledger)
-    scope = rotation_scope(secret, policy, read.inventory)
-    scope = scope.within(environment) if environment else scope
-    if leaks is not None:
-        scope = scope.concerned(_leaked_places(scope, read, leaked_values(scope, read, leaks.leaks)))
-    return RotationPlan(project, policy, scope, read, found.deploys, given, environment, leaks)
+    """The plan for a project that was read. With `leaks` the value is compromised, and the plan names the
+    places alone that hold, or held, a value that leaked: all, if nobody knows where it was. `BadInput` if
+    neither the policy nor the project has such a variable."""
+    inventory, rule = found.inventory, policy.rule(secret)
+    if rule is None and not (inventory["secret"] == secret).any():
+        near = nearest(secret, {*(other.name for other in policy.secrets), *inventory["secret"]})
+        raise BadInput.at("SECRET", f"must be a variable of the policy or the project{near}")
+    rule = rule or SecretRule(name=secret, service="", kind="unlisted", required="")
+    others = [other for other in policy.secrets if other.name != rule.name]
+    twins = [other for other in others if other.name in rule.equals or rule.name in other.equals]
+    partners = [one for one in others if one.name in rule.rotates_with or rule.name in one.rotates_with]
+    rules = (rule, *twins, *(one for one in partners if one not in twins))
+    read = RotationRead(as_of, inventory, found.ledger)
+    stores = tuple(_stores({one.name for one in rules}, inventory, environment))
+    same = frozenset((rule.name, *(twin.name for twin in twins)))
+    plan = RotationPlan(project, rules, same, stores, read, environment)
+    return plan if leaks is None else _compromised(plan, leaks)
 
 
-def leaked_values(scope: RotationScope, read: RotationRead, leaks: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `Leaks` that are about values of a scope, past and present, by value or by name."""
-    places = {store.place for store in scope.stores}
-    held = {store.fingerprint for store in scope.stores}
-    held |= {stay.fingerprint for stay in read.stays if stay.home in places}
-    names = {name for rule in scope.rules for name in (rule.name, *rule.aliases)}
-    mine = leaks["fingerprint"].isin(held - {None}) | leaks["variable"].isin(names)
-    return leaks[leaks["kind"].isin(SECRETS) & mine]
+def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
+    """The part of a plan whose values leaked, past and present, by value or by name; and what to purge."""
+    read, stores, found = plan.read, plan.stores, leaks.leaks
+    places = {store.place for store in stores}
+    values = {store.fingerprint for store in stores} | {
+        one.fingerprint for one in read.stays if one.home in places
+    }
+    names = {name for rule in plan.rules for name in (rule.name, *rule.aliases)}
+    own = found["fingerprint"].isin(values - {None}) | found["variable"].isin(names)
+    mine = found[found["kind"].isin(SECRETS) & own]
+    leaked = set(mine["fingerprint"].dropna())
+    held = {stay.home for stay in read.stays if stay.fingerprint in leaked}
+    held |= {store.place for store in stores if not leaked or store.fingerprint in {*leaked, None}}
+    purge = purge_of(plan.project, leaks.places[leaks.places["leak_id"].isin(mine["leak_id"])])
+    return replace(plan, stores=tuple(store for store in stores if store.place in held), purge=purge)
 
 
-def _leaked_places(scope: RotationScope, read: RotationRead, leaks: pd.DataFrame) -> Iterator[SecretPlace]:
-    """The places in which a value that leaked is, or was; those of a value that nobody knows are all."""
-    leaked = set(leaks["fingerprint"].dropna())
-    stays = {(stay.home, stay.fingerprint) for stay in read.stays}
-    for store in scope.stores:
-        was = any((store.place, value) in stays for value in leaked)
-        if not leaked or store.fingerprint in leaked or was or store.fingerprint is None:
-            yield store.place
-
-
-def _broken(scope: RotationScope) -> str:
-    names = ", ".join(dict.fromkeys(one.consumer.name for one in scope.consumers)) or "what reads it"
-    if scope.overlap == "yes":
-        return f"nothing but what the refresh of {names} interrupts"
-    return f"what it opens, for {names} and their callers, until all have the new value"
-
-
-def _window(scope: RotationScope, deploys: pd.DataFrame) -> str:
-    """How long it takes at least, by the median of the deploys that are listed."""
-    if scope.overlap == "yes":
-        return "no window is needed: old and new value overlap"
-    services = {(one.environment, one.consumer.name) for one in scope.consumers}
-    here = [pair in services for pair in zip(deploys["environment"], deploys["service"], strict=True)]
-    took = deploys[pd.Series(here, deploys.index, dtype=bool) & deploys["outcome"].eq("took effect")]
-    minutes = (took["ended_at"] - took["began_at"]).dropna().dt.total_seconds().median() / 60
-    if pd.isna(minutes):
-        return "not known: no deploy list shows how long one takes"
-    return f"at least {minutes:.0f} min, the time that a deploy takes"
+def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> Iterator[Store]:
+    platforms = set(inventory.loc[inventory["origin"].isin(("export", "given values")), "source"])
+    mine = inventory[inventory["secret"].isin(names)]
+    mine = mine[mine["environment"].eq(environment)] if environment else mine
+    here = mine[mine["state"].ne("missing")]
+    # What is set nowhere yet can be set where it is expected.
+    for row in rows(mine if here.empty else here):
+        platform = row.source in platforms or row.state == "not supplied"
+        yield Store(SecretPlace.of(row), row.source, platform, row.fingerprint)
 
 
 # ---- Steps ----
 
 
-@cache
-def _book() -> dict[str, Any]:
-    """The content of runbook.toml: two orders, and the blocks of each step."""
-    return tomllib.loads(resources.files("audit_lib.rotation").joinpath("runbook.toml").read_text("utf-8"))
+def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:
+    """The steps of these names of which all conditions hold, for each item that the step is about."""
+    facts, words = _facts(plan), _words(plan, environment)
+    for block in (block for name in names for block in _BOOK["step"] if block["name"] == name):
+        for item in _items(plan, block.get("each", "")):
+            if {*facts, item.get("refresh", "")}.issuperset(block.get("if", ())):
+                filled = {part: str(block.get(part, "")).format_map({**words, **item}) for part in _PARTS}
+                commands = tuple(filter(None, filled.pop("command").splitlines()))
+                service = str(item.get("service", ""))
+                yield RunbookStep(block["name"], environment, service, commands=commands, **filled)
 
 
-def _phase(
-    names: Iterable[str], scope: RotationScope, environment: str, common: Words
-) -> Iterator[RunbookStep]:
-    words = {**common, **_environment_words(scope, environment, common)}
-    for block in (block for name in names for block in _book()["step"] if block["name"] == name):
-        for consumer in scope.consumers if block.get("each") else (None,):
-            if _facts(scope, consumer, common).issuperset(block.get("if", ())):
-                filled = {**words, **(_consumer_words(consumer) if consumer else {})}
-                texts = {
-                    key: block.get(key, "").format_map(filled)
-                    for key in ("text", "command", "verify", "breaks")
-                }
-                commands = tuple(filter(None, texts.pop("command").splitlines()))
-                name = consumer.consumer.name if consumer else ""
-                yield RunbookStep(block["name"], environment, name, commands=commands, **texts)
+def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
+    """What a step is about, as words: nothing, or each item; twins of one environment are one value."""
+    if each == "service":
+        built = {rule.service for rule in plan.rules if rule.restart == "rebuild"}
+        for environment, service in dict.fromkeys(store.place[1:] for store in plan.stores):
+            refresh = "rebuild" if {"", service} & built else "restart"
+            yield {"service": service, "environment": environment, "refresh": refresh}
+        return
+    first: dict[object, Store] = {}
+    for store in plan.stores if each else ():
+        if each == "platform" or store.place.secret not in plan.twins:
+            group: object = store
+        else:
+            group = (store.place.environment, store.platform if each == "file" else "")
+        named = store.place.secret == plan.rules[0].name
+        if (each == "value" or store.platform is (each == "platform")) and (named or group not in first):
+            first[group] = store
+    for store in first.values():
+        secret, environment, service = store.place
+        given = f" --env {environment}/{service}=FILE" if store.platform else ""
+        place = f"--environment {environment} --service {service}{given}"
+        path = shlex.quote(str(plan.project.root / store.source))
+        yield {"store": store, "secret": secret, "place": place, "path": path}
+    if not each:
+        yield {}
 
 
-def _facts(scope: RotationScope, consumer: ConsumerPlace | None, common: Words) -> frozenset[str]:
+def _facts(plan: RotationPlan) -> set[str]:
     """The conditions of runbook.toml that hold."""
-    rule, made = scope.rule, how_made(scope.rule)
-    shown = made == "made" and _must_be_shown(scope)
-    facts = {
-        made: made != "made",
-        "unseen": made == "made" and not shown,
-        "shown": shown,
-        "entered": shown or made == "issued",
-        "secret": scope.secret,
-        "files": any(not store.platform for store in scope.stores),
-        "platforms": any(store.platform for store in scope.stores),
-        "counterpart": bool(rule.counterpart),
-        {"yes": "overlap", "no": "no overlap"}.get(scope.overlap, "overlap not known"): True,
-        "not overlap": scope.overlap != "yes",
-        "public": any(one.public for one in scope.rules) and rule.kind == "secret",
-        consumer.refresh if consumer else "": True,
-        "committed" if common["purge"] else "not committed": True,
-        "elsewhere": bool(common["elsewhere"]),
-    }
-    return frozenset(name for name, holds in facts.items() if holds)
-
-
-def _must_be_shown(scope: RotationScope) -> bool:
-    """Whether a value that we make must be entered somewhere by hand."""
-    by_hand = any(store.platform for store in scope.stores) or bool(scope.rule.counterpart)
-    return by_hand or any(one.refresh == "never" for one in scope.consumers)
-
-
-def how_made(rule: SecretRule) -> str:
-    """made | issued | setting | unlisted: where a new value comes from."""
-    if rule.kind == "unlisted":
-        return "unlisted"
-    if rule.kind != "secret":
-        return "setting"
-    return "issued" if rule.obtain and not rule.generate else "made"
-
-
-# ---- Words ----
-
-
-def _common_words(plan: RotationPlan) -> Words:
-    """How the commands are typed for a project, and what is the same in all environments."""
-    scope, purge = plan.scope, plan.purge
-    origins = {(one.environment, one.service): one.origin for one in plan.given}
-    places = sorted(
-        {(store.place.environment, store.place.service) for store in scope.stores if store.platform}
-    )
-    given = [f"{place[0]}/{place[1]}={origins.get(place, 'FILE')}" for place in places]
-    env = [f" --env {shlex.quote(text)}" for text in given]
-    held = [*purge.whole, *purge.texts] if purge else []
-    held += ["commit messages or tags"] if purge and purge.messages else []
-    held += ["names of files"] if purge and purge.names else []
-    entered = ". Enter the old value when the shell waits: it is not shown" if purge and purge.entered else ""
+    rule, purge = plan.rules[0], plan.purge
+    by_hand = any(store.platform for store in plan.stores) or bool(rule.counterpart)
+    made = "issued" if rule.obtain and not rule.generate else "shown" if by_hand else "unseen"
+    overlap = rule.overlap if rule.kind in _KEPT else "yes"
     return {
-        "secret": scope.rule.name,
-        "project": f" --project {shlex.quote(str(plan.project.root))}",
-        "root": str(plan.project.root),
-        "quoted_root": shlex.quote(str(plan.project.root)),
-        "env": "".join(env),
-        "supplied": ". Supply what platforms hold in files that you delete afterwards, or as -"
-        if env
-        else "",
-        "places": counted(len({store.place[1:] for store in scope.stores}), "place"),
-        "since": f" --since {iso(plan.read.as_of)}",
-        "only": f" --environment {plan.environment}" if plan.environment else "",
-        "how": " --compromised" if plan.leaks else "",
-        "trigger": plan.mode,
-        "purge": "\n".join(purge.commands) if purge and purge.committed else "",
-        "purged": f"{_and(held)}{entered}",
-        "elsewhere": _and(purge.elsewhere) if purge else "",
-        "window": _window(scope, plan.deploys),
-        "broken": _broken(scope),
+        {"secret": made, "unlisted": "unlisted"}.get(rule.kind, "setting"),
+        "entered" if rule.kind == "secret" and made != "unseen" else "",
+        "secret" if rule.kind in _KEPT else "",
+        "counterpart" if rule.counterpart else "",
+        {"yes": "overlap", "no": "no overlap"}.get(overlap, "overlap not known"),
+        "not overlap" if overlap != "yes" else "",
+        "public" if rule.kind == "secret" and any(other.public for other in plan.rules) else "",
+        "committed" if purge and purge.committed else "not committed",
+        "elsewhere" if purge and purge.elsewhere else "",
     }
 
 
-def _environment_words(scope: RotationScope, environment: str, common: Words) -> Words:
-    """What concerns the stores and consumers of one environment, or of all if none is named."""
-    files = [store for store in scope.stores if not store.platform]
-    platforms = [store for store in scope.stores if store.platform]
-    here = {store.place.secret for store in scope.stores}
-    rules = [rule for rule in scope.rules if rule.name in here] or [scope.rule]
-    same = len({scope.rule.name, *(twin.name for twin in scope.twins)} & here) > 1
-    lost = scope.rule.sessions_lost
-    each = _one_of_twins(scope, scope.stores)
+def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
+    """What the templates of steps are filled with, for one environment or for all."""
+    root, purge, lost = shlex.quote(str(plan.project.root)), plan.purge, plan.rules[0].sessions_lost
+    platforms = {"/".join(store.place[1:]) for store in plan.stores if store.platform}
+    only = f" --environment {plan.environment}" if plan.environment else ""
+    services = [store.place.service for store in plan.stores]
+    readers = [name for rule in plan.rules for name in rule.consumers or services]
+    purged = [*purge.whole, *purge.texts] if purge else []
+    purged += ["commit messages or tags"] if purge and purge.messages else []
+    purged += ["names of files"] if purge and purge.names else []
     return {
+        "rule": plan.rules[0],
+        "project": f" --project {root}",
+        "root": root,
+        "env": "".join(f" --env {place}=FILE" for place in sorted(platforms)),
+        "check": f"{only} --since {iso(plan.read.as_of)}{' --compromised' if purge else ''}",
+        "approved": f" --trigger {plan.mode} --triggered-at TIME --approved-by NAME --ticket TICKET",
         "environment": environment or "each environment",
-        "names": _and(rule.name for rule in rules),
-        "file_names": _and(store.place.secret for store in files),
-        "platform_names": _and(store.place.secret for store in platforms),
-        "files": _and(store.source for store in files),
-        "platforms": _and("/".join(store.place[1:]) for store in platforms),
-        "same": ". Both halves get one value" if same else "",
-        "into": "\n".join(_into(store, scope, common) for store in _one_of_twins(scope, files)),
-        "shown": f"audit-lib rotate new {_in_project(scope.rule.name, environment, common)} --show",
-        "recorded": "\n".join(_record(store, common, f" {_approved(common)}") for store in platforms),
-        "removed": "\n".join(_record(store, common, " --removed") for store in each),
-        "revoked": "\n".join(_record(store, common, " --revoked previous") for store in each),
-        "apart": f"{_and(rule.name for rule in rules)} do not fit until all are set"
-        if len(rules) > 1
-        else "",
-        "equal": "; both halves of the pair are equal" if same else "",
-        "counterpart": scope.rule.counterpart,
-        "consumers": _and(one.consumer.name for one in scope.consumers) or "what reads it",
-        "sessions": "" if not lost or lost.startswith("None") else f"sessions are lost: {lost}",
-        "revoke": scope.rule.revoke or _REVOKE,
-        "obtain": scope.rule.obtain or "its provider",
+        "names": ", ".join(dict.fromkeys(store.place.secret for store in plan.stores)) or plan.rules[0].name,
+        "consumers": ", ".join(dict.fromkeys(readers)) or "what reads it",
+        "sessions": "" if lost.startswith("None") else lost,
+        "revoke": plan.rules[0].revoke or _REVOKE,
+        "purge": "\n".join(purge.commands) if purge else "",
+        "purged": ", ".join(purged),
+        "elsewhere": ", ".join(purge.elsewhere) if purge else "",
     }
-
-
-def _consumer_words(one: ConsumerPlace) -> Words:
-    consumer = one.consumer
-    owner = f" (owner: {consumer.owner})" if consumer.owner else ""
-    read = f"; see {consumer.documentation}" if consumer.documentation else ""
-    started = "the start-up validation passes" if one.refresh != "never" else "it is accepted there"
-    return {"consumer": str(one), "owner": owner + read, "works": consumer.verify or started}
-
-
-def _one_of_twins(scope: RotationScope, stores: Iterable[Store]) -> list[Store]:
-    """A store for each value: twins in the same environment hold the same."""
-    twins = {scope.rule.name, *(rule.name for rule in scope.twins)}
-    first: dict[tuple[str, str], Store] = {}
-    for store in sorted(stores, key=lambda store: store.place.secret != scope.rule.name):
-        group = "twins" if store.place.secret in twins else store.place.secret
-        first.setdefault((store.place.environment, group), store)
-    return list(first.values())
-
-
-def _into(store: Store, scope: RotationScope, common: Words) -> str:
-    given = "" if how_made(scope.rule) == "made" and not _must_be_shown(scope) else " --given"
-    path = shlex.quote(str(Path(common["root"]) / store.source))
-    where = f"{store.place.secret}{common['project']} --into {path}{given}"
-    return f"audit-lib rotate new {where} {_approved(common)}"
-
-
-def _approved(common: Words) -> str:
-    return f"--trigger {common['trigger']} --triggered-at TIME --approved-by NAME --ticket TICKET"
-
-
-def _record(store: Store, common: Words, what: str) -> str:
-    secret, environment, service = store.place
-    known = common["env"].split(" --env ")[1:]
-    env = [f" --env {one}" for one in known if one.strip("'").startswith(f"{environment}/{service}=")]
-    return (
-        f"audit-lib record {_in_project(secret, environment, common)} --service {service}{what}{''.join(env)}"
-    )
-
-
-def _in_project(secret: str, environment: str, common: Words) -> str:
-    return f"{secret}{common['project']} --environment {environment}"
-
-
-def _and(names: Iterable[str]) -> str:
-    distinct = list(dict.fromkeys(names))
-    return " and ".join(filter(None, (", ".join(distinct[:-1]), distinct[-1] if distinct else "")))

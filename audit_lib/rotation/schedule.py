@@ -1,9 +1,11 @@
-"""When each secret falls due: the day from which it may be overdue, the day from which it is, and advice."""
+"""When each secret falls due, as a table, as sentences, and as an iCalendar file (RFC 5545)."""
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
+from icalendar import Alarm, Calendar, Event
 
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import day_words
@@ -13,6 +15,7 @@ from audit_lib.rotation.contracts import Schedule
 # A quarter has up to 92 days: what is rotated at one review with a limit of 90 days is overdue at the next.
 ADVANCE = timedelta(days=10)
 LEAST_DAYS = 30  # of a shorter limit ten days would be too large a part
+REMINDER = timedelta(days=-7)
 
 
 def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
@@ -20,24 +23,15 @@ def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
 
     Not supplied values have no row: nothing is known of them (docs/rotation.md#calendar).
     """
-    aged = freshness[freshness["max_age_days"].notna() & freshness["status"].ne("exempt")]
-    aged = aged[aged["reason"].ne("not supplied")]
-    table = Schedule.of(
-        {
-            "secret": row.secret,
-            "environment": row.environment,
-            "service": row.service,
-            "status": row.status,
-            "max_age_days": row.max_age_days,
-            "period_stated": row.period_stated,
-            "advised_at": _advised(row),
-            "possible_at": row.possibly_overdue_from_at,
-            "provable_at": row.overdue_from_at,
-        }
-        for row in rows(aged)
+    limited = freshness["max_age_days"].notna() & freshness["status"].ne("exempt")
+    aged = freshness[limited & freshness["reason"].ne("not supplied")].rename(
+        columns={"possibly_overdue_from_at": "possible_at", "overdue_from_at": "provable_at"}
     )
+    early = aged["max_age_days"].ge(LEAST_DAYS).map({True: ADVANCE, False: timedelta(0)})
+    aged["advised_at"] = aged["possible_at"] - pd.to_timedelta(early)
     order = ["possible_at", "provable_at", "environment", "service", "secret"]
-    return Schedule.checked(table.sort_values(order, na_position="first", kind="stable"))
+    aged = aged.sort_values(order, na_position="first", kind="stable")
+    return Schedule.checked(aged[list(Schedule.columns())])
 
 
 def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFrame:
@@ -48,26 +42,56 @@ def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFra
 
 def due_words(row: Any, as_of: datetime) -> str:
     """One row of `Schedule` as a sentence."""
-    place, limit = SecretPlace.of(row), f"({row.max_age_days} days)"
-    if not row.period_stated:
-        limit = f"({row.max_age_days} days, a default)"
+    place, default = SecretPlace.of(row), "" if row.period_stated else ", a default"
+    limit = f" ({row.max_age_days} days{default})"
     if row.provable_at is not None and row.provable_at <= as_of:
-        return f"{place}: overdue since {day_words(row.provable_at)}" + f" {limit}" * (not row.period_stated)
-    if row.possible_at is None and row.provable_at is None:
-        return f"{place}: its age is not known, so it may be overdue already"
+        return f"{place}: overdue since {day_words(row.provable_at)}{limit if default else ''}"
+    sure = f", is overdue from {day_words(row.provable_at)}" if row.provable_at is not None else ""
+    if row.possible_at is None and sure:
+        return f"{place}: may be overdue already{sure}{limit}"
     if row.possible_at is None:
-        return f"{place}: may be overdue already, is overdue from {day_words(row.provable_at)} {limit}"
+        return f"{place}: its age is not known, so it may be overdue already"
     possible = day_words(row.possible_at)
     if row.possible_at <= as_of:
-        sure = "" if row.provable_at is None else f", is overdue from {day_words(row.provable_at)}"
-        return f"{place}: may be overdue since {possible}{sure} {limit}"
+        return f"{place}: may be overdue since {possible}{sure}{limit}"
     advised = day_words(max(row.advised_at, as_of))
-    return f"{place}: rotate by {advised}; may be overdue from {possible} {limit}"
+    return f"{place}: rotate by {advised}; may be overdue from {possible}{limit}"
 
 
-def _advised(row: Any) -> datetime | None:
-    if row.possibly_overdue_from_at is None:
-        return None
-    early = ADVANCE if row.max_age_days >= LEAST_DAYS else timedelta(0)
-    found: datetime = row.possibly_overdue_from_at - early
-    return found
+def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
+    """The calendar of a project's rotations, with CRLF line ends: the same for the same schedule.
+
+    For each secret one event on the day by which to rotate it, and one on the day from which it is provably
+    overdue. An event keeps its identity from one calendar to the next, so an import moves it.
+    """
+    calendar = Calendar()
+    calendar.add("prodid", "-//audit-lib//rotation//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", f"Rotations of {project}")
+    for row in rows(schedule):
+        place = SecretPlace.of(row)
+        limit = f"The policy's {'limit' if row.period_stated else 'default'} is {row.max_age_days} days."
+        possible = day_words(row.possible_at) if row.possible_at is not None else ""
+        events = (
+            ("Rotate", row.advised_at, f"It may be overdue from {possible}. {limit}"),
+            ("Overdue:", row.provable_at, f"No evidence shows a rotation since. {limit}"),
+        )
+        for title, at, text in events:
+            if at is not None and at > as_of:  # what is late already is in the report
+                event = _event(f"{title} {place.secret} ({place.environment}/{place.service})", at, text)
+                identity = sha256("\0".join((project, *place, title)).encode("utf-8")).hexdigest()[:32]
+                event.add("uid", f"{identity}@audit-lib")
+                event.add("dtstamp", as_of)
+                calendar.add_component(event)
+    return str(calendar.to_ical(sorted=False), "utf-8")
+
+
+def _event(title: str, at: datetime, text: str) -> Event:
+    event, alarm = Event(), Alarm()
+    days = {"dtstart": at.date(), "dtend": at.date() + timedelta(days=1)}
+    for name, value in {**days, "summary": title, "description": text, "transp": "TRANSPARENT"}.items():
+        event.add(name, value)
+    for name, value in {"action": "DISPLAY", "trigger": REMINDER, "description": title}.items():
+        alarm.add(name, value)
+    event.add_component(alarm)
+    return event

@@ -1,28 +1,28 @@
-"""Validates the secrets of a service when it starts: what is missing, and what is no real value.
+"""Validates the secrets of a service when it starts, and makes random values that pass.
 
 It loads neither pandas nor a notebook, so that it can run in front of a server or within it.
 """
 
 import re
+import secrets
+import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from audit_lib.base.bounded import matches_glob
+from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.value_rules import format_of, hold, judge
 from audit_lib.settings import Policy, SecretRule
-from audit_lib.settings.models import StartUpSettings
 
-VALIDATED = "All required secrets validated successfully"
-NOTHING = "No secret was validated"
-FAILED = "SECRET VALIDATION FAILED!"
-_MALFORMED = {
-    "forbidden_format_ok": "has a format that is forbidden here, such as that of a live or an admin key",
-    "classes_ok": "lacks a kind of character that the policy requires, and is not strong without it",
-    "url_ok": "has a password with a reserved character that is not percent-encoded",
-}
+FORBIDDEN = "has a format that is forbidden here, such as that of a live or an admin key"
 _NO = re.compile(r"\s*(0|false|no|off|)\s*", re.IGNORECASE)
+LEAST_BYTES = 16  # 128 bits
+PASSWORD_CHARACTERS = 32  # of 65 signs: 192 bits
+# The unreserved signs of a URL (RFC 3986, 2.3) but for ~, which a shell expands at a word's beginning.
+_KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-._")
+_COMMAND = re.compile(r"token_(urlsafe|hex)\((\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class InvalidSecret:
     fault: str
 
     def __str__(self) -> str:
-        return f"{self.name}{' (REQUIRED)' if self.required else ''}: {self.fault}"
+        return f"   {self.name}{' (REQUIRED)' if self.required else ''}: {self.fault}"
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,13 @@ class Validation:
     def lines(self) -> tuple[str, ...]:
         """What to print or to log, in the guide's words (docs/rotation.md#start-up-validation)."""
         place = f"{self.environment}/{self.service}"
-        if not self.invalid and not self.checked:
-            return (f"{NOTHING} ({place}: none is set, and the policy requires none)",)
-        if not self.invalid:
-            return (f"{VALIDATED} ({place}: {counted(self.checked, 'variable')} judged)",)
-        listed = (f"   {one}" for one in self.invalid)
-        return FAILED, f"Missing or invalid secrets detected in {place}:", *listed
+        if self.invalid:
+            found = f"Missing or invalid secrets detected in {place}:"
+            return "SECRET VALIDATION FAILED!", found, *map(str, self.invalid)
+        if not self.checked:
+            return (f"No secret was validated ({place}: none is set, and the policy requires none)",)
+        judged = counted(self.checked, "variable")
+        return (f"All required secrets validated successfully ({place}: {judged} judged)",)
 
 
 def validate(
@@ -68,108 +69,109 @@ def validate(
     service: str,
     unknown: frozenset[str] = frozenset(),
 ) -> Validation:
-    """The validation of one service's variables by the rules of a policy.
-
-    Every rule is applied to every value that is there, wherever it came from: give it what the application
-    will use, its defaults included. `unknown` are variables that are set, to a value that is not known.
-
-    Source: the guide's "Validation Requirements" and "Strict Validation Mode", widened to all its rules.
-    """
+    """The validation of one service's variables by all rules of a policy. Give it what the application will
+    use, its defaults included; `unknown` are variables that are set, to a value that is not known."""
     rules = [rule for rule in policy.secrets if rule.service == service]
-    held = {rule.name: _value(rule, values) for rule in rules}
-    start = _Start(policy, environment, held, unknown)
-    invalid = [
-        InvalidSecret(rule.name, start.demands(rule), fault)
-        for rule in rules
-        for fault in _faults(rule, start)
-    ]
+    named = {rule.name: [values.get(name, "") for name in (rule.name, *rule.aliases)] for rule in rules}
+    held = {name: next((value for value in several if value.strip()), "") for name, several in named.items()}
+    invalid = []
+    for rule in rules:
+        required, value = _is_required(rule, environment), held[rule.name]
+        if not unknown.isdisjoint({rule.name, *rule.aliases}):
+            faults = ["is set, but its value is not known: the loaders of env files read it differently"]
+        elif value:
+            faults = [*value_faults(rule, value, policy, environment), *_pair_faults(rule, held)]
+        else:
+            faults = ["is missing or empty"] if required else []
+        invalid += [InvalidSecret(rule.name, required, fault) for fault in faults]
     return Validation(service, environment, sum(map(bool, held.values())), tuple(invalid))
 
 
-@dataclass(frozen=True)
-class _Start:
-    """What a service starts with: by the name of each rule the value that is set, "" if none is."""
-
-    policy: Policy
-    environment: str
-    held: Mapping[str, str] = field(repr=False)
-    unknown: frozenset[str]
-
-    def demands(self, rule: SecretRule) -> bool:
-        """Whether the service must not start without the variable."""
-        if rule.required == "always":
-            return not rule.required_in or self.environment in rule.required_in
-        return rule.required == "production" and self.environment == "production"
-
-
-def _value(rule: SecretRule, values: Mapping[str, str]) -> str:
-    """What is set under the rule's name, or else under the first of its aliases; "" if nothing is."""
-    return next((values[name] for name in (rule.name, *rule.aliases) if values.get(name, "").strip()), "")
-
-
-def _faults(rule: SecretRule, start: _Start) -> Iterator[str]:
-    value = start.held[rule.name]
-    if start.unknown & {rule.name, *rule.aliases}:
-        yield "is set, but its value is not known: the loaders of env files read it differently"
-    elif value:
-        yield from value_faults(rule, value, start.policy, start.environment)
-        yield from _pair_faults(rule, start.held)
-    elif start.demands(rule):
-        yield "is missing or empty"
+def _is_required(rule: SecretRule, environment: str) -> bool:
+    """Whether a service must not start without the variable."""
+    if rule.required == "always":
+        return not rule.required_in or environment in rule.required_in
+    return rule.required == "production" and environment == "production"
 
 
 def value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
     """Why a value cannot be the service's own; else each way in which it is not as the rule demands."""
     keeper = Keeper(Key.throw_away())
-    in_force = hold(keeper, keeper.take(value), rule.component)
-    judged = judge(in_force, rule, policy, environment, None)
-    if judged["placeholder"]:
-        yield "is a placeholder, not a real value"
-    elif judged["compromised"]:
-        yield "is a value that was published"
-    elif judged["default_ok"] is False and environment == "production":
-        yield "is a default that everyone knows"
-    elif judged["length"] == "short":
-        yield f"must be at least {rule.min_length} characters long"
-    else:
-        told = _MALFORMED | {
-            "format_ok": f"must have the format {format_of(rule, environment)}",
-            "expected_ok": f"is not the value that the policy states for {environment}",
-        }
-        yield from (fault for column, fault in told.items() if judged[column] is False)
+    judged = judge(hold(keeper, keeper.take(value), rule.component), rule, policy, environment, None)
+    known_to_others = judged["default_ok"] is False and environment == "production"
+    gravest = {
+        "is a placeholder, not a real value": judged["placeholder"],
+        "is a value that was published": judged["compromised"],
+        "is a default that everyone knows": known_to_others,
+        f"must be at least {rule.min_length} characters long": judged["length"] == "short",
+    }
+    if any(gravest.values()):
+        yield next(text for text, holds in gravest.items() if holds)
+        return
+    demanded = {
+        "format_ok": f"must have the format {format_of(rule, environment)}",
+        "expected_ok": f"is not the value that the policy states for {environment}",
+        "forbidden_format_ok": FORBIDDEN,
+        "classes_ok": "lacks a kind of character that the policy requires, and is not strong without it",
+        "url_ok": "has a password with a reserved character that is not percent-encoded",
+    }
+    yield from (text for column, text in demanded.items() if judged[column] is False)
 
 
 def _pair_faults(rule: SecretRule, held: Mapping[str, str]) -> Iterator[str]:
     """Variables of the same service that must hold the same value, or must not."""
-    for other in rule.equals:
-        if held.get(other) and held[other] != held[rule.name]:
-            yield f"must be the same as {other}"
-    for other in rule.differs:
-        if held.get(other) and held[other] == held[rule.name]:
-            yield f"must not be the same as {other}"
+    for other in (*rule.equals, *rule.differs):
+        if held.get(other) and (held[other] == held[rule.name]) is (other in rule.differs):
+            yield f"must {'not ' if other in rule.differs else ''}be the same as {other}"
 
 
-@dataclass(frozen=True)
-class StartUp:
-    """By what the policy knows production, and a start that must be strict."""
-
-    settings: StartUpSettings
-
-    def environment(self, environ: Mapping[str, str]) -> str:
-        """Production if any of the signs that a platform documents is there; else development."""
-        signs = self.settings.production_signs.items()
-        shown = any(name in environ and matches_glob(environ[name], (glob,)) for name, glob in signs)
-        return "production" if shown else "development"
-
-    def is_strict(self, environ: Mapping[str, str], environment: str) -> bool:
-        """Whether a failure must stop the start: in production always, elsewhere by the variable.
-
-        What is not a plain no counts as a yes.
-        """
-        asked = environ.get(self.settings.strict_variable, "")
-        return environment == "production" or not _NO.fullmatch(asked)
+def environment_shown(policy: Policy, environ: Mapping[str, str]) -> str:
+    """Production if any of the policy's signs, which a platform documents, is there; else development."""
+    signs = policy.startup.production_signs.items()
+    shown = any(name in environ and matches_glob(environ[name], (glob,)) for name, glob in signs)
+    return "production" if shown else "development"
 
 
-def start_up_of(policy: Policy) -> StartUp:
-    """The policy's `[startup]`."""
-    return StartUp(policy.startup)
+def is_strict(policy: Policy, environ: Mapping[str, str], environment: str) -> bool:
+    """Whether a failure must stop the start: always in production, elsewhere if the variable says so."""
+    said = environ.get(policy.startup.strict_variable, "")
+    return environment == "production" or not _NO.fullmatch(said)
+
+
+# ---- New values ----
+
+
+def made_value(rule: SecretRule, policy: Policy, environment: str) -> str:
+    """A value that passes the policy's rules for the variable, with 128 random bits or more. `BadInput` for a
+    setting, a value that only its provider can issue, or rules that no random value meets."""
+    place = f"secret {rule.name}"
+    if rule.kind != "secret":
+        raise BadInput.at(place, f"is a {rule.kind}: it is not made at random")
+    if rule.obtain and not rule.generate and rule.component == "whole":
+        raise BadInput.at(place, f"is issued by its provider ({rule.obtain}): enter it with --given")
+    for _ in range(100):
+        value = _random(rule)
+        if not any(new_value_faults(rule, value, policy, environment)):
+            return value
+    raise BadInput.at(place, "has rules in the policy that no random value meets: make it by hand")
+
+
+def new_value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
+    """The faults of a new value; of a URL's password alone, those that do not concern the URL."""
+    if rule.component == "password" and "://" not in value:
+        rule = replace(rule, component="whole", format="", environment_formats={}, usual_format="")
+    return value_faults(rule, value, policy, environment)
+
+
+def _random(rule: SecretRule) -> str:
+    """By token_hex(N) or token_urlsafe(N); a password, or what needs kinds of characters, has all four kinds.
+
+    It begins with a letter, since a `-` could begin an option.
+    """
+    if rule.component == "password" or rule.classes:
+        signs = [*_KINDS, *["".join(_KINDS)] * (PASSWORD_CHARACTERS - len(_KINDS) - 1)]
+        secrets.SystemRandom().shuffle(signs)
+        return "".join(map(secrets.choice, (string.ascii_letters, *signs)))
+    found = _COMMAND.search(rule.generate)
+    size = max(int(found[2]) if found else 32, LEAST_BYTES)
+    return secrets.token_hex(size) if found and found[1] == "hex" else secrets.token_urlsafe(size)

@@ -1,6 +1,5 @@
 """The rest of the sample's files: the application's code, its guide and audit.toml."""
 
-import json
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,7 +42,7 @@ METADATA = (
 )
 LEAVERS = "audit/leavers.csv"
 BREACHES = "audit/breaches.csv"
-ACCESS_LOG = "audit/platform-audit-log.json"
+ACCESS_LOG = "audit/access.csv"
 AUDIT = f"""# Where the sample's files are.
 name = "sample"
 extends = "paiid"
@@ -104,26 +103,10 @@ def _guide() -> list[str]:
 
 def trigger_files() -> dict[str, bytes]:
     """Who left, which provider reported a breach, and who looked at values on the platform."""
-    looked = [
-        ("2026-07-02T09:00:00Z", "ViewEnvVarValuesEvent", "sam@example.com"),
-        ("2026-08-18T22:41:00Z", "ViewEnvVarValuesEvent", "eve@example.com"),
-        ("2026-09-02T10:00:00Z", "RemoveUserFromTeamEvent", "sam@example.com"),
-    ]
-    entries = [
-        {
-            "auditLog": {
-                "timestamp": at,
-                "event": event,
-                "status": "success",
-                "actor": {"type": "user", "email": who},
-            }
-        }
-        for at, event, who in looked
-    ]
     return {
         LEAVERS: b"name,email,date\nSam Ple,sam@example.com,2026-09-02\nKim Roe,kim@example.com,2026-08-01\n",
         BREACHES: b"provider,date\nAlpaca,2026-08-20\nAcme,2026-08-25\n",
-        ACCESS_LOG: (json.dumps(entries, indent=1) + "\n").encode(),
+        ACCESS_LOG: b"who,date\nsam@example.com,2026-07-02T09:00:00Z\neve@example.com,2026-08-18T22:41:00Z\n",
     }
 
 

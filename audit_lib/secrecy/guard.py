@@ -12,14 +12,15 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from inspect import signature
 from typing import Any, TextIO
 
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor, Tail
 
-_PIPE_CHUNK = 65536
+_CHUNK = 65536
 
 
 class Guard:
@@ -27,13 +28,17 @@ class Guard:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._keepers: list[Keeper] = []
-        self._values: dict[str, str] = {}
-        self._strong: frozenset[str] | None = None  # None: not yet classified, so all are
-        self._open: frozenset[str] = frozenset()
-        self._public = ""
-        self._built_from: object = None
-        self._redactor = Redactor({})
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing any more, once a command has written everything."""
+        with self.lock:
+            self._keepers: list[Keeper] = []
+            self._strong: frozenset[str] | None = None  # None: not yet classified, so all are
+            self._open: frozenset[str] = frozenset()
+            self._public = ""
+            self._built_from: object = None
+            self._redactor = Redactor({})
 
     def watch(self, keeper: Keeper) -> None:
         """Scrub what this keeper holds, also what it takes later."""
@@ -41,38 +46,22 @@ class Guard:
             if not any(known is keeper for known in self._keepers):
                 self._keepers.append(keeper)
 
-    def know(self, values: Mapping[str, str]) -> None:
-        """Scrub these values (by fingerprint), which another process's keeper holds."""
-        with self.lock:
-            self._values.update(values)
-
     def classify(self, strong: Iterable[str], open_: Iterable[str], public: str) -> None:
         """Of the strong values any 12 characters are scrubbed, unless public text holds them; the open
         ones (settings, identifiers, placeholders) are no secrets and stay readable."""
         with self.lock:
             self._strong, self._open, self._public = frozenset(strong), frozenset(open_), public
 
-    def forget(self) -> None:
-        """Know nothing any more, once a command has written everything."""
-        with self.lock:
-            self._keepers.clear()
-            self._values.clear()
-            self._strong, self._open, self._public = None, frozenset(), ""
-            self._built_from, self._redactor = None, Redactor({})
-
     def redactor(self) -> Redactor:
         """The redactor for what is known now."""
         with self.lock:
-            known = dict(self._values)
-            for keeper in self._keepers:
-                known.update(keeper.values())
-            secret = {name: value for name, value in known.items() if name not in self._open}
-            strong = secret if self._strong is None else [name for name in secret if name in self._strong]
+            known = (pair for keeper in self._keepers for pair in keeper.values())
+            secret = {name: value for name, value in known if name not in self._open}
+            strong = [name for name in secret if self._strong is None or name in self._strong]
             # Compared by the values themselves: as many of another keeper are other values.
-            built_from = (secret, list(strong), self._public)
+            built_from = (secret, strong, self._public)
             if built_from != self._built_from:
-                self._redactor = Redactor(secret, strong, self._public)
-                self._built_from = built_from
+                self._redactor, self._built_from = Redactor(*built_from), built_from
             return self._redactor
 
 
@@ -84,21 +73,20 @@ def scrub(text: str) -> str:
     return _guard.redactor().text(text)
 
 
-def scrub_texts(node: Any) -> Any:
-    """A copy of nested lists and dicts, each text in it without any value that this process knows."""
-    return _guard.redactor().tree(node)
-
-
 def install(keeper: Keeper | None = None) -> Guard:
     """Guard this process once: in a kernel its messages, elsewhere stdout, stderr and tracebacks."""
     if keeper is not None:
         _guard.watch(keeper)
     forbid_core_dumps()
-    kernel = _kernel()
-    if kernel is not None:
-        _guard_kernel(_guard, kernel)
+    shell = None
+    if "ipykernel" in sys.modules:
+        from IPython.core.getipython import get_ipython  # noqa: PLC0415  only where a kernel has loaded it
+
+        shell = get_ipython()
+    if kernel := getattr(shell, "kernel", None):
+        _guard_kernel(kernel)
     else:
-        _guard_command(_guard)
+        _guard_command()
     return _guard
 
 
@@ -108,77 +96,54 @@ def forbid_core_dumps() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _kernel() -> Any:
-    if "ipykernel" not in sys.modules:
-        return None
-    from IPython.core.getipython import get_ipython  # noqa: PLC0415  only where a kernel has loaded it
-
-    return getattr(get_ipython(), "kernel", None)
-
-
 # --- a kernel ---
 
 
-def _guard_kernel(guard: Guard, kernel: Any) -> None:
+def _guard_kernel(kernel: Any) -> None:
     session = kernel.session
     if isinstance(getattr(session.send, "__self__", None), _Messages):
         return
-    session.send = _Messages(guard, session).send
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        _cover_raw_stream(getattr(sys, name), number)
-    history = getattr(kernel.shell, "history_manager", None)
-    if history is not None:
+    session.send = _Messages(session).send
+    _cover_raw_stream(sys.stdout, 1)
+    _cover_raw_stream(sys.stderr, 2)
+    if history := getattr(kernel.shell, "history_manager", None):
         history.enabled = False  # cells are written to a database otherwise
 
 
 class _Messages:
-    """Everything the kernel sends, in its order, each stream's possible beginning of a value held back."""
+    """All that the kernel sends: of streams whole lines, and what is left of them before another message."""
 
-    def __init__(self, guard: Guard, session: Any) -> None:
-        self._guard = guard
-        self._session = session
-        self._send = session.send
+    def __init__(self, session: Any) -> None:
+        self._session, self._send = session, session.send
+        self._signature = signature(session.send)
         self._tails: dict[str, Tail] = {}
         self._routes: dict[str, tuple[Any, Any, Any]] = {}
 
-    def send(  # noqa: PLR0917  the signature of Session.send
-        self,
-        stream: Any,
-        msg_or_type: Any,
-        content: Any = None,
-        parent: Any = None,
-        ident: Any = None,
-        buffers: Any = None,
-        track: bool = False,
-        header: Any = None,
-        metadata: Any = None,
-    ) -> Any:
+    def send(self, *args: Any, **named: Any) -> Any:
         """As `Session.send`, without known values."""
-        message = msg_or_type
+        given = self._signature.bind(*args, **named).arguments
+        message, stream, ident = given["msg_or_type"], given["stream"], given.get("ident")
         if not isinstance(message, Mapping):
-            message = self._session.msg(message, content, parent, header, metadata)
-        with self._guard.lock:
-            redactor = self._guard.redactor()
+            fields = (given.get(part) for part in ("content", "parent", "header", "metadata"))
+            message = self._session.msg(message, *fields)
+        with _guard.lock:
+            redactor = _guard.redactor()
             if message["header"]["msg_type"] == "stream":
-                return self._stream(redactor, stream, message, ident)
+                name = message["content"]["name"]
+                self._routes[name] = (stream, message["parent_header"], ident)
+                text = self._tails.setdefault(name, Tail()).feed(redactor, message["content"]["text"])
+                clean = {**message, "content": {"name": name, "text": text}}
+                return self._send(stream, clean, ident=ident) if text else clean
             self._flush(redactor)
-            clean = dict(message)
-            for part in ("content", "metadata"):
-                clean[part] = redactor.tree(message.get(part, {}))
-            buffers = [redactor.binary(bytes(part)) for part in buffers or message.get("buffers") or []]
-            return self._send(stream, clean, ident=ident, buffers=buffers, track=track)
+            parts = {part: redactor.tree(message.get(part, {})) for part in ("content", "metadata")}
+            buffers = given.get("buffers") or message.get("buffers") or []
+            covered = [redactor.binary(bytes(buffer)) for buffer in buffers]
+            track = given.get("track", False)
+            return self._send(stream, {**message, **parts}, ident=ident, buffers=covered, track=track)
 
-    def _stream(self, redactor: Redactor, stream: Any, message: Any, ident: Any) -> Any:
-        name = message["content"]["name"]
-        self._flush(redactor, but=name)
-        self._routes[name] = (stream, message["parent_header"], ident)
-        text = self._tails.setdefault(name, Tail()).feed(redactor, message["content"]["text"])
-        clean = {**message, "content": {"name": name, "text": text}}
-        return self._send(stream, clean, ident=ident) if text else clean
-
-    def _flush(self, redactor: Redactor, but: str = "") -> None:
+    def _flush(self, redactor: Redactor) -> None:
         for name, tail in self._tails.items():
-            if name != but and tail.pending and (text := tail.flush(redactor)):
+            if text := tail.flush(redactor):
                 stream, parent, ident = self._routes[name]
                 message = self._session.msg("stream", {"name": name, "text": text})
                 message["parent_header"] = parent
@@ -193,9 +158,8 @@ def _cover_raw_stream(stream: Any, number: int) -> None:
     """
     terminal = getattr(stream, "_original_stdstream_copy", None)
     if terminal is not None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, terminal)
-        os.close(nowhere)
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), terminal)
     if not getattr(stream, "_should_watch", False):
         reader, writer = os.pipe()
         os.dup2(writer, number)
@@ -205,7 +169,7 @@ def _cover_raw_stream(stream: Any, number: int) -> None:
 
 def _pump(reader: int, stream: TextIO) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while chunk := os.read(reader, _PIPE_CHUNK):
+    while chunk := os.read(reader, _CHUNK):
         stream.write(decoder.decode(chunk))
 
 
@@ -213,60 +177,42 @@ def _pump(reader: int, stream: TextIO) -> None:
 
 
 class GuardedStream(io.TextIOBase):
-    """Text in, redacted text out, line by line; a flush passes on what begins no value."""
+    """Text in, redacted text out, line by line; a question at the end of a line goes out at a flush.
 
-    def __init__(self, redactor: Callable[[], Redactor], target: TextIO) -> None:
-        self._redactor = redactor
-        self._target = target
+    It has no `buffer`: what is written there, as to the descriptor beneath, is not guarded.
+    """
+
+    def __init__(self, guard: Guard, target: TextIO) -> None:
+        self._guard, self._target = guard, target
         self._tail = Tail()
-        self._lock = threading.RLock()
+        self.isatty, self.fileno = target.isatty, target.fileno  # type: ignore[method-assign]
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """The encoding beneath."""
         return self._target.encoding
 
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        """How the stream beneath writes what it cannot encode."""
-        return self._target.errors
-
-    def isatty(self) -> bool:
-        """Whether a person watches."""
-        return self._target.isatty()
-
-    def fileno(self) -> int:
-        """The descriptor beneath; what is written there is not guarded."""
-        return self._target.fileno()
-
-    def writable(self) -> bool:
-        """True: this stream is for writing."""
-        return True
-
     def write(self, text: str) -> int:
         """The number of characters taken, held back or not."""
-        with self._lock:
-            redactor = self._redactor()
-            if redactor.is_empty and not self._tail.pending:
-                return self._target.write(text)
-            self._target.write(self._tail.feed(redactor, text, lines=True))
+        with self._guard.lock:
+            self._target.write(self._tail.feed(self._guard.redactor(), text))
         return len(text)
 
     def flush(self) -> None:
-        """Pass on a line that goes on, such as a question; what may begin a value stays back."""
-        if self._target.closed:  # a stream that is thrown away flushes once more
-            return
-        with self._lock:
-            if self._tail.pending:
-                self._target.write(self._tail.feed(self._redactor(), ""))
-            self._target.flush()
+        """Pass on a question; any other part of a line waits for its end."""
+        if not self._target.closed:  # a stream that is thrown away flushes once more
+            self._pass_on(whole=False)
 
     def release(self) -> None:
         """Write what was held back, at the end of the process."""
-        with self._lock:
-            if self._tail.pending:
-                self._target.write(self._tail.flush(self._redactor()))
-                self._target.flush()
+        with suppress(OSError, ValueError):  # closed already, or nobody reads
+            self._pass_on(whole=True)
+
+    def _pass_on(self, *, whole: bool) -> None:
+        with self._guard.lock:
+            if whole or self._tail.is_question:
+                self._target.write(self._tail.flush(self._guard.redactor()))
+            self._target.flush()
 
 
 @contextmanager
@@ -274,29 +220,23 @@ def guarded_command() -> Iterator[None]:
     """Guard what a command writes in this block, also what ends it; no core is dumped from now on."""
     before = sys.stdout, sys.stderr
     forbid_core_dumps()
-    streams = _guard_command(_guard)
+    streams = _guard_command()
     try:
         yield
     finally:
         for stream in streams:
-            _release(stream)
+            stream.release()
         sys.stdout, sys.stderr = before
         _guard.forget()
 
 
-def _guard_command(guard: Guard) -> list[GuardedStream]:
+def _guard_command() -> list[GuardedStream]:
     """Wrap the streams; tracebacks, warnings and log records are written to them, too."""
     streams = []
     for name in ("stdout", "stderr"):
         target = getattr(sys, name)
         if target is not None and not isinstance(target, GuardedStream):
-            stream = GuardedStream(guard.redactor, target)
-            setattr(sys, name, stream)
-            atexit.register(_release, stream)
-            streams.append(stream)
+            streams.append(GuardedStream(_guard, target))
+            setattr(sys, name, streams[-1])
+            atexit.register(streams[-1].release)
     return streams
-
-
-def _release(stream: GuardedStream) -> None:
-    with suppress(OSError, ValueError):  # closed already, or nobody reads
-        stream.release()

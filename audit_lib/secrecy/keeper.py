@@ -9,11 +9,7 @@ from hashlib import sha256
 from typing import Any, NoReturn, TypeVar
 
 _DOMAIN = b"audit_lib/v1\0"
-_MAC = "mac"
-
 MANIFEST = "MANIFEST.json"  # what every publication is signed in
-SIGNOFFS = "signoffs.json"  # who signed it afterwards: not in the manifest, but in the ledger
-EVIDENCE = "evidence.zip"  # a copy of a publication's other files, or of an incident's tables
 Answer = TypeVar("Answer", bool, int, float)
 
 
@@ -112,13 +108,13 @@ def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
     kept = key.origin != "throw-away"
     named = {"key_id": key.key_id if kept else None, "origin": key.origin}
     whole = {**document, "key": document.get("key", named)}
-    return {**whole, _MAC: _mac_of(key, whole) if kept else None}
+    return {**whole, "mac": _mac_of(key, whole) if kept else None}
 
 
 def signature_holds(key: Key, document: Mapping[str, Any]) -> bool:
     """Whether the document is as a holder of the key signed it."""
-    unsigned = {name: part for name, part in document.items() if name != _MAC}
-    return hmac.compare_digest(str(document.get(_MAC)), _mac_of(key, unsigned))
+    unsigned = {name: part for name, part in document.items() if name != "mac"}
+    return hmac.compare_digest(str(document.get("mac")), _mac_of(key, unsigned))
 
 
 def _mac_of(key: Key, document: Mapping[str, Any]) -> str:

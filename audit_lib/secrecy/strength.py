@@ -1,40 +1,47 @@
-"""Estimates from above how hard a value is to guess: length times the characters' range, less its patterns.
+"""How hard a value is to guess, and what kind of text it is: a secret, a placeholder, a setting.
 
-Shannon's entropy of the characters is useless on strings this short (docs/rules.md#rule-38).
+`strength_bits` estimates from above: length times the characters' range, less its patterns. Shannon's entropy
+of the characters is useless on strings this short (docs/rules.md#rule-38).
 """
 
 import math
 import re
+import tomllib
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
-_RANGES = ((r"[a-z]", 26), (r"[A-Z]", 26), (r"[0-9]", 10), (r"[^\x00-\x7f]", 100))
-_ROWS = ("abcdefghijklmnopqrstuvwxyz", "0123456789", "qwertyuiop", "asdfghjkl", "zxcvbnm")
-_STEPS = [dict(pairwise(row)) for forward in _ROWS for row in (forward, forward[::-1])]
-_SHORTEST_RUN = 4
-_ANY_RUN = re.compile(
-    "|".join(
-        row[start : start + _SHORTEST_RUN]
-        for forward in _ROWS
-        for row in (forward, forward[::-1])
-        for start in range(len(row) - _SHORTEST_RUN + 1)
-    )
-)
-# Words that people put into values; each is worth about as much as two characters.
-_WORDS = re.compile(
-    "password|passwd|passphrase|secret|admin|administrator|welcome|letmein|qwerty|token|login|changeme"
-    "|master|dragon|monkey|default|example|sample|postgres|redis|mysql|production|staging|development"
-    "|localhost|server|database|backend|frontend|public|private|please|super|summer|winter|spring|autumn"
-)
-_DATE = re.compile(r"(19|20)\d\d[-/._]?(0[1-9]|1[0-2])[-/._]?(0[1-9]|[12]\d|3[01])")
+from audit_lib.base.bounded import matches_glob
+from audit_lib.base.connection_url import url_parts
+
+GUESSABLE_BITS = 80  # an upper estimate below this leaves a space that can be searched
+LONGEST = 72  # characters: zxcvbn takes time with the square of the length
+_FACTS = tomllib.loads(Path(__file__).with_name("strength.toml").read_text("utf-8"))
+_STEPS = [dict(pairwise(row)) for forward in _FACTS["rows"] for row in (forward, forward[::-1])]
+_WORDS, _DATE = re.compile("|".join(_FACTS["words"])), re.compile(_FACTS["date"])
+_PROVIDERS, _OF_TEXT = re.compile("|".join(_FACTS["providers"])), re.compile(_FACTS["text"])
 _REPEATED = re.compile(r"(.)\1{2,}", re.DOTALL)
 _UNIT = re.compile(r"(.{1,64}?)\1+.{0,63}", re.DOTALL)
+_MASKED = re.compile(r"\*{3}.*\*{3}", re.DOTALL)  # as in *** REPLACE ***
+_SHORTEST_RUN = _SHORTEST_WORD = 4  # characters: shorter ones occur in random text by chance
+_LONG_MARKER = 8  # fixed characters of one that does not occur in random values (docs/rules.md#rule-36)
+_LONG_PART = 16
+_LONGEST_DRAWN = (
+    512  # beyond it a text is a document: only what a provider begins it with speaks for a secret
+)
+_CHANGES = 3
 
 
 def strength_bits(value: str) -> float:
     """At most so many bits, rounded down; 0.0 for an empty value."""
     if not value:
         return 0.0
-    return float(math.floor(len(_without_patterns(value)) * math.log2(max(range_of(value), 2))))
+    unit = _UNIT.fullmatch(value)
+    text = unit[1] + "2" if unit and value == (unit[1] * len(value))[: len(value)] else value
+    text = _REPEATED.sub(r"\1\1", _DATE.sub("02", _WORDS.sub("aa", text.lower())))
+    for step in _STEPS:
+        text = _without_runs(text, step)
+    return float(math.floor(len(text) * math.log2(max(range_of(value), 2))))
 
 
 def range_of(value: str) -> int:
@@ -43,23 +50,11 @@ def range_of(value: str) -> int:
     if re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", value):
         size = 10 if value.isdigit() else 16
     else:
-        size = sum(size for pattern, size in _RANGES if re.search(pattern, value))
+        size = sum(count for pattern, count in _FACTS["ranges"].items() if re.search(pattern, value))
         symbols = set(re.sub(r"[A-Za-z0-9]|[^\x00-\x7f]", "", value))
         size += 0 if not symbols else 2 if symbols <= set("-_") else 33
     # A long value of few characters was not drawn from a large set.
     return min(size, distinct) if distinct * 4 <= len(value) else size
-
-
-def _without_patterns(value: str) -> str:
-    """The value with each pattern replaced by the two characters or so that describe it."""
-    unit = _UNIT.fullmatch(value)
-    if unit and value == (unit[1] * len(value))[: len(value)]:
-        value = unit[1] + "2"
-    text = _DATE.sub("02", _WORDS.sub("aa", value.lower()))
-    text = _REPEATED.sub(r"\1\1", text)
-    for step in _STEPS if _ANY_RUN.search(text) else ():
-        text = _without_runs(text, step)
-    return text
 
 
 def _without_runs(text: str, step: dict[str, str]) -> str:
@@ -73,3 +68,75 @@ def _without_runs(text: str, step: dict[str, str]) -> str:
             del kept[-(2 if run == _SHORTEST_RUN else 1) :]
         kept.append(sign)
     return "".join(kept)
+
+
+def chosen_bits(value: str) -> float:
+    """The bits of a value in which a person's words are found, rounded down; infinite for any other value.
+
+    Only asked of what `strength_bits` holds for strong. What is not a word counts as drawn at random.
+    """
+    if len(value) > LONGEST or strength_bits(value) < GUESSABLE_BITS or looks_generated(value):
+        return math.inf
+    from zxcvbn import zxcvbn  # noqa: PLC0415  90 ms that hardly any review needs
+
+    parts = zxcvbn(value, max_length=LONGEST)["sequence"]
+    guessed = [part for part in parts if part["pattern"] != "bruteforce"]
+    words = [part for part in guessed if len(part["token"]) >= _SHORTEST_WORD]
+    if not words:
+        return math.inf
+    drawn = len(value) - sum(len(part["token"]) for part in words)
+    order = math.log2(math.factorial(len(parts)))
+    bits = sum(math.log2(part["guesses"]) for part in words)
+    return float(math.floor(bits + order + drawn * math.log2(max(range_of(value), 2))))
+
+
+def looks_generated(value: str) -> bool:
+    """Whether a value looks as if a generator or a provider made it as a secret, whatever its name says."""
+    text = value.strip()
+    if _PROVIDERS.match(text):
+        return True
+    if not _LONG_PART <= len(text) <= _LONGEST_DRAWN or _OF_TEXT.search(text):
+        return False
+    if strength_bits(text) < GUESSABLE_BITS:
+        return False
+    if len(text) >= 2 * _LONG_PART and re.search(r"[!#$%^&*()].*[!#$%^&*()]", text):
+        return True
+    longest = max(re.split(r"[-_.:@/+=]", text), key=len)
+    # Words and identifiers change between letters and digits once or twice; random text does all the time.
+    changes = len(re.findall(r"(?i)(?=[a-z]\d|\d[a-z])", longest))
+    return len(longest) >= _LONG_PART and changes >= _CHANGES
+
+
+def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
+    """Whether a value stands for one still to be set. A short marker with wildcards is found in random
+    values too, so it does not count in what looks generated."""
+    text = value.strip()
+    if len(text) >= _LONG_PART and all(
+        re.search(part, text) for part in (r"^\S+$", "[a-z]", "[A-Z]", "[0-9]")
+    ):
+        long = (mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= _LONG_MARKER)
+        markers = tuple(long)
+    return bool(_MASKED.fullmatch(text)) or matches_glob(text, markers)
+
+
+def is_no_value(value: str) -> bool:
+    """Whether a value says that there is none: empty, null, none or false."""
+    return value.strip().lower() in _FACTS["no_values"]
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value can only be a setting: a switch, a number, a path, an address without a password."""
+    parts = url_parts(value.strip())
+    if parts:
+        return not parts.password and not parts.user
+    return re.fullmatch(_FACTS["setting"], value.strip()) is not None
+
+
+def has_password(value: str) -> bool:
+    """Whether a value is a connection URL that carries a password."""
+    return component("password")(value) is not None
+
+
+def component(name: str) -> Callable[[str], str | None]:
+    """A cut for `Keeper.part`: takes one component out of a connection URL."""
+    return lambda value: str(getattr(url_parts(value), name, "")) or None

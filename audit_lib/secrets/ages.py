@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from typing import Any
 
@@ -21,51 +21,52 @@ RECORDED = ("E8", "E9", "E10")
 SEEN = ("E1", "E2", "E8")  # by a snapshot or with a record
 ROTATED = ("E1", "E8")  # of those, with another value before
 Rows = dict[str, list[Any]]  # the pieces of one place, by role
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """The true instant R satisfies lo < R <= hi. None means no bound."""
-
-    lo_at: datetime | None = None
-    hi_at: datetime | None = None
-    confidence: int = 0
-    label: str = ""  # what a reader sees as the binding evidence
+_FIRST, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The intersection of the bounds that agree, the binding one on each side, and what was dropped."""
+    """The interval (lo, hi] of bounds that agree: the binding piece on each side, and what was dropped."""
 
-    lo_at: datetime | None = None
-    hi_at: datetime | None = None
-    lo_label: str = ""
-    hi_label: str = ""
-    dropped: tuple[Bounds, ...] = ()
+    lo: Any = None
+    hi: Any = None
+    dropped: tuple[Any, ...] = ()
+
+    @property
+    def lo_at(self) -> datetime | None:
+        """After this it began; None: no bound."""
+        return None if self.lo is None else self.lo.lo_at
+
+    @property
+    def hi_at(self) -> datetime | None:
+        """By this it began; None: no bound."""
+        return None if self.hi is None else self.hi.hi_at
 
 
-def agreement(bounds: Iterable[Bounds]) -> Agreement:
-    """The intersection of the maximal consistent subset by confidence.
+def agreement(pieces: Iterable[Any]) -> Agreement:
+    """The intersection of the maximal consistent subset by confidence of pieces of evidence.
 
     The most confident come first; one that would leave nothing of the interval is dropped and kept as such.
     """
     result = Agreement()
-    for one in sorted(bounds, key=_rank):
+    for one in sorted(pieces, key=_rank):
         joined = result
         if one.lo_at is not None and (joined.lo_at is None or one.lo_at > joined.lo_at):
-            joined = replace(joined, lo_at=one.lo_at, lo_label=one.label)
+            joined = replace(joined, lo=one)
         if one.hi_at is not None and (joined.hi_at is None or one.hi_at < joined.hi_at):
-            joined = replace(joined, hi_at=one.hi_at, hi_label=one.label)
+            joined = replace(joined, hi=one)
         if joined.lo_at is not None and joined.hi_at is not None and joined.lo_at >= joined.hi_at:
             joined = replace(result, dropped=(*result.dropped, one))
         result = joined
     return result
 
 
-def _rank(one: Bounds) -> tuple[int, float, float, str]:
-    lo = -one.lo_at.timestamp() if one.lo_at is not None else float("inf")
-    hi = one.hi_at.timestamp() if one.hi_at is not None else float("inf")
-    return -one.confidence, lo, hi, one.label
+def _rank(one: Any) -> tuple[Any, ...]:
+    return -one.confidence, (_NEVER - (one.lo_at or _FIRST)), one.hi_at or _NEVER, _label(one)
+
+
+def _label(piece: Any) -> str:
+    return "" if piece is None else f"{piece.kind} {piece.source}: {piece.text}"
 
 
 def status_of(
@@ -102,7 +103,7 @@ def tabulate_freshness(
 
 
 def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, Any]:
-    tenure = agreement(_bounds(pieces["bound"]))
+    tenure = agreement(pieces["bound"])
     age = _age(tenure, pieces)
     status, reason = _verdict(item, age, pieces, policy, as_of)
     rule = policy.rule(item.secret)
@@ -132,8 +133,8 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "possibly_overdue_from_at": None if period is None or age.lo_at is None else age.lo_at + period,
         "lo_at": age.lo_at,
         "hi_at": age.hi_at,
-        "lo_evidence": age.lo_label,
-        "hi_evidence": age.hi_label,
+        "lo_evidence": _label(age.lo),
+        "hi_evidence": _label(age.hi),
         "next_evidence": _next(item, reason, tenure, age, as_of) if status == "unknown" else "",
         "conflict": bool(tenure.dropped),
         "claimed_not_done": any(_not_done(row, pieces) for row in recorded),
@@ -147,29 +148,23 @@ def _days(as_of: datetime, since: datetime | None, to_whole: Any) -> float | Non
     return None if since is None else float(max(0, to_whole((as_of - since) / DAY)))
 
 
-def _bounds(pieces: Iterable[Any]) -> list[Bounds]:
-    labelled = ((row, f"{row.kind} {row.source}: {row.text}") for row in pieces)
-    return [Bounds(row.lo_at, row.hi_at, int(row.confidence), label) for row, label in labelled]
-
-
 def _age(tenure: Agreement, pieces: Rows) -> Agreement:
     """The tenure by the bounds that agree, moved up by what was seen of the same value before.
 
     Where bounds exclude each other, the value may be older than the more confident one has it.
     """
-    age = replace(tenure, lo_at=None, lo_label="") if tenure.dropped else tenure
+    age = replace(tenure, lo=None) if tenure.dropped else tenure
     if age.hi_at is None:
         return age
-    before = [one for one in _bounds(pieces["return"] + pieces["sighting"]) if one.hi_at is not None]
-    earliest = min(before, key=lambda one: (one.hi_at, one.label), default=None)
-    if earliest is not None and earliest.hi_at is not None and earliest.hi_at < age.hi_at:
-        age = replace(age, hi_at=earliest.hi_at, hi_label=earliest.label)
-    latest = None if tenure.lo_at is None else tenure.lo_at + SAME_TIME
-    surely = [one for one in before if latest is not None and one.hi_at is not None and one.hi_at <= latest]
+    before = [one for one in pieces["return"] + pieces["sighting"] if one.hi_at is not None]
+    earliest = min(before, key=lambda one: (one.hi_at, _label(one)), default=None)
+    if earliest is not None and earliest.hi_at < age.hi_at:
+        age = replace(age, hi=earliest)
+    surely = [one for one in before if tenure.lo_at is not None and one.hi_at <= tenure.lo_at + SAME_TIME]
     if surely:
         # In use before: how long is bounded only as far as that earlier use is.
-        oldest = min(surely, key=lambda one: (one.lo_at is not None, one.lo_at or one.hi_at, one.label))
-        age = replace(age, lo_at=oldest.lo_at, lo_label=oldest.label if oldest.lo_at is not None else "")
+        oldest = min(surely, key=lambda one: (one.lo_at or _FIRST, one.hi_at, _label(one)))
+        age = replace(age, lo=None if oldest.lo_at is None else oldest)
     return age
 
 
@@ -231,7 +226,7 @@ def _next(item: Any, reason: str, tenure: Agreement, age: Agreement, as_of: date
     if reason == "not supplied":
         return f"Supply its values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
     if reason == "conflict":
-        sides = dict.fromkeys(filter(None, (tenure.lo_label, tenure.hi_label, tenure.dropped[0].label)))
+        sides = dict.fromkeys(filter(None, map(_label, (tenure.lo, tenure.hi, tenure.dropped[0]))))
         return f"Find out which is right: {' · '.join(sides)}"
     if age.hi_at is None:
         return "Take a snapshot now, then one each week: audit-lib snapshot"
@@ -250,26 +245,25 @@ def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataF
     Apart: one surely began to be in force after the other had. Together: both began within the same
     interval, however wide. Else nobody can say (docs/rules.md#rule-43).
     """
-    in_force = freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")
-    ages = list(rows(freshness[in_force]))
+    bounds = ["lo_at", "hi_at"]
+    ages = freshness[freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")]
+    ages = ages[["secret", "environment", "service", *bounds]]
     names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}
-    found = []
-    for first, second in sorted(names):
-        for one in (row for row in ages if row.secret == first):
-            for two in (row for row in ages if row.secret == second and row.environment == one.environment):
-                bounds = (one.lo_at, one.hi_at, two.lo_at, two.hi_at)
-                place = (first, second, one.environment, one.service)
-                found.append((*place, _relation(one, two), *bounds))
-    return RotationPairs.checked(pd.DataFrame(found, columns=list(RotationPairs.columns())))
+    both = pd.DataFrame(sorted(names), columns=["secret", "other_secret"]).merge(ages)
+    others = ages.drop(columns="service").rename(columns=lambda name: f"other_{name}")
+    both = both.merge(others.rename(columns={"other_environment": "environment"}))
+    both["relation"] = [_relation(row) for row in rows(both)]
+    return RotationPairs.checked(both[list(RotationPairs.columns())])
 
 
-def _relation(one: Any, two: Any) -> str:
+def _relation(pair: Any) -> str:
     """Bounds are widened by what clocks may err: instants that they cannot tell apart are the same."""
-    if one.hi_at is None or two.hi_at is None:
+    one, two = (pair.lo_at, pair.hi_at), (pair.other_lo_at, pair.other_hi_at)
+    if one[1] is None or two[1] is None:
         return "unknown"
-    if _same(one.lo_at, two.lo_at) and _same(one.hi_at, two.hi_at):
+    if all(map(_same, one, two)):
         return "together"
-    for ended, end, began in ((one.hi_at, two.hi_at, two.lo_at), (two.hi_at, one.hi_at, one.lo_at)):
+    for (_, ended), (began, end) in ((one, two), (two, one)):
         # In force by then, while the other began after that. Of one snapshot, which saw the one there and
         # not yet the other, the two bounds overlap by exactly what they were widened.
         if began is not None and (ended <= began or ended - began == SAME_TIME) and not _same(ended, end):

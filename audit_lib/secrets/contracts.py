@@ -95,7 +95,7 @@ class Evidence(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    kind: Series[str]  # E1 … E21 of docs/evidence.md#kinds-of-evidence
+    kind: Series[str]  # E1 … E19 of docs/evidence.md#kinds-of-evidence
     role: Series[str] = Field(isin=EVIDENCE_ROLES)
     lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity

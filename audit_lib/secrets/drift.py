@@ -9,7 +9,7 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import letters
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Drift
 from audit_lib.secrets.value_rules import hold, is_made_up
@@ -115,7 +115,7 @@ def _across_environments(held: list[HeldValue], policy: Policy, keeper: Keeper) 
 
 def _part(value: HeldValue, part: str, keeper: Keeper) -> HeldValue:
     """The same place with a component's fingerprint; a host or a name is not a secret, so it is not kept."""
-    cut = keeper.part(str(value.whole), values.component(part), keep=False)
+    cut = keeper.part(str(value.whole), strength.component(part), keep=False)
     return value._replace(fingerprint=cut, absent=value.absent or cut is None)
 
 
@@ -203,16 +203,10 @@ def _row(pair: Pair, named: dict[str, str]) -> dict[str, Any]:
         relation = "different"
     if relation == "same" and expected == "different" and not one.own and not other.own:
         expected = "any"  # two placeholders are a fault of each: they are no reuse of a secret
-    return {
-        "secret": one.secret,
-        "environment": one.environment,
-        "service": one.service,
-        "other_secret": other.secret,
-        "other_environment": other.environment,
-        "other_service": other.service,
-        "component": pair.component,
-        "relation": relation,
-        "expected": expected,
-        "why": pair.why,
-        "group": group,
+    names = ("secret", "environment", "service")
+    places = {
+        **dict(zip(names, one, strict=False)),
+        **dict(zip((f"other_{n}" for n in names), other, strict=False)),
     }
+    facts = {"component": pair.component, "relation": relation, "expected": expected, "why": pair.why}
+    return {**places, **facts, "group": group}

@@ -27,7 +27,7 @@ from audit_lib.ledger.timeline import (
     read_alike,
 )
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.value_questions import component
+from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import Evidence
 from audit_lib.secrets.stores import DatedPlace
 
@@ -42,12 +42,12 @@ FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
 _SANE = (946_684_800.0, 4_102_444_800.0)  # 2000 to 2100: what else a number may mean is no date
 # A provider that dates a value keeps its servers' clocks by NTP; every other clock may be off by CLOCK_SLACK.
 _PROVIDER_SLACK = timedelta(minutes=5)
-_PROVIDERS = ("E13", "E14", "E15", "E19")
+_PROVIDERS = ("E13", "E14", "E19")
 # docs/evidence.md#combining-evidence: own chain > provider > record with fingerprint > platform's "updated
 # at" > file time > a human's claim.
 _CONFIDENCE = {
-    "E1": 8, "E2": 8, "E19": 7, "E13": 7, "E8": 5, "E9": 5, "E14": 4, "E3": 3, "E4": 3, "E15": 2, "E11": 1,
-    "E10": 1, "E5": 1,
+    "E1": 8, "E2": 8, "E19": 7, "E13": 7, "E8": 5, "E9": 5, "E14": 4, "E3": 3, "E4": 3, "E11": 1, "E10": 1,
+    "E5": 1,
 }  # fmt: skip
 
 
@@ -428,18 +428,14 @@ def _created(entry: Entry, seen: PresentValue, timeline: Timeline) -> Iterator[R
 
 
 def _stored(dates: Iterable[DatedPlace], inventory: pd.DataFrame, as_of: datetime) -> Iterator[Row]:
-    """E13, E14, E15: what a store says of the value that a place has, also if nobody supplied the value."""
+    """E13, E14: what a store says of the value that a place has, also if nobody supplied the value."""
     held = list(rows(inventory[inventory["state"].isin(("present", "not supplied"))]))
     for one in dates:
         date, place = one.date, (one.environment, one.service)
-        role = (
-            ("claim" if date.kind == "E15" else "bound")
-            if date.hi_at <= as_of + _PROVIDER_SLACK
-            else "left out"
-        )
+        role = "bound" if date.hi_at <= as_of + _PROVIDER_SLACK else "left out"
         facts = {"source": one.source, "text": f"{date.text} {instant_words(date.hi_at)}"}
         for row in held:
-            if place == (row.environment, row.service) and date.secret in ("", row.secret, row.variable):
+            if place == (row.environment, row.service) and date.secret in (row.secret, row.variable):
                 yield piece(SecretPlace.of(row), date.kind, role, lo=date.lo_at, hi=date.hi_at, **facts)
 
 

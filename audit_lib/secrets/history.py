@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit_lib.base.git import GitFailed, is_repository, run_git
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.value_questions import component
+from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import EnvHistory
 from audit_lib.secrets.env import parse_env
 from audit_lib.secrets.loaders import loaders_of

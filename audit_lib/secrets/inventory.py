@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.env import value_is_unknown
@@ -165,7 +165,7 @@ class _Judge:
             row["kind"] = "setting"  # a URL to a local file holds no secret
         row |= judge(held, rule, self.policy, entry.environment, self.examples)
         if held.part and row["kind"] != "setting":
-            row["strength_bits"] = min(row["strength_bits"], self.keeper.ask(held.part, values.chosen_bits))
+            row["strength_bits"] = min(row["strength_bits"], self.keeper.ask(held.part, strength.chosen_bits))
         return row
 
     def stand_in(self, rule: SecretRule | None, entry: Any) -> SecretRule:
@@ -196,9 +196,9 @@ class _Judge:
     def _holds_nothing(self, rule: SecretRule, entry: Any) -> bool:
         """Whether there is no value, or one that says so: null or none, and of a secret false."""
         mark = entry.fingerprint
-        if mark is None or not self.keeper.ask(mark, values.is_no_value):
+        if mark is None or not self.keeper.ask(mark, strength.is_no_value):
             return mark is None
-        return rule.kind in ("secret", "unlisted") or not self.keeper.ask(mark, values.is_plain)
+        return rule.kind in ("secret", "unlisted") or not self.keeper.ask(mark, strength.is_plain)
 
 
 def _demands(rule: SecretRule, variable: str, place: Place) -> dict[str, Any]:

@@ -31,13 +31,15 @@ from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
 
 SHOWN = 3  # places
-STORE_KINDS = ("E13", "E14", "E15")  # evidence that a secret store gives
+STORE_KINDS = ("E13", "E14")  # evidence that a secret store gives
 _SIDE_OF = {"env file": "env files", "example": "examples", "export": "platform", "given values": "platform"}
 _KINDS = {
     "env files": ("env file",),
     "examples": ("example",),
     "platform": ("export", "given values", "store export"),
 }
+_SERVICE = re.compile(r"(?m)^(?=[ \t]+[^\s:]+:[ \t]*$)")  # before its name, alone on a line
+_IMAGE, _BUILD = (re.compile(rf"(?m)^[ \t]+{key}[ \t]*:") for key in ("image", "build"))
 Seen = tuple[str, str]  # whole, in part or nothing, and why
 
 
@@ -56,12 +58,11 @@ def tabulate_population(
 ) -> pd.DataFrame:
     """`Population`, by service and name; without what only machine and build set."""
     known: dict[tuple[str, str], dict[str, list[Fact]]] = defaultdict(lambda: defaultdict(list))
+    readers: dict[str, set[str]] = defaultdict(set)
     for fact in _facts(project, policy, code, read):
         known[fact.service, fact.name][fact.side].append(fact)
+        readers[fact.name] |= {fact.service} if fact.side == "code" else set()
     kinds = _kinds({name for _, name in known}, policy, read, keeper)
-    readers: dict[str, set[str]] = defaultdict(set)
-    for (service, name), sides in known.items():
-        readers[name] |= {service} if sides["code"] else set()
     kept = [source.path for source in project.env_sources] + [*PLACES, *project.exports]
     kept += [source.pattern for source in project.evidence_sources]
     kept += [source.pattern for source in project.log_sources]
@@ -71,32 +72,28 @@ def tabulate_population(
     for (service, name), sides in sorted(known.items()):
         if name in NOT_CONFIGURED and set(sides) == {"code"}:
             continue
-        rule = policy.rule(name)
-        is_read, read_reason = _read(name, bool(sides["code"]), readers[name], named, unseen)
-        held = [*sides["env files"], *sides["platform"]]
-        why_not = unsupplied.get(service, f"nothing of {service} was supplied")
-        supplied, supply_reason = _supplied(name, bool(held), named, why_not)
-        counts: dict[str, Any] = {side.replace(" ", "_"): len(sides[side]) for side in SIDES[2:]}
-        found.append(
-            counts
-            | {
-                "name": name,
-                "service": service,
-                "kind": kinds[name],
-                "group": "secrets" if kinds[name] == "secret" else "settings",
-                "declared": rule is not None,
-                "declared_here": rule is not None and rule.service == service,
-                "read": is_read,
-                "reads": len(sides["code"]),
-                "needed": any(fact.needed for fact in sides["code"]),
-                "read_at": _few(sides["code"]),
-                "held_at": _few([*held, *sides["examples"]]),
-                "supplied": supplied,
-                "read_reason": read_reason,
-                "supply_reason": supply_reason,
-            }
-        )
+        rule, held = policy.rule(name), [*sides["env files"], *sides["platform"]]
+        elsewhere = f"read by {', '.join(sorted(readers[name]))}" if readers[name] else ""
+        word = f"named in {named.at[name]}, but not as a read that is known" if name in named.at else ""
+        is_read, read_reason = _answer(bool(sides["code"]), elsewhere, word, unseen)
+        set_at = f"set in {named.set_at[name]}" if name in named.set_at else ""
+        nothing = f"nothing of {service} was supplied"
+        supplied, supply_reason = _answer(bool(held), set_at, unsupplied.get(service, nothing))
+        row: dict[str, Any] = {side.replace(" ", "_"): len(sides[side]) for side in SIDES[2:]}
+        row |= {"name": name, "service": service, "kind": kinds[name]}
+        row |= {"group": "secrets" if kinds[name] == "secret" else "settings"}
+        row |= {"declared": rule is not None, "declared_here": bool(rule and rule.service == service)}
+        row |= {"reads": len(sides["code"]), "needed": any(fact.needed for fact in sides["code"])}
+        row |= {"read_at": _few(sides["code"]), "held_at": _few([*held, *sides["examples"]])}
+        row |= {"read": is_read, "read_reason": read_reason}
+        found.append(row | {"supplied": supplied, "supply_reason": supply_reason})
     return Population.of(found)
+
+
+def _answer(yes: bool, *doubts: str) -> tuple[str, str]:
+    """Yes; else unknown, and the first doubt that there is; else no."""
+    why = next(filter(None, doubts), "")
+    return ("yes", "") if yes else ("unknown", why) if why else ("no", "")
 
 
 def _few(facts: Iterable[Fact]) -> str:
@@ -166,26 +163,6 @@ def _kinds(names: Iterable[str], policy: Policy, read: ProjectRead, keeper: Keep
 # ---- What keeps a "no" from being known.
 
 
-def _read(name: str, reads: bool, readers: set[str], named: Named, unseen: str) -> tuple[str, str]:
-    """Whether the code of a service reads a variable, and why that is not known."""
-    if reads:
-        return "yes", ""
-    if readers:
-        return "unknown", f"read by {', '.join(sorted(readers))}"
-    if name in named.at:
-        return "unknown", f"named in {named.at[name]}, but not as a read that is known"
-    return ("unknown", unseen) if unseen else ("no", "")
-
-
-def _supplied(name: str, held: bool, named: Named, why_not: str) -> tuple[str, str]:
-    """Whether a variable is supplied to a service, and why that is not known."""
-    if held:
-        return "yes", ""
-    if name in named.set_at:
-        return "unknown", f"set in {named.set_at[name]}"
-    return ("unknown", why_not) if why_not else ("no", "")
-
-
 def _unseen(project: Project, code: CodeRead, named: Named) -> str:
     """What may read a variable unseen; "" if nothing does."""
     why = []
@@ -196,30 +173,16 @@ def _unseen(project: Project, code: CodeRead, named: Named) -> str:
     if not code.files:
         why.append("no code is here")
     else:
-        deployed = (path for path in code_files(project) if is_deployment(PurePosixPath(path)))
-        images = [f"{path}:{line}" for path in deployed for line in _images(text_of(project, path))]
+        deployed = [path for path in code_files(project) if is_deployment(PurePosixPath(path))]
+        images = [path for path in deployed for _ in range(_foreign_images(text_of(project, path)))]
         if images:
-            why.append(f"{counted(len(images), 'image')} with code that is not here, first {images[0]}")
+            why.append(f"{counted(len(images), 'image')} with code that is not here, first in {images[0]}")
     return "; ".join(why)
 
 
-def _images(text: str) -> Iterator[int]:
-    """The line of each `image:` of a compose file without a `build:` in the lines indented as it is."""
-    lines = text.splitlines()
-    for number, line in enumerate(lines):
-        indent = len(line) - len(line.lstrip())
-        if indent and re.match(r"image[ \t]*:", line.lstrip()):
-            before, after = reversed(lines[:number]), lines[number + 1 :]
-            around = [*_indented(before, indent), *_indented(after, indent)]
-            if not any(re.match(rf"[ \t]{{{indent}}}build\b", one) for one in around):
-                yield number + 1
-
-
-def _indented(lines: Iterable[str], indent: int) -> Iterator[str]:
-    for line in lines:
-        if line.strip() and len(line) - len(line.lstrip()) < indent:
-            return
-        yield line
+def _foreign_images(text: str) -> int:
+    """How many services of a compose file have an image and no `build:`."""
+    return sum(bool(_IMAGE.search(block)) and not _BUILD.search(block) for block in _SERVICE.split(text))
 
 
 def _unsupplied(sources: pd.DataFrame) -> dict[str, str]:
@@ -264,10 +227,11 @@ def _code_seen(code: CodeRead) -> Seen:
         return "nothing", "no code is here"
     said = [counted(code.files, "file")]
     said += [f"{len(code.unread)} not read, first {code.unread[0]}"] if code.unread else []
-    if code.dynamic:
-        said.append(f"{counted(len(code.dynamic), 'read')} without a name, first {code.dynamic[0]}")
-    if machine := NOT_CONFIGURED & set(code.variables):
-        said.append(f"{counted(len(machine), 'name')} that the machine or the build sets")
+    said += (
+        [f"{counted(len(code.dynamic), 'read')} without a name, first {code.dynamic[0]}"]
+        if code.dynamic
+        else []
+    )
     return ("in part" if code.unread else "whole"), "; ".join(said)
 
 
@@ -276,9 +240,10 @@ def _of_sources(found: pd.DataFrame) -> Seen:
     if not read.any():
         return "nothing", "none was read"
     lost = int(found["not_understood"].fillna(0).sum())
-    said = [f"{int(read.sum())} of {len(found)} read"]
-    said += [f"{counted(lost, 'line')} not understood"] if lost else []
-    return ("whole" if read.all() and not lost else "in part"), "; ".join(said)
+    said = f"{int(read.sum())} of {len(found)} read" + (
+        f"; {counted(lost, 'line')} not understood" if lost else ""
+    )
+    return ("whole" if read.all() and not lost else "in part"), said
 
 
 def _ledger_seen(ledger: Ledger) -> Seen:

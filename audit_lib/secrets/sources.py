@@ -84,12 +84,12 @@ class _Room:
     def refuses(self, content: bytes) -> str:
         """Why a content is not parsed at all; "" if it is."""
         lines = content.count(b"\n") + content.count(b"\r")
-        if is_binary(content):
-            return "is binary: it has NUL bytes and is not UTF-8 text"
-        if lines > MAX_LINES:
-            return f"has more than the limit of {MAX_LINES:,} lines"
-        over = lines > self.lines
-        return f"comes after the limit of {MAX_LINES_IN_ALL:,} lines of all env files" if over else ""
+        reasons = {
+            "is binary: it has NUL bytes and is not UTF-8 text": is_binary(content),
+            f"has more than the limit of {MAX_LINES:,} lines": lines > MAX_LINES,
+            f"comes after the limit of {MAX_LINES_IN_ALL:,} lines of all env files": lines > self.lines,
+        }
+        return next((reason for reason, is_so in reasons.items() if is_so), "")
 
     def refuses_lines(self, lines: tuple[EnvLine, ...]) -> str:
         """Why the lines of a file are not taken; "" if they are, and their values are counted."""

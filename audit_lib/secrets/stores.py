@@ -1,7 +1,7 @@
 """The dates in exports of secret stores: when a value was last written.
 
 Exports of `vault kv metadata get -format=json`; `gh api repos/OWNER/NAME/actions/secrets` and `gh secret list
---json name,updatedAt`; `op item list --format json` and `op item get`; Render's `/events`.
+--json name,updatedAt`; `op item list --format json` and `op item get`.
 """
 
 import json
@@ -131,8 +131,6 @@ def _recognised(found: Any) -> tuple[_Reader, list[Any]] | None:
         return _one_password, entries
     if "name" in first and {"updatedAt", "updated_at"} & first.keys():
         return _github, entries
-    if isinstance(first.get("event"), dict) or {"timestamp", "type", "details"} <= first.keys():
-        return _render, entries
     return None
 
 
@@ -162,17 +160,6 @@ def _one_password(facts: _Facts, secret: str) -> list[StoreDate]:
     names = labels if labels and not secret else [_named(facts.get("title"), secret)]
     at = _instant(facts, "updated_at")
     return [StoreDate(name, "E14", None, at, "the item was last updated") for name in names]
-
-
-def _render(facts: _Facts, secret: str) -> list[StoreDate]:
-    """An event that says that variables were changed; it does not say which."""
-    event = facts["event"] if isinstance(facts.get("event"), dict) else facts
-    details = event.get("details")
-    trigger = details.get("trigger") if isinstance(details, dict) else None
-    if not (isinstance(trigger, dict) and trigger.get("envUpdated") is True):
-        return []
-    text = "a deploy followed a change of variables"
-    return [StoreDate(secret, "E15", None, _instant(event, "timestamp"), text)]
 
 
 def _instant(facts: _Facts, *names: str) -> datetime:

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit_lib.base.bounded import SLOW, TooSlow, matches_glob
 from audit_lib.base.errors import BadInput
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.settings import Policy, SecretRule
@@ -38,13 +38,13 @@ def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
     """
     if component == "whole" or not keeper.ask(fingerprint, values.is_url):
         return ValueInForce(keeper, fingerprint, fingerprint, "whole")
-    part = keeper.part(fingerprint, values.component(component)) or ""
+    part = keeper.part(fingerprint, strength.component(component)) or ""
     return ValueInForce(keeper, fingerprint, part, component)
 
 
 def is_made_up(template: Any, strength_bits: Any) -> bool:
     """Whether a value is what an example made up: it holds it and anyone can guess it, so it is no secret."""
-    return template is True and strength_bits < values.GUESSABLE_BITS
+    return template is True and strength_bits < strength.GUESSABLE_BITS
 
 
 def judge(
@@ -62,7 +62,7 @@ def judge(
     forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if formats.get(name)]
     return {
         "placeholder": held.any_is(
-            partial(values.is_placeholder, markers=policy.placeholders + rule.placeholders)
+            partial(strength.is_placeholder, markers=policy.placeholders + rule.placeholders)
         ),
         "compromised": held.any_is(partial(values.is_listed, digests=policy.compromised)),
         "template": None if examples is None else not examples.isdisjoint({held.whole, held.part}),

@@ -19,7 +19,6 @@ from audit_lib.settings.load import (
 )
 from audit_lib.settings.models import (
     AlertRule as AlertRule,
-    Consumer as Consumer,
     DeploySource as DeploySource,
     EnvSource as EnvSource,
     EvidenceSource as EvidenceSource,

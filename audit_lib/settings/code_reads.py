@@ -15,7 +15,7 @@ from dotenv.parser import parse_stream
 
 from audit_lib.base.errors import Fault
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.secrecy.value_questions import is_no_value
+from audit_lib.secrecy.strength import is_no_value
 from audit_lib.settings.discover import Walk, files, shown
 from audit_lib.settings.models import Project
 

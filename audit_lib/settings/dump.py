@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.secrecy.value_questions import looks_generated
+from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings.load import POLICIES
 from audit_lib.settings.models import Policy, Project
 

@@ -7,7 +7,7 @@ from fnmatch import translate
 from functools import cache
 from pathlib import Path
 
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength
 from audit_lib.settings.models import Policy
 
 _DATA = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text("utf-8"))
@@ -17,10 +17,10 @@ _WORDS = {key: frozenset(words.split()) for key, words in _DATA.items() if key !
 _ISSUED = re.compile(r"(.+)_(?:API_?KEY|CLIENT_SECRET|BOT_TOKEN|SECRET_ACCESS_KEY)(?:_?\d{1,9})?")
 # What a value can be: the first that holds, else text, which may be either.
 _FORMS = {
-    "no value": values.is_no_value,
-    "URL with password": values.has_password,
-    "generated": values.looks_generated,
-    "plain": values.is_plain,
+    "no value": strength.is_no_value,
+    "URL with password": strength.has_password,
+    "generated": strength.looks_generated,
+    "plain": strength.is_plain,
 }
 
 

@@ -132,7 +132,7 @@ def _extended(own: Table, base: Table) -> Table:
             whole[key] = _extended(over, under)
         elif key in (*JOINED, "compromised") and isinstance(over, list):
             whole[key] = [*over, *(one for one in under if one not in over)]
-        elif key in ("secret", "consumer") and isinstance(over, list):
+        elif key == "secret" and isinstance(over, list):
             whole[key] = _laid_over(over, under)
     return whole
 

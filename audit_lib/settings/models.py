@@ -107,7 +107,7 @@ class StoreDate:
     """What a store says of one secret: its value came in after `lo`, if that is known, and by `hi`."""
 
     secret: str  # "" for all of the service
-    kind: str  # E13 | E14 | E15
+    kind: str  # E13 | E14
     lo_at: datetime | None
     hi_at: datetime
     text: str
@@ -212,19 +212,6 @@ def _one_cause(alert: AlertRule) -> AlertRule:
     # Another status that the policy declares is a refusal like these two.
     declared = {"unauthorized", "forbidden"} & {*alert.kinds} and DECLARED not in alert.kinds
     return replace(alert, kinds=(*alert.kinds, DECLARED)) if declared else alert
-
-
-@dataclass(frozen=True)
-class Consumer:
-    """What reads a secret. Each field but the name is "" if the policy does not say."""
-
-    name: f.Some
-    runtime: f.Runtime = ""
-    refresh: f.Refresh = ""  # never: somebody enters the new value by hand
-    verify: StrictStr = ""  # how to see that it works with the new value
-    owner: StrictStr = ""
-    documentation: StrictStr = ""
-    __pydantic_config__ = f.CONFIG
 
 
 @dataclass(frozen=True)
@@ -356,7 +343,6 @@ class Policy:
     recognised_at_least: f.Days = 1  # … and how many of them
     alerts: Annotated[tuple[Annotated[AlertRule, AfterValidator(_one_cause)], ...], f.no_two("name")] = ()
     logins: Logins = ()  # its own, then those that audit.toml adds
-    consumers: Annotated[tuple[Consumer, ...], f.no_two("name")] = ()
     rules: StrictStr = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
     access: Mapping[f.Access, f.Texts] = field(default_factory=dict)
     attestations: Mapping[str, f.Some] = field(default_factory=dict)  # rule: the question
@@ -375,10 +361,6 @@ class Policy:
         """The names and aliases of the variables that hold a secret."""
         held = (rule for rule in self.secrets if rule.kind == "secret")
         return tuple(name for rule in held for name in (rule.name, *rule.aliases))
-
-    def consumer(self, name: str) -> Consumer:
-        """What the policy says of a consumer; only its name if it says nothing."""
-        return next((one for one in self.consumers if one.name == name), Consumer(name))
 
 
 @dataclass(frozen=True)
@@ -431,7 +413,6 @@ class Project:
 
 BLOCKS: Mapping[str, type] = {
     "secret": SecretRule,
-    "consumer": Consumer,
     "alerts": AlertRule,
     "logins": Login,
     "env": EnvSource,

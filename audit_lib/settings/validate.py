@@ -10,13 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 from audit_lib.base.bounded import shown_name
 from audit_lib.base.errors import Fault
 from audit_lib.base.in_words import nearest
-from audit_lib.secrecy.value_questions import looks_generated
+from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings.fields import LARGEST, UNKNOWN_KEY
 from audit_lib.settings.models import BLOCKS, Policy, Project
 
 # What a key of the files is called in the values, where the names differ.
 KEYS = {
-    **{"secret": "secrets", "consumer": "consumers", "env": "env_sources", "log": "log_sources"},
+    **{"secret": "secrets", "env": "env_sources", "log": "log_sources"},
     **{"deploys": "deploy_sources", "evidence": "evidence_sources", "log_formats": "formats"},
 }
 _SPELT = {name: key for key, name in KEYS.items() if key != "log_formats"}
@@ -27,6 +27,7 @@ MOVED = {
     "grep": "is gone: no search that a guide prescribes is judged any more",
     "controls": "is gone: nothing read it",
     "platform": "is gone: nothing read it",
+    "consumer": "is no table any more: name them in consumers of [[secret]]",
 }
 _TYPES = {
     **{"string_type": "must be a text", "int_type": "must be a whole number"},

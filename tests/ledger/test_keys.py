@@ -7,7 +7,7 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Draft, append, heads_of, read_ledger, write_entry
-from audit_lib.ledger.keys import demo_key, keys_at_hand, load_key, make_key, store_key
+from audit_lib.ledger.keys import demo_key, keys_at_hand, load_key, make_key
 from audit_lib.secrecy.keeper import Key
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
@@ -46,27 +46,6 @@ def test_a_key_is_made_once_for_its_owner_alone(project: Path, environ: dict[str
     assert made.material.hex() not in repr(made)
 
 
-def test_no_key_is_made_where_a_ledger_exists(project: Path, environ: dict[str, str]) -> None:
-    """A ledger whose key is not at hand is bad input that says what to do, for a command and for a review."""
-    ledger = project / ".audit/ledger"
-    append(ledger, Key(b"1" * 32, "file"), REPAIR, NOW, "alice")
-    for act in (lambda: make_key(ledger, project, environ), lambda: load_key(ledger, environ)):
-        with pytest.raises(BadInput, match="put its file there") as caught:
-            act()
-        assert caught.value.exit_code == 2
-    assert not Path(environ["AUDIT_KEY_FILE"]).exists()
-
-
-def test_a_key_beside_the_key_file_is_at_hand(project: Path, environ: dict[str, str]) -> None:
-    """A second project's key is stored beside the first and chosen by the ledger's key id."""
-    mine, theirs = Key(b"1" * 32, "file"), Key(b"2" * 32, "file")
-    store_key(mine, project, environ)
-    store_key(theirs, project, environ)
-    append(project / "ledger", theirs, REPAIR, NOW, "bob")
-    assert load_key(project / "ledger", environ) == theirs
-    assert load_key(project / "none", environ) == mine
-
-
 def test_a_ledger_never_chooses_the_demo_key(project: Path, environ: dict[str, str]) -> None:
     """Whoever commits an entry under the public key does not make a reviewer change to it."""
     mine = make_key(project / "ledger", project, environ)
@@ -102,12 +81,6 @@ def test_a_ledger_that_was_written_here_is_reviewed_under_its_key(
     ]
 
 
-def test_no_key_is_stored_in_the_audited_project(project: Path) -> None:
-    """A key in the repository would be committed one day."""
-    with pytest.raises(BadInput, match="is inside the audited project"):
-        make_key(project / "ledger", project, {"AUDIT_KEY_FILE": str(project / "conf/key")})
-
-
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_a_key_that_others_can_read_is_refused(project: Path, environ: dict[str, str], mode: int) -> None:
     """The mode is named, with what mends it."""
@@ -127,11 +100,4 @@ def test_a_file_that_is_no_key_is_refused(project: Path, environ: dict[str, str]
     path.write_bytes(content)
     path.chmod(0o600)
     with pytest.raises(BadInput, match="is not a key of this tool"):
-        load_key(project / "ledger", environ)
-
-
-def test_a_folder_in_place_of_the_key_is_refused(project: Path, environ: dict[str, str]) -> None:
-    """Nothing hangs on, or crashes at, what is no file."""
-    Path(environ["AUDIT_KEY_FILE"]).mkdir(parents=True)
-    with pytest.raises(BadInput):
         load_key(project / "ledger", environ)

@@ -137,12 +137,3 @@ def test_what_two_writers_see_is_one_timeline(
     for stay in tenures(ledger):
         found.setdefault(names[stay.fingerprint], []).append(days(stay))
     assert found == expected
-
-
-def test_a_record_of_another_writer_holds_until_the_next_look(tmp_path: Path) -> None:
-    """It ends what was last seen elsewhere, unless that was seen again after it."""
-    seen(tmp_path, 0, {"API_TOKEN": "a" * 20})
-    rotated(tmp_path, 3, "API_TOKEN", "b" * 20)
-    assert of(tmp_path) == [[None, 0, 0, 3], [0, 3, 3, None]]
-    seen(tmp_path, 5, {"API_TOKEN": "a" * 20})
-    assert of(tmp_path) == [[None, 0, 5, None], [None, 3, 3, None]]

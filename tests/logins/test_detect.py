@@ -288,7 +288,7 @@ def test_hosts_that_are_named_are_no_one_client(tmp_path: Path) -> None:
     asks = [*people(9, 0), *fails(1, 1), *answers(STRANGER, 70), *lines]
     found = detections(tmp_path, asks, days=1, clients="real").set_index("detection")
     assert found.loc["guessing", "verdict"] == "unknown"
-    assert "hosts that are named instead of their address: 6" in found.loc["guessing", "reason"]
+    assert "6 failed logins are of hosts that are named" in found.loc["guessing", "reason"]
 
 
 @pytest.mark.parametrize(("route", "words"), [(LOGIN, "20 failed logins"), (API, "20 refused requests")])

@@ -17,12 +17,13 @@ from audit_lib.base.clock import iso
 from audit_lib.ledger import Ledger
 from audit_lib.logins import alerts
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.coverage import FACTS, NEEDS
+from audit_lib.logins.coverage import NEEDS
 from audit_lib.logins.parameters import detection_policy
+from audit_lib.logins.requests import Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy
-from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, verdicts
+from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, traffic_of, verdicts
 
 DAY, DAYS = 86400, 35
 ROUTES = ("/api/positions", "/api/orders", "/api/market", "/api/news")
@@ -171,18 +172,6 @@ def test_a_fact_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch, tm
     assert (before[name], after[name]) == ("unknown", "none")
 
 
-@pytest.mark.parametrize("fact", FACTS)
-def test_one_reason_is_said(fact: str, tmp_path: Path) -> None:
-    """Of a world that lacks one fact each detection that needs it says one reason, without a list."""
-    if fact in REMOVED:
-        shown = REMOVED[fact](world(0))
-        asks = (*shown.asks, *shown.said)
-        given = {"days": shown.days, "routes": shown.routes, "source": shown.source}
-        reasons = detections(tmp_path, asks, **given, **shown.declared)["reason"]
-        assert reasons.str.len().gt(0).any()
-        assert not reasons.str.contains("; ", regex=False).any() or fact == "clients are callers"
-
-
 # Alerts: of each kind one, and how what it needs to be quiet is taken away.
 UNTIL = START + timedelta(days=1)
 RULES = tuple(
@@ -234,7 +223,7 @@ def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -
     source = replace(DECLARED_LOG, **{key: declared[key] for key in SOURCE_KEYS & declared.keys()})
     project = Project("test", folder, log_sources=(source,))
     logs = read_logs(project, None, load_formats().declaring(policy.failed_statuses))
-    alerts = evaluate(RULES, logs, Ledger(), START, UNTIL, policy=policy, log_sources=project.log_sources)
+    alerts = evaluate(RULES, traffic_of(logs, policy, Window(START, UNTIL), project), Ledger())
     return dict(zip(alerts["alert"], alerts["state"], strict=True))
 
 

@@ -9,17 +9,17 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.ledger import Draft, Ledger, write_entry
+from audit_lib.ledger import Draft, write_entry
 from audit_lib.ledger.keys import made_key_of
-from audit_lib.logins.detect import detect
+from audit_lib.logins.coverage import NEEDS, cover
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.traffic import gather
+from audit_lib.logins.requests import Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.dump import dump
 from tests.logins.test_none_is_earned import world
-from tests.support.small_logs import START, detections, verdicts
+from tests.support.small_logs import START, detections, traffic_of, verdicts
 
 AT = iso(START + timedelta(hours=1))
 WARNED = f"{AT} WARNING: disk of web1 is almost full\n"
@@ -79,10 +79,8 @@ def _doubts(folder: Path, lines: str, as_of: datetime) -> str:
     quarter, rules = Quarter(2026, 3), detection_policy(bundled_policy("paiid"))
     project = Project("test", folder, log_sources=(LogSource("app.log", instances=1, zone_declared=True),))
     read = read_logs(project, quarter, load_formats().declaring(rules.failed_statuses))
-    given = (read.sources, read.counts, read.events, read.minutes, Ledger(), rules)
-    traffic = gather(*given, quarter.start, quarter.end, log_sources=project.log_sources, as_of=as_of)
-    table = detect(traffic)
-    return str(table.loc[table["detection"].eq("guessing"), "reason"].iloc[0])
+    traffic = traffic_of(read, rules, Window(quarter.start, quarter.end), project, as_of=as_of)
+    return cover(traffic).reason(NEEDS["guessing"])
 
 
 def _request(at: str) -> str:

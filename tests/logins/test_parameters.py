@@ -6,17 +6,19 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.logins.parameters import DETECTIONS, RENAMED, DetectionPolicy, detection_policy
+from audit_lib.logins.parameters import DETECTIONS, RENAMED, detection_policy
 from audit_lib.settings import bundled_policy
 
 GENERIC = bundled_policy("generic")
 
 
-def test_the_bundled_policy_states_the_defaults() -> None:
-    """Who reads generic.toml reads what holds if a policy leaves it out."""
-    stated, default = detection_policy(GENERIC), DetectionPolicy()
-    for name in (detection.replace("-", "_") for detection in DETECTIONS):
-        assert getattr(stated, name) == getattr(default, name), name
+def test_a_policy_that_states_nothing_has_the_bundled_thresholds() -> None:
+    """What a policy leaves out, also of one detection, generic.toml says."""
+    stated = detection_policy(GENERIC).thresholds
+    assert set(stated) == set(DETECTIONS)
+    assert detection_policy(replace(GENERIC, detections={})).thresholds == stated
+    changed = detection_policy(replace(GENERIC, detections={"guessing": {"high": 7}})).thresholds["guessing"]
+    assert (changed.high, changed.ladder) == (7, stated["guessing"].ladder)
 
 
 @pytest.mark.parametrize("old", RENAMED)

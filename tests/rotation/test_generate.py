@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.base.connection_url import url_parts
-from audit_lib.rotation.new_value import made_value, new_value_faults
+from audit_lib.rotation.validation import made_value, new_value_faults
 from audit_lib.settings import bundled_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value

@@ -4,24 +4,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from audit_lib.leaks.contracts import Leaks
+from audit_lib.leaks.contracts import LeakPlaces, Leaks
+from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.keys import demo_key
+from audit_lib.logs.frames import nothing_read
 from audit_lib.rotation.change import planned
-from audit_lib.rotation.progress import (
-    Progress,
-    RotationRead,
-    rotation_progress,
-    tabulate_leak_lives,
-)
-from audit_lib.rotation.runbook import leaked_values
-from audit_lib.rotation.scope import rotation_scope
+from audit_lib.rotation.progress import Progress, RotationRead, tabulate_leak_lives
+from audit_lib.rotation.runbook import plan_of, plan_rotation
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.read_project import read_project
 from audit_lib.secrets.snapshot import snapshot_draft
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import choose_policy, load_project
@@ -82,13 +78,14 @@ class App:
             draft = change.draft(BEGAN + timedelta(days=1), {"by": "Ada"})
             append(self.root / ".audit/ledger", self.keeper.key, draft, BEGAN + timedelta(days=1), "ada")
 
-    def check(
-        self, secret: str, environment: str = "production", leaks: pd.DataFrame | None = None
-    ) -> Progress:
+    def check(self, secret: str, environment: str = "production") -> Progress:
         """What is done of a rotation."""
-        read = self.read()
-        scope = rotation_scope(secret, choose_policy(load_project(self.root)), read.inventory)
-        return rotation_progress(scope.within(environment) if environment else scope, read, BEGAN, leaks)
+        self.read()
+        project = load_project(self.root)
+        plan = plan_rotation(
+            secret, project, choose_policy(project), self.keeper, AS_OF, environment=environment
+        )
+        return plan.progress(BEGAN)
 
 
 @pytest.fixture(name="app")
@@ -108,14 +105,14 @@ def test_a_rotation_goes_from_not_done_to_done(app: App) -> None:
     """A pair is replaced in both files; the old value is in force nowhere; a revocation is a claim."""
     before = _states(app.check("API_TOKEN"))
     assert before == {
-        "snapshot": {"done"}, "replace": {"not done"}, "old value": {"not done"}, "revoke": {"not done"},
+        "replace": {"not done"}, "old value": {"not done"}, "revoke": {"not done"},
         "record": {"not done"},
     }  # fmt: skip
     old = app.inventory.query("secret == 'API_TOKEN' and environment == 'production'")["fingerprint"].iloc[0]
     app.replace("backend.production.env", "API_TOKEN", "new")
     after = app.check("API_TOKEN")
     assert _states(after) == {
-        "snapshot": {"done"}, "replace": {"done"}, "old value": {"done"}, "revoke": {"not known"},
+        "replace": {"done"}, "old value": {"done"}, "revoke": {"not known"},
         "record": {"done"},
     }  # fmt: skip
     assert not after.whole
@@ -166,22 +163,18 @@ def test_an_old_value_elsewhere_is_still_in_force(app: App) -> None:
 
 def test_a_leak_concerns_its_own_places(app: App) -> None:
     """A leaked value of production does not concern staging; the clean-up follows the rotation."""
-    read = app.read()
-    value = read.inventory.query("secret == 'JWT_SECRET_KEY' and environment == 'production'")[
-        "fingerprint"
-    ].iloc[0]
-    leak = {"leak_id": "JWT_SECRET_KEY#1", "variable": "JWT_SECRET_KEY", "kind": "leak", "fingerprint": value}
-    leaks = filled(Leaks, [leak | {"force": "in force", "matched": "exact"}])
-    policy = choose_policy(load_project(app.root))
-    scope = rotation_scope("JWT_SECRET_KEY", policy, read.inventory)
-    mine = leaked_values(scope, read, leaks)
-    places = [store.place for store in scope.stores if store.fingerprint in set(mine["fingerprint"])]
-    assert {place.environment for place in places} == {"production"}
-    assert scope.concerned(places).environments == ("production",)
-    assert tabulate_leak_lives(leaks, read)["state"].tolist() == ["in force"]
+    inventory = app.read().inventory.query("secret == 'JWT_SECRET_KEY' and environment == 'production'")
+    leak = {"leak_id": "JWT_SECRET_KEY#1", "variable": "JWT_SECRET_KEY", "kind": "leak", "matched": "exact"}
+    leak |= {"fingerprint": inventory["fingerprint"].iloc[0], "force": "in force"}
+    leaks = filled(Leaks, [leak])
+    project = load_project(app.root)
+    policy = choose_policy(project)
+    found = read_project(project, policy, app.keeper, AS_OF, nothing_read)
+    audit = LeakAudit(leaks, leaks, filled(LeakPlaces, []), leaks)
+    plan = plan_of("JWT_SECRET_KEY", project, policy, found, AS_OF, leaks=audit)
+    assert [store.source for store in plan.stores] == ["backend.production.env"]
+    assert {step.environment for step in plan.steps} == {"", "production"}
+    assert tabulate_leak_lives(leaks, plan.read)["state"].tolist() == ["in force"]
     app.replace("backend.production.env", "JWT_SECRET_KEY", "new")
     replaced = leaks.assign(force="not in force")
     assert tabulate_leak_lives(replaced, app.read())["state"].tolist() == ["replaced"]
-    progress = app.check("JWT_SECRET_KEY", leaks=replaced)
-    assert progress.steps[-1].why == "still found: JWT_SECRET_KEY#1"
-    assert app.check("JWT_SECRET_KEY", leaks=replaced.head(0)).steps[-1].state == "not known"

@@ -10,8 +10,8 @@ from audit_lib.base.clock import Quarter, iso
 from audit_lib.ledger import read_ledger
 from audit_lib.report.record import report_record
 from audit_lib.report.review import ARTEFACTS
-from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.rotations import tabulate_rotations
+from audit_lib.rotation.schedule import calendar_text
 from audit_lib.settings import load_project
 from tests.ledger.test_timeline import DAY as START, KEY, rotated, seen
 from tests.support.audits import run_audit

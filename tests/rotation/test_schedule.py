@@ -10,8 +10,7 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.base.frames import rows
-from audit_lib.rotation.calendar_file import calendar_text
-from audit_lib.rotation.schedule import due_within, due_words, tabulate_schedule
+from audit_lib.rotation.schedule import calendar_text, due_within, due_words, tabulate_schedule
 from tests.support.rows import rows_of
 from tests.support.sample_copy import write_sample
 

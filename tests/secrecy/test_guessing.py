@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-from audit_lib.secrecy.strength import strength_bits
-from audit_lib.secrecy.value_questions import chosen_bits
+from audit_lib.secrecy.strength import chosen_bits, strength_bits
 
 
 @pytest.mark.parametrize(

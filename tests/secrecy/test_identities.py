@@ -6,7 +6,6 @@ from audit_lib.secrecy.identities import (
     addresses_in,
     keyed_label,
     mask_client,
-    mask_email,
     mask_frame,
     mask_text,
     numbered_label,
@@ -55,7 +54,7 @@ def test_the_label_tells_clients_apart_and_depends_on_the_key() -> None:
 )
 def test_an_address_is_masked(text: str, masked: str) -> None:
     """First letters and the last label stay."""
-    assert mask_email(text) == masked
+    assert mask_text(text, KEY) == masked
 
 
 @pytest.mark.parametrize(

@@ -127,13 +127,11 @@ def test_an_unknown_value_beside_its_name_is_redacted(line: str, expected: str) 
 
 
 @pytest.mark.parametrize("flushes", [False, True], ids=["one stream", "other messages between"])
-@pytest.mark.parametrize("strong", [False, True])
-def test_any_split_of_a_stream_hides_the_value(flushes: bool, strong: bool) -> None:
-    """However a stream is cut, no more than a harmless beginning comes out; all else is kept."""
+def test_any_split_of_a_stream_hides_the_value(flushes: bool) -> None:
+    """However a stream is cut, no run of a value comes out, and all else is kept."""
     generator = random.Random("splits")
     text = f"one {VALUE} two{VALUE[:5]} {PASSWORD}{VALUE}\nend"
-    redactor = _redactor(VALUE, PASSWORD, strong=strong)
-    whole = redactor.text(text)
+    redactor = _redactor(VALUE, PASSWORD, strong=True)
     for _ in range(100):
         cuts = sorted(generator.choices(range(len(text)), k=generator.randint(1, 9)))
         tail, pieces = Tail(), []
@@ -142,33 +140,30 @@ def test_any_split_of_a_stream_hides_the_value(flushes: bool, strong: bool) -> N
             if flushes and generator.random() < 0.5:
                 pieces.append(tail.flush(redactor))
         pieces.append(tail.flush(redactor))
-        out = "".join(pieces)
-        assert not _shares_run(out, VALUE, 6), cuts
-        assert not _shares_run(out, PASSWORD, 6), cuts
-        if not flushes:
-            assert out == whole
+        if flushes:
+            assert not any(_shares_run(piece, value, 12) for piece in pieces for value in (VALUE, PASSWORD))
+        else:
+            assert "".join(pieces) == redactor.text(text)
 
 
-def test_text_that_ends_like_a_value_comes_out_in_the_end() -> None:
-    """Up to three held characters are given back unchanged; more could be a value's and are not."""
-    for length, expected in ((2, VALUE[:2]), (9, MARK)):
-        tail = Tail()
-        assert tail.feed(_redactor(VALUE), "x" + VALUE[:length]) == "x"
-        assert tail.pending
-        assert tail.flush(_redactor(VALUE)) == expected
+def _guard() -> Guard:
+    guard, keeper = Guard(), Keeper(Key.throw_away())
+    keeper.take(VALUE)
+    guard.watch(keeper)
+    return guard
 
 
 def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
     """A line waits for its end or a flush, a value in any pieces is removed, a closed stream is no error."""
     beneath = io.StringIO()
-    stream = GuardedStream(lambda: _redactor(VALUE), beneath)
+    stream = GuardedStream(_guard(), beneath)
     for word in (*VALUE, "\n"):
         print(word, end=" ", file=stream)
     assert beneath.getvalue() == f"{MARK} \n"
     print("Name? ", end="", flush=True, file=stream)
     assert beneath.getvalue().endswith("Name? ")
     with (tmp_path / "beneath").open("w", encoding="utf-8") as file:
-        closed = GuardedStream(lambda: _redactor(VALUE), file)
+        closed = GuardedStream(_guard(), file)
     closed.close()
     assert closed.closed
 

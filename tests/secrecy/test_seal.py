@@ -22,7 +22,7 @@ import pytest
 from audit_lib.base.errors import Refused
 from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.seal import Classes, classify, plan, seal, search
+from audit_lib.secrecy.seal import Classes, SealPlan, classify, plan, seal, search_files
 from audit_lib.secrets.contracts import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
@@ -46,6 +46,11 @@ def _known() -> tuple[Keeper, Classes]:
     keeper = Keeper(Key(b"k" * 32, "file"))
     inventory = _inventory(keeper, {"value": VALUE}, {"value": PASSWORD, "secret": "DATABASE_URL"})
     return keeper, classify(keeper, inventory, "")
+
+
+def search(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
+    """What the files of a folder hold."""
+    return search_files({path.name: path for path in folder.iterdir()}, keeper, classes)
 
 
 def _zip(name: str, data: bytes) -> bytes:

@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from audit_lib.base.bounded import matches_glob
-from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy import strength, value_questions as values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import URL_SAFE, fake_value
@@ -38,7 +38,7 @@ MARKERS = bundled_policy("generic").placeholders
 )
 def test_placeholders_are_known(value: str) -> None:
     """Long markers count wherever they stand, short ones alone, letter case and spaces aside."""
-    assert values.is_placeholder(value, MARKERS)
+    assert strength.is_placeholder(value, MARKERS)
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def test_placeholders_are_known(value: str) -> None:
 )
 def test_a_short_marker_inside_a_value_does_not_count(value: str) -> None:
     """A value that merely contains a short marker is no placeholder."""
-    assert not values.is_placeholder(value, MARKERS)
+    assert not strength.is_placeholder(value, MARKERS)
 
 
 def test_random_values_are_no_placeholders() -> None:
     """Not one of 3,000 generated values is, nor one that begins or ends like a short marker."""
     for seed in range(3000):
-        assert not values.is_placeholder(fake_value(f"p{seed}"), MARKERS)
+        assert not strength.is_placeholder(fake_value(f"p{seed}"), MARKERS)
     for affix in ("xxx", "test", "your-", "<a>"):
-        assert not values.is_placeholder(affix + fake_value("affix") + "aB1", MARKERS)
+        assert not strength.is_placeholder(affix + fake_value("affix") + "aB1", MARKERS)
 
 
 def test_published_values_are_known_by_their_digest() -> None:
@@ -109,13 +109,13 @@ def test_the_keeper_refuses_a_question_that_answers_with_text() -> None:
     url = keeper.take(f"postgresql://app:{fake_value('part')}@host.internal/db")
     assert keeper.ask(url, partial(matches_glob, globs=("postgresql://*",)))
     with pytest.raises(TypeError):
-        keeper.ask(url, values.component("password"))  # type: ignore[type-var]
-    assert keeper.part(url, values.component("password")) == keeper.fingerprint(fake_value("part"))
+        keeper.ask(url, strength.component("password"))  # type: ignore[type-var]
+    assert keeper.part(url, strength.component("password")) == keeper.fingerprint(fake_value("part"))
     assert keeper.fingerprint(fake_value("part")) in keeper
-    host = keeper.part(url, values.component("host"), keep=False)
+    host = keeper.part(url, strength.component("host"), keep=False)
     assert host == keeper.fingerprint("host.internal")
     assert host not in keeper
-    assert keeper.part(keeper.take("no url"), values.component("host")) is None
+    assert keeper.part(keeper.take("no url"), strength.component("host")) is None
 
 
 @pytest.mark.parametrize(
@@ -137,16 +137,16 @@ def test_the_keeper_refuses_a_question_that_answers_with_text() -> None:
 )
 def test_settings_do_not_look_generated(value: str) -> None:
     """Addresses, names with a date, identifiers, digests, lists and text are no secrets by their shape."""
-    assert not values.looks_generated(value)
+    assert not strength.looks_generated(value)
 
 
 def test_what_a_generator_makes_looks_generated() -> None:
     """Of random values in the usual alphabets nearly all are recognised without their name."""
     made = [fake_value((size, n), size, alphabet) for size, alphabet in ALPHABETS for n in range(200)]
-    assert sum(map(values.looks_generated, made)) / len(made) > 0.9
+    assert sum(map(strength.looks_generated, made)) / len(made) > 0.9
 
 
 @pytest.mark.parametrize(("value", "none"), [("", True), (" null ", True), ("False", True), ("0", False)])
 def test_null_and_false_are_no_values(value: str, none: bool) -> None:
     """What says that there is none is taken for an empty value; a zero is a value."""
-    assert values.is_no_value(value) == none
+    assert strength.is_no_value(value) == none

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import sources as env_sources
 from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule, load_project
-from tests.base.test_git import git
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("api token")
@@ -110,38 +109,6 @@ def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(
     assert len(keeper) == 0
 
 
-def test_a_place_with_no_source_is_a_row(tmp_path: Path, keeper: Keeper) -> None:
-    """Production is never silently absent: the row holds the command that supplies it."""
-    described = project(tmp_path, ENV, environments=("development", "production"))
-    sources, _ = read_env_sources(described, (), keeper)
-    found = row(sources, "--env production/backend")
-    assert (found["kind"], found["state"]) == ("given values", "missing")
-    assert str(found["remedy"]).startswith("--env production/backend=-")
-
-
-def test_given_values_fill_a_gap_and_stand_for_a_missing_file(tmp_path: Path, keeper: Keeper) -> None:
-    """A place whose values were given is supplied; the file that is not there is then no gap."""
-    values = GivenValues("development", "backend", "-", f"API_TOKEN={TOKEN}\n".encode())
-    sources, entries = read_env_sources(project(tmp_path, ENV, BACKUP), (values,), keeper)
-    assert list(sources["source"]) == ["--env development/backend"]
-    assert list(entries["kind"]) == ["given values"]
-    assert list(entries["fingerprint"]) == [keeper.fingerprint(TOKEN)]
-
-
-def test_a_file_given_on_disk_is_noted_as_an_export(tmp_path: Path, keeper: Keeper) -> None:
-    """Values in clear on disk are a source of their own, inside the project by path, outside by name only."""
-    for name, where in (("project/prod.txt", "prod.txt"), ("outside.txt", "outside.txt")):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"API_TOKEN={TOKEN}\n")
-        path.chmod(0o644)
-        values = GivenValues("production", "backend", str(path), path.read_bytes())
-        sources, _ = read_env_sources(project(tmp_path / "project"), (values,), keeper)
-        found = row(sources, where)
-        assert (found["kind"], found["mode"]) == ("export", "0644")
-        assert str(tmp_path) not in sources.to_csv()
-
-
 def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper) -> None:
     """Of the process environment only the policy's names and aliases are read."""
     rule = SecretRule(
@@ -153,20 +120,6 @@ def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper
     _, entries = read_env_sources(project(tmp_path), (values,), keeper, policy, environ)
     assert list(entries["name"]) == ["API_TOKEN", "TOKEN"]
     assert list(keeper.values()) == sorted((keeper.fingerprint(value), value) for value in (TOKEN, "x"))
-
-
-def test_a_link_in_one_path_does_not_hide_what_git_says_of_the_others(tmp_path: Path, keeper: Keeper) -> None:
-    """git refuses paths behind links; the answers on the other paths stay."""
-    behind = EnvSource("production", "backend", "linked/.env")
-    described = project(tmp_path, ENV, behind)
-    git(tmp_path, "init", "-q")
-    (tmp_path / "linked").symlink_to("backend")
-    (tmp_path / ".gitignore").write_text(".env\n")
-    (tmp_path / ENV.path).write_text("A=1\n")
-    sources, _ = read_env_sources(described, (), keeper)
-    assert row(sources, ENV.path)["ignored"] is True
-    assert row(sources, behind.path)["state"] == "refused"
-    assert pd.isna(row(sources, behind.path)["ignored"])
 
 
 def test_all_files_together_have_a_limit(
@@ -228,39 +181,6 @@ def test_no_value_is_in_a_frame_wherever_it_stands(
     counted = row(sources, ENV.path)
     assert counted["lines"] == text.count("\n") == len(entries)
     assert counted["lines"] == sum(int(str(counted[name])) for name in ("read", "not_understood", "blank"))
-
-
-def test_git_says_what_is_tracked_and_what_is_ignored(tmp_path: Path, keeper: Keeper) -> None:
-    """An env file that is tracked although a pattern covers it shows as both."""
-    described = project(tmp_path, ENV, EXAMPLE)
-    git(tmp_path, "init", "-q")
-    (tmp_path / ".gitignore").write_text(".env\n")
-    (tmp_path / ENV.path).write_text("A=1\n")
-    (tmp_path / EXAMPLE.path).write_text("A=\n")
-    git(tmp_path, "add", "-f", ENV.path)
-    sources, _ = read_env_sources(described, (), keeper)
-    assert list(sources.set_index("source")["tracked"]) == [True, False]
-    assert list(sources.set_index("source")["ignored"]) == [True, False]
-
-
-def test_what_may_be_a_secret_in_a_bad_line_is_kept(tmp_path: Path, keeper: Keeper) -> None:
-    """A token on a line that was not understood is known to the keeper, so that no artefact shows it."""
-    described = project(tmp_path, ENV)
-    token = TOKEN[:30] + "aB1"
-    (tmp_path / ENV.path).write_text(f"API_TOKEN {token}\n")
-    _, entries = read_env_sources(described, (), keeper)
-    assert list(entries["fingerprint"].isna()) == [True]
-    assert keeper.fingerprint(token) in keeper
-
-
-def test_what_discovery_left_out_is_a_row(tmp_path: Path, keeper: Keeper) -> None:
-    """A folder that was not searched stands among the sources, with the reason."""
-    (tmp_path / "linked").symlink_to(tmp_path.parent)
-    (tmp_path / ".env").write_text("A_KEY=\n", "utf-8")
-    sources, _ = read_env_sources(load_project(tmp_path), (), keeper)
-    found = row(sources, "linked/")
-    assert (found["kind"], found["state"]) == ("folder", "refused")
-    assert found["reason"] == "is a symbolic link, which is not followed"
 
 
 @pytest.mark.parametrize(

@@ -63,17 +63,6 @@ def test_a_commit_brings_what_no_parent_has(repository: Repository) -> None:
     assert repository.history() == [("TOKEN", "whole", 1), ("TOKEN", "whole", 3), ("TOKEN", "whole", 5)]
 
 
-def test_another_host_is_no_new_password(repository: Repository) -> None:
-    """The whole URL is new, its password is not (docs/rules.md#rule-70)."""
-    for day, host in ((1, "one"), (2, "two")):
-        repository.commit(day, f"DATABASE_URL=postgresql://app:{A}@{host}/db\n")
-    assert repository.history() == [
-        ("DATABASE_URL", "password", 1),
-        ("DATABASE_URL", "whole", 1),
-        ("DATABASE_URL", "whole", 2),
-    ]
-
-
 def test_a_merge_brings_nothing_that_a_parent_has(repository: Repository) -> None:
     """A value is brought by the commit that made it, once, also on another branch, and by a merge its own."""
     repository.commit(1, f"TOKEN={A}\n")
@@ -89,10 +78,3 @@ def test_without_a_repository_or_a_commit_there_is_no_history(tmp_path: Path, re
     assert repository.history() == []
     bare = Project("test", tmp_path / "none", env_sources=(EnvSource("production", "backend", ".env"),))
     assert env_history(bare, KEEPER).empty
-
-
-def test_no_value_is_kept(repository: Repository) -> None:
-    """Historic values leave only fingerprints behind."""
-    repository.commit(1, f"TOKEN={fake_value('only here')}\n")
-    assert repository.history()
-    assert len(KEEPER) == 0

@@ -71,13 +71,6 @@ def test_a_bad_option_is_one_line_that_does_not_repeat_it(option: str, fault: st
     assert "/nowhere" not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["[1", "{", '{"A": ', "[" * 100_000])
-def test_broken_json_is_one_line(text: str) -> None:
-    """JSON that cannot be parsed is said, and nothing of it is quoted."""
-    with pytest.raises(BadInput, match="looks like JSON and cannot be parsed"):
-        given(text)
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"no variable here", b"\x7fELF\0\0\0\0", b"x" * (2 * 1024 * 1024 + 1)]
 )
@@ -95,16 +88,6 @@ def test_all_faults_of_all_options_are_told_at_once() -> None:
     text = str(error.value)
     for fault in ("stdin (-)", "must have the form", "does not exist", "development/api: is given twice"):
         assert fault in text
-
-
-def test_aliases_and_files(tmp_path: Path) -> None:
-    """dev and prod stand for their environments; a file is read from anywhere."""
-    path = tmp_path / "values.txt"
-    path.write_text(f"A={VALUE}\n")
-    option = parse_env_option(f"PROD/front-end={path}", EMPTY)
-    assert (option.environment, option.service, option.origin) == ("production", "front-end", str(path))
-    assert VALUE not in repr(option)
-    assert parse_env_option("dev/backend=environ", EMPTY).environment == "development"
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd")

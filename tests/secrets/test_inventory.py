@@ -108,13 +108,6 @@ def test_what_was_not_supplied_is_not_missing(tmp_path: Path) -> None:
     assert one(inventory(tmp_path), "API_TOKEN")["source"] == "--env development/backend"
 
 
-def test_given_values_count_before_a_file(tmp_path: Path) -> None:
-    """What the platform holds is in force; the file's value is not."""
-    given = GivenValues("development", "backend", "-", f"API_TOKEN={TOKEN}".encode())
-    row = one(inventory(tmp_path, given, development_backend="API_TOKEN=change-me\n"), "API_TOKEN")
-    assert (row["origin"], row["placeholder"]) == ("given values", False)
-
-
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -163,40 +156,6 @@ def test_of_a_url_the_password_is_judged(tmp_path: Path, url: str, expected: dic
     assert {name: row[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize("text", ["API_TOKEN=${OTHER}-suffix\n", "API_TOKEN='change-me' # note\n"])
-def test_a_value_that_is_not_known_is_not_judged(tmp_path: Path, text: str) -> None:
-    """Of a value that loaders read differently nothing is claimed but that it is there."""
-    row = one(inventory(tmp_path, development_backend=text), "API_TOKEN")
-    assert row["state"] == "present"
-    assert [bool(pd.isna(row[name])) for name in ("fingerprint", "placeholder", "format_ok")] == [True] * 3
-
-
-def test_what_is_pasted_is_read_as_the_platform_reads_it(tmp_path: Path) -> None:
-    """The platform's box fills nothing in: what is given is the value."""
-    given = GivenValues("development", "backend", "-", b"API_TOKEN=${OTHER}-suffix\n")
-    assert one(inventory(tmp_path, given), "API_TOKEN")["format_ok"] is False
-
-
-def test_demands_depend_on_the_environment(tmp_path: Path) -> None:
-    """A rule for production is not demanded in development, and formats differ."""
-    found = inventory(
-        tmp_path,
-        development_backend="A=1\n",
-        production_backend="A=1\n",
-        development_frontend="PUBLIC_URL=http://localhost:1/\n",
-        production_frontend="PUBLIC_URL=http://localhost:1\n",
-    )
-    assert [one(found, "DATABASE_URL", where)["demanded"] for where in ("development", "production")] == [
-        False,
-        True,
-    ]
-    here, there = (one(found, "PUBLIC_URL", where) for where in ("development", "production"))
-    assert (here["expected_ok"], here["public"]) == (True, True)
-    assert pd.isna(here["format_ok"])
-    assert pd.isna(there["expected_ok"])
-    assert there["format_ok"] is False
-
-
 def test_unlisted_variables_that_look_like_secrets(tmp_path: Path) -> None:
     """A name of the policy's patterns, a URL with a password, a second name; others are settings."""
     text = (
@@ -236,28 +195,6 @@ def test_values_of_examples_are_templates(tmp_path: Path) -> None:
     found = inventory(tmp_path, development_backend=text, example_backend=shown)
     assert [one(found, name)["template"] for name in ("API_TOKEN", "DATABASE_URL")] == [False, True]
     assert pd.isna(one(inventory(tmp_path, development_backend=text), "API_TOKEN")["template"])
-
-
-def test_rows_are_unique_and_in_a_total_order(tmp_path: Path) -> None:
-    """One row for each secret, environment and service, whatever the order of the lines."""
-    lines = ["B_KEY=1", "A_KEY=2", f"TOKEN={TOKEN}", "API_TOKEN=", "PUBLIC_URL=x"]
-    orders = [
-        inventory(tmp_path, production_backend="\n".join(order), development_backend="\n".join(order)).drop(
-            columns="line"
-        )
-        for order in (lines, lines[::-1])
-    ]
-    pd.testing.assert_frame_equal(*orders)
-    assert not orders[0].duplicated(["secret", "environment", "service"]).any()
-    assert list(orders[0]["environment"][:2]) == ["development", "production"]
-
-
-def test_no_value_enters_the_frame(tmp_path: Path) -> None:
-    """The inventory holds fingerprints only."""
-    text = f"API_TOKEN={TOKEN}\nDATABASE_URL=postgresql://app:{PASSWORD}@h/db\n"
-    printed = inventory(tmp_path, development_backend=text).to_csv()
-    assert TOKEN not in printed
-    assert PASSWORD not in printed
 
 
 def test_two_values_in_one_place_are_both_judged(tmp_path: Path) -> None:

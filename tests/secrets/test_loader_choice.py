@@ -93,14 +93,3 @@ def test_a_value_that_is_not_known_has_no_fingerprint_and_does_not_leave(tmp_pat
     assert list(frame["fingerprint"].isna()) == [True]
     assert {keeper.fingerprint(value), keeper.fingerprint(f"'{value}'")} <= set(keeper.fingerprints())
     assert value not in frame.to_csv()
-
-
-def test_given_text_is_read_as_the_hosts_box_reads_it(tmp_path: Path) -> None:
-    """Dotenv text is Render's, which is taken to read as node's dotenv does; JSON needs no loader."""
-    text = GivenValues("development", "web", "-", b"A=`x`\n")
-    frame, keeper = entries(tmp_path, "", "", text)
-    assert list(frame["loader"]) == ["render"]
-    assert list(frame["fingerprint"]) == [keeper.fingerprint("x")]
-    frame, keeper = entries(tmp_path, "", "", GivenValues("development", "web", "-", b'{"A": "`x`"}'))
-    assert list(frame["loader"]) == [""]
-    assert list(frame["fingerprint"]) == [keeper.fingerprint("`x`")]

@@ -6,7 +6,6 @@ import pytest
 
 from audit_lib.secrets.env import parse_env
 from audit_lib.secrets.loaders import READERS, Reading
-from audit_lib.settings import LOADERS
 from tests.support.made_env_files import made_env_file
 from tests.support.real_loaders import missing, read_by
 
@@ -48,11 +47,6 @@ def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_
             unknown += value is None
     print(f"{loader}: {known} values known, {unknown} not known, none wrong")
     assert known > 30  # the comparison was one of values
-
-
-def test_every_loader_that_can_be_declared_is_read() -> None:
-    """audit.toml and the readers know the same loaders."""
-    assert tuple(READERS) == LOADERS
 
 
 @pytest.mark.parametrize(

@@ -78,12 +78,6 @@ def test_read_nowhere_needs_everything_seen(tmp_path: Path, changed: dict[str, s
     assert ("declared-read-nowhere", "open", "info") not in _differences(audit)
 
 
-def test_an_image_that_is_built_here_hides_nothing(tmp_path: Path) -> None:
-    """Of a service that compose builds the code is here."""
-    compose = "services:\n  web:\n    build: .\n    image: web:1\n  job:\n    image: web:1\n    build: .\n"
-    assert _row(_audit(tmp_path, compose_yaml=compose), "OLD_TOKEN")["read"] == "no"
-
-
 @pytest.mark.parametrize(
     ("changed", "supplied", "why"),
     [
@@ -115,9 +109,3 @@ def test_each_side_is_counted(tmp_path: Path) -> None:
         "ledger": (0, 0, 0),
     }
     assert (sides["seen"]["code"], sides["seen"]["ledger"]) == ("whole", "nothing")
-
-
-def test_a_blueprint_supplies(tmp_path: Path) -> None:
-    """A key of a blueprint is what the platform holds, and no read of the code."""
-    row = _row(_audit(tmp_path, render_yaml="services:\n- envVars:\n  - key: NEW_SECRET\n"), "NEW_SECRET")
-    assert (row["platform"], row["reads"], row["supplied"]) == (1, 1, "yes")

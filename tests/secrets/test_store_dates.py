@@ -17,8 +17,6 @@ from audit_lib.secrets.given import parse_env_option
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.stores import MOST, is_store_export, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
-from tests.support.audits import run_audit
-from tests.support.fakes import fake_value
 from tests.support.one_file import one_file
 
 KEY = Key.throw_away()
@@ -52,13 +50,6 @@ def one_password(days: float, value: str = "") -> dict[str, Any]:
     fields = [{"id": "p", "type": "CONCEALED", "label": "API_TOKEN"} | ({"value": value} if value else {})]
     head = {"id": "abc", "title": "Production", "version": 3, "vault": {"id": "v", "name": "Ops"}}
     return head | {"created_at": _ago(days + 9), "updated_at": _ago(days), "fields": fields}
-
-
-def render(days: float) -> list[dict[str, Any]]:
-    """What Render's `/events` answers."""
-    details = {"deployId": "dep-1", "trigger": {"envUpdated": True, "manual": False}}
-    event = {"id": "evt-1", "timestamp": _ago(days), "serviceId": "srv-1", "type": "deploy_started"}
-    return [{"event": event | {"details": details}, "cursor": "c"}]
 
 
 SHAPES = {"vault": (vault, "E13"), "github": (github, "E14"), "one_password": (one_password, "E14")}
@@ -111,30 +102,6 @@ def test_an_export_on_stdin_is_read_like_a_file(project: Path) -> None:
     assert read.inventory["state"].unique().tolist() == ["not supplied"]
 
 
-def test_an_event_of_a_platform_is_a_claim(project: Path) -> None:
-    """It says neither which variable changed nor that nothing changed since."""
-    given = parse_env_option("prod/backend=-", io.BytesIO(json.dumps(render(120)).encode()))
-    read = _read(project, given)
-    assert _age(read)["status"] == "unknown"
-    evidence = read.evidence
-    assert set(evidence["kind"]) == {"E15"}
-    assert set(evidence["role"]) == {"claim"}
-
-
-def test_values_in_an_export_are_refused_on_disk_and_dropped_from_stdin(project: Path) -> None:
-    """A file with a value in clear is a finding; of stdin the date alone stays."""
-    value = fake_value("one password")
-    content = json.dumps(one_password(120, value))
-    (project / "evidence" / "item.json").write_text(content, "utf-8")
-    audit = run_audit(load_project(project), as_of=iso(NOW + timedelta(minutes=10)))
-    (source,) = audit.sources.query("kind == 'store export'").to_dict("records")
-    assert (source["state"], "holds values in clear" in source["reason"]) == ("refused", True)
-    assert "source-not-read" in set(audit.findings["check"])
-    given = parse_env_option("prod/backend=-", io.BytesIO(content.encode()))
-    assert value not in repr(given)
-    assert given.content == b""
-
-
 def test_every_fault_is_told_at_once_and_no_content() -> None:
     """Wrong times, entries that are none, names that are none; a deleted version; never what was found."""
     bad = {"secrets": [{"name": "A", "updated_at": "s3cret"}, 7, {"name": "a b", "updated_at": _ago(1)}]}
@@ -171,13 +138,7 @@ def _replaced(found: Any, by: Any) -> Iterator[Any]:
 )
 def test_no_part_of_an_export_ends_in_an_error(by: Any) -> None:
     """Whatever stands in a part's place, what comes out are faults and dates that can be counted with."""
-    for whole in (vault(3), github(3), one_password(3), render(3)):
+    for whole in (vault(3), github(3), one_password(3)):
         for export in _replaced(whole, by):
             for date in parse_store_export(json.dumps(export).encode()).dates:
                 assert timedelta(0) <= NOW - date.hi_at < timedelta(days=99)
-
-
-def test_what_is_not_a_list_of_fields_is_said() -> None:
-    """By the place of its entry."""
-    export = parse_store_export(json.dumps(one_password(3) | {"fields": 5}).encode())
-    assert export.faults[0] == "entry #1: fields is not a list"

@@ -10,10 +10,12 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.ledger import Ledger
-from audit_lib.logins.detect import detect
+from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
-from audit_lib.logins.traffic import gather
+from audit_lib.logins.requests import Window, tabulate_activity
+from audit_lib.logins.traffic import Traffic, gather, recorded_changes
 from audit_lib.logs.formats import load_formats
+from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
 
@@ -53,11 +55,26 @@ def detections(
     project = Project("test", folder, log_sources=(source,))
     rules = _rules(bundled_policy(policy), declared)
     read = read_logs(project, None, load_formats().declaring(rules.failed_statuses), routes=routes)
-    end = START + timedelta(days=days)
-    frames = read.sources, read.counts, read.events, read.minutes
-    given = (*frames, ledger or Ledger(), rules, START, end, deploys)
-    traffic = gather(*given, log_sources=project.log_sources)
-    return detect(traffic)
+    window = Window(START, START + timedelta(days=days))
+    traffic = traffic_of(read, rules, window, project, ledger=ledger, deploys=deploys)
+    return tabulate(judge(traffic))
+
+
+def traffic_of(
+    read: LogRead,
+    rules: DetectionPolicy,
+    window: Window,
+    project: Project,
+    *,
+    ledger: Ledger | None = None,
+    deploys: pd.DataFrame | None = None,
+    as_of: datetime | None = None,
+) -> Traffic:
+    """What detections look at, of logs that were read."""
+    activity = tabulate_activity(read, rules)
+    changes = recorded_changes(ledger or Ledger(), activity.events, deploys, window)
+    sources = project.log_sources
+    return gather(activity, rules, window, changes=changes, log_sources=sources, as_of=as_of)
 
 
 def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:

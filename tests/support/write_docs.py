@@ -12,7 +12,7 @@ import click
 from audit_lib.__main__ import main as program
 from audit_lib.findings.checks import CHECKS
 from audit_lib.logins import alerts
-from audit_lib.logins.coverage import FACTS, NEEDS
+from audit_lib.logins.coverage import NEEDS
 from audit_lib.report.judge import PASS_NEEDS
 from audit_lib.settings import bundled_policy
 from audit_lib.settings.guide_rules import GuideRule, guide_rules
@@ -64,11 +64,11 @@ def _needs() -> Iterator[str]:
     """What must have been seen before a good verdict: by detection, alert and check."""
     yield "\n## What none needs\n\nWithout any of these a detection that found nothing is `unknown`, and an "
     yield "[alert](alerts.md) that did not fire.\n\n| must have been seen or declared | for |\n|--|--|\n"
-    for fact, (_, words) in FACTS.items():
+    for fact in sorted(set().union(*NEEDS.values())):
         names = [name for name, needs in NEEDS.items() if fact in needs]
         of_alerts = fact in (*alerts.NEEDS, *alerts.NEEDS_OF_LOGINS, *alerts.NEEDS_OF_REQUESTS)
         names = ["all"] if len(names) == len(NEEDS) else names
-        yield f"| {_plain(words)} | {', '.join([*names, *(['alerts'] if of_alerts else [])])} |\n"
+        yield f"| {_plain(fact)} | {', '.join([*names, *(['alerts'] if of_alerts else [])])} |\n"
     yield "\n## What pass needs\n\nWithout any of these the verdict of a review is `unknown` or `fail`.\n"
     yield "\n| must have been seen | checks |\n|--|--|\n"
     for need in PASS_NEEDS:

@@ -1,7 +1,7 @@
 """What an incident is, and how events are gathered into sliding windows and episodes."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-MOST = 200  # incidents of one detection that are rows; the last row counts the others
-PLACES = 8  # pieces of evidence of one incident; its count says how many there are
+from audit_lib.base.in_words import counted
+
+MOST = 200  # incidents that are described; another counts the others
+PLACES = 8  # pieces of evidence of an incident; its count says how many there are
 EVERYONE = "all sources"
-Marks = np.ndarray[Any, np.dtype[np.bool_]]
+Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,14 @@ class Incident:
         return at.between(first.floor("min"), last)
 
 
-def incident(events: pd.DataFrame, classification: str, severity: str, **more: Any) -> Incident:
-    """The incident of events in order of time, with their first and last instant and their places."""
+Build = Callable[[str, pd.DataFrame], Incident]
+Episodes = tuple[list[Incident], pd.Index]  # the incidents, and the events that are part of them
+
+
+def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str, **more: Any) -> Incident:
+    """The incident of events in order of time. Of clauses with conditions its text has those that hold."""
+    if not isinstance(text, str):
+        text = "; ".join(clause for clause, holds in text.items() if holds)
     times = events["at"].dropna()
     facts = {
         "count": int(events["count"].sum()) if "count" in events else len(events),
@@ -47,12 +55,7 @@ def incident(events: pd.DataFrame, classification: str, severity: str, **more: A
         "last_at": times.max() if len(times) else None,
         "evidence": places(events),
     }
-    return Incident(classification, severity, **(facts | more))  # type: ignore[arg-type]
-
-
-def of_source(key: str, name: str) -> dict[str, str]:
-    """An incident's field for its source: an address is masked where it is shown, a network is not."""
-    return {"client": name} if key == "client" else {"subject": name}
+    return Incident(text, severity, **(facts | more))  # type: ignore[arg-type]
 
 
 def places(events: pd.DataFrame) -> tuple[str, ...]:
@@ -63,64 +66,63 @@ def places(events: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{file}:{line}" for file, line in pairs))
 
 
-def in_order(events: pd.DataFrame, key: str) -> pd.DataFrame:
-    """The events that name a source, in the order of key, then time; their index stays."""
-    return events[events[key].ne("")].sort_values([key, "seconds", "file", "line"], kind="stable")
+def by_source(events: pd.DataFrame, find: Callable[[pd.DataFrame, str, str], Episodes]) -> Episodes:
+    """What is found by address, then by network of the events of its addresses that are part of none.
+
+    `find` gets the events, their key, and the incident's field for it: a network is not masked.
+    """
+    incidents, part = find(events, "client", "client")
+    rest = events.drop(part)
+    several = rest.groupby("network")["client"].transform("nunique").gt(1)
+    networks, more = find(rest[several], "network", "subject")
+    return [*incidents, *networks], part.union(more)
+
+
+def find_episodes(
+    events: pd.DataFrame, key: str, ladder: Ladder, pause: float, build: Build, **counting: Any
+) -> Episodes:
+    """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
+
+    Beyond the MOST earliest runs they are only counted, so that a flood is no work.
+    """
+    events = in_windows(events, key, ladder, **counting)
+    fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
+    starts = [*np.flatnonzero(fresh.to_numpy()).tolist(), len(events)]
+    names, at = events[key].to_numpy(), events["at"].array
+    runs = sorted(pairwise(starts), key=lambda pair: (at[pair[0]], pair[0]))
+    incidents = [build(str(names[low]), events.iloc[low:high]) for low, high in runs[:MOST]]
+    if others := runs[MOST:]:
+        text, count = counted(len(others), "more incident"), sum(high - low for low, high in others)
+        incidents.append(Incident(text, incidents[-1].severity, count, first_at=at[others[0][0]]))
+    return incidents, events.index
 
 
 def in_windows(
-    events: pd.DataFrame,
-    key: str,
-    minutes: float,
-    least: float,
-    *,
-    label: str = "",
-    labels: float = 1,
-    most: float = np.inf,
-) -> Marks:
-    """Which events lie in a window of so many minutes that holds at least so many of one key.
+    events: pd.DataFrame, key: str, ladder: Ladder, *, label: str = "", most: float = np.inf
+) -> pd.DataFrame:
+    """The events in a window of one key that reaches a rung, in the order of key, then time.
 
-    It has to hold so many `labels` that differ, too; of each label at most `most` events count. `events` are
-    in the order of key, then time; of sums by the minute `count` is the weight.
+    It has to hold so many `label`s that differ, too; of each at most `most` events count. Of sums by the
+    minute `count` is the weight. Events that name no source are left out.
     """
-    keys, at = events[key].to_numpy(), events["seconds"].to_numpy()
-    names = events[label or key].to_numpy()
+    events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
+    keys, at, names = (events[column].to_numpy() for column in (key, "seconds", label or key))
     weights = events["count"].to_numpy() if "count" in events else np.ones(len(events))
-    marks, held = np.zeros(len(events), bool), Counter[Any]()
-    low, done, total = 0, 0, 0.0
-    for high in range(len(events)):
-        name, weight = names[high], weights[high]
-        total += min(most, held[name] + weight) - min(most, held[name])
-        held[name] += weight
-        while keys[low] != keys[high] or at[high] - at[low] > minutes * 60:
-            name, weight = names[low], weights[low]
-            total -= min(most, held[name]) - min(most, held[name] - weight)
-            held[name] -= weight
-            if held[name] <= 0:
-                del held[name]
-            low += 1
-        if total >= least and len(held) >= labels:
-            marks[max(done, low) : high + 1] = True
-            done = high + 1
-    return marks
-
-
-def by_episode(
-    events: pd.DataFrame, key: str, minutes: float, build: Callable[[str, pd.DataFrame], Incident]
-) -> list[Incident]:
-    """An incident for each run of one key that no longer pause parts.
-
-    `events` are in the order of key, then time. Beyond the MOST earliest runs are only counted, so that a
-    flood is no work.
-    """
-    fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(minutes * 60)
-    starts = [*np.flatnonzero(fresh.to_numpy()).tolist(), len(events)]
-    names, seconds = events[key].to_numpy(), events["seconds"].to_numpy()
-    runs = sorted(pairwise(starts), key=lambda pair: (seconds[pair[0]], pair[0]))
-    found = [build(str(names[low]), events.iloc[low:high]) for low, high in runs[:MOST]]
-    return found + [counted_alone(str(names[low]), seconds[low], high - low) for low, high in runs[MOST:]]
-
-
-def counted_alone(name: str, seconds: float, count: int) -> Incident:
-    """An incident that no row shows: its time puts it behind those that are shown."""
-    return Incident("", "info", count, subject=name, first_at=pd.Timestamp(seconds, unit="s", tz="UTC"))
+    marks = np.zeros(len(events), bool)
+    for least, *labels, minutes in ladder:
+        held, low, done, total = Counter[Any](), 0, 0, 0.0
+        for high in range(len(events)):
+            name, weight = names[high], weights[high]
+            total += min(most, held[name] + weight) - min(most, held[name])
+            held[name] += weight
+            while keys[low] != keys[high] or at[high] - at[low] > minutes * 60:
+                name, weight = names[low], weights[low]
+                total -= min(most, held[name]) - min(most, held[name] - weight)
+                held[name] -= weight
+                if held[name] <= 0:
+                    del held[name]
+                low += 1
+            if total >= least and len(held) >= max([1, *labels]):
+                marks[max(done, low) : high + 1] = True
+                done = high + 1
+    return events[marks]

@@ -11,12 +11,13 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logins.detect import detect
+from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.traffic import Traffic, gather
+from audit_lib.logins.requests import Window
+from audit_lib.logins.traffic import Traffic
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.settings import Project, bundled_policy
-from tests.support.small_logs import DECLARED_LOG
+from tests.support.small_logs import DECLARED_LOG, traffic_of as traffic_of_logs
 from tests.support.traffic.background import DAY, HOUR, Line, ordinary
 from tests.support.traffic.incidents import ATTACKS, Plant, Truth, broken, silent, storm
 from tests.support.traffic.mishaps import MISHAPS, decoys, set_back
@@ -130,15 +131,13 @@ def traffic_of(scene: Scene, folder: Path) -> Traffic:
     project = Project("traffic", folder, log_sources=(DECLARED_LOG,))
     read = read_logs(project, None)
     rules = detection_policy(bundled_policy("paiid"))
-    end = instant(scene.days * DAY)
-    frames = read.sources, read.counts, read.events, read.minutes
-    given = (*frames, _ledger(scene, folder), rules, START, end)
-    return gather(*given, log_sources=project.log_sources)
+    window = Window(START, instant(scene.days * DAY))
+    return traffic_of_logs(read, rules, window, project, ledger=_ledger(scene, folder))
 
 
 def detections_of(scene: Scene, folder: Path) -> pd.DataFrame:
     """`Detections` of the scene, addresses in full."""
-    return detect(traffic_of(scene, folder))
+    return tabulate(judge(traffic_of(scene, folder)))
 
 
 def _ledger(scene: Scene, folder: Path) -> Ledger:
