@@ -31,9 +31,9 @@ from audit_lib.findings.reviews import (
     tabulate_settings_changes,
     tabulate_sign_offs,
 )
-from audit_lib.leaks.exposure import tabulate_exposure, tabulate_leaked_secrets
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
-from audit_lib.leaks.tables import tabulate_chosen_passwords
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.search import LeakOptions
+from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.detect import Verdict, judge, tabulate
@@ -42,8 +42,7 @@ from audit_lib.logins.requests import Window, tabulate_activity
 from audit_lib.logins.tables import address_label, tabulate_log_coverage, with_addresses
 from audit_lib.logins.traffic import Traffic, gather, recorded_changes
 from audit_lib.logs.deploys import DeployRead, read_deploys
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs, without_values
+from audit_lib.logs.read import LogRead, read_logs, without_values
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.daily import tabulate_coverage, tabulate_days
 from audit_lib.report.package import DUE_DAYS

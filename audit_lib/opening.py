@@ -22,7 +22,7 @@ from audit_lib.base.clock import Quarter, iso, parse_instant
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.base.in_words import nearest
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logs.log_files import with_logs
+from audit_lib.logs.files import with_logs
 from audit_lib.report.figures import show_in_kernel
 from audit_lib.report.folder import scratch_folder
 from audit_lib.report.inherited import given_bytes, report_error, report_progress

@@ -16,7 +16,7 @@ from audit_lib.ledger.keys import key_file, made_key_of
 from audit_lib.logins.declared import propose
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.secrets.loaders import loaders_of
 from audit_lib.secrets.sources import MAX_BYTES
 from audit_lib.settings import Policy, Project, bundled_policy, choose_policy, load_project

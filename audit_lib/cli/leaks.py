@@ -22,11 +22,11 @@ from audit_lib.cli.options import PATH, flag
 from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, progress_bar, say
 from audit_lib.leaks import tables
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.rules import Rules, is_available
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.staged import search_staged
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import escape as inert
@@ -246,7 +246,6 @@ def _search_staged(context: Opened, policy: str, *, patterns: bool) -> int:
         root,
         keeper,
         leak_targets(known.entries, known.inventory, known.policy, keeper),
-        read_ledger(context.project.ledger_dir, keeper.key),
         index=Path(index) if index else None,
         rules=Rules(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None,
     )

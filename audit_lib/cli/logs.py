@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
@@ -38,13 +37,12 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, tabulate_activity
 from audit_lib.logins.traffic import gather
-from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.explain import Explained, explain_line, instant_text
+from audit_lib.logs.file_lines import formats_by_line, raw_lines
+from audit_lib.logs.files import spooled
 from audit_lib.logs.formats import LogFormats, load_formats, project_formats
-from audit_lib.logs.frames import LogRead
 from audit_lib.logs.line import LogEvent
-from audit_lib.logs.project_logs import read_logs
-from audit_lib.logs.stream import raw_lines
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.redact import redact_named
@@ -150,11 +148,12 @@ def _read_paths(
 def path_sources(paths: Iterable[str], zone: str, stdin: BinaryIO, folder: Path) -> Iterator[LogSource]:
     """The files as sources of logs, each once; what stdin gives is kept in the folder."""
     for path in dict.fromkeys(paths):
-        file = folder / "stdin" if path == "-" else Path(path).resolve()
-        if path == "-":
-            with file.open("wb") as copy:
-                copyfileobj(stdin, copy)
-        yield LogSource(path, time_zone=zone, file=file)
+        if "://" in path:
+            yield LogSource(path, time_zone=zone, dated=False)
+        elif path == "-":
+            yield LogSource(path, time_zone=zone, file=spooled(stdin, folder), dated=False)
+        else:
+            yield LogSource(path, time_zone=zone, file=Path(path).resolve())
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -315,13 +314,14 @@ def explain(folder: Path, time_zone: str, formats_file: Path | None) -> None:
 
     Example: tail -100 app.log | audit-lib explain
     """
-    columns, zone = DeclaredColumns(_formats(formats_file, folder)), _zone(time_zone)
+    formats, zone = _formats(formats_file, folder), _zone(time_zone)
     context = opened(folder, {})
     keeper = keeper_of(context.project)
     guard.install(keeper)
     read_env_sources(context.project, (), keeper, context.policy)
-    for number, raw in enumerate(raw_lines(sys.stdin.buffer), 1):
-        for text in _explained(number, explain_line(raw, columns.formats_of(raw), zone)):
+    lines = formats_by_line(raw_lines(sys.stdin.buffer), formats)
+    for number, (raw, declared) in enumerate(lines, 1):
+        for text in _explained(number, explain_line(raw, declared, zone)):
             click.echo(inert.plain(guard.scrub(redact_named(text))))
 
 

@@ -25,7 +25,7 @@ from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.findings.reviews import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logs.log_files import STDIN, log_files, spooled, with_logs
+from audit_lib.logs.files import STDIN, log_files, spooled, with_logs
 from audit_lib.report.folder import publishing, scratch_folder
 from audit_lib.report.kernel import run_notebook, source_notebook
 from audit_lib.report.review import ARTEFACTS, NOTEBOOK

@@ -19,7 +19,7 @@ from audit_lib.logins.requests import network_of
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic
 from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.logins import FAILED_LOGIN
-from audit_lib.logs.project_logs import BROKEN_OFF, COPY
+from audit_lib.logs.read import BROKEN_OFF, COPY
 from audit_lib.logs.values import NOT_AN_ADDRESS
 
 Facts = Iterator[tuple[str, str]]  # each fact, and why it does not hold

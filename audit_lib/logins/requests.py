@@ -16,7 +16,7 @@ from audit_lib.logins.contracts import Requests
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy
 from audit_lib.logs.formats import CLOCK_SET_BACK
-from audit_lib.logs.frames import LogRead
+from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS
 
 _MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)

@@ -8,7 +8,7 @@ import pandas as pd
 from audit_lib.base.clock import Quarter
 from audit_lib.logins.contracts import LogCoverage
 from audit_lib.logins.coverage import days_by_service
-from audit_lib.logs.frames import LogRead
+from audit_lib.logs.read import LogRead
 from audit_lib.secrecy.identities import (
     Label,
     addresses_in,

@@ -8,10 +8,7 @@ DEPLOY_OUTCOMES = ("took effect", "failed", "in progress", "not told")
 
 
 class Deploys(Contract):
-    """One row for each deploy of a platform's list; it took effect, if at all, between its instants.
-
-    A list tells of what lies between its first and its last entry; of what lies outside it says nothing.
-    """
+    """One row for each deploy of a platform's list; it took effect, if at all, between its instants."""
 
     file: Series[str]
     line: Series[int]  # where the entry begins
@@ -63,10 +60,7 @@ class LogEvents(Contract):
 
 
 class LogMinutes(Contract):
-    """One row for each minute, status, client, method and route of the requests that carry a time.
-
-    Failed logins by a declared status, message or redirect have rows of their own.
-    """
+    """One row for each minute, status, client, method and route of the requests that carry a time."""
 
     file: Series[str]
     minute_at: Series[Instant]  # the first instant of the minute
@@ -76,26 +70,4 @@ class LogMinutes(Contract):
     method: Series[str]
     route: Series[str]
     count: Series[int]
-    line: Series[int]  # of the first
-
-
-class LogDays(Contract):
-    """One row for each day that has a line, by file: so it shows of which service which days are covered."""
-
-    file: Series[str]
-    environment: Series[str]  # "" where it is not known, as with the service
-    service: Series[str]
-    day: Series[str] = Field(nullable=True)  # "2026-09-30" UTC; null: lines before the first date
-    lines: Series[int]
-
-
-class LogShapes(Contract):
-    """One row for each shape of lines that no format understands, by why that is."""
-
-    file: Series[str]
-    environment: Series[str]
-    service: Series[str]
-    state: Series[str] = Field(isin=("not understood", "refusal", "own words"))
-    shape: Series[str]  # letters as a, digits as 0, both as a0
-    lines: Series[int]
     line: Series[int]  # of the first

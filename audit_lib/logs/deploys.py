@@ -1,25 +1,53 @@
-"""Reads the platform's deploy lists that a user exported: which deploys there were, as far as they tell."""
+"""Reads the platform's deploy lists that a user exported: which deploys there were, as far as they say.
 
+Render's answer, bare deploys, JSON Lines, pages one after another, and a form of our own with `at`.
+"""
+
+import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
 from audit_lib.logs.contracts import Deploys
-from audit_lib.logs.deploy_entries import RUNNING, DeployEntry, DeployList, parse_deploys
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor, redact_named
-from audit_lib.settings import DeploySource, Project
+from audit_lib.settings import DeploySource, Project, environment_name
 from audit_lib.settings.models import first_faults, source_row
 
 KIND = "deploy list"
 LARGEST_BYTES = 16 * 2**20
 LONGEST = 100  # characters of a commit's message
+# Render's statuses (its API reference, "List deploys"), by the words of the contract `Deploys`.
+RUNNING = "update_in_progress"
+OUTCOMES = {
+    **dict.fromkeys(("live", "deactivated"), "took effect"),
+    **dict.fromkeys(("build_failed", "update_failed", "pre_deploy_failed", "canceled"), "failed"),
+    **dict.fromkeys(("created", "queued", "build_in_progress", "pre_deploy_in_progress"), "in progress"),
+    RUNNING: "in progress",
+}
+_BLANK = re.compile(r"[\s,\x00]*")
+_NEXT = re.compile(r"\n(?=[\[{])")  # where a list can go on after a line that is none
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
+_TIMES = ("at", "createdAt", "startedAt", "finishedAt")
+# What each text of an entry must be, and the fault where it is not.
+_TEXTS = {
+    **dict.fromkeys(
+        ("id", "service", "status", "trigger"),
+        (_NAME, "is not made of letters, digits, dots, hyphens and underscores"),
+    ),
+    "commit": (r"[0-9a-fA-F]{7,64}", "is not named by 7 to 64 hexadecimal digits"),
+    **dict.fromkeys(("environment", "message", *_TIMES), (r"(?s).*", "")),
+}
+_NOT_JSON = object()
 
 
 @dataclass(frozen=True)
@@ -36,96 +64,156 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
     A list that is missing or cannot be read is a row of Sources, and so are the faults of one that is read
     in part. Of a deploy that several lists name, the one that tells of its end stays.
     """
+    search = Redactor.of(keeper)
     listed: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for source, paths in claimed_paths(project.root, project.deploy_sources):
-        rows += [] if paths else [_missing(source)]
+        if not paths:
+            remedy = f"export the platform's deploy list to {source.pattern} (docs/incident.md#deploys)"
+            facts = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+            rows.append(source_row(source, source.pattern, KIND, **facts))
         for path in paths:
-            row, found = _read_file(project, path, as_of)
-            rows.append(source_row(source, path, KIND, **row))
-            listed += _deploys(source, path, found)
-    return DeployRead(_frame(listed, keeper), Sources.of(rows))
+            row, entries = _read_file(project, source, path, as_of)
+            rows.append(row)
+            listed += [_redacted(entry, search) for entry in entries]
+    named = Deploys.of(listed).sort_values("ended_at", kind="stable", na_position="last")
+    is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
+    ordered = named[~is_again].sort_values(["began_at", "file", "line", "deploy"], kind="stable")
+    return DeployRead(Deploys.checked(ordered), Sources.of(rows))
 
 
-def _missing(source: DeploySource) -> dict[str, Any]:
-    remedy = f"export the platform's deploy list to {source.pattern} (docs/incident.md#deploys)"
-    reason = "no file matches"
-    return source_row(source, source.pattern, KIND, state="missing", reason=reason, remedy=remedy)
-
-
-def _read_file(project: Project, path: str, as_of: datetime) -> tuple[dict[str, Any], list[DeployEntry]]:
-    """What one file adds to its row of Sources, and its entries by then."""
+def _read_file(
+    project: Project, source: DeploySource, path: str, as_of: datetime
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The row of one file, and its deploys by then."""
     try:
         read = read_source(project.root, path, LARGEST_BYTES)
     except Unreadable as error:
-        return {"state": error.state, "reason": error.reason}, []
-    found = parse_deploys(read.content, path)
-    entries = [_as_of(entry, as_of) for entry in found.entries if entry.began_at <= as_of]
-    row = {
-        "state": "unreadable" if found.faults and not found.entries else "read" if found.found else "empty",
-        "reason": _reason(found, len(found.entries) - len(entries)),
-        "lines": found.found,
-        "read": len(found.entries),
-        "not_understood": found.found - len(found.entries),
-        "blank": 0,
-        "size_bytes": read.facts.size_bytes,
-        "sha256": read.sha256,
-        "modified_at": read.facts.modified_at,
-        "mode": read.facts.mode,
-    }
-    return row, entries
-
-
-def _reason(found: DeployList, later: int) -> str:
-    if not found.found:
-        return "lists no deploy"
-    told = [first_faults(map(str, found.faults))] if found.faults else []
-    told += [f"{later} deploys dated after this review are left out"] if later else []
-    return "; ".join(told)
-
-
-def _as_of(entry: DeployEntry, as_of: datetime) -> DeployEntry:
-    """The entry as it was then: what it came to later is not known yet."""
-    if entry.ended_at is None or entry.ended_at <= as_of:
-        return entry
-    return replace(entry, ended_at=None, status=RUNNING[0])
-
-
-def _deploys(source: DeploySource, path: str, entries: Iterable[DeployEntry]) -> Iterator[dict[str, Any]]:
-    """Rows by the contract, but for the message, which is still the platform's own."""
-    entries = list(entries)
-    on_line = Counter(entry.line for entry in entries)
+        return source_row(source, path, KIND, state=error.state, reason=error.reason), []
+    found, faults, listed = parse_deploys(read.content, path)
+    reasons = [first_faults(faults)] if faults else [] if listed else ["lists no deploy"]
+    entries = [entry for entry in found if entry["began_at"] <= as_of]
+    if later := len(found) - len(entries):
+        reasons.append(f"{later} deploys dated after this review are left out")
+    on_line = Counter(entry["line"] for entry in entries)
     for entry in entries:
-        place = f"{path}:{entry.line}"
-        yield {
+        if entry["ended_at"] and entry["ended_at"] > as_of:  # what it came to later is not known yet
+            entry |= {"ended_at": None, "status": RUNNING}
+        place = f"{path}:{entry['line']}"
+        entry |= {
             "file": path,
-            "line": entry.line,
-            "deploy": entry.deploy,
-            "environment": entry.environment or source.environment,
-            "service": entry.service or source.service,
-            "outcome": entry.outcome,
-            "status": entry.status,
-            "trigger": entry.trigger,
-            "commit": entry.commit,
-            "message": entry.message,
-            "began_at": entry.began_at,
-            "ended_at": entry.ended_at,
-            "evidence": place if on_line[entry.line] == 1 else f"{place} ({entry.deploy})",
+            "environment": entry["environment"] or source.environment,
+            "service": entry["service"] or source.service,
+            "outcome": OUTCOMES.get(entry["status"], "not told"),
+            "evidence": place if on_line[entry["line"]] == 1 else f"{place} ({entry['deploy']})",
         }
+    facts = {
+        "state": "unreadable" if faults and not found else "read" if listed else "empty",
+        "reason": "; ".join(reasons),
+        "lines": listed,
+        "read": len(found),
+        "not_understood": listed - len(found),
+        "blank": 0,
+        "sha256": read.sha256,
+        **vars(read.facts),
+    }
+    return source_row(source, path, KIND, **facts), entries
 
 
-def _frame(listed: list[dict[str, Any]], keeper: Keeper) -> pd.DataFrame:
-    """`Deploys` in order of time, each deploy once, its texts without known values."""
-    listed.sort(key=lambda row: row["ended_at"] is None)
-    kept: dict[Any, dict[str, Any]] = {}
-    for number, row in enumerate(listed):
-        named = not row["deploy"].startswith("#")
-        kept.setdefault((row["environment"], row["service"], row["deploy"]) if named else number, row)
-    if kept:
-        search = Redactor.of(keeper)
-        for row in kept.values():
-            clean = redact_named(search.text(row["message"])).strip()
-            row["message"] = clean.splitlines()[0][:LONGEST] if clean else ""
-            row |= {name: search.text(row[name]) for name in ("deploy", "status", "trigger", "evidence")}
-    order = ["began_at", "file", "line", "deploy"]
-    return Deploys.checked(Deploys.of(kept.values()).sort_values(order, kind="stable"))
+def _redacted(entry: dict[str, Any], search: Redactor) -> dict[str, Any]:
+    """A deploy without known values; of its message the first line."""
+    message = redact_named(search.text(entry["message"])).strip()
+    texts = {name: search.text(entry[name]) for name in ("deploy", "status", "trigger", "evidence")}
+    return entry | texts | {"message": message.splitlines()[0][:LONGEST] if message else ""}
+
+
+# ---- The entries of a list ----
+
+
+def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], list[str], int]:
+    """The deploys in the bytes of a file, its faults, and how many entries there are in all.
+
+    A deploy has columns of the contract; "" and None are not told. Whatever the bytes, never an exception.
+    """
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    deploys: list[dict[str, Any]] = []
+    faults: list[str] = []
+    number = 0
+    for number, (line, found) in enumerate(_entries(content.decode(encoding, "replace")), 1):
+        wrong: list[str] = []
+        deploy = _deploy(found, wrong)
+        faults += [f"{place}:{line}: entry #{number}: {text}" for text in wrong]
+        deploys += [deploy | {"line": line, "deploy": deploy["deploy"] or f"#{number}"}] if not wrong else []
+    return deploys, faults, number
+
+
+def _entries(text: str) -> Iterator[tuple[int, Any]]:
+    """The line and the value of each entry: of values one after another, and within lists of them.
+
+    What is not JSON, or a list that was cut short, is _NOT_JSON.
+    """
+    decoder, at, inside, line, counted = json.JSONDecoder(), 0, False, 1, 0
+    while (at := _BLANK.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, at), at
+        if text[at] == ("]" if inside else "["):
+            at, inside = at + 1, not inside
+            continue
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            value, further = _NOT_JSON, _NEXT.search(text, at)
+            at, inside = (further.end() if further else len(text)), False
+        yield line, value
+    if inside:
+        yield line + text.count("\n", counted, len(text) - 1), _NOT_JSON
+
+
+def _deploy(found: Any, wrong: list[str]) -> dict[str, Any]:
+    """The columns of one entry; what cannot be used is noted in `wrong`, and never quoted."""
+    if not isinstance(found, dict):
+        wrong.append("is not JSON" if found is _NOT_JSON else "is not an object")
+        return {}
+    inner = found.get("deploy")
+    facts: dict[str, Any] = {**(inner if isinstance(inner, dict) else found)}
+    commit, trigger = facts.get("commit"), facts.get("trigger")
+    if isinstance(commit, dict):  # or its name alone
+        facts |= {"commit": commit.get("id"), "message": commit.get("message")}
+    if isinstance(trigger, dict):  # a word, or the names that an object says yes to
+        facts["trigger"] = None
+    texts: dict[str, str] = {}
+    for name, (pattern, fault) in _TEXTS.items():
+        value = facts.get(name)
+        texts[name] = text = value.strip() if isinstance(value, str) else ""
+        if value is not None and not isinstance(value, str):
+            wrong.append(f"{name} is not a text")
+        elif text and not re.fullmatch(pattern, text):
+            wrong.append(f"{name} {fault}")
+    if isinstance(trigger, dict):
+        yes = (name for name, value in trigger.items() if value is True and re.fullmatch(_NAME, name))
+        texts["trigger"] = ", ".join(sorted(yes))
+    if texts["environment"] and not environment_name(texts["environment"]):
+        wrong.append("environment must be one of development, staging, production (or dev, prod)")
+    span = dict(zip(("began_at", "ended_at"), _span(texts, wrong), strict=True))
+    named = {name: texts[name] for name in ("service", "status", "trigger", "message")}
+    named |= {"environment": environment_name(texts["environment"]), "commit": texts["commit"].lower()}
+    return {"deploy": texts["id"], **named, **span}
+
+
+def _span(texts: Mapping[str, str], wrong: list[str]) -> tuple[datetime | None, datetime | None]:
+    """When it began, and when it ended; of our own form one instant, or a day."""
+    found: dict[str, datetime | None] = dict.fromkeys(_TIMES)
+    before = len(wrong)
+    for name in filter(texts.get, _TIMES):
+        try:
+            found[name] = parse_instant(texts[name], name)
+        except BadInput as error:
+            wrong.append(f"{name} {error.faults[0].text}")
+    at, created, started, ended = found.values()
+    if at is not None:
+        return (at - timedelta(days=1, seconds=-1) if len(texts["at"]) == 10 else at), at
+    began = started or created
+    if began is None and len(wrong) == before:
+        wrong.append("has no time: neither createdAt nor at")
+    elif began and ended and ended < began:
+        wrong.append("finishedAt is before it began")
+    return began, ended

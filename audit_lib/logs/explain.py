@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from audit_lib.logs.choice import Block, Choice, Match
+from audit_lib.logs.blocks import Block, Choice, Match
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LINE_LIMIT, Line, LineReader, bare
 from audit_lib.logs.templates import Part, expression
-from audit_lib.logs.values import instant_of
+from audit_lib.logs.times import instant_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Explained:
     nearest: str = ""
 
 
-class _Traced(LineReader):
+class _TracedReader(LineReader):
     """A reader that notes what matched, and the text that was left for bodies and messages."""
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo) -> None:
@@ -40,18 +40,16 @@ class _Traced(LineReader):
 
 def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
     """How a line is read; the state, time and events are those that every command counts."""
-    traced = _Traced(formats, zone)
-    line = traced.read(raw)
+    reader = _TracedReader(formats, zone)
+    line = reader.read(raw)
     if line.state == "blank" or len(raw) > LINE_LIMIT:
         return Explained(line, ())
     text = bare(raw)
-    names = (*traced.matched, *(event.message for event in line.events if event.message))
-    blocks: tuple[Block, ...] = ()
+    names = (*reader.matched, *(event.message for event in line.events if event.message))
+    blocks = (*formats.bodies, *formats.messages) if line.state in ("not understood", "text only") else ()
     if line.state == "not understood":
-        blocks = (*formats.prefixes, *formats.bodies, *formats.messages)
-    elif line.state == "text only":
-        blocks = (*formats.bodies, *formats.messages)
-    left = traced.left or text
+        blocks = (*formats.prefixes, *blocks)
+    left = reader.left or text
     return Explained(line, tuple(dict.fromkeys(names)), _nearest(left, len(text) - len(left), blocks))
 
 
@@ -68,10 +66,10 @@ def _nearest(text: bytes, before: int, blocks: Iterable[Block]) -> str:
     best: tuple[int, int, str] = (0, 1, "")
     for block in blocks:
         taken, count = _taken(block.parts, text)
-        if count > 1 and (taken, count) > best[:2] and count < len(block.parts):
+        if 1 < count < len(block.parts) and (taken, count) > best[:2]:
             awaited = block.parts[count]
-            shown = awaited.literal.decode("utf-8", "replace")
-            what = f"{{{awaited.field}}}" if awaited.field else f"`{shown}`"
+            literal = awaited.literal.decode("utf-8", "replace")
+            what = f"{{{awaited.field}}}" if awaited.field else f"`{literal}`"
             best = taken, count, f"{block.name}: it matches to column {before + taken}, and expects {what}"
     return best[2]
 

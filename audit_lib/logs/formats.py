@@ -1,22 +1,24 @@
 """Log formats and message kinds as data: loads log_formats.toml and reports all its faults at once."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
 
 from audit_lib.base.bounded import MAX_BYTES, parse_toml, shown_name
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, POSSIBLE, REQUEST_KINDS
-from audit_lib.base.toml_table import TomlTable
-from audit_lib.logs.choice import Block, Choice
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.logs.blocks import Block, Choice
 from audit_lib.logs.logins import LoginAnswer, answers_of, bare_route, phrases_of
 from audit_lib.logs.refusals import PossibleFailure, Refusal
 from audit_lib.logs.structured import FieldNames, LoginOutcome
-from audit_lib.logs.templates import Part, parse_template
+from audit_lib.logs.templates import parse_template
 from audit_lib.logs.values import SecretParameters
 from audit_lib.settings import Login, Project
 
@@ -25,11 +27,89 @@ POSSIBLE_FAILURE = "possible login failure"
 SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
 CLOCK_SET_BACK = "clock set back"
 
-_SECTIONS = ("prefix", "body", "message")
 _NAME = r"[\w ,.:/-]{1,80}"
-_NOTHING = b"(?!)"  # as an expression it matches nothing
-_MAY_LACK = ("cause", "wrapper", "records", "aside", "failed")  # a file of an older version has none of them
-_PATTERN = "has a pattern, which only a file that --formats names may have: use a template"
+_CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)
+_Text = Annotated[str, Field(min_length=1)]
+_Some = Annotated[tuple[_Text, ...], Field(min_length=1)]
+
+
+class _Written(BaseModel):
+    """A block as a file has it."""
+
+    name: _Text
+    template: str = ""
+    templates: tuple[_Text, ...] = ()  # tried in turn
+    examples: _Some
+    counter_examples: _Some
+    model_config = _CONFIG
+
+    @model_validator(mode="after")
+    def _check(self) -> "_Written":
+        if bool(self.template) == bool(self.templates):
+            raise ValueError("needs either a template or a list of templates")
+        try:
+            blocks = self.blocks()
+        except ValueError as error:
+            raise ValueError(f"its template {error}") from None
+        for block in blocks:
+            plain = max(len(part.literal) for part in block.parts)
+            # What holds plain text matches no empty one, and need not be compiled to know that.
+            if not plain and re.match(block.source(), b""):
+                raise ValueError("matches an empty text")
+            if block.anywhere and (plain < 4 or len(block.parts) > 1):
+                raise ValueError("needs, to be sought anywhere, plain text of four characters or more")
+        return self
+
+    def blocks(self) -> list[Block]:
+        """A block for each of its templates; raises ValueError for one that cannot be read."""
+        block = Block(**self.model_dump(exclude={"template", "templates"}), whole=isinstance(self, _Body))
+        templates = self.templates or (self.template,)
+        return [replace(block, parts=parse_template(template)) for template in templates]
+
+
+class _Prefix(_Written):
+    record: StrictBool = False
+    outer: StrictBool = False
+
+
+class _Body(_Written):
+    method: str = ""
+    status: Annotated[StrictInt, Field(ge=100, le=599)] | None = None
+    continues: Literal["", "record", "continuation"] = ""
+
+
+class _Message(_Written):
+    kind: Literal[MESSAGE_KINDS]  # type: ignore[valid-type]
+    once: StrictBool = False
+    anywhere: StrictBool = False
+
+
+class _Query(BaseModel):
+    secret_parameters: _Some
+    model_config = _CONFIG
+
+
+class _File(BaseModel):
+    """A file of formats; what an older version has not may be left out: then nothing is seen by it."""
+
+    prefix: tuple[_Prefix, ...] = ()
+    body: tuple[_Body, ...] = ()
+    message: tuple[_Message, ...] = ()
+    json_: FieldNames = Field(alias="json")
+    query: _Query
+    possible: PossibleFailure = PossibleFailure()
+    refusal: Refusal = Refusal()
+    outcome: LoginOutcome = LoginOutcome()
+    model_config = _CONFIG
+
+
+class Choices(NamedTuple):
+    """The blocks as they are matched."""
+
+    outer: Choice  # prefixes where a line begins
+    inner: Choice  # prefixes behind another
+    body: Choice  # requests and statements
+    message: Choice  # messages where a text begins
 
 
 @dataclass(frozen=True)
@@ -76,24 +156,11 @@ class LogFormats:
         )
 
     @cached_property
-    def outer_prefixes(self) -> Choice:
-        """What may stand where a line begins."""
-        return Choice(self.prefixes)
-
-    @cached_property
-    def inner_prefixes(self) -> Choice:
-        """What may stand behind another prefix."""
-        return Choice([block for block in self.prefixes if not block.outer])
-
-    @cached_property
-    def body_choice(self) -> Choice:
-        """Requests and statements."""
-        return Choice(self.bodies)
-
-    @cached_property
-    def message_choice(self) -> Choice:
-        """The messages that stand where a text begins."""
-        return Choice([block for block in self.messages if not block.anywhere])
+    def choices(self) -> Choices:
+        """What may stand where a line begins, behind a prefix, and then."""
+        inner = [block for block in self.prefixes if not block.outer]
+        first = [block for block in self.messages if not block.anywhere]
+        return Choices(Choice(self.prefixes), Choice(inner), Choice(self.bodies), Choice(first))
 
     @cached_property
     def sought(self) -> tuple[Block, ...]:
@@ -106,23 +173,13 @@ class LogFormats:
         return SecretParameters(self.secret_parameters)
 
     @cached_property
-    def login_answers(self) -> dict[bytes, tuple[LoginAnswer, ...]]:
-        """The requests that bear on declared logins by their route, in the order in which they are tried."""
-        answers = answers_of(self.logins, {*REQUEST_KINDS, *self.declared_statuses})
-        return {
-            route: tuple(each for each in answers if each.route == route)
-            for route in {each.route for each in answers}
-        }
+    def _answers(self) -> Mapping[bytes, list[LoginAnswer]]:
+        return answers_of(self.logins, {*REQUEST_KINDS, *self.declared_statuses})
 
     def login_answer(self, status: int, method: str, route: str, query: bytes) -> LoginAnswer | None:
         """What a request is to the declared logins; None if it is nothing."""
-        answers = self.login_answers.get(bare_route(route), ()) if self.login_answers else ()
+        answers = self._answers.get(bare_route(route), ()) if self.logins else ()
         return next((each for each in answers if each.fits(status, method, query)), None)
-
-    @cached_property
-    def message_kinds(self) -> dict[str, str]:
-        """The kind of each message by its name, in the order of the file."""
-        return {block.name: block.kind for block in self.messages} | {POSSIBLE_FAILURE: POSSIBLE}
 
 
 def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:
@@ -138,17 +195,10 @@ def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFo
 
 
 def project_formats(project: Project, secrets: Iterable[str] = ()) -> LogFormats:
-    """The formats that a project's audit.toml names, else the bundled ones; `BadInput` with every fault.
-
-    A regular expression may take for ever, so whoever may commit to a project can give templates alone.
-    """
+    """The formats that a project's audit.toml names, else the bundled ones; `BadInput` with every fault."""
     if not project.formats:
         return load_formats(None, secrets)
-    own = parse_formats(formats_source(project).content, project.formats, tuple(secrets))
-    blocks = (*own.prefixes, *own.bodies, *own.messages)
-    if faults := [Fault(project.formats, f"{block.name} {_PATTERN}") for block in blocks if block.pattern]:
-        raise BadInput(faults)
-    return own
+    return parse_formats(formats_source(project).content, project.formats, tuple(secrets))
 
 
 def formats_source(project: Project) -> SourceBytes:
@@ -156,124 +206,35 @@ def formats_source(project: Project) -> SourceBytes:
     return read_source(project.root, project.formats, MAX_BYTES)
 
 
-@lru_cache(maxsize=4)  # the bundled ones take 50 ms
+@lru_cache(maxsize=4)  # the bundled ones take a second to check
 def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> LogFormats:
     """The formats of a text; `BadInput` with all its faults."""
-    faults: list[Fault] = []
-    top = TomlTable(parse_toml(content, place), place, faults)
-    prefixes, bodies, messages = (_blocks(top, section) for section in _SECTIONS)
-    inner = [_inner(top, section) for section in ("json", "query", "possible", "outcome", "refusal")]
-    json, query, possible, outcome, refusal = inner
-    lists = {field.name: _needed(json, field.name) for field in fields(FieldNames) if field.name != "outcome"}
-    names = FieldNames(**lists, outcome=LoginOutcome(**_lists(outcome, LoginOutcome)))
-    words = PossibleFailure(**_lists(possible, PossibleFailure))
-    refused = Refusal(**_lists(refusal, Refusal))
-    parameters = _needed(query, "secret_parameters")
-    for table in (*inner, top):
-        table.close()
-    if faults:
-        raise BadInput(faults)
-    own = (name.lower() for name in secrets if name.isascii())
-    secret = tuple(dict.fromkeys((*own, *parameters)))
-    return LogFormats(prefixes, bodies, messages, names, words, refused, secret)
-
-
-def _inner(top: TomlTable, key: str) -> TomlTable:
-    """A table within the file; an empty one if it is missing."""
-    values = top.anything(key)
-    if values is not None and not isinstance(values, dict):
-        top.fault(f"{key} is not a table")
-    return TomlTable(values if isinstance(values, dict) else {}, f"{top.place}: {key}", top.faults)
-
-
-def _lists(
-    table: TomlTable, owner: type[PossibleFailure | LoginOutcome | Refusal]
-) -> dict[str, tuple[str, ...]]:
-    """The lists of a table that a file may leave out: then it has none, and nothing is seen by them."""
-    return {field.name: _needed(table, field.name) for field in fields(owner) if table.values}
-
-
-def _needed(table: TomlTable, key: str) -> tuple[str, ...]:
-    """A list of texts that must not be empty."""
-    if not table.values.get(key) and key not in _MAY_LACK:
-        table.fault(f"has no {key}")
-    return table.texts(key)
-
-
-def _blocks(top: TomlTable, section: str) -> tuple[Block, ...]:
-    """The blocks of one section; a block with a fault notes it and is left out."""
-    names: set[str] = set()
-    blocks: list[Block] = []
-    for table in top.tables(section, name_key=""):
-        before = len(top.faults)
-        name = table.text("name", needed=True)
-        table.place += f" ({shown_name(name, _NAME)})" if name else ""
-        if name and name in names:
-            table.fault("has a name that is taken")
-        names.add(name)
-        read = _read_block(table, section, name)
-        table.close()
-        blocks += read if len(top.faults) == before else ()
-    return tuple(blocks)
-
-
-def _read_block(table: TomlTable, section: str, name: str) -> list[Block]:
-    """A block of the file: one for each of its templates, which are tried in turn."""
-    prefix, body, message = (section == each for each in _SECTIONS)
-    block = Block(
-        name=name,
-        whole=body,
-        literal=table.text("literal").encode(),
-        examples=_needed(table, "examples"),
-        counter_examples=_needed(table, "counter_examples"),
-        record=prefix and table.flag("record"),
-        outer=prefix and table.flag("outer"),
-        method=table.text("method") if body else "",
-        status=_status(table) if body else None,
-        continues=table.text("continues", among=("", "record", "continuation")) if body else "",
-        kind=table.text("kind", needed=True, among=MESSAGE_KINDS) if message else "",
-        once=message and table.flag("once"),
-        anywhere=message and table.flag("anywhere"),
+    table = parse_toml(content, place)
+    try:
+        read = _File.model_validate(table)
+    except ValidationError as error:
+        raise BadInput([_fault(each, table, place) for each in error.errors(include_url=False)]) from None
+    sections = (read.prefix, read.body, read.message)
+    names = [[block.name for block in section] for section in sections]
+    if twice := sorted({name for section in names for name in section if section.count(name) > 1}):
+        raise BadInput([Fault(place, f"{shown_name(name, _NAME)} is a name that is taken") for name in twice])
+    prefixes, bodies, messages = (
+        tuple(block for written in section for block in written.blocks()) for section in sections
     )
-    pattern, single, several = table.text("pattern"), table.text("template"), table.texts("templates")
-    if [bool(pattern), bool(single), bool(several)].count(True) != 1:
-        table.fault("needs either a template, a list of templates or a pattern")
-    if pattern and len(block.literal) < 3:
-        table.fault("needs, for its pattern, a literal of three characters or more")
-    templates = several or ((single,) if single else ())
-    blocks = [replace(block, parts=_parts(table, template)) for template in templates]
-    blocks += [replace(block, pattern=_pattern(table, pattern))] if pattern else []
-    # What holds plain text matches no empty one, and need not be compiled to know that.
-    if any(not any(part.literal for part in each.parts) and each.compiled.match(b"") for each in blocks):
-        table.fault("matches an empty text")
-    if block.anywhere and any(len(each.parts) != 1 or len(each.parts[0].literal) < 4 for each in blocks):
-        table.fault("needs, to be sought anywhere, plain text of four characters or more")
-    return blocks
+    known = replace(read.json_, outcome=read.outcome)
+    own = (name.lower() for name in secrets if name.isascii())
+    secret = tuple(dict.fromkeys((*own, *read.query.secret_parameters)))
+    return LogFormats(prefixes, bodies, messages, known, read.possible, read.refusal, secret)
 
 
-def _status(table: TomlTable) -> int | None:
-    status = table.number("status", None)
-    if status is not None and status not in range(100, 600):
-        table.fault("status is not from 100 to 599")
-    return status
-
-
-def _parts(table: TomlTable, template: str) -> tuple[Part, ...]:
-    """The steps of a template; if it has a fault, one that nothing matches."""
-    try:
-        return parse_template(template)
-    except ValueError as error:
-        table.fault(f"its template {error}")
-        return (Part(literal=_NOTHING),)
-
-
-def _pattern(table: TomlTable, pattern: str) -> bytes:
-    try:
-        compiled = re.compile(pattern.encode())
-    except re.error as error:
-        table.fault(f"its pattern is not a regular expression ({error.msg})")
-        return _NOTHING
-    if compiled.groups != len(compiled.groupindex) or "(?P=" in pattern:
-        table.fault("its pattern has a group without a name or refers back to one: write (?:…)")
-        return _NOTHING
-    return compiled.pattern
+def _fault(error: Any, table: dict[str, Any], place: str) -> Fault:
+    """A fault of the file at its place: a list's block has its number and name."""
+    section, *keys = map(str, error["loc"])
+    where, blocks = f"{place}: {shown_name(section, _NAME)}", table.get(section)
+    if keys and isinstance(blocks, list):
+        number = int(keys.pop(0))
+        block = blocks[number]
+        name = block.get("name") if isinstance(block, dict) else None
+        where += f" #{number + 1}" + (f" ({shown_name(name, _NAME)})" if isinstance(name, str) else "")
+    key = f"{shown_name(keys[0], _NAME)}: " if keys else ""
+    return Fault(where, key + str(error["msg"]).removeprefix("Value error, "))

@@ -1,217 +1,101 @@
 """What logs gave, as frames: built from the sums of their files."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from audit_lib.base.frames import Sources
-from audit_lib.base.log_kinds import DECLARED, NOTICE
-from audit_lib.logs.contracts import LogCounts, LogDays, LogEvents, LogMinutes, LogShapes
-from audit_lib.logs.sums import KIND_NUMBERS, KINDS, MOST_NAMES, NAMED, Columns, Joining, Sums
-from audit_lib.logs.values import EPOCH, MINUTE, NONE
+from audit_lib.base.log_kinds import DECLARED, MOST_ROUTES, NOTICE, OTHER_ROUTES, REQUEST_KINDS
+from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
+from audit_lib.logs.tally import GROUP, LogSums, together
+from audit_lib.logs.times import DAY, MINUTE, NONE
 
-_TEXT = pd.StringDtype(na_value=np.nan)
-_FIRST_DAY = EPOCH.date().toordinal() - 1
-_NO_LINE = 1 << 62  # higher than any
+MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are counted together
+OTHER_CLIENTS = "(other addresses)"
+_LAST = 1 << 62  # behind any other day, status, line
 _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
-_BY_MINUTE = ["file", "slot", "status", "client", "method", "route", "declared"]
+_BY_MINUTE = ["file", "minute", "status", "client", "method", "route", "declared"]
 
 
-@dataclass(frozen=True)
-class LogRead:
-    """What the logs gave: frames by the contracts Sources, LogCounts, LogEvents, LogMinutes, and so on."""
-
-    sources: pd.DataFrame
-    counts: pd.DataFrame
-    events: pd.DataFrame
-    minutes: pd.DataFrame
-    digest: str = ""  # names all that decided them, where it is known; keyed, so that it tells nothing
-    days: pd.DataFrame = field(default_factory=lambda: LogDays.of([]))
-    shapes: pd.DataFrame = field(default_factory=lambda: LogShapes.of([]))
+def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; beyond so many routes the others are one."""
+    if not logs:
+        return LogCounts.of([]), LogEvents.of([]), LogMinutes.of([])
+    requests = _limited(together([sums.requests.assign(file=name) for name, sums in logs.items()]), most)
+    events = together([sums.events.assign(file=name) for name, sums in logs.items()])
+    return _counts(requests, events), _events(events), _minutes(requests)
 
 
-class LogSums(NamedTuple):
-    """The sums of one log, with its row of Sources."""
+def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
+    """The requests with one name in place of the routes and addresses beyond the first ones.
 
-    row: dict[str, Any]
-    sums: Sums
+    Routes that are answered with 404 and its like, which anyone may make up, are limited apart.
+    """
+    missed = requests["status"].between(400, 499) & ~requests["status"].isin(list(REQUEST_KINDS))
+    for column, others, rows, most in (
+        ("route", OTHER_ROUTES, missed, routes),
+        ("route", OTHER_ROUTES, ~missed, routes),
+        ("client", OTHER_CLIENTS, missed | ~missed, MOST_NAMES),
+    ):
+        names = requests.loc[rows & requests[column].ne(""), column].unique()
+        if len(names) > most:
+            folded = requests[column].astype("str").mask(rows & requests[column].isin(names[most:]), others)
+            requests = requests.assign(**{column: folded.astype("category")})
+    return requests
 
 
-def nothing_read() -> LogRead:
-    """What a command has that reads no logs."""
-    return frames_of([], [])
-
-
-def day_text(number: int) -> str | None:
-    """The day of a number (days since 1970 and one; 0 is none), 2026-09-30."""
-    return date.fromordinal(number + _FIRST_DAY).isoformat() if number else None
-
-
-def frames_of(
-    rows: Sequence[dict[str, Any]], read: Sequence[LogSums], digest: str = "", most: int = MOST_NAMES
-) -> LogRead:
-    """The frames of all logs: Sources of the rows, and what those that were read add up to."""
-    joining = Joining(most)
-    tables = [joining.renamed(log.sums) for log in read]
-    texts = _Texts(joining.names, [log.row["source"] for log in read])
-    requests = _numbered([requests for requests, _ in tables])
-    events = _numbered([events for _, events in tables])
-    return LogRead(
-        Sources.of(rows),
-        _counts(requests, events, texts),
-        _events(events, texts),
-        _minutes(requests, texts),
-        digest,
-        LogDays.of(_day_rows(read)),
-        LogShapes.of(_shape_rows(read)),
+def _counts(requests: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """LogCounts: notices are no part of it."""
+    messages = events[events["status"].eq(0) & events["kind"].ne(NOTICE)]
+    untimed = requests["count"].where(requests["minute"] < 0, 0)
+    both = together(
+        [
+            requests[["file", *GROUP[1:], "count", "line"]].assign(untimed=untimed),
+            messages[["file", *GROUP[1:], "line"]].assign(count=1, untimed=messages["at"].eq(NONE) * 1),
+        ]
     )
-
-
-class _Texts:
-    """What numbers stand for, and their ranks in the order of text."""
-
-    def __init__(self, names: Sequence[str], files: Sequence[str]) -> None:
-        self._kinds = {"file": files, "kind": KINDS} | dict.fromkeys((*NAMED, "message"), names)
-        self._sorted: dict[int, tuple[Any, NDArray[Any]]] = {}
-
-    def has(self, column: str) -> bool:
-        """Whether the numbers of a column stand for texts."""
-        return column in self._kinds
-
-    def ranks(self, column: str, numbers: NDArray[Any]) -> NDArray[Any]:
-        """The places of the texts of a column in their order."""
-        ranks: NDArray[Any] = self._of(column)[1][numbers]
-        return ranks
-
-    def texts(self, column: str, numbers: NDArray[Any]) -> Any:
-        """The texts of a column."""
-        texts, ranks = self._of(column)
-        return texts.take(ranks[numbers]) if len(texts) else pd.array([], _TEXT)
-
-    def _of(self, column: str) -> tuple[Any, NDArray[Any]]:
-        names = self._kinds[column]
-        if id(names) not in self._sorted:
-            order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
-            ranks = np.empty(len(names), np.int64)
-            ranks[order] = np.arange(len(names))
-            self._sorted[id(names)] = pd.array([names[number] for number in order], _TEXT), ranks
-        return self._sorted[id(names)]
-
-
-def _numbered(tables: Sequence[Columns]) -> pd.DataFrame:
-    """The rows of all files, with the number of each."""
-    frames = [pd.DataFrame(columns, copy=False).assign(file=number) for number, columns in enumerate(tables)]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def _counts(requests: pd.DataFrame, events: pd.DataFrame, texts: _Texts) -> pd.DataFrame:
-    """LogCounts: one row for each group of requests and messages of each file; notices are no part of it."""
-    if requests.empty and events.empty:
-        return LogCounts.of([])
-    slot = requests["slot"].astype("int64")
-    day = np.where(slot < 0, -1 - slot, slot // 1440 + 1)
-    is_message = events["status"].eq(0) & events["kind"].ne(KIND_NUMBERS[NOTICE])
-    messages = events[is_message].assign(count=1, untimed=lambda frame: frame["at"].eq(NONE).astype("int64"))
-    both = pd.concat(
-        [requests.assign(day=day, untimed=requests["count"].where(slot < 0, 0)), messages], ignore_index=True
+    both = both.assign(
+        untimed_line=both["line"].where(both["untimed"] > 0, _LAST),
+        **{name: both[name].where(both[name] > 0, _LAST) for name in ("day", "status")},
     )
-    both["untimed_line"] = both["line"].where(both["untimed"] > 0, _NO_LINE)
-    groups = _grouped(
-        both, _BY_GROUP, {"count": "sum", "untimed": "sum", "line": "min", "untimed_line": "min"}
-    )
-    groups["untimed_line"] = groups["untimed_line"].where(groups["untimed_line"] < _NO_LINE, 0)
-    return LogCounts.checked(_shown(_sorted(groups, _BY_GROUP, texts), texts)[list(LogCounts.columns())])
+    sums = {"count": "sum", "untimed": "sum", "line": "min", "untimed_line": "min"}
+    groups = both.groupby(_BY_GROUP, observed=True, as_index=False).agg(sums)
+    return LogCounts.checked(_shown(groups)[list(LogCounts.columns())])
 
 
-def _events(events: pd.DataFrame, texts: _Texts) -> pd.DataFrame:
-    """LogEvents: one row for each failed request and each message, in the order of file and line."""
-    if events.empty:
-        return LogEvents.of([])
-    frame = _shown(_sorted(events, ["file", "line", "message"], texts), texts)
-    return LogEvents.checked(frame[list(LogEvents.columns())])
+def _events(events: pd.DataFrame) -> pd.DataFrame:
+    """LogEvents: in the order of file and line."""
+    ordered = events.sort_values(["file", "line", "message"], kind="stable")
+    return LogEvents.checked(_shown(ordered)[list(LogEvents.columns())])
 
 
-def _minutes(requests: pd.DataFrame, texts: _Texts) -> pd.DataFrame:
-    """LogMinutes: one row for each minute, status, client, method and route of the requests with a time."""
-    if requests.empty:
-        return LogMinutes.of([])
-    timed = requests[(requests["slot"] >= 0) & (requests["status"] > 0)]
-    declared = timed["kind"].eq(KIND_NUMBERS[DECLARED]).astype("int64")
-    groups = _grouped(timed.assign(declared=declared), _BY_MINUTE, {"count": "sum", "line": "min"})
-    frame = _shown(_sorted(groups, _BY_MINUTE, texts), texts)
-    return LogMinutes.checked(frame[list(LogMinutes.columns())])
+def _minutes(requests: pd.DataFrame) -> pd.DataFrame:
+    """LogMinutes: of the requests with a time."""
+    timed = requests[requests["minute"].ge(0)].assign(declared=requests["kind"].eq(DECLARED).astype("int64"))
+    groups = timed.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
+    return LogMinutes.checked(_shown(groups)[list(LogMinutes.columns())])
 
 
-def _grouped(frame: pd.DataFrame, by: list[str], values: dict[str, str]) -> pd.DataFrame:
-    if not frame.duplicated(by).any():
-        return frame[[*by, *values]]
-    return frame.groupby(by, sort=False, as_index=False).agg(values)
-
-
-def _sorted(frame: pd.DataFrame, by: Sequence[str], texts: _Texts) -> pd.DataFrame:
-    """The rows in the order of their texts; what is none of a day and a status comes last."""
-    keys = []
-    for column in reversed(by):
-        numbers = frame[column].to_numpy(np.int64)
-        if texts.has(column):
-            numbers = texts.ranks(column, numbers)
-        elif column in ("day", "status"):
-            numbers = np.where(numbers == 0, _NO_LINE, numbers)
-        keys.append(numbers)
-    return frame.iloc[np.lexsort(keys)]
-
-
-def _shown(frame: pd.DataFrame, texts: _Texts) -> pd.DataFrame:
-    """The rows with numbers turned into what they stand for."""
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with days, minutes and instants in place of numbers, and nothing in place of no number."""
     shown: dict[str, Any] = {}
-    for column in frame:
-        numbers = frame[column].to_numpy()
-        if texts.has(str(column)):
-            shown[str(column)] = texts.texts(str(column), numbers)
-        elif column == "day":
-            places, days = pd.factorize(numbers)
-            shown["day"] = pd.array([day_text(day) for day in days.tolist()], _TEXT).take(places)
-        elif column in ("status", "untimed_line"):
-            shown[str(column)] = pd.arrays.IntegerArray(numbers.astype(np.int64), numbers == 0)
-        elif column == "slot":
-            shown["minute_at"] = _instants(numbers.astype(np.int64) * MINUTE)
-        elif column in ("at", "not_before", "not_after"):
-            shown["at" if column == "at" else f"{column}_at"] = _instants(numbers)
+    for name, values in frame.items():
+        if name == "day":
+            days = ((values - 1) * DAY).where(~values.isin((0, _LAST)), NONE)
+            shown["day"] = _instants(days).strftime("%Y-%m-%d")
+        elif name in ("status", "untimed_line"):
+            shown[str(name)] = values.astype("Int64").mask(values.isin((0, _LAST))).array
+        elif name == "minute":
+            shown["minute_at"] = _instants(values * MINUTE)
+        elif name in ("at", "not_before", "not_after"):
+            shown["at" if name == "at" else f"{name}_at"] = _instants(values)
         else:
-            shown[str(column)] = numbers.astype(np.int64)
-    return pd.DataFrame(shown, copy=False)
+            shown[str(name)] = values.array
+    return pd.DataFrame(shown)
 
 
-def _instants(micros: NDArray[Any]) -> pd.DatetimeIndex:
-    stamps = micros.astype("datetime64[us]")
-    stamps[micros == NONE] = np.datetime64("NaT", "us")
+def _instants(micros: "pd.Series[Any]") -> pd.DatetimeIndex:
+    stamps = micros.to_numpy().astype("datetime64[us]")
+    stamps[micros.to_numpy() == NONE] = np.datetime64("NaT", "us")
     return pd.DatetimeIndex(stamps, tz="UTC")
-
-
-def _place(log: LogSums) -> dict[str, Any]:
-    return {
-        "file": log.row["source"],
-        "environment": log.row["environment"],
-        "service": log.row["service"],
-    }
-
-
-def _day_rows(read: Sequence[LogSums]) -> list[dict[str, Any]]:
-    return [
-        _place(log) | {"day": day_text(day), "lines": lines}
-        for log in read
-        for day, lines in sorted(log.sums.days.items())
-    ]
-
-
-def _shape_rows(read: Sequence[LogSums]) -> list[dict[str, Any]]:
-    return [
-        _place(log) | {"state": unknown, "shape": shape, "lines": count, "line": line}
-        for log in read
-        for (unknown, shape), (count, line) in log.sums.shapes.items()
-    ]

@@ -7,22 +7,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE
-from audit_lib.logs.choice import REQUEST_FIELDS, Choice, Match
+from audit_lib.logs.blocks import Choice, Match
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats
-from audit_lib.logs.logins import FAILED
 from audit_lib.logs.refusals import is_warning, shape_of
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.values import (
-    MINUTE,
-    WHOLE,
-    Clock,
-    clean_client,
-    clean_method,
-    clean_route,
-    client_of,
-    mask_email,
-    strip_port,
-)
+from audit_lib.logs.times import MINUTE, WHOLE, Clock
+from audit_lib.logs.values import clean_client, clean_method, clean_route, client_of, mask_email, strip_port
 
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
 LINE_LIMIT = 1 << 20
@@ -32,7 +22,7 @@ CONTINUES = {"": 0, "record": 1, "continuation": 2}
 UNREAD, REFUSAL, OWN_WORDS = UNKNOWN = ("not understood", "refusal", "own words")
 _PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
-_LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one tells nothing
+_LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says nothing
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"[^0-9A-Za-z\[(]*+")
 _SPACE = b" \t\v\f"
@@ -76,17 +66,15 @@ class Head(NamedTuple):
     understood: bool = False
     structures: int = 0
 
-    def then(self, at: int | None, lacks: int) -> tuple[int | None, int]:
-        """The time, and what it lacks, if another one follows: the first holds."""
-        return (self.at, self.lacks) if self.at is not None or at is None else (at, self.lacks | lacks)
-
-    def behind(self, fields: NamedFields) -> "Head":
-        """What stands before the text of a structured line."""
-        client = self.client
-        if client is None and fields.client:
-            client = client_of(fields.client)
-        record = self.record or (fields.level and not fields.text.startswith(b"Traceback"))
-        return Head(*self.then(fields.at, fields.lacks), record, client, True, self.structures + 1)
+    def behind(
+        self, at: int | None, lacks: int, client: bytes = b"", *, record: bool = False, structures: int = 0
+    ) -> "Head":
+        """What stands before a text behind another piece with a time, a client, a record's beginning."""
+        known = self.client if self.client is not None or not client else client_of(client)
+        first = (self.at, self.lacks)
+        if self.at is None and at is not None:
+            first = (at, self.lacks | lacks)
+        return Head(*first, self.record or record, known, True, self.structures + structures)
 
 
 BLANK = Line("blank")
@@ -108,7 +96,7 @@ class LineReader:
     """Reads the lines of one file by the formats, by its zone and by when it was last written."""
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo, written: int | None = None) -> None:
-        self.formats, self.zone = formats, zone
+        self.formats, self.zone, self.written = formats, zone, written
         self._clock = Clock(zone, written)
         self._warned = False
 
@@ -124,15 +112,14 @@ class LineReader:
             return line
         # A client can write a carriage return: an event with one counts, other lines hide something.
         if b"\r" in text and not line.events:
-            line = NOT_UNDERSTOOD
-        else:
-            # A failure that has a name is told by several lines, of which a generic phrase counts none again.
-            named = any(event.once for event in line.events)
-            sought = (block for block in self.formats.sought if block.parts[0].literal in text)
-            kinds = {block.name: block.kind for block in sought if block.kind == NOTICE or not named}
+            return self._with_words(text, NOT_UNDERSTOOD)
+        # A failure that has a name is written on several lines, of which a generic phrase counts none again.
+        named = any(event.once for event in line.events)
+        sought = (block for block in self.formats.sought if block.parts[0].literal in text)
+        kinds = {block.name: block.kind for block in sought if block.kind == NOTICE or not named}
+        if kinds:
             phrases = [LogEvent(kind, name) for name, kind in kinds.items()]
-            if phrases:
-                line = line._replace(state="message", events=(*line.events, *phrases))
+            line = line._replace(state="message", events=(*line.events, *phrases))
         return self._with_words(text, line)
 
     def _with_words(self, text: bytes, line: Line) -> Line:
@@ -155,9 +142,6 @@ class LineReader:
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
         is_object = _is_object(text)
-        if is_object and not head.understood:
-            fields = json_fields(text, self.formats.fields, self._clock)
-            return self._structured(fields, head) if fields else NOT_UNDERSTOOD
         if not is_object:
             text, head = self._behind_prefixes(text, head)
             is_object = _is_object(text)
@@ -166,37 +150,33 @@ class LineReader:
             read = json_fields if is_object else pair_fields
             fields = read(text, self.formats.fields, self._clock)
         if fields is None:
-            return self._plain(text, head)
+            return NOT_UNDERSTOOD if is_object and not head.understood else self._plain(text, head)
         if fields.requested or fields.text or is_object:
             return self._structured(fields, head)
-        return self._plain(text, head.behind(fields))
+        return self._plain(text, _behind_fields(head, fields))
 
     def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
         """Takes prefixes off a text as long as one matches."""
-        choice = self.formats.outer_prefixes
+        choice = self.formats.choices.outer
         for _ in range(_PREFIXES):
             match = self.match(choice, text)
             if match is None:
                 break
-            client = head.client
-            if client is None and (logged := match.field("client")):
-                client = client_of(logged)
             text = text[match.found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
-            record = head.record or (match.block.record and not text.startswith(b"Traceback"))
-            head = Head(*head.then(match.at, match.lacks), record, client, True, head.structures)
-            choice = self.formats.inner_prefixes
+            record = match.block.record and not text.startswith(b"Traceback")
+            head = head.behind(match.at, match.lacks, match.client, record=record)
+            choice = self.formats.choices.inner
         return text, head
 
     def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""
         is_statement, continues = False, 0
-        if match := self.match(self.formats.body_choice, text):
+        if match := self.match(self.formats.choices.body, text):
             block = match.block
-            if block.status or "status" in match.leaf.groups:
-                events = self._request_of_block(match)
-                at, lacks = head.then(match.at, match.lacks)
-                return Line("request", at, True, events, 0, lacks)
+            if block.status or "status" in match.groups:
+                within = head.behind(match.at, match.lacks)
+                return Line("request", within.at, True, self._request_of(match), 0, within.lacks)
             is_statement, continues = True, 0 if head.structures else CONTINUES[block.continues]
         events = self._messages(text, head)
         state = "message" if events else "text only" if is_statement or head.understood else "not understood"
@@ -204,26 +184,21 @@ class LineReader:
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
-        within = head.behind(fields)
+        within = _behind_fields(head, fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
             events = self.request(fields.status, client, clean_method(fields.method), fields.path)
             return Line("request", within.at, True, events, 0, within.lacks)
-        at, record, is_statement, seen = within.at, within.record, False, dict[LogEvent, None]()
-        for piece in fields.text.split(b"\n") if fields.text else ():
-            line = self._read(bare(piece), within)
-            within = within._replace(lacks=within.lacks | line.lacks)
-            at = line.at if at is None else at
-            record = record or line.record
-            is_statement = is_statement or line.is_statement
-            seen.update(dict.fromkeys(line.events))
-        events = _without_repeats(seen) or self._cause(fields, within)
+        pieces = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
+        events = _without_repeats(event for line in pieces for event in line.events)
+        events = events or self._cause(fields, within)
         if fields.records and not (events or fields.text or fields.level) and within.structures < _STRUCTURES:
             return self._records(fields, within)
-        return _shown(at, record, events, within.lacks)._replace(is_statement=is_statement)
+        at = next((line.at for line in pieces if line.at is not None), None)
+        return _shown(pieces, within, within.at if within.at is not None else at, events)
 
     def _cause(self, fields: NamedFields, head: Head) -> tuple[LogEvent, ...]:
-        """What is said behind a text that tells nothing: a failed login if that text refuses a client."""
+        """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
         is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
         if self.formats.possible.client_in(cause) is None:
@@ -235,33 +210,28 @@ class LineReader:
     def _records(self, fields: NamedFields, head: Head) -> Line:
         """The records of a line that is nothing else. If their times are not of one minute, it has none."""
         lines = [self._structured(each, head) for each in fields.records]
-        events = tuple(event for line in lines for event in line.events)
         times = [line.at for line in lines if line.at is not None]
         at = min(times) if times and max(times) - min(times) < MINUTE else None
-        lacks = head.lacks
-        for line in lines:
-            lacks |= line.lacks
-        return _shown(at, True, events, lacks)
+        events = tuple(event for line in lines for event in line.events)
+        return _shown(lines, head, at, events)._replace(record=True, is_statement=False)
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""
         start = _SYMBOLS.match(text)
         text = text[start.end() :] if start else text
-        if match := self.match(self.formats.message_choice, text):
+        if match := self.match(self.formats.choices.message, text):
             return (_message(match, head.client or ""),)
         client = self.formats.possible.client_in(text)
         if client is None:
             return ()
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=client or head.client or ""),)
 
-    def _request_of_block(self, match: Match) -> tuple[LogEvent, ...]:
+    def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
-        block, fields = match.leaf.block, match.leaf.request
-        values = match.found.group(*fields) if fields else [match.field(name) for name in REQUEST_FIELDS]
-        logged, method, path, status = values
-        logged = b"" if match.is_forged else logged
+        block, logged = match.block, match.client
         client = clean_client(strip_port(logged, always=True)) if block.has_peer else client_of(logged)
-        return self.request(block.status or int(status), client, block.method or clean_method(method), path)
+        method = block.method or clean_method(match.field("method"))
+        return self.request(block.status or int(match.field("status")), client, method, match.field("path"))
 
     def request(self, status: int, client: str, method: str, path: bytes) -> tuple[LogEvent, ...]:
         """A request as an event, and another if its query has a secret."""
@@ -269,8 +239,8 @@ class LineReader:
         route = clean_route(bare_path)
         kind, message, subject = self.formats.kind_of(status), "", ""
         if answer := self.formats.login_answer(status, method, route, query):
-            kind = DECLARED if answer.what == FAILED else kind
-            message, subject = answer.message, answer.parameter.decode()
+            kind = kind if answer.event else DECLARED
+            message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, status, client, method, route, subject)
         parameter = self.formats.parameters.first_in(query) if query else ""
         if not parameter:
@@ -282,12 +252,22 @@ def _is_object(text: bytes) -> bool:
     return text[:1] == b"{" and text[-1:] == b"}"
 
 
-def _shown(at: int | None, record: bool, events: tuple[LogEvent, ...], lacks: int) -> Line:
-    """A structured line by what it shows."""
+def _behind_fields(head: Head, fields: NamedFields) -> Head:
+    """What stands before the text of a structured line."""
+    record = fields.level and not fields.text.startswith(b"Traceback")
+    return head.behind(fields.time, fields.lacks, fields.client, record=record, structures=1)
+
+
+def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:
+    """A structured line by what the lines in it show."""
+    lacks = head.lacks
+    for line in lines:
+        lacks |= line.lacks
     state = "message" if events else "text only"
     if any(event.status for event in events):
         state = "request"
-    return Line(state, at, record, events, 0, lacks)
+    record = head.record or any(line.record for line in lines)
+    return Line(state, at, record, events, 0, lacks, any(line.is_statement for line in lines))
 
 
 def _message(match: Match, client: str) -> LogEvent:
@@ -297,7 +277,7 @@ def _message(match: Match, client: str) -> LogEvent:
         subject = variable.decode()
     elif email := match.field("email"):
         subject = mask_email(email)
-    if own := match.field("client"):
+    if own := match.client:
         client = client_of(own)
     path = match.field("path")
     route = clean_route(path) if path else ""
@@ -307,8 +287,9 @@ def _message(match: Match, client: str) -> LogEvent:
 def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
     """At most one request, and one of each kind that counts once a record."""
     kept: list[LogEvent] = []
-    for event in events:
+    for event in dict.fromkeys(events):
+        is_single = bool(event.status) or event.once
         same = (other for other in kept if other.kind == event.kind or (other.status and event.status))
-        if not any(event.status or event.once for _ in same):
+        if not (is_single and any(same)):
             kept.append(event)
     return tuple(kept)

@@ -1,20 +1,22 @@
 """Declared logins: which requests and messages are failed logins, and how one ended that was redirected."""
 
-from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from typing import Any
 
-from audit_lib.base.log_kinds import DECLARED
+import pandas as pd
+
+from audit_lib.base.log_kinds import DECLARED, POSSIBLE
+from audit_lib.logs.times import MINUTE, NONE, SECOND
+from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.settings import Login
 
-# A request is a failed login; a login that is answered with a redirect; a request to where one leads.
-FAILED, MOVED, SENT = 1, 2, 3
 FAILED_LOGIN = "login_failed"  # the kind of messages that report one
+# Events of a login that is answered with a redirect, and of a request to where one may lead.
 LOGIN_MOVED = "login answered with a redirect"
 LOGIN_SENT = "request to where a login leads"
 OPEN_LOGINS = (LOGIN_MOVED, LOGIN_SENT)
-SECONDS = 30  # within so many a browser has followed a redirect
+_WITHIN = 30 * SECOND  # a browser has followed a redirect
 # How messages name the address of who failed, the most telling words first.
 _ADDRESS = ("{text}client: {client}", "{text}from {client}", "{text}ip: {client}", "{text}({client})", "")
 
@@ -23,22 +25,18 @@ _ADDRESS = ("{text}client: {client}", "{text}from {client}", "{text}ip: {client}
 class LoginAnswer:
     """Requests that bear on a declared login, by status, method, route and perhaps a parameter."""
 
-    what: int  # FAILED, MOVED or SENT
+    event: str  # one of OPEN_LOGINS; "" for a failed login, which is a request like other refusals
     statuses: range
     method: str
     route: bytes  # in small letters, without a slash at its end
     parameter: bytes = b""  # in small letters; b"": whatever the query is
 
-    @property
-    def message(self) -> str:
-        """The name of its event; "" for a failed login, which is a request like other refusals."""
-        return {MOVED: LOGIN_MOVED, SENT: LOGIN_SENT}.get(self.what, "")
-
     def fits(self, status: int, method: str, query: bytes) -> bool:
         """Whether a request on its route is one of these."""
         if status not in self.statuses or method != self.method:
             return False
-        return not self.parameter or has_parameter(query, self.parameter)
+        names = (pair.partition(b"=")[0].lower() for pair in query.split(b"&"))
+        return not self.parameter or self.parameter in names
 
 
 def bare_route(route: str) -> bytes:
@@ -47,30 +45,33 @@ def bare_route(route: str) -> bytes:
     return text[:-1] if len(text) > 1 and text.endswith(b"/") else text
 
 
-def has_parameter(query: bytes, name: bytes) -> bool:
-    """Whether a query has a parameter of this name, in whatever case."""
-    return any(pair.partition(b"=")[0].lower() == name for pair in query.split(b"&"))
+def answers_of(logins: Iterable[Login], counted: Collection[int]) -> Mapping[bytes, list[LoginAnswer]]:
+    """What requests are to these logins, by route, in the order in which they are tried.
 
-
-def answers_of(logins: Iterable[Login], counted: Collection[int]) -> tuple[LoginAnswer, ...]:
-    """What requests are to these logins; statuses that are `counted` as failures anyway stay as they are."""
-    return tuple(sorted(_answers(logins, counted), key=lambda answer: (answer.what, not answer.parameter)))
+    Statuses that are `counted` as failures anyway stay as they are.
+    """
+    by_route: dict[bytes, list[LoginAnswer]] = {}
+    order = ("", *OPEN_LOGINS)
+    for answer in sorted(_answers(logins, counted), key=lambda it: (order.index(it.event), not it.parameter)):
+        by_route.setdefault(answer.route, []).append(answer)
+    return by_route
 
 
 def _answers(logins: Iterable[Login], counted: Collection[int]) -> Iterator[LoginAnswer]:
     for login in logins:
         route = bare_route(login.route)
-        for status in login.failed_statuses:
-            if status not in counted:
-                yield LoginAnswer(FAILED, range(status, status + 1), login.method, route)
+        for status in set(login.failed_statuses) - set(counted):
+            yield LoginAnswer("", range(status, status + 1), login.method, route)
         if login.failed_redirect:
-            yield LoginAnswer(MOVED, range(300, 400), login.method, route)
+            yield LoginAnswer(LOGIN_MOVED, range(300, 400), login.method, route)
         for target in filter(None, (login.failed_redirect, login.succeeded_redirect)):
             path, _, parameter = target.partition("?")
-            yield LoginAnswer(SENT, range(200, 400), "GET", bare_route(path), parameter.lower().encode())
+            yield LoginAnswer(
+                LOGIN_SENT, range(200, 400), "GET", bare_route(path), parameter.lower().encode()
+            )
 
 
-def phrases_of(logins: Sequence[Login]) -> Iterator[tuple[str, str, str]]:
+def phrases_of(logins: Iterable[Login]) -> Iterator[tuple[str, str, str]]:
     """The name, template and kind of each message of a failed login: with its address, and without.
 
     Where an answer shows it, too, the message is like others of failed logins: it counts beside no answer.
@@ -82,59 +83,52 @@ def phrases_of(logins: Sequence[Login]) -> Iterator[tuple[str, str, str]]:
                 yield f"login {login.name}", f"{{text}}{login.failed_message}{address}", kind
 
 
-@dataclass(frozen=True)
-class LoginStep:
-    """A login that was answered with a redirect, or (with a parameter) a request to where one may lead."""
+def settle_logins(
+    requests: pd.DataFrame, events: pd.DataFrame, logins: Sequence[Login]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The requests and events with each redirected login counted as it ended: failed, possibly so, or not.
 
-    is_login: bool
-    at: int | None
-    client: str  # "" if nobody knows whose it is
-    method: str
-    route: str
-    parameter: str
-
-
-def failed_steps(steps: Sequence[LoginStep], logins: Iterable[Login]) -> list[bool | None]:
-    """For each step, in the order of lines, whether it is a login that failed; None if nothing says it.
-
-    A client that does not follow, or whose next request is not one that is declared, may be a program: then
-    nothing is known. What is no login is no failure.
+    What a client asks for next within half a minute tells it, if that is where its login leads. A client that
+    does not follow may be a program: then nothing is known, nor of one that the log does not name.
     """
-    ways = {(login.method, bare_route(login.route)): login for login in logins if login.failed_redirect}
-    failed: list[bool | None] = [None if step.is_login else False for step in steps]
-    waiting: dict[tuple[str, Login], deque[int]] = defaultdict(deque)
-    for place, step in enumerate(steps):
-        route = bare_route(step.route)
-        if step.is_login:
-            if step.client:
-                waiting[step.client, ways[step.method, route]].append(place)
-            continue
-        known = [(login, _outcome(login, route, step.parameter)) for login in ways.values()]
-        queues = [(waiting[step.client, login], outcome) for login, outcome in known if outcome is not None]
-        for queue, _ in queues:
-            while queue and not _is_near(steps[queue[0]].at, step.at):
-                queue.popleft()
-        if ready := [(queue[0], queue, outcome) for queue, outcome in queues if queue]:
-            first, queue, outcome = min(ready, key=itemgetter(0))
-            failed[first] = outcome
-            queue.popleft()
-    return failed
-
-
-def _is_near(first: int | None, second: int | None) -> bool:
-    """Whether a request can follow another's redirect; without their times their order tells."""
-    return first is None or second is None or abs(second - first) <= SECONDS * 1_000_000
-
-
-def _outcome(login: Login, route: bytes, parameter: str) -> bool | None:
-    """Whether a login that was sent there failed; None if that says nothing."""
-    failed, succeeded = (
-        _leads(target, route, parameter) for target in (login.failed_redirect, login.succeeded_redirect)
+    is_open = events["message"].isin(OPEN_LOGINS)
+    if not is_open.any():
+        return requests, events
+    steps = events[is_open].sort_values("line", kind="stable")
+    following = steps.groupby("client", observed=True)[["message", "at", "route", "subject"]].shift(-1)
+    pairs = zip(steps.itertuples(), following.itertuples(), strict=True)
+    kinds = pd.Series([_kind(step, after, logins) for step, after in pairs], steps.index)
+    steps = steps.assign(
+        kind=kinds, minute=(steps["at"] // MINUTE).where(steps["at"] > NONE, -1), count=1, message=""
     )
+    others = steps.assign(subject="")[steps["kind"].ne("other")]
+    requests = pd.concat([requests, steps[list(requests)]], ignore_index=True)
+    return requests, pd.concat([events[~is_open], others[list(events)]], ignore_index=True)
+
+
+def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
+    """How a login ended, by the next step of its client."""
+    if step.message == LOGIN_SENT:
+        return "other"
+    is_near = NONE in (step.at, after.at) or abs(after.at - step.at) <= _WITHIN
+    if after.message == LOGIN_SENT and step.client not in ("", NOT_AN_ADDRESS) and is_near:
+        for login in logins:
+            if login.failed_redirect and (login.method, bare_route(login.route)) == (
+                step.method,
+                bare_route(step.route),
+            ):
+                return _outcome(login, bare_route(after.route), after.subject)
+    return POSSIBLE
+
+
+def _outcome(login: Login, route: bytes, parameter: str) -> str:
+    """The kind of a login that was sent there."""
+    failed = _leads(login.failed_redirect, route, parameter)
+    succeeded = _leads(login.succeeded_redirect, route, parameter)
     # Where both lead to one path, the parameter tells.
-    if failed and succeeded and "?" in login.succeeded_redirect and "?" not in login.failed_redirect:
-        return False
-    return True if failed else False if succeeded else None
+    if failed and not (succeeded and "?" in login.succeeded_redirect and "?" not in login.failed_redirect):
+        return DECLARED
+    return "other" if succeeded else POSSIBLE
 
 
 def _leads(target: str, route: bytes, parameter: str) -> bool:

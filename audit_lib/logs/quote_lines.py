@@ -1,4 +1,4 @@
-"""Quotes raw log lines by their place, for an evidence package; what may be a value is redacted."""
+"""Quotes raw log lines by their place, for an incident's evidence; what may be a value is redacted."""
 
 import io
 import re
@@ -12,11 +12,11 @@ import pandas as pd
 
 from audit_lib.base.archives import Bomb, LogStream
 from audit_lib.base.files import Unreadable
+from audit_lib.logs.file_lines import raw_lines
+from audit_lib.logs.files import LogFile, log_files
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LineReader
-from audit_lib.logs.log_files import LogFile, log_files
-from audit_lib.logs.stream import raw_lines
-from audit_lib.logs.values import instant_of
+from audit_lib.logs.times import instant_of
 from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import Project
 
@@ -33,18 +33,16 @@ def quote_lines(project: Project, evidence: Iterable[str], around: int = AROUND)
     Evidence that names no line of a file within the project or of one of its logs is passed over.
     """
     wanted: dict[str, set[int]] = {}
-    for text in evidence:
-        for place in text.split("; "):
-            if found := _PLACE.fullmatch(place):
-                near = range(max(int(found[2]) - around, 1), int(found[2]) + around + 1)
-                wanted.setdefault(found[1], set()).update(near)
+    for place in filter(None, map(_PLACE.fullmatch, evidence)):
+        line = int(place[2])
+        wanted.setdefault(place[1], set()).update(range(max(line - around, 1), line + around + 1))
     files = {file.name: file for _, named in log_files(project) for file in named}
-    found_rows = [
-        row
-        for source in sorted(wanted)
-        for row in _quoted(files.get(source) or LogFile(project.root, source, source), wanted[source])
+    rows = [
+        (name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST]))
+        for name in sorted(wanted)
+        for number, raw in _lines(files.get(name) or LogFile(project.root, name, name), wanted[name])
     ]
-    return pd.DataFrame(found_rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def line_times(project: Project, lines: Mapping[str, set[int]], formats: LogFormats) -> dict[Place, datetime]:
@@ -53,26 +51,19 @@ def line_times(project: Project, lines: Mapping[str, set[int]], formats: LogForm
     for source, named in log_files(project):
         reader = LineReader(formats, ZoneInfo(source.time_zone))
         for file in named:
-            for number, raw in _raw(file, lines.get(file.name, set())):
+            for number, raw in _lines(file, lines.get(file.name, set())):
                 if (at := reader.read(raw).at) is not None:
                     found[file.name, number] = instant_of(at)
     return found
 
 
-def _quoted(file: LogFile, lines: set[int]) -> Iterator[tuple[str, int, str]]:
-    for number, raw in _raw(file, lines):
-        yield file.name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST])
-
-
-def _raw(file: LogFile, lines: set[int]) -> Iterator[tuple[int, bytes]]:
+def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
     """Lines by number, as far as the file can be read."""
-    if not lines:
-        return
     try:
         with file.open() as opened:
-            lines_read = raw_lines(cast(BinaryIO, io.BufferedReader(LogStream(opened.file))))
-            for number, raw in enumerate(islice(lines_read, max(lines)), 1):
-                if number in lines:
+            stream = cast(BinaryIO, io.BufferedReader(LogStream(opened.file)))
+            for number, raw in enumerate(islice(raw_lines(stream), max(numbers, default=0)), 1):
+                if number in numbers:
                     yield number, raw
     except (Unreadable, Bomb):
         return

@@ -4,15 +4,17 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from pydantic import ConfigDict
+
 from audit_lib.logs.templates import ADDRESS
 from audit_lib.logs.values import clean_client
 
 # Small letters for capitals; what that does to other signs changes no word of letters and spaces.
 SMALL = bytes(value | 0x20 for value in range(256))
-_ADDRESS = re.compile(ADDRESS)
-_BETWEEN = b" =:[('\"<@"  # may stand between a word and the address
-_MOST_BETWEEN = 4
 LONGEST_SHAPE = 60  # characters
+WORDS = ConfigDict(extra="forbid", hide_input_in_errors=True)
+# At most four signs may stand between a word and the address.
+_ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
 # Of an answer; no part of a time, a decimal, or what stands behind a process's name.
@@ -34,40 +36,24 @@ class PossibleFailure:
     before_address: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
+    __pydantic_config__ = WORDS
 
     @cached_property
     def _words(self) -> tuple[tuple[bytes, ...], ...]:
-        lists = (self.about, self.failing, self.before_address)
-        return tuple(tuple(word.encode() for word in words) for words in lists)
+        return tuple(tuple(word.encode() for word in words) for words in (self.about, self.failing))
+
+    @cached_property
+    def _before(self) -> tuple[re.Pattern[bytes], ...]:
+        words = (re.escape(word.encode()) for word in self.before_address)
+        return tuple(re.compile(rb"(?i)(?<![A-Za-z0-9])" + word + _ADDRESS) for word in words)
 
     def client_in(self, text: bytes) -> str | None:
         """The client of a possible login failure, "" if it names none; None if the text is none."""
-        about, failing, before_address = self._words
         small = text.translate(SMALL)
-        for word in about:
-            if word in small:
-                break
-        else:
+        if not all(any(map(small.__contains__, words)) for words in self._words):
             return None
-        if not any(word in small for word in failing):
-            return None
-        for word in before_address:
-            at = small.find(word)
-            while at >= 0:
-                end = at + len(word)
-                if (at == 0 or not small[at - 1 : at].isalnum()) and (found := _address_at(text, end)):
-                    return clean_client(found)
-                at = small.find(word, at + 1)
-        return ""
-
-
-def _address_at(text: bytes, at: int) -> bytes:
-    """The address that follows at a place, after at most four signs; b"" if none does."""
-    for _ in range(_MOST_BETWEEN):
-        if text[at : at + 1] and text[at : at + 1] in _BETWEEN:
-            at += 1
-    found = _ADDRESS.match(text, at)
-    return found[0] if found else b""
+        found = next(filter(None, (pattern.search(text) for pattern in self._before)), None)
+        return clean_client(found["address"]) if found else ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +63,7 @@ class Refusal:
     words: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
+    __pydantic_config__ = WORDS
 
     @cached_property
     def _words(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
@@ -88,8 +75,7 @@ class Refusal:
         if (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text):
             return True
         plain, others = self._words
-        small = text.translate(SMALL)
-        return any(map(small.__contains__, plain if text.isascii() else plain + others))
+        return any(map(text.translate(SMALL).__contains__, plain if text.isascii() else plain + others))
 
 
 def is_warning(text: bytes) -> bool:

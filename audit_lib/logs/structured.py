@@ -2,17 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
-from audit_lib.logs.refusals import SMALL
+from audit_lib.logs.refusals import SMALL, WORDS
 from audit_lib.logs.templates import ADDRESS, FIELDS
-from audit_lib.logs.values import WHOLE, Clock, lacks_of, strip_port
+from audit_lib.logs.times import WHOLE, Clock, lacks_of
+from audit_lib.logs.values import strip_port
 
-MOST_DEPTH = 30  # objects within objects; a line with more is not understood
+MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
 MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
+REFUSED_LOGIN = b"login_failed"  # the text of a line whose fields say so, as applications name that event
+_KINDS = ("time", "text", "status", "client", "method", "path", "level", "cause")
 _TIMES = tuple(re.compile(FIELDS[name]) for name in ("time", "time:clf"))
 _NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
 _LATEST = 7_258_118_400_000_000  # the year 2200
@@ -21,13 +24,12 @@ _METHOD = re.compile(rb"[A-Za-z]{1,16}")
 _PATH = re.compile(rb"/|[A-Za-z]+://")
 _ADDRESS = re.compile(ADDRESS)
 _REQUEST = re.compile(rb"(?:HTTP: )?([A-Z]{3,16}) ((?:/|[A-Za-z]+://)[^ ]*+)(?: HTTP/[0-9.]++)?")
-_PAIR = re.compile(rb'([A-Za-z_@][A-Za-z0-9_.@-]*+)=(?:"((?:[^"\\]|\\.)*+)"|([^ ]*+))(?= |\Z)', re.DOTALL)
-_TOKEN = re.compile(rb"[^ ]++")
+_PAIR = re.compile(rb' *([A-Za-z_@][A-Za-z0-9_.@-]*+)=(?:"((?:[^"\\]|\\.)*+)"|([^ ]*+))(?= |\Z)', re.DOTALL)
+_TOKEN = re.compile(rb" *[^ ]*+")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 _NAME = re.compile(rb"[0-9A-Za-z ._:/()-]{1,64}")  # of an event; what has other signs is none
 _SIGNS = b" ._:/()-"
-REFUSED_LOGIN = b"login_failed"  # the text of a line whose fields say so, as applications name that event
-_ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class LoginOutcome:
     failed: tuple[str, ...] = ()  # ends of an event's name, without its signs, that say both
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
+    __pydantic_config__ = WORDS
 
     def is_refused(self, value: bytes) -> bool | None:
         """Whether a value says that something was refused; None if it says neither."""
@@ -56,43 +59,46 @@ class LoginOutcome:
 
     def is_failed(self, value: bytes) -> bool:
         """Whether the name of an event says by itself that a login failed, as user.login_failed does."""
-        if not _NAME.fullmatch(value):
-            return False
-        return value.translate(SMALL, _SIGNS).decode("latin-1").endswith(self.failed)
+        name = value.translate(SMALL, _SIGNS).decode("latin-1")
+        return bool(_NAME.fullmatch(value)) and name.endswith(self.failed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FieldNames:
     """Names of a structured line's fields, in order of preference; a dotted name counts by its last part."""
 
-    time: tuple[str, ...] = ()
-    text: tuple[str, ...] = ()
-    status: tuple[str, ...] = ()
-    client: tuple[str, ...] = ()
-    method: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-    level: tuple[str, ...] = ()
+    time: tuple[str, ...]
+    text: tuple[str, ...]
+    status: tuple[str, ...]
+    client: tuple[str, ...]
+    method: tuple[str, ...]
+    path: tuple[str, ...]
+    level: tuple[str, ...]
     cause: tuple[str, ...] = ()  # of what stands behind a text and says why
-    labels: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()  # of objects that hold what a client writes
+    labels: tuple[str, ...]
+    foreign: tuple[str, ...]  # of objects that hold what a client writes
     wrapper: tuple[str, ...] = ()  # of those among them that may be all that a line is
     records: tuple[str, ...] = ()  # of lists of objects, each of which is a line of its own
-    examples: tuple[str, ...] = ()
-    counter_examples: tuple[str, ...] = ()
+    examples: tuple[str, ...]
+    counter_examples: tuple[str, ...]
     outcome: LoginOutcome = LoginOutcome()
+    __pydantic_config__ = WORDS
 
     @cached_property
     def ranks(self) -> dict[str, list[tuple[str, int]]]:
-        """For each name the fields that it may be, by NamedFields, and its place among their names."""
-        found: dict[str, list[tuple[str, int]]] = {}
-        for kind in ("time", "text", "status", "client", "method", "path", "level", "cause"):
-            for rank, name in enumerate(getattr(self, kind)):
-                found.setdefault(name, []).append(("at" if kind == "time" else kind, rank))
+        """For each name what it may name, and its place among the names for that."""
         ended, event = self.outcome.ended, self.outcome.event
-        for kind, named in (("is_refused", ended), ("is_login", event), ("is_failed", event)):
-            for rank, name in enumerate(named):
+        named = {kind: getattr(self, kind) for kind in _KINDS}
+        found: dict[str, list[tuple[str, int]]] = {}
+        for kind, names in (named | {"is_refused": ended, "is_login": event, "is_failed": event}).items():
+            for rank, name in enumerate(names):
                 found.setdefault(name, []).append((kind, rank))
         return found
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """The names of objects that hold what a client writes."""
+        return frozenset(self.foreign)
 
     @cached_property
     def within_records(self) -> "FieldNames":
@@ -102,9 +108,9 @@ class FieldNames:
 
 @dataclass(frozen=True)
 class NamedFields:
-    """What a structured line names; empty if it names none. `at` is in microseconds since 1970 UTC."""
+    """What a structured line names; empty if it names none. `time` is in microseconds since 1970 UTC."""
 
-    at: int | None = None
+    time: int | None = None
     lacks: int = WHOLE  # of its time
     text: bytes = b""
     status: int = 0
@@ -121,18 +127,11 @@ class NamedFields:
     @property
     def requested(self) -> bool:
         """Whether it is a request. An absolute URL without a client is a call that the application made."""
-        return bool(self.status and (self.path or self.method)) and (
-            self.path[:1] in b"/" or self.client != b""
-        )
+        has_target = bool(self.path or self.method)
+        return bool(self.status) and has_target and (self.path[:1] in b"/" or self.client != b"")
 
 
-class _Field(NamedTuple):
-    """A value with its name: the last part of a dotted one; `quoted` tells text from a number."""
-
-    name: str
-    depth: int
-    value: bytes
-    quoted: bool
+_Field = tuple[str, int, bytes, bool]  # name, depth, value, and whether it is a text and no number
 
 
 class _Plain(str):
@@ -145,37 +144,30 @@ class _Object(list[tuple[str, Any]]):
     """The fields of an object in their order, as often as they stand there."""
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=_Plain, parse_float=_Plain, strict=False)
+
+
 def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | None:
-    """The fields of a JSON object, of objects within it, too; None if the text is none."""
+    """The fields of a JSON object, of objects within it, too; of the one that it wraps if it names none.
+
+    None if the text is no object, or has more records than a line can hold.
+    """
     try:
-        record = json.loads(
-            text.decode("utf-8", "replace"),
-            strict=False,
-            object_pairs_hook=_Object,
-            parse_int=_Plain,
-            parse_float=_Plain,
-        )
+        record = _DECODER.decode(text.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-    return _object_fields(record, names, clock) if isinstance(record, _Object) else None
-
-
-def _object_fields(record: _Object, names: FieldNames, clock: Clock) -> NamedFields | None:
-    """The fields of an object; of the one that it wraps if it names none itself, and of its records.
-
-    None if it has more records than a line can hold.
-    """
-    fields = _chosen(_walked(record, names, 0), names, clock)
-    nested = [(name, value) for name, value in record if isinstance(value, list)]
-    for name, value in nested:
+    if not isinstance(record, _Object):
+        return None
+    fields = _select(_walk(record, names, 0), names, clock)
+    for name, value in record:
         if name in names.wrapper and isinstance(value, _Object) and fields == NamedFields():
-            fields = _chosen(_walked(value, names, 0), names, clock)
-    found = [each for name, value in nested if name in names.records for each in _objects(value)]
+            fields = _select(_walk(value, names, 0), names, clock)
+    found = [each for name, value in record if name in names.records for each in _objects(value)]
     if len(found) > MOST_RECORDS:
         return None
-    within = names.within_records if found else names
-    records = tuple(_chosen(_walked(each, within, 0), within, clock) for each in found)
-    return replace(fields, records=records) if records else fields
+    within = names.within_records
+    records = tuple(_select(_walk(each, within, 0), within, clock) for each in found)
+    return replace(fields, records=records)
 
 
 def _objects(value: Any) -> list[_Object]:
@@ -188,119 +180,91 @@ def _objects(value: Any) -> list[_Object]:
 def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | None:
     """The fields of key=value pairs; None if the text does not begin with two of them."""
     first = _PAIR.match(text)
-    second = _PAIR.match(text, _behind_spaces(text, first.end())) if first else None
-    return _chosen(_pairs(text, names), names, clock) if second else None
-
-
-def _behind_spaces(text: bytes, at: int) -> int:
-    while text[at : at + 1] == b" ":
-        at += 1
-    return at
-
-
-def _pairs(text: bytes, names: FieldNames) -> Iterator[_Field]:
-    at = 0
+    if not first or text[:1] == b" " or not _PAIR.match(text, first.end()):
+        return None
+    pairs, at = [], 0
     while at < len(text):
         found = _PAIR.match(text, at)
         if found:
-            quoted = found[2] is not None
-            value = _ESCAPE.sub(_unescaped, found[2]) if quoted else found[3]
-            yield from _named(found[1].decode(), 1, value, names, quoted=True)
-        else:
-            found = _TOKEN.match(text, at)
-        at = _behind_spaces(text, found.end() if found else at)
+            value = found[3] if found[2] is None else _ESCAPE.sub(_unescaped, found[2])
+            pairs.append((found[1].decode(), value))
+        at = (found or _TOKEN.match(text, at)).end()  # type: ignore[union-attr]
+    return _select(_walk(pairs, names, 0), names, clock)
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
     return _ESCAPED.get(found[1], found[1])
 
 
-def _named(name: str, depth: int, value: bytes, names: FieldNames, *, quoted: bool) -> Iterator[_Field]:
-    """A value by the last part of its name, unless a part before that names what a client writes."""
-    *outer, last = name.split(".")
-    if not any(part in names.foreign for part in outer):
-        yield _Field(last, depth + len(outer), value, quoted)
+def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> Iterator[_Field]:
+    """All texts and numbers of an object by the last parts of their names.
 
-
-def _walked(record: _Object, names: FieldNames, depth: int) -> Iterator[_Field]:
-    """All texts and numbers of an object, without those of objects that hold what a client writes."""
+    Those of objects that hold what a client writes are left out.
+    """
     for name, given in record if depth < MOST_DEPTH else ():
+        *outer, last = name.split(".")
+        below = depth + 1 + len(outer)
         value = _Plain(str(given).lower()) if isinstance(given, bool) else given
-        if isinstance(value, str):
-            if name.rpartition(".")[2] not in names.ranks:
-                continue
-            quoted = not isinstance(value, _Plain)
-            yield from _named(name, depth + 1, value.encode("utf-8", "replace"), names, quoted=quoted)
+        if isinstance(value, str | bytes):
+            if last in names.ranks and names.hidden.isdisjoint(outer):
+                raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
+                yield last, below, raw, not isinstance(value, _Plain)
         elif isinstance(value, _Object):
-            parts = name.split(".")
-            if not any(part in names.foreign for part in parts):
-                yield from _walked(value, names, depth + len(parts))
+            if names.hidden.isdisjoint((*outer, last)):
+                yield from _walk(value, names, below)
         elif isinstance(value, list) and name in names.labels:
-            yield from _walked(_labels(value), names, depth + 1)
+            labels = [dict(label) for label in _objects(value)]
+            named = [
+                (each["name"], each.get("value")) for each in labels if isinstance(each.get("name"), str)
+            ]
+            yield from _walk(named, names, depth + 1)
 
 
-def _labels(given: list[Any]) -> _Object:
-    """Labels as a list of objects with name and value."""
-    fields = [dict(label) for label in given if isinstance(label, _Object)]
-    return _Object((each["name"], each.get("value")) for each in fields if isinstance(each.get("name"), str))
-
-
-def _chosen(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFields:
+def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFields:
     """Of each field the value that fits it, least deep, then by the order of names, then the first."""
     best: dict[str, tuple[int, int]] = {}
-    chosen: dict[str, Any] = {}
-    for field in found:
-        for kind, rank in names.ranks.get(field.name, ()):
-            place = (field.depth, rank)
-            if (kind in best and best[kind] <= place) or (value := _fit(kind, field, names, clock)) is None:
+    selected: dict[str, Any] = {}
+    for name, depth, raw, quoted in found:
+        for kind, rank in names.ranks[name]:
+            place = (depth, rank)
+            if kind in best and best[kind] <= place:
                 continue
-            best[kind], chosen[kind] = place, value
-            if kind == "at":
-                chosen["lacks"] = _lacks(field.value)
-    ended = chosen.get("is_refused")
-    if (ended and chosen.get("is_login")) or (ended is not False and chosen.get("is_failed")):
-        chosen["text"] = REFUSED_LOGIN
-    if "status" in chosen and "path" not in chosen and "method" not in chosen:
-        told = _REQUEST.fullmatch(chosen.get("text", b""))
-        chosen |= {"method": told[1], "path": told[2]} if told else {}
-    return NamedFields(**chosen)
+            if (value := _fit(kind, raw, quoted, names.outcome, clock)) is not None:
+                best[kind], selected[kind] = place, value
+                if kind == "time":
+                    selected["lacks"] = WHOLE if _NUMBER.fullmatch(raw) else lacks_of(raw)
+    ended = selected.get("is_refused")
+    if (ended and selected.get("is_login")) or (ended is not False and selected.get("is_failed")):
+        selected["text"] = REFUSED_LOGIN
+    if "status" in selected and "path" not in selected and "method" not in selected:
+        request = _REQUEST.fullmatch(selected.get("text", b""))
+        selected |= {"method": request[1], "path": request[2]} if request else {}
+    return NamedFields(**selected)
 
 
-def _fit(kind: str, field: _Field, names: FieldNames, clock: Clock) -> Any:
+def _fit(kind: str, value: bytes, quoted: bool, outcome: LoginOutcome, clock: Clock) -> Any:
     """The value as that of a field; None if it cannot be one."""
-    value = field.value
     if kind == "is_refused":
-        return names.outcome.is_refused(value)
-    if not field.quoted and value in (b"true", b"false"):
-        return None
+        return outcome.is_refused(value)
     if kind == "status":
         return int(value) if _STATUS.fullmatch(value) else None
-    if kind == "at":
-        return _instant(value, clock) if field.quoted else _since_1970(value)
+    if kind == "time":
+        is_written = quoted and any(pattern.fullmatch(value) for pattern in _TIMES)
+        return clock.read(value)[0] if is_written else _since_1970(value)
     if kind == "level":
-        return True
-    return _fit_text(kind, value, names) if field.quoted and value else None
+        return True if quoted or value not in (b"true", b"false") else None
+    return _fit_text(kind, value, outcome) if quoted and value else None
 
 
-def _fit_text(kind: str, value: bytes, names: FieldNames) -> Any:
+def _fit_text(kind: str, value: bytes, outcome: LoginOutcome) -> Any:
     """As `_fit`, of a text."""
     if kind == "client":
         last = value.rpartition(b",")[2].strip(b" ")  # of a list, the one that the nearest proxy has seen
         return last if _ADDRESS.fullmatch(strip_port(last)) else None
     if kind in ("is_login", "is_failed"):
-        return getattr(names.outcome, kind)(value) or None
+        return getattr(outcome, kind)(value) or None
     pattern = {"method": _METHOD.fullmatch, "path": _PATH.match}.get(kind)
     return value if pattern is None or pattern(value) else None
-
-
-def _instant(value: bytes, clock: Clock) -> int | None:
-    if any(pattern.fullmatch(value) for pattern in _TIMES):
-        return clock.read(value)[0]
-    return _since_1970(value)
-
-
-def _lacks(value: bytes) -> int:
-    return WHOLE if _NUMBER.fullmatch(value) else lacks_of(value)
 
 
 def _since_1970(value: bytes) -> int | None:
@@ -308,12 +272,6 @@ def _since_1970(value: bytes) -> int | None:
     found = _NUMBER.fullmatch(value)
     if not found:
         return None
-    whole, digits = int(found[1]), int((found[2] or b"")[:6].ljust(6, b"0"))
-    size = len(found[1])
-    if size <= 11:
-        at = whole * 1_000_000 + digits
-    elif size <= 14:
-        at = whole * 1_000 + digits // 1_000
-    else:
-        at = whole if size <= 17 else whole // 1_000
+    micros = int(found[1]) * 1_000_000 + int((found[2] or b"")[:6].ljust(6, b"0"))
+    at = micros // 1_000 ** ((len(found[1]) - 9) // 3)
     return at if at < _LATEST else None

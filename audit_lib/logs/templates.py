@@ -6,80 +6,26 @@ a client wrote may hold the same signs.
 """
 
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-LEVELS = (
-    *(b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"WARNING", b"ERROR", b"CRITICAL", b"FATAL"),
-    *(b"LOG", b"PANIC", b"SEVERE"),
-)
-
-_ZONE = rb"(?:Z| UTC(?![0-9A-Za-z])| ?[+-]\d\d:?\d\d)?+"
-_CLOCK = rb"\d\d:\d\d:\d\d"
-_MONTH = rb"[A-Z][a-z]{2}"
-_HEX = rb"[0-9A-Fa-f:.]"
-ADDRESS = (
-    rb"(?>\d{1,3}+(?:\.\d{1,3}+){3}(?!\.?[0-9])"  # 203.0.113.7
-    rb"|(?=[0-9A-Fa-f.]*+:[0-9A-Fa-f.]*+:)(?>" + _HEX + rb"*(?:[0-9A-Fa-f]|::))"  # 2001:db8::7
-    rb"(?:%[0-9A-Za-z]++)?+)"
-)
+_DATA = tomllib.loads(Path(__file__).with_name("log_fields.toml").read_text("utf-8"))
 # A time in four groups: up to its minute, its second, its fraction and its zone.
 TIME = (
-    rb"(\d{4}(?:-\d\d-|/\d\d/)\d\d(?:(?:[T ]| - )\d\d|  \d):\d\d):(\d\d)(?:[.,](\d{1,9}+))?+(" + _ZONE + rb")"
+    rb"(\d{4}(?:-\d\d-|/\d\d/)\d\d(?:(?:[T ]| - )\d\d|  \d):\d\d):(\d\d)(?:[.,](\d{1,9}+))?+"
+    rb"((?:Z| UTC(?![0-9A-Za-z])| ?[+-]\d\d:?\d\d)?+)"
 )
-
-
-def _day_first(day: bytes) -> bytes:
-    return day + rb"(?:/" + _MONTH + rb"/|-" + _MONTH + rb"-| " + _MONTH + rb" )\d{4}[: ]" + _CLOCK
-
-
 FIELDS: dict[str, bytes] = {
     "time": rb"(?P<time>" + re.sub(rb"\((?!\?)", rb"(?:", TIME) + rb")",
-    "time:clf": rb"(?P<time>"
-    + _day_first(rb"\d\d")
-    + rb"(?:\.\d{1,9}+)?+(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",
-    "time:short": rb"(?P<time>" + _day_first(rb"\d") + rb"(?![0-9.]))",
-    "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb"(?:\.\d{1,9}+)?+ \d{4})",
-    "time:dated": rb"(?P<time>[A-Z][a-z]{2} [ \d]?\d \d{4} " + _CLOCK + rb"(?:\.\d{1,9}+)?+)",
-    "time:syslog": rb"(?P<yearless>[A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb")",
-    "level": rb"(?>" + b"|".join(sorted(LEVELS, reverse=True)) + rb")(?![A-Z])",
-    "sp": rb" ++",
-    "digits": rb"[0-9]++",
-    "word": rb'[^ \[\]"]++',
-    "name": rb"[A-Za-z0-9_./-]++",
-    "dotted": rb"[A-Za-z_][A-Za-z0-9_.]*+",
-    "peer": rb'(?P<client>[^ "]*+)',
-    "token": rb"[^ ]++",
-    "client": rb"(?P<client>" + ADDRESS + rb")",
-    "host": rb"(?P<client>[0-9A-Za-z.:_-]++)",
-    "client:port": rb"(?P<client>[0-9A-Za-z.:_-]++)",
-    "method": rb"(?P<method>[A-Za-z]++)",
-    "path": rb'(?P<path>[^ "]*+)',
-    "route": rb'(?P<path>[^ ":]*+)',
-    "status": rb"(?P<status>[1-5][0-9][0-9])(?![0-9])",
-    "variable": rb"(?P<variable>[A-Z][A-Z0-9_]{2,63}+)(?![A-Z0-9_])",
-    "email": rb"(?P<email>[^ ]*+)",
-    "text": rb"",
-    "rest": rb"",
-    "end": rb"\Z",
+    **{name: field["takes"].encode() for name, field in _DATA.items()},
+    "text": b"",
+    "rest": b"",
 }
-# With which bytes a field begins, where not any may.
-_DIGITS, _CAPITALS, _SMALL = (bytes(range(ord(first), ord(last) + 1)) for first, last in ("09", "AZ", "az"))
-_LETTERS = _CAPITALS + _SMALL
-BEGINS: dict[str, bytes] = {
-    **dict.fromkeys(("time", "time:clf", "time:short", "digits"), _DIGITS),
-    **dict.fromkeys(("time:asctime", "time:dated", "time:syslog", "variable"), _CAPITALS),
-    **dict.fromkeys(("host", "client:port"), _DIGITS + _LETTERS + b".:_-"),
-    "level": bytes(level[0] for level in LEVELS),
-    "sp": b" ",
-    "word": bytes(set(range(256)) - set(b' []"')),
-    "name": _DIGITS + _LETTERS + b"_./-",
-    "dotted": _LETTERS + b"_",
-    "client": b"0123456789ABCDEFabcdef:.",
-    "method": _LETTERS,
-    "status": b"12345",
-}
-_FIELD = re.compile(r"\{([a-z:]+)\}")
+ADDRESS = FIELDS["client"].removeprefix(b"(?P<client>")[:-1]
+_FIELD = re.compile(r"\{([a-z0-9:]+)\}")
 GROUP = re.compile(rb"\(\?P<(\w+)>")
 
 
@@ -93,37 +39,42 @@ class Part:
     @property
     def begins(self) -> bytes:
         """The bytes with which all that it takes begins; empty where any may, or none."""
-        return self.literal[:1] or BEGINS.get(self.field, b"")
+        return self.literal[:1] or _begins(self.field)
+
+
+@cache
+def _begins(field: str) -> bytes:
+    known = "[0-9]" if field == "time" else _DATA.get(field, {}).get("begins", "(?!)")
+    return bytes(byte for byte in range(256) if re.match(known.encode(), bytes([byte])))
 
 
 def parse_template(template: str) -> tuple[Part, ...]:
     """The steps of a template. Raises ValueError, with the reason, for one that cannot be read."""
     parts: list[Part] = []
     for position, piece in enumerate(_FIELD.split(template)):
-        if position % 2 == 0:
-            if piece:
-                parts.append(Part(literal=piece.encode()))
-        elif piece not in FIELDS:
+        if position % 2 and piece not in FIELDS:
             raise ValueError(f"has no field {{{piece}}}")
-        else:
-            parts.append(Part(field=piece))
-    _require_readable(parts)
+        if piece:
+            parts.append(Part(field=piece) if position % 2 else Part(literal=piece.encode()))
+    if fault := _fault(parts):
+        raise ValueError(fault)
     return tuple(parts)
 
 
-def _require_readable(parts: list[Part]) -> None:
+def _fault(parts: list[Part]) -> str:
+    """Why a template cannot be read; "" if it can."""
     if not parts:
-        raise ValueError("is empty")
+        return "is empty"
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         if part.field in ("rest", "end") and following:
-            raise ValueError(f"has {{{part.field}}} before its end")
+            return f"has {{{part.field}}} before its end"
         if part.field == "text" and following and not following.literal:
-            raise ValueError("needs plain text after {text}")
+            return "needs plain text after {text}"
         if any(brace in part.literal for brace in (b"{", b"}", b"\n")):
-            raise ValueError("has a brace or a line end outside a field")
+            return "has a brace or a line end outside a field"
     names = [group for part in parts for group in GROUP.findall(FIELDS.get(part.field, b""))]
-    if len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names):
-        raise ValueError("names a field twice")
+    is_twice = len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names)
+    return "names a field twice" if is_twice else ""
 
 
 def expression(parts: Sequence[Part], whole: bool) -> bytes:

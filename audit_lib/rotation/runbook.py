@@ -15,11 +15,12 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import SECRETS
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.logs.frames import nothing_read
+from audit_lib.logs.read import nothing_read
 from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead, read_project

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.secrecy import strength, value_questions as values
+from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.secrets.value_rules import format_of, hold, judge
+from audit_lib.secrets.value_rules import format_of, has_host, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.kinds import likely_kind, shape_by
 
@@ -161,7 +161,7 @@ class _Judge:
             return row
         held = hold(self.keeper, entry.fingerprint, rule.component)
         row |= {"component": held.component, "fingerprint": held.part or None}
-        if held.component == "password" and not held.part and not held.whole_is(values.has_host):
+        if held.component == "password" and not held.part and not held.whole_is(has_host):
             row["kind"] = "setting"  # a URL to a local file holds no secret
         row |= judge(held, rule, self.policy, entry.environment, self.examples)
         if held.part and row["kind"] != "setting":

@@ -9,7 +9,7 @@ import pandas as pd
 from audit_lib.base.frames import Sources
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logs.deploys import read_deploys
-from audit_lib.logs.frames import LogRead
+from audit_lib.logs.read import LogRead
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.drift import compare_places

@@ -125,14 +125,6 @@ def test_a_leak_of_development_is_no_attack_on_production(tmp_path: Path) -> Non
     assert "of development" in told["missing"]
 
 
-def test_a_stale_client_that_failed_before_the_start(tmp_path: Path) -> None:
-    """Until the start that reads the new value the old one holds: who fails before fails of other."""
-    plant(tmp_path, "stale client after a rotation", 815)
-    stale = _explained(opened(tmp_path)).loc[CUT_OFF]
-    assert stale["rating"] == "likely"
-    assert "of its failures were before the start in backend/logs/backend.log:" in stale["speaks_against"]
-
-
 def _keep(change: Callable[[str], bool]) -> Callable[[Path], None]:
     return lambda folder: rewrite_log(folder, keep=change)
 

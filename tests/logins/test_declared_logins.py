@@ -14,8 +14,7 @@ from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.requests import Window
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Policy, Project, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.login_logs import (

@@ -21,7 +21,7 @@ from audit_lib.logins.coverage import NEEDS
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.requests import Window
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, traffic_of, verdicts
 

@@ -15,7 +15,7 @@ from audit_lib.logins.coverage import NEEDS, cover
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.requests import Window
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.dump import dump
 from tests.logins.test_none_is_earned import world

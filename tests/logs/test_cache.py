@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logs import read_files
-from audit_lib.logs.project_logs import cached_logs
+from audit_lib.logs import read
+from audit_lib.logs.files import LogFile
+from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.read import cached_logs
+from audit_lib.logs.tally import LogSums, Plan
 from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import LogSource, Project
@@ -40,9 +43,9 @@ def test_a_second_reading_gives_the_same_frames(
 ) -> None:
     """The logs are not read again, and every frame is equal, types and all."""
     first = cached_logs(project, keeper(), tmp_path / "cache")
-    monkeypatch.setattr(read_files, "read_part", None)
+    monkeypatch.setattr(read, "read_log", lambda *_: pytest.fail("a log was read again"))
     second = cached_logs(project, keeper(), tmp_path / "cache")
-    for name in ("sources", "counts", "events", "minutes", "days", "shapes"):
+    for name in ("sources", "counts", "events", "minutes"):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
 
 
@@ -54,27 +57,27 @@ def test_a_log_that_grew_is_read_alone(
     cached_logs(project, keeper(), tmp_path / "cache")
     with (project.root / "a.log").open("a") as log:
         log.write(LINES)
-    read: list[str] = []
+    names: list[str] = []
+    actual = read.read_log
 
-    def noted(formats: object, plan: object, part: read_files.Part) -> read_files.LogPart:
-        read.append(part.place.path)  # type: ignore[attr-defined]
-        return actual(formats, plan, part)  # type: ignore[arg-type]
+    def noted(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
+        names.append(file.name)
+        return actual(formats, file, plan)
 
-    actual = read_files.read_part
-    monkeypatch.setattr(read_files, "read_part", noted)
+    monkeypatch.setattr(read, "read_log", noted)
     again = cached_logs(project, keeper(), tmp_path / "cache")
-    assert read == ["a.log"]
+    assert names == ["a.log"]
     assert again.counts["count"].sum() == 9
 
 
 def test_the_cache_holds_no_value(project: Project, tmp_path: Path) -> None:
     """A value in a path is removed before anything is stored or shown."""
-    read = cached_logs(project, keeper(), tmp_path / "cache")
+    logs = cached_logs(project, keeper(), tmp_path / "cache")
     stored = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert len(stored) == 1
     assert stored[0].stat().st_mode & 0o077 == 0
     assert SECRET.encode() not in stored[0].read_bytes()
-    assert not read.minutes["route"].str.contains(SECRET, regex=False).any()
+    assert not logs.minutes["route"].str.contains(SECRET, regex=False).any()
 
 
 @pytest.mark.parametrize("spoil", ["content", "byte", "key", "gone"])
@@ -94,7 +97,7 @@ def test_what_was_changed_is_read_again(project: Project, tmp_path: Path, spoil:
     key = Key(bytes(range(32)), "file") if spoil == "key" else None
     again = cached_logs(project, keeper(key), cache)
     assert again.counts["count"].sum() == (6 if spoil == "content" else 3)
-    assert (len(list(cache.rglob("*.npz"))) == 2) is (spoil in ("content", "key"))
+    assert (len(list(cache.rglob("*.log"))) == 2) is (spoil in ("content", "key"))
 
 
 def test_under_a_throw_away_key_nothing_is_stored(project: Project, tmp_path: Path) -> None:

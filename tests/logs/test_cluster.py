@@ -13,10 +13,9 @@ from distributed import Client, LocalCluster
 
 from audit_lib.__main__ import main
 from audit_lib.logs.cluster import workers
-from audit_lib.logs.log_files import LogFile
-from audit_lib.logs.read_files import Part, read_files, read_part
-from audit_lib.logs.stream import Plan
-from tests.support.log_lines import FORMATS, read_log, requests_of
+from audit_lib.logs.files import LogFile
+from audit_lib.logs.tally import Plan, read_log
+from tests.support.log_lines import FORMATS, read_text, requests_of
 
 PLAN = Plan(ZoneInfo("UTC"))
 LINE = '203.0.113.{} - - [{:02}/Aug/2026:10:{:02}:00 +0000] "GET /r{} HTTP/1.1" {} 1 "-" "x"\n'
@@ -51,30 +50,28 @@ def test_a_cluster_gives_the_same_sums_from_urls(cluster: LocalCluster, tmp_path
 
 
 def test_a_worker_that_is_killed_changes_nothing(cluster: LocalCluster, tmp_path: Path) -> None:
-    """A worker killed while parts are waiting: others do its work again, and the sums are the same."""
-    content = _log(4_000)
-    (tmp_path / "a.log").write_bytes(content)
-    size = len(content) // 1_000 * 10  # of ten lines
-    starts = [0, *(content.find(b"\n", at) + 1 for at in range(size, len(content) - 200, size))]
-    file = LogFile(tmp_path, "a.log", "a.log")
-    ends = [*starts[1:], len(content)]
-    parts = [Part(file, start, end, end - start) for start, end in zip(starts, ends, strict=True)]
+    """A worker killed while logs are waiting: others do its work again, and the sums are the same."""
+    content = _log(400)
+    files = []
+    for number in range(10):
+        (tmp_path / f"{number}.log").write_bytes(content)
+        files.append(LogFile(tmp_path, f"{number}.log", f"{number}.log"))
     with (
         Client(cluster.scheduler_address, set_as_default=False) as client,
         workers(FORMATS, cluster.scheduler_address) as run,
     ):
         victim = next(iter(client.run(os.getpid).values()))
-        kill = client.submit(_kill_after_a_part, victim, parts[0], pure=False)
-        ((read, _),) = read_files([(PLAN, parts)], FORMATS, run, int)
+        kill = client.submit(_kill_after_a_log, victim, files[0], pure=False)
+        read = list(run(files, [PLAN] * len(files)))
         kill.result()
         assert victim not in client.run(os.getpid).values()
-    by = ("slot", "status", "client", "route")
-    assert requests_of(read.sums, *by) == requests_of(read_log(content), *by)
+    by = ("minute", "status", "client", "route")
+    assert all(requests_of(sums, *by) == requests_of(read_text(content), *by) for sums in read)
 
 
-def _kill_after_a_part(victim: int, part: Part) -> None:
-    """Reads a part, then kills a worker, perhaps the one that it runs on: then it runs again, elsewhere."""
-    read_part(FORMATS, PLAN, part)
+def _kill_after_a_log(victim: int, file: LogFile) -> None:
+    """Reads a log, then kills a worker, perhaps the one that it runs on: then it runs again, elsewhere."""
+    read_log(FORMATS, file, PLAN)
     try:
         os.kill(victim, signal.SIGKILL)
     except ProcessLookupError:
@@ -87,7 +84,5 @@ def test_faults_are_clear(cluster: LocalCluster, tmp_path: Path) -> None:
         result = CliRunner().invoke(main, ["failures", place, "--scheduler", cluster.scheduler_address])
         assert result.exit_code == 2
         assert "cannot be read" in result.stderr
-    result = CliRunner().invoke(main, ["failures", "-", "--scheduler", cluster.scheduler_address])
-    assert (result.exit_code, result.stderr) == (2, "-: is stdin, which a cluster cannot read\n")
     result = CliRunner().invoke(main, ["failures", "file:///a", "--scheduler", "nonsense://x"])
     assert result.exit_code == 2

@@ -2,8 +2,8 @@
 
 import pytest
 
-from audit_lib.logs.columns import MOST_CHANGES, UNDECLARED
-from tests.support.log_lines import FORMATS, events_of, read_log
+from audit_lib.logs.file_lines import MOST_CHANGES, UNDECLARED
+from tests.support.log_lines import FORMATS, events_of, read_text
 
 HEAD = "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2026-11-24 13:50:34\n"
 DEFAULT = (
@@ -24,8 +24,8 @@ NOT_UNDERSTOOD = {"requests": [], "not understood": 1}
 
 def _read(text: str) -> dict[str, object]:
     """Who made the requests, and how many lines are not understood."""
-    sums = read_log(text)
-    return {"requests": events_of(sums, "client"), "not understood": sums.states["not understood"]}
+    sums = read_text(text)
+    return {"requests": events_of(sums, "client"), "not understood": sums.facts.states["not understood"]}
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logs.deploy_entries import parse_deploys
-from audit_lib.logs.deploys import DeployRead, read_deploys
+from audit_lib.logs.deploys import DeployRead, parse_deploys, read_deploys
 from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import DeploySource, Project
@@ -176,8 +175,8 @@ def test_a_file_that_is_no_whole_list_is_said(tmp_path: Path, text: str, state: 
 @given(st.one_of(st.binary(max_size=80), st.text(alphabet='[]{},":\n 01aten', max_size=80).map(str.encode)))
 def test_no_bytes_are_too_odd(content: bytes) -> None:
     """Whatever a file holds, each entry is used or has a fault."""
-    found = parse_deploys(content, "x")
-    assert found.found - len(found.entries) == len({fault.place for fault in found.faults})
+    deploys, faults, entries = parse_deploys(content, "x")
+    assert entries - len(deploys) == len({fault.split(": ")[1] for fault in faults})
 
 
 def test_a_file_that_is_not_there_is_a_row(tmp_path: Path) -> None:

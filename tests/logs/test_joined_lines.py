@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Login, LogSource, Project
 from tests.support.log_lines import read_line
 

@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.base.log_kinds import SHOWING_VALUES
-from audit_lib.logs.formats import SECRET_IN_URL, load_formats, parse_formats
+from audit_lib.logs.formats import SECRET_IN_URL, load_formats
 from audit_lib.logs.line import LINE_LIMIT
-from audit_lib.logs.values import WHOLE, clean_route, mask_email, parse_time
+from audit_lib.logs.times import WHOLE, parse_time
+from audit_lib.logs.values import clean_route, mask_email
 from tests.support.fakes import fake_value
 from tests.support.log_lines import read_line
-from tests.support.own_formats import OWN_FORMATS
 
 UTC = ZoneInfo("UTC")
 
@@ -335,11 +335,3 @@ def test_what_a_client_writes_is_a_line_only_if_nothing_stands_beside_it() -> No
     assert _shown('{"log_id":"7",' + inner) == ([("login_failed", "203.0.113.7")], True)
     assert _shown('{"level":"info",' + inner)[0] == []
     assert _shown('{"message":"got",' + inner)[0] == []
-
-
-def test_a_format_may_begin_with_any_text_before_its_time() -> None:
-    """Where a calendar has not the first time behind that text, the next one is taken."""
-    own = OWN_FORMATS.replace('template = "[{time}] "', 'template = "{text}[{time}] "')
-    line = b"a [2026-13-01T10:00:00Z] b [2026-11-24T10:00:00Z] started"
-    read = read_line(line, formats=parse_formats(own.encode(), "own.toml"))
-    assert (read.at, [event.kind for event in read.events]) == (1_795_514_400_000_000, ["notice"])

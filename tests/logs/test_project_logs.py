@@ -12,8 +12,7 @@ import pytest
 import zstandard
 
 from audit_lib.base.clock import Quarter
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Project
 from tests.support.paths import SHARED
 

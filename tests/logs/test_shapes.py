@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.clock import Quarter
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.logs.refusals import shape_of
 from audit_lib.settings import LogSource, Project
 from tests.support import fakes
-from tests.support.log_lines import FORMATS, read_line, read_log
+from tests.support.log_lines import FORMATS, read_line, read_text
 
 REQUEST = 'INFO:     203.0.113.7:1 - "GET / HTTP/1.1" 200 OK'
 
@@ -28,14 +28,10 @@ def test_a_shape_tells_no_letter_and_no_digit() -> None:
 
 def test_lines_of_one_shape_are_counted_together() -> None:
     """What is understood has no shape; each line that is not is named by its number."""
-    sums = read_log(b"?? x 1\n?? y 22\nINFO: fine\n!! x\n\n## x\n")
-    assert sums.shapes == {
-        ("not understood", "?? a 0"): (2, 1),
-        ("not understood", "!! a"): (1, 4),
-        ("not understood", "## a"): (1, 6),
-        ("own words", "a: a"): (1, 3),
-    }
-    assert sums.unread == (1, 2, 4, 6)
+    sums = read_text(b"?? x 1\n?? y 22\nINFO: fine\n!! x\n\n## x\n")
+    assert sums.facts.shapes["not understood"] == {"?? a 0": 2, "!! a": 1, "## a": 1}
+    assert sums.facts.shapes["own words"] == {"a: a": 1}
+    assert sums.facts.unread == [1, 2, 4, 6]
 
 
 def test_text_that_speaks_of_a_refusal_is_listed_by_its_shape() -> None:
@@ -61,7 +57,7 @@ def test_text_beside_requests_and_a_warning_may_report_refusals(
     lines: tuple[str, ...], shapes: dict[str, int]
 ) -> None:
     """Whoever writes there what went wrong writes of refusals there, too; elsewhere a status is needed."""
-    assert read_log("\n".join(lines)).refusals == shapes
+    assert read_text("\n".join(lines)).facts.refusals == shapes
 
 
 def test_a_source_says_which_shapes_were_not_understood(tmp_path: Path) -> None:

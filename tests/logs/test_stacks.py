@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.settings import LogSource, Project
 from tests.support.login_events import LOGIN_STACKS
 from tests.support.server_logins import SERVER_STACKS

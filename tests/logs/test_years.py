@@ -7,9 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
-from audit_lib.logs.read_files import YEAR_OPEN, YEAR_TAKEN
+from audit_lib.logs.read import LogRead, read_logs
+from audit_lib.logs.tally import YEAR_OPEN, YEAR_TAKEN
 from audit_lib.settings import LogSource, Project
 
 LINE = "{} 10:00:00 web1 sshd[7]: Failed password for root from 203.0.113.7 port 22 ssh2\n"

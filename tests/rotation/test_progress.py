@@ -10,7 +10,7 @@ from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logs.frames import nothing_read
+from audit_lib.logs.read import nothing_read
 from audit_lib.rotation.change import planned
 from audit_lib.rotation.progress import Progress, RotationRead, tabulate_leak_lives
 from audit_lib.rotation.runbook import plan_of, plan_rotation

@@ -6,8 +6,9 @@ from hashlib import sha256
 import pytest
 
 from audit_lib.base.bounded import matches_glob
-from audit_lib.secrecy import strength, value_questions as values
+from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets import value_rules as values
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import URL_SAFE, fake_value
 from tests.support.paths import SHARED

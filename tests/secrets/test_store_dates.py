@@ -11,7 +11,7 @@ import pytest
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
-from audit_lib.logs.frames import nothing_read
+from audit_lib.logs.read import nothing_read
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.given import parse_env_option
 from audit_lib.secrets.read_project import ProjectRead, read_project

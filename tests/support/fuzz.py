@@ -25,7 +25,7 @@ from audit_lib.base.archives import unpack
 from audit_lib.base.bounded import parse_toml
 from audit_lib.base.errors import AuditError
 from audit_lib.findings.reviews import read_previous
-from audit_lib.leaks.history import list_objects, read_objects, repository_limits
+from audit_lib.leaks.sources import History, Reading, object_sources
 from audit_lib.ledger import read_ledger
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.seal import views
@@ -156,10 +156,10 @@ def _git(data: bytes, folder: Path) -> None:
     good = spoil.read_bytes()
     spoil.write_bytes(spoilt(good, random.Random(data)))
     try:
-        listed = [one.oid for one in list_objects(root)]
-        for _ in read_objects(root, listed, [], []):
+        history = History.of(root)
+        for _ in object_sources(root, [one.oid for one in history.objects], Reading()):
             pass
-        repository_limits(root)
+        history.limits()
     finally:
         shutil.rmtree(root)
 

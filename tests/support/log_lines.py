@@ -1,16 +1,15 @@
 """Lines and logs as text, read by the bundled formats or by others."""
 
-from collections import Counter
 from functools import lru_cache
-from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import Line, LineReader
-from audit_lib.logs.read_files import LogPart, read_whole
-from audit_lib.logs.stream import Plan
-from audit_lib.logs.sums import KINDS, Period, Sums
+from audit_lib.logs.tally import LogSums, Plan, read_log
 
 FORMATS = load_formats()
 
@@ -28,41 +27,21 @@ def read_line(
     return _reader(formats, zone, written).read(raw)
 
 
-def read_part(
-    content: str | bytes,
-    formats: LogFormats = FORMATS,
-    period: Period | None = None,
-    written: int | None = None,
-) -> LogPart:
-    """What a log with this content holds."""
-    raw = content if isinstance(content, bytes) else content.encode()
-    plan = Plan(ZoneInfo("UTC"), period or Period(), written)
-    return read_whole(BytesIO(raw), formats, plan)
-
-
-def read_log(content: str | bytes, formats: LogFormats = FORMATS, **plan: Any) -> Sums:
+def read_text(content: str | bytes, formats: LogFormats = FORMATS, **plan: Any) -> LogSums:
     """What a log with this content adds up to."""
-    return read_part(content, formats, **plan).sums
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "a.log")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_log(formats, LogFile(path.parent, path.name, path.name), Plan(ZoneInfo("UTC"), **plan))
 
 
-def requests_of(sums: Sums, *columns: str) -> Counter[Any]:
-    """How many requests there are by these columns, with names in place of numbers."""
-    counts: Counter[Any] = Counter()
-    for place, count in enumerate(sums.requests["count"].tolist()):
-        key = tuple(_value(sums, sums.requests, column, place) for column in columns)
-        counts[key if len(columns) > 1 else key[0]] += count
-    return counts
+def requests_of(sums: LogSums, *columns: str) -> dict[Any, int]:
+    """How many requests there are by these columns."""
+    groups = sums.requests.groupby(list(columns) if len(columns) > 1 else columns[0], observed=True)["count"]
+    return groups.sum().to_dict()
 
 
-def events_of(sums: Sums, *columns: str) -> list[Any]:
+def events_of(sums: LogSums, *columns: str) -> list[Any]:
     """These columns of each event, in the order of lines."""
-    places = sorted(range(len(sums.events["line"])), key=lambda place: sums.events["line"][place])
-    rows = [tuple(_value(sums, sums.events, column, place) for column in columns) for place in places]
-    return rows if len(columns) > 1 else [row[0] for row in rows]
-
-
-def _value(sums: Sums, table: Any, column: str, place: int) -> Any:
-    number = int(table[column][place])
-    if column == "kind":
-        return KINDS[number]
-    return sums.names[number] if column in ("client", "method", "route", "subject", "message") else number
+    rows = sums.events.sort_values("line", kind="stable")[list(columns)].to_numpy().tolist()
+    return [tuple(row) for row in rows] if len(columns) > 1 else [row[0] for row in rows]

@@ -15,8 +15,7 @@ from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.requests import Window, tabulate_activity
 from audit_lib.logins.traffic import Traffic, gather, recorded_changes
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
 
 START = datetime(2026, 9, 1, tzinfo=UTC)

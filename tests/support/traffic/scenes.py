@@ -15,7 +15,7 @@ from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.requests import Window
 from audit_lib.logins.traffic import Traffic
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read import read_logs
 from audit_lib.settings import Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG, traffic_of as traffic_of_logs
 from tests.support.traffic.background import DAY, HOUR, Line, ordinary

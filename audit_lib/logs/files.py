@@ -1,4 +1,4 @@
-"""The files of a project's logs: within it, in folders that its owner allows, or given with `--log`."""
+"""The files of a project's logs: within it, in folders that its owner allows, or given by hand."""
 
 import stat
 from collections import Counter
@@ -64,30 +64,29 @@ def outside_logs(project: Project) -> list[str]:
 
 def allowed_folder(project: Project, source: LogSource) -> str:
     """The folder, of those that the owner allows, that an absolute pattern lies in; "" if there is none."""
-    pattern = PurePosixPath(source.pattern)
-    fitting = (folder for folder in project.log_folders if folder in map(str, pattern.parents))
-    return max(fitting, key=len, default="")
+    parents = set(map(str, PurePosixPath(source.pattern).parents))
+    return max(parents.intersection(project.log_folders), key=len, default="")
 
 
 def _named(project: Project, source: LogSource) -> list[LogFile]:
-    if source.file is not None:
-        return [_given(project, source, source.file)]
+    root = project.root
+    if file := source.file:  # that the owner named; within the project no link is followed to it
+        if file.is_relative_to(root):
+            path = file.relative_to(root).as_posix()
+            return [LogFile(root, path, path, source.dated)]
+        return [LogFile(file.parent, file.name, source.pattern, source.dated)]
+    if not source.dated:  # no settings file says that of a pattern: the command line names a URL
+        from audit_lib.logs.cluster import RemoteLog  # noqa: PLC0415  slow to import
+
+        return [RemoteLog(root, source.pattern, source.pattern, dated=False)]
     if not is_outside(source):
-        return [LogFile(project.root, path, path) for path in log_paths(project.root, source.pattern)]
+        return [LogFile(root, path, path) for path in log_paths(root, source.pattern)]
     folder = allowed_folder(project, source)
     if not folder:
         return []
-    root = followed(Path(folder), project.root, folder)
+    outside = followed(Path(folder), root, folder)
     below = str(PurePosixPath(source.pattern).relative_to(folder))
-    return [LogFile(root, path, f"{folder}/{path}") for path in log_paths(root, below)]
-
-
-def _given(project: Project, source: LogSource, file: Path) -> LogFile:
-    """A file that the owner named; within the project no link is followed to it."""
-    if file.is_relative_to(project.root):
-        path = file.relative_to(project.root).as_posix()
-        return LogFile(project.root, path, path, source.dated)
-    return LogFile(file.parent, file.name, source.pattern, source.dated)
+    return [LogFile(outside, path, f"{folder}/{path}") for path in log_paths(outside, below)]
 
 
 def with_logs(
@@ -103,22 +102,18 @@ def with_logs(
         BadInput: every fault of the options at once. Their text is never quoted: it may be a value.
     """
     options = list(texts)
+    if sum(option.endswith(f"={STDIN}") for option in options) > 1:
+        raise BadInput.at("--log", "stdin (-) can be given for one service only")
     faults: list[Fault] = []
     given: list[LogSource] = []
-    if sum(option.endswith(f"={STDIN}") for option in options) > 1:
-        faults.append(Fault("--log", "stdin (-) can be given for one service only"))
-    for option in options if not faults else ():
+    for option in options:
         try:
             given.append(_source(project, option, stdin, spool))
         except BadInput as error:
             faults.extend(error.faults)
-    named = Counter(source.pattern for source in given)
-    faults += [
-        Fault(name, "is given twice: name files that differ in their names")
-        for name, count in named.items()
-        if count > 1
-    ]
-    if faults:
+    counts = Counter(source.pattern for source in given)
+    twice = "is given twice: name files that differ in their names"
+    if faults := [*faults, *(Fault(name, twice) for name, count in counts.items() if count > 1)]:
         raise BadInput(faults)
     return replace(project, log_sources=(*given, *project.log_sources))
 
@@ -150,9 +145,9 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
 def _declared(project: Project, environment: str, service: str) -> LogSource:
     """What audit.toml declares of the logs of this place, if it declares the same of each."""
     found = {
-        replace(one, pattern="")
-        for one in project.log_sources
-        if (one.environment, one.service) == (environment, service)
+        replace(source, pattern="")
+        for source in project.log_sources
+        if (source.environment, source.service) == (environment, service)
     }
     zone, declared = project.time_zone, project.zone_declared
     plain = LogSource("", service, environment, zone, zone_declared=declared)

@@ -1,0 +1,264 @@
+"""What the lines of a log add up to: requests by minute, each failure and message, all else counted."""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, cast
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream
+from audit_lib.base.files import Unreadable
+from audit_lib.base.log_kinds import LOG_LINE_STATES, NOTICE
+from audit_lib.logs.file_lines import raw_lines, read_lines
+from audit_lib.logs.files import LogFile
+from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
+from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent
+from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
+from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of
+
+YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
+YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
+MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
+MOST_SHAPES = 1_000  # of a file's lines; the others are counted together
+OTHER_SHAPES = "(other shapes)"
+SHOWN_LINES = 20
+# Instants in microseconds since 1970 UTC, a minute in minutes (-1: none), a day in days and one (0: none).
+GROUP = ("minute", "day", "kind", "status", "client", "method", "route")
+REQUESTS = (*GROUP, "count", "line")
+EVENTS = (
+    *("line", "at", "not_before", "not_after", "day"),
+    *("kind", "message", "status", "client", "method", "route", "subject"),
+)
+TEXTS = ("file", "kind", "message", "client", "method", "route", "subject")
+_BOMB = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
+_BUFFER = 1 << 20
+_MOST_ROWS = 200_000  # that are held as Python's own objects
+# A file that was written until its date ends near it; one that was copied later, with a new date, does not.
+# And a step back of this size is no clock's: the file spans more than a year.
+_LONG = 32 * DAY
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the lines of a log are read, and from which instant on and before which one they are counted."""
+
+    zone: ZoneInfo
+    written: int | None = None  # when the file was last written, for times without a year
+    first: int = NONE
+    end: int = 1 << 62
+
+
+@dataclass
+class Facts:
+    """What is known of the lines of a file beside their requests and events."""
+
+    states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LOG_LINE_STATES, 0))
+    undated: int = 0  # lines before the first date
+    in_period: int = 0  # lines with a date in the period
+    first: int = NONE  # the first and the last instant in the order of the lines, of whatever period
+    last: int = NONE
+    lacks: int = WHOLE  # what any time of it has not of its own: ZONELESS, YEARLESS
+    # How many lines nobody understands, by why (UNKNOWN) and shape.
+    shapes: dict[str, dict[str, int]] = field(default_factory=lambda: {each: {} for each in UNKNOWN})
+    unread: list[int] = field(default_factory=list)  # the first lines that are not understood
+    warned: bool = False  # whether such a line, or a message, has the level of a warning
+    remark: str = ""  # where the year of its times is from
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are."""
+        return sum(self.states.values())
+
+    @property
+    def understood(self) -> int:
+        """Lines that a format matches, whatever they show."""
+        return self.lines - self.states["not understood"] - self.states["blank"]
+
+    @property
+    def refusals(self) -> dict[str, int]:
+        """How many lines of text may report a refusal in words that no format knows, by shape.
+
+        In a log with requests and a warning each such text may: whoever writes there what went wrong writes
+        of refusals there, too.
+        """
+        kinds = UNKNOWN[1:] if self.warned and self.states["request"] else (REFUSAL,)
+        found: dict[str, int] = {}
+        for shape, count in (each for kind in kinds for each in self.shapes[kind].items()):
+            found[shape] = found.get(shape, 0) + count
+        return found
+
+
+@dataclass(frozen=True)
+class LogSums:
+    """What a log adds up to: frames with the columns REQUESTS and EVENTS, where no text is missing."""
+
+    requests: pd.DataFrame
+    events: pd.DataFrame
+    facts: Facts = field(default_factory=Facts)
+    broken: str = ""  # the fault at which a damaged packed stream ends
+    state: str = ""  # one of Sources, and why, of a log that cannot be read
+    reason: str = ""
+
+
+def frame_of(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
+    """A frame of rows: texts as categories, all else as whole numbers."""
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    return frame.astype({name: "category" if name in TEXTS else "int64" for name in columns})
+
+
+def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all frames: texts as categories in their order."""
+    whole = pd.concat(frames, ignore_index=True)
+    texts = [name for name in whole if name in TEXTS]
+    return whole.astype(dict.fromkeys(texts, "str")).astype(dict.fromkeys(texts, "category"))
+
+
+def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
+    """What a log holds. If it leaves open of which year its times are, its lines have none."""
+    try:
+        sums = _sum(formats, file, plan)
+        if sums.facts.lacks & YEARLESS and plan.written is not None:
+            sums.facts.remark = YEAR_TAKEN
+            if _is_year_open(sums, plan.written):
+                sums = _sum(formats, file, replace(plan, written=None))
+                sums.facts.remark = YEAR_OPEN
+    except Bomb:
+        return _refused("refused", _BOMB)
+    except Unreadable as error:
+        return _refused(error.state, error.reason)
+    requests, events = settle_logins(sums.requests, sums.events, formats.logins)
+    return replace(sums, requests=requests, events=events)
+
+
+def _refused(state: str, reason: str) -> LogSums:
+    return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
+
+
+def _sum(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
+    tally = Tally(plan)
+    with file.open() as opened:
+        stream = LogStream(opened.file)
+        lines = raw_lines(cast(BinaryIO, io.BufferedReader(stream, _BUFFER)))
+        for line in read_lines(lines, formats, plan.zone, plan.written):
+            tally.add(line)
+    return replace(tally.sums(), broken=stream.broken)
+
+
+def _is_year_open(sums: LogSums, written: int) -> bool:
+    """Whether the file, last written at `written`, may be of another year than that of its date."""
+    if sums.facts.last == NONE or abs(written - sums.facts.last) > _LONG:
+        return True
+    steps = sums.events[sums.events["message"].eq(CLOCK_SET_BACK)]
+    return bool(((steps["not_after"] - steps["not_before"]) > _LONG).any())
+
+
+class Tally:
+    """Sums that grow line by line, and what the lines so far say about the next one."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._facts = Facts()
+        self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
+        self._requests: dict[tuple[Any, ...], list[int]] = {}  # by GROUP
+        self._events: list[tuple[Any, ...]] = []
+        self._number = 0  # of the line
+        self._day = 0  # of the last time
+        self._held = True  # whether the period holds the last time
+        self._steps = 0  # of a clock that was set back
+        self._waiting: list[tuple[int, int, LogEvent]] = []  # for the next line with a time
+        self._counted: set[str] = set()  # kinds that this record was already counted for
+        self._opened = False  # whether a record with a time is open
+        self._inside = False  # whether the line before continued it
+
+    def add(self, line: Line) -> None:
+        """Adds the next line."""
+        facts, at = self._facts, line.at
+        self._number += 1
+        facts.states[line.state] += 1
+        facts.lacks |= line.lacks
+        facts.warned = facts.warned or line.warns
+        if at is not None:
+            self._pass_time(at)
+        if line.unknown:
+            self._add_shape(line.unknown, line.shape)
+        facts.undated += not self._day
+        facts.in_period += self._held and self._day > 0
+        if line.record:
+            self._counted.clear()
+        if line.state != "blank":
+            follows = False
+            if line.continues and self._opened and at is None and not line.record:
+                follows = line.continues == 1 or self._inside
+            self._opened, self._inside = follows or at is not None, follows
+            if follows:
+                at = facts.last
+        for event in line.events if self._held else ():
+            self._count(event, at)
+        if len(self._events) + len(self._requests) > _MOST_ROWS:
+            self._pack()
+
+    def _add_shape(self, unknown: str, shape: str) -> None:
+        shapes, unread = self._facts.shapes[unknown], self._facts.unread
+        key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
+        shapes[key] = shapes.get(key, 0) + 1
+        if unknown == UNREAD and len(unread) < SHOWN_LINES:
+            unread.append(self._number)
+
+    def _pass_time(self, at: int) -> None:
+        """Moves on to the time of a line, or notes that the clock was set back."""
+        before, self._facts.last = self._facts.last, at
+        if before == NONE:
+            self._facts.first = at
+        self._held = self._plan.first <= at < self._plan.end
+        self._day = day_of(at)
+        if self._held and before - at > MINUTE and before != NONE and self._steps < MOST_STEPS:
+            self._steps += 1
+            self._add_event(LogEvent(NOTICE, CLOCK_SET_BACK), self._number, at, at, before, self._day)
+        for number, earlier, event in self._waiting:
+            # Untimed events lie between their nearest timed lines; merged instances can swap the two.
+            low, high = min(earlier, at), max(earlier, at)
+            self._add_event(event, number, NONE, low, high, day_of(earlier))
+        self._waiting.clear()
+
+    def _count(self, event: LogEvent, at: int | None) -> None:
+        """Counts what a line shows; a failure and a message is a row of its own, too."""
+        if event.once:
+            if event.kind in self._counted:
+                return
+            self._counted.add(event.kind)
+        # A login that was redirected is counted once it is known how it ended.
+        if event.status and event.message not in OPEN_LOGINS:
+            minute, day = (-1, self._day) if at is None else (at // MINUTE, day_of(at))
+            key = (minute, day, event.kind, event.status, event.client, event.method, event.route)
+            self._requests.setdefault(key, [0, self._number])[0] += 1
+            if event.kind == "other":
+                return
+        if at is None:
+            self._waiting.append((self._number, self._facts.last, event))
+        else:
+            self._add_event(event, self._number, at, self._facts.last, at, self._day)
+
+    def _add_event(self, event: LogEvent, *place: int) -> None:
+        """Adds a row of EVENTS; its place is the line, its instant, the bounds of that, and the day."""
+        kind, message, status, client, method, route, subject, _ = event
+        self._events.append((*place, kind, message, status or 0, client, method, route, subject))
+
+    def _pack(self) -> None:
+        """Turns the rows so far into frames, which take a tenth of the memory."""
+        requests = frame_of(REQUESTS, ((*key, *counted) for key, counted in self._requests.items()))
+        self._frames.append((requests, frame_of(EVENTS, self._events)))
+        self._requests.clear()
+        self._events.clear()
+
+    def sums(self) -> LogSums:
+        """The sums of all lines."""
+        for number, before, event in self._waiting:
+            self._add_event(event, number, NONE, before, NONE, day_of(before))
+        self._waiting.clear()
+        self._pack()
+        requests, events = (together(frames) for frames in zip(*self._frames, strict=True))
+        groups = requests.groupby(list(GROUP), observed=True, sort=False, as_index=False)
+        counts = groups.agg(count=("count", "sum"), line=("line", "min"))
+        return LogSums(counts, events, self._facts)

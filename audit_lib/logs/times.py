@@ -1,0 +1,151 @@
+"""Times as logs write them, as microseconds since 1970 UTC, and what they lack: a zone, a year."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+NONE = -(1 << 62)  # no instant
+# What a time has not of its own, so that it is taken from elsewhere.
+WHOLE, ZONELESS, YEARLESS = 0, 1, 2
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+DAY = 86_400 * SECOND
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MOST_MINUTES = 1 << 16  # that a clock remembers
+_MONTHS = {
+    name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
+}
+_SECONDS = {b"%02d" % second: second * SECOND for second in range(60)}
+_HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
+_OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+_FORMS = tuple(
+    re.compile(form)
+    for form in (
+        rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
+        rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
+        rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
+        rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
+        # As Americans write it, and nobody else with these capitals: the month stands first.
+        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
+        + _HOUR
+        + rb"(?: |\xc2\xa0|\xe2\x80\xaf)(?P<half>[AP])M",
+    )
+)
+_PARTS = re.compile(rb"(.*\d:\d\d):(\d\d)(?:[.,](\d+))?(.*)")
+_ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
+_TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
+_SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
+
+
+def micros_of(at: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def instant_of(micros: int) -> datetime:
+    """The instant of so many microseconds since 1970 UTC."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def day_of(micros: int) -> int:
+    """Days since 1970 and one; 0 for no instant."""
+    return 0 if micros == NONE else micros // DAY + 1
+
+
+def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
+    """Microseconds since 1970 in UTC; None where no calendar has such a time.
+
+    A time without a zone is one of `zone`: the first of two where the clocks went back.
+    """
+    if (counted := _counted_seconds(raw)) is not None:
+        return counted
+    found = next(filter(None, (form.fullmatch(raw) for form in _FORMS)), None)
+    if not found:
+        return None
+    parts = found.groupdict()
+    numbers = ("year", "day", "hour", "minute", "second")
+    year, day, hour, minute, second = (int(parts[name]) for name in numbers)
+    month = _MONTHS.get(parts["month"]) if parts["month"].isalpha() else int(parts["month"])
+    if half := parts.get("half"):
+        hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99
+    micros = int((parts["fraction"] or b"").ljust(6, b"0")[:6])
+    if not month or not 1970 < year < 2200:
+        return None
+    try:
+        wall = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001
+    except ValueError:
+        return None
+    offset = _offset((parts.get("zone") or b"").strip())
+    instant = wall.replace(tzinfo=zone) if offset is None else wall.replace(tzinfo=UTC) - offset
+    return micros_of(instant.astimezone(UTC))
+
+
+def _counted_seconds(raw: bytes) -> int | None:
+    """A time that is a number of seconds: TAI64N as multilog counts it, 10 s ahead of UTC, or since 1970."""
+    if found := _TAI64N.fullmatch(raw):
+        return (int(found[1], 16) - 10) * SECOND + int(found[2], 16) // 1_000
+    if found := _SINCE_1970.fullmatch(raw):
+        return int(found[1]) * SECOND + int(found[2]) * 1_000
+    return None
+
+
+def _offset(text: bytes) -> timedelta | None:
+    if text in (b"", b"Z", b"UTC"):
+        return timedelta() if text else None
+    digits = text[1:].replace(b":", b"")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return -offset if text[:1] == b"-" else offset
+
+
+def lacks_of(raw: bytes) -> int:
+    """ZONELESS for a time that names no zone of its own, so that its instant rests on what was declared."""
+    return ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE
+
+
+class Clock:
+    """Instants of times as logs write them, each minute read once.
+
+    `zone` is that of times without one; `written` is when their file was last written, from which follows the
+    year of a time without one. Without it such a time has no instant.
+    """
+
+    def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
+        self.zone, self.written = zone, written
+        self._minutes: dict[tuple[bytes, bytes], tuple[int | None, int]] = {}
+
+    def read(self, raw: bytes) -> tuple[int | None, int]:
+        """The instant, None where no calendar has it, and what it lacks."""
+        found = _PARTS.fullmatch(raw)
+        return self.read_parts(found) if found else (parse_time(raw, self.zone), lacks_of(raw))
+
+    def read_parts(self, found: re.Match[bytes]) -> tuple[int | None, int]:
+        """The same of a time in four groups: up to its minute, its second, its fraction, and what follows."""
+        minute, second, part, rest = found.groups()
+        known = self._minutes.get((minute, rest))
+        if known is None:
+            if len(self._minutes) > _MOST_MINUTES:
+                self._minutes.clear()
+            raw = minute + b":00" + rest
+            known = self._minutes[minute, rest] = parse_time(raw, self.zone), lacks_of(raw)
+        begun, lacks = known
+        seconds = _SECONDS.get(second)
+        if begun is None or seconds is None:
+            return None, lacks
+        return begun + seconds + (int((part + b"00000")[:6]) if part else 0), lacks
+
+    def read_yearless(self, raw: bytes) -> int | None:
+        """The instant of a time without a year, Nov 24 13:50:34.
+
+        Of the latest year in which it is not over a day later than its file, since clocks of two machines
+        may differ; None if neither that year nor the one before has such a time, or nothing dates the file.
+        """
+        if self.written is None:
+            return None
+        latest = self.written + DAY
+        year = instant_of(latest).astimezone(self.zone).year
+        for candidate in (year, year - 1):
+            at, _ = self.read(b"Mon " + raw + b" %d" % candidate)
+            if at is not None and at <= latest:
+                return at
+        return None

@@ -1,0 +1,127 @@
+"""What a log adds up to: every request counted, bounds of what has no time, names within their limits."""
+
+import random
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.logs import tally
+from audit_lib.logs.files import LogFile
+from audit_lib.logs.frames import OTHER_CLIENTS, tabulate
+from audit_lib.logs.line import LINE_LIMIT
+from audit_lib.logs.read import read_logs
+from audit_lib.logs.tally import Plan, read_log
+from audit_lib.settings import LogSource, Project
+from tests.support.log_lines import FORMATS, events_of, read_text, requests_of
+
+PIECES = [
+    line for block in (*FORMATS.prefixes, *FORMATS.bodies, *FORMATS.messages) for line in block.examples
+]
+REQUEST = '{} - - [{:02}/Aug/2026:{:02}:{:02}:00 +0000] "GET {} HTTP/1.1" {} 1 "-" "x"'
+
+
+def _mixture(seed: int, lines: int) -> str:
+    """Lines of every kind in a seeded order, a third of them requests with a time."""
+    chance = random.Random(seed)
+    made = []
+    for number in range(lines):
+        path, status = f"/r{chance.randrange(9)}", chance.choice((200, 401, 404))
+        client = f"203.0.113.{chance.randrange(9)}"
+        request = REQUEST.format(client, 1 + number // 200, number // 60 % 24, number % 60, path, status)
+        made.append(chance.choice((request, chance.choice(PIECES), f"INFO: {chance.choice(PIECES)}")))
+    return "\n".join(made) + "\n"
+
+
+def test_rows_that_are_packed_add_up_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log with more rows than are held at once loses none and counts none twice."""
+    content = _mixture(1, 1_500)
+    whole = read_text(content)
+    monkeypatch.setattr(tally, "_MOST_ROWS", 20)
+    packed = read_text(content)
+    places = ("minute", "day", "kind", "status", "client", "method", "route")
+    assert requests_of(packed, *places) == requests_of(whole, *places)
+    assert packed.facts == whole.facts
+    assert events_of(packed, *tally.EVENTS) == events_of(whole, *tally.EVENTS)
+
+
+def test_processes_read_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large files are read at once, and the frames are those of one after the other."""
+    for name in "ab":
+        (tmp_path / f"{name}.log").write_text(_mixture(ord(name), 2_000))
+    project = Project("p", tmp_path, log_sources=(LogSource("*.log"),))
+    one = read_logs(project, None)
+    monkeypatch.setattr("audit_lib.logs.read._ALONE", 1)
+    several = read_logs(project, None)
+    for name in ("sources", "counts", "events", "minutes"):
+        assert getattr(one, name).equals(getattr(several, name))
+
+
+def test_untimed_lines_lie_between_their_neighbours() -> None:
+    """An event without a time has the times before and behind it as bounds, in their order."""
+    refused = 'INFO:     1.1.1.1:1 - "GET / HTTP/1.1" 401 Unauthorized'
+    times = [f"2026-08-01T10:0{minute}:00Z INFO: x" for minute in (5, 9, 8)]
+    lines = [refused, times[0], refused, times[1], refused, times[2], refused]
+    sums = read_text("\n".join(lines))
+    bounds = [
+        tuple((at - sums.facts.first) // 60_000_000 if at > 0 else None for at in (low, high))
+        for low, high in events_of(sums, "not_before", "not_after")
+    ]
+    assert sorted(bounds, key=str) == sorted([(None, 0), (0, 4), (3, 4), (3, None)], key=str)
+
+
+def test_a_clock_set_back_is_an_event_up_to_a_hundred_times() -> None:
+    """Each line older than the one before it by over a minute is noted, and is no request."""
+    lines = [REQUEST.format("203.0.113.7", 1, hour % 2, 0, "/", 200) for hour in range(300)]
+    sums = read_text("\n".join(lines))
+    assert events_of(sums, "message") == ["clock set back"] * 100
+    assert sum(requests_of(sums, "status").values()) == 300
+
+
+def test_a_period_selects_by_time_and_untimed_lines_by_the_time_before() -> None:
+    """Lines of other days are counted by state alone; what stands before the first time belongs to all."""
+    untimed = 'INFO:     1.1.1.1:1 - "GET / HTTP/1.1" 401 Unauthorized'
+    dated = [line for day in (1, 2, 3) for line in (REQUEST.format("::1", day, 1, 1, "/", 403), untimed)]
+    first = 1_785_542_400_000_000 + 86_400_000_000  # 2 August
+    sums = read_text("\n".join([untimed, *dated]), first=first, end=first + 86_400_000_000)
+    assert requests_of(sums, "status") == {401: 2, 403: 1}
+    assert (sums.facts.lines, sums.facts.in_period) == (7, 2)
+
+
+@pytest.mark.parametrize("size", [LINE_LIMIT + 1, LINE_LIMIT + 2, 3 * LINE_LIMIT])
+def test_a_line_beyond_the_limit_hides_nothing(size: int) -> None:
+    """It is counted once as not understood; what stands before and behind it is read."""
+    line = REQUEST.format("203.0.113.7", 1, 1, 1, "/", 401).encode()
+    states = read_text(line + b"\n" + b"x" * size + b"\n" + line).facts.states
+    assert (states["request"], states["not understood"], sum(states.values())) == (2, 1, 3)
+
+
+def _scan(lines: int) -> str:
+    asked = ((f"10.0.{n // 250}.{n % 250}", 1, 1, 1, f"/r{n}x", (404, 200)[n % 2]) for n in range(lines))
+    return "\n".join(REQUEST.format(*each) for each in asked)
+
+
+def test_beyond_the_limit_routes_are_counted_together() -> None:
+    """Those that come first over all files keep their names; missing routes have a limit apart."""
+    logs = {"a": read_text(_scan(10)), "b": read_text(_scan(400))}
+    counts, _, minutes = tabulate(logs, 15)
+    assert counts.groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
+    assert minutes.groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
+    others = counts[counts["route"].eq(OTHER_ROUTES)]
+    assert others.groupby(["file", "status"])["count"].sum().to_dict() == {("b", 200): 185, ("b", 404): 185}
+
+
+def test_beyond_the_limit_addresses_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first ones keep their names."""
+    monkeypatch.setattr("audit_lib.logs.frames.MOST_NAMES", 10)
+    counts = tabulate({"a": read_text(_scan(40))}, 100)[0].groupby("client")["count"].sum().to_dict()
+    assert counts.pop(OTHER_CLIENTS) == 30
+    assert set(counts) == {f"10.0.0.{number}" for number in range(10)}
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    """It adds up to nothing."""
+    sums: Any = read_log(FORMATS, LogFile(tmp_path, "gone.log", "gone.log"), Plan(ZoneInfo("UTC")))
+    assert (sums.state, sums.reason, len(sums.requests)) == ("missing", "does not exist", 0)
