@@ -18,20 +18,21 @@ from audit_lib.incident.look import address_of, first_seen, secret_of, window_of
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
-<<<<<<< HEAD
-=======
-from audit_lib.leaks.find_leaks import find_leaks
-from audit_lib.leaks.search import LeakOptions
->>>>>>> next
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.detect import tabulate
 from audit_lib.logs.quote_lines import quote_lines
-from audit_lib.opening import check_parameters, current_instant, open_project, refuse_values
 from audit_lib.report.exports import to_csv
 from audit_lib.report.incident import IncidentSummary, summarise
-from audit_lib.report.inherited import report_progress
 from audit_lib.report.known_values import guard_values
-from audit_lib.report.package import digested, tool, write_package
+from audit_lib.report.notebook import (
+    check_parameters,
+    current_instant,
+    open_project,
+    refuse_values,
+    report_progress,
+)
+from audit_lib.report.package import write_package
+from audit_lib.report.provenance import inputs_of, tool
 from audit_lib.report.render import page
 from audit_lib.report.timeline import plot_events
 from audit_lib.secrecy import guard
@@ -208,6 +209,6 @@ class Investigation:
             "project": case.project.name,
             "as_of": iso(case.as_of),
         }
-        manifest |= {"window": window, "tool": tool(), "inputs": digested(case.read.sources)}
+        manifest |= {"window": window, "tool": tool(), "inputs": inputs_of(case.read.sources)}
         classes = guard_values(self.keeper, case.read.inventory, case.policy, case.project)
         write_package(home, files, manifest, self.keeper, classes)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,8 +31,8 @@ from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import escape as inert
+from audit_lib.report.exports import leaks_sarif
 from audit_lib.report.known_values import known_values
-from audit_lib.report.sarif import leaks_sarif
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.seal import search_files
 from audit_lib.settings import Project, load_project
@@ -197,7 +198,8 @@ def _say_coverage(coverage: pd.DataFrame) -> None:
     ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
     for (state, part, reason), group in ordered.groupby(["state", "part", "reason"], sort=False):
         count = group["count"].sum(min_count=1)
-        amount = part if pd.isna(count) else f"{int(count):,} {part}"
+        one = re.sub(r"s\b", "", str(part), count=1)
+        amount = part if pd.isna(count) else counted(int(count), one, str(part))
         named = few([place for place in group["place"] if place not in ("", ".")], MOST_NAMES)
         names, why = f" ({named})" if named else "", f": {reason}" if reason else ""
         say(f" {amount}{names}{why}", f"{state}:", FAINT if state == "searched" else DOUBT)

@@ -18,7 +18,7 @@ from audit_lib.cli.options import now
 from audit_lib.ledger import Draft, Entry, Ledger, read_ledger, write_entry
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates
-from audit_lib.logs.log_files import STDIN, spooled, with_logs
+from audit_lib.logs.files import STDIN, spooled, with_logs
 from audit_lib.report.known_values import public_text
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor
