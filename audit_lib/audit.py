@@ -17,10 +17,9 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
-from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.detect import Verdict, judge, tabulate
-from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
+from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, address_label, tabulate_activity, with_addresses
 from audit_lib.logins.traffic import gather, recorded_changes
 from audit_lib.logs.read import LogRead, read_logs, without_values
@@ -42,14 +41,12 @@ from audit_lib.rotation.progress import RotationRead, tabulate_leak_lives
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.rotation.triggers import tabulate_triggers
-from audit_lib.secrecy import guard
-from audit_lib.secrecy.identities import Label, mask_client
+from audit_lib.secrecy.identities import mask_client
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrets.ages import tabulate_rotation_pairs
 from audit_lib.secrets.population import tabulate_population, tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.settings import choose_policy, instant_of
-from audit_lib.settings.code_reads import CodeRead, read_code
+from audit_lib.settings.code_reads import read_code
 from audit_lib.settings.dump import dump
 from audit_lib.settings.platform_files import tabulate_configuration
 
@@ -57,6 +54,18 @@ from audit_lib.settings.platform_files import tabulate_configuration
 def frame(compute: "Callable[[Audit], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
     """A frame of an audit, computed when it is asked for, and once."""
     return cached_property(compute)
+
+
+class CheckedFrames(dict[str, pd.DataFrame]):
+    """An audit's frames by the names that checks have for them, each computed when it is asked for."""
+
+    def __init__(self, audit: "Audit") -> None:
+        super().__init__()
+        self._audit = audit
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        self[name] = _CHECKED[name](self._audit) if name in _CHECKED else getattr(self._audit, name)
+        return self[name]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -110,10 +119,7 @@ class Audit(ProjectRead):
 
     # ---- Secrets and rotations ----
 
-    @cached_property
-    def _code(self) -> CodeRead:
-        return read_code(self.project)
-
+    _code = cached_property(lambda self: read_code(self.project))
     # `Population`: who knows each variable: code, policy, files, platform, ledger.
     population = frame(
         lambda self: tabulate_population(self.project, self.policy, self._code, self, self.keeper)
@@ -131,9 +137,8 @@ class Audit(ProjectRead):
 
     # ---- Logs and logins ----
 
-    @cached_property
-    def _watch(self) -> DetectionPolicy:
-        return detection_policy(self.policy)
+    _watch = cached_property(lambda self: detection_policy(self.policy))
+    _label = cached_property(lambda self: address_label(self.logs, self.keeper.key))
 
     @cached_property
     def _detected(self) -> tuple[Verdict, ...]:
@@ -142,10 +147,6 @@ class Audit(ProjectRead):
         changes = recorded_changes(self.ledger, activity.events, self.deploys, window)
         declared, at = self.project.log_sources, self.as_of
         return judge(gather(activity, self._watch, window, changes=changes, log_sources=declared, as_of=at))
-
-    @cached_property
-    def _label(self) -> Label:
-        return address_label(self.logs, self.keeper.key)
 
     # A finding's id must not change with how addresses are shown.
     _detections = frame(lambda self: tabulate(self._detected, partial(mask_client, label=self._label)))
@@ -172,9 +173,7 @@ class Audit(ProjectRead):
 
     # ---- Leaks ----
 
-    @cached_property
-    def _rotating(self) -> RotationRead:
-        return RotationRead(self.as_of, self.inventory, self.ledger)
+    _rotating = cached_property(lambda self: RotationRead(self.as_of, self.inventory, self.ledger))
 
     @cached_property
     def _leaked(self) -> LeakAudit:
@@ -205,15 +204,10 @@ class Audit(ProjectRead):
     # `SignOffs`: who signed which review, as what and when, and whether it was on time.
     sign_offs = frame(lambda self: with_lateness(reviews.tabulate_sign_offs(self.ledger)))
 
-    @property
-    def settings(self) -> tuple[str, ...]:
-        """The settings in force, one to a line."""
-        return dump(self.policy, self.project)
-
-    @property
-    def doubt(self) -> str:
-        """Why the previous report cannot be relied upon; "" if it can, or there is none."""
-        return self._previous.doubt if self._previous else ""
+    # The settings in force, one to a line.
+    settings = cached_property(lambda self: dump(self.policy, self.project))
+    # Why the previous report cannot be relied upon; "" if it can, or there is none.
+    doubt = cached_property(lambda self: self._previous.doubt if self._previous else "")
 
     @cached_property
     def settings_changes(self) -> pd.DataFrame:
@@ -221,10 +215,8 @@ class Audit(ProjectRead):
         signed = reviews.last_signed(self.ledger)
         return reviews.tabulate_settings_changes(self.project, self.policy, signed, self.doubt)
 
-    @cached_property
-    def checked(self) -> "CheckedFrames":
-        """The frames by the names that checks have for them."""
-        return CheckedFrames(self)
+    # The frames by the names that checks have for them.
+    checked = cached_property(CheckedFrames)
 
     @cached_property
     def _judged(self) -> dict[str, pd.DataFrame]:
@@ -245,14 +237,9 @@ class Audit(ProjectRead):
 
     # ---- The report ----
 
-    @cached_property
-    def marks(self) -> "pd.Series[str]":
-        """What is `good`, `bad` or `unknown`, by item: what verdict and score are made of."""
-        return judged(self)
-
-    @cached_property
-    def _screen(self) -> Summary:
-        return summarise(self)
+    # What is `good`, `bad` or `unknown`, by item: what verdict and score are made of.
+    marks = cached_property(judged)
+    _screen = cached_property(summarise)
 
     def summary(self) -> Summary:
         """The first screen: verdict, key figures, five actions, what falls due, what is not known."""
@@ -287,18 +274,6 @@ _CHECKED: Mapping[str, Callable[[Audit], pd.DataFrame]] = {
 }
 
 
-class CheckedFrames(dict[str, pd.DataFrame]):
-    """An audit's frames by the names that checks have for them, each computed when it is asked for."""
-
-    def __init__(self, audit: Audit) -> None:
-        super().__init__()
-        self._audit = audit
-
-    def __missing__(self, name: str) -> pd.DataFrame:
-        self[name] = _CHECKED[name](self._audit) if name in _CHECKED else getattr(self._audit, name)
-        return self[name]
-
-
 def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
     project: str = "",
     quarter: str = "",
@@ -314,23 +289,16 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
     Raises:
         BadInput: one fault for each parameter that cannot be used, all at once.
     """
-    given = dict(locals())
-    notebook.check_parameters(given)
-    opened, values = notebook.open_project(project, ledger, logs)
-    moment = instant_of(opened, as_of or opened.pinned_as_of or notebook.current_instant())
+    parameters = dict(locals())
+    opened = notebook.open_project(parameters)
     audit = Audit(
-        project=opened,
-        policy=choose_policy(opened, policy),
-        keeper=keeper_of(opened),
-        as_of=moment,
-        given=values,
-        quarter=Quarter.named(quarter, moment),
+        **opened,
+        quarter=Quarter.named(quarter, opened["as_of"]),
         previous=notebook.path_of(previous),
         identities=identities,
-        parameters=given,
+        parameters=parameters,
         progress=notebook.report_progress,
     )
-    guard.install(audit.keeper)
     guard_values(audit.keeper, audit.inventory, audit.policy, audit.project)
-    notebook.refuse_values(given)
+    notebook.refuse_values(parameters)
     return audit

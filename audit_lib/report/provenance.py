@@ -64,22 +64,17 @@ def _key(audit: "Audit") -> dict[str, str | None]:
 
 def command(audit: "Audit") -> str:
     """The command that makes the review again, for a shell, without where its report goes."""
-    given = audit.parameters
+    given, sources = audit.parameters, audit.sources
     project = given.get("project", "DIR")
     options = [("project", project)] if project else []
     options += [("quarter", str(audit.quarter)), ("as-of", iso(audit.as_of))]
     options += [(name, given[name]) for name in ("policy", "ledger", "previous") if given.get(name)]
     options += [("identities", "full")] if audit.identities == "full" else []
     options += [("log", log) for log in shlex.split(given.get("logs", ""))]
-    options += [("env", values) for values in _given_again(audit.sources)]
+    for row in rows(sources[sources["kind"].eq("given values") & sources["state"].eq("read")]):
+        options.append(("env", f"{row.environment}/{row.service}={_GIVEN.get(row.reason, 'FILE')}"))
     words = ["audit-lib review", *([] if project else ["--sample"])]
     return inert.plain(" ".join([*words, *(f"--{name} {shlex.quote(text)}" for name, text in options)]))
-
-
-def _given_again(sources: pd.DataFrame) -> list[str]:
-    """What `--env` gave, as it is given again: the values themselves are nowhere."""
-    given = sources[sources["kind"].eq("given values") & sources["state"].eq("read")]
-    return [f"{row.environment}/{row.service}={_GIVEN.get(row.reason, 'FILE')}" for row in rows(given)]
 
 
 def how_to_repeat(audit: "Audit") -> list[str]:
@@ -93,7 +88,7 @@ def how_to_repeat(audit: "Audit") -> list[str]:
         steps.append(f"Have the key {key.key_id} in AUDIT_KEY_FILE.")
     if audit.ledger.heads:
         steps.append("Cut each chain of the ledger after its head in `ledger`; take away other chains.")
-    if _given_again(audit.sources):
+    if audit.sources["kind"].eq("given values").any():
         steps.append("Give the same values with --env: they are stored nowhere.")
     return [*steps, f"{command(audit)} --out again", f"cmp {MANIFEST} again/{MANIFEST}"]
 
