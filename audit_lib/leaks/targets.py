@@ -1,6 +1,7 @@
 """Which values are searched for, and how: everywhere, beside their name only, or not at all."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -54,7 +55,7 @@ def leak_targets(
         used = not is_known and kind not in ("example", "backup")
         used = used or not in_force.isdisjoint((name, environment, one) for one in (fingerprint, held.part))
         markers = policy.placeholders + (rule.placeholders if rule else ())
-        placeholder = keeper.ask(fingerprint, lambda value, all_=markers: values.is_placeholder(value, all_))
+        placeholder = keeper.ask(fingerprint, partial(values.is_placeholder, markers=markers))
         facts = (name, environment if used else "", kind == "example", placeholder, weak)
         found.setdefault(fingerprint, []).append(facts)
     made = []

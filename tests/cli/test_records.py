@@ -14,7 +14,8 @@ from audit_lib.__main__ import main
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.decisions import decisions, revocations
 from audit_lib.ledger.keys import load_key
-from audit_lib.report.record import report_record, to_json
+from audit_lib.report.record import report_record
+from audit_lib.report.tables import to_json
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 from tests.support.audits import run_audit
@@ -314,7 +315,7 @@ def test_findings_are_assigned_and_closed(run: Run, project: Path, tmp_path: Pat
         "close",
         "assign",
     ]
-    assert "Ada 2099-01-01T23:59:59Z; by Bo; ticket: OPS-7  (ledger ci#2)" in shown.stdout
+    assert "Ada 2099-01-01T23:59:59Z; by: Bo; ticket: OPS-7  (ledger ci#2)" in shown.stdout
     assert "3 entries shown, 1 of snapshots" in shown.stderr
     assert len(run("decide", "list", WEAK).stdout.splitlines()) == 3
     assert run("decide", "list", "weak-value:OTHER").stdout == ""
