@@ -1,4 +1,4 @@
-"""The JSON Schema of report.json, made of the contracts of its frames: `python -m tests.support.report_schema` writes it."""
+"""The JSON Schema of report.json, made of its frames' contracts; run as a module it writes the shipped one."""
 
 import json
 from collections.abc import Mapping
