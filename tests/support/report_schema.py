@@ -1,4 +1,4 @@
-"""The JSON Schema of report.json, made of its frames' contracts; run as a module it writes the shipped one."""
+"""The JSON Schema of report.json, made of its frames' contracts; run as a module it writes the file."""
 
 import json
 from collections.abc import Mapping
