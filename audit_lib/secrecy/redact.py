@@ -142,10 +142,11 @@ class Redactor:
         layer = [encode(text)]
         seen = set(layer)
         for _ in range(_LAYERS):
-            layer = [read for content in layer for _, read in readings(content) if read and read not in seen]
-            seen.update(layer)
+            layer = [read for content in layer for _, read in readings(content) if read not in seen]
             if any(self._matcher.find(read, 1) for read in layer):
                 return True
+            seen.update(layer)
+            layer = [read for read in layer if b"\0" not in read]  # a picture holds no text
         return False
 
 
