@@ -158,8 +158,8 @@ class Tail:
 
     @property
     def is_question(self) -> bool:
-        """Whether somebody waits for an answer in the line, whose last word is whole."""
-        return self._held.endswith(" ")
+        """Whether somebody waits for an answer in the line, which ends with no part of a word."""
+        return self._held.endswith((" ", ":", "?", "]"))
 
     def feed(self, redactor: Redactor, text: str) -> str:
         """What may go out: all whole lines so far."""
