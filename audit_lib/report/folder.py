@@ -48,9 +48,7 @@ def publishing(out: Path) -> Iterator[Path]:
             _check_replaceable(out)
             _put_in_place(staging, out)
         except OSError as error:
-            # A write that fails half-way names no file; another file's fault is not the disk's.
-            elsewhere = error.filename and not Path(os.fsdecode(error.filename)).is_relative_to(out.parent)
-            if error.errno not in _DISK_FAULTS or elsewhere:
+            if error.errno not in _DISK_FAULTS:
                 raise
             raise AuditError(f"{out}: {error.strerror}; nothing was published") from None
         finally:

@@ -39,6 +39,17 @@ class ServiceDays(Contract):
     blank: Series[int]
 
 
+def requests_of(log_counts: pd.DataFrame) -> pd.DataFrame:
+    """The requests among `LogCounts`, with whether they were refused."""
+    found = log_counts[log_counts["kind"].isin(REQUESTS)]
+    return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
+
+
+def failed_logins_of(log_counts: pd.DataFrame) -> pd.DataFrame:
+    """The failed logins among `LogCounts`, as the application or a declared login route reported them."""
+    return log_counts[log_counts["kind"].isin(LOGIN_FAILURES)].reset_index(drop=True)
+
+
 def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     """Counts by day (UTC) of the quarter: requests, refused, one column for each kind of refusal, and
     failed_logins as the application reported them; null on a day without a line, which is not zero."""

@@ -315,7 +315,7 @@ def test_findings_are_assigned_and_closed(run: Run, project: Path, tmp_path: Pat
         "close",
         "assign",
     ]
-    assert "Ada 2099-01-01T23:59:59Z; by Bo; ticket: OPS-7  (ledger ci#2)" in shown.stdout
+    assert "Ada 2099-01-01T23:59:59Z; by: Bo; ticket: OPS-7  (ledger ci#2)" in shown.stdout
     assert "3 entries shown, 1 of snapshots" in shown.stderr
     assert len(run("decide", "list", WEAK).stdout.splitlines()) == 3
     assert run("decide", "list", "weak-value:OTHER").stdout == ""

@@ -157,7 +157,7 @@ def policy_of(text: str, folder: Path) -> Policy:
         (LOGIN + 'method = "BREW"\n', "logins #1 (page): method must be one of"),
         (LOGIN + 'failed_message = "{email}"\n', "logins #1 (page): failed_message must be 6 to 200"),
         (LOGIN, "logins #1 (page): declares no failure"),
-        (LOGIN + "failed_statuses = [200]\nsucceeded_statuses = [200]\n", "one as a failure and as a success"),
+        (LOGIN + "failed_statuses = [200]\nsucceeded_statuses = [200]\n", "or one as a failure and as"),
         (LOGIN + 'failed_redirect = "https://example.com/"\n', "failed_redirect must be a path"),
         (LOGIN + f"failed_statuses = {list(range(400, 411))}\n", "more than 10 statuses"),
         (LOGIN + "failed_statuses = [401]\nadded = false\n", "logins #1 (page): has an unknown key added"),
