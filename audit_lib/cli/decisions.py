@@ -9,22 +9,30 @@ from typing import Any
 import click
 
 from audit_lib import __version__
-from audit_lib.base.clock import iso
+from audit_lib.audit import Audit
+from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, instant_words, nearest
 from audit_lib.cli import options
 from audit_lib.cli.open_project import Opened, opened, refuse_values
-from audit_lib.cli.options import PATH, flag, text, until_instant
+from audit_lib.cli.options import PATH, file_name, flag, text, until_instant
 from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signed_text
-from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.decisions import QUARTER, UNANSWERED, recertified_rule, tabulate_attestations
-from audit_lib.findings.reviews import kept
+from audit_lib.findings.decisions import (
+    QUARTER,
+    UNANSWERED,
+    recertified_rule,
+    refuse_unknown_id,
+    tabulate_attestations,
+)
+from audit_lib.findings.reviews import kept, last_signed, read_previous
 from audit_lib.ledger import Entry, all_heads, read_ledger
 from audit_lib.ledger.chain import ROLES
+from audit_lib.ledger.keys import keeper_of
 from audit_lib.report import escape as inert
 from audit_lib.report.folder import SIGNED
 from audit_lib.secrecy.keeper import MANIFEST
+from audit_lib.settings import instant_of
 
 _finding = click.argument("finding", metavar="ID")
 _until = click.option("--until", required=True, help="When the decision ends, such as 2026-12-31.")
@@ -42,6 +50,7 @@ _SHOWN = (
     "claimed_at",
 )
 _DETAILS = ("claimed_at", "searched", "witness", "folder", "role", "by", "ticket", "reason", "proof")
+_OF_FINDINGS = ("accept", "assign", "close")
 _NOT_SHOWN = ("snapshot", "key bridge", "repair")
 
 
@@ -63,9 +72,12 @@ def accept(finding: str, folder: Path, reason: str, until: str, **given: Any) ->
     Until then the finding is listed as accepted; afterwards it is open again. An ID that matches no
     finding is reported.
     """
-    _refuse_other_ids(finding)
-    context = opened(folder, given | {"reason": reason})
-    _decide(context, finding, "accept", {"reason": reason, "until": iso(until_instant(until))})
+    _decide(
+        opened(folder, given | {"reason": reason}),
+        finding,
+        "accept",
+        {"reason": reason, "until": iso(until_instant(until))},
+    )
 
 
 @decide.command()
@@ -79,7 +91,6 @@ def assign(finding: str, folder: Path, due: str, **given: Any) -> None:
 
     A due date that is later than the severity allows is shown, and moves nothing: accept the risk instead.
     """
-    _refuse_other_ids(finding)
     more = {name: given[name] for name in ("owner", "ticket") if given[name]}
     until = {"until": iso(until_instant(due, "--due"))} if due else {}
     _decide(opened(folder, given), finding, "assign", {"reason": "", **more, **until})
@@ -94,7 +105,6 @@ def close(finding: str, folder: Path, **given: Any) -> None:
 
     The next review decides. If its evidence still shows the finding, the record is shown as contradicted.
     """
-    _refuse_other_ids(finding)
     _decide(opened(folder, given), finding, "close", {"reason": given["proof"]})
 
 
@@ -157,12 +167,26 @@ def _line(entry: Entry) -> str:
     return f"{instant_words(entry.at)}  {entry.kind}  {'; '.join([what, *details])}  ({entry.place})"
 
 
-def _refuse_other_ids(finding: str) -> None:
-    """`BadInput` for what is not the id of a finding of any check."""
-    check, _, rest = finding.partition(":")
-    known = [one.id for one in CHECKS]
-    if check not in known or not rest:
-        raise BadInput.at("ID", f"must be a finding's id, as the report lists it{nearest(check, known)}")
+def _refuse_other_ids(context: Opened, finding: str, *, gone: bool) -> None:
+    """`BadInput` for what is no finding's id in the newest report in reports/, nor in a fresh audit.
+
+    `gone`: an id that was open at the last sign-off will do, too.
+    """
+    project, reports = context.project, Path("reports")
+    found = sorted(reports.glob(f"{file_name(project.name)}-*/report.json"))
+    known = set(read_previous(found[-1], project.name, context.key).findings) if found else set()
+    if finding not in known:
+        at = instant_of(project, project.pinned_as_of or iso(context.at))
+        audit = Audit(
+            project=project,
+            policy=context.policy,
+            keeper=keeper_of(project),
+            as_of=at,
+            given=context.given,
+            quarter=Quarter.named("", at),
+        )
+        last = last_signed(audit.ledger) if gone else None
+        refuse_unknown_id(finding, {*known, *audit.findings["id"]}, last.opened if last else ())
 
 
 def _decide(context: Opened, subject: str, verdict: str, body: dict[str, Any]) -> None:
@@ -172,6 +196,8 @@ def _decide(context: Opened, subject: str, verdict: str, body: dict[str, Any]) -
         BadInput: the id holds a value, or the last decision of the kind says the same.
     """
     refuse_values(context, {"ID": subject})
+    if verdict in _OF_FINDINGS:
+        _refuse_other_ids(context, subject, gone=verdict == "close")
     body = {"subject": subject, "verdict": verdict, **body, "by": context.by}
     about = [one for one in context.ledger().of_kind("decision") if one.body["subject"] == subject]
     last = next((one for one in reversed(about) if one.body["verdict"] == verdict), None)

@@ -248,22 +248,13 @@ def _figures(audit: "Audit") -> Iterator[KeyFigure]:
     parts = ((OK, marks["good"]), (OPEN, marks["unknown"]), (BAD, marks["bad"]))
     note = f"{marks['unknown']} undecided, {marks['bad']} with an open finding"
     yield KeyFigure("Items clean", str(marks["good"]), f"of {marks.total()}", parts, note)
-    yield _since_previous(audit) if len(audit.changes) else _open(audit)
-
-
-def _since_previous(audit: "Audit") -> KeyFigure:
-    change = Counter(audit.changes["change"])
-    parts = ((BAD, change["worse"] + change["new"]), (OK, change["better"] + change["ended"]))
-    note = f"{change['worse']} worse, {change['better']} better, {change['ended']} ended"
-    return KeyFigure("Since the last review", str(change["new"]), "new findings", parts, note)
-
-
-def _open(audit: "Audit") -> KeyFigure:
     counts = Counter(audit.findings.query("status == 'open'")["severity"])
     low, high = counts["low"] + counts["info"], counts["critical"] + counts["high"]
     parts = ((BAD, high), (DUE, counts["medium"]), (OPEN, low))
     note = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word]) or "none"
-    return KeyFigure("Open", str(counts.total()), "findings", parts, note)
+    if change := Counter(audit.changes["change"]):
+        note = f"{change['new']} new, {change['worse']} worse, {change['ended']} ended since the last review"
+    yield KeyFigure("Open", str(counts.total()), "findings", parts, note)
 
 
 def leaks_in_force(audit: "Audit") -> pd.DataFrame:
