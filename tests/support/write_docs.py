@@ -85,7 +85,7 @@ def _rules() -> Iterator[str]:
 
 def _decided_by(rule: GuideRule) -> str:
     about = f" of {', '.join(rule.secrets)}" if rule.secrets else ""
-    decided = [f"[{name}](checks.md#{name})" for name in rule.checks]
+    decided = [f"`{name}`" for name in rule.checks]
     decided += [f"a search for each value in: {', '.join(rule.leaks_in)}"] if rule.leaks_in else []
     words = f"Decided by {', '.join(decided)}{about}." if decided else ""
     words += f" Not reached: {rule.beyond}." if rule.beyond else ""
