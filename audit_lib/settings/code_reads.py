@@ -46,7 +46,7 @@ def _languages() -> Mapping[str, list[dict[str, re.Pattern[str]]]]:
     for table in _DATA["language"]:
         texts = {key: text.replace("\n", "").replace("NAME", _NAME) for key, text in table.items()}
         for suffix in texts.pop("suffixes").split():
-            found[suffix].append({key: re.compile(text) for key, text in texts.items()})
+            found[suffix].append({key: re.compile(text) for key, text in {"if": "", **texts}.items()})
     return found
 
 
@@ -94,7 +94,7 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
 def in_code(text: str, path: str) -> Iterator[Mention]:
     """The variables that a code or deployment file reads from its environment."""
     for language in _of(path):
-        for found in language["named"].finditer(text) if _applies(language, text) else ():
+        for found in language["named"].finditer(text) if language["if"].search(text) else ():
             at, end = found.span(found.lastindex or 0)
             # What runs only if a function is called is not needed: of many providers an application uses one.
             begin = text.rfind("\n", 0, at) + 1
@@ -113,10 +113,6 @@ def in_code(text: str, path: str) -> Iterator[Mention]:
 
 def _of(path: str) -> list[dict[str, re.Pattern[str]]]:
     return _LANGUAGES.get(PurePosixPath(path).suffix, _LANGUAGES["deployment"])
-
-
-def _applies(language: dict[str, re.Pattern[str]], text: str) -> bool:
-    return "if" not in language or bool(language["if"].search(text))
 
 
 def _settings_fields(text: str, path: str) -> Iterator[Mention]:
