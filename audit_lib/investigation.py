@@ -18,11 +18,6 @@ from audit_lib.incident.look import address_of, first_seen, secret_of, window_of
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
-<<<<<<< HEAD
-=======
-from audit_lib.leaks.find_leaks import find_leaks
-from audit_lib.leaks.search import LeakOptions
->>>>>>> next
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.detect import tabulate
 from audit_lib.logs.quote_lines import quote_lines

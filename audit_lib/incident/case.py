@@ -9,7 +9,8 @@ import pandas as pd
 
 from audit_lib.base.cache import user_cache
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect import Verdict, judge
