@@ -15,18 +15,19 @@ from importlib import import_module  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
+    from audit_lib.audit import open_audit
     from audit_lib.incident.look import pick
     from audit_lib.investigation import open_incident
-    from audit_lib.opening import guard_project as guard, open_audit
     from audit_lib.report.figures import plot_ages, plot_daily
+    from audit_lib.report.notebook import guard_project as guard
 
 __all__ = ["guard", "open_audit", "open_incident", "pick", "plot_ages", "plot_daily"]
 
 # What notebooks use, by its module: imported when it is asked for, so that a command starts at once.
 _OFFERED = {
-    "open_audit": ("opening", "open_audit"),
+    "open_audit": ("audit", "open_audit"),
     "open_incident": ("investigation", "open_incident"),
-    "guard": ("opening", "guard_project"),
+    "guard": ("report.notebook", "guard_project"),
     "pick": ("incident.look", "pick"),
     "plot_ages": ("report.figures", "plot_ages"),
     "plot_daily": ("report.figures", "plot_daily"),
@@ -45,4 +46,4 @@ def __dir__() -> list[str]:
 
 
 if "ipykernel" in sys.modules:  # in a kernel the guard is on from the import
-    import_module("audit_lib.opening")
+    import_module("audit_lib.report.notebook").prepare_kernel()

@@ -40,8 +40,8 @@ from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import escape as inert
+from audit_lib.report.exports import leaks_sarif
 from audit_lib.report.known_values import known_values
-from audit_lib.report.sarif import leaks_sarif
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.seal import search_files
 from audit_lib.settings import Project, load_project

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import click
@@ -14,7 +15,6 @@ from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates
 from audit_lib.logs.files import STDIN, spooled, with_logs
-from audit_lib.report.folder import scratch_folder
 from audit_lib.report.known_values import public_text
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor
@@ -58,7 +58,8 @@ def with_given_logs(project: Project, given: Mapping[str, Any]) -> Project:
     refuse_stdin_twice(given)
 
     def spool(stream: BinaryIO) -> Path:
-        return spooled(stream, click.get_current_context().with_resource(scratch_folder("audit-log-")))
+        folder = TemporaryDirectory(prefix="audit-log-")
+        return spooled(stream, Path(click.get_current_context().with_resource(folder)))
 
     return with_logs(project, given["logs"], sys.stdin.buffer, spool) if given["logs"] else project
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -26,9 +27,9 @@ from audit_lib.findings.reviews import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.files import STDIN, log_files, spooled, with_logs
-from audit_lib.report.folder import publishing, scratch_folder
+from audit_lib.report.folder import publishing
 from audit_lib.report.kernel import run_notebook, source_notebook
-from audit_lib.report.review import ARTEFACTS, NOTEBOOK
+from audit_lib.report.package import ARTEFACTS, NOTEBOOK
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
@@ -113,8 +114,8 @@ def _check_options(named: bool, sample: bool, given: dict[str, Any]) -> None:
 def read_stdin(given: dict[str, Any]) -> Iterator[tuple[bytes, Path | None]]:
     """What stdin gives: values, which stay in memory, or a log, kept in a private file until the end."""
     if any(one.endswith(f"={STDIN}") for one in given["logs"]):
-        with scratch_folder("audit-log-") as folder:
-            yield b"", spooled(sys.stdin.buffer, folder)
+        with TemporaryDirectory(prefix="audit-log-") as folder:
+            yield b"", spooled(sys.stdin.buffer, Path(folder))
     elif any(one.endswith(f"={STDIN}") for one in given["env"]):
         yield sys.stdin.buffer.read(LIMIT_BYTES + 1), None
     else:

@@ -22,7 +22,6 @@ from audit_lib.cli.records import tables_in_place, take_snapshot
 from audit_lib.ledger import Draft, all_heads, write_entry
 from audit_lib.ledger.append import refuse_writing
 from audit_lib.ledger.keys import keeper_of, made_key_of, store_key
-from audit_lib.logs.read import nothing_read
 from audit_lib.report import escape as inert
 from audit_lib.rotation.change import env_source, planned
 from audit_lib.rotation.contracts import DONE
@@ -40,7 +39,7 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env import parse_env, value_is_unknown
 from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_option
 from audit_lib.secrets.loaders import loaders_of
-from audit_lib.secrets.read_project import read_project
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import Policy, SecretRule, instant_of
 
 LEFT = 3  # the exit code for what is due, not done or not valid
@@ -74,12 +73,14 @@ def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
         raise BadInput.at("--within", f"must be a number of days such as 14d, at most {MOST_DAYS}")
     context = opened(folder, given)
     at, keeper = instant_of(context.project, given["as_of"] or iso(now())), keeper_of(context.project)
-    read = read_project(context.project, context.policy, keeper, at, nothing_read, given=context.given)
-    schedule = tabulate_schedule(read.freshness)
+    read = ProjectRead(
+        project=context.project, policy=context.policy, keeper=keeper, as_of=at, given=context.given
+    )
+    schedule = tabulate_schedule(read.ages)
     soon = due_within(schedule, at, int(days[1]))
     for row in rows(soon):
         click.echo(due_words(row, at))
-    if unseen := int(read.freshness["reason"].eq("not supplied").sum()):
+    if unseen := int(read.ages["reason"].eq("not supplied").sum()):
         click.echo(f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them", err=True)
     if schedule.empty:
         raise BadInput.at(str(folder), "has no secret in force whose age is limited: nothing was judged")

@@ -17,7 +17,7 @@ from audit_lib.logins.detect.failing import SILENCE
 from audit_lib.logins.requests import unanswered
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report import escape as inert
-from audit_lib.report.register import template
+from audit_lib.report.render import template
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ import pytest
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
-from audit_lib.logs.read import nothing_read
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.given import parse_env_option
-from audit_lib.secrets.read_project import ProjectRead, read_project
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.stores import MOST, is_store_export, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.one_file import one_file
@@ -71,11 +70,12 @@ def project(tmp_path: Path) -> Path:
 def _read(root: Path, *given: GivenValues) -> ProjectRead:
     project = load_project(root)
     at = datetime.now(UTC) + timedelta(minutes=10)
-    return read_project(project, choose_policy(project), Keeper(KEY), at, nothing_read, given=given)
+    policy, keeper = choose_policy(project), Keeper(KEY)
+    return ProjectRead(project=project, policy=policy, keeper=keeper, as_of=at, given=given)
 
 
 def _age(read: ProjectRead, secret: str = "API_TOKEN") -> dict[str, Any]:
-    ages = read.freshness
+    ages = read.ages
     return ages[ages["secret"].eq(secret)].to_dict("records")[0]
 
 
