@@ -15,22 +15,9 @@ from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings import decisions, reviews
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.documents import document_sources
-<<<<<<< HEAD
-from audit_lib.leaks.exposure import tabulate_exposure, tabulate_leaked_secrets
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
-from audit_lib.leaks.tables import tabulate_chosen_passwords
-=======
-from audit_lib.findings.reviews import (
-    PreviousReport,
-    last_signed,
-    read_previous,
-    tabulate_settings_changes,
-    tabulate_sign_offs,
-)
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
->>>>>>> next
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.detect import Verdict, judge, tabulate

@@ -21,11 +21,6 @@ from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.detect import tabulate
 from audit_lib.logs.quote_lines import quote_lines
-<<<<<<< HEAD
-from audit_lib.logs.read import cached_logs
-=======
-from audit_lib.opening import check_parameters, current_instant, open_project, refuse_values
->>>>>>> next
 from audit_lib.report.exports import to_csv
 from audit_lib.report.incident import IncidentSummary, summarise
 from audit_lib.report.known_values import guard_values
@@ -42,10 +37,6 @@ from audit_lib.report.render import page
 from audit_lib.report.timeline import plot_events
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
-<<<<<<< HEAD
-from audit_lib.secrets.read_project import ProjectRead
-=======
->>>>>>> next
 from audit_lib.settings import choose_policy, instant_of
 
 NOTEBOOK = "incident.ipynb"
@@ -86,18 +77,8 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
     keeper, policy = keeper_of(opened), choose_policy(opened, "")
     guard.install(keeper)
-<<<<<<< HEAD
-    log_reader = partial(
-        cached_logs, opened, keeper, formats=formats_of(opened, rules), progress=report_progress
-    )
-    read = ProjectRead(
-        project=opened, policy=rules, keeper=keeper, as_of=moment, given=values, read_logs=log_reader
-    )
-    guard_values(keeper, read.inventory, rules, opened)
-=======
     case = read_case(opened, policy, keeper, moment, values, progress=report_progress)
     guard_values(keeper, case.read.inventory, policy, opened)
->>>>>>> next
     refuse_values(given)
     if not (
         case.read.sources["state"].eq("read").any() or case.read.ledger.entries or len(case.leaked.leaks)
@@ -227,14 +208,7 @@ class Investigation:
             "schema": "audit_lib/incident/2",
             "project": case.project.name,
             "as_of": iso(case.as_of),
-<<<<<<< HEAD
-            "window": {"since": iso(case.window.since), "until": iso(case.window.until)},
-            "policy": {"name": case.policy.name, "sha256": case.policy.sha256},
-            "tool": tool(),
-            "inputs": inputs_of(case.read.sources),
-=======
->>>>>>> next
         }
-        manifest |= {"window": window, "tool": tool(), "inputs": digested(case.read.sources)}
+        manifest |= {"window": window, "tool": tool(), "inputs": inputs_of(case.read.sources)}
         classes = guard_values(self.keeper, case.read.inventory, case.policy, case.project)
         write_package(home, files, manifest, self.keeper, classes)

@@ -28,7 +28,7 @@ from audit_lib.logins.requests import (
 from audit_lib.logins.traffic import RecordedChange, Traffic, gather, recorded_changes
 from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.read_project import ProjectRead, read_project
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import GivenValues, Policy, Project
 
 GUESSING, LET_IN, URLS = ("guessing", "spraying"), "let-in", "secret-in-url"
@@ -194,7 +194,9 @@ def read_case(  # noqa: PLR0917
     """What there is to look at, of whatever time; its window is the last week."""
     rules = detection_policy(policy)
     logs = partial(cached_logs, project, keeper, formats=formats_of(project, policy), progress=progress)
-    read = read_project(project, policy, keeper, as_of, logs, given=given)
+    read = ProjectRead(
+        project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs
+    )
     options = LeakOptions(cache=user_cache(), patterns=False, progress=progress)
     stays, parts = tenures(read.ledger), (read.entries, read.inventory)
     leaked = find_leaks(project, keeper, policy, *parts, stays=stays, options=options)
