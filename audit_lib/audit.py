@@ -20,10 +20,10 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.ledger.keys import keeper_of
+from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
-from audit_lib.logins.requests import Window, tabulate_activity
-from audit_lib.logins.tables import address_label, tabulate_log_coverage, with_addresses
+from audit_lib.logins.requests import Window, address_label, tabulate_activity, with_addresses
 from audit_lib.logins.traffic import gather, recorded_changes
 from audit_lib.logs.read import LogRead, read_logs, without_values
 from audit_lib.report import notebook

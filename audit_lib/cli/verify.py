@@ -64,7 +64,7 @@ def _check_report(folder: Path, ledger: Path | None) -> tuple[list[Fault], list[
         signed = signatures(folder, found)
         faults += _copy_faults(folder, found)
         lines += [
-            f"signed by {one.body['by']}{_as_role(one)}, {instant_words(one.at)} UTC ({one.place})"
+            f"signed by {one.body.get('by', '')}{_as_role(one)}, {instant_words(one.at)} UTC ({one.place})"
             for one in signed
         ] or ["nobody has signed this manifest"]
         lines += in_several_roles(signed)
@@ -208,7 +208,7 @@ def in_several_roles(signed: Iterable[Entry]) -> list[str]:
     """A sentence on each person who signed a report in more than one role."""
     roles: dict[str, set[str]] = {}
     for entry in signed:
-        roles.setdefault(entry.body["by"], set()).add(entry.body.get("role", ""))
+        roles.setdefault(str(entry.body.get("by")), set()).add(str(entry.body.get("role", "")))
     return [
         f"one person in {len(had)} roles: {by} signed as {' and as '.join(sorted(had))}"
         for by, had in sorted(roles.items())

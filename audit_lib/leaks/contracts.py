@@ -4,12 +4,7 @@ import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series, Several
 
-LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible", "hash")
-PLACES = (
-    "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
-    "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
-    "assistant", "shell history", "chat export", "outside", "scanner report",
-)  # fmt: skip
+_KINDS = ("leak", "template", "weak default", "pattern", "possible", "hash")
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 _FORCES = ("in force", "not known", "not in force")
 _STATUSES = ("emergency", "historic", "unknown")
@@ -22,7 +17,7 @@ class LeakTargets(Contract):
     variable: Series[str]  # the first of its names
     names: Series[str]  # all, comma-separated
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
-    kind: Series[str] = Field(isin=("leak", "template", "weak default", "pattern", "possible", "hash"))
+    kind: Series[str] = Field(isin=_KINDS)
     searched: Series[str] = Field(isin=("everywhere", "beside its name", "not searched"))
     reason: Series[str]
 
@@ -32,7 +27,7 @@ class Sightings(Contract):
 
     fingerprint: Series[str]
     matched: Series[str] = Field(isin=("exact", "truncated"))
-    place: Series[str] = Field(isin=PLACES)
+    place: Series[str]  # commit | path | commit message | unreachable | working tree | log | outside | …
     path: Series[str]
     line: Series[pd.Int64Dtype] = Field(nullable=True)
     commit: Series[str]  # the earliest that put it there; "" outside the history
@@ -59,7 +54,7 @@ class Leaks(Contract):
 
     leak_id: Series[str]
     variable: Series[str]
-    kind: Series[str] = Field(isin=LEAK_KINDS)
+    kind: Series[str] = Field(isin=(*_KINDS, "truncated"))
     matched: Series[str] = Field(isin=("exact", "pattern", "truncated"))
     fingerprint: Series[str] = Field(nullable=True)
     first_commit: Series[str]

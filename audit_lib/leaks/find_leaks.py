@@ -9,9 +9,9 @@ import pandas as pd
 from audit_lib.base.cache import user_cache
 from audit_lib.base.frames import rows
 from audit_lib.leaks.candidates import deploys
-from audit_lib.leaks.contracts import LeakCoverage, LeakTargets
-from audit_lib.leaks.rules import Rules, Shape
-from audit_lib.leaks.sarif import read_reports, with_reported
+from audit_lib.leaks.contracts import LeakTargets
+from audit_lib.leaks.rules import Rules
+from audit_lib.leaks.sarif import read_reports
 from audit_lib.leaks.search import (
     EVERYTHING,
     NO_REPOSITORY,
@@ -67,14 +67,13 @@ def find_leaks(
     """
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
     rules = Rules(keeper, policy.placeholders, user_cache() / "rules")
-    reported = read_reports(options.reports, project.root, rules)
-    search, shapes = Search(project, keeper.key, options), set[Shape]()
-    shapes = search.by_rules(rules) if options.patterns else shapes
-    given = {one.shape for one in reported if one.fingerprint}
-    targets, owners = with_found(targets, given | shapes, keeper, held)
+    search = Search(project, keeper.key, options)
+    shapes = read_reports(options.reports, rules, search.reports)
+    shapes |= search.by_rules(rules) if options.patterns else set()
+    targets, owners = with_found(targets, shapes, keeper, held)
     values = Values(keeper, targets)
     sightings = tabulate_sightings(search.for_values(values), search, values, owners)
-    coverage = LeakCoverage.of(search.coverage(values, targets))
+    coverage = search.coverage(values, targets)
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(owners)).drop_duplicates(
         "fingerprint"
     )
@@ -82,9 +81,6 @@ def find_leaks(
     default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
     sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]
     sightings = dated_lines(sightings, project, formats_of(project, policy))
-    if options.reports:
-        sightings, targets, of_reports = with_reported(reported, sightings, targets, values.scrub)
-        coverage = LeakCoverage.checked(pd.concat([coverage, of_reports]))
     keyed = keeper.key.origin != "throw-away"
     leaks, places = tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed)
     return LeakAudit(targets, leaks, places, coverage)
@@ -96,7 +92,7 @@ def search_places(
     """`Sightings` and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
     search, values = Search(project, keeper.key, options), Values(keeper, targets)
     sightings = tabulate_sightings(search.for_values(values), search, values, {})
-    return sightings, LeakCoverage.of(search.coverage(values, targets))
+    return sightings, search.coverage(values, targets)
 
 
 def search_removed(project: Project, keeper: Keeper, fingerprint: str, variable: str) -> RemovalSearch:

@@ -1,6 +1,7 @@
 """Two passes over everything: what rules find, then where known and found values are."""
 
 import hmac
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,12 +18,13 @@ from audit_lib.base.frames import rows
 from audit_lib.base.git import GitFailed
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress, adding_up, quiet
+from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_kind, is_others
-from audit_lib.leaks.contracts import Sightings
+from audit_lib.leaks.contracts import LeakCoverage, Sightings
 from audit_lib.leaks.rules import ENGINE, HASH, Rules, Shape, is_available, password_hashes
 from audit_lib.leaks.sources import (
     LARGEST,
-    REACHABLE,
+    OUTSIDE,
     UNREACHABLE,
     Content,
     History,
@@ -30,11 +32,7 @@ from audit_lib.leaks.sources import (
     Place,
     Reading,
     Source,
-    at_head,
-    file_sources,
-    in_index,
-    object_sources,
-)  # fmt: skip
+)
 from audit_lib.logs.files import outside_logs
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.quote_lines import line_times
@@ -50,7 +48,6 @@ _NOWHERE = Origin("")
 # In the history a line moves from commit to commit; in a file each is one to go to.
 _SAME = ["fingerprint", "matched", "place", "path", "encoding", "own_line"]
 _BY_AGE = ["authored_at", "committed_at", "commit", "line"]
-_OUTSIDE = ("assistant", "shell history", "chat export")
 _LOGS = "is a log outside the project: its lines are counted, and values are not searched for"
 _LOST = "cannot be read: it was never fetched, or it is broken"
 _IDLE = (
@@ -191,70 +188,66 @@ class Search:
         ledger, root = project.ledger_dir, project.root
         self._own = f"{ledger.relative_to(root).as_posix()}/" if ledger.is_relative_to(root) else "/"
         # The env files, where values belong.
-        self._homes = frozenset(source.path for source in project.env_sources if not source.example)
+        self._homes = {source.path for source in project.env_sources if not source.example}
         # Under a key that all know nothing is remembered.
         self._secret = key.derive("scan cache") if key.origin == "file" else b""
-        self.objects, self.patterns = Reading(), Reading()
-        self.files: dict[Path, Reading] = {}  # by folder
-        self.by_patterns = False
+        self.readings: dict[Path | None, Reading] = {}  # by folder, and of git's objects
+        self.patterns: Reading | None = None
+        self.reports = Reading()  # of other scanners
         self.idle = 0  # values under a password's name that are counted and not listed
 
-    def _clean(self, digest: str) -> CleanObjects:
-        return CleanObjects.of(self._options.cache, self._secret, self.history.root, digest)
-
     def by_rules(self, rules: Rules) -> set[Shape]:
-        """Everything that looks like a secret in the objects, the messages and the files.
-
-        What people choose is looked for in the project's files alone: what only the history holds is in use
-        nowhere, and a talk beside it is full of words. Without kingfisher nothing is searched.
-        """
-        reading, self.by_patterns = self.patterns, True
+        """Everything that looks like a secret in the objects, the messages and the files; without kingfisher
+        nothing. What people choose only in the project's files: what the history holds is in use nowhere."""
+        self.patterns, shapes, marked, installed = Reading(), set[Shape](), set[str](), 0
         if not is_available():
-            reading.faults.append(f"{ENGINE} is not installed: only known values were searched for")
-            return set()
-        history, objects, marked, clean = self.history, Reading(), set[str](), self._clean(rules.digest)
-        roots = (history.root, *self._options.also)
-        shapes = {shape for root in roots for shape in self._shapes_in(root, rules)}
-        for source in self._objects(clean, "shapes in git objects", objects, but="tree"):
-            places = history.places.get(source.origin.oid, ())
-            paths = tuple(dict.fromkeys(path.decode("utf-8", "replace") for _, path in places))
-            for _, text in () if paths and all(map(is_others, paths)) else source.texts(reading):
+            self.patterns.faults.append(f"{ENGINE} is not installed: only known values were searched for")
+            return shapes
+        readings: dict[Path | None, Reading] = {}
+        clean = CleanObjects.of(self._options.cache, self._secret, self.history.root, rules.digest)
+        for source, _ in self._sources(clean, readings, "shapes in git objects", but="tree"):
+            origin, in_git = source.origin, source.origin.place == "git"
+            places = self.history.places.get(origin.oid, ()) if in_git else ()
+            paths = list(dict.fromkeys(os.fsdecode(path) for _, path in places)) if in_git else [origin.path]
+            installed += not in_git and is_kind("installed", origin.path)
+            apart = origin.path in self._homes or origin.path.startswith(self._own)
+            others = bool(paths) and all(map(is_others, paths))
+            for member, text in () if others or apart else source.texts(self.patterns):
                 found = rules.find(text, paths)
+                marked |= {origin.oid} if found else set()
+                if origin.place not in ("git", *OUTSIDE) and not member:
+                    found |= {Shape(rules.keeper.take(one), "", HASH) for one in password_hashes(text)}
+                    chosen, idle = rules.find_chosen(text, origin.path)
+                    found, self.idle = found | chosen, self.idle + idle
                 shapes |= found
-                marked |= {source.origin.oid} if found else set()
-        reading.faults += [*history.faults, *objects.faults]
-        if objects.missing:
-            lacking = counted(len(objects.missing), "object")
-            reading.left_out.append(NotSearched(".git", f"lacks {lacking}, never fetched or broken"))
-        marked |= {one.oid for one in history.objects if one.size > LARGEST and one.kind != "tree"}
-        self._remember(clean, objects, marked)
+        if installed:
+            fault = NotSearched(counted(installed, "file"), "belong to installed packages or to git")
+            self.patterns.left_out.append(fault)
+        self.patterns.faults += [*self.history.faults, *readings[None].faults]
+        if lost := len(readings[None].missing):
+            fault = NotSearched(".git", f"lacks {counted(lost, 'object')}, never fetched or broken")
+            self.patterns.left_out.append(fault)
+        marked |= {one.oid for one in self.history.objects if one.size > LARGEST and one.kind != "tree"}
+        self._remember(clean, readings[None], marked)
         return shapes
 
-    def _shapes_in(self, root: Path, rules: Rules) -> Iterator[Shape]:
-        installed, in_project, reading = 0, root == self.history.root, self.patterns
-        for source in file_sources(root, Reading()):
-            path = source.origin.path
-            others = is_kind("installed", path)
-            installed += others
-            apart = others or (in_project and (path in self._homes or path.startswith(self._own)))
-            for member, text in () if apart else source.texts(reading):
-                yield from rules.find(text, (path,))
-                if in_project and not member:
-                    yield from (Shape(rules.keeper.take(one), "", HASH) for one in password_hashes(text))
-                    chosen, idle = rules.find_chosen(text, path)
-                    self.idle += idle
-                    yield from chosen
-        if installed:
-            fault = "belong to installed packages or to git"
-            reading.left_out.append(NotSearched(counted(installed, "file"), fault))
-
-    def _objects(self, clean: CleanObjects, what: str, reading: Reading, but: str = "") -> Iterator[Source]:
-        """The objects that are not known to be clean, but for a kind."""
+    def _sources(
+        self, clean: CleanObjects, readings: dict[Path | None, Reading], what: str, but: str = ""
+    ) -> Iterator[tuple[Source, Reading]]:
+        """Every file, then the objects that are not known to be clean, but for a kind; and how that goes."""
+        root, read = self.history.root, 0
+        for folder in (root, *self._options.also):
+            reading = readings[folder] = Reading()
+            for source in sources.file_sources(folder, reading, outside=folder != root):
+                yield source, reading
+                read += source.size
+                self._options.progress("files", read, 0)
         wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean.objects]
-        read = adding_up(self._options.progress, what, sum(one.size for one in wanted))
-        for source in object_sources(self.history.root, [one.oid for one in wanted], reading):
-            yield source
-            read(source.size)
+        more = adding_up(self._options.progress, what, sum(one.size for one in wanted))
+        reading = readings[None] = Reading()
+        for source in sources.object_sources(root, [one.oid for one in wanted], reading):
+            yield source, reading
+            more(source.size)
 
     def _remember(self, clean: CleanObjects, reading: Reading, marked: set[str]) -> None:
         if not (reading.faults or reading.missing or self.history.faults):
@@ -262,83 +255,56 @@ class Search:
 
     def for_values(self, values: Values) -> list[Found]:
         """Every place of every value, in every form; of env files only the names are searched."""
-        history, reading, clean = self.history, self.objects, self._clean(values.digest)
+        found: list[Found] = []
         marked, names = set[str](), set[tuple[str, ...]]()
-        roots = (history.root, *self._options.also)
-        found = [one for root in roots for one in self._values_in(root, values)]
-        for source in self._objects(clean, "git objects", reading):
-            for one in values.search(source, reading):
+        clean = CleanObjects.of(self._options.cache, self._secret, self.history.root, values.digest)
+        for source, reading in self._sources(clean, self.readings, "git objects"):
+            found += values.find(os.fsencode(source.origin.path), source.origin, 0)
+            for one in [] if source.origin.path in self._homes else values.search(source, reading):
                 marked.add(source.origin.oid)
                 # Every version of a folder is a tree that has a name again.
                 name = (str(one.where), one.fingerprint, one.form, one.matched)
                 if source.origin.kind != "tree" or (one.where and name not in names):
                     names.add(name)
                     found.append(one)
-        reading.left_out += [NotSearched(f"git object {oid}", _LOST) for oid in reading.missing]
-        self._remember(clean, reading, marked | {one.place.split()[-1] for one in reading.left_out})
+        objects = self.readings[None]
+        objects.left_out += [NotSearched(f"git object {oid}", _LOST) for oid in objects.missing]
+        self._remember(clean, objects, marked | {one.place.split()[-1] for one in objects.left_out})
         return found
 
-    def _values_in(self, root: Path, values: Values) -> Iterator[Found]:
-        reading, in_project, read = self.files.setdefault(root, Reading()), root == self.history.root, 0
-        for source in file_sources(root, reading):
-            found = values.find(source.origin.path.encode("utf-8", "surrogateescape"), source.origin, 0)
-            if not in_project or source.origin.path not in self._homes:
-                found += values.search(source, reading)
-            for one in found:
-                path = one.origin.path if in_project else _shown(root, one.origin.path)
-                kind = next((kind for kind in _OUTSIDE if is_kind(kind, path)), "outside")
-                place = one.origin.place if in_project else kind
-                yield replace(one, origin=replace(one.origin, path=path, place=place))
-            read += source.size
-            self._options.progress("files", read, 0)
-
-    def coverage(self, values: Values, targets: pd.DataFrame) -> Iterator[dict[str, Any]]:
-        """Rows of LeakCoverage: how much was searched, and everything that was not."""
-        history, objects = self.history, self.objects
-        if history.there:
-            objects.faults, objects.count = [*history.faults, *objects.faults], len(history.objects)
-            objects.left_out += history.limits()
-            yield from _rows("git objects", ".git", objects, values)
-        else:
-            yield coverage_row("git objects", ".git", "not searched", 0, NO_REPOSITORY)
-        self.files[history.root].left_out += [
-            NotSearched(name, _LOGS) for name in outside_logs(self._project)
-        ]
-        for root, reading in self.files.items():
-            outside = root != history.root
-            for row in _rows("files outside" if outside else "files", ".", reading, values):
-                yield row | ({"place": values.scrub(_shown(root, row["place"]))} if outside else {})
+    def coverage(self, values: Values, targets: pd.DataFrame) -> pd.DataFrame:
+        """`LeakCoverage`: how much was searched, and everything that was not."""
+        history, objects, root = self.history, self.readings[None], self.history.root
+        objects.faults, objects.count = [*history.faults, *objects.faults], len(history.objects)
+        objects.left_out += history.limits() if history.there else []
+        self.readings[root].left_out += [NotSearched(one, _LOGS) for one in outside_logs(self._project)]
+        listed = _rows("git objects", ".git", objects, values)
+        if not history.there:
+            listed = [("git objects", ".git", "not searched", 0, NO_REPOSITORY)]
+        listed += _rows("files", ".", self.readings[root], values)
+        for folder in self._options.also:
+            listed += _rows("files outside", str(folder), self.readings[folder], values)
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         everywhere = targets["searched"].eq("everywhere")
-        yield coverage_row("values", "", "searched", int(everywhere.sum()), "in every form, in every place")
+        count = int(everywhere.sum())
+        listed.append(("values", "", "searched", count, "in every form, in every place"))
         # By name: the order of fingerprints is another under another key.
         for row in rows(targets[~everywhere].sort_values(["variable", "searched", "reason"])):
             state = "partly" if row.searched == "beside its name" else row.searched
-            yield coverage_row("values", row.variable, state, 1, row.reason)
-        if self.by_patterns:
-            yield from _rows("patterns", ".", self.patterns, values)
-            yield from [coverage_row("patterns", "files", "partly", self.idle, _IDLE)] if self.idle else []
+            listed.append(("values", row.variable, state, 1, row.reason))
+        listed += _rows("patterns", ".", self.patterns, values) if self.patterns else []
+        listed += _rows("reports", ".", self.reports, values) if self.reports.count else []
+        listed += [("patterns", "files", "partly", self.idle, _IDLE)] if self.idle else []
+        return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns())))
 
 
-def _rows(part: str, place: str, reading: Reading, values: Values) -> Iterator[dict[str, Any]]:
+def _rows(part: str, place: str, reading: Reading, values: Values) -> list[tuple[Any, ...]]:
     """git failing is "incomplete", whatever was found until then."""
     failed, left_out = "; ".join(dict.fromkeys(reading.faults)), sorted(set(reading.left_out))
     state = "incomplete" if failed else "partly" if left_out else "searched"
     count = None if part == "patterns" or (failed and not reading.count) else reading.count
-    yield coverage_row(part, place, state, count, failed)
-    yield from (
-        coverage_row(part, values.scrub(one.place), "not searched", 1, one.reason) for one in left_out
-    )
-
-
-def coverage_row(part: str, place: str, state: str, count: int | None, reason: str) -> dict[str, Any]:
-    """A row of LeakCoverage."""
-    return {"part": part, "place": place, "state": state, "count": count, "reason": reason}
-
-
-def _shown(root: Path, path: str) -> str:
-    """A path outside the project as it was given."""
-    return str((root.parent if root.is_file() else root) / path)
+    more = [(part, values.scrub(one.place), "not searched", 1, one.reason) for one in left_out]
+    return [(part, values.scrub(place), state, count, failed), *more]
 
 
 # ---- Where values were found ----
@@ -358,8 +324,8 @@ class Whereabouts:
         commits = {oid for kind, oid, _ in objects if kind == "commit"}
         commits |= {commit for places in self._places.values() for commit, _ in places}
         self._times, self._reach = history.times_of(commits), history.reach_of(commits)
-        self._head = at_head(history.root) if objects else {}
-        self._index = in_index(history.root) if objects else {}
+        self._head = sources.at_head(history.root) if objects else {}
+        self._index = sources.in_index(history.root) if objects else {}
         self._refs = history.refs() if objects else {}
 
     def rows_of(self, one: Found) -> Iterator[dict[str, Any]]:
@@ -382,7 +348,7 @@ class Whereabouts:
     def _in_commit(self, oid: str, place: Place) -> dict[str, Any]:
         commit, path = place
         reach, times = self._reach.get(commit, UNREACHABLE), self._times.get(commit, (None, None))
-        at_head, reachable = path in self._head.get(oid, ()), reach in REACHABLE
+        at_head, reachable = path in self._head.get(oid, ()), reach in sources.REACHABLE
         row = {"place": reach, "path": path, "commit": commit, "at_head": at_head, "reachable": reachable}
         return row | {"authored_at": times[0], "committed_at": times[1]}
 
@@ -399,7 +365,7 @@ def tabulate_sightings(
     try:
         where = Whereabouts(search.history, found)
     except GitFailed as failed:  # then objects are only named as such
-        search.objects.faults.append(str(failed))
+        search.readings[None].faults.append(str(failed))
     for one in found:
         origin, in_git = one.origin, one.origin.place == "git"
         row: dict[str, Any] = dict.fromkeys(Sightings.columns()) | {

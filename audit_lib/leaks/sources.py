@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from html import unescape
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from audit_lib.base import git
 from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
 from audit_lib.base.files import NotSearched, walk_files
-from audit_lib.base.git import GitFailed, pieces, run_git, running
+from audit_lib.base.git import GitFailed, GitObject, pieces, run_git, running
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.candidates import expression
+from audit_lib.leaks.candidates import expression, is_kind
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
+OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # places beside the project
 _TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 _STRINGS = b"SQLite format 3\0"  # of a database the texts are read
 _NO_WORDS = ("pdf", "png")  # where patterns occur by chance
@@ -141,11 +142,19 @@ class Source:
                 return
 
 
-def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
-    """Every file below a folder, or that file, as `walk_files` gives them."""
-    for file in walk_files(root, reading.left_out):
+def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iterator[Source]:
+    """Every file below a folder, or that file, as `walk_files` gives them; outside the project each under its
+    path as it was given, in a place of its kind."""
+    left_out: list[NotSearched] = []
+    above = (root.parent if root.is_file() else root) if outside else Path()
+    for file in walk_files(root, left_out):
         reading.count += 1
-        yield Source(Origin(file.place, file.path), file.size_bytes, file.open)
+        path = str(above / file.path) if outside else file.path
+        kind = (
+            next((kind for kind in OUTSIDE[:3] if is_kind(kind, path)), "outside") if outside else file.place
+        )
+        yield Source(Origin(kind, path), file.size_bytes, file.open)
+    reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
@@ -173,31 +182,32 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
 # ---- A repository's history ----
 
 
-class ListedObject(NamedTuple):
-    """An object: its id, its kind (blob, tree, commit, tag) and its size in bytes."""
-
-    oid: str
-    kind: str
-    size: int
-
-
 @dataclass
 class History:
     """The objects of a project's repository, and what git tells of them; `faults` says what it could not."""
 
     root: Path
     there: bool = False
-    objects: list[ListedObject] = field(default_factory=list)
+    objects: list[GitObject] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, root: Path) -> "History":
         """All objects as they are now, reachable or not, in the order in which git reads them."""
         history = cls(root, git.repository_above(root) is not None)
-        try:
-            history.objects = list(_objects(root)) if history.there else []
-        except GitFailed as failed:
-            history.faults.append(str(failed))
+        every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
+        # If some are broken git gives the ids alone: which, is said when they are read.
+        for layout in (
+            ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0") if history.there else ()
+        ):
+            try:
+                with running(root, (*every, f"--batch-check={layout}")) as stream:
+                    listed = map(str.split, stream.read().decode("ascii").splitlines())
+                history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
+                history.faults = []
+                break
+            except GitFailed as failed:
+                history.faults = [str(failed)]
         return history
 
     @cached_property
@@ -253,30 +263,22 @@ class History:
 
     def limits(self) -> list[NotSearched]:
         """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
-        limits: list[NotSearched] = []
-        with suppress(GitFailed, OSError):  # said by whoever reads its objects
-            git_dir = git.find_repository(self.root).common
-            if (git_dir / "shallow").exists():
-                limits.append(NotSearched(".git/shallow", "is a shallow clone: older commits are not here"))
-            if missing := _lacking(self.root, git_dir):
-                limits.append(NotSearched(".git/objects", missing))
+        limits: dict[str, str] = {}
+        with suppress(GitFailed):  # said by whoever reads its objects
+            if (git.find_repository(self.root).common / "shallow").exists():
+                limits[".git/shallow"] = "is a shallow clone: older commits are not here"
             for entry in run_git(self.root, "ls-files", "-z", "--stage").split(b"\0"):
                 if entry.startswith(_SUBMODULE):
                     path = entry.partition(b"\t")[2].decode("utf-8", "backslashreplace")
-                    limits.append(NotSearched(path, "is a submodule: its history is another repository's"))
-        return limits
-
-
-def _objects(root: Path) -> Iterator[ListedObject]:
-    every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
-    try:
-        with running(root, (*every, "--batch-check=%(objectname) %(objecttype) %(objectsize)")) as stream:
-            listed = stream.read().decode("ascii").splitlines()
-        yield from (ListedObject(oid, kind, int(size)) for oid, kind, size in map(str.split, listed))
-    except GitFailed:  # some are broken: which, is said when they are read
-        with running(root, (*every, "--batch-check=%(objectname)")) as stream:
-            listed = stream.read().decode("ascii").splitlines()
-        yield from (ListedObject(oid, "blob", 0) for oid in listed)
+                    limits[path] = "is a submodule: its history is another repository's"
+            limits[".git/objects"] = "has refs or a history that git cannot follow to the end"
+            with running(self.root, ("for-each-ref",)) as stream:  # a broken ref is left out with a complaint
+                stream.read()
+            names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
+            with running(self.root, names) as stream:
+                lost = sum(line.startswith(b"?") for line in stream)
+            limits[".git/objects"] = f"lacks {counted(lost, 'object')} that its history names" if lost else ""
+        return [NotSearched(place, why) for place, why in limits.items() if why]
 
 
 def _instant(header: bytes, label: bytes) -> datetime | None:
@@ -285,22 +287,6 @@ def _instant(header: bytes, label: bytes) -> datetime | None:
     with suppress(ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(int(found[1]), UTC) if found else None
     return None
-
-
-def _lacking(root: Path, git_dir: Path) -> str:
-    """Why objects are not there that the history of a ref names; "" if none is missing."""
-    promised = re.search(rb"(?i)promisor|partialclone", (git_dir / "config").read_bytes())
-    if promised or any((git_dir / "objects" / "pack").glob("*.promisor")):
-        return "is a partial clone: objects that were never fetched are not here"
-    try:
-        with running(root, ("for-each-ref",)) as stream:  # a broken ref is left out with a complaint
-            stream.read()
-        names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
-        with running(root, names) as stream:
-            count = sum(line.startswith(b"?") for line in stream)
-    except GitFailed:
-        return "has refs or a history that git cannot follow to the end"
-    return f"lacks {counted(count, 'object')} that its history names" if count else ""
 
 
 def at_head(root: Path) -> dict[str, set[bytes]]:

@@ -24,6 +24,11 @@ FOUND, UNDECIDED = 3, 2  # exit codes
 _SEARCHED = ("git objects", "files")
 _MOST_PLACES = 5
 _UNDECIDED = "another value is in force there, but nothing shows that it replaced this one"
+_DO_FIRST = (
+    "rotate {} now, then take the value out of the places above",
+    "rotate {}, or give the values in force (--env) to show that it was replaced",
+    "make sure that the old value of {} was revoked at its provider",
+)
 _Homes = list[tuple[SecretPlace, str, str]]  # places, whether the leaked value is in force there, and why
 
 
@@ -36,11 +41,8 @@ def tabulate_leaks(
     stays: Collection[Tenure] = (),
     keyed: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Leaks` and `LeakPlaces`, the most urgent first; a shortened copy joins the leak of its value.
-
-    With `as_of` what a later commit brought is left out. By the ledger's `stays` a value that was replaced is
-    known again, whatever it was found by. `keyed`: fingerprints are under a key that lasts.
-    """
+    """`Leaks` and `LeakPlaces`, the most urgent first, without what a commit after `as_of` brought. By the
+    ledger's `stays` a value that was replaced is known again. `keyed`: under a key that lasts."""
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
     known = targets.set_index("fingerprint")[["variable", "kind", "in_force"]]
@@ -69,20 +71,16 @@ def tabulate_leaks(
     )
     there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
     stands = there & seen["path"].map(deploys).astype(bool)
-    leaks = Leaks.checked(found.assign(leak_id=_ids(found, keyed=keyed))[list(Leaks.columns())])
+    # A date is a commit's author's to choose. Under a throw-away key ids follow from what a report shows.
+    about = found[["kind", "variable", "path"]]
+    about = about.assign(number=about.groupby(list(about), sort=False).cumcount() + 1)
+    ids = (found[["fingerprint"]] if keyed else about).itertuples(index=False)
+    found["leak_id"] = [leak_id(*map(str, row)) for row in ids]
+    leaks = Leaks.checked(found[list(Leaks.columns())])
     leaks = with_force(leaks, inventory, stays, seen.loc[stands, "fingerprint"])
     seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
     places = leaks[["leak_id", "fingerprint"]].merge(seen, on="fingerprint")
     return leaks, LeakPlaces.checked(places[list(LeakPlaces.columns())])
-
-
-def _ids(found: pd.DataFrame, *, keyed: bool) -> list[str]:
-    """The id of each leak, from its keyed fingerprint: a date in a commit is its author's to choose. Under a
-    throw-away key from what a report shows, in order of age, so that two runs give the same."""
-    about = found[["kind", "variable", "path"]]
-    about = about.assign(number=about.groupby(list(about), sort=False).cumcount() + 1)
-    named = found[["fingerprint"]] if keyed else about
-    return [leak_id(*map(str, row)) for row in named.itertuples(index=False)]
 
 
 def leak_id(*parts: str) -> str:
@@ -94,12 +92,10 @@ def leak_id(*parts: str) -> str:
 def with_force(
     leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = (), standing: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """`Leaks`, each with what values at hand and the ledger's `stays` say: is it in force? `standing` are the
-    fingerprints of those in a file that deploys.
+    """`Leaks`, each with whether it is in force; `standing` are fingerprints of those in files that deploy.
 
     In order: in force in production, elsewhere, not known, replaced; of each what stands at HEAD or on disk
-    before what only the history holds; then what has been out longest, then what occurs most often.
-    """
+    before what only the history holds; then what has been out longest, then what occurs most often."""
     held, there = list(rows(inventory)), frozenset(standing)
     force = [_force_of(leak, held, stays, standing=leak.fingerprint in there) for leak in rows(leaks)]
     found = leaks.assign(force=pd.Series(force, leaks.index, dtype="str"))
@@ -153,12 +149,9 @@ def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) ->
 
 
 def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], *, standing: bool) -> str:
-    """Whether a leaked value is in force in any of the places where its secret lives.
-
-    Not in force needs another value in production of each service that has the secret: a name alone, or
-    another environment, does not say which value was replaced. Of one `standing` in a file that deploys only
-    the ledger can say so.
-    """
+    """Whether a leaked value is in force. Not in force needs another value in production of each service that
+    has the secret: a name alone, or another environment, does not say which value was replaced. Of one
+    `standing` in a file that deploys only the ledger can say so."""
     homes = _homes_of(leak, inventory, stays)
     force = min([force for _, force, _ in homes], key=FORCES.index, default=NOT_KNOWN)
     if leak.in_force or force == IN_FORCE:
@@ -177,12 +170,8 @@ def tabulate_exposure(
     as_of: datetime,
     stays: Collection[Tenure] = (),
 ) -> pd.DataFrame:
-    """`Exposure`: each leak in each place where its secret lives, joined with the age of the value there.
-
-    Emergency: the leaked value is in force there. Historic: it is not, another one is, or the ledger's
-    `stays` show that it went. Unknown: what is in force there was not supplied, nobody gave the value, or
-    nothing shows that it was this one that was replaced.
-    """
+    """`Exposure`: each leak in each place where its secret lives. Emergency: it is in force there; historic:
+    another value is, or the ledger's `stays` show that it went; else unknown."""
     held, exposed = list(rows(inventory)), []
     adopted = {SecretPlace.of(row): (row.lo_at, row.hi_at) for row in rows(freshness)}
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
@@ -198,11 +187,8 @@ def tabulate_exposure(
 
 
 def _days_exposed(first: Any, adopted: tuple[Any, Any], as_of: Any, force: str) -> dict[str, Any]:
-    """Days while a value was leaked and in force, by when the value in force now was adopted: in (lo, hi].
-
-    In force: since the later of the first sighting and the adoption. Replaced: from the first sighting until
-    the adoption, if that followed the leaked one. Rounded so that no more is claimed than is known.
-    """
+    """Days, rounded outward, since the later of first sighting and adoption, which is in (lo, hi]; of a value
+    that was replaced from the first sighting until the adoption of the present one."""
     lo, hi = adopted
     if first is None or force == NOT_KNOWN:
         return {}
@@ -211,10 +197,10 @@ def _days_exposed(first: Any, adopted: tuple[Any, Any], as_of: Any, force: str) 
     else:
         least = None if hi is None else as_of - max(first, hi)
         most = as_of - (first if lo is None else max(first, lo))
+    spans = {"days_exposed_min": (least, floor), "days_exposed_max": (most, ceil)}
     day = pd.Timedelta(days=1)
     return {
-        "days_exposed_min": None if least is None else float(max(floor(least / day), 0)),
-        "days_exposed_max": None if most is None else float(max(ceil(most / day), 0)),
+        name: None if span is None else float(max(out(span / day), 0)) for name, (span, out) in spans.items()
     }
 
 
@@ -222,12 +208,9 @@ def tabulate_leaked_secrets(
     leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status."""
-    order = {leak: number for number, leak in enumerate(leaks["leak_id"])}
-    ranked = exposure.assign(
-        rank=exposure["status"].map(STATUSES.index),
-        elsewhere=exposure["environment"].ne(PRODUCTION),
-        position=exposure["leak_id"].map(order),
-    )
+    position = pd.Series(range(len(leaks)), index=leaks["leak_id"])
+    rank, elsewhere = exposure["status"].map(STATUSES.index), exposure["environment"].ne(PRODUCTION)
+    ranked = exposure.assign(rank=rank, elsewhere=elsewhere, position=exposure["leak_id"].map(position))
     worst = ranked[ranked["rank"].eq(ranked.groupby("secret")["rank"].transform("min"))]
     by = ["rank", "elsewhere", "position", "secret"]
     firsts = worst.groupby("secret")[by[:3]].agg("min").reset_index().sort_values(by)
@@ -273,22 +256,15 @@ def place_words(row: Any) -> str:
 
 def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; all others in one row."""
-    possible = leaks[leaks["kind"].eq("possible")]
-    used = places[places["path"].map(deploys).astype(bool)]
+    possible, used = leaks[leaks["kind"].eq("possible")], places[places["path"].map(deploys).astype(bool)]
     names = possible["variable"].where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
-    groups = [(str(name), set(group["leak_id"])) for name, group in possible.groupby(names, sort=False)]
-    return ChosenPasswords.of(
-        {
-            "variable": name,
-            "deploys": name != ELSEWHERE,
-            "values": len(ids),
-            "leak_ids": few([one for one in possible["leak_id"] if one in ids], _MOST_PLACES),
-            "places": _first_places(
-                (there := places if name == ELSEWHERE else used)[there["leak_id"].isin(ids)]
-            ),
-        }
-        for name, ids in sorted(groups, key=lambda group: group[0] == ELSEWHERE)
-    )
+    groups = [(str(name), list(group["leak_id"])) for name, group in possible.groupby(names, sort=False)]
+    found = []
+    for name, ids in sorted(groups, key=lambda group: group[0] == ELSEWHERE):
+        there = places if name == ELSEWHERE else used
+        row = {"variable": name, "deploys": name != ELSEWHERE, "values": len(ids), "leak_ids": few(ids, 5)}
+        found.append(row | {"places": _first_places(there[there["leak_id"].isin(ids)])})
+    return ChosenPasswords.of(found)
 
 
 # ---- Answers ----
@@ -296,7 +272,7 @@ def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.D
 
 def searched_whole(coverage: pd.DataFrame) -> bool:
     """Whether every object of git and every file was searched, by the LeakCoverage."""
-    states = coverage.loc[coverage["part"].isin((*_SEARCHED, "files outside"))]
+    states = coverage.loc[coverage["part"].isin((*_SEARCHED, "files outside", "reports"))]
     return bool(states["state"].eq("searched").all() and set(_SEARCHED) <= set(states["part"]))
 
 
@@ -309,14 +285,9 @@ def shows_no_leak(coverage: pd.DataFrame) -> bool:
 def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
     """What to do first, about the most urgent class that there is."""
     real = leaks[~leaks["kind"].isin(NO_SECRETS)]
-    force = next((force for force in FORCES if real["force"].eq(force).any()), "")
-    names = few(dict.fromkeys(real.loc[real["force"].eq(force), "variable"]), 3)
-    if force == IN_FORCE:
-        return f"rotate {names} now, then take the value out of the places above"
-    if force == NOT_KNOWN:
-        return f"rotate {names}, or give the values in force (--env) to show that it was replaced"
-    if force:
-        return f"make sure that the old value of {names} was revoked at its provider"
+    for force, words in zip(FORCES, _DO_FIRST, strict=True):
+        if names := list(dict.fromkeys(real.loc[real["force"].eq(force), "variable"])):
+            return words.format(few(names, 3))
     if leaks["kind"].isin(("possible", "hash")).any():
         return "take the passwords that are in use out of the files, and let each environment set its own"
     whole = "no leak was found, and everything was searched"

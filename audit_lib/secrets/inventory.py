@@ -34,7 +34,9 @@ def tabulate_inventory(
     of the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
     """
     held = _held(entries)
-    supplied = _supplied(sources)
+    # The places of which a source was read, with its name; also if it was empty.
+    read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
+    supplied = {(row.environment, row.service): row.source for row in rows(read)}
     judged = _Judge(policy, keeper, _example_fingerprints(entries, policy, keeper))
     environments = {environment for environment, _ in supplied} | set(project.environments)
     services = {rule.service for rule in policy.secrets} - {""}
@@ -66,12 +68,6 @@ def _held(entries: pd.DataFrame) -> dict[Place, dict[str, list[Any]]]:
     for entry in rows(ordered):
         held[entry.environment, entry.service][entry.name].append(entry)
     return held
-
-
-def _supplied(sources: pd.DataFrame) -> dict[Place, str]:
-    """The places of which a source was read, with its name; also if it was empty."""
-    read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
-    return {(row.environment, row.service): row.source for row in rows(read)}
 
 
 def _order(row: Mapping[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:

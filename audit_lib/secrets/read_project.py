@@ -17,8 +17,7 @@ from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.secrets.stores import DatedPlace, read_store_dates
+from audit_lib.secrets.sources import DatedPlace, read_env_sources, read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 
 

@@ -94,14 +94,6 @@ def test_an_old_date_turns_unknown_into_overdue(project: Path, shape: str) -> No
     assert _age(_read(project))["status"] == "unknown"
 
 
-def test_an_export_on_stdin_is_read_like_a_file(project: Path) -> None:
-    """`--env production/backend:API_TOKEN=-` takes dates alone: the values count as not supplied still."""
-    given = parse_env_option("prod/backend:API_TOKEN=-", io.BytesIO(json.dumps(vault(120)).encode()))
-    read = _read(project, given)
-    assert _age(read)["status"] == "overdue"
-    assert read.inventory["state"].unique().tolist() == ["not supplied"]
-
-
 def test_every_fault_is_told_at_once_and_no_content() -> None:
     """Wrong times, entries that are none, names that are none; a deleted version; never what was found."""
     bad = {"secrets": [{"name": "A", "updated_at": "s3cret"}, 7, {"name": "a b", "updated_at": _ago(1)}]}

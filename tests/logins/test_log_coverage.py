@@ -8,9 +8,7 @@ import pytest
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.logins.tables import (
-    tabulate_log_coverage,
-)
+from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logs.contracts import LogCounts
 
 QUARTER = Quarter(2026, 3)
