@@ -73,7 +73,7 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
         listed = {}
     head = {path.decode("utf-8", "surrogateescape") for paths in listed.values() for path in paths}
     place = places["place"]
-    held = set(places.loc[place.isin(_IN_FILES), "path"].str.partition("!")[0]) - {
+    held = set(places.loc[place.isin(_IN_FILES), "path"].str.split("!").str[0]) - {
         ""
     }  # an archive as a whole
     whole = {path for path in held if path in env_files or path not in head}
