@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 def tabulate_timeline(case: Case) -> pd.DataFrame:
     """`Timeline` of the window. Requests and failed logins are summed by class of address and minute."""
-    parts = (_requests, _messages, _detected, _ledger, _commits, _deploys, _leaks)
+    parts = (_requests, _messages, _detected, _ledger, _deploys, _leaks)
     frame = pd.DataFrame([one for part in parts for one in part(case)], columns=list(Entry._fields))
     low, high = (pd.to_datetime(frame[name], utc=True) for name in ("not_before_at", "not_after_at"))
     instant = frame["kind"].eq("deploy") | low.eq(high) | (high - low).lt(pd.Timedelta(minutes=1))
@@ -94,14 +94,6 @@ def _ledger(case: Case) -> Iterator[Entry]:
             yield Entry("change", stay.absent.at, stay.first.at, str(stay.home), text, places)
     for one in revocations(case.read.ledger):
         yield Entry("change", one.claimed_at, one.until, str(one.home), f"revoked, says {one.by}", one.place)
-
-
-def _commits(case: Case) -> Iterator[Entry]:
-    """Commits that brought values into env files: each is a leak of them."""
-    for (file, commit), group in case.read.history.groupby(["file", "commit"]):
-        names, at = sorted(set(group["name"])), group["committed_at"].iloc[0]
-        text = f"committed {len(names)} values: {', '.join(names[:4])}{', …' * (len(names) > 4)}"
-        yield Entry("commit", at, at, str(file), text, f"commit {str(commit)[:12]}", len(names))
 
 
 def _deploys(case: Case) -> Iterator[Entry]:
