@@ -1,6 +1,6 @@
 """One audit of a quarter as lazy frames: read `Audit` from top to bottom, from sources to what to do."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,19 +10,16 @@ import pandas as pd
 from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings import decisions, reviews
-from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.documents import document_sources
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
-from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.detect import Verdict, judge, tabulate
-from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
+from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, address_label, tabulate_activity, with_addresses
 from audit_lib.logins.traffic import gather, recorded_changes
 from audit_lib.logs.read import LogRead, read_logs, without_values
@@ -33,19 +30,23 @@ from audit_lib.report.known_values import guard_values
 from audit_lib.report.package import publish_review
 from audit_lib.report.rules import tabulate_rules
 from audit_lib.report.summary import Register, Summary, summarise
-from audit_lib.report.tables import LOGIN_FAILURES, REQUESTS, tabulate_coverage, tabulate_days, with_lateness
+from audit_lib.report.tables import (
+    failed_logins_of,
+    requests_of,
+    tabulate_coverage,
+    tabulate_days,
+    with_lateness,
+)
 from audit_lib.rotation.progress import RotationRead, tabulate_leak_lives
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.rotation.triggers import tabulate_triggers
-from audit_lib.secrecy import guard
-from audit_lib.secrecy.identities import Label, mask_client
+from audit_lib.secrecy.identities import mask_client
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrets.ages import tabulate_rotation_pairs
 from audit_lib.secrets.population import tabulate_population, tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.settings import choose_policy, instant_of
-from audit_lib.settings.code_reads import CodeRead, read_code
+from audit_lib.settings.code_reads import read_code
 from audit_lib.settings.dump import dump
 from audit_lib.settings.platform_files import tabulate_configuration
 
@@ -53,6 +54,18 @@ from audit_lib.settings.platform_files import tabulate_configuration
 def frame(compute: "Callable[[Audit], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
     """A frame of an audit, computed when it is asked for, and once."""
     return cached_property(compute)
+
+
+class CheckedFrames(dict[str, pd.DataFrame]):
+    """An audit's frames by the names that checks have for them, each computed when it is asked for."""
+
+    def __init__(self, audit: "Audit") -> None:
+        super().__init__()
+        self._audit = audit
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        self[name] = _CHECKED[name](self._audit) if name in _CHECKED else getattr(self._audit, name)
+        return self[name]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -106,56 +119,41 @@ class Audit(ProjectRead):
 
     # ---- Secrets and rotations ----
 
-    @cached_property
-    def _code(self) -> CodeRead:
-        return read_code(self.project)
-
+    _code = cached_property(lambda self: read_code(self.project))
+    # `Population`: who knows each variable: code, policy, files, platform, ledger.
     population = frame(
         lambda self: tabulate_population(self.project, self.policy, self._code, self, self.keeper)
     )
-    """`Population`: who knows each variable: code, policy, files, platform, ledger."""
-
+    # `PopulationSides`: how much of each of these was seen.
     population_sides = frame(
         lambda self: tabulate_sides(self.population, self.policy, self._code, self.sources, self.ledger)
     )
-    """`PopulationSides`: how much of each of these was seen."""
-
+    # `Schedule`: when each secret may be overdue, and when it is.
     schedule = frame(lambda self: tabulate_schedule(self.ages))
-    """`Schedule`: when each secret may be overdue, and when it is."""
-
+    # `Rotations` of the quarter: what changed between which days, and whether it was recorded.
     rotations = frame(lambda self: tabulate_rotations(self.ledger, self.quarter.start, self.quarter.end))
-    """`Rotations` of the quarter: what changed between which days, and whether it was recorded."""
-
+    # `Triggers`: who left, which provider was breached, and whether secrets were rotated since.
     triggers = frame(lambda self: self._lists[1])
-    """`Triggers`: who left, which provider was breached, and whether secrets were rotated since."""
 
     # ---- Logs and logins ----
 
-    @cached_property
-    def _watch(self) -> DetectionPolicy:
-        return detection_policy(self.policy)
+    _watch = cached_property(lambda self: detection_policy(self.policy))
+    _label = cached_property(lambda self: address_label(self.logs, self.keeper.key))
 
     @cached_property
     def _detected(self) -> tuple[Verdict, ...]:
         window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
         activity = tabulate_activity(self.logs, self._watch)
         changes = recorded_changes(self.ledger, activity.events, self.deploys, window)
-        declared = self.project.log_sources
-        return judge(
-            gather(activity, self._watch, window, changes=changes, log_sources=declared, as_of=self.as_of)
-        )
-
-    @cached_property
-    def _label(self) -> Label:
-        return address_label(self.logs, self.keeper.key)
+        declared, at = self.project.log_sources, self.as_of
+        return judge(gather(activity, self._watch, window, changes=changes, log_sources=declared, as_of=at))
 
     # A finding's id must not change with how addresses are shown.
     _detections = frame(lambda self: tabulate(self._detected, partial(mask_client, label=self._label)))
-
-    @cached_property
-    def detections(self) -> pd.DataFrame:
-        """`Detections`: each incident that was found, and for each detection whether it could find one."""
-        return tabulate(self._detected) if self.identities == "full" else self._detections
+    # `Detections`: each incident that was found, and for each detection whether it could find one.
+    detections = frame(
+        lambda self: tabulate(self._detected) if self.identities == "full" else self._detections
+    )
 
     @cached_property
     def log_counts(self) -> pd.DataFrame:
@@ -164,28 +162,18 @@ class Audit(ProjectRead):
         shown = with_addresses(frames, self._label, self.identities, self._watch.is_known)
         return shown["log_counts"].rename(columns={"client": "address"})
 
-    @cached_property
-    def requests(self) -> pd.DataFrame:
-        """The requests among `log_counts`; `refused` are those answered with 401, 403 or 429."""
-        found = self.log_counts[self.log_counts["kind"].isin(REQUESTS)]
-        return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
-
-    @cached_property
-    def failed_logins(self) -> pd.DataFrame:
-        """Failed logins as the application or a declared login route reported them, by day and address."""
-        return self.log_counts[self.log_counts["kind"].isin(LOGIN_FAILURES)].reset_index(drop=True)
-
+    # The requests among them; `refused` are those answered with 401, 403 or 429.
+    requests = frame(lambda self: requests_of(self.log_counts))
+    # Failed logins as the application or a declared login route reported them, by day and address.
+    failed_logins = frame(lambda self: failed_logins_of(self.log_counts))
+    # Requests, refusals and failed logins by day; null on a day without a line, which is not zero.
     daily = frame(lambda self: tabulate_days(self.log_counts, self.quarter))
-    """Requests, refusals and failed logins by day; null on a day without a line, which is not zero."""
-
+    # `ServiceDays`: on how many days each service with logs has lines, and how they were read.
     coverage = frame(lambda self: tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of))
-    """`ServiceDays`: on how many days each service with logs has lines, and how they were read."""
 
     # ---- Leaks ----
 
-    @cached_property
-    def _rotating(self) -> RotationRead:
-        return RotationRead(self.as_of, self.inventory, self.ledger)
+    _rotating = cached_property(lambda self: RotationRead(self.as_of, self.inventory, self.ledger))
 
     @cached_property
     def _leaked(self) -> LeakAudit:
@@ -193,45 +181,33 @@ class Audit(ProjectRead):
         search = partial(find_leaks, as_of=self.as_of, stays=self._rotating.stays, options=options)
         return search(self.project, self.keeper, self.policy, self.entries, self.inventory)
 
+    # `Leaks`: one row for each leaked value, whatever its names and places.
     leaks = frame(lambda self: self._leaked.leaks)
-    """`Leaks`: one row for each leaked value, whatever its names and places."""
-
+    # `LeakPlaces`: where each leaked value is. `LeakCoverage`: what was searched for values, and what not.
     leak_places = frame(lambda self: self._leaked.places)
-    """`LeakPlaces`: where each leaked value is."""
-
     leak_coverage = frame(lambda self: self._leaked.coverage)
-    """`LeakCoverage`: what was searched for values, and what was not."""
-
+    # `Exposure`: for each leak and place that had the value, whether it is in use and for how long.
     exposure = frame(
         lambda self: tabulate_exposure(
             self.leaks, self.inventory, self.ages, self.as_of, self._rotating.stays
         )
     )
-    """`Exposure`: for each leak and place that had the value, whether it is in use and for how long."""
-
+    # `LeakLives`: the clean-up status of each leak.
     leak_lives = frame(lambda self: tabulate_leak_lives(self.leaks, self._rotating))
-    """`LeakLives`: the clean-up status of each leak."""
 
     # ---- What people decided, and what is wrong ----
 
+    # `Attestations`: each question that no file answers, and who answered it until when.
     attestations = frame(lambda self: decisions.tabulate_attestations(self.policy, self.ledger, self.as_of))
-    """`Attestations`: each question that no file answers, and who answered it until when."""
-
+    # `Ownership`: each secret's owner, purpose, reach and period.
     ownership = frame(lambda self: decisions.tabulate_ownership(self.policy, self.ledger, self.as_of))
-    """`Ownership`: each secret's owner, purpose, reach and period."""
-
+    # `SignOffs`: who signed which review, as what and when, and whether it was on time.
     sign_offs = frame(lambda self: with_lateness(reviews.tabulate_sign_offs(self.ledger)))
-    """`SignOffs`: who signed which review, as what and when, and whether it was on time."""
 
-    @property
-    def settings(self) -> tuple[str, ...]:
-        """The settings in force, one to a line."""
-        return dump(self.policy, self.project)
-
-    @property
-    def doubt(self) -> str:
-        """Why the previous report cannot be relied upon; "" if it can, or there is none."""
-        return self._previous.doubt if self._previous else ""
+    # The settings in force, one to a line.
+    settings = cached_property(lambda self: dump(self.policy, self.project))
+    # Why the previous report cannot be relied upon; "" if it can, or there is none.
+    doubt = cached_property(lambda self: self._previous.doubt if self._previous else "")
 
     @cached_property
     def settings_changes(self) -> pd.DataFrame:
@@ -239,37 +215,31 @@ class Audit(ProjectRead):
         signed = reviews.last_signed(self.ledger)
         return reviews.tabulate_settings_changes(self.project, self.policy, signed, self.doubt)
 
+    # The frames by the names that checks have for them.
+    checked = cached_property(CheckedFrames)
+
     @cached_property
     def _judged(self) -> dict[str, pd.DataFrame]:
         signed = reviews.last_signed(self.ledger)
         before = decisions.Reviews(signed, self._previous, str(self.quarter), self.as_of)
-        return decisions.judge_findings(CheckedFrames(self), self.policy, self.ledger, before)
+        return decisions.judge_findings(self.checked, self.policy, self.ledger, before)
 
+    # `Findings`: what is wrong or not known, with owner, due, opened, accepted until, change.
     findings = frame(lambda self: self._judged["findings"])
-    """`Findings`: what is wrong or not known, with owner, due, opened, accepted until, change."""
-
+    # `Changes` since the previous report; no row without one.
     changes = frame(lambda self: self._judged["changes"])
-    """`Changes` since the previous report; no row without one."""
-
+    # `Decisions`: what somebody answers for by name, until a date, with the entry of the ledger.
     decisions = frame(lambda self: self._judged["decisions"])
-    """`Decisions`: what somebody answers for by name, until a date, with the entry of the ledger."""
-
+    # `Actions`: what to do, the most urgent first; each closes the findings that name it.
     actions = frame(lambda self: tabulate_actions(self.findings, self.inventory, self.ages, self.as_of))
-    """`Actions`: what to do, the most urgent first; each closes the findings that name it."""
-
-    rules = frame(lambda self: tabulate_rules(self, CheckedFrames(self)))
-    """`RuleResults`: each of the guide's rules: what decides it, on how much, and what came out."""
+    # `RuleResults`: each of the guide's rules: what decides it, on how much, and what came out.
+    rules = frame(tabulate_rules)
 
     # ---- The report ----
 
-    @cached_property
-    def marks(self) -> "pd.Series[str]":
-        """What is `good`, `bad` or `unknown`, by item: what verdict and score are made of."""
-        return judged(self)
-
-    @cached_property
-    def _screen(self) -> Summary:
-        return summarise(self)
+    # What is `good`, `bad` or `unknown`, by item: what verdict and score are made of.
+    marks = cached_property(judged)
+    _screen = cached_property(summarise)
 
     def summary(self) -> Summary:
         """The first screen: verdict, key figures, five actions, what falls due, what is not known."""
@@ -286,26 +256,6 @@ class Audit(ProjectRead):
             Refused: a value is in one of them.
         """
         publish_review(self, Path(folder))
-
-
-class CheckedFrames(Mapping[str, pd.DataFrame]):
-    """An audit's frames by the names that checks have for them, each computed when it is asked for."""
-
-    def __init__(self, audit: Audit) -> None:
-        self._audit = audit
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        made = vars(self._audit).setdefault("_checked", {})
-        if name not in made:
-            made[name] = _CHECKED[name](self._audit) if name in _CHECKED else getattr(self._audit, name)
-        found: pd.DataFrame = made[name]
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({check.table for check in CHECKS})
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
 
 
 # Frames that only checks read, and those that have another name for them.
@@ -339,23 +289,16 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
     Raises:
         BadInput: one fault for each parameter that cannot be used, all at once.
     """
-    given = dict(locals())
-    notebook.check_parameters(given)
-    opened, values = notebook.open_project(project, ledger, logs)
-    moment = instant_of(opened, as_of or opened.pinned_as_of or notebook.current_instant())
+    parameters = dict(locals())
+    opened = notebook.open_project(parameters)
     audit = Audit(
-        project=opened,
-        policy=choose_policy(opened, policy),
-        keeper=keeper_of(opened),
-        as_of=moment,
-        given=values,
-        quarter=Quarter.named(quarter, moment),
+        **opened,
+        quarter=Quarter.named(quarter, opened["as_of"]),
         previous=notebook.path_of(previous),
         identities=identities,
-        parameters=given,
+        parameters=parameters,
         progress=notebook.report_progress,
     )
-    guard.install(audit.keeper)
-    guard_values(audit.keeper, audit.inventory, audit.policy, audit.project)
-    notebook.refuse_values(given)
+    guard_values(audit)
+    notebook.refuse_values(parameters)
     return audit

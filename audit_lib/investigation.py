@@ -18,26 +18,18 @@ from audit_lib.incident.look import address_of, first_seen, secret_of, window_of
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
-from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.detect import tabulate
 from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.report.exports import to_csv
 from audit_lib.report.incident import IncidentSummary, summarise
 from audit_lib.report.known_values import guard_values
-from audit_lib.report.notebook import (
-    check_parameters,
-    current_instant,
-    open_project,
-    refuse_values,
-    report_progress,
-)
+from audit_lib.report.notebook import open_project, refuse_values, report_progress
 from audit_lib.report.package import write_package
 from audit_lib.report.provenance import inputs_of, tool
 from audit_lib.report.render import page
 from audit_lib.report.timeline import plot_events
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.settings import choose_policy, instant_of
 
 NOTEBOOK = "incident.ipynb"
 EVIDENCE = (
@@ -72,13 +64,10 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     """
     given = {"project": project, "since": since, "until": until, "secret": secret, "address": address}
     given |= {"as_of": as_of, "ledger": ledger, "logs": logs}
-    check_parameters(given)
-    opened, values = open_project(project, ledger, logs)
-    moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
-    keeper, policy = keeper_of(opened), choose_policy(opened, "")
-    guard.install(keeper)
-    case = read_case(opened, policy, keeper, moment, values, progress=report_progress)
-    guard_values(keeper, case.read.inventory, policy, opened)
+    opened = open_project(given)
+    keeper, policy, moment = opened["keeper"], opened["policy"], opened["as_of"]
+    case = read_case(opened["project"], policy, keeper, moment, opened["given"], progress=report_progress)
+    guard_values(case.read)
     refuse_values(given)
     if not (
         case.read.sources["state"].eq("read").any() or case.read.ledger.entries or len(case.leaked.leaks)
@@ -210,5 +199,5 @@ class Investigation:
             "as_of": iso(case.as_of),
         }
         manifest |= {"window": window, "tool": tool(), "inputs": inputs_of(case.read.sources)}
-        classes = guard_values(self.keeper, case.read.inventory, case.policy, case.project)
+        classes = guard_values(case.read)
         write_package(home, files, manifest, self.keeper, classes)

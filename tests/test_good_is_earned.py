@@ -11,7 +11,7 @@ from shutil import copytree, rmtree
 
 import pytest
 
-from audit_lib.audit import Audit, CheckedFrames
+from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
 from audit_lib.findings.changes import compare
 from audit_lib.findings.find import find
@@ -30,7 +30,7 @@ LEDGER = ".audit/ledger"
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 5))]
 # What the report before said, and is gone since.
 WAS = {
-    "placeholder-value": ("JWT_SECRET_KEY", "production", "backend"),
+    "forbidden-format": ("JWT_SECRET_KEY", "production", "backend"),
 }
 
 
@@ -62,7 +62,7 @@ def _ended(audit: Audit) -> set[str]:
         }
         for check, (subject, environment, service) in WAS.items()
     }
-    frames, previous = CheckedFrames(audit), PreviousReport(findings, INCIDENT, (), {})
+    frames, previous = audit.checked, PreviousReport(findings, INCIDENT, (), {})
     found = [finding.columns for finding in find(frames, audit.policy)]
     changes = compare(previous, found, frames, audit.ledger)
     return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & set(WAS)

@@ -77,11 +77,12 @@ class SourceBytes:
 
 
 class PieceReader(io.RawIOBase):
-    """Pieces as a file to read from; after a fault each further read raises it again."""
+    """Pieces as a file to read from, whose bytes are counted; after a fault each further read raises it."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._held = memoryview(b"")
+        self.taken = 0
         self._fault: Exception | None = None  # a generator that raised would seem to be at its end
 
     def readable(self) -> bool:
@@ -103,6 +104,7 @@ class PieceReader(io.RawIOBase):
         size = min(len(buffer), len(self._held))
         buffer[:size] = self._held[:size]
         self._held = self._held[size:]
+        self.taken += size
         return size
 
 
@@ -112,12 +114,7 @@ class OpenSource:
 
     file: io.BufferedReader
     facts: FileFacts
-    _descriptor: int
     _digest: Any
-
-    def piece(self, start: int, end: int) -> bytes:
-        """The bytes between two places, wherever the reading is; they are not hashed for it."""
-        return os.pread(self._descriptor, end - start, start)
 
     def finish(self) -> str:
         """Reads what is left; the SHA-256 of the whole source (of a .gz: of its compressed bytes)."""
@@ -136,7 +133,7 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     with _opened(root, relative) as (descriptor, status):
         digest = sha256()
         pieces = PieceReader(_hashed(descriptor, status.st_size, relative, digest))
-        yield OpenSource(io.BufferedReader(pieces, _PIECE), _facts(status), descriptor, digest)
+        yield OpenSource(io.BufferedReader(pieces, _PIECE), _facts(status), digest)
 
 
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:

@@ -18,8 +18,8 @@ from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.cli import options
-from audit_lib.cli.open_project import Opened, refuse_stdin_twice, refuse_values
-from audit_lib.cli.options import PATH, file_name, now, writer_name
+from audit_lib.cli.open_project import Opened, default_writer, refuse_stdin_twice, refuse_values
+from audit_lib.cli.options import PATH, file_name, now
 from audit_lib.cli.records import take_snapshot
 from audit_lib.cli.terminal import BAD, DOUBT, GOOD, progress_bar, say
 from audit_lib.cli.verify import refuse_foreign, signatures
@@ -131,7 +131,7 @@ def _tried(
     with_logs(project, given["logs"], BytesIO(), lambda _: spool or Path())
     if not (values or given["logs"] or _holds_anything(project, named)):
         raise BadInput.at(str(folder) if named else "the current folder", NOTHING)
-    context = Opened(project, choose_policy(project, given["policy"]), values)
+    context = Opened(project, choose_policy(project, given["policy"]), values, now(), default_writer())
     refuse_values(context, {"--out": out, "--previous": given["previous"], "--ledger": given["ledger"]})
     if given["previous"]:
         read_previous(given["previous"], project.name, context.key)
@@ -156,7 +156,7 @@ def _snapshot(context: Opened) -> None:
     project = context.project
     in_force = [source for source in project.env_sources if not source.example and not source.backup]
     if context.given or any((project.root / source.path).is_file() for source in in_force):
-        click.echo(f"snapshot: {take_snapshot(context, now(), writer_name('')).place}")
+        click.echo(f"snapshot: {take_snapshot(context).place}")
     else:
         click.echo("no snapshot: no env file was found, and no --env was given", err=True)
 

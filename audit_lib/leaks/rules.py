@@ -12,7 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import Any
 
 from audit_lib.base.connection_url import url_parts
 from audit_lib.leaks import candidates
@@ -21,26 +21,16 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import WEAKEST_BITS
 from audit_lib.secrecy.strength import strength_bits
 
-if TYPE_CHECKING:
-    from kingfisher_sdk import Finding, Scanner
-
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
 ENGINE = "kingfisher-secret-scanner"
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
 _COMPILING = Lock()
-_SCANNERS: dict[Path, "Scanner"] = {}  # of this process
+_SCANNERS: dict[Path, Any] = {}  # of this process
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _STRUCTURED = ("netrc", "pgpass", "filezilla", "wordpress")  # the format says what is the value
 _AROUND = "\"'`()[]{}<>,;"
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
-_NAMES = (
-    "NAME",
-    "NAME2",
-    "NAME3",
-    "NAME4",
-    "NAME5",
-    "NAME6",
-)  # one for each way in which a rule may match it
+_NAMES = ("NAME", *(f"NAME{number}" for number in range(2, 7)))  # of the ways in which a rule may match
 _LOGINS = ("chosen-url", "basic", "chosen-encoded")  # rules that say by themselves what is the value
 _NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
 
@@ -60,7 +50,7 @@ class Rules:
     """Patterns applied to contents; what they find the keeper holds."""
 
     def __init__(self, keeper: Keeper, markers: tuple[str, ...], compiled: Path | None = None) -> None:
-        """`markers` are the policy's placeholders, `compiled` a folder where rules are kept compiled."""
+        """`markers` are the policy's placeholders; compiled rules are kept in a folder."""
         self.keeper, self.compiled, self._markers = keeper, compiled, markers
         # The versions of a file hold the same values again and again.
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)
@@ -89,15 +79,17 @@ class Rules:
         """Values with their names and rules."""
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         code = bool(paths) and all(is_kind("code file", path) for path in paths)
+        text = content.decode("latin-1")
         for finding in scanner(GENERATED, self.compiled).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
             by_name, name = is_kind("rule by name", rule), finding.captures.get("NAME", "").strip()
-            if not finding.visible or (generated and by_name) or _is_data(content, finding, rule):
+            if not finding.visible or (generated and by_name) or _is_data(text, finding, rule):
                 continue
             value = self._secret(finding.secret, name, rule)
             # In code what is a text begins with a quote; an address stands in one.
-            before = content[max(0, start - 16) : start].decode("latin-1")
-            quoted = rule == "query" or expression("quote before a value").search(before)
+            quoted = rule == "query" or expression("quote before a value").search(
+                text[max(0, start - 16) : start]
+            )
             if value and not (
                 code and by_name and not quoted and expression("name in code").fullmatch(value)
             ):
@@ -131,48 +123,50 @@ class Rules:
         return "" if weak or by_name or looks_made_up(made, self._markers) else value
 
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
-        """The passwords that somebody chose in one file of a project, and how many more are placeholders, or
-        defaults where nothing is in use; none in what others or programs wrote, or in a page for people."""
-        found, idle = set[Shape](), 0
+        """The passwords that somebody chose in one file, and how many more are placeholders or unused."""
+        found, idle, whole = set[Shape](), 0, content.decode("latin-1")
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
         for finding in scanner(CHOSEN, self.compiled).scan(content):
             start, rule = finding.location["start_offset"], finding.rule_id.rpartition(".")[2]
             name = str(next(filter(None, map(finding.captures.get, _NAMES)), "")).strip()
-            first = content.rfind(name.encode(), max(0, start - _BEFORE), start) if name else start
+            first = whole.rfind(name, max(0, start - _BEFORE), start) if name else start
+            line = whole[whole.rfind("\n", 0, first) + 1 : first]
             hidden = not finding.visible or finding.is_base64_encoded or first < 0
-            if hidden or _in_public_address(content, start):
+            if hidden or _in_public_address(whole, start):
                 continue
-            line = content[content.rfind(b"\n", 0, first) + 1 : first].decode("utf-8", "replace")
             if line.endswith("\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text
-            before = content[first:start].decode("utf-8", "replace")
-            rest = content[start : start + _AFTER].partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
+            before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
             if rule in _LOGINS:
                 value, user, password = _login(rest, rule)
                 text = value
             else:
                 value = password = _beside(line, before, rest, rule, is_code=is_kind("code file", path))
                 user, text = "", before + rest[: len(value) + 1]
-                named = f"{name} password" if rule in ("chosen-argument", "chosen-login") else name
                 # Beside a password's name in a call or a comparison a word is a name; not of a property.
-                called = rule in ("chosen-pair", "chosen-call") and "." not in name
-                if ((called or "!=" in before) and is_word(value)) or not looks_chosen(value, named):
-                    continue
-            if not value:
-                continue
-            default = is_default(password) or password == user or _is_named_after(password, f"{name} {path}")
-            comment = expression("comment").match(line)
-            in_use = candidates.deploys(path) and rule not in _NO_SETTING and not comment
-            made_up = expression("placeholder").search(password) or candidates.is_published(value)
-            if made_up or (default and not in_use):
+                called = (rule in ("chosen-pair", "chosen-call") and "." not in name) or "!=" in before
+                named = f"{name} password" if rule in ("chosen-argument", "chosen-login") else name
+                value = "" if (called and is_word(value)) or not looks_chosen(value, named) else value
+            core = re.sub(
+                r"[\W\d_]+$", "", password
+            ).lower()  # the product that a name or a folder is called by
+            named_after = len(core) >= 3 and core in f"{name} {path}".lower()
+            default = is_default(password) or password == user or named_after
+            in_use = candidates.deploys(path) and rule not in _NO_SETTING
+            in_use = in_use and not expression("comment").match(line)
+            if value and (
+                expression("placeholder").search(password)
+                or candidates.is_published(value)
+                or (default and not in_use)
+            ):
                 idle += 1
-                continue
-            # A weaker value is a word, which a report may hold by chance.
-            strong = strength_bits(value) >= WEAKEST_BITS and not candidates.reads_as_words(value)
-            if strong and not is_default(value):
-                self.keeper.take(value)
-            found.add(Shape(self.keeper.fingerprint(value), name, rule, self.keeper.take(text), default))
+            elif value:
+                # A weaker value is a word, which a report may hold by chance.
+                words = is_default(value) or candidates.reads_as_words(value)
+                if strength_bits(value) >= WEAKEST_BITS and not words:
+                    self.keeper.take(value)
+                found.add(Shape(self.keeper.fingerprint(value), name, rule, self.keeper.take(text), default))
         return found, idle
 
 
@@ -191,21 +185,19 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
                     yield value, name, "cluster"
 
 
-def _is_data(content: bytes, finding: "Finding", rule: str) -> bool:
-    """Whether a value is a line of a block, such as a certificate, or in the midst of base64, where what
-    looks like a token is by chance; or in an address that anybody may see."""
+def _is_data(text: str, finding: Any, rule: str) -> bool:
+    """Whether a value is a line of a block, in the midst of base64, or in an address that anybody may see."""
     start = finding.location["start_offset"]
     if rule == "below":
-        after = content[start + len(finding.secret) : start + 800].split(b"\n", 2)
-        return len(after) > 1 and bool(re.fullmatch(rb"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*", after[1]))
-    before = b"" if finding.is_base64_encoded else content[max(0, start - 40) : start]
-    kinds = all(re.search(kind, before) for kind in (b"[a-z]", b"[A-Z]", b"[0-9]"))
-    in_base64 = kinds and re.fullmatch(rb"[A-Za-z0-9+/]{40}", before) is not None
-    return in_base64 or _in_public_address(content, start)
+        after = text[start + len(finding.secret) : start + 800].split("\n", 2)
+        return len(after) > 1 and bool(re.fullmatch(r"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*", after[1]))
+    before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]
+    kinds = all(re.search(kind, before) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    return bool(kinds and re.fullmatch("[A-Za-z0-9+/]{40}", before)) or _in_public_address(text, start)
 
 
-def _in_public_address(content: bytes, place: int) -> bool:
-    address = re.split(rb"[\s\"'`()<>]", content[max(0, place - 300) : place])[-1].decode("latin-1")
+def _in_public_address(text: str, place: int) -> bool:
+    address = re.split(r"[\s\"'`()<>]", text[max(0, place - 300) : place])[-1]
     return address.endswith("=") and expression("public address").search(address) is not None
 
 
@@ -216,10 +208,7 @@ def password_hashes(content: bytes) -> set[str]:
 
 
 def _key_line(text: str) -> str:
-    """A line that tells a private key from every other and from its public key; "" if the text is none.
-
-    It stands alike in a file, in a text with escaped line breaks and in pieces in quotes.
-    """
+    """A line that tells a private key from others and from its public one, alike in all notations; or ""."""
     label = re.match(r"-----BEGIN ((?:[A-Z0-9]{2,10} )?(?:ENCRYPTED )?PRIVATE KEY(?: BLOCK)?)-----", text)
     if putty := re.match(r"(?s)PuTTY-User-Key-File-\d.*?Private-Lines: \d+\s+([A-Za-z0-9+/=]{16,})", text):
         return putty[1]
@@ -244,8 +233,7 @@ def _decoded(base64: str) -> bytes:
 
 
 def _beside(line: str, before: str, rest: str, rule: str, *, is_code: bool) -> str:
-    """The value in quotes up to the quote that ends it, in an element, or without quotes where that makes no
-    name of it; after a colon or a space only if nothing follows it on its line. "" for none."""
+    """The value in quotes, in an element, or bare where that makes no name of it; "" for none."""
     if expression("no value beside").search(f"{line[-20:]}\0{before}"):
         return ""
     if quoted := re.search(r"(\\{0,3}[\"']|(?<!=)`)$", before):
@@ -283,23 +271,13 @@ def _login(rest: str, rule: str) -> tuple[str, str, str]:
     return value if good else "", user, password
 
 
-def _is_named_after(value: str, names: str) -> bool:
-    """Whether a chosen value is the product that its name, file or folder is called by."""
-    core = re.sub(r"[\W\d_]+$", "", value)
-    words = (part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", names))
-    return len(core) >= 3 and is_word(core) and core.lower() in words
-
-
 def is_available() -> bool:
     """Whether kingfisher is installed; some machines have no wheel of it."""
     return find_spec("kingfisher_sdk") is not None
 
 
-def scanner(rules: Path, compiled: Path | None) -> "Scanner":
-    """The rules of a file, compiled once a process; a folder keeps them for the next.
-
-    Without a DetectionPolicy no comment in a file silences a finding.
-    """
+def scanner(rules: Path, compiled: Path | None) -> Any:
+    """The rules of a file, compiled once a process, with no policy by which comments silence a finding."""
     from kingfisher_sdk import Rules as Loaded, Scanner  # noqa: PLC0415  an unchanged project needs none
 
     with _COMPILING:

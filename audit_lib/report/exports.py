@@ -88,7 +88,9 @@ def _of_finding(row: Any, files: set[str]) -> dict[str, Any]:
 
 def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) -> dict[str, Any]:
     """A SARIF log with one result for each leak. `complete` is false if git failed: then nothing is green."""
-    rules = [_rule(_leak_rule(kind), what, what, _REMEDY) for kind, (_, what) in _LEAKS.items()]
+    rules = [
+        _rule(f"leak/{kind.replace(' ', '-')}", what, what, _REMEDY) for kind, (_, what) in _LEAKS.items()
+    ]
     by_leak = dict(list(places[places["path"].ne("")].groupby("leak_id", sort=False)))
     results = (_of_leak(leak, by_leak.get(leak.leak_id, places.head(0))) for leak in rows(leaks))
     return _log(rules, results, complete=complete)
@@ -99,7 +101,7 @@ def _of_leak(leak: Any, places: pd.DataFrame) -> dict[str, Any]:
     force = f"in force in {leak.in_force}" if leak.in_force else "not known to be in force"
     occurrences = counted(leak.occurrences, "occurrence")
     return {
-        "ruleId": _leak_rule(leak.kind),
+        "ruleId": f"leak/{leak.kind.replace(' ', '-')}",
         "level": _LEAKS[leak.kind][0],
         "message": {"text": f"{leak.variable}: {leak.kind}, {occurrences}, {where}, {force}"},
         "locations": [
@@ -115,10 +117,6 @@ def _of_leak(leak: Any, places: pd.DataFrame) -> dict[str, Any]:
             "reachable": leak.reachable,
         },
     }
-
-
-def _leak_rule(kind: str) -> str:
-    return f"leak/{kind.replace(' ', '-')}"
 
 
 def _log(rules: list[Any], results: Iterable[Any], *, complete: bool = True) -> dict[str, Any]:

@@ -33,6 +33,7 @@ STYLE: Any = {
     "grid.color": LINE,
     "grid.linewidth": 0.6,
 }
+WORDS = {"unknown": "not known"}
 MOST_BARS = 40
 LABELLED = 3  # days
 
@@ -111,7 +112,7 @@ def plot_ages(ages: pd.DataFrame, title: str = "Ages against each secret's own l
         axes.set_yticks(range(len(names)), [inert.label(name) for name in names])
         axes.grid(axis="x")
     counts = Counter(limited["status"])
-    shown = ", ".join(f"{counts[status]} {_word(status)}" for status in COLOURS)
+    shown = ", ".join(f"{counts[status]} {WORDS.get(status, status)}" for status in COLOURS)
     more = f"; the first {MOST_BARS} are drawn" if len(limited) > MOST_BARS else ""
     return describe(axes, f"{title}: {shown} of {counted(len(limited), 'secret')}{more}")
 
@@ -125,7 +126,7 @@ def _draw_age(axes: Axes, height: int, row: Any, reach: float) -> None:
     if row.high is None:
         axes.plot([reach * 0.985], [height], marker=">", color=colour, markersize=5, clip_on=False)
     axes.annotate(
-        f"{_word(row.status)}, {age_words(row.age_days_min, row.age_days_max, ' d')}",
+        f"{WORDS.get(row.status, row.status)}, {age_words(row.age_days_min, row.age_days_max, ' d')}",
         (1.01, height),
         xycoords=("axes fraction", "data"),
         va="center",
@@ -133,10 +134,6 @@ def _draw_age(axes: Axes, height: int, row: Any, reach: float) -> None:
         color=SOFT,
         annotation_clip=False,
     )
-
-
-def _word(status: str) -> str:
-    return "not known" if status == "unknown" else status
 
 
 def plot_daily(daily: pd.DataFrame, title: str = "Requests refused a day") -> Axes:

@@ -14,7 +14,7 @@ import papermill
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
@@ -52,15 +52,13 @@ def run_notebook(
     given: bytes = b"",
     progress: Progress = quiet,
 ) -> None:
-    """Run a notebook and save it, normalised; then run the `closing` code in the same kernel.
+    """Run a notebook and save it, normalised; then run the `closing` code, which publishes, in its kernel.
 
-    The closing code finds the saved notebook and what the cells made; it publishes. The kernel reads what
-    is `given` for this run alone. Cells tagged `lab` are left out.
+    The kernel reads what is `given` for this run alone. Cells tagged `lab` are left out.
 
     Raises:
         BadInput: a parameter that the notebook lacks.
-        NotebookFailed: a cell, or the closing code, refused to go on, failed or took longer than
-            `CELL_TIMEOUT` seconds; or the kernel died.
+        NotebookFailed: a cell or the closing code refused to go on, failed or took too long.
     """
     if unknown := parameters.keys() - papermill.inspect_notebook(source).keys():  # papermill only logs them
         raise BadInput(Fault(source.name, f"has no parameter {name}") for name in sorted(unknown))
@@ -154,16 +152,13 @@ def _own_errors(name: str, notebook: nbformat.NotebookNode) -> Iterator[None]:
     """Turn the libraries' errors into ours."""
     try:
         yield
+    except RuntimeError:  # DeadKernelError, or what jupyter_client raises of one that never answered
+        raise NotebookFailed(f"{name}: its kernel died") from None
     except (CellExecutionError, CellTimeoutError) as error:
-        kind = getattr(error, "ename", "a time-out")
+        kind = getattr(error, "ename", type(error).__name__)
         if kind in _ERRORS:
             raise NotebookFailed(getattr(error, "evalue", ""), _ERRORS[kind]) from None
         cell = max(
             (number for number, cell in enumerate(notebook.cells, 1) if cell.get("outputs")), default=1
         )
         raise NotebookFailed(f"{name}, cell {cell}: stopped with {kind}") from None
-    except RuntimeError as error:
-        # jupyter_client raises a plain one for a kernel that died, or hung, before it was ready.
-        if isinstance(error, DeadKernelError) or str(error).startswith("Kernel d"):
-            raise NotebookFailed(f"{name}: the kernel died") from None
-        raise

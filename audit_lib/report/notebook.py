@@ -26,27 +26,42 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.files import with_logs
 from audit_lib.report import CHANNEL
 from audit_lib.report.figures import show_in_kernel
-from audit_lib.report.known_values import known_values
+from audit_lib.report.known_values import guard_values
 from audit_lib.sample import build_sample
-from audit_lib.secrecy import guard
+from audit_lib.secrecy.guard import install, scrub
 from audit_lib.secrecy.identities import MODES
 from audit_lib.secrets.given import parse_env_options
-from audit_lib.settings import GivenValues, Project, load_project
+from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.settings import choose_policy, instant_of, load_project
 
 
-def open_project(project: str, ledger: str = "", logs: str = "") -> tuple[Project, tuple[GivenValues, ...]]:
-    """The project that a notebook's parameters name, and the values that its command gave for this run."""
-    run = _given_for_this_run()
-    root = Path(project).expanduser().resolve() if project else _sample()
-    opened = load_project(root, path_of(ledger), sample=not project)
+def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """What a notebook's parameters open, as `ProjectRead` takes it, with the values given for this run.
+
+    From now on no output holds a value that is read into its keeper.
+
+    Raises:
+        BadInput: one fault for each parameter that cannot be used, all at once.
+    """
+    check_parameters(parameters)
+    run, root, logs = _given_for_this_run(), parameters["project"], parameters.get("logs", "")
+    folder = Path(root).expanduser().resolve() if root else _sample()
+    project = load_project(folder, path_of(parameters.get("ledger", "")), sample=not root)
+    spooled = Path(run.get("log") or os.devnull)
     try:
-        named = shlex.split(logs)
+        with spooled.open("rb") as stream:
+            project = with_logs(project, shlex.split(logs), stream, lambda _: spooled)
     except ValueError:
         raise BadInput.at("logs", "has a quote that is not closed") from None
-    spooled = Path(run.get("log") or os.devnull)
-    with spooled.open("rb") as stream:
-        opened = with_logs(opened, named, stream, lambda _: spooled)
-    return opened, parse_env_options(run.get("env", ()), BytesIO(run.get("stdin", "").encode("latin-1")))
+    keeper, now = keeper_of(project), iso(datetime.now(UTC))
+    install(keeper)
+    return {
+        "project": project,
+        "policy": choose_policy(project, parameters.get("policy", "")),
+        "keeper": keeper,
+        "as_of": instant_of(project, parameters.get("as_of") or project.pinned_as_of or now),
+        "given": parse_env_options(run.get("env", ()), BytesIO(run.get("stdin", "").encode("latin-1"))),
+    }
 
 
 @cache
@@ -59,14 +74,14 @@ def _sample() -> Path:
     return root
 
 
-def guard_project(project: str = ".", policy: str = "") -> pd.DataFrame:
+def guard(project: str = ".", policy: str = "") -> pd.DataFrame:
     """Guard a notebook of one's own: from now on no output holds a value of the project's env files.
 
     Raises:
         BadInput: the project, its policy or an env file cannot be used; or it holds no value.
     """
-    opened = load_project(Path(project).expanduser().resolve())
-    classes = known_values(opened, keeper_of(opened), policy).classes
+    opened = open_project({"project": str(Path(project).resolve()), "policy": policy})
+    classes = guard_values(ProjectRead(**opened))
     guarded, weak = len(classes.sealed | classes.whole), len(classes.not_searched)
     if not guarded:
         raise BadInput.at("project", "has no value to guard: name the folder with its env files")
@@ -115,7 +130,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
 
 def refuse_values(parameters: Mapping[str, str]) -> None:
     """A parameter is written into the notebook in clear, so none may be a value that was just read."""
-    named = [name for name, text in parameters.items() if guard.scrub(text) != text]
+    named = [name for name, text in parameters.items() if scrub(text) != text]
     if named:
         raise BadInput(Fault(name, "looks like a secret value: name a file or a date") for name in named)
 
@@ -123,11 +138,6 @@ def refuse_values(parameters: Mapping[str, str]) -> None:
 def path_of(text: str) -> Path | None:
     """The path that a parameter names; None for ""."""
     return Path(text).expanduser().resolve() if text else None
-
-
-def current_instant() -> str:
-    """Now, as a parameter would name it. Beside the commands only this module reads the clock."""
-    return iso(datetime.now(UTC))
 
 
 # ---- The kernel, and the command that started it ----
@@ -161,7 +171,7 @@ def report_progress(part: str, done: int, total: int) -> None:
 
 def prepare_kernel() -> None:
     """Guard the kernel's outputs; have it show frames in full width and figures as they are described."""
-    guard.install()
+    install()
     shell: Any = get_ipython()
     if shell is None:
         return
@@ -183,4 +193,4 @@ def prepare_kernel() -> None:
 
 def _show_in_one_line(shell: Any, kind: type[Any], error: Any, *_: object, **__: object) -> None:
     """Our own errors are for people: place, then fault, without a traceback through our code."""
-    shell._showtraceback(kind, error, [f"{kind.__name__}: {guard.scrub(str(error))}"])
+    shell._showtraceback(kind, error, [f"{kind.__name__}: {scrub(str(error))}"])

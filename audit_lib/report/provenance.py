@@ -11,9 +11,9 @@ from audit_lib import __version__
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.base.git import head_of
-from audit_lib.base.in_words import NOT_KNOWN, counted, day_words
+from audit_lib.base.in_words import NOT_KNOWN, day_words
 from audit_lib.report import escape as inert
-from audit_lib.report.tables import plain, review_due_at
+from audit_lib.report.tables import review_due_at
 from audit_lib.secrecy.keeper import MANIFEST
 from audit_lib.secrecy.seal import SealPlan
 
@@ -39,7 +39,7 @@ def tool() -> dict[str, str | None]:
 
 def provenance(audit: "Audit") -> dict[str, Any]:
     """What report.json says of the review; the same inputs give the same, so it names no time of running."""
-    layout, forced = audit.inventory, audit.rotations.dropna(subset=["triggered_at"])
+    layout, key = audit.inventory, audit.keeper.key
     return {
         "control": CONTROL,
         "objective": OBJECTIVE,
@@ -53,40 +53,23 @@ def provenance(audit: "Audit") -> dict[str, Any]:
         "environments": sorted(set(layout["environment"].astype("str"))),
         "services": sorted({inert.plain(name.partition(" (")[0]) for name in layout["service"]}),
         "policy": {"name": inert.plain(audit.policy.name), "sha256": audit.policy.sha256},
-        "key": _key(audit),
-        # From what forced a rotation to its end; a mean is not known if one of them is not.
-        "days_to_rotate": {
-            "rotations": len(audit.rotations),
-            "forced": len(forced),
-            "mean_min": plain(round(forced["days_to_done_min"].mean(skipna=False), 1)),
-            "mean_max": plain(round(forced["days_to_done_max"].mean(skipna=False), 1)),
-        },
+        "key": {"key_id": None if key.origin == "throw-away" else key.key_id, "origin": key.origin},
     }
-
-
-def _key(audit: "Audit") -> dict[str, str | None]:
-    key = audit.keeper.key
-    return {"key_id": None if key.origin == "throw-away" else key.key_id, "origin": key.origin}
 
 
 def command(audit: "Audit") -> str:
     """The command that makes the review again, for a shell, without where its report goes."""
-    given = audit.parameters
+    given, sources = audit.parameters, audit.sources
     project = given.get("project", "DIR")
     options = [("project", project)] if project else []
     options += [("quarter", str(audit.quarter)), ("as-of", iso(audit.as_of))]
     options += [(name, given[name]) for name in ("policy", "ledger", "previous") if given.get(name)]
     options += [("identities", "full")] if audit.identities == "full" else []
     options += [("log", log) for log in shlex.split(given.get("logs", ""))]
-    options += [("env", values) for values in _given_again(audit.sources)]
+    for row in rows(sources[sources["kind"].eq("given values") & sources["state"].eq("read")]):
+        options.append(("env", f"{row.environment}/{row.service}={_GIVEN.get(row.reason, 'FILE')}"))
     words = ["audit-lib review", *([] if project else ["--sample"])]
     return inert.plain(" ".join([*words, *(f"--{name} {shlex.quote(text)}" for name, text in options)]))
-
-
-def _given_again(sources: pd.DataFrame) -> list[str]:
-    """What `--env` gave, as it is given again: the values themselves are nowhere."""
-    given = sources[sources["kind"].eq("given values") & sources["state"].eq("read")]
-    return [f"{row.environment}/{row.service}={_GIVEN.get(row.reason, 'FILE')}" for row in rows(given)]
 
 
 def how_to_repeat(audit: "Audit") -> list[str]:
@@ -100,7 +83,7 @@ def how_to_repeat(audit: "Audit") -> list[str]:
         steps.append(f"Have the key {key.key_id} in AUDIT_KEY_FILE.")
     if audit.ledger.heads:
         steps.append("Cut each chain of the ledger after its head in `ledger`; take away other chains.")
-    if _given_again(audit.sources):
+    if audit.sources["kind"].eq("given values").any():
         steps.append("Give the same values with --env: they are stored nowhere.")
     return [*steps, f"{command(audit)} --out again", f"cmp {MANIFEST} again/{MANIFEST}"]
 
@@ -111,20 +94,18 @@ def manifest_of(audit: "Audit", planned: SealPlan) -> dict[str, Any]:
     A file of values has a keyed digest, since an unkeyed one can be guessed offline; under a throw-away
     key it has none. Of the machine nothing is in it: no path outside the project, no time, no mode.
     """
-    facts = ("values", "forms", "runs", "artefacts", "not_searched", "ordinary")
+    facts, counts = provenance(audit), ("values", "forms", "runs", "artefacts", "not_searched", "ordinary")
     return {
         "schema": SCHEMA,
         "project": inert.plain(audit.project.name),
         "quarter": str(audit.quarter),
         "as_of": iso(audit.as_of),
-        "key": _key(audit),
-        "tool": tool(),
+        **{name: facts[name] for name in ("key", "tool", "policy")},
         "how_to_repeat": how_to_repeat(audit),
         "inputs": inputs_of(audit.sources),
         "audit_toml": {"sha256": audit.project.layout_sha256 or None},
-        "policy": {"name": inert.plain(audit.policy.name), "sha256": audit.policy.sha256},
         "ledger": dict(audit.ledger.heads),
-        "seal": {"hits": 0, **{name: getattr(planned, name) for name in facts}},
+        "seal": {"hits": 0, **{name: getattr(planned, name) for name in counts}},
     }
 
 
@@ -136,15 +117,13 @@ def inputs_of(sources: pd.DataFrame) -> list[dict[str, Any]]:
 def notes(audit: "Audit", planned: SealPlan) -> tuple[tuple[str, str], ...]:
     """What an auditor asks of the review itself, for the page's last fold."""
     facts, year = provenance(audit), audit.as_of.year
-    made, rotated, policy = facts["tool"], facts["days_to_rotate"], facts["policy"]
+    made, policy = facts["tool"], facts["policy"]
     timely = {True: "on time", False: "late", None: "whether on time is not known"}
     signed_before = [
         f"{row.folder}: {row.by} as {row.role or 'signer'}, {day_words(row.at, year)}, "
         f"{timely[row.on_time]} ({row.place})"
         for row in rows(audit.sign_offs)
     ]
-    done = f"{counted(rotated['rotations'], 'rotation')}, {rotated['forced']} with a known trigger"
-    mean = f", on average {rotated['mean_min']} to {rotated['mean_max']} days" if rotated["forced"] else ""
     due = day_words(review_due_at(audit.quarter), year)
     return (
         ("Control", f"{CONTROL}, {facts['cadence']}: {OBJECTIVE}"),
@@ -155,6 +134,5 @@ def notes(audit: "Audit", planned: SealPlan) -> tuple[tuple[str, str], ...]:
         ("Made with", f"audit_lib {made['version']}, commit {made['commit'] or NOT_KNOWN}"),
         ("How to repeat it", "\n".join(how_to_repeat(audit))),
         ("Earlier reviews signed", "\n".join(signed_before) or "none"),
-        ("Rotations", f"{done}{mean}"),
         ("Search for values", planned.statement()),
     )

@@ -45,7 +45,7 @@ class RuleResults(Contract):
     reason: Series[str]
 
 
-def tabulate_rules(audit: "Audit", frames: Frames) -> pd.DataFrame:
+def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     """`RuleResults`: the guide's rules in their order, or for a policy without rules those that checks imply.
 
     A rule with an exception fails. One of which anything is not known, or that reaches beyond its checks, is
@@ -66,9 +66,9 @@ def tabulate_rules(audit: "Audit", frames: Frames) -> pd.DataFrame:
     ]
     if faults:
         raise BadInput(faults)
-    results = {check.id: _judge(check, frames) for check in CHECKS}
+    results = {check.id: _judge(check, audit.checked) for check in CHECKS}
     needs = not_seen(audit)
-    return RuleResults.of(_row(rule, audit, frames, results, needs) for rule in rules)
+    return RuleResults.of(_row(rule, audit, results, needs) for rule in rules)
 
 
 def _judge(check: Check, frames: Frames) -> pd.DataFrame:
@@ -87,9 +87,7 @@ def _judge(check: Check, frames: Frames) -> pd.DataFrame:
     return truths.reindex(frames[check.table].index, fill_value=False).astype(bool)
 
 
-def _row(
-    rule: GuideRule, audit: "Audit", frames: Frames, results: Frames, needs: tuple[Need, ...]
-) -> dict[str, object]:
+def _row(rule: GuideRule, audit: "Audit", results: Frames, needs: tuple[Need, ...]) -> dict[str, object]:
     row: dict[str, object] = {"rule": rule.number, "says": rule.says, "guide_lines": rule.lines}
     row |= {"procedure": "", "evidence": ()}
     if rule.not_decidable:
@@ -108,12 +106,14 @@ def _row(
         reasons = [answered if row["verdict"] != UNKNOWN else f"the answer is {answer['status']}"]
     else:
         tables = list(dict.fromkeys(BY_ID[name].table for name in rule.checks))
-        tallies = [_tally_rows(table, rule, frames[table], results) for table in tables]
+        tallies = [_tally_rows(table, rule, audit.checked[table], results) for table in tables]
         asked = [*tables, "leak_coverage"] if rule.leaks_in else tables
         leaked, searched = _tally_leaks(rule, audit) if rule.leaks_in else ([], [])
         row |= _tested([*tallies, *searched], [*_findings(audit, rule), *leaked])
         row |= {"decided_by": ", ".join([*rule.checks, *([SEARCH] if rule.leaks_in else [])])}
-        row |= {"procedure": _procedure(rule)}
+        sought = [BY_ID[name].what.removesuffix(".") for name in rule.checks]
+        sought += [f"A value, past or present, is in: {', '.join(rule.leaks_in)}"] if rule.leaks_in else []
+        row |= {"procedure": f"Looked for: {'; '.join(sought)}."}
         reasons = (
             [f"{row['not_known']} of {row['population']} could not be judged"] if row["not_known"] else []
         )
@@ -136,14 +136,6 @@ def _tested(tallies: list[tuple[int, int, int]], evidence: list[str]) -> dict[st
         "not_known": not_known,
         "evidence": (*evidence[:SHOWN], *more),
     }
-
-
-def _procedure(rule: GuideRule) -> str:
-    """What was looked for, in one sentence."""
-    sought = [BY_ID[name].what.removesuffix(".") for name in rule.checks]
-    if rule.leaks_in:
-        sought.append(f"A value, past or present, is in: {', '.join(rule.leaks_in)}")
-    return f"Looked for: {'; '.join(sought)}."
 
 
 def _tally_rows(table: str, rule: GuideRule, frame: pd.DataFrame, results: Frames) -> tuple[int, int, int]:

@@ -107,11 +107,9 @@ def summarise(audit: "Audit") -> Summary:
     state, year, quarter, key = verdict(audit), audit.as_of.year, audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
-    these, they = (
-        ("this", "it closes") if len(first) == 1 else (f"these {number_words(len(first))}", "they close")
-    )
-    every = counted(int(audit.actions["closes"].sum()), "open finding")
-    to_do = f"Do {these} first: {they} {int(first['closes'].sum())} of the {every}"
+    these = "this one first: it closes" if len(first) == 1 else "these first: they close"
+    these = these.replace("these", f"these {number_words(len(first))}")
+    to_do = f"Do {these} {first['closes'].sum()} of the {audit.actions['closes'].sum()} open findings"
     more = f"Then {counted(len(rest), 'other action')} for {counted(int(rest['closes'].sum()), 'finding')}"
     last = day_words(quarter.end - timedelta(seconds=1))
     until = Quarter.containing(quarter.end).end - timedelta(seconds=1)
@@ -155,30 +153,23 @@ def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
 
 def _failure(audit: "Audit") -> tuple[str, list[str]]:
     """Attacks that got in come first, then what others can read in production, then the rest."""
-    entered, lost = _let_in(audit), losses(audit)
-    secrets = f"{number_words(len(lost))} production {_noun(len(lost), 'secret')} can be read by others"
+    entered, lost = audit.detections.query("verdict == 'found' and detection == @LET_IN"), losses(audit)
+    entered = entered[entered["severity"].isin(GRAVE)]
+    secrets = f"{_several(len(lost), 'production secret')} can be read by others"
     reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]] or [_not_lost(audit)]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
     apart = audit.drift.query("relation == 'different' and expected == 'same'")
-    apart = apart[apart["environment"].eq(PRODUCTION) & apart["other_environment"].eq(PRODUCTION)]
-    if len(apart):
-        pairs = dict.fromkeys(f"{row.secret} and {row.other_secret}" for row in rows(apart))
+    apart = apart.query("environment == @PRODUCTION and other_environment == @PRODUCTION")
+    if pairs := dict.fromkeys(f"{row.secret} and {row.other_secret}" for row in rows(apart)):
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:
-        return f"{_capital(secrets)}." if lost else _faults(audit), reasons
-    were = "was" if len(entered) == 1 else "were"
-    if not entered["severity"].isin(("high", "critical")).any():  # a minute leaves it open
-        were = "may have been"
-    who = counted(len(entered), "address", "addresses").replace("1 ", "One ", 1)
-    shown = [f"{row.subject}: {row.classification}." for row in rows(entered.head(MOST_NAMES))]
-    return f"{who} {were} let in after failed logins{f', and {secrets}' if lost else ''}.", [*shown, *reasons]
-
-
-def _let_in(audit: "Audit") -> pd.DataFrame:
-    """The incidents in which a client succeeded that should not have."""
-    found = audit.detections.query("verdict == 'found' and detection == @LET_IN")
-    return found[found["severity"].isin(GRAVE)]
+        return f"{secrets}." if lost else _faults(audit), reasons
+    sure = entered["severity"].isin(("high", "critical")).any()  # else a minute leaves it open
+    were = ("was" if len(entered) == 1 else "were") if sure else "may have been"
+    reasons[:0] = [f"{row.subject}: {row.classification}." for row in rows(entered.head(MOST_NAMES))]
+    more = f", and {secrets.lower()}" if lost else ""
+    return f"{_several(len(entered), 'address', 'es')} {were} let in after failed logins{more}.", reasons
 
 
 def losses(audit: "Audit") -> dict[str, str]:
@@ -218,15 +209,13 @@ def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 def _faults(audit: "Audit") -> str:
     """Without a loss in production: what is overdue there, else how severe the findings are."""
-    ages = audit.ages[audit.ages["period_stated"]]
-    late = ages.query("environment == @PRODUCTION and status == 'overdue'")["secret"].nunique()
-    if late:
-        are = "is" if late == 1 else "are"
-        return f"{_capital(number_words(late))} production {_noun(late, 'secret')} {are} too old."
+    late = audit.ages.query("environment == @PRODUCTION and status == 'overdue' and period_stated")["secret"]
+    if len(late):
+        are = "is" if late.nunique() == 1 else "are"
+        return f"{_several(late.nunique(), 'production secret')} {are} too old."
     severity = audit.findings.query("status == 'open'")["severity"]
     worst = max(severity, key=SEVERITIES.index)
-    count = int(severity.eq(worst).sum())
-    return f"{_capital(number_words(count))} {worst} {_noun(count, 'finding')} to close."
+    return f"{_several(int(severity.eq(worst).sum()), f'{worst} finding')} to close."
 
 
 def _not_lost(audit: "Audit") -> str:
@@ -259,23 +248,13 @@ def _figures(audit: "Audit") -> Iterator[KeyFigure]:
     parts = ((OK, marks["good"]), (OPEN, marks["unknown"]), (BAD, marks["bad"]))
     note = f"{marks['unknown']} undecided, {marks['bad']} with an open finding"
     yield KeyFigure("Items clean", str(marks["good"]), f"of {marks.total()}", parts, note)
-    yield _since_previous(audit) if len(audit.changes) else _open(audit)
-
-
-def _since_previous(audit: "Audit") -> KeyFigure:
-    change = Counter(audit.changes["change"])
-    parts = ((BAD, change["worse"] + change["new"]), (OK, change["better"] + change["ended"]))
-    note = f"{change['worse']} worse, {change['better']} better, {change['ended']} ended"
-    unit = _noun(change["new"], "new finding")
-    return KeyFigure("Since the last review", str(change["new"]), unit, parts, note)
-
-
-def _open(audit: "Audit") -> KeyFigure:
     counts = Counter(audit.findings.query("status == 'open'")["severity"])
     low, high = counts["low"] + counts["info"], counts["critical"] + counts["high"]
     parts = ((BAD, high), (DUE, counts["medium"]), (OPEN, low))
     note = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word]) or "none"
-    return KeyFigure("Open", str(counts.total()), _noun(counts.total(), "finding"), parts, note)
+    if change := Counter(audit.changes["change"]):
+        note = f"{change['new']} new, {change['worse']} worse, {change['ended']} ended since the last review"
+    yield KeyFigure("Open", str(counts.total()), "findings", parts, note)
 
 
 def leaks_in_force(audit: "Audit") -> pd.DataFrame:
@@ -296,7 +275,7 @@ def _leaked(audit: "Audit") -> KeyFigure:
     elif not shows_no_leak(audit.leak_coverage):
         note = "but not everything was searched"
     parts = ((BAD, there), (DUE, len(force) - there), (OPEN, doubt))
-    return KeyFigure("Leaked, still in use", str(len(force)), _noun(len(force), "value"), parts, note)
+    return KeyFigure("Leaked, still in use", str(len(force)), "values", parts, note)
 
 
 def _too_old(audit: "Audit") -> KeyFigure:
@@ -375,9 +354,7 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
         yield f"{waiting} of {len(answers)}", "questions need a person's answer.", "audit-lib decide list"
 
 
-def _noun(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _several(count: int, noun: str, plural: str = "s") -> str:
+    """`Two secrets`, `One secret`, to begin a sentence."""
+    words = number_words(count)
+    return f"{words[:1].upper()}{words[1:]} {noun}{plural if count != 1 else ''}"

@@ -42,13 +42,6 @@ def _read(text: str, folder: Path) -> tuple[set[str], list[str], Keeper]:
     return {shape.fingerprint for shape in shapes}, [one.place for one in reading.left_out], keeper
 
 
-@pytest.mark.parametrize("snippet", [VALUE, f"API_TOKEN = '{VALUE}'"])
-def test_a_result_is_read(snippet: str, tmp_path: Path) -> None:
-    """The value comes out of each result, once, and is in the keeper alone."""
-    values, left_out, keeper = _read(_sarif(_result(snippet), _result(snippet)), tmp_path)
-    assert (values, left_out) == ({keeper.fingerprint(VALUE)}, [])
-
-
 @pytest.mark.parametrize("text", ["", "REDACTED", f"{VALUE[:9]}...", "two words", "a=1; b=2", "short"])
 def test_a_withheld_value_is_said(text: str, tmp_path: Path) -> None:
     """What is redacted, cut off or no value is not searched for: its place is named."""

@@ -105,7 +105,7 @@ def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(
     assert reason in str(found["reason"])
     assert str(found["remedy"]).startswith("--env development/backend=-")
     assert set(entries["state"]) <= {"blank"}
-    assert len(keeper) == 0
+    assert keeper.fingerprints() == ()
 
 
 # A line each, with the value in every place where a person might put it.

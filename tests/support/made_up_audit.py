@@ -172,7 +172,7 @@ def audit(**changed: pd.DataFrame) -> Audit:
     )
     frames = {**empty, **made, **changed}
     # Checks know the ages by another name.
-    vars(made_up).update(frames | {"ages": frames["freshness"], "_checked": frames})
+    vars(made_up).update(frames | {"ages": frames["freshness"], "checked": frames})
     return made_up
 
 
