@@ -78,7 +78,7 @@ class Case:
 
     @property
     def is_seen(self) -> bool:
-        """Whether any line that was read may lie in the window; if none, what happened is not known."""
+        """Whether any line that was read may lie in the window."""
         return not (self.here.empty and self.said.empty)
 
     @cached_property

@@ -112,8 +112,7 @@ def tabulate_explanations(explained: Iterable[Explanation]) -> pd.DataFrame:
 
 def _callers_send(case: Case) -> bool:
     """Whether callers send the secret that is asked for, by the policy: only then do logins concern it."""
-    names = case.rules.caller_secrets
-    return not case.secret or not names or case.secret in names
+    return case.secret in ("", *(case.rules.caller_secrets or (case.secret,)))
 
 
 def _in_words(incidents: Iterable[Incident]) -> str:
@@ -189,8 +188,7 @@ def _outage(case: Case) -> Explanation:
         cause = ", set off by changed variables" if is_of_variables(before) else ""
         one.hinted.append(f"a deploy took effect just before{cause} ({before.evidence})")
         one.hinted += [f"it ended just before the next deploy began ({after.evidence})"] if after else []
-    elif case.read.deploys.empty:
-        one.lack("a deploy list: name an export in audit.toml ([[deploys]])")
+    one.lack("a deploy list (audit.toml, [[deploys]])" if case.read.deploys.empty else "")
     for pair in pairs_apart(case)[: 0 if outage.errors else MOST]:
         if pair.within(case.window):
             one.hinted.append(str(pair))

@@ -23,8 +23,7 @@ _LOGGED = {
 def tabulate_symptoms(case: Case) -> pd.DataFrame:
     """One row for each, in the guide's order; verdict is found | none | unknown."""
     told = [(key, text, *_from_lines(case, key, kinds), do) for key, (text, kinds, do) in _LOGGED.items()]
-    remedy = "give both halves one value, rebuild the frontend, restart the backend"
-    told.insert(1, ("unauthorized", "the frontend gets 401", *_unauthorized(case), remedy))
+    told.insert(1, ("unauthorized", "the frontend gets 401", *_unauthorized(case), "give both one value"))
     named = [(str(case.policy.emergency.get(key, "")), *row) for key, *row in told]
     return pd.DataFrame(named, columns=COLUMNS)
 

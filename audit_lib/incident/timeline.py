@@ -51,15 +51,12 @@ def _requests(case: Case) -> Iterator[Entry]:
     """What was refused, answered on protected routes, or said to be a failed login."""
     here, said = case.here, case.said.assign(count=1)
     parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)]}
-    parts |= {"failed logins": said[said["kind"].eq(FAILED_LOGIN)]}
+    parts["failed logins"] = said[said["kind"].eq(FAILED_LOGIN)]
     classes = case.clients.set_index("client")["classification"]
     for kind, part in parts.items():
-        whose, minute = (
-            part["client"].map(classes).fillna("not in a request"),
-            part["not_before_at"].dt.floor("min"),
-        )
-        keys = ["minute", "whose", "file"]
-        for (_, subject, file), group in part.assign(whose=whose, minute=minute).groupby(keys, dropna=False):
+        minute, whose = part["not_before_at"].dt.floor("min"), part["client"].map(classes)
+        keys = [minute, whose.fillna("not in a request"), part["file"]]
+        for (_, subject, file), group in part.groupby(keys, dropna=False):
             names, count = sorted(set(group["client"]) - {""}), int(group["count"].sum())
             text = f"{count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"
             bounds = group["not_before_at"].min(), group["not_after_at"].max()
