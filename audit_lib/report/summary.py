@@ -109,7 +109,8 @@ def summarise(audit: "Audit") -> Summary:
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
     these = "this one first: it closes" if len(first) == 1 else "these first: they close"
     these = these.replace("these", f"these {number_words(len(first))}")
-    to_do = f"Do {these} {first['closes'].sum()} of the {audit.actions['closes'].sum()} open findings"
+    every = counted(int(audit.actions["closes"].sum()), "open finding")
+    to_do = f"Do {these} {first['closes'].sum()} of the {every}"
     more = f"Then {counted(len(rest), 'other action')} for {counted(int(rest['closes'].sum()), 'finding')}"
     last = day_words(quarter.end - timedelta(seconds=1))
     until = Quarter.containing(quarter.end).end - timedelta(seconds=1)
@@ -254,7 +255,8 @@ def _figures(audit: "Audit") -> Iterator[KeyFigure]:
     note = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word]) or "none"
     if change := Counter(audit.changes["change"]):
         note = f"{change['new']} new, {change['worse']} worse, {change['ended']} ended since the last review"
-    yield KeyFigure("Open", str(counts.total()), "findings", parts, note)
+    total = counts.total()
+    yield KeyFigure("Open", str(total), f"finding{'s' * (total != 1)}", parts, note)
 
 
 def leaks_in_force(audit: "Audit") -> pd.DataFrame:
@@ -275,7 +277,7 @@ def _leaked(audit: "Audit") -> KeyFigure:
     elif not shows_no_leak(audit.leak_coverage):
         note = "but not everything was searched"
     parts = ((BAD, there), (DUE, len(force) - there), (OPEN, doubt))
-    return KeyFigure("Leaked, still in use", str(len(force)), "values", parts, note)
+    return KeyFigure("Leaked, still in use", str(len(force)), f"value{'s' * (len(force) != 1)}", parts, note)
 
 
 def _too_old(audit: "Audit") -> KeyFigure:

@@ -45,11 +45,6 @@ def _found(folder: Path, more: str) -> dict[str, str]:
     )
 
 
-def test_a_log_without_such_lines_earns_none(tmp_path: Path) -> None:
-    """What the tests below take away is there."""
-    assert _found(tmp_path, "")["guessing"] == "none"
-
-
 @pytest.mark.parametrize("how", IN_OWN_WORDS)
 def test_words_of_its_own_leave_no_none(how: str, tmp_path: Path) -> None:
     """A line of text with 401 or 403, or beside access lines and warnings, may be a refusal."""
