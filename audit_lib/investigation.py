@@ -24,7 +24,7 @@ from audit_lib.ledger.timeline import tenures
 from audit_lib.logins.detect import tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import tabulate_activity
-from audit_lib.logs.quote_lines import quote_lines
+from audit_lib.logs.files import quote_lines
 from audit_lib.logs.read import cached_logs
 from audit_lib.opening import check_parameters, current_instant, open_project, refuse_values
 from audit_lib.report.exports import to_csv

@@ -11,8 +11,8 @@ import pandas as pd
 from audit_lib.leaks.contracts import Sightings
 from audit_lib.leaks.history import REACHABLE, UNREACHABLE, CommitTimes, History, Place
 from audit_lib.leaks.values import Found, Values
+from audit_lib.logs.files import line_times
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.quote_lines import line_times
 from audit_lib.settings import Project
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

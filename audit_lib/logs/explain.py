@@ -1,16 +1,11 @@
 """Explains how one line is read, or which format came nearest."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from audit_lib.logs.blocks import Block, Choice, Match
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LINE_LIMIT, Line, LineReader, bare
-from audit_lib.logs.templates import Part, expression
-from audit_lib.logs.times import instant_of
+from audit_lib.logs.templates import Block, Choice, Match
 
 
 @dataclass(frozen=True)
@@ -44,49 +39,25 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
     line = reader.read(raw)
     if line.state == "blank" or len(raw) > LINE_LIMIT:
         return Explained(line, ())
-    text = bare(raw)
+    text = reader.left or bare(raw)
     names = (*reader.matched, *(event.message for event in line.events if event.message))
     blocks = (*formats.bodies, *formats.messages) if line.state in ("not understood", "text only") else ()
     if line.state == "not understood":
         blocks = (*formats.prefixes, *blocks)
-    left = reader.left or text
-    return Explained(line, tuple(dict.fromkeys(names)), _nearest(left, len(text) - len(left), blocks))
+    nearest = max((_likeness(block, text) for block in blocks), default=(0, ""))
+    return Explained(line, tuple(dict.fromkeys(names)), nearest[1])
 
 
-def instant_text(at: int) -> str:
-    """An instant in microseconds since 1970, as text."""
-    return f"{instant_of(at):%Y-%m-%dT%H:%M:%S.%f}".rstrip("0").rstrip(".") + "Z"
+def _likeness(block: Block, text: bytes) -> tuple[int, str]:
+    """How much plain text of a block stands in a text, in its order, and what is missing of it.
 
-
-def _nearest(text: bytes, before: int, blocks: Iterable[Block]) -> str:
-    """The block that takes most of a text's beginning, where it stops, and what it expects there.
-
-    Nothing of the text itself is shown. One step alone is no likeness.
+    Nothing of the text itself is shown.
     """
-    best: tuple[int, int, str] = (0, 1, "")
-    for block in blocks:
-        taken, count = _taken(block.parts, text)
-        if 1 < count < len(block.parts) and (taken, count) > best[:2]:
-            awaited = block.parts[count]
-            literal = awaited.literal.decode("utf-8", "replace")
-            what = f"{{{awaited.field}}}" if awaited.field else f"`{literal}`"
-            best = taken, count, f"{block.name}: it matches to column {before + taken}, and expects {what}"
-    return best[2]
-
-
-def _taken(parts: tuple[Part, ...], text: bytes) -> tuple[int, int]:
-    """How many bytes the longest beginning of a template takes, and how many of its parts that are."""
-    taken = count = 0
-    for end, part in enumerate(parts, 1):
-        if part.field in ("text", "rest"):
-            continue  # takes anything: only what follows it says something
-        found = _compiled(parts[:end]).match(text)
-        if found is None:
-            break
-        taken, count = found.end(), end
-    return taken, count
-
-
-@lru_cache(maxsize=1 << 12)
-def _compiled(parts: tuple[Part, ...]) -> re.Pattern[bytes]:
-    return re.compile(expression(parts, whole=False), re.DOTALL)
+    at = size = 0
+    for literal in filter(None, (part.literal for part in block.parts)):
+        place = text.find(literal, at)
+        if place < 0:
+            missing = literal.decode("utf-8", "replace")
+            return size, f"{block.name}, without `{missing}`" if size > 1 else ""
+        at, size = place + len(literal), size + len(literal)
+    return 0, ""

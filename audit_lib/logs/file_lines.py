@@ -8,14 +8,13 @@ it, declares its columns: `#Fields: date time c-ip` says what the lines behind i
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from io import BufferedReader, RawIOBase
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-from audit_lib.logs.blocks import Block
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LINE_LIMIT, Line, LineReader
-from audit_lib.logs.refusals import PossibleFailure
-from audit_lib.logs.templates import parse_template
+from audit_lib.logs.templates import Block, parse_template
 from audit_lib.logs.times import parse_time
 from audit_lib.logs.values import clean_client, clean_method
 
@@ -36,8 +35,9 @@ _PROCESS = re.compile(rb"#(\d+)\]|\[(\d+)\]: ")
 _MOST_OPEN = 10_000  # requests of Rails at once
 
 
-def raw_lines(file: BinaryIO) -> Iterator[bytes]:
+def raw_lines(stream: BinaryIO | RawIOBase) -> Iterator[bytes]:
     """The lines of a stream; of one beyond the limit only so much that it shows to be too long."""
+    file = BufferedReader(stream, LINE_LIMIT) if isinstance(stream, RawIOBase) else stream
     while line := file.readline(LINE_LIMIT + 2):
         yield line
         while len(line) == LINE_LIMIT + 2 and not line.endswith(b"\n"):
@@ -96,7 +96,8 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
         Block("declared columns", parse_template(template), whole=True)
         for template in (row, "#{dotted}: {text}")
     )
-    return replace(formats, prefixes=(), bodies=tuple(bodies), messages=(), possible=PossibleFailure())
+    words = {**formats.words, "possible": {}}
+    return replace(formats, prefixes=(), bodies=tuple(bodies), messages=(), words=words)
 
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:

@@ -3,14 +3,17 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE
-from audit_lib.logs.blocks import Choice, Match
-from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats
+from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
+from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
+from audit_lib.logs.logins import bare_route
 from audit_lib.logs.refusals import is_warning, shape_of
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
+from audit_lib.logs.templates import Choice, Match
 from audit_lib.logs.times import MINUTE, WHOLE, Clock
 from audit_lib.logs.values import clean_client, clean_method, clean_route, client_of, mask_email, strip_port
 
@@ -24,7 +27,7 @@ _PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
 _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says nothing
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
-_SYMBOLS = re.compile(rb"[^0-9A-Za-z\[(]*+")
+_SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _SPACE = b" \t\v\f"
 
 
@@ -66,15 +69,18 @@ class Head(NamedTuple):
     understood: bool = False
     structures: int = 0
 
-    def behind(
-        self, at: int | None, lacks: int, client: bytes = b"", *, record: bool = False, structures: int = 0
-    ) -> "Head":
+    def then(self, at: int | None, lacks: int, client: bytes = b"", *, record: bool = False) -> "Head":
         """What stands before a text behind another piece with a time, a client, a record's beginning."""
         known = self.client if self.client is not None or not client else client_of(client)
-        first = (self.at, self.lacks)
-        if self.at is None and at is not None:
-            first = (at, self.lacks | lacks)
-        return Head(*first, self.record or record, known, True, self.structures + structures)
+        is_first = self.at is None and at is not None
+        time = (at, self.lacks | lacks) if is_first else (self.at, self.lacks)
+        return Head(*time, self.record or record, known, True, self.structures)
+
+    def behind(self, fields: NamedFields) -> "Head":
+        """What stands before the text of a structured line."""
+        record = fields.level and not fields.text.startswith(b"Traceback")
+        head = self.then(fields.time, fields.lacks, fields.client, record=record)
+        return head._replace(structures=self.structures + 1)
 
 
 BLANK = Line("blank")
@@ -96,7 +102,8 @@ class LineReader:
     """Reads the lines of one file by the formats, by its zone and by when it was last written."""
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo, written: int | None = None) -> None:
-        self.formats, self.zone, self.written = formats, zone, written
+        self.formats, self.zone = formats, zone
+        self._by = matchers(formats)
         self._clock = Clock(zone, written)
         self._warned = False
 
@@ -115,7 +122,7 @@ class LineReader:
             return self._with_words(text, NOT_UNDERSTOOD)
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
         named = any(event.once for event in line.events)
-        sought = (block for block in self.formats.sought if block.parts[0].literal in text)
+        sought = (block for block in self._by.sought if block.parts[0].literal in text)
         kinds = {block.name: block.kind for block in sought if block.kind == NOTICE or not named}
         if kinds:
             phrases = [LogEvent(kind, name) for name, kind in kinds.items()]
@@ -124,15 +131,11 @@ class LineReader:
 
     def _with_words(self, text: bytes, line: Line) -> Line:
         """The line with what can be said of words that no format knows."""
-        unknown = ""
-        if line.state == "not understood":
-            unknown = UNREAD
-        elif line.state == "text only" and not line.is_statement:
-            unknown = REFUSAL if self.formats.refusal.is_in(text) else OWN_WORDS
+        unknown = UNREAD if line.state == "not understood" else ""
+        if line.state == "text only" and not line.is_statement:
+            unknown = REFUSAL if self._by.refusal.is_in(text) else OWN_WORDS
         warns = not self._warned and is_warning(text)
         self._warned = self._warned or warns
-        if not unknown and not warns:
-            return line
         return line._replace(unknown=unknown, shape=shape_of(text) if unknown else "", warns=warns)
 
     def match(self, choice: Choice, text: bytes) -> Match | None:
@@ -141,41 +144,33 @@ class LineReader:
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
-        is_object = _is_object(text)
-        if not is_object:
-            text, head = self._behind_prefixes(text, head)
-            is_object = _is_object(text)
-        fields = None
-        if head.structures < _STRUCTURES and (is_object or b"=" in text):
-            read = json_fields if is_object else pair_fields
-            fields = read(text, self.formats.fields, self._clock)
-        if fields is None:
-            return NOT_UNDERSTOOD if is_object and not head.understood else self._plain(text, head)
-        if fields.requested or fields.text or is_object:
-            return self._structured(fields, head)
-        return self._plain(text, _behind_fields(head, fields))
-
-    def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
-        """Takes prefixes off a text as long as one matches."""
-        choice = self.formats.choices.outer
-        for _ in range(_PREFIXES):
+        choice = self._by.outer
+        for _ in range(_PREFIXES if not _is_object(text) else 0):
             match = self.match(choice, text)
             if match is None:
                 break
             text = text[match.found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = match.block.record and not text.startswith(b"Traceback")
-            head = head.behind(match.at, match.lacks, match.client, record=record)
-            choice = self.formats.choices.inner
-        return text, head
+            head = head.then(match.at, match.lacks, match.client, record=record)
+            choice = self._by.inner
+        is_object, fields = _is_object(text), None
+        if head.structures < _STRUCTURES and (is_object or b"=" in text):
+            read = json_fields if is_object else pair_fields
+            fields = read(text, self._by.fields, self._clock)
+        if fields is None:
+            return NOT_UNDERSTOOD if is_object and not head.understood else self._plain(text, head)
+        if fields.requested or fields.text or is_object:
+            return self._structured(fields, head)
+        return self._plain(text, head.behind(fields))
 
     def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""
         is_statement, continues = False, 0
-        if match := self.match(self.formats.choices.body, text):
+        if match := self.match(self._by.body, text):
             block = match.block
             if block.status or "status" in match.groups:
-                within = head.behind(match.at, match.lacks)
+                within = head.then(match.at, match.lacks)
                 return Line("request", within.at, True, self._request_of(match), 0, within.lacks)
             is_statement, continues = True, 0 if head.structures else CONTINUES[block.continues]
         events = self._messages(text, head)
@@ -184,7 +179,7 @@ class LineReader:
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
-        within = _behind_fields(head, fields)
+        within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
             events = self.request(fields.status, client, clean_method(fields.method), fields.path)
@@ -201,9 +196,9 @@ class LineReader:
         """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
         is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
-        if self.formats.possible.client_in(cause) is None:
+        if self._by.possible.client_in(cause) is None:
             return ()
-        if head.client and self.formats.fields.outcome.is_refused(fields.text):
+        if head.client and self._by.fields.outcome.read("is_refused", fields.text):
             return self._messages(REFUSED_LOGIN, head)
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
@@ -217,19 +212,17 @@ class LineReader:
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""
-        start = _SYMBOLS.match(text)
-        text = text[start.end() :] if start else text
-        if match := self.match(self.formats.choices.message, text):
+        text = _SYMBOLS.sub(b"", text, count=1)
+        if match := self.match(self._by.message, text):
             return (_message(match, head.client or ""),)
-        client = self.formats.possible.client_in(text)
-        if client is None:
-            return ()
-        return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=client or head.client or ""),)
+        client = self._by.possible.client_in(text)
+        possible = LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=client or head.client or "")
+        return () if client is None else (possible,)
 
     def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
         block, logged = match.block, match.client
-        client = clean_client(strip_port(logged, always=True)) if block.has_peer else client_of(logged)
+        client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
         method = block.method or clean_method(match.field("method"))
         return self.request(block.status or int(match.field("status")), client, method, match.field("path"))
 
@@ -237,49 +230,35 @@ class LineReader:
         """A request as an event, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route = clean_route(bare_path)
-        kind, message, subject = self.formats.kind_of(status), "", ""
-        if answer := self.formats.login_answer(status, method, route, query):
+        is_declared = status in self.formats.declared_statuses
+        kind, message, subject = REQUEST_KINDS.get(status, DECLARED if is_declared else "other"), "", ""
+        answers = self._by.answers.get(bare_route(route), ()) if self._by.answers else ()
+        if answer := next((each for each in answers if each.fits(status, method, query)), None):
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, status, client, method, route, subject)
-        parameter = self.formats.parameters.first_in(query) if query else ""
-        if not parameter:
-            return (request,)
-        return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
+        parameter = self._by.parameters.first_in(query) if query else ""
+        shown = LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
+        return (request, shown) if parameter else (request,)
 
 
 def _is_object(text: bytes) -> bool:
     return text[:1] == b"{" and text[-1:] == b"}"
 
 
-def _behind_fields(head: Head, fields: NamedFields) -> Head:
-    """What stands before the text of a structured line."""
-    record = fields.level and not fields.text.startswith(b"Traceback")
-    return head.behind(fields.time, fields.lacks, fields.client, record=record, structures=1)
-
-
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:
     """A structured line by what the lines in it show."""
-    lacks = head.lacks
-    for line in lines:
-        lacks |= line.lacks
-    state = "message" if events else "text only"
-    if any(event.status for event in events):
-        state = "request"
+    lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
+    state = "request" if any(event.status for event in events) else "message" if events else "text only"
     record = head.record or any(line.record for line in lines)
     return Line(state, at, record, events, 0, lacks, any(line.is_statement for line in lines))
 
 
 def _message(match: Match, client: str) -> LogEvent:
     """What a message shows; `client` is what stood before it."""
-    block, subject = match.block, ""
-    if variable := match.field("variable"):
-        subject = variable.decode()
-    elif email := match.field("email"):
-        subject = mask_email(email)
-    if own := match.client:
-        client = client_of(own)
-    path = match.field("path")
+    block, email, path = match.block, match.field("email"), match.field("path")
+    subject = match.field("variable").decode() or (mask_email(email) if email else "")
+    client = client_of(match.client) if match.client else client
     route = clean_route(path) if path else ""
     return LogEvent(block.kind, block.name, None, client, "", route, subject, block.once)
 

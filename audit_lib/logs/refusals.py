@@ -1,10 +1,7 @@
 """What a text that no format knows says: perhaps of a failed login, of another refusal, and its shape."""
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
-
-from pydantic import ConfigDict
+from collections.abc import Mapping
 
 from audit_lib.logs.templates import ADDRESS
 from audit_lib.logs.values import clean_client
@@ -12,7 +9,7 @@ from audit_lib.logs.values import clean_client
 # Small letters for capitals; what that does to other signs changes no word of letters and spaces.
 SMALL = bytes(value | 0x20 for value in range(256))
 LONGEST_SHAPE = 60  # characters
-WORDS = ConfigDict(extra="forbid", hide_input_in_errors=True)
+Words = Mapping[str, tuple[str, ...]]  # lists of a table of log_formats.toml, where they are described
 # At most four signs may stand between a word and the address.
 _ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
@@ -27,25 +24,13 @@ _WARNING = re.compile(
 _LEVEL_WITHIN = 160  # bytes of a line
 
 
-@dataclass(frozen=True)
 class PossibleFailure:
     """Words, in small letters, by which a text that no message matches is a possible login failure."""
 
-    about: tuple[str, ...] = ()
-    failing: tuple[str, ...] = ()
-    before_address: tuple[str, ...] = ()
-    examples: tuple[str, ...] = ()
-    counter_examples: tuple[str, ...] = ()
-    __pydantic_config__ = WORDS
-
-    @cached_property
-    def _words(self) -> tuple[tuple[bytes, ...], ...]:
-        return tuple(tuple(word.encode() for word in words) for words in (self.about, self.failing))
-
-    @cached_property
-    def _before(self) -> tuple[re.Pattern[bytes], ...]:
-        words = (re.escape(word.encode()) for word in self.before_address)
-        return tuple(re.compile(rb"(?i)(?<![A-Za-z0-9])" + word + _ADDRESS) for word in words)
+    def __init__(self, words: Words) -> None:
+        self._words = [[word.encode() for word in words.get(name, ())] for name in ("about", "failing")]
+        before = (re.escape(word.encode()) for word in words.get("before_address", ()))
+        self._before = [re.compile(rb"(?i)(?<![A-Za-z0-9])" + word + _ADDRESS) for word in before]
 
     def client_in(self, text: bytes) -> str | None:
         """The client of a possible login failure, "" if it names none; None if the text is none."""
@@ -56,26 +41,20 @@ class PossibleFailure:
         return clean_client(found["address"]) if found else ""
 
 
-@dataclass(frozen=True)
 class Refusal:
     """Words, in small letters, of any language by which a text that is no event speaks of a refusal."""
 
-    words: tuple[str, ...] = ()
-    examples: tuple[str, ...] = ()
-    counter_examples: tuple[str, ...] = ()
-    __pydantic_config__ = WORDS
-
-    @cached_property
-    def _words(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-        plain = tuple(word.encode() for word in self.words if word.isascii())
-        return plain, tuple(word.encode().translate(SMALL) for word in self.words if not word.isascii())
+    def __init__(self, words: Words) -> None:
+        given = words.get("words", ())
+        self._plain = [word.encode() for word in given if word.isascii()]
+        self._others = [word.encode().translate(SMALL) for word in given if not word.isascii()]
 
     def is_in(self, text: bytes) -> bool:
         """Whether a text holds a status 401 or 403, or one of the words."""
         if (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text):
             return True
-        plain, others = self._words
-        return any(map(text.translate(SMALL).__contains__, plain if text.isascii() else plain + others))
+        words = self._plain if text.isascii() else self._plain + self._others
+        return any(map(text.translate(SMALL).__contains__, words))
 
 
 def is_warning(text: bytes) -> bool:

@@ -16,7 +16,6 @@ _MOST_MINUTES = 1 << 16  # that a clock remembers
 _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
-_SECONDS = {b"%02d" % second: second * SECOND for second in range(60)}
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
 _OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
 _FORMS = tuple(
@@ -68,7 +67,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     year, day, hour, minute, second = (int(parts[name]) for name in numbers)
     month = _MONTHS.get(parts["month"]) if parts["month"].isalpha() else int(parts["month"])
     if half := parts.get("half"):
-        hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99
+        hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99  # which no calendar has
     micros = int((parts["fraction"] or b"").ljust(6, b"0")[:6])
     if not month or not 1970 < year < 2200:
         return None
@@ -76,9 +75,12 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
         wall = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001
     except ValueError:
         return None
-    offset = _offset((parts.get("zone") or b"").strip())
-    instant = wall.replace(tzinfo=zone) if offset is None else wall.replace(tzinfo=UTC) - offset
-    return micros_of(instant.astimezone(UTC))
+    offset = (parts.get("zone") or b"").strip()
+    if not offset:
+        return micros_of(wall.replace(tzinfo=zone).astimezone(UTC))
+    digits = offset[1:].replace(b":", b"") if offset[:1] in b"+-" else b"0000"
+    ahead = (int(digits[:2]) * 60 + int(digits[2:])) * MINUTE
+    return micros_of(wall.replace(tzinfo=UTC)) + (ahead if offset[:1] == b"-" else -ahead)
 
 
 def _counted_seconds(raw: bytes) -> int | None:
@@ -88,14 +90,6 @@ def _counted_seconds(raw: bytes) -> int | None:
     if found := _SINCE_1970.fullmatch(raw):
         return int(found[1]) * SECOND + int(found[2]) * 1_000
     return None
-
-
-def _offset(text: bytes) -> timedelta | None:
-    if text in (b"", b"Z", b"UTC"):
-        return timedelta() if text else None
-    digits = text[1:].replace(b":", b"")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return -offset if text[:1] == b"-" else offset
 
 
 def lacks_of(raw: bytes) -> int:
@@ -117,22 +111,18 @@ class Clock:
     def read(self, raw: bytes) -> tuple[int | None, int]:
         """The instant, None where no calendar has it, and what it lacks."""
         found = _PARTS.fullmatch(raw)
-        return self.read_parts(found) if found else (parse_time(raw, self.zone), lacks_of(raw))
-
-    def read_parts(self, found: re.Match[bytes]) -> tuple[int | None, int]:
-        """The same of a time in four groups: up to its minute, its second, its fraction, and what follows."""
-        minute, second, part, rest = found.groups()
-        known = self._minutes.get((minute, rest))
-        if known is None:
+        if not found:
+            return parse_time(raw, self.zone), lacks_of(raw)
+        minute, second, fraction, rest = found.groups()
+        if (minute, rest) not in self._minutes:
             if len(self._minutes) > _MOST_MINUTES:
                 self._minutes.clear()
-            raw = minute + b":00" + rest
-            known = self._minutes[minute, rest] = parse_time(raw, self.zone), lacks_of(raw)
-        begun, lacks = known
-        seconds = _SECONDS.get(second)
-        if begun is None or seconds is None:
+            begin = minute + b":00" + rest
+            self._minutes[minute, rest] = parse_time(begin, self.zone), lacks_of(begin)
+        at, lacks = self._minutes[minute, rest]
+        if at is None or second > b"59":
             return None, lacks
-        return begun + seconds + (int((part + b"00000")[:6]) if part else 0), lacks
+        return at + int(second) * SECOND + (int((fraction + b"00000")[:6]) if fraction else 0), lacks
 
     def read_yearless(self, raw: bytes) -> int | None:
         """The instant of a time without a year, Nov 24 13:50:34.

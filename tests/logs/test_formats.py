@@ -10,10 +10,9 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.base.log_kinds import POSSIBLE
-from audit_lib.logs.blocks import Choice
 from audit_lib.logs.formats import BUNDLED, load_formats
 from audit_lib.logs.structured import json_fields
-from audit_lib.logs.templates import FIELDS, Part
+from audit_lib.logs.templates import FIELDS, Choice, Part
 from audit_lib.logs.times import Clock
 from tests.support.log_lines import FORMATS, read_line
 
