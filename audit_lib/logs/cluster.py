@@ -26,11 +26,8 @@ class RemoteLog(LogFile):
         """A copy of the log, opened; raises `Unreadable`."""
         try:
             copy = Path(fsspec.open_local(f"simplecache::{self.path}"))
-        except ImportError:
-            reason = "needs a library of its own: install audit-lib[cluster]"
-            raise Unreadable(self.path, "unreadable", reason) from None
-        except (OSError, ValueError) as error:
-            reason = f"cannot be read ({type(error).__name__})"
+        except (ImportError, OSError, ValueError) as error:
+            reason = f"cannot be read ({type(error).__name__}: perhaps audit-lib[cluster] is missing)"
             raise Unreadable(self.path, "unreadable", reason) from None
         with open_source(copy.parent, copy.name) as opened:
             yield opened

@@ -1,7 +1,4 @@
-"""Reads the platform's deploy lists that a user exported: which deploys there were, as far as they say.
-
-Render's answer, bare deploys, JSON Lines, pages one after another, and a form of our own with `at`.
-"""
+"""Reads the platform's deploy lists that a user exported: Render's answer, JSON Lines, a form of our own."""
 
 import json
 import re
@@ -86,16 +83,13 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
             if later := len(found) - len(deploys):
                 reason += f"{'; ' * bool(reason)}{later} deploys dated after this review are left out"
             state = "unreadable" if faults and not found else "read" if number else "empty"
-            lines = {"lines": number, "read": len(found), "not_understood": number - len(found), "blank": 0}
-            facts = {"state": state, "reason": reason, "sha256": read.sha256, **lines, **vars(read.facts)}
-            rows.append(source_row(source, path, KIND, **facts))
+            columns: dict[str, Any] = {"state": state, "reason": reason, "sha256": read.sha256, "blank": 0}
+            columns |= {"lines": number, "read": len(found), "not_understood": number - len(found)}
+            rows.append(source_row(source, path, KIND, **columns, **vars(read.facts)))
             for deploy in deploys:  # of its message the first line
                 message = redact_named(search.text(deploy["message"])).strip()
-                deploy |= {
-                    name: search.text(deploy[name]) for name in ("deploy", "status", "trigger", "evidence")
-                }
                 deploy["message"] = message.splitlines()[0][:LONGEST] if message else ""
-                listed.append(deploy)
+                listed.append(deploy | {name: search.text(deploy[name]) for name in _FOREIGN})
     named = Deploys.of(listed).sort_values("ended_at", kind="stable", na_position="last")
     is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
     ordered = named[~is_again].sort_values(["began_at", "file", "line", "deploy"], kind="stable")
@@ -139,10 +133,7 @@ def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], lis
 
 
 def _entries(text: str) -> Iterator[tuple[int, Any]]:
-    """The line and the value of each entry: of values one after another, and within lists of them.
-
-    What is not JSON, or a list that was cut short, is _NOT_JSON.
-    """
+    """The line and the value of each entry, or _NOT_JSON: of values one after another, and within lists."""
     decoder, at, inside, line, counted = json.JSONDecoder(), 0, False, 1, 0
     while (at := _BLANK.match(text, at).end()) < len(text):  # type: ignore[union-attr]
         line, counted = line + text.count("\n", counted, at), at

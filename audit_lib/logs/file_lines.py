@@ -1,8 +1,7 @@
 """How the lines of one file are read, one behind another: what one line says about later ones.
 
-A request of Rails begins on one line and ends on another. A log of the W3C's extended format, as IIS writes
-it, declares its columns: `#Fields: date time c-ip` says what the lines behind it hold. Such a log begins with
-`#`. Its rows are read by these columns alone, so if they do not fit their header, they are not understood.
+A request of Rails begins on one line and ends on another. A log of the W3C's extended format begins with `#`
+and declares its columns: `#Fields: date time c-ip`. Rows that do not fit them are not understood.
 """
 
 import re
@@ -104,7 +103,8 @@ def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Lin
     event = line.events[0]
     if len(line.events) > 1 or not begun or event.client or event.route:
         return line
-    client, method, path, at = (_shared(begun, name) for name in ("client", "method", "path", "time"))
+    values = [{found[name] for found in begun} for name in ("client", "method", "path", "time")]
+    client, method, path, at = (each.pop() if len(each) == 1 else b"" for each in values)
     events = reader.request(event.status or 0, clean_client(client), clean_method(method), path)
     return line._replace(events=events, at=parse_time(at, reader.zone) if line.at is None else line.at)
 
@@ -113,9 +113,3 @@ def _request_key(found: re.Match[bytes]) -> bytes:
     """The tags of a request's line, else its process; of a file without either all are of one."""
     process = _PROCESS.search(found["before"])
     return found["tags"] or (process[0] if process else b"")
-
-
-def _shared(begun: list[re.Match[bytes]], name: str) -> bytes:
-    """What all open requests have in common of a field; empty if they differ."""
-    values = {found[name] for found in begun}
-    return values.pop() if len(values) == 1 else b""

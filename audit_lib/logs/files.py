@@ -1,7 +1,7 @@
 """The files of a project's logs: within it, in folders that its owner allows, or given by hand."""
 
+import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -110,11 +110,8 @@ def with_logs(
     """The project with the logs of all `--log` options, before those that audit.toml names.
 
     A log that is given is the owner's word: it may lie anywhere, but not behind a link of the project. What
-    comes from a stream is kept by `spool` while it is read, since a log may be read twice; without one
-    there is no stream to read.
-
-    Raises:
-        BadInput: every fault of the options at once. Their text is never quoted: it may be a value.
+    comes from a stream is kept by `spool`, since a log may be read twice. Raises `BadInput` with every fault
+    of the options; their text is never quoted: it may be a value.
     """
     options = list(texts)
     if sum(option.endswith(f"={STDIN}") for option in options) > 1:
@@ -145,14 +142,9 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
             raise BadInput.at(name, "must be a file: a notebook has no stdin")
         return replace(source, file=spool(stdin), dated=False)
     path = Path(origin)
-    try:
-        kind = path.stat().st_mode
-        if spool and stat.S_ISFIFO(kind) and path.is_relative_to("/dev/fd"):
-            with path.open("rb") as pipe:
-                return replace(source, file=spool(pipe), dated=False)
-    except (OSError, ValueError):
-        raise BadInput.at(name, "names a file that does not exist or cannot be read") from None
-    if not stat.S_ISREG(kind):
+    if not os.path.exists(origin):  # noqa: PTH110  that of a path raises where a folder may not be entered
+        raise BadInput.at(name, "names a file that does not exist or cannot be read")
+    if not path.is_file():
         raise BadInput.at(name, "is not a regular file")
     return replace(source, pattern=f"{name}: {path.name}", file=followed(path, project.root, name))
 

@@ -10,15 +10,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
 
-from audit_lib.base.bounded import MAX_BYTES, parse_toml, shown_name
+from audit_lib.base.bounded import MAX_BYTES, parse_toml, read_text_file, shown_name
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.base.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import LoginAnswer, answers_of, phrases_of
-from audit_lib.logs.refusals import PossibleFailure, Refusal, Words
 from audit_lib.logs.structured import OUTCOME, FieldNames
-from audit_lib.logs.templates import Block, Choice, parse_template
-from audit_lib.logs.values import SecretParameters
+from audit_lib.logs.templates import Block, Choice, expression, parse_template
+from audit_lib.logs.values import PossibleFailure, Refusal, SecretParameters, Words
 from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
@@ -28,8 +27,14 @@ CLOCK_SET_BACK = "clock set back"
 
 _NAME = r"[\w ,.:/-]{1,80}"
 _CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)
-_EXAMPLES = ("examples", "counter_examples")
-_NEEDED = {"time", "text", "status", "client", "method", "path", "level", "labels", "foreign", *_EXAMPLES}
+_EXAMPLES = {"examples", "counter_examples"}
+_FIELDS = {"time", "text", "status", "client", "method", "path", "level", "labels", "foreign", *_EXAMPLES}
+_LISTS = {  # that each table may have
+    "json_": {*_FIELDS, "cause", "wrapper", "records"},
+    "possible": {"about", "failing", "before_address", *_EXAMPLES},
+    "refusal": {"words", *_EXAMPLES},
+    "outcome": {*OUTCOME, *_EXAMPLES},
+}
 _Text = Annotated[str, Field(min_length=1)]
 _Some = Annotated[tuple[_Text, ...], Field(min_length=1)]
 
@@ -55,7 +60,7 @@ class _Written(BaseModel):
         for block in blocks:
             plain = max(len(part.literal) for part in block.parts)
             # What holds plain text matches no empty one, and need not be compiled to know that.
-            if not plain and re.match(block.source(), b""):
+            if not plain and re.match(expression(block.parts, block.whole), b""):
                 raise ValueError("matches an empty text")
             if block.anywhere and (plain < 4 or len(block.parts) > 1):
                 raise ValueError("needs, to be sought anywhere, plain text of four characters or more")
@@ -91,17 +96,19 @@ class _File(BaseModel):
     prefix: tuple[_Prefix, ...] = ()
     body: tuple[_Body, ...] = ()
     message: tuple[_Message, ...] = ()
-    json_: dict[Literal[*sorted(_NEEDED), "cause", "wrapper", "records"], _Some] = Field(alias="json")
+    json_: dict[str, _Some] = Field(alias="json")
     query: dict[Literal["secret_parameters"], _Some]
-    possible: dict[Literal["about", "failing", "before_address", *_EXAMPLES], _Some] = {}
-    refusal: dict[Literal["words", *_EXAMPLES], _Some] = {}
-    outcome: dict[Literal[*OUTCOME, *_EXAMPLES], _Some] = {}
+    possible: dict[str, _Some] = {}
+    refusal: dict[str, _Some] = {}
+    outcome: dict[str, _Some] = {}
     model_config = _CONFIG
 
     @model_validator(mode="after")
     def _check(self) -> "_File":
-        if missing := _NEEDED - self.json_.keys():
-            raise ValueError(f"json has no {', '.join(sorted(missing))}")
+        odd = [key for name, known in _LISTS.items() for key in getattr(self, name) if key not in known]
+        missing = ", ".join(sorted(_FIELDS - self.json_.keys()))
+        if odd or missing:
+            raise ValueError(f"{shown_name(odd[0], _NAME)} is unknown" if odd else f"json has no {missing}")
         return self
 
 
@@ -180,10 +187,7 @@ def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFo
     `secrets` are names of variables that are secrets as query parameters, too.
     """
     path = path or BUNDLED
-    try:
-        return parse_formats(path.read_bytes(), path.name, tuple(secrets))
-    except OSError as error:
-        raise BadInput.at(path.name, f"cannot be read ({error.strerror})") from None
+    return parse_formats(read_text_file(path, path.name), path.name, tuple(secrets))
 
 
 def project_formats(project: Project, secrets: Iterable[str] = ()) -> LogFormats:
@@ -213,20 +217,19 @@ def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> 
     prefixes, bodies, messages = (
         tuple(block for written in section for block in written.blocks()) for section in sections
     )
-    words = read.model_dump(include={"json_", "outcome", "possible", "refusal", "query"}, by_alias=True)
+    words = read.model_dump(include={"json_", "outcome", "possible", "refusal"}, by_alias=True)
     own = tuple(name.lower() for name in secrets if name.isascii())
-    words["query"] = {"secret_parameters": tuple(dict.fromkeys((*own, *read.query["secret_parameters"])))}
-    return LogFormats(prefixes, bodies, messages, words)
+    parameters = tuple(dict.fromkeys((*own, *read.query.get("secret_parameters", ()))))
+    return LogFormats(prefixes, bodies, messages, words | {"query": {"secret_parameters": parameters}})
 
 
 def _fault(error: Any, table: dict[str, Any], place: str) -> Fault:
     """A fault of the file at its place: a list's block has its number and name."""
-    section, *keys = map(str, error["loc"] or ("json",))
+    section, *keys = map(str, error["loc"] or ("tables",))
     where, blocks = f"{place}: {shown_name(section, _NAME)}", table.get(section)
     if keys and isinstance(blocks, list):
-        number = int(keys.pop(0))
-        block = blocks[number]
-        name = block.get("name") if isinstance(block, dict) else None
-        where += f" #{number + 1}" + (f" ({shown_name(name, _NAME)})" if isinstance(name, str) else "")
+        block = blocks[int(keys[0])]
+        name = str(block.get("name", "")) if isinstance(block, dict) else ""
+        where += f" #{int(keys.pop(0)) + 1}" + (f" ({shown_name(name, _NAME)})" if name else "")
     key = f"{shown_name(keys[0], _NAME)}: " if keys else ""
     return Fault(where, key + str(error["msg"]).removeprefix("Value error, "))

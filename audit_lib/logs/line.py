@@ -3,6 +3,7 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
@@ -11,11 +12,19 @@ from zoneinfo import ZoneInfo
 from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
-from audit_lib.logs.refusals import is_warning, shape_of
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Choice, Match
+from audit_lib.logs.templates import Block, Choice, Match
 from audit_lib.logs.times import MINUTE, WHOLE, Clock
-from audit_lib.logs.values import clean_client, clean_method, clean_route, client_of, mask_email, strip_port
+from audit_lib.logs.values import (
+    clean_client,
+    clean_method,
+    clean_route,
+    client_of,
+    is_warning,
+    mask_email,
+    shape_of,
+    strip_port,
+)
 
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
 LINE_LIMIT = 1 << 20
@@ -272,3 +281,58 @@ def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
         if not (is_single and any(same)):
             kept.append(event)
     return tuple(kept)
+
+
+# ---- How a line was read ----
+
+
+@dataclass(frozen=True)
+class Explained:
+    """How a line was read. `formats` are the blocks that matched, in turn; `nearest` is of one without."""
+
+    line: Line
+    formats: tuple[str, ...]
+    nearest: str = ""
+
+
+class _TracedReader(LineReader):
+    """A reader that notes what matched, and the text that was left for bodies and messages."""
+
+    def __init__(self, formats: LogFormats, zone: ZoneInfo) -> None:
+        super().__init__(formats, zone)
+        self.matched: list[str] = []
+        self.left = b""
+
+    def match(self, choice: Choice, text: bytes) -> Match | None:
+        match = super().match(choice, text)
+        if match is not None:
+            self.matched.append(match.block.name)
+        self.left = text
+        return match
+
+
+def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
+    """How a line is read; the state, time and events are those that every command counts."""
+    reader = _TracedReader(formats, zone)
+    line = reader.read(raw)
+    if line.state == "blank" or len(raw) > LINE_LIMIT:
+        return Explained(line, ())
+    text = reader.left or bare(raw)
+    names = (*reader.matched, *(event.message for event in line.events if event.message))
+    blocks = (*formats.bodies, *formats.messages) if line.state in ("not understood", "text only") else ()
+    if line.state == "not understood":
+        blocks = (*formats.prefixes, *blocks)
+    nearest = max((_likeness(block, text) for block in blocks), default=(0, ""))
+    return Explained(line, tuple(dict.fromkeys(names)), nearest[1])
+
+
+def _likeness(block: Block, text: bytes) -> tuple[int, str]:
+    """How much plain text of a block stands in a text, in its order, and what is missing of it."""
+    at = size = 0
+    for literal in filter(None, (part.literal for part in block.parts)):
+        place = text.find(literal, at)
+        if place < 0:
+            missing = literal.decode("utf-8", "replace")
+            return size, f"{block.name}, without `{missing}`" if size > 1 else ""
+        at, size = place + len(literal), size + len(literal)
+    return 0, ""

@@ -42,10 +42,7 @@ def bare_route(route: str) -> bytes:
 
 
 def answers_of(logins: Iterable[Login], counted: Collection[int]) -> Mapping[bytes, list[LoginAnswer]]:
-    """What requests are to these logins, by route, in the order in which they are tried.
-
-    Statuses that are `counted` as failures anyway stay as they are.
-    """
+    """What requests are to these logins, by route, in order; statuses `counted` anyway stay as they are."""
     found: dict[bytes, list[LoginAnswer]] = {}
     for login in logins:
         own = found.setdefault(bare_route(login.route), [])

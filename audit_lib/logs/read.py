@@ -1,10 +1,9 @@
 """Reads logs for a quarter: every line counted, failures with their place and time, a row for each file."""
 
-import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,23 +20,11 @@ from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
-from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.base.progress import Progress, adding_up, quiet
 from audit_lib.logs.files import LogFile, allowed_folder, is_outside, log_files
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import UNREAD
-from audit_lib.logs.tally import (
-    EVENTS,
-    MOST_NAMES,
-    OTHER_CLIENTS,
-    REQUESTS,
-    Facts,
-    LogSums,
-    Plan,
-    frame_of,
-    read_log,
-    tabulate,
-)
+from audit_lib.logs.tally import MOST_NAMES, LogSums, Plan, read_log, tabulate
 from audit_lib.logs.times import NONE, ZONELESS, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
@@ -80,6 +67,23 @@ class _Log(NamedTuple):
     row: dict[str, Any]
 
 
+def _read_new(formats: LogFormats, log: _Log) -> LogSums:
+    return read_log(formats, log.file, log.plan)
+
+
+def _read_kept(cache: Cache, search: Redactor, formats: LogFormats, log: _Log) -> LogSums:
+    """What a log holds, as it was kept without known values, or read now and kept."""
+    name = cache.name(log.row["sha256"], repr(log.plan), formats.digest, search.digest)
+    if body := cache.recall(name):
+        return LogSums.loads(body)
+    sums = _read_new(formats, log)
+    for frame in (sums.requests, sums.events):
+        _redact(frame, search)
+    if not (sums.broken or sums.state):
+        cache.keep(name, sums.dumps())
+    return sums
+
+
 def nothing_read() -> LogRead:
     """What a command has that reads no logs."""
     return LogRead(Sources.of([]), *tabulate({}, 0))
@@ -93,7 +97,7 @@ def read_logs(
     scheduler: str = "",
     progress: Progress = quiet,
     routes: int = MOST_NAMES,
-    cache: "LogCache | None" = None,
+    read: Callable[[LogFormats, _Log], LogSums] = _read_new,
 ) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given).
 
@@ -111,40 +115,32 @@ def read_logs(
             row, plan = _opened(source, file, quarter)
             rows.append(row)
             logs += [_Log(source, file, plan, row)] if plan else []
-    read: dict[str, LogSums] = {}
+    found: dict[str, LogSums] = {}
     total = sum(log.row["size_bytes"] for log in logs)
     more = adding_up(progress, "bytes of logs", total)
-    with _readers(partial(_read_log, formats, cache), len(logs), total, scheduler) as run:
+    with _readers(partial(read, formats), len(logs), total, scheduler) as run:
         for log, sums in zip(logs, run(logs), strict=True):
-            if plain := _unpacked_copy(log, sums, read):
+            if plain := _unpacked_copy(log, sums, found):
                 log.row.update(state="refused", reason=f"{COPY} {plain}", sha256=None)
             else:
                 log.row.update(_described(log, sums, quarter))
-                read[log.file.name] = sums
+                found[log.file.name] = sums
             more(log.row["size_bytes"])
-    counts, events, minutes = tabulate(read, routes)
-    return LogRead(_noted(Sources.of(rows), counts, routes), counts, events, minutes)
+    return LogRead(Sources.of(rows), *tabulate(found, routes))
 
 
-def cached_logs(
-    project: Project,
-    keeper: Keeper,
-    folder: Path | None = None,
-    *,
-    formats: LogFormats | None = None,
-    progress: Progress = quiet,
-) -> LogRead:
+def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
     """All logs of a project, known values removed from routes, clients, subjects and names of files.
 
     What a file gave before is believed if its bytes are the same, under the same key, formats and values, by
-    the same code. Under a throw-away key nothing is kept.
+    the same code; under a throw-away key nothing is kept. `how` has options of `read_logs`.
     """
-    search = Redactor.of(keeper)
-    cache = None
+    search, read = Redactor.of(keeper), _read_new
     if keeper.key.origin != "throw-away":
         home = (folder or user_cache()) / "logs"
-        cache = LogCache(Cache(home, keeper.key.derive("log cache"), "log", _MOST_KEPT), search)
-    return without_values(read_logs(project, None, formats, progress=progress, cache=cache), search)
+        cache = Cache(home, keeper.key.derive("log cache"), "log", _MOST_KEPT)
+        read = partial(_read_kept, cache, search)
+    return without_values(read_logs(project, None, read=read, **how), search)
 
 
 def without_values(logs: LogRead, search: Redactor) -> LogRead:
@@ -158,32 +154,6 @@ def _redact(frame: pd.DataFrame, search: Redactor) -> None:
     for column in _FOREIGN:
         if column in frame and (changed := search.texts(frame[column].unique())):
             frame[column] = frame[column].astype("str").replace(changed)
-
-
-@dataclass(frozen=True)
-class LogCache:
-    """What logs gave before, by their content, without known values."""
-
-    cache: Cache
-    search: Redactor
-
-    def read(self, formats: LogFormats, log: _Log) -> LogSums:
-        """What a log holds: as it was kept, or read now."""
-        name = self.cache.name(log.row["sha256"], repr(log.plan), formats.digest, self.search.digest)
-        if body := self.cache.recall(name):
-            requests, events, facts = json.loads(body)
-            return LogSums(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
-        sums = read_log(formats, log.file, log.plan)
-        for frame in (sums.requests, sums.events):
-            _redact(frame, self.search)
-        if not (sums.broken or sums.state):
-            rows = (sums.requests.to_numpy().tolist(), sums.events.to_numpy().tolist(), asdict(sums.facts))
-            self.cache.keep(name, json.dumps(rows).encode("ascii"))
-        return sums
-
-
-def _read_log(formats: LogFormats, cache: LogCache | None, log: _Log) -> LogSums:
-    return cache.read(formats, log) if cache else read_log(formats, log.file, log.plan)
 
 
 @contextmanager
@@ -252,10 +222,7 @@ def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile])
     instances = len({_ROTATED.sub("", name) for name in names})
     if not instances or instances < source.instances:
         reason = f"{instances} of {source.instances} instances have a log" if instances else "no file matches"
-        remedy = (
-            f"export the platform's log to {source.pattern}, give it with {given}, "
-            "or name the log files in audit.toml ([[log]])"
-        )
+        remedy = f"export the platform's log to {source.pattern}, or give it with {given}"
         yield source_row(source, source.pattern, "log", state="missing", reason=reason, remedy=remedy)
 
 
@@ -279,6 +246,10 @@ def _described(log: _Log, sums: LogSums, quarter: Quarter | None) -> dict[str, A
 def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
     """What a log could not give, in clauses."""
     facts = sums.facts
+    unread, refusals = (
+        " and ".join(f"`{shape}`" for shape in islice(shapes, _SHAPES))
+        for shapes in (facts.shapes[UNREAD], facts.refusals)
+    )
     if sums.broken:
         yield f"{BROKEN_OFF} ({sums.broken})"
     elif facts.lines and not facts.understood:
@@ -290,26 +261,8 @@ def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
         yield f"no line of {quarter}: its lines are of {first} to {last}"
     if facts.remark:
         yield facts.remark
-    if shapes := facts.shapes[UNREAD]:
+    if unread:
         numbers = ", ".join(map(str, facts.unread))
-        yield f"not understood are lines such as {_listed(shapes)} (from the first on: {numbers})"
-    if refusals := facts.refusals:
-        yield f"may tell of refusals in words of their own: lines such as {_listed(refusals)}"
-
-
-def _listed(shapes: Iterable[str]) -> str:
-    return " and ".join(f"`{shape}`" for shape in islice(shapes, _SHAPES))
-
-
-def _noted(sources: pd.DataFrame, counts: pd.DataFrame, routes: int) -> pd.DataFrame:
-    """The sources; the rows of files say how many requests are counted under no name of their own."""
-    for column, others, limit in (
-        ("route", OTHER_ROUTES, f"{routes:,} routes"),
-        ("client", OTHER_CLIENTS, f"{MOST_NAMES:,} addresses"),
-    ):
-        for file, count in counts[counts[column].eq(others)].groupby("file")["count"].sum().items():
-            rows = sources["source"].eq(str(file)) & sources["kind"].eq("log")
-            note = f"more than {limit} differ: {count:,} requests and messages are counted under {others}"
-            before = sources.loc[rows, "reason"]
-            sources.loc[rows, "reason"] = before.where(before.eq(""), before + "; ") + note
-    return sources
+        yield f"not understood are lines such as {unread} (from the first on: {numbers})"
+    if refusals:
+        yield f"may tell of refusals in words of their own: lines such as {refusals}"

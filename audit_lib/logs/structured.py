@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from audit_lib.logs.refusals import SMALL, Words
 from audit_lib.logs.templates import ADDRESS, FIELDS
 from audit_lib.logs.times import WHOLE, Clock, lacks_of
-from audit_lib.logs.values import strip_port
+from audit_lib.logs.values import SMALL, Words, strip_port
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
 MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
@@ -114,10 +113,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=_Plain, parse_f
 
 
 def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | None:
-    """The fields of a JSON object, of objects within it, too; of the one that it wraps if it names none.
-
-    None if the text is no object, or has more records than a line can hold.
-    """
+    """The fields of a JSON object, or of the one that it wraps; None of other texts, or too many records."""
     try:
         record = _DECODER.decode(text.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -161,10 +157,7 @@ def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
 
 
 def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> Iterator[_Field]:
-    """All texts and numbers of an object by the last parts of their names.
-
-    Those of objects that hold what a client writes are left out.
-    """
+    """All texts and numbers of an object, but for what a client writes, by the last parts of their names."""
     for name, given in record if depth < MOST_DEPTH else ():
         *outer, last = name.split(".")
         below = depth + 1 + len(outer)

@@ -1,7 +1,9 @@
 """What the lines of a log add up to: requests by minute, each failure and message, all else counted."""
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,8 +49,7 @@ _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
 _BOMB = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
 _MOST_ROWS = 200_000  # that are held as Python's own objects
-# A file that was written until its date ends near it; one that was copied later, with a new date, does not.
-# And a step back of this size is no clock's: the file spans more than a year.
+# A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
 
 
@@ -96,10 +97,7 @@ class Facts:
         of refusals there, too.
         """
         kinds = UNKNOWN[1:] if self.warned and self.states["request"] else (REFUSAL,)
-        found: dict[str, int] = {}
-        for shape, count in (each for kind in kinds for each in self.shapes[kind].items()):
-            found[shape] = found.get(shape, 0) + count
-        return found
+        return dict(sum((Counter(self.shapes[kind]) for kind in kinds), Counter()))
 
 
 @dataclass(frozen=True)
@@ -112,6 +110,17 @@ class LogSums:
     broken: str = ""  # the fault at which a damaged packed stream ends
     state: str = ""  # one of Sources, and why, of a log that cannot be read
     reason: str = ""
+
+    def dumps(self) -> bytes:
+        """What a log that could be read holds, as JSON."""
+        rows = (self.requests.to_numpy().tolist(), self.events.to_numpy().tolist(), asdict(self.facts))
+        return json.dumps(rows).encode("ascii")
+
+    @classmethod
+    def loads(cls, body: bytes) -> "LogSums":
+        """The same from its JSON."""
+        requests, events, facts = json.loads(body)
+        return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
 
 
 def frame_of(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
@@ -294,10 +303,8 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
 
 
 def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
-    """The requests with one name in place of the routes and addresses beyond the first ones.
-
-    Routes that are answered with 404 and its like, which anyone may make up, are limited apart.
-    """
+    """The requests with one name in place of the routes and addresses beyond the first ones."""
+    # Routes that are answered with 404 and its like, which anyone may make up, are limited apart.
     missed = requests["status"].between(400, 499) & ~requests["status"].isin(list(REQUEST_KINDS))
     for column, others, rows, most in (
         ("route", OTHER_ROUTES, missed, routes),

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,16 +30,12 @@ class Part:
     field: str = ""
     literal: bytes = b""
 
-    @property
-    def begins(self) -> bytes:
-        """The bytes with which all that it takes begins; empty where any may, or none."""
-        return self.literal[:1] or _begins(self.field)
-
 
 @cache
-def _begins(field: str) -> bytes:
-    known = _DATA.get(field, {}).get("begins", "(?!)")
-    return bytes(byte for byte in range(256) if re.match(known.encode(), bytes([byte])))
+def begins_of(part: Part) -> bytes:
+    """The bytes with which all that a step takes begins; empty where any may, or none."""
+    known = _DATA.get(part.field, {}).get("begins", "(?!)").encode()
+    return part.literal[:1] or bytes(byte for byte in range(256) if re.match(known, bytes([byte])))
 
 
 def parse_template(template: str) -> tuple[Part, ...]:
@@ -49,25 +46,14 @@ def parse_template(template: str) -> tuple[Part, ...]:
             raise ValueError(f"has no field {{{piece}}}")
         if piece:
             parts.append(Part(field=piece) if position % 2 else Part(literal=piece.encode()))
-    if fault := _fault(parts):
-        raise ValueError(fault)
-    return tuple(parts)
-
-
-def _fault(parts: list[Part]) -> str:
-    """Why a template cannot be read; "" if it can."""
-    if not parts:
-        return "is empty"
-    for part, following in zip(parts, [*parts[1:], None], strict=True):
-        if part.field in ("rest", "end") and following:
-            return f"has {{{part.field}}} before its end"
-        if part.field == "text" and following and not following.literal:
-            return "needs plain text after {text}"
-        if any(brace in part.literal for brace in (b"{", b"}", b"\n")):
-            return "has a brace or a line end outside a field"
+    if any(part.field == "text" and not following.literal for part, following in pairwise(parts)):
+        raise ValueError("needs plain text after {text}")
+    if any(brace in part.literal for part in parts for brace in (b"{", b"}", b"\n")):
+        raise ValueError("has a brace or a line end outside a field")
     names = [group for part in parts for group in GROUP.findall(FIELDS.get(part.field, b""))]
-    is_twice = len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names)
-    return "names a field twice" if is_twice else ""
+    if len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names):
+        raise ValueError("names a field twice")
+    return tuple(parts)
 
 
 def expression(parts: Sequence[Part], whole: bool) -> bytes:
@@ -122,15 +108,6 @@ class Block:
         """Whether a port follows its address."""
         return Part("peer") in self.parts
 
-    @property
-    def is_timed(self) -> bool:
-        """Whether it begins with {time}."""
-        return self.parts[0].field == "time"
-
-    def source(self, skipped: int = 0) -> bytes:
-        """Its regular expression, with named groups, without so many steps at its beginning."""
-        return expression(self.parts[skipped:], self.whole)
-
     @cached_property
     def around_client(self) -> tuple[bytes, bytes]:
         """What stands before an address and behind it, if a name that its client chose may hold both.
@@ -181,10 +158,9 @@ class _Alternation:
 
     def __init__(self, blocks: Sequence[tuple[int, Block]], skipped: int = 0) -> None:
         self._ends: dict[int, tuple[int, Block, Mapping[str, int]]] = {}
-        sources = []
-        count = 0
+        sources, count = [], 0
         for place, block in blocks:
-            source = block.source(skipped)
+            source = expression(block.parts[skipped:], block.whole)
             names = [name.decode() for name in GROUP.findall(source)]
             groups = {name: count + number for number, name in enumerate(names, 1)}
             count += len(names) + 1
@@ -204,40 +180,30 @@ class _Alternation:
 class Choice:
     """Of many blocks the first, in their order, that a text begins with.
 
-    What begins with {time} is tried behind a time that is read once; which block is first then shows. A block
-    whose time no calendar has takes nothing.
+    What begins with {time} is tried behind a time that is read once. A time that no calendar has is none.
     """
 
     def __init__(self, blocks: Sequence[Block]) -> None:
-        self._blocks = tuple(enumerate(blocks))
-        self._timed = _Alternation([(at, block) for at, block in self._blocks if block.is_timed], 1)
-        self._others: dict[bytes, _Alternation] = {}
+        timed = [(at, block) for at, block in enumerate(blocks) if block.parts[0].field == "time"]
+        self._timed = _Alternation(timed, 1)
+        self._rest = [each for each in enumerate(blocks) if each not in timed]
+        self._others: dict[bytes, _Alternation] = {}  # of the rest what may match by the first byte
 
     def match(self, text: bytes, clock: Clock) -> Match | None:
         """What the first block that matches takes of a text."""
-        match = (self._others.get(text[:1]) or self._beginning(text[:1])).match(text)
+        first = text[:1]
+        if first not in self._others:
+            fitting = [each for each in self._rest if first in (begins_of(each[1].parts[0]) or first)]
+            self._others[first] = _Alternation(fitting)
+        match = self._others[first].match(text)
         if time := _TIME.match(text):
             at, lacks = clock.read(time[0])
             timed = self._timed.match(text, time.end()) if at is not None else None
             if timed and (not match or timed.place < match.place):
                 return timed._replace(at=at, lacks=lacks)
-        return _with_time(match, clock) if match else None
-
-    def _beginning(self, first: bytes) -> _Alternation:
-        """The blocks, but for those of {time}, that may match what begins with this byte."""
-        fitting = [
-            (at, block)
-            for at, block in self._blocks
-            if not block.is_timed and first in (block.parts[0].begins or first)
-        ]
-        self._others[first] = _Alternation(fitting)
-        return self._others[first]
-
-
-def _with_time(match: Match, clock: Clock) -> Match | None:
-    if yearless := match.field("yearless"):
-        return match._replace(at=clock.read_yearless(yearless), lacks=ZONELESS | YEARLESS)
-    if time := match.field("time"):
-        at, lacks = clock.read(time)
-        return None if at is None else match._replace(at=at, lacks=lacks)
-    return match
+        if match and (yearless := match.field("yearless")):
+            return match._replace(at=clock.read_yearless(yearless), lacks=ZONELESS | YEARLESS)
+        if match and (written := match.field("time")):
+            at, lacks = clock.read(written)
+            return None if at is None else match._replace(at=at, lacks=lacks)
+        return match

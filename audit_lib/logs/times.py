@@ -18,18 +18,15 @@ _MONTHS = {
 }
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
 _OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
-_FORMS = tuple(
-    re.compile(form)
-    for form in (
-        rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
-        rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
-        rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
-        rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
-        # As Americans write it, and nobody else with these capitals: the month stands first.
-        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
-        + _HOUR
-        + rb"(?: |\xc2\xa0|\xe2\x80\xaf)(?P<half>[AP])M",
-    )
+_FORMS = (
+    rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
+    rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
+    rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
+    rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
+    # As Americans write it, and nobody else with these capitals: the month stands first.
+    rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
+    + _HOUR
+    + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
 )
 _PARTS = re.compile(rb"(.*\d:\d\d):(\d\d)(?:[.,](\d+))?(.*)")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
@@ -59,7 +56,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """
     if (counted := _counted_seconds(raw)) is not None:
         return counted
-    found = next(filter(None, (form.fullmatch(raw) for form in _FORMS)), None)
+    found = next(filter(None, (re.fullmatch(form, raw) for form in _FORMS)), None)
     if not found:
         return None
     parts = found.groupdict()
@@ -69,18 +66,14 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     if half := parts.get("half"):
         hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99  # which no calendar has
     micros = int((parts["fraction"] or b"").ljust(6, b"0")[:6])
+    offset = (parts.get("zone") or b"").strip().replace(b"UTC", b"Z").decode()
     if not month or not 1970 < year < 2200:
         return None
     try:
-        wall = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001
+        own = datetime.strptime(offset, "%z").tzinfo if offset else zone
+        return micros_of(datetime(year, month, day, hour, minute, second, micros, own).astimezone(UTC))
     except ValueError:
         return None
-    offset = (parts.get("zone") or b"").strip()
-    if not offset:
-        return micros_of(wall.replace(tzinfo=zone).astimezone(UTC))
-    digits = offset[1:].replace(b":", b"") if offset[:1] in b"+-" else b"0000"
-    ahead = (int(digits[:2]) * 60 + int(digits[2:])) * MINUTE
-    return micros_of(wall.replace(tzinfo=UTC)) + (ahead if offset[:1] == b"-" else -ahead)
 
 
 def _counted_seconds(raw: bytes) -> int | None:

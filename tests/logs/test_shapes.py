@@ -7,7 +7,7 @@ import pytest
 
 from audit_lib.base.clock import Quarter
 from audit_lib.logs.read import read_logs
-from audit_lib.logs.refusals import shape_of
+from audit_lib.logs.values import shape_of
 from audit_lib.settings import LogSource, Project
 from tests.support import fakes
 from tests.support.log_lines import FORMATS, read_line, read_text
