@@ -27,7 +27,7 @@ help: ## List these commands
 	@$(BIN)/uv pip install --quiet --system-certs --compile-bytecode --python $(BIN)/python --require-hashes --only-binary :all: -r requirements.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "audit_lib.pth").write_text(str(pathlib.Path.cwd()) + "\n")'
 	@printf '#!/bin/sh\nexec "$${0%%/*}/python" -P -m audit_lib "$$@"\n' > $(BIN)/audit-lib && chmod +x $(BIN)/audit-lib
-	@for name in hyperscan kingfisher_sdk; do $(BIN)/python -c "import importlib.util as u, sys; sys.exit(u.find_spec('$$name') is None)" || echo "$$name has no wheel for this machine: docs/platforms.md says what follows" >&2; done
+	@for name in ahocorasick_rs kingfisher_sdk; do $(BIN)/python -c "import importlib.util as u, sys; sys.exit(u.find_spec('$$name') is None)" || echo "$$name has no wheel for this machine: docs/platforms.md says what follows" >&2; done
 	@touch $@
 
 .venv/dev: requirements-dev.lock .venv/runtime

@@ -15,34 +15,28 @@ from importlib import import_module  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
+    from audit_lib.audit import open_audit
     from audit_lib.incident.look import pick
     from audit_lib.investigation import open_incident
-    from audit_lib.opening import guard_project as guard, open_audit
     from audit_lib.report.figures import plot_ages, plot_daily
+    from audit_lib.report.notebook import guard
 
 __all__ = ["guard", "open_audit", "open_incident", "pick", "plot_ages", "plot_daily"]
 
 # What notebooks use, by its module: imported when it is asked for, so that a command starts at once.
-_OFFERED = {
-    "open_audit": ("opening", "open_audit"),
-    "open_incident": ("investigation", "open_incident"),
-    "guard": ("opening", "guard_project"),
-    "pick": ("incident.look", "pick"),
-    "plot_ages": ("report.figures", "plot_ages"),
-    "plot_daily": ("report.figures", "plot_daily"),
-}
+_MODULES = {"open_audit": "audit", "open_incident": "investigation", "pick": "incident.look"}
+_MODULES |= {"guard": "report.notebook", "plot_ages": "report.figures", "plot_daily": "report.figures"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OFFERED:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _OFFERED[name]
-    return getattr(import_module(f"audit_lib.{module}"), attribute)
+    return getattr(import_module(f"audit_lib.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_OFFERED]
+    return [*globals(), *_MODULES]
 
 
 if "ipykernel" in sys.modules:  # in a kernel the guard is on from the import
-    import_module("audit_lib.opening")
+    import_module("audit_lib.report.notebook").prepare_kernel()

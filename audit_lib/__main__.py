@@ -14,24 +14,18 @@ from audit_lib.base.time_limit import time_limit
 from audit_lib.cli.help import GroupedCommands
 
 # Modules are imported when their command runs, so that `whose` answers within a second.
-COMMANDS: dict[str, str] = {
-    "init": "init:init",
-    "review": "review:review",
-    "investigate": "investigate:investigate",
-    "leaks": "leaks:leaks",
-    "failures": "logs:failures",
-    "alerts": "logs:alerts",
-    "explain": "logs:explain",
-    "whose": "records:whose",
-    "snapshot": "records:snapshot",
-    "record": "records:record",
-    "decide": "decisions:decide",
-    "sign": "decisions:sign",
-    "verify": "verify:verify",
-    "rotate": "rotate:rotate",
-    "validate": "rotate:validate",
-    "sample": "review:sample",
+_COMMANDS = {
+    "init": ("init",),
+    "review": ("review", "sample"),
+    "investigate": ("investigate",),
+    "leaks": ("leaks",),
+    "logs": ("failures", "alerts", "explain"),
+    "records": ("whose", "snapshot", "record"),
+    "decisions": ("decide", "sign"),
+    "verify": ("verify",),
+    "rotate": ("rotate", "validate"),
 }
+COMMANDS = {name: module for module, names in _COMMANDS.items() for name in names}
 
 
 class _Commands(GroupedCommands):
@@ -40,8 +34,7 @@ class _Commands(GroupedCommands):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module, _, function = COMMANDS[name].partition(":")
-        command = getattr(importlib.import_module(f"audit_lib.cli.{module}"), function)
+        command = getattr(importlib.import_module(f"audit_lib.cli.{COMMANDS[name]}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -1,109 +1,86 @@
 """One audit of a quarter as lazy frames: read `Audit` from top to bottom, from sources to what to do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.git import head_of
-from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.decisions import (
-    Reviews,
-    judge_findings,
-    tabulate_attestations,
-    tabulate_ledger_faults,
-    tabulate_ownership,
-)
+from audit_lib.findings import decisions, reviews
 from audit_lib.findings.documents import document_sources
-from audit_lib.findings.reviews import (
-    PreviousReport,
-    last_signed,
-    read_previous,
-    tabulate_settings_changes,
-    tabulate_sign_offs,
-)
-from audit_lib.leaks.exposure import tabulate_exposure, tabulate_leaked_secrets
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
-from audit_lib.leaks.tables import tabulate_chosen_passwords
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.search import LeakOptions
+from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
-from audit_lib.logins.alerts import evaluate
+from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.detect import Verdict, judge, tabulate
-from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
-from audit_lib.logins.requests import Window, tabulate_activity
-from audit_lib.logins.tables import address_label, tabulate_log_coverage, with_addresses
-from audit_lib.logins.traffic import Traffic, gather, recorded_changes
-from audit_lib.logs.deploys import DeployRead, read_deploys
+from audit_lib.logins.parameters import detection_policy, formats_of
+from audit_lib.logins.requests import Window, address_label, tabulate_activity, with_addresses
+from audit_lib.logins.traffic import gather, recorded_changes
 from audit_lib.logs.read import LogRead, read_logs, without_values
+from audit_lib.report import notebook
 from audit_lib.report.actions import tabulate_actions
-from audit_lib.report.daily import tabulate_coverage, tabulate_days
-from audit_lib.report.package import DUE_DAYS
-from audit_lib.report.register import Register, with_lateness
-from audit_lib.report.review import publish_review
+from audit_lib.report.judge import judged
+from audit_lib.report.known_values import guard_values
+from audit_lib.report.package import publish_review
 from audit_lib.report.rules import tabulate_rules
-from audit_lib.report.summary import Summary, summarise
+from audit_lib.report.summary import Register, Summary, summarise
+from audit_lib.report.tables import (
+    failed_logins_of,
+    requests_of,
+    tabulate_coverage,
+    tabulate_days,
+    with_lateness,
+)
 from audit_lib.rotation.progress import RotationRead, tabulate_leak_lives
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.identities import mask_client
-from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
-from audit_lib.secrets.ages import tabulate_freshness, tabulate_rotation_pairs
-from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.evidence import collect_evidence
-from audit_lib.secrets.history import env_history
-from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.ages import tabulate_rotation_pairs
 from audit_lib.secrets.population import tabulate_population, tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.secrets.stores import read_store_dates
-from audit_lib.settings import GivenValues, Policy, Project
-from audit_lib.settings.code_reads import CodeRead, read_code
+from audit_lib.settings.code_reads import read_code
 from audit_lib.settings.dump import dump
 from audit_lib.settings.platform_files import tabulate_configuration
 
-# The names under which checks know frames that have another name here.
-_CHECKED = {
-    "freshness": "ages",
-    "log_counts": "_counts",
-    "log_events": "_events",
-    "detections": "_detections",
-}
+
+def frame(compute: "Callable[[Audit], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
+    """A frame of an audit, computed when it is asked for, and once."""
+    return cached_property(compute)
 
 
-@dataclass(frozen=True)
-class Options:
-    """How an audit is run, beside what is audited: values for this run, the last report, who is shown."""
+class CheckedFrames(dict[str, pd.DataFrame]):
+    """An audit's frames by the names that checks have for them, each computed when it is asked for."""
 
-    given: tuple[GivenValues, ...] = ()
-    previous: Path | None = None
+    def __init__(self, audit: "Audit") -> None:
+        super().__init__()
+        self._audit = audit
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        self[name] = _CHECKED[name](self._audit) if name in _CHECKED else getattr(self._audit, name)
+        return self[name]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Audit(ProjectRead):
+    """Everything that one audit finds. Each frame is computed when it is asked for, and once.
+
+    `entries`, `inventory`, `drift`, `evidence`, `ages`, `ledger` are those of `ProjectRead`. No frame holds a
+    value: the keeper does. Columns are described in the `contracts.py` of their rooms.
+    """
+
+    quarter: Quarter
+    previous: Path | None = None  # the last review's report.json
     identities: str = "masked"
     parameters: Mapping[str, str] = field(default_factory=dict)  # of the notebook, for whoever runs it again
     progress: Progress = quiet
-
-
-@dataclass(eq=False, repr=False)
-class Audit:
-    """Everything that one audit finds. Each frame is computed when it is asked for, and once.
-
-    No frame holds a value: the keeper does. Columns are described in the `contracts.py` of their rooms.
-    """
-
-    project: Project
-    policy: Policy
-    quarter: Quarter
-    as_of: datetime
-    keeper: Keeper
-    options: Options = field(default_factory=Options)
 
     def __repr__(self) -> str:
         return f"Audit of {self.project.name}, {self.quarter}, as of {self.as_of:%Y-%m-%d}"
@@ -111,18 +88,9 @@ class Audit:
     # ---- What was read ----
 
     @cached_property
-    def _env(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return read_env_sources(self.project, self.options.given, self.keeper, self.policy)
-
-    @cached_property
-    def entries(self) -> pd.DataFrame:
-        """`Entries`: one row for each line of an env file, without its value."""
-        return self._env[1]
-
-    @cached_property
-    def _previous(self) -> PreviousReport | None:
-        path = self.options.previous
-        return read_previous(path, self.project.name, self.keeper.key) if path else None
+    def _previous(self) -> reviews.PreviousReport | None:
+        path = self.previous
+        return reviews.read_previous(path, self.project.name, self.keeper.key) if path else None
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -132,22 +100,11 @@ class Audit:
         return read_ledger(self.project.ledger_dir, self.keeper.key, self.as_of, known)
 
     @cached_property
-    def _history(self) -> pd.DataFrame:
-        return env_history(self.project, self.keeper)
-
-    @cached_property
-    def _deploys(self) -> DeployRead:
-        return read_deploys(self.project, self.keeper, self.as_of)
-
-    @cached_property
-    def _stores(self) -> tuple[pd.DataFrame, tuple[Any, ...]]:
-        return read_store_dates(self.project, self.options.given)
-
-    @cached_property
-    def _logs(self) -> LogRead:
-        _ = self._env, self._history  # the keeper must hold the values before a log is read
-        formats, progress = formats_of(self.project, self.policy), self.options.progress
-        read = read_logs(self.project, self.quarter, formats, progress=progress)
+    def logs(self) -> LogRead:
+        """The logs of the quarter, read once the keeper has the values."""
+        _ = self.entries, self.history
+        formats = formats_of(self.project, self.policy)
+        read = read_logs(self.project, self.quarter, formats, progress=self.progress)
         return without_values(read, Redactor.of(self.keeper))
 
     @cached_property
@@ -155,318 +112,138 @@ class Audit:
         return tabulate_triggers(self.project, self.policy, self.ledger, self.ages, self.as_of)
 
     @cached_property
-    def code(self) -> CodeRead:
-        """Which variables the code reads, and where."""
-        return read_code(self.project)
-
-    @cached_property
-    def _places(self) -> pd.DataFrame:
-        return Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
-
-    @cached_property
     def sources(self) -> pd.DataFrame:
         """`Sources`: one row for each source that was expected or found, with how its lines were read."""
         documents = document_sources(self.project, self.policy, self.ledger)
-        own = [self._env[0], self._logs.sources, self._deploys.sources, self._stores[0]]
-        return Sources.checked(pd.concat([*own, documents, self._lists[0]]))
+        return Sources.checked(pd.concat([super().sources, documents, self._lists[0]]))
 
-    @cached_property
-    def configuration(self) -> pd.DataFrame:
-        """`Configuration`: what Dockerfiles, ignore files and blueprints say."""
-        return tabulate_configuration(self.project, self.policy)
+    # ---- Secrets and rotations ----
 
-    # ---- Secrets: where, how old, shared with what ----
-
-    @cached_property
-    def inventory(self) -> pd.DataFrame:
-        """`Inventory`: one row for each variable and place, with what is asked of its value."""
-        return tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self._places)
-
-    @cached_property
-    def drift(self) -> pd.DataFrame:
-        """`Drift`: pairs of places, whether they hold one value, and whether they should."""
-        return compare_places(self.inventory, self.entries, self.policy, self.keeper)
-
-    @cached_property
-    def evidence(self) -> pd.DataFrame:
-        """`Evidence`: each piece that bounds when a value came into use. No log is read for it."""
-        return collect_evidence(
-            self.inventory,
-            self.entries,
-            self._places,
-            self.ledger,
-            history=self._history,
-            dates=self._stores[1],
-            as_of=self.as_of,
-            keeper=self.keeper,
-        )
-
-    @cached_property
-    def ages(self) -> pd.DataFrame:
-        """`Freshness`: the interval of each secret's age in each place, and the verdict."""
-        return tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
-
-    @cached_property
-    def schedule(self) -> pd.DataFrame:
-        """`Schedule`: when each secret may be overdue, and when it is."""
-        return tabulate_schedule(self.ages)
-
-    @cached_property
-    def population(self) -> pd.DataFrame:
-        """`Population`: who knows each variable: code, policy, files, platform, ledger."""
-        return tabulate_population(self.project, self.policy, self.code, self._read, self.keeper)
-
-    @cached_property
-    def population_sides(self) -> pd.DataFrame:
-        """`PopulationSides`: how much of each of these was seen."""
-        return tabulate_sides(self.population, self.policy, self.code, self.sources, self.ledger)
-
-    # ---- Rotations ----
-
-    @cached_property
-    def _read(self) -> ProjectRead:
-        return ProjectRead(
-            sources=self.sources,
-            logs=self._logs,
-            ledger=self.ledger,
-            entries=self.entries,
-            history=self._history,
-            deploys=self._deploys.deploys,
-            inventory=self.inventory,
-            drift=self.drift,
-            evidence=self.evidence,
-            freshness=self.ages,
-        )
-
-    @cached_property
-    def _rotating(self) -> RotationRead:
-        return RotationRead(self.as_of, self.inventory, self.ledger)
-
-    @cached_property
-    def rotation_pairs(self) -> pd.DataFrame:
-        """`RotationPairs`: secrets that must be rotated together."""
-        return tabulate_rotation_pairs(self.ages, self.policy)
-
-    @cached_property
-    def rotations(self) -> pd.DataFrame:
-        """`Rotations` of the quarter: what changed between which days, and whether it was recorded."""
-        return tabulate_rotations(self.ledger, self.quarter.start, self.quarter.end)
-
-    @cached_property
-    def triggers(self) -> pd.DataFrame:
-        """`Triggers`: who left, which provider was breached, and whether secrets were rotated since."""
-        return self._lists[1]
+    _code = cached_property(lambda self: read_code(self.project))
+    # `Population`: who knows each variable: code, policy, files, platform, ledger.
+    population = frame(
+        lambda self: tabulate_population(self.project, self.policy, self._code, self, self.keeper)
+    )
+    # `PopulationSides`: how much of each of these was seen.
+    population_sides = frame(
+        lambda self: tabulate_sides(self.population, self.policy, self._code, self.sources, self.ledger)
+    )
+    # `Schedule`: when each secret may be overdue, and when it is.
+    schedule = frame(lambda self: tabulate_schedule(self.ages))
+    # `Rotations` of the quarter: what changed between which days, and whether it was recorded.
+    rotations = frame(lambda self: tabulate_rotations(self.ledger, self.quarter.start, self.quarter.end))
+    # `Triggers`: who left, which provider was breached, and whether secrets were rotated since.
+    triggers = frame(lambda self: self._lists[1])
 
     # ---- Logs and logins ----
 
-    @cached_property
-    def _rules(self) -> DetectionPolicy:
-        return detection_policy(self.policy)
-
-    @cached_property
-    def _traffic(self) -> Traffic:
-        window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
-        activity = tabulate_activity(self._logs, self._rules)
-        changes = recorded_changes(self.ledger, activity.events, self._deploys.deploys, window)
-        declared = self.project.log_sources
-        return gather(activity, self._rules, window, changes=changes, log_sources=declared, as_of=self.as_of)
+    _watch = cached_property(lambda self: detection_policy(self.policy))
+    _label = cached_property(lambda self: address_label(self.logs, self.keeper.key))
 
     @cached_property
     def _detected(self) -> tuple[Verdict, ...]:
-        return judge(self._traffic)
+        window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
+        activity = tabulate_activity(self.logs, self._watch)
+        changes = recorded_changes(self.ledger, activity.events, self.deploys, window)
+        declared, at = self.project.log_sources, self.as_of
+        return judge(gather(activity, self._watch, window, changes=changes, log_sources=declared, as_of=at))
 
-    @cached_property
-    def _label(self) -> Any:
-        return address_label(self._logs, self.keeper.key)
-
-    @cached_property
-    def _counts(self) -> pd.DataFrame:
-        return self._logs.counts
-
-    @cached_property
-    def _events(self) -> pd.DataFrame:
-        return self._logs.events
-
-    @cached_property
-    def _shown(self) -> Mapping[str, pd.DataFrame]:
-        frames = {"log_counts": self._logs.counts, "log_events": self._logs.events}
-        return with_addresses(frames, self._label, self.options.identities, self._rules.is_known)
-
-    @cached_property
-    def _detections(self) -> pd.DataFrame:
-        # A finding's id must not change with how addresses are shown.
-        return tabulate(self._detected, partial(mask_client, label=self._label))
-
-    @cached_property
-    def detections(self) -> pd.DataFrame:
-        """`Detections`: each incident that was found, and for each detection whether it could find one."""
-        return tabulate(self._detected) if self.options.identities == "full" else self._detections
+    # A finding's id must not change with how addresses are shown.
+    _detections = frame(lambda self: tabulate(self._detected, partial(mask_client, label=self._label)))
+    # `Detections`: each incident that was found, and for each detection whether it could find one.
+    detections = frame(
+        lambda self: tabulate(self._detected) if self.identities == "full" else self._detections
+    )
 
     @cached_property
     def log_counts(self) -> pd.DataFrame:
         """`LogCounts`: requests and messages by file, day, kind, status, address and route."""
-        return self._shown["log_counts"].rename(columns={"client": "address"})
+        frames = {"log_counts": self.logs.counts, "log_events": self.logs.events}
+        shown = with_addresses(frames, self._label, self.identities, self._watch.is_known)
+        return shown["log_counts"].rename(columns={"client": "address"})
 
-    @cached_property
-    def requests(self) -> pd.DataFrame:
-        """The requests among `log_counts`; `refused` are those answered with 401, 403 or 429."""
-        found = self.log_counts[self.log_counts["kind"].isin((*FAILED_REQUESTS, "other"))]
-        return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
-
-    @cached_property
-    def events(self) -> pd.DataFrame:
-        """`LogEvents`: each failure and message with its place and time."""
-        return self._shown["log_events"].rename(columns={"client": "address"})
-
-    @cached_property
-    def failed_logins(self) -> pd.DataFrame:
-        """Failed logins as the application or a declared login route reported them, by day and address."""
-        counts = self.log_counts
-        return counts[counts["kind"].isin(("login_failed", DECLARED))].reset_index(drop=True)
-
-    @cached_property
-    def daily(self) -> pd.DataFrame:
-        """Requests, refusals and failed logins by day; null on a day without a line, which is not zero."""
-        return tabulate_days(self.log_counts, self.quarter)
-
-    @cached_property
-    def coverage(self) -> pd.DataFrame:
-        """`ServiceDays`: on how many days each service with logs has lines, and how they were read."""
-        return tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of)
-
-    @cached_property
-    def alerts(self) -> pd.DataFrame:
-        """`Alerts` of the policy over the quarter, as far as it is over."""
-        return evaluate(self.policy.alerts, self._traffic, self.ledger)
-
-    @cached_property
-    def log_coverage(self) -> pd.DataFrame:
-        """`LogCoverage`: the quarter's days beside the days and lines that were read."""
-        return tabulate_log_coverage(self._logs.sources, self._logs.counts, self.quarter, self.as_of)
+    # The requests among them; `refused` are those answered with 401, 403 or 429.
+    requests = frame(lambda self: requests_of(self.log_counts))
+    # Failed logins as the application or a declared login route reported them, by day and address.
+    failed_logins = frame(lambda self: failed_logins_of(self.log_counts))
+    # Requests, refusals and failed logins by day; null on a day without a line, which is not zero.
+    daily = frame(lambda self: tabulate_days(self.log_counts, self.quarter))
+    # `ServiceDays`: on how many days each service with logs has lines, and how they were read.
+    coverage = frame(lambda self: tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of))
 
     # ---- Leaks ----
 
+    _rotating = cached_property(lambda self: RotationRead(self.as_of, self.inventory, self.ledger))
+
     @cached_property
     def _leaked(self) -> LeakAudit:
-        options = LeakOptions(cache=user_cache(), progress=self.options.progress)
+        options = LeakOptions(cache=user_cache(), progress=self.progress)
         search = partial(find_leaks, as_of=self.as_of, stays=self._rotating.stays, options=options)
         return search(self.project, self.keeper, self.policy, self.entries, self.inventory)
 
-    @cached_property
-    def leaks(self) -> pd.DataFrame:
-        """`Leaks`: one row for each leaked value, whatever its names and places."""
-        return self._leaked.leaks
+    # `Leaks`: one row for each leaked value, whatever its names and places.
+    leaks = frame(lambda self: self._leaked.leaks)
+    # `LeakPlaces`: where each leaked value is. `LeakCoverage`: what was searched for values, and what not.
+    leak_places = frame(lambda self: self._leaked.places)
+    leak_coverage = frame(lambda self: self._leaked.coverage)
+    # `Exposure`: for each leak and place that had the value, whether it is in use and for how long.
+    exposure = frame(
+        lambda self: tabulate_exposure(
+            self.leaks, self.inventory, self.ages, self.as_of, self._rotating.stays
+        )
+    )
+    # `LeakLives`: the clean-up status of each leak.
+    leak_lives = frame(lambda self: tabulate_leak_lives(self.leaks, self._rotating))
 
-    @cached_property
-    def leak_places(self) -> pd.DataFrame:
-        """`LeakPlaces`: where each leaked value is."""
-        return self._leaked.places
+    # ---- What people decided, and what is wrong ----
 
-    @cached_property
-    def leak_coverage(self) -> pd.DataFrame:
-        """`LeakCoverage`: what was searched for values, and what was not."""
-        return self._leaked.coverage
+    # `Attestations`: each question that no file answers, and who answered it until when.
+    attestations = frame(lambda self: decisions.tabulate_attestations(self.policy, self.ledger, self.as_of))
+    # `Ownership`: each secret's owner, purpose, reach and period.
+    ownership = frame(lambda self: decisions.tabulate_ownership(self.policy, self.ledger, self.as_of))
+    # `SignOffs`: who signed which review, as what and when, and whether it was on time.
+    sign_offs = frame(lambda self: with_lateness(reviews.tabulate_sign_offs(self.ledger)))
 
-    @cached_property
-    def exposure(self) -> pd.DataFrame:
-        """`Exposure`: for each leak and place that had the value, whether it is in use and for how long."""
-        stays = self._rotating.stays
-        return tabulate_exposure(self.leaks, self.inventory, self.ages, self.as_of, stays)
-
-    @cached_property
-    def leak_lives(self) -> pd.DataFrame:
-        """`LeakLives`: the clean-up status of each leak."""
-        return tabulate_leak_lives(self.leaks, self._rotating)
-
-    @cached_property
-    def leaked_secrets(self) -> pd.DataFrame:
-        """`LeakedSecrets`: leaks by the secret that has the value."""
-        return tabulate_leaked_secrets(self.leaks, self.leak_places, self.exposure)
-
-    @cached_property
-    def chosen_passwords(self) -> pd.DataFrame:
-        """`ChosenPasswords`: passwords that somebody chose, in files."""
-        return tabulate_chosen_passwords(self.leaks, self.leak_places)
-
-    # ---- What people decided ----
-
-    @cached_property
-    def attestations(self) -> pd.DataFrame:
-        """`Attestations`: each question that no file answers, and who answered it until when."""
-        return tabulate_attestations(self.policy, self.ledger, self.as_of)
-
-    @cached_property
-    def ownership(self) -> pd.DataFrame:
-        """`Ownership`: each secret's owner, purpose, reach and period."""
-        return tabulate_ownership(self.policy, self.ledger, self.as_of)
-
-    @cached_property
-    def sign_offs(self) -> pd.DataFrame:
-        """`SignOffs`: who signed which review, as what and when, and whether it was on time."""
-        return with_lateness(tabulate_sign_offs(self.ledger), DUE_DAYS)
-
-    @cached_property
-    def ledger_faults(self) -> pd.DataFrame:
-        """`LedgerFaults`: entries that do not hold."""
-        return tabulate_ledger_faults(self.ledger)
-
-    # ---- The settings, and what is wrong by them ----
-
-    @cached_property
-    def settings(self) -> tuple[str, ...]:
-        """The settings in force, one to a line."""
-        return dump(self.policy, self.project)
-
-    @property
-    def doubt(self) -> str:
-        """Why the previous report cannot be relied upon; "" if it can, or there is none."""
-        return self._previous.doubt if self._previous else ""
+    # The settings in force, one to a line.
+    settings = cached_property(lambda self: dump(self.policy, self.project))
+    # Why the previous report cannot be relied upon; "" if it can, or there is none.
+    doubt = cached_property(lambda self: self._previous.doubt if self._previous else "")
 
     @cached_property
     def settings_changes(self) -> pd.DataFrame:
         """`SettingsChanges`: what the last signed review judged by otherwise."""
-        return tabulate_settings_changes(self.project, self.policy, last_signed(self.ledger), self.doubt)
+        signed = reviews.last_signed(self.ledger)
+        return reviews.tabulate_settings_changes(self.project, self.policy, signed, self.doubt)
+
+    # The frames by the names that checks have for them.
+    checked = cached_property(CheckedFrames)
 
     @cached_property
     def _judged(self) -> dict[str, pd.DataFrame]:
-        reviews = Reviews(last_signed(self.ledger), self._previous, str(self.quarter), self.as_of)
-        return judge_findings(Frames(self), self.policy, self.ledger, reviews)
+        signed = reviews.last_signed(self.ledger)
+        before = decisions.Reviews(signed, self._previous, str(self.quarter), self.as_of)
+        return decisions.judge_findings(self.checked, self.policy, self.ledger, before)
 
-    @cached_property
-    def findings(self) -> pd.DataFrame:
-        """`Findings`: what is wrong or not known, with owner, due, opened, accepted until, change."""
-        return self._judged["findings"]
-
-    @cached_property
-    def changes(self) -> pd.DataFrame:
-        """`Changes` since the previous report; no row without one."""
-        return self._judged["changes"]
-
-    @cached_property
-    def decisions(self) -> pd.DataFrame:
-        """`Decisions`: what somebody answers for by name, until a date, with the entry of the ledger."""
-        return self._judged["decisions"]
-
-    @cached_property
-    def actions(self) -> pd.DataFrame:
-        """`Actions`: what to do, the most urgent first; each closes the findings that name it."""
-        return tabulate_actions(self.findings, self.inventory, self.ages, self.as_of)
-
-    @cached_property
-    def rules(self) -> pd.DataFrame:
-        """`RuleResults`: each of the guide's rules: what decides it, on how much, and what came out."""
-        return tabulate_rules(self, Frames(self))
+    # `Findings`: what is wrong or not known, with owner, due, opened, accepted until, change.
+    findings = frame(lambda self: self._judged["findings"])
+    # `Changes` since the previous report; no row without one.
+    changes = frame(lambda self: self._judged["changes"])
+    # `Decisions`: what somebody answers for by name, until a date, with the entry of the ledger.
+    decisions = frame(lambda self: self._judged["decisions"])
+    # `Actions`: what to do, the most urgent first; each closes the findings that name it.
+    actions = frame(lambda self: tabulate_actions(self.findings, self.inventory, self.ages, self.as_of))
+    # `RuleResults`: each of the guide's rules: what decides it, on how much, and what came out.
+    rules = frame(tabulate_rules)
 
     # ---- The report ----
 
-    @cached_property
-    def commit(self) -> str:
-        """The commit that the project is at; "" without one."""
-        return head_of(self.project.root)
+    # What is `good`, `bad` or `unknown`, by item: what verdict and score are made of.
+    marks = cached_property(judged)
+    _screen = cached_property(summarise)
 
     def summary(self) -> Summary:
         """The first screen: verdict, key figures, five actions, what falls due, what is not known."""
-        return summarise(self)
+        return self._screen
 
     def register(self) -> Register:
         """The open findings by the action that closes them."""
@@ -481,20 +258,47 @@ class Audit:
         publish_review(self, Path(folder))
 
 
-class Frames(Mapping[str, pd.DataFrame]):
-    """An audit's frames by the names that checks have for them, each still computed when it is asked for."""
+# Frames that only checks read, and those that have another name for them.
+_CHECKED: Mapping[str, Callable[[Audit], pd.DataFrame]] = {
+    "freshness": lambda audit: audit.ages,
+    "detections": lambda audit: audit._detections,
+    "log_events": lambda audit: audit.logs.events,
+    "log_coverage": lambda audit: tabulate_log_coverage(
+        audit.logs.sources, audit.logs.counts, audit.quarter, audit.as_of
+    ),
+    "configuration": lambda audit: tabulate_configuration(audit.project, audit.policy),
+    "rotation_pairs": lambda audit: tabulate_rotation_pairs(audit.ages, audit.policy),
+    "leaked_secrets": lambda audit: tabulate_leaked_secrets(audit.leaks, audit.leak_places, audit.exposure),
+    "chosen_passwords": lambda audit: tabulate_chosen_passwords(audit.leaks, audit.leak_places),
+    "ledger_faults": lambda audit: decisions.tabulate_ledger_faults(audit.ledger),
+}
 
-    def __init__(self, audit: Audit) -> None:
-        self._audit = audit
 
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        if not hasattr(Audit, name) and name not in _CHECKED:
-            raise KeyError(name)
-        frame: pd.DataFrame = getattr(self._audit, _CHECKED.get(name, name))
-        return frame
+def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
+    project: str = "",
+    quarter: str = "",
+    as_of: str = "",
+    policy: str = "",
+    previous: str = "",
+    ledger: str = "",
+    identities: str = "masked",
+    logs: str = "",
+) -> Audit:
+    """The audit of a project, or of the bundled sample for ""; no frame of it is computed yet.
 
-    def __iter__(self) -> Iterator[str]:
-        return iter({check.table for check in CHECKS})
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
+    Raises:
+        BadInput: one fault for each parameter that cannot be used, all at once.
+    """
+    parameters = dict(locals())
+    opened = notebook.open_project(parameters)
+    audit = Audit(
+        **opened,
+        quarter=Quarter.named(quarter, opened["as_of"]),
+        previous=notebook.path_of(previous),
+        identities=identities,
+        parameters=parameters,
+        progress=notebook.report_progress,
+    )
+    guard_values(audit.keeper, audit.inventory, audit.policy, audit.project)
+    notebook.refuse_values(parameters)
+    return audit

@@ -129,9 +129,12 @@ def test_no_canary_comes_out(tmp_path: Path, batch: int, long_run: bool) -> None
     values.append(given)
     whole = "\n".join(values)
     assert [text for text in _texts(record) if len(text) >= 8 and text in whole] == []
-    matcher = Matcher(
-        (f"{number} {name}", form) for number, value in enumerate(values) for name, form in encodings(value)
-    )
+    searched = [
+        (f"{number} {name}", "encoding", form)
+        for number, value in enumerate(values)
+        for name, form in encodings(value)
+    ]
+    matcher = Matcher({}, texts=searched)
     for place, data in [("stdout", run.stdout), ("stderr", run.stderr), *_files(tmp_path, project)]:
         assert [hit.name for hit in matcher.find(data)] == [], place
     assert [

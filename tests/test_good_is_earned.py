@@ -11,7 +11,7 @@ from shutil import copytree, rmtree
 
 import pytest
 
-from audit_lib.audit import Audit, Frames
+from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
 from audit_lib.findings.changes import compare
 from audit_lib.findings.find import find
@@ -62,7 +62,7 @@ def _ended(audit: Audit) -> set[str]:
         }
         for check, (subject, environment, service) in WAS.items()
     }
-    frames, previous = Frames(audit), PreviousReport(findings, INCIDENT, (), {})
+    frames, previous = audit.checked, PreviousReport(findings, INCIDENT, (), {})
     found = [finding.columns for finding in find(frames, audit.policy)]
     changes = compare(previous, found, frames, audit.ledger)
     return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & set(WAS)

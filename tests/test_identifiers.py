@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from audit_lib.report.record import report_record, to_json
+from audit_lib.report.record import report_record
+from audit_lib.report.tables import to_json
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 from tests.support.audits import run_audit
@@ -19,7 +20,7 @@ def test_two_runs_without_a_key_give_the_same_report(tmp_path: Path) -> None:
     for record in (first, second):
         for source in record["sources"]:  # a digest of values is keyed, so that nobody can guess at them
             source.pop("keyed_digest", None)
-    assert len(first["leaks"]) > 9
+    assert len(first["leaks"]) > 5
     assert [leak["leak_id"] for leak in first["leaks"]] == [leak["leak_id"] for leak in second["leaks"]]
     assert [row["id"] for row in first["findings"]] == [row["id"] for row in second["findings"]]
     assert to_json(first) == to_json(second)

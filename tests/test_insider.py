@@ -14,7 +14,8 @@ from audit_lib.cli.verify import report_faults
 from audit_lib.ledger import Draft, append, write_entry
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.report.judge import PASS_NEEDS
-from audit_lib.report.record import report_record, to_json
+from audit_lib.report.record import report_record
+from audit_lib.report.tables import to_json
 from audit_lib.secrecy.keeper import MANIFEST, Key, signed
 from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.dump import dump

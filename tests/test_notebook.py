@@ -7,7 +7,7 @@ import pytest
 from nbclient import NotebookClient
 
 from audit_lib.base.errors import BadInput
-from audit_lib.opening import check_parameters
+from audit_lib.report.notebook import check_parameters
 from audit_lib.secrecy.redact import MARK
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT

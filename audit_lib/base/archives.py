@@ -131,11 +131,6 @@ class Bomb(Exception):
     """A compressed log grows beyond every honest ratio."""
 
 
-def is_packed(first: bytes) -> bool:
-    """Whether a log that begins so must be unpacked or transcoded before its lines can be read."""
-    return kind_of(first) in _DECOMPRESSED or first[:2] in _UTF_16
-
-
 class LogStream(PieceReader):
     """A log's bytes in UTF-8, by its first bytes and not its name: unpacked, and transcoded from UTF-16.
 

@@ -5,11 +5,10 @@ which is also over this package: other code may find or store otherwise, and no 
 """
 
 import hmac
-import io
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -18,13 +17,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 import audit_lib
 
 _MAC = 32
-_FACTS = "facts"
 _SEARCHES = 40  # whose clean objects are kept
 _LARGEST_STATE = 4 << 20  # bytes
 
@@ -60,7 +55,9 @@ class Cache:
         """Keep it for the user alone; it may be that it is not kept."""
         with suppress(OSError):
             _replace(self.folder / f"{name}.{self.kind}", self._mac(body) + body)
-            keep_newest(self.folder, f".{self.kind}", self.most)
+            kept = sorted(self.folder.glob(f"*.{self.kind}"), key=lambda path: path.stat().st_mtime)
+            for old in kept[: -self.most]:
+                old.unlink(missing_ok=True)
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.digest(self.secret, _program() + body, sha256)
@@ -75,37 +72,12 @@ def _program() -> bytes:
     ).digest()
 
 
-def keep_newest(folder: Path, suffix: str, most: int) -> None:
-    """Delete the files of one kind but the newest so many. Raises `OSError`."""
-    for old in sorted(folder.glob(f"*{suffix}"), key=lambda path: path.stat().st_mtime)[:-most]:
-        old.unlink(missing_ok=True)
-
-
 def _replace(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, in a folder for the user alone. Raises `OSError`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(content)
     Path(file.name).replace(path)
-
-
-class ColumnCache(Cache):
-    """Columns of numbers by what decided them, with facts that JSON can hold: what a log gave."""
-
-    def recall_columns(self, name: str) -> tuple[Any, dict[str, NDArray[Any]]] | None:
-        """The facts and columns that were kept, if they were."""
-        if (body := self.recall(name)) is None:
-            return None
-        with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
-            columns = dict(arrays)
-        return json.loads(columns.pop(_FACTS).tobytes()), columns
-
-    def keep_columns(self, name: str, facts: Any, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Keep facts and columns."""
-        written = io.BytesIO()
-        packed: Any = {**columns, _FACTS: np.frombuffer(json.dumps(facts).encode("ascii"), np.uint8)}
-        np.savez(written, **packed)
-        self.keep(name, written.getvalue())
 
 
 @dataclass(frozen=True)

@@ -112,12 +112,7 @@ class OpenSource:
 
     file: io.BufferedReader
     facts: FileFacts
-    _descriptor: int
     _digest: Any
-
-    def piece(self, start: int, end: int) -> bytes:
-        """The bytes between two places, wherever the reading is; they are not hashed for it."""
-        return os.pread(self._descriptor, end - start, start)
 
     def finish(self) -> str:
         """Reads what is left; the SHA-256 of the whole source (of a .gz: of its compressed bytes)."""
@@ -136,7 +131,7 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     with _opened(root, relative) as (descriptor, status):
         digest = sha256()
         pieces = PieceReader(_hashed(descriptor, status.st_size, relative, digest))
-        yield OpenSource(io.BufferedReader(pieces, _PIECE), _facts(status), descriptor, digest)
+        yield OpenSource(io.BufferedReader(pieces, _PIECE), _facts(status), digest)
 
 
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:

@@ -78,11 +78,6 @@ class Contract:
         return cls.checked(pd.DataFrame(list(rows), columns=list(cls._columns)))
 
     @classmethod
-    def shaped(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-        """The rows with the columns and types of the contract, unchecked: for one that is filtered first."""
-        return pd.DataFrame(list(rows), columns=list(cls._columns)).astype(cls.types())
-
-    @classmethod
     def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with a fresh index, each column coerced and judged; ends the function that builds it.
 

@@ -14,7 +14,7 @@ GROUPS = {
         "explain": "Say of each log line on stdin how it is read.",
     },
     "Incident": {
-        "investigate": "Print first steps at once, then investigate and publish.",
+        "investigate": "Investigate an incident: what happened, and what to do.",
         "whose": "Find out whose secret a string is.",
     },
     "Rotate": {

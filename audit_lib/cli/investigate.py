@@ -33,7 +33,7 @@ NOTEBOOK = "incident.ipynb"
 @click.option("--out", type=PATH, help="Folder to publish in (default: reports/PROJECT-incident-DAY-WHAT).")
 @options.several(options.env, options.log, options.ledger)
 def investigate(folder: Path, out: Path | None, **given: Any) -> None:
-    """Investigate an incident: what happened, who, why, and what to do in which order.
+    """Investigate an incident: what happened, and what to do.
 
     By default since a leak of the secret was first seen, or of the last seven days. What is published shows
     addresses in full: keep it on this machine. If you have the leaked string itself, run `whose` first.
@@ -55,7 +55,8 @@ def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}
     parameters |= {"ledger": str(given["ledger"] or ""), "logs": shlex.join(given["logs"])}
     with read_stdin(given) as read:
-        context = Opened(project, policy, parse_env_options(given["env"], BytesIO(read[0])))
+        values = parse_env_options(given["env"], BytesIO(read[0]))
+        context = Opened(project, policy, values, now())
         refuse_values(context, {f"--{name}": given[name] for name in ("since", "secret")} | {"--out": out})
         publish_notebook(NOTEBOOK, "incident", parameters, out, read, given["env"])
     _say_summary(out)

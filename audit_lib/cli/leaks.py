@@ -19,29 +19,20 @@ from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.cli import options
 from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import PATH
+from audit_lib.cli.options import PATH, flag
 from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, progress_bar, say
+from audit_lib.leaks import tables
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.rules import Rules, is_available
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.staged import search_staged
-from audit_lib.leaks.tables import (
-    IN_FORCE,
-    NO_SECRETS,
-    NOT_IN_FORCE,
-    NOT_KNOWN,
-    PRODUCTION,
-    exit_code,
-    next_step,
-    shows_no_leak,
-)
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import escape as inert
+from audit_lib.report.exports import leaks_sarif
 from audit_lib.report.known_values import known_values
-from audit_lib.report.sarif import leaks_sarif
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.seal import search_files
 from audit_lib.settings import Project, load_project
@@ -51,8 +42,11 @@ FOUND = 3  # the exit code of --staged
 MOST_PLACES, MOST_NAMES = 3, 4  # that are shown
 # The parts of a search, as they report themselves, each with its share of the time.
 _WORK = {"shapes in git objects": 40, "files": 20, "git objects": 40}
-_STYLES = {IN_FORCE: BAD, NOT_KNOWN: DOUBT}
-_WORDS = {IN_FORCE: "IN FORCE", NOT_KNOWN: "not known to be in force", NOT_IN_FORCE: "not in force"}
+_FORCE = {
+    tables.IN_FORCE: ("IN FORCE", BAD),
+    tables.NOT_KNOWN: ("not known to be in force", DOUBT),
+    tables.NOT_IN_FORCE: ("not in force", FAINT),
+}
 _STATES = ("incomplete", "not searched", "partly", "searched")
 _STAGED = "do first: take it out and stage again; what is not a secret passes `leaks --staged --no-patterns`"
 
@@ -67,7 +61,7 @@ _STAGED = "do first: take it out and stage again; what is not a secret passes `l
 @click.option(
     "--fail-on", type=click.Choice(FAIL_ON), help="Exit with 3 at such a leak or a more urgent one."
 )
-@click.option("--staged", is_flag=True, help="Search only what is staged for the next commit.")
+@flag("--staged", "Search only what is staged for the next commit.")
 def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | None, **given: Any) -> None:
     """Find every place to which a secret has leaked.
 
@@ -82,13 +76,9 @@ def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | No
 
     Example: audit-lib leaks --project ../my-app --fail-on in-force
     """
-    others = ("reports", "also", "fail_on") if staged or paths else ()
-    if wrong := [name for name in others if given.get(name) or (name == "fail_on" and fail_on)]:
-        beside = "PATH" if paths else "--staged"
-        names = {"reports": "--import", "also": "--also", "fail_on": "--fail-on"}
-        raise BadInput(Fault(names[name], f"cannot be combined with {beside}") for name in wrong)
-    if staged and paths:
-        raise BadInput.at("--staged", "cannot be combined with PATH")
+    if sum((staged, bool(paths), bool(given["reports"] or given["also"] or fail_on))) > 1:
+        fault = "--staged, PATHs and the options of a whole search (--import, --also, --fail-on)"
+        raise BadInput.at("leaks", f"cannot combine {fault}")
     if staged and not given["policy"]:
         given["policy"] = _staged_policy(load_project(folder), given["env"])
     context = opened(folder, given)
@@ -101,7 +91,7 @@ def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | No
         found = _search_project(context, given)
         _print(found, given["layout"])
         stops = FAIL_ON[: FAIL_ON.index(fail_on) + 1] if fail_on else ()
-        sys.exit(exit_code(found.leaks, found.coverage, stops) if stops else 0)
+        sys.exit(tables.exit_code(found.leaks, found.coverage, stops) if stops else 0)
 
 
 def _require_outside(also: Iterable[Path], root: Path) -> None:
@@ -110,22 +100,18 @@ def _require_outside(also: Iterable[Path], root: Path) -> None:
         known, project = path.resolve(), root.resolve()
         if not known.exists():
             raise BadInput.at("--also", f"{path} does not exist")
-        if known.is_relative_to(project):
-            raise BadInput.at("--also", f"{path} is in the project, which is searched anyway")
-        if project.is_relative_to(known):
-            raise BadInput.at("--also", f"{path} holds the project itself: name a folder beside it")
+        if known.is_relative_to(project) or project.is_relative_to(known):
+            raise BadInput.at("--also", f"{path} is in the project or holds it: name a folder beside it")
 
 
 def _search_project(context: Opened, given: dict[str, Any]) -> LeakAudit:
-    keeper = keeper_of(context.project)
-    known = known_values(context.project, keeper, given["policy"], context.given)
+    project, keeper = context.project, keeper_of(context.project)
+    known = known_values(project, keeper, given["policy"], context.given)
     asked = {name: given[name] for name in ("also", "reports", "patterns")}
-    stays = tenures(context.ledger())
+    frames = (known.policy, known.entries, known.inventory)
     with progress_bar(_WORK) as progress:
         how = LeakOptions(**asked, cache=user_cache(), progress=progress)
-        return find_leaks(
-            context.project, keeper, known.policy, known.entries, known.inventory, stays=stays, options=how
-        )
+        return find_leaks(project, keeper, *frames, stays=tenures(context.ledger()), options=how)
 
 
 def _print(found: LeakAudit, layout: str) -> None:
@@ -140,98 +126,83 @@ def _print(found: LeakAudit, layout: str) -> None:
 
 def _document(found: LeakAudit) -> dict[str, Any]:
     """The leaks with their places, the coverage and what to do first, as JSON has them."""
-    places = found.places.rename(columns=PUBLISHED_PLACE)
+    places = dict(list(found.places.rename(columns=PUBLISHED_PLACE).groupby("leak_id")))
     listed = [
-        _record(leak) | {"places": [_record(one) for one in _places_of(places, leak).to_dict("records")]}
-        for leak in found.leaks.drop(columns="fingerprint").to_dict("records")
+        leak | {"places": _records(places[leak["leak_id"]].drop(columns="leak_id"))}
+        for leak in _records(found.leaks.drop(columns="fingerprint"))
     ]
-    coverage = [_record(row) for row in found.coverage.to_dict("records")]
-    return {"leaks": listed, "coverage": coverage, "do_first": next_step(found.leaks, found.coverage)}
+    first = tables.next_step(found.leaks, found.coverage)
+    return {"leaks": listed, "coverage": _records(found.coverage), "do_first": first}
 
 
-def _places_of(places: pd.DataFrame, leak: Any) -> pd.DataFrame:
-    return places[places["leak_id"].eq(leak["leak_id"])].drop(columns="leak_id")
-
-
-def _record(row: dict[Any, Any]) -> dict[str, Any]:
-    return {
-        str(key): None if pd.isna(value) else iso(value) if hasattr(value, "tzinfo") else value
-        for key, value in row.items()
-    }
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as JSON has them: instants as texts, null for what is not known."""
+    return [
+        {name: iso(value) if hasattr(value, "tzinfo") else value for name, value in row._asdict().items()}
+        for row in rows(frame)
+    ]
 
 
 def _say_leaks(found: LeakAudit) -> None:
     """The answer, then each leak with some of its places, the most urgent first; never a value."""
-    real = found.leaks[~found.leaks["kind"].isin(NO_SECRETS)]
-    _say_totals(found, real)
+    _say_totals(found)
     for leak in rows(found.leaks):
         _say_leak(leak)
         there = found.places[found.places["leak_id"].eq(leak.leak_id)]
         for place in rows(there.head(MOST_PLACES)):
-            say(_place(place), indent="    ")
+            line = "" if place.line is None else f":{place.line}"
+            commit = f" {place.commit[:12]}" if place.commit else ""
+            say(f"{place.place}{commit} {place.path}{line} ({place.encoding})", indent="    ")
         if len(there) > MOST_PLACES:
             more = counted(len(there) - MOST_PLACES, "more place")
             say(f"and {more} (--format json)", indent="    ")
     say()
     _say_coverage(found.coverage)
     say()
-    say(f" {next_step(found.leaks, found.coverage)}", "do first:")
+    say(f" {tables.next_step(found.leaks, found.coverage)}", "do first:")
 
 
-def _say_totals(found: LeakAudit, real: pd.DataFrame) -> None:
-    inside = real["force"].eq(IN_FORCE)
-    there = inside & real["in_force"].str.split(",").map(lambda places: PRODUCTION in places)
-    doubt = int(real["force"].eq(NOT_KNOWN).sum())
-    kinds = found.leaks["kind"].value_counts()
-    possible, hashes = int(kinds.get("possible", 0)), int(kinds.get("hash", 0))
-    others = len(found.leaks) - len(real) - possible - hashes
-    parts = [
-        f"{int(there.sum())} in force in production, {int((inside & ~there).sum())} in force elsewhere, "
-        f"{doubt} not known to be in force, {len(real) - int(inside.sum()) - doubt} not in force"
-    ]
-    parts = parts if len(real) else []
-    parts.append(counted(possible, "possible password"))
-    if hashes:
-        parts.append(counted(hashes, "hash", "hashes") + " of passwords")
-    parts.append(counted(others, "template or weak default", "templates and weak defaults"))
+def _say_totals(found: LeakAudit) -> None:
+    real = found.leaks[~found.leaks["kind"].isin(tables.NO_SECRETS)]
+    inside = real["force"].eq(tables.IN_FORCE)
+    there = inside & real["in_force"].str.split(",").map(lambda places: tables.PRODUCTION in places)
+    doubt = int(real["force"].eq(tables.NOT_KNOWN).sum())
+    rest = len(real) - int(inside.sum()) - doubt
+    parts = [f"{int(there.sum())} in force in production", f"{int((inside & ~there).sum())} elsewhere"]
+    parts += [f"{doubt} not known to be in force", f"{rest} not in force"]
+    others = found.leaks.loc[found.leaks["kind"].isin(tables.NO_SECRETS), "kind"].value_counts()
+    parts += [f"{counted(count, 'more value')} of kind {kind}" for kind, count in others.items()]
     if len(real):
         lead, style = counted(len(real), "leak"), BAD
-    elif shows_no_leak(found.coverage):
+    elif tables.shows_no_leak(found.coverage):
         lead, style = "No leak", GOOD
     else:
         lead, style = "No leak was found, but not everything was searched", DOUBT
-    say(f": {'; '.join(parts)}", lead, style)
+    say(f": {', '.join(parts)}" if len(found.leaks) else "", lead, style)
 
 
 def _say_leak(leak: Any) -> None:
-    kind = "" if leak.kind == "leak" else f" ({leak.kind})"
+    word, style = _FORCE[leak.force]
     there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
     commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
     since = "" if leak.first_at is None else f", first {day_words(leak.first_at)}{commit}"
-    where = "at HEAD" if leak.at_head else "not at HEAD"
-    reach = "" if leak.reachable else ", not reachable by a ref"
+    where = f"{'' if leak.at_head else 'not '}at HEAD{'' if leak.reachable else ', not reachable by a ref'}"
     often = counted(leak.occurrences, "occurrence")
-    text = f": {_WORDS[leak.force]}{there}{since}, {where}{reach}, {often}, {leak.leak_id}"
-    style = FAINT if leak.kind in NO_SECRETS else _STYLES.get(leak.force, FAINT)
-    say(text, f"{leak.variable}{kind}", style)
-
-
-def _place(place: Any) -> str:
-    line = "" if place.line is None else f":{place.line}"
-    commit = f" {place.commit[:12]}" if place.commit else ""
-    return f"{place.place}{commit} {place.path}{line} ({place.encoding})"
+    kind = "" if leak.kind == "leak" else f" ({leak.kind})"
+    style = FAINT if leak.kind in tables.NO_SECRETS else style
+    say(f": {word}{there}{since}, {where}, {often}, {leak.leak_id}", f"{leak.variable}{kind}", style)
 
 
 def _say_coverage(coverage: pd.DataFrame) -> None:
     """What was searched, by what is the same of it; what was left out comes first."""
     ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
     for (state, part, reason), group in ordered.groupby(["state", "part", "reason"], sort=False):
-        parts, count = str(part), group["count"].sum(min_count=1)
-        amount = parts if pd.isna(count) else counted(int(count), re.sub(r"s\b", "", parts, count=1), parts)
+        count = group["count"].sum(min_count=1)
+        one = re.sub(r"s\b", "", str(part), count=1)
+        amount = part if pd.isna(count) else counted(int(count), one, str(part))
         named = few([place for place in group["place"] if place not in ("", ".")], MOST_NAMES)
-        names = f" ({named})" if named else ""
-        text = f" {amount}{names}{f': {reason}' if reason else ''}"
-        say(text, f"{state}:", FAINT if state == "searched" else DOUBT)
+        names, why = f" ({named})" if named else "", f": {reason}" if reason else ""
+        say(f" {amount}{names}{why}", f"{state}:", FAINT if state == "searched" else DOUBT)
 
 
 def _search_paths(context: Opened, policy: str, paths: tuple[Path, ...]) -> None:
@@ -256,12 +227,8 @@ def _search_paths(context: Opened, policy: str, paths: tuple[Path, ...]) -> None
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
     """Every file that is named, and those of folders, by its path; `BadInput` for what is no file."""
-    found = [
-        inside
-        for path in paths
-        for inside in (sorted(path.rglob("*")) if path.is_dir() else [path])
-        if not inside.is_dir()
-    ]
+    inside = [one for path in paths for one in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    found = [one for one in inside if not one.is_dir()]
     if faults := [Fault(str(one), "is not a file that can be read") for one in found if not one.is_file()]:
         raise BadInput(faults)
     yield from ((str(one), one) for one in found)
@@ -272,9 +239,8 @@ def _search_staged(context: Opened, policy: str, *, patterns: bool) -> int:
 
     Returns the exit code, 3 if there is one.
     """
-    root = context.project.root
+    root, keeper = context.project.root, _staged_keeper(context)
     follow_link(root)
-    keeper = _staged_keeper(context)
     known = known_values(context.project, keeper, policy, context.given)
     patterns = patterns and is_available()
     index = os.environ.get("GIT_INDEX_FILE", "")
@@ -282,7 +248,6 @@ def _search_staged(context: Opened, policy: str, *, patterns: bool) -> int:
         root,
         keeper,
         leak_targets(known.entries, known.inventory, known.policy, keeper),
-        read_ledger(context.project.ledger_dir, keeper.key),
         index=Path(index) if index else None,
         rules=Rules(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None,
     )

@@ -20,7 +20,7 @@ from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
 from audit_lib.base.progress import Progress
 from audit_lib.cli import options
 from audit_lib.cli.open_project import opened, with_given_logs
-from audit_lib.cli.options import now
+from audit_lib.cli.options import PATH, now
 from audit_lib.cli.terminal import (
     BAD,
     DOUBT,
@@ -29,7 +29,6 @@ from audit_lib.cli.terminal import (
     columns as columns_of,
     progress_bar,
     say,
-    shortened,
 )
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import Ledger, read_ledger
@@ -58,6 +57,12 @@ _STATES = ["lines", "read", "requests", "messages", "text_only", "not_understood
 _NUMBERS = {"status", "failures", "share", "count", "untimed"}
 _MOST_ROWS, _ROWS_ON_A_TERMINAL = 1_000, 20  # of a table; the others are one row
 _SHORTEST = 8  # characters that every column keeps
+_time_zone = click.option(
+    "--time-zone", default="UTC", show_default=True, help="Time zone for timestamps without one."
+)
+_formats_file = click.option(
+    "--formats", "formats_file", type=PATH, help="Log formats instead of the project's or the built-in ones."
+)
 _STYLES = {"fired": BAD, "unknown": DOUBT, "quiet": GOOD}
 
 
@@ -82,7 +87,7 @@ class _By(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--by", type=_By(), default="day,kind", show_default=True, help=f"Count by these: {', '.join(COLUMNS)}."
 )
-@options.several(options.layout("table", "csv", "json"), options.time_zone, options.formats_file)
+@options.several(options.layout("table", "csv", "json"), _time_zone, _formats_file)
 @click.option("--scheduler", default="", metavar="ADDR", help="Read on this dask cluster; PATHs may be URLs.")
 @options.project
 def failures(paths: tuple[str, ...], by: tuple[str, ...], layout: str, folder: Path, **given: Any) -> None:
@@ -212,10 +217,16 @@ def _aligned(table: pd.DataFrame, width: int | None) -> Iterator[str]:
         widths[widths.index(max(widths))] -= 1
     for row in texts:
         cells = [
-            shortened(cell, most).rjust(most) if name in _NUMBERS else shortened(cell, most).ljust(most)
+            _shortened(cell, most).rjust(most) if name in _NUMBERS else _shortened(cell, most).ljust(most)
             for name, cell, most in zip(table.columns, row, widths, strict=True)
         ]
         yield "  ".join(cells).rstrip()
+
+
+def _shortened(text: str, width: int) -> str:
+    """The text, its middle left out if it has more characters than that."""
+    head = (width - 1) // 2
+    return text if len(text) <= width else f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def _number(cell: object) -> object:
@@ -294,7 +305,7 @@ def _say_settings(in_force: tuple[str, ...], ledger: Ledger, *, err: bool) -> bo
 
 
 @click.command()
-@options.several(options.project, options.time_zone, options.formats_file)
+@options.several(options.project, _time_zone, _formats_file)
 def explain(folder: Path, time_zone: str, formats_file: Path | None) -> None:
     """Say of each log line on stdin how it is read.
 

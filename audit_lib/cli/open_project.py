@@ -1,20 +1,24 @@
-"""Opens the project that a command names, and refuses its values in text that the command will write."""
+"""Opens the project that a command names; refuses its values in what the command writes."""
 
+import getpass
+import platform
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import click
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.cli.options import now
+from audit_lib.ledger import Draft, Entry, Ledger, read_ledger, write_entry
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates
 from audit_lib.logs.files import STDIN, spooled, with_logs
-from audit_lib.report.folder import scratch_folder
 from audit_lib.report.known_values import public_text
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor
@@ -29,11 +33,14 @@ _FOUND = "holds a secret value of this project: describe it in other words"
 
 @dataclass(frozen=True)
 class Opened:
-    """A project with its policy and the values that were given."""
+    """A project with its policy, the values that were given, and who opened it."""
 
     project: Project
     policy: Policy
     given: tuple[GivenValues, ...]
+    at: datetime  # when it was opened, UTC
+    writer: str = ""
+    by: str = ""
 
     @property
     def key(self) -> Key:
@@ -45,12 +52,35 @@ class Opened:
         key = self.key
         return read_ledger(self.project.ledger_dir, None if key.origin == "throw-away" else key)
 
+    def append(self, kind: str, body: Mapping[str, Any]) -> Entry:
+        """The entry that was appended to the writer's chain."""
+        return write_entry(self.project.ledger_dir, self.key, Draft(kind, dict(body)), self.at, self.writer)
+
 
 def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
-    """The project with what `--ledger`, `--policy` and `--env` give; stdin is read here, once."""
+    """The project with what a command's options give; stdin is read here, once.
+
+    Raises:
+        BadInput: an option cannot be used, or a text that the command will write holds a value.
+    """
     project = load_project(folder, given.get("ledger"))
     values = parse_env_options(given.get("env", ()), sys.stdin.buffer)
-    return Opened(project, choose_policy(project, given.get("policy", "")), values)
+    writer = given.get("writer") or default_writer()
+    policy = choose_policy(project, given.get("policy", ""))
+    context = Opened(project, policy, values, now(), writer, given.get("by") or writer)
+    texts = {name.replace("_", "-"): given[name] for name in _TEXTS if given.get(name)}
+    refuse_values(context, {f"--{name}": text for name, text in texts.items()})
+    return context
+
+
+def default_writer() -> str:
+    """`user-host` in the letters that a chain's name may have."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "someone"
+    plain = re.sub(r"[^a-z0-9._-]+", "-", f"{user}-{platform.node() or 'host'}".lower()).strip("-._")
+    return plain[:64] or "someone"
 
 
 def with_given_logs(project: Project, given: Mapping[str, Any]) -> Project:
@@ -58,7 +88,8 @@ def with_given_logs(project: Project, given: Mapping[str, Any]) -> Project:
     refuse_stdin_twice(given)
 
     def spool(stream: BinaryIO) -> Path:
-        return spooled(stream, click.get_current_context().with_resource(scratch_folder("audit-log-")))
+        folder = TemporaryDirectory(prefix="audit-log-")
+        return spooled(stream, Path(click.get_current_context().with_resource(folder)))
 
     return with_logs(project, given["logs"], sys.stdin.buffer, spool) if given["logs"] else project
 
@@ -72,19 +103,18 @@ def refuse_stdin_twice(given: Mapping[str, Any]) -> None:
 def refuse_values(context: Opened, texts: Mapping[str, Any]) -> None:
     """Raise `BadInput` for each text, by its option, that holds a value of the project.
 
-    `texts` are the options of a command; those that it writes nowhere are left alone. Known are the values
-    of the env files and of `--env`, in every form, and, as words, those that the ledger has seen. Weak ones,
-    such as a user's name, are in texts by chance.
+    Known are the values of the env files and of `--env`, in every form, and, as words, those that the ledger
+    has seen. Weak ones, such as a user's name, are in texts by chance.
     """
-    named = {f"--{name.replace('_', '-')}": texts[name] for name in _TEXTS if name in texts}
-    named |= {name: text for name, text in texts.items() if name.startswith("--") or name.isupper()}
-    given = {option: str(text) for option, text in named.items() if text}
+    given = {option: str(text) for option, text in texts.items() if text}
     if not given:
         return
     keeper = Keeper(context.key)
     read_env_sources(context.project, context.given, keeper, context.policy)
-    seen = _seen(context.ledger())
-    known = Redactor.of(keeper, _strong(context, keeper))
+    public = public_text(context.policy, context.project.name, str(context.project.root))
+    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= WEAKEST_BITS]
+    known = Redactor.of(keeper, [one for one in strong if not keeper.ask(one, public.__contains__)])
+    seen = set(_seen(context.ledger()))
     faults = [
         Fault(option, _FOUND)
         for option, text in given.items()
@@ -94,19 +124,11 @@ def refuse_values(context: Opened, texts: Mapping[str, Any]) -> None:
         raise BadInput(faults)
 
 
-def _strong(context: Opened, keeper: Keeper) -> list[str]:
-    """The fingerprints of strong values, but for those that the project's name, folder or policy say."""
-    public = public_text(context.policy, context.project.name, str(context.project.root))
-    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= WEAKEST_BITS]
-    return [one for one in strong if not keeper.ask(one, public.__contains__)]
-
-
-def _seen(ledger: Ledger) -> set[str]:
+def _seen(ledger: Ledger) -> list[str]:
     """The fingerprints of every value that the ledger has seen."""
     snapshots = [row["fingerprint"] for entry in ledger.of_kind("snapshot") for row in entry.body["secrets"]]
-    sides = ("previous", "fingerprint")
-    rotations = [entry.body.get(side) for entry in ledger.of_kind("rotation") for side in sides]
-    return {fingerprint for fingerprint in (*snapshots, *rotations) if fingerprint}
+    changes = ledger.of_kind("rotation")
+    return [*snapshots, *(one.body.get(side) for one in changes for side in ("previous", "fingerprint"))]
 
 
 def _words(text: str) -> set[str]:

@@ -16,11 +16,11 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, few
 from audit_lib.cli import options
-from audit_lib.cli.open_project import Opened, opened, refuse_values
-from audit_lib.cli.options import LONGEST, approval_of, entered_value, environment_of, now, writer_name
+from audit_lib.cli.open_project import Opened, opened
+from audit_lib.cli.options import approval_of, entered_value, environment_of, flag, text
 from audit_lib.cli.terminal import DOUBT, GOOD, say
 from audit_lib.leaks.find_leaks import search_removed
-from audit_lib.ledger import Draft, Entry, read_ledger, write_entry
+from audit_lib.ledger import Entry, read_ledger, write_entry
 from audit_lib.ledger.keys import key_file, key_of, made_key_of
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.ledger.whose import candidates, whose as answer
@@ -37,11 +37,12 @@ from audit_lib.settings import load_project
 
 MOST_NAMES = 5
 _PLACE = ("secret", "environment", "service")
+_REVOKED = click.Choice(("current", "previous"))
 
 
 @click.command()
 @options.several(options.project, options.env, options.policy, options.ledger, options.writer)
-@click.option("--fewer", is_flag=True, help="Accept that places of your last snapshot have no values now.")
+@flag("--fewer", "Accept that places of your last snapshot have no values now.")
 def snapshot(folder: Path, fewer: bool, **given: Any) -> None:
     """Record which values are in place, as keyed fingerprints.
 
@@ -50,26 +51,20 @@ def snapshot(folder: Path, fewer: bool, **given: Any) -> None:
 
     Example: audit-lib snapshot --project ../my-app --env production/backend=environ
     """
-    at, context = now(), opened(folder, given)
-    refuse_values(context, given)
-    entry = take_snapshot(context, at, writer_name(given["writer"]), fewer)
+    context = opened(folder, given)
+    entry = take_snapshot(context, fewer)
     present = sum(row["fingerprint"] is not None for row in entry.body["secrets"])
     where = counted(len(entry.body["places"]), "place")
-    say(f": {counted(present, 'value')} in {where} seen at {iso(at)}", entry.place, GOOD)
-    before = [one for one in context.ledger().of_kind("snapshot") if one.writer == entry.writer][:-1]
-    _say_changes(entry, before[-1] if before else None)
-    say(" in a week, and after each deploy", "Take the next")
-
-
-def _say_changes(entry: Entry, before: Entry | None) -> None:
-    """Which values are not those of the writer's snapshot before, and which are not there."""
-    held, then = _fingerprints_in(entry), _fingerprints_in(before) if before else {}
-    changed = [name for name, value in held.items() if value and value != then.get(name)]
-    if before:
+    say(f": {counted(present, 'value')} in {where} seen at {iso(context.at)}", entry.place, GOOD)
+    held = _fingerprints_in(entry)
+    if before := [one for one in context.ledger().of_kind("snapshot") if one.writer == entry.writer][:-1]:
+        then = _fingerprints_in(before[-1])
+        changed = [name for name, value in held.items() if value and value != then.get(name)]
         names = f": {few(changed, MOST_NAMES)}" if changed else ""
-        say(f" {counted(len(changed), 'value')}{names}", f"changed or new since {before.place}:")
+        say(f" {counted(len(changed), 'value')}{names}", f"changed or new since {before[-1].place}:")
     if absent := [name for name, value in held.items() if not value]:
         say(f" {counted(len(absent), 'secret')}: {few(absent, MOST_NAMES)}", "without a value:", DOUBT)
+    say(" in a week, and after each deploy", "Take the next")
 
 
 def _fingerprints_in(entry: Entry) -> dict[str, str | None]:
@@ -79,7 +74,7 @@ def _fingerprints_in(entry: Entry) -> dict[str, str | None]:
     }
 
 
-def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = False) -> Entry:
+def take_snapshot(context: Opened, fewer: bool = False) -> Entry:
     """The entry that was appended; the key is created if there is neither ledger nor key.
 
     Raises:
@@ -96,14 +91,15 @@ def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = Fals
         raise BadInput.at(str(project.root), "has no env file that can be read, and no --env was given")
     if not any(row["fingerprint"] is not None for row in draft.body["secrets"]):
         raise BadInput.at(str(project.root), "has not one value of a secret: there is nothing to record")
-    own = [one for one in read_ledger(project.ledger_dir, key).of_kind("snapshot") if one.writer == writer]
+    taken = read_ledger(project.ledger_dir, key).of_kind("snapshot")
+    own = [one for one in taken if one.writer == context.writer]
     lost = lacking(draft, own[-1] if own else None)
     if lost and not fewer:
-        text = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
+        fault = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
         if not sys.stdin.isatty():
-            raise BadInput.at("snapshot", f"{text}: give them with --env, or take it with snapshot --fewer")
-        click.confirm(f"{text}. Record it all the same?", abort=True, err=True)
-    return write_entry(project.ledger_dir, key, draft, at, writer)
+            raise BadInput.at("snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer")
+        click.confirm(f"{fault}. Record it all the same?", abort=True, err=True)
+    return write_entry(project.ledger_dir, key, draft, context.at, context.writer)
 
 
 def tables_in_place(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -119,23 +115,15 @@ def tables_in_place(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFra
 @click.argument("secret")
 @options.project
 @click.option("--environment", required=True, help="One of development, staging and production.")
-@click.option("--service", default="", help="Which service, if more than one has the secret.")
-@click.option(
-    "--revoked", type=click.Choice(("current", "previous")), help="Which value its provider revoked."
-)
-@click.option("--removed", is_flag=True, help="Enter the replaced value, and record that it is nowhere.")
-@click.option("--created-at", default="", help="When the provider created the current value, as it says.")
-@click.option("--source", default="", help="Where that stands, such as 'Stripe dashboard'.")
-@click.option("--proof", default="", help="What shows that it was revoked, such as the provider refusing it.")
-@click.option(
-    "--at",
-    "claimed",
-    default="",
-    help="When it was rotated or revoked (default: by now). A time without a zone is in the project's "
-    "time_zone (audit.toml, default: UTC).",
-)
+@text("--service", text="Which service, if more than one has the secret.")
+@click.option("--revoked", type=_REVOKED, help="Which value its provider revoked.")
+@flag("--removed", "Enter the replaced value, and record that it is nowhere.")
+@text("--created-at", text="When the provider created the current value, as it says.")
+@text("--source", text="Where that stands, such as 'Stripe dashboard'.")
+@text("--proof", text="What shows that it was revoked, such as the provider refusing it.")
+@text("--at", "claimed", text="When it was rotated or revoked, in the project's time zone (default: by now).")
 @options.several(options.by, options.approval, options.env, options.policy, options.ledger, options.writer)
-def record(secret: str, folder: Path, **given: Any) -> None:
+def record(secret: str, folder: Path, environment: str, service: str, **given: Any) -> None:
     """Record a rotation, revocation, purge or creation of SECRET.
 
     The date is only a claim; without one the record claims that the rotation is done by now. What proves
@@ -144,14 +132,16 @@ def record(secret: str, folder: Path, **given: Any) -> None:
 
     Example: audit-lib record JWT_SECRET --environment production --project ../my-app
     """
-    at, context = now(), opened(folder, given)
-    refuse_values(context, given)
-    asked = _asked(secret, context, at, given)
+    context = opened(folder, given)
+    key = context.key
+    row = _row(tables_in_place(context, key)[0], context, secret, (environment_of(environment), service))
+    moment, day_only = _claimed(given["created_at"] or given["claimed"], context)
+    body = {name: getattr(row, name) for name in _PLACE} | {"claimed_at": iso(moment), "day_only": day_only}
+    body |= {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     ways = {"created_at": _creation, "removed": _removal, "revoked": _revocation}
     way = next((way for name, way in ways.items() if given[name]), _rotation)
-    draft, text, doubt = way(asked)
-    entry = write_entry(context.project.ledger_dir, asked.key, draft, at, writer_name(given["writer"]))
-    click.echo(f"{entry.place}: {text}")
+    kind, body, sentence, doubt = way(_Asked(row, context, key, body, given))
+    click.echo(f"{context.append(kind, body).place}: {sentence}")
     if doubt:
         click.echo(doubt, err=True)
 
@@ -162,7 +152,6 @@ class _Asked(NamedTuple):
     row: Any  # the secret's row of the inventory
     context: Opened
     key: Key
-    at: datetime  # of the command itself, UTC
     body: dict[str, Any]  # what every such record says
     given: dict[str, Any]  # the options
 
@@ -176,28 +165,20 @@ class _Asked(NamedTuple):
         fingerprint = self.row.fingerprint if self.row.state == "present" else None
         return {"source": self.row.source, "loader": self.row.loader, "fingerprint": fingerprint}
 
-
-_Written = tuple[Draft, str, str]  # what is written, what the command says of it, what of it is in doubt
-
-
-def _asked(secret: str, context: Opened, at: datetime, given: dict[str, Any]) -> _Asked:
-    key = context.key
-    inventory, _, _ = tables_in_place(context, key)
-    row = _row(inventory, context, secret, environment_of(given["environment"]), given["service"])
-    text = given["created_at"] or given["claimed"]
-    moment, day_only = _claimed(text, at, ZoneInfo(context.project.time_zone))
-    body = {name: getattr(row, name) for name in _PLACE}
-    body |= {"claimed_at": iso(moment), "day_only": day_only}
-    body |= {"by": given["by"] or writer_name(given["writer"])}
-    body |= {"ticket": given["ticket"], "reason": given["reason"]}
-    return _Asked(row, context, key, at, body, given)
+    def held(self) -> list[str]:
+        """The fingerprints that the ledger has seen in this place, in their order."""
+        stays = tenures(self.context.ledger())
+        return [stay.fingerprint for stay in stays if stay.home == SecretPlace.of(self.row)]
 
 
-def _row(inventory: pd.DataFrame, context: Opened, secret: str, environment: str, service: str) -> Any:
+_Written = tuple[str, dict[str, Any], str, str]  # kind, body, what the command says, what is in doubt
+
+
+def _row(inventory: pd.DataFrame, context: Opened, secret: str, place: tuple[str, str]) -> Any:
     """The one row of the inventory that is meant; `BadInput` if there are none or several."""
-    rule = context.policy.rule(secret)
-    here = inventory[inventory["environment"].eq(environment)]
-    named = here[here["secret"].eq(rule.name if rule else secret)]
+    rule, (environment, service) = context.policy.rule(secret), place
+    named = inventory[inventory["environment"].eq(environment)]
+    named = named[named["secret"].eq(rule.name if rule else secret)]
     found = [row for row in rows(named) if service in ("", row.service)]
     if not found:
         raise BadInput.at("SECRET", f"is not known in {environment}{'/' + service if service else ''}")
@@ -207,16 +188,15 @@ def _row(inventory: pd.DataFrame, context: Opened, secret: str, environment: str
     return found[0]
 
 
-def _claimed(text: str, at: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
+def _claimed(text: str, context: Opened) -> tuple[datetime, bool]:
     """The claimed instant and whether only its day is known; `BadInput` if it is in the future."""
     if not text:
-        return at, False
-    moment = parse_instant(text, "--at", zone)
+        return context.at, False
+    moment = parse_instant(text, "--at", ZoneInfo(context.project.time_zone))
     day_only = bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
-    if day_only:
-        moment = moment.replace(hour=0, minute=0, second=0)
+    moment = moment.replace(hour=0, minute=0, second=0) if day_only else moment
     # Somewhere on earth it may be tomorrow already.
-    if moment > at + (timedelta(hours=14) if day_only else timedelta(0)):
+    if moment > context.at + (timedelta(hours=14) if day_only else timedelta(0)):
         raise BadInput.at("--at", "is in the future: record a rotation when it is done")
     return moment, day_only
 
@@ -230,12 +210,12 @@ def _rotation(asked: _Asked) -> _Written:
         known = asked.context.ledger()
         seen = seen_already(known, SecretPlace.of(row), row.source, row.fingerprint)
         if seen is not None:
-            text = f"{seen.place} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
-            raise BadInput.at("--at", f"is needed: {text}. Rotate it first, or say when it was rotated")
-    approved = approval_of(given, ZoneInfo(asked.context.project.time_zone), asked.at)
-    text = f"{asked.place}, rotated {'' if given['claimed'] else 'by '}{asked.body['claimed_at']}"
+            fault = f"{seen.place} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
+            raise BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
+    approved = approval_of(given, ZoneInfo(asked.context.project.time_zone), asked.context.at)
+    sentence = f"{asked.place}, rotated {'' if given['claimed'] else 'by '}{asked.body['claimed_at']}"
     doubt = "its value was not supplied (--env), so this is only a claim and proves nothing"
-    return Draft("rotation", asked.body | value | approved), text, "" if value["fingerprint"] else doubt
+    return "rotation", asked.body | value | approved, sentence, "" if value["fingerprint"] else doubt
 
 
 def _creation(asked: _Asked) -> _Written:
@@ -245,29 +225,25 @@ def _creation(asked: _Asked) -> _Written:
         raise BadInput.at("--source", "is required with --created-at: name where the date stands")
     if not value["fingerprint"]:
         raise BadInput.at("--created-at", "needs the current value: supply it with --env")
-    text = f"{asked.place}, created {asked.body['claimed_at']} by {witness}: a claim in your name"
-    return Draft("creation", asked.body | value | {"witness": witness}), text, ""
+    sentence = f"{asked.place}, created {asked.body['claimed_at']} by {witness}: a claim in your name"
+    return "creation", asked.body | value | {"witness": witness}, sentence, ""
 
 
 def _revocation(asked: _Asked) -> _Written:
     """The claim that the provider refuses a value: the one in place, or the last other one before it."""
-    which, row = asked.given["revoked"], asked.row
-    fingerprint = asked.in_place["fingerprint"]
+    which, row, fingerprint = asked.given["revoked"], asked.row, asked.in_place["fingerprint"]
     if row.state == "not supplied" or (which == "current" and not fingerprint):
         raise BadInput.at("--revoked", "needs the current value: supply it with --env")
     if which == "previous":
-        held = [
-            stay.fingerprint for stay in tenures(asked.context.ledger()) if stay.home == SecretPlace.of(row)
-        ]
-        others = [one for one in held if one != row.fingerprint]
+        others = [one for one in asked.held() if one != row.fingerprint]
         # Under a key that is gone it has a fingerprint that nothing can be compared with.
         if not others or ":" in others[-1]:
             raise BadInput.at("--revoked", "is not possible: the ledger has no value before the current one")
         fingerprint = others[-1]
     body = asked.body | {"fingerprint": fingerprint, "proof": asked.given["proof"]}
     when = asked.body["claimed_at"]
-    text = f"the {which} value of {asked.place}, revoked {when}: a claim, no provider was asked"
-    return Draft("revocation", body), text, ""
+    sentence = f"the {which} value of {asked.place}, revoked {when}: a claim, no provider was asked"
+    return "revocation", body, sentence, ""
 
 
 def _removal(asked: _Asked) -> _Written:
@@ -285,9 +261,8 @@ def _removal(asked: _Asked) -> _Written:
         raise BadInput.at("--removed", f"it is still in {few(found.places, MOST_NAMES, '; ')}")
     body = {name: asked.body[name] for name in (*_PLACE, "by", "ticket", "reason")}
     body |= {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
-    doubt = "not everything was searched, so whether it is removed is not known"
-    text = f"that value was found nowhere, in {found.searched}"
-    return Draft("removal", body), text, "" if found.whole else doubt
+    doubt = "" if found.whole else "not everything was searched, so whether it is removed is not known"
+    return "removal", body, f"that value was found nowhere, in {found.searched}", doubt
 
 
 @click.command()
@@ -295,35 +270,19 @@ def _removal(asked: _Asked) -> _Written:
 def whose(folder: Path, ledger: Path | None) -> None:
     """Find out whose secret a string is.
 
-    It prints which secret the string is, where it is in force, or when it was retired.
-    The string is asked for without echo, or read from stdin. Its fingerprint, and that of a URL's
-    password, is compared with the ledger. Nothing is stored, and no env file is read.
+    It prints which secret the string is, where it is in force, or when it was retired. The string is asked
+    for without echo, or read from stdin, and compared with the ledger. Nothing is stored.
 
     Example: pbpaste | audit-lib whose --project ../my-app
     """
-    project = load_project(folder, ledger)
-    text = _string()
+    project, string = load_project(folder, ledger), entered_value("String (not shown)")
     keeper = Keeper(Key.throw_away())
-    for _, candidate in candidates(text):
+    for _, candidate in candidates(string):
         keeper.take(candidate)
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = key_of(project)
     known = read_ledger(project.ledger_dir, key)
-    for line in answer(text, known, key).lines:
+    for line in answer(string, known, key).lines:
         click.echo(line)
     for fault in known.faults:
         click.echo(f"the ledger is damaged: {fault}", err=True)
-
-
-def _string() -> str:
-    """The string; `BadInput` if it is empty or longer than a value can be."""
-    if sys.stdin.isatty():
-        text: str = click.prompt("String (not shown)", hide_input=True, err=True)
-        return text
-    raw = sys.stdin.buffer.read(LONGEST + 1)
-    if len(raw) > LONGEST:
-        raise BadInput.at("stdin", f"holds more than {LONGEST >> 10} KiB: enter one string")
-    text = raw.decode("utf-8", "surrogateescape")
-    if not text.strip():
-        raise BadInput.at("stdin", "is empty: enter the string to look for")
-    return text

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -17,8 +18,8 @@ from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.cli import options
-from audit_lib.cli.open_project import Opened, refuse_stdin_twice, refuse_values
-from audit_lib.cli.options import PATH, file_name, now, writer_name
+from audit_lib.cli.open_project import Opened, default_writer, refuse_stdin_twice, refuse_values
+from audit_lib.cli.options import PATH, file_name, now
 from audit_lib.cli.records import take_snapshot
 from audit_lib.cli.terminal import BAD, DOUBT, GOOD, progress_bar, say
 from audit_lib.cli.verify import refuse_foreign, signatures
@@ -26,9 +27,9 @@ from audit_lib.findings.reviews import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.files import STDIN, log_files, spooled, with_logs
-from audit_lib.report.folder import publishing, scratch_folder
+from audit_lib.report.folder import publishing
 from audit_lib.report.kernel import run_notebook, source_notebook
-from audit_lib.report.review import ARTEFACTS, NOTEBOOK
+from audit_lib.report.package import ARTEFACTS, NOTEBOOK
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
@@ -113,8 +114,8 @@ def _check_options(named: bool, sample: bool, given: dict[str, Any]) -> None:
 def read_stdin(given: dict[str, Any]) -> Iterator[tuple[bytes, Path | None]]:
     """What stdin gives: values, which stay in memory, or a log, kept in a private file until the end."""
     if any(one.endswith(f"={STDIN}") for one in given["logs"]):
-        with scratch_folder("audit-log-") as folder:
-            yield b"", spooled(sys.stdin.buffer, folder)
+        with TemporaryDirectory(prefix="audit-log-") as folder:
+            yield b"", spooled(sys.stdin.buffer, Path(folder))
     elif any(one.endswith(f"={STDIN}") for one in given["env"]):
         yield sys.stdin.buffer.read(LIMIT_BYTES + 1), None
     else:
@@ -130,7 +131,7 @@ def _tried(
     with_logs(project, given["logs"], BytesIO(), lambda _: spool or Path())
     if not (values or given["logs"] or _holds_anything(project, named)):
         raise BadInput.at(str(folder) if named else "the current folder", NOTHING)
-    context = Opened(project, choose_policy(project, given["policy"]), values)
+    context = Opened(project, choose_policy(project, given["policy"]), values, now(), default_writer())
     refuse_values(context, {"--out": out, "--previous": given["previous"], "--ledger": given["ledger"]})
     if given["previous"]:
         read_previous(given["previous"], project.name, context.key)
@@ -155,7 +156,7 @@ def _snapshot(context: Opened) -> None:
     project = context.project
     in_force = [source for source in project.env_sources if not source.example and not source.backup]
     if context.given or any((project.root / source.path).is_file() for source in in_force):
-        click.echo(f"snapshot: {take_snapshot(context, now(), writer_name('')).place}")
+        click.echo(f"snapshot: {take_snapshot(context).place}")
     else:
         click.echo("no snapshot: no env file was found, and no --env was given", err=True)
 

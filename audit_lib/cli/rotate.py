@@ -16,18 +16,17 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, nearest
 from audit_lib.cli import options
-from audit_lib.cli.open_project import Opened, opened, refuse_values
-from audit_lib.cli.options import PATH, approval_of, entered_value, environment_of, now, writer_name
+from audit_lib.cli.open_project import Opened, opened
+from audit_lib.cli.options import PATH, approval_of, entered_value, environment_of, flag, text
 from audit_lib.cli.records import tables_in_place, take_snapshot
 from audit_lib.ledger import Draft, all_heads, write_entry
 from audit_lib.ledger.append import refuse_writing
 from audit_lib.ledger.keys import keeper_of, made_key_of, store_key
-from audit_lib.logs.read import nothing_read
 from audit_lib.report import escape as inert
 from audit_lib.rotation.change import env_source, planned
 from audit_lib.rotation.contracts import DONE
-from audit_lib.rotation.progress import LONGEST, Progress
-from audit_lib.rotation.runbook import RotationPlan, RunbookStep, plan_rotation
+from audit_lib.rotation.progress import LONGEST
+from audit_lib.rotation.runbook import RotationPlan, plan_rotation
 from audit_lib.rotation.schedule import calendar_text, due_within, due_words, tabulate_schedule
 from audit_lib.rotation.validation import (
     environment_shown,
@@ -40,13 +39,16 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env import parse_env, value_is_unknown
 from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_option
 from audit_lib.secrets.loaders import loaders_of
-from audit_lib.secrets.read_project import read_project
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import Policy, SecretRule, instant_of
 
 LEFT = 3  # the exit code for what is due, not done or not valid
-MOST_DAYS = 3650
-_compromised = click.option("--compromised", is_flag=True, help="The order for a value that others have.")
-_environment = click.option("--environment", default="", help="Only this environment.")
+_secret = click.argument("secret")
+_steps = options.several(
+    options.project,
+    flag("--compromised", "The order for a value that others have."),
+    text("--environment", text="Only this environment."),
+)
 _evidence = options.several(options.env, options.policy, options.ledger, options.as_of)
 
 
@@ -69,17 +71,19 @@ def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     It exits with 3 if there are any, also if an age is not known: then the secret may be overdue. A secret is
     best rotated ten days early, since a quarter has up to 92 days.
     """
-    days = re.fullmatch(r"(\d{1,4})d?", within.strip())
-    if not days or int(days[1]) > MOST_DAYS:
-        raise BadInput.at("--within", f"must be a number of days such as 14d, at most {MOST_DAYS}")
+    days = re.fullmatch(r"(\d{1,3})d?", within.strip())
+    if not days:
+        raise BadInput.at("--within", "must be a number of days such as 14d, at most 999")
     context = opened(folder, given)
-    at, keeper = instant_of(context.project, given["as_of"] or iso(now())), keeper_of(context.project)
-    read = read_project(context.project, context.policy, keeper, at, nothing_read, given=context.given)
-    schedule = tabulate_schedule(read.freshness)
+    at, keeper = instant_of(context.project, given["as_of"] or iso(context.at)), keeper_of(context.project)
+    read = ProjectRead(
+        project=context.project, policy=context.policy, keeper=keeper, as_of=at, given=context.given
+    )
+    schedule = tabulate_schedule(read.ages)
     soon = due_within(schedule, at, int(days[1]))
     for row in rows(soon):
         click.echo(due_words(row, at))
-    if unseen := int(read.freshness["reason"].eq("not supplied").sum()):
+    if unseen := int(read.ages["reason"].eq("not supplied").sum()):
         click.echo(f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them", err=True)
     if schedule.empty:
         raise BadInput.at(str(folder), "has no secret in force whose age is limited: nothing was judged")
@@ -92,23 +96,20 @@ def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
 
 
 @rotate.command()
-@click.argument("secret")
-@options.several(options.project, _compromised, _environment, _evidence)
+@options.several(_secret, _steps, _evidence)
 def plan(secret: str, folder: Path, **given: Any) -> None:
     """Print the ordered steps to rotate SECRET in this project.
 
     Each says what it breaks. No step puts a value on a command line.
     """
     context = opened(folder, given)
-    made = _plan(secret, context, given, given["as_of"] or context.project.pinned_as_of)
-    for line in _planned(made):
+    for line in _planned(_plan(secret, context, given, given["as_of"] or context.project.pinned_as_of)):
         click.echo(inert.plain(line))
 
 
 @rotate.command()
-@click.argument("secret")
-@options.several(options.project, _compromised, _environment)
-@click.option("--since", default="", help="When the rotation began (UTC, default: 14 days ago).")
+@options.several(_secret, _steps)
+@text("--since", text="When the rotation began (UTC, default: 14 days ago).")
 @_evidence
 def check(secret: str, folder: Path, since: str, **given: Any) -> None:
     """Report which steps of SECRET's rotation are done, not done or not known.
@@ -118,23 +119,28 @@ def check(secret: str, folder: Path, since: str, **given: Any) -> None:
     made = _plan(secret, opened(folder, given), given, given["as_of"])
     began = parse_instant(since, "--since") if since else made.read.as_of - LONGEST
     progress = made.progress(began)
-    click.echo(inert.plain(f"Rotation of {made.rules[0].name} since {iso(began)}:"))
-    for line in _progress(progress):
+    lines = [f"Rotation of {made.rules[0].name} since {iso(began)}:"]
+    for one in progress.steps:
+        place = f" [{one.place}]" if one.place else ""
+        lines.append(f"  {one.state:<9}  {one.step}{place}: {one.why}")
+    lines += [f"half done: {half}" for half in progress.half_done]
+    left, steps = sum(one.state != DONE for one in progress.steps), counted(len(progress.steps), "step")
+    lines.append(f"{left} of {steps} not done or not known" if left else f"All of {steps} are done")
+    for line in lines:
         click.echo(inert.plain(line))
     sys.exit(0 if progress.whole else LEFT)
 
 
 def _plan(secret: str, context: Opened, given: dict[str, Any], as_of: str) -> RotationPlan:
-    at, keeper = instant_of(context.project, as_of or iso(now())), keeper_of(context.project)
-    environment = environment_of(given["environment"]) if given["environment"] else ""
+    project, environment = context.project, given["environment"]
     return plan_rotation(
         secret,
-        context.project,
+        project,
         context.policy,
-        keeper,
-        at,
+        keeper_of(project),
+        instant_of(project, as_of or iso(context.at)),
         given=context.given,
-        environment=environment,
+        environment=environment_of(environment) if environment else "",
         compromised=given["compromised"],
     )
 
@@ -142,38 +148,21 @@ def _plan(secret: str, context: Opened, given: dict[str, Any], as_of: str) -> Ro
 def _planned(made: RotationPlan) -> Iterator[str]:
     yield f"Runbook for {made.rules[0].name}: {made.mode}, as of {iso(made.read.as_of)}"
     for number, step in enumerate(made.steps, 1):
-        yield from _step(number, step)
-
-
-def _step(number: int, step: RunbookStep) -> Iterator[str]:
-    place = f" [{step.environment}]" if step.environment else ""
-    yield from ("", f"{number}. {step.text}{place}.")
-    yield from (f"     {command}" for command in step.commands)
-    yield f"   Verify: {step.verify}."
-    if step.breaks:
-        yield f"   It breaks: {step.breaks}."
-
-
-def _progress(progress: Progress) -> Iterator[str]:
-    for one in progress.steps:
-        place = f" [{one.place}]" if one.place else ""
-        yield f"  {one.state:<9}  {one.step}{place}: {one.why}"
-    yield from (f"half done: {text}" for text in progress.half_done)
-    left = sum(one.state != DONE for one in progress.steps)
-    steps = counted(len(progress.steps), "step")
-    yield f"{left} of {steps} not done or not known" if left else f"All of {steps} are done"
+        place = f" [{step.environment}]" if step.environment else ""
+        yield from ("", f"{number}. {step.text}{place}.")
+        yield from (f"     {command}" for command in step.commands)
+        yield f"   Verify: {step.verify}."
+        if step.breaks:
+            yield f"   It breaks: {step.breaks}."
 
 
 @rotate.command()
-@click.argument("secret")
-@options.project
+@options.several(_secret, options.project)
 @click.option("--into", type=PATH, help="Replace it in this env file, and its twins.")
-@click.option("--given", is_flag=True, help="Enter a value that its provider issued: by stdin or a prompt.")
+@flag("--given", "Enter a value that its provider issued: by stdin or a prompt.")
 @click.option("--fd", type=click.IntRange(0), help="Write the value to this open file descriptor.")
-@click.option("--show", is_flag=True, help="Show the value on the terminal.")
-@click.option(
-    "--environment", default="production", show_default=True, help="Whose rules hold, without --into."
-)
+@flag("--show", "Show the value on the terminal.")
+@click.option("--environment", default="production", help="Whose rules hold, without --into.")
 @options.several(options.by, options.approval, options.policy, options.ledger, options.writer)
 def new(secret: str, folder: Path, into: Path | None, **given: Any) -> None:
     """Make a new value for SECRET by the policy's rule.
@@ -187,24 +176,27 @@ def new(secret: str, folder: Path, into: Path | None, **given: Any) -> None:
     if given["show"] and not sys.stdout.isatty():
         raise BadInput.at("--show", "is for a terminal: use --fd to write to a program")
     context = opened(folder, given)
-    refuse_values(context, given)
     rule = context.policy.rule(secret)
     if rule is None:
         near = nearest(secret, [one.name for one in context.policy.secrets])
         raise BadInput.at("SECRET", f"must be a variable of the policy {context.policy.name}{near}")
-    if into is None:
-        value = _value(rule, context.policy, environment_of(given["environment"]), entered=given["given"])
-        _hand_over(value, 1 if given["show"] else given["fd"])
-    else:
+    if into is not None:
         _replace(rule, context, into, given)
+        return
+    value = _value(rule, context.policy, environment_of(given["environment"]), entered=given["given"])
+    descriptor = 1 if given["show"] else given["fd"]
+    try:  # past the terminal's guard: whoever asked for it must see it
+        os.write(descriptor, value.encode("utf-8") + b"\n")
+    except OSError as error:
+        raise BadInput.at(f"--fd {descriptor}", f"cannot be written ({error.strerror})") from None
 
 
 def _replace(rule: SecretRule, context: Opened, into: Path, given: dict[str, Any]) -> None:
     """Write a new value into an env file and its twins, and each change into the ledger."""
-    project, at, writer = context.project, now(), writer_name(given["writer"])
+    project, at, writer = context.project, context.at, context.writer
     source = env_source(project, into)
     value = _value(rule, context.policy, source.environment, entered=given["given"])
-    body = {"by": given["by"] or writer, "ticket": given["ticket"], "reason": given["reason"]}
+    body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     body |= approval_of(given, ZoneInfo(project.time_zone), at)
     key = made_key_of(project)
     changes = planned(project, context.policy, rule, source, new=value, keeper=Keeper(key))
@@ -224,18 +216,11 @@ def _value(rule: SecretRule, policy: Policy, environment: str, *, entered: bool)
     if not entered:
         return made_value(rule, policy, environment)
     value = entered_value("New value (not shown)", twice=True)
-    faults = tuple(new_value_faults(rule, value, policy, environment))
-    if faults:
+    if not value.isprintable():
+        raise BadInput.at("stdin", "must be one line of printable text")
+    if faults := tuple(new_value_faults(rule, value, policy, environment)):
         raise BadInput(Fault(f"the value entered for {rule.name}", fault) for fault in faults)
     return value
-
-
-def _hand_over(value: str, descriptor: int) -> None:
-    """Write the value past the terminal's guard: whoever asked for it must see it."""
-    try:
-        os.write(descriptor, value.encode("utf-8") + b"\n")
-    except OSError as error:
-        raise BadInput.at(f"--fd {descriptor}", f"cannot be written ({error.strerror})") from None
 
 
 @rotate.command("key")
@@ -246,41 +231,33 @@ def change_key(folder: Path, **given: Any) -> None:
     Supply the values of every place (--env): a value that is not supplied cannot be linked.
     """
     context = opened(folder, given)
-    refuse_values(context, given)
     old, ledger_dir = context.key, context.project.ledger_dir
     if old.origin != "file":
         raise BadInput.at("key", f"is a {old.origin} key, which cannot be changed")
-    fresh, writer = Key(secrets.token_bytes(32), "file"), writer_name(given["writer"])
+    fresh = Key(secrets.token_bytes(32), "file")
     before, after = _fingerprints(context, old), _fingerprints(context, fresh)
     links = {before[place]: after[place] for place in sorted(before)}
     body = {"from_key_id": old.key_id, "lost": False, "links": links, "heads": all_heads(ledger_dir, old)}
     store_key(fresh, context.project.root)
-    write_entry(ledger_dir, fresh, Draft("key bridge", body), now(), writer)
+    write_entry(ledger_dir, fresh, Draft("key bridge", body), context.at, context.writer)
     if links:
-        take_snapshot(context, now(), writer, fewer=True)
+        take_snapshot(context, fewer=True)
     linked = counted(len(links), "fingerprint")
-    text = f"key {old.key_id} changed to {fresh.key_id}: {linked} linked"
-    click.echo(f"{text}; give every reviewer the new key file")
+    changed = f"key {old.key_id} changed to {fresh.key_id}: {linked} linked"
+    click.echo(f"{changed}; give every reviewer the new key file")
 
 
-def _fingerprints(context: Opened, key: Key) -> dict[tuple[str, str, str, str], str]:
+def _fingerprints(context: Opened, key: Key) -> dict[tuple[str, ...], str]:
     """The fingerprint of each value in place, under a key, by secret, variable, environment and service."""
-    inventory, _, _ = tables_in_place(context, key)
-    return {
-        (row.secret, row.variable, row.environment, row.service): row.fingerprint
-        for row in rows(inventory)
-        if row.fingerprint is not None
-    }
+    inventory = tables_in_place(context, key)[0].dropna(subset="fingerprint")
+    places = inventory[["secret", "variable", "environment", "service"]]
+    return dict(zip(map(tuple, rows(places)), inventory["fingerprint"], strict=True))
 
 
 @click.command()
 @options.several(options.project, options.policy)
-@click.option(
-    "--environment",
-    default="",
-    help="Default: production if what the platform sets says so, else development.",
-)
-@click.option("--service", default="", help="Which service starts, if the policy has more than one.")
+@text("--environment", text="Default: production if what the platform sets says so, else development.")
+@text("--service", text="Which service starts, if the policy has more than one.")
 @click.option(
     "--values",
     "source",
@@ -289,7 +266,7 @@ def _fingerprints(context: Opened, key: Key) -> dict[tuple[str, str, str, str], 
     metavar="FILE|-|environ",
     help="What holds its variables: an env file, stdin (-) or the process environment.",
 )
-@click.option("--strict", is_flag=True, help="Exit with 3 if a secret is missing or invalid.")
+@flag("--strict", "Exit with 3 if a secret is missing or invalid.")
 def validate(folder: Path, environment: str, service: str, source: str, **given: Any) -> None:
     """Check the secrets of a service before it starts.
 
@@ -304,13 +281,12 @@ def validate(folder: Path, environment: str, service: str, source: str, **given:
     name = _service(context.policy, service)
     values, unknown = _started_with(f"{place}/{name}={source}", context)
     result = validated(values, context.policy, place, name, unknown)
-    stops = given["strict"] or is_strict(context.policy, {**os.environ, **values}, place)
     for line in result.lines:
         click.echo(line, err=not result)
-    if not result and not stops:
+    if not result:
+        if given["strict"] or is_strict(context.policy, {**os.environ, **values}, place):
+            sys.exit(LEFT)
         click.echo("The start goes on: validation is not strict here (--strict)", err=True)
-    if not result and stops:
-        sys.exit(LEFT)
 
 
 def _service(policy: Policy, asked: str) -> str:
@@ -328,8 +304,7 @@ def _started_with(option: str, context: Opened) -> tuple[dict[str, str], frozens
 
     A file of the project is read as its service reads it, any other one as the platform's box is.
     """
-    given = parse_env_option(option, sys.stdin.buffer)
-    root = context.project.root
+    given, root = parse_env_option(option, sys.stdin.buffer), context.project.root
     sources = {root / one.path: one for one in context.project.env_sources}
     source = sources.get(Path(given.origin).resolve()) if given.origin not in (ENVIRON, STDIN) else None
     if source is None:

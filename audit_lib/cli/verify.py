@@ -64,7 +64,7 @@ def _check_report(folder: Path, ledger: Path | None) -> tuple[list[Fault], list[
         signed = signatures(folder, found)
         faults += _copy_faults(folder, found)
         lines += [
-            f"signed by {one.body['by']}{_as_role(one)}, {instant_words(one.at)} UTC ({one.place})"
+            f"signed by {one.body.get('by', '')}{_as_role(one)}, {instant_words(one.at)} UTC ({one.place})"
             for one in signed
         ] or ["nobody has signed this manifest"]
         lines += in_several_roles(signed)
@@ -80,11 +80,8 @@ def report_faults(folder: Path) -> list[Fault]:
         raise BadInput.at(str(folder), f"is not a report: it has no {MANIFEST}") from None
     except _UNREADABLE:
         return [Fault(f"{folder.name}/{MANIFEST}", "is not a manifest of this tool")]
-    there = {
-        path.relative_to(folder).as_posix(): path
-        for path in folder.rglob("*")
-        if path.is_symlink() or path.is_file()
-    }
+    paths = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
+    there = {path.relative_to(folder).as_posix(): path for path in paths}
     faults = [Fault(name, "is not in the manifest") for name in there.keys() - {*files, MANIFEST, SIGNED}]
     for name, digest in files.items():
         file = there.get(name)
@@ -108,14 +105,16 @@ def _key_id(manifest: dict[str, Any]) -> str:
     return str(named.get("key_id") or "") if isinstance(named, dict) else ""
 
 
+def _named(key: Key) -> str:
+    return "the public DEMO key, so anyone could have written it" if key.origin == "demo" else key.key_id
+
+
 def _signature(manifest: dict[str, Any]) -> str:
     if not _key_id(manifest):
         return "the manifest names no key, so anyone could have written it"
-    key = _at_hand().get(_key_id(manifest))
-    if key is None:
-        return "the manifest's signature was not checked, since its key is not available"
-    shown = "the public DEMO key, so anyone could have signed it" if key.origin == "demo" else key.key_id
-    return f"the manifest's signature holds under {shown}"
+    if key := _at_hand().get(_key_id(manifest)):
+        return f"the manifest's signature holds under {_named(key)}"
+    return "the manifest's signature was not checked, since its key is not available"
 
 
 def _checked_ledger(path: Path) -> tuple[Ledger, Key | None]:
@@ -125,8 +124,9 @@ def _checked_ledger(path: Path) -> tuple[Ledger, Key | None]:
         raise BadInput.at(str(path), "does not exist: name a report folder, a ledger folder or a ledger file")
     if folder.is_dir() and not chain_files(folder):
         raise BadInput.at(str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)")
-    named = current_key_ids(folder if folder.is_dir() else folder.parent, _at_hand())
-    key = next((key for key_id, key in _at_hand().items() if key_id in named), None)
+    at_hand = _at_hand()
+    named = current_key_ids(folder if folder.is_dir() else folder.parent, at_hand)
+    key = next((key for key_id, key in at_hand.items() if key_id in named), None)
     return read_ledger(folder, key), key
 
 
@@ -134,10 +134,10 @@ def _summary(ledger: Ledger, key: Key | None) -> str:
     entries = counted(len(ledger.entries), "entry", "entries")
     if key is None:
         return f"{entries}: links are intact; MACs were not checked, since the key is missing"
-    shown = "the public DEMO key, so anyone could have written them" if key.origin == "demo" else key.key_id
     older = len(ledger.entries) - ledger.macs_checked
     vouched = f"; {older} under an earlier key are vouched for by a key bridge" if older else ""
-    return f"{entries}: links are intact, {counted(ledger.macs_checked, 'MAC')} valid under {shown}{vouched}"
+    macs = counted(ledger.macs_checked, "MAC")
+    return f"{entries}: links are intact, {macs} valid under {_named(key)}{vouched}"
 
 
 def refuse_foreign(report: Path, key: Key) -> None:
@@ -150,8 +150,8 @@ def refuse_foreign(report: Path, key: Key) -> None:
     except _UNREADABLE:
         return
     if made != key.key_id:
-        text = "holds a report made under another key, perhaps another project's: name another folder"
-        raise BadInput.at(str(report), text)
+        fault = "holds a report made under another key, perhaps another project's: name another folder"
+        raise BadInput.at(str(report), fault)
 
 
 def signatures(report: Path, ledger: Ledger) -> list[Entry]:
@@ -170,13 +170,10 @@ def signed_text(report: Path, ledger: Ledger) -> str:
         by, role, made, remark = (entry.body.get(name, "") for name in ("by", "role", "made_with", "reason"))
         late = _days_late(report, entry)
         lines.append([by, role, instant_words(entry.at), late, made, remark, entry.place, entry.hash])
-    table = "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+    cells = [[inert.plain(cell).replace("\\", "\\\\").replace("|", "\\|") for cell in line] for line in lines]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in cells)
     note = "\nA copy for readers; `audit-lib verify DIR --ledger DIR` compares it with the ledger.\n"
     return f"# Who signed {inert.plain(report.resolve().name)}\n\n{table}{note}"
-
-
-def _cell(text: str) -> str:
-    return inert.plain(text).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _days_late(report: Path, entry: Entry) -> str:
@@ -208,9 +205,6 @@ def in_several_roles(signed: Iterable[Entry]) -> list[str]:
     """A sentence on each person who signed a report in more than one role."""
     roles: dict[str, set[str]] = {}
     for entry in signed:
-        roles.setdefault(entry.body["by"], set()).add(entry.body.get("role", ""))
-    return [
-        f"one person in {len(had)} roles: {by} signed as {' and as '.join(sorted(had))}"
-        for by, had in sorted(roles.items())
-        if len(had) > 1
-    ]
+        roles.setdefault(str(entry.body.get("by")), set()).add(str(entry.body.get("role", "")))
+    several = [(by, sorted(had)) for by, had in sorted(roles.items()) if len(had) > 1]
+    return [f"one person in {len(had)} roles: {by} signed as {' and as '.join(had)}" for by, had in several]

@@ -8,25 +8,15 @@ from audit_lib.base.frames import rows
 from audit_lib.findings.check import Tables
 from audit_lib.findings.find import Finding
 
-WHOLE = (
-    "guide",
-    "policy",
-    "history",
-    "logs",
-    "questions",
-    "ledger",
-    "records",
-    "settings",
-)
+WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records", "settings")
 Key = tuple[str, ...]
 
 
 def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
-    """For each finding the id of the first that the same action closes.
+    """For each finding the id of the first that the same action closes: a new value closes all that are about
+    one value, about values that one finding names, or that must be rotated together.
 
-    Findings about one value hang together, whatever its names and places are; so do those about values that
-    one finding names, or that must be rotated together. A new value for all of them closes each. What is not
-    known joins nothing: it names many secrets that have only their missing evidence in common.
+    What is not known joins nothing: it names many secrets that have only their missing evidence in common.
     """
     values, lines, named = _values(tables["inventory"]), _lines(tables), []
     for finding in findings:

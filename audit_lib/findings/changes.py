@@ -37,8 +37,8 @@ def compare(
     if previous is None:
         return Changes.of([])
     now = list(findings)
-    seen = _Seen(tables, pd.DataFrame(now, columns=["check", "status", "environment", "service", "subject"]),
-                 previous.as_of)  # fmt: skip
+    found = pd.DataFrame(now, columns=["check", "status", "environment", "service", "subject"])
+    seen = _Seen(tables, found, previous.as_of)
     before, after = _worst(previous.findings.values()), _worst(now)
     closed = {made.subject: f"{made.by} ({made.place})" for made in decisions(ledger, "close")}
     rows = [_row(fault, before.get(fault), after.get(fault), seen) for fault in sorted({*before, *after})]
@@ -108,33 +108,26 @@ class _Seen:
 
     def shows(self, was: Finding, subject: str, environment: str, service: str) -> bool:
         """Whether a finding that is gone would be here if its fault were; not if a check is no more."""
-        check = BY_ID.get(present_check(was["check"]))
-        if check is None or self._undecided(check.id, check.table, environment, service):
+        check, findings = BY_ID.get(present_check(was["check"])), self.findings
+        if check is None:
+            return False
+        here = findings["environment"].eq(environment) & findings["service"].eq(service)
+        unread, between = findings["check"].eq("source-not-read"), check.table in _BETWEEN_PLACES
+        undecided = findings["check"].eq(check.id) & findings["status"].eq("unknown")
+        if (undecided if between else undecided & here).any():
             return False
         if check.table in _OF_LOGS:
-            return self._logs_seen(check.table, subject)
-        if check.family == "leak":
-            return self._leak_seen(was, subject)
-        if check.table in (*_BETWEEN_PLACES, "population"):
-            return self._unread().empty and (check.table != "population" or self._sides_seen())
-        if check.table in _OF_PLACES:
-            return self._place_read(environment, service)
-        # Settings are always read, and compared with what they were before.
-        return check.table == "settings_changes" or self._unread(environment, service).empty
-
-    def _unread(self, *place: str) -> pd.DataFrame:
-        """The findings about sources that were not read, of all places or of this one."""
-        unread = self.findings[self.findings["check"].eq("source-not-read")]
-        if not place:
-            return unread
-        return unread[unread["environment"].eq(place[0]) & unread["service"].eq(place[1])]
-
-    def _undecided(self, check: str, table: str, environment: str, service: str) -> bool:
-        """Whether the check itself says that it cannot judge there, be it of all secrets at once."""
-        same = self.findings["check"].eq(check) & self.findings["status"].eq("unknown")
-        if table not in _BETWEEN_PLACES:
-            same &= self.findings["environment"].eq(environment) & self.findings["service"].eq(service)
-        return bool(same.any())
+            blind = findings["check"].isin(_BLIND_LOGS) | (unread & findings["subject"].eq("log"))
+            rows = self.tables["detections"]
+            mine = rows["detection"].eq(subject.partition(" ")[0]) & rows["verdict"].eq("unknown")
+            return not blind.any() and not (check.table == "detections" and mine.any())
+        if between or check.table == "population":
+            return not unread.any() and (between or self._sides_seen())
+        if check.family == "leak" or check.table == "settings_changes":
+            # Settings are always read, and compared with what they were before.
+            return check.family != "leak" or self._leak_seen(was, subject)
+        read = check.table not in _OF_PLACES or self._place_read(environment, service)
+        return read and not (unread & here).any()
 
     def _sides_seen(self) -> bool:
         """Whether the code was there and each side of the population that was read was read whole."""
@@ -143,20 +136,11 @@ class _Seen:
         return bool(code.eq("whole").any()) and not sides["seen"].eq("in part").any()
 
     def _place_read(self, environment: str, service: str) -> bool:
-        """Whether the values of a place were read, and nothing of it was left unread."""
+        """Whether the values of a place were read."""
         sources = self.tables["sources"]
         here = sources["environment"].eq(environment) & sources["service"].eq(service)
         read = sources["kind"].isin(_HOLD_VALUES) & sources["state"].eq("read")
-        named = bool((here & read).any()) or not environment
-        return named and self._unread(environment, service).empty
-
-    def _logs_seen(self, table: str, subject: str) -> bool:
-        """Whether every day of every log was read and, of a detection, whether it could be applied."""
-        if self.findings["check"].isin(_BLIND_LOGS).any() or self._unread()["subject"].eq("log").any():
-            return False
-        detections = self.tables["detections"]
-        mine = detections["detection"].eq(subject.partition(" ")[0])
-        return table != "detections" or not (mine & detections["verdict"].eq("unknown")).any()
+        return bool((here & read).any()) or not environment
 
     def _leak_seen(self, was: Finding, subject: str) -> bool:
         """Whether all was searched, and for the value that had leaked.

@@ -1,6 +1,6 @@
 """What a check is: which rows of one table it picks, and what it says of them.
 
-All texts stand in checks.toml, and by the same ids the conditions in conditions.py: a check is one of each.
+All texts stand in checks.toml, and by the same ids the conditions in checks.py: a check is one of each.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,6 @@ import pandas as pd
 Rows = pd.DataFrame
 Tables = Mapping[str, pd.DataFrame]
 Truths = pd.Series
-Predicate = Callable[[Rows], Truths]
 Prepare = Callable[[Rows, Tables], Rows]
 
 DEVELOPMENT = ("development", "local", "test")  # environments that hold nobody's data
@@ -68,27 +67,45 @@ class Case:
     subject: str = ""  # wider than the check's, if one cause leaves many rows undecided
 
 
-def every(rows: Rows) -> Truths:
-    """True for every row."""
-    return pd.Series(True, index=rows.index)
+@dataclass(frozen=True)
+class Predicate:
+    """Which rows something holds for, as plain booleans: a null is never "no fault" by accident."""
+
+    holds: Callable[[Rows], Truths]
+
+    def __call__(self, rows: Rows) -> Truths:
+        """Whether it holds, for each row."""
+        return self.holds(rows).astype(bool)
+
+    def __and__(self, other: "Predicate") -> "Predicate":
+        return Predicate(lambda rows: self(rows) & other(rows))
+
+    def __or__(self, other: "Predicate") -> "Predicate":
+        return Predicate(lambda rows: self(rows) | other(rows))
+
+    def __invert__(self) -> "Predicate":
+        return Predicate(lambda rows: ~self(rows))
 
 
-def unchanged(rows: Rows, _tables: Tables) -> Rows:
-    """The rows as they are."""
-    return rows
+every = Predicate(lambda rows: pd.Series(True, index=rows.index))
 
 
 @dataclass(frozen=True)
 class Condition:
     """Which rows a check picks: for each of its cases a predicate, in their order.
 
-    Each row that it is `about` is tested, or not known. A predicate gives plain booleans: a null is never
-    "no fault" by accident. `prepare` leaves rows out, or adds columns for the texts.
+    Each row that it is `about` is tested, or not known. `prepare` leaves rows out, or adds columns for the
+    texts; it gets the other tables, too.
     """
 
     cases: tuple[Predicate, ...]
     about: Predicate = every
-    prepare: Prepare = unchanged
+    prepare: Prepare = lambda rows, _tables: rows
+
+
+def when(*cases: Predicate, about: Predicate = every, prepare: Prepare = Condition.prepare) -> Condition:
+    """The condition of a check with these cases."""
+    return Condition(cases, about, prepare)
 
 
 @dataclass(frozen=True)
@@ -120,9 +137,9 @@ class Check:
 
     def picked(self, rows: Rows) -> Iterator[tuple[Case, Rows]]:
         """The rows of each case, without those of an earlier one."""
-        left = self.condition.about(rows).astype(bool)
-        for case, when in zip(self.cases, self.condition.cases, strict=True):
-            here = left & when(rows).astype(bool)
+        left = self.condition.about(rows)
+        for case, holds in zip(self.cases, self.condition.cases, strict=True):
+            here = left & holds(rows)
             left &= ~here
             yield case, rows[here]
 
@@ -137,18 +154,15 @@ def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:
 
 def check_of(block: Mapping[str, Any], condition: Condition) -> Check:
     """The check of a block of checks.toml; it has `cases`, or `evidence` and `unknown`."""
-    named: dict[str, Any] = {key: _frozen(value) for key, value in block.items()}
+    named: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in block.items()
+    }
     short = [("open", named.pop("evidence", "")), ("unknown", named.pop("unknown", ""))]
     cases = named.pop("cases", ()) or [{"status": status, "evidence": text} for status, text in short if text]
-    named["cases"] = tuple(_case(case) for case in cases)
     named["severity"] = severity_of(named["severity"])
-    return Check(**named, condition=condition)
+    return Check(**named, cases=tuple(map(_case, cases)), condition=condition)
 
 
 def _case(block: Mapping[str, Any]) -> Case:
     severity = {"severity": severity_of(block["severity"])} if "severity" in block else {}
     return Case(**{**block, **severity})
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -1,12 +1,347 @@
-"""The checks, each of its texts in checks.toml and its condition; those of earlier ones come first."""
+"""The checks: the texts of each in checks.toml, its condition here; those of earlier ones come first."""
 
 import tomllib
-from importlib import resources
+from collections import defaultdict
+from pathlib import Path
 
-from audit_lib.findings.check import Check, check_of
-from audit_lib.findings.conditions import CONDITIONS
+import pandas as pd
 
-_TEXTS = tomllib.loads(resources.files("audit_lib.findings").joinpath("checks.toml").read_text("utf-8"))
+from audit_lib.base.frames import rows
+from audit_lib.base.log_kinds import SHOWING_VALUES
+from audit_lib.findings.check import DEVELOPMENT, Check, Predicate, Rows, Tables, check_of, every, when
+from audit_lib.findings.contracts import PREFIX
+from audit_lib.findings.documents import OTHER_GUIDE
+from audit_lib.secrecy.strength import GUESSABLE_BITS
+from audit_lib.secrets.env import UNKNOWN_VALUES
+
+# Faults of a line (secrets/env.py) with which the service may hold another value than was meant.
+READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
+MANY_LINES = 0.05  # above this share of a log that is not understood its counts say little
+REPORTED_MISSING = "required secret missing"  # a message by its name in log_formats.toml
+DESCRIBED = {"owner": "owner", "purpose": "purpose", "reach": "reach", "period_reason": "reason of its limit"}
+
+
+# ---- Predicates ----
+
+
+def has(column: str, *words: object) -> Predicate:
+    """Rows with one of such words in a column; a null is none of them."""
+    return Predicate(lambda rows: rows[column].isin(words))
+
+
+def yes(column: str) -> Predicate:
+    """Rows whose truth is known and true."""
+    return Predicate(lambda rows: rows[column].fillna(False))
+
+
+def no(column: str) -> Predicate:
+    """Rows whose truth is known and false."""
+    return Predicate(lambda rows: ~rows[column].fillna(True).astype(bool))
+
+
+def null(column: str) -> Predicate:
+    """Rows of which something is not known."""
+    return Predicate(lambda rows: rows[column].isna())
+
+
+def more_than(column: str, least: float) -> Predicate:
+    """Rows with a larger known number."""
+    return Predicate(lambda rows: rows[column].gt(least).fillna(False))
+
+
+# ---- Preparations ----
+
+
+def with_lines(table: Rows, tables: Tables) -> Rows:
+    """The rows with `line_of`, and `other_line_of` if they compare: FILE:LINE of their secrets.
+
+    Without a line in the inventory it is ENVIRONMENT/SERVICE, since no value was seen there.
+    """
+    inventory, lines = tables["inventory"], defaultdict(list)
+    for row in rows(inventory[inventory["line"].notna()]):
+        for service in {row.service, ""}:
+            lines[row.secret, row.environment, service].append(f"{row.source}:{row.line}")
+    for side in ("", "other_"):
+        names = [f"{side}{name}" for name in ("secret", "environment", "service")]
+        if "environment" not in table or names[0] not in table:
+            continue
+        columns = [name if name in table else name.removeprefix("other_") for name in names]
+        places = zip(*(table[name].astype(str) for name in columns), strict=True)
+        cited = [", ".join(lines.get(place, ())) or "/".join(filter(None, place[1:])) for place in places]
+        table = table.assign(**{f"{side}line_of": pd.Series(cited, table.index, dtype="str")})
+    return table
+
+
+def without_settings(sources: Rows, tables: Tables) -> Rows:
+    """The files without those that hold settings alone; a line that was not understood may be a secret."""
+    inventory, settings = tables["inventory"], _settings_of(tables)
+    others = inventory.loc[inventory["kind"].ne("setting"), "source"]
+    bare = sources["source"].isin(settings["source"]) & ~sources["source"].isin(others)
+    return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]
+
+
+def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
+    """The lines without those of settings whose value is not known; what a loader surely alters stays."""
+    settings = _settings_of(tables)
+    cited = set(zip(settings["source"], settings["line"], strict=True))
+    of_setting = [place in cited for place in zip(entries["source"], entries["line"], strict=True)]
+    not_known = entries["faults"].map(lambda faults: set(faults.split(",")) <= set(UNKNOWN_VALUES))
+    return entries[~(pd.Series(of_setting, entries.index, dtype=bool) & not_known.astype(bool))]
+
+
+def _settings_of(tables: Tables) -> Rows:
+    inventory = tables["inventory"]
+    return inventory[inventory["kind"].eq("setting") & inventory["line"].notna()]
+
+
+def with_lacking(ownership: Rows, _tables: Tables) -> Rows:
+    """The secrets with `lacking`: what the policy does not say of each, in words."""
+    lacking = [
+        [word for column, word in DESCRIBED.items()
+         if not getattr(row, column) and not (column == "period_reason" and row.max_age_days is None)]
+        for row in rows(ownership)
+    ]  # fmt: skip
+    return ownership.assign(lacking=pd.Series(map(", ".join, lacking), ownership.index, dtype="str"))
+
+
+# ---- What variables hold ----
+
+HELD = has("state", "present", "not supplied")  # a value, or none is known: nothing of the place was supplied
+PRESENT = has("state", "present")
+MISSING = has("state", "missing")
+SECRET = has("kind", "secret")
+ANY_SECRET = has("kind", "secret", "unlisted")
+# A placeholder or a published value is short and malformed, too: one fault, one finding.
+OWN = PRESENT & no("placeholder") & ~(yes("compromised") | no("default_ok"))
+LONG_ENOUGH = OWN & ~has("length", "short")
+KNOWN = PRESENT & ~null("placeholder")  # of another one finding is enough
+BROWSER_SECRET = yes("public") & ANY_SECRET
+DEMANDED = yes("demanded") & has("required", "always", "production")
+# What may be unset: what is optional, and what is no secret unless the policy grades it.
+ONLY_LISTED = has("required", "optional", "") | ~ANY_SECRET & has("missing_severity", "")
+
+
+def _asked(column: str) -> Predicate:
+    """Variables whose value answers a question, or may answer it: it is not known."""
+    return ~null(column) | HELD & null("placeholder")
+
+
+GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fillna(False))
+FORMAT_UNKNOWN = ~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")
+UNMEASURED = SECRET & null("strength_bits") | ~null("min_length") & has("length", "")
+
+
+# ---- Other tables ----
+
+NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
+SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
+WHOLE = has("component", "whole", "password")
+GRAVE = has("severity", "medium", "high", "critical")
+ON_DISK = has("state", "read", "empty")
+# What holds values and must be kept out of git, and from other accounts' eyes.
+PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")
+LOG = has("kind", "log")
+
+
+OTHERS_MAY_READ = Predicate(
+    lambda rows: rows["mode"].fillna("0600").map(lambda mode: int(mode, 8) & 0o077 != 0)
+)
+MANY_NOT_UNDERSTOOD = Predicate(
+    lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True)
+)
+OF_A_RULE = ~Predicate(lambda rows: rows["rule"].str.startswith(PREFIX))  # another check is about the others
+
+
+def _compared(why: str, expected: str = "different") -> Predicate:
+    return has("why", why) & has("expected", expected)
+
+
+def _found(*detections: str) -> Predicate:
+    return has("verdict", "found") & GRAVE & has("detection", *detections)
+
+
+def _line_fault(*faults: str) -> Predicate:
+    return Predicate(lambda rows: rows["faults"].map(lambda text: not {*faults}.isdisjoint(text.split(","))))
+
+
+def _any_of(*columns: str) -> Predicate:
+    return Predicate(lambda rows: rows[list(columns)].sum(axis=1).gt(0))
+
+
+# Secrets in force that no policy lists have a check of their own, which names each of them.
+UNDECLARED = has("declared", False) & (
+    more_than("reads", 0)
+    | _any_of("env_files", "examples", "platform", "ledger")
+    & ~(has("group", "secrets") & has("supplied", "yes"))
+)
+TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
+
+CONDITIONS = {
+    # Logins
+    "attack-on-logins": when(_found("guessing", "spraying", "let-in")),
+    "change-broke-logins": when(_found("known-clients-failing")),
+    "scan-or-flood": when(_found("probing", "secret-in-url")),
+    # those two have checks of their own
+    "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),
+    # Leaks
+    "leaked-in-force": when(has("status", "emergency")),
+    "leak-undecided": when(has("status", "unknown")),
+    "leaked-before": when(has("status", "historic")),
+    "password-in-file": when(more_than("values", 0)),
+    "leak-search-incomplete": when(
+        has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
+    ),
+    # Values compared, rotations that were forced
+    "pairing-mismatch": when(
+        has("relation", "different"), UNKNOWN, about=_compared("pairing", "same"), prepare=with_lines
+    ),
+    "reused-across-environments": when(
+        WHOLE & SAME, SAME, WHOLE & UNKNOWN, about=_compared("environments"), prepare=with_lines
+    ),
+    "reused-across-names": when(
+        _compared("must differ") & SAME,
+        _compared("names") & SAME,
+        has("why", "coupled") & SAME,
+        _compared("must differ") & UNKNOWN,
+        about=has("why", "names", "must differ", "coupled"),
+        prepare=with_lines,
+    ),
+    "half-done-rotation": when(has("relation", "apart"), UNKNOWN, prepare=with_lines),
+    "not-rotated-since-event": when(
+        NO, NOT_KNOWN & ~has("secret", ""), NOT_KNOWN, about=has("kind", "leaver", "breach")
+    ),
+    "looked-at-values": when(NO, NOT_KNOWN, about=has("kind", "access")),
+    # Values
+    "compromised-value": when(PRESENT & yes("compromised"), KNOWN & null("compromised"), about=HELD),
+    "placeholder-value": when(
+        PRESENT & yes("placeholder") & yes("template") & has("environment", *DEVELOPMENT),
+        PRESENT & yes("placeholder"),
+        PRESENT & no("default_ok"),
+        OWN & SECRET & yes("template"),
+        PRESENT & null("placeholder") & ~has("kind", "setting"),
+        PRESENT & SECRET & null("template"),
+        about=HELD,
+    ),
+    "weak-value": when(
+        OWN & has("length", "short"),
+        LONG_ENOUGH & SECRET & GUESSABLE & ~yes("template"),
+        LONG_ENOUGH & no("classes_ok"),
+        OWN & has("length", "below good"),
+        KNOWN & UNMEASURED,
+        about=HELD & (SECRET | ~null("min_length") | _asked("classes_ok")),
+    ),
+    "forbidden-format": when(PRESENT & no("forbidden_format_ok"), about=_asked("forbidden_format_ok")),
+    "wrong-format": when(
+        LONG_ENOUGH & no("format_ok"),
+        LONG_ENOUGH & no("usual_format_ok") & ~no("forbidden_format_ok"),
+        KNOWN & FORMAT_UNKNOWN,
+        about=HELD & ~(has("format", "") & has("usual_format", "")),
+    ),
+    "ambiguous-url": when(OWN & no("url_ok"), about=_asked("url_ok")),
+    "unexpected-setting": when(PRESENT & no("expected_ok"), about=_asked("expected_ok")),
+    # Variables
+    # if the guide itself calls a value harmless in public, that is decided
+    "public-exposure": when(
+        BROWSER_SECRET & PRESENT & ~has("exposure_severity", "info"), about=ANY_SECRET & ~MISSING
+    ),
+    "public-secret-demanded": when(MISSING, about=BROWSER_SECRET & DEMANDED),
+    "missing-secret": when(
+        DEMANDED & MISSING,
+        has("required", "recommended") & yes("demanded") & MISSING,
+        has("required", "feature") & MISSING,
+        about=~(ONLY_LISTED | BROWSER_SECRET & DEMANDED),
+    ),
+    "empty-secret": when(has("state", "empty"), about=~(MISSING | ONLY_LISTED)),
+    # a second value stands under SERVICE (FILE)
+    "two-values-in-one-place": when(Predicate(lambda rows: rows["service"].str.endswith(")")), about=HELD),
+    "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
+    # what is public by the policy has no age
+    "no-rotation-period": when(
+        PRESENT & no("period_stated"),
+        about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),
+    ),
+    "undeclared-variable": when(
+        UNDECLARED, about=_any_of("reads", "env_files", "examples", "platform", "ledger")
+    ),
+    "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=yes("declared_here")),
+    "read-supplied-nowhere": when(
+        has("supplied", "no"),
+        has("supplied", "unknown") & has("group", "secrets"),
+        about=more_than("reads", 0),
+    ),
+    "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
+    "secret-not-reviewed": when(has("review", "late", "missing")),
+    # Ages
+    "rotation-not-done": when(yes("claimed_not_done"), yes("rotated_back"), prepare=with_lines),
+    "overdue-secret": when(has("status", "overdue"), prepare=with_lines),
+    "overdue-by-the-period-for-all": when(
+        has("strict_status", "overdue") & ~has("status", "overdue"), prepare=with_lines
+    ),
+    "due-secret": when(has("status", "due"), prepare=with_lines),
+    # of a place that was not supplied the missing source is the finding
+    "unknown-age": when(has("status", "unknown") & ~has("reason", "not supplied"), prepare=with_lines),
+    "evidence-conflict": when(yes("conflict"), prepare=with_lines),
+    "unrecorded-rotation": when(yes("unrecorded_rotation"), prepare=with_lines),
+    # Files
+    "tracked-env-file": when(yes("tracked"), null("tracked"), about=PRIVATE, prepare=without_settings),
+    "unignored-env-file": when(
+        no("ignored") & ~yes("tracked"),
+        null("ignored") & no("tracked"),
+        about=PRIVATE,
+        prepare=without_settings,
+    ),
+    # of a tracked file every clone has them, and git keeps no mode
+    "open-file-mode": when(
+        OTHERS_MAY_READ, null("mode"), about=PRIVATE & ~yes("tracked"), prepare=without_settings
+    ),
+    "values-on-disk": when(
+        has("kind", "export"),
+        has("kind", "backup"),
+        has("kind", "env file") & has("environment", "production"),
+        about=ON_DISK,
+    ),
+    "source-not-read": when(
+        has("state", "empty") & has("kind", "log", "example", "backup"),
+        has("state", "missing") & ~has("kind", "example"),
+        has("state", "unreadable", "refused", "empty"),
+    ),
+    "guide-changed": when(has("reason", OTHER_GUIDE), about=has("kind", "guide")),
+    "env-line-not-understood": when(has("state", "not understood")),
+    "value-read-differently": when(
+        _line_fault("duplicate"),
+        _line_fault(*READ_DIFFERENTLY),
+        about=has("kind", "env file", "export", "given values") & ~null("name"),
+        prepare=without_lines_of_settings,
+    ),
+    "secret-in-blueprint": when(NO, NOT_KNOWN, about=has("topic", "blueprint value")),
+    "previews-inherit-secrets": when(NO, NOT_KNOWN, about=has("topic", "blueprint preview")),
+    "env-file-in-image-context": when(NO, NOT_KNOWN, about=has("topic", "image context")),
+    "blueprint-name-twice": when(NO, NOT_KNOWN, about=has("topic", "blueprint name")),
+    "unreviewed-baseline": when(NO, about=has("topic", "baseline entry")),
+    "ignored-example-file": when(NO, about=has("topic", "example kept")),
+    "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
+    # Logs
+    "value-in-log": when(has("message", *SHOWING_VALUES)),
+    "start-up-failed": when(
+        has("message", REPORTED_MISSING),
+        has("kind", "secret_validation_failed"),
+        has("kind", "startup_failed"),
+    ),
+    "database-failure": when(has("kind", "database_failure")),
+    "log-gap": when(has("counted", 0), Predicate(lambda rows: rows["days_read"].lt(rows["days"]))),
+    "untimed-log-lines": when(more_than("untimed", 0)),
+    "log-not-understood": when(
+        LOG & more_than("not_understood", 0) & ~MANY_NOT_UNDERSTOOD,
+        LOG & (more_than("not_understood", 0) | TEXT_ONLY),
+    ),
+    "detection-not-applied": when(has("verdict", "unknown") & GRAVE),
+    # What a review rests on
+    "ledger-fault": when(yes("lost"), every),
+    "settings-changed": when(yes("known"), no("known")),
+    "rule-not-met": when(has("status", "answered no"), has("status", "open", "expired"), about=OF_A_RULE),
+}
+
+_TEXTS = tomllib.loads(Path(__file__).with_name("checks.toml").read_text("utf-8"))
 CHECKS: tuple[Check, ...] = tuple(
     check_of({**_TEXTS["defaults"].get(block["table"], {}), **block}, CONDITIONS[block["id"]])
     for block in _TEXTS["check"]

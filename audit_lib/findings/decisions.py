@@ -1,5 +1,6 @@
 """The findings with what people decided about them: owner, due, accepted until; and what they must answer."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,12 +27,8 @@ ABOUT_FINDINGS = ("accept", "assign", "close")
 UNANSWERED = ("open", "expired")
 # CIS Controls 8.1, safeguard 5.5: reviews "on a recurring schedule at a minimum quarterly".
 QUARTER = timedelta(days=92)
+_RECERTIFIED = "Is it still needed, owned, and limited as the policy says?"
 Row = dict[str, Any]
-
-
-def due_days(policy: Policy) -> Mapping[str, int]:
-    """Within how many days a finding of each severity is due."""
-    return {**DUE_DAYS, **policy.due_days}
 
 
 @dataclass(frozen=True)
@@ -55,13 +52,21 @@ def judge_findings(
     found = find(tables, policy)
     changes = compare(reviews.previous, [finding.columns for finding in found], tables, ledger)
     change_of = changes.drop_duplicates("id").set_index("id")["change"].to_dict()
-    register = _Register(reviews, _by_subject(ledger), _first_seen(reviews.previous), _owners(tables), policy)
+    made_of, earlier = defaultdict(list), defaultdict(list)
+    for made in decisions(ledger, *ABOUT_FINDINGS):
+        made_of[made.subject].append(made)
+    if previous := reviews.previous:
+        for was in previous.findings.values():
+            for fault in faults_of(was):
+                earlier[fault].append((gravity(was), previous.opened[was["id"]]))
+    owners = dict(zip(tables["ownership"]["secret"], tables["ownership"]["owner"], strict=True))
+    register = _Register(reviews, made_of, earlier, owners, policy)
     findings = Findings.of(
         register.decided(finding) | {"action": action, "change": change_of.get(finding.id, "")}
         for finding, action in zip(found, actions_of(found, tables), strict=True)
     )
-    made = tabulate_decisions(ledger, [finding.id for finding in found], reviews.as_of)
-    return {"findings": findings, "changes": changes, "decisions": made}
+    about = tabulate_decisions(ledger, [finding.id for finding in found], reviews.as_of)
+    return {"findings": findings, "changes": changes, "decisions": about}
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class _Register:
         self, row: Row, opened: Opened, accepted: Decision | None, assigned: Decision | None
     ) -> datetime | None:
         """By severity, or as promised if that is earlier; as long as it is accepted, no sooner."""
-        days = due_days(self.policy).get(row["severity"])
+        days = {**DUE_DAYS, **self.policy.due_days}.get(row["severity"])
         by_severity = opened.at + timedelta(days=days) if days else None
         due = min(filter(None, (by_severity, assigned.until if assigned else None)), default=None)
         return max(due, accepted.until) if due and accepted and accepted.until else due
@@ -126,29 +131,6 @@ class _Register:
         names = {item.subject for item in finding.covers or (finding.item,)}
         owners = {self.owners.get(part, "") for name in names for part in name.replace("=", " ").split()}
         return owners.pop() if len(owners) == 1 else ""
-
-
-def _by_subject(ledger: Ledger) -> dict[str, list[Decision]]:
-    several: dict[str, list[Decision]] = {}
-    for made in decisions(ledger, *ABOUT_FINDINGS):
-        several.setdefault(made.subject, []).append(made)
-    return several
-
-
-def _first_seen(previous: PreviousReport | None) -> dict[Fault, list[tuple[tuple[int, int], Opened]]]:
-    """Each fault of the previous report, how grave it was, and when it was opened."""
-    faults: dict[Fault, list[tuple[tuple[int, int], Opened]]] = {}
-    if previous is None:
-        return faults
-    for id_, was in previous.findings.items():
-        for fault in faults_of(was):
-            faults.setdefault(fault, []).append((gravity(was), previous.opened[id_]))
-    return faults
-
-
-def _owners(tables: Tables) -> dict[str, str]:
-    ownership = tables["ownership"]
-    return dict(zip(ownership["secret"], ownership["owner"], strict=True))
 
 
 # ---- Decisions as a table, and before they are written ----
@@ -215,7 +197,7 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
     return Attestations.of(
         {
             "rule": rule,
-            "question": policy.attestations.get(rule) or _recertification(rule),
+            "question": policy.attestations.get(rule) or (_RECERTIFIED if rule.startswith(PREFIX) else ""),
             "status": _answer(answers.get(rule), as_of),
             "by": answers[rule].by if rule in answers else "",
             "reason": answers[rule].reason if rule in answers else "",
@@ -236,12 +218,6 @@ def _answer(made: Decision | None, as_of: datetime) -> str:
 def recertified_rule(secret: str) -> str:
     """What an owner attests of a secret: that it is still needed, owned, and limited as the policy says."""
     return PREFIX + secret
-
-
-def _recertification(rule: str) -> str:
-    """The question behind an answer of an owner; "" of any other that the policy does not ask."""
-    secret = rule.removeprefix(PREFIX)
-    return f"Is {secret} still needed, owned, and limited as the policy says?" if secret != rule else ""
 
 
 def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:

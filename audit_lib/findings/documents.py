@@ -24,7 +24,8 @@ def document_sources(project: Project, policy: Policy, ledger: Ledger) -> pd.Dat
     """
     rows = [_guide(project, policy)] if project.guide else []
     rows += [_formats(project)] if project.formats else []
-    rows += [_policy(policy), _ledger(project, ledger), _git(project)]
+    own = {"source": f"policy {policy.name}", "kind": "policy", "state": "read", "sha256": policy.sha256}
+    rows += [own, _ledger(project, ledger), _git(project)]
     return Sources.of({"environment": "", "service": "", "reason": "", "remedy": ""} | row for row in rows)
 
 
@@ -43,20 +44,17 @@ def _guide(project: Project, policy: Policy) -> dict[str, Any]:
 def _formats(project: Project) -> dict[str, Any]:
     """A file that reads the logs otherwise than the bundled formats do: a reviewer must know of it."""
     source = formats_source(project)
-    facts = {"sha256": source.sha256, "size_bytes": source.facts.size_bytes}
+    row = {"source": project.formats, "kind": "log formats", "state": "read", "sha256": source.sha256}
     reason = "is read in place of the bundled log formats"
-    return {"source": project.formats, "kind": "log formats", "state": "read", "reason": reason} | facts
+    return row | {"reason": reason, "size_bytes": source.facts.size_bytes}
 
 
 def _digests(content: bytes) -> tuple[str, ...]:
     """The SHA-256 of a text as it is, and with one end of line or another: a checkout may change those."""
     text = content.replace(b"\r\n", b"\n")
-    bare = text.rstrip(b"\n")
-    return tuple(sha256(one).hexdigest() for one in (content, text, bare, bare + b"\n"))
-
-
-def _policy(policy: Policy) -> dict[str, Any]:
-    return {"source": f"policy {policy.name}", "kind": "policy", "state": "read", "sha256": policy.sha256}
+    return tuple(
+        sha256(one).hexdigest() for one in (content, text, text.rstrip(b"\n"), text.rstrip(b"\n") + b"\n")
+    )
 
 
 def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
@@ -69,8 +67,7 @@ def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
 
 
 def _git(project: Project) -> dict[str, Any]:
-    row = {"source": ".git", "kind": "git"}
     if is_repository(project.root):
-        return row | {"state": "read"}
-    remedy = "review a clone with its history, not only a copy of the files"
-    return row | {"state": "missing", "reason": "the project is not a git repository", "remedy": remedy}
+        return {"source": ".git", "kind": "git", "state": "read"}
+    remedy, reason = "review a clone with its history", "the project is not a git repository"
+    return {"source": ".git", "kind": "git", "state": "missing", "reason": reason, "remedy": remedy}

@@ -79,9 +79,7 @@ class Finding:
 
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """The findings of these checks, the gravest first; of one severity faults first, as checks are ordered.
-
-    A table that is absent raises `KeyError`: its checks would else pass in silence.
-    """
+    A table that is absent raises `KeyError`: its checks would else pass in silence."""
     found = [finding for check in checks for finding in _apply(check, check.rows(tables), policy)]
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
 
@@ -148,8 +146,7 @@ def finding_id(check: str, subject: str, environment: str = "", service: str = "
 
 def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
     """One finding of those that share an id: a fault outweighs not knowing, the worst severity counts."""
-    faults = [finding for finding in alike if finding.status == "open"]
-    counted = faults or alike
+    counted = [finding for finding in alike if finding.status == "open"] or alike
     merged = replace(
         counted[0],
         severity=max((finding.severity for finding in counted), key=SEVERITIES.index),
@@ -162,9 +159,7 @@ def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
     )
     if listed and merged.check.listed and merged.status == "open":
         # Whoever accepts a list accepts what is on it: a longer one has another id, and is open.
-        names = sorted(
-            f"{subject}@{environment}/{service}" for subject, environment, service in merged.covers
-        )
+        names = sorted(f"{item.subject}@{item.environment}/{item.service}" for item in merged.covers)
         digest = sha256("; ".join(names).encode("utf-8", "surrogatepass")).hexdigest()
         return replace(merged, id=f"{merged.id}-{digest[:8]}")
     return merged
@@ -220,12 +215,9 @@ def next_step(next_evidence: str) -> str:
 def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
     """Each cell by its column, and what is made of several or only said in words, such as `age`."""
     words = {str(column): _cell_words(cell, str(column)) for column, cell in row.items()}
-    for name, low, high in (
-        ("age", "age_days_min", "age_days_max"),
-        ("exposed", "days_exposed_min", "days_exposed_max"),
-    ):
-        if low in row:
-            words[name] = age_words(_number(row[low]), _number(row[high]), " days")
+    for name, ends in (("age", "age_days"), ("exposed", "days_exposed")):
+        if f"{ends}_min" in row:
+            words[name] = age_words(_number(row[f"{ends}_min"]), _number(row[f"{ends}_max"]), " days")
     if "max_age_days" in row and "period_stated" in row:
         default = "" if row["period_stated"] else ", the policy's default"
         words["limit"] = f"{words['max_age_days']} days{default}"

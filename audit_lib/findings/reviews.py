@@ -16,7 +16,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import SEVERITIES, instant_words
 from audit_lib.findings.check import Item
 from audit_lib.findings.contracts import SettingsChanges, SignOffs
-from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 from audit_lib.settings import Policy, Project, bundled_policy
 from audit_lib.settings.dump import difference, digest_of_difference, dump
@@ -62,25 +62,19 @@ class PreviousReport:
 def last_signed(ledger: Ledger) -> LastReview | None:
     """The last sign-off that keeps what was judged by; None if the ledger has none."""
     signed = [entry for entry in ledger.of_kind("signoff") if {"in_force", "rules"} & entry.body.keys()]
-    return _review_of(signed[-1]) if signed else None
-
-
-def _review_of(entry: Entry) -> LastReview:
-    body, place = entry.body, entry.place
-    settings = tuple(body["in_force"]) if "in_force" in body else None
+    if not signed:
+        return None
+    body, place = signed[-1].body, signed[-1].place
     opened = {
         id_: Opened(parse_instant(first["at"], place), first["in"])
         for id_, first in body.get("opened", {}).items()
     }
+    settings = tuple(body["in_force"]) if "in_force" in body else None
     return LastReview(parse_instant(body["as_of"], place), place, settings, opened)
 
 
 def kept(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a sign-off keeps of a report.json, for reviews that have only the ledger.
-
-    Raises:
-        KeyError, TypeError: it is not as a report.json has it.
-    """
+    """What a sign-off keeps of a report.json; `KeyError` or `TypeError` if it is none."""
     opened = {row["id"]: {"at": row["opened_at"], "in": row["opened_in"]} for row in record["findings"]}
     return {"as_of": record["as_of"], "opened": opened, "in_force": record["settings"]["in_force"]}
 
@@ -109,14 +103,11 @@ def tabulate_settings_changes(
 ) -> pd.DataFrame:
     """`SettingsChanges` since the last signed review; without one, of the policy against the bundled one.
 
-    In that case nothing shows where the project's files were before, and a `doubt` about the previous report
-    leaves all of it not known: each is a row that says so.
+    Then nothing shows where the project's files were: a row says so, and of a doubt about the last report.
     """
-    signed = last is not None and last.settings is not None
-    since = (
-        f"the review as of {instant_words(last.as_of)} ({last.place})" if last and signed else NEVER_SIGNED
-    )
+    since = NEVER_SIGNED
     if last and last.settings is not None:
+        since = f"the review as of {instant_words(last.as_of)} ({last.place})"
         changed = difference(last.settings, dump(policy, project))
     else:
         known = policy.path.stem if policy.path.parent == POLICIES else policy.extends or GENERIC
@@ -124,11 +115,11 @@ def tabulate_settings_changes(
         changed = tuple(line for line in changed if _parted(line[2:])[0] not in _NAMES)
     digest = digest_of_difference(changed)
     found = [{"setting": name, "was": was, "now": now, "known": True} for name, was, now in _paired(changed)]
-    not_known = [("all settings", doubt)] * bool(doubt)
-    not_known += [("the place of a file", NEVER_SIGNED)] * (not signed)
+    not_known = {"all settings": doubt, "the place of a file": NEVER_SIGNED if since == NEVER_SIGNED else ""}
     found += [
         {"setting": name, "was": "not known", "now": "not known", "known": False, "since": why}
-        for name, why in not_known
+        for name, why in not_known.items()
+        if why
     ]
     return SettingsChanges.of({"since": since, "digest": digest} | row for row in found)
 
@@ -179,14 +170,10 @@ class _Report(BaseModel):
 
 
 def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
-    """The report.json at a path.
+    """The report.json at a path, which the manifest beside it must name under the reviewer's signature.
 
-    If the manifest that was published with it is beside it, the report must be the one that it names, and
-    the manifest signed under the key, if it names that key. Without a manifest, or with one under another
-    key, nothing shows that the report was not edited: `doubt` says so.
-
-    Raises:
-        BadInput: it is not a report.json of this version, is another project's, or was edited.
+    Without a manifest, or with one under another key, nothing shows that the report was not edited: `doubt`
+    says so. `BadInput` if it is not a report.json of this version, is another project's, or was edited.
     """
     try:
         content = path.read_bytes()
@@ -197,27 +184,13 @@ def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
         raise BadInput.at(str(path), "is not a report.json of this version") from None
     if report.project != project:
         raise BadInput.at(str(path), f"is a report of another project than {project}")
-    doubt = _doubt(path, content, key)
-    as_of = parse_instant(report.as_of, str(path))
-    rows = {row.id: row for row in (*report.not_ended, *report.findings)}
-    return PreviousReport(
-        {id_: _finding(row) for id_, row in rows.items()},
-        as_of,
-        tuple(sorted(report.ledger.items())),
-        {
-            id_: Opened(parse_instant(row.opened_at, str(path)) if row.opened_at else as_of,
-                        row.opened_in or report.quarter)
-            for id_, row in rows.items()
-        },
-        doubt,
-    )  # fmt: skip
-
-
-def _finding(row: _Row) -> dict[str, Any]:
-    return {
-        **row.model_dump(exclude={"opened_at", "opened_in"}),
-        "covers": tuple(map(Item._make, row.covers)),
-    }
+    doubt, as_of = _doubt(path, content, key), parse_instant(report.as_of, str(path))
+    findings, opened = {}, {}
+    for row in (*report.not_ended, *report.findings):
+        findings[row.id] = row.model_dump() | {"covers": tuple(map(Item._make, row.covers))}
+        at = parse_instant(row.opened_at, str(path)) if row.opened_at else as_of
+        opened[row.id] = Opened(at, row.opened_in or report.quarter)
+    return PreviousReport(findings, as_of, tuple(sorted(report.ledger.items())), opened, doubt)
 
 
 def _doubt(path: Path, content: bytes, key: Key) -> str:
@@ -234,7 +207,5 @@ def _doubt(path: Path, content: bytes, key: Key) -> str:
     if signature_holds(key, manifest):
         return ""
     if key_id == key.key_id:
-        raise BadInput.at(
-            str(path), f"has a {MANIFEST} beside it that was edited: its signature does not hold"
-        )
+        raise BadInput.at(str(path), f"has an edited {MANIFEST} beside it: its signature does not hold")
     return "the previous report is not signed under the reviewer's key"

@@ -3,31 +3,36 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 import pandas as pd
 
-from audit_lib.leaks.find_leaks import LeakAudit
+from audit_lib.base.cache import user_cache
+from audit_lib.base.progress import Progress, quiet
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect import Verdict, judge
 from audit_lib.logins.detect.incidents import Incident
-from audit_lib.logins.parameters import DetectionPolicy, detection_policy
+from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
 from audit_lib.logins.requests import (
     Activity,
     Window,
     network_of,
     reaches_back,
+    tabulate_activity,
     tabulate_clients,
-    unanswered,
     within,
 )
 from audit_lib.logins.traffic import RecordedChange, Traffic, gather, recorded_changes
+from audit_lib.logs.read import cached_logs
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import GivenValues, Policy, Project
 
-GUESSING = ("guessing", "spraying")
-LET_IN, KNOWN_CLIENTS, APPLICATION = "let-in", "known-clients-failing", "application-failing"
+GUESSING, LET_IN, URLS = ("guessing", "spraying"), "let-in", "secret-in-url"
+KNOWN_CLIENTS, APPLICATION = "known-clients-failing", "application-failing"
 LEARNT = timedelta(days=28)  # the longest that a detection looks back, new networks aside
 
 
@@ -48,28 +53,13 @@ class Case:
     project: Project
     policy: Policy
     as_of: datetime
-    given: tuple[GivenValues, ...]
-    read: ProjectRead  # logs of whatever time
+    rules: DetectionPolicy
+    read: ProjectRead
     leaked: LeakAudit
-    activity: Activity  # requests and events, all that were read
+    activity: Activity  # requests and events of whatever time
     window: Window
     secret: str = ""  # the one under suspicion; "" if none is named
     address: str = ""  # the one to look at; "" if none is named
-
-    @cached_property
-    def rules(self) -> DetectionPolicy:
-        """What the detections go by: the policy's [detections], the only thresholds there are."""
-        return detection_policy(self.policy)
-
-    @property
-    def requests(self) -> pd.DataFrame:
-        """`Requests`, all that were read."""
-        return self.activity.requests
-
-    @property
-    def events(self) -> pd.DataFrame:
-        """`LogEvents`, all that were read; one with a time has it as both bounds."""
-        return self.activity.events
 
     @cached_property
     def tenures(self) -> tuple[Tenure, ...]:
@@ -79,12 +69,12 @@ class Case:
     @cached_property
     def here(self) -> pd.DataFrame:
         """The requests that may lie in the window."""
-        return within(self.requests, self.window)
+        return within(self.activity.requests, self.window)
 
     @cached_property
     def said(self) -> pd.DataFrame:
         """The events that may lie in the window."""
-        return within(self.events, self.window)
+        return within(self.activity.events, self.window)
 
     @property
     def is_seen(self) -> bool:
@@ -93,26 +83,36 @@ class Case:
 
     @cached_property
     def clients(self) -> pd.DataFrame:
-        """`Clients`: everyone who may have sent a request in the window."""
-        return tabulate_clients(self.requests, self.window, self.rules)
+        """Everyone who may have sent a request in the window, as `tabulate_clients` says."""
+        return tabulate_clients(self.activity.requests, self.window, self.rules)
 
     # ---- Detections ----
 
     @cached_property
     def traffic(self) -> Traffic:
         """The traffic of the window and of the weeks before it, from which detections learn."""
-        return _traffic(self)
+        requests, events = self.activity.requests, self.activity.events
+        times = pd.concat([requests.loc[requests["timed"], "not_before_at"], events["at"]]).dropna()
+        # A network is new by the days before its first request: one more than the number, to reach them all.
+        learnt = max(LEARNT, timedelta(days=self.rules.thresholds["let-in"].days + 1))
+        # Days before the first line are not a gap in what was kept: they are left out.
+        begin = max(self.window.since - learnt, min([self.window.since, *times.nsmallest(1)]))
+        span = Window(begin, self.window.until)
+        activity, declared = self.activity.within(span), self.project.log_sources
+        recorded = recorded_changes(self.read.ledger, activity.events, self.read.deploys, span)
+        seen = sorted((*recorded, *map(_recorded, self.changes_seen)), key=lambda one: (one.at, one.name))
+        return gather(activity, self.rules, span, changes=tuple(seen), log_sources=declared, as_of=self.as_of)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """The facts that earn a *none*."""
+        return cover(self.traffic)
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
         """What each detection came to in the window."""
         judged = judge(self.traffic, self.coverage)
         return {one.detection: _in_window(one, self.window) for one in judged}
-
-    @cached_property
-    def coverage(self) -> Coverage:
-        """The facts that earn a *none*."""
-        return cover(self.traffic)
 
     @property
     def hidden_callers(self) -> str:
@@ -131,27 +131,37 @@ class Case:
         """Whether each of these found nothing where the logs would have shown it."""
         return all(self.verdicts[name].verdict == "none" for name in detections)
 
-    def doubts(self, *detections: str) -> tuple[str, ...]:
-        """Each reason why one of these may have missed something."""
-        doubts = (self.verdicts[name].doubt for name in detections)
-        return tuple(dict.fromkeys(doubt for doubt in doubts if doubt))
+    def may_have_missed(self, about: str, *detections: str) -> tuple[str, ...]:
+        """Why these detections may have missed something: that never speaks against."""
+        doubts = dict.fromkeys(self.verdicts[name].doubt for name in detections)
+        return tuple(f"{about} may have been missed: {doubt}" for doubt in doubts if doubt)
 
-    # ---- Who is new ----
+    # ---- Who is new, and what changed ----
 
     @property
-    def lacks_history(self) -> bool:
-        """Whether the logs reach too little back for anybody to be known as new."""
-        return not reaches_back(self.requests, self.window, self.rules.thresholds["let-in"].days)
+    def lacks_history(self) -> str:
+        """The logs without which nobody is known to be new; "" if they are there."""
+        days = self.rules.thresholds["let-in"].days
+        if reaches_back(self.activity.requests, self.window, days):
+            return ""
+        return f"logs of {days:.0f} days before the window: without them nobody is known to be new"
 
     @cached_property
     def new_addresses(self) -> tuple[NewAddress, ...]:
-        """The new addresses that were answered in the window, the busiest first."""
-        return _new_addresses(self)
+        """The new addresses that were let in within the window, the busiest first."""
+        guessed = {network_of(name) for name in names_of(self.threats(*GUESSING, LET_IN))}
+        new = set(self.clients.loc[self.clients["classification"].eq("new network"), "client"])
+        here = self.here[self.here["timed"] & self.here["let_in"] & self.here["client"].isin(new)]
+        found = [
+            NewAddress(str(name), int(mine["count"].sum()), mine["not_before_at"].min(), str(home) in guessed)
+            for (name, home), mine in here.groupby(["client", "network"])
+        ]
+        return tuple(sorted(found, key=lambda one: (-one.successes, one.name)))
 
     @property
-    def shows_nobody_new(self) -> bool:
-        """Whether logs that would have shown a new address show none."""
-        return not (self.lacks_history or self.doubts(LET_IN) or self.new_addresses)
+    def shows_who_is_new(self) -> bool:
+        """Whether the logs would have shown a new address that was answered."""
+        return not (self.lacks_history or self.verdicts[LET_IN].doubt)
 
     @cached_property
     def changes_seen(self) -> tuple[Tenure, ...]:
@@ -160,20 +170,38 @@ class Case:
         A change that is known less exactly than callers have time to follow says nothing about them.
         """
         found = []
-        for tenure in self.tenures:
-            if tenure.absent is None or tenure.absent.fingerprint is None:
-                continue
-            grace = timedelta(hours=self.rules.grace(tenure.home.secret))
-            near = tenure.first.at >= self.window.since - grace and tenure.absent.at <= self.window.until
-            if near and tenure.first.at - tenure.absent.at <= grace:
-                found.append(tenure)
+        for one in self.tenures:
+            if one.absent is not None and one.absent.fingerprint is not None:
+                grace = timedelta(hours=self.rules.grace(one.home.secret))
+                near = one.first.at >= self.window.since - grace and one.absent.at <= self.window.until
+                found += [one] if near and one.first.at - one.absent.at <= grace else []
         return tuple(found)
 
+    def coupled(self, secret: str) -> tuple[str, ...]:
+        """The variables that must change with a secret, by the policy."""
+        rule = self.policy.rule(secret) if secret else None
+        return (*rule.equals, *rule.rotates_with) if rule else ()
 
-def lets_in(requests: pd.DataFrame) -> "pd.Series[bool]":
-    """Which answers are those of somebody who is in, or gets in: on a protected route, or to a POST."""
-    asked = requests["protected"] | requests["method"].eq("POST")
-    return asked & ~unanswered(requests) & requests["status"].lt(400)
+
+def read_case(  # noqa: PLR0917
+    project: Project,
+    policy: Policy,
+    keeper: Keeper,
+    as_of: datetime,
+    given: tuple[GivenValues, ...] = (),
+    progress: Progress = quiet,
+) -> Case:
+    """What there is to look at, of whatever time; its window is the last week."""
+    rules = detection_policy(policy)
+    logs = partial(cached_logs, project, keeper, formats=formats_of(project, policy), progress=progress)
+    read = ProjectRead(
+        project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs
+    )
+    options = LeakOptions(cache=user_cache(), patterns=False, progress=progress)
+    stays, parts = tenures(read.ledger), (read.entries, read.inventory)
+    leaked = find_leaks(project, keeper, policy, *parts, stays=stays, options=options)
+    window = Window(as_of - timedelta(days=7), as_of)
+    return Case(project, policy, as_of, rules, read, leaked, tabulate_activity(read.logs, rules), window)
 
 
 def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
@@ -183,22 +211,6 @@ def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
         for name in [one.client] if one.client else sorted(one.clients):
             counts[name] = max(counts.get(name, 0), one.count)
     return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
-
-
-def _traffic(case: Case) -> Traffic:
-    window = case.window
-    times = (case.requests.loc[case.requests["timed"], "not_before_at"].min(), case.events["at"].min())
-    # Days before the first line are not a gap in what was kept: they are left out.
-    first = min([window.since, *(at for at in times if not pd.isna(at))])
-    # A network is new by the days before its first request: one more than the number, to reach them all.
-    learnt = max(LEARNT, timedelta(days=case.rules.thresholds["let-in"].days + 1))
-    span = Window(max(window.since - learnt, first), window.until)
-    activity = case.activity.within(span)
-    recorded = recorded_changes(case.read.ledger, activity.events, case.read.deploys, span)
-    seen = (*recorded, *map(_recorded, case.changes_seen))
-    changes = tuple(sorted(seen, key=lambda one: (one.at, one.name, one.place)))
-    declared = case.project.log_sources
-    return gather(activity, case.rules, span, changes=changes, log_sources=declared, as_of=case.as_of)
 
 
 def _recorded(tenure: Tenure) -> RecordedChange:
@@ -213,23 +225,8 @@ def _in_window(one: Verdict, window: Window) -> Verdict:
     inside = tuple(
         found
         for found in one.incidents
-        if (found.first_at is None or found.first_at <= window.until)
-        and (found.last_at is None or found.last_at >= window.since)
+        if (found.first_at or window.until) <= window.until
+        and (found.last_at or window.since) >= window.since
     )
-    if inside or not one.incidents:
-        return replace(one, incidents=inside)
-    return replace(one, verdict="unknown" if one.doubt else "none", incidents=())
-
-
-def _new_addresses(case: Case) -> tuple[NewAddress, ...]:
-    clients, here = case.clients, case.here[case.here["timed"] & lets_in(case.here)]
-    new = set(clients.loc[clients["classification"].eq("new network"), "client"])
-    guessed = {network_of(name) for name in names_of(case.threats(*GUESSING, LET_IN))}
-    found = [
-        NewAddress(
-            str(name), int(mine["count"].sum()), mine["not_before_at"].min(), network_of(str(name)) in guessed
-        )
-        for name, mine in here.groupby("client", observed=True)
-        if name in new
-    ]
-    return tuple(sorted(found, key=lambda one: (-one.successes, one.name)))
+    verdict = "found" if inside else "unknown" if one.doubt else "none"
+    return replace(one, incidents=inside, verdict=verdict)

@@ -28,7 +28,6 @@ class ExposureWindows(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    fingerprint: Series[str]
     begins_at: Series[Instant] = Field(nullable=True)  # at the earliest; null: no evidence bounds it
     begins_by: Series[str]  # the evidence of its beginning
     ends_earliest_at: Series[Instant] = Field(nullable=True)  # null: in force to this day

@@ -12,9 +12,9 @@ import pandas as pd
 from audit_lib.base import in_words
 from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
-from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, Case, NewAddress, names_of
+from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, URLS, Case, names_of
 from audit_lib.incident.contracts import RATINGS, Explanations
-from audit_lib.incident.exposure import first_start, public_twins, span_of, values_of, was_searched_for
+from audit_lib.incident.exposure import public_twins, span_of, values_of
 from audit_lib.incident.outage import (
     answered_while_apart,
     deploys_around,
@@ -22,16 +22,14 @@ from audit_lib.incident.outage import (
     is_of_variables,
     pairs_apart,
 )
-from audit_lib.leaks.tables import PRODUCTION, searched_whole
+from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
 from audit_lib.logins.detect.incidents import Incident
-from audit_lib.logins.requests import Window, within
 from audit_lib.logins.traffic import BEGUN
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
 CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
 ATTACKS = (USED, GUESSED)
 MOST = 3  # names and incidents in one point
-URLS = "secret-in-url"
 
 
 @dataclass
@@ -50,10 +48,8 @@ class Explanation:
     @property
     def rating(self) -> str:
         """likely | possible | unlikely; unknown if nothing speaks for it, and nothing rules it out."""
-        if self.shown and not self.doubted:
-            return "likely"
-        if self.shown or self.hinted:
-            return "possible"
+        if self.points:
+            return "likely" if self.shown and not self.doubted else "possible"
         return "unlikely" if self.ruled_out else "unknown"
 
     @property
@@ -76,12 +72,13 @@ def explain(case: Case, exposure: pd.DataFrame) -> tuple[Explanation, ...]:
 
     Of a secret that callers do not send, what failed at the login says nothing.
     """
-    found = [_used(case, exposure), _exposed(case, exposure)]
+    of_logins = (_guessed, _outage, _cut_off)
     if _callers_send(case):
-        found[1:1] = [_guessed(case), _outage(case), _cut_off(case)]
+        found = [_used(case, exposure), *(of_login(case) for of_login in of_logins), _exposed(case, exposure)]
     else:
         lacking = f"callers do not send {case.secret}: what failed at the login says nothing of it"
-        found[1:1] = [Explanation(name, missing=[lacking]) for name in (GUESSED, OUTAGE, CUT_OFF)]
+        blind = (Explanation(name, missing=[lacking]) for name in (GUESSED, OUTAGE, CUT_OFF))
+        found = [_used(case, exposure), *blind, _exposed(case, exposure)]
     if not case.is_seen:
         for one in found:
             one.missing.insert(0, "log lines of the window: none could be read")
@@ -102,18 +99,17 @@ def _is_mere_leak(case: Case, one: Explanation) -> bool:
 
 def tabulate_explanations(explained: Iterable[Explanation]) -> pd.DataFrame:
     """`Explanations`, in their order."""
-    return Explanations.of(
-        {
-            "rank": rank,
-            "explanation": one.name,
-            "rating": one.rating,
-            "speaks_for": "; ".join(one.points),
-            "speaks_against": "; ".join(one.against),
-            "missing": "; ".join(one.missing),
-            "addresses": ", ".join(one.addresses),
-        }
+    told = [
+        (
+            rank,
+            one.name,
+            one.rating,
+            *map("; ".join, (one.points, one.against, one.missing)),
+            ", ".join(one.addresses),
+        )
         for rank, one in enumerate(explained, 1)
-    )
+    ]
+    return Explanations.checked(pd.DataFrame(told, columns=list(Explanations.columns())))
 
 
 def few(names: Iterable[str]) -> str:
@@ -130,33 +126,20 @@ def _callers_send(case: Case) -> bool:
 def _in_words(incidents: Iterable[Incident]) -> str:
     """The gravest of some incidents: whose, what, how many."""
     ordered = sorted(incidents, key=lambda one: (-one.count, one.client, one.subject))
-    return ", ".join(
-        f"{one.client or one.subject or few(sorted(one.clients)) or 'no address is named'}: "
-        f"{one.classification} ({one.count})"
-        for one in ordered[:MOST]
-    )
-
-
-def _may_have_missed(case: Case, about: str, *detections: str) -> list[str]:
-    """Why the detections of something may have missed it: that never speaks against."""
-    return [f"{about} may have been missed: {reason}" for reason in case.doubts(*detections)]
+    whose = (one.client or one.subject or few(sorted(one.clients)) or "no address" for one in ordered)
+    return few(f"{who}: {one.classification} ({one.count})" for who, one in zip(whose, ordered, strict=True))
 
 
 def _guessed(case: Case) -> Explanation:
     """Grave guessing shows it, and so does guessing that ended in a success; anything less hints at it."""
-    one = Explanation(GUESSED)
-    guesses, entered = case.threats(*GUESSING), case.found(LET_IN)
+    one, guesses, entered = Explanation(GUESSED), case.threats(*GUESSING), case.found(LET_IN)
     grave = [found for found in guesses if entered or found.severity in ("high", "critical")]
     rest = [found for found in guesses if found not in grave]
-    one.shown += [_in_words(grave)] if grave else []
-    one.hinted += [_in_words(rest)] if rest else []
-    if entered:
-        (one.shown if guesses else one.hinted).append(_in_words(entered))
-    if not guesses and not entered and case.are_none(*GUESSING, LET_IN):
+    one.shown += [_in_words(found) for found in (grave, entered if guesses else ()) if found]
+    one.hinted += [_in_words(found) for found in (rest, () if guesses else entered) if found]
+    if case.are_none(*GUESSING, LET_IN):
         one.rule_out("no guessing and no spraying was found")
-        accidents = [found for found in case.found(KNOWN_CLIENTS) if found.classification]
-        one.against += [f"what failed has another cause: {_in_words(accidents)}"] if accidents else []
-    one.lack(case.hidden_callers, *_may_have_missed(case, "guessing", *GUESSING, LET_IN))
+    one.lack(case.hidden_callers, *case.may_have_missed("guessing", *GUESSING, LET_IN))
     one.addresses = tuple(dict.fromkeys((*names_of(entered), *names_of(guesses))))
     return one
 
@@ -166,105 +149,81 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
 
     What leaked counts if it is of production, or of the secret that is asked for, and open in the window.
     """
-    one, leaked = Explanation(USED), exposure[exposure["leaked"]]
-    spans = [
-        (row, span_of(row, case.as_of))
-        for row in rows(leaked)
-        if case.secret or row.environment == PRODUCTION
-    ]
-    at_stake = [
-        (row, span)
-        for row, span in spans
-        if span.since <= case.window.until and span.until >= case.window.since
-    ]
-    if at_stake:
-        one.hinted.append(f"known to have leaked: {', '.join(sorted({row.secret for row, _ in at_stake}))}")
-    for environment in sorted({*leaked["environment"]} - {row.environment for row, _ in at_stake}):
+    one, window, leaked = Explanation(USED), case.window, exposure[exposure["leaked"]]
+    mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
+    spans = {row: span_of(row, case.as_of) for row in rows(mine)}
+    open_ = {
+        row: span for row, span in spans.items() if span.since <= window.until and span.until >= window.since
+    }
+    if open_:
+        one.hinted.append(f"known to have leaked: {', '.join(sorted({row.secret for row in open_}))}")
+    for environment in sorted({*leaked["environment"]} - {row.environment for row in open_}):
         one.lack(f"whether a leaked value of {environment} opened anything in the window")
-    searched, whole = was_searched_for(case), searched_whole(case.leaked.coverage)
-    one.lack("" if searched else "each value of the time, to search for: an env file or export that holds it")
+    whole = shows_no_leak(case.leaked.coverage)
     one.lack("" if whole else "a complete search of files and history: what was left out may hold a leak")
-    never_leaked = leaked.empty and searched and whole
-    one.against += ["no leak of the secret is known"] if never_leaked else []
+    one.against += ["no leak of it is known"] if whole and leaked.empty else []
     if not _callers_send(case):
         one.lack(f"who used {case.secret}: callers do not send it, its provider's log would say")
-        one.ruled_out = never_leaked
         return one
     quiet = [new for new in case.new_addresses if not new.guessed]
-    used = [new for new in quiet if any(span.since <= new.first_at <= span.until for _, span in at_stake)]
-    if used:
-        one.shown.append(f"new addresses were answered at once while it was exposed: {_named(case, used)}")
-    elif quiet:
-        one.hinted.append(f"new addresses were answered without having guessed: {_named(case, quiet)}")
-    elif case.shows_nobody_new:
-        one.rule_out("nobody of a new network was let in, or answered on a protected route")
-    elif case.new_addresses and not case.lacks_history and not case.doubts(LET_IN):
-        one.rule_out(f"{few(new.name for new in case.new_addresses)} guessed before being answered")
-    one.lack("whose address it is: a new user looks the same" if quiet else "")
+    used = [new for new in quiet if any(span.since <= new.first_at <= span.until for span in open_.values())]
+    if quiet:
+        names = few(
+            f"{new.name} ({new.successes} times since {briefly(new.first_at, case.as_of)})"
+            for new in used or quiet
+        )
+        how = "at once while it was exposed" if used else "without having guessed"
+        (one.shown if used else one.hinted).append(f"new addresses were answered {how}: {names}")
+        one.lack("whose address it is: a new user looks the same")
+    elif case.shows_who_is_new:
+        guessers = few(new.name for new in case.new_addresses)
+        nobody = "nobody of a new network was let in, or answered on a protected route"
+        one.rule_out(f"{guessers} guessed before being answered" if guessers else nobody)
     one.lack("which token a request carried: the logs do not say")
-    one.lack(*_may_have_missed(case, "new addresses", LET_IN))
-    days = case.rules.thresholds["let-in"].days
-    text = f"logs of {days:.0f} days before the window: without them nobody is known to be new"
-    one.lack(text if case.lacks_history else "")
+    one.lack(*case.may_have_missed("new addresses", LET_IN), case.lacks_history)
     one.addresses = tuple(new.name for new in used or quiet)
     return one
-
-
-def _named(case: Case, found: Iterable[NewAddress]) -> str:
-    return few(
-        f"{one.name} ({one.successes} times since {briefly(one.first_at, case.as_of)})" for one in found
-    )
 
 
 def _outage(case: Case) -> Explanation:
     """That nearly all requests failed shows it; a deploy or a broken pair just then is its cause."""
     one, outage = Explanation(OUTAGE), find_outage(case)
-    one.lack(*_may_have_missed(case, "an outage", KNOWN_CLIENTS, APPLICATION))
+    one.lack(*case.may_have_missed("an outage", KNOWN_CLIENTS, APPLICATION))
     if outage is None:
-        if not case.doubts(KNOWN_CLIENTS, APPLICATION):
+        if not one.missing:
             one.rule_out("at no time did nearly everyone fail")
         return one
-    since, until = (briefly(at, case.as_of) for at in (outage.first_at, outage.last_at))
-    one.shown.append(f"{outage} from {since} to {until}, nearly all there were")
+    one.shown.append(f"{outage}, nearly all there were")
     before, after = deploys_around(case, outage)
     if before:
         cause = ", set off by changed variables" if is_of_variables(before) else ""
-        began = briefly(before.began_at, case.as_of)
-        one.hinted.append(f"a deploy of {began} took effect just before{cause} ({before.evidence})")
+        one.hinted.append(f"a deploy took effect just before{cause} ({before.evidence})")
         one.hinted += [f"it ended just before the next deploy began ({after.evidence})"] if after else []
         one.lack("which variables were changed: the platform's event list would say")
-    if case.read.deploys.empty:
+    elif case.read.deploys.empty:
         one.lack("a deploy list: name an export in audit.toml ([[deploys]])")
     for pair in pairs_apart(case)[: 0 if outage.errors else MOST]:
-        if not pair.within(case.window):
+        if pair.within(case.window):
+            one.hinted.append(str(pair))
+            one.against += answered_while_apart(case, pair, outage.first_at)
+        else:
             one.lack(f"whether {pair.secret} and {pair.other} differed in the window, too")
-            continue
-        one.hinted.append(str(pair))
-        answered = answered_while_apart(case, pair, outage.first_at)
-        one.against += [answered] if answered else []
     return one
 
 
 def _cut_off(case: Case) -> Explanation:
     """Known clients that failed after a rotation show it; after a start or a deploy they hint at it."""
-    one = Explanation(CUT_OFF)
+    one, outage = Explanation(CUT_OFF), find_outage(case)
     after = sorted(
         (found for found in case.found(KNOWN_CLIENTS) if found.cause), key=lambda found: -found.count
     )
-    rule = case.policy.rule(case.secret) if case.secret else None
-    mine = {case.secret, *rule.equals, *rule.rotates_with} if rule else {case.secret}
-    rotated = [
-        found for found in after if found.cause not in BEGUN and (not case.secret or found.subject in mine)
-    ]
+    mine = {case.secret, *case.coupled(case.secret)}
     begun = [found for found in after if found.cause in BEGUN]
-    one.shown += [f"{found.classification} ({few(names_of(after))})" for found in rotated[:2]]
-    if begun and not rotated:
-        one.hinted.append(f"{begun[0].classification} ({few(names_of(after))})")
-    if rotated or begun:
-        one.addresses = names_of(after)
-    if rotated and (early := _before_start(case, rotated[0], one.addresses)):
-        one.against.append(f"{early}: a process that has the old value answers those that send it")
-    outage = find_outage(case)
+    rotated = [found for found in after if found not in begun and (not case.secret or found.subject in mine)]
+    names = names_of(after)
+    one.shown += [f"{found.classification} ({few(names)})" for found in rotated[:2]]
+    one.hinted += [] if rotated else [f"{found.classification} ({few(names)})" for found in begun[:1]]
+    one.addresses = names if one.points else ()
     broken = any(pair.within(case.window) for pair in pairs_apart(case))
     if outage and not outage.errors and (broken or deploys_around(case, outage)[0]):
         one.against.append("nearly everyone failed, those with the new value too")
@@ -272,34 +231,21 @@ def _cut_off(case: Case) -> Explanation:
     if case.changes_seen and case.are_none(KNOWN_CLIENTS):
         one.rule_out("nobody who was answered before failed after a change")
     one.lack("" if case.changes_seen else "a snapshot just before and after each rotation")
-    one.lack(*_may_have_missed(case, "clients that failed after a change", KNOWN_CLIENTS))
+    one.lack(*case.may_have_missed("clients that failed after a change", KNOWN_CLIENTS))
     return one
-
-
-def _before_start(case: Case, rotated: Incident, clients: Iterable[str]) -> str:
-    """How many refusals surely came before the first start after a change: until then the old value held."""
-    start = first_start(case.events, rotated.first_at)
-    if start is None or rotated.first_at is None:
-        return ""
-    near = within(case.requests, Window(rotated.first_at, start["at"]))
-    near = near[near["refused"] & near["client"].isin(list(clients)) & near["not_after_at"].lt(start["at"])]
-    count = int(near["count"].sum())
-    return (
-        f"{count} of its failures were before the start in {start['file']}:{start['line']}" if count else ""
-    )
 
 
 def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
     """A public variable that holds the value shows it; a secret in a URL of the window hints at it."""
     one, secret, urls = Explanation(EXPOSED), case.secret, case.found(URLS)
     one.hinted += [f"a value stands in the URL of requests: {_in_words(urls)}"] if urls else []
-    one.lack(*_may_have_missed(case, "a value in a URL", URLS))
+    one.lack(*case.may_have_missed("a value in a URL", URLS))
     if not secret:
         one.lack("which secret was seen: name it (secret), or ask `whose`")
         return one
     known, twins, sources = values_of(case, secret), public_twins(case, secret), case.read.sources
     expected = sources["kind"].isin(("env file", "export", "given values")) & sources["state"].ne("read")
-    unread = sorted(sources.loc[expected, "source"])
+    unread = few(sorted(sources.loc[expected, "source"]))
     if twins:
         one.shown.append(f"{', '.join(twins)} holds the value and is built into what every browser loads")
         one.hinted.append("rotation will not contain it: the next build publishes the new value as well")
@@ -309,7 +255,7 @@ def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
     one.lack(
         "" if known else "a value of the secret: no env file, snapshot or commit that was read holds one"
     )
-    one.lack(f"the values of {few(unread)}, which may hold it" if unread else "")
+    one.lack(f"the values of {unread}, which may hold it" if unread else "")
     if exposure["leaked"].any():
         one.against.append("a leak outside the bundle is known")
         one.doubted = True

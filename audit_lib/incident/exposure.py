@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -16,13 +16,7 @@ from audit_lib.logins.requests import Window
 
 _LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 _VALUES = ("leak", "weak default", "truncated")  # kinds of leaks that show a value of the secret
-
-
-class Sighting(NamedTuple):
-    """When and where a leak was first seen."""
-
-    at: datetime | None  # None: a place has no date, and may be the oldest
-    place: str
+Sighting = tuple[datetime | None, str]  # when and where; None: a place has no date, and may be the oldest
 
 
 def tabulate_exposure(case: Case) -> pd.DataFrame:
@@ -52,16 +46,8 @@ def span_of(row: Any, as_of: datetime) -> Window:
 def in_force(exposure: pd.DataFrame) -> dict[str, str]:
     """Each secret that leaked and is in force, the most urgent first, with its ENVIRONMENT/SERVICE."""
     here = exposure[exposure["open"] & exposure["leaked"]]
-    places = here["environment"] + "/" + here["service"]
-    by_secret = places.groupby(here["secret"], sort=False)
+    by_secret = (here["environment"] + "/" + here["service"]).groupby(here["secret"], sort=False)
     return {str(name): ", ".join(sorted(set(found))) for name, found in by_secret}
-
-
-def first_start(events: pd.DataFrame, since: Any) -> Any:
-    """The first start in the logs from an instant on (`at`, `file`, `line`); None for none."""
-    boots = events.loc[events["message"] == BOOT, ["at", "file", "line"]].dropna()
-    after = boots[boots["at"] >= since].sort_values(["at", "file", "line"])
-    return None if after.empty else after.iloc[0]
 
 
 # ---- The values of a secret ----
@@ -70,11 +56,11 @@ def first_start(events: pd.DataFrame, since: Any) -> Any:
 def values_of(case: Case, secret: str) -> frozenset[str]:
     """Every value that a secret has or had, by ledger, history and env files."""
     rule, inventory, history = case.policy.rule(secret), case.read.inventory, case.read.history
-    names = {secret, *(rule.aliases if rule else ())}
     held = {one.fingerprint for one in case.tenures if one.home.secret == secret}
-    committed = history.loc[history["name"].isin(names), "fingerprint"]
-    here = inventory.loc[inventory["secret"] == secret, "fingerprint"].dropna()
-    return frozenset({*held, *committed, *here})
+    committed = history.loc[history["name"].isin([secret, *(rule.aliases if rule else ())]), "fingerprint"]
+    return frozenset(
+        {*held, *committed, *inventory.loc[inventory["secret"] == secret, "fingerprint"].dropna()}
+    )
 
 
 def leaked_secrets(case: Case) -> tuple[str, ...]:
@@ -93,36 +79,12 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def was_searched_for(case: Case) -> bool:
-    """Whether each value of the secret, or of any, was searched for in every place and form.
-
-    A value that only the ledger knows was not: of it there is a fingerprint and no more.
-    """
-    inventory, window = case.read.inventory, case.window
-    mine = inventory[inventory["secret"].eq(case.secret) | (case.secret == "")]
-    here = set(mine["fingerprint"].dropna())
-    then = {
-        one.fingerprint
-        for one in case.tenures
-        if case.secret in ("", one.home.secret)
-        and one.first.at <= window.until
-        and one.last.at >= window.since
-    }
-    values = case.leaked.coverage.query("part == 'values'")
-    whole = values["state"].eq("searched")
-    partly = set(values.loc[~whole, "place"]) & set(mine["variable"])
-    return bool(values.loc[whole, "count"].gt(0).any()) and bool(here) and then <= here and not partly
-
-
 def public_twins(case: Case, secret: str) -> tuple[str, ...]:
     """The public variables that hold, or held, one of the secret's values: a bundle shows them."""
     values, inventory = values_of(case, secret), case.read.inventory
-    same = inventory["fingerprint"].isin(values) & inventory["public"]
-    found = set(inventory.loc[same, "secret"])
-    rule = case.policy.rule(secret)
-    coupled = {*rule.equals, *rule.rotates_with} if rule else set()
-    found |= {name for name in coupled if _is_public(case, name) and values_of(case, name) & values}
-    return tuple(sorted(found | ({secret} if _is_public(case, secret) else set())))
+    found = set(inventory.loc[inventory["fingerprint"].isin(values) & inventory["public"], "secret"])
+    names = {name for name in case.coupled(secret) if values_of(case, name) & values} | {secret}
+    return tuple(sorted(found | {name for name in names if _is_public(case, name)}))
 
 
 def _is_public(case: Case, name: str) -> bool:
@@ -134,20 +96,16 @@ def _is_public(case: Case, name: str) -> bool:
 
 
 def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
-    stays = [stay for stay in case.tenures if stay.home.secret == secret]
+    ends = {
+        (*stay.home, stay.fingerprint): _end(case, stay)
+        for stay in case.tenures
+        if stay.home.secret == secret
+    }
     held = case.read.inventory.query("secret == @secret and state == 'present'").dropna(subset="fingerprint")
-    # What no snapshot has seen is in force by its env file alone.
-    watched = {(stay.home.environment, stay.home.service, stay.fingerprint) for stay in stays}
-    ends = [((*stay.home, stay.fingerprint), _end(case, stay)) for stay in stays]
-    ends += [
-        (
-            (secret, row.environment, row.service, row.fingerprint),
-            {"ends_by": f"in force by {row.source}; no snapshot has seen it", "open": True},
-        )
-        for row in rows(held)
-        if (row.environment, row.service, row.fingerprint) not in watched
-    ]
-    for home, end in ends:
+    for row in rows(held):  # what no snapshot has seen is in force by its env file alone
+        still = {"ends_by": f"in force by {row.source}; no snapshot has seen it", "open": True}
+        ends.setdefault((secret, row.environment, row.service, row.fingerprint), still)
+    for home, end in ends.items():
         leaked = _first_sighting(case, home[-1])
         if leaked or case.secret:
             named = dict(zip(("secret", "environment", "service", "fingerprint"), home, strict=True))
@@ -158,39 +116,43 @@ def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
     """None if no leak of the value is known."""
     leaks, history, places = case.leaked.leaks, case.read.history, case.leaked.places
     leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].isin(_VALUES)]
-    history = history[history["fingerprint"].eq(fingerprint)]
     places = places[places["leak_id"].isin(leaks["leak_id"])]
-    dated = [Sighting(row.committed_at, f"commit {row.commit[:12]} ({row.file})") for row in rows(history)]
+    committed = rows(history[history["fingerprint"].eq(fingerprint)])
+    dated = [(row.committed_at, f"commit {row.commit[:12]} ({row.file})") for row in committed]
     for leak in rows(leaks[leaks["first_commit"] != ""]):
         at = min(filter(None, (leak.first_at, leak.first_committed_at)), default=None)
-        dated += [Sighting(at, f"commit {leak.first_commit[:12]}")] if at else []
+        dated += [(at, f"commit {leak.first_commit[:12]}")] if at else []
     # A file that was committed was outside since the commit; before that it lay on one disk.
     loose = places[
         (places["commit"] == "") & ~places["path"].isin(places.loc[places["commit"] != "", "path"])
     ]
     for place in rows(loose.head(1)):
-        return Sighting(None, f"{place.place} {place.path}, whose date is not known")
-    return min(dated, default=None) or (None if leaks.empty else Sighting(None, "no place has a date"))
+        return None, f"{place.place} {place.path}, whose date is not known"
+    return min(dated, default=None if leaks.empty else (None, "no place has a date"))
 
 
 def _beginning(case: Case, fingerprint: str, leaked: Sighting | None) -> dict[str, Any]:
-    if leaked and leaked.at is not None:
-        return {"begins_at": leaked.at, "begins_by": f"the leak was first seen in {leaked.place}"}
-    why = f"; the date of the leak is not known ({leaked.place})" if leaked else ""
+    if leaked and leaked[0] is not None:
+        return {"begins_at": leaked[0], "begins_by": f"the leak was first seen in {leaked[1]}"}
+    why = f"; the date of the leak is not known ({leaked[1]})" if leaked else ""
     before = [stay.absent for stay in case.tenures if stay.fingerprint == fingerprint]
-    if not before or None in before:
+    first = min(((seen.at, seen.place) for seen in before if seen), default=None)
+    if first is None or None in before:
         return {"begins_by": f"it is not known since when the value exists{why}"}
-    first = min((seen for seen in before if seen), key=lambda seen: (seen.at, seen.place))
-    return {"begins_at": first.at, "begins_by": f"the value came into use after {first.place}{why}"}
+    return {"begins_at": first[0], "begins_by": f"the value came into use after {first[1]}{why}"}
 
 
 def _end(case: Case, stay: Tenure) -> dict[str, Any]:
     if stay.gone is None:
         return {"ends_by": f"still in force in the last snapshot ({stay.last.place})", "open": True}
-    start = first_start(case.events, stay.gone.at)
-    row: dict[str, Any] = {"ends_earliest_at": stay.last.at, "open": False}
-    if start is None:
-        by = f"another value in {stay.gone.place}; the logs show no start after it, so when it took effect"
-        return row | {"ends_by": f"{by} is not known"}
-    by = f"another value in {stay.gone.place}, in effect since the start in {start['file']}:{start['line']}"
-    return row | {"ends_at": start["at"], "ends_by": by}
+    row, by = {"ends_earliest_at": stay.last.at, "open": False}, f"another value in {stay.gone.place}"
+    starts = case.activity.events.loc[
+        case.activity.events["message"].eq(BOOT) & case.activity.events["at"].ge(stay.gone.at)
+    ]
+    if starts.empty:
+        return row | {
+            "ends_by": f"{by}; the logs show no start after it, so when it took effect is not known"
+        }
+    start = starts.sort_values(["at", "file", "line"]).iloc[0]
+    place = f"{start['file']}:{start['line']}"
+    return row | {"ends_at": start["at"], "ends_by": f"{by}, in effect since the start in {place}"}

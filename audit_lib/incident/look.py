@@ -15,21 +15,21 @@ from audit_lib.settings import Policy
 DEFAULT_SPAN = timedelta(days=7)
 
 
-def window_of(  # noqa: PLR0917
-    since: str, until: str, as_of: datetime, secret: str = "", leaks: Any = None, history: Any = None
-) -> Window:
-    """The window that is asked for; by default since the secret's leak was first seen, or the last 7 days."""
+def window_of(since: str, until: str, as_of: datetime, first_at: datetime | None = None) -> Window:
+    """The window that is asked for; by default since a leak was first seen, or the last seven days."""
     end = min(parse_instant(until, "until"), as_of) if until else as_of
-    begin = end - DEFAULT_SPAN
-    if since:
-        begin = since_instant(since, end)
-    elif secret:
-        mine = leaks.loc[leaks["variable"].eq(secret) & leaks["kind"].eq("leak"), "first_at"].dropna()
-        seen = [*mine, *history.loc[history["name"].eq(secret), "committed_at"]]
-        begin = min((at.to_pydatetime() for at in seen if at < end), default=begin)
-    if begin >= end:
+    begin = first_at if first_at and first_at < end else end - DEFAULT_SPAN
+    window = Window(since_instant(since, end) if since else begin, end)
+    if window.since >= end:
         raise BadInput.at("since", f"is not before {iso(end)}")
-    return Window(begin, end)
+    return window
+
+
+def first_seen(secret: str, leaks: pd.DataFrame, history: pd.DataFrame) -> datetime | None:
+    """When a leak of a secret was first seen, if that is dated."""
+    mine = leaks.loc[leaks["variable"].eq(secret) & leaks["kind"].eq("leak"), "first_at"].dropna()
+    seen = [*mine, *history.loc[history["name"].eq(secret), "committed_at"]] if secret else []
+    return min((at.to_pydatetime() for at in seen), default=None)
 
 
 def secret_of(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
@@ -43,9 +43,8 @@ def secret_of(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
 
 def address_of(text: str) -> str:
     """The address that is asked about; `BadInput` for what is not one."""
-    address = text.strip()
     try:
-        return str(ip_address(address)) if address else ""
+        return str(ip_address(text.strip())) if text.strip() else ""
     except ValueError:
         raise BadInput.at("address", "must be an address such as 203.0.113.45") from None
 
@@ -56,27 +55,24 @@ def pick(investigation: Any) -> Any:
 
     case = investigation.case
     given = {"since": iso(case.window.since), "until": iso(case.window.until)}
+    given |= {"address": case.address, "secret": case.secret}
     choices = {
-        "address": sorted(set(case.requests["client"].astype("str")) - {""}),
+        "address": sorted(set(case.activity.requests["client"]) - {""})[:2000],
         "secret": sorted(set(case.read.inventory["secret"])),
     }
-    fields: dict[str, Any] = {
-        name: ipywidgets.Text(value=text, description=name, continuous_update=False)
-        for name, text in given.items()
-    }
-    for name, names in choices.items():
-        fields[name] = ipywidgets.Combobox(
-            value=getattr(case, name), options=names[:2000], description=name, continuous_update=False
-        )
     said = ipywidgets.Label(repr(investigation))
 
     def choose(name: str, change: Any) -> None:
         try:
             investigation.look(**{name: change["new"]})
             said.value = repr(investigation)
-        except AuditError as error:  # the choice stays as it was, and the fields go on
+        except AuditError as error:  # what is looked at stays as it was, and the fields go on
             said.value = str(error)
 
-    for name, field in fields.items():
+    fields = []
+    for name, text in given.items():
+        options = choices.get(name, ())
+        field = ipywidgets.Combobox(value=text, options=options, description=name, continuous_update=False)
         field.observe(partial(choose, name), names="value")
-    return ipywidgets.VBox([*fields.values(), said])
+        fields.append(field)
+    return ipywidgets.VBox([*fields, said])

@@ -10,6 +10,7 @@ import pandas as pd
 
 from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
+from audit_lib.base.in_words import instant_words
 from audit_lib.incident.case import APPLICATION, KNOWN_CLIENTS, Case
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import SecretPlace
@@ -23,79 +24,59 @@ _VARIABLES = re.compile(r"(?i)env[ _-]?(updated|changed|vars?)|variable|config")
 
 @dataclass(frozen=True)
 class Outage:
-    """A stretch in which nearly all requests to protected routes failed, also of known addresses."""
+    """A stretch in which nearly all requests failed, also of known addresses."""
 
     first_at: datetime
     last_at: datetime
-    count: int
-    addresses: int
-    errors: bool = False  # they were not refused, but answered with server errors
+    failed: pd.DataFrame  # the requests that did
+    errors: bool  # they were not refused, but answered with server errors
 
     def __str__(self) -> str:
         how = "answered with server errors" if self.errors else "refused"
-        return f"{self.count} requests of {self.addresses} addresses were {how}"
-
-    @property
-    def minutes(self) -> int:
-        """How long it took, at least one."""
-        return max(round((self.last_at - self.first_at).total_seconds() / 60), 1)
-
-    def failed(self, requests: pd.DataFrame) -> pd.DataFrame:
-        """The requests that failed in it."""
-        bad = requests["status"].ge(500) if self.errors else requests["refused"]
-        return requests[
-            bad & requests["timed"] & requests["not_before_at"].between(self.first_at, self.last_at)
-        ]
+        whom = f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses"
+        return f"{whom} were {how} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
 
 
 def find_outage(case: Case) -> Outage | None:
-    """The outage with most refused requests; without one, that with most server errors of all clients."""
-    return _worst(case, KNOWN_CLIENTS, errors=False) or _worst(case, APPLICATION, errors=True)
+    """The outage with most refused requests; without one, that with most server errors of all clients.
 
-
-def _worst(case: Case, detection: str, *, errors: bool) -> Outage | None:
-    found = [
-        Outage(one.first_at, one.last_at, one.count, len(one.clients), errors)
-        for one in case.found(detection)
-        if one.first_at and one.last_at and one.severity == "high" and (one.subject == EVERYONE or not errors)
+    It is the part of what was detected in which most failures follow each other within `PAUSE`.
+    """
+    here, refused = (
+        case.here[case.here["timed"]],
+        [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"],
+    )
+    broken = refused or [one for one in case.found(APPLICATION) if one.subject == EVERYONE]
+    if not broken:
+        return None
+    worst = max(broken, key=lambda one: one.count)
+    failed = here[
+        (here["refused"] if refused else here["status"].ge(500)) & worst.during(here["not_before_at"])
     ]
-    return _core(case, max(found, key=lambda one: one.count)) if found else None
-
-
-def _core(case: Case, outage: Outage) -> Outage:
-    """The part of an outage in which most failures follow each other within `PAUSE`."""
-    failed = outage.failed(case.here).sort_values("not_before_at")
+    runs = failed["not_before_at"].sort_values().diff().gt(PAUSE).cumsum()
     if failed.empty:
-        return outage
-    runs = failed["not_before_at"].diff().gt(PAUSE).cumsum()
-    core = failed[runs == failed.groupby(runs)["count"].sum().idxmax()]
+        return None
+    core = failed[runs.reindex(failed.index) == failed["count"].groupby(runs).sum().idxmax()]
     first, last = (at.to_pydatetime() for at in (core["not_before_at"].min(), core["not_before_at"].max()))
-    clients = core["client"].astype("str").nunique()
-    return Outage(first, last, int(core["count"].sum()), int(clients), outage.errors)
-
-
-# ---- Deploys ----
+    return Outage(first, last, core, errors=not refused)
 
 
 def deploys_around(case: Case, outage: Outage) -> tuple[Any, Any]:
-    """The last deploy that may have taken effect before it and the first that began after it, or None.
+    """The rows of `Deploys` of the last that may have taken effect before it, and the first that began after.
 
-    Each within the time that clients have to follow a deploy.
+    Each within the time that clients have to follow a deploy; None if there is none.
     """
-    deploys, grace = case.read.deploys, timedelta(hours=case.rules.grace("deploy"))
+    grace, deploys = timedelta(hours=case.rules.grace("deploy")), case.read.deploys
     done = deploys[deploys["outcome"].isin(("took effect", "not told")) & deploys["ended_at"].notna()]
-    done = done.sort_values("began_at", kind="stable")
-    before = done[done["began_at"].le(outage.first_at) & done["ended_at"].ge(outage.first_at - grace)]
-    after = done[done["began_at"].between(outage.last_at, outage.last_at + grace)]
-    return next(rows(before.tail(1)), None), next(rows(after.head(1)), None)
+    every = list(rows(done.sort_values("began_at", kind="stable")))
+    before = [one for one in every if one.began_at <= outage.first_at <= one.ended_at + grace]
+    after = [one for one in every if outage.last_at <= one.began_at <= outage.last_at + grace]
+    return before[-1] if before else None, after[0] if after else None
 
 
 def is_of_variables(deploy: Any) -> bool:
     """Whether a change of variables set a deploy off."""
     return bool(_VARIABLES.search(deploy.trigger))
-
-
-# ---- Pairs ----
 
 
 @dataclass(frozen=True)
@@ -118,40 +99,35 @@ class PairApart:
 
 def pairs_apart(case: Case) -> tuple[PairApart, ...]:
     """The pairs of production, or of the secret that is asked for, the latest first."""
-    held = list(_held(case))
-    found: dict[Any, PairApart] = {}
+    held, found = list(_held(case)), set()
     for mine, value, since, until in held:
         rule = case.policy.rule(mine.secret)
-        twins = rule.equals if rule else ()
+        equals = rule.equals if rule else ()
         for theirs, other, begin, end in held:
-            if theirs.secret not in twins or theirs.environment != mine.environment or value == other:
-                continue
             one, two = sorted((mine.secret, theirs.secret))
+            pair = PairApart(one, two, mine.environment, max(since, begin), min(until, end))
+            paired = theirs.secret in equals and theirs.environment == mine.environment
             wanted = case.secret in (one, two) if case.secret else mine.environment == PRODUCTION
-            apart = max(since, begin), min(until, end)
-            if wanted and apart[0] <= apart[1]:
-                found[one, two, apart] = PairApart(one, two, mine.environment, *apart)
-    return tuple(sorted(found.values(), key=lambda one: (one.until, one.since), reverse=True))
+            if paired and wanted and value != other and pair.since <= pair.until:
+                found.add(pair)
+    return tuple(sorted(found, key=lambda one: (one.until, one.since, one.secret, one.other), reverse=True))
 
 
 def _held(case: Case) -> Iterator[tuple[SecretPlace, str, datetime, datetime]]:
     """Which value was where, from when until when it was seen there: by the ledger, and by the review now."""
     inventory = case.read.inventory.dropna(subset="fingerprint")
     now = {(SecretPlace.of(row), row.fingerprint) for row in rows(inventory)}
-    still = set()
+    still = {(one.home, one.fingerprint) for one in case.tenures if one.gone is None} & now
     for one in case.tenures:
-        is_there = one.gone is None and (one.home, one.fingerprint) in now
-        still |= {(one.home, one.fingerprint)} if is_there else set()
-        yield one.home, one.fingerprint, one.first.at, case.as_of if is_there else one.last.at
-    for home, value in sorted(now - still):
-        yield home, value, case.as_of, case.as_of
+        there = one.gone is None and (one.home, one.fingerprint) in still
+        yield one.home, one.fingerprint, one.first.at, case.as_of if there else one.last.at
+    yield from ((home, value, case.as_of, case.as_of) for home, value in sorted(now - still))
 
 
-def answered_while_apart(case: Case, pair: PairApart, until: datetime) -> str:
-    """How many requests were answered while a pair differed, until an instant; "" if none is known."""
+def answered_while_apart(case: Case, pair: PairApart, until: datetime) -> list[str]:
+    """How many requests were answered while a pair differed, until an instant, if any were."""
     span = Window(pair.since, min(pair.until, until))
-    asked = within(case.requests, span)
-    good = asked[asked["timed"] & succeeded(asked) & surely_within(asked, span)]
-    count = int(good["count"].sum())
+    asked = within(case.activity.requests, span)
+    count = int(asked.loc[asked["timed"] & succeeded(asked) & surely_within(asked, span), "count"].sum())
     since, last = (briefly(at, case.as_of) for at in (span.since, span.until))
-    return f"{pair} since {since}, and {count:,} requests were answered until {last}" if count else ""
+    return [f"{pair} since {since}, and {count:,} requests were answered until {last}"] if count else []

@@ -1,16 +1,16 @@
 """What happened in a window, in order: each thing with its evidence, what has no time between its bounds."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.log_kinds import BOOT, DECLARED, SHOWING_VALUES
+from audit_lib.base.in_words import counted
+from audit_lib.base.log_kinds import BOOT, SHOWING_VALUES
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import Timeline
 from audit_lib.ledger.decisions import revocations
-from audit_lib.logins.parameters import DETECTIONS
 from audit_lib.logins.requests import maybe_within, succeeded
 from audit_lib.logs.logins import FAILED_LOGIN
 
@@ -19,122 +19,103 @@ _MESSAGES = {
     "secret_validation_failed": "failed start",
     "startup_failed": "failed start",
 }
-Row = dict[str, Any]
+
+
+class Entry(NamedTuple):
+    """One thing that happened, at an instant or between its bounds."""
+
+    kind: str
+    not_before_at: Any
+    not_after_at: Any
+    subject: str
+    text: str
+    evidence: str
+    occurrences: int = 1
 
 
 def tabulate_timeline(case: Case) -> pd.DataFrame:
     """`Timeline` of the window. Requests and failed logins are summed by class of address and minute."""
-    parts = (_requests, _messages, _detected, _changes, _revoked, _commits, _deploys, _leaks)
-    frame = Timeline.shaped(row for part in parts for row in part(case))
-    order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
-    here = frame[maybe_within(frame, case.window)]
-    return Timeline.checked(here.sort_values(order, kind="stable", na_position="first"))
-
-
-def _row(kind: str, bounds: tuple[Any, Any], subject: str, text: str, evidence: str) -> Row:
-    low, high = bounds
-    return {
-        "kind": kind,
-        "subject": subject,
-        "count": 1,
-        "text": text,
-        "evidence": evidence,
-        "at": low if low is not None and low == high else None,
-        "not_before_at": low,
-        "not_after_at": high,
-    }
-
-
-def _requests(case: Case) -> Iterator[Row]:
-    """What was refused, answered on protected routes, or told to be a failed login."""
-    said = case.said.assign(timed=case.said["at"].notna(), count=1)
-    declared = said["kind"].eq(DECLARED).astype(bool)
-    refused = said[said["status"].isin((401, 403, *case.rules.failed_statuses)) | declared]
-    yield from _sums("refused", refused, case)
-    yield from _sums("answered", case.here[succeeded(case.here)], case)
-    yield from _sums("failed logins", said[said["kind"].eq(FAILED_LOGIN)], case)
-
-
-def _sums(kind: str, here: pd.DataFrame, case: Case) -> Iterator[Row]:
-    classes = dict(zip(case.clients["client"], case.clients["classification"], strict=True))
-    clients = here["client"].astype("str")
-    here = here.assign(
-        client=clients,
-        subject=clients.map(classes).fillna("not in a request"),
-        minute=here["not_before_at"].dt.floor("min"),
+    parts = (_requests, _messages, _detected, _ledger, _commits, _deploys, _leaks)
+    frame = pd.DataFrame([one for part in parts for one in part(case)], columns=list(Entry._fields))
+    low, high = (pd.to_datetime(frame[name], utc=True) for name in ("not_before_at", "not_after_at"))
+    instant = frame["kind"].eq("deploy") | low.eq(high) | (high - low).lt(pd.Timedelta(minutes=1))
+    frame = frame.assign(
+        not_before_at=low, not_after_at=high, at=low.where(instant), count=frame["occurrences"]
     )
-    for (_, timed, subject, file), group in here.groupby(
-        ["minute", "timed", "subject", "file"], dropna=False, observed=True
-    ):
-        names = sorted(set(group["client"]) - {""})
-        text = f"{group['count'].sum()} from {len(names)} addresses ({', '.join(names[:3])})"
-        low, high = group["not_before_at"].min(), group["not_after_at"].max()
-        row = _row(kind, (low, high), str(subject), text, f"{file}:{group['line'].min()}")
-        yield row | {"at": low if timed else None, "count": int(group["count"].sum())}
+    order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
+    here = frame[maybe_within(frame, case.window)].sort_values(order, kind="stable", na_position="first")
+    return Timeline.checked(here[list(Timeline.columns())])
 
 
-def _messages(case: Case) -> Iterator[Row]:
+def _requests(case: Case) -> Iterator[Entry]:
+    """What was refused, answered on protected routes, or said to be a failed login."""
+    here, said = case.here, case.said.assign(count=1)
+    parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)]}
+    parts |= {"failed logins": said[said["kind"].eq(FAILED_LOGIN)]}
+    classes = case.clients.set_index("client")["classification"]
+    for kind, part in parts.items():
+        whose, minute = (
+            part["client"].map(classes).fillna("not in a request"),
+            part["not_before_at"].dt.floor("min"),
+        )
+        keys = ["minute", "whose", "file"]
+        for (_, subject, file), group in part.assign(whose=whose, minute=minute).groupby(keys, dropna=False):
+            names, count = sorted(set(group["client"]) - {""}), int(group["count"].sum())
+            text = f"{count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"
+            bounds = group["not_before_at"].min(), group["not_after_at"].max()
+            yield Entry(kind, *bounds, str(subject), text, f"{file}:{group['line'].min()}", count)
+
+
+def _messages(case: Case) -> Iterator[Entry]:
     said = case.said
     told = said["message"].isin((BOOT, *SHOWING_VALUES)) | said["kind"].isin(_MESSAGES)
-    for event in rows(said[told]):
-        place, text = f"{event.file}:{event.line}", event.message or event.kind.replace("_", " ")
-        bounds = (event.not_before_at, event.not_after_at)
-        if event.message == BOOT:
-            yield _row("boot", bounds, event.file, "started; all required secrets are set", place)
-        elif event.message in SHOWING_VALUES:
-            yield _row("leak", bounds, event.subject or "a value", f"a log line shows it: {text}", place)
-        else:
-            yield _row(_MESSAGES[event.kind], bounds, event.subject or "application", text, place)
+    for one in rows(said[told]):
+        text, subject = one.message or one.kind.replace("_", " "), one.subject or "application"
+        shown = "leak" if one.message in SHOWING_VALUES else _MESSAGES.get(one.kind, "boot")
+        yield Entry(shown, one.not_before_at, one.not_after_at, subject, text, f"{one.file}:{one.line}")
 
 
-def _detected(case: Case) -> Iterator[Row]:
-    for name in DETECTIONS:
+def _detected(case: Case) -> Iterator[Entry]:
+    for name in case.verdicts:
         for one in case.found(name):
-            whose = f"{one.client or one.subject}: " if one.client or one.subject else ""
-            evidence = one.evidence[0] if one.evidence else ""
-            row = _row(
-                "detected", (one.first_at, one.last_at), name, f"{whose}{one.classification}", evidence
+            text = ": ".join(filter(None, (one.client or one.subject, one.classification)))
+            yield Entry(
+                "detected", one.first_at, one.last_at, name, text, "; ".join(one.evidence[:1]), one.count
             )
-            yield row | {"count": one.count}
 
 
-def _changes(case: Case) -> Iterator[Row]:
-    """Each change of a value that the ledger shows, between the observations that bound it."""
+def _ledger(case: Case) -> Iterator[Entry]:
+    """Each change of a value, between the observations that bound it, and each record of a revocation."""
     for stay in case.tenures:
         if stay.absent is not None:
-            what = "first value" if stay.absent.fingerprint is None else "another value"
             by = f"recorded in {stay.claim.place}" if stay.claim else "not recorded"
-            evidence = f"{stay.absent.place}; {stay.first.place}"
-            yield _row("change", (stay.absent.at, stay.first.at), str(stay.home), f"{what}; {by}", evidence)
-
-
-def _revoked(case: Case) -> Iterator[Row]:
+            text = f"{'first' if stay.absent.fingerprint is None else 'another'} value; {by}"
+            places = f"{stay.absent.place}; {stay.first.place}"
+            yield Entry("change", stay.absent.at, stay.first.at, str(stay.home), text, places)
     for one in revocations(case.read.ledger):
-        yield _row("change", (one.claimed_at, one.until), str(one.home), f"revoked, says {one.by}", one.place)
+        yield Entry("change", one.claimed_at, one.until, str(one.home), f"revoked, says {one.by}", one.place)
 
 
-def _commits(case: Case) -> Iterator[Row]:
+def _commits(case: Case) -> Iterator[Entry]:
     """Commits that brought values into env files: each is a leak of them."""
     for (file, commit), group in case.read.history.groupby(["file", "commit"]):
-        names = sorted(set(group["name"]))
-        text = f"committed {len(names)} values: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
-        at = group["committed_at"].iloc[0]
-        yield _row("commit", (at, at), str(file), text, f"commit {str(commit)[:12]}") | {"count": len(names)}
+        names, at = sorted(set(group["name"])), group["committed_at"].iloc[0]
+        text = f"committed {len(names)} values: {', '.join(names[:4])}{', …' * (len(names) > 4)}"
+        yield Entry("commit", at, at, str(file), text, f"commit {str(commit)[:12]}", len(names))
 
 
-def _deploys(case: Case) -> Iterator[Row]:
+def _deploys(case: Case) -> Iterator[Entry]:
     for one in rows(case.read.deploys):
         outcome = f"{one.outcome} ({one.status})" if one.status else "outcome not listed"
         cause = f"set off by {one.trigger}" if one.trigger else ""
         words = (outcome, f"commit {one.commit[:12]}" if one.commit else "", one.message, cause)
         place = "/".join(filter(None, (one.environment, one.service))) or one.file
-        text = "; ".join(filter(None, words))
-        yield _row("deploy", (one.began_at, one.ended_at), place, text, one.evidence) | {"at": one.began_at}
+        yield Entry("deploy", one.began_at, one.ended_at, place, "; ".join(filter(None, words)), one.evidence)
 
 
-def _leaks(case: Case) -> Iterator[Row]:
+def _leaks(case: Case) -> Iterator[Entry]:
     leaks = case.leaked.leaks
     for one in rows(leaks[leaks["first_at"].notna()]):
         force = f"in force in {one.in_force}" if one.in_force else "not in force"
         place = f"commit {one.first_commit[:12]}" if one.first_commit else "a log"
-        yield _row("leak", (one.first_at, one.first_at), one.variable, f"first seen; {force}", place)
+        yield Entry("leak", one.first_at, one.first_at, one.variable, f"first seen; {force}", place)

@@ -4,17 +4,10 @@ import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series, Several
 
-LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible", "hash")
-
-
-PLACES = (
-    "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
-    "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
-    "assistant", "shell history", "chat export", "outside", "scanner report",
-)  # fmt: skip
-
-
+_KINDS = ("leak", "template", "weak default", "pattern", "possible", "hash")
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
+_FORCES = ("in force", "not known", "not in force")
+_STATUSES = ("emergency", "historic", "unknown")
 
 
 class LeakTargets(Contract):
@@ -24,7 +17,7 @@ class LeakTargets(Contract):
     variable: Series[str]  # the first of its names
     names: Series[str]  # all, comma-separated
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
-    kind: Series[str] = Field(isin=("leak", "template", "weak default", "pattern", "possible", "hash"))
+    kind: Series[str] = Field(isin=_KINDS)
     searched: Series[str] = Field(isin=("everywhere", "beside its name", "not searched"))
     reason: Series[str]
 
@@ -34,12 +27,12 @@ class Sightings(Contract):
 
     fingerprint: Series[str]
     matched: Series[str] = Field(isin=("exact", "truncated"))
-    place: Series[str] = Field(isin=PLACES)
+    place: Series[str]  # commit | path | commit message | unreachable | working tree | log | outside | …
     path: Series[str]
     line: Series[pd.Int64Dtype] = Field(nullable=True)
     commit: Series[str]  # the earliest that put it there; "" outside the history
     encoding: Series[str]
-    authored_at: Series[Instant] = Field(nullable=True)
+    authored_at: Series[Instant] = Field(nullable=True)  # of a line in a log its own time
     committed_at: Series[Instant] = Field(nullable=True)
     at_head: Series[bool]
     reachable: Series[bool]  # by any ref; a file on disk is not
@@ -56,18 +49,33 @@ class LeakCoverage(Contract):
     reason: Series[str]
 
 
-class LeaksElsewhere(Contract):
-    """One row for each place of a leak in a folder outside the project, what has been there longest first."""
+class Leaks(Contract):
+    """One row for each leaked value, however many names, files and encodings; the most urgent first."""
 
     leak_id: Series[str]
     variable: Series[str]
-    place: Series[str] = Field(isin=("assistant", "shell history", "chat export", "outside"))
-    path: Series[str]  # the folder as it was given, and the path in it
+    kind: Series[str] = Field(isin=(*_KINDS, "truncated"))
+    matched: Series[str] = Field(isin=("exact", "pattern", "truncated"))
+    fingerprint: Series[str] = Field(nullable=True)
+    first_commit: Series[str]
+    first_at: Series[Instant] = Field(nullable=True)  # author time, which can be forged
+    first_committed_at: Series[Instant] = Field(nullable=True)
+    at_head: Series[bool]
+    reachable: Series[bool]
+    in_force: Series[str]  # environments, comma-separated; "" where it is in force nowhere, as far as known
+    force: Series[str] = Field(isin=_FORCES)
+    occurrences: Series[int]
+
+
+class LeakPlaces(Contract):
+    """One row for each place of a leak."""
+
+    leak_id: Series[str]
+    place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
+    path: Series[str]
     line: Series[pd.Int64Dtype] = Field(nullable=True)
-    force: Series[str] = Field(isin=("in force", "not known", "not in force"))
-    written_at: Series[Instant] = Field(nullable=True)  # of the file: the value was there by then
-    days_min: Series[float] = Field(nullable=True)  # since then; null: not known
-    severity: Series[str] = Field(isin=("low", "medium", "high", "critical"))
+    commit: Series[str]
+    encoding: Series[str]
 
 
 class Exposure(Contract):
@@ -77,7 +85,7 @@ class Exposure(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    status: Series[str] = Field(isin=("emergency", "historic", "unknown"))
+    status: Series[str] = Field(isin=_STATUSES)
     first_at: Series[Instant] = Field(nullable=True)
     days_exposed_min: Series[float] = Field(nullable=True)  # while in force and leaked; null: not known
     days_exposed_max: Series[float] = Field(nullable=True)
@@ -90,7 +98,7 @@ class LeakedSecrets(Contract):
     secret: Series[str]
     environment: Series[str]  # the most urgent in which a leaked value is in force; "" for none
     service: Series[str]  # always ""
-    status: Series[str] = Field(isin=("emergency", "historic", "unknown"))
+    status: Series[str] = Field(isin=_STATUSES)
     held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
     covers: Series[Several]  # the same as (secret, environment, service)
     leak_ids: Series[str]  # of that status, comma-separated
@@ -110,43 +118,3 @@ class ChosenPasswords(Contract):
     values: Series[int]
     leak_ids: Series[str]  # the first few, comma-separated
     places: Series[str]  # the first few, and how many more
-
-
-class CleanUp(Contract):
-    """One row for each step, in the order in which it must be done."""
-
-    step: Series[int]
-    leak_id: Series[str]  # "" for a step that concerns all
-    secret: Series[str]
-    action: Series[str] = Field(isin=("rotate", "replace", "remove", "purge", "tell"))
-    text: Series[str]
-    not_undone: Series[str]  # what the step leaves exposed
-
-
-class Leaks(Contract):
-    """One row for each leaked value, however many names, files and encodings; the most urgent first."""
-
-    leak_id: Series[str]
-    variable: Series[str]
-    kind: Series[str] = Field(isin=LEAK_KINDS)
-    matched: Series[str] = Field(isin=("exact", "pattern", "truncated"))
-    fingerprint: Series[str] = Field(nullable=True)
-    first_commit: Series[str]
-    first_at: Series[Instant] = Field(nullable=True)  # author time, which can be forged
-    first_committed_at: Series[Instant] = Field(nullable=True)
-    at_head: Series[bool]
-    reachable: Series[bool]
-    in_force: Series[str]  # environments, comma-separated; "" where it is in force nowhere, as far as known
-    force: Series[str] = Field(isin=("in force", "not known", "not in force"))
-    occurrences: Series[int]
-
-
-class LeakPlaces(Contract):
-    """One row for each place of a leak."""
-
-    leak_id: Series[str]
-    place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
-    path: Series[str]
-    line: Series[pd.Int64Dtype] = Field(nullable=True)
-    commit: Series[str]
-    encoding: Series[str]

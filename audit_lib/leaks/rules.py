@@ -1,4 +1,4 @@
-"""What looks like a secret by its shape: kingfisher in this process, with rules of our own."""
+"""What looks like a secret, or a password that somebody chose, by patterns: kingfisher with our rules."""
 
 import re
 from base64 import b64decode
@@ -6,58 +6,33 @@ from binascii import Error
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import Any
 
-from audit_lib.base.cache import keep_newest
 from audit_lib.base.connection_url import url_parts
-from audit_lib.leaks.kinds import expression, is_code, is_generated, is_others
-from audit_lib.leaks.looks import looks_made_up, looks_secret
-from audit_lib.leaks.private_keys import PRIVATE_KEY, bare_key, key_line
+from audit_lib.leaks import candidates
+from audit_lib.leaks.candidates import expression, is_default, is_kind, is_word, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import WEAKEST_BITS
 from audit_lib.secrecy.strength import strength_bits
 
-if TYPE_CHECKING:
-    from kingfisher_sdk import Finding, Scanner
-
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
-_WORDS = Path(__file__).with_name("words.yml")
 ENGINE = "kingfisher-secret-scanner"
+PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
 _COMPILING = Lock()
-_SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
-_KEPT = 8  # sets of compiled rules: each version has two or three, of a few megabytes
+_SCANNERS: dict[Path, Any] = {}  # of this process
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
-_NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
-_NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
-# Shapes that mean something only where people write: generated files are full of them.
-BY_NAME = (
-    "assignment", "element", "fallback", "key", "operator", "two-lines", "beside", "after", "default",
-    "login", "below", "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret", "listed",
-    "cluster", "keyfile",
-)  # fmt: skip
-_BY_BEGINNING = ("provider-token", "webhook")
 _STRUCTURED = ("netrc", "pgpass", "filezilla", "wordpress")  # the format says what is the value
-_QUOTED = re.compile(rb"(?i)(?:[\"'`]|&quot;)(?:(?:token|ntlm|negotiate|api-?key|key|oauth) )?$")
-_QUOTE = 16  # bytes in which a value's quote and a scheme are looked for
-_BLOCK = 800  # bytes in which the next line ends
-_LINE_OF_BLOCK = re.compile(rb"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*")
-_DATA = 40  # signs of base64 before a token, which a picture or a file has
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
-_ENDS = re.compile(rb"[\s\"'`()<>]")
-_LONGEST_ADDRESS = 300  # bytes of an address before its token
-# The picture of a project's state, as its first page shows it, and a file that a link shares.
-_PUBLIC = re.compile(rb"(?i)://[^?]*(?:badge|shields\.io|\.svg\?)|[?&]alt=media&")
-_KEYS = {PRIVATE_KEY: key_line, f"{PRIVATE_KEY}-bare": bare_key}
-_CLUSTER_DATA = re.compile(r"(?m)^( *)data: *\n((?:\1 +\S.*\n?|\s*\n)+)")
-_ENTRY = re.compile(r"(?m)^ +([\w.-]+): *[\"']?([A-Za-z0-9+/]{8,}={0,2})[\"']? *$")
-_KEY_FILE = re.compile(r"(?:^|/)[\w.-]*(?:master|secret)[\w.-]*\.?key$")
-_KEY = re.compile(rb"\s*([0-9a-f]{32,128})\s*")
+_AROUND = "\"'`()[]{}<>,;"
+_BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
+_NAMES = ("NAME", *(f"NAME{number}" for number in range(2, 7)))  # of the ways in which a rule may match
+_LOGINS = ("chosen-url", "basic", "chosen-encoded")  # rules that say by themselves what is the value
+_NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
 
 
 @dataclass(frozen=True, order=True)
@@ -67,166 +42,233 @@ class Shape:
     fingerprint: str
     name: str
     rule: str
+    text: str = ""  # of a password that somebody chose: the fingerprint of name and value, as they stand
+    default: bool = False  # many choose it: listed only where it may be in use
 
 
 class Rules:
-    """kingfisher with its own rules and ours; loaded on first use, since that takes its time."""
+    """Patterns applied to contents; what they find the keeper holds."""
 
-    def __init__(
-        self,
-        keeper: Keeper,
-        markers: tuple[str, ...],
-        compiled: Path | None = None,
-        *,
-        every_provider: bool = False,
-    ) -> None:
-        """`compiled` is a folder where rules are compiled; `every_provider` adds kingfisher's own rules."""
-        self.keeper, self.compiled = keeper, compiled
-        self._markers, self._every_provider = markers, every_provider
+    def __init__(self, keeper: Keeper, markers: tuple[str, ...], compiled: Path | None = None) -> None:
+        """`markers` are the policy's placeholders; compiled rules are kept in a folder."""
+        self.keeper, self.compiled, self._markers = keeper, compiled, markers
         # The versions of a file hold the same values again and again.
-        self._judged = lru_cache(maxsize=100_000)(self._value)
+        self._secret = lru_cache(maxsize=100_000)(self._secret_in)
 
     @property
     def digest(self) -> str:
         """Names the rules and markers: with others, contents are searched anew."""
-        options = f"{version(ENGINE)} {self._every_provider} {self._markers}"
-        return sha256(GENERATED.read_bytes() + _WORDS.read_bytes() + options.encode()).hexdigest()
+        words = GENERATED.with_name("words.yml").read_bytes()
+        return sha256(
+            GENERATED.read_bytes() + words + f"{version(ENGINE)} {self._markers}".encode()
+        ).hexdigest()
 
-    @cached_property
-    def _scanner(self) -> "Scanner":
-        return scanner(GENERATED, self.compiled, every_provider=self._every_provider)
-
-    def find(self, content: bytes, paths: Collection[str] = (), whole: bytes = b"") -> set[Shape]:
-        """What looks like a secret in a content at these paths; of a generated file what is unmistakable.
-
-        `whole` is the content of which the other is what is new. The keeper holds each value from then on.
-        """
-        if paths and all(map(is_others, paths)):
+    def find(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
+        """What looks like a secret in a content at these paths; of a generated file what is unmistakable."""
+        if paths and all(map(candidates.is_others, paths)):
             return set()
-        generated = bool(paths) and all(is_generated(path, whole or content) for path in paths)
-        code = bool(paths) and all(map(is_code, paths))
-        met = set(self._met(content, generated=generated, code=code))
-        met |= {
-            one
-            for one in (*_cluster_secrets(content), *_key_file(content, paths))
-            if not generated and self._judged(one[0], one[1], one[2], True)
-        }
-        # One rule may take a user's name along with the password that another gives alone.
-        alone = {value for value, *_ in met}
-        return {
-            Shape(self.keeper.take(value), name, rule)
-            for value, name, rule in met
-            if value.partition(":")[2] not in alone
-        }
+        found = set(self._scanned(content, paths))
+        # One rule may take a user's name, a quote or a bracket along, or less of a value than another.
+        values = {value for value, *_ in found}
+        values -= {one for one in values if any(one.strip(_AROUND) == other != one for other in values)}
+        values -= {one for one in values if any(one != other and other.startswith(one) for other in values)}
+        kept = (one for one in found if one[0] in values and one[0].partition(":")[2] not in values)
+        return {Shape(self.keeper.take(value), name, rule) for value, name, rule in kept}
 
-    def _met(self, content: bytes, *, generated: bool, code: bool) -> Iterator[tuple[str, str, str]]:
+    def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
         """Values with their names and rules."""
-        for finding in self._scanner.scan(content):
-            rule = finding.rule_id.rpartition(".")[2]
-            by_name = rule in BY_NAME or "generic" in rule
-            within = (_in_block if rule == "below" else _in_data)(content, finding)
-            if not finding.visible or (generated and by_name) or within:
+        generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
+        code = bool(paths) and all(is_kind("code file", path) for path in paths)
+        text = content.decode("latin-1")
+        for finding in scanner(GENERATED, self.compiled).scan(content):
+            rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
+            by_name, name = is_kind("rule by name", rule), finding.captures.get("NAME", "").strip()
+            if not finding.visible or (generated and by_name) or _is_data(text, finding, rule):
                 continue
-            name = finding.captures.get("NAME", "").strip()
-            value = self._judged(finding.secret, name, rule, by_name)
-            if value and not (code and by_name and _is_name(value) and not _in_quotes(content, finding)):
+            value = self._secret(finding.secret, name, rule)
+            # In code what is a text begins with a quote; an address stands in one.
+            quoted = rule == "query" or expression("quote before a value").search(
+                text[max(0, start - 16) : start]
+            )
+            if value and not (
+                code and by_name and not quoted and expression("name in code").fullmatch(value)
+            ):
                 yield value, name, rule.removesuffix("-bare")
+        for value, name, rule in () if generated else _structured(content, paths):
+            if self._secret(value, name, rule):
+                yield value, name, rule
 
-    def _value(self, value: str, name: str, rule: str, by_name: bool) -> str:
-        """The secret in what a rule met, of a URL its password, of a private key one line; "" if none."""
-        if rule in _KEYS:
-            return _KEYS[rule](value)
+    def _secret_in(self, value: str, name: str, rule: str) -> str:
+        """The secret in what a rule matched: of a URL its password, of a private key one line; "" if none."""
+        if rule.startswith(PRIVATE_KEY):
+            return _key_line(value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
-        if rule in _STRUCTURED:
-            return "" if looks_made_up(value, self._markers) or strength_bits(value) < WEAKEST_BITS else value
-        value = _NEXT_PARAMETER.split(value.partition("&quot")[0].strip("\"'`.,:;"))[0]
+        if rule not in _STRUCTURED:
+            value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
         parts = url_parts(value)
         if parts and parts.password:
-            weak = strength_bits(parts.password) < _WEAK_PASSWORD or _NOWHERE.search(parts.host)
+            bits, nowhere = strength_bits(parts.password), expression("host of nobody").search(parts.host)
             named = re.fullmatch(r"[A-Z_]+", parts.password)  # what is to be put there, such as APIKEY
-            if weak or named or looks_made_up(parts.password, self._markers):
-                return ""
+            made_up = (
+                bits < _WEAK_PASSWORD or named or nowhere or looks_made_up(parts.password, self._markers)
+            )
             # With a weaker password the URL is searched for as a whole.
-            return parts.password if strength_bits(parts.password) >= WEAKEST_BITS else value
+            return "" if made_up else parts.password if bits >= WEAKEST_BITS else value
         # What a provider begins a token with are words, such as key: the part that a generator made counts.
-        parted = re.split(r"[^A-Za-z0-9+/=]+", value)
-        made_up = looks_made_up(max(parted, key=len) if rule in _BY_BEGINNING else value, self._markers)
-        return "" if made_up or (by_name and not looks_secret(value, name, self._markers)) else value
+        by_beginning = rule in ("provider-token", "webhook")
+        made = max(re.split(r"[^A-Za-z0-9+/=]+", value), key=len) if by_beginning else value
+        weak = rule in _STRUCTURED and strength_bits(value) < WEAKEST_BITS
+        by_name = is_kind("rule by name", rule) and not candidates.looks_secret(value, name, self._markers)
+        return "" if weak or by_name or looks_made_up(made, self._markers) else value
+
+    def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
+        """The passwords that somebody chose in one file, and how many more are placeholders or unused."""
+        found, idle, whole = set[Shape](), 0, content.decode("latin-1")
+        if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
+            return found, idle
+        for finding in scanner(CHOSEN, self.compiled).scan(content):
+            start, rule = finding.location["start_offset"], finding.rule_id.rpartition(".")[2]
+            name = str(next(filter(None, map(finding.captures.get, _NAMES)), "")).strip()
+            first = whole.rfind(name, max(0, start - _BEFORE), start) if name else start
+            line = whole[whole.rfind("\n", 0, first) + 1 : first]
+            hidden = not finding.visible or finding.is_base64_encoded or first < 0
+            if hidden or _in_public_address(whole, start):
+                continue
+            if line.endswith("\\") and name[:1] in ("n", "r", "t"):
+                first, name = first + 1, name[1:]  # a line break in a text
+            before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
+            if rule in _LOGINS:
+                value, user, password = _login(rest, rule)
+                text = value
+            else:
+                value = password = _beside(line, before, rest, rule, is_code=is_kind("code file", path))
+                user, text = "", before + rest[: len(value) + 1]
+                # Beside a password's name in a call or a comparison a word is a name; not of a property.
+                called = (rule in ("chosen-pair", "chosen-call") and "." not in name) or "!=" in before
+                named = f"{name} password" if rule in ("chosen-argument", "chosen-login") else name
+                value = "" if (called and is_word(value)) or not looks_chosen(value, named) else value
+            core = re.sub(
+                r"[\W\d_]+$", "", password
+            ).lower()  # the product that a name or a folder is called by
+            named_after = len(core) >= 3 and core in f"{name} {path}".lower()
+            default = is_default(password) or password == user or named_after
+            in_use = candidates.deploys(path) and rule not in _NO_SETTING
+            in_use = in_use and not expression("comment").match(line)
+            if value and (
+                expression("placeholder").search(password)
+                or candidates.is_published(value)
+                or (default and not in_use)
+            ):
+                idle += 1
+            elif value:
+                # A weaker value is a word, which a report may hold by chance.
+                words = is_default(value) or candidates.reads_as_words(value)
+                if strength_bits(value) >= WEAKEST_BITS and not words:
+                    self.keeper.take(value)
+                found.add(Shape(self.keeper.fingerprint(value), name, rule, self.keeper.take(text), default))
+        return found, idle
 
 
-def _cluster_secrets(content: bytes) -> Iterator[tuple[str, str, str]]:
-    """What a Secret of Kubernetes holds, which is base64 of it."""
-    if b"kind: Secret" not in content:
-        return
-    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
-    for document in re.split(r"(?m)^---.*$", text):
-        if re.search(r"(?m)^ *kind: Secret *$", document):
-            for block in _CLUSTER_DATA.finditer(document):
-                for name, encoded in _ENTRY.findall(block[2]):
-                    with suppress(Error, ValueError):
-                        value = b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8")
-                        if value.isprintable():
-                            yield value, name, "cluster"
-
-
-def _key_file(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """The key that is all that a file holds, such as Rails' master.key."""
-    key = _KEY.fullmatch(content)
-    if key and any(map(_KEY_FILE.search, paths)):
+def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """What a Secret of Kubernetes holds, which is base64 of it, and the key that is all that a file holds."""
+    key = re.fullmatch(rb"\s*([0-9a-f]{32,128})\s*", content)
+    if key and any(is_kind("key file", path) for path in paths):
         yield key[1].decode("ascii"), "master_key", "keyfile"
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n") if b"kind: Secret" in content else ""
+    for document in re.split(r"(?m)^---.*$", text):
+        is_secret = re.search(r"(?m)^ *kind: Secret *$", document)
+        for block in expression("cluster data").finditer(document) if is_secret else ():
+            for name, encoded in expression("cluster entry").findall(block[2]):
+                value = _decoded(encoded).decode("utf-8", "replace")
+                if value.isprintable() and "\ufffd" not in value:
+                    yield value, name, "cluster"
 
 
-def _in_block(content: bytes, finding: "Finding") -> bool:
-    """Whether the line after a value goes on like it: a certificate, a public key or a dump has many."""
+def _is_data(text: str, finding: Any, rule: str) -> bool:
+    """Whether a value is a line of a block, in the midst of base64, or in an address that anybody may see."""
     start = finding.location["start_offset"]
-    after = content[start + len(finding.secret) : start + _BLOCK].split(b"\n", 2)
-    return len(after) > 1 and _LINE_OF_BLOCK.fullmatch(after[1]) is not None
+    if rule == "below":
+        after = text[start + len(finding.secret) : start + 800].split("\n", 2)
+        return len(after) > 1 and bool(re.fullmatch(r"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*", after[1]))
+    before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]
+    kinds = all(re.search(kind, before) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    return bool(kinds and re.fullmatch("[A-Za-z0-9+/]{40}", before)) or _in_public_address(text, start)
 
 
-def _in_data(content: bytes, finding: "Finding") -> bool:
-    """Whether a value is in the midst of base64: what looks like a token is by chance in any picture.
-
-    Also whether it is in an address that anybody may see.
-    """
-    start = finding.location["start_offset"]
-    if in_public_address(content, start):
-        return True
-    before = _BASE64.match(content[max(0, start - _DATA) : start][::-1])
-    signs = b"" if not before or finding.is_base64_encoded else before[0]
-    return len(signs) == _DATA and all(re.search(kind, signs) for kind in (b"[a-z]", b"[A-Z]", b"[0-9]"))
-
-
-def in_public_address(content: bytes, place: int) -> bool:
-    """Whether what stands before a place, up to the address's beginning, says that its token is public."""
-    if content[place - 1 : place] != b"=":
-        return False
-    return _PUBLIC.search(_ENDS.split(content[max(0, place - _LONGEST_ADDRESS) : place])[-1]) is not None
-
-
-def _in_quotes(content: bytes, finding: "Finding") -> bool:
-    """Whether a value begins with a quote, which in code makes it a text; an address stands in one."""
-    start = finding.location["start_offset"]
-    before = content[max(0, start - _QUOTE) : start]
-    return finding.rule_id.endswith(".query") or _QUOTED.search(before) is not None
-
-
-def _is_name(value: str) -> bool:
-    """Whether a value can be a name in code; one that a generator made mixes letters and digits."""
-    return re.fullmatch(r"[A-Za-z_$@&*!][\w$.]*", value) is not None and len(re.findall(r"\d+", value)) < 3
+def _in_public_address(text: str, place: int) -> bool:
+    address = re.split(r"[\s\"'`()<>]", text[max(0, place - 300) : place])[-1]
+    return address.endswith("=") and expression("public address").search(address) is not None
 
 
 def password_hashes(content: bytes) -> set[str]:
     """The hashes of passwords at rest, as systems and frameworks write them, in one content."""
-    if b"$" not in content and b"}" not in content:
-        return set()
-    text = content.decode("latin-1")
-    return {
-        found[0]
-        for found in expression("password hash").finditer(text)
-        if not re.match(r"[\w$/]", text[found.end() : found.end() + 1])
-        and not re.search(r"[\w$./]", text[max(0, found.start() - 1) : found.start()])
-    }
+    text = content.decode("latin-1") if b"$" in content or b"}" in content else ""
+    return {found[0] for found in expression("password hash").finditer(text)}
+
+
+def _key_line(text: str) -> str:
+    """A line that tells a private key from others and from its public one, alike in all notations; or ""."""
+    label = re.match(r"-----BEGIN ((?:[A-Z0-9]{2,10} )?(?:ENCRYPTED )?PRIVATE KEY(?: BLOCK)?)-----", text)
+    if putty := re.match(r"(?s)PuTTY-User-Key-File-\d.*?Private-Lines: \d+\s+([A-Za-z0-9+/=]{16,})", text):
+        return putty[1]
+    kind, body = (label[1], re.split(r"-----END |\\?-----$", text[label.end() :])[0]) if label else ("", text)
+    bare = expression("header of a key").sub("", body).replace("\\n", "\n").replace("\\r", "\n")
+    lines = re.findall(r"[A-Za-z0-9+/]{16,}={0,2}" if label else ".{1,64}", bare)
+    start, length = _decoded("".join(lines)[:64]), sum(map(len, lines))
+    # A sequence; without a header a version of PKCS #1, PKCS #8 or SEC 1, and what follows it there.
+    first = rb"\x30" if label else rb"(?s)\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x30\x04]"
+    first = rb"openssh-key-v1\x00" if "OPENSSH" in kind else rb"[\x80-\xff]" if "PGP" in kind else first
+    if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
+        return ""
+    # Of a key on a curve the first line without what all such begin with; else one past what is public.
+    on_curve = length < 600 and not re.search("OPENSSH|PGP", kind)
+    return str(lines[0][24:] if on_curve else lines[int(0.7 * (len(lines) - 1))])
+
+
+def _decoded(base64: str) -> bytes:
+    with suppress(Error, ValueError):
+        return b64decode(base64 + "=" * (-len(base64) % 4), validate=True)
+    return b""
+
+
+def _beside(line: str, before: str, rest: str, rule: str, *, is_code: bool) -> str:
+    """The value in quotes, in an element, or bare where that makes no name of it; "" for none."""
+    if expression("no value beside").search(f"{line[-20:]}\0{before}"):
+        return ""
+    if quoted := re.search(r"(\\{0,3}[\"']|(?<!=)`)$", before):
+        ended = re.match(rf"((?:\\.|(?!{re.escape(quoted[1])}).)+?){re.escape(quoted[1])}(.*)", rest)
+        joined = ended and ended[1].endswith(tuple("-_:=/.|")) and re.match(r"\s*[+.]", ended[2])
+        return ended[1] if ended and not joined else ""
+    in_text = any(line.count(quote) % 2 for quote in "\"'`") and not re.search(r"[\"'`]", before)
+    in_sentence = rule == "chosen-element" and ">" in before and not re.match(r"[^<>]+</", rest)
+    if in_sentence or before.endswith("`") or (is_code and not in_text):
+        return ""
+    value = re.split(r"[\s\"'`&<,;)]|\\[nrt]" if in_text else r"[\s\"'`&<]|,[\w.]+=", rest)[0].rstrip(
+        ",;)}*\\"
+    )
+    after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", rest[len(value) :]).strip(",;)} \t")
+    whole = rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", before)
+    another = re.match(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]", after)
+    return "" if whole and after and not another else value
+
+
+def _login(rest: str, rule: str) -> tuple[str, str, str]:
+    """What holds a user and a password, then these: a URL, both by a colon, or base64 of that (RFC 7617)."""
+    if rule == "chosen-url":
+        value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
+        parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later
+        user, password, host = (parts.user, parts.password, parts.host) if parts else ("", "", "")
+        chosen = looks_chosen(password, "password", shortest=3) and not re.search(
+            r"(?i)\bexample(?:\.|$)", host
+        )
+        return value if chosen else "", user, password
+    value = re.split(r"[\"'`\s,;)]" if rule == "basic" else r"[\"'`]", rest)[0]
+    text = _decoded(value).decode("utf-8", "replace") if rule == "basic" else value
+    user, _, password = text.partition(":")
+    chosen = looks_chosen(password, "password") and user != "BEGIN"
+    good = user and password and text.isprintable() and "\ufffd" not in text if rule == "basic" else chosen
+    return value if good else "", user, password
 
 
 def is_available() -> bool:
@@ -234,20 +276,12 @@ def is_available() -> bool:
     return find_spec("kingfisher_sdk") is not None
 
 
-def scanner(rules: Path, compiled: Path | None, *, every_provider: bool = False) -> "Scanner":
-    """The rules of a file, compiled once a process; a folder keeps them for the next, beside the newest that
-    others left there.
-
-    Without a DetectionPolicy no comment in a file silences a finding.
-    """
+def scanner(rules: Path, compiled: Path | None) -> Any:
+    """The rules of a file, compiled once a process, with no policy by which comments silence a finding."""
     from kingfisher_sdk import Rules as Loaded, Scanner  # noqa: PLC0415  an unchanged project needs none
 
     with _COMPILING:
-        if (rules, every_provider) not in _SCANNERS:
+        if rules not in _SCANNERS:
             stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
-            loaded = Loaded([rules], builtins=every_provider, confidence="medium", **stored)
-            if compiled and loaded.cache_status == "stored":
-                with suppress(OSError):  # others delete, too
-                    keep_newest(compiled, ".vscdb", _KEPT)
-            _SCANNERS[rules, every_provider] = Scanner(loaded)
-        return _SCANNERS[rules, every_provider]
+            _SCANNERS[rules] = Scanner(Loaded([rules], builtins=False, confidence="medium", **stored))
+        return _SCANNERS[rules]

@@ -1,39 +1,49 @@
-"""Everything that is searched: files and git's objects, each with what archives and documents in it hold."""
+"""What is searched: files and git's objects, with what archives and documents in them hold; and a history."""
 
 import io
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from html import unescape
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+from audit_lib.base import git
 from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
-from audit_lib.base.files import NotSearched, TreeFile, walk_files
-from audit_lib.leaks.history import read_objects
+from audit_lib.base.files import NotSearched, walk_files
+from audit_lib.base.git import GitFailed, GitObject, pieces, run_git, running
+from audit_lib.base.in_words import counted
+from audit_lib.leaks.candidates import expression, is_kind
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
-TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
-_IN_LFS = "points to content that git LFS stores elsewhere"
-_POINTER = b"version https://git-lfs.github.com/spec/"
-_LONGEST_POINTER = 1024
-# What holds the words of a document: Word, Excel, PowerPoint, OpenDocument.
-_PARTS = re.compile(
-    r"(?:.*!)?(?:word/(?:document|comments|footnotes|endnotes|header\d*|footer\d*)"
-    r"|xl/(?:sharedStrings|comments\d*|worksheets/\w+)|ppt/(?:slides|notesSlides|comments)/\w+|content)\.xml"
-)
-_PARAGRAPH = re.compile(
+OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # places beside the project
+_TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
+_NO_WORDS = ("pdf", "png")  # where patterns occur by chance
+_MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
+_POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000}")
+# Ends of a document's paragraphs and cells.
+_END = re.compile(
     rb"</(?:w:p|a:p|si|is|c|row|text:p|text:h)>|<(?:w:br|w:tab|text:tab|text:line-break)\b[^<>]*>"
 )
-_TAG = re.compile(rb"<[^<>]*>")
-# sqlite's header; compiled Python's, whose second half is always a line end.
-_SQLITE, _PYC = b"SQLite format 3\0", re.compile(rb"[\0-\xff]{2}\r\n[\0-\3]\0\0\0")
-_RUNS = re.compile(rb"[\x20-\x7e\t]{6,}")
-NO_WORDS = ("pdf", "png")  # where shapes are met by chance
+# Which refs reach a commit, the widest last: what a clone brings comes before what only this copy holds.
+_REACH = (
+    ("commit", ("--branches", "--tags", "--remotes", "HEAD")),
+    ("note", ("--glob=refs/notes",)),
+    # Without a wildcard git would look for refs below refs/stash, and there are none.
+    ("stash", ("--glob=refs/stas[h]",)),
+    ("other ref", ("--all",)),
+)
+UNREACHABLE = "unreachable"
+REACHABLE = ("commit", "note", "stash", "other ref")
+_SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
+_DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
+Place = tuple[str, bytes]  # a commit and a path that it put something at
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Origin:
     """Where a content is: a file or an object of git, and the member of an archive within it."""
 
@@ -61,18 +71,13 @@ class Content:
     @property
     def text(self) -> bytes:
         """What people can read of it; b"" for a picture, a program or anything else that is not known."""
-        if self.origin.opened in NO_WORDS or (_PARTS.fullmatch(self.origin.member) and not self.is_document):
+        data = self.data[:LARGEST]
+        marks = self.origin.opened != "document" and expression("document").fullmatch(self.origin.member)
+        if marks or self.origin.opened in _NO_WORDS:
             return b""
-        if is_text(self.data):
-            return self.data[:LARGEST]
-        if self.data.startswith(_SQLITE) or _PYC.match(self.data):
-            return b"\n".join(_RUNS.findall(self.data[:LARGEST]))
-        return b""
-
-    @property
-    def is_document(self) -> bool:
-        """Whether it is what people read of an office document, without its marks."""
-        return self.origin.opened == "document"
+        is_text = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000]
+        strings = re.findall(rb"[\x20-\x7e\t]{6,}", data) if data.startswith(b"SQLite format 3\0") else []
+        return data if is_text else b"\n".join(strings)
 
 
 @dataclass
@@ -97,87 +102,204 @@ class Source:
 
     def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
         """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
+        head, tail, start = b"", b"", self.start
         try:
-            head = tail = b""
-            for content in _pieces(self.origin, self.open(), self.start):
-                head, tail = head or content.data, content.data[-TAIL:]
-                yield content
-            if (
-                self.origin.kind == "blob"
-                and not self.start
-                and (kind := kind_of(head[:HEAD], tail)) not in ("", *closed)
-            ):
-                yield from self._members(kind, head, reading)
+            with self.open() as file:
+                while piece := file.read(PIECE):
+                    data = tail[-OVERLAP:] + piece
+                    yield Content(self.origin, data, start)
+                    head, tail = head or data[:HEAD], data[-max(TAIL, OVERLAP) :]
+                    start += max(len(data) - OVERLAP, 0)
+            kind = kind_of(head, tail[-TAIL:]) if self.origin.kind == "blob" and not self.start else ""
+            if kind and kind not in closed:
+                with self.open() as file:
+                    yield from self._members(kind, file, reading)
         except OSError as error:
             reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
 
-    def _members(self, kind: str, head: bytes, reading: Reading) -> Iterator[Content]:
+    def _members(self, kind: str, file: BinaryIO, reading: Reading) -> Iterator[Content]:
         faults: list[str] = []
-        source = head if self.size <= len(head) else self.open()
-        for part in unpack(source, faults, reading.budget, kind):
+        for part in unpack(file, faults, reading.budget, kind):
             inner = replace(self.origin, member=part.path, opened=kind)
             yield Content(inner, part.content, part.start)
-            if _PARTS.fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
-                yield Content(replace(inner, opened="document"), _words(part.content))
+            if expression("document").fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
+                words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", part.content)).decode("utf-8", "replace")
+                yield Content(replace(inner, opened="document"), unescape(words).encode("utf-8"))
         reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
 
+    def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
+        """Its texts, each with the member of an archive that it is; of a large source the beginning."""
+        if self.size > LARGEST:
+            reading.left_out.append(NotSearched(self.origin.name, _TOO_LARGE))
+        for content in self.contents(Reading(budget=reading.budget), _NO_WORDS):
+            if content.start == 0 and (text := content.text):
+                yield content.origin.member, text
+            if self.size > LARGEST:
+                return
 
-def is_text(content: bytes) -> bool:
-    """Whether people can read a content: UTF-16 by its mark, else by having no zero byte at its beginning."""
-    return content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in content[:8000]
 
-
-def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
-    """Every file below a folder, or that file, as `walk_files` gives them."""
-    for file in walk_files(root, reading.left_out):
+def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iterator[Source]:
+    """Every file below a folder, or that file, as `walk_files` gives them; outside the project each under its
+    path as it was given, in a place of its kind."""
+    left_out: list[NotSearched] = []
+    above = (root.parent if root.is_file() else root) if outside else Path()
+    for file in walk_files(root, left_out):
         reading.count += 1
-        with _Opened(file) as opened:
-            yield Source(Origin(file.place, file.path), file.size_bytes, opened.from_start)
+        path = str(above / file.path) if outside else file.path
+        kind = (
+            next((kind for kind in OUTSIDE[:3] if is_kind(kind, path)), "outside") if outside else file.place
+        )
+        yield Source(Origin(kind, path), file.size_bytes, file.open)
+    reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
-    """The objects of a repository that are named; of what git cannot read `reading` says so."""
-    for one in read_objects(root, oids, reading.missing, reading.faults):
-        reading.count += one.start == 0
-        if one.content.startswith(_POINTER) and one.size < _LONGEST_POINTER:
-            reading.left_out.append(NotSearched(f"git object {one.oid}", _IN_LFS))
-        origin = Origin("git", oid=one.oid, kind=one.kind)
-        yield Source(origin, one.size, partial(io.BytesIO, one.content), one.start)
-
-
-class _Opened:
-    """A file that is opened when it is first read, and closed at the end."""
-
-    def __init__(self, file: TreeFile) -> None:
-        self._file, self._handle = file, cast(BinaryIO, None)
-
-    def from_start(self) -> BinaryIO:
-        """The file, from its first byte. Raises `OSError`."""
-        if self._handle is None:
-            self._handle = self._file.open()
-        self._handle.seek(0)
-        return self._handle
-
-    def __enter__(self) -> "_Opened":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._handle is not None:
-            self._handle.close()
-
-
-def _pieces(origin: Origin, file: BinaryIO, start: int) -> Iterator[Content]:
-    carried = b""
-    while piece := file.read(PIECE):
-        data = carried + piece
-        yield Content(origin, data, start)
-        carried = data[-OVERLAP:]
-        start += len(data) - len(carried)
-        if len(piece) < PIECE:
+    """The objects of a repository that are named, a large one in windows, past those that git cannot read."""
+    while oids and len(reading.faults) < _MOST_FAULTS:
+        last = ""
+        try:
+            for found in git.read_objects(root, oids, reading.missing):
+                last, origin = found.oid, Origin("git", oid=found.oid, kind=found.kind)
+                reading.count += found.start == 0
+                if _POINTER.fullmatch(found.content):
+                    fault = "points to content that git LFS stores elsewhere"
+                    reading.left_out.append(NotSearched(origin.name, fault))
+                yield Source(origin, found.size, partial(io.BytesIO, found.content), found.start)
             return
+        except GitFailed as failed:
+            reading.faults.append(str(failed))
+        # What follows the last that came is what git gave up on, or known to be missing.
+        gone = set(reading.missing)
+        left = [oid for oid in oids[oids.index(last) + 1 if last else 0 :] if oid not in gone]
+        reading.missing += left[:1]
+        oids = left[1:]
 
 
-def _words(part: bytes) -> bytes:
-    """The text of a document's part, a line for each paragraph or cell; marks of style may cut a word."""
-    text = _TAG.sub(b"", _PARAGRAPH.sub(b"\n", part)).decode("utf-8", "replace")
-    return unescape(text).encode("utf-8")
+# ---- A repository's history ----
+
+
+@dataclass
+class History:
+    """The objects of a project's repository, and what git tells of them; `faults` says what it could not."""
+
+    root: Path
+    there: bool = False
+    objects: list[GitObject] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, root: Path) -> "History":
+        """All objects as they are now, reachable or not, in the order in which git reads them."""
+        history = cls(root, git.repository_above(root) is not None)
+        every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
+        # If some are broken git gives the ids alone: which, is said when they are read.
+        for layout in (
+            ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0") if history.there else ()
+        ):
+            try:
+                with running(root, (*every, f"--batch-check={layout}")) as stream:
+                    listed = map(str.split, stream.read().decode("ascii").splitlines())
+                history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
+                history.faults = []
+                break
+            except GitFailed as failed:
+                history.faults = [str(failed)]
+        return history
+
+    @cached_property
+    def places(self) -> dict[str, list[Place]]:
+        """By blob the commits and paths that put it there, as far as git could follow the history."""
+        places: dict[str, list[Place]] = {}
+        paths: dict[bytes, bytes] = {}
+        commit, oid, rest = "", "", b""
+        commits = (listed.oid for listed in self.objects if listed.kind == "commit")
+        try:
+            with running(self.root, _DIFF, commits) as stream:
+                for piece in pieces(stream):
+                    *texts, rest = (rest + piece).split(b"\0")
+                    for text in texts:
+                        if oid:
+                            places.setdefault(oid, []).append((commit, paths.setdefault(text, text)))
+                            oid = ""
+                        elif text.startswith(b":"):
+                            _, mode, _, after, _ = text.split(b" ")
+                            # Of another kind than a file or a link the path follows all the same.
+                            oid = after.decode("ascii") if mode[:2] in (b"10", b"12") else "0"
+                        else:
+                            commit = text.decode("ascii", "replace").strip()
+        except GitFailed as failed:
+            self.faults.append(str(failed))
+        places.pop("0", None)
+        return places
+
+    def refs(self) -> dict[str, bytes]:
+        """A ref's name for each object that one names. Raises `GitFailed`."""
+        layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
+        lines = (line.split(b"\0") for line in run_git(self.root, "for-each-ref", layout).splitlines())
+        return {oid.decode("ascii"): name for name, *oids in lines for oid in oids if oid}
+
+    def times_of(self, commits: Collection[str]) -> dict[str, tuple[datetime | None, datetime | None]]:
+        """By commit when it was authored and committed, either of which can be forged. Raises `GitFailed`."""
+        named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
+        shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", input=named) if commits else b""
+        lines = (line.split(" ") for line in shown.decode("ascii", "replace").splitlines())
+        return {
+            oid: (_instant(at), _instant(by)) for oid, at, by in (line for line in lines if len(line) == 3)
+        }
+
+    def reach_of(self, commits: Collection[str]) -> dict[str, str]:
+        """For each commit commit, note, stash, other ref, reflog or unreachable, by what refs lead to it."""
+        found = dict.fromkeys(commits, UNREACHABLE)
+        for name, refs in _REACH[::-1] if commits else ():
+            known = tuple(ref for ref in refs if ref != "HEAD" or git.head_of(self.root))
+            reached = run_git(self.root, "rev-list", *known).decode("ascii").split()
+            found |= dict.fromkeys(found.keys() & reached, name)
+        return found
+
+    def limits(self) -> list[NotSearched]:
+        """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
+        limits: dict[str, str] = {}
+        with suppress(GitFailed):  # said by whoever reads its objects
+            if (git.find_repository(self.root).common / "shallow").exists():
+                limits[".git/shallow"] = "is a shallow clone: older commits are not here"
+            for entry in run_git(self.root, "ls-files", "-z", "--stage").split(b"\0"):
+                if entry.startswith(_SUBMODULE):
+                    path = entry.partition(b"\t")[2].decode("utf-8", "backslashreplace")
+                    limits[path] = "is a submodule: its history is another repository's"
+            limits[".git/objects"] = "has refs or a history that git cannot follow to the end"
+            with running(self.root, ("for-each-ref",)) as stream:  # a broken ref is left out with a complaint
+                stream.read()
+            names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
+            with running(self.root, names) as stream:
+                lost = sum(line.startswith(b"?") for line in stream)
+            limits[".git/objects"] = f"lacks {counted(lost, 'object')} that its history names" if lost else ""
+        return [NotSearched(place, why) for place, why in limits.items() if why]
+
+
+def _instant(seconds: str) -> datetime | None:
+    """None for what no calendar knows."""
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(int(seconds), UTC)
+    return None
+
+
+def at_head(root: Path) -> dict[str, set[bytes]]:
+    """The paths at HEAD of each blob; empty if there is no commit yet. Raises `GitFailed`."""
+    listed = run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD") if git.head_of(root) else b""
+    return _paths_by_id(listed, column=2)
+
+
+def in_index(root: Path, index: Path | None = None) -> dict[str, set[bytes]]:
+    """The paths of each blob in the repository's index, or in another one. Raises `GitFailed`."""
+    return _paths_by_id(run_git(root, "ls-files", "-z", "--stage", index=index), column=1)
+
+
+def _paths_by_id(output: bytes, column: int) -> dict[str, set[bytes]]:
+    """The paths of each id, which stands in a column; a submodule's content is another repository's."""
+    paths: dict[str, set[bytes]] = {}
+    for entry in filter(None, output.split(b"\0")):
+        facts, _, path = entry.partition(b"\t")
+        columns = facts.split(b" ")
+        if columns[0] != _SUBMODULE:
+            paths.setdefault(columns[column].decode("ascii"), set()).add(path)
+    return paths

@@ -84,12 +84,10 @@ class Revocation:
 
 def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
     """Every record of a revocation, in order of recording."""
-    return tuple(map(_revocation, ledger.of_kind("revocation")))
-
-
-def _revocation(entry: Entry) -> Revocation:
-    body = entry.body
-    at = parse_instant(body["claimed_at"], entry.place)
-    until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
-    home = SecretPlace.named_in(body)
-    return Revocation(home, body["fingerprint"], at, until, entry.at, entry.place, body["by"], body["proof"])
+    found = []
+    for entry in ledger.of_kind("revocation"):
+        body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
+        until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
+        facts = (at, until, entry.at, entry.place, body["by"], body["proof"])
+        found.append(Revocation(SecretPlace.named_in(body), body["fingerprint"], *facts))
+    return tuple(found)

@@ -5,14 +5,17 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
+from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
+from audit_lib.logins.contracts import LogCoverage
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.requests import network_of
@@ -22,6 +25,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.read import BROKEN_OFF, COPY
 from audit_lib.logs.values import NOT_AN_ADDRESS
 
+NOTHING_COUNTED = "no request and no message was recognised in the lines that were read"
 Facts = Iterator[tuple[str, str]]  # each fact, and why it does not hold
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 CLOCK_BACK = pd.Timedelta(minutes=10)  # what goes back further is no order of two writers
@@ -212,6 +216,32 @@ def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Seri
     days = log_counts.groupby(log_counts["file"].map(of_file))["day"].nunique()
     holds = (logs["requests"] + logs["messages"]).gt(0).fillna(False).astype(bool)
     return days.reindex(sorted({*places[holds], *days.index}), fill_value=0)
+
+
+def tabulate_log_coverage(
+    sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
+) -> pd.DataFrame:
+    """`LogCoverage`: the quarter's days until `as_of` beside the days and lines that were read."""
+    logs = sources[sources["kind"].eq("log")]
+    read = logs[logs["state"].eq("read")]
+    days = (min(quarter.end, as_of) - quarter.start).total_seconds() / 86400
+    by_service = days_by_service(sources, log_counts)
+    why = "" if len(log_counts) else "no log was read" if read.empty else NOTHING_COUNTED
+    if len(read) and read["reason"].str.startswith(f"no line of {quarter}").all():
+        why = "; ".join(sorted(set(read["reason"])))
+    row = {
+        "quarter": str(quarter),
+        "files": len(read),
+        "lines": int(read["lines"].sum()),
+        "counted": int(log_counts["count"].sum()),
+        "untimed": int(log_counts["untimed"].sum()),
+        "days_read": int(by_service.min()) if len(by_service) else int(log_counts["day"].nunique()),
+        "days": max(0, -int(-days // 1)),
+        "why": why,
+        "places": "; ".join(sorted(logs["source"])),
+        "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),
+    }
+    return LogCoverage.of([row])
 
 
 def _hints(traffic: Traffic) -> Iterator[str]:

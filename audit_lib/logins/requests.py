@@ -1,7 +1,7 @@
 """What logs hold by the policy: requests with the bounds of their time, windows, and who is new in them."""
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,6 +18,15 @@ from audit_lib.logins.parameters import REFUSED, DetectionPolicy
 from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS
+from audit_lib.secrecy.identities import (
+    Label,
+    addresses_in,
+    keyed_label,
+    marked_clients,
+    mask_frame,
+    numbered_label,
+)
+from audit_lib.secrecy.keeper import Key
 
 _MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
 _DAY = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
@@ -199,3 +208,26 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     frame["classification"] = np.select([*classes.values()], [*classes], "new network")
     order = frame.sort_values(["failures", "requests", "client"], ascending=[False, False, True])
     return order.reset_index(drop=True)
+
+
+def address_label(logs: LogRead, key: Key) -> Label:
+    """What tells an address from others of its network, the same in each run: without a key its number."""
+    if key.origin != "throw-away":
+        return keyed_label(key)
+    named = pd.concat([frame[["file", "line", "client"]] for frame in (logs.counts, logs.events)])
+    clients = named.sort_values(["file", "line"], kind="stable")["client"].unique()
+    in_texts = (address for text in logs.events["subject"].unique() for address in addresses_in(text))
+    return numbered_label([*clients, *in_texts])
+
+
+def with_addresses(
+    tables: Mapping[str, pd.DataFrame], label: Label, identities: str, known: Callable[[str], bool]
+) -> dict[str, pd.DataFrame]:
+    """The log tables as addresses may be shown in them; those that the policy knows are marked."""
+    if identities == "full":
+        return {name: marked_clients(table, known) for name, table in tables.items()}
+
+    def marked(client: str) -> str:
+        return f"{label(client)} (known)" if known(client) else label(client)
+
+    return {name: mask_frame(table, marked) for name, table in tables.items()}

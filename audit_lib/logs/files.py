@@ -175,7 +175,7 @@ def spooled(stream: BinaryIO, folder: Path) -> Path:
 def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> pd.DataFrame:
     """One row for each line that a `file:line` names, with those around it: `file`, `line`, `text`.
 
-    Evidence that names no line of a file within the project or of one of its logs is passed over.
+    What names no line of a file within the project or of a log is passed over.
     """
     wanted: dict[str, set[int]] = {}
     for place in filter(None, map(_PLACE.fullmatch, evidence)):

@@ -4,8 +4,8 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
+from functools import lru_cache, reduce
+from operator import itemgetter, or_
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Block, Choice, Match
+from audit_lib.logs.templates import Block, Choice, Match, Part, expression
 from audit_lib.logs.times import MINUTE, WHOLE, Clock
 from audit_lib.logs.values import (
     clean_client,
@@ -94,7 +94,6 @@ class Head(NamedTuple):
 
 BLANK = Line("blank")
 NOT_UNDERSTOOD = Line("not understood")
-_NO_HEAD = Head()
 
 
 def bare(raw: bytes) -> bytes:
@@ -123,7 +122,7 @@ class LineReader:
         text = bare(raw)
         if not text.strip(_SPACE):
             return BLANK
-        line = self._read(text, _NO_HEAD)
+        line = self._read(text, Head())
         if line.state == "request":
             return line
         # A client can write a carriage return: an event with one counts, other lines hide something.
@@ -317,22 +316,31 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
     line = reader.read(raw)
     if line.state == "blank" or len(raw) > LINE_LIMIT:
         return Explained(line, ())
-    text = reader.left or bare(raw)
+    text = bare(raw)
+    left = reader.left or text
     names = (*reader.matched, *(event.message for event in line.events if event.message))
     blocks = (*formats.bodies, *formats.messages) if line.state in ("not understood", "text only") else ()
-    if line.state == "not understood":
-        blocks = (*formats.prefixes, *blocks)
-    nearest = max((_likeness(block, text) for block in blocks), default=(0, ""))
-    return Explained(line, tuple(dict.fromkeys(names)), nearest[1])
+    blocks = (*formats.prefixes, *blocks) if line.state == "not understood" else blocks
+    before = len(text) - len(left)
+    like = [((0, 0), ""), *(_likeness(block, left, before) for block in blocks)]
+    return Explained(line, tuple(dict.fromkeys(names)), max(like, key=itemgetter(0))[1])
 
 
-def _likeness(block: Block, text: bytes) -> tuple[int, str]:
-    """How much plain text of a block stands in a text, in its order, and what is missing of it."""
-    at = size = 0
-    for literal in filter(None, (part.literal for part in block.parts)):
-        place = text.find(literal, at)
-        if place < 0:
-            missing = literal.decode("utf-8", "replace")
-            return size, f"{block.name}, without `{missing}`" if size > 1 else ""
-        at, size = place + len(literal), size + len(literal)
-    return 0, ""
+def _likeness(block: Block, text: bytes, before: int) -> tuple[tuple[int, int], str]:
+    """How much a template takes of a text, and what it expects then; one step alone is no likeness."""
+    taken = count = 0
+    for end, part in enumerate(block.parts, 1):
+        if part.field in ("text", "rest"):
+            continue  # takes anything: only what follows it says something
+        found = _compiled(block.parts[:end]).match(text)
+        if found is None:
+            awaited = f"{{{part.field}}}" if part.field else f"`{part.literal.decode('utf-8', 'replace')}`"
+            where = f"{block.name}: it matches to column {before + taken}, and expects {awaited}"
+            return ((taken, count), where) if count > 1 else ((0, 0), "")
+        taken, count = found.end(), end
+    return (0, 0), ""
+
+
+@lru_cache(maxsize=1 << 12)
+def _compiled(parts: tuple[Part, ...]) -> re.Pattern[bytes]:
+    return re.compile(expression(parts, whole=False), re.DOTALL)

@@ -76,8 +76,7 @@ def settle_logins(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The requests and events with each redirected login counted as it ended: failed, possibly so, or not.
 
-    What a client asks for next within half a minute tells it, if that is where its login leads. A client that
-    does not follow may be a program: then nothing is known, nor of one that the log does not name.
+    What a named client asks for next within half a minute shows it, if that is where its login leads.
     """
     is_open = events["message"].isin(OPEN_LOGINS)
     if not is_open.any():

@@ -37,8 +37,7 @@ NOT_ALLOWED = "is outside the project, and only the owner may allow that"
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
 PACKED = ("gz", "zst", "bz2", "xz")
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
-_MOST_PROCESSES = 8
-_MOST_KEPT = 400  # logs in the cache
+_MOST_PROCESSES, _MOST_KEPT = 8, 400  # at once; logs in the cache
 _SHAPES = 3  # that are shown of a file
 _STATES = ("requests", "messages", "text_only", "not_understood", "blank")  # columns of LOG_LINE_STATES
 _ROTATED = re.compile(
@@ -104,7 +103,7 @@ def read_logs(
     A line without a time counts on the last day seen before it in its file, and on no day before the first;
     lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
     is a row of Sources. Beyond so many `routes` in either budget, and 100,000 addresses, the others are one.
-    With a `scheduler` the workers of its cluster read them. Raises what `ZoneInfo` raises.
+    With a `scheduler` the workers of its cluster read them.
     """
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []

@@ -33,8 +33,7 @@ MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are 
 YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
 YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
 MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
-MOST_SHAPES = 1_000  # of a file's lines; the others are counted together
-OTHER_SHAPES = "(other shapes)"
+MOST_SHAPES, OTHER_SHAPES = 1_000, "(other shapes)"  # of a file's lines
 SHOWN_LINES = 20
 # Instants in microseconds since 1970 UTC, a minute in minutes (-1: none), a day in days and one (0: none).
 GROUP = ("minute", "day", "kind", "status", "client", "method", "route")
@@ -91,11 +90,8 @@ class Facts:
 
     @property
     def refusals(self) -> dict[str, int]:
-        """How many lines of text may report a refusal in words that no format knows, by shape.
-
-        In a log with requests and a warning each such text may: whoever writes there what went wrong writes
-        of refusals there, too.
-        """
+        """How many lines of text may report a refusal in words that no format knows, by shape."""
+        # Whoever writes beside requests what went wrong, with a warning, writes of refusals there, too.
         kinds = UNKNOWN[1:] if self.warned and self.states["request"] else (REFUSAL,)
         return dict(sum((Counter(self.shapes[kind]) for kind in kinds), Counter()))
 

@@ -1,8 +1,7 @@
 """Templates of named fields: what each field takes, as text and as a regular expression over bytes.
 
 A field takes all bytes of its class and never gives one back. `{text}` ends at the first place where what
-follows it stands; the last `{text}` of a template at the first from which the rest of it matches, since what
-a client wrote may hold the same signs.
+follows it stands; the last one at the first from which the rest matches, since a client may write the same.
 """
 
 import re

@@ -93,8 +93,7 @@ def lacks_of(raw: bytes) -> int:
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
-    `zone` is that of times without one; `written` is when their file was last written, from which follows the
-    year of a time without one. Without it such a time has no instant.
+    `zone` is that of times without one; from `written`, when their file was, follows the year of others.
     """
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
@@ -120,8 +119,7 @@ class Clock:
     def read_yearless(self, raw: bytes) -> int | None:
         """The instant of a time without a year, Nov 24 13:50:34.
 
-        Of the latest year in which it is not over a day later than its file, since clocks of two machines
-        may differ; None if neither that year nor the one before has such a time, or nothing dates the file.
+        Of the latest year in which it is not over a day later than its file; None if there is none near.
         """
         if self.written is None:
             return None

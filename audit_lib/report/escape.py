@@ -1,11 +1,10 @@
-"""Makes text that an attacker may have written inert: for plain text, HTML, CSV and figures.
+"""Makes text that an attacker may have written inert: for pages, CSV, Markdown and figures.
 
 Every string that reaches a reader passes through here once, at the place where it is written out.
 """
 
 import re
 import unicodedata
-from html import escape
 
 # Cc: control characters, the ESC of ANSI sequences among them. Cf: bidi overrides, zero widths, tags.
 # Zl and Zp break lines in scripts and editors. Cs cannot be encoded. Co and Cn have no agreed glyph.
@@ -14,6 +13,7 @@ _BARE = re.compile(r"[\x20-\x7e]*")
 _MARKS = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
 _PILE = re.compile(f"({_MARKS}{{3}}){_MARKS}+")  # marks piled on one letter cover the lines above and below
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_MARKUP = re.compile(r"[\\*<>\[\]|&#~`]|(?<=\w):(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def plain(text: object) -> str:
@@ -38,9 +38,9 @@ def _seen(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def html(text: object) -> str:
-    """The text for HTML, in an element or in a quoted attribute."""
-    return escape(plain(text), quote=True)
+def markdown(text: object) -> str:
+    """The text for Markdown, in which it has neither markup nor links."""
+    return _MARKUP.sub(r"\\\g<0>", plain(text))
 
 
 def csv_cell(text: object) -> str:

@@ -1,137 +1,141 @@
-"""A review for other programs: findings as CSV and SARIF, the first screen as Markdown to forward."""
+"""Findings and leaks for other programs: as CSV and SARIF."""
 
 import csv
-import io
 import numbers
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
+from audit_lib import __version__
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import SEVERITIES
-from audit_lib.findings.check import Check
+from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.findings.checks import CHECKS
 from audit_lib.report import escape as inert
-from audit_lib.report.sarif import MOST_LOCATIONS, sarif_log
-from audit_lib.report.summary import WORDS, Summary
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
 
+SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+MOST_LOCATIONS = 100  # of one result
 # GitHub ranks a rule by this number: above 9.0 is critical, from 7.0 high, from 4.0 medium.
 _SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.0", "info": "0.5"}
 _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
-_LINE = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?(?: in (?P<commit>[0-9a-f]{7,40}))?")
-_MARKUP = re.compile(r"[\\*<>\[\]|&#~`]|(?<=\w):(?=//)|(?<=www)\.", re.IGNORECASE)
+_PLACE = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?(?: in [0-9a-f]{7,40})?")
+# By kind of a leak: its level, and what it is.
+_LEAKS = {
+    "leak": ("error", "A value that is or was in use is in a place where others can read it"),
+    "pattern": ("error", "Something that looks like a secret is in a place where others can read it"),
+    "possible": ("warning", "A password that somebody chose, or a default, may be in a file"),
+    "hash": ("warning", "The hash of a password is in a file: whoever has it can guess the password"),
+    "truncated": ("warning", "Part of a value is in a place where others can read it"),
+    "weak default": ("warning", "A guessable value appears beside its name"),
+    "template": ("note", "A placeholder or template value appears beside its name"),
+}
+_REMEDY = "If it is in use, rotate it first, then purge it. A purge does not reach clones, forks or caches."
 
 
 def to_csv(frame: pd.DataFrame) -> str:
     """The frame as CSV: a header, its own order, numbers bare, texts quoted and inert, LF line ends."""
-    written = io.StringIO()
-    writer = csv.writer(written, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(frame.columns)
-    for row in frame.itertuples(index=False):
-        writer.writerow([_cell(value) for value in row])
-    return written.getvalue()
+    cells = frame.astype(object).map(_cell)
+    return cells.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
 
 
 def _cell(value: Any) -> Any:
-    if pd.isna(value):
+    if not isinstance(value, list | tuple) and pd.isna(value):
         return ""
     if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
         return value
     return inert.csv_cell(iso(value) if isinstance(value, pd.Timestamp) else value)
 
 
-def owner_text(screen: Summary) -> str:
-    """Markdown of the first screen, without markup of what was read."""
-    parts = [_md(screen.title), _md(screen.facts), f"# {WORDS[screen.verdict]} {_md(screen.sentence)}"]
-    parts += [_md(" ".join(screen.reasons))]
-    parts += [_list(f"{one.title}: {one.count} {one.unit} ({one.note})" for one in screen.figures)]
-    parts += [f"## {_md(screen.actions_title)}"]
-    for row in rows(screen.actions):
-        lines = [
-            f"{row.number}. **{_md(row.action)}**, {_md(row.by)}, owner: {_md(row.owner)}",
-            f"   {_md(row.why)} ({_md(row.where)}). Closes {row.closes}.",
-        ]
-        parts.append("\n".join([*lines, *([f"   `{inert.plain(row.command)}`"] if row.command else [])]))
-    parts += [_md(screen.more)] if screen.more else []
-    parts += [f"## {_md(screen.falls_due_title)}", _list(_joined(screen.falls_due) or ["nothing"])]
-    parts += ["## Not known, and what would decide", _list(_joined(screen.not_known) or ["nothing"])]
-    return "\n\n".join(parts) + "\n"
-
-
-def _joined(frame: pd.DataFrame) -> list[str]:
-    return [" ".join(filter(None, map(str, row))) for row in frame.itertuples(index=False)]
-
-
-def _list(lines: Any) -> str:
-    return "\n".join(f"- {_md(line)}" for line in lines)
-
-
-def _md(text: object) -> str:
-    return _MARKUP.sub(r"\\\g<0>", inert.plain(text))
-
-
-# ---- SARIF ----
-
-
 def findings_sarif(audit: "Audit") -> dict[str, Any]:
-    """A SARIF 2.1.0 log with one result for each finding, in the order of the findings.
-
-    GitHub takes no result without a file: what is about no file is shown at the settings.
-    """
-    findings = audit.findings
-    worst = findings.groupby("check")["severity"].agg(lambda found: max(found, key=SEVERITIES.index))
-    checks = [check for check in CHECKS if check.id in worst]
-    number = {check.id: index for index, check in enumerate(checks)}
-    files = set(audit.sources["source"]) | set(audit.leak_places["path"])
-    results = [_result(row, number[row.check], files) for row in rows(findings)]
-    return sarif_log([_rule(check, worst[check.id]) for check in checks], results)
-
-
-def _rule(check: Check, severity: str) -> dict[str, Any]:
-    return {
-        "id": check.id,
-        "name": "".join(word.capitalize() for word in check.id.split("-")),
-        "shortDescription": {"text": check.what},
-        "fullDescription": {"text": check.why},
-        "help": {"text": f"{check.why} See docs/checks.md of audit_lib."},
-        "defaultConfiguration": {"level": _LEVELS[severity]},
-        "properties": {"tags": ["security"], "security-severity": _SCORES[severity]},
-    }
+    """A SARIF 2.1.0 log with one result for each finding, in the order of the findings."""
+    worst = audit.findings.groupby("check")["severity"].agg(lambda found: max(found, key=SEVERITIES.index))
+    rules = [
+        _rule(check.id, check.what, check.why, f"{check.why} See docs/checks.md of audit_lib.")
+        | {"defaultConfiguration": {"level": _LEVELS[worst[check.id]]}}
+        | {"properties": {"tags": ["security"], "security-severity": _SCORES[worst[check.id]]}}
+        for check in CHECKS
+        if check.id in worst
+    ]
+    files = {*audit.sources["source"], *audit.leak_places["path"]}
+    return _log(rules, (_of_finding(row, files) for row in rows(audit.findings)))
 
 
-def _result(row: Any, number: int, files: set[str]) -> dict[str, Any]:
+def _of_finding(row: Any, files: set[str]) -> dict[str, Any]:
+    """The result of a finding; GitHub takes none without a file: what is about no file is at the settings."""
     place = "/".join(filter(None, (row.environment, row.service)))
-    said = "Not known: " if row.status == "unknown" else ""
-    text = f"{said}{row.subject}{f' ({place})' if place else ''}: {row.evidence}. {row.remedy}"
+    lead = "Not known: " if row.status == "unknown" else ""
+    text = f"{lead}{row.subject}{f' ({place})' if place else ''}: {row.evidence}. {row.remedy}"
+    matches = [_PLACE.fullmatch(one) for where in row.where for one in where.split(", ")]
+    named = [(match["path"], match["line"]) for match in matches if match and match["path"] in files]
     accepted = {"kind": "external", "status": "accepted", "justification": f"accepted by {row.accepted_by}"}
     return {
         "ruleId": row.check,
-        "ruleIndex": number,
         "level": "note" if row.status == "unknown" else _LEVELS[row.severity],
         "message": {"text": inert.plain(text)},
-        "locations": _locations(row.where, files) or [_location("audit.toml", None)],
+        "locations": [_location(path, line) for path, line in named[:MOST_LOCATIONS] or [("audit.toml", 0)]],
         "partialFingerprints": {"findingId/v1": inert.plain(row.id)},
         "properties": {"severity": row.severity, "status": row.status, "owner": inert.plain(row.owner)},
         **({"suppressions": [accepted]} if row.status == "accepted" else {}),
     }
 
 
-def _locations(where: tuple[str, ...], files: set[str]) -> list[dict[str, Any]]:
-    """The places of a finding that are files of the project."""
-    places = [place for text in where for place in text.split(", ")]
-    found = [match for place in places if (match := _LINE.fullmatch(place)) and match["path"] in files]
-    return [_location(one["path"], one["line"]) for one in found[:MOST_LOCATIONS]]
+def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) -> dict[str, Any]:
+    """A SARIF log with one result for each leak. `complete` is false if git failed: then nothing is green."""
+    rules = [
+        _rule(f"leak/{kind.replace(' ', '-')}", what, what, _REMEDY) for kind, (_, what) in _LEAKS.items()
+    ]
+    by_leak = dict(list(places[places["path"].ne("")].groupby("leak_id", sort=False)))
+    results = (_of_leak(leak, by_leak.get(leak.leak_id, places.head(0))) for leak in rows(leaks))
+    return _log(rules, results, complete=complete)
 
 
-def _location(path: str, line: str | None) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(path, safe="/!")}}
-    if line:
-        physical["region"] = {"startLine": int(line)}
-    return {"physicalLocation": physical}
+def _of_leak(leak: Any, places: pd.DataFrame) -> dict[str, Any]:
+    where = "at HEAD" if leak.at_head else "in the history" if leak.first_commit else "on disk"
+    force = f"in force in {leak.in_force}" if leak.in_force else "not known to be in force"
+    occurrences = counted(leak.occurrences, "occurrence")
+    return {
+        "ruleId": f"leak/{leak.kind.replace(' ', '-')}",
+        "level": _LEAKS[leak.kind][0],
+        "message": {"text": f"{leak.variable}: {leak.kind}, {occurrences}, {where}, {force}"},
+        "locations": [
+            _location(one.path, one.line, f"{one.place} {one.commit} ({one.encoding})".replace("  ", " "))
+            for one in rows(places.head(MOST_LOCATIONS))
+        ],
+        "partialFingerprints": {"leakId/v1": leak.leak_id},
+        "occurrenceCount": max(int(leak.occurrences), 1),
+        "properties": {
+            "matched": leak.matched,
+            "firstCommit": leak.first_commit,
+            "atHead": leak.at_head,
+            "reachable": leak.reachable,
+        },
+    }
+
+
+def _log(rules: list[Any], results: Iterable[Any], *, complete: bool = True) -> dict[str, Any]:
+    run = {
+        "tool": {"driver": {"name": "audit_lib", "version": __version__, "rules": rules}},
+        "invocations": [{"executionSuccessful": complete}],
+        "columnKind": "unicodeCodePoints",
+        "results": list(results),
+    }
+    return {"$schema": SARIF, "version": "2.1.0", "runs": [run]}
+
+
+def _rule(id_: str, what: str, why: str, remedy: str) -> dict[str, Any]:
+    """A rule with what version 2.1.0 leaves optional and GitHub's code scanning requires."""
+    texts = {"shortDescription": what, "fullDescription": why, "help": remedy}
+    return {"id": id_, **{name: {"text": text} for name, text in texts.items()}}
+
+
+def _location(path: str, line: int | str | None, text: str = "") -> dict[str, Any]:
+    region = {"region": {"startLine": int(line)}} if line else {}
+    message = {"message": {"text": text}} if text else {}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(path, safe="/!")}} | region} | message

@@ -1,7 +1,8 @@
 """Figures of a review as matplotlib Axes; in a kernel each shows as a PNG with its alternative text."""
 
 import io
-from datetime import datetime
+from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import matplotlib as mpl
@@ -18,19 +19,21 @@ from audit_lib.report import escape as inert
 SCALE = 2  # the density of the PNG: shown at half its size it is sharp on every screen
 DPI = 96
 INK, SOFT, LINE = "#16191d", "#555e68", "#dfe3e8"
-COLOURS = {"overdue": "#d9665f", "due": "#d9a021", "fresh": "#6aa5dc", "unknown": "#aeb6bf"}
-RANK = ("overdue", "unknown", "due", "fresh")
+# In the order in which a reader needs them.
+COLOURS = {"overdue": "#d9665f", "unknown": "#aeb6bf", "due": "#d9a021", "fresh": "#6aa5dc"}
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "text.color": INK,
     "axes.edgecolor": LINE,
-    "axes.labelcolor": SOFT,
+    "axes.axisbelow": True,
     "xtick.color": SOFT,
     "ytick.color": INK,
-    "figure.facecolor": "white",
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
 }
+WORDS = {"unknown": "not known"}
 MOST_BARS = 40
 LABELLED = 3  # days
 
@@ -64,7 +67,8 @@ def show_in_kernel(shell: Any) -> None:
     """Have a notebook show described axes as a PNG with alternative text, which is also their text."""
     formatters = shell.display_formatter.formatters
     formatters["image/png"].for_type(Axes, _output)
-    formatters["text/plain"].for_type(Axes, lambda axes, printer, _: printer.text(_said(axes) or repr(axes)))
+    plain = formatters["text/plain"]
+    plain.for_type(Axes, lambda axes, printer, _: printer.text(_figure(axes).get_label() or repr(axes)))
 
 
 def _figure(axes: Axes) -> Figure:
@@ -73,18 +77,12 @@ def _figure(axes: Axes) -> Figure:
     return figure
 
 
-def _said(axes: Axes) -> str:
-    return str(_figure(axes).get_label())
-
-
 def _output(axes: Axes) -> tuple[bytes, dict[str, Any]] | None:
-    if not _said(axes):  # axes of somebody's own, which pyplot shows
+    figure = _figure(axes)
+    if not figure.get_label():  # axes of somebody's own, which pyplot shows
         return None
-    width, height = (int(side * DPI) for side in _figure(axes).get_size_inches())
-    return png(axes), {"width": width, "height": height, "alt": _said(axes)}
-
-
-# ---- Ages ----
+    width, height = (int(side * DPI) for side in figure.get_size_inches())
+    return png(axes), {"width": width, "height": height, "alt": figure.get_label()}
 
 
 def plot_ages(ages: pd.DataFrame, title: str = "Ages against each secret's own limit") -> Axes:
@@ -92,66 +90,43 @@ def plot_ages(ages: pd.DataFrame, title: str = "Ages against each secret's own l
 
     An arrow has no known end; a dashed bar is not decided. `ages` are rows of `audit.ages` with a limit.
     """
-    limited = ages[ages["max_age_days"].notna() & ages["status"].ne("exempt")]
-    order = limited.assign(
-        rank=limited["status"].map(RANK.index), low=limited["age_days_min"] - limited["max_age_days"]
-    ).sort_values(
-        ["rank", "low", "secret", "environment", "service"], ascending=[True, False, True, True, True]
+    limited = ages[ages["max_age_days"].notna() & ages["status"].isin(COLOURS)]
+    limit = limited["max_age_days"].astype("float64")
+    bars = limited.assign(
+        low=limited["age_days_min"] - limit,
+        high=limited["age_days_max"] - limit,
+        rank=limited["status"].map(list(COLOURS).index),
     )
-    shown = list(rows(order.head(MOST_BARS)))
-    places = order["environment"].nunique() > 1
+    order = ["rank", "low", "secret", "environment", "service"]
+    bars = bars.sort_values(order, ascending=[True, False, True, True, True]).head(MOST_BARS)
+    reach = max(90.0, bars[["low", "high"]].abs().max().max()) * 1.12 if bars["low"].notna().any() else 100.8
+    several = bars["environment"].nunique() > 1
     with mpl.rc_context(STYLE):
-        axes = canvas(620, 64 + 19 * max(len(shown), 1), title)
-        ends = [edge for row in shown for edge in _edges(row) if edge is not None]
-        reach = max(90.0, *map(abs, ends)) * 1.12 if ends else 90.0
-        for height, row in enumerate(shown):
+        axes = canvas(620, 64 + 19 * max(len(bars), 1), title)
+        for height, row in enumerate(rows(bars)):
             _draw_age(axes, height, row, reach)
         axes.axvline(0, color=INK, linewidth=1.2)
-        axes.set_xlim(-reach, reach)
-        axes.set_ylim(len(shown) - 0.4, -0.6)
-        names = [
-            inert.label(f"{row.secret} ({row.environment})" if places else row.secret, 40) for row in shown
-        ]
-        axes.set_yticks(range(len(shown)), names, fontfamily="DejaVu Sans Mono", fontsize=7)
-        axes.set_xlabel("days before (-) and after the limit")
-        axes.grid(axis="x", color=LINE, linewidth=0.6)
-        axes.set_axisbelow(True)
-        counts = limited["status"].value_counts()
-        said = ", ".join(f"{counts.get(status, 0)} {_word(status)}" for status in RANK)
-        more = f"; the first {MOST_BARS} are drawn" if len(order) > MOST_BARS else ""
-        return describe(axes, f"{title}: {said} of {counted(len(limited), 'secret')}{more}")
-
-
-def _edges(row: Any) -> tuple[float | None, float | None]:
-    """The least and the greatest age, in days after the limit."""
-    limit = float(row.max_age_days)
-    low = None if row.age_days_min is None or np.isnan(row.age_days_min) else row.age_days_min - limit
-    high = None if row.age_days_max is None or np.isnan(row.age_days_max) else row.age_days_max - limit
-    return low, high
+        axes.set(xlim=(-reach, reach), ylim=(max(len(bars), 1) - 0.4, -0.6))
+        axes.set_xticks([-90, 0, 90], ["90 d left", "limit", "90 d over"])
+        names = [f"{row.secret}, {row.environment}" if several else row.secret for row in rows(bars)]
+        axes.set_yticks(range(len(names)), [inert.label(name) for name in names])
+        axes.grid(axis="x")
+    counts = Counter(limited["status"])
+    shown = ", ".join(f"{counts[status]} {WORDS.get(status, status)}" for status in COLOURS)
+    more = f"; the first {MOST_BARS} are drawn" if len(limited) > MOST_BARS else ""
+    return describe(axes, f"{title}: {shown} of {counted(len(limited), 'secret')}{more}")
 
 
 def _draw_age(axes: Axes, height: int, row: Any, reach: float) -> None:
-    low, high = _edges(row)
-    colour = COLOURS[row.status]
-    begin = -float(row.max_age_days) if low is None else low
-    end = reach if high is None else max(high, begin)
-    width = max(end - begin, reach / 150)
-    decided = row.status != "unknown"
-    axes.barh(
-        height,
-        width,
-        left=max(begin, -reach),
-        height=0.5,
-        color=colour if decided else "white",
-        edgecolor=colour,
-        linestyle="-" if decided else "--",
-        linewidth=0 if decided else 1,
-    )
-    if high is None:
+    colour, decided = COLOURS[row.status], row.status != "unknown"
+    begin = -float(row.max_age_days) if row.low is None else row.low
+    end = reach if row.high is None else max(row.high, begin)
+    fill: Any = {"color": colour} if decided else {"color": "white", "edgecolor": colour, "linestyle": "--"}
+    axes.barh(height, max(end - begin, reach / 150), left=max(begin, -reach), height=0.5, **fill)
+    if row.high is None:
         axes.plot([reach * 0.985], [height], marker=">", color=colour, markersize=5, clip_on=False)
-    words = age_words(row.age_days_min, row.age_days_max, " d")
     axes.annotate(
-        f"{_word(row.status)}, {words}",
+        f"{WORDS.get(row.status, row.status)}, {age_words(row.age_days_min, row.age_days_max, ' d')}",
         (1.01, height),
         xycoords=("axes fraction", "data"),
         va="center",
@@ -161,43 +136,30 @@ def _draw_age(axes: Axes, height: int, row: Any, reach: float) -> None:
     )
 
 
-def _word(status: str) -> str:
-    return "not known" if status == "unknown" else status
-
-
-# ---- Days ----
-
-
 def plot_daily(daily: pd.DataFrame, title: str = "Requests refused a day") -> Axes:
     """Bars of refused requests by day, the worst days labelled; a grey band is days without a line."""
     refused = daily["refused"].astype("Float64")
-    silent = refused.isna()
+    heights, silent = refused.fillna(0).to_numpy(float), refused.isna().to_numpy()
+    days = [_day(day) for day in daily.index]
     with mpl.rc_context(STYLE):
         axes = canvas(620, 190, title)
-        places = np.arange(len(daily))
-        heights = refused.fillna(0).to_numpy(float)
-        axes.bar(places, heights, width=0.8, color=COLOURS["overdue"])
-        for place in places[silent.to_numpy()]:
+        axes.bar(range(len(days)), heights, width=0.8, color=COLOURS["overdue"])
+        for place in np.flatnonzero(silent):
             axes.axvspan(place - 0.5, place + 0.5, color="#eceff2", linewidth=0)
-        for place in map(int, np.argsort(-heights, kind="stable")[:LABELLED]):
-            if heights[place] > 0:
-                said = f"{_day(daily.index[place])}: {int(heights[place])}"
-                side = "right" if place > len(daily) * 0.8 else "left"
-                axes.annotate(
-                    said, (place, heights[place]), ha=side, va="bottom", fontsize=7, fontweight="bold"
-                )
-        firsts = [place for place, day in enumerate(daily.index) if str(day).endswith("-01")]
-        axes.set_xticks(firsts, [_day(daily.index[place]) for place in firsts])
-        axes.set_xlim(-0.6, max(len(daily) - 0.4, 1))
-        axes.set_ylim(0, max(1.0, float(heights.max(initial=0)) * 1.2))
-        axes.grid(axis="y", color=LINE, linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.tick_params(axis="y", colors=SOFT)
-        total, asked = int(refused.sum()), int(daily["requests"].sum())
-        gaps = f"; {counted(int(silent.sum()), 'day')} without a line" if silent.any() else ""
-        return describe(axes, f"{title}: {total:,} of {counted(asked, 'request')} refused{gaps}")
+        worst = [place for place in np.argsort(-heights, kind="stable")[:LABELLED] if heights[place] > 0]
+        for place in worst:
+            side = "right" if place > len(days) * 0.8 else "left"
+            text = f"{days[place]}: {int(heights[place])}"
+            axes.annotate(text, (place, heights[place]), ha=side, va="bottom", fontsize=7, fontweight="bold")
+        firsts = [place for place, day in enumerate(days) if day.startswith("1 ")]
+        axes.set_xticks(firsts, [days[place] for place in firsts])
+        axes.set(xlim=(-0.6, max(len(days) - 0.4, 1)), ylim=(0, max(1.0, heights.max(initial=0) * 1.2)))
+        axes.grid(axis="y")
+    gaps = f"; {counted(int(silent.sum()), 'day')} without a line" if silent.any() else ""
+    requests = counted(int(daily["requests"].sum()), "request")
+    return describe(axes, f"{title}: {int(heights.sum()):,} of {requests} refused{gaps}")
 
 
 def _day(name: object) -> str:
-    at = datetime.fromisoformat(f"{name}T00:00:00+00:00")
+    at = datetime.fromisoformat(str(name)).replace(tzinfo=UTC)
     return day_words(at, at.year)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.findings.check import Item
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from audit_lib.audit import Audit
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
-
-_KEYS = list(Item._fields)
 GRAVE = ("medium", "high", "critical")
+_ITEM = list(Item._fields)
+_MARKS = ("good", UNKNOWN, "bad")  # of two the later counts
+_VALUES = ("env file", "export", "given values")
+_EXPECTED = (*_VALUES, "log", "ledger", *KINDS.values())
 
 
 @dataclass(frozen=True)
@@ -30,57 +33,45 @@ class Score:
     low: int
     high: int
 
-    def __str__(self) -> str:
-        return f"{self.low}" if self.low == self.high else f"{self.low}–{self.high}"
-
 
 def unread(audit: "Audit") -> pd.DataFrame:
     """The rows of Sources that were expected and not read: missing, unreadable or refused."""
-    silent = audit.sources["state"].isin(("unreadable", "refused"))
-    kinds = ("env file", "export", "given values", "log", "ledger", *KINDS.values())
-    expected = audit.sources["kind"].isin(kinds)
-    return audit.sources[silent | (expected & audit.sources["state"].eq("missing"))]
+    sources = audit.sources
+    missing = sources["state"].eq("missing") & sources["kind"].isin(_EXPECTED)
+    return sources[sources["state"].isin(("unreadable", "refused")) | missing]
 
 
-def judged(audit: "Audit") -> pd.DataFrame:
-    """One row for each secret in each place, and each other subject of a finding: `good`, `bad` or `unknown`.
+def judged(audit: "Audit") -> "pd.Series[str]":
+    """`good`, `bad` or `unknown` by item: each secret in each place, and each other subject of a finding.
 
     Bad is an open finding above `info`. Unknown is an unknown finding, an age that is not known, a
     variable whose source was not supplied, or a source that should have been read and was not.
     """
-    secrets = audit.inventory.loc[audit.inventory["kind"].isin(("secret", "identifier"))]
-    secrets = secrets.rename(columns={"secret": "subject"})
-    ages = audit.ages.rename(columns={"secret": "subject"})
-    silent = unread(audit).rename(columns={"source": "subject"})
-    found = by_item(audit.findings)
-    parts = [
-        _marked(secrets, secrets["state"].eq("not supplied").map({True: UNKNOWN, False: "good"})),
-        _marked(ages, ages["status"].eq("unknown").map({True: UNKNOWN, False: "good"})),
-        _marked(silent, pd.Series(UNKNOWN, index=silent.index)),
-        _marked(
-            found,
-            found["status"]
-            .map({"open": "bad", "unknown": UNKNOWN, "accepted": "good"})
-            .mask(found["severity"].eq("info") & found["status"].eq("open"), "good"),
-        ),
-    ]
-    marks = pd.concat(parts, ignore_index=True)
-    rank = marks["mark"].map({"good": 0, UNKNOWN: 1, "bad": 2})
-    worst = marks.assign(rank=rank).sort_values([*_KEYS, "rank"]).drop_duplicates(_KEYS, keep="last")
-    return worst.drop(columns="rank").reset_index(drop=True)
+    secrets = audit.inventory[audit.inventory["kind"].isin(("secret", "identifier"))]
+    findings, silent = by_item(audit.findings), unread(audit)
+    bad = findings["status"].eq("open") & findings["severity"].ne("info")
+    parts = (
+        _marked(secrets, "secret", secrets["state"].eq("not supplied")),
+        _marked(audit.ages, "secret", audit.ages["status"].eq("unknown")),
+        _marked(silent, "source", pd.Series(True, silent.index)),
+        _marked(findings, "subject", findings["status"].eq("unknown"), bad),
+    )
+    worst = pd.concat(parts).groupby(_ITEM)["rank"].max()
+    return worst.map(dict(enumerate(_MARKS))).astype("str")
 
 
-def _marked(rows: pd.DataFrame, marks: "pd.Series[str]") -> pd.DataFrame:
-    return rows[_KEYS].astype("str").assign(mark=marks.astype("str"))
+def _marked(
+    frame: pd.DataFrame, subject: str, unknown: "pd.Series[bool]", bad: "pd.Series[bool] | bool" = False
+) -> pd.DataFrame:
+    items = frame.rename(columns={subject: "subject"})[_ITEM].astype("str")
+    return items.assign(rank=np.where(bad, 2, unknown.astype("int64")))
 
 
 def score(audit: "Audit") -> Score:
     """The score; see `Score`."""
-    marks = judged(audit)["mark"]
-    if marks.empty:
-        return Score(0, 100)
-    good, unknown = int(marks.eq("good").sum()), int(marks.eq(UNKNOWN).sum())
-    return Score(100 * good // len(marks), 100 * (good + unknown) // len(marks))
+    counts = audit.marks.value_counts()
+    good, unknown, total = int(counts.get("good", 0)), int(counts.get(UNKNOWN, 0)), int(counts.sum())
+    return Score(100 * good // total, 100 * (good + unknown) // total) if total else Score(0, 100)
 
 
 def verdict(audit: "Audit") -> str:
@@ -89,46 +80,10 @@ def verdict(audit: "Audit") -> str:
     Nothing can have passed without what PASS_NEEDS name: a policy that calls everything a setting, or exempts
     it, leaves nothing that could pass.
     """
-    marks = judged(audit)["mark"]
-    if marks.eq("bad").any():
+    marks = set(audit.marks)
+    if "bad" in marks:
         return FAIL
-    seen = all(need.holds(audit) for need in PASS_NEEDS)
-    return PASS if seen and not marks.eq(UNKNOWN).any() else UNKNOWN
-
-
-def _read(audit: "Audit", *kinds: str) -> bool:
-    sources = audit.sources
-    return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())
-
-
-def undeclared_logs(audit: "Audit") -> tuple[str, ...]:
-    """The logs of which audit.toml must say how many instances write them, or in which zone, and does not."""
-    patterns = [one.pattern for one in audit.project.log_sources if not one.instances]
-    sources = audit.sources
-    return tuple(dict.fromkeys([*patterns, *sources.loc[sources["zone_assumed"].eq(True), "source"]]))
-
-
-def _side(audit: "Audit", side: str) -> str:
-    """How much was seen of a side of the population."""
-    sides = audit.population_sides
-    return ", ".join(sides.loc[sides["side"].eq(side), "seen"])
-
-
-def _aged(audit: "Audit") -> bool:
-    return bool(audit.ages["status"].isin(("fresh", "due")).any())
-
-
-def _has_guide(audit: "Audit") -> bool:
-    """Whether a guide is expected: a policy that cites one, or a project that has it."""
-    sources = audit.sources
-    there = sources["kind"].eq("guide") & sources["state"].ne("missing")
-    return bool(audit.policy.guide_sha256 and audit.project.guide) or bool(there.any())
-
-
-def _detected(audit: "Audit") -> bool:
-    detections = audit.detections
-    unknown = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
-    return len(detections) > 0 and not unknown.any()
+    return UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
 
 
 @dataclass(frozen=True)
@@ -140,33 +95,63 @@ class Need:
     holds: Callable[["Audit"], bool]
 
 
+def not_seen(audit: "Audit") -> tuple["Need", ...]:
+    """What must have been seen before anything can pass, and was not."""
+    return tuple(need for need in PASS_NEEDS if not need.holds(audit))
+
+
+def _read(audit: "Audit", *kinds: str) -> bool:
+    sources = audit.sources
+    return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())
+
+
+def _code_seen(audit: "Audit") -> bool:
+    sides = audit.population_sides
+    return list(sides.loc[sides["side"].eq("code"), "seen"]) == ["whole"]
+
+
+def _guide_seen(audit: "Audit") -> bool:
+    """Whether the guide was read, or none is expected: no policy cites one, and the project has none."""
+    guides = audit.sources[audit.sources["kind"].eq("guide")]
+    expected = bool(audit.policy.guide_sha256 and audit.project.guide) or guides["state"].ne("missing").any()
+    return not expected or bool(guides["state"].eq("read").any())
+
+
+def _logs_declared(audit: "Audit") -> bool:
+    """Whether audit.toml says how many instances write each log, and in which zone."""
+    counted = all(source.instances for source in audit.project.log_sources)
+    return counted and not audit.sources["zone_assumed"].eq(True).any()
+
+
+def _searched(audit: "Audit") -> bool:
+    return shows_no_leak(audit.leak_coverage)
+
+
+def _detected(audit: "Audit") -> bool:
+    detections = audit.detections
+    unknown = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
+    return len(detections) > 0 and not unknown.any()
+
+
 # docs/detections.md#what-pass-needs shows it.
 PASS_NEEDS = (
     Need(
         "an env file, an export, or values that were given, and each of these that is expected",
-        (
-            "sources",
-            "entries",
-            "inventory",
-            "drift",
-            "rotation_pairs",
-            "configuration",
-            "population",
-        ),
-        lambda audit: _read(audit, "env file", "export", "given values"),
+        ("sources", "entries", "inventory", "drift", "rotation_pairs", "configuration", "population"),
+        lambda audit: _read(audit, *_VALUES),
     ),
-    Need("a code file, and each of them", ("population",), lambda audit: _side(audit, "code") == "whole"),
-    Need(
-        "the guide, if audit.toml or the policy has one",
-        ("sources",),
-        lambda audit: _read(audit, "guide") or not _has_guide(audit),
-    ),
+    Need("a code file, and each of them", ("population",), _code_seen),
+    Need("the guide, if audit.toml or the policy has one", ("sources",), _guide_seen),
     Need(
         "each list of leavers and breaches, and each access log, that audit.toml names",
         ("triggers",),
         lambda audit: not unread(audit)["kind"].isin(KINDS.values()).any(),
     ),
-    Need("the age of a secret, fresh or due", ("freshness",), _aged),
+    Need(
+        "the age of a secret, fresh or due",
+        ("freshness",),
+        lambda audit: bool(audit.ages["status"].isin(("fresh", "due")).any()),
+    ),
     Need(
         "a log, and in it a request or message of each kind that is judged",
         ("log_events", "log_coverage"),
@@ -175,13 +160,13 @@ PASS_NEEDS = (
     Need(
         "of each log how many instances write it, and the zone of its times (`instances`, `time_zone`)",
         ("log_events", "log_coverage", "detections"),
-        lambda audit: not undeclared_logs(audit),
+        _logs_declared,
     ),
     Need("each detection of medium severity or worse at found or none", ("detections",), _detected),
     Need(
         "each object of git and each file, searched for values",
         ("leak_coverage", "leaked_secrets", "chosen_passwords"),
-        lambda audit: shows_no_leak(audit.leak_coverage),
+        _searched,
     ),
     Need(
         "every entry of the ledger; questions that no file answers are attested",

@@ -39,15 +39,10 @@ def known_values(
 
 def guard_values(keeper: Keeper, inventory: pd.DataFrame, policy: Policy, project: Project) -> Classes:
     """The keeper's values by class; from now on no output of this process holds one."""
-    classes = classes_of(keeper, inventory, policy, project.name)
+    places = (*inventory["environment"].unique(), *inventory["service"].unique())
+    classes = classify(keeper, inventory, public_text(policy, project.name, *map(str, places)))
     guard.install(keeper).classify(classes.sealed, classes.open, classes.public)
     return classes
-
-
-def classes_of(keeper: Keeper, inventory: pd.DataFrame, policy: Policy, project: str) -> Classes:
-    """The classes for a project by its name: what its policy and its places are called is public."""
-    places = (*inventory["environment"].unique(), *inventory["service"].unique())
-    return classify(keeper, inventory, public_text(policy, project, *map(str, places)))
 
 
 def public_text(policy: Policy, *names: str) -> str:

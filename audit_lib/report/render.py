@@ -4,20 +4,21 @@ import base64
 import re
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from importlib import resources
 from typing import Any
 
 import jinja2
 import nbformat
+from markupsafe import Markup
 from mistune import create_markdown
 from nbconvert.exporters.base import Exporter
 
+from audit_lib.base.frames import rows
 from audit_lib.report import escape as inert
 
-_HERE = resources.files("audit_lib.report")
 _HEADING = re.compile(r"\A## (.+)\n*")
-_SIZE = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,12 @@ class Section:
     @property
     def anchor(self) -> str:
         """What a link to the section names."""
-        return _SIZE.sub("-", self.heading.lower()).strip("-")
+        return re.sub(r"[^a-z0-9]+", "-", self.heading.lower()).strip("-")
+
+    @property
+    def brief(self) -> str:
+        """The first sentence of its text."""
+        return self.text.replace("*", "").partition(". ")[0].strip().rstrip(".")
 
 
 def page(notebook: nbformat.NotebookNode, title: str, notes: tuple[tuple[str, str], ...] = ()) -> str:
@@ -41,65 +47,59 @@ def page(notebook: nbformat.NotebookNode, title: str, notes: tuple[tuple[str, st
     notebook's HTML no script runs: the policy in the page's head admits the page's own alone, by its hash.
     """
     script = _text("page.js")
-    first, sections = _parts(notebook)
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["markdown"] = create_markdown(escape=True, plugins=["table"])
-    template = environment.from_string(_text("page.html.j2"))
-    body = template.render(
-        title=inert.plain(title),
+    digest = base64.b64encode(sha256(script.encode()).digest()).decode("ascii")
+    first, *sections = _sections(notebook)
+    made = template("page.html.j2").render(
+        title=title,
         css=_text("page.css"),
         script=script,
-        script_hash=f"sha256-{base64.b64encode(sha256(script.encode()).digest()).decode('ascii')}",
-        first=first,
+        script_hash=f"sha256-{digest}",
+        first=first.cells,
         sections=sections,
-        briefs=_briefs(notebook),
         notes=notes,
     )
-    return body.strip() + "\n"
+    return made.strip() + "\n"
+
+
+@cache
+def template(name: str) -> jinja2.Template:
+    """A template of this room, in which every text of an audit is made inert and escaped."""
+    html = name.endswith(".html.j2")
+    environment = jinja2.Environment(autoescape=html, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    environment.globals["rows"] = rows
+    environment.filters["markdown"] = create_markdown(escape=True, plugins=["table"])
+    environment.filters["code"] = lambda text: Markup(f"`{inert.plain(text).replace('`', '')}`")  # noqa: S704
+    inert_text = inert.plain_lines if html else inert.markdown
+    # What a filter marked as safe is no plain text any more.
+    environment.finalize = lambda value: inert_text(value) if type(value) is str else value
+    return environment.from_string(_text(name))
 
 
 def _text(name: str) -> str:
-    return _HERE.joinpath(name).read_text("utf-8").strip()
+    return resources.files("audit_lib.report").joinpath(name).read_text("utf-8").strip()
 
 
-def _parts(notebook: nbformat.NotebookNode) -> tuple[list[nbformat.NotebookNode], list[Section]]:
-    """The code cells before the first heading of the second level, and a section for each of these."""
-    first: list[nbformat.NotebookNode] = []
-    sections: list[Section] = []
+def _sections(notebook: nbformat.NotebookNode) -> list[Section]:
+    """The code cells before the first heading of the second level, then a section for each heading."""
+    sections = [Section("", "")]
     for cell in notebook.cells:
-        found = _HEADING.match(cell.source) if cell.cell_type == "markdown" else None
-        if found:
+        if cell.cell_type == "markdown" and (found := _HEADING.match(cell.source)):
             sections.append(Section(found[1].strip(), cell.source[found.end() :]))
-        elif cell.cell_type == "code":
-            (sections[-1].cells if sections else first).append(cell)
-        elif sections:
+        elif cell.cell_type == "code" or len(sections) > 1:
             sections[-1].cells.append(cell)
-    return first, sections
-
-
-def _briefs(notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """By section what is in it, as an output of the notebook says it in its metadata (`Summary.briefs`)."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    found = [output.metadata["briefs"] for output in outputs if "briefs" in output.get("metadata", {})]
-    return dict(found[0]) if found else {}
+    return sections
 
 
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A copy of the notebook without run times, paths and versions, its texts inert."""
     clean = deepcopy(notebook)
-    clean.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
+    spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    clean.metadata = nbformat.from_dict({"kernelspec": spec, "language_info": {"name": "python"}})
     for number, cell in enumerate(clean.cells, start=1):
         cell.id = f"cell-{number:02d}"
         cell.source = inert.plain_lines(cell.source)
-        for entry in ("papermill", "execution", "widgets"):
-            cell.metadata.pop(entry, None)
-        if not cell.metadata.get("tags"):
-            cell.metadata.pop("tags", None)
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         for output in cell.get("outputs", []):
             data = output.get("data", output)
             for kind in {"text/html", "text/plain", "text"} & data.keys():

@@ -83,7 +83,7 @@ def _timed(case: Case, stretch: Window) -> pd.DataFrame:
 def _addresses(case: Case, stretch: Window) -> list[str]:
     """The addresses that failed most within a stretch."""
     here = _timed(case, stretch)
-    failed = here[unanswered(here)].groupby(here["client"].astype("str"))["count"].sum()
+    failed = here[unanswered(here)].groupby(here["client"])["count"].sum()
     return list(failed.sort_values(ascending=False, kind="stable").index[:MOST_ADDRESSES])
 
 

@@ -211,7 +211,8 @@ def _changes_only(name: str, new: str, old: bytes, edited: bytes, readers: tuple
         if was.refused and now.refused:
             continue
         held = {one.name: one.value for one in now.statements if one.name}
-        known = {one.name: one.value for one in was.statements if one.name != name and one.value is not None}
+        others = (one for one in was.statements if one.name and one.name != name)
+        known = {str(one.name): one.value for one in others if one.value is not None}
         kept = refers or all(held.get(other) == value for other, value in known.items())
         if now.refused != was.refused or held.get(name) != new or not kept:
             return False

@@ -15,14 +15,14 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import SECRETS
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.logs.read import nothing_read
 from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.read_project import ProjectRead, read_project
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, SecretRule
 
 # Two orders, and the blocks of each step.
@@ -91,7 +91,7 @@ def plan_rotation(
 ) -> RotationPlan:
     """The plan as of an instant, from env files, stores and the ledger; for a compromised value all of the
     project is searched. `BadInput` for a secret, a file or a ledger that cannot be used."""
-    found = read_project(project, policy, keeper, as_of, nothing_read, given=given)
+    found = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=as_of, given=given)
     leaks = None
     if compromised:
         stays = RotationRead(as_of, found.inventory, found.ledger).stays

@@ -1,26 +1,28 @@
-"""Builds the sample project: a PaiiD-like application that shows every status and every check."""
+"""Builds the sample project: a PaiiD-like application of a small company, with one fault of each kind."""
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger.keys import demo_key
-from audit_lib.sample.configuration import DEPLOYS, configuration_files, deploy_list
-from audit_lib.sample.env_files import IGNORED_EXAMPLE, MODES, WRITTEN, env_files, examples
-from audit_lib.sample.files import IGNORED, audit_files, code_files, trigger_files
-from audit_lib.sample.history import HeldVariable, midnight, timeline
+from audit_lib.sample.files import DEPLOYS, DESCRIBED, env_files, project_files, script
 from audit_lib.sample.ledger import sign_off, write_ledger
 from audit_lib.sample.logs import log_files
 from audit_lib.sample.repository import Commit, write_repository
+from audit_lib.sample.story import AS_OF, HeldVariable, midnight, timeline
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.dump import dump
 
-AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
-STAGING = "deploy/backend.staging.env"
 BACKEND = "backend/.env"
+WRITTEN = {  # when env files were written last: for their owner alone, but one
+    BACKEND: "2026-09-10T09:12:00Z",
+    "deploy/backend.staging.env": "2026-09-01T08:30:00Z",
+    "deploy/backend.production.json": "2026-08-24T14:05:00Z",
+    "deploy/frontend.production.env": "2026-07-08T11:00:00Z",
+}
 
 
 def build_sample(folder: Path) -> None:
@@ -29,35 +31,19 @@ def build_sample(folder: Path) -> None:
     Raises:
         BadInput: the folder is not empty or cannot be written; git is missing.
     """
-    _empty(folder)
-    held = timeline()
-    keeper = Keeper(demo_key())
-    files = {
-        ".gitignore": IGNORED.encode(),
-        **code_files(),
-        **examples(),
-        **audit_files(),
-        **trigger_files(),
-        **configuration_files(),
-        **env_files(held, AS_OF),
-        **log_files(held),
-        DEPLOYS: deploy_list(),
-    }
-    _write(folder, files)
-    write_repository(folder, _history(held, files))
-    ledger = folder / ".audit" / "ledger"
-    write_ledger(ledger, keeper, held)
-    project = load_project(folder, sample=True)
-    sign_off(ledger, keeper, dump(choose_policy(project), project))
-
-
-def _empty(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise BadInput.at(str(folder), "is not empty: name a new folder")
     except OSError as error:
         raise BadInput.at(str(folder), f"cannot be used ({error.strerror})") from None
+    held, keeper, ledger = timeline(), Keeper(demo_key()), folder / ".audit" / "ledger"
+    files = {**project_files(), **script(held, AS_OF), **env_files(held, AS_OF), **log_files(held)}
+    _write(folder, files)
+    write_repository(folder, _history(held))
+    write_ledger(ledger, keeper, held)
+    project = load_project(folder, sample=True)
+    sign_off(ledger, keeper, dump(choose_policy(project), project))
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -66,20 +52,21 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        path.chmod(MODES.get(name, 0o600 if name in WRITTEN else 0o644))
+        path.chmod(0o600 if name in WRITTEN and name != BACKEND else 0o644)
         written = datetime.fromisoformat(WRITTEN.get(name, "2026-09-29T00:00:00Z")).timestamp()
         os.utime(path, (written, written))
 
 
-def _history(held: tuple[HeldVariable, ...], files: Mapping[str, bytes]) -> tuple[Commit, ...]:
-    """An env file that was committed and taken out again, and one that is tracked to this day."""
-    then, later = midnight("2026-02-10"), midnight("2026-04-06")
-    tracked = {path: content for path, content in examples().items() if path != IGNORED_EXAMPLE}
+def _history(held: tuple[HeldVariable, ...]) -> tuple[Commit, ...]:
+    """An env file that was committed and taken out again, and a script with a value to this day."""
+    files, committed, later = project_files(), midnight("2026-02-10"), midnight("2026-06-15")
+    begun = {name: files[name] for name in files if not name.startswith((*DESCRIBED, DEPLOYS, ".gitignore"))}
+    described = {name: files[name] for name in files if name.startswith(DESCRIBED)}
+    ignored = {".gitignore": files[".gitignore"]}
     return (
-        Commit(midnight("2026-01-05"), "Begin", {**code_files(), **tracked}),
-        Commit(then, "Add backend settings", {BACKEND: env_files(held, then)[BACKEND]}),
-        Commit(midnight("2026-02-12"), "Ignore env files", {".gitignore": IGNORED.encode()}, (BACKEND,)),
-        Commit(later, "Deploy staging", {STAGING: env_files(held, later)[STAGING]}),
-        Commit(midnight("2026-06-15"), "Change the session key", {STAGING: files[STAGING]}),
-        Commit(midnight("2026-09-01"), "Describe the audit", {**audit_files(), **configuration_files()}),
+        Commit(midnight("2026-01-05"), "Begin", begun),
+        Commit(committed, "Add backend settings", {BACKEND: env_files(held, committed)[BACKEND]}),
+        Commit(midnight("2026-02-12"), "Ignore env files", ignored, (BACKEND,)),
+        Commit(later, "Test staging after each deploy", script(held, later)),
+        Commit(midnight("2026-09-01"), "Describe the audit", described),
     )

@@ -28,28 +28,3 @@ def drawn(seed: str, length: int, alphabet: str = URL_SAFE) -> str:
 def plain(text: str) -> SampleValue:
     """A value that is a secret as a whole."""
     return SampleValue(text, text)
-
-
-def token(seed: str, length: int = 43) -> SampleValue:
-    """What `secrets.token_urlsafe` would give."""
-    return plain(drawn(seed, length))
-
-
-def alphanumeric(seed: str, length: int) -> SampleValue:
-    """A provider's key of letters and digits."""
-    return plain(drawn(seed, length, ALPHANUMERIC))
-
-
-def hexadecimal(seed: str, length: int = 64) -> SampleValue:
-    """What `secrets.token_hex` would give."""
-    return plain(drawn(seed, length, HEX))
-
-
-def prefixed(prefix: str, seed: str, length: int, suffix: str = "", alphabet: str = URL_SAFE) -> SampleValue:
-    """A provider's key that bears its kind in front."""
-    return plain(prefix + drawn(seed, length, alphabet) + suffix)
-
-
-def url(front: str, password: str, back: str) -> SampleValue:
-    """A connection string, of which the password is the secret."""
-    return SampleValue(f"{front}{password}{back}", password)

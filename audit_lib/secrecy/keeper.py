@@ -4,7 +4,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NoReturn, TypeVar
 
@@ -17,7 +17,7 @@ Answer = TypeVar("Answer", bool, int, float)
 class Key:
     """The key under which fingerprints are made. `origin` is file, demo or throw-away."""
 
-    material: bytes
+    material: bytes = field(repr=False)
     origin: str
 
     @classmethod
@@ -37,12 +37,8 @@ class Key:
     def digest(self, content: bytes) -> str | None:
         """A keyed digest (64 hexadecimal digits) by which a file of values is known again; None under a
         throw-away key, where it could be compared with nothing."""
-        if self.origin == "throw-away":
-            return None
-        return hmac.digest(self.derive("file digest"), content, sha256).hex()
-
-    def __repr__(self) -> str:
-        return f"Key({self.key_id}, {self.origin})"
+        secret = self.derive("file digest")
+        return None if self.origin == "throw-away" else hmac.digest(secret, content, sha256).hex()
 
 
 class Keeper:
@@ -75,9 +71,7 @@ class Keeper:
         With `keep` the part is a value of its own from now on; a host or a user name is not.
         """
         component = cut(self._values[fingerprint])
-        if not component:
-            return None
-        return self.take(component) if keep else self.fingerprint(component)
+        return (self.take if keep else self.fingerprint)(component) if component else None
 
     def values(self) -> Iterator[tuple[str, str]]:
         """Pairs of fingerprint and value, for matcher, guard and seal alone (a test holds this)."""
@@ -87,14 +81,11 @@ class Keeper:
         """The fingerprints of all values that are kept, in order."""
         return tuple(sorted(self._values))
 
-    def __len__(self) -> int:
-        return len(self._values)
-
     def __contains__(self, fingerprint: object) -> bool:
         return fingerprint in self._values
 
     def __repr__(self) -> str:
-        return f"Keeper({len(self)} values under key {self.key.key_id})"
+        return f"Keeper({len(self._values)} values under key {self.key.key_id})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a keeper is never pickled: its values would leave the process")
@@ -108,15 +99,15 @@ def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
     kept = key.origin != "throw-away"
     named = {"key_id": key.key_id if kept else None, "origin": key.origin}
     whole = {**document, "key": document.get("key", named)}
-    return {**whole, "mac": _mac_of(key, whole) if kept else None}
+    return {**whole, "mac": _mac(key, whole) if kept else None}
 
 
 def signature_holds(key: Key, document: Mapping[str, Any]) -> bool:
     """Whether the document is as a holder of the key signed it."""
+    return hmac.compare_digest(str(document.get("mac")), _mac(key, document))
+
+
+def _mac(key: Key, document: Mapping[str, Any]) -> str:
     unsigned = {name: part for name, part in document.items() if name != "mac"}
-    return hmac.compare_digest(str(document.get("mac")), _mac_of(key, unsigned))
-
-
-def _mac_of(key: Key, document: Mapping[str, Any]) -> str:
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(unsigned, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hmac.digest(key.derive("manifest"), text.encode("ascii"), sha256).hex()

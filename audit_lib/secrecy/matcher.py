@@ -46,10 +46,8 @@ class Matcher:
         public: str = "",
         texts: Iterable[tuple[str, str, bytes]] = (),
     ) -> None:
-        """Values are searched for in every form, of the strong ones any 12 bytes that `public` lacks.
-
-        Texts, each with a name and the word for its form, are searched for as they are.
-        """
+        """Values are searched for in every form, of the strong ones any 12 bytes that `public` lacks; texts,
+        each with a name and the word for its form, as they are."""
         self._values = values
         self._heads: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)
         self._pieces: dict[bytes, list[tuple[str, bytes, int]]] = defaultdict(list)
@@ -76,10 +74,8 @@ class Matcher:
         *,
         beside: Mapping[str, Iterable[bytes]] = MappingProxyType({}),
     ) -> "Matcher":
-        """The matcher for values that the keeper holds, by fingerprint.
-
-        Of those in `beside` it looks only for the value behind one of these texts, such as `NAME=`.
-        """
+        """The matcher for values that the keeper holds, by fingerprint; of those in `beside` only
+        behind one of these texts, such as `NAME=`."""
         held = dict(keeper.values())
         texts = [
             (name, BESIDE, text + encode(held[name])) for name, texts in beside.items() for text in texts
@@ -104,13 +100,18 @@ class Matcher:
         """The places of each value in order, of one value none within another and at most so many."""
         hits: list[Hit] = []
         counts: Counter[tuple[str, str]] = Counter()
+        listed: set[int] = set()  # parts of one form alone, of which enough places are known
         for number, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
+            if number in listed:
+                continue
             part = self._parts[number]
             is_head = number < len(self._heads)
             for hit in self._whole(data, part, start) if is_head else self._run(data, part, start, end):
                 counts[hit.name, hit.form] += 1
                 if counts[hit.name, hit.form] <= most:
                     hits.append(hit)
+                elif len((self._heads if is_head else self._pieces)[part]) == 1:
+                    listed.add(number)
         return _apart(hits)
 
     def _whole(self, data: bytes, head: bytes, start: int) -> Iterator[Hit]:

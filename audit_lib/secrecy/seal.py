@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from audit_lib.base.archives import Budget, kind_of, unpack
 from audit_lib.base.errors import Refused
 from audit_lib.secrecy.forms import SHORTEST, STRONG_BITS, WINDOW, readings
 from audit_lib.secrecy.keeper import MANIFEST, Keeper
-from audit_lib.secrecy.matcher import PART, Matcher
+from audit_lib.secrecy.matcher import PART, Hit, Matcher
 from audit_lib.secrecy.strength import component, strength_bits
 
 SHOWN = 20  # hits
@@ -23,7 +22,6 @@ _SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in 
 _GENERATED = re.compile(
     r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
 )
-_WRITTEN = re.compile(r"://|\s")
 _DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?")
 _PACKAGE = Path(__file__).parents[1]
 _TEXTS = (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
@@ -81,17 +79,17 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
 
 
 def _looks_drawn(value: str) -> bool:
-    """Whether a value was drawn rather than written: no address and no text, of which a part is ordinary."""
-    return not _WRITTEN.search(value) and _GENERATED.search(value) is not None
+    """Whether a value was drawn rather than written: not a text, of which a part is ordinary."""
+    return "://" not in value and len(value.split()) == 1 and _GENERATED.search(value) is not None
 
 
 @cache
 def _own_text() -> str:
     """This program's own text, folded: a word in it is nobody's secret, but for the sample's values."""
-    texts = [path for path in sorted(_PACKAGE.rglob("*")) if path.suffix in _TEXTS]
-    texts = [path for path in texts if path.parent.name not in ("sample", "notebooks")]
+    own = [path for path in sorted(_PACKAGE.rglob("*")) if path.parent.name not in ("sample", "notebooks")]
     folders = (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks")
-    texts += [folder / name for folder in folders for name in _NOTEBOOKS if (folder / name).is_file()]
+    notebooks = [folder / name for folder in folders for name in _NOTEBOOKS if (folder / name).is_file()]
+    texts = [path for path in own if path.suffix in _TEXTS] + notebooks
     return "\n".join(path.read_text("utf-8") for path in texts).casefold()
 
 
@@ -179,9 +177,8 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
     return replace(planned, hits=tuple(hits))
 
 
-def _called(hit: Any, classes: Classes) -> str:
-    name = classes.names.get(hit.name)
-    value = f"the value of {name}" if name else "a value"
+def _called(hit: Hit, classes: Classes) -> str:
+    value = f"the value of {classes.names[hit.name]}" if hit.name in classes.names else "a value"
     return f"{WINDOW} characters of {value}" if hit.form == PART else f"{value} as {hit.form}"
 
 

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from audit_lib.base.connection_url import url_parts
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import letters
-from audit_lib.secrecy import strength, value_questions as values
+from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Drift
 from audit_lib.secrets.value_rules import hold, is_made_up
@@ -107,10 +108,15 @@ def _across_environments(held: list[HeldValue], policy: Policy, keeper: Keeper) 
         yield Pair(one, other, one.component, "any" if may_share else "different", "environments")
         if "password" in (one.component, other.component) and one.whole and other.whole:
             # This very machine is another one in each environment.
-            local = all(keeper.ask(mark, values.has_local_host) for mark in (one.whole, other.whole))
+            local = all(keeper.ask(mark, _leads_here) for mark in (one.whole, other.whole))
             for part, expected in _URL_PARTS.items():
                 cut = (_part(one, part, keeper), _part(other, part, keeper))
                 yield Pair(*cut, part, "any" if may_share or local else expected, "environments")
+
+
+def _leads_here(value: str) -> bool:
+    parts = url_parts(value)
+    return parts is not None and parts.host in ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104
 
 
 def _part(value: HeldValue, part: str, keeper: Keeper) -> HeldValue:

@@ -29,7 +29,7 @@ from audit_lib.ledger.timeline import (
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import Evidence
-from audit_lib.secrets.stores import DatedPlace
+from audit_lib.secrets.sources import DatedPlace
 
 Row = dict[str, Any]  # of Evidence
 DAY = timedelta(days=1)
@@ -106,7 +106,7 @@ def collect_evidence(
     held by then; else nothing bounds its age. What is dated later is `left out`.
     """
     values = {seen.place: seen for seen in _present_values(inventory, sources)}
-    timeline, backups = Timeline(ledger), list(_backups(entries, sources, values.values(), keeper))
+    timeline, backups = Timeline(ledger), _backups(entries, sources, values.values(), keeper)
     alike: dict[str, list[PresentValue]] = defaultdict(list)
     for seen in values.values():
         alike[seen.fingerprint].append(seen)
@@ -114,16 +114,14 @@ def collect_evidence(
     for seen in values.values():
         tenure = list(_tenure(seen, timeline, as_of))
         begun = min((row["hi_at"] for row in tenure if row["role"] == "bound"), default=None)
-        others = [one for one in alike[seen.fingerprint] if one.place != seen.place]
-        earlier = [*_in_ledger(seen, timeline), *_in_files(seen, others, timeline, as_of)]
-        earlier += [
-            _copied(seen, source, at, as_of) for mark, source, at in backups if mark == seen.fingerprint
-        ]
+        earlier = [*_in_ledger(seen, timeline), *_in_files(seen, alike[seen.fingerprint], timeline, as_of)]
+        for source, written in backups[seen.fingerprint]:  # E4
+            role, text = _role_at(written, as_of), f"a copy of {instant_words(written)} has it"
+            earlier.append(seen.piece("E4", role, hi=written, source=source, text=text))
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.
+        always = ("return", "left out")
         found += tenure
-        found += [
-            r for r in earlier if r["role"] in ("return", "left out") or not begun or r["hi_at"] < begun
-        ]
+        found += [row for row in earlier if row["role"] in always or not begun or row["hi_at"] < begun]
         found += _self_dated(seen, keeper, as_of)
     found += _commits(alike, history, as_of)
     found += _records(ledger, timeline, inventory, values, as_of)
@@ -262,6 +260,10 @@ def _seen_before(before: Observation | None) -> str:
 # ---- The value elsewhere, or before.
 
 
+def _role_at(at: datetime, as_of: datetime) -> str:
+    return "sighting" if at <= as_of else "left out"
+
+
 def _in_ledger(seen: PresentValue, timeline: Timeline) -> Iterator[Row]:
     for copy, runs in timeline.runs[seen.fingerprint].items():
         for run in runs:
@@ -276,29 +278,25 @@ def _in_files(
     seen: PresentValue, others: Iterable[PresentValue], timeline: Timeline, as_of: datetime
 ) -> Iterator[Row]:
     for other in others:
-        if other.modified_at is not None and other.modified_at <= as_of:
+        if other.place != seen.place and other.modified_at is not None and other.modified_at <= as_of:
             before = _current(other, timeline)[1]
             yield _of_file(seen, other.modified_at, other.source, "sighting", before)
 
 
-def _copied(seen: PresentValue, source: str, written: datetime, as_of: datetime) -> Row:
-    """E4: a copy of the file has the value."""
-    role, text = "sighting" if written <= as_of else "left out", f"a copy of {instant_words(written)} has it"
-    return seen.piece("E4", role, hi=written, source=source, text=text)
-
-
 def _backups(
     entries: pd.DataFrame, sources: pd.DataFrame, values: Iterable[PresentValue], keeper: Keeper
-) -> Iterator[tuple[str, str, datetime]]:
-    """Fingerprint, copy and its last write, for each value in a copy; of a URL its password too."""
+) -> dict[str, list[tuple[str, datetime]]]:
+    """Each value in a copy, with the copy and its last write; of a URL its password too."""
     copies = rows(sources[sources["kind"].eq("backup") & sources["modified_at"].notna()])
     written = {row.source: row.modified_at for row in copies}
     with_password = {seen.variable for seen in values if seen.component == "password"}
+    found: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
     for row in rows(entries[entries["source"].isin(written) & entries["fingerprint"].notna()]):
         whole = row.name not in with_password or row.fingerprint not in keeper
         value = row.fingerprint if whole else keeper.part(row.fingerprint, component("password"))
         if value is not None:
-            yield value, row.source, written[row.source]
+            found[value].append((row.source, written[row.source]))
+    return found
 
 
 def _self_dated(seen: PresentValue, keeper: Keeper, as_of: datetime) -> Iterator[Row]:
@@ -308,7 +306,7 @@ def _self_dated(seen: PresentValue, keeper: Keeper, as_of: datetime) -> Iterator
         issued = datetime.fromtimestamp(seconds, UTC)
         text = f"the value itself contains its date of issue, {instant_words(issued)}"
         facts = {"source": seen.source, "observed_at": as_of, "text": text}
-        yield seen.piece("E19", "sighting" if issued <= as_of else "left out", lo=issued, hi=issued, **facts)
+        yield seen.piece("E19", _role_at(issued, as_of), lo=issued, hi=issued, **facts)
 
 
 def _issued(value: str) -> float:

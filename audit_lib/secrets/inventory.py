@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.secrecy import strength, value_questions as values
+from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.secrets.value_rules import format_of, hold, judge
+from audit_lib.secrets.value_rules import format_of, has_host, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.kinds import likely_kind, shape_by
 
@@ -34,7 +34,9 @@ def tabulate_inventory(
     of the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
     """
     held = _held(entries)
-    supplied = _supplied(sources)
+    # The places of which a source was read, with its name; also if it was empty.
+    read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
+    supplied = {(row.environment, row.service): row.source for row in rows(read)}
     judged = _Judge(policy, keeper, _example_fingerprints(entries, policy, keeper))
     environments = {environment for environment, _ in supplied} | set(project.environments)
     services = {rule.service for rule in policy.secrets} - {""}
@@ -66,12 +68,6 @@ def _held(entries: pd.DataFrame) -> dict[Place, dict[str, list[Any]]]:
     for entry in rows(ordered):
         held[entry.environment, entry.service][entry.name].append(entry)
     return held
-
-
-def _supplied(sources: pd.DataFrame) -> dict[Place, str]:
-    """The places of which a source was read, with its name; also if it was empty."""
-    read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
-    return {(row.environment, row.service): row.source for row in rows(read)}
 
 
 def _order(row: Mapping[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
@@ -161,7 +157,7 @@ class _Judge:
             return row
         held = hold(self.keeper, entry.fingerprint, rule.component)
         row |= {"component": held.component, "fingerprint": held.part or None}
-        if held.component == "password" and not held.part and not held.whole_is(values.has_host):
+        if held.component == "password" and not held.part and not held.whole_is(has_host):
             row["kind"] = "setting"  # a URL to a local file holds no secret
         row |= judge(held, rule, self.policy, entry.environment, self.examples)
         if held.part and row["kind"] != "setting":

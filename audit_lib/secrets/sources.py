@@ -1,4 +1,4 @@
-"""Reads every env source of a project, and the values given for this run, into two frames."""
+"""Reads every env source of a project, the values given for this run, and what stores say of their dates."""
 
 import os
 from collections import Counter
@@ -12,20 +12,23 @@ import pandas as pd
 
 from audit_lib.base import git
 from audit_lib.base.errors import BadInput
-from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import EnvEntries
 from audit_lib.secrets.env import MAX_LINES, EnvLine, is_binary, parse_env, value_is_unknown
 from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, given_loader, holds_values, place_of
 from audit_lib.secrets.loaders import loaders_of
-from audit_lib.settings import EnvSource, GivenValues, Policy, Project
+from audit_lib.secrets.stores import parse_store_export
+from audit_lib.settings import EnvSource, EvidenceSource, GivenValues, Policy, Project, StoreDate
+from audit_lib.settings.models import first_faults, source_row
 
 MAX_BYTES = 2 * 1024 * 1024  # of one file: by default Linux gives a process no larger environment
 MAX_LINES_IN_ALL = 200_000
 # Each value is searched for in dozens of forms, and strong ones in every part: it is they that cost.
 MAX_VALUES_IN_ALL = 3_000
 MAX_CHARACTERS_IN_ALL = 250_000
+_CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
 IN_FORCE = ("env file", "export", "given values")  # kinds of sources whose values an application gets
 Row = dict[str, Any]
 GitFacts = Callable[[str], Row]  # the columns `tracked` and `ignored` of a path within the project
@@ -240,3 +243,50 @@ def _is_direct(root: Path, path: str) -> bool:
         return (root / path).resolve() == root / path
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+# ---- The dates in exports of secret stores.
+
+
+@dataclass(frozen=True)
+class DatedPlace:
+    """One date of a store, and of which environment and service it is."""
+
+    environment: str
+    service: str
+    source: str
+    date: StoreDate
+
+
+def read_store_dates(
+    project: Project, given: tuple[GivenValues, ...]
+) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
+    """`Sources` of the exports, and what they say; one that is missing or faulty is a row, no exception."""
+    rows: list[Row] = []
+    dates: list[DatedPlace] = []
+    for source, paths in claimed_paths(project.root, project.evidence_sources):
+        if not paths:
+            remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
+            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+            rows.append(source_row(source, source.pattern, "store export", **missing))
+        for path in paths:
+            row, found = _read_export(project, source, path)
+            rows.append(source_row(source, path, "store export", **row))
+            dates += [DatedPlace(source.environment, source.service, path, one) for one in found]
+    for one in given:
+        place = f"--env {one.environment}/{one.service}"
+        dates += [DatedPlace(one.environment, one.service, place, date) for date in one.dates]
+    return Sources.of(rows), tuple(dates)
+
+
+def _read_export(project: Project, source: EvidenceSource, path: str) -> tuple[Row, list[StoreDate]]:
+    try:
+        read = read_source(project.root, path, MAX_BYTES)
+    except Unreadable as error:
+        return {"state": error.state, "reason": error.reason}, []
+    export = parse_store_export(read.content, source.secret)
+    facts = {name: getattr(read.facts, name) for name in ("size_bytes", "modified_at", "mode")}
+    if export.holds_values:
+        return facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, []
+    state = "unreadable" if export.faults and not export.dates else "read" if export.found else "empty"
+    return facts | {"state": state, "reason": first_faults(export.faults)}, export.dates

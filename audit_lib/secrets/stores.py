@@ -11,32 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import pandas as pd
-
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.base.files import Unreadable, claimed_paths, read_source
-from audit_lib.base.frames import Sources
-from audit_lib.settings import EvidenceSource, GivenValues, Project, StoreDate
-from audit_lib.settings.models import first_faults, source_row
+from audit_lib.settings import StoreDate
 
 MOST = 10_000  # entries of one export
-LARGEST_EXPORT = 2 * 2**20  # bytes
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NO_EXPORT = "is not an export of a known store (docs/evidence.md#stores)"
-_CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
 _Facts = dict[str, Any]
 _Reader = Callable[[_Facts, str], list[StoreDate]]
-
-
-@dataclass(frozen=True)
-class DatedPlace:
-    """One date of a store, and of which environment and service it is."""
-
-    environment: str
-    service: str
-    source: str
-    date: StoreDate
 
 
 @dataclass
@@ -47,40 +30,6 @@ class StoreExport:
     faults: list[str] = field(default_factory=list)
     found: int = 0
     holds_values: bool = False
-
-
-def read_store_dates(
-    project: Project, given: tuple[GivenValues, ...]
-) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
-    """`Sources` of the exports, and what they say; one that is missing or faulty is a row, no exception."""
-    rows: list[_Facts] = []
-    dates: list[DatedPlace] = []
-    for source, paths in claimed_paths(project.root, project.evidence_sources):
-        if not paths:
-            remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
-            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
-            rows.append(source_row(source, source.pattern, "store export", **missing))
-        for path in paths:
-            row, found = _read_file(project, source, path)
-            rows.append(source_row(source, path, "store export", **row))
-            dates += [DatedPlace(source.environment, source.service, path, one) for one in found]
-    for one in given:
-        place = f"--env {one.environment}/{one.service}"
-        dates += [DatedPlace(one.environment, one.service, place, date) for date in one.dates]
-    return Sources.of(rows), tuple(dates)
-
-
-def _read_file(project: Project, source: EvidenceSource, path: str) -> tuple[_Facts, list[StoreDate]]:
-    try:
-        read = read_source(project.root, path, LARGEST_EXPORT)
-    except Unreadable as error:
-        return {"state": error.state, "reason": error.reason}, []
-    export = parse_store_export(read.content, source.secret)
-    facts = {name: getattr(read.facts, name) for name in ("size_bytes", "modified_at", "mode")}
-    if export.holds_values:
-        return facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, []
-    state = "unreadable" if export.faults and not export.dates else "read" if export.found else "empty"
-    return facts | {"state": state, "reason": first_faults(export.faults)}, export.dates
 
 
 def is_store_export(content: bytes) -> bool:

@@ -4,12 +4,13 @@ import ast
 import re
 import tomllib
 import warnings
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from io import StringIO
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from dotenv.parser import parse_stream
 
@@ -23,7 +24,8 @@ MAX_BYTES = 1_000_000
 MAX_CODE_FILES = 5_000
 MAX_BYTES_IN_ALL = 128_000_000
 _DATA = tomllib.loads(Path(__file__).with_name("code_reads.toml").read_text("utf-8"))
-NOT_CONFIGURED = frozenset(_DATA["not_configured"].split())
+_WORDS = {key: frozenset(text.split()) for key, text in _DATA.items() if key != "language"}
+NOT_CONFIGURED = _WORDS["not_configured"]
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{1,127}"
 _ONE_CASE = re.compile(r"(?:[A-Z][A-Z0-9_]{1,99}|[a-z][a-z0-9_]{1,99})$")
 # An example's comments often show the variables that are optional: `# SENTRY_DSN=`.
@@ -32,41 +34,26 @@ _DESTRUCTURED = re.compile(
     r"\{([^{}]{1,4000})\}\s*=\s*(?:process|import\.meta)\.env\b"
     r"|import\s*\{([^{}]{1,4000})\}\s*from\s*[\"']\$env/static/\w+[\"']"
 )
-# A schema of zod over the environment: X: z.string().min(1),
-_SCHEMA = re.compile(r"(?m)^[ \t]*([A-Z][A-Z0-9_]{1,127}):\s*z\s*\.([^,;]{1,2000})")
-_MAY_LACK = re.compile(r"\.(?:optional|nullish|nullable|default|catch)\(")
 _DEPLOYMENTS = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml|render\.ya?ml")
-_MAY_READ = re.compile(r"environ|getenv|BaseSettings|\benv\b|\bconfig\(")
+_TEST_NAMES = re.compile(r"(?:^test_|_test\.|\.test\.|\.spec\.|_spec\.|conftest)")
 # NAME: …, - NAME=…, - NAME alone, export NAME=…, ENV NAME=…
 _SETS = r"(?m)^[ \t]*(?:-[ \t]+|(?:export|ENV|ARG)[ \t]+)?[\"']?{}[\"']?[ \t]*(?:[:=]|$)"
 
 
-@dataclass(frozen=True)
-class _Language:
-    """How one language reads its environment."""
-
-    named: re.Pattern[str]
-    default: re.Pattern[str]
-    demand: re.Pattern[str]
-    unnamed: re.Pattern[str]
-
-
-def _languages() -> Iterator[tuple[str, _Language]]:
+def _languages() -> Mapping[str, list[dict[str, re.Pattern[str]]]]:
+    """The patterns of code_reads.toml by the ending of a file's name."""
+    found = defaultdict(list)
     for table in _DATA["language"]:
-        texts = {
-            key: table[key].replace("\n", "").replace("NAME", _NAME) for key in table if key != "suffixes"
-        }
-        language = _Language(**{key: re.compile(text) for key, text in texts.items()})
-        suffixes = table["suffixes"]
-        yield from ((suffix, language) for suffix in (suffixes.split() if "." in suffixes else [suffixes]))
+        texts = {key: text.replace("\n", "").replace("NAME", _NAME) for key, text in table.items()}
+        for suffix in texts.pop("suffixes").split():
+            found[suffix].append({key: re.compile(text) for key, text in texts.items()})
+    return found
 
 
-_LANGUAGES = dict(_languages())
-_SCRIPTS = frozenset(suffix for suffix, one in _LANGUAGES.items() if one is _LANGUAGES[".js"])
+_LANGUAGES = _languages()
 
 
-@dataclass(frozen=True, order=True)
-class Mention:
+class Mention(NamedTuple):
     """One place that names a variable. `needed`: code fails without a value, or an example has a line for it;
     `optional`: there is a default, or the example has it without a value or in a comment."""
 
@@ -106,146 +93,63 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
 
 def in_code(text: str, path: str) -> Iterator[Mention]:
     """The variables that a code or deployment file reads from its environment."""
-    suffix = PurePosixPath(path).suffix
-    if suffix == ".py":
-        yield from _in_python(text, path)
-        return
-    yield from _matches(_language(path), text, path)
-    if suffix in _SCRIPTS:
-        yield from _destructured(text, path)
-        yield from _in_schema(text, path)
-
-
-def _language(path: str) -> _Language:
-    return _LANGUAGES.get(PurePosixPath(path).suffix, _LANGUAGES["deployment"])
-
-
-def _matches(language: _Language, text: str, path: str) -> Iterator[Mention]:
-    line, counted = 1, 0
-    for found in language.named.finditer(text):
-        group = found.lastindex or 0
-        at, end = found.span(group)
-        line, counted = line + text.count("\n", counted, at), at
-        needed = bool(language.demand.match(text, end))
-        yield Mention(found[group], path, line, needed, bool(language.default.match(text, end)))
-
-
-def _destructured(text: str, path: str) -> Iterator[Mention]:
+    for language in _of(path):
+        for found in language["named"].finditer(text) if _applies(language, text) else ():
+            at, end = found.span(found.lastindex or 0)
+            # What runs only if a function is called is not needed: of many providers an application uses one.
+            begin = text.rfind("\n", 0, at) + 1
+            inner = path.endswith(".py") and text[begin].isspace() and found[0].startswith("environ[")
+            needed = not inner and bool(language["demand"].match(text, end))
+            optional = bool(language["default"].match(text, end))
+            yield Mention(text[at:end], path, text.count("\n", 0, at) + 1, needed, optional)
+    if "BaseSettings" in text and path.endswith(".py"):
+        yield from _settings_fields(text, path)
     for found in _DESTRUCTURED.finditer(text):
-        line = text.count("\n", 0, found.start()) + 1
         for part in (found[1] or found[2]).split(","):
             if name := re.match(rf"\s*({_NAME})[^=]*(=)?", part):
+                line = text.count("\n", 0, found.start()) + 1
                 yield Mention(name[1], path, line, optional=bool(name[2]))
 
 
-def _in_schema(text: str, path: str) -> Iterator[Mention]:
-    """The keys of a schema of zod in a file that reads its environment."""
-    for found in _SCHEMA.finditer(text) if re.search(r"process\.env|createEnv\(", text) else ():
-        optional = bool(_MAY_LACK.search(found[2]))
-        yield Mention(found[1], path, text.count("\n", 0, found.start(1)) + 1, not optional, optional)
+def _of(path: str) -> list[dict[str, re.Pattern[str]]]:
+    return _LANGUAGES.get(PurePosixPath(path).suffix, _LANGUAGES["deployment"])
 
 
-@lru_cache(maxsize=1)
-def _parsed(text: str) -> ast.Module | None:
-    """The syntax tree of Python code that may read its environment; None if it cannot be parsed.
+def _applies(language: dict[str, re.Pattern[str]], text: str) -> bool:
+    return "if" not in language or bool(language["if"].search(text))
 
-    Few files may, and parsing one takes milliseconds: of the others the tree is empty.
-    """
-    if not _MAY_READ.search(text):
-        return ast.Module([], [])
+
+def _settings_fields(text: str, path: str) -> Iterator[Mention]:
+    """The fields of pydantic's settings classes, by alias or by prefix and upper-case name."""
+    settings = {"BaseSettings"}
     try:
         with warnings.catch_warnings(action="ignore"):
-            return ast.parse(text)
+            classes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _in_python(text: str, path: str) -> Iterator[Mention]:
-    tree = _parsed(text)
-    if tree is None:
-        yield from _matches(_LANGUAGES[".py"], text, path)
         return
-    settings, in_functions = {"BaseSettings"}, _in_functions(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and _last_name(node.value) == "environ":
-            needed = isinstance(node.ctx, ast.Load) and node not in in_functions
-            yield from _constant(node.slice, path, needed=needed)
-        elif isinstance(node, ast.Compare) and _last_name(node.comparators[0]) == "environ":
-            yield from _constant(node.left, path, optional=True)
-        elif isinstance(node, ast.Call):
-            yield from _in_call(node, path)
-        elif isinstance(node, ast.ClassDef) and settings & {_last_name(base) for base in node.bases}:
-            settings.add(node.name)
-            yield from _settings_fields(node, path)
-
-
-def _in_functions(tree: ast.Module) -> set[ast.AST]:
-    """What runs only if a function is called: of many providers' keys an application uses one."""
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return {inner for function in functions for part in function.body for inner in ast.walk(part)}
-
-
-def _in_call(call: ast.Call, path: str) -> Iterator[Mention]:
-    """os.environ.get("X"), os.getenv("X"), env("X"), env.str("X"), config("X")."""
-    function, called = call.func, _last_name(call.func)
-    owner = _last_name(function.value) if isinstance(function, ast.Attribute) else ""
-    if not call.args:
-        return
-    optional = len(call.args) > 1 or any(word.arg == "default" for word in call.keywords)
-    if called == "getenv" or (owner == "environ" and called in ("get", "pop", "setdefault")):
-        yield from _constant(call.args[0], path, optional=optional)
-    elif called in ("env", "config", "getenv") or owner == "env":
-        found = _constant(call.args[0], path, needed=not optional, optional=optional)
-        yield from (one for one in found if one.name.isupper())
-
-
-def _settings_fields(settings: ast.ClassDef, path: str) -> Iterator[Mention]:
-    """The fields of a pydantic settings class, by alias or by prefix and upper-case name."""
-    words = [
-        word for word in ast.walk(settings) if isinstance(word, ast.keyword) and word.arg == "env_prefix"
-    ]
-    prefixes = [word.value.value for word in words if isinstance(word.value, ast.Constant)]
-    prefix = next((value for value in prefixes if isinstance(value, str)), "")
-    for field in settings.body:
-        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+    for made in classes:
+        if settings.isdisjoint(ast.unparse(base).rpartition(".")[2] for base in made.bases):
             continue
-        if field.target.id.startswith(("_", "model_")):
-            continue
-        given = field.value.keywords if isinstance(field.value, ast.Call) else []
-        alias = [word.value for word in given if word.arg in ("alias", "validation_alias", "env")]
-        needed = field.value is None
-        optional = not needed and (not given or any(word.arg == "default" for word in given))
-        own = Mention((prefix + field.target.id).upper(), path, field.lineno, needed, optional)
-        yield from (list(_constant(alias[0], path)) if alias else []) or [own]
-
-
-def _constant(
-    node: ast.expr, path: str, *, needed: bool = False, optional: bool = False
-) -> Iterator[Mention]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(_NAME, node.value):
-        yield Mention(node.value, path, node.lineno, needed, optional)
-
-
-def _last_name(node: ast.expr) -> str:
-    """`environ` of `os.environ` and of `environ`; "" of what has no name."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-# ---- Reads that name no variable ----
+        settings.add(made.name)
+        prefix = re.search(r"env_prefix=['\"](\w*)", ast.unparse(made))
+        for field in (field for field in made.body if isinstance(field, ast.AnnAssign)):
+            name, given = ast.unparse(field.target), ast.unparse(field.value) if field.value else ""
+            if not name.startswith(("_", "model_")):
+                alias = re.search(rf"\b(?:alias|validation_alias|env)=['\"]({_NAME})['\"]", given)
+                optional = bool(given) and ("default" in given or not re.match(r"\w+\(", given))
+                own = ((prefix[1] if prefix else "") + name).upper()
+                yield Mention(alias[1] if alias else own, path, field.lineno, not given, optional)
 
 
 def dynamic_reads(text: str, path: str) -> Iterator[int]:
     """The line of each read in a code file whose variable cannot be known from the text."""
-    for found in _language(path).unnamed.finditer(text):
-        if not _is_destructured(text, found.start()):
-            yield text.count("\n", 0, found.start()) + 1
-
-
-def _is_destructured(text: str, at: int) -> bool:
-    """Whether `{ A, B } = ` stands before a place, without a rest that takes all others."""
-    before = text[max(0, at - 4_000) : at].rstrip()
-    bare = before.removesuffix("=").rstrip()
-    return before != bare and bare.endswith("}") and "..." not in bare[bare.rfind("{") :]
+    for language in _of(path):
+        for found in language["unnamed"].finditer(text):
+            # `{ A, B } = ` before it names them, without a rest that takes all others.
+            before = text[max(0, found.start() - 4_000) : found.start()].rstrip()
+            bare = before.removesuffix("=").rstrip()
+            if before == bare or not bare.endswith("}") or "..." in bare[bare.rfind("{") :]:
+                yield text.count("\n", 0, found.start()) + 1
 
 
 # ---- The files of a project ----
@@ -267,8 +171,7 @@ class CodeRead:
 def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
     """What is read in the first 5,000 code files of at most 1 MB each.
 
-    With `among` only files with one of these names are read, which is much faster, and reads that name no
-    variable are not looked for.
+    With `among` only files with one of these names are read, which is much faster.
     """
     walk, texts = Walk(), _Texts(project)
     there = list(files(project.root, walk))
@@ -279,14 +182,12 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
         text = texts.of(path)
         if not among or any(name in text for name in among):
             found += in_code(text, path)
-        if not among:
             dynamic += [f"{shown(path)}:{line}" for line in sorted(set(dynamic_reads(text, path)))]
-            if path.endswith(".py") and _parsed(text) is None:
-                texts.faults.append(Fault(shown(path), "is not Python that can be parsed"))
-    others = [path for path in there if path.suffix.lower() in _DATA["other_languages"].split()]
     unread = [*walk.left_out, *texts.faults]
-    beyond = paths[MAX_CODE_FILES:]
-    unread += [Fault(shown(path), "is beyond the number of files that are read") for path in beyond]
+    unread += [
+        Fault(shown(path), "is beyond the number of files that are read") for path in paths[MAX_CODE_FILES:]
+    ]
+    others = (path for path in there if path.suffix.lower() in _WORDS["other_languages"])
     unread += [Fault(shown(path), "is in a language whose reads are not known") for path in others]
     return CodeRead(_by_name(found), len(paths), tuple(dynamic), tuple(unread))
 
@@ -294,16 +195,11 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
 def code_variables(project: Project, among: Collection[str] = ()) -> dict[str, tuple[Mention, ...]]:
     """Name: where the project's code reads it, without what the machine or the build sets."""
     found = read_code(project, among).variables
-    return {
-        name: places for name, places in found.items() if name not in NOT_CONFIGURED and _ONE_CASE.match(name)
-    }
+    return {name: found[name] for name in found if name not in NOT_CONFIGURED and _ONE_CASE.match(name)}
 
 
 def env_variables(project: Project, paths: Collection[str] | None = None) -> dict[str, tuple[Mention, ...]]:
-    """Name: where the project's env files and examples have it, commented-out lines of examples too.
-
-    With `paths` only those files are read.
-    """
+    """Name: where the project's env files and examples, or those of these paths, have it."""
     return _by_name(
         mention
         for source in project.env_sources
@@ -312,8 +208,7 @@ def env_variables(project: Project, paths: Collection[str] | None = None) -> dic
     )
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """Where the files of a project that are not documents have names as words, and where they set them."""
 
     at: Mapping[str, str]  # name: its first line
@@ -326,33 +221,27 @@ def named_in(project: Project, names: Collection[str], leave_out: Collection[str
     walk, texts = Walk(), _Texts(project)
     at: dict[str, str] = {}
     set_at: dict[str, str] = {}
-    documents = frozenset(_DATA["documents"].split())
     for path in files(project.root, walk):
-        if path.suffix.lower() in documents or any(fnmatchcase(str(path), glob) for glob in leave_out):
+        if path.suffix.lower() in _WORDS["documents"] or any(
+            fnmatchcase(str(path), glob) for glob in leave_out
+        ):
             continue
         text = texts.of(str(path))
         # `NAME =` is in code a variable of its own; in a script it may be exported.
         assigns = is_code(path) and not is_deployment(path) and path.suffix != ".sh"
-        for name in names:
-            if name in text:
-                _note(at, name, rf"(?<!\w){name}(?!\w)", text, path)
-                if not assigns:
-                    _note(set_at, name, _SETS.format(name), text, path)
+        for name in (name for name in names if name in text):
+            for places, pattern in ((at, rf"(?<!\w){name}(?!\w)"), (set_at, _SETS.format(name))):
+                found = None if name in places or (places is set_at and assigns) else re.search(pattern, text)
+                if found:
+                    places[name] = f"{shown(path)}:{text.count(chr(10), 0, found.end()) + 1}"
     return Named(at, set_at, (*walk.left_out, *texts.faults))
-
-
-def _note(places: dict[str, str], name: str, pattern: str, text: str, path: PurePosixPath) -> None:
-    found = None if name in places else re.search(pattern, text)
-    if found:
-        places[name] = f"{shown(path)}:{text.count(chr(10), 0, found.end()) + 1}"
 
 
 class _Texts:
     """The texts of files one after another, bounded in all; what cannot be read is noted and has no text."""
 
     def __init__(self, project: Project) -> None:
-        self._root = project.root
-        self._left = MAX_BYTES_IN_ALL
+        self._root, self._left = project.root, MAX_BYTES_IN_ALL
         self.faults: list[Fault] = []
 
     def of(self, path: str) -> str:
@@ -377,23 +266,23 @@ def code_files(project: Project) -> list[str]:
 
 
 def _code_among(found: Iterable[PurePosixPath]) -> list[str]:
-    left_out = frozenset(f"{_DATA['built']} {_DATA['aside']}".split())
+    left_out = _WORDS["built"] | _WORDS["aside"]
+    hidden = (path for path in found if is_code(path))
     return [
         str(path)
-        for path in found
-        if is_code(path) and not any(part in left_out or part.startswith(".") for part in path.parts[:-1])
+        for path in hidden
+        if not any(part in left_out or part[0] == "." for part in path.parts[:-1])
     ]
 
 
 def is_of_tests(path: str) -> bool:
     """Whether a file is of the tests: what it reads is not asked of the application."""
     file = PurePosixPath(path)
-    named = re.search(r"(?:^test_|_test\.|\.test\.|\.spec\.|_spec\.|conftest)", file.name)
-    return bool(named) or not frozenset(_DATA["tests"].split()).isdisjoint(file.parts[:-1])
+    return bool(_TEST_NAMES.search(file.name)) or not _WORDS["tests"].isdisjoint(file.parts[:-1])
 
 
 def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
-    found: dict[str, set[Mention]] = {}
+    found = defaultdict(set)
     for mention in mentions:
-        found.setdefault(mention.name, set()).add(mention)
-    return {name: tuple(sorted(places)) for name, places in sorted(found.items())}
+        found[mention.name].add(mention)
+    return {name: tuple(sorted(found[name])) for name in sorted(found)}

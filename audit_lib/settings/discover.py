@@ -41,20 +41,19 @@ def discover(project: Project) -> Project:
     """
     walk = Walk()
     found = list(files(project.root, walk))
-    env_like = [path for path in found if is_env_like(path) and not _is_aside(path)]
-    env = {str(path): env_source(path) for path in env_like}
-    in_folders = {
-        pattern: path
-        for path in found
-        if (pattern := _log_pattern(path)) and _WORDS["test_folders"].isdisjoint(path.parts[:-1])
-    }
-    logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in in_folders.items()}
+    env = {str(path): env_source(path) for path in found if is_env_like(path) and not _is_aside(path)}
+    own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
+    logs = {pattern: LogSource(pattern, service_of(path)) for path in own if (pattern := _log_pattern(path))}
     env = _beside({source.path: source for source in project.env_sources}, env)
     logs = _beside({source.pattern: source for source in project.log_sources}, logs)
+    for word, sources in (("env files", len(env)), ("log folders", len(logs))):
+        if sources > MAX_SOURCES:
+            beyond = f"left out {sources - MAX_SOURCES} {word} beyond the first {MAX_SOURCES}"
+            walk.left_out.append(Fault("discovery", beyond))
     return replace(
         project,
-        env_sources=_bounded(list(env.values()), "env files", walk),
-        log_sources=_bounded(list(logs.values()), "log folders", walk),
+        env_sources=tuple(env.values())[:MAX_SOURCES],
+        log_sources=tuple(logs.values())[:MAX_SOURCES],
         not_searched=tuple(walk.left_out),
     )
 
@@ -63,13 +62,6 @@ def _beside(layout: dict[str, Source], found: dict[str, Source]) -> dict[str, So
     # A layout of which nothing is there belongs to another application: its gaps would be noise.
     assumed = layout if not found or set(layout) & set(found) else {}
     return assumed | {place: source for place, source in found.items() if place not in assumed}
-
-
-def _bounded(sources: list[Source], word: str, walk: Walk) -> tuple[Source, ...]:
-    if len(sources) > MAX_SOURCES:
-        left = len(sources) - MAX_SOURCES
-        walk.left_out.append(Fault("discovery", f"left out {left} {word} beyond the first {MAX_SOURCES}"))
-    return tuple(sources[:MAX_SOURCES])
 
 
 def files(root: Path, walk: Walk | None = None) -> Iterator[PurePosixPath]:

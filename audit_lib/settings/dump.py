@@ -13,7 +13,7 @@ from audit_lib.settings.load import POLICIES
 from audit_lib.settings.models import Policy, Project
 
 # What judges nothing: titles, lines of the guide, and what is of this machine or this run.
-_LEFT_OUT = {
+_LEFT_OUT = (
     *(
         "title",
         "lines",
@@ -26,7 +26,7 @@ _LEFT_OUT = {
         "file",
     ),
     *("log_folders", "ledger", "configured", "layout", "layout_sha256", "demands", "not_searched", "dated"),
-}
+)
 LARGEST = 1 << 20  # bytes of a file of log formats
 
 

@@ -1,7 +1,4 @@
-"""The types of the settings' keys, each with its check.
-
-Every message of a check is our own, since one of pydantic's could repeat what was written.
-"""
+"""The types of the settings' keys, each with its check, whose message never repeats what was written."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +20,6 @@ ALIASES = {"dev": "development", "prod": "production"}
 # What reads an env file, each with rules of its own.
 LOADERS = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd", "render")
 METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
-REQUIREMENTS = ("always", "production", "recommended", "feature", "optional")
 FACTS = (
     *("entry", "purpose", "reach", "reason", "required", "format", "length", "example", "placeholder"),
     *("pairing", "exposure", "period", "generate", "obtain", "revoke", "rotate", "platform", "expected"),
@@ -57,7 +53,7 @@ def check(holds: Callable[[Any], object], text: str) -> AfterValidator:
 
 def among(*words: str) -> AfterValidator:
     """One of these words, or nothing."""
-    return check(lambda text: not text or text in words, f"must be one of {', '.join(words)}")
+    return check(lambda text: text in ("", *words), f"must be one of {', '.join(words)}")
 
 
 def matching(pattern: str, text: str) -> AfterValidator:
@@ -86,10 +82,7 @@ def written(**defaults: str) -> BeforeValidator:
 
 
 def path_fault(text: str, *, absolute: bool = False) -> str:
-    """What is wrong with a path or pattern that must stay within the project; "" if nothing is.
-
-    One that may be `absolute` must be either.
-    """
+    """What is wrong with a path or pattern, which must stay within the project unless it may be absolute."""
     if not text.strip() or any(ord(char) < 32 or ord(char) == 127 for char in text):
         return "is empty or has a control character"
     if text.startswith(("~",) if absolute else ("/", "~")) or PureWindowsPath(text).drive or "\\" in text:
@@ -132,6 +125,15 @@ def _unknown(_: object) -> object:
     raise fault(UNKNOWN_KEY)
 
 
+_NAMED = f"{', '.join(ENVIRONMENTS)} (or dev, prod)"
+_NAME = "must consist of letters, digits, dots, hyphens and underscores"
+_ROUTE = "must be a path as the logs count it, {id} for identifiers, no query"
+_PHRASE = "must be 6 to 200 characters of ASCII, a letter or digit first"
+_REDIRECT = "must be a path, perhaps with ? and the name of a parameter"
+_ZONE = "must be a zone of the time zone database, as Europe/Berlin"
+_LOGIN = "must be at most 40 letters, digits, spaces, dots, …"
+_EXPRESSION = "is not a regular expression (a flag is written (?i:…))"
+
 # What the audit finds out itself: no file may say it.
 Computed = BeforeValidator(_unknown)
 Needed = check(bool, "is empty")
@@ -150,56 +152,36 @@ Variable = Annotated[AnyVariable, Needed]
 Names = Annotated[tuple[Variable, ...], Distinct]
 Digest = Annotated[StrictStr, matching(r"[0-9a-f]{64}", "must be a SHA-256 (64 hexadecimal digits)")]
 Digests = Annotated[tuple[Digest, ...], Distinct]
-Expression = Annotated[
-    Some,
-    check(
-        lambda text: is_expression(rf"\A(?:{text})\Z"),
-        "is not a regular expression (a flag is written (?i:…))",
-    ),
-]
+Expression = Annotated[Some, check(lambda text: is_expression(rf"\A(?:{text})\Z"), _EXPRESSION)]
 Instant = Annotated[StrictStr, AfterValidator(_instant)]
-Zone = Annotated[StrictStr, check(_is_zone, "must be a zone of the time zone database, as Europe/Berlin")]
+Zone = Annotated[StrictStr, check(_is_zone, _ZONE)]
 # A name becomes part of a folder's name: reports/<project>-<quarter>.
-Name = Annotated[
-    StrictStr, matching(r"\w[\w.-]{0,79}", "must consist of letters, digits, dots, hyphens and underscores")
-]
+Name = Annotated[StrictStr, matching(r"\w[\w.-]{0,79}", _NAME)]
 NameGiven = Annotated[Name, Needed]
 InProject = Annotated[StrictStr, AfterValidator(_path)]
 InProjectGiven = Annotated[InProject, Needed]
 Anywhere = Annotated[StrictStr, AfterValidator(lambda text: _path(text, absolute=True)), Needed]
 Environment = Annotated[
     StrictStr,
-    check(
-        lambda text: not text or environment_name(text),
-        f"must be one of {', '.join(ENVIRONMENTS)} (or dev, prod)",
-    ),
+    check(lambda text: not text or environment_name(text), f"must be one of {_NAMED}"),
     AfterValidator(environment_name),
 ]
 Environments = Annotated[
     tuple[Environment, ...],
     check(
-        lambda names: names and all(names) and len(set(names)) == len(names),
-        f"must be some of {', '.join(ENVIRONMENTS)} (or dev, prod), each once",
+        lambda names: names and all(names) and len({*names}) == len(names),
+        f"must be some of {_NAMED}, each once",
     ),
     AfterValidator(lambda names: tuple(name for name in ENVIRONMENTS if name in names)),
 ]
 EnvironmentInFull = Annotated[StrictStr, among(*ENVIRONMENTS)]
-Redirect = Annotated[
-    StrictStr, check(_is_redirect, "must be a path, perhaps with ? and the name of a parameter")
-]
-Route = Annotated[
-    Some, matching(ROUTE.pattern, "must be a path as the logs count it, {id} for identifiers, no query")
-]
-LoginName = Annotated[
-    Some, matching(r"\w[\w .-]{0,39}", "must be at most 40 letters, digits, spaces, dots, …")
-]
-Phrase = Annotated[
-    StrictStr,
-    matching(r"[A-Za-z0-9][ -z|~]{5,199}", "must be 6 to 200 characters of ASCII, a letter or digit first"),
-]
+Redirect = Annotated[StrictStr, check(_is_redirect, _REDIRECT)]
+Route = Annotated[Some, matching(ROUTE.pattern, _ROUTE)]
+LoginName = Annotated[Some, matching(r"\w[\w .-]{0,39}", _LOGIN)]
+Phrase = Annotated[StrictStr, matching(r"[A-Za-z0-9][ -z|~]{5,199}", _PHRASE)]
 Loader = Annotated[StrictStr, among(*LOADERS)]
 Method = Annotated[StrictStr, among(*METHODS)]
-Requirement = Annotated[StrictStr, among(*REQUIREMENTS)]
+Requirement = Annotated[StrictStr, among("always", "production", "recommended", "feature", "optional")]
 Kind = Annotated[StrictStr, among("secret", "identifier", "setting")]
 Component = Annotated[StrictStr, among("whole", "password")]
 CharacterClass = Annotated[Some, among("lower", "upper", "digit", "symbol")]

@@ -5,11 +5,13 @@ A variable is guessed to be required only if the application's own code fails wi
 
 import os
 import re
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from dotenv.parser import parse_stream
 
@@ -22,48 +24,10 @@ from audit_lib.settings.kinds import is_issued, likely_kind, shape_by
 from audit_lib.settings.models import EnvSource, Policy, Project
 
 SHOWN_PLACES = 3
-_HEAD = """\
-# Where this application's secrets and logs are, and what is demanded of each variable. Written by
-# `audit-lib init` from what it found, names only: lines that end in "guess" are guesses. Correct them.
-# Paths are relative to this folder; docs/audit_toml.md has all keys.
-"""
-_TAIL = """
-# Supply values that only a platform holds like this; they are not stored:
-#   audit-lib review --project . --env production/backend=-
-# To include deploys in an investigation, export the platform's deploy list (docs/incident.md#deploys):
-#   [[deploys]]
-#   pattern = "evidence/deploys*.json"
-"""
-_SECRETS = """
-# ---- Variables. What your own guide says of them goes here, too:
-#   format = "url-safe"     a name of [formats], here or in the generic policy
-#   min_length = 32
-#   max_age_days = 90       days until it must be rotated; exempt = true: never
-#   equals = ["OTHER"]      must have the same value in the same environment; differs = [...]: must not
-#   required = "always"     the application fails without it; "optional": a missing one is only listed
-#   obtain = "…", revoke = "…", restart = "restart"
-"""
-# No guess may stand for these: it would be taken for the owner's word that no log is missing.
-_INSTANCES = "# instances = 1  # fill in: how many instances write such a log, each its own"
-_ZONE = '# time_zone = "UTC"  # fill in: the zone of times that have none of their own'
-# Nobody but the owner can say these; while they are empty, each is a finding on the policy.
-_OBTAIN = 'obtain = "its provider\'s console"  # guess: remove it if you make the value yourself'
-_METADATA = (
-    'purpose = ""  # fill in: what it is for',
-    'owner = ""  # fill in: who answers for it',
-    'reach = ""  # fill in: what it can do',
-    'reviewed = ""  # fill in: when the owner last confirmed that it is needed, such as 2026-09-30',
-    'reason = ""  # fill in: why it is rotated after so many days',
-)
-# A folder with one of these is built by itself.
-_MANIFESTS = (
-    *("package.json", "pyproject.toml", "requirements.txt", "setup.py", "manage.py", "Gemfile", "go.mod"),
-    *("Cargo.toml", "pom.xml", "build.gradle", "composer.json", "Dockerfile"),
-)
+_TEXTS = tomllib.loads(Path(__file__).with_name("first_audit.toml").read_text("utf-8"))
 
 
-@dataclass(frozen=True)
-class Guess:
+class Guess(NamedTuple):
     """What one variable seems to be; `places` say where its name was seen."""
 
     name: str
@@ -81,51 +45,41 @@ def guess_variables(project: Project, generic: Policy, tracked: Collection[str] 
     The names in an env file that git tracks are as public as an example's; others are not read.
     """
     templates = {source.path for source in project.env_sources if source.example or source.path in tracked}
-    in_files, forms = env_variables(project), _forms(project)
+    in_files, in_templates, forms = env_variables(project), env_variables(project, templates), _forms(project)
     in_code = {
         name: own
         for name, places in code_variables(project).items()
         if (own := tuple(place for place in places if not is_of_tests(place.path)))
     }
-    in_templates = env_variables(project, templates)
     sizes = Counter(path for places in in_files.values() for path in {place.path for place in places})
     names = in_templates.keys() | in_code.keys()
     guesses = []
-    for name in sorted(names):
-        shown, read = in_templates.get(name, ()), in_code.get(name, ())
+    for name in names:
+        seen, read = in_templates.get(name, ()), in_code.get(name, ())
         kind, component = likely_kind(name, forms.get(name, frozenset()), generic)
         set_in = {place.path: sizes[place.path] for place in in_files.get(name, ())}
         # Code says which service reads a variable.
-        service = service_of_variable(read or shown, set_in, project)
+        service = service_of_variable(read or seen, set_in, project)
         needed = any(place.needed for place in read) and not any(place.optional for place in read)
         required = "always" if needed else "optional"
         pair = _pair(name, names, generic.public_prefixes)
-        guesses.append(Guess(name, service, kind, component, required, pair, (*shown, *read)))
+        guesses.append(Guess(name, service, kind, component, required, pair, (*seen, *read)))
     return tuple(sorted(guesses, key=lambda guess: (guess.service, guess.name)))
 
 
-def _forms(project: Project) -> dict[str, frozenset[str]]:
+def _forms(project: Project) -> Mapping[str, set[str]]:
     """What the values of env files and examples look like, by name."""
     found: dict[str, set[str]] = defaultdict(set)
     for source in project.env_sources:
         for binding in parse_stream(StringIO(text_of(project, source.path))):
             if binding.key and not binding.error:
-                value = binding.value or ""
-                found[binding.key].add(shape_by(lambda question, value=value: question(value)))  # type: ignore[misc]
-    return {name: frozenset(forms) for name, forms in found.items()}
+                found[binding.key].add(shape_by(lambda question, value=binding.value or "": question(value)))  # type: ignore[misc]
+    return found
 
 
 def _pair(name: str, names: Collection[str], prefixes: tuple[str, ...]) -> str:
-    for prefix in prefixes:
-        bare = name.removeprefix(prefix)
-        if bare != name and bare in names:
-            return bare
-        if prefix + name in names:
-            return prefix + name
-    return ""
-
-
-# ---- Services and environments ----
+    bare = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
+    return next((other for other in (*bare, *(prefix + name for prefix in prefixes)) if other in names), "")
 
 
 def with_environments(project: Project) -> Project:
@@ -144,19 +98,16 @@ def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], pr
     path = PurePosixPath(min(places).path)
     by_path = {source.path: source for source in project.env_sources}
     naming = [by_path[one] for one in sorted(set_in)]
-    found = max(naming, key=lambda one: (_depth(one, path), set_in[one.path]), default=None)
-    if found is None:
-        above = [one for one in project.env_sources if _depth(one, path) >= 0]
-        found = max(
-            above, key=lambda one: (_depth(one, path), not file_words(PurePosixPath(one.path))), default=None
-        )
-    return found.service if found else _service_of_code(path, project.root)
-
-
-def _service_of_code(path: PurePosixPath, root: Path) -> str:
-    """The service of code that no env file serves: a folder of its own build, else the whole."""
+    if naming:
+        return max(naming, key=lambda one: (_depth(one, path), set_in[one.path])).service
+    above = [one for one in project.env_sources if _depth(one, path) >= 0]
+    if above:
+        return max(
+            above, key=lambda one: (_depth(one, path), not file_words(PurePosixPath(one.path)))
+        ).service
+    # Of code that no env file serves: a folder of its own build, else the whole.
     for folder in list(path.parents)[:-1]:
-        if any((root / folder / name).is_file() for name in _MANIFESTS):
+        if any((project.root / folder / name).is_file() for name in _TEXTS["manifests"].split()):
             return service_of(folder / path.name)
     return service_of(PurePosixPath(path.name))
 
@@ -182,14 +133,15 @@ def first_audit_toml(
     `loaders` gives the loader of each env file of which it is known, by its path; `logins` are blocks of
     comments that ask about logins.
     """
-    lines = [_HEAD, f"name = {_quoted(project.name)}", f"extends = {_quoted(extends)}"]
-    if (project.root / project.guide).is_file():
-        lines.append(f"guide = {_quoted(project.guide)}  # your own document on secrets")
-    else:
-        lines.append('guide = ""  # fill in: your own document on secrets, if there is one')
-    own = "  # guess: add those that only a platform holds" if project.environments != ENVIRONMENTS else ""
+    lines = [_TEXTS["head"], f"name = {_quoted(project.name)}", f"extends = {_quoted(extends)}"]
+    has_guide = (project.root / project.guide).is_file()
+    lines += [
+        f"guide = {_quoted(project.guide)}  # your own document on secrets" if has_guide else _TEXTS["guide"]
+    ]
     listed = f"environments = [{', '.join(map(_quoted, project.environments))}]"
-    lines += [listed + own if own else f"# {listed}  # the ones that exist", _ZONE]
+    all_of_them = project.environments == ENVIRONMENTS
+    guess = "  # guess: add those that only a platform holds"
+    lines += [f"# {listed}  # the ones that exist" if all_of_them else listed + guess, _TEXTS["zone"]]
     exports = [path for path in project.exports if (project.root / path).is_file()]
     lines += [f"exports = [{', '.join(map(_quoted, exports))}]"] if exports else []
     for source in project.env_sources:
@@ -198,49 +150,43 @@ def first_audit_toml(
     for log in project.log_sources:
         if nameable(log.pattern) and any(project.root.glob(log.pattern)):
             lines += ["", "[[log]]", f"pattern = {_quoted(log.pattern)}"]
-            lines += [f"service = {_quoted(log.service)}  # guess", _INSTANCES]
-    for block in logins:
-        lines += ["", block]
-    lines.append(_TAIL.rstrip())
+            lines += [f"service = {_quoted(log.service)}  # guess", _TEXTS["instances"]]
+    lines += [line for block in logins for line in ("", block)]
+    lines.append(_TEXTS["tail"].rstrip())
     blocks = [_secret_lines(guess, project.name) for guess in guesses]
-    lines += [_SECRETS.rstrip()] if blocks else []
+    lines += [_TEXTS["secrets"].rstrip()] if blocks else []
     return "\n".join([*lines, *(line for block in blocks for line in ("", *block))]) + "\n"
 
 
 def _env_lines(source: EnvSource, loader: str) -> Iterator[str]:
     yield "[[env]]"
     yield f"path = {_quoted(source.path)}"
-    if source.environment:
-        yield f"environment = {_quoted(source.environment)}  # guess"
+    yield from [f"environment = {_quoted(source.environment)}  # guess"] if source.environment else []
     yield f"service = {_quoted(source.service)}  # guess"
-    if source.example:
-        yield "example = true"
-    if source.backup:
-        yield "backup = true  # guess"
-    if loader:
-        yield f"loader = {_quoted(loader)}  # guess: by its neighbours"
+    yield from ["example = true"] if source.example else []
+    yield from ["backup = true  # guess"] if source.backup else []
+    yield from [f"loader = {_quoted(loader)}  # guess: by its neighbours"] if loader else []
 
 
 def _secret_lines(guess: Guess, application: str) -> Iterator[str]:
-    seen = few((f"{_shown(place.path)}:{place.line}" for place in guess.places), SHOWN_PLACES)
-    yield f"# Seen in {seen}"
+    # A file's name could end the comment and begin a key of its own.
+    odd = "a file with an odd name"
+    named = [
+        (one.path if re.fullmatch(r"[\w./@+ ()-]{1,200}", one.path) else odd, one.line)
+        for one in guess.places
+    ]
+    yield f"# Seen in {few((f'{path}:{line}' for path, line in named), SHOWN_PLACES)}"
     yield "[[secret]]"
     yield f"name = {_quoted(guess.name)}"
-    for key, value in (("service", guess.service), ("kind", guess.kind), ("component", guess.component)):
-        if value != "whole":
-            yield f"{key} = {_quoted(value)}  # guess"
+    for key in ("service", "kind", "component"):
+        if getattr(guess, key) != "whole":
+            yield f"{key} = {_quoted(getattr(guess, key))}  # guess"
     yield f"required = {_quoted(guess.required)}  # guess"
     if guess.kind == "secret":
-        if is_issued(guess.name, application):
-            yield _OBTAIN
-        yield from _METADATA
+        yield from [_TEXTS["obtain"]] if is_issued(guess.name, application) else []
+        yield _TEXTS["metadata"].rstrip()
     if guess.pair:
         yield f"# equals = [{_quoted(guess.pair)}]  # or differs: the names look like a pair, guess"
-
-
-def _shown(path: str) -> str:
-    # A file's name could end the comment and begin a key of its own.
-    return path if re.fullmatch(r"[\w./@+ ()-]{1,200}", path) else "a file with an odd name"
 
 
 def nameable(path: str) -> bool:
@@ -256,11 +202,10 @@ def _quoted(text: str) -> str:
 def write_new(path: Path, text: str, place: str) -> bool:
     """Whether the file was written: never over one that is there, nor through a link."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
     except FileExistsError:
         return False
     except OSError as error:
         raise BadInput.at(place, f"cannot be written ({error.strerror})") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(text.encode("utf-8"))
     return True

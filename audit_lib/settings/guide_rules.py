@@ -53,14 +53,13 @@ class GuideRules:
 def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
     """The numbered rules that a policy names, in the order of their file; none if it names none.
 
-    Raises:
-        BadInput: every fault of the file, or of a name that leads out of the policy's folder.
+    `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
     """
     name = policy.rules
-    if not name:
-        return ()
     if Path(name).name != name:
         raise BadInput.at(policy.path.name, "rules must be a bundled name or a file beside the policy")
+    if not name:
+        return ()
     path = policy.path.parent / name if name.endswith(".toml") else BUNDLED_RULES / f"{name}.toml"
     faults: list[Fault] = []
     found = checked(GuideRules, parse_toml(read_text_file(path, path.name), path.name), path.name, faults)

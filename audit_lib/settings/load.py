@@ -1,6 +1,7 @@
 """Reads audit.toml with the policy that it extends, a policy of the reviewer's own, a guide's rules."""
 
 import os
+import re
 from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
@@ -21,7 +22,6 @@ from audit_lib.settings.outside import (
     given_layout,
     leads_out,
     link_faults,
-    project_name,
 )
 from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, detection_faults, unknown_key
 
@@ -31,29 +31,8 @@ DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
 GENERIC = "generic"
 # The keys of audit.toml that say where things are; all others say what is demanded.
-PLACE_KEYS = {
-    *(
-        "name",
-        "extends",
-        "guide",
-        "environments",
-        "env",
-        "log",
-        "log_formats",
-        "deploys",
-        "evidence",
-        "exports",
-    ),
-    *("leavers", "breaches", "access_log", "may_look", "logins", "time_zone", "pinned_as_of", "key"),
-}
-JOINED = (
-    "placeholders",
-    "public_prefixes",
-    "public_names",
-    "secret_names",
-    "secret_url_names",
-    "compromised",
-)
+PLACE_KEYS = {*(one.name for one in fields(Project)), *KEYS} - {"secret", "formats"}
+JOINED = {"placeholders", "compromised"}  # and the patterns of names
 NOT_INHERITED = ("name", "title", "recognised_by", "recognised_at_least")
 _FOR_SAMPLES = (
     'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
@@ -130,7 +109,7 @@ def _extended(own: Table, base: Table) -> Table:
         under, over = base[key], own[key]
         if isinstance(under, dict) and isinstance(over, dict):
             whole[key] = _extended(over, under)
-        elif key in (*JOINED, "compromised") and isinstance(over, list):
+        elif (key in JOINED or key.endswith(("_prefixes", "_names"))) and isinstance(over, list):
             whole[key] = [*over, *(one for one in under if one not in over)]
         elif key == "secret" and isinstance(over, list):
             whole[key] = _laid_over(over, under)
@@ -142,14 +121,11 @@ def _laid_over(own: list[Any], base: list[Table]) -> list[Any]:
     under = {block["name"]: block for block in base}
     found: list[Any] = []
     for block in own:
-        below = under.get(str(block.get("name")), {}) if isinstance(block, dict) else {}
-        no_period = isinstance(block, dict) and (
-            block.get("exempt") or block.get("kind", "secret") != "secret"
-        )
-        dropped = ("max_age_days",) if no_period else ()
-        found.append({key: below[key] for key in below if key not in dropped} | block if below else block)
-    names = {str(block.get("name")) for block in own if isinstance(block, dict)}
-    return found + [block for name, block in under.items() if name not in names]
+        below = under.pop(str(block.get("name")), {}) if isinstance(block, dict) else {}
+        if below and (block.get("exempt") or block.get("kind", "secret") != "secret"):
+            below = {key: below[key] for key in below if key != "max_age_days"}
+        found.append(below | block if below else block)
+    return [*found, *under.values()]
 
 
 def _with_periods(rule: SecretRule, policy: Policy) -> SecretRule:
@@ -209,12 +185,8 @@ def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Proje
     faults: list[Fault] = []
     places = {key: value for key, value in table.items() if key in PLACE_KEYS}
     demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
-    named = places | {"name": places.get("name") or project_name(root)}
-    zone = places.get("time_zone")
-    if zone and isinstance(places.get("log"), list):
-        blocks = places["log"]
-        named["log"] = [{"time_zone": zone, **log} if isinstance(log, dict) else log for log in blocks]
-    project = checked(Project, named, place, faults)
+    folder = re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
+    project = checked(Project, {**places, "name": places.get("name") or folder}, place, faults)
     base = _base(table, path, place, faults)
     checked(Policy, {"name": "x"} | _extended(demands, base), place, faults)
     faults += detection_faults(demands.get("detections", {}), _table(GENERIC).get("detections", {}), place)
@@ -225,40 +197,31 @@ def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Proje
         faults += link_faults(project, root, place)
     if not project or faults:
         raise BadInput(faults)
+    zoned, zone = "time_zone" in places, project.time_zone
     logs = tuple(
-        replace(log, time_zone=log.time_zone or "UTC", zone_declared=bool(log.time_zone))
+        replace(log, time_zone=log.time_zone or zone, zone_declared=bool(log.time_zone) or zoned)
         for log in project.log_sources
     )
-    return replace(
-        project,
-        root=root,
-        log_sources=logs,
-        logins=tuple(replace(login, added=True) for login in project.logins),
-        zone_declared="time_zone" in places,
-        layout=path,
-        layout_sha256=sha256(content).hexdigest(),
-        demands=demands,
-    )
+    logins = tuple(replace(login, added=True) for login in project.logins)
+    read: dict[str, Any] = {"layout": path, "layout_sha256": sha256(content).hexdigest(), "demands": demands}
+    return replace(project, root=root, log_sources=logs, logins=logins, zone_declared=zoned, **read)
 
 
 def _refuse_old_policy(root: Path) -> None:
     """Raises `BadInput` for a policy.toml of before 0.3.0, with the new place of each of its keys."""
+    known = {
+        "name": "is left out: audit.toml has a name",
+        "title": "is left out: audit.toml has a name",
+        **MOVED,
+    }
+    as_it_is = {*KEYS, *(one.name for one in fields(Policy))} - {"secrets"}
     for place in OLD_POLICIES:
-        if not os.path.lexists(root / place) or leads_out(place, root):
-            continue
-        faults = [Fault(place, "is not read any more: its keys belong into audit.toml. Then remove it")]
-        for key in parse_toml(read_text_file(root / place, place), place):
-            faults.append(Fault(place, _new_place(key)))
-        raise BadInput(faults)
-
-
-def _new_place(key: str) -> str:
-    if key in MOVED:
-        return f"{key} {MOVED[key]}"
-    if key in ("name", "title"):
-        return f"{key} is left out: audit.toml has a name"
-    known = key in {KEYS.get(one.name, one.name) for one in fields(Policy)} | KEYS.keys()
-    return f"{key} goes into audit.toml as it is" if known else unknown_key(key, [])
+        if os.path.lexists(root / place) and not leads_out(place, root):
+            faults = [Fault(place, "is not read any more: its keys belong into audit.toml. Then remove it")]
+            for key in parse_toml(read_text_file(root / place, place), place):
+                moved = known.get(key, "goes into audit.toml as it is" if key in as_it_is else "")
+                faults.append(Fault(place, f"{key} {moved}" if moved else unknown_key(key, [])))
+            raise BadInput(faults)
 
 
 def is_configured(root: Path) -> bool:

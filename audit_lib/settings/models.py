@@ -38,13 +38,13 @@ WholeEnv = Annotated[
     EnvSource,
     f.written(environment=""),
     f.check(
-        lambda one: one.example + one.backup + one.export <= 1,
+        lambda env: env.example + env.backup + env.export <= 1,
         "must be only one of example, backup and export",
     ),
     f.check(
-        lambda one: not (one.example and one.environment), "is an example, so it must not have an environment"
+        lambda env: not (env.example and env.environment), "is an example, so it must not have an environment"
     ),
-    f.check(lambda one: one.example or one.environment, "has no environment"),
+    f.check(lambda env: env.example or env.environment, "has no environment"),
 ]
 
 
@@ -64,6 +64,9 @@ class LogSource:
     file: Annotated[Path | None, f.Computed] = field(default=None, repr=False)
     dated: Annotated[bool, f.Computed] = True  # whether the file's own date says when it was written
     __pydantic_config__ = f.CONFIG
+
+
+WholeLog = Annotated[LogSource, f.written(time_zone="")]
 
 
 @dataclass(frozen=True)
@@ -149,41 +152,29 @@ class Login:
     failed_message: f.Phrase = ""  # what the application writes then: a text within the message
     succeeded_statuses: f.Statuses = ()
     succeeded_redirect: f.Redirect = ""  # where who got in is sent
-    added: Annotated[bool, f.Computed] = (
-        False  # by audit.toml: it adds to what counts, and takes nothing away
-    )
+    added: Annotated[bool, f.Computed] = False  # by audit.toml, to the policy's
     __pydantic_config__ = f.CONFIG
 
     @property
     def failure(self) -> str:
         """What a failure is, in words."""
-        words = [
-            ", ".join(map(str, self.failed_statuses)),
-            f"redirect to {self.failed_redirect}" if self.failed_redirect else "",
-            f'"{self.failed_message}"' if self.failed_message else "",
-        ]
-        return " or ".join(filter(None, words))
+        words = [", ".join(map(str, self.failed_statuses))] if self.failed_statuses else []
+        words += [f"redirect to {self.failed_redirect}"] if self.failed_redirect else []
+        return " or ".join([*words, f'"{self.failed_message}"'] if self.failed_message else words)
 
 
+_NO_FAILURE = "declares no failure: failed_statuses, failed_redirect or failed_message"
+_STATUSES = "has more than 10 statuses, or one as a failure and as a success"
 WholeLogin = Annotated[
     Login,
     f.written(method="POST"),
+    f.check(lambda login: login.failure, _NO_FAILURE),
     f.check(
-        lambda one: one.failed_statuses or one.failed_redirect or one.failed_message,
-        "declares no failure: failed_statuses, failed_redirect or failed_message",
-    ),
-    f.check(
-        lambda one: one.failed_redirect or not one.succeeded_redirect,
+        lambda login: login.failed_redirect or not login.succeeded_redirect,
         "has a succeeded_redirect, but no failed_redirect",
     ),
-    f.check(
-        lambda one: not {*one.failed_statuses} & {*one.succeeded_statuses},
-        "has one status as a failure and as a success",
-    ),
-    f.check(
-        lambda one: max(len(one.failed_statuses), len(one.succeeded_statuses)) <= 10,
-        "must hold at most 10 statuses",
-    ),
+    f.check(lambda login: not {*login.failed_statuses} & {*login.succeeded_statuses}, _STATUSES),
+    f.check(lambda login: max(len(login.failed_statuses), len(login.succeeded_statuses)) <= 10, _STATUSES),
 ]
 Logins = Annotated[
     tuple[WholeLogin, ...],
@@ -212,6 +203,9 @@ def _one_cause(alert: AlertRule) -> AlertRule:
     # Another status that the policy declares is a refusal like these two.
     declared = {"unauthorized", "forbidden"} & {*alert.kinds} and DECLARED not in alert.kinds
     return replace(alert, kinds=(*alert.kinds, DECLARED)) if declared else alert
+
+
+WholeAlert = Annotated[AlertRule, AfterValidator(_one_cause)]
 
 
 @dataclass(frozen=True)
@@ -262,7 +256,6 @@ class SecretRule:
     revoke: StrictStr = ""  # how the old value is revoked at its provider
     overlap: f.Overlap = "unknown"  # old and new both valid a while
     counterpart: StrictStr = ""  # the other end that must get the new value, such as a database's role
-    grace_variable: StrictStr = ""  # where the old value stays valid for a while, if the application can
     sessions_lost: StrictStr = ""  # whose sessions end with the old value
     lines: Mapping[f.Fact, tuple[f.Days, ...]] = field(default_factory=dict)
     period_stated: Annotated[bool, f.Computed] = False  # the policy gives this period; else it is a default
@@ -287,6 +280,7 @@ def _with_kind(block: Any) -> Any:
     return {"kind": "secret", "missing_severity": severity, **block}
 
 
+_EXPECTED = "expected would contain a secret's value: only a setting or an identifier may have one"
 WholeSecret = Annotated[
     SecretRule,
     BeforeValidator(_with_kind),
@@ -298,10 +292,7 @@ WholeSecret = Annotated[
         lambda rule: not rule.good_length or rule.good_length >= rule.min_length,
         "good_length is less than min_length",
     ),
-    f.check(
-        lambda rule: not rule.expected or rule.kind != "secret",
-        "expected would contain a secret's value: only a setting or an identifier may have one",
-    ),
+    f.check(lambda rule: not rule.expected or rule.kind != "secret", _EXPECTED),
 ]
 
 
@@ -341,7 +332,7 @@ class Policy:
     guide_sha256: f.Digest = ""  # of the guide's text that the line numbers refer to
     recognised_by: f.Names = ()  # variables by which a project is known to be this application
     recognised_at_least: f.Days = 1  # … and how many of them
-    alerts: Annotated[tuple[Annotated[AlertRule, AfterValidator(_one_cause)], ...], f.no_two("name")] = ()
+    alerts: Annotated[tuple[WholeAlert, ...], f.no_two("name")] = ()
     logins: Logins = ()  # its own, then those that audit.toml adds
     rules: StrictStr = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
     access: Mapping[f.Access, f.Texts] = field(default_factory=dict)
@@ -376,12 +367,8 @@ class Project:
     guide: f.InProject = "docs/SECRETS.md"
     environments: f.Environments = f.ENVIRONMENTS
     env_sources: Annotated[tuple[WholeEnv, ...], f.no_two("path")] = ()
-    log_sources: Annotated[
-        tuple[Annotated[LogSource, f.written(time_zone="")], ...], f.no_two("pattern")
-    ] = ()
-    log_folders: Annotated[
-        tuple[str, ...], f.Computed
-    ] = ()  # outside, that the owner allows to read logs from
+    log_sources: Annotated[tuple[WholeLog, ...], f.no_two("pattern")] = ()
+    log_folders: Annotated[tuple[str, ...], f.Computed] = ()  # outside, whose logs the owner allows to read
     formats: f.InProject = ""  # a file of log formats to read by, in place of the bundled ones
     deploy_sources: Annotated[tuple[DeploySource, ...], f.no_two("pattern")] = ()
     evidence_sources: tuple[EvidenceSource, ...] = ()
@@ -399,9 +386,7 @@ class Project:
     layout_sha256: Annotated[str, f.Computed] = ""
     pinned_as_of: f.Instant = ""  # the sample's own date
     key: Annotated[StrictStr, f.among("demo")] = ""  # the sample's public key; "" for the auditor's own
-    not_searched: Annotated[
-        tuple[Fault, ...], f.Computed
-    ] = ()  # what discovery left out: the place, then why
+    not_searched: Annotated[tuple[Fault, ...], f.Computed] = ()  # what discovery left out, and why
     demands: Annotated[Mapping[str, Any], f.Computed] = field(default_factory=dict, repr=False, compare=False)
     __pydantic_config__ = f.CONFIG
 

@@ -19,21 +19,14 @@ _MOST_LINKS = 40  # as many as the kernel follows
 
 def link_faults(project: Project, root: Path, place: str) -> list[Fault]:
     """A fault for each path that a symbolic link leads out of the project, up to a pattern's wildcard."""
-    named = [project.guide, project.formats, *(source.path for source in project.env_sources)]
+    named = [project.guide, project.formats, *project.exports]
+    named += [project.leavers, project.breaches, project.access_log]
+    named += [source.path for source in project.env_sources]
     named += [source.pattern for source in project.log_sources if not source.pattern.startswith("/")]
     named += [source.pattern for source in project.deploy_sources]
     named += [source.pattern for source in project.evidence_sources]
-    named += [*project.exports, project.leavers, project.breaches, project.access_log]
-    return [
-        Fault(place, f"{text} leads out of the project through a symbolic link")
-        for text in dict.fromkeys(named)
-        if text and leads_out(text, root)
-    ]
-
-
-def project_name(root: Path) -> str:
-    """The name of a project that gives itself none: its folder's."""
-    return re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
+    led_out = [text for text in dict.fromkeys(named) if text and leads_out(text, root)]
+    return [Fault(place, f"{text} leads out of the project through a symbolic link") for text in led_out]
 
 
 def leads_out(text: str, root: Path) -> bool:
@@ -50,17 +43,13 @@ def leads_out(text: str, root: Path) -> bool:
 def allowed_folders(root: Path, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """The folders that AUDIT_LOG_FOLDERS names, separated as in PATH; only there may audit.toml name logs.
 
-    Raises:
-        BadInput: one is relative, is the root of the file system, or lies behind a link of the project.
+    `BadInput` if one is relative, is the root of the file system, or lies behind a link of the project.
     """
     named = [text for text in environ.get(FOLDERS, "").split(os.pathsep) if text.strip()]
-    faults = [
-        Fault(FOLDERS, f"#{number} must be the absolute path of a folder, without .. and other than /")
-        for number, text in enumerate(named, 1)
-        if not Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).name
-    ]
-    if faults:
-        raise BadInput(faults)
+    odd = [number for number, text in enumerate(named, 1) if not _is_absolute(text) or not Path(text).name]
+    if odd:
+        fault = "must be the absolute path of a folder, without .. and other than /"
+        raise BadInput(Fault(FOLDERS, f"#{number} {fault}") for number in odd)
     for number, text in enumerate(named, 1):
         followed(Path(text), root, f"{FOLDERS} #{number}")
     return tuple(PurePosixPath(text).as_posix() for text in named)
@@ -69,13 +58,12 @@ def allowed_folders(root: Path, environ: Mapping[str, str] = os.environ) -> tupl
 def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
     """The audit.toml that AUDIT_TOML names, in place of the project's own; None if it names none.
 
-    Raises:
-        BadInput: it is relative, lies in the project or behind a link of it, or is no file.
+    `BadInput` if it is relative, lies in the project or behind a link of it, or is no file.
     """
     text = environ.get(LAYOUT, "").strip()
     if not text:
         return None
-    if not Path(text).is_absolute() or ".." in Path(text).parts:
+    if not _is_absolute(text):
         raise BadInput.at(LAYOUT, "must be the absolute path of a file, without ..")
     path = followed(Path(text), root, LAYOUT)
     if path.is_relative_to(root):
@@ -85,25 +73,25 @@ def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | 
     return path
 
 
-def followed(path: Path, root: Path, place: str) -> Path:
+def _is_absolute(text: str) -> bool:
+    return Path(text).is_absolute() and ".." not in Path(text).parts
+
+
+def followed(path: Path, root: Path, place: str, most: int = _MOST_LINKS) -> Path:
     """Where a path leads, with its links followed; `BadInput` if one of them lies within the project.
 
     A link there is the word of whoever may commit to it, and could lead to any file.
     """
-    start = path.absolute()
-    end, left, links = Path(start.anchor), list(reversed(start.parts[1:])), 0
-    while left:
-        part = left.pop()
+    end = Path(path.absolute().anchor)
+    for part in path.absolute().parts[1:]:
         step = end.parent if part == ".." else end / part
-        if not step.is_symlink():
-            end = step
-            continue
-        links += 1
-        if end.is_relative_to(root):
-            raise BadInput.at(place, "leads through a symbolic link of the project, which is not followed")
-        if links > _MOST_LINKS:
-            raise BadInput.at(place, "leads through too many symbolic links")
-        target = step.readlink()
-        end = Path(target.anchor) if target.is_absolute() else end
-        left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        if step.is_symlink():
+            if end.is_relative_to(root):
+                raise BadInput.at(
+                    place, "leads through a symbolic link of the project, which is not followed"
+                )
+            if most == 0:
+                raise BadInput.at(place, "leads through too many symbolic links")
+            step = followed(end / step.readlink(), root, place, most - 1)
+        end = step
     return end

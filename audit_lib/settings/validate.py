@@ -30,13 +30,13 @@ MOVED = {
     "consumer": "is no table any more: name them in consumers of [[secret]]",
 }
 _TYPES = {
-    **{"string_type": "must be a text", "int_type": "must be a whole number"},
-    **{
-        "bool_type": "must be true or false",
-        "tuple_type": "must be a list",
-        "mapping_type": "must be a table",
-    },
-    **{"dict_type": "must be a table", "dataclass_type": "is not a table"},
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "mapping_type": "must be a table",
+    "dict_type": "must be a table",
+    "dataclass_type": "is not a table",
 }
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 # Of [detections] what the bundled policies leave to the owner; each value shows its type.

@@ -1,8 +1,7 @@
-"""Sources are opened once, within the project, and never through a link, a FIFO or a device."""
+"""Files are found and opened within the project, once, and never through a link, a FIFO or a device."""
 
-import errno
 import os
-import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,159 +16,6 @@ LIMIT = 1000
 FILES = ("a.log", "b.txt", "logs/a.log", "logs/a.log.1", "logs/old/b.log", "app/logs/c.log", ".hidden/d.log")
 
 
-def test_content_hash_and_facts_are_of_the_same_bytes(tmp_path: Path) -> None:
-    """A source gives its bytes, their hash, size, time of change in UTC and mode."""
-    path = tmp_path / "backend" / ".env"
-    path.parent.mkdir()
-    path.write_bytes(b"A=1\n")
-    path.chmod(0o640)
-    os.utime(path, (0, 1_000_000_000))
-    source = read_source(tmp_path, "backend/.env", LIMIT)
-    assert (source.content, source.sha256) == (b"A=1\n", sha256(b"A=1\n").hexdigest())
-    assert source.facts.size_bytes == 4
-    assert source.facts.modified_at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
-    assert source.facts.mode == "0640"
-
-
-def _make(kind: str, folder: Path) -> str:  # noqa: PLR0911, PLR0912  a table of makers
-    """A hostile source of one kind; its path within the project."""
-    project, outside = folder / "project", folder / "outside"
-    project.mkdir()
-    outside.mkdir()
-    (outside / ".env").write_text("A=1\n")
-    target = project / ".env"
-    match kind:
-        case "link out of the project":
-            target.symlink_to(outside / ".env")
-        case "link to /dev/zero":
-            target.symlink_to("/dev/zero")
-        case "link in the middle":
-            (project / "backend").symlink_to(outside)
-            return "backend/.env"
-        case "link within the project":
-            (project / "real").write_text("A=1\n")
-            target.symlink_to("real")
-        case "FIFO":
-            os.mkfifo(target)
-        case "socket":
-            with socket.socket(socket.AF_UNIX) as server:
-                here = Path.cwd()
-                os.chdir(project)
-                server.bind(".env")
-                os.chdir(here)
-        case "directory":
-            target.mkdir()
-        case "file for a folder":
-            target.write_text("")
-            return ".env/.env"
-        case "dots":
-            return "../outside/.env"
-        case "absolute":
-            return str(outside / ".env")
-        case "NUL":
-            return "a\0b"
-        case "empty path":
-            return ""
-        case "long name":
-            return "x" * 5000
-        case "too large":
-            target.write_bytes(b"x" * (LIMIT + 1))
-        case "locked":
-            target.write_text("A=1\n")
-            target.chmod(0)
-    return ".env"
-
-
-@pytest.mark.parametrize(
-    ("kind", "state", "reason"),
-    [
-        ("link out of the project", "refused", "symbolic link"),
-        ("link to /dev/zero", "refused", "symbolic link"),
-        ("link in the middle", "refused", "symbolic link"),
-        ("link within the project", "refused", "symbolic link"),
-        ("FIFO", "refused", "FIFO"),
-        ("socket", "refused", "socket"),
-        ("directory", "refused", "directory"),
-        ("file for a folder", "missing", "does not exist"),
-        ("missing", "missing", "does not exist"),
-        ("dots", "refused", "out of the project"),
-        ("absolute", "refused", "out of the project"),
-        ("NUL", "refused", "out of the project"),
-        ("empty path", "refused", "is not a file"),
-        ("long name", "refused", "long a name"),
-        ("too large", "refused", "limit of 1,000 bytes"),
-        ("locked", "unreadable", "may not be read"),
-    ],
-)
-def test_whatever_is_no_file_of_the_project_is_refused(
-    tmp_path: Path, kind: str, state: str, reason: str
-) -> None:
-    """Every hostile source ends at once in a state and a reason, and nothing outside is read."""
-    if kind == "locked" and os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    relative = _make(kind, tmp_path)
-    with pytest.raises(Unreadable) as refusal:
-        read_source(tmp_path / "project", relative, LIMIT)
-    assert refusal.value.state == state
-    assert reason in refusal.value.reason
-
-
-def test_a_link_that_takes_the_file_s_place_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between the look at a file and its opening it can be replaced: the opening itself refuses."""
-    (tmp_path / "outside").write_text("A=1\n")
-    target = tmp_path / "project" / ".env"
-    target.parent.mkdir()
-    target.write_text("B=2\n")
-    looked = files._require_file
-
-    def swap(status: os.stat_result, relative: str) -> None:
-        looked(status, relative)
-        target.unlink()
-        target.symlink_to(tmp_path / "outside")
-
-    monkeypatch.setattr(files, "_require_file", swap)
-    with pytest.raises(Unreadable, match="symbolic link"):
-        read_source(target.parent, ".env", LIMIT)
-
-
-def test_what_may_not_be_read_is_unreadable() -> None:
-    """Missing rights are a state of their own; any other failure names its code, never its text."""
-    for number, state, reason in (
-        (errno.EACCES, "unreadable", "may not be read by this user"),
-        (errno.EIO, "unreadable", "cannot be read (EIO)"),
-    ):
-        fault = files._unreadable("backend/.env", OSError(number, "text of the system"))
-        assert (fault.state, fault.reason) == (state, reason)
-
-
-def test_devices_are_refused() -> None:
-    """A device is refused before it is opened."""
-    with pytest.raises(Unreadable, match="device"):
-        read_source(Path("/dev"), "null", LIMIT)
-
-
-def test_a_growing_file_is_read_up_to_the_size_it_had(tmp_path: Path) -> None:
-    """What is appended while a source is open belongs neither to its content nor to its hash."""
-    path = tmp_path / "app.log"
-    path.write_bytes(b"one\n")
-    with open_source(tmp_path, "app.log") as source:
-        with path.open("ab") as more:
-            more.write(b"two\n")
-        assert source.file.read() == b"one\n"
-        assert source.finish() == sha256(b"one\n").hexdigest()
-
-
-def test_the_hash_covers_what_the_reader_left(tmp_path: Path) -> None:
-    """`finish` hashes the whole source also where only its head was read."""
-    content = bytes(range(256)) * 1000
-    (tmp_path / "app.log").write_bytes(content)
-    with open_source(tmp_path, "app.log") as source:
-        assert source.file.read(10) == content[:10]
-        assert source.finish() == sha256(content).hexdigest()
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with files, and links that lead out of it, up, and nowhere."""
@@ -182,7 +28,84 @@ def project(tmp_path: Path) -> Path:
     (root / "up").symlink_to("..")
     (root / "link.log").symlink_to(outside / "x.log")
     (root / "loop").symlink_to("loop")
+    os.mkfifo(root / "fifo")
     return root
+
+
+def test_content_hash_and_facts_are_of_the_same_bytes(tmp_path: Path) -> None:
+    """A source gives its bytes, their hash, size, time of change in UTC and mode."""
+    path = tmp_path / "backend" / ".env"
+    path.parent.mkdir()
+    path.write_bytes(b"A=1\n")
+    path.chmod(0o640)
+    os.utime(path, (0, 1_000_000_000))
+    source = read_source(tmp_path, "backend/.env", LIMIT)
+    assert (source.content, source.sha256) == (b"A=1\n", sha256(b"A=1\n").hexdigest())
+    assert source.facts.modified_at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
+    assert (source.facts.size_bytes, source.facts.mode) == (4, "0640")
+
+
+REFUSED: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
+    "link out": (lambda root: (root / "x").symlink_to("/etc/hostname"), "x", "refused", "symbolic link"),
+    "link to a device": (lambda root: (root / "x").symlink_to("/dev/zero"), "x", "refused", "symbolic link"),
+    "link in the middle": (lambda root: None, "out/x.log", "refused", "symbolic link"),
+    "link within": (lambda root: (root / "x").symlink_to("a.log"), "x", "refused", "symbolic link"),
+    "FIFO": (lambda root: None, "fifo", "refused", "FIFO"),
+    "directory": (lambda root: None, "logs", "refused", "directory"),
+    "file for a folder": (lambda root: None, "a.log/x", "missing", "does not exist"),
+    "missing": (lambda root: None, "x", "missing", "does not exist"),
+    "dots": (lambda root: None, "../outside/x.log", "refused", "out of the project"),
+    "absolute": (lambda root: None, "/etc/hostname", "refused", "out of the project"),
+    "NUL": (lambda root: None, "a\0b", "refused", "out of the project"),
+    "empty path": (lambda root: None, "", "refused", "is not a file"),
+    "long name": (lambda root: None, "x" * 5000, "refused", "long a name"),
+    "too large": (lambda root: (root / "x").write_bytes(b"x" * 1001), "x", "refused", "limit of 1,000 bytes"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_whatever_is_no_file_of_the_project_is_refused(project: Path, kind: str) -> None:
+    """Every hostile source ends at once in a state and a reason, and nothing outside is read."""
+    make, path, state, reason = REFUSED[kind]
+    make(project)
+    with pytest.raises(Unreadable) as refusal:
+        read_source(project, path, LIMIT)
+    assert refusal.value.state == state
+    assert reason in refusal.value.reason
+
+
+def test_a_device_is_refused_before_it_is_opened() -> None:
+    """Opening one can have effects of its own."""
+    with pytest.raises(Unreadable, match="device"):
+        read_source(Path("/dev"), "null", LIMIT)
+
+
+def test_a_link_that_takes_the_file_s_place_is_not_followed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at a file and its opening it can be replaced: the opening itself refuses."""
+    looked = files._require_file
+
+    def swap(status: os.stat_result, relative: str) -> None:
+        looked(status, relative)
+        (project / "a.log").unlink()
+        (project / "a.log").symlink_to("/etc/hostname")
+
+    monkeypatch.setattr(files, "_require_file", swap)
+    with pytest.raises(Unreadable, match="symbolic link"):
+        read_source(project, "a.log", LIMIT)
+
+
+def test_a_growing_file_is_read_and_hashed_up_to_the_size_it_had(tmp_path: Path) -> None:
+    """What is appended while a source is open belongs to neither; what the reader left is hashed, too."""
+    path = tmp_path / "app.log"
+    content = bytes(range(256)) * 1000
+    path.write_bytes(content)
+    with open_source(tmp_path, "app.log") as source:
+        with path.open("ab") as more:
+            more.write(b"two\n")
+        assert source.file.read(10) == content[:10]
+        assert source.finish() == sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -208,16 +131,17 @@ def test_a_pattern_names_files_of_the_project(project: Path, pattern: str, expec
 
 
 def test_a_deep_tree_and_a_nested_pattern_end_soon(tmp_path: Path) -> None:
-    """Folders deeper than Python recurses, and many `**`: no error, no endless search."""
+    """Folders deeper than Python recurses, and many `**`: the folder where the search stops is named."""
     with deep_tree(tmp_path / "deep") as root:
-        found = log_paths(root, "**/a/**/a/**/b/**/*.log")
-    # The folder where the search stops is named, so that what lies below is not silently left out.
-    assert found == ["/".join("a" * 101)]
+        paths = log_paths(root, "**/a/**/a/**/b/**/*.log")
+        left_out: list[NotSearched] = []
+        walked = list(walk_files(root, left_out))
+    assert paths == ["/".join("a" * 101)]
+    assert (walked, len(left_out)) == ([], 1)
 
 
 def test_every_file_is_walked_and_what_is_not_is_said(project: Path) -> None:
-    """Files by path; a link, a FIFO and another repository's objects are named with a reason."""
-    os.mkfifo(project / "fifo")
+    """Links, FIFOs and another repository's objects are named; a root that is a file is the only one."""
     for path in (".git/objects/aa/bb", "sub/.git/objects/aa", ".git/HEAD"):
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text("x")
@@ -227,7 +151,7 @@ def test_every_file_is_walked_and_what_is_not_is_said(project: Path) -> None:
         with file.open() as opened:
             walked.append((file.path, opened.read()))
     assert sorted(walked) == [(path, b"x") for path in sorted([*FILES, ".git/HEAD"])]
-    assert sorted(each.place for each in left_out) == [
+    assert sorted(left.place for left in left_out) == [
         "fifo",
         "link.log",
         "loop",

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import version
 
 BENCHES = ("freshness", "clocks", "logs")  # labelled_logins and creddata take a checkout, and are run by name
-PACKAGES = ("pandas", "numpy", "hyperscan")
+PACKAGES = ("pandas", "numpy", "ahocorasick_rs")
 
 
 def main(names: list[str]) -> None:

@@ -106,5 +106,5 @@ def test_a_signature_holds_no_value(project: Path, tmp_path: Path) -> None:
 
 def test_the_name_of_the_project_may_be_written(project: Path) -> None:
     """Also if a setting has it as its value: it is in every report anyway."""
-    words = ("decide", "accept", "overdue-secret:x", "--until", "2099-01-01", "--project", project)
+    words = ("decide", "attest", "142", "--until", "2099-01-01", "--project", project)
     assert run(*words, "--reason", "as decided for clinic-scheduling-app").exit_code == 0

@@ -14,7 +14,8 @@ from audit_lib.__main__ import main
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.decisions import decisions, revocations
 from audit_lib.ledger.keys import load_key
-from audit_lib.report.record import report_record, to_json
+from audit_lib.report.record import report_record
+from audit_lib.report.tables import to_json
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 from tests.support.audits import run_audit
@@ -223,7 +224,7 @@ def test_a_value_that_is_not_known_is_not_recorded_as_revoked(run: Run, project:
     assert "supply it with --env" in run(*REVOKED, "previous", code=2).stderr
 
 
-WEAK = "weak-value:API_TOKEN:production/backend"
+WEAK = "tracked-env-file:env-file:production/backend"
 
 
 @pytest.mark.parametrize(
@@ -236,20 +237,31 @@ WEAK = "weak-value:API_TOKEN:production/backend"
         (["record", "API_TOKEN", "--environment", "prod", "--at", "soon"], "--at: must be a date"),
         (["decide", "accept", WEAK, "--reason", "y", "--until", "2020-01-01"], "--until: is in the past"),
         (
-            ["decide", "accept", "weak-valu:X", "--reason", "y", "--until", "2099-01-01"],
-            "did you mean weak-value",
+            [
+                "decide",
+                "accept",
+                "tracked-env-fil:env-file:production/backend",
+                "--reason",
+                "y",
+                "--until",
+                "2099-01-01",
+            ],
+            "did you mean tracked-env-file:env-file",
         ),
         (
             ["decide", "accept", "weak-value", "--reason", "y", "--until", "2099-01-01"],
-            "ID: must be a finding's id",
+            "ID: is the id of no finding",
         ),
         (
             ["decide", "attest", "999", "--reason", "y", "--until", "2099-01-01"],
             "RULE: must be one that the policy asks",
         ),
-        (["decide", "assign", "weak-valu:X", "--owner", "Ada"], "did you mean weak-value"),
+        (
+            ["decide", "assign", "tracked-env-fil:env-file:production/backend", "--owner", "Ada"],
+            "did you mean tracked-env-file:env-file",
+        ),
         (["decide", "assign", WEAK, "--owner", "Ada", "--due", "2020-01-01"], "--due: is in the past"),
-        (["decide", "close", "weak-value", "--proof", "y"], "ID: must be a finding's id"),
+        (["decide", "close", "weak-value", "--proof", "y"], "ID: is the id of no finding"),
         (["decide", "close", WEAK, "--proof", "y"], "key: does not exist yet"),
         (["snapshot", "--env", "production"], "--env"),
     ],
@@ -314,7 +326,7 @@ def test_findings_are_assigned_and_closed(run: Run, project: Path, tmp_path: Pat
         "close",
         "assign",
     ]
-    assert "Ada 2099-01-01T23:59:59Z; by Bo; ticket: OPS-7  (ledger ci#2)" in shown.stdout
+    assert "Ada 2099-01-01T23:59:59Z; by: Bo; ticket: OPS-7  (ledger ci#2)" in shown.stdout
     assert "3 entries shown, 1 of snapshots" in shown.stderr
     assert len(run("decide", "list", WEAK).stdout.splitlines()) == 3
     assert run("decide", "list", "weak-value:OTHER").stdout == ""

@@ -11,7 +11,6 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.findings.check import Item
 from audit_lib.findings.decisions import (
     Reviews,
-    due_days,
     judge_findings,
     refuse_unknown_id,
     tabulate_attestations,
@@ -173,7 +172,6 @@ def test_a_finding_is_due_by_severity_promise_or_acceptance() -> None:
     ):
         row = _find(*entries, **LATE).iloc[0]
         assert row["due_at"] == due
-    assert due_days(Policy("x", due_days={"low": 5})) == {"critical": 1, "high": 7, "medium": 30, "low": 5}
     assert _find(_decision("assign", 9, owner="Cy", ticket="OPS-7"), **LATE).iloc[0][
         ["owner", "ticket"]
     ].tolist() == [

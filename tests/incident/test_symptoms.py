@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib import investigation
 from audit_lib.base.clock import iso
 from audit_lib.base.log_kinds import MOST_ROUTES
+from audit_lib.incident import case
 from audit_lib.incident.explain import OUTAGE, USED
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs, without_values
@@ -95,7 +95,7 @@ def test_routes_that_are_not_kept_rule_nothing_out(tmp_path: Path, monkeypatch: 
         def read(project, keeper, routes=routes, **more):  # type: ignore[no-untyped-def]
             return without_values(read_logs(project, None, routes=routes, **more), Redactor.of(keeper))
 
-        monkeypatch.setattr(investigation, "cached_logs", partial(read))
+        monkeypatch.setattr(case, "cached_logs", partial(read))
         ratings = opened(tmp_path).explanations.set_index("explanation")["rating"]
         told[routes] = [ratings[name] for name in (USED, OUTAGE)]
     assert told == {MOST_ROUTES: ["unlikely"] * 2, 0: ["unknown"] * 2}

@@ -31,13 +31,9 @@ def test_a_column_an_expression_and_a_message_are_no_passwords(path: str, text: 
         ("app/login.ts", "set('password', `qzv7kjx9`)\n", (1, 0)),
         ("app/login.rb", "connect :password=>'qzvkjx'\n", (1, 0)),
         ("app/settings.py", "SECRET_KEY = 'qzvk'\n", (1, 0)),
-        ("tests/settings.py", "SECRET_KEY = 'qzvk'\n", (0, 1)),
         ("app/settings.py", "API_KEY = 'qzvkjwqx---qwzvxk---zxqvwkqj'\n", (0, 1)),
         ("tests/settings.py", "SECRET_KEY = 'qzvkjx'\n", (1, 0)),
         ("tests/settings.py", "DB_PASSWORD = 'qzvk'\n", (1, 0)),
-        ("app/login.py", 'def f():\n    """Log in.\n\n    password: admin\n    """\n', (0, 1)),
-        ("app/login.py", 'def f():\n    """Log in.\n\n    password: qzvkjx\n    """\n', (1, 0)),
-        ("app/login.js", "/*\n{ password: 'admin' }\n*/\n", (0, 1)),
         ("app/login.js", "/* Log in. */\nlogin = { password: 'admin' }\n", (1, 0)),
     ],
 )

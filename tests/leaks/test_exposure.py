@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.leaks.exposure import clean_up, tabulate_exposure
+from audit_lib.leaks.contracts import Leaks
+from audit_lib.leaks.tables import tabulate_exposure
 from tests.support.rows import rows_of
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
@@ -96,47 +96,3 @@ def test_a_leak_without_a_date_has_no_days() -> None:
     assert row["status"] == "emergency"
     assert pd.isna(row["days_exposed_min"])
     assert pd.isna(row["days_exposed_max"])
-
-
-def test_a_rotation_names_every_home_of_the_value() -> None:
-    """One value under two names, in two places: all of them take the new one."""
-    homes = [
-        {"secret": name, "variable": name, "environment": place, "service": "backend", "fingerprint": "f"}
-        for name, place in (("TRADIER_API_KEY", "development"), ("REPORTS_TOKEN", "staging"))
-    ]
-    table = Leaks.of([leak()])
-    found = tabulate_exposure(table, rows_of("inventory", *homes), rows_of("freshness", {}), NOW)
-    places = LeakPlaces.of([])
-    text = clean_up(table, places, found)["text"].iloc[0]
-    assert text.endswith(
-        "it is in force as REPORTS_TOKEN in staging/backend, TRADIER_API_KEY in development/backend"
-    )
-
-
-def test_rotation_comes_before_the_purge() -> None:
-    """First what is in force, then what may be, then files, one purge, people; nothing for templates."""
-    leaked = [
-        leak(leak_id="h", variable="OLD", fingerprint="o", in_force=""),
-        leak(leak_id="e"),
-        leak(leak_id="u", variable="FOUND", fingerprint="u", kind="pattern", in_force=""),
-        leak(leak_id="t", variable="T", fingerprint="t", kind="template"),
-    ]
-    places = LeakPlaces.of(
-        {"leak_id": name, "place": place, "path": "x", "line": 1, "commit": "", "encoding": "plain"}
-        for name, place in (("e", "commit"), ("e", "log"), ("u", "working tree"), ("t", "commit"))
-    )
-    table = Leaks.of(leaked)
-    steps = clean_up(
-        table, places, tabulate_exposure(table, rows_of("inventory", {}), rows_of("freshness", {}), NOW)
-    )
-    assert list(zip(steps["action"], steps["leak_id"], strict=True)) == [
-        ("rotate", "e"),
-        ("rotate", "h"),
-        ("rotate", "u"),
-        ("remove", "e"),
-        ("replace", "u"),
-        ("purge", ""),
-        ("tell", ""),
-    ]
-    assert list(steps["step"]) == list(range(1, 8))
-    assert "forks" in steps.loc[steps["action"] == "purge", "not_undone"].iloc[0]

@@ -43,7 +43,7 @@ def _begins_with(magic: bytes, path: Path) -> None:
 # A name, what makes it, the reason that is given for it.
 LEFT_OUT: tuple[tuple[str, Callable[[Path], object], str], ...] = (
     ("link", lambda path: path.symlink_to("/etc/hostname"), "is a symbolic link, which is not followed"),
-    ("fifo", os.mkfifo, "is a FIFO, a socket or a device"),
+    ("fifo", os.mkfifo, "FIFO"),
     ("locked.zip", lambda path: _zip(path, NOISE[:99], 1), "has a member that is encrypted"),
     ("large.zip", lambda path: _zip(path, NOISE), "has a zip larger than 4,096 bytes, which was not opened"),
     *(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks, search_places
-from audit_lib.leaks.places import dated_lines
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_places
+from audit_lib.leaks.search import LeakOptions, dated_lines
 from audit_lib.leaks.sources import LARGEST
 from audit_lib.leaks.tables import tabulate_leaks
 from audit_lib.logins.parameters import formats_of

@@ -53,7 +53,7 @@ def test_a_partial_clone_is_said(repository: Path, tmp_path: Path) -> None:
     _git(repository, "config", "uploadpack.allowFilter", "true")
     clone = tmp_path / "clone"
     _git(tmp_path, "clone", "-q", "--no-checkout", "--filter=blob:none", repository.as_uri(), str(clone))
-    assert "partial clone" in _reasons(_searched(clone, tmp_path))
+    assert "that its history names" in _reasons(_searched(clone, tmp_path))
 
 
 def test_a_submodule_is_said(repository: Path, tmp_path: Path) -> None:

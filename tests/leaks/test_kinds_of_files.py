@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_lib.leaks.kinds import deploys, is_generated
+from audit_lib.leaks.candidates import deploys, is_generated
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,13 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets, Sightings
-from audit_lib.leaks.exposure import tabulate_exposure, tabulate_leaked_secrets
-from audit_lib.leaks.tables import exit_code, tabulate_leaks, with_force
+from audit_lib.leaks.tables import (
+    exit_code,
+    tabulate_exposure,
+    tabulate_leaked_secrets,
+    tabulate_leaks,
+    with_force,
+)
 from audit_lib.ledger.timeline import Observation, SecretPlace, Tenure
 from tests.support.rows import rows_of
 

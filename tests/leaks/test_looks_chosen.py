@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_lib.leaks.looks import is_default, looks_chosen
+from audit_lib.leaks.candidates import is_default, looks_chosen
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from audit_lib.leaks.looks import looks_made_up, looks_secret
+from audit_lib.leaks.candidates import looks_made_up, looks_secret
 from tests.support.fakes import fake_value
 
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits

@@ -57,4 +57,4 @@ def test_the_most_urgent_is_done_first() -> None:
     rows = [("leak", "in force")] * 5 + [("leak", "not known"), ("leak", "not in force"), ("possible", "")]
     told = [next_step(_leaks(*rows[start:]), _coverage(WHOLE)).split()[0] for start in (0, 5, 6, 7, 8)]
     assert told == ["rotate", "rotate", "make", "take", "nothing:"]
-    assert "NAME_0, NAME_1, NAME_2 and 2 more secrets now" in next_step(_leaks(*rows), _coverage(WHOLE))
+    assert "NAME_0, NAME_1, NAME_2 and 2 more now" in next_step(_leaks(*rows), _coverage(WHOLE))

@@ -5,8 +5,7 @@ from base64 import b64encode, urlsafe_b64encode
 
 import pytest
 
-from audit_lib.leaks.chosen import chosen_in_file
-from audit_lib.leaks.looks import is_published
+from audit_lib.leaks.candidates import is_published
 from audit_lib.leaks.rules import Rules
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.fakes import fake_value
@@ -24,8 +23,8 @@ def test_a_login_of_a_standard_is_counted() -> None:
     keeper = Keeper(Key(b"k" * 32, "file"))
     for who, found in (("Aladdin:open sesame", (0, 1)), ("Zelmira:open sesame", (1, 0))):
         text = f"Authorization: Basic {b64encode(who.encode()).decode()}\n"
-        here = chosen_in_file(text.encode(), "app/client.txt", keeper, None)
-        assert (len(here.chosen), len(here.idle)) == found
+        chosen, idle = Rules(keeper, ()).find_chosen(text.encode(), "app/client.txt")
+        assert (len(chosen), idle) == found
 
 
 def test_a_seed_of_a_standard_is_a_sample() -> None:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.rules import Rules
-from audit_lib.leaks.sarif import Reported, read_reports
+from audit_lib.leaks.sarif import read_reports
+from audit_lib.leaks.search import LeakOptions
+from audit_lib.leaks.sources import Reading
+from audit_lib.leaks.tables import shows_no_leak
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.settings import Project, bundled_policy
@@ -30,89 +33,72 @@ def _sarif(*results: dict[str, Any]) -> str:
     return json.dumps({"version": "2.1.0", "runs": runs})
 
 
-def _read(text: str, folder: Path) -> tuple[list[Reported], Keeper]:
-    keeper = Keeper(Key(b"k" * 32, "file"))
+def _read(text: str, folder: Path) -> tuple[set[str], list[str], Keeper]:
+    """The fingerprints of the values, the places without one, and who holds the values."""
+    keeper, reading = Keeper(Key(b"k" * 32, "file")), Reading()
     file = folder / "report.json"
     file.write_text(text)
-    return read_reports((file,), folder, Rules(keeper, ())), keeper
+    shapes = read_reports((file,), Rules(keeper, ()), reading)
+    return {shape.fingerprint for shape in shapes}, [one.place for one in reading.left_out], keeper
 
 
 @pytest.mark.parametrize("snippet", [VALUE, f"API_TOKEN = '{VALUE}'"])
 def test_a_result_is_read(snippet: str, tmp_path: Path) -> None:
-    """Rule, place and value come out of each result, once, and the value is in the keeper alone."""
-    found, keeper = _read(_sarif(_result(snippet), _result(snippet)), tmp_path)
-    assert found == [Reported("a/b.py", 7, "rule", "", keeper.fingerprint(VALUE))]
-    assert VALUE not in repr(found)
+    """The value comes out of each result, once, and is in the keeper alone."""
+    values, left_out, keeper = _read(_sarif(_result(snippet), _result(snippet)), tmp_path)
+    assert (values, left_out) == ({keeper.fingerprint(VALUE)}, [])
 
 
 @pytest.mark.parametrize("text", ["", "REDACTED", f"{VALUE[:9]}...", "two words", "a=1; b=2", "short"])
-def test_a_withheld_value_is_none(text: str, tmp_path: Path) -> None:
-    """What is redacted, cut off or no value is not searched for."""
-    found, _ = _read(_sarif(_result(text)), tmp_path)
-    assert found[0].fingerprint == ""
+def test_a_withheld_value_is_said(text: str, tmp_path: Path) -> None:
+    """What is redacted, cut off or no value is not searched for: its place is named."""
+    values, left_out, _ = _read(_sarif(_result(text)), tmp_path)
+    assert (values, left_out) == (set(), ["a/b.py:7"])
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "places"),
     [
-        ('{\n"runs": [', "report.json:2: is not JSON"),
-        ("[1]", "report.json: must be a report in SARIF"),
-        ('{"runs": [3]}', "report.json: must be a report in SARIF"),
-        (_sarif(_result(), _result(ruleId=3)), "report.json: result 2 has no str at 'ruleId'"),
-        (_sarif(_result(ruleId="")), "report.json: result 1 names no rule"),
-        (_sarif(_result(locations=3)), "report.json: result 1 has no list at 'locations'"),
-        (_sarif(_result(locations=[[1]])), "has no object at"),
-        ("[" * 100_000, "report.json: is nested too deeply"),
-        ("\udcff", "report.json: is not UTF-8"),
+        ('{\n"runs": [', ["report.json"]),
+        ("[1]", ["report.json"]),
+        ('{"runs": [3]}', ["report.json.runs.0"]),
+        (_sarif(_result(), _result(ruleId=3)), ["report.json.runs.0.results.1.ruleId"]),
+        (_sarif(_result(ruleId=""), _result(ruleId=1)), ["report.json.runs.0.results"] * 2),
+        (_sarif(_result(locations=3)), ["report.json.runs.0.results.0.locations"]),
+        ("[" * 100_000, ["report.json"]),
+        ("\udcff", ["report.json"]),
+        (_sarif(*[_result(ruleId="")] * 33), ["report.json"] * 20 + ["--import"]),
     ],
 )
-def test_a_bad_report_says_where(text: str, said: str, tmp_path: Path) -> None:
-    """The file and the line or the number of the result come first, then the fault, and no value."""
+def test_a_bad_report_says_where(text: str, places: list[str], tmp_path: Path) -> None:
+    """File and result come first, then the fault, all at once and no value; the last line counts the rest."""
     file = tmp_path / "report.json"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(BadInput) as caught:
-        read_reports((file,), tmp_path, Rules(Keeper(Key(b"k" * 32, "file")), ()))
-    assert said in str(caught.value)
+        read_reports((file,), Rules(Keeper(Key(b"k" * 32, "file")), ()), Reading())
+    assert len(caught.value.faults) == len(places)
+    for fault, place in zip(caught.value.faults, places, strict=True):
+        assert place in fault.place
     assert VALUE not in str(caught.value)
 
 
-def test_all_faults_of_a_report_are_said_at_once(tmp_path: Path) -> None:
-    """Two odd results are two faults; of very many the last line says how many more there are."""
-    with pytest.raises(BadInput) as caught:
-        _read(_sarif(_result(path=""), _result(), _result(ruleId=1)), tmp_path)
-    assert len(caught.value.faults) == 2
-    with pytest.raises(BadInput) as caught:
-        _read(_sarif(*[_result(path="")] * 33), tmp_path)
-    assert [fault.text for fault in caught.value.faults[19:]] == ["result 20 names no file", "13 more faults"]
-
-
-def test_each_result_is_one_leak(tmp_path: Path) -> None:
-    """By its value or its line it joins a known leak, is found elsewhere, or stands alone as not known."""
+def test_a_value_of_a_report_is_found_where_it_is(tmp_path: Path) -> None:
+    """It joins a known leak or is one; a result without its value never counts as searched."""
     plot = new_plot(tmp_path / "repo")
-    known, lost = fake_value("known"), fake_value("lost")
+    known = fake_value("known")
     plot.commit("a/b.py", f"API_TOKEN = '{known}'\nplain({VALUE})\n")
-    results = [
-        _result(known),
-        _result("REDACTED", line=1),  # the line of the one before
-        _result(VALUE, "other.py"),
-        _result(lost, "gone.py"),
-        _result("REDACTED", "gone.py", 3),
-    ]
     report = tmp_path / "report.json"
-    report.write_text(_sarif(*results))
-    keeper = Keeper(Key(b"k" * 32, "file"))
-    found = _find(plot.root, keeper, (report,))
-    by_place = found.places.groupby("leak_id")["path"].agg(set)
-    paths = sorted(sorted(by_place[leak]) for leak in found.leaks["leak_id"])
-    assert paths == [["a/b.py"], ["a/b.py"], ["gone.py"], ["gone.py"]]
-    assert set(found.leaks["force"]) == {"not known"}
-    rows = found.coverage[found.coverage["part"] == "reports"]
-    assert list(rows["count"]) == [5, 2]
-
-
-def _find(root: Path, keeper: Keeper, reports: tuple[Path, ...]) -> LeakAudit:
-    entries, inventory = EnvEntries.of([]), Inventory.of([])
-    options = LeakOptions(reports=reports)
-    return find_leaks(
-        Project("p", root), keeper, bundled_policy("generic"), entries, inventory, options=options
+    report.write_text(_sarif(_result(known), _result(VALUE, "other.py"), _result("REDACTED", "gone.py", 3)))
+    found = find_leaks(
+        Project("p", plot.root),
+        Keeper(Key(b"k" * 32, "file")),
+        bundled_policy("generic"),
+        EnvEntries.of([]),
+        Inventory.of([]),
+        options=LeakOptions(reports=(report,)),
     )
+    assert len(found.leaks) == 2
+    assert set(found.places["path"]) == {"a/b.py"}
+    rows = found.coverage[found.coverage["part"] == "reports"]
+    assert list(zip(rows["state"], rows["count"], strict=True)) == [("partly", 3), ("not searched", 1)]
+    assert not shows_no_leak(found.coverage)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.contracts import LeakTargets
-from audit_lib.leaks.find_leaks import LeakOptions, search_places
+from audit_lib.leaks.find_leaks import search_places
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
@@ -34,7 +35,7 @@ WHERE = {
     "name of a tag": ("git file", ".git/packed-refs"),
     "tag of a blob": ("tag", "refs/tags/blobtag"),
     "git note": ("note", None),
-    "older stash": ("reflog", "base.txt"),
+    "older stash": ("unreachable", "base.txt"),
     "newest stash": ("stash", "base.txt"),
     "amended commit": ("unreachable", "amended.txt"),
     "dangling blob": ("unreachable", ""),

@@ -2,10 +2,9 @@
 
 import pytest
 
-from audit_lib.leaks.chosen import Chosen
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.rules import Shape
-from audit_lib.leaks.targets import shown_names, with_chosen, with_patterns
+from audit_lib.leaks.targets import shown_names, target, with_found
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.fakes import fake_value
 
@@ -45,31 +44,31 @@ def test_a_name_within_a_value_that_sources_hold_is_not_shown() -> None:
 def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
     """Of what patterns found and of what somebody chose; a name that can be shown goes before."""
     keeper, (first, second, third) = _keeper(*(fake_value(f"found {number}") for number in range(3)))
-    shapes = [
+    shapes = {
         Shape(first, PIECE, "assignment"),
         Shape(second, PIECE, "query"),
         Shape(second, "API_TOKEN", "query"),
-    ]
-    found = with_patterns(LeakTargets.of([]), shapes, keeper, ())
+    }
+    found, _ = with_found(LeakTargets.of([]), shapes, keeper, ())
     assert dict(zip(found["fingerprint"], found["names"], strict=True)) == {
         first: "assignment",
         second: "API_TOKEN",
     }
-    chosen = [Chosen(third, f"text of {name}", name, "chosen") for name in (PIECE, "DB_PWD")]
-    targets, _ = with_chosen(LeakTargets.of([]), chosen, keeper, ())
+    chosen = [Shape(third, name, "chosen", f"text of {name}") for name in (PIECE, "DB_PWD")]
+    targets, owners = with_found(LeakTargets.of([]), chosen, keeper, ())
     assert set(targets["variable"]) == {"DB_PWD"}
-    targets, _ = with_chosen(LeakTargets.of([]), chosen[:1], keeper, ())
+    assert set(owners.values()) == {third}
+    targets, _ = with_found(LeakTargets.of([]), chosen[:1], keeper, ())
     assert set(targets["variable"]) == {"chosen"}
 
 
 def test_an_address_of_a_source_that_is_met_elsewhere_stays_one_value() -> None:
     """It was searched for beside its name alone; from then on it is searched for everywhere, once."""
     keeper, (address,) = _keeper("postgresql://" + "postgres:postgres@localhost:5432/app")
-    row = {"fingerprint": address, "variable": "DATABASE_URL", "names": "DATABASE_URL", "in_force": "dev"}
-    row |= {"kind": "weak default", "searched": "beside its name", "reason": "has under 40 bits of strength"}
-    for text, value in ((address, address), (address, keeper.take("postgres"))):
-        chosen = [Chosen(value, text, "", "chosen-url", default=True)]
-        targets, values = with_chosen(LeakTargets.of([row]), chosen, keeper, ())
+    row = target(address, ["DATABASE_URL"], "weak default", "has under 40 bits of strength")
+    for value in (address, keeper.take("postgres")):
+        chosen = [Shape(value, "", "chosen-url", address, default=True)]
+        targets, values = with_found(LeakTargets.of([row]), chosen, keeper, ())
         assert targets[["variable", "kind", "searched"]].values.tolist() == [
             ["DATABASE_URL", "weak default", "everywhere"]
         ]

@@ -133,34 +133,6 @@ def test_before_the_first_commit_all_is_staged(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in _hits(plot)] == ["a.txt"]
 
 
-def test_a_value_that_only_the_ledger_knows_is_found(plot: Plot) -> None:
-    """After a rotation the earlier value is in no file: its fingerprint finds it as a word of a text."""
-    plot.file("backend/.env", f"API_TOKEN={OLD}\n")
-    assert _audit(plot, "snapshot", "--project", ".").exit_code == 0
-    plot.file("backend/.env", f"API_TOKEN={TOKEN}\n")
-    plot.file("notes.md", f"x\nfetch('/api?token={OLD}', 1)\nold=\"{OLD}\";\nBearer {OLD},\n{OLD[:-1]}\n")
-    plot.file("a.bin", b"\0" + OLD.encode())
-    plot.git("add", "notes.md", "a.bin")
-    done = _audit(plot, "leaks", "--staged")
-    assert done.stdout.splitlines() == [
-        f"notes.md:{line}: API_TOKEN, seen by the ledger" for line in (2, 3, 4)
-    ]
-    assert "not searched: a.bin: is binary or over" in done.stderr
-
-
-def test_what_only_an_earlier_key_saw_is_said(plot: Plot) -> None:
-    """After a change of key a value retired before cannot be compared: that is said, and it is not found."""
-    plot.file("backend/.env", f"API_TOKEN={OLD}\n")
-    assert _audit(plot, "snapshot", "--project", ".").exit_code == 0
-    plot.file("backend/.env", f"API_TOKEN={TOKEN}\n")
-    assert _audit(plot, "rotate", "key", "--project", ".").exit_code == 0
-    plot.file("notes.md", f"{OLD}\n")
-    plot.git("add", "notes.md")
-    done = _audit(plot, "leaks", "--staged")
-    assert (done.exit_code, done.stdout) == (0, "")
-    assert "values that it saw only under an earlier key cannot be compared" in done.stderr
-
-
 def test_without_the_ledger_s_key_env_files_are_searched_for(plot: Plot) -> None:
     """A colleague who has no key is told so, and a value of an env file is found all the same."""
     assert _audit(plot, "snapshot", "--project", ".").exit_code == 0

@@ -26,19 +26,6 @@ def test_what_could_act_or_hide_is_written_as_its_escape(text: object, shown: st
     assert inert.plain(text) == shown
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("<script>alert('1')</script>", "&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;"),
-        ('" onerror="x', "&quot; onerror=&quot;x"),
-        ("a & b\x00", "a &amp; b\\x00"),
-    ],
-)
-def test_html_is_escaped(text: str, shown: str) -> None:
-    """Neither an element nor an attribute can be left."""
-    assert inert.html(text) == shown
-
-
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "  =", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_a_formula_is_text_to_a_spreadsheet(sign: str) -> None:
     """An apostrophe stands before every sign that starts a formula, also after spaces."""

@@ -14,12 +14,12 @@ from audit_lib.leaks.tables import NO_SECRETS
 from audit_lib.report.actions import Actions
 from audit_lib.report.exports import to_csv
 from audit_lib.report.figures import plot_ages, plot_daily, png
-from audit_lib.report.package import tool
-from audit_lib.report.record import schema
-from audit_lib.report.register import Register
+from audit_lib.report.provenance import tool
 from audit_lib.report.render import normalise, page
+from audit_lib.report.summary import Register
 from tests.support import made_up_audit as frames
 from tests.support.paths import GOLDEN, ROOT
+from tests.support.report_schema import schema
 
 HOSTILE = frames.HOSTILE
 SHIPPED = ROOT / "audit_lib" / "report" / "report.schema.json"
@@ -99,7 +99,9 @@ def test_a_script_in_a_text_is_inert() -> None:
     """Neither register nor page nor notebook holds markup, control or bidi signs of what was read."""
     row = {"number": 1, "id": "x", "action": HOSTILE, "why": HOSTILE, "where": HOSTILE, "owner": HOSTILE}
     more = {"severity": "high", "due_at": frames.AS_OF, "overdue": False, "closes": 1, "command": HOSTILE}
-    shown = Register(Actions.of([row | more]), frames.findings(), frames.AS_OF).html()
+    shown = Register(
+        Actions.of([row | more]), frames.findings().assign(action="x"), frames.AS_OF
+    )._repr_mimebundle_()["text/html"]
     notebook = nbformat.v4.new_notebook(
         cells=[
             nbformat.v4.new_markdown_cell(f"## Heading\n\n{HOSTILE}"),

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.audit import Audit, Frames
+from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import Findings
@@ -23,7 +23,7 @@ RULE = '[[rule]]\nnumber = "{}"\nsays = "x"\n{}\n'
 
 def _rules(made: Audit, policy: Policy) -> pd.DataFrame:
     made.policy = policy
-    return tabulate_rules(made, Frames(made))
+    return tabulate_rules(made)
 
 
 def _results(tmp_path: Path, decider: str, **tables: pd.DataFrame) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
     ]
     decider = 'checks = ["weak-value"]\nsecrets = ["API_TOKEN"]'
     row = _results(tmp_path, decider, findings=filled(Findings, found))
-    assert row["evidence"] == "API_TOKEN"
+    assert row["evidence"] == ("API_TOKEN",)
 
 
 def test_without_what_pass_needs_a_rule_is_unknown(tmp_path: Path) -> None:
@@ -131,13 +131,13 @@ def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
         for glob in ("*.md", "*.py")
     }
     assert [row["exceptions"] for row in found.values()] == [1, 0]
-    assert (found["*.md"]["verdict"], found["*.md"]["evidence"]) == ("fail", "leak-1")
+    assert (found["*.md"]["verdict"], found["*.md"]["evidence"]) == ("fail", ("leak-1",))
 
 
 def test_a_policy_without_rules_has_those_of_its_checks() -> None:
     """Each check is a rule of a stranger's policy."""
     made = audit()
-    results = tabulate_rules(made, Frames(made))
+    results = tabulate_rules(made)
     assert results["rule"].tolist() == [check.id for check in CHECKS]
 
 

@@ -10,14 +10,13 @@ from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logs.read import nothing_read
 from audit_lib.rotation.change import planned
 from audit_lib.rotation.progress import Progress, RotationRead, tabulate_leak_lives
 from audit_lib.rotation.runbook import plan_of, plan_rotation
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.read_project import read_project
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.snapshot import snapshot_draft
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import choose_policy, load_project
@@ -169,7 +168,7 @@ def test_a_leak_concerns_its_own_places(app: App) -> None:
     leaks = filled(Leaks, [leak])
     project = load_project(app.root)
     policy = choose_policy(project)
-    found = read_project(project, policy, app.keeper, AS_OF, nothing_read)
+    found = ProjectRead(project=project, policy=policy, keeper=app.keeper, as_of=AS_OF)
     audit = LeakAudit(leaks, leaks, filled(LeakPlaces, []), leaks)
     plan = plan_of("JWT_SECRET_KEY", project, policy, found, AS_OF, leaks=audit)
     assert [store.source for store in plan.stores] == ["backend.production.env"]

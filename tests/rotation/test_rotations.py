@@ -8,8 +8,8 @@ import vobject
 
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.ledger import read_ledger
+from audit_lib.report.package import ARTEFACTS
 from audit_lib.report.record import report_record
-from audit_lib.report.review import ARTEFACTS
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.schedule import calendar_text
 from audit_lib.settings import load_project

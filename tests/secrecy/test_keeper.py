@@ -4,7 +4,8 @@ import pickle
 
 import pytest
 
-from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.keeper import Keeper, Key, signature_holds, signed
+from audit_lib.secrecy.strength import component
 from tests.support.fakes import fake_value
 
 KEY = Key(b"k" * 32, "file")
@@ -41,3 +42,24 @@ def test_a_file_digest_is_keyed_and_none_under_a_throw_away_key() -> None:
     assert len(digests) == 3
     assert None not in digests
     assert Key.throw_away().digest(content) is None
+
+
+def test_a_part_of_a_value_leaves_as_a_fingerprint() -> None:
+    """A URL's password becomes a value of its own; its host is compared and not kept."""
+    keeper = Keeper(KEY)
+    url = keeper.take(f"postgresql://app:{VALUE}@host.internal/db")
+    assert keeper.part(url, component("password")) == keeper.fingerprint(VALUE)
+    assert VALUE in dict(keeper.values()).values()
+    host = keeper.part(url, component("host"), keep=False)
+    assert host == keeper.fingerprint("host.internal")
+    assert host not in keeper
+    assert keeper.part(keeper.take("no url"), component("host")) is None
+
+
+def test_a_signed_document_is_known_again() -> None:
+    """By a holder of the key alone, and unchanged; a throw-away key signs nothing."""
+    document = signed({"a": 1}, KEY)
+    assert signature_holds(KEY, document)
+    assert not signature_holds(KEY, document | {"a": 2})
+    assert not signature_holds(Key(b"o" * 32, "file"), document)
+    assert signed({"a": 1}, Key.throw_away())["mac"] is None

@@ -1,6 +1,5 @@
 """The seal finds a secret wherever an artefact hides it, says the place and never the value."""
 
-import bz2
 import csv
 import gzip
 import io
@@ -112,9 +111,6 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "page.pdf": _pdf,
     "picture.png": lambda value: _png(b"zTXt", b"Comment\0\0" + zlib.compress(value.encode())),
     "data.tar.xz": lambda value: lzma.compress(_tar(value.encode())),
-    "log.xz": lambda value: lzma.compress(value.encode()),
-    "log.bz2": lambda value: bz2.compress(value.encode()),
-    "second.gz": lambda value: gzip.compress(b"x") + gzip.compress(value.encode()),
     "setup.bin": lambda value: b"#!/bin/sh\n" + _zip("a.txt", value.encode()),
     "evidence.zip": lambda value: _zip("a.txt", value.encode()),
     "names.zip": lambda value: _zip(f"{value}.txt", b""),
@@ -122,8 +118,6 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "packed.txt": lambda value: b"A0" * 20 + b" " + b64encode(gzip.compress(value.encode())),
     "base64-twice.txt": lambda value: b64encode(b64encode(b"x" + value.encode())),
     "buffer.json": lambda value: json.dumps({"data": list(value.encode())}).encode(),
-    "percent.txt": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()).encode(),
-    "letters.txt": lambda value: " ".join(value).encode(),
     "deflated.txt": lambda value: b64encode(zlib.compress(b"first and second" * 9 + value.encode())),
     "before-a.zip": lambda value: b64encode(escape(value).encode()) + b"\n" + _zip("a.txt", b""),
     "log.gz": lambda value: gzip.compress(value.encode()),
@@ -139,14 +133,6 @@ def test_a_hidden_value_is_found(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(Refused, match=name) as raised:
         seal(tmp_path, keeper, classes)
     assert not any(form in str(raised.value).encode() for _, form in forms(value))
-
-
-def test_every_form_is_found(tmp_path: Path) -> None:
-    """Each form of the specification is a hit."""
-    keeper, classes = _known()
-    for name, form in forms(PASSWORD):
-        (tmp_path / "a.txt").write_bytes(b"before " + form + b" after")
-        assert search(tmp_path, keeper, classes).hits, name
 
 
 def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:
@@ -231,17 +217,6 @@ def test_a_policy_does_not_say_what_is_searched_for(
     (tmp_path / "a.txt").write_text(f"a line with {value} in it")
     with pytest.raises(Refused, match=r"of the value of|the value of \w+ as plain"):
         seal(tmp_path, keeper, classes)
-
-
-def test_a_refusal_names_each_secret_once_a_file(tmp_path: Path) -> None:
-    """Whose value it is and its first place, never the value."""
-    keeper = Keeper(Key(b"k" * 32, "file"))
-    classes = classify(keeper, _inventory(keeper, {"value": VALUE, "secret": "API_TOKEN"}), "")
-    (tmp_path / "a.txt").write_text(f"{VALUE} {VALUE} {VALUE}")
-    with pytest.raises(Refused) as refused:
-        seal(tmp_path, keeper, classes)
-    shown = "a.txt: the value of API_TOKEN as plain, at byte 0 of its bytes"
-    assert str(refused.value).splitlines() == [shown, "nothing was published"]
 
 
 def test_the_password_of_a_url_is_searched_for(tmp_path: Path) -> None:

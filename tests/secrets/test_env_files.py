@@ -8,9 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import sources as env_sources
 from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule
+from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("api token")
@@ -106,35 +105,7 @@ def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(
     assert reason in str(found["reason"])
     assert str(found["remedy"]).startswith("--env development/backend=-")
     assert set(entries["state"]) <= {"blank"}
-    assert len(keeper) == 0
-
-
-def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper) -> None:
-    """Of the process environment only the policy's names and aliases are read."""
-    rule = SecretRule(
-        name="API_TOKEN", service="backend", kind="secret", required="always", aliases=("TOKEN",)
-    )
-    policy = Policy(name="p", path=tmp_path, sha256="", secrets=(rule,))
-    environ = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
-    values = GivenValues("production", "backend", "environ", b"")
-    _, entries = read_env_sources(project(tmp_path), (values,), keeper, policy, environ)
-    assert list(entries["name"]) == ["API_TOKEN", "TOKEN"]
-    assert list(keeper.values()) == sorted((keeper.fingerprint(value), value) for value in (TOKEN, "x"))
-
-
-def test_all_files_together_have_a_limit(
-    tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Many files of many lines end in a stated refusal, not in a machine without memory."""
-    monkeypatch.setattr(env_sources, "MAX_LINES_IN_ALL", 100)
-    many = [EnvSource("development", "backend", f"backend/{number}.env") for number in range(7)]
-    described = project(tmp_path, *many)
-    for source in many:
-        (tmp_path / source.path).write_bytes(b"\n" * 20)
-    sources, entries = read_env_sources(described, (), keeper)
-    assert list(sources["state"]) == ["empty"] * 5 + ["refused"] * 2
-    assert "limit of 100 lines of all env files" in str(sources["reason"].iloc[-1])
-    assert len(entries) == 100
+    assert keeper.fingerprints() == ()
 
 
 # A line each, with the value in every place where a person might put it.

@@ -6,7 +6,7 @@ import string
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from audit_lib.secrets.env import is_binary, looks_like_value, parse_env
+from audit_lib.secrets.env import looks_like_value, parse_env
 from audit_lib.secrets.loaders import READERS
 from tests.support.fakes import fake_value
 
@@ -85,24 +85,6 @@ def test_each_line_ends_in_one_state(
 ) -> None:
     """State, name, value and faults are those of the table, line by line."""
     assert seen(content) == expected
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"", False),
-        (b"A=1\n", False),
-        (b"A=\xff\n", False),
-        (b"A=" + b"1" * 40 + b"\0\n", False),
-        (b"A=\0\xff" + b"1" * 40, True),
-        (b"\x7fELF\x02\x01\x01" + b"\0" * 9, True),
-        ("A=1\n".encode("utf-16-le"), True),
-        ("A=1\n".encode("utf-16"), False),
-    ],
-)
-def test_binary_is_told_from_text(content: bytes, *, expected: bool) -> None:
-    """NULs make a file binary unless it has a byte order mark or is UTF-8 with few of them."""
-    assert is_binary(content) is expected
 
 
 def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
@@ -202,12 +184,3 @@ def test_a_value_is_known_if_its_loaders_agree(
 ) -> None:
     """The value is the loader's; if several are plausible and read different ones, it is not known."""
     assert seen(content, loaders) == expected
-
-
-def test_what_a_value_may_be_is_suspected() -> None:
-    """Each reading of a value that is not known goes to the keeper, so that no artefact shows it."""
-    value = fake_value("quoted")
-    (line,) = parse_env(f"A='{value}'\n".encode(), ("dotenv", "docker"))
-    assert line.value is None
-    assert set(line.suspects) == {value, f"'{value}'"}
-    assert value not in repr(line)

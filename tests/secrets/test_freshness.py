@@ -135,15 +135,6 @@ def test_a_rotation_recorded_after_it_was_done_is_no_false_one(late: float) -> N
     assert (found.claimed_not_done, found.unrecorded_rotation) == (False, False)
 
 
-@pytest.mark.parametrize(
-    ("claimed", "day_only", "expected"), [(28, True, False), (30.4, True, False), (27.3, True, True)]
-)
-def test_a_date_alone_may_be_that_of_any_zone(claimed: float, day_only: bool, expected: bool) -> None:
-    """A day reaches from UTC+14 to UTC-12: only what is surely later than the value's sighting is false."""
-    entries = [seen(29.5, A), rotation(ago(26), PLACE, ago(claimed), day_only=day_only), seen(1, A)]
-    assert bool(row(entries).claimed_not_done) is expected
-
-
 def test_a_change_after_the_last_record_was_not_recorded() -> None:
     """Another value was recorded last; a record before the last change; no record at all."""
     other = row([rotation(ago(50), PLACE, ago(50), B, source=SOURCE), seen(10, A)])
@@ -163,20 +154,6 @@ def test_a_changed_key_is_bridged_and_a_lost_one_widens() -> None:
     lost = {**body, "lost": True, "links": {}}
     found = row([*entries, entry(ago(40), "key bridge", lost, key_id="2" * 8), seen(10, A, key_id="2" * 8)])
     assert (found.reason, found.age_days_min) == ("straddles", 9)
-
-
-def test_a_broken_chain_proves_no_before() -> None:
-    """An entry may be missing between the two: the lower bound is dropped, the sighting stays."""
-    found = row([seen(20, B), seen(10, A)], broken=frozenset({"ci"}))
-    assert (found.status, found.age_days_min) == ("unknown", 9)
-
-
-def test_two_writers_with_files_of_their_own_do_not_date_each_other() -> None:
-    """Another writer's other value bounds nothing; the same given values are one chain for all."""
-    files = [seen(20, B, FILE, writer="alice"), seen(10, A, FILE, writer="bob")]
-    assert row(files, source=FILE).reason == "straddles"
-    given = [seen(20, B, writer="alice"), seen(10, A, writer="bob")]
-    assert row(given).status == "fresh"
 
 
 def commit(days: float, what: str = A) -> dict[str, Any]:

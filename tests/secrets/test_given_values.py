@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -88,14 +86,3 @@ def test_all_faults_of_all_options_are_told_at_once() -> None:
     text = str(error.value)
     for fault in ("stdin (-)", "must have the form", "does not exist", "development/api: is given twice"):
         assert fault in text
-
-
-@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd")
-def test_a_pipe_of_the_shell_is_read() -> None:
-    """`--env prod/backend=<(command)` works: a pipe that the auditor's own shell opened."""
-    reader, writer = os.pipe()
-    os.write(writer, b"A=1\n")
-    os.close(writer)
-    option = parse_env_option(f"prod/backend=/dev/fd/{reader}", EMPTY)
-    os.close(reader)
-    assert option.content == b"A=1\n"

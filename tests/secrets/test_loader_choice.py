@@ -57,12 +57,6 @@ def test_neighbours_speak_for_a_loader(
     assert chosen(tmp_path, neighbours) == expected
 
 
-def test_public_names_speak_for_next(tmp_path: Path) -> None:
-    """Nothing but Next reads NEXT_PUBLIC_ names; in a comment they say nothing."""
-    assert chosen(tmp_path, {}, b"A=1\nNEXT_PUBLIC_A=1\n") == ("next",)
-    assert chosen(tmp_path, {}, b"# NEXT_PUBLIC_A=1\n") == UNDECLARED
-
-
 def entries(root: Path, text: str, loader: str = "", *given: GivenValues) -> tuple[pd.DataFrame, Keeper]:
     """The entries of one env file, and who keeps the values."""
     (root / ".env").write_text(text)

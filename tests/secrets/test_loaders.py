@@ -92,13 +92,6 @@ def test_what_ends_a_loader_refuses_the_file(loader: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("loader", READERS)
-def test_lines_are_told(loader: str) -> None:
-    """A statement names its lines, whatever ends them."""
-    (one,) = [one for one in READERS[loader]("# a\r\n\r\nA=1\r\n").statements if one.name == "A"]
-    assert (one.first, one.last) == (3, 3)
-
-
-@pytest.mark.parametrize("loader", READERS)
 def test_references_do_not_grow_without_end(loader: str) -> None:
     """Values that double from line to line end as not known, long before they fill the memory."""
     lines = [

@@ -63,7 +63,6 @@ def test_each_difference_is_one_list(tmp_path: Path) -> None:
     ("changed", "why"),
     [
         ({"app_py": CODE + "os.environ[name]\n"}, "1 read without a name, first app.py:5"),
-        ({"old_py": "os.environ['A'\n"}, "1 file not read, first old.py: is not Python"),
         ({"Old_cs": "class Old {}\n"}, "1 file not read, first Old.cs: is in a language"),
         ({"nginx_conf": "set $x OLD_TOKEN;\n"}, "named in nginx.conf:1, but not as a read"),
         ({"compose_yaml": "services:\n  db:\n    image: db:1\n"}, "1 image with code that is not here"),

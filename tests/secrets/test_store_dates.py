@@ -11,10 +11,9 @@ import pytest
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
-from audit_lib.logs.read import nothing_read
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.given import parse_env_option
-from audit_lib.secrets.read_project import ProjectRead, read_project
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.stores import MOST, is_store_export, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.one_file import one_file
@@ -71,11 +70,12 @@ def project(tmp_path: Path) -> Path:
 def _read(root: Path, *given: GivenValues) -> ProjectRead:
     project = load_project(root)
     at = datetime.now(UTC) + timedelta(minutes=10)
-    return read_project(project, choose_policy(project), Keeper(KEY), at, nothing_read, given=given)
+    policy, keeper = choose_policy(project), Keeper(KEY)
+    return ProjectRead(project=project, policy=policy, keeper=keeper, as_of=at, given=given)
 
 
 def _age(read: ProjectRead, secret: str = "API_TOKEN") -> dict[str, Any]:
-    ages = read.freshness
+    ages = read.ages
     return ages[ages["secret"].eq(secret)].to_dict("records")[0]
 
 
@@ -92,14 +92,6 @@ def test_an_old_date_turns_unknown_into_overdue(project: Path, shape: str) -> No
     path.write_text(json.dumps(made(3)), "utf-8")
     # Written again with the same value, it would have the same date.
     assert _age(_read(project))["status"] == "unknown"
-
-
-def test_an_export_on_stdin_is_read_like_a_file(project: Path) -> None:
-    """`--env production/backend:API_TOKEN=-` takes dates alone: the values count as not supplied still."""
-    given = parse_env_option("prod/backend:API_TOKEN=-", io.BytesIO(json.dumps(vault(120)).encode()))
-    read = _read(project, given)
-    assert _age(read)["status"] == "overdue"
-    assert read.inventory["state"].unique().tolist() == ["not supplied"]
 
 
 def test_every_fault_is_told_at_once_and_no_content() -> None:

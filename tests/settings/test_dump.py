@@ -55,8 +55,8 @@ def lines_of(folder: Path, text: str, policy: str = "") -> tuple[str, ...]:
         ("instances = 2", "", ["- log logs/*.log: instances = 2"]),
         ('environment = "production"\nservice', 'environment = "staging"\nservice', [
             "- env backend/.env: environment = production", "+ env backend/.env: environment = staging"]),
-        ("[detections]", "[detections.A1]\nfailures = 9\n[detections]", [
-            "- policy: detections.A1.failures = 5", "+ policy: detections.A1.failures = 9"]),
+        ("[detections]", "[detections.guessing]\nhigh = 9\n[detections]", [
+            "- policy: detections.guessing.high = 60", "+ policy: detections.guessing.high = 9"]),
         ("# none", "", []),
     ],
 )  # fmt: skip

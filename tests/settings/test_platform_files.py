@@ -89,11 +89,10 @@ def test_previews_get_what_is_written_down(tmp_path: Path, previews: str, told: 
     "text",
     [
         "- a", "services: 3", "a: [", "{" * 5000, "services: [3]", "\x00",
-        "a: &a {name: x}\nservices: [{<<: *a}]",
         "a: &a {envVars: [" + "{key: A}," * 900 + "]}\nservices: [" + "*a," * 900 + "]",
         "services: [{previews: {}}]\nx: " + "y" * (1 << 18),
     ],
-    ids=["list", "number", "open", "deep", "text", "NUL", "merge", "aliases", "large"],
+    ids=["list", "number", "open", "deep", "text", "NUL", "aliases", "large"],
 )  # fmt: skip
 def test_a_blueprint_that_is_none_is_not_known(tmp_path: Path, text: str) -> None:
     """A file that cannot be understood has said nothing."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from audit_lib.audit import Audit, Options
+from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.secrecy.keeper import Keeper
@@ -30,5 +30,8 @@ def run_audit(
         quarter=Quarter.named(quarter, moment),
         as_of=moment,
         keeper=keeper_of(project) if keeper is None else keeper,
-        options=Options(given, previous, identities, parameters),
+        given=given,
+        previous=previous,
+        identities=identities,
+        parameters=parameters,
     )

@@ -25,8 +25,8 @@ from audit_lib.base.archives import unpack
 from audit_lib.base.bounded import parse_toml
 from audit_lib.base.errors import AuditError
 from audit_lib.findings.reviews import read_previous
-from audit_lib.leaks.history import list_objects, read_objects, repository_limits
-from audit_lib.ledger import read_ledger
+from audit_lib.leaks.sources import History, Reading, object_sources
+from audit_lib.ledger import append, read_ledger
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.seal import views
 from audit_lib.secrets.env import is_binary, parse_env
@@ -34,8 +34,7 @@ from audit_lib.secrets.loaders import READERS as LOADERS
 from audit_lib.settings import load_policy, load_project
 from audit_lib.settings.code_reads import in_code, in_env_text
 from audit_lib.settings.load import POLICIES
-from tests.ledger.test_hostile import GOOD
-from tests.ledger.test_ledger import KEY
+from tests.ledger.test_ledger import KEY, days, decision
 from tests.support.fakes import fake_value
 
 TEXT = b"one line of text\n" * 40
@@ -127,7 +126,8 @@ def _compose(data: bytes, folder: Path) -> None:
 
 def _ledger(data: bytes, folder: Path) -> None:
     (folder / "alice.jsonl").write_bytes(data)
-    read_ledger(folder, KEY)
+    for key in (None, KEY):
+        read_ledger(folder, key)
 
 
 def _report(data: bytes, folder: Path) -> None:
@@ -156,10 +156,10 @@ def _git(data: bytes, folder: Path) -> None:
     good = spoil.read_bytes()
     spoil.write_bytes(spoilt(good, random.Random(data)))
     try:
-        listed = [one.oid for one in list_objects(root)]
-        for _ in read_objects(root, listed, [], []):
+        history = History.of(root)
+        for _ in object_sources(root, [one.oid for one in history.objects], Reading()):
             pass
-        repository_limits(root)
+        history.limits()
     finally:
         shutil.rmtree(root)
 
@@ -179,7 +179,15 @@ def _repository() -> Path:
     return root
 
 
-LEDGER = b"\n".join(GOOD) + b"\n"
+def _three_entries() -> bytes:
+    """The file of a good chain of three entries."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(3):
+            append(Path(folder), KEY, decision(number), days(number), "alice")
+        return (Path(folder) / "alice.jsonl").read_bytes()
+
+
+LEDGER = _three_entries()
 REPORT = b'{"schema": "audit_lib/report/1", "project": "x", '
 REPORT += b'"findings": [{"id": "a", "check": "b", "status": "open"}]}'
 NOTEBOOK = json.dumps(

@@ -1,5 +1,8 @@
 """Simulated histories of rotations: what truly happened, and what snapshots and claims recorded of it."""
 
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -160,3 +163,35 @@ def freshness(
         keeper=keeper,
     )
     return tabulate_freshness(table, evidence, policy, as_of), evidence
+
+
+@dataclass
+class Life:
+    """What truly happened to one secret: (adopted at, value or None), in order of time."""
+
+    place: tuple[str, str, str]
+    source: str
+    changes: list[tuple[datetime, str | None]] = field(default_factory=list)
+
+    def at(self, instant: datetime) -> str | None:
+        """The value in force at an instant."""
+        held = [what for when, what in self.changes if when <= instant]
+        return held[-1] if held else None
+
+    def adopted(self, instant: datetime) -> datetime:
+        """Since when the value in force at an instant is in force."""
+        return max(when for when, _ in self.changes if when <= instant)
+
+    def uses(self, wanted: str, until: datetime) -> list[datetime]:
+        """Each adoption of a value up to an instant."""
+        return [when for when, what in self.changes if what == wanted and when <= until]
+
+
+def renewals(seed: object, period: float, until: datetime, days: float) -> Iterator[datetime]:
+    """Instants of rotation with gaps of 0.5 to 1.6 periods (docs/accuracy.md#ages)."""
+    chance = random.Random(repr(seed))
+    # Far enough back for the phase at `until` to be that of a process that always ran.
+    at = ago(days + chance.uniform(8, 12) * period, until)
+    while at <= until:
+        yield at
+        at += timedelta(days=chance.uniform(0.5, 1.6) * period)

@@ -156,11 +156,10 @@ def audit(**changed: pd.DataFrame) -> Audit:
     empty |= {name: contract.of([]) for name, (contract, _) in TABLES.items()}
     made = {
         "sources": sources(),
-        "ages": freshness(),
-        "_counts": log_counts(),
+        "freshness": freshness(),
+        "log_counts": log_counts(),
         "findings": findings(),
         "detections": detections(),
-        "_detections": detections(),
         "leak_coverage": leak_coverage(),
         "population_sides": rows_of("population_sides", {}),
     }
@@ -171,13 +170,12 @@ def audit(**changed: pd.DataFrame) -> Audit:
         as_of=AS_OF,
         keeper=Keeper(Key(b"k" * 32, "file")),
     )
-    for several in (empty, made, changed):
-        made_up.__dict__.update({NAMES.get(name, name): frame for name, frame in several.items()})
+    frames = {**empty, **made, **changed}
+    # Checks know the ages by another name.
+    vars(made_up).update(frames | {"ages": frames["freshness"], "checked": frames})
     return made_up
 
 
-# Frames that an audit has under another name than a check, or beside what it shows.
-NAMES = {"freshness": "ages", "log_counts": "_counts", "log_events": "_events"}
 CONTRACTS = {contract.__name__: contract for contract in Contract.__subclasses__()}
 
 

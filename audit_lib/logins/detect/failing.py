@@ -9,6 +9,7 @@ import pandas as pd
 from audit_lib.base.in_words import counted, day_words, instant_words
 from audit_lib.logins.coverage import silences
 from audit_lib.logins.detect.incidents import EVERYONE, Incident, find_episodes, in_windows, incident
+from audit_lib.logins.parameters import Rule
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic
 
 MINUTE, HOUR = 60, 3600
@@ -120,24 +121,17 @@ def find_application_failing(traffic: Traffic) -> list[Incident]:
         traffic.events,
         traffic.requests,
     )
-
-    def build(subject: str, text: str, _: str, run: pd.DataFrame) -> Incident:
-        return incident(run, text, rule.severity, subject=subject)
-
     incidents: list[Incident] = []
     for kinds, (subject, text, least) in REPORTED.items():
-        own = events[events["kind"].isin(kinds)].assign(all=EVERYONE)
-        report = partial(build, subject, text)
-        incidents += find_episodes(own[own["at"].notna()], "all", [(least, PAUSE)], PAUSE, report)[0]
-        untimed = own[own["at"].isna()].groupby("file")
-        incidents += [report("", run) for _, run in untimed if len(run) >= least]
+        own = events[events["kind"].isin(kinds)].assign(all=subject)
+        build = partial(incident, text=text, severity=rule.severity, subject=subject)
+        incidents += find_episodes(own[own["at"].notna()], "all", [(least, PAUSE)], PAUSE, build)[0]
+        incidents += [build(run) for _, run in own[own["at"].isna()].groupby("file") if len(run) >= least]
     starts = events[events["message"].isin(START_MESSAGES) & events["at"].notna()]
-    again = partial(build, "start", "starts again and again within a short time")
-    incidents += find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, again)[0]
-    errors = requests[requests["status"].ge(500)].assign(all=EVERYONE)
-    ladder = [(rule.errors + 1, rule.minutes)]
-    runs, _ = find_episodes(errors, "all", ladder, rule.minutes, partial(_server_errors, traffic))
-    incidents += [run for run in runs if run.classification]
+    text = "starts again and again within a short time"
+    build = partial(incident, text=text, severity=rule.severity, subject="start")
+    incidents += find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
+    incidents += _server_errors(requests, rule)
     for first, last, missed in silences(traffic):
         edges = requests[requests["seconds"].isin((first, last))].drop_duplicates(["seconds", "file"])
         text = f"no request for {(last - first) / HOUR:.1f} hours, in which {missed:.0f} are usual"
@@ -145,19 +139,25 @@ def find_application_failing(traffic: Traffic) -> list[Incident]:
     return incidents
 
 
-def _server_errors(traffic: Traffic, _: str, run: pd.DataFrame) -> Incident:
-    """The incident of server errors: of most requests of a time, else of one address; else without words."""
-    rule, requests = traffic.policy.thresholds["application-failing"], traffic.requests
-    meanwhile = requests[requests["at"].between(run["at"].iloc[0], run["at"].iloc[-1])]
-    share, number = run["count"].sum() / max(meanwhile["count"].sum(), 1), run["count"].sum()
-    if share >= rule.share and run["client"].nunique() > 1:
-        text = f"{number} server errors, {share:.0%} of the requests of that time"
-        return incident(run, text, "high", subject=EVERYONE)
-    dense = in_windows(run, "client", [(rule.errors + 1, rule.minutes)])
-    sums = dense.groupby("client")["count"].sum()
-    if dense.empty:
-        return incident(run, "", "info")
-    own = dense[dense["client"].eq(str(sums.idxmax()))]
-    others = f"; of {len(sums) - 1} more addresses, too" if len(sums) > 1 else ""
-    text = f"{own['count'].sum()} server errors{others}"
-    return incident(own, text, rule.severity, client=str(sums.idxmax()))
+def _server_errors(requests: pd.DataFrame, rule: Rule) -> list[Incident]:
+    """Server errors: of most requests of a time, else of one address."""
+
+    def of_everyone(run: pd.DataFrame) -> Incident:
+        meanwhile = requests[requests["at"].between(run["at"].iloc[0], run["at"].iloc[-1])]
+        share = run["count"].sum() / meanwhile["count"].sum()
+        text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
+        many = share >= rule.share and run["client"].nunique() > 1
+        return incident(run, text if many else "", "high")
+
+    def of_client(run: pd.DataFrame) -> Incident:
+        return incident(run, f"{run['count'].sum()} server errors", rule.severity)
+
+    errors, ladder = (
+        requests[requests["status"].ge(500)].assign(all=EVERYONE),
+        [(rule.errors + 1, rule.minutes)],
+    )
+    runs, _ = find_episodes(errors, "all", ladder, rule.minutes, of_everyone)
+    outages = [run for run in runs if run.classification]
+    for outage in outages:
+        errors = errors[~outage.during(errors["at"])]
+    return outages + find_episodes(errors, "client", ladder, rule.minutes, of_client)[0]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -39,7 +39,7 @@ class Incident:
         return at.between(first.floor("min"), last)
 
 
-Build = Callable[[str, pd.DataFrame], Incident]
+Build = Callable[[pd.DataFrame], Incident]
 Episodes = tuple[list[Incident], pd.Index]  # the incidents, and the events that are part of them
 
 
@@ -66,15 +66,12 @@ def places(events: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{file}:{line}" for file, line in pairs))
 
 
-def by_source(events: pd.DataFrame, find: Callable[[pd.DataFrame, str, str], Episodes]) -> Episodes:
-    """What is found by address, then by network of the events of its addresses that are part of none.
-
-    `find` gets the events, their key, and the incident's field for it: a network is not masked.
-    """
-    incidents, part = find(events, "client", "client")
+def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, label: str = "") -> Episodes:
+    """What is found by address, then by network of the events of its addresses that are part of none."""
+    incidents, part = find_episodes(events, "client", ladder, pause, build, label=label)
     rest = events.drop(part)
-    several = rest.groupby("network")["client"].transform("nunique").gt(1)
-    networks, more = find(rest[several], "network", "subject")
+    several = rest[rest.groupby("network")["client"].transform("nunique").gt(1)]
+    networks, more = find_episodes(several, "network", ladder, pause, build, label=label)
     return [*incidents, *networks], part.union(more)
 
 
@@ -83,14 +80,20 @@ def find_episodes(
 ) -> Episodes:
     """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
 
-    Beyond the MOST earliest runs they are only counted, so that a flood is no work.
+    Its subject is the key's, unless `build` names another. Beyond the MOST earliest runs they are only
+    counted, so that a flood is no work.
     """
     events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
     starts = [*np.flatnonzero(fresh.to_numpy()).tolist(), len(events)]
-    names, at = events[key].to_numpy(), events["at"].array
+    names, at, incidents = events[key].to_numpy(), events["at"].array, list[Incident]()
     runs = sorted(pairwise(starts), key=lambda pair: (at[pair[0]], pair[0]))
-    incidents = [build(str(names[low]), events.iloc[low:high]) for low, high in runs[:MOST]]
+    for low, high in runs[:MOST]:
+        found, own = (
+            build(events.iloc[low:high]),
+            {"client" if key == "client" else "subject": str(names[low])},
+        )
+        incidents.append(found if found.client or found.subject else replace(found, **own))  # type: ignore[arg-type]
     if others := runs[MOST:]:
         text, count = counted(len(others), "more incident"), sum(high - low for low, high in others)
         incidents.append(Incident(text, incidents[-1].severity, count, first_at=at[others[0][0]]))
@@ -103,11 +106,12 @@ def in_windows(
     """The events in a window of one key that reaches a rung, in the order of key, then time.
 
     It has to hold so many `label`s that differ, too; of each at most `most` events count. Of sums by the
-    minute `count` is the weight. Events that name no source are left out.
+    minute `count` is the weight, unless they have one. Events that name no source are left out.
     """
     events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
     keys, at, names = (events[column].to_numpy() for column in (key, "seconds", label or key))
-    weights = events["count"].to_numpy() if "count" in events else np.ones(len(events))
+    weight_of = next((name for name in ("weight", "count") if name in events), None)
+    weights = events[weight_of].to_numpy() if weight_of else np.ones(len(events))
     marks = np.zeros(len(events), bool)
     for least, *labels, minutes in ladder:
         held, low, done, total = Counter[Any](), 0, 0, 0.0

@@ -1,0 +1,200 @@
+"""What names, values and files are by their words: whether a value is generated, chosen, or neither."""
+
+import re
+from collections import Counter
+from functools import cache, lru_cache
+from hashlib import sha256
+from importlib.resources import files
+from math import log2
+from typing import Any
+from urllib.parse import unquote
+
+import yaml
+from zxcvbn import zxcvbn
+
+from audit_lib.secrecy import strength as values
+from audit_lib.secrecy.strength import range_of, strength_bits
+
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
+_LONG = 20  # characters of a value whose name says little
+_MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value about 1.6
+_WEAKEST_BITS = 35
+# A generated value that is long has letters beyond hexadecimal, and many numbers.
+_GENERATED = re.compile(r"(?=.{20})(?=.*[g-zG-Z])(?:[^\d\s]*\d+){3}.*")
+_KEY = re.compile(r"(?:^|[.])key$")  # a key of anything: an entry's, a cache's
+_LONGEST = 120  # characters of a password that somebody chose
+
+
+def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
+    """Whether a value that a rule found beside a name is generated, or chosen as a password."""
+    if not value.isascii() or _names_other(name) or looks_made_up(value, markers) or reads_as_words(value):
+        return False
+    common, pairs = _pairs_of(value)
+    few_numbers = len(re.findall(r"\d+", value)) <= 2 and common >= 0.6 * pairs
+    counts = Counter(value).values()
+    entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts)
+    other = (
+        (_KEY.search(name) and not _GENERATED.fullmatch(value))
+        or (expression("code").fullmatch(value) and not value.startswith("eyJ"))
+        or (expression("path").fullmatch(value) and _mean_word(value) >= 2.3)
+        or (expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name))
+        or (expression("constant").fullmatch(value) and few_numbers)
+        or 3 * len(re.findall("[A-Za-z0-9]", value)) < len(value)
+        or (entropy < 3.0 if len(value) >= 16 else len(counts) < 6)
+    )
+    return not other and strength_bits(unquote(value)) >= _WEAKEST_BITS
+
+
+def _names_other(name: str) -> bool:
+    """Whether a name holds a word such as token or key, and is that of something else."""
+    bare = expression("word like key").sub("", name)
+    like = bare != name and not expression("secret's name").search(bare)
+    return like or expression("name of no secret").search(name) is not None
+
+
+def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
+    """Whether a value is a placeholder, or made for a test or a text: words, sequences, repetitions."""
+    if expression("made up").search(value) or is_published(value) or _is_patterned(value):
+        return True
+    mixed = all(re.search(kind, value) for kind in ("[a-z]", "[A-Z]", "[0-9].*[0-9]"))
+    tests = not (mixed and len(value) >= 16) and expression("test word").search(value) is not None
+    return tests or values.is_placeholder(value, markers) or len(set(value)) < 5
+
+
+def _is_patterned(value: str) -> bool:
+    """Whether more than a third of a long value are sequences, repetitions, words and dates."""
+    return len(value) >= _LONG and strength_bits(value) * 3 < 2 * len(value) * log2(max(range_of(value), 2))
+
+
+def is_published(value: str) -> bool:
+    """Whether a value is in a standard or a manual, or is a JSON Web Token of their sample person."""
+    digest = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return digest in words()["published"]["digests"] or bool(expression("sample token").fullmatch(value))
+
+
+def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
+    """Whether a value may be a password that somebody chose, be it a default."""
+    if not shortest <= len(value) <= _LONGEST or not value.isascii() or re.search(r"\s", value):
+        return False
+    # A type, code, a path, a name, a hash or no word at all; or the name of something else.
+    no_value = expression("no value").fullmatch(value) or not re.search(r"[A-Za-z0-9]{2}", unquote(value))
+    if no_value or expression("name of no password").search(name.rpartition(".")[2]):
+        return False
+    if expression("password's name").search(name):
+        return not _names_itself(value, name)
+    identifier = re.fullmatch("[0-9a-f]+", value) or reads_as_words(value)
+    if _names_other(name) or (_KEY.search(name.lower()) and identifier):
+        return False
+    token = expression("token's name").search(name) and re.fullmatch(r"[A-Za-z0-9%]{10,}={0,2}", value)
+    mixed = re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value)
+    return bool(
+        (token and mixed) or (expression("credential's name").search(name) and is_of_no_language(value))
+    )
+
+
+def _names_itself(value: str, name: str) -> bool:
+    """Whether a value is its own name, that of the object which holds it, or that of a parameter: an option
+    or a constant is called as its name ends."""
+    plain, bare = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name, value))
+    held = name.lower().endswith("secret") and expression("object's name").fullmatch(value)
+    several = re.fullmatch(r"(?i)[a-z0-9]+(?:[-_.][a-z0-9]+)+", value) and plain.endswith(bare)
+    same = ("password", "passwd", "pwd", "passphrase")
+    field = expression("field's name").search(name) and plain.endswith(
+        same if bare in same else (bare, bare[:-1])
+    )
+    return bool(held or several or field or plain in (bare, f"{bare}key"))
+
+
+def is_word(value: str) -> bool:
+    """Whether a value reads as a name, which beside a password's name in a call it is rather than a value."""
+    return re.fullmatch(r"(?:[A-Z]?[a-z_-]+|[A-Z_-]+|[a-z]+(?:[A-Z][a-z]+)+)\d?", value) is not None
+
+
+def is_default(value: str) -> bool:
+    """Whether a chosen value is one that many choose: by its words, or since few guesses find it."""
+    easy = 0 < len(value) <= values.LONGEST and zxcvbn(value)["guesses_log10"] < 3
+    return expression("default").search(value) is not None or _is_patterned(value) or easy
+
+
+# ---- Words ----
+
+
+@cache
+def words() -> dict[str, Any]:
+    """The entries of words.yml, by name."""
+    entries: dict[str, Any] = yaml.safe_load(files(__package__).joinpath("words.yml").read_text("utf-8"))
+    return entries
+
+
+@cache
+def expression(name: str) -> re.Pattern[str]:
+    """One of the expressions of words.yml, compiled."""
+    flags = re.IGNORECASE if words()[name].get("ignore_case") else 0
+    return re.compile("|".join(words()[name]["matches"].splitlines()), flags)
+
+
+def _pairs_of(value: str) -> tuple[int, int]:
+    """How many pairs of letters are frequent in words (four in five, in random text one in five), of all."""
+    parts = [part.lower() for part in _PARTS.findall(value) if part.isalpha()]
+    pairs = [part[at : at + 2] for part in parts for at in range(len(part) - 1)]
+    return sum(pair in words()["frequent pairs"]["letters"] for pair in pairs), len(pairs)
+
+
+def is_of_no_language(value: str) -> bool:
+    """Whether too few of a value's pairs of letters are those of words, as if the letters were drawn."""
+    common, pairs = _pairs_of(value)
+    return pairs >= 9 and common < 0.4 * pairs  # of fewer pairs nothing follows
+
+
+def _mean_word(value: str) -> float:
+    """The mean length of the words in a name, path or sentence; 0.0 if there is none."""
+    letters = [len(part) for part in _PARTS.findall(value) if part.isalpha()]
+    return sum(letters) / len(letters) if letters else 0.0
+
+
+def reads_as_words(value: str) -> bool:
+    """Whether a value reads as words: an identifier or a sentence has longer parts than a generated value."""
+    text = unquote(value)
+    numbers, mean, drawn = re.findall(r"\d+", text), _mean_word(text), is_of_no_language(text)
+    if re.search(r"\w\s\w", text) or (mean and not numbers and len(text) < _LONG):
+        return True
+    # A name with numbers: words in small letters between signs, or capitalised.
+    few = len(numbers) <= 1 or 4 * sum(map(len, numbers)) <= len(text)
+    joined = re.fullmatch(r"[a-z0-9]+(?:[-_.][a-z0-9]+){2,}-?", text)
+    capitalised = len(numbers) <= 1 or (re.search("[a-z]", text) and re.search("[A-Z]", text))
+    return few and not drawn and bool(joined or (capitalised and mean >= _MEAN_OF_NAMES))
+
+
+def reads_as_name(text: str) -> bool:
+    """Whether a text is what a variable is called, and no piece of a generated value, in which letters and
+    digits and both cases change at every second sign. It takes few pieces for names."""
+    common, pairs = _pairs_of(text)
+    mixed = len(text) >= 8 and re.search("[a-z]", text) and re.search("[A-Z]", text)
+    drawn = mixed and (_mean_word(text) < 2.3 or common < 0.5 * pairs)
+    return bool(expression("variable").fullmatch(text) and reads_as_words(text) and not drawn)
+
+
+# ---- Kinds of files ----
+
+
+@lru_cache(maxsize=100_000)
+def is_kind(kind: str, path: str) -> bool:
+    """Whether a path is of a kind that words.yml names, such as a lock file."""
+    return expression(kind).search(path) is not None
+
+
+def is_others(path: str) -> bool:
+    """Whether a file is not written by the project's people: a package's, git's, or a lock file."""
+    return is_kind("installed", path) or is_kind("lock file", path)
+
+
+def is_generated(path: str, content: bytes = b"") -> bool:
+    """Whether a program or a translator wrote the file, or packed a script, whose lines nobody writes."""
+    packed = len(content) > 10_000 and content.count(b"\n") * 500 < len(content)
+    by_path = is_kind("generated", path) or is_kind("translation", path)
+    return by_path or (packed and is_kind("script", path))
+
+
+def deploys(path: str) -> bool:
+    """Whether what the file says may be in use: it is no test or build, no example and no document."""
+    return not is_kind("test or document", path)

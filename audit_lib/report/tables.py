@@ -1,0 +1,126 @@
+"""Frames for readers, and as JSON: logs by day and by service, sign-offs with when they were due."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit_lib.base.clock import Quarter, iso
+from audit_lib.base.frames import Contract, Field, Series
+from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
+from audit_lib.report import escape as inert
+
+Row = dict[str, Any]
+REQUESTS = (*FAILED_REQUESTS, "other")
+LOGIN_FAILURES = ("login_failed", DECLARED)
+DUE_DAYS = 30  # after its quarter a review is due: docs/review.md#the-package
+_PLACE = ["environment", "service"]
+_LINES = ["lines", "requests", "messages", "text_only", "not_understood", "blank"]
+
+
+class ServiceDays(Contract):
+    """One row for each environment and service with logs: its days with lines, and how lines were read."""
+
+    environment: Series[str]
+    service: Series[str]
+    files: Series[int]  # that were read
+    days_with_lines: Series[int]  # that were counted; a line without a time counts on the day before it
+    days: Series[int]  # of the quarter until the date of the review
+    first_day: Series[str] = Field(nullable=True)
+    last_day: Series[str] = Field(nullable=True)
+    lines: Series[int]
+    requests: Series[int]
+    messages: Series[int]
+    text_only: Series[int]
+    not_understood: Series[int]
+    blank: Series[int]
+
+
+def requests_of(log_counts: pd.DataFrame) -> pd.DataFrame:
+    """The requests among `LogCounts`, with whether they were refused."""
+    found = log_counts[log_counts["kind"].isin(REQUESTS)]
+    return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
+
+
+def failed_logins_of(log_counts: pd.DataFrame) -> pd.DataFrame:
+    """The failed logins among `LogCounts`, as the application or a declared login route reported them."""
+    return log_counts[log_counts["kind"].isin(LOGIN_FAILURES)].reset_index(drop=True)
+
+
+def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
+    """Counts by day (UTC) of the quarter: requests, refused, one column for each kind of refusal, and
+    failed_logins as the application reported them; null on a day without a line, which is not zero."""
+    days = pd.date_range(quarter.start, quarter.end, inclusive="left").strftime("%Y-%m-%d")
+    kinds = log_counts.pivot_table("count", "day", "kind", "sum", fill_value=0)
+    kinds = kinds.reindex(days).astype("Int64").rename_axis("day")
+    silent = ~days.isin(log_counts["day"])
+
+    def total(*names: str) -> "pd.Series[int]":
+        return kinds.reindex(columns=list(names)).sum(axis=1).astype("Int64").mask(silent)
+
+    refusals = {kind: kinds[kind] for kind in FAILED_REQUESTS if kind in kinds}
+    requests, refused, failed = total(*REQUESTS), total(*FAILED_REQUESTS), total(*LOGIN_FAILURES)
+    return pd.DataFrame({"requests": requests, "refused": refused, **refusals, "failed_logins": failed})
+
+
+def tabulate_coverage(
+    sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
+) -> pd.DataFrame:
+    """`ServiceDays` of the quarter until `as_of`."""
+    logs = sources[sources["kind"].eq("log")].astype(dict.fromkeys(_PLACE, "str"))
+    by_place = logs.assign(files=logs["state"].eq("read")).groupby(_PLACE)
+    table = by_place[["files", *_LINES]].sum().astype("int64")
+    of_file = logs.drop_duplicates("source").set_index("source")[_PLACE]
+    seen = log_counts.dropna(subset=["day"]).join(of_file, on="file").groupby(_PLACE)["day"]
+    days = seen.agg(days_with_lines="nunique", first_day="min", last_day="max").reindex(table.index)
+    over = (min(quarter.end, as_of) - quarter.start) / timedelta(days=1)
+    table = table.join(days.fillna({"days_with_lines": 0})).assign(days=max(0, -int(-over // 1)))
+    return ServiceDays.checked(table.reset_index()[list(ServiceDays.columns())])
+
+
+def review_due_at(quarter: Quarter) -> datetime:
+    """By when the review of a quarter is due."""
+    return quarter.end + timedelta(days=DUE_DAYS)
+
+
+def with_lateness(sign_offs: pd.DataFrame) -> pd.DataFrame:
+    """`SignOffs` with `due_at` of each review, and whether it was signed on time; null if not known."""
+    due: list[Any] = [
+        None if pd.isna(at) else review_due_at(Quarter.named("", at)) for at in sign_offs["as_of"]
+    ]
+    due_at = pd.Series(pd.to_datetime(due, utc=True), sign_offs.index, dtype="datetime64[us, UTC]")
+    on_time = sign_offs["at"].le(due_at).astype("boolean").mask(due_at.isna())
+    return sign_offs.assign(due_at=due_at, on_time=on_time)
+
+
+# ---- As JSON ----
+
+
+def records(frame: pd.DataFrame) -> list[Row]:
+    """The rows of a frame as JSON values."""
+    shown = frame.drop(columns="fingerprint", errors="ignore")
+    columns = [list(map(plain, shown[name])) for name in shown]
+    return [dict(zip(map(str, shown), row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def plain(value: Any) -> Any:
+    """A JSON value: a null for what is not known, ISO 8601 for an instant, inert text; also of lists."""
+    if isinstance(value, dict):
+        return {inert.plain(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(plain, value))
+    if isinstance(value, np.generic):
+        value = value.item()
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return iso(value.to_pydatetime())
+    return value if isinstance(value, bool | int | float) else inert.plain(value)
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """The text of a JSON file; a number that is not finite raises ValueError."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
