@@ -299,6 +299,6 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
         parameters=parameters,
         progress=notebook.report_progress,
     )
-    guard_values(audit.keeper, audit.inventory, audit.policy, audit.project)
+    guard_values(audit)
     notebook.refuse_values(parameters)
     return audit

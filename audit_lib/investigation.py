@@ -67,7 +67,7 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     opened = open_project(given)
     keeper, policy, moment = opened["keeper"], opened["policy"], opened["as_of"]
     case = read_case(opened["project"], policy, keeper, moment, opened["given"], progress=report_progress)
-    guard_values(keeper, case.read.inventory, policy, opened["project"])
+    guard_values(case.read)
     refuse_values(given)
     if not (
         case.read.sources["state"].eq("read").any() or case.read.ledger.entries or len(case.leaked.leaks)
@@ -199,5 +199,5 @@ class Investigation:
             "as_of": iso(case.as_of),
         }
         manifest |= {"window": window, "tool": tool(), "inputs": inputs_of(case.read.sources)}
-        classes = guard_values(self.keeper, case.read.inventory, case.policy, case.project)
+        classes = guard_values(case.read)
         write_package(home, files, manifest, self.keeper, classes)

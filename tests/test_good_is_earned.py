@@ -30,7 +30,7 @@ LEDGER = ".audit/ledger"
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 5))]
 # What the report before said, and is gone since.
 WAS = {
-    "placeholder-value": ("JWT_SECRET_KEY", "production", "backend"),
+    "forbidden-format": ("JWT_SECRET_KEY", "production", "backend"),
 }
 
 

@@ -71,18 +71,9 @@ def kind_of(head: bytes, tail: bytes = b"") -> str:
     return "zip" if end and b"PK\1\2" in listed else ""
 
 
-class _Counted:
-    """The pieces of a file, whose bytes are counted as they are taken: what they grow to can be bounded."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.taken = 0
-
-    def pieces(self) -> Iterator[bytes]:
-        """What is left of the file."""
-        while piece := self._file.read(_AHEAD):
-            self.taken += len(piece)
-            yield piece
+def _counted(file: BinaryIO) -> PieceReader:
+    """The file, whose bytes are counted as they are taken: what they grow to can be bounded."""
+    return PieceReader(iter(lambda: file.read(_AHEAD), b""))
 
 
 def _streams(file: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
@@ -138,7 +129,7 @@ class LogStream(PieceReader):
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        super().__init__(_log_pieces(_Counted(file)))
+        super().__init__(_log_pieces(_counted(file)))
         self.broken = ""
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
@@ -150,8 +141,8 @@ class LogStream(PieceReader):
             return 0
 
 
-def _log_pieces(counted: _Counted) -> Iterator[bytes]:
-    file = io.BufferedReader(PieceReader(counted.pieces()), _BUFFER)
+def _log_pieces(counted: PieceReader) -> Iterator[bytes]:
+    file = io.BufferedReader(counted, _BUFFER)
     pieces = iter(lambda: file.read1(_BUFFER), b"")
     if opener := _DECOMPRESSED.get(kind_of(file.peek(6))):
         pieces = _honest(opener(cast(BinaryIO, file)), counted)
@@ -165,7 +156,7 @@ def _log_pieces(counted: _Counted) -> Iterator[bytes]:
     yield from filter(None, pieces)
 
 
-def _honest(pieces: Iterator[bytes], counted: _Counted) -> Iterator[bytes]:
+def _honest(pieces: Iterator[bytes], counted: PieceReader) -> Iterator[bytes]:
     given = 0
     for piece in pieces:
         given += len(piece)
@@ -200,9 +191,9 @@ def unpack(
 
     What is not read is said in `faults`, never raised. Nothing comes of a source that is no container.
     """
-    packed = _Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
+    packed = _counted(io.BytesIO(source) if isinstance(source, bytes) else source)
     unpacker = _Unpacker(packed, budget or Budget(), faults)
-    pieces = packed.pieces()
+    pieces = iter(lambda: packed.read(_AHEAD) or b"", b"")
     head = next(pieces, b"")
     kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
     if kind:
@@ -216,14 +207,14 @@ def unpack(
 class _Unpacker:
     """One source as it is opened: what was taken out of it, and why it is left if it is."""
 
-    packed: _Counted
+    packed: PieceReader
     budget: Budget
     faults: list[str]
     taken: int = 0
     members: int = 0
     spent: str = ""
-    _surplus: int = 0
-    _until: float = field(default_factory=lambda: thread_time() + SECONDS_A_SOURCE)
+    surplus: int = 0
+    until: float = field(default_factory=lambda: thread_time() + SECONDS_A_SOURCE)
 
     def open(self, pieces: Iterator[bytes], kind: str, path: str, depth: int) -> Iterator[Part]:
         """The parts of a container of this kind, whose bytes these are."""
@@ -291,21 +282,17 @@ class _Unpacker:
                 if self.spent:
                     return
                 yield piece
-                self._take(len(piece))
+                self.taken += len(piece)
+                before, self.surplus = self.surplus, max(0, self.taken - FAIR * self.packed.taken)
+                self.budget.left -= self.surplus - before
+                if self.taken >= EXPANDED:
+                    self.spent = f"holds more than {EXPANDED:,} bytes"
+                elif self.surplus and self.budget.left <= 0:
+                    self.spent = f"grows to more than {FAIR} times its size"
+                elif thread_time() > self.until:
+                    self.spent = f"takes more than {SECONDS_A_SOURCE} seconds"
         except _BROKEN as error:
             self.faults.append(f"is broken or not understood ({type(error).__name__})")
-
-    def _take(self, size: int) -> None:
-        self.taken += size
-        surplus = max(0, self.taken - FAIR * self.packed.taken)
-        self.budget.left -= surplus - self._surplus
-        self._surplus = surplus
-        if self.taken >= EXPANDED:
-            self.spent = f"holds more than {EXPANDED:,} bytes"
-        elif surplus and self.budget.left <= 0:
-            self.spent = f"grows to more than {FAIR} times its size"
-        elif thread_time() > self._until:
-            self.spent = f"takes more than {SECONDS_A_SOURCE} seconds"
 
 
 _Members = Iterator[tuple[str, Iterator[bytes]]]

@@ -77,11 +77,12 @@ class SourceBytes:
 
 
 class PieceReader(io.RawIOBase):
-    """Pieces as a file to read from; after a fault each further read raises it again."""
+    """Pieces as a file to read from, whose bytes are counted; after a fault each further read raises it."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._held = memoryview(b"")
+        self.taken = 0
         self._fault: Exception | None = None  # a generator that raised would seem to be at its end
 
     def readable(self) -> bool:
@@ -103,6 +104,7 @@ class PieceReader(io.RawIOBase):
         size = min(len(buffer), len(self._held))
         buffer[:size] = self._held[:size]
         self._held = self._held[size:]
+        self.taken += size
         return size
 
 

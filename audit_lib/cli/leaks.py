@@ -32,7 +32,7 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import escape as inert
 from audit_lib.report.exports import leaks_sarif
-from audit_lib.report.known_values import known_values
+from audit_lib.report.known_values import guard_values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.seal import search_files
 from audit_lib.settings import Project, load_project
@@ -83,9 +83,9 @@ def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | No
         given["policy"] = _staged_policy(load_project(folder), given["env"])
     context = opened(folder, given)
     if paths:
-        _search_paths(context, given["policy"], paths)
+        _search_paths(context, paths)
     elif staged:
-        sys.exit(_search_staged(context, given["policy"], patterns=given["patterns"]))
+        sys.exit(_search_staged(context, patterns=given["patterns"]))
     else:
         _require_outside(given["also"], context.project.root)
         found = _search_project(context, given)
@@ -106,7 +106,8 @@ def _require_outside(also: Iterable[Path], root: Path) -> None:
 
 def _search_project(context: Opened, given: dict[str, Any]) -> LeakAudit:
     project, keeper = context.project, keeper_of(context.project)
-    known = known_values(project, keeper, given["policy"], context.given)
+    known = context.read(keeper)
+    guard_values(known)
     asked = {name: given[name] for name in ("also", "reports", "patterns")}
     frames = (known.policy, known.entries, known.inventory)
     with progress_bar(_WORK) as progress:
@@ -205,16 +206,16 @@ def _say_coverage(coverage: pd.DataFrame) -> None:
         say(f" {amount}{names}{why}", f"{state}:", FAINT if state == "searched" else DOUBT)
 
 
-def _search_paths(context: Opened, policy: str, paths: tuple[Path, ...]) -> None:
+def _search_paths(context: Opened, paths: tuple[Path, ...]) -> None:
     """Prints each place of these files that holds a known value; raises `Refused` if there is one.
 
     Retired values are not searched for: of them only fingerprints are kept.
     """
     keeper = keeper_of(context.project)
-    known = known_values(context.project, keeper, policy, context.given)
-    if not known.classes.sealed | known.classes.whole:
+    classes = guard_values(context.read(keeper))
+    if not classes.sealed | classes.whole:
         raise BadInput.at("--project", "has no value to search for: name its folder, or give some by --env")
-    done = search_files(dict(_files(paths)), keeper, known.classes)
+    done = search_files(dict(_files(paths)), keeper, classes)
     for hit in done.hits:
         click.echo(inert.plain(hit))
     if done.not_searched:
@@ -234,14 +235,15 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
     yield from ((str(one), one) for one in found)
 
 
-def _search_staged(context: Opened, policy: str, *, patterns: bool) -> int:
+def _search_staged(context: Opened, *, patterns: bool) -> int:
     """Prints one line for each place of a known value or, with `patterns`, of what looks like a secret.
 
     Returns the exit code, 3 if there is one.
     """
     root, keeper = context.project.root, _staged_keeper(context)
     follow_link(root)
-    known = known_values(context.project, keeper, policy, context.given)
+    known = context.read(keeper)
+    guard_values(known)
     patterns = patterns and is_available()
     index = os.environ.get("GIT_INDEX_FILE", "")
     done = search_staged(

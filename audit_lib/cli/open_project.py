@@ -24,6 +24,7 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrets.given import parse_env_options
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import GivenValues, Policy, Project, choose_policy, load_project
 
@@ -41,6 +42,11 @@ class Opened:
     at: datetime  # when it was opened, UTC
     writer: str = ""
     by: str = ""
+
+    def read(self, keeper: Keeper) -> ProjectRead:
+        """The project as it is now; the keeper takes its values."""
+        found = {"project": self.project, "policy": self.policy, "given": self.given}
+        return ProjectRead(**found, keeper=keeper, as_of=self.at)  # type: ignore[arg-type]
 
     @property
     def key(self) -> Key:

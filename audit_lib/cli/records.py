@@ -27,11 +27,8 @@ from audit_lib.ledger.whose import candidates, whose as answer
 from audit_lib.report.known_values import guard_values
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import seen_already
-from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import lacking, snapshot_draft
-from audit_lib.secrets.sources import read_env_sources
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import load_project
 
@@ -105,10 +102,9 @@ def take_snapshot(context: Opened, fewer: bool = False) -> Entry:
 def tables_in_place(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Inventory, sources and drift, under a key."""
     keeper = Keeper(key)
-    sources, entries = read_env_sources(context.project, context.given, keeper, context.policy)
-    inventory = tabulate_inventory(entries, context.policy, context.project, keeper, sources)
-    guard_values(keeper, inventory, context.policy, context.project)
-    return inventory, sources, compare_places(inventory, entries, context.policy, keeper)
+    read = context.read(keeper)
+    guard_values(read)
+    return read.inventory, read.places, read.drift
 
 
 @click.command()

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import yaml
-from zxcvbn import zxcvbn
 
 from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.strength import range_of, strength_bits
@@ -112,6 +111,8 @@ def is_word(value: str) -> bool:
 
 def is_default(value: str) -> bool:
     """Whether a chosen value is one that many choose: by its words, or since few guesses find it."""
+    from zxcvbn import zxcvbn  # noqa: PLC0415  takes a while, and a hook for commits needs none
+
     easy = 0 < len(value) <= values.LONGEST and zxcvbn(value)["guesses_log10"] < 3
     return expression("default").search(value) is not None or _is_patterned(value) or easy
 
@@ -122,7 +123,9 @@ def is_default(value: str) -> bool:
 @cache
 def words() -> dict[str, Any]:
     """The entries of words.yml, by name."""
-    entries: dict[str, Any] = yaml.safe_load(files(__package__).joinpath("words.yml").read_text("utf-8"))
+    entries: dict[str, Any] = yaml.load(
+        files(__package__).joinpath("words.yml").read_text("utf-8"), yaml.CSafeLoader
+    )
     return entries
 
 

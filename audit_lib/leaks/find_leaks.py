@@ -15,12 +15,14 @@ from audit_lib.leaks.sarif import read_reports
 from audit_lib.leaks.search import (
     EVERYTHING,
     NO_REPOSITORY,
+    Found,
     LeakOptions,
     Search,
     Values,
     dated_lines,
     tabulate_sightings,
 )
+from audit_lib.leaks.sources import Origin
 from audit_lib.leaks.tables import place_words, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, target, weakness, with_found
 from audit_lib.ledger.timeline import Tenure
@@ -68,11 +70,17 @@ def find_leaks(
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
     rules = Rules(keeper, policy.placeholders, user_cache() / "rules")
     search = Search(project, keeper.key, options)
-    shapes = read_reports(options.reports, rules, search.reports)
-    shapes |= search.by_rules(rules) if options.patterns else set()
+    reported = read_reports(options.reports, rules, search.reports)
+    shapes = set(reported) | (search.by_rules(rules) if options.patterns else set())
     targets, owners = with_found(targets, shapes, keeper, held)
     values = Values(keeper, targets)
-    sightings = tabulate_sightings(search.for_values(values), search, values, owners)
+    found = search.for_values(values)
+    here = {one.fingerprint for one in found}
+    for shape, (path, line) in reported.items():
+        if shape.fingerprint not in here:  # it is where the other scanner saw it
+            origin = Origin("scanner report", path)
+            found.append(Found(origin, line, line, shape.fingerprint, "as reported", "exact"))
+    sightings = tabulate_sightings(found, search, values, owners)
     coverage = search.coverage(values, targets)
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(owners)).drop_duplicates(
         "fingerprint"

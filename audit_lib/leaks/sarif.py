@@ -33,13 +33,14 @@ class _Report(BaseModel):
     runs: list[_Run]
 
 
-def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> set[Shape]:
-    """The values of all results, which the keeper holds and a search finds where they are; a result without
+def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dict[Shape, tuple[str, int]]:
+    """The values of all results, which the keeper holds, each with its first path and line; a result without
     its value is left out, since nobody can say where that is or whether it is in force.
 
     Raises `BadInput` for files that cannot be read or are no SARIF, and for results without a rule or place.
     """
     found: dict[tuple[str, str], str] = {}  # by rule and text the fingerprint
+    places: dict[Shape, tuple[str, int]] = {}
     faults: list[Fault] = []
     for file in files:
         content = read_source(file.parent, file.name, _LARGEST).content
@@ -52,13 +53,16 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> set
         for one in (result for run in runs for result in run.results or ()):
             key, reading.count = (one.rule, one.text), reading.count + 1
             found[key] = found[key] if key in found else _fingerprint(one.text, rules)
-            if not found[key]:
+            place = (unquote(one.path.removeprefix("file://")), one.line)
+            if found[key]:
+                places.setdefault(Shape(found[key], "", one.rule), place)
+            else:
                 why = f"reported by {one.rule}; the report does not hold its value"
-                reading.left_out.append(NotSearched(f"{unquote(one.path)}:{one.line}", why))
+                reading.left_out.append(NotSearched(f"{place[0]}:{one.line}", why))
     if faults:
         more = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
         raise BadInput(faults[:_MOST_FAULTS] + (more if len(faults) > _MOST_FAULTS else []))
-    return {Shape(fingerprint, "", rule) for (rule, _), fingerprint in found.items() if fingerprint}
+    return places
 
 
 def _fingerprint(text: str, rules: Rules) -> str:

@@ -60,14 +60,18 @@ def search_staged(
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     changed = {path for paths in staged.values() for path in paths}
     before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)} if rules else {}
-    old = set(_shapes(object_sources(root, list(before), Reading()), before, rules, Reading()))
-    shapes = {shape for path, shape in _shapes(sources, staged, rules, reading) if (path, shape) not in old}
+    held_before = _shapes(object_sources(root, list(before), Reading()), before, rules, Reading())
+    old = {(path, shape.fingerprint) for path, shape in held_before}
+    found = _shapes(sources, staged, rules, reading)
+    shapes = {shape for path, shape in found if (path, shape.fingerprint) not in old}
     wanted, _ = with_found(real, shapes, keeper, held)
     values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
     hits: dict[tuple[str, int], set[StagedHit]] = {}
     for source in sources:
         for path, one in _found(source, staged[source.origin.oid], values, reading):
             row, place = known[one.fingerprint], (values.scrub(path), one.line)
+            if row.kind == "pattern" and (os.fsencode(path), one.fingerprint) in old:
+                continue
             force = f"in force in {row.in_force}" if row.in_force else "not known to be in force"
             by = _PATTERN if row.kind == "pattern" else force
             hits.setdefault(place, set()).add(StagedHit(*place, row.variable, by))

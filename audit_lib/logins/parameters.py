@@ -147,9 +147,10 @@ class DetectionPolicy(_Table):
 
 def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
     try:
-        return any(ipaddress.ip_address(client) in network for network in networks)
+        address = ipaddress.ip_address(client)
     except ValueError:
         return False
+    return any(address in network for network in networks)
 
 
 def detection_policy(policy: Policy) -> DetectionPolicy:

@@ -18,14 +18,7 @@ from audit_lib.logins.parameters import REFUSED, DetectionPolicy
 from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS
-from audit_lib.secrecy.identities import (
-    Label,
-    addresses_in,
-    keyed_label,
-    marked_clients,
-    mask_frame,
-    numbered_label,
-)
+from audit_lib.secrecy import identities as shown
 from audit_lib.secrecy.keeper import Key
 
 _MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
@@ -114,7 +107,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     let_in = usual | (entered(frame, policy.own_logins) & ~refused) | (answered & protected)
     # A refusal alone shows no route: gateways refuse what nobody serves. Who wrote its name knows of it.
     named = [name for name in (*access.login, *access.protected) if "*" not in name]
-    shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
+    is_shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
     judged = frame.assign(
         network=mapped(frame["client"], network_of).astype("str"),
         refused=refused,
@@ -123,7 +116,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
         let_in=let_in | added,
         added=added & ~let_in,
         doubtful=usual & by_added & ~added,
-        there=route.isin(set(route[shown]) - {OTHER_ROUTES}),
+        there=route.isin(set(route[is_shown]) - {OTHER_ROUTES}),
     )
     return Requests.checked(judged[list(Requests.types())])
 
@@ -210,24 +203,24 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     return order.reset_index(drop=True)
 
 
-def address_label(logs: LogRead, key: Key) -> Label:
+def address_label(logs: LogRead, key: Key) -> shown.Label:
     """What tells an address from others of its network, the same in each run: without a key its number."""
     if key.origin != "throw-away":
-        return keyed_label(key)
+        return shown.keyed_label(key)
     named = pd.concat([frame[["file", "line", "client"]] for frame in (logs.counts, logs.events)])
     clients = named.sort_values(["file", "line"], kind="stable")["client"].unique()
-    in_texts = (address for text in logs.events["subject"].unique() for address in addresses_in(text))
-    return numbered_label([*clients, *in_texts])
+    in_texts = (address for text in logs.events["subject"].unique() for address in shown.addresses_in(text))
+    return shown.numbered_label([*clients, *in_texts])
 
 
 def with_addresses(
-    tables: Mapping[str, pd.DataFrame], label: Label, identities: str, known: Callable[[str], bool]
+    tables: Mapping[str, pd.DataFrame], label: shown.Label, identities: str, known: Callable[[str], bool]
 ) -> dict[str, pd.DataFrame]:
     """The log tables as addresses may be shown in them; those that the policy knows are marked."""
     if identities == "full":
-        return {name: marked_clients(table, known) for name, table in tables.items()}
+        return {name: shown.marked_clients(table, known) for name, table in tables.items()}
 
     def marked(client: str) -> str:
         return f"{label(client)} (known)" if known(client) else label(client)
 
-    return {name: mask_frame(table, marked) for name, table in tables.items()}
+    return {name: shown.mask_frame(table, marked) for name, table in tables.items()}

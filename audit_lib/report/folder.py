@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
 from hashlib import sha256
 from pathlib import Path
@@ -58,12 +58,11 @@ def publishing(out: Path) -> Iterator[Path]:
 @contextmanager
 def _only_writer(out: Path) -> Iterator[None]:
     """Keep this user's other runs from publishing into the folder meanwhile, if the file system has locks."""
-    locks = user_cache() / "locks"
-    lock = FileLock(locks / sha256(os.fsencode(out)).hexdigest()[:32], timeout=LOCK_SECONDS)
+    lock = user_cache() / "locks" / sha256(os.fsencode(out)).hexdigest()[:32]
     with ExitStack() as stack:
         try:
-            locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stack.enter_context(lock.acquire())
+            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(FileLock(lock, timeout=LOCK_SECONDS).acquire())
         except Timeout:
             raise BadInput.at(f"--out {out}", "is being written by another run") from None
         except (OSError, NotImplementedError):
@@ -76,20 +75,13 @@ def _put_in_place(staging: Path, out: Path) -> None:
     umask = os.umask(0o077)
     os.umask(umask)
     staging.chmod(0o777 & ~umask)
-    for path in (*sorted(staging.rglob("*")), staging):
-        _sync(path)
+    for path in (*staging.rglob("*"), staging):
+        number = os.open(path, os.O_RDONLY)
+        os.fsync(number)
+        os.close(number)
     if out.exists():
         out.rename(_aside(out))
     staging.rename(out)
-    _sync(out.parent)
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _aside(out: Path) -> Path:
@@ -105,24 +97,17 @@ def _heal(out: Path) -> None:
 
 
 def _check_replaceable(out: Path) -> None:
-    """Raise unless `out` is absent, empty, or a report with nothing else in it."""
+    """Raise unless `out` is absent, empty, or a report with nothing in it but what its manifest lists."""
+    place = f"--out {out}"
     if not out.name:
-        raise BadInput.at(f"--out {out}", "cannot be a folder for a report")
-    if not os.path.lexists(out):
-        return
-    if not out.is_dir():
-        raise BadInput.at(f"--out {out}", "is not a folder")
-    present = {entry.name for entry in out.iterdir()} - _DEBRIS
+        raise BadInput.at(place, "cannot be a folder for a report")
+    if os.path.lexists(out) and not out.is_dir():
+        raise BadInput.at(place, "is not a folder")
+    present = {entry.name for entry in out.iterdir()} - _DEBRIS if out.exists() else set()
     if present and MANIFEST not in present:
-        raise BadInput.at(f"--out {out}", "is a folder with other files, not a report: name another folder")
-    if strange := sorted(present - _listed(out) - {MANIFEST, SIGNED}):
-        faults = (Fault(f"--out {out}", f"{name} is not part of the report: move it") for name in strange)
-        raise BadInput(faults)
-
-
-def _listed(out: Path) -> set[str]:
-    """The first part of each path that the manifest names."""
-    try:
-        return {name.split("/")[0] for name in json.loads((out / MANIFEST).read_text("utf-8"))["files"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return set()
+        raise BadInput.at(place, "is a folder with other files, not a report: name another folder")
+    listed = {MANIFEST, SIGNED}
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # of another tool: it lists none
+        listed |= {name.split("/")[0] for name in json.loads((out / MANIFEST).read_text("utf-8"))["files"]}
+    if strange := sorted(present - listed):
+        raise BadInput(Fault(place, f"{name} is not part of the report: move it") for name in strange)

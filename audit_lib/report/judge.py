@@ -1,5 +1,6 @@
 """The verdict and the score of a review; what is not known is never counted as good."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,17 +22,6 @@ _ITEM = list(Item._fields)
 _MARKS = ("good", UNKNOWN, "bad")  # of two the later counts
 _VALUES = ("env file", "export", "given values")
 _EXPECTED = (*_VALUES, "log", "ledger", *KINDS.values())
-
-
-@dataclass(frozen=True)
-class Score:
-    """The share of items without an open finding, in percent, rounded down.
-
-    What is not known counts as bad in `low` and as good in `high`; without any item, 0 to 100.
-    """
-
-    low: int
-    high: int
 
 
 def unread(audit: "Audit") -> pd.DataFrame:
@@ -67,11 +57,14 @@ def _marked(
     return items.assign(rank=np.where(bad, 2, unknown.astype("int64")))
 
 
-def score(audit: "Audit") -> Score:
-    """The score; see `Score`."""
-    counts = audit.marks.value_counts()
-    good, unknown, total = int(counts.get("good", 0)), int(counts.get(UNKNOWN, 0)), int(counts.sum())
-    return Score(100 * good // total, 100 * (good + unknown) // total) if total else Score(0, 100)
+def score(audit: "Audit") -> tuple[int, int]:
+    """The least and the greatest share of items without an open finding, in percent, rounded down.
+
+    What is not known counts as bad in the first and as good in the second; without any item, 0 to 100.
+    """
+    counts = Counter(audit.marks)
+    good, total = counts["good"], counts.total()
+    return (100 * good // total, 100 * (good + counts[UNKNOWN]) // total) if total else (0, 100)
 
 
 def verdict(audit: "Audit") -> str:

@@ -14,7 +14,7 @@ import papermill
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
@@ -152,7 +152,9 @@ def _own_errors(name: str, notebook: nbformat.NotebookNode) -> Iterator[None]:
     """Turn the libraries' errors into ours."""
     try:
         yield
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except RuntimeError:  # DeadKernelError, or what jupyter_client raises of one that never answered
+        raise NotebookFailed(f"{name}: its kernel died") from None
+    except (CellExecutionError, CellTimeoutError) as error:
         kind = getattr(error, "ename", type(error).__name__)
         if kind in _ERRORS:
             raise NotebookFailed(getattr(error, "evalue", ""), _ERRORS[kind]) from None

@@ -1,47 +1,21 @@
-"""The values that a project's env files hold: read, held by the keeper, and guarded from then on."""
+"""Guards the values that a project's env files hold: from then on no output of the process has one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from audit_lib.secrecy import guard
-from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.seal import Classes, classify
-from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import GivenValues, Policy, Project, choose_policy
+from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.settings import Policy
 
 
-@dataclass(frozen=True)
-class KnownValues:
-    """What was read; frames by their contracts. The values are the keeper's."""
-
-    policy: Policy
-    entries: pd.DataFrame
-    inventory: pd.DataFrame
-    classes: Classes  # how each value is guarded, and searched for
-
-
-def known_values(
-    project: Project, keeper: Keeper, policy: str = "", given: tuple[GivenValues, ...] = ()
-) -> KnownValues:
-    """The values of a project; from now on no output of this process holds one.
-
-    Raises:
-        BadInput: a policy or an env file that cannot be used.
-    """
-    rules = choose_policy(project, policy)
-    sources, entries = read_env_sources(project, given, keeper, rules)
-    inventory = tabulate_inventory(entries, rules, project, keeper, sources)
-    return KnownValues(rules, entries, inventory, guard_values(keeper, inventory, rules, project))
-
-
-def guard_values(keeper: Keeper, inventory: pd.DataFrame, policy: Policy, project: Project) -> Classes:
-    """The keeper's values by class; from now on no output of this process holds one."""
+def guard_values(read: ProjectRead) -> Classes:
+    """The values of a project by how each is guarded, and searched for. Reads its env files."""
+    inventory = read.inventory
     places = (*inventory["environment"].unique(), *inventory["service"].unique())
-    classes = classify(keeper, inventory, public_text(policy, project.name, *map(str, places)))
-    guard.install(keeper).classify(classes.sealed, classes.open, classes.public)
+    public = public_text(read.policy, read.project.name, *map(str, places))
+    classes = classify(read.keeper, inventory, public)
+    guard.install(read.keeper).classify(classes.sealed, classes.open, classes.public)
     return classes
 
 

@@ -26,11 +26,12 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.files import with_logs
 from audit_lib.report import CHANNEL
 from audit_lib.report.figures import show_in_kernel
-from audit_lib.report.known_values import known_values
+from audit_lib.report.known_values import guard_values
 from audit_lib.sample import build_sample
 from audit_lib.secrecy.guard import install, scrub
 from audit_lib.secrecy.identities import MODES
 from audit_lib.secrets.given import parse_env_options
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import choose_policy, instant_of, load_project
 
 
@@ -45,7 +46,7 @@ def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
     check_parameters(parameters)
     run, root, logs = _given_for_this_run(), parameters["project"], parameters.get("logs", "")
     folder = Path(root).expanduser().resolve() if root else _sample()
-    project = load_project(folder, path_of(parameters["ledger"]), sample=not root)
+    project = load_project(folder, path_of(parameters.get("ledger", "")), sample=not root)
     spooled = Path(run.get("log") or os.devnull)
     try:
         with spooled.open("rb") as stream:
@@ -58,7 +59,7 @@ def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
         "project": project,
         "policy": choose_policy(project, parameters.get("policy", "")),
         "keeper": keeper,
-        "as_of": instant_of(project, parameters["as_of"] or project.pinned_as_of or now),
+        "as_of": instant_of(project, parameters.get("as_of") or project.pinned_as_of or now),
         "given": parse_env_options(run.get("env", ()), BytesIO(run.get("stdin", "").encode("latin-1"))),
     }
 
@@ -79,8 +80,8 @@ def guard(project: str = ".", policy: str = "") -> pd.DataFrame:
     Raises:
         BadInput: the project, its policy or an env file cannot be used; or it holds no value.
     """
-    opened = load_project(Path(project).expanduser().resolve())
-    classes = known_values(opened, keeper_of(opened), policy).classes
+    opened = open_project({"project": str(Path(project).resolve()), "policy": policy})
+    classes = guard_values(ProjectRead(**opened))
     guarded, weak = len(classes.sealed | classes.whole), len(classes.not_searched)
     if not guarded:
         raise BadInput.at("project", "has no value to guard: name the folder with its env files")

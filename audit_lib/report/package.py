@@ -36,7 +36,7 @@ def publish_review(audit: "Audit", folder: Path) -> None:
         Refused: a value is in one of them.
     """
     record = report_record(audit)  # what was not asked for yet is read here, before values are classed
-    classes = guard_values(audit.keeper, audit.inventory, audit.policy, audit.project)
+    classes = guard_values(audit)
     planned = plan(audit.keeper, classes, len(ARTEFACTS))
     audit.progress("pages", 0, 1)
     title = f"{audit.project.name}: secrets and logins, {audit.quarter}"

@@ -39,7 +39,7 @@ def tool() -> dict[str, str | None]:
 
 def provenance(audit: "Audit") -> dict[str, Any]:
     """What report.json says of the review; the same inputs give the same, so it names no time of running."""
-    layout = audit.inventory
+    layout, key = audit.inventory, audit.keeper.key
     return {
         "control": CONTROL,
         "objective": OBJECTIVE,
@@ -53,13 +53,8 @@ def provenance(audit: "Audit") -> dict[str, Any]:
         "environments": sorted(set(layout["environment"].astype("str"))),
         "services": sorted({inert.plain(name.partition(" (")[0]) for name in layout["service"]}),
         "policy": {"name": inert.plain(audit.policy.name), "sha256": audit.policy.sha256},
-        "key": _key(audit),
+        "key": {"key_id": None if key.origin == "throw-away" else key.key_id, "origin": key.origin},
     }
-
-
-def _key(audit: "Audit") -> dict[str, str | None]:
-    key = audit.keeper.key
-    return {"key_id": None if key.origin == "throw-away" else key.key_id, "origin": key.origin}
 
 
 def command(audit: "Audit") -> str:
@@ -99,20 +94,18 @@ def manifest_of(audit: "Audit", planned: SealPlan) -> dict[str, Any]:
     A file of values has a keyed digest, since an unkeyed one can be guessed offline; under a throw-away
     key it has none. Of the machine nothing is in it: no path outside the project, no time, no mode.
     """
-    facts = ("values", "forms", "runs", "artefacts", "not_searched", "ordinary")
+    facts, counts = provenance(audit), ("values", "forms", "runs", "artefacts", "not_searched", "ordinary")
     return {
         "schema": SCHEMA,
         "project": inert.plain(audit.project.name),
         "quarter": str(audit.quarter),
         "as_of": iso(audit.as_of),
-        "key": _key(audit),
-        "tool": tool(),
+        **{name: facts[name] for name in ("key", "tool", "policy")},
         "how_to_repeat": how_to_repeat(audit),
         "inputs": inputs_of(audit.sources),
         "audit_toml": {"sha256": audit.project.layout_sha256 or None},
-        "policy": {"name": inert.plain(audit.policy.name), "sha256": audit.policy.sha256},
         "ledger": dict(audit.ledger.heads),
-        "seal": {"hits": 0, **{name: getattr(planned, name) for name in facts}},
+        "seal": {"hits": 0, **{name: getattr(planned, name) for name in counts}},
     }
 
 

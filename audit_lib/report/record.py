@@ -38,7 +38,7 @@ def report_record(audit: "Audit") -> Row:
 
     What adds a field, or changes what one means, raises the number of the schema.
     """
-    bounds = score(audit)
+    low, high = score(audit)
     return {
         "schema": SCHEMA,
         "project": inert.plain(audit.project.name),
@@ -46,7 +46,7 @@ def report_record(audit: "Audit") -> Row:
         "as_of": iso(audit.as_of),
         "review": provenance(audit),
         "verdict": verdict(audit),
-        "score": {"low": bounds.low, "high": bounds.high},
+        "score": {"low": low, "high": high},
         "summary": plain(audit.summary().record()),
         "ledger": dict(audit.ledger.heads),
         "freshness": _freshness(audit),

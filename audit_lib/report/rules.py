@@ -111,7 +111,9 @@ def _row(rule: GuideRule, audit: "Audit", results: Frames, needs: tuple[Need, ..
         leaked, searched = _tally_leaks(rule, audit) if rule.leaks_in else ([], [])
         row |= _tested([*tallies, *searched], [*_findings(audit, rule), *leaked])
         row |= {"decided_by": ", ".join([*rule.checks, *([SEARCH] if rule.leaks_in else [])])}
-        row |= {"procedure": _procedure(rule)}
+        sought = [BY_ID[name].what.removesuffix(".") for name in rule.checks]
+        sought += [f"A value, past or present, is in: {', '.join(rule.leaks_in)}"] if rule.leaks_in else []
+        row |= {"procedure": f"Looked for: {'; '.join(sought)}."}
         reasons = (
             [f"{row['not_known']} of {row['population']} could not be judged"] if row["not_known"] else []
         )
@@ -134,14 +136,6 @@ def _tested(tallies: list[tuple[int, int, int]], evidence: list[str]) -> dict[st
         "not_known": not_known,
         "evidence": (*evidence[:SHOWN], *more),
     }
-
-
-def _procedure(rule: GuideRule) -> str:
-    """What was looked for, in one sentence."""
-    sought = [BY_ID[name].what.removesuffix(".") for name in rule.checks]
-    if rule.leaks_in:
-        sought.append(f"A value, past or present, is in: {', '.join(rule.leaks_in)}")
-    return f"Looked for: {'; '.join(sought)}."
 
 
 def _tally_rows(table: str, rule: GuideRule, frame: pd.DataFrame, results: Frames) -> tuple[int, int, int]:

@@ -109,7 +109,8 @@ def summarise(audit: "Audit") -> Summary:
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
     these = "this one first: it closes" if len(first) == 1 else "these first: they close"
     these = these.replace("these", f"these {number_words(len(first))}")
-    to_do = f"Do {these} {first['closes'].sum()} of the {audit.actions['closes'].sum()} open findings"
+    every = counted(int(audit.actions["closes"].sum()), "open finding")
+    to_do = f"Do {these} {first['closes'].sum()} of the {every}"
     more = f"Then {counted(len(rest), 'other action')} for {counted(int(rest['closes'].sum()), 'finding')}"
     last = day_words(quarter.end - timedelta(seconds=1))
     until = Quarter.containing(quarter.end).end - timedelta(seconds=1)
@@ -248,22 +249,14 @@ def _figures(audit: "Audit") -> Iterator[KeyFigure]:
     parts = ((OK, marks["good"]), (OPEN, marks["unknown"]), (BAD, marks["bad"]))
     note = f"{marks['unknown']} undecided, {marks['bad']} with an open finding"
     yield KeyFigure("Items clean", str(marks["good"]), f"of {marks.total()}", parts, note)
-    yield _since_previous(audit) if len(audit.changes) else _open(audit)
-
-
-def _since_previous(audit: "Audit") -> KeyFigure:
-    change = Counter(audit.changes["change"])
-    parts = ((BAD, change["worse"] + change["new"]), (OK, change["better"] + change["ended"]))
-    note = f"{change['worse']} worse, {change['better']} better, {change['ended']} ended"
-    return KeyFigure("Since the last review", str(change["new"]), "new findings", parts, note)
-
-
-def _open(audit: "Audit") -> KeyFigure:
     counts = Counter(audit.findings.query("status == 'open'")["severity"])
     low, high = counts["low"] + counts["info"], counts["critical"] + counts["high"]
     parts = ((BAD, high), (DUE, counts["medium"]), (OPEN, low))
     note = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word]) or "none"
-    return KeyFigure("Open", str(counts.total()), "findings", parts, note)
+    if change := Counter(audit.changes["change"]):
+        note = f"{change['new']} new, {change['worse']} worse, {change['ended']} ended since the last review"
+    total = counts.total()
+    yield KeyFigure("Open", str(total), f"finding{'s' * (total != 1)}", parts, note)
 
 
 def leaks_in_force(audit: "Audit") -> pd.DataFrame:
@@ -284,7 +277,7 @@ def _leaked(audit: "Audit") -> KeyFigure:
     elif not shows_no_leak(audit.leak_coverage):
         note = "but not everything was searched"
     parts = ((BAD, there), (DUE, len(force) - there), (OPEN, doubt))
-    return KeyFigure("Leaked, still in use", str(len(force)), "values", parts, note)
+    return KeyFigure("Leaked, still in use", str(len(force)), f"value{'s' * (len(force) != 1)}", parts, note)
 
 
 def _too_old(audit: "Audit") -> KeyFigure:

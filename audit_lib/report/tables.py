@@ -52,7 +52,11 @@ def failed_logins_of(log_counts: pd.DataFrame) -> pd.DataFrame:
 
 def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     """Counts by day (UTC) of the quarter: requests, refused, one column for each kind of refusal, and
-    failed_logins as the application reported them; null on a day without a line, which is not zero."""
+    failed_logins as the application reported them; null on a day without a line, which is not zero.
+
+    A day is `unusual` if its refusals are far from the median, by the median absolute deviation: a few bad
+    days move neither.
+    """
     days = pd.date_range(quarter.start, quarter.end, inclusive="left").strftime("%Y-%m-%d")
     kinds = log_counts.pivot_table("count", "day", "kind", "sum", fill_value=0)
     kinds = kinds.reindex(days).astype("Int64").rename_axis("day")
@@ -63,7 +67,11 @@ def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
 
     refusals = {kind: kinds[kind] for kind in FAILED_REQUESTS if kind in kinds}
     requests, refused, failed = total(*REQUESTS), total(*FAILED_REQUESTS), total(*LOGIN_FAILURES)
-    return pd.DataFrame({"requests": requests, "refused": refused, **refusals, "failed_logins": failed})
+    numbers = refused.astype("float64")
+    far = (numbers - numbers.median()).abs()
+    unusual = far.gt(5 * 1.4826 * far.median()) & far.ge(max(10, numbers.median() / 2))
+    columns = {"requests": requests, "refused": refused, **refusals, "failed_logins": failed}
+    return pd.DataFrame(columns).assign(unusual=unusual)
 
 
 def tabulate_coverage(

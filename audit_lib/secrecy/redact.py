@@ -142,10 +142,11 @@ class Redactor:
         layer = [encode(text)]
         seen = set(layer)
         for _ in range(_LAYERS):
-            layer = [read for content in layer for _, read in readings(content) if read and read not in seen]
-            seen.update(layer)
+            layer = [read for content in layer for _, read in readings(content) if read not in seen]
             if any(self._matcher.find(read, 1) for read in layer):
                 return True
+            seen.update(layer)
+            layer = [read for read in layer if b"\0" not in read]  # a picture holds no text
         return False
 
 
@@ -157,8 +158,8 @@ class Tail:
 
     @property
     def is_question(self) -> bool:
-        """Whether somebody waits for an answer in the line, whose last word is whole."""
-        return self._held.endswith(" ")
+        """Whether somebody waits for an answer in the line, which ends with no part of a word."""
+        return self._held.endswith((" ", ":", "?", "]"))
 
     def feed(self, redactor: Redactor, text: str) -> str:
         """What may go out: all whole lines so far."""

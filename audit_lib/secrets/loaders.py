@@ -293,13 +293,14 @@ def _that_name(root: Path, path: PurePosixPath) -> Iterator[str]:
     """The loaders of the compose files and units, beside the file or above it, that name it."""
     for folder in path.parents:
         for name in _names(root / folder):
-            if _COMPOSE.fullmatch(name) and "env_file" in (text := _text(root, folder / name)):
-                if any(os.path.normpath(folder / word) == str(path) for word in _UNCOMMENTED.findall(text)):
-                    yield "compose"
-            elif name.endswith(".service"):
-                named = _UNIT_FILE.findall(_text(root, folder / name))
-                if any(PurePosixPath(word.strip().strip("\"'")).name == path.name for word in named):
-                    yield "systemd"
+            is_unit, is_compose = name.endswith(".service"), _COMPOSE.fullmatch(name) is not None
+            text = _text(root, folder / name) if is_unit or is_compose else ""
+            words = _UNCOMMENTED.findall(text) if is_compose and "env_file" in text else []
+            if any(os.path.normpath(folder / word) == str(path) for word in words):
+                yield "compose"
+            named = (PurePosixPath(word.strip("\"' \t")).name for word in _UNIT_FILE.findall(text))
+            if is_unit and path.name in named:
+                yield "systemd"
 
 
 def _depends_on_next(text: str) -> bool:

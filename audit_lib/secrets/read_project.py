@@ -48,7 +48,8 @@ class ProjectRead:
         return read_store_dates(self.project, self.given)
 
     @cached_property
-    def _places(self) -> pd.DataFrame:
+    def places(self) -> pd.DataFrame:
+        """`Sources` but for logs."""
         return Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
 
     @cached_property
@@ -88,7 +89,7 @@ class ProjectRead:
     @cached_property
     def inventory(self) -> pd.DataFrame:
         """`Inventory`: one row for each variable and place, with what is asked of its value."""
-        return tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self._places)
+        return tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self.places)
 
     @cached_property
     def drift(self) -> pd.DataFrame:
@@ -98,7 +99,7 @@ class ProjectRead:
     @cached_property
     def evidence(self) -> pd.DataFrame:
         """`Evidence`: each piece that bounds when a value came into use. No log is read for it."""
-        read = (self.inventory, self.entries, self._places, self.ledger)
+        read = (self.inventory, self.entries, self.places, self.ledger)
         dates = self._stores[1]
         return collect_evidence(
             *read, history=self.history, as_of=self.as_of, keeper=self.keeper, dates=dates

@@ -24,10 +24,8 @@ from audit_lib.settings import EnvSource, EvidenceSource, GivenValues, Policy, P
 from audit_lib.settings.models import first_faults, source_row
 
 MAX_BYTES = 2 * 1024 * 1024  # of one file: by default Linux gives a process no larger environment
-MAX_LINES_IN_ALL = 200_000
 # Each value is searched for in dozens of forms, and strong ones in every part: it is they that cost.
-MAX_VALUES_IN_ALL = 3_000
-MAX_CHARACTERS_IN_ALL = 250_000
+MAX_IN_ALL = {"lines": 200_000, "values": 3_000, "characters": 250_000}
 _CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
 IN_FORCE = ("env file", "export", "given values")  # kinds of sources whose values an application gets
 Row = dict[str, Any]
@@ -50,12 +48,12 @@ def read_env_sources(
     entries: list[Row] = []
     given = tuple(filter(holds_values, given))
     supplied = {(one.environment, one.service) for one in given}
-    git_facts, room = _ask_git(project), _Room(MAX_LINES_IN_ALL)
+    git_facts, left = _ask_git(project), Counter(MAX_IN_ALL)
     for source in project.env_sources:
         kinds = {"example": source.example, "backup": source.backup, "export": source.export}
         kind = next((kind for kind, is_one in kinds.items() if is_one), "env file")
         place = _place(source.path, kind, source.environment, source.service)
-        row, lines, loader = _read(project.root, source, keeper, git_facts, room)
+        row, lines, loader = _read(project.root, source, keeper, git_facts, left)
         # A file that is not there is no gap where its values were given, and a backup never is one.
         absent = row["state"] == "missing"
         if not absent or not (source.backup or (source.environment, source.service) in supplied):
@@ -70,45 +68,31 @@ def read_env_sources(
         sources += _left_on_disk(project, one, git_facts, digest)
         entries += _entries(place, lines, given_loader(one), keeper)
     sources += _not_supplied(project, given, policy)
-    for left in project.not_searched:
-        row = {"state": "refused", "reason": left.text, "remedy": "name the files in it in audit.toml"}
-        sources.append(_place(left.place, "folder", "", "") | row)
+    for folder in project.not_searched:
+        row = {"state": "refused", "reason": folder.text, "remedy": "name the files in it in audit.toml"}
+        sources.append(_place(folder.place, "folder", "", "") | row)
     return Sources.of(sources), EnvEntries.of(entries)
 
 
-@dataclass
-class _Room:
-    """What is left for the files that are still to be read, each as a whole or not at all."""
-
-    lines: int
-    values: int = MAX_VALUES_IN_ALL
-    characters: int = MAX_CHARACTERS_IN_ALL
-
-    def refuses(self, content: bytes) -> str:
-        """Why a content is not parsed at all; "" if it is."""
-        lines = content.count(b"\n") + content.count(b"\r")
-        reasons = {
-            "is binary: it has NUL bytes and is not UTF-8 text": is_binary(content),
-            f"has more than the limit of {MAX_LINES:,} lines": lines > MAX_LINES,
-            f"comes after the limit of {MAX_LINES_IN_ALL:,} lines of all env files": lines > self.lines,
-        }
-        return next((reason for reason, is_so in reasons.items() if is_so), "")
-
-    def refuses_lines(self, lines: tuple[EnvLine, ...]) -> str:
-        """Why the lines of a file are not taken; "" if they are, and their values are counted."""
-        values = [text for line in lines for text in (line.value, *line.suspects) if text]
-        characters = sum(map(len, values))
-        if len(values) > self.values or characters > self.characters:
-            most = f"{MAX_VALUES_IN_ALL:,} values of {MAX_CHARACTERS_IN_ALL:,} characters"
-            return f"has more values than are left of {most} for all env files"
-        self.lines -= len(lines)
-        self.values -= len(values)
-        self.characters -= characters
-        return ""
+def _refusal(content: bytes, lines: tuple[EnvLine, ...], left: Counter[str]) -> str:
+    """Why the lines of a file are not taken; "" if they are, and what is `left` for others is less."""
+    values = [text for line in lines for text in (line.value, *line.suspects) if text]
+    counts = {"lines": content.count(b"\n") + content.count(b"\r"), "values": len(values)}
+    counts["characters"] = sum(map(len, values))
+    over = next((what for what, count in counts.items() if count > left[what]), "")
+    if is_binary(content):
+        return "is binary: it has NUL bytes and is not UTF-8 text"
+    if counts["lines"] > MAX_LINES:
+        return f"has more than the limit of {MAX_LINES:,} lines"
+    if over:
+        return f"comes after the limit of {MAX_IN_ALL[over]:,} {over} of all env files"
+    if lines:
+        left.subtract(counts)
+    return ""
 
 
 def _read(
-    root: Path, source: EnvSource, keeper: Keeper, git_facts: GitFacts, room: _Room
+    root: Path, source: EnvSource, keeper: Keeper, git_facts: GitFacts, left: Counter[str]
 ) -> tuple[Row, tuple[EnvLine, ...], str]:
     """The row of one env file, its lines if it could be read, and the loader whose reading they are."""
     remedy = {"remedy": _remedy(source)}
@@ -120,11 +104,11 @@ def _read(
     facts = vars(found.facts) | git_facts(source.path) | {"keyed_digest": keeper.key.digest(found.content)}
     lines: tuple[EnvLine, ...] = ()
     loader = ""
-    refusal = room.refuses(found.content)
+    refusal = _refusal(found.content, (), left)
     if not refusal:
         try:
             lines, loader = _parsed(root, source, found.content)
-            refusal = room.refuses_lines(lines)
+            refusal = _refusal(found.content, lines, left)
         except BadInput:
             refusal = "looks like JSON and cannot be parsed"
     if refusal:

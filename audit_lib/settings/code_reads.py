@@ -23,6 +23,7 @@ from audit_lib.settings.models import Project
 MAX_BYTES = 1_000_000
 MAX_CODE_FILES = 5_000
 MAX_BYTES_IN_ALL = 128_000_000
+_FAR = 200  # characters of a line before a read that tell where it is
 _DATA = tomllib.loads(Path(__file__).with_name("code_reads.toml").read_text("utf-8"))
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA.items() if key != "language"}
 NOT_CONFIGURED = _WORDS["not_configured"]
@@ -46,7 +47,7 @@ def _languages() -> Mapping[str, list[dict[str, re.Pattern[str]]]]:
     for table in _DATA["language"]:
         texts = {key: text.replace("\n", "").replace("NAME", _NAME) for key, text in table.items()}
         for suffix in texts.pop("suffixes").split():
-            found[suffix].append({key: re.compile(text) for key, text in texts.items()})
+            found[suffix].append({key: re.compile(text) for key, text in {"if": "", **texts}.items()})
     return found
 
 
@@ -94,14 +95,16 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
 def in_code(text: str, path: str) -> Iterator[Mention]:
     """The variables that a code or deployment file reads from its environment."""
     for language in _of(path):
-        for found in language["named"].finditer(text) if _applies(language, text) else ():
+        line, counted = 1, 0  # from match to match: a line of a megabyte may hold 100,000
+        for found in language["named"].finditer(text) if language["if"].search(text) else ():
             at, end = found.span(found.lastindex or 0)
+            line, counted = line + text.count("\n", counted, at), at
             # What runs only if a function is called is not needed: of many providers an application uses one.
-            begin = text.rfind("\n", 0, at) + 1
+            begin = text.rfind("\n", max(0, at - _FAR), at) + 1
             inner = path.endswith(".py") and text[begin].isspace() and found[0].startswith("environ[")
             needed = not inner and bool(language["demand"].match(text, end))
             optional = bool(language["default"].match(text, end))
-            yield Mention(text[at:end], path, text.count("\n", 0, at) + 1, needed, optional)
+            yield Mention(text[at:end], path, line, needed, optional)
     if "BaseSettings" in text and path.endswith(".py"):
         yield from _settings_fields(text, path)
     for found in _DESTRUCTURED.finditer(text):
@@ -113,10 +116,6 @@ def in_code(text: str, path: str) -> Iterator[Mention]:
 
 def _of(path: str) -> list[dict[str, re.Pattern[str]]]:
     return _LANGUAGES.get(PurePosixPath(path).suffix, _LANGUAGES["deployment"])
-
-
-def _applies(language: dict[str, re.Pattern[str]], text: str) -> bool:
-    return "if" not in language or bool(language["if"].search(text))
 
 
 def _settings_fields(text: str, path: str) -> Iterator[Mention]:

@@ -8,7 +8,6 @@ import pytest
 
 from audit_lib.base.frames import Contract, ContractBroken, Field, Instant, Series, rows
 
-ALL = Contract.__subclasses__()
 AT = pd.Timestamp("2026-08-01T10:00:00.123456Z")
 
 
@@ -61,11 +60,9 @@ def test_other_columns_are_refused(columns: list[str]) -> None:
         Example.checked(pd.DataFrame(RIGHT).reindex(columns=columns))
 
 
-@pytest.mark.parametrize("contract", ALL, ids=lambda one: one.__name__)
-def test_a_frame_without_rows_has_its_types(contract: type[Contract]) -> None:
-    """A frame without rows is right for every contract, and its columns have their types."""
-    given = {name: type_.name for name, type_ in contract.of([]).dtypes.items()}
-    assert given == {name: type_.name for name, type_ in contract.types().items()}
+def test_a_frame_without_rows_has_its_types() -> None:
+    """A frame without rows is right for a contract, and its columns have their types."""
+    assert dict(Example.of([]).dtypes) == Example.types()
 
 
 def test_rows_leave_a_frame_that_was_handed_over_as_it_was() -> None:

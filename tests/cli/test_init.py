@@ -53,7 +53,7 @@ def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
         ("backend", "DATABASE_URL", "secret", "password", "always"),
         ("backend", "DJANGO_SECRET_KEY", "secret", "whole", "always"),
         ("backend", "EMAIL_HOST_PASSWORD", "secret", "whole", "optional"),
-        ("backend", "LEGACY_TOKEN", "secret", "whole", "optional"),
+        ("backend", "LEGACY_TOKEN", "secret", "whole", "always"),
         ("backend", "SENTRY_DSN", "setting", "whole", "optional"),
         ("backend", "STRIPE_SECRET_KEY", "secret", "whole", "always"),
         ("frontend", "VITE_API_TOKEN", "secret", "whole", "optional"),

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.contracts import Leaks
-from audit_lib.leaks.tables import exit_code, shows_no_leak
 from tests.leaks.test_search import met, search
 from tests.support.fakes import fake_value
 from tests.support.packed import pdf, png, zipped
@@ -105,28 +103,3 @@ def test_what_is_packed_in_a_file_is_found(name: str, committed: bool, tmp_path:
         plot.file(name, make())
     found, keeper = search(plot.root, {"TOKEN": VALUE}, tmp_path)
     assert list(met(found, keeper, VALUE)["encoding"]) == [encoding]
-
-
-@pytest.mark.parametrize("bundle", ["a.bundle", "a.7z"])
-def test_what_git_holds_and_cannot_be_opened_is_named(bundle: str, tmp_path: Path) -> None:
-    """It is neither clean nor everything: the search was partly, and the exit code says so."""
-    plot = new_plot(tmp_path / "project")
-    plot.commit(bundle, (b"7z\xbc\xaf\x27\x1c" if bundle == "a.7z" else b"# v2 git bundle\n") + NOISE)
-    (plot.root / bundle).unlink()
-    coverage = search(plot.root, {"TOKEN": VALUE}, tmp_path)[0].coverage
-    assert coverage["reason"].str.contains("which is not opened").any()
-    assert exit_code(Leaks.of([]), coverage, ("in-force",)) == 2
-    assert not shows_no_leak(coverage)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-@pytest.mark.parametrize(("kind", "reason"), [("file", "cannot be read"), ("folder", "cannot be listed")])
-def test_what_is_unreadable_is_named(kind: str, reason: str, tmp_path: Path) -> None:
-    """A file or folder that the reviewer may not open is named."""
-    root = tmp_path / "project"
-    root.mkdir()
-    shut = root / "shut"
-    shut.mkdir() if kind == "folder" else shut.write_text(VALUE)
-    shut.chmod(0)
-    told = search(root, {"TOKEN": VALUE}, tmp_path)[0].coverage
-    assert any(reason in text for text in told.loc[told["place"].str.startswith("shut"), "reason"])

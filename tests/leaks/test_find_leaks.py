@@ -8,7 +8,6 @@ import pytest
 
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_places
 from audit_lib.leaks.search import LeakOptions, dated_lines
-from audit_lib.leaks.sources import LARGEST
 from audit_lib.leaks.tables import tabulate_leaks
 from audit_lib.logins.parameters import formats_of
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -98,32 +97,6 @@ def _hide(plot: Plot, where: str, text: str) -> None:
         plot.git("stash", "-q")
 
 
-def test_an_allowlist_in_the_project_silences_nothing(tmp_path: Path) -> None:
-    """Configuration files of scanners within the project have no effect."""
-    plot = new_plot(tmp_path / "repo")
-    plot.commit(".gitleaks.toml", '[allowlist]\npaths = [".*"]\n')
-    plot.commit(".kingfisher.yml", "exclude: ['**']\n")
-    plot.commit(".secrets.baseline", '{"exclude": {"files": ".*"}}')
-    plot.commit(".gitleaksignore", "*\n")
-    plot.commit(".gitattributes", "* -text -diff linguist-generated\n")
-    plot.commit("a.py", f"API_TOKEN = '{fake_value('silenced')}'\n")
-    found, _ = audit(plot.root, tmp_path)
-    assert list(found.leaks["variable"]) == ["API_TOKEN"]
-
-
-def test_installed_packages_are_said_to_be_left_out(tmp_path: Path) -> None:
-    """Others' packages are searched for known values only, and the coverage says so."""
-    folder = tmp_path / "repo" / "node_modules" / "x"
-    folder.mkdir(parents=True)
-    (folder / "a.js").write_text(f"const API_TOKEN = '{fake_value('vendor')}'\n")
-    found, _ = audit(tmp_path / "repo", tmp_path)
-    assert found.leaks.empty
-    said = found.coverage[
-        (found.coverage["part"] == "patterns") & (found.coverage["state"] == "not searched")
-    ]
-    assert list(said["place"]) == ["1 file"]
-
-
 def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     """What was remembered as clean changes no result."""
     plot = new_plot(tmp_path / "repo")
@@ -133,15 +106,3 @@ def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first.leaks, second.leaks)
     pd.testing.assert_frame_equal(first.places, second.places)
     pd.testing.assert_frame_equal(first.coverage, second.coverage)
-
-
-def test_what_was_too_large_is_said_each_time(tmp_path: Path) -> None:
-    """A re-audit names again what the search by shape has left out, of the history and of the files."""
-    plot = new_plot(tmp_path / "repo")
-    plot.commit("dump.sql", b"-- rows\n" * (LARGEST // 8 + 1))
-    reasons = []
-    for _ in range(2):
-        coverage = audit(plot.root, tmp_path)[0].coverage
-        reasons.append(sorted(coverage.loc[coverage["reason"].str.contains("more than 4,194,304"), "place"]))
-    assert reasons[0] == reasons[1]
-    assert [place.split()[0] for place in reasons[0]] == ["dump.sql", "git"]

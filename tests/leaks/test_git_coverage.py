@@ -36,30 +36,11 @@ def _searched(root: Path, tmp_path: Path) -> Search:
     return search(root, {"API_TOKEN": fake_value("coverage")}, tmp_path)[0]
 
 
-def test_a_whole_repository_is_searched(repository: Path, tmp_path: Path) -> None:
-    """Nothing is said to be left out where nothing was."""
-    assert _reasons(_searched(repository, tmp_path)) == ""
-
-
 def test_a_shallow_clone_is_said(repository: Path, tmp_path: Path) -> None:
     """Commits that were never fetched are not taken for clean."""
     clone = tmp_path / "clone"
     _git(tmp_path, "clone", "-q", "--depth", "1", repository.as_uri(), str(clone))
     assert "shallow clone" in _reasons(_searched(clone, tmp_path))
-
-
-def test_a_partial_clone_is_said(repository: Path, tmp_path: Path) -> None:
-    """Objects that a promisor keeps are not fetched, and not taken for clean."""
-    _git(repository, "config", "uploadpack.allowFilter", "true")
-    clone = tmp_path / "clone"
-    _git(tmp_path, "clone", "-q", "--no-checkout", "--filter=blob:none", repository.as_uri(), str(clone))
-    assert "that its history names" in _reasons(_searched(clone, tmp_path))
-
-
-def test_a_submodule_is_said(repository: Path, tmp_path: Path) -> None:
-    """Another repository's history is not searched with this one."""
-    _git(repository, "submodule", "add", "-q", repository.as_uri(), "inner")
-    assert "is a submodule" in _reasons(_searched(repository, tmp_path))
 
 
 def test_a_pointer_of_lfs_is_said(repository: Path, tmp_path: Path) -> None:
@@ -70,15 +51,3 @@ def test_a_pointer_of_lfs_is_said(repository: Path, tmp_path: Path) -> None:
     _git(repository, "commit", "-q", "-m", "big")
     for _ in range(2):
         assert "git LFS" in _reasons(_searched(repository, tmp_path))
-
-
-def test_a_broken_repository_is_not_clean(repository: Path, tmp_path: Path) -> None:
-    """Objects that git cannot give are listed one by one, and the search of them is not whole."""
-    broken = sorted((repository / ".git" / "objects").glob("??/*"))
-    for blob in broken:
-        blob.chmod(0o644)
-        blob.write_bytes(b"no object")
-    coverage = _searched(repository, tmp_path).coverage
-    objects = coverage[coverage["part"] == "git objects"]
-    assert "searched" not in set(objects["state"])
-    assert len(objects) > len(broken)

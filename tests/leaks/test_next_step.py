@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.tables import exit_code, next_step
+from audit_lib.leaks.tables import exit_code
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")
 WHOLE = [("git objects", "searched"), ("files", "searched"), ("values", "searched")]
@@ -18,43 +18,29 @@ def _coverage(rows: list[tuple[str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["part", "state"]).assign(count=1)
 
 
-@pytest.mark.parametrize(
-    ("leak", "codes"),
-    [
-        (("leak", "in force"), (3, 3, 3, 3)),
-        (("pattern", "not known"), (0, 3, 3, 3)),
-        (("truncated", "not in force"), (0, 0, 3, 3)),
-        (("possible", "not known"), (0, 0, 0, 3)),
-        (("hash", "not known"), (0, 0, 0, 3)),
-        (("template", "not known"), (0, 0, 0, 0)),
-    ],
-)
+A_CLASS_STOPS_WITH_ALL_T = (
+    (("leak", "in force"), (3, 3, 3, 3)), (("pattern", "not known"), (0, 3, 3, 3)),
+    (("truncated", "not in force"), (0, 0, 3, 3)), (("possible", "not known"), (0, 0, 0, 3)),
+    (("hash", "not known"), (0, 0, 0, 3)), (("template", "not known"), (0, 0, 0, 0)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("leak", "codes"), A_CLASS_STOPS_WITH_ALL_T)
 def test_a_class_stops_with_all_that_is_more_urgent(leak: tuple[str, str], codes: tuple[int, ...]) -> None:
     """What is less urgent than the class named lets a pipeline go on."""
     stops = (CLASSES[: number + 1] for number in range(len(CLASSES)))
     assert tuple(exit_code(_leaks(leak), _coverage(WHOLE), one) for one in stops) == codes
 
 
-@pytest.mark.parametrize(
-    ("row", "code"),
-    [
-        (("files", "not searched"), 2),
-        (("files outside", "not searched"), 2),
-        (("patterns", "incomplete"), 2),
-        (("values", "not searched"), 0),
-        (("patterns", "partly"), 0),
-    ],
-)
+WHAT_WAS_NOT_SEARCHED_IS = (
+    (("files", "not searched"), 2), (("files outside", "not searched"), 2), (("patterns", "incomplete"), 2),
+    (("values", "not searched"), 0), (("patterns", "partly"), 0),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "code"), WHAT_WAS_NOT_SEARCHED_IS)
 def test_what_was_not_searched_is_no_pass(row: tuple[str, str], code: int) -> None:
     """A place that was left out is 2 where nothing was found, and a leak stays 3."""
     coverage = _coverage([*WHOLE, row])
     assert exit_code(_leaks(), coverage, ("in-force",)) == code
     assert exit_code(_leaks(("leak", "in force")), coverage, ("in-force",)) == 3
-
-
-def test_the_most_urgent_is_done_first() -> None:
-    """In force before not known, before replaced, before possible; names are cut with a count."""
-    rows = [("leak", "in force")] * 5 + [("leak", "not known"), ("leak", "not in force"), ("possible", "")]
-    told = [next_step(_leaks(*rows[start:]), _coverage(WHOLE)).split()[0] for start in (0, 5, 6, 7, 8)]
-    assert told == ["rotate", "rotate", "make", "take", "nothing:"]
-    assert "NAME_0, NAME_1, NAME_2 and 2 more now" in next_step(_leaks(*rows), _coverage(WHOLE))

@@ -42,13 +42,6 @@ def _read(text: str, folder: Path) -> tuple[set[str], list[str], Keeper]:
     return {shape.fingerprint for shape in shapes}, [one.place for one in reading.left_out], keeper
 
 
-@pytest.mark.parametrize("snippet", [VALUE, f"API_TOKEN = '{VALUE}'"])
-def test_a_result_is_read(snippet: str, tmp_path: Path) -> None:
-    """The value comes out of each result, once, and is in the keeper alone."""
-    values, left_out, keeper = _read(_sarif(_result(snippet), _result(snippet)), tmp_path)
-    assert (values, left_out) == ({keeper.fingerprint(VALUE)}, [])
-
-
 @pytest.mark.parametrize("text", ["", "REDACTED", f"{VALUE[:9]}...", "two words", "a=1; b=2", "short"])
 def test_a_withheld_value_is_said(text: str, tmp_path: Path) -> None:
     """What is redacted, cut off or no value is not searched for: its place is named."""
@@ -88,7 +81,9 @@ def test_a_value_of_a_report_is_found_where_it_is(tmp_path: Path) -> None:
     known = fake_value("known")
     plot.commit("a/b.py", f"API_TOKEN = '{known}'\nplain({VALUE})\n")
     report = tmp_path / "report.json"
-    report.write_text(_sarif(_result(known), _result(VALUE, "other.py"), _result("REDACTED", "gone.py", 3)))
+    lost = _result(fake_value("lost"), "wiki.md")
+    withheld = _result("REDACTED", "gone.py", 3)
+    report.write_text(_sarif(_result(known), _result(VALUE, "other.py"), lost, withheld))
     found = find_leaks(
         Project("p", plot.root),
         Keeper(Key(b"k" * 32, "file")),
@@ -97,8 +92,8 @@ def test_a_value_of_a_report_is_found_where_it_is(tmp_path: Path) -> None:
         Inventory.of([]),
         options=LeakOptions(reports=(report,)),
     )
-    assert len(found.leaks) == 2
-    assert set(found.places["path"]) == {"a/b.py"}
+    assert len(found.leaks) == 3
+    assert set(found.places["path"]) == {"a/b.py", "wiki.md"}
     rows = found.coverage[found.coverage["part"] == "reports"]
-    assert list(zip(rows["state"], rows["count"], strict=True)) == [("partly", 3), ("not searched", 1)]
+    assert list(zip(rows["state"], rows["count"], strict=True)) == [("partly", 4), ("not searched", 1)]
     assert not shows_no_leak(found.coverage)

@@ -1,8 +1,5 @@
 """The exact search, against a planter that shares no code with it."""
 
-import gzip
-import random
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +12,6 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
-from tests.support.hostile import deep_tree
-from tests.support.paths import ROOT
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
 
 # Where each kind of place of the planter is reported, whatever else holds the value.
@@ -132,30 +127,6 @@ def test_every_form_is_found_in_files_and_in_history(tmp_path: Path) -> None:
         assert len(set(places["place"])) == 2, path
 
 
-def test_random_values_are_met_nowhere(long_run: bool, crowded: Plot, tmp_path: Path) -> None:
-    """Values that stand nowhere give no hit in three repositories, in no form and shortened neither."""
-    count = 500 if long_run else 100
-    values = {f"R{n}": fake_value(("random", n), *_shape(n)) for n in range(count)}
-    own = new_plot(tmp_path / "own")
-    for folder in ("audit_lib", "tests"):
-        shutil.copytree(ROOT / folder, own.root / folder)
-    own.git("add", "-A")
-    own.git("commit", "-qm", "Own sources")
-    noisy = new_plot(tmp_path / "noisy")
-    dice = random.Random(5)
-    for number in range(20):
-        noisy.commit(f"{number}.bin", dice.randbytes(200_000))
-        noisy.commit(f"{number}.txt", fake_value(("noise", number), 200_000))
-    for root in (crowded.root, noisy.root, own.root):
-        found, _ = search(root, values, tmp_path)
-        assert found.sightings.empty
-
-
-def _shape(number: int) -> tuple[int, str]:
-    alphabets = ("0123456789abcdef", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/")
-    return (20 + number % 50, alphabets[number % 2])
-
-
 @pytest.mark.parametrize(
     ("text", "matched"),
     [
@@ -174,31 +145,6 @@ def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tm
     (tmp_path / "repo" / "app.log").write_text(shown)
     found, _ = search(tmp_path / "repo", {"TOKEN": value}, tmp_path)
     assert set(found.sightings["matched"]) == matched
-
-
-@pytest.mark.parametrize("committed", [False, True])
-def test_what_a_gzip_stores_as_it_is_counts_once(committed: bool, tmp_path: Path) -> None:
-    """A log that was packed without being made smaller holds the value once, in its own bytes and inside; on
-    disk and in the history."""
-    value, plot = fake_value("stored", 43), new_plot(tmp_path / "repo")
-    packed = plot.root / "app.log.gz"
-    packed.write_bytes(gzip.compress(f"one\ntoken {value}\n".encode(), 0, mtime=0))
-    if committed:
-        plot.git("add", "-f", "app.log.gz")
-        plot.git("commit", "-qm", "Log")
-        plot.git("rm", "-q", "app.log.gz")
-        plot.git("commit", "-qm", "Remove")
-    found, _ = search(plot.root, {"TOKEN": value}, tmp_path)
-    told = found.sightings[["line", "encoding", "occurrences"]].to_numpy().tolist()
-    assert told == [[2, "plain in gzip", 1]]
-
-
-def test_the_provider_s_own_prefix_is_no_copy(tmp_path: Path) -> None:
-    """What every key of a provider begins with is no truncated copy of one."""
-    value = "sk-ant-" + "api03-" + fake_value("prefix", 93) + "AA"
-    (tmp_path / "repo").mkdir()
-    (tmp_path / "repo" / "README.md").write_text(f"keys begin with {value[:15]}")
-    assert search(tmp_path / "repo", {"KEY": value}, tmp_path)[0].sightings.empty
 
 
 def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
@@ -249,42 +195,6 @@ def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
     assert row["committed_at"] == row["authored_at"]
 
 
-def test_a_folder_s_name_is_one_place_however_many_versions_it_has(tmp_path: Path) -> None:
-    """Each version of the folder above is a tree that has the name again: the path is told once."""
-    plot = new_plot(tmp_path / "repo")
-    value = fake_value("named")
-    for number in range(3):
-        plot.commit(f"out-{value}/a.py", f"{number}\n")
-    found, keeper = search(plot.root, {"TOKEN": value}, tmp_path)
-    paths = met(found, keeper, value)
-    paths = paths[paths["place"] == "path"]
-    assert paths[["path", "occurrences"]].values.tolist() == [["out-[secret removed]/a.py", 1]]
-
-
 def plot_time(plot: Plot, commit: str) -> int:
     """A commit's author time, as git says it."""
     return int(plot.git("show", "-s", "--format=%at", commit))
-
-
-def test_folders_without_end_are_said(tmp_path: Path) -> None:
-    """A tree deeper than Python recurses: what lies too deep is named, and all else is searched."""
-    with deep_tree(tmp_path / "deep") as root:
-        (root / "notes.txt").write_text(value := fake_value("deep"))
-        found, keeper = search(root, {"A_SECRET": value}, tmp_path)
-    assert met(found, keeper, value)["path"].tolist() == ["notes.txt"]
-    assert any("is deeper than" in str(row) for row in found.coverage.to_dict("records"))
-
-
-def test_each_of_many_small_objects_is_found(tmp_path: Path) -> None:
-    """However many contents that are read together hold a value, none is passed over."""
-    plot = new_plot(tmp_path / "repo")
-    value = fake_value("many small")
-    for number in range(1_500):
-        (plot.root / f"{number}.txt").write_text(f"{value} {number}\n")
-    plot.git("add", "-A")
-    plot.git("commit", "-qm", "Many")
-    plot.git("repack", "-adq")
-    found, keeper = search(plot.root, {"V": value}, tmp_path)
-    assert met(found, keeper, value)["place"].value_counts().to_dict() == {
-        "commit": 1_500, "working tree": 1_500,
-    }  # fmt: skip

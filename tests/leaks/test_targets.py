@@ -1,13 +1,14 @@
 """Which values are searched for everywhere, and which beside their names alone."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.report.known_values import known_values
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.settings import load_project
+from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.settings import choose_policy, load_project
 from tests.support.fakes import fake_value
 
 GENERATED = fake_value("also a setting", 32)
@@ -38,7 +39,9 @@ def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
         )
     )
     keeper = Keeper(Key(b"k" * 32, "file"))
-    known = known_values(load_project(root), keeper)
+    project = load_project(root)
+    policy, now = choose_policy(project), datetime.now(UTC)
+    known = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
     targets = leak_targets(known.entries, known.inventory, known.policy, keeper)
     assert list(targets["reason"]) == [reason]
     assert list(targets["searched"]) == ["beside its name" if reason else "everywhere"]

@@ -189,16 +189,6 @@ def test_a_redirect_that_nobody_follows_is_not_known(tmp_path: Path) -> None:
     assert _alert(policy, rules, logs) == "unknown"
 
 
-def test_a_redirect_tells_who_got_in_if_both_ends_are_declared(tmp_path: Path) -> None:
-    """A login that is sent to the succeeded redirect is a request like others, one sent back has failed."""
-    log = _line(0, "198.51.100.9", "POST /login", 302) + _line(1, "198.51.100.9", "GET /home", 200)
-    log += _line(60, ATTACKER, "POST /login", 302) + _line(61, ATTACKER, "GET /login", 200)
-    declared = '[[logins]]\nname = "page"\nroute = "/login"\nfailed_redirect = "/login"\n'
-    _, _, logs = _project(tmp_path / "app", log, declared + 'succeeded_redirect = "/home"\n')
-    counts = logs.counts.groupby(["kind", "client"])["count"].sum().to_dict()
-    assert counts == {("other", "198.51.100.9"): 2, ("other", ATTACKER): 1, (DECLARED, ATTACKER): 1}
-
-
 @pytest.mark.parametrize(
     ("path", "answered"),
     [

@@ -10,6 +10,7 @@ from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
 from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logs.contracts import LogCounts
+from audit_lib.report.tables import tabulate_days
 
 QUARTER = Quarter(2026, 3)
 
@@ -87,3 +88,24 @@ def test_days_are_counted_by_service() -> None:
     counts = pd.concat([counts, _counts(("2026-07-02", "other", 1, 0)).assign(file="s.log")])
     row = tabulate_log_coverage(Sources.of(logs), counts, QUARTER, QUARTER.end).iloc[0]
     assert row["days_read"] == 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "unusual"),
+    [
+        ([10, 11, 9, 10, 12, 10, 60], [6]),
+        ([10, 11, 9, 10, 12, 10, 14], []),
+        ([10, 11, 9, 10, None, 10, 60], [6]),
+        ([0, 0, 0, 0, 0, 0, 9], []),
+        ([0, 0, 0, 0, 0, 0, 40], [6]),
+    ],
+)
+def test_a_day_far_from_the_median_is_unusual(counts: list[int | None], unusual: list[int]) -> None:
+    """By the median and the median absolute deviation, so that the day itself does not hide it."""
+    days = [
+        _counts((f"2026-07-0{day}", "unauthorized", count, 0), (f"2026-07-0{day}", "other", 9, 0))
+        for day, count in enumerate(counts, 1)
+        if count is not None
+    ]
+    found = tabulate_days(pd.concat(days), QUARTER)["unusual"]
+    assert [int(day[-1]) - 1 for day in found[found].index] == unusual

@@ -17,6 +17,7 @@ from audit_lib.report.figures import plot_ages, plot_daily, png
 from audit_lib.report.provenance import tool
 from audit_lib.report.render import normalise, page
 from audit_lib.report.summary import Register
+from audit_lib.report.tables import tabulate_days
 from tests.support import made_up_audit as frames
 from tests.support.paths import GOLDEN, ROOT
 from tests.support.report_schema import schema
@@ -139,3 +140,13 @@ def test_figures_are_the_same_bytes_and_say_what_they_show() -> None:
 def test_the_tool_is_named() -> None:
     """Version always, the commit where pip knows it."""
     assert tool()["version"]
+
+
+def test_days_without_lines_are_not_known() -> None:
+    """Without any line no day has a count, and none is unusual; a day with lines has zero refusals."""
+    counts = frames.log_counts()
+    empty = tabulate_days(counts.head(0), frames.QUARTER)
+    assert empty["refused"].isna().all()
+    assert not empty["unusual"].any()
+    days = tabulate_days(counts.query("kind == 'other'"), frames.QUARTER)
+    assert (days.loc["2026-07-01", "refused"], days["refused"].notna().sum()) == (0, 1)

@@ -5,17 +5,14 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.base.connection_url import url_parts
 from audit_lib.rotation.validation import made_value, new_value_faults
-from audit_lib.settings import bundled_policy, load_project
-from tests.support.audits import run_audit
+from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 
@@ -68,18 +65,6 @@ def test_a_made_value_meets_its_rules(rule) -> None:
         assert min(len(one) * (4 if re.fullmatch("[0-9a-f]+", one) else 6) for one in values) >= 128
 
 
-def test_a_password_has_all_kinds_and_no_sign_that_is_mangled() -> None:
-    """Of two thousand: four kinds of characters, none that a URL or a shell reads otherwise."""
-    rule = POLICY.rule("DATABASE_URL")
-    for _ in range(2000):
-        value = made_value(rule, POLICY, "production")
-        assert all(re.search(kind, value) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[-._]"))
-        assert re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]{31}", value)
-        parts = url_parts(f"postgresql://u:{value}@h/d")
-        assert parts is not None
-        assert (parts.password, parts.unambiguous) == (value, True)
-
-
 def test_a_pair_is_replaced_and_recorded(project: Path) -> None:
     """Both halves get one value; nothing else changes; the ledger has old and new fingerprint of both."""
     done = _run(project, "API_TOKEN", "--into", str(project / "backend/.env"), "--reason", "scheduled")
@@ -96,36 +81,6 @@ def test_a_pair_is_replaced_and_recorded(project: Path) -> None:
     assert bodies[0]["fingerprint"] != bodies[0]["previous"]
     assert {body["reason"] for body in bodies} == {"scheduled"}
     assert not list(project.rglob("*audit-lib-new"))
-
-
-def test_the_next_review_knows_the_age(project: Path) -> None:
-    """Without any snapshot the replaced values are fresh, proved from both sides; the others are unknown."""
-    assert _run(project, "API_TOKEN", "--into", str(project / "backend/.env")).exit_code == 0
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
-    audit = run_audit(load_project(project), as_of=tomorrow)
-    ages = audit.ages
-    status = dict(ages.loc[ages["environment"] == "production", ["secret", "status"]].to_numpy())
-    assert status["API_TOKEN"] == status["NEXT_PUBLIC_API_TOKEN"] == "fresh"
-    assert status["DATABASE_URL"] == "unknown"
-
-
-def test_a_value_that_was_replaced_is_known_still(project: Path) -> None:
-    """The old value, which no file holds any more, is refused as a reason, and `whose` knows it."""
-    assert _run(project, "API_TOKEN", "--into", str(project / "backend/.env")).exit_code == 0
-    old = fake_value("token")
-    done = _run(project, "JWT_SECRET_KEY", "--into", str(project / "backend/.env"), "--reason", old)
-    assert (done.exit_code, "--reason: holds a secret value" in done.output) == (2, True)
-    asked = CliRunner().invoke(main, ["whose", "--project", str(project)], input=old)
-    assert "API_TOKEN" in asked.output
-
-
-def test_only_the_password_of_a_url_changes(project: Path) -> None:
-    """User, host and database stay."""
-    assert _run(project, "DATABASE_URL", "--into", str(project / "backend/.env")).exit_code == 0
-    parts = url_parts(_value(project, "backend/.env", "DATABASE_URL"))
-    assert parts is not None
-    assert (parts.user, parts.host, parts.database) == ("paiid", "db.paiid.internal", "paiid")
-    assert parts.password != PASSWORD
 
 
 def test_a_value_that_a_provider_issued_is_entered(project: Path) -> None:

@@ -4,19 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
-import vobject
 
-from audit_lib.base.clock import Quarter, iso
+from audit_lib.base.clock import iso
 from audit_lib.ledger import read_ledger
-from audit_lib.report.package import ARTEFACTS
-from audit_lib.report.record import report_record
 from audit_lib.rotation.rotations import tabulate_rotations
-from audit_lib.rotation.schedule import calendar_text
-from audit_lib.settings import load_project
 from tests.ledger.test_timeline import DAY as START, KEY, rotated, seen
-from tests.support.audits import run_audit
 from tests.support.rotating_project import RotatingProject, made_value
-from tests.support.sample_copy import write_sample
 
 DAY = timedelta(days=1)
 
@@ -60,43 +53,6 @@ def test_proved_claimed_and_not_recorded(tmp_path: Path) -> None:
     assert 2.9 <= done["days_to_done_min"] <= 3 <= done["days_to_done_max"] <= 3.1
     assert table.loc["REDIS_URL", "by"] == ""
     assert pd.isna(table.loc["SENTRY_DSN", "days_to_done_max"])
-
-
-def test_what_the_options_refuse(tmp_path: Path) -> None:
-    """A trigger of another word, and one that is still to come."""
-    app = RotatingProject(tmp_path)
-    fixed = ("record", "JWT_SECRET_KEY", "--environment", "production")
-    assert app.run(*fixed, "--trigger", "boredom").exit_code == 2
-    late = app.run(*fixed, "--triggered-at", iso(datetime.now(UTC) + DAY))
-    assert (late.exit_code, "--triggered-at: is in the future" in late.output) == (2, True)
-
-
-def test_generate_records_who_approved(tmp_path: Path) -> None:
-    """`--into` asks the same, and its record proves the rotation by itself."""
-    app = RotatingProject(tmp_path)
-    path = app.file("staging", "backend")
-    said = ("--approved-by", "Bo", "--trigger", "compromised", "--triggered-at", iso(datetime.now(UTC) - DAY))
-    assert app.run("rotate", "new", "JWT_SECRET_KEY", "--into", path, *said).exit_code == 0
-    (row,) = _rotations(app).to_dict("records")
-    assert (row["proof"], row["approved_by"], row["trigger"]) == ("proved", "Bo", "compromised")
-    assert row["after_at"] == row["by_at"]
-    assert row["days_to_done_max"] == 1.1 or row["days_to_done_max"] == 1.0
-
-
-def test_a_review_shows_them_and_publishes_a_calendar(tmp_path: Path) -> None:
-    """The sample's rotations are in the notebook's table and in report.json; its calendar names their days.
-
-    tests/test_golden.py holds the calendar's bytes.
-    """
-    project = load_project(write_sample(tmp_path / "sample"), sample=True)
-    audit = run_audit(project)
-    assert Quarter.parse("2026Q3") == audit.quarter
-    record = report_record(audit)
-    assert {row["proof"] for row in record["rotations"]} == {"proved", "not recorded"}
-    assert "calendar.ics" in ARTEFACTS
-    events = vobject.readOne(calendar_text(audit.schedule, audit.project.name, audit.as_of)).vevent_list
-    assert {event.dtstart.value for event in events}
-    assert {event.dtstamp.value for event in events} == {audit.as_of}
 
 
 def test_another_writer_s_copy_proves_no_rotation(tmp_path: Path) -> None:

@@ -54,14 +54,6 @@ def test_exempt_and_not_supplied_have_no_day() -> None:
     assert _schedule(exempt, away).empty
 
 
-def test_what_is_provably_overdue_is_not_called_unknown() -> None:
-    """Without a first day, the last one still says so: `due`, the report and the calendar agree."""
-    (late,) = rows(_schedule(_aged("KEY", None, -2, status="overdue")))
-    assert due_words(late, NOW) == "KEY, production/backend: overdue since 29 Sep 2026"
-    (later,) = rows(_schedule(_aged("KEY", None, 5, status="unknown")))
-    assert due_words(later, NOW).endswith("may be overdue already, is overdue from 6 Oct 2026 (90 days)")
-
-
 def test_a_limit_that_nobody_stated_says_so() -> None:
     """The policy's default is no word of the owner: neither `due` nor the calendar hides that."""
     schedule = _schedule(_aged("KEY", -20, -2, period_stated=False))
@@ -103,14 +95,6 @@ def test_another_program_reads_the_calendar() -> None:
     }
     assert calendar.contents["x-wr-calname"][0].value == "Rotations of app"
     assert {one.valarm.trigger.value for one in calendar.vevent_list} == {timedelta(days=-7)}
-
-
-def test_an_event_keeps_its_identity() -> None:
-    """The next calendar moves an event instead of adding one; the same input gives the same bytes."""
-    first, later = (calendar_text(_schedule(_aged("KEY", days, None)), "app", NOW) for days in (30, 60))
-    identities = [[one.uid.value for one in vobject.readOne(text).vevent_list] for text in (first, later)]
-    assert identities[0] == identities[1]
-    assert first == calendar_text(_schedule(_aged("KEY", 30, None)), "app", NOW)
 
 
 def _run(project: Path, *words: str) -> Result:

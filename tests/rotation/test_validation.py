@@ -12,7 +12,6 @@ from audit_lib.__main__ import main
 from audit_lib.rotation.validation import FORBIDDEN, validate
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
-from tests.support.sample_copy import write_sample
 
 POLICY = bundled_policy("paiid")
 GOOD = {
@@ -93,10 +92,6 @@ def _run(*words: str, given: str = "", environ: dict[str, str] | None = None) ->
     return CliRunner().invoke(main, ["validate", *words], input=given, env=environ, catch_exceptions=False)
 
 
-def _dotenv(values: dict[str, str]) -> str:
-    return "".join(f"{name}={value}\n" for name, value in values.items())
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A folder that names the guide's policy and holds nothing else."""
@@ -115,12 +110,6 @@ def test_each_rule_of_the_guide(case: str) -> None:
     assert bool(found) is not bool(faults)
     shown = "\n".join(found.lines) + repr(found)
     assert not [name for name, value in values.items() if len(value.strip()) > 3 and value in shown]
-
-
-def test_a_default_is_judged_like_any_value() -> None:
-    """What a settings class falls back to is judged, too: pydantic itself does not validate defaults."""
-    settings = {**GOOD, "API_TOKEN": "change-me"}  # as Settings().model_dump() would give it
-    assert [one.name for one in validate(settings, POLICY, "development", "backend").invalid] == ["API_TOKEN"]
 
 
 def test_what_is_not_known_is_not_valid() -> None:
@@ -153,23 +142,6 @@ def test_strictness(project: Path, words: tuple[str, ...], environ: dict[str, st
     assert "SECRET VALIDATION FAILED!" in done.stderr
     assert "JWT_SECRET_KEY (REQUIRED): is missing or empty" in done.stderr
     assert ("The start goes on" in done.stderr) is (code == 0)
-
-
-def test_three_sources(project: Path) -> None:
-    """A file, stdin and the process environment give the same answer."""
-    (project / "backend").mkdir()
-    file = project / "backend" / ".env"
-    file.write_text(_dotenv(GOOD), "utf-8")
-    fixed = ("--project", str(project), "--service", "backend", "--environment", "production")
-    answers = [
-        _run(*fixed, "--values", str(file)),
-        _run(*fixed, "--values", "-", given=_dotenv(GOOD)),
-        _run(*fixed, environ=GOOD),
-    ]
-    assert [one.exit_code for one in answers] == [0, 0, 0]
-    assert {one.stdout for one in answers} == {
-        "All required secrets validated successfully (production/backend: 7 variables judged)\n"
-    }
 
 
 def test_that_nothing_was_there_to_judge_is_no_success() -> None:
@@ -208,19 +180,6 @@ def test_nothing_is_validated_by_mistake(project: Path, words: tuple[str, ...], 
     done = _run("--project", str(project), *words, environ=GOOD)
     assert done.exit_code == 2
     assert fault in done.stderr
-
-
-def test_a_value_never_reaches_the_terminal(tmp_path: Path) -> None:
-    """For the sample's files, whose values are all wrong somewhere, no value is printed."""
-    sample = write_sample(tmp_path / "sample")
-    file = sample / "backend" / ".env"
-    lines = file.read_text("utf-8").splitlines()
-    values = [line.partition("=")[2].strip("\"'") for line in lines if "=" in line]
-    done = _run(
-        "--project", str(sample), "--service", "backend", "--values", str(sample / "backend" / ".env")
-    )
-    assert "SECRET VALIDATION FAILED!" in done.stderr
-    assert not [value for value in values if len(value) > 5 and value in done.output]
 
 
 def test_it_loads_neither_pandas_nor_a_notebook() -> None:

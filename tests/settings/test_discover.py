@@ -1,6 +1,5 @@
 """Without an audit.toml: the default layout, and what is discovered beside it."""
 
-import os
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -87,18 +86,6 @@ def test_folders_give_the_service(path: str, service: str, environment: str) -> 
     assert (found.service, found.environment) == (service, environment)
 
 
-def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
-    """Of an empty folder the guide's four files, its logs and render.yaml are expected."""
-    project = load_project(tmp_path)
-    assert [source.path for source in project.env_sources] == LAYOUT
-    assert [(log.pattern, log.service) for log in project.log_sources] == [("backend/logs/*.log*", "backend")]
-    assert (project.exports, project.guide, project.configured) == (
-        ("render.yaml",),
-        "docs/SECRETS.md",
-        False,
-    )
-
-
 def test_other_files_are_found_beside_the_layout(tmp_path: Path) -> None:
     """The layout's own places come first, then what was found, in sorted order."""
     write(
@@ -173,13 +160,6 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     assert [fault.place for fault in found.not_searched] == ["linked/", "round/"]
 
 
-def test_a_linked_place_of_the_layout_is_no_fault(tmp_path: Path) -> None:
-    """Nobody named it, so the project loads; reading refuses the file itself."""
-    (tmp_path / "app" / "backend").mkdir(parents=True)
-    (tmp_path / "app" / "backend" / ".env").symlink_to(tmp_path / "outside")
-    assert "backend/.env" in [source.path for source in load_project(tmp_path / "app").env_sources]
-
-
 def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies beyond the bounds is not silently left out."""
     deep = "/".join("abcdefghijklmnopqrstuvwxyz")
@@ -189,18 +169,3 @@ def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert told(tmp_path)[-1] == "discovery: left out 3 env files beyond the first 2"
     monkeypatch.setattr(discover, "MAX_ENTRIES", 3)
     assert "discovery: left out all after the first 3 files and folders" in told(tmp_path)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
-def test_an_unreadable_folder_is_told(tmp_path: Path) -> None:
-    """A folder that may not be listed is named."""
-    (tmp_path / "shut").mkdir(mode=0o000)
-    assert told(tmp_path) == ["shut/: cannot be read (PermissionError)"]
-
-
-def test_discovery_is_in_one_order(tmp_path: Path) -> None:
-    """The same files in another order of creation give the same project."""
-    names = ["b/.env", "a/.env.prod", "a/.env", "c.env", "logs/1.log", "b/logs/2.log"]
-    first = load_project(write(tmp_path / "1" / "app", dict.fromkeys(names, "")))
-    second = load_project(write(tmp_path / "2" / "app", dict.fromkeys(reversed(names), "")))
-    assert (first.env_sources, first.log_sources) == (second.env_sources, second.log_sources)

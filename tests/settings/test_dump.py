@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.settings import bundled_policy, choose_policy, load_project
+from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.dump import difference, digest_of_difference, dump
 from tests.support.applications import write
 from tests.support.fakes import fake_value
@@ -73,19 +73,6 @@ def test_the_digest_knows_one_difference() -> None:
     """Another change has another digest, so that no acceptance covers it."""
     digests = {digest_of_difference(difference(["a"], [new])) for new in ("b", "c", "a")}
     assert len(digests) == 3
-
-
-def test_another_policy_says_where_it_comes_from(tmp_path: Path) -> None:
-    """Bundled, of audit.toml or the reviewer's own is a line; without a project only the policy counts."""
-    own = write(tmp_path / "mine", {"p.toml": 'name = "p"\n'}) / "p.toml"
-    lines = [lines_of(tmp_path / "app", BEFORE, policy) for policy in ("generic", "", str(own))]
-    origins = [[line for line in one if line.startswith("policy: from")] for one in lines]
-    assert origins == [
-        ["policy: from = bundled"],
-        ["policy: from = audit.toml"],
-        ["policy: from = the reviewer"],
-    ]
-    assert not [line for line in dump(bundled_policy("paiid")) if line.startswith(("audit.toml", "env "))]
 
 
 def test_no_value_is_a_line(tmp_path: Path) -> None:

@@ -286,14 +286,6 @@ service = "web"
     assert (project.configured, project.ledger_dir) == (True, tmp_path / "elsewhere")
 
 
-def test_a_short_audit_toml_discovers_nothing(tmp_path: Path) -> None:
-    """What an audit.toml does not name is not audited, and the name is the folder's."""
-    write(tmp_path / "my shop!", {"audit.toml": "", "backend/.env": "A=b\n", "logs/a.log": "x\n"})
-    project = load_project(tmp_path / "my shop!")
-    assert (project.name, project.env_sources, project.log_sources) == ("my-shop", (), ())
-    assert project.ledger_dir == tmp_path / "my shop!" / ".audit" / "ledger"
-
-
 def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
     """.audit/audit.toml serves as well, not both; paths are relative to the project."""
     write(tmp_path, {".audit/audit.toml": ENV})
@@ -324,36 +316,6 @@ def test_no_link_leads_out_of_the_project(text: str, named: str, tmp_path: Path)
     (project / "loop").symlink_to(project / "loop")
     fault = f"audit.toml: {named} leads out of the project through a symbolic link"
     assert faults_of(text, project) == [fault]
-
-
-def test_the_audit_folder_may_not_lead_out(tmp_path: Path) -> None:
-    """An audit.toml that lies outside, behind a link, is not read."""
-    write(tmp_path / "outside", {"audit.toml": ""})
-    project = write(tmp_path / "app", {"README.md": ""})
-    (project / ".audit").symlink_to(tmp_path / "outside")
-    with pytest.raises(BadInput, match="leads out of the project"):
-        load_project(project)
-    (project / "audit.toml").symlink_to(tmp_path / "outside" / "audit.toml")
-    (project / ".audit").unlink()
-    with pytest.raises(BadInput, match="leads out of the project"):
-        load_project(project)
-
-
-def test_what_is_no_project_is_one_clear_fault(tmp_path: Path) -> None:
-    """A missing folder, a file, an impossible name, an audit.toml that is a folder; a linked root is fine."""
-    (tmp_path / "file").write_text("", "utf-8")
-    (tmp_path / "a" / "audit.toml").mkdir(parents=True)
-    (tmp_path / "b").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "b")
-    for name, fault in (
-        ("gone", "project: does not exist"),
-        ("file", "project: is not a folder"),
-        ("nul\0", "project: does not exist or cannot be reached"),
-        ("a", "audit.toml: is a directory"),
-    ):
-        with pytest.raises(BadInput, match=fault):
-            load_project(tmp_path / name)
-    assert load_project(tmp_path / "link").root == tmp_path / "b"
 
 
 # ---- What is demanded ----
@@ -399,13 +361,6 @@ def test_a_secret_without_a_period_has_the_default_one(tmp_path: Path) -> None:
     ]
     exempt = policy_of('extends = "paiid"\n[[secret]]\nname = "API_TOKEN"\nexempt = true\n', tmp_path)
     assert exempt.secrets[0].max_age_days is None
-
-
-def test_own_alerts_replace_those_extended(tmp_path: Path) -> None:
-    """Who states alerts has these alone; a refusal of another declared status counts like 401."""
-    assert len(policy_of(HEAD, tmp_path).alerts) == 4
-    (alert,) = policy_of(f'{HEAD}{ALERT}kinds = ["forbidden"]\n', tmp_path).alerts
-    assert (alert.name, alert.kinds) == ("x", ("forbidden", "declared_failure"))
 
 
 def test_logins_of_audit_toml_are_added(tmp_path: Path) -> None:
@@ -456,17 +411,6 @@ def test_the_policy_is_chosen_in_order(
 ) -> None:
     """The flag, then what audit.toml demands, then recognition by names, then generic."""
     assert choose_policy(load_project(write(tmp_path, files)), override).name == name
-
-
-def test_a_policy_given_by_path_is_read_from_anywhere(tmp_path: Path) -> None:
-    """`--policy` names a file of the auditor, not of the project, and its fault names it as it was given."""
-    project = load_project(write(tmp_path / "app", {"audit.toml": f"warn_days = 3\n{SECRET}"}))
-    path = write(tmp_path / "mine", {"p.toml": HEAD, "bad.toml": ENV}) / "p.toml"
-    policy = choose_policy(project, str(path))
-    assert (policy.path, policy.warn_days, policy.secrets) == (path, 14, ())
-    with pytest.raises(BadInput) as raised:
-        choose_policy(project, str(path.with_name("bad.toml")))
-    assert [fault.text for fault in raised.value.faults] == ["has no name", "has an unknown key env"]
 
 
 def test_an_old_policy_is_refused_with_the_new_places(tmp_path: Path) -> None:

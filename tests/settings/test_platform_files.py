@@ -153,21 +153,6 @@ def test_a_baseline_needs_somebody_s_answer(tmp_path: Path) -> None:
     assert _answers(tmp_path, "file")["answer"].tolist() == ["unknown"]
 
 
-def test_a_group_of_elsewhere_leaves_names_open(tmp_path: Path) -> None:
-    """A service that joins a group which the blueprint does not hold may get a name twice."""
-    text = BLUEPRINT.format(previews="off", value="x").replace("fromGroup: shared", "fromGroup: elsewhere")
-    (tmp_path / "render.yaml").write_text(text)
-    assert set(_told(tmp_path, "blueprint name").values()) == {"unknown"}
-
-
-def test_a_text_that_looks_like_a_secret_is_one_under_any_name(tmp_path: Path) -> None:
-    """The address of a store with a password is a secret, whatever its variable is called."""
-    value = f"postgres://u:{fake_value('inside an address')}@h/d"
-    text = f"services:\n  - name: b\n    envVars:\n      - key: TARGET\n        value: {value}\n"
-    (tmp_path / "render.yaml").write_text(text)
-    assert _told(tmp_path, "blueprint value") == {"TARGET": "no"}
-
-
 def test_an_ignored_example_is_told(tmp_path: Path) -> None:
     """A pattern such as .env* hides the example, too, until git tracks it; without git nothing is asked."""
     (tmp_path / ".env.example").write_text("A=\n")

@@ -1,5 +1,6 @@
-"""The JSON Schema of report.json, made of the contracts of its frames: `make docs` writes it."""
+"""The JSON Schema of report.json, made of its frames' contracts; run as a module it writes the file."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from audit_lib.report.rules import RuleResults
 from audit_lib.report.tables import ServiceDays
 from audit_lib.rotation.contracts import LeakLives, Rotations, Triggers
 from audit_lib.secrets.contracts import Evidence, Freshness, Population, PopulationSides
+from tests.support.paths import ROOT
 
 Schema = dict[str, Any]
 CONTRACTS: Mapping[str, type[Contract]] = {
@@ -126,3 +128,14 @@ def schema() -> Schema:
         "title": "report.json: one review of one project. A null is not known; instants are UTC.",
         **row(properties),
     }
+
+
+def text() -> str:
+    """The schema as it is shipped: a line for each part of the report."""
+    whole = schema()
+    parts = [f"  {json.dumps(name)}: {json.dumps(part)}" for name, part in whole.pop("properties").items()]
+    return json.dumps(whole)[:-1] + ', "properties": {\n' + ",\n".join(parts) + "\n}}\n"
+
+
+if __name__ == "__main__":
+    (ROOT / "audit_lib" / "report" / "report.schema.json").write_text(text(), "utf-8")

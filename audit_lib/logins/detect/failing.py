@@ -81,7 +81,8 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
     )
     first, last = runs["first"].min(), runs["first"].max()
     near = traffic.requests["seconds"].between(first - MINUTE, last + 2 * HOUR)
-    known = set(good.loc[good["seconds"].lt(first), "client"]) & set(traffic.requests.loc[near, "client"])
+    asking = traffic.requests.loc[near, "client"].unique()
+    known = {*good.loc[good["seconds"].lt(first), "client"].unique()} & {*asking}
     return bool(failing >= (1 if traffic.collapsed else rule.clients) and failing >= rule.share * len(known))
 
 
