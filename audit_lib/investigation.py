@@ -19,7 +19,7 @@ from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.logins.detect import tabulate
-from audit_lib.logs.quote_lines import quote_lines
+from audit_lib.logs.files import quote_lines
 from audit_lib.report.exports import to_csv
 from audit_lib.report.incident import IncidentSummary, summarise
 from audit_lib.report.known_values import guard_values
