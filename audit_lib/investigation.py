@@ -19,7 +19,7 @@ from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.logins.detect import tabulate
-from audit_lib.logs.quote_lines import quote_lines
+from audit_lib.logs.files import quote_lines
 from audit_lib.report.exports import to_csv
 from audit_lib.report.incident import IncidentSummary, summarise
 from audit_lib.report.known_values import guard_values
@@ -33,16 +33,8 @@ from audit_lib.secrecy.keeper import Keeper
 
 NOTEBOOK = "incident.ipynb"
 EVIDENCE = (
-    "sources",
-    "timeline",
-    "detections",
-    "addresses",
-    "exposure",
-    "explanations",
-    "symptoms",
-    "steps",
-    "notes",
-)
+    "sources", "timeline", "detections", "addresses", "exposure", "explanations", "symptoms", "steps",
+)  # fmt: skip
 
 
 def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
@@ -185,7 +177,7 @@ class Investigation:
             Refused: a value is in one of them.
         """
         case, home = self.case, Path(folder)
-        frames = {name: getattr(self, name) for name in EVIDENCE}
+        frames = {name: getattr(self, name) for name in (*EVIDENCE, "notes")}
         cited = [frames[name][["evidence"]] for name in ("timeline", "detections", "notes")]
         frames["quoted_lines"] = self.lines(pd.concat(cited))
         files: dict[str, str | bytes] = {f"evidence/{name}.csv": to_csv(one) for name, one in frames.items()}

@@ -37,12 +37,12 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, tabulate_activity
 from audit_lib.logins.traffic import gather
-from audit_lib.logs.explain import Explained, explain_line, instant_text
 from audit_lib.logs.file_lines import formats_by_line, raw_lines
 from audit_lib.logs.files import spooled
 from audit_lib.logs.formats import LogFormats, load_formats, project_formats
-from audit_lib.logs.line import LogEvent
+from audit_lib.logs.line import Explained, LogEvent, explain_line
 from audit_lib.logs.read import LogRead, read_logs
+from audit_lib.logs.times import instant_of
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.redact import redact_named
@@ -332,7 +332,7 @@ def _explained(number: int, read: Explained) -> Iterator[str]:
         nearest = "; no format matches its beginning"
     yield f"{number}: {read.line.state}{by}{nearest}"
     if read.line.state != "blank":
-        yield f"   time: {'none' if read.line.at is None else instant_text(read.line.at)}"
+        yield f"   time: {'none' if read.line.at is None else iso(instant_of(read.line.at))}"
     yield from map(_event, read.line.events)
 
 

@@ -78,15 +78,13 @@ class Case:
 
     @property
     def is_seen(self) -> bool:
-        """Whether any line that was read may lie in the window; if none, what happened is not known."""
+        """Whether any line that was read may lie in the window."""
         return not (self.here.empty and self.said.empty)
 
     @cached_property
     def clients(self) -> pd.DataFrame:
         """Everyone who may have sent a request in the window, as `tabulate_clients` says."""
         return tabulate_clients(self.activity.requests, self.window, self.rules)
-
-    # ---- Detections ----
 
     @cached_property
     def traffic(self) -> Traffic:
@@ -114,18 +112,10 @@ class Case:
         judged = judge(self.traffic, self.coverage)
         return {one.detection: _in_window(one, self.window) for one in judged}
 
-    @property
-    def hidden_callers(self) -> str:
-        """Why addresses are, or may be, a proxy's and not the callers'; "" if they are theirs."""
-        return self.traffic.collapsed or self.coverage.reason(["clients are callers"])
-
-    def found(self, *detections: str) -> tuple[Incident, ...]:
-        """What these detections found."""
-        return tuple(one for name in detections for one in self.verdicts[name].incidents)
-
-    def threats(self, *detections: str) -> tuple[Incident, ...]:
-        """What these found and do not themselves explain as an accident."""
-        return tuple(one for one in self.found(*detections) if one.severity != "info")
+    def found(self, *detections: str, accidents: bool = True) -> tuple[Incident, ...]:
+        """What these detections found; without what they themselves explain as an accident, if asked."""
+        every = (one for name in detections for one in self.verdicts[name].incidents)
+        return tuple(one for one in every if accidents or one.severity != "info")
 
     def are_none(self, *detections: str) -> bool:
         """Whether each of these found nothing where the logs would have shown it."""
@@ -136,20 +126,17 @@ class Case:
         doubts = dict.fromkeys(self.verdicts[name].doubt for name in detections)
         return tuple(f"{about} may have been missed: {doubt}" for doubt in doubts if doubt)
 
-    # ---- Who is new, and what changed ----
-
     @property
     def lacks_history(self) -> str:
         """The logs without which nobody is known to be new; "" if they are there."""
         days = self.rules.thresholds["let-in"].days
-        if reaches_back(self.activity.requests, self.window, days):
-            return ""
-        return f"logs of {days:.0f} days before the window: without them nobody is known to be new"
+        enough = reaches_back(self.activity.requests, self.window, days)
+        return "" if enough else f"logs of {days:.0f} days before the window: without them nobody is new"
 
     @cached_property
     def new_addresses(self) -> tuple[NewAddress, ...]:
         """The new addresses that were let in within the window, the busiest first."""
-        guessed = {network_of(name) for name in names_of(self.threats(*GUESSING, LET_IN))}
+        guessed = {network_of(name) for name in names_of(self.found(*GUESSING, LET_IN, accidents=False))}
         new = set(self.clients.loc[self.clients["classification"].eq("new network"), "client"])
         here = self.here[self.here["timed"] & self.here["let_in"] & self.here["client"].isin(new)]
         found = [

@@ -6,17 +6,15 @@ did not find counts only if they say "none", and what they cannot say is missing
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
 from audit_lib.base import in_words
 from audit_lib.base.clock import briefly
-from audit_lib.base.frames import rows
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, URLS, Case, names_of
-from audit_lib.incident.contracts import RATINGS, Explanations
-from audit_lib.incident.exposure import public_twins, span_of, values_of
+from audit_lib.incident.exposure import public_twins, values_of
 from audit_lib.incident.outage import (
-    answered_while_apart,
     deploys_around,
     find_outage,
     is_of_variables,
@@ -29,7 +27,10 @@ from audit_lib.logins.traffic import BEGUN
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
 CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
 ATTACKS = (USED, GUESSED)
+RATINGS = ("likely", "possible", "unknown", "unlikely")  # in the order in which they are shown
+_LONG_AGO = pd.Timestamp(0, tz="UTC")
 MOST = 3  # names and incidents in one point
+few = partial(in_words.few, most=MOST)
 
 
 @dataclass
@@ -72,13 +73,10 @@ def explain(case: Case, exposure: pd.DataFrame) -> tuple[Explanation, ...]:
 
     Of a secret that callers do not send, what failed at the login says nothing.
     """
-    of_logins = (_guessed, _outage, _cut_off)
-    if _callers_send(case):
-        found = [_used(case, exposure), *(of_login(case) for of_login in of_logins), _exposed(case, exposure)]
-    else:
-        lacking = f"callers do not send {case.secret}: what failed at the login says nothing of it"
-        blind = (Explanation(name, missing=[lacking]) for name in (GUESSED, OUTAGE, CUT_OFF))
-        found = [_used(case, exposure), *blind, _exposed(case, exposure)]
+    found = [_used(case, exposure), _guessed(case), _outage(case), _cut_off(case), _exposed(case, exposure)]
+    if not _callers_send(case):
+        text = f"callers do not send {case.secret}: what failed at the login says nothing of it"
+        found[1:4] = [Explanation(one.name, missing=[text]) for one in found[1:4]]
     if not case.is_seen:
         for one in found:
             one.missing.insert(0, "log lines of the window: none could be read")
@@ -98,29 +96,23 @@ def _is_mere_leak(case: Case, one: Explanation) -> bool:
 
 
 def tabulate_explanations(explained: Iterable[Explanation]) -> pd.DataFrame:
-    """`Explanations`, in their order."""
-    told = [
-        (
-            rank,
-            one.name,
-            one.rating,
-            *map("; ".join, (one.points, one.against, one.missing)),
-            ", ".join(one.addresses),
-        )
-        for rank, one in enumerate(explained, 1)
-    ]
-    return Explanations.checked(pd.DataFrame(told, columns=list(Explanations.columns())))
-
-
-def few(names: Iterable[str]) -> str:
-    """`A, B, C and 2 more`."""
-    return in_words.few(names, MOST)
+    """One row for each explanation, in their order."""
+    return pd.DataFrame(
+        {
+            "explanation": one.name,
+            "rating": one.rating,
+            "speaks_for": "; ".join(one.points),
+            "speaks_against": "; ".join(one.against),
+            "missing": "; ".join(one.missing),
+            "addresses": ", ".join(one.addresses),
+        }
+        for one in explained
+    )
 
 
 def _callers_send(case: Case) -> bool:
     """Whether callers send the secret that is asked for, by the policy: only then do logins concern it."""
-    names = case.rules.caller_secrets
-    return not case.secret or not names or case.secret in names
+    return case.secret in ("", *(case.rules.caller_secrets or (case.secret,)))
 
 
 def _in_words(incidents: Iterable[Incident]) -> str:
@@ -132,14 +124,15 @@ def _in_words(incidents: Iterable[Incident]) -> str:
 
 def _guessed(case: Case) -> Explanation:
     """Grave guessing shows it, and so does guessing that ended in a success; anything less hints at it."""
-    one, guesses, entered = Explanation(GUESSED), case.threats(*GUESSING), case.found(LET_IN)
+    one, guesses, entered = Explanation(GUESSED), case.found(*GUESSING, accidents=False), case.found(LET_IN)
     grave = [found for found in guesses if entered or found.severity in ("high", "critical")]
     rest = [found for found in guesses if found not in grave]
     one.shown += [_in_words(found) for found in (grave, entered if guesses else ()) if found]
     one.hinted += [_in_words(found) for found in (rest, () if guesses else entered) if found]
     if case.are_none(*GUESSING, LET_IN):
         one.rule_out("no guessing and no spraying was found")
-    one.lack(case.hidden_callers, *case.may_have_missed("guessing", *GUESSING, LET_IN))
+    one.lack(case.traffic.collapsed or case.coverage.reason(["clients are callers"]))
+    one.lack(*case.may_have_missed("guessing", *GUESSING, LET_IN))
     one.addresses = tuple(dict.fromkeys((*names_of(entered), *names_of(guesses))))
     return one
 
@@ -151,13 +144,11 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     """
     one, window, leaked = Explanation(USED), case.window, exposure[exposure["leaked"]]
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
-    spans = {row: span_of(row, case.as_of) for row in rows(mine)}
-    open_ = {
-        row: span for row, span in spans.items() if span.since <= window.until and span.until >= window.since
-    }
-    if open_:
-        one.hinted.append(f"known to have leaked: {', '.join(sorted({row.secret for row in open_}))}")
-    for environment in sorted({*leaked["environment"]} - {row.environment for row in open_}):
+    begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
+    mine = mine.assign(begins=begins, ends=ends)[begins.le(window.until) & ends.ge(window.since)]
+    if len(mine):
+        one.hinted.append(f"known to have leaked: {', '.join(sorted(set(mine['secret'])))}")
+    for environment in sorted({*leaked["environment"]} - {*mine["environment"]}):
         one.lack(f"whether a leaked value of {environment} opened anything in the window")
     whole = shows_no_leak(case.leaked.coverage)
     one.lack("" if whole else "a complete search of files and history: what was left out may hold a leak")
@@ -166,12 +157,10 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
         one.lack(f"who used {case.secret}: callers do not send it, its provider's log would say")
         return one
     quiet = [new for new in case.new_addresses if not new.guessed]
-    used = [new for new in quiet if any(span.since <= new.first_at <= span.until for span in open_.values())]
+    used = [new for new in quiet if (mine["begins"].le(new.first_at) & mine["ends"].ge(new.first_at)).any()]
     if quiet:
-        names = few(
-            f"{new.name} ({new.successes} times since {briefly(new.first_at, case.as_of)})"
-            for new in used or quiet
-        )
+        since = {new.name: briefly(new.first_at, case.as_of) for new in used or quiet}
+        names = few(f"{new.name} ({new.successes} times since {since[new.name]})" for new in used or quiet)
         how = "at once while it was exposed" if used else "without having guessed"
         (one.shown if used else one.hinted).append(f"new addresses were answered {how}: {names}")
         one.lack("whose address it is: a new user looks the same")
@@ -199,13 +188,10 @@ def _outage(case: Case) -> Explanation:
         cause = ", set off by changed variables" if is_of_variables(before) else ""
         one.hinted.append(f"a deploy took effect just before{cause} ({before.evidence})")
         one.hinted += [f"it ended just before the next deploy began ({after.evidence})"] if after else []
-        one.lack("which variables were changed: the platform's event list would say")
-    elif case.read.deploys.empty:
-        one.lack("a deploy list: name an export in audit.toml ([[deploys]])")
+    one.lack("a deploy list (audit.toml, [[deploys]])" if case.read.deploys.empty else "")
     for pair in pairs_apart(case)[: 0 if outage.errors else MOST]:
         if pair.within(case.window):
             one.hinted.append(str(pair))
-            one.against += answered_while_apart(case, pair, outage.first_at)
         else:
             one.lack(f"whether {pair.secret} and {pair.other} differed in the window, too")
     return one
@@ -214,9 +200,7 @@ def _outage(case: Case) -> Explanation:
 def _cut_off(case: Case) -> Explanation:
     """Known clients that failed after a rotation show it; after a start or a deploy they hint at it."""
     one, outage = Explanation(CUT_OFF), find_outage(case)
-    after = sorted(
-        (found for found in case.found(KNOWN_CLIENTS) if found.cause), key=lambda found: -found.count
-    )
+    after = [found for found in case.found(KNOWN_CLIENTS) if found.cause]
     mine = {case.secret, *case.coupled(case.secret)}
     begun = [found for found in after if found.cause in BEGUN]
     rotated = [found for found in after if found not in begun and (not case.secret or found.subject in mine)]
@@ -252,9 +236,7 @@ def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
     elif known and not unread:
         one.against.append("no public variable holds the value")
         one.ruled_out = case.are_none(URLS)
-    one.lack(
-        "" if known else "a value of the secret: no env file, snapshot or commit that was read holds one"
-    )
+    one.lack("" if known else "a value of the secret: nothing that was read holds one")
     one.lack(f"the values of {unread}, which may hold it" if unread else "")
     if exposure["leaked"].any():
         one.against.append("a leak outside the bundle is known")

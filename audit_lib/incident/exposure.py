@@ -1,7 +1,7 @@
 """From when until when a value could be used by others, and which values a secret has or had."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -12,9 +12,7 @@ from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import ExposureWindows
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import Tenure
-from audit_lib.logins.requests import Window
 
-_LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 _VALUES = ("leak", "weak default", "truncated")  # kinds of leaks that show a value of the secret
 Sighting = tuple[datetime | None, str]  # when and where; None: a place has no date, and may be the oldest
 
@@ -22,9 +20,8 @@ Sighting = tuple[datetime | None, str]  # when and where; None: a place has no d
 def tabulate_exposure(case: Case) -> pd.DataFrame:
     """`ExposureWindows`: of the secret under suspicion all values, else every value that has leaked.
 
-    A window begins when the leak was first seen, if that is dated, else when the value came into use; it ends
-    when a rotation takes effect: at the first start after the change. What leaked comes first, then what is
-    still open, then production.
+    It begins when the leak was first seen, if that is dated, else when the value came into use; it ends when
+    a rotation takes effect, at the first start after the change. The most urgent comes first.
     """
     secrets = (case.secret,) if case.secret else leaked_secrets(case)
     found = [window for secret in secrets for window in _windows(case, secret)]
@@ -32,15 +29,10 @@ def tabulate_exposure(case: Case) -> pd.DataFrame:
 
     def urgency(row: Mapping[str, Any]) -> tuple[Any, ...]:
         home = (row["secret"], row["environment"], row["service"], str(row.get("begins_at")))
-        rank = ranks.get(row["fingerprint"], len(ranks))
-        return (not row["leaked"], not row["open"], row["environment"] != PRODUCTION, rank, *home)
+        ranked = row["environment"] != PRODUCTION, ranks.get(row["fingerprint"], len(ranks))
+        return (not row["leaked"], not row["open"], *ranked, *home)
 
     return ExposureWindows.of(sorted(found, key=urgency))
-
-
-def span_of(row: Any, as_of: datetime) -> Window:
-    """The widest window that a row of `ExposureWindows` allows."""
-    return Window(row.begins_at or _LONG_AGO, row.ends_at or as_of)
 
 
 def in_force(exposure: pd.DataFrame) -> dict[str, str]:
@@ -48,9 +40,6 @@ def in_force(exposure: pd.DataFrame) -> dict[str, str]:
     here = exposure[exposure["open"] & exposure["leaked"]]
     by_secret = (here["environment"] + "/" + here["service"]).groupby(here["secret"], sort=False)
     return {str(name): ", ".join(sorted(set(found))) for name, found in by_secret}
-
-
-# ---- The values of a secret ----
 
 
 def values_of(case: Case, secret: str) -> frozenset[str]:
@@ -83,16 +72,11 @@ def public_twins(case: Case, secret: str) -> tuple[str, ...]:
     """The public variables that hold, or held, one of the secret's values: a bundle shows them."""
     values, inventory = values_of(case, secret), case.read.inventory
     found = set(inventory.loc[inventory["fingerprint"].isin(values) & inventory["public"], "secret"])
-    names = {name for name in case.coupled(secret) if values_of(case, name) & values} | {secret}
-    return tuple(sorted(found | {name for name in names if _is_public(case, name)}))
-
-
-def _is_public(case: Case, name: str) -> bool:
-    rule = case.policy.rule(name)
-    return (rule is not None and rule.public) or name.startswith(case.policy.public_prefixes)
-
-
-# ---- The bounds of a window ----
+    for name in (secret, *case.coupled(secret)):
+        rule = case.policy.rule(name)
+        public = (rule is not None and rule.public) or name.startswith(case.policy.public_prefixes)
+        found |= {name} if public and values_of(case, name) & values else set()
+    return tuple(sorted(found))
 
 
 def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
@@ -136,10 +120,10 @@ def _beginning(case: Case, fingerprint: str, leaked: Sighting | None) -> dict[st
         return {"begins_at": leaked[0], "begins_by": f"the leak was first seen in {leaked[1]}"}
     why = f"; the date of the leak is not known ({leaked[1]})" if leaked else ""
     before = [stay.absent for stay in case.tenures if stay.fingerprint == fingerprint]
-    first = min(((seen.at, seen.place) for seen in before if seen), default=None)
-    if first is None or None in before:
+    if not before or None in before:
         return {"begins_by": f"it is not known since when the value exists{why}"}
-    return {"begins_at": first[0], "begins_by": f"the value came into use after {first[1]}{why}"}
+    at, place = min((seen.at, seen.place) for seen in before if seen)
+    return {"begins_at": at, "begins_by": f"the value came into use after {place}{why}"}
 
 
 def _end(case: Case, stay: Tenure) -> dict[str, Any]:

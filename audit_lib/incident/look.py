@@ -12,13 +12,11 @@ from audit_lib.base.errors import AuditError, BadInput
 from audit_lib.logins.requests import Window
 from audit_lib.settings import Policy
 
-DEFAULT_SPAN = timedelta(days=7)
-
 
 def window_of(since: str, until: str, as_of: datetime, first_at: datetime | None = None) -> Window:
     """The window that is asked for; by default since a leak was first seen, or the last seven days."""
     end = min(parse_instant(until, "until"), as_of) if until else as_of
-    begin = first_at if first_at and first_at < end else end - DEFAULT_SPAN
+    begin = first_at if first_at and first_at < end else end - timedelta(days=7)
     window = Window(since_instant(since, end) if since else begin, end)
     if window.since >= end:
         raise BadInput.at("since", f"is not before {iso(end)}")
@@ -53,14 +51,11 @@ def pick(investigation: Any) -> Any:
     """Fields of window, address and secret for JupyterLab; run the cells below again after a choice."""
     import ipywidgets  # noqa: PLC0415  an extra: without it the parameters do the same
 
-    case = investigation.case
+    case, said = investigation.case, ipywidgets.Label(repr(investigation))
     given = {"since": iso(case.window.since), "until": iso(case.window.until)}
     given |= {"address": case.address, "secret": case.secret}
-    choices = {
-        "address": sorted(set(case.activity.requests["client"]) - {""})[:2000],
-        "secret": sorted(set(case.read.inventory["secret"])),
-    }
-    said = ipywidgets.Label(repr(investigation))
+    clients = sorted(set(case.activity.requests["client"]) - {""})
+    choices = {"address": clients[:2000], "secret": sorted(set(case.read.inventory["secret"]))}
 
     def choose(name: str, change: Any) -> None:
         try:
@@ -71,8 +66,7 @@ def pick(investigation: Any) -> Any:
 
     fields = []
     for name, text in given.items():
-        options = choices.get(name, ())
-        field = ipywidgets.Combobox(value=text, options=options, description=name, continuous_update=False)
-        field.observe(partial(choose, name), names="value")
-        fields.append(field)
+        shown = {"value": text, "options": choices.get(name, ()), "description": name}
+        fields.append(ipywidgets.Combobox(**shown, continuous_update=False))
+        fields[-1].observe(partial(choose, name), names="value")
     return ipywidgets.VBox([*fields, said])

@@ -8,14 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.incident.case import APPLICATION, KNOWN_CLIENTS, Case
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.logins.detect.incidents import EVERYONE
-from audit_lib.logins.requests import Window, succeeded, surely_within, within
+from audit_lib.logins.requests import Window
 
 PAUSE = timedelta(minutes=15)
 # What platforms say set off a deploy that brought other variables and no other code.
@@ -122,12 +121,3 @@ def _held(case: Case) -> Iterator[tuple[SecretPlace, str, datetime, datetime]]:
         there = one.gone is None and (one.home, one.fingerprint) in still
         yield one.home, one.fingerprint, one.first.at, case.as_of if there else one.last.at
     yield from ((home, value, case.as_of, case.as_of) for home, value in sorted(now - still))
-
-
-def answered_while_apart(case: Case, pair: PairApart, until: datetime) -> list[str]:
-    """How many requests were answered while a pair differed, until an instant, if any were."""
-    span = Window(pair.since, min(pair.until, until))
-    asked = within(case.activity.requests, span)
-    count = int(asked.loc[asked["timed"] & succeeded(asked) & surely_within(asked, span), "count"].sum())
-    since, last = (briefly(at, case.as_of) for at in (span.since, span.until))
-    return [f"{pair} since {since}, and {count:,} requests were answered until {last}"] if count else []

@@ -7,7 +7,6 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.incident.case import LET_IN, Case, names_of
-from audit_lib.incident.contracts import Steps
 from audit_lib.incident.explain import (
     CUT_OFF,
     EXPOSED,
@@ -34,27 +33,23 @@ _ASKED = {
     CUT_OFF: ("Give the new value to the clients that fail; block nobody", "they are answered again"),
     EXPOSED: ("Take the value out of the public variable, or the URL, first", "leaks finds it in no bundle"),
 }
-Step = tuple[str, str, str, str, str]  # the columns of Steps after the number
+COLUMNS = ["number", "step", "place", "command", "done_when", "breaks"]
+Step = tuple[str, str, str, str, str]  # what comes after the number
 
 
 def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame) -> pd.DataFrame:
-    """`Steps`: what the best explanation asks for, then the rotation of each secret concerned."""
+    """One row for each step: what the best explanation asks for, then the rotation of each secret."""
     best, leaked = next(iter(supported(case, explained)), None), in_force(exposure)
-    found = [
-        *(_first(case, best) if best else ()),
-        *(_of_secret(case, exposure, leaked) if case.secret else ()),
-    ]
+    found = list(_first(case, best)) if best else []
+    if case.secret:
+        found += _of_secret(case, exposure, leaked)
     for name, places in leaked.items() if not case.secret else ():
-        text, plan = (
-            f"{name} has leaked and is in force: rotate it",
-            _typed(case, f"rotate plan {name} --compromised"),
-        )
-        found.append((text, places, plan, _retired(name), ""))
+        plan, text = _typed(case, f"rotate plan {name} --compromised"), f"{name} has leaked and is in force"
+        found.append((f"{text}: rotate it", places, plan, _retired(name), ""))
     if not found:
         text = "Nothing that was read asks for anything: look at what is missing, and supply it"
         found = [(text, "", "", "the explanations are decided", "")]
-    numbered = [(number, *step) for number, step in enumerate(found, 1)]
-    return Steps.checked(pd.DataFrame(numbered, columns=list(Steps.columns())))
+    return pd.DataFrame([(number, *step) for number, step in enumerate(found, 1)], columns=COLUMNS)
 
 
 def _typed(case: Case, words: str) -> str:

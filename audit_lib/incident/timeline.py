@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 def tabulate_timeline(case: Case) -> pd.DataFrame:
     """`Timeline` of the window. Requests and failed logins are summed by class of address and minute."""
-    parts = (_requests, _messages, _detected, _ledger, _commits, _deploys, _leaks)
+    parts = (_requests, _messages, _detected, _ledger, _deploys, _leaks)
     frame = pd.DataFrame([one for part in parts for one in part(case)], columns=list(Entry._fields))
     low, high = (pd.to_datetime(frame[name], utc=True) for name in ("not_before_at", "not_after_at"))
     instant = frame["kind"].eq("deploy") | low.eq(high) | (high - low).lt(pd.Timedelta(minutes=1))
@@ -51,15 +51,12 @@ def _requests(case: Case) -> Iterator[Entry]:
     """What was refused, answered on protected routes, or said to be a failed login."""
     here, said = case.here, case.said.assign(count=1)
     parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)]}
-    parts |= {"failed logins": said[said["kind"].eq(FAILED_LOGIN)]}
+    parts["failed logins"] = said[said["kind"].eq(FAILED_LOGIN)]
     classes = case.clients.set_index("client")["classification"]
     for kind, part in parts.items():
-        whose, minute = (
-            part["client"].map(classes).fillna("not in a request"),
-            part["not_before_at"].dt.floor("min"),
-        )
-        keys = ["minute", "whose", "file"]
-        for (_, subject, file), group in part.assign(whose=whose, minute=minute).groupby(keys, dropna=False):
+        minute, whose = part["not_before_at"].dt.floor("min"), part["client"].map(classes)
+        keys = [minute, whose.fillna("not in a request"), part["file"]]
+        for (_, subject, file), group in part.groupby(keys, dropna=False):
             names, count = sorted(set(group["client"]) - {""}), int(group["count"].sum())
             text = f"{count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"
             bounds = group["not_before_at"].min(), group["not_after_at"].max()
@@ -94,14 +91,6 @@ def _ledger(case: Case) -> Iterator[Entry]:
             yield Entry("change", stay.absent.at, stay.first.at, str(stay.home), text, places)
     for one in revocations(case.read.ledger):
         yield Entry("change", one.claimed_at, one.until, str(one.home), f"revoked, says {one.by}", one.place)
-
-
-def _commits(case: Case) -> Iterator[Entry]:
-    """Commits that brought values into env files: each is a leak of them."""
-    for (file, commit), group in case.read.history.groupby(["file", "commit"]):
-        names, at = sorted(set(group["name"])), group["committed_at"].iloc[0]
-        text = f"committed {len(names)} values: {', '.join(names[:4])}{', …' * (len(names) > 4)}"
-        yield Entry("commit", at, at, str(file), text, f"commit {str(commit)[:12]}", len(names))
 
 
 def _deploys(case: Case) -> Iterator[Entry]:

@@ -73,9 +73,8 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
         listed = {}
     head = {path.decode("utf-8", "surrogateescape") for paths in listed.values() for path in paths}
     place = places["place"]
-    held = set(places.loc[place.isin(_IN_FILES), "path"].str.partition("!")[0]) - {
-        ""
-    }  # an archive as a whole
+    # An archive goes as a whole.
+    held = {path.partition("!")[0] for path in places.loc[place.isin(_IN_FILES), "path"]} - {""}
     whole = {path for path in held if path in env_files or path not in head}
     messages, names = bool(place.isin(_IN_MESSAGES).any()), bool(place.eq("path").any())
     beside = sorted(set(places.loc[~place.isin(_IN_HISTORY), "path"]))

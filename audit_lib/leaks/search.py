@@ -33,9 +33,8 @@ from audit_lib.leaks.sources import (
     Reading,
     Source,
 )
-from audit_lib.logs.files import outside_logs
+from audit_lib.logs.files import line_times, outside_logs
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.quote_lines import line_times
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Matcher
 from audit_lib.secrecy.redact import Redactor

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import OpenSource, Unreadable, open_source
 from audit_lib.logs.files import LogFile
-from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.tally import read_log
 
 try:
     import fsspec
@@ -29,23 +26,19 @@ class RemoteLog(LogFile):
         """A copy of the log, opened; raises `Unreadable`."""
         try:
             copy = Path(fsspec.open_local(f"simplecache::{self.path}"))
-        except ImportError:
-            reason = "needs a library of its own: install audit-lib[cluster]"
-            raise Unreadable(self.path, "unreadable", reason) from None
-        except (OSError, ValueError) as error:
-            reason = f"cannot be read ({type(error).__name__})"
+        except (ImportError, OSError, ValueError) as error:
+            reason = f"cannot be read ({type(error).__name__}: perhaps audit-lib[cluster] is missing)"
             raise Unreadable(self.path, "unreadable", reason) from None
         with open_source(copy.parent, copy.name) as opened:
             yield opened
 
 
 @contextmanager
-def workers(formats: LogFormats, scheduler: str) -> Iterator[Any]:
-    """Reads logs on the workers of a cluster, and again if some are lost; `BadInput` where none answers."""
+def workers(scheduler: str) -> Iterator[Any]:
+    """Maps a function over logs on the workers of a cluster, again if some are lost; `BadInput` for none."""
     try:
         client = Client(scheduler, timeout=_PATIENCE_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError):
         raise BadInput.at("--scheduler", f"no scheduler answers at {scheduler}") from None
     with client:
-        read = partial(read_log, formats)
-        yield lambda *tasks: (future.result() for future in client.map(read, *tasks, pure=False))
+        yield lambda read, logs: (each.result() for each in client.map(read, list(logs), pure=False))

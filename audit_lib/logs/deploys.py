@@ -1,7 +1,4 @@
-"""Reads the platform's deploy lists that a user exported: which deploys there were, as far as they say.
-
-Render's answer, bare deploys, JSON Lines, pages one after another, and a form of our own with `at`.
-"""
+"""Reads the platform's deploy lists that a user exported: Render's answer, JSON Lines, a form of our own."""
 
 import json
 import re
@@ -37,6 +34,7 @@ OUTCOMES = {
 _BLANK = re.compile(r"[\s,\x00]*")
 _NEXT = re.compile(r"\n(?=[\[{])")  # where a list can go on after a line that is none
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
+_FOREIGN = ("deploy", "status", "trigger", "evidence")  # texts of the platform
 _TIMES = ("at", "createdAt", "startedAt", "finishedAt")
 # What each text of an entry must be, and the fault where it is not.
 _TEXTS = {
@@ -73,58 +71,44 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
             facts = {"state": "missing", "reason": "no file matches", "remedy": remedy}
             rows.append(source_row(source, source.pattern, KIND, **facts))
         for path in paths:
-            row, entries = _read_file(project, source, path, as_of)
-            rows.append(row)
-            listed += [_redacted(entry, search) for entry in entries]
+            try:
+                read = read_source(project.root, path, LARGEST_BYTES)
+            except Unreadable as error:
+                rows.append(source_row(source, path, KIND, state=error.state, reason=error.reason))
+                continue
+            found, faults, number = parse_deploys(read.content, path)
+            on_line = Counter(each["line"] for each in found)
+            deploys = [_columns(each, on_line, source, as_of) for each in found if each["began_at"] <= as_of]
+            reason = first_faults(faults) if number else "lists no deploy"
+            if later := len(found) - len(deploys):
+                reason += f"{'; ' * bool(reason)}{later} deploys dated after this review are left out"
+            state = "unreadable" if faults and not found else "read" if number else "empty"
+            columns: dict[str, Any] = {"state": state, "reason": reason, "sha256": read.sha256, "blank": 0}
+            columns |= {"lines": number, "read": len(found), "not_understood": number - len(found)}
+            rows.append(source_row(source, path, KIND, **columns, **vars(read.facts)))
+            for deploy in deploys:  # of its message the first line
+                message = redact_named(search.text(deploy["message"])).strip()
+                deploy["message"] = message.splitlines()[0][:LONGEST] if message else ""
+                listed.append(deploy | {name: search.text(deploy[name]) for name in _FOREIGN})
     named = Deploys.of(listed).sort_values("ended_at", kind="stable", na_position="last")
     is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
     ordered = named[~is_again].sort_values(["began_at", "file", "line", "deploy"], kind="stable")
     return DeployRead(Deploys.checked(ordered), Sources.of(rows))
 
 
-def _read_file(
-    project: Project, source: DeploySource, path: str, as_of: datetime
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The row of one file, and its deploys by then."""
-    try:
-        read = read_source(project.root, path, LARGEST_BYTES)
-    except Unreadable as error:
-        return source_row(source, path, KIND, state=error.state, reason=error.reason), []
-    found, faults, listed = parse_deploys(read.content, path)
-    reasons = [first_faults(faults)] if faults else [] if listed else ["lists no deploy"]
-    entries = [entry for entry in found if entry["began_at"] <= as_of]
-    if later := len(found) - len(entries):
-        reasons.append(f"{later} deploys dated after this review are left out")
-    on_line = Counter(entry["line"] for entry in entries)
-    for entry in entries:
-        if entry["ended_at"] and entry["ended_at"] > as_of:  # what it came to later is not known yet
-            entry |= {"ended_at": None, "status": RUNNING}
-        place = f"{path}:{entry['line']}"
-        entry |= {
-            "file": path,
-            "environment": entry["environment"] or source.environment,
-            "service": entry["service"] or source.service,
-            "outcome": OUTCOMES.get(entry["status"], "not told"),
-            "evidence": place if on_line[entry["line"]] == 1 else f"{place} ({entry['deploy']})",
-        }
-    facts = {
-        "state": "unreadable" if faults and not found else "read" if listed else "empty",
-        "reason": "; ".join(reasons),
-        "lines": listed,
-        "read": len(found),
-        "not_understood": listed - len(found),
-        "blank": 0,
-        "sha256": read.sha256,
-        **vars(read.facts),
+def _columns(
+    deploy: dict[str, Any], on_line: Counter[int], source: DeploySource, as_of: datetime
+) -> dict[str, Any]:
+    """The columns of the contract, as of an instant: what a deploy came to later is not known yet."""
+    if deploy["ended_at"] and deploy["ended_at"] > as_of:
+        deploy = deploy | {"ended_at": None, "status": RUNNING}
+    place = f"{deploy['file']}:{deploy['line']}"
+    return deploy | {
+        "environment": deploy["environment"] or source.environment,
+        "service": deploy["service"] or source.service,
+        "outcome": OUTCOMES.get(deploy["status"], "not told"),
+        "evidence": place if on_line[deploy["line"]] == 1 else f"{place} ({deploy['deploy']})",
     }
-    return source_row(source, path, KIND, **facts), entries
-
-
-def _redacted(entry: dict[str, Any], search: Redactor) -> dict[str, Any]:
-    """A deploy without known values; of its message the first line."""
-    message = redact_named(search.text(entry["message"])).strip()
-    texts = {name: search.text(entry[name]) for name in ("deploy", "status", "trigger", "evidence")}
-    return entry | texts | {"message": message.splitlines()[0][:LONGEST] if message else ""}
 
 
 # ---- The entries of a list ----
@@ -143,15 +127,13 @@ def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], lis
         wrong: list[str] = []
         deploy = _deploy(found, wrong)
         faults += [f"{place}:{line}: entry #{number}: {text}" for text in wrong]
-        deploys += [deploy | {"line": line, "deploy": deploy["deploy"] or f"#{number}"}] if not wrong else []
+        own = {"file": place, "line": line, "deploy": deploy.get("deploy") or f"#{number}"}
+        deploys += [] if wrong else [deploy | own]
     return deploys, faults, number
 
 
 def _entries(text: str) -> Iterator[tuple[int, Any]]:
-    """The line and the value of each entry: of values one after another, and within lists of them.
-
-    What is not JSON, or a list that was cut short, is _NOT_JSON.
-    """
+    """The line and the value of each entry, or _NOT_JSON: of values one after another, and within lists."""
     decoder, at, inside, line, counted = json.JSONDecoder(), 0, False, 1, 0
     while (at := _BLANK.match(text, at).end()) < len(text):  # type: ignore[union-attr]
         line, counted = line + text.count("\n", counted, at), at

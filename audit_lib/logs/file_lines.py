@@ -1,21 +1,19 @@
 """How the lines of one file are read, one behind another: what one line says about later ones.
 
-A request of Rails begins on one line and ends on another. A log of the W3C's extended format, as IIS writes
-it, declares its columns: `#Fields: date time c-ip` says what the lines behind it hold. Such a log begins with
-`#`. Its rows are read by these columns alone, so if they do not fit their header, they are not understood.
+A request of Rails begins on one line and ends on another. A log of the W3C's extended format begins with `#`
+and declares its columns: `#Fields: date time c-ip`. Rows that do not fit them are not understood.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from io import BufferedReader, RawIOBase
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-from audit_lib.logs.blocks import Block
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LINE_LIMIT, Line, LineReader
-from audit_lib.logs.refusals import PossibleFailure
-from audit_lib.logs.templates import parse_template
+from audit_lib.logs.templates import Block, parse_template
 from audit_lib.logs.times import parse_time
 from audit_lib.logs.values import clean_client, clean_method
 
@@ -36,8 +34,9 @@ _PROCESS = re.compile(rb"#(\d+)\]|\[(\d+)\]: ")
 _MOST_OPEN = 10_000  # requests of Rails at once
 
 
-def raw_lines(file: BinaryIO) -> Iterator[bytes]:
+def raw_lines(stream: BinaryIO | RawIOBase) -> Iterator[bytes]:
     """The lines of a stream; of one beyond the limit only so much that it shows to be too long."""
+    file = BufferedReader(stream, LINE_LIMIT) if isinstance(stream, RawIOBase) else stream
     while line := file.readline(LINE_LIMIT + 2):
         yield line
         while len(line) == LINE_LIMIT + 2 and not line.endswith(b"\n"):
@@ -96,14 +95,16 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
         Block("declared columns", parse_template(template), whole=True)
         for template in (row, "#{dotted}: {text}")
     )
-    return replace(formats, prefixes=(), bodies=tuple(bodies), messages=(), possible=PossibleFailure())
+    words = {**formats.words, "possible": {}}
+    return replace(formats, prefixes=(), bodies=tuple(bodies), messages=(), words=words)
 
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:
     event = line.events[0]
     if len(line.events) > 1 or not begun or event.client or event.route:
         return line
-    client, method, path, at = (_shared(begun, name) for name in ("client", "method", "path", "time"))
+    values = [{found[name] for found in begun} for name in ("client", "method", "path", "time")]
+    client, method, path, at = (each.pop() if len(each) == 1 else b"" for each in values)
     events = reader.request(event.status or 0, clean_client(client), clean_method(method), path)
     return line._replace(events=events, at=parse_time(at, reader.zone) if line.at is None else line.at)
 
@@ -112,9 +113,3 @@ def _request_key(found: re.Match[bytes]) -> bytes:
     """The tags of a request's line, else its process; of a file without either all are of one."""
     process = _PROCESS.search(found["before"])
     return found["tags"] or (process[0] if process else b"")
-
-
-def _shared(begun: list[re.Match[bytes]], name: str) -> bytes:
-    """What all open requests have in common of a field; empty if they differ."""
-    values = {found[name] for found in begun}
-    return values.pop() if len(values) == 1 else b""

@@ -1,21 +1,35 @@
 """The files of a project's logs: within it, in folders that its owner allows, or given by hand."""
 
-import stat
+import os
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
+import pandas as pd
+
+from audit_lib.base.archives import Bomb, LogStream
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.files import OpenSource, log_paths, open_source
+from audit_lib.base.files import OpenSource, Unreadable, log_paths, open_source
+from audit_lib.logs.file_lines import raw_lines
+from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.line import LineReader
+from audit_lib.logs.times import instant_of
+from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import ENVIRONMENTS, LogSource, Project
 from audit_lib.settings.models import placed_option
 from audit_lib.settings.outside import followed
 
 STDIN = "-"
+_LONGEST = 2_000  # characters of a line that is quoted
+_PLACE = re.compile(r"(.+):(\d+)")
 _FORM = "must have the form ENVIRONMENT/SERVICE=PATH or =- (stdin)"
 Spool = Callable[[BinaryIO], Path]
 
@@ -56,10 +70,11 @@ def is_outside(source: LogSource) -> bool:
 def outside_logs(project: Project) -> list[str]:
     """The sources that name logs outside the project, as the report calls them."""
 
-    def outside(source: LogSource) -> bool:
-        return is_outside(source) if source.file is None else not source.file.is_relative_to(project.root)
-
-    return [source.pattern for source in project.log_sources if outside(source)]
+    return [
+        source.pattern
+        for source in project.log_sources
+        if is_outside(source) or (source.file and not source.file.is_relative_to(project.root))
+    ]
 
 
 def allowed_folder(project: Project, source: LogSource) -> str:
@@ -95,11 +110,8 @@ def with_logs(
     """The project with the logs of all `--log` options, before those that audit.toml names.
 
     A log that is given is the owner's word: it may lie anywhere, but not behind a link of the project. What
-    comes from a stream is kept by `spool` while it is read, since a log may be read twice; without one
-    there is no stream to read.
-
-    Raises:
-        BadInput: every fault of the options at once. Their text is never quoted: it may be a value.
+    comes from a stream is kept by `spool`, since a log may be read twice. Raises `BadInput` with every fault
+    of the options; their text is never quoted: it may be a value.
     """
     options = list(texts)
     if sum(option.endswith(f"={STDIN}") for option in options) > 1:
@@ -130,14 +142,9 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
             raise BadInput.at(name, "must be a file: a notebook has no stdin")
         return replace(source, file=spool(stdin), dated=False)
     path = Path(origin)
-    try:
-        kind = path.stat().st_mode
-        if spool and stat.S_ISFIFO(kind) and path.is_relative_to("/dev/fd"):
-            with path.open("rb") as pipe:
-                return replace(source, file=spool(pipe), dated=False)
-    except (OSError, ValueError):
-        raise BadInput.at(name, "names a file that does not exist or cannot be read") from None
-    if not stat.S_ISREG(kind):
+    if not os.path.exists(origin):  # noqa: PTH110  that of a path raises where a folder may not be entered
+        raise BadInput.at(name, "names a file that does not exist or cannot be read")
+    if not path.is_file():
         raise BadInput.at(name, "is not a regular file")
     return replace(source, pattern=f"{name}: {path.name}", file=followed(path, project.root, name))
 
@@ -160,3 +167,50 @@ def spooled(stream: BinaryIO, folder: Path) -> Path:
     with path.open("xb") as file:
         copyfileobj(stream, file, 1 << 20)
     return path
+
+
+# ---- Lines by their place ----
+
+
+def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> pd.DataFrame:
+    """One row for each line that a `file:line` names, with those around it: `file`, `line`, `text`.
+
+    What names no line of a file within the project or of a log is passed over.
+    """
+    wanted: dict[str, set[int]] = {}
+    for place in filter(None, map(_PLACE.fullmatch, evidence)):
+        line = int(place[2])
+        wanted.setdefault(place[1], set()).update(range(max(line - around, 1), line + around + 1))
+    files = {file.name: file for _, named in log_files(project) for file in named}
+    rows = [
+        (name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:_LONGEST]))
+        for name in sorted(wanted)
+        for number, raw in _lines(files.get(name) or LogFile(project.root, name, name), wanted[name])
+    ]
+    return pd.DataFrame(rows, columns=["file", "line", "text"])
+
+
+def line_times(
+    project: Project, lines: Mapping[str, set[int]], formats: LogFormats
+) -> dict[tuple[str, int], datetime]:
+    """When lines of the project's logs were written, by log and line; those without a time are left out."""
+    found = {}
+    for source, named in log_files(project):
+        reader = LineReader(formats, ZoneInfo(source.time_zone))
+        for file in named:
+            for number, raw in _lines(file, lines.get(file.name, set())):
+                if (at := reader.read(raw).at) is not None:
+                    found[file.name, number] = instant_of(at)
+    return found
+
+
+def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
+    """Lines by number, as far as the file can be read."""
+    try:
+        with file.open() as opened:
+            lines = raw_lines(LogStream(opened.file))
+            for number, raw in enumerate(islice(lines, max(numbers, default=0)), 1):
+                if number in numbers:
+                    yield number, raw
+    except (Unreadable, Bomb):
+        return

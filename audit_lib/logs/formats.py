@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -10,16 +10,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
 
-from audit_lib.base.bounded import MAX_BYTES, parse_toml, shown_name
+from audit_lib.base.bounded import MAX_BYTES, parse_toml, read_text_file, shown_name
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.logs.blocks import Block, Choice
-from audit_lib.logs.logins import LoginAnswer, answers_of, bare_route, phrases_of
-from audit_lib.logs.refusals import PossibleFailure, Refusal
-from audit_lib.logs.structured import FieldNames, LoginOutcome
-from audit_lib.logs.templates import parse_template
-from audit_lib.logs.values import SecretParameters
+from audit_lib.base.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.logs.logins import LoginAnswer, answers_of, phrases_of
+from audit_lib.logs.structured import OUTCOME, FieldNames
+from audit_lib.logs.templates import Block, Choice, expression, parse_template
+from audit_lib.logs.values import PossibleFailure, Refusal, SecretParameters, Words
 from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
@@ -29,6 +27,14 @@ CLOCK_SET_BACK = "clock set back"
 
 _NAME = r"[\w ,.:/-]{1,80}"
 _CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)
+_EXAMPLES = {"examples", "counter_examples"}
+_FIELDS = {"time", "text", "status", "client", "method", "path", "level", "labels", "foreign", *_EXAMPLES}
+_LISTS = {  # that each table may have
+    "json_": {*_FIELDS, "cause", "wrapper", "records"},
+    "possible": {"about", "failing", "before_address", *_EXAMPLES},
+    "refusal": {"words", *_EXAMPLES},
+    "outcome": {*OUTCOME, *_EXAMPLES},
+}
 _Text = Annotated[str, Field(min_length=1)]
 _Some = Annotated[tuple[_Text, ...], Field(min_length=1)]
 
@@ -54,7 +60,7 @@ class _Written(BaseModel):
         for block in blocks:
             plain = max(len(part.literal) for part in block.parts)
             # What holds plain text matches no empty one, and need not be compiled to know that.
-            if not plain and re.match(block.source(), b""):
+            if not plain and re.match(expression(block.parts, block.whole), b""):
                 raise ValueError("matches an empty text")
             if block.anywhere and (plain < 4 or len(block.parts) > 1):
                 raise ValueError("needs, to be sought anywhere, plain text of four characters or more")
@@ -84,32 +90,26 @@ class _Message(_Written):
     anywhere: StrictBool = False
 
 
-class _Query(BaseModel):
-    secret_parameters: _Some
-    model_config = _CONFIG
-
-
 class _File(BaseModel):
     """A file of formats; what an older version has not may be left out: then nothing is seen by it."""
 
     prefix: tuple[_Prefix, ...] = ()
     body: tuple[_Body, ...] = ()
     message: tuple[_Message, ...] = ()
-    json_: FieldNames = Field(alias="json")
-    query: _Query
-    possible: PossibleFailure = PossibleFailure()
-    refusal: Refusal = Refusal()
-    outcome: LoginOutcome = LoginOutcome()
+    json_: dict[str, _Some] = Field(alias="json")
+    query: dict[Literal["secret_parameters"], _Some]
+    possible: dict[str, _Some] = {}
+    refusal: dict[str, _Some] = {}
+    outcome: dict[str, _Some] = {}
     model_config = _CONFIG
 
-
-class Choices(NamedTuple):
-    """The blocks as they are matched."""
-
-    outer: Choice  # prefixes where a line begins
-    inner: Choice  # prefixes behind another
-    body: Choice  # requests and statements
-    message: Choice  # messages where a text begins
+    @model_validator(mode="after")
+    def _check(self) -> "_File":
+        odd = [key for name, known in _LISTS.items() for key in getattr(self, name) if key not in known]
+        missing = ", ".join(sorted(_FIELDS - self.json_.keys()))
+        if odd or missing:
+            raise ValueError(f"{shown_name(odd[0], _NAME)} is unknown" if odd else f"json has no {missing}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -119,25 +119,17 @@ class LogFormats:
     prefixes: tuple[Block, ...]
     bodies: tuple[Block, ...]
     messages: tuple[Block, ...]
-    fields: FieldNames
-    possible: PossibleFailure
-    refusal: Refusal
-    secret_parameters: tuple[str, ...]  # names in small letters; `*` at the beginning is any text
+    words: Mapping[str, Words]  # the other tables of the file
     declared_statuses: tuple[int, ...] = ()  # the policy's own, beside those of REQUEST_KINDS
     logins: tuple[Login, ...] = ()
 
-    def __getstate__(self) -> dict[str, object]:
-        """The formats without what is compiled of them, for a worker elsewhere."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @cached_property
     def digest(self) -> str:
         """Names all that is read by them."""
         return sha256(repr(self).encode("utf-8", "surrogateescape")).hexdigest()
-
-    def kind_of(self, status: int) -> str:
-        """The kind of a request with this status; that of no failure is "other"."""
-        return REQUEST_KINDS.get(status, DECLARED if status in self.declared_statuses else "other")
 
     def declaring(self, statuses: Iterable[int], logins: Iterable[Login] = ()) -> "LogFormats":
         """The same formats, with these statuses, and what these logins declare, as failed logins.
@@ -155,31 +147,38 @@ class LogFormats:
             logins=declared,
         )
 
-    @cached_property
-    def choices(self) -> Choices:
-        """What may stand where a line begins, behind a prefix, and then."""
-        inner = [block for block in self.prefixes if not block.outer]
-        first = [block for block in self.messages if not block.anywhere]
-        return Choices(Choice(self.prefixes), Choice(inner), Choice(self.bodies), Choice(first))
 
-    @cached_property
-    def sought(self) -> tuple[Block, ...]:
-        """The messages that are sought anywhere in a line."""
-        return tuple(block for block in self.messages if block.anywhere)
+class Matchers(NamedTuple):
+    """The formats as lines are matched by them."""
 
-    @cached_property
-    def parameters(self) -> SecretParameters:
-        """The names of query parameters that are secrets."""
-        return SecretParameters(self.secret_parameters)
+    outer: Choice  # prefixes where a line begins
+    inner: Choice  # prefixes behind another
+    body: Choice  # requests and statements
+    message: Choice  # messages where a text begins
+    sought: tuple[Block, ...]  # messages anywhere in a line
+    fields: FieldNames
+    possible: PossibleFailure
+    refusal: Refusal
+    parameters: SecretParameters
+    answers: Mapping[bytes, list[LoginAnswer]]  # requests that bear on declared logins, by route
 
-    @cached_property
-    def _answers(self) -> Mapping[bytes, list[LoginAnswer]]:
-        return answers_of(self.logins, {*REQUEST_KINDS, *self.declared_statuses})
 
-    def login_answer(self, status: int, method: str, route: str, query: bytes) -> LoginAnswer | None:
-        """What a request is to the declared logins; None if it is nothing."""
-        answers = self._answers.get(bare_route(route), ()) if self.logins else ()
-        return next((each for each in answers if each.fits(status, method, query)), None)
+@lru_cache(maxsize=16)
+def matchers(formats: LogFormats) -> Matchers:
+    """What the formats are compiled to; a worker elsewhere does so itself."""
+    words, messages = formats.words, formats.messages
+    return Matchers(
+        Choice(formats.prefixes),
+        Choice([block for block in formats.prefixes if not block.outer]),
+        Choice(formats.bodies),
+        Choice([block for block in messages if not block.anywhere]),
+        tuple(block for block in messages if block.anywhere),
+        FieldNames(words["json"], words["outcome"]),
+        PossibleFailure(words["possible"]),
+        Refusal(words["refusal"]),
+        SecretParameters(words["query"]["secret_parameters"]),
+        answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses}),
+    )
 
 
 def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:
@@ -188,10 +187,7 @@ def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFo
     `secrets` are names of variables that are secrets as query parameters, too.
     """
     path = path or BUNDLED
-    try:
-        return parse_formats(path.read_bytes(), path.name, tuple(secrets))
-    except OSError as error:
-        raise BadInput.at(path.name, f"cannot be read ({error.strerror})") from None
+    return parse_formats(read_text_file(path, path.name), path.name, tuple(secrets))
 
 
 def project_formats(project: Project, secrets: Iterable[str] = ()) -> LogFormats:
@@ -221,20 +217,19 @@ def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> 
     prefixes, bodies, messages = (
         tuple(block for written in section for block in written.blocks()) for section in sections
     )
-    known = replace(read.json_, outcome=read.outcome)
-    own = (name.lower() for name in secrets if name.isascii())
-    secret = tuple(dict.fromkeys((*own, *read.query.secret_parameters)))
-    return LogFormats(prefixes, bodies, messages, known, read.possible, read.refusal, secret)
+    words = read.model_dump(include={"json_", "outcome", "possible", "refusal"}, by_alias=True)
+    own = tuple(name.lower() for name in secrets if name.isascii())
+    parameters = tuple(dict.fromkeys((*own, *read.query.get("secret_parameters", ()))))
+    return LogFormats(prefixes, bodies, messages, words | {"query": {"secret_parameters": parameters}})
 
 
 def _fault(error: Any, table: dict[str, Any], place: str) -> Fault:
     """A fault of the file at its place: a list's block has its number and name."""
-    section, *keys = map(str, error["loc"])
+    section, *keys = map(str, error["loc"] or ("tables",))
     where, blocks = f"{place}: {shown_name(section, _NAME)}", table.get(section)
     if keys and isinstance(blocks, list):
-        number = int(keys.pop(0))
-        block = blocks[number]
-        name = block.get("name") if isinstance(block, dict) else None
-        where += f" #{number + 1}" + (f" ({shown_name(name, _NAME)})" if isinstance(name, str) else "")
+        block = blocks[int(keys[0])]
+        name = str(block.get("name", "")) if isinstance(block, dict) else ""
+        where += f" #{int(keys.pop(0)) + 1}" + (f" ({shown_name(name, _NAME)})" if name else "")
     key = f"{shown_name(keys[0], _NAME)}: " if keys else ""
     return Fault(where, key + str(error["msg"]).removeprefix("Value error, "))

@@ -3,16 +3,28 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from operator import itemgetter, or_
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE
-from audit_lib.logs.blocks import Choice, Match
-from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats
-from audit_lib.logs.refusals import is_warning, shape_of
+from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
+from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
+from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
+from audit_lib.logs.templates import Block, Choice, Match, Part, expression
 from audit_lib.logs.times import MINUTE, WHOLE, Clock
-from audit_lib.logs.values import clean_client, clean_method, clean_route, client_of, mask_email, strip_port
+from audit_lib.logs.values import (
+    clean_client,
+    clean_method,
+    clean_route,
+    client_of,
+    is_warning,
+    mask_email,
+    shape_of,
+    strip_port,
+)
 
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
 LINE_LIMIT = 1 << 20
@@ -24,7 +36,7 @@ _PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
 _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says nothing
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
-_SYMBOLS = re.compile(rb"[^0-9A-Za-z\[(]*+")
+_SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _SPACE = b" \t\v\f"
 
 
@@ -66,20 +78,22 @@ class Head(NamedTuple):
     understood: bool = False
     structures: int = 0
 
-    def behind(
-        self, at: int | None, lacks: int, client: bytes = b"", *, record: bool = False, structures: int = 0
-    ) -> "Head":
+    def then(self, at: int | None, lacks: int, client: bytes = b"", *, record: bool = False) -> "Head":
         """What stands before a text behind another piece with a time, a client, a record's beginning."""
         known = self.client if self.client is not None or not client else client_of(client)
-        first = (self.at, self.lacks)
-        if self.at is None and at is not None:
-            first = (at, self.lacks | lacks)
-        return Head(*first, self.record or record, known, True, self.structures + structures)
+        is_first = self.at is None and at is not None
+        time = (at, self.lacks | lacks) if is_first else (self.at, self.lacks)
+        return Head(*time, self.record or record, known, True, self.structures)
+
+    def behind(self, fields: NamedFields) -> "Head":
+        """What stands before the text of a structured line."""
+        record = fields.level and not fields.text.startswith(b"Traceback")
+        head = self.then(fields.time, fields.lacks, fields.client, record=record)
+        return head._replace(structures=self.structures + 1)
 
 
 BLANK = Line("blank")
 NOT_UNDERSTOOD = Line("not understood")
-_NO_HEAD = Head()
 
 
 def bare(raw: bytes) -> bytes:
@@ -96,7 +110,8 @@ class LineReader:
     """Reads the lines of one file by the formats, by its zone and by when it was last written."""
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo, written: int | None = None) -> None:
-        self.formats, self.zone, self.written = formats, zone, written
+        self.formats, self.zone = formats, zone
+        self._by = matchers(formats)
         self._clock = Clock(zone, written)
         self._warned = False
 
@@ -107,7 +122,7 @@ class LineReader:
         text = bare(raw)
         if not text.strip(_SPACE):
             return BLANK
-        line = self._read(text, _NO_HEAD)
+        line = self._read(text, Head())
         if line.state == "request":
             return line
         # A client can write a carriage return: an event with one counts, other lines hide something.
@@ -115,7 +130,7 @@ class LineReader:
             return self._with_words(text, NOT_UNDERSTOOD)
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
         named = any(event.once for event in line.events)
-        sought = (block for block in self.formats.sought if block.parts[0].literal in text)
+        sought = (block for block in self._by.sought if block.parts[0].literal in text)
         kinds = {block.name: block.kind for block in sought if block.kind == NOTICE or not named}
         if kinds:
             phrases = [LogEvent(kind, name) for name, kind in kinds.items()]
@@ -124,15 +139,11 @@ class LineReader:
 
     def _with_words(self, text: bytes, line: Line) -> Line:
         """The line with what can be said of words that no format knows."""
-        unknown = ""
-        if line.state == "not understood":
-            unknown = UNREAD
-        elif line.state == "text only" and not line.is_statement:
-            unknown = REFUSAL if self.formats.refusal.is_in(text) else OWN_WORDS
+        unknown = UNREAD if line.state == "not understood" else ""
+        if line.state == "text only" and not line.is_statement:
+            unknown = REFUSAL if self._by.refusal.is_in(text) else OWN_WORDS
         warns = not self._warned and is_warning(text)
         self._warned = self._warned or warns
-        if not unknown and not warns:
-            return line
         return line._replace(unknown=unknown, shape=shape_of(text) if unknown else "", warns=warns)
 
     def match(self, choice: Choice, text: bytes) -> Match | None:
@@ -141,41 +152,33 @@ class LineReader:
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
-        is_object = _is_object(text)
-        if not is_object:
-            text, head = self._behind_prefixes(text, head)
-            is_object = _is_object(text)
-        fields = None
-        if head.structures < _STRUCTURES and (is_object or b"=" in text):
-            read = json_fields if is_object else pair_fields
-            fields = read(text, self.formats.fields, self._clock)
-        if fields is None:
-            return NOT_UNDERSTOOD if is_object and not head.understood else self._plain(text, head)
-        if fields.requested or fields.text or is_object:
-            return self._structured(fields, head)
-        return self._plain(text, _behind_fields(head, fields))
-
-    def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
-        """Takes prefixes off a text as long as one matches."""
-        choice = self.formats.choices.outer
-        for _ in range(_PREFIXES):
+        choice = self._by.outer
+        for _ in range(_PREFIXES if not _is_object(text) else 0):
             match = self.match(choice, text)
             if match is None:
                 break
             text = text[match.found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = match.block.record and not text.startswith(b"Traceback")
-            head = head.behind(match.at, match.lacks, match.client, record=record)
-            choice = self.formats.choices.inner
-        return text, head
+            head = head.then(match.at, match.lacks, match.client, record=record)
+            choice = self._by.inner
+        is_object, fields = _is_object(text), None
+        if head.structures < _STRUCTURES and (is_object or b"=" in text):
+            read = json_fields if is_object else pair_fields
+            fields = read(text, self._by.fields, self._clock)
+        if fields is None:
+            return NOT_UNDERSTOOD if is_object and not head.understood else self._plain(text, head)
+        if fields.requested or fields.text or is_object:
+            return self._structured(fields, head)
+        return self._plain(text, head.behind(fields))
 
     def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""
         is_statement, continues = False, 0
-        if match := self.match(self.formats.choices.body, text):
+        if match := self.match(self._by.body, text):
             block = match.block
             if block.status or "status" in match.groups:
-                within = head.behind(match.at, match.lacks)
+                within = head.then(match.at, match.lacks)
                 return Line("request", within.at, True, self._request_of(match), 0, within.lacks)
             is_statement, continues = True, 0 if head.structures else CONTINUES[block.continues]
         events = self._messages(text, head)
@@ -184,7 +187,7 @@ class LineReader:
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
-        within = _behind_fields(head, fields)
+        within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
             events = self.request(fields.status, client, clean_method(fields.method), fields.path)
@@ -201,9 +204,9 @@ class LineReader:
         """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
         is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
-        if self.formats.possible.client_in(cause) is None:
+        if self._by.possible.client_in(cause) is None:
             return ()
-        if head.client and self.formats.fields.outcome.is_refused(fields.text):
+        if head.client and self._by.fields.outcome.read("is_refused", fields.text):
             return self._messages(REFUSED_LOGIN, head)
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
@@ -217,19 +220,17 @@ class LineReader:
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""
-        start = _SYMBOLS.match(text)
-        text = text[start.end() :] if start else text
-        if match := self.match(self.formats.choices.message, text):
+        text = _SYMBOLS.sub(b"", text, count=1)
+        if match := self.match(self._by.message, text):
             return (_message(match, head.client or ""),)
-        client = self.formats.possible.client_in(text)
-        if client is None:
-            return ()
-        return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=client or head.client or ""),)
+        client = self._by.possible.client_in(text)
+        possible = LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=client or head.client or "")
+        return () if client is None else (possible,)
 
     def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
         block, logged = match.block, match.client
-        client = clean_client(strip_port(logged, always=True)) if block.has_peer else client_of(logged)
+        client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
         method = block.method or clean_method(match.field("method"))
         return self.request(block.status or int(match.field("status")), client, method, match.field("path"))
 
@@ -237,49 +238,35 @@ class LineReader:
         """A request as an event, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route = clean_route(bare_path)
-        kind, message, subject = self.formats.kind_of(status), "", ""
-        if answer := self.formats.login_answer(status, method, route, query):
+        is_declared = status in self.formats.declared_statuses
+        kind, message, subject = REQUEST_KINDS.get(status, DECLARED if is_declared else "other"), "", ""
+        answers = self._by.answers.get(bare_route(route), ()) if self._by.answers else ()
+        if answer := next((each for each in answers if each.fits(status, method, query)), None):
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, status, client, method, route, subject)
-        parameter = self.formats.parameters.first_in(query) if query else ""
-        if not parameter:
-            return (request,)
-        return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
+        parameter = self._by.parameters.first_in(query) if query else ""
+        shown = LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
+        return (request, shown) if parameter else (request,)
 
 
 def _is_object(text: bytes) -> bool:
     return text[:1] == b"{" and text[-1:] == b"}"
 
 
-def _behind_fields(head: Head, fields: NamedFields) -> Head:
-    """What stands before the text of a structured line."""
-    record = fields.level and not fields.text.startswith(b"Traceback")
-    return head.behind(fields.time, fields.lacks, fields.client, record=record, structures=1)
-
-
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:
     """A structured line by what the lines in it show."""
-    lacks = head.lacks
-    for line in lines:
-        lacks |= line.lacks
-    state = "message" if events else "text only"
-    if any(event.status for event in events):
-        state = "request"
+    lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
+    state = "request" if any(event.status for event in events) else "message" if events else "text only"
     record = head.record or any(line.record for line in lines)
     return Line(state, at, record, events, 0, lacks, any(line.is_statement for line in lines))
 
 
 def _message(match: Match, client: str) -> LogEvent:
     """What a message shows; `client` is what stood before it."""
-    block, subject = match.block, ""
-    if variable := match.field("variable"):
-        subject = variable.decode()
-    elif email := match.field("email"):
-        subject = mask_email(email)
-    if own := match.client:
-        client = client_of(own)
-    path = match.field("path")
+    block, email, path = match.block, match.field("email"), match.field("path")
+    subject = match.field("variable").decode() or (mask_email(email) if email else "")
+    client = client_of(match.client) if match.client else client
     route = clean_route(path) if path else ""
     return LogEvent(block.kind, block.name, None, client, "", route, subject, block.once)
 
@@ -293,3 +280,67 @@ def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
         if not (is_single and any(same)):
             kept.append(event)
     return tuple(kept)
+
+
+# ---- How a line was read ----
+
+
+@dataclass(frozen=True)
+class Explained:
+    """How a line was read. `formats` are the blocks that matched, in turn; `nearest` is of one without."""
+
+    line: Line
+    formats: tuple[str, ...]
+    nearest: str = ""
+
+
+class _TracedReader(LineReader):
+    """A reader that notes what matched, and the text that was left for bodies and messages."""
+
+    def __init__(self, formats: LogFormats, zone: ZoneInfo) -> None:
+        super().__init__(formats, zone)
+        self.matched: list[str] = []
+        self.left = b""
+
+    def match(self, choice: Choice, text: bytes) -> Match | None:
+        match = super().match(choice, text)
+        if match is not None:
+            self.matched.append(match.block.name)
+        self.left = text
+        return match
+
+
+def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
+    """How a line is read; the state, time and events are those that every command counts."""
+    reader = _TracedReader(formats, zone)
+    line = reader.read(raw)
+    if line.state == "blank" or len(raw) > LINE_LIMIT:
+        return Explained(line, ())
+    text = bare(raw)
+    left = reader.left or text
+    names = (*reader.matched, *(event.message for event in line.events if event.message))
+    blocks = (*formats.bodies, *formats.messages) if line.state in ("not understood", "text only") else ()
+    blocks = (*formats.prefixes, *blocks) if line.state == "not understood" else blocks
+    before = len(text) - len(left)
+    like = [((0, 0), ""), *(_likeness(block, left, before) for block in blocks)]
+    return Explained(line, tuple(dict.fromkeys(names)), max(like, key=itemgetter(0))[1])
+
+
+def _likeness(block: Block, text: bytes, before: int) -> tuple[tuple[int, int], str]:
+    """How much a template takes of a text, and what it expects then; one step alone is no likeness."""
+    taken = count = 0
+    for end, part in enumerate(block.parts, 1):
+        if part.field in ("text", "rest"):
+            continue  # takes anything: only what follows it says something
+        found = _compiled(block.parts[:end]).match(text)
+        if found is None:
+            awaited = f"{{{part.field}}}" if part.field else f"`{part.literal.decode('utf-8', 'replace')}`"
+            where = f"{block.name}: it matches to column {before + taken}, and expects {awaited}"
+            return ((taken, count), where) if count > 1 else ((0, 0), "")
+        taken, count = found.end(), end
+    return (0, 0), ""
+
+
+@lru_cache(maxsize=1 << 12)
+def _compiled(parts: tuple[Part, ...]) -> re.Pattern[bytes]:
+    return re.compile(expression(parts, whole=False), re.DOTALL)

@@ -1,8 +1,7 @@
 """Declared logins: which requests and messages are failed logins, and how one ended that was redirected."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -21,22 +20,19 @@ _WITHIN = 30 * SECOND  # a browser has followed a redirect
 _ADDRESS = ("{text}client: {client}", "{text}from {client}", "{text}ip: {client}", "{text}({client})", "")
 
 
-@dataclass(frozen=True)
-class LoginAnswer:
-    """Requests that bear on a declared login, by status, method, route and perhaps a parameter."""
+class LoginAnswer(NamedTuple):
+    """Requests that bear on a declared login, by status, method and perhaps a parameter."""
 
     event: str  # one of OPEN_LOGINS; "" for a failed login, which is a request like other refusals
     statuses: range
     method: str
-    route: bytes  # in small letters, without a slash at its end
     parameter: bytes = b""  # in small letters; b"": whatever the query is
 
     def fits(self, status: int, method: str, query: bytes) -> bool:
         """Whether a request on its route is one of these."""
-        if status not in self.statuses or method != self.method:
-            return False
         names = (pair.partition(b"=")[0].lower() for pair in query.split(b"&"))
-        return not self.parameter or self.parameter in names
+        known = status in self.statuses and method == self.method
+        return known and (not self.parameter or self.parameter in names)
 
 
 def bare_route(route: str) -> bytes:
@@ -46,29 +42,21 @@ def bare_route(route: str) -> bytes:
 
 
 def answers_of(logins: Iterable[Login], counted: Collection[int]) -> Mapping[bytes, list[LoginAnswer]]:
-    """What requests are to these logins, by route, in the order in which they are tried.
-
-    Statuses that are `counted` as failures anyway stay as they are.
-    """
-    by_route: dict[bytes, list[LoginAnswer]] = {}
-    order = ("", *OPEN_LOGINS)
-    for answer in sorted(_answers(logins, counted), key=lambda it: (order.index(it.event), not it.parameter)):
-        by_route.setdefault(answer.route, []).append(answer)
-    return by_route
-
-
-def _answers(logins: Iterable[Login], counted: Collection[int]) -> Iterator[LoginAnswer]:
+    """What requests are to these logins, by route, in order; statuses `counted` anyway stay as they are."""
+    found: dict[bytes, list[LoginAnswer]] = {}
     for login in logins:
-        route = bare_route(login.route)
+        own = found.setdefault(bare_route(login.route), [])
         for status in set(login.failed_statuses) - set(counted):
-            yield LoginAnswer("", range(status, status + 1), login.method, route)
+            own.append(LoginAnswer("", range(status, status + 1), login.method))
         if login.failed_redirect:
-            yield LoginAnswer(LOGIN_MOVED, range(300, 400), login.method, route)
+            own.append(LoginAnswer(LOGIN_MOVED, range(300, 400), login.method))
         for target in filter(None, (login.failed_redirect, login.succeeded_redirect)):
             path, _, parameter = target.partition("?")
-            yield LoginAnswer(
-                LOGIN_SENT, range(200, 400), "GET", bare_route(path), parameter.lower().encode()
-            )
+            sent = LoginAnswer(LOGIN_SENT, range(200, 400), "GET", parameter.lower().encode())
+            found.setdefault(bare_route(path), []).append(sent)
+    for answers in found.values():
+        answers.sort(key=lambda answer: (("", *OPEN_LOGINS).index(answer.event), not answer.parameter))
+    return found
 
 
 def phrases_of(logins: Iterable[Login]) -> Iterator[tuple[str, str, str]]:
@@ -88,8 +76,7 @@ def settle_logins(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The requests and events with each redirected login counted as it ended: failed, possibly so, or not.
 
-    What a client asks for next within half a minute tells it, if that is where its login leads. A client that
-    does not follow may be a program: then nothing is known, nor of one that the log does not name.
+    What a named client asks for next within half a minute shows it, if that is where its login leads.
     """
     is_open = events["message"].isin(OPEN_LOGINS)
     if not is_open.any():
@@ -111,26 +98,22 @@ def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
     if step.message == LOGIN_SENT:
         return "other"
     is_near = NONE in (step.at, after.at) or abs(after.at - step.at) <= _WITHIN
-    if after.message == LOGIN_SENT and step.client not in ("", NOT_AN_ADDRESS) and is_near:
-        for login in logins:
-            if login.failed_redirect and (login.method, bare_route(login.route)) == (
-                step.method,
-                bare_route(step.route),
-            ):
-                return _outcome(login, bare_route(after.route), after.subject)
+    if after.message != LOGIN_SENT or step.client in ("", NOT_AN_ADDRESS) or not is_near:
+        return POSSIBLE
+    here = (step.method, bare_route(step.route))
+    own = (each for each in logins if each.failed_redirect and (each.method, bare_route(each.route)) == here)
+    for login in own:
+        failed, succeeded = (
+            bool(path) and bare_route(path) == bare_route(after.route) and name.lower() in ("", after.subject)
+            for path, _, name in (
+                login.failed_redirect.partition("?"),
+                login.succeeded_redirect.partition("?"),
+            )
+        )
+        # Where both lead to one path, the parameter tells.
+        if failed and not (
+            succeeded and "?" in login.succeeded_redirect and "?" not in login.failed_redirect
+        ):
+            return DECLARED
+        return "other" if succeeded else POSSIBLE
     return POSSIBLE
-
-
-def _outcome(login: Login, route: bytes, parameter: str) -> str:
-    """The kind of a login that was sent there."""
-    failed = _leads(login.failed_redirect, route, parameter)
-    succeeded = _leads(login.succeeded_redirect, route, parameter)
-    # Where both lead to one path, the parameter tells.
-    if failed and not (succeeded and "?" in login.succeeded_redirect and "?" not in login.failed_redirect):
-        return DECLARED
-    return "other" if succeeded else POSSIBLE
-
-
-def _leads(target: str, route: bytes, parameter: str) -> bool:
-    path, _, name = target.partition("?")
-    return bool(path) and bare_route(path) == route and name.lower() in ("", parameter)

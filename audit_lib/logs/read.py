@@ -1,10 +1,9 @@
 """Reads logs for a quarter: every line counted, failures with their place and time, a row for each file."""
 
-import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +11,7 @@ from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -21,13 +20,11 @@ from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
-from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.base.progress import Progress, adding_up, quiet
 from audit_lib.logs.files import LogFile, allowed_folder, is_outside, log_files
 from audit_lib.logs.formats import LogFormats, load_formats
-from audit_lib.logs.frames import MOST_NAMES, OTHER_CLIENTS, tabulate
 from audit_lib.logs.line import UNREAD
-from audit_lib.logs.tally import EVENTS, REQUESTS, Facts, LogSums, Plan, frame_of, read_log
+from audit_lib.logs.tally import MOST_NAMES, LogSums, Plan, read_log, tabulate
 from audit_lib.logs.times import NONE, ZONELESS, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
@@ -38,11 +35,11 @@ from audit_lib.settings.outside import FOLDERS
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
 NOT_ALLOWED = "is outside the project, and only the owner may allow that"
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
-PACKED = (".gz", ".zst", ".bz2", ".xz")
+PACKED = ("gz", "zst", "bz2", "xz")
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
-_MOST_PROCESSES = 8
-_MOST_KEPT = 400  # logs in the cache
+_MOST_PROCESSES, _MOST_KEPT = 8, 400  # at once; logs in the cache
 _SHAPES = 3  # that are shown of a file
+_STATES = ("requests", "messages", "text_only", "not_understood", "blank")  # columns of LOG_LINE_STATES
 _ROTATED = re.compile(
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
@@ -60,17 +57,30 @@ class LogRead:
     minutes: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class _Log:
+class _Log(NamedTuple):
     """A log that is to be read: its row of Sources so far, and how."""
 
+    source: LogSource
     file: LogFile
     plan: Plan
     row: dict[str, Any]
-    zone_declared: bool
 
 
-Run = Callable[[Sequence[LogFile], Sequence[Plan]], Iterator[LogSums]]  # reads logs, in their order
+def _read_new(formats: LogFormats, log: _Log) -> LogSums:
+    return read_log(formats, log.file, log.plan)
+
+
+def _read_kept(cache: Cache, search: Redactor, formats: LogFormats, log: _Log) -> LogSums:
+    """What a log holds, as it was kept without known values, or read now and kept."""
+    name = cache.name(log.row["sha256"], repr(log.plan), formats.digest, search.digest)
+    if body := cache.recall(name):
+        return LogSums.loads(body)
+    sums = _read_new(formats, log)
+    for frame in (sums.requests, sums.events):
+        _redact(frame, search)
+    if not (sums.broken or sums.state):
+        cache.keep(name, sums.dumps())
+    return sums
 
 
 def nothing_read() -> LogRead:
@@ -86,62 +96,50 @@ def read_logs(
     scheduler: str = "",
     progress: Progress = quiet,
     routes: int = MOST_NAMES,
-    cache: "LogCache | None" = None,
+    read: Callable[[LogFormats, _Log], LogSums] = _read_new,
 ) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given).
 
     A line without a time counts on the last day seen before it in its file, and on no day before the first;
     lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
-    is a row of Sources. Beyond so many `routes` in either budget, and 100,000 addresses, over all files, the
-    others are one, and the rows of their files say so. With a `scheduler` the workers of its cluster read
-    them, by the same paths. Raises what `ZoneInfo` raises for a zone that does not exist.
+    is a row of Sources. Beyond so many `routes` in either budget, and 100,000 addresses, the others are one.
+    With a `scheduler` the workers of its cluster read them.
     """
     formats = formats or load_formats()
-    opened: list[dict[str, Any] | _Log] = []
+    rows: list[dict[str, Any]] = []
+    logs: list[_Log] = []
     for source, files in log_files(project):
-        opened += _not_supplied(project, source, files)
-        opened += [_opened(source, file, quarter) for file in files]
-    logs = [each for each in opened if isinstance(each, _Log)]
-    kept = [cache.recall(log, formats) if cache else None for log in logs]
-    read: dict[str, LogSums] = {}
-    with _readers(formats, logs, scheduler) as run:
-        new = [log for log, sums in zip(logs, kept, strict=True) if sums is None]
-        fresh = run([log.file for log in new], [log.plan for log in new])
-        more = adding_up(progress, "bytes of logs", sum(log.row["size_bytes"] for log in logs))
-        for log, known in zip(logs, kept, strict=True):
-            sums = known or next(fresh)
-            if cache and known is None:
-                sums = cache.keep(log, formats, sums)
-            if plain := _unpacked_copy(log, sums, read):
+        rows += _not_supplied(project, source, files)
+        for file in files:
+            row, plan = _opened(source, file, quarter)
+            rows.append(row)
+            logs += [_Log(source, file, plan, row)] if plan else []
+    found: dict[str, LogSums] = {}
+    total = sum(log.row["size_bytes"] for log in logs)
+    more = adding_up(progress, "bytes of logs", total)
+    with _readers(partial(read, formats), len(logs), total, scheduler) as run:
+        for log, sums in zip(logs, run(logs), strict=True):
+            if plain := _unpacked_copy(log, sums, found):
                 log.row.update(state="refused", reason=f"{COPY} {plain}", sha256=None)
             else:
                 log.row.update(_described(log, sums, quarter))
-                read[log.file.name] = sums
+                found[log.file.name] = sums
             more(log.row["size_bytes"])
-    rows = [each.row if isinstance(each, _Log) else each for each in opened]
-    counts, events, minutes = tabulate(read, routes)
-    return LogRead(_noted(Sources.of(rows), counts, routes), counts, events, minutes)
+    return LogRead(Sources.of(rows), *tabulate(found, routes))
 
 
-def cached_logs(
-    project: Project,
-    keeper: Keeper,
-    folder: Path | None = None,
-    *,
-    formats: LogFormats | None = None,
-    progress: Progress = quiet,
-) -> LogRead:
+def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
     """All logs of a project, known values removed from routes, clients, subjects and names of files.
 
     What a file gave before is believed if its bytes are the same, under the same key, formats and values, by
-    the same code. Under a throw-away key nothing is kept.
+    the same code; under a throw-away key nothing is kept. `how` has options of `read_logs`.
     """
-    search = Redactor.of(keeper)
-    cache = None
+    search, read = Redactor.of(keeper), _read_new
     if keeper.key.origin != "throw-away":
         home = (folder or user_cache()) / "logs"
-        cache = LogCache(Cache(home, keeper.key.derive("log cache"), "log", _MOST_KEPT), search)
-    return without_values(read_logs(project, None, formats, progress=progress, cache=cache), search)
+        cache = Cache(home, keeper.key.derive("log cache"), "log", _MOST_KEPT)
+        read = partial(_read_kept, cache, search)
+    return without_values(read_logs(project, None, read=read, **how), search)
 
 
 def without_values(logs: LogRead, search: Redactor) -> LogRead:
@@ -157,90 +155,52 @@ def _redact(frame: pd.DataFrame, search: Redactor) -> None:
             frame[column] = frame[column].astype("str").replace(changed)
 
 
-@dataclass(frozen=True)
-class LogCache:
-    """What logs gave before, by their content, without known values."""
-
-    cache: Cache
-    search: Redactor
-
-    def _name(self, log: _Log, formats: LogFormats) -> str:
-        """Names all that decides what reading a log gives."""
-        return self.cache.name(log.row["sha256"], repr(log.plan), formats.digest, self.search.digest)
-
-    def recall(self, log: _Log, formats: LogFormats) -> LogSums | None:
-        """What was kept of a log."""
-        body = self.cache.recall(self._name(log, formats))
-        if body is None:
-            return None
-        requests, events, facts = json.loads(body)
-        frames = (frame_of(REQUESTS, requests), frame_of(EVENTS, events))
-        return LogSums(*frames, Facts(**facts))
-
-    def keep(self, log: _Log, formats: LogFormats, sums: LogSums) -> LogSums:
-        """Keeps what a log holds, if all of it could be read, and gives it without known values."""
-        for frame in (sums.requests, sums.events):
-            _redact(frame, self.search)
-        if not (sums.broken or sums.state):
-            rows = (sums.requests.to_numpy().tolist(), sums.events.to_numpy().tolist(), asdict(sums.facts))
-            self.cache.keep(self._name(log, formats), json.dumps(rows).encode("ascii"))
-        return sums
-
-
 @contextmanager
-def _readers(formats: LogFormats, logs: Sequence[_Log], scheduler: str) -> Iterator[Run]:
+def _readers(read: Callable[[_Log], LogSums], logs: int, size: int, scheduler: str) -> Iterator[Any]:
     """Reads logs: as many at once as there are processors, or one after another if they are small."""
-    count = min(_MOST_PROCESSES, len(logs), len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
+    count = min(_MOST_PROCESSES, logs, len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
     if scheduler:
         from audit_lib.logs.cluster import workers  # noqa: PLC0415  slow to import
 
-        with workers(formats, scheduler) as run:
-            yield run
-    elif count < 2 or sum(log.row["size_bytes"] for log in logs) < _ALONE:
-        yield partial(map, partial(read_log, formats))
+        with workers(scheduler) as run:
+            yield partial(run, read)
+    elif count < 2 or size < _ALONE:
+        yield partial(map, read)
     else:
         # A fork has the formats with all that was compiled of them.
-        with ProcessPoolExecutor(count, get_context("fork"), _share, (formats,)) as pool:
+        with ProcessPoolExecutor(count, get_context("fork"), _shared.append, (read,)) as pool:
             yield partial(pool.map, _read_shared)
 
 
-_shared: list[LogFormats] = []  # the formats of a process that reads logs
+_shared: list[Callable[[_Log], LogSums]] = []  # what a process reads logs by, at the end
 
 
-def _share(formats: LogFormats) -> None:
-    _shared[:] = [formats]
+def _read_shared(log: _Log) -> LogSums:
+    return _shared[-1](log)
 
 
-def _read_shared(file: LogFile, plan: Plan) -> LogSums:
-    return read_log(_shared[0], file, plan)
-
-
-def _opened(source: LogSource, file: LogFile, quarter: Quarter | None) -> dict[str, Any] | _Log:
-    """How a file is to be read; its row of Sources if it is not."""
+def _opened(source: LogSource, file: LogFile, quarter: Quarter | None) -> tuple[dict[str, Any], Plan | None]:
+    """The row of Sources of a file, and how it is read; None if it is not."""
     try:
         with file.open() as opened:
             given = opened.facts
             facts = asdict(given) if file.dated else {"size_bytes": given.size_bytes}
             row = source_row(source, file.name, "log", **facts, sha256=opened.finish())
     except Unreadable as error:
-        return source_row(source, file.name, "log", state=error.state, reason=error.reason)
+        return source_row(source, file.name, "log", state=error.state, reason=error.reason), None
     plan = Plan(ZoneInfo(source.time_zone), micros_of(given.modified_at) if file.dated else None)
     if quarter:
         plan = replace(plan, first=micros_of(quarter.start), end=micros_of(quarter.end))
-    return _Log(file, plan, row, source.zone_declared)
+    return row, plan
 
 
 def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str:
     """The file beside a packed one that holds the same, as rotation leaves for a while; else ""."""
-    suffix = PurePosixPath(log.file.name).suffix
-    name = log.file.name.removesuffix(suffix)
+    name, _, suffix = log.file.name.rpartition(".")
     plain = read.get(name) if suffix in PACKED else None
-    is_copy = plain is not None and (
-        (plain.facts, plain.broken) == (sums.facts, sums.broken)
-        and plain.requests.equals(sums.requests)
-        and plain.events.equals(sums.events)
-    )
-    return name if is_copy else ""
+    if plain is None or (plain.facts, plain.broken) != (sums.facts, sums.broken):
+        return ""
+    return name if plain.requests.equals(sums.requests) and plain.events.equals(sums.events) else ""
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
@@ -254,17 +214,14 @@ def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile])
         return
     if source.file is not None:  # the pattern of its place counts the instances
         return
-    place_of = (source.environment, source.service)
-    same_place = [each for each in project.log_sources if (each.environment, each.service) == place_of]
-    names = [file.name for file in files] or [each.pattern for each in same_place if each.file]
+    here = (source.environment, source.service)
+    beside = [each for each in project.log_sources if each.file and (each.environment, each.service) == here]
+    names = [file.name for file in files] or [each.pattern for each in beside]
     # Rotated files of one instance have the path without number, date and packing in common.
     instances = len({_ROTATED.sub("", name) for name in names})
     if not instances or instances < source.instances:
         reason = f"{instances} of {source.instances} instances have a log" if instances else "no file matches"
-        remedy = (
-            f"export the platform's log to {source.pattern}, give it with {given}, "
-            "or name the log files in audit.toml ([[log]])"
-        )
+        remedy = f"export the platform's log to {source.pattern}, or give it with {given}"
         yield source_row(source, source.pattern, "log", state="missing", reason=reason, remedy=remedy)
 
 
@@ -276,14 +233,10 @@ def _described(log: _Log, sums: LogSums, quarter: Quarter | None) -> dict[str, A
     return {
         "state": "read" if facts.lines or sums.broken else "empty",
         "reason": "; ".join(_reasons(sums, quarter)),
-        "zone_assumed": bool(facts.lacks & ZONELESS) and not log.zone_declared,
+        "zone_assumed": bool(facts.lacks & ZONELESS) and not log.source.zone_declared,
         "lines": facts.lines,
         "read": facts.understood,
-        "requests": facts.states["request"],
-        "messages": facts.states["message"],
-        "text_only": facts.states["text only"],
-        "not_understood": facts.states["not understood"],
-        "blank": facts.states["blank"],
+        **dict(zip(_STATES, facts.states.values(), strict=True)),
         "own_words": sum(facts.refusals.values()),
         "last_at": None if facts.last == NONE else instant_of(facts.last),
     }
@@ -292,6 +245,10 @@ def _described(log: _Log, sums: LogSums, quarter: Quarter | None) -> dict[str, A
 def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
     """What a log could not give, in clauses."""
     facts = sums.facts
+    unread, refusals = (
+        " and ".join(f"`{shape}`" for shape in islice(shapes, _SHAPES))
+        for shapes in (facts.shapes[UNREAD], facts.refusals)
+    )
     if sums.broken:
         yield f"{BROKEN_OFF} ({sums.broken})"
     elif facts.lines and not facts.understood:
@@ -303,25 +260,8 @@ def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
         yield f"no line of {quarter}: its lines are of {first} to {last}"
     if facts.remark:
         yield facts.remark
-    if shapes := facts.shapes[UNREAD]:
+    if unread:
         numbers = ", ".join(map(str, facts.unread))
-        yield f"not understood are lines such as {_listed(shapes)} (from the first on: {numbers})"
-    if refusals := facts.refusals:
-        yield f"may tell of refusals in words of their own: lines such as {_listed(refusals)}"
-
-
-def _listed(shapes: Iterable[str]) -> str:
-    return " and ".join(f"`{shape}`" for shape in islice(shapes, _SHAPES))
-
-
-def _noted(sources: pd.DataFrame, counts: pd.DataFrame, routes: int) -> pd.DataFrame:
-    """The sources; the rows of files say how many requests are counted under no name of their own."""
-    for column, others, limit in (
-        ("route", OTHER_ROUTES, f"{routes:,} routes"),
-        ("client", OTHER_CLIENTS, f"{MOST_NAMES:,} addresses"),
-    ):
-        for file, count in counts[counts[column].eq(others)].groupby("file")["count"].sum().items():
-            rows = sources["source"].eq(str(file)) & sources["kind"].eq("log")
-            note = f"more than {limit} differ: {count:,} requests and messages are counted under {others}"
-            sources.loc[rows, "reason"] = sources["reason"].map(lambda text: f"{text}; {note}".lstrip("; "))  # noqa: B023
-    return sources
+        yield f"not understood are lines such as {unread} (from the first on: {numbers})"
+    if refusals:
+        yield f"may tell of refusals in words of their own: lines such as {refusals}"

@@ -4,17 +4,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
-from audit_lib.logs.refusals import SMALL, WORDS
 from audit_lib.logs.templates import ADDRESS, FIELDS
 from audit_lib.logs.times import WHOLE, Clock, lacks_of
-from audit_lib.logs.values import strip_port
+from audit_lib.logs.values import SMALL, Words, strip_port
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
 MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
 REFUSED_LOGIN = b"login_failed"  # the text of a line whose fields say so, as applications name that event
+OUTCOME = ("ended", "refused", "granted", "event", "login", "aside", "failed")
 _KINDS = ("time", "text", "status", "client", "method", "path", "level", "cause")
 _TIMES = tuple(re.compile(FIELDS[name]) for name in ("time", "time:clf"))
 _NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
@@ -32,78 +31,46 @@ _NAME = re.compile(rb"[0-9A-Za-z ._:/()-]{1,64}")  # of an event; what has other
 _SIGNS = b" ._:/()-"
 
 
-@dataclass(frozen=True)
 class LoginOutcome:
-    """How the fields of a structured line say that a login was refused. Words are in small letters."""
+    """How the fields of a structured line say that a login was refused."""
 
-    ended: tuple[str, ...] = ()  # names of fields that say how something ended
-    refused: tuple[str, ...] = ()  # what they say of a login that failed
-    granted: tuple[str, ...] = ()  # and of another
-    event: tuple[str, ...] = ()  # names of fields that say what it was
-    login: tuple[str, ...] = ()  # words, one of which stands in that
-    aside: tuple[str, ...] = ()  # and of which none does: what is done about logins
-    failed: tuple[str, ...] = ()  # ends of an event's name, without its signs, that say both
-    examples: tuple[str, ...] = ()
-    counter_examples: tuple[str, ...] = ()
-    __pydantic_config__ = WORDS
+    def __init__(self, words: Words) -> None:
+        self.words = dict.fromkeys(OUTCOME, ()) | dict(words)
 
-    def is_refused(self, value: bytes) -> bool | None:
-        """Whether a value says that something was refused; None if it says neither."""
+    def read(self, kind: str, value: bytes) -> bool | None:
+        """Whether a value is that of a refusal (or of its contrary), of a login, of a failed login."""
         small = value.translate(SMALL).decode("latin-1")
-        return True if small in self.refused else False if small in self.granted else None
-
-    def is_login(self, value: bytes) -> bool:
-        """Whether a value speaks of a login."""
-        small = value.translate(SMALL).decode("latin-1")
-        return any(word in small for word in self.login) and not any(word in small for word in self.aside)
-
-    def is_failed(self, value: bytes) -> bool:
-        """Whether the name of an event says by itself that a login failed, as user.login_failed does."""
+        if kind == "is_refused":
+            return (
+                True if small in self.words["refused"] else False if small in self.words["granted"] else None
+            )
+        if kind == "is_login":
+            is_aside = any(word in small for word in self.words["aside"])
+            return (not is_aside and any(word in small for word in self.words["login"])) or None
+        # By its name alone, as user.login_failed.
         name = value.translate(SMALL, _SIGNS).decode("latin-1")
-        return bool(_NAME.fullmatch(value)) and name.endswith(self.failed)
+        return (bool(_NAME.fullmatch(value)) and name.endswith(self.words["failed"])) or None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FieldNames:
     """Names of a structured line's fields, in order of preference; a dotted name counts by its last part."""
 
-    time: tuple[str, ...]
-    text: tuple[str, ...]
-    status: tuple[str, ...]
-    client: tuple[str, ...]
-    method: tuple[str, ...]
-    path: tuple[str, ...]
-    level: tuple[str, ...]
-    cause: tuple[str, ...] = ()  # of what stands behind a text and says why
-    labels: tuple[str, ...]
-    foreign: tuple[str, ...]  # of objects that hold what a client writes
-    wrapper: tuple[str, ...] = ()  # of those among them that may be all that a line is
-    records: tuple[str, ...] = ()  # of lists of objects, each of which is a line of its own
-    examples: tuple[str, ...]
-    counter_examples: tuple[str, ...]
-    outcome: LoginOutcome = LoginOutcome()
-    __pydantic_config__ = WORDS
-
-    @cached_property
-    def ranks(self) -> dict[str, list[tuple[str, int]]]:
-        """For each name what it may name, and its place among the names for that."""
-        ended, event = self.outcome.ended, self.outcome.event
-        named = {kind: getattr(self, kind) for kind in _KINDS}
-        found: dict[str, list[tuple[str, int]]] = {}
+    def __init__(self, words: Words, outcome: Words) -> None:
+        self.outcome = LoginOutcome(outcome)
+        self.wrapper, self.records, self.labels, self.foreign = (
+            frozenset(words.get(name, ())) for name in ("wrapper", "records", "labels", "foreign")
+        )
+        ended, event = self.outcome.words["ended"], self.outcome.words["event"]
+        named = {kind: words.get(kind, ()) for kind in _KINDS}
+        # For each name what it may name, and its place among the names for that.
+        self.ranks: dict[str, list[tuple[str, int]]] = {}
         for kind, names in (named | {"is_refused": ended, "is_login": event, "is_failed": event}).items():
             for rank, name in enumerate(names):
-                found.setdefault(name, []).append((kind, rank))
-        return found
-
-    @cached_property
-    def hidden(self) -> frozenset[str]:
-        """The names of objects that hold what a client writes."""
-        return frozenset(self.foreign)
-
-    @cached_property
-    def within_records(self) -> "FieldNames":
-        """The names of a record's fields: what its `name` says is an event, since a record is one."""
-        return replace(self, outcome=replace(self.outcome, event=(*self.outcome.event, "name")))
+                self.ranks.setdefault(name, []).append((kind, rank))
+        # What the `name` of a record says is an event, since a record is one.
+        is_whole = "name" in event or not self.records
+        within = {**outcome, "event": (*event, "name")}
+        self.within_records = self if is_whole else FieldNames(words, within)
 
 
 @dataclass(frozen=True)
@@ -137,8 +104,6 @@ _Field = tuple[str, int, bytes, bool]  # name, depth, value, and whether it is a
 class _Plain(str):
     """A number, true or false as it is written."""
 
-    __slots__ = ()
-
 
 class _Object(list[tuple[str, Any]]):
     """The fields of an object in their order, as often as they stand there."""
@@ -148,10 +113,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=_Plain, parse_f
 
 
 def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | None:
-    """The fields of a JSON object, of objects within it, too; of the one that it wraps if it names none.
-
-    None if the text is no object, or has more records than a line can hold.
-    """
+    """The fields of a JSON object, or of the one that it wraps; None of other texts, or too many records."""
     try:
         record = _DECODER.decode(text.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -186,31 +148,26 @@ def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
     while at < len(text):
         found = _PAIR.match(text, at)
         if found:
-            value = found[3] if found[2] is None else _ESCAPE.sub(_unescaped, found[2])
+            value = (
+                found[3] if found[2] is None else _ESCAPE.sub(lambda it: _ESCAPED.get(it[1], it[1]), found[2])
+            )
             pairs.append((found[1].decode(), value))
         at = (found or _TOKEN.match(text, at)).end()  # type: ignore[union-attr]
     return _select(_walk(pairs, names, 0), names, clock)
 
 
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    return _ESCAPED.get(found[1], found[1])
-
-
 def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> Iterator[_Field]:
-    """All texts and numbers of an object by the last parts of their names.
-
-    Those of objects that hold what a client writes are left out.
-    """
+    """All texts and numbers of an object, but for what a client writes, by the last parts of their names."""
     for name, given in record if depth < MOST_DEPTH else ():
         *outer, last = name.split(".")
         below = depth + 1 + len(outer)
         value = _Plain(str(given).lower()) if isinstance(given, bool) else given
         if isinstance(value, str | bytes):
-            if last in names.ranks and names.hidden.isdisjoint(outer):
+            if last in names.ranks and names.foreign.isdisjoint(outer):
                 raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
                 yield last, below, raw, not isinstance(value, _Plain)
         elif isinstance(value, _Object):
-            if names.hidden.isdisjoint((*outer, last)):
+            if names.foreign.isdisjoint((*outer, last)):
                 yield from _walk(value, names, below)
         elif isinstance(value, list) and name in names.labels:
             labels = [dict(label) for label in _objects(value)]
@@ -245,7 +202,7 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
 def _fit(kind: str, value: bytes, quoted: bool, outcome: LoginOutcome, clock: Clock) -> Any:
     """The value as that of a field; None if it cannot be one."""
     if kind == "is_refused":
-        return outcome.is_refused(value)
+        return outcome.read(kind, value)
     if kind == "status":
         return int(value) if _STATUS.fullmatch(value) else None
     if kind == "time":
@@ -262,7 +219,7 @@ def _fit_text(kind: str, value: bytes, outcome: LoginOutcome) -> Any:
         last = value.rpartition(b",")[2].strip(b" ")  # of a list, the one that the nearest proxy has seen
         return last if _ADDRESS.fullmatch(strip_port(last)) else None
     if kind in ("is_login", "is_failed"):
-        return getattr(outcome, kind)(value) or None
+        return outcome.read(kind, value)
     pattern = {"method": _METHOD.fullmatch, "path": _PATH.match}.get(kind)
     return value if pattern is None or pattern(value) else None
 

@@ -1,16 +1,26 @@
 """What the lines of a log add up to: requests by minute, each failure and message, all else counted."""
 
-import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, cast
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream
 from audit_lib.base.files import Unreadable
-from audit_lib.base.log_kinds import LOG_LINE_STATES, NOTICE
+from audit_lib.base.log_kinds import (
+    DECLARED,
+    LOG_LINE_STATES,
+    MOST_ROUTES,
+    NOTICE,
+    OTHER_ROUTES,
+    REQUEST_KINDS,
+)
+from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.file_lines import raw_lines, read_lines
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
@@ -18,11 +28,12 @@ from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent
 from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
 from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of
 
+OTHER_CLIENTS = "(other addresses)"
+MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are counted together
 YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
 YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
 MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
-MOST_SHAPES = 1_000  # of a file's lines; the others are counted together
-OTHER_SHAPES = "(other shapes)"
+MOST_SHAPES, OTHER_SHAPES = 1_000, "(other shapes)"  # of a file's lines
 SHOWN_LINES = 20
 # Instants in microseconds since 1970 UTC, a minute in minutes (-1: none), a day in days and one (0: none).
 GROUP = ("minute", "day", "kind", "status", "client", "method", "route")
@@ -32,11 +43,12 @@ EVENTS = (
     *("kind", "message", "status", "client", "method", "route", "subject"),
 )
 TEXTS = ("file", "kind", "message", "client", "method", "route", "subject")
+_NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
+_BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
+_BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
 _BOMB = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
-_BUFFER = 1 << 20
 _MOST_ROWS = 200_000  # that are held as Python's own objects
-# A file that was written until its date ends near it; one that was copied later, with a new date, does not.
-# And a step back of this size is no clock's: the file spans more than a year.
+# A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
 
 
@@ -78,16 +90,10 @@ class Facts:
 
     @property
     def refusals(self) -> dict[str, int]:
-        """How many lines of text may report a refusal in words that no format knows, by shape.
-
-        In a log with requests and a warning each such text may: whoever writes there what went wrong writes
-        of refusals there, too.
-        """
+        """How many lines of text may report a refusal in words that no format knows, by shape."""
+        # Whoever writes beside requests what went wrong, with a warning, writes of refusals there, too.
         kinds = UNKNOWN[1:] if self.warned and self.states["request"] else (REFUSAL,)
-        found: dict[str, int] = {}
-        for shape, count in (each for kind in kinds for each in self.shapes[kind].items()):
-            found[shape] = found.get(shape, 0) + count
-        return found
+        return dict(sum((Counter(self.shapes[kind]) for kind in kinds), Counter()))
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,17 @@ class LogSums:
     broken: str = ""  # the fault at which a damaged packed stream ends
     state: str = ""  # one of Sources, and why, of a log that cannot be read
     reason: str = ""
+
+    def dumps(self) -> bytes:
+        """What a log that could be read holds, as JSON."""
+        rows = (self.requests.to_numpy().tolist(), self.events.to_numpy().tolist(), asdict(self.facts))
+        return json.dumps(rows).encode("ascii")
+
+    @classmethod
+    def loads(cls, body: bytes) -> "LogSums":
+        """The same from its JSON."""
+        requests, events, facts = json.loads(body)
+        return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
 
 
 def frame_of(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
@@ -121,37 +138,25 @@ def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
         sums = _sum(formats, file, plan)
         if sums.facts.lacks & YEARLESS and plan.written is not None:
             sums.facts.remark = YEAR_TAKEN
-            if _is_year_open(sums, plan.written):
+            steps = sums.events[sums.events["message"].eq(CLOCK_SET_BACK)]
+            is_near = sums.facts.last != NONE and abs(plan.written - sums.facts.last) <= _LONG
+            if not is_near or ((steps["not_after"] - steps["not_before"]) > _LONG).any():
                 sums = _sum(formats, file, replace(plan, written=None))
                 sums.facts.remark = YEAR_OPEN
-    except Bomb:
-        return _refused("refused", _BOMB)
-    except Unreadable as error:
-        return _refused(error.state, error.reason)
+    except (Bomb, Unreadable) as error:
+        state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
+        return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
     requests, events = settle_logins(sums.requests, sums.events, formats.logins)
     return replace(sums, requests=requests, events=events)
-
-
-def _refused(state: str, reason: str) -> LogSums:
-    return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
 
 
 def _sum(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
     tally = Tally(plan)
     with file.open() as opened:
         stream = LogStream(opened.file)
-        lines = raw_lines(cast(BinaryIO, io.BufferedReader(stream, _BUFFER)))
-        for line in read_lines(lines, formats, plan.zone, plan.written):
+        for line in read_lines(raw_lines(stream), formats, plan.zone, plan.written):
             tally.add(line)
     return replace(tally.sums(), broken=stream.broken)
-
-
-def _is_year_open(sums: LogSums, written: int) -> bool:
-    """Whether the file, last written at `written`, may be of another year than that of its date."""
-    if sums.facts.last == NONE or abs(written - sums.facts.last) > _LONG:
-        return True
-    steps = sums.events[sums.events["message"].eq(CLOCK_SET_BACK)]
-    return bool(((steps["not_after"] - steps["not_before"]) > _LONG).any())
 
 
 class Tally:
@@ -262,3 +267,60 @@ class Tally:
         groups = requests.groupby(list(GROUP), observed=True, sort=False, as_index=False)
         counts = groups.agg(count=("count", "sum"), line=("line", "min"))
         return LogSums(counts, events, self._facts)
+
+
+# ---- The frames of all logs ----
+
+
+def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; beyond so many routes the others are one."""
+    if not logs:
+        return LogCounts.of([]), LogEvents.of([]), LogMinutes.of([])
+    requests = _limited(together([sums.requests.assign(file=name) for name, sums in logs.items()]), most)
+    requests = _typed(requests)
+    events = _typed(together([sums.events.assign(file=name) for name, sums in logs.items()]))
+    messages = events[events["status"].isna() & events["kind"].ne(NOTICE)].assign(count=1)
+    columns = [*_BY_GROUP, "count", "line", "at"]
+    both = together([requests.rename(columns={"minute_at": "at"})[columns], messages[columns]])
+    untimed = both["at"].isna()
+    both = both.assign(
+        untimed=both["count"].where(untimed, 0), untimed_line=both["line"].astype("Int64").where(untimed)
+    )
+    sums = {"count": "sum", "untimed": "sum", "line": "min", "untimed_line": "min"}
+    counts = both.groupby(_BY_GROUP, observed=True, dropna=False, as_index=False).agg(sums)
+    timed = requests[requests["minute_at"].notna()].assign(declared=requests["kind"].eq(DECLARED) * 1)
+    minutes = timed.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
+    ordered = events.sort_values(["file", "line", "message"], kind="stable")
+    return (
+        LogCounts.checked(counts[list(LogCounts.columns())]),
+        LogEvents.checked(ordered[list(LogEvents.columns())]),
+        LogMinutes.checked(minutes[list(LogMinutes.columns())]),
+    )
+
+
+def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
+    """The requests with one name in place of the routes and addresses beyond the first ones."""
+    # Routes that are answered with 404 and its like, which anyone may make up, are limited apart.
+    missed = requests["status"].between(400, 499) & ~requests["status"].isin(list(REQUEST_KINDS))
+    for column, others, rows, most in (
+        ("route", OTHER_ROUTES, missed, routes),
+        ("route", OTHER_ROUTES, ~missed, routes),
+        ("client", OTHER_CLIENTS, missed | ~missed, MOST_NAMES),
+    ):
+        names = requests.loc[rows & requests[column].ne(""), column].unique()
+        if len(names) > most:
+            folded = requests[column].astype("str").mask(rows & requests[column].isin(names[most:]), others)
+            requests = requests.assign(**{column: folded.astype("category")})
+    return requests
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with instants and days in place of numbers, and nothing in place of no number."""
+    typed = frame.assign(status=frame["status"].astype("Int64").mask(frame["status"].eq(0)))
+    for name, unit in (("minute", MINUTE), ("at", 1), ("not_before", 1), ("not_after", 1), ("day", DAY)):
+        if name in frame:
+            numbers = frame[name].to_numpy() - (name == "day")
+            stamps = np.where(numbers < 0, 0, numbers * unit).astype("datetime64[us]")
+            stamps[numbers < 0] = np.datetime64("NaT", "us")
+            typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
+    return typed.assign(day=typed["day"].dt.strftime("%Y-%m-%d"))

@@ -16,21 +16,17 @@ _MOST_MINUTES = 1 << 16  # that a clock remembers
 _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
-_SECONDS = {b"%02d" % second: second * SECOND for second in range(60)}
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
 _OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
-_FORMS = tuple(
-    re.compile(form)
-    for form in (
-        rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
-        rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
-        rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
-        rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
-        # As Americans write it, and nobody else with these capitals: the month stands first.
-        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
-        + _HOUR
-        + rb"(?: |\xc2\xa0|\xe2\x80\xaf)(?P<half>[AP])M",
-    )
+_FORMS = (
+    rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
+    rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
+    rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
+    rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
+    # As Americans write it, and nobody else with these capitals: the month stands first.
+    rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
+    + _HOUR
+    + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
 )
 _PARTS = re.compile(rb"(.*\d:\d\d):(\d\d)(?:[.,](\d+))?(.*)")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
@@ -60,7 +56,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """
     if (counted := _counted_seconds(raw)) is not None:
         return counted
-    found = next(filter(None, (form.fullmatch(raw) for form in _FORMS)), None)
+    found = next(filter(None, (re.fullmatch(form, raw) for form in _FORMS)), None)
     if not found:
         return None
     parts = found.groupdict()
@@ -68,17 +64,16 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     year, day, hour, minute, second = (int(parts[name]) for name in numbers)
     month = _MONTHS.get(parts["month"]) if parts["month"].isalpha() else int(parts["month"])
     if half := parts.get("half"):
-        hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99
+        hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99  # which no calendar has
     micros = int((parts["fraction"] or b"").ljust(6, b"0")[:6])
+    offset = (parts.get("zone") or b"").strip().replace(b"UTC", b"Z").decode()
     if not month or not 1970 < year < 2200:
         return None
     try:
-        wall = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001
+        own = datetime.strptime(offset, "%z").tzinfo if offset else zone
+        return micros_of(datetime(year, month, day, hour, minute, second, micros, own).astimezone(UTC))
     except ValueError:
         return None
-    offset = _offset((parts.get("zone") or b"").strip())
-    instant = wall.replace(tzinfo=zone) if offset is None else wall.replace(tzinfo=UTC) - offset
-    return micros_of(instant.astimezone(UTC))
 
 
 def _counted_seconds(raw: bytes) -> int | None:
@@ -90,14 +85,6 @@ def _counted_seconds(raw: bytes) -> int | None:
     return None
 
 
-def _offset(text: bytes) -> timedelta | None:
-    if text in (b"", b"Z", b"UTC"):
-        return timedelta() if text else None
-    digits = text[1:].replace(b":", b"")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return -offset if text[:1] == b"-" else offset
-
-
 def lacks_of(raw: bytes) -> int:
     """ZONELESS for a time that names no zone of its own, so that its instant rests on what was declared."""
     return ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE
@@ -106,8 +93,7 @@ def lacks_of(raw: bytes) -> int:
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
-    `zone` is that of times without one; `written` is when their file was last written, from which follows the
-    year of a time without one. Without it such a time has no instant.
+    `zone` is that of times without one; from `written`, when their file was, follows the year of others.
     """
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
@@ -117,28 +103,23 @@ class Clock:
     def read(self, raw: bytes) -> tuple[int | None, int]:
         """The instant, None where no calendar has it, and what it lacks."""
         found = _PARTS.fullmatch(raw)
-        return self.read_parts(found) if found else (parse_time(raw, self.zone), lacks_of(raw))
-
-    def read_parts(self, found: re.Match[bytes]) -> tuple[int | None, int]:
-        """The same of a time in four groups: up to its minute, its second, its fraction, and what follows."""
-        minute, second, part, rest = found.groups()
-        known = self._minutes.get((minute, rest))
-        if known is None:
+        if not found:
+            return parse_time(raw, self.zone), lacks_of(raw)
+        minute, second, fraction, rest = found.groups()
+        if (minute, rest) not in self._minutes:
             if len(self._minutes) > _MOST_MINUTES:
                 self._minutes.clear()
-            raw = minute + b":00" + rest
-            known = self._minutes[minute, rest] = parse_time(raw, self.zone), lacks_of(raw)
-        begun, lacks = known
-        seconds = _SECONDS.get(second)
-        if begun is None or seconds is None:
+            begin = minute + b":00" + rest
+            self._minutes[minute, rest] = parse_time(begin, self.zone), lacks_of(begin)
+        at, lacks = self._minutes[minute, rest]
+        if at is None or second > b"59":
             return None, lacks
-        return begun + seconds + (int((part + b"00000")[:6]) if part else 0), lacks
+        return at + int(second) * SECOND + (int((fraction + b"00000")[:6]) if fraction else 0), lacks
 
     def read_yearless(self, raw: bytes) -> int | None:
         """The instant of a time without a year, Nov 24 13:50:34.
 
-        Of the latest year in which it is not over a day later than its file, since clocks of two machines
-        may differ; None if neither that year nor the one before has such a time, or nothing dates the file.
+        Of the latest year in which it is not over a day later than its file; None if there is none near.
         """
         if self.written is None:
             return None

@@ -1,15 +1,18 @@
-"""What a line's fields become in a frame: client, method, route, subject. No other text of it does."""
+"""What of a line enters a frame: client, method, route, subject; and what a text of no format says."""
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+
+from audit_lib.logs.templates import ADDRESS
 
 NOT_AN_ADDRESS = "(not an address)"
 _IDENTIFIER = b"{id}"
 _KEPT = 1 << 16  # entries of a cache
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
-_WORDS = re.compile(rb"[a-z_-]*")
+_WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a route
 
 
@@ -27,13 +30,11 @@ def clean_client(raw: bytes) -> str:
 
 
 def strip_port(raw: bytes, always: bool = False) -> bytes:
-    """The address without port and brackets. `always`: a port follows the last colon, as uvicorn writes.
-
-    It does so, too, where an address of four numbers stands before it: ::ffff:203.0.113.7:443.
-    """
+    """The address without port and brackets. `always`: a port follows the last colon, as uvicorn writes."""
     if raw.startswith(b"[") and b"]" in raw:
         return raw[1 : raw.rindex(b"]")]
     host, colon, port = raw.rpartition(b":")
+    # ::ffff:203.0.113.7:443 has one, too.
     if colon and port.isdigit() and (always or b":" not in host or b"." in host.rpartition(b":")[2]):
         return host
     return raw
@@ -60,10 +61,7 @@ def clean_route(path: bytes) -> str:
 
 
 def _collapse(path: bytes) -> bytes:
-    """The path without query, each identifier in it as `{id}`.
-
-    An absolute form (http://host/path) loses scheme and host, since the host is the client's text.
-    """
+    """The path without query, scheme and host (which a client chooses), each identifier in it as `{id}`."""
     path = re.split(rb"[?#;]", path, maxsplit=1)[0]
     if not path.startswith(b"/"):
         scheme, mark, rest = path.partition(b"://")
@@ -78,15 +76,13 @@ def _collapse(path: bytes) -> bytes:
 
 def _is_identifier(segment: bytes) -> bool:
     """Numbers, dates, UUIDs, hashes, tokens, addresses of people: whatever names one thing, not a kind."""
-    size = len(segment)
-    digits = sum(48 <= byte <= 57 for byte in segment)
-    if size >= 40 or b"@" in segment or b"%40" in segment:
+    size, has_digits = len(segment), bool(_DIGIT.search(segment))
+    if size >= 40 or b"@" in segment or b"%40" in segment or (has_digits and size >= 16):
         return True
-    if digits and not segment.strip(b"0123456789-_.,:+"):
+    if has_digits and not segment.strip(b"0123456789-_.,:+"):
         return True
-    if digits and size >= 8 and not segment.strip(b"0123456789abcdefABCDEF-"):
-        return True
-    return (size >= 16 and digits > 0) or (size >= 24 and not _WORDS.fullmatch(segment))
+    is_hex = size >= 8 and not segment.strip(b"0123456789abcdefABCDEF-")
+    return (has_digits and is_hex) or (size >= 24 and not _WORDS.fullmatch(segment))
 
 
 def _decode(found: re.Match[bytes]) -> bytes:
@@ -118,3 +114,68 @@ class SecretParameters:
         """What says that a parameter is a secret, of the first one with a value; "" if none is."""
         found = self._pattern.search(query)
         return self._names[(found.lastindex or 0) - 1] if found else ""
+
+
+# ---- Texts that no format knows ----
+
+# Small letters for capitals; what that does to other signs changes no word of letters and spaces.
+SMALL = bytes(value | 0x20 for value in range(256))
+LONGEST_SHAPE = 60  # characters
+Words = Mapping[str, tuple[str, ...]]  # lists of a table of log_formats.toml, where they are described
+# At most four signs may stand between a word and the address.
+_ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
+_LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
+_MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
+# Of an answer; no part of a time, a decimal, or what stands behind a process's name.
+_REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
+_WARNING = re.compile(
+    rb"(?<![A-Za-z/])(?:WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?![A-Za-z])"
+    rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
+    rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
+)
+_LEVEL_WITHIN = 160  # bytes of a line
+
+
+class PossibleFailure:
+    """Words, in small letters, by which a text that no message matches is a possible login failure."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = [[word.encode() for word in words.get(name, ())] for name in ("about", "failing")]
+        before = (re.escape(word.encode()) for word in words.get("before_address", ()))
+        self._before = [re.compile(rb"(?i)(?<![A-Za-z0-9])" + word + _ADDRESS) for word in before]
+
+    def client_in(self, text: bytes) -> str | None:
+        """The client of a possible login failure, "" if it names none; None if the text is none."""
+        small = text.translate(SMALL)
+        if not all(any(map(small.__contains__, words)) for words in self._words):
+            return None
+        found = next(filter(None, (pattern.search(text) for pattern in self._before)), None)
+        return clean_client(found["address"]) if found else ""
+
+
+class Refusal:
+    """Words, in small letters, of any language by which a text that is no event speaks of a refusal."""
+
+    def __init__(self, words: Words) -> None:
+        given = words.get("words", ())
+        self._plain = [word.encode() for word in given if word.isascii()]
+        self._others = [word.encode().translate(SMALL) for word in given if not word.isascii()]
+
+    def is_in(self, text: bytes) -> bool:
+        """Whether a text holds a status 401 or 403, or one of the words."""
+        if (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text):
+            return True
+        words = self._plain if text.isascii() else self._plain + self._others
+        return any(map(text.translate(SMALL).__contains__, words))
+
+
+def is_warning(text: bytes) -> bool:
+    """Whether a line has the level of a warning or of something worse."""
+    return bool(_WARNING.search(text, 0, _LEVEL_WITHIN))
+
+
+def shape_of(text: bytes) -> str:
+    """The shape of a text: runs of letters as `a`, of digits as `0`, of both as `a0`, of others as `?`."""
+    shown = text[: 4 * LONGEST_SHAPE].decode("ascii", "replace")
+    shown = _DIGITS.sub("0", _LETTERS.sub("a", _OTHER.sub("?", shown)))
+    return _MIXED.sub("a0", shown)[:LONGEST_SHAPE]

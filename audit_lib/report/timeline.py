@@ -19,7 +19,7 @@ from audit_lib.report.figures import INK, LINE, SOFT, STYLE, canvas, describe
 
 BAD, GOOD, BETWEEN = "#d9665f", "#6aa5dc", "#aeb6bf"
 LANES = (
-    "refused", "failed logins", "answered", "detected", "change", "commit", "leak", "deploy", "boot",
+    "refused", "failed logins", "answered", "detected", "change", "leak", "deploy", "boot",
     "failed start", "database failure",
 )  # fmt: skip
 REFUSED = ("refused", "failed logins", "detected", "leak", "failed start", "database failure")

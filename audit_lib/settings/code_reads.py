@@ -47,7 +47,7 @@ def _languages() -> Mapping[str, list[dict[str, re.Pattern[str]]]]:
     for table in _DATA["language"]:
         texts = {key: text.replace("\n", "").replace("NAME", _NAME) for key, text in table.items()}
         for suffix in texts.pop("suffixes").split():
-            found[suffix].append({key: re.compile(text) for key, text in texts.items()})
+            found[suffix].append({key: re.compile(text) for key, text in {"if": "", **texts}.items()})
     return found
 
 
@@ -96,7 +96,7 @@ def in_code(text: str, path: str) -> Iterator[Mention]:
     """The variables that a code or deployment file reads from its environment."""
     for language in _of(path):
         line, counted = 1, 0  # from match to match: a line of a megabyte may hold 100,000
-        for found in language["named"].finditer(text) if _applies(language, text) else ():
+        for found in language["named"].finditer(text) if language["if"].search(text) else ():
             at, end = found.span(found.lastindex or 0)
             line, counted = line + text.count("\n", counted, at), at
             # What runs only if a function is called is not needed: of many providers an application uses one.
@@ -116,10 +116,6 @@ def in_code(text: str, path: str) -> Iterator[Mention]:
 
 def _of(path: str) -> list[dict[str, re.Pattern[str]]]:
     return _LANGUAGES.get(PurePosixPath(path).suffix, _LANGUAGES["deployment"])
-
-
-def _applies(language: dict[str, re.Pattern[str]], text: str) -> bool:
-    return "if" not in language or bool(language["if"].search(text))
 
 
 def _settings_fields(text: str, path: str) -> Iterator[Mention]:

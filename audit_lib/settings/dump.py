@@ -37,9 +37,8 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
     """
     lines = list(_lines("policy", policy))
     if project is not None:
-        own = project.layout is not None and policy.path == project.layout
-        bundled = policy.path.parent == POLICIES
-        lines.append(f"policy: from = {'bundled' if bundled else 'audit.toml' if own else 'the reviewer'}")
+        own = "audit.toml" if project.layout is not None and policy.path == project.layout else "the reviewer"
+        lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
         lines += _lines("audit.toml", project)
         lines += [f"audit.toml: formats digest = {_digest_of(project)}"] if project.formats else []
     return tuple(sorted(lines))

@@ -64,30 +64,21 @@ def _located(parts: tuple[str | int, ...], table: Mapping[str, Any]) -> tuple[st
     """The block of a fault, with its number and name, and the key in it."""
     block, key = "", ""
     value: Any = table
-    for part in parts:
-        if part == "[key]":
-            break
-        name = _spelt(str(part), table) if value is table else part
-        value = _inner(value, name)
-        if isinstance(name, str):
-            key = f"{key}.{shown_key(name)}" if key else shown_key(name)
-        elif isinstance(value, dict):
-            block, key = f"{key} #{name + 1}{_label(value)}", ""
+    for number, named in enumerate(parts[: parts.index("[key]") if "[key]" in parts else None]):
+        # What a key of a value is called in the file.
+        written = (name for name in table if number == 0 and KEYS.get(name, name) == named)
+        part = next(written, _SPELT.get(str(named), named) if number == 0 else named)
+        if isinstance(value, Mapping):
+            value = value.get(part)
         else:
-            key = f"{key} #{name + 1}"
+            value = value[part] if isinstance(value, list | tuple) and isinstance(part, int) else None
+        if isinstance(part, str):
+            key = f"{key}.{shown_key(part)}" if key else shown_key(part)
+        elif isinstance(value, dict):
+            block, key = f"{key} #{part + 1}{_label(value)}", ""
+        else:
+            key = f"{key} #{part + 1}"
     return block, key
-
-
-def _spelt(name: str, table: Mapping[str, Any]) -> str:
-    """What a key of a value is called in the file."""
-    return next((key for key in table if KEYS.get(key, key) == name), _SPELT.get(name, name))
-
-
-def _inner(value: Any, part: str | int) -> Any:
-    """What is within a table or a list; None if it is not there."""
-    if isinstance(value, Mapping):
-        return value.get(part)
-    return value[part] if isinstance(value, list | tuple) and isinstance(part, int) else None
 
 
 def _label(block: Mapping[str, Any]) -> str:
@@ -101,18 +92,16 @@ def _fault_text(error: Any, key: str, kind: type) -> str:
         return f"has no {key}"
     if error["type"] in _UNKNOWN or error["msg"] == UNKNOWN_KEY:
         table, _, last = key.rpartition(".")
-        return f"{table} {unknown_key(last, _keys_at(error['loc'], kind))}".lstrip()
+        # The keys that may stand where the fault is.
+        first = str(error["loc"][0])
+        inner = BLOCKS.get(_SPELT.get(first, first)) if len(error["loc"]) > 1 else None
+        kinds = (inner,) if inner else (kind,) if kind not in (Policy, Project) else (Policy, Project)
+        known = sorted({_SPELT.get(one.name, one.name) for made in kinds for one in fields(made)})
+        return f"{table} {unknown_key(last, known)}".lstrip()
     text = error["msg"] if error["type"] == "settings" else _TYPES.get(error["type"], "cannot be used")
     if error["type"].endswith("_than_equal"):  # the bounds are ours
         text = error["msg"].replace("Input should be", "must be")
     return f"{key} {text}" if key else str(text)
-
-
-def _keys_at(parts: tuple[str | int, ...], kind: type) -> list[str]:
-    """The keys that may stand where a fault is."""
-    inner = BLOCKS.get(_SPELT.get(str(parts[0]), str(parts[0]))) if len(parts) > 1 else None
-    kinds = (inner,) if inner else (kind,) if kind not in (Policy, Project) else (Policy, Project)
-    return sorted({_SPELT.get(one.name, one.name) for made in kinds for one in fields(made)})
 
 
 def unknown_key(key: str, known: list[str]) -> str:

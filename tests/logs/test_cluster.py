@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster
 from audit_lib.__main__ import main
 from audit_lib.logs.cluster import workers
 from audit_lib.logs.files import LogFile
-from audit_lib.logs.tally import Plan, read_log
+from audit_lib.logs.tally import LogSums, Plan, read_log
 from tests.support.log_lines import FORMATS, read_text, requests_of
 
 PLAN = Plan(ZoneInfo("UTC"))
@@ -58,20 +58,24 @@ def test_a_worker_that_is_killed_changes_nothing(cluster: LocalCluster, tmp_path
         files.append(LogFile(tmp_path, f"{number}.log", f"{number}.log"))
     with (
         Client(cluster.scheduler_address, set_as_default=False) as client,
-        workers(FORMATS, cluster.scheduler_address) as run,
+        workers(cluster.scheduler_address) as run,
     ):
         victim = next(iter(client.run(os.getpid).values()))
         kill = client.submit(_kill_after_a_log, victim, files[0], pure=False)
-        read = list(run(files, [PLAN] * len(files)))
+        read = list(run(_read, files))
         kill.result()
         assert victim not in client.run(os.getpid).values()
     by = ("minute", "status", "client", "route")
     assert all(requests_of(sums, *by) == requests_of(read_text(content), *by) for sums in read)
 
 
+def _read(file: LogFile) -> LogSums:
+    return read_log(FORMATS, file, PLAN)
+
+
 def _kill_after_a_log(victim: int, file: LogFile) -> None:
     """Reads a log, then kills a worker, perhaps the one that it runs on: then it runs again, elsewhere."""
-    read_log(FORMATS, file, PLAN)
+    _read(file)
     try:
         os.kill(victim, signal.SIGKILL)
     except ProcessLookupError:

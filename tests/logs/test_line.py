@@ -102,8 +102,7 @@ def test_a_time_without_zone_is_one_of_its_source(zone: str, wall: bytes, utc: b
 
 
 @pytest.mark.parametrize(
-    "raw",
-    [b"2026-02-30 00:00:00", b"2026-00-10 00:00:00", b"2026-01-01 25:00:00", b"0001-01-01 00:00:00"],
+    "raw", [b"2026-02-30 00:00:00", b"2026-00-10 00:00:00", b"2026-01-01 25:00:00", b"0001-01-01 00:00:00"]
 )
 def test_a_time_that_no_calendar_holds_is_none(raw: bytes) -> None:
     """A date that does not exist is not a time, and never an invented one."""
@@ -242,10 +241,7 @@ def test_a_secret_in_a_url_is_noted_by_its_name_alone() -> None:
     """The request is noted with the parameter's name; the value is nowhere."""
     value = fake_value("url")
     read = read_line(f'INFO:  1.1.1.1:1 - "GET /a?x=1&API_KEY={value} HTTP/1.1" 200 OK')
-    assert [(shown.message, shown.subject) for shown in read.events] == [
-        ("", ""),
-        (SECRET_IN_URL, "api_key"),
-    ]
+    assert [(shown.message, shown.subject) for shown in read.events] == [("", ""), (SECRET_IN_URL, "api_key")]
     assert value not in repr(read)
 
 

@@ -8,8 +8,7 @@ from tempfile import mkdtemp
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.logs.files import log_files, spooled, with_logs
-from audit_lib.logs.quote_lines import quote_lines
+from audit_lib.logs.files import log_files, quote_lines, spooled, with_logs
 from audit_lib.logs.read import NOT_ALLOWED, LogRead, read_logs
 from audit_lib.settings import Project, load_project
 from audit_lib.settings.outside import FOLDERS

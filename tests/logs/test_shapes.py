@@ -1,17 +1,20 @@
 """A line that no format understands is shown by its shape, and by nothing that it says."""
 
 import random
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from audit_lib.base.clock import Quarter
+from audit_lib.logs.formats import BUNDLED
 from audit_lib.logs.read import read_logs
-from audit_lib.logs.refusals import shape_of
+from audit_lib.logs.values import shape_of
 from audit_lib.settings import LogSource, Project
 from tests.support import fakes
-from tests.support.log_lines import FORMATS, read_line, read_text
+from tests.support.log_lines import read_line, read_text
 
+WORDS = tomllib.loads(BUNDLED.read_text("utf-8"))["refusal"]
 REQUEST = 'INFO:     203.0.113.7:1 - "GET / HTTP/1.1" 200 OK'
 
 
@@ -36,10 +39,10 @@ def test_lines_of_one_shape_are_counted_together() -> None:
 
 def test_text_that_speaks_of_a_refusal_is_listed_by_its_shape() -> None:
     """A status without a method, or words of any language, are no event, and are not passed over."""
-    lines = {line: read_line(f"INFO: {line}") for line in FORMATS.refusal.examples}
+    lines = {line: read_line(f"INFO: {line}") for line in WORDS["examples"]}
     assert {line.state for line in lines.values()} == {"text only"}
     assert [text for text, line in lines.items() if line.unknown != "refusal" or not line.shape] == []
-    silent = [f"INFO: {line}" for line in FORMATS.refusal.counter_examples]
+    silent = [f"INFO: {line}" for line in WORDS["counter_examples"]]
     assert {read_line(line).unknown for line in silent} == {"own words"}
 
 

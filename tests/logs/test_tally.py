@@ -10,10 +10,9 @@ import pytest
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logs import tally
 from audit_lib.logs.files import LogFile
-from audit_lib.logs.frames import OTHER_CLIENTS, tabulate
 from audit_lib.logs.line import LINE_LIMIT
 from audit_lib.logs.read import read_logs
-from audit_lib.logs.tally import Plan, read_log
+from audit_lib.logs.tally import OTHER_CLIENTS, Plan, read_log, tabulate
 from audit_lib.settings import LogSource, Project
 from tests.support.log_lines import FORMATS, events_of, read_text, requests_of
 
@@ -115,7 +114,7 @@ def test_beyond_the_limit_routes_are_counted_together() -> None:
 
 def test_beyond_the_limit_addresses_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first ones keep their names."""
-    monkeypatch.setattr("audit_lib.logs.frames.MOST_NAMES", 10)
+    monkeypatch.setattr("audit_lib.logs.tally.MOST_NAMES", 10)
     counts = tabulate({"a": read_text(_scan(40))}, 100)[0].groupby("client")["count"].sum().to_dict()
     assert counts.pop(OTHER_CLIENTS) == 30
     assert set(counts) == {f"10.0.0.{number}" for number in range(10)}
