@@ -33,16 +33,8 @@ from audit_lib.secrecy.keeper import Keeper
 
 NOTEBOOK = "incident.ipynb"
 EVIDENCE = (
-    "sources",
-    "timeline",
-    "detections",
-    "addresses",
-    "exposure",
-    "explanations",
-    "symptoms",
-    "steps",
-    "notes",
-)
+    "sources", "timeline", "detections", "addresses", "exposure", "explanations", "symptoms", "steps",
+)  # fmt: skip
 
 
 def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
@@ -185,7 +177,7 @@ class Investigation:
             Refused: a value is in one of them.
         """
         case, home = self.case, Path(folder)
-        frames = {name: getattr(self, name) for name in EVIDENCE}
+        frames = {name: getattr(self, name) for name in (*EVIDENCE, "notes")}
         cited = [frames[name][["evidence"]] for name in ("timeline", "detections", "notes")]
         frames["quoted_lines"] = self.lines(pd.concat(cited))
         files: dict[str, str | bytes] = {f"evidence/{name}.csv": to_csv(one) for name, one in frames.items()}
