@@ -4,7 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -46,6 +46,23 @@ class LogFile:
     def open(self) -> AbstractContextManager[OpenSource]:
         """The file, opened once; raises `Unreadable` as `open_source` does."""
         return open_source(self.root, self.path)
+
+
+class RemoteLog(LogFile):
+    """A log whose path is a URL."""
+
+    @contextmanager
+    def open(self) -> Iterator[OpenSource]:
+        """A copy of the log, opened; raises `Unreadable`."""
+        try:
+            import fsspec  # noqa: PLC0415  slow to import, and of the extra [cluster]
+
+            copy = Path(fsspec.open_local(f"simplecache::{self.path}"))
+        except (ImportError, OSError, ValueError) as error:
+            reason = f"cannot be read ({type(error).__name__}: perhaps audit-lib[cluster] is missing)"
+            raise Unreadable(self.path, "unreadable", reason) from None
+        with open_source(copy.parent, copy.name) as opened:
+            yield opened
 
 
 def log_files(project: Project) -> list[tuple[LogSource, list[LogFile]]]:
@@ -91,8 +108,6 @@ def _named(project: Project, source: LogSource) -> list[LogFile]:
             return [LogFile(root, path, path, source.dated)]
         return [LogFile(file.parent, file.name, source.pattern, source.dated)]
     if not source.dated:  # no settings file says that of a pattern: the command line names a URL
-        from audit_lib.logs.cluster import RemoteLog  # noqa: PLC0415  slow to import
-
         return [RemoteLog(root, source.pattern, source.pattern, dated=False)]
     if not is_outside(source):
         return [LogFile(root, path, path) for path in log_paths(root, source.pattern)]
