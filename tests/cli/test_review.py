@@ -48,7 +48,7 @@ def test_the_manifest_names_inputs_without_what_could_be_guessed() -> None:
     text = (GOLDEN / "MANIFEST.json").read_text("utf-8")
     manifest = json.loads(text)
     kinds = {entry["kind"] for entry in manifest["inputs"]}
-    assert {"env file", "backup", "example", "log", "guide"} <= kinds
+    assert {"env file", "example", "log", "guide"} <= kinds
     for entry in manifest["inputs"]:
         keyed = entry["kind"] in ("env file", "backup", "example", "export", "given values")
         assert (entry["sha256"] is None) == (keyed or entry["kind"] in ("ledger", "git")), entry
