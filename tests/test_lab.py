@@ -37,7 +37,7 @@ def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.Mon
         cell = page.locator('.jp-CodeCell:has-text("audit_lib.pick")')
         fields = cell.locator("input")
         fields.first.wait_for(timeout=90_000)
-        box = cell.locator("input[list]").first
+        box = cell.locator("input").nth(2)  # since, until, address, secret
         box.fill(ELSEWHERE)
         box.press("Enter")
         page.locator('.jp-CodeCell:has-text("incident.suspects") .cm-content').click()
