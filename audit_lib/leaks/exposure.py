@@ -90,16 +90,17 @@ def _exposed(
         "first_at": leak.first_at,
     }
     lo, hi = adopted
-    force = force_at(leak.fingerprint, home, last)
+    force = force_at(leak.fingerprint, home)
+    stay = last.get(SecretPlace.of(home))
+    before = (stay and _rotated(stay)) or ""
     if force == NOT_KNOWN:
-        return row | {"reason": f"what is in force there is {home.state}"}
+        now = f"what is in force there is {home.state}"
+        return row | {"reason": f"{before}; {now}" if before else now}
     if force == IN_FORCE:
         days = _span(leak.first_at, lo, hi, pd.Timestamp(as_of))
         return row | {"status": "emergency", "reason": "the leaked value is in force: rotate now", **days}
     days = _until(leak.first_at, lo, hi)
-    stay = last.get(SecretPlace.of(home))
-    reason = (stay and _rotated(stay)) or "another value is in force there"
-    return row | {"status": "historic", "reason": reason, **days}
+    return row | {"status": "historic", "reason": before or "another value is in force there", **days}
 
 
 def _span(first: Any, lo: Any, hi: Any, as_of: Any) -> dict[str, float | None]:

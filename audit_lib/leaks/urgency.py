@@ -1,6 +1,6 @@
 """The one order of urgency of leaks: what is in force in production first, what was replaced last."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
@@ -67,7 +67,7 @@ def _force_of(leak: Any, homes: Collection[Any], stays: Collection[Tenure], *, s
     if leak.in_force:
         return IN_FORCE
     last = last_stays(leak.fingerprint, stays)
-    states = {force_at(leak.fingerprint, home, last) for home in homes}
+    states = {force_at(leak.fingerprint, home) for home in homes}
     there = {SecretPlace.of(home) for home in homes}
     states |= {NOT_IN_FORCE if stay.gone else NOT_KNOWN for place, stay in last.items() if place not in there}
     force = min(states, key=FORCES.index, default=NOT_KNOWN)
@@ -83,12 +83,11 @@ def last_stays(fingerprint: str | None, stays: Iterable[Tenure]) -> dict[SecretP
     return {stay.home: stay for stay in stays if stay.fingerprint == fingerprint}
 
 
-def force_at(fingerprint: str, home: Any, last: Mapping[SecretPlace, Tenure]) -> str:
-    """Whether a value is in force in one place of Inventory: not known if what is there was not supplied,
-    unless the ledger saw the value go there."""
+def force_at(fingerprint: str, home: Any) -> str:
+    """Whether a value is in force in one place of Inventory: not known if no value is there now, since one
+    that the ledger saw go may have come back."""
     if home.fingerprint is None or pd.isna(home.fingerprint):
-        stay = last.get(SecretPlace.of(home))
-        return NOT_IN_FORCE if stay and stay.gone else NOT_KNOWN
+        return NOT_KNOWN
     return IN_FORCE if home.fingerprint == fingerprint else NOT_IN_FORCE
 
 

@@ -118,9 +118,9 @@ def stay(fingerprint: str, gone: str | None, environment: str = "production") ->
         (
             ({"fingerprint": None, "state": "not supplied"},),
             [stay("f", "g")],
-            "not in force",
-            "historic",
-            "leaked before, rotated by 5 Sep 2026",
+            "not known",
+            "unknown",
+            "leaked before, rotated by 5 Sep 2026; what is in force there is not supplied",
         ),
         ((), [stay("f", None)], "not known", "unknown", "what is in force there was not supplied"),
         (

@@ -37,7 +37,7 @@ def known_words(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
 
 def own_words_text(lines: int) -> str:
     """Why lines of text may tell of more than was counted; "" if there is none."""
-    return f"lines that may tell of refusals in words that no format knows: {lines:,}" if lines else ""
+    return f"lines that may report refusals in words that no format knows: {lines:,}" if lines else ""
 
 
 def whole_logs(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
