@@ -180,7 +180,7 @@ def _own_words(own: _Source, file: LogFile, sums: LogSums) -> tuple[str, int]:
         lines = raw_lines(cast(BinaryIO, unpacked(source.file)))
         shapes, count = own_words(lines, own.plan.formats, own.plan.zone, requests=bool(sums.request_lines))
         words = " and ".join(f"`{shape}`" for shape in shapes)
-        return (f"may tell of refusals in words of their own: lines such as {words}" if count else ""), count
+        return (f"may report refusals in words of their own: lines such as {words}" if count else ""), count
     return "", 0
 
 
