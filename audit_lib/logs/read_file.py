@@ -38,7 +38,7 @@ _MOST_SILENT = 32 * DAY
 # A step back of this size is no clock's: the file spans more than a year.
 _A_STEP = 32 * DAY
 # What only the naive reader knows: requests of Rails that are told on two lines, and hours of one digit.
-_NAIVE_ALONE = re.compile(rb'Started [A-Z]+ "[^ "]*" for |^\d{4}-\d\d-\d\d  \d:', re.MULTILINE)
+NAIVE_ALONE = re.compile(rb'Started [A-Z]+ "[^ "]*" for |\d{4}([-/])\d\d\1\d\d  \d:')
 
 
 class _Chained(io.RawIOBase):
@@ -70,7 +70,7 @@ def read_log(file: BinaryIO, plan: Plan, total: int = 0, fast_from: int = FAST_F
 
 def _read(file: BinaryIO, plan: Plan, total: int, fast_from: int) -> LogSums:
     first = _read_up_to(file, fast_from)
-    if _NAIVE_ALONE.search(first):
+    if NAIVE_ALONE.search(first):
         return read_naively(io.BufferedReader(_Chained(first, file)), plan)
     enough = len(first) >= fast_from
     if enough and total < COMPILE_FROM and not is_at_hand(LOG_KERNEL):

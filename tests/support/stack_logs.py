@@ -304,8 +304,6 @@ STACKS = (
             "Processing by SessionsController#create as HTML".replace("Processing", "  Processing"),
             f"Completed {visit.status} {REASONS[visit.status]} in 5ms (ActiveRecord: 1.0ms | Allocations: 9)",
         ],
-        timed=False,
-        named=False,
     ),
     Stack(
         "Rails, production formatter",

@@ -17,7 +17,7 @@ from audit_lib.logs.formats import load_formats
 from audit_lib.logs.kernel import worker
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.worker import read_chunks
-from audit_lib.logs.read_file import read_log, read_naively
+from audit_lib.logs.read_file import NAIVE_ALONE, read_log, read_naively
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan, Wanted
 from audit_lib.logs.units import YEARLESS, ZONELESS, micros_of
@@ -45,11 +45,11 @@ def _naive(content: bytes, **plan: Any) -> dict[str, Any]:
 
 
 def _examples() -> list[bytes]:
-    """Every example and counter-example of every format, bare and behind prefixes."""
+    """Every example and counter-example that the kernel is given, bare and behind prefixes."""
     blocks = (*FORMATS.prefixes, *FORMATS.bodies, *FORMATS.messages, FORMATS.json)
     lines = [line.encode() for block in blocks for line in (*block.examples, *block.counter_examples)]
     heads = (b"", b"2026-08-02T10:00:00.5Z ", b"2026-08-03 10:00:00,123 - app - INFO - ", b"INFO:     ")
-    return [head + line for line in lines for head in heads]
+    return [head + line for line in lines for head in heads if not NAIVE_ALONE.search(line)]
 
 
 JSON = [
@@ -405,13 +405,16 @@ COMMON = [
 
 
 def test_common_lines_are_not_left_to_the_naive_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines of every format, also those with a message that a web server writes, are read by the kernel."""
+    """Lines of every format, also those with a message that a web server writes, are read by the kernel.
+
+    What begins as the expression for sshd does is not.
+    """
     left: list[bytes] = []
     monkeypatch.setattr(worker, "read_line", lambda raw, *plan: left.append(raw) or read_line(raw, *plan))
     messages = [line.encode() for block in FORMATS.messages for line in block.examples if not block.anywhere]
     content = mixed_text(3000, 200).encode() + b"\n".join([*COMMON, *messages])
     assert _fast(content) == _naive(content)
-    assert left == []
+    assert [raw for raw in left if b"Failed " not in raw] == []
 
 
 IN_PYTHON = """
