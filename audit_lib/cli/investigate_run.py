@@ -111,7 +111,7 @@ def _say_answer(found: Investigation) -> None:
     if found.seen and best:
         first = tabulate_steps(found).iloc[0]
         say(f" {first['text']}" + (f" [{first['place']}]" if first["place"] else ""), "do first:")
-    say(f" {first_explanation(found)}{f': {best.speaks_for}' if best else ''}", "first explanation:")
+    say(f" {first_explanation(found)}{f': {best.speaks_for[0]}' if best else ''}", "first explanation:")
     pinned = ", pinned in audit.toml" if found.pinned else ""
     since, until, as_of = (iso(at) for at in (found.window.since, found.window.until, found.as_of))
     say(f" {since} to {until} (UTC; as of {as_of}{pinned})", "window:")

@@ -71,7 +71,6 @@ class Explanations(Contract):
     rank: Series[int]  # 1: the best supported
     explanation: Series[str]
     verdict: Series[str] = Field(isin=VERDICTS)
-    weight: Series[int]  # what orders explanations of one verdict
     speaks_for: Series[str]  # the evidence for it
     speaks_against: Series[str]  # the evidence against it
     missing: Series[str]  # which evidence would decide it

@@ -7,15 +7,15 @@ import pandas as pd
 
 from audit_lib.base.clock import briefly
 from audit_lib.base.in_words import counted
+from audit_lib.incident.explanations import GUESSED, supported
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.matter import ATTACKS, Matter, matter, spoken_of
+from audit_lib.incident.matter import ATTACKS, Matter, matter
 from audit_lib.incident.outages import PAUSE, deploy_after
 from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.logins.detect.application import SILENCE
 from audit_lib.logins.requests import unanswered
 
 NOT_KNOWN = "Not known"
-GUESSED = "brute force"
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class LetIn:
 
 def going_on(investigation: Investigation) -> tuple[str, str]:
     """In a word, and why; of who was answered only when they were seen last: they may be in."""
-    about, told = matter(investigation), spoken_of(investigation)
+    about, told = matter(investigation), supported(investigation)
     if about.outage:
         return _since_the_outage(investigation, about)
     if not about.whose and about.refused.empty and len(about.requests):
         number = counted(int(about.requests["count"].sum()), "request")
         return "Nothing refused", f"of {number} that were read"
     if not about.whose:
-        nothing = "what happened is not known" if told.empty else "no address is known to take part"
+        nothing = "no address is known to take part" if told else "what happened is not known"
         return NOT_KNOWN, nothing
-    return _since_last_seen(investigation, about, attack=str(told.iloc[0]["explanation"]) in ATTACKS)
+    return _since_last_seen(investigation, about, attack=told[0].name in ATTACKS)
 
 
 def _since_last_seen(investigation: Investigation, about: Matter, *, attack: bool) -> tuple[str, str]:
@@ -92,16 +92,13 @@ def _since_the_outage(investigation: Investigation, about: Matter) -> tuple[str,
 
 def over(investigation: Investigation) -> bool:
     """Whether all that is spoken of is known to be over: of an attack beside an outage that is not known."""
-    told, about = spoken_of(investigation), matter(investigation)
-    attacks = told["explanation"].isin(ATTACKS)
-    return going_on(investigation)[0] == "No" and not (about.outage and attacks.any())
+    attacked = any(case.name in ATTACKS for case in supported(investigation))
+    return going_on(investigation)[0] == "No" and not (matter(investigation).outage and attacked)
 
 
 def let_in_after_guessing(investigation: Investigation) -> tuple[LetIn, ...]:
     """The addresses that guessed and were answered after it, in the order in which they were."""
-    told = spoken_of(investigation)
-    guessed = told.loc[told["explanation"].eq(GUESSED), "addresses"]
-    names = str(guessed.iloc[0]).split("; ") if len(guessed) else []
+    names = [name for case in supported(investigation) if case.name == GUESSED for name in case.addresses]
     here = investigation.here
     theirs = here[here["timed"] & here["client"].isin(names)]
     inside = _inside(theirs)

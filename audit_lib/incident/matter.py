@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from audit_lib.base.in_words import counted
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.explanations import CUT_OFF, GUESSED, USED, supported
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import Outage, core_of, worst_break
 from audit_lib.logs.logins import FAILED_LOGIN
 
-ATTACKS = ("brute force", "leaked and used", "quiet misuse")
-STALE = "stale client after a rotation"
+ATTACKS = (USED, GUESSED)
 
 
 @dataclass(frozen=True)
@@ -39,22 +38,16 @@ class Matter:
         return self.requests[self.requests["refused"]]
 
 
-def spoken_of(investigation: Investigation) -> pd.DataFrame:
-    """The explanations that something speaks for, the best supported first."""
-    every = tabulate_explanations(investigation)
-    return every[every["verdict"].isin(("likely", "possible"))]
-
-
 def matter(investigation: Investigation) -> Matter:
     """An attack or a stale client is about its addresses, anything else about the worst outage, or all."""
-    told, here = spoken_of(investigation), investigation.here
+    told, here = supported(investigation), investigation.here
     worst = worst_break(investigation)
     outage = core_of(investigation, worst) if worst else None
     messages = investigation.said[investigation.said["kind"].eq(FAILED_LOGIN)]
-    named = told[told["explanation"].isin((*ATTACKS, STALE))]
-    first = not named.empty and named.index[0] == told.index[0]
-    if (first or (len(named) and outage is None)) and named.iloc[0]["addresses"]:
-        names = str(named.iloc[0]["addresses"]).split("; ")
+    named = [case for case in told if case.name in (*ATTACKS, CUT_OFF)]
+    first = bool(named) and named[0] is told[0]
+    if (first or (named and outage is None)) and named[0].addresses:
+        names = named[0].addresses
         others = f"and {counted(len(names) - 1, 'other address', 'other addresses')} " * (len(names) > 1)
         whose = f"of {names[0]} {others}"
         requests, messages = (every[every["client"].isin(names)] for every in (here, messages))

@@ -5,7 +5,7 @@ import pandas as pd
 from audit_lib.base.clock import briefly, iso
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import NOT_KNOWN
-from audit_lib.incident.explanations import best_explanation
+from audit_lib.incident.explanations import USED, best_explanation
 from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows, tabulate_uses
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.steps import tabulate_steps
@@ -33,8 +33,8 @@ def tabulate_record(investigation: Investigation) -> pd.DataFrame:
         ("in effect", _at(replaced.ends_at) if replaced else NOT_KNOWN, replaced.ends_by if replaced else ""),
         ("validated", after or NOT_KNOWN, "a snapshot of the new value after it took effect"),
         ("deploys", *deploys_in_words(investigation)),
-        ("root cause", f"{best.explanation} ({best.verdict})" if best else NOT_KNOWN,
-         best.speaks_for if best else "nothing that was read speaks for an explanation"),
+        ("root cause", f"{best.name} ({best.verdict})" if best else NOT_KNOWN,
+         "; ".join(best.speaks_for) if best else "nothing that was read speaks for an explanation"),
         ("actions", "; ".join(tabulate_steps(investigation)["action"]), "the steps above, in order"),
     ]  # fmt: skip
     return pd.DataFrame(fields, columns=["field", "value", "evidence"])
@@ -43,7 +43,7 @@ def tabulate_record(investigation: Investigation) -> pd.DataFrame:
 def windows_concerned(investigation: Investigation) -> pd.DataFrame:
     """The exposure windows that are looked into: of a secret that is named, or leaked and used."""
     best = best_explanation(investigation)
-    used = best is not None and best.explanation == "leaked and used"
+    used = best is not None and best.name == USED
     windows = tabulate_exposure_windows(investigation)
     return windows if investigation.secret or used else windows.iloc[:0]
 

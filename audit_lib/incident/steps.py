@@ -5,15 +5,14 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.incident.contracts import Steps
-from audit_lib.incident.explanation import SHOWN, few
-from audit_lib.incident.explanations import best_explanation
+from audit_lib.incident.explanations import CUT_OFF, GUESSED, SHOWN, USED, best_explanation, few
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.first_steps import EVERYWHERE, Step, explained_step, steps
-from audit_lib.incident.going_on import GUESSED, let_in_after_guessing
+from audit_lib.incident.going_on import let_in_after_guessing
 from audit_lib.incident.investigation import Investigation
 
 # Those that concern addresses: with none to block or to ask, there is nothing to do first.
-_OF_ADDRESSES = ("brute force", "leaked and used", "stale client after a rotation", "quiet misuse")
+_OF_ADDRESSES = (USED, GUESSED, CUT_OFF)
 _RETIRED = "`whose` says of the old value: retired"
 
 
@@ -41,9 +40,9 @@ def tabulate_steps(investigation: Investigation) -> pd.DataFrame:
 
 def _first(investigation: Investigation) -> Iterator[Step]:
     best = best_explanation(investigation)
-    if not best or not (best.addresses or best.explanation not in _OF_ADDRESSES):
+    if not best or not (best.addresses or best.name not in _OF_ADDRESSES):
         return
-    name, names = best.explanation, best.addresses.split("; ")
+    name, names = best.name, best.addresses
     if name == GUESSED and (inside := let_in_after_guessing(investigation)):
         yield explained_step(name, few(one.client for one in inside), "answered")
     else:

@@ -9,7 +9,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, SHOWING_VALUES
 from audit_lib.incident.addresses import new_addresses
 from audit_lib.incident.contracts import Symptoms
-from audit_lib.incident.explanation import few
+from audit_lib.incident.explanations import few
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs

@@ -1,17 +1,16 @@
 """Five answers on an incident's first screen: going on, got in, refused, explained, left to fix."""
 
 from audit_lib.base.clock import briefly
-from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
-from audit_lib.incident.addresses import neighbours, new_addresses
-from audit_lib.incident.explanation import few
+from audit_lib.incident.addresses import GOT_IN, neighbours, new_addresses
+from audit_lib.incident.explanations import best_explanation, few
 from audit_lib.incident.exposure_windows import exposed, tabulate_exposure_windows
 from audit_lib.incident.going_on import NOT_KNOWN, going_on, let_in_after_guessing
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.matter import matter, spoken_of
+from audit_lib.incident.matter import matter
 from audit_lib.incident.pairs import unequal_now
-from audit_lib.incident.ruled_out import new_addresses_would_show
 from audit_lib.incident.secret_values import published_now
+from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block
 
@@ -47,7 +46,7 @@ def _got_in(investigation: Investigation) -> tuple[str, str]:
     if near := neighbours(investigation):
         note = f"but {counted(len(near), 'new address', 'new addresses')} of known ones: {few(near)}"
         return "No new network seen", note
-    if new_addresses_would_show(investigation):
+    if not detected_in_window(investigation).doubts(GOT_IN):
         return "Nobody new", "no new address was answered"
     return "None seen", "but the logs might not have shown a new address"
 
@@ -68,8 +67,8 @@ def _refused(investigation: Investigation) -> tuple[str, str]:
 
 
 def _cause_in_words(investigation: Investigation) -> tuple[str, str]:
-    for best in rows(spoken_of(investigation)):
-        return best.explanation.capitalize(), best.verdict
+    if best := best_explanation(investigation):
+        return best.name.capitalize(), best.verdict
     return NOT_KNOWN, "nothing that was read speaks for one"
 
 

@@ -2,15 +2,22 @@
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.explanations import (
+    CUT_OFF,
+    EXPOSED,
+    GUESSED,
+    OUTAGE,
+    USED,
+    Explanation,
+    explanations,
+    supported,
+)
 from audit_lib.incident.going_on import over
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.matter import ATTACKS, matter, spoken_of
+from audit_lib.incident.matter import ATTACKS, matter
 from audit_lib.incident.outages import DeployNear, Outage, deploy_after, deploy_before
 from audit_lib.incident.pairs import unequal_pairs
 from audit_lib.incident.steps import tabulate_steps
@@ -28,18 +35,14 @@ from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.incident_tables import newest_line
 
-SIGHTING = "our own bundle explains the sighting"
 SENTENCES = {
-    "variables changed by a deploy": "{deploy} {shut}{while_}.",
-    "pair break": "Two halves of a pair {hold} different values.",
-    "brute force": "{guessed}.",
-    "leaked and used": "A leaked value may have been used.",
-    "stale client after a rotation": "A client sent an old value after its rotation.",
-    "quiet misuse": "Somebody new was answered.",
-    "proxy collapse": "One address hides many callers.",
-    SIGHTING: "Our own page shows the value that is under suspicion.",
+    OUTAGE: "{outage}.",
+    GUESSED: "{guessed}.",
+    USED: "{used}.",
+    CUT_OFF: "Known clients were cut off by a change.",
+    EXPOSED: "Our own page or log shows the value.",
 }
-MOST_STEPS, MOST_EXPLANATIONS, MOST_ROWS = 6, 6, 3
+MOST_STEPS, MOST_ROWS = 6, 3
 
 
 def incident_headline(investigation: Investigation) -> Block:
@@ -63,27 +66,33 @@ def incident_headline(investigation: Investigation) -> Block:
 def _spoken(investigation: Investigation) -> tuple[str, str]:
     if not investigation.seen:
         return "Not known.", "No log line of the window was read."
-    told, outage = spoken_of(investigation), matter(investigation).outage
-    if told.empty and outage:
-        return "Not known.", f"Nearly all requests failed{_while(outage)}; nothing that was read says why."
-    if told.empty:
+    told, outage = supported(investigation), matter(investigation).outage
+    if not told:
         return "Not known.", "Nothing that was read speaks for an explanation."
     # Of an attack somebody is named: that a value has leaked says nothing of its use.
-    attacked_by = told[told["explanation"].isin(ATTACKS) & told["addresses"].ne("")]
-    best, attacks = told.iloc[0], list(attacked_by["explanation"])
-    surely = "Likely" if best["verdict"] == "likely" else "Possibly"
-    every = tabulate_explanations(investigation)
-    attacked = every[every["explanation"].isin(ATTACKS)]
+    attacks = [case.name for case in told if case.name in ATTACKS and case.addresses]
+    best, every = told[0], explanations(investigation)
+    surely = "Likely" if best.verdict == "likely" else "Possibly"
     word = f"{surely} an attack"
-    if best["explanation"] not in attacks:  # what may have been missed is not ruled out
-        ruled_out = attacked["verdict"].eq("unlikely").all()
+    if best.name not in attacks:  # what may have been missed is not ruled out
+        ruled_out = all(case.verdict == "unlikely" for case in every if case.name in ATTACKS)
         word = f"{surely} no attack" if ruled_out else "Attack not ruled out"
-    if len(spoken := dict.fromkeys((best["explanation"], *attacks[:1]))) > 1:
+    if len(spoken := dict.fromkeys((best.name, *attacks[:1]))) > 1:
         word = "Perhaps an attack"  # what is harmless does not rule out what is not
     spoken |= dict.fromkeys(_apart(told))
     ended = ", and over" if over(investigation) and "ruled" not in word and len(spoken) == 1 else ""
-    words = _as_seen(investigation, outage) | {"guessed": _guessed(investigation)}
+    words = {
+        "outage": _shut_out(investigation, outage),
+        "guessed": _guessed(investigation),
+        "used": _used(told),
+    }
     return f"{word}{ended}.", " ".join(SENTENCES[one].format_map(words) for one in spoken)
+
+
+def _used(told: tuple[Explanation, ...]) -> str:
+    """That a value was used only if one is known to have leaked; else that somebody new was answered."""
+    shown = any(case.shown for case in told if case.name == USED)
+    return "A leaked value may have been used" if shown else "Somebody new was answered"
 
 
 def _guessed(investigation: Investigation) -> str:
@@ -94,23 +103,28 @@ def _guessed(investigation: Investigation) -> str:
     return "Somebody guessed logins" if logins else "Somebody sent requests that were refused"
 
 
-def _apart(told: pd.DataFrame) -> list[str]:
+def _apart(told: tuple[Explanation, ...]) -> list[str]:
     """The attacks that are likely, too, and of other addresses than the first explanation."""
-    first, rest = set(told.iloc[0]["addresses"].split("; ")), told.iloc[1:]
-    attacks = rest[rest["explanation"].isin(ATTACKS) & rest["verdict"].eq("likely")]
-    return [one.explanation for one in rows(attacks) if first.isdisjoint(one.addresses.split("; "))]
+    first = set(told[0].addresses)
+    return [
+        case.name
+        for case in told[1:]
+        if case.name in ATTACKS and case.verdict == "likely" and first.isdisjoint(case.addresses)
+    ]
 
 
-def _as_seen(investigation: Investigation, outage: Outage | None) -> dict[str, str]:
-    """The words of a sentence: that variables changed, or that halves differ, is said only if it was seen."""
+def _shut_out(investigation: Investigation, outage: Outage | None) -> str:
+    """What an outage was: that variables changed, or that halves differ, is said only if it was seen."""
     before = deploy_before(investigation, outage) if outage else None
-    sure, errors = before is None or before.of_variables, outage is not None and outage.errors
+    if outage and not outage.errors and not before and unequal_pairs(investigation):
+        return f"Two halves of a pair held different values, and nearly all requests failed{_while(outage)}"
+    if before is None:
+        return f"Nearly all requests failed{_while(outage)}"
+    errors, sure = bool(outage and outage.errors), before.of_variables
     shut = "stopped the application" if errors else "shut callers out"
     if not sure:
         shut = shut.replace("stopped", "may have stopped").replace("shut", "may have shut")
-    hold = "hold" if unequal_pairs(investigation) else "may hold"
-    deploy = "A change of variables" if sure else "A deploy"
-    return {"deploy": deploy, "shut": shut, "while_": _while(outage), "hold": hold}
+    return f"{'A change of variables' if sure else 'A deploy'} {shut}{_while(outage)}"
 
 
 def _while(outage: Outage | None) -> str:
@@ -167,29 +181,27 @@ def incident_steps(investigation: Investigation) -> Block:
     return Block("What to do, in order", f"<ul>{items}</ul>{foot}", "\n".join(lines).strip(), "left")
 
 
-def _asked(investigation: Investigation) -> pd.DataFrame:
+def _asked(investigation: Investigation) -> list[Explanation]:
     """The explanations; that of a sighting only if a secret was seen: else it says nothing but that."""
-    every = tabulate_explanations(investigation)
-    return every[every["explanation"].ne(SIGHTING) | bool(investigation.secret)]
+    named = bool(investigation.secret)
+    return [case for case in explanations(investigation) if named or case.name != EXPOSED or case.speaks_for]
 
 
 def incident_explanations(investigation: Investigation) -> Block:
     """Each explanation with its rating, the first point for it and the first against it."""
-    shown = _asked(investigation).head(MOST_EXPLANATIONS)
     items, lines = [], []
-    for row in rows(shown):
-        verdict = "not known" if row.verdict == "unknown" else row.verdict
-        pro = "; ".join(row.speaks_for.split("; ")[:2])
-        contra = row.speaks_against.split("; ")[0]
-        lacks = f"Missing: {row.missing.split('; ')[0]}." if verdict == "not known" and row.missing else ""
+    for case in _asked(investigation):
+        verdict = "not known" if case.verdict == "unknown" else case.verdict
+        pro = "; ".join(case.speaks_for[:2])
+        lacks = f"Missing: {case.missing[0]}." if verdict == "not known" and case.missing else ""
         said = " ".join(filter(None, (f"{pro}." if pro else "", lacks)))
-        against = f"Against: {contra}." if contra else ""
+        against = f"Against: {case.against[0]}." if case.against else ""
         items.append(
-            f'<li class="rated"><span class="w {row.verdict}">{verdict}</span>'
-            f"<div><b>{inert.html(row.explanation.capitalize())}</b><p>{named(said)} "
+            f'<li class="rated"><span class="w {case.verdict}">{verdict}</span>'
+            f"<div><b>{inert.html(case.name.capitalize())}</b><p>{named(said)} "
             f"<i>{named(against)}</i></p></div></li>"
         )
-        lines.append(" ".join(filter(None, (f"{verdict}: {row.explanation}.", said, against))))
+        lines.append(" ".join(filter(None, (f"{verdict}: {case.name}.", said, against))))
     note = "Ordered by the evidence for and against; the ratings are not probabilities."
     html = f'<p class="sub">{note}</p><ol>{"".join(items)}</ol>'
     return Block("What may explain it", html, "\n".join(lines), "right")
@@ -226,6 +238,6 @@ def _gaps(investigation: Investigation) -> Iterator[tuple[str, str, str]]:
     if untimed:
         yield f"{untimed} of {asked}", "requests have no time: bursts among them cannot be seen.", ""
     yield "after", f"the newest line that was read: {newest_line(investigation)}.", ""
-    missing = _asked(investigation)["missing"].head(3)
-    for text in dict.fromkeys(text.split("; ")[-1] for text in missing if text):
+    missing = [case.missing[-1] for case in _asked(investigation)[:3] if case.missing]
+    for text in dict.fromkeys(missing):
         yield "missing", f"{text}.", ""

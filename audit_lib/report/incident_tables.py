@@ -74,7 +74,7 @@ def summary_table(investigation: Investigation) -> Table:
 def first_explanation(investigation: Investigation) -> str:
     """The best explanation and its verdict; that there is none if nothing speaks for any."""
     best = best_explanation(investigation)
-    return f"{best.explanation} ({best.verdict})" if best else NOTHING_SPEAKS
+    return f"{best.name} ({best.verdict})" if best else NOTHING_SPEAKS
 
 
 def newest_line(investigation: Investigation) -> str:
@@ -116,7 +116,7 @@ def explanations_table(investigation: Investigation) -> Table:
     """Each explanation with what speaks for and against it."""
     found = tabulate_explanations(investigation)
     note = "Ordered by the evidence for and against; the ratings are not probabilities."
-    return show(found.drop(columns=["weight", "addresses"]), "What may explain it", note, whole=found)
+    return show(found.drop(columns="addresses"), "What may explain it", note, whole=found)
 
 
 def detected_tables(investigation: Investigation) -> Tables:

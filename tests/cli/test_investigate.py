@@ -75,7 +75,7 @@ def test_the_planted_incident_is_told(published: tuple[Path, str]) -> None:
     """The sample's brute force is the first explanation, with its address, what to do first, and what else
     stands out, leaks in force before all; no cell failed."""
     folder, said = published
-    assert "first explanation: brute force (likely)" in said
+    assert "first explanation: guessed logins (likely)" in said
     assert "do first: Block the address at the edge" in said
     assert "[203.0.113.45]" in said
     told = [line for line in said.splitlines() if line.startswith("stands out: ")]

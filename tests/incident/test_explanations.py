@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.explanations import CUT_OFF, GUESSED, OUTAGE, USED, tabulate_explanations
 from audit_lib.incident.investigation import Investigation, LastComputed
 from audit_lib.incident.pairs import unequal_pairs
 from audit_lib.incident.question import Question
@@ -63,29 +63,27 @@ def _of_sample(folder: Path, *asked: str, **more: str) -> Investigation:
 def test_undeclared_logins_rule_no_guessing_out(tmp_path: Path) -> None:
     """If the policy does not say what a failed login looks like, brute force is unknown, with that reason."""
     plant(tmp_path, "quiet misuse", 0)
-    assert _explained(_opened(tmp_path)).loc["brute force", "verdict"] == "unlikely"
+    assert _explained(_opened(tmp_path)).loc[GUESSED, "verdict"] == "unlikely"
     toml = tmp_path / "audit.toml"
     toml.write_text(toml.read_text("utf-8").replace('extends = "paiid"', 'extends = "generic"'), "utf-8")
     remember_sample(tmp_path)  # its policy is the test's own
-    row = _explained(_opened(tmp_path)).loc["brute force"]
+    row = _explained(_opened(tmp_path)).loc[GUESSED]
     assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
     assert "does not declare what a failed login looks like" in row["missing"]
 
 
 def test_who_guessed_and_got_in_is_no_quiet_user(tmp_path: Path) -> None:
-    """An address that failed sixty times and then got in is told as brute force, not as quiet misuse."""
+    """An address that failed sixty times and then got in is told as guessing, not as a leaked value."""
     plant(tmp_path, "brute force", 0)
     guesses = [(20 + number / 10, STRANGER, 401) for number in range(60)]
     _write(tmp_path, *guesses, (27, STRANGER, 200), (29, STRANGER, 200))
     table = _explained(_opened(tmp_path, client=STRANGER))
     assert tuple(table.iloc[0][["rank", "verdict"]]) == (1, "likely")
-    best = table.loc["brute force"]
+    best = table.loc[GUESSED]
     assert best["rank"] == 1
     assert "then let in on /api/orders" in best["speaks_for"]
     assert best["addresses"].startswith(STRANGER)
-    quiet = table.loc["quiet misuse"]
-    assert quiet["verdict"] == "unlikely"
-    assert f"{STRANGER} guessed before being answered" in quiet["speaks_against"]
+    assert f"{STRANGER} guessed before being answered" in table.loc[USED, "speaks_against"]
 
 
 def test_a_new_address_of_a_known_network_is_no_newcomer(tmp_path: Path) -> None:
@@ -94,7 +92,7 @@ def test_a_new_address_of_a_known_network_is_no_newcomer(tmp_path: Path) -> None
     moved = REGULARS[0].rpartition(".")[0] + ".99"
     _write(tmp_path, *((30 + 7 * number, moved, 200) for number in range(12)))
     table = _explained(_opened(tmp_path))
-    assert table.loc["quiet misuse", "verdict"] == "unlikely"
+    assert table.loc[USED, "verdict"] == "unlikely"
     assert moved not in "".join(table["speaks_for"])
 
 
@@ -104,8 +102,8 @@ def test_too_few_days_of_logs_make_nobody_new(tmp_path: Path) -> None:
     first = f"{INCIDENT - pd.Timedelta(days=7):%Y-%m-%d}"
     lines = (tmp_path / LOG).read_text("utf-8").splitlines(keepends=True)
     (tmp_path / LOG).write_text("".join(line for line in lines if line[:10] >= first), "utf-8")
-    row = _explained(_opened(tmp_path)).loc["quiet misuse"]
-    assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
+    row = _explained(_opened(tmp_path)).loc[USED]
+    assert row["verdict"] == "unknown"
     assert "logs of 30 days before the window" in row["missing"]
 
 
@@ -116,17 +114,8 @@ def test_a_window_whose_start_has_too_little_before_it_rules_nobody_out(tmp_path
     question = Question((AS_OF - pd.Timedelta(days=10)).isoformat())
     found = investigate(project, question, AS_OF, keeper_of(project))
     assert tabulate_window_detections(found).set_index("detection").loc["let-in", "verdict"] == "none"
-    row = _explained(found).loc["quiet misuse"]
-    assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
-
-
-def test_a_pair_that_is_equal_again_does_not_rule_its_break_out(tmp_path: Path) -> None:
-    """Halves that are equal today say nothing of an outage last week, if no snapshot saw them then."""
-    plant(tmp_path, "pair break", 0)
-    rmtree(tmp_path / ".audit" / "ledger")
-    remember_sample(tmp_path)
-    row = _explained(_opened(tmp_path)).loc["pair break"]
-    assert (row["verdict"], row["speaks_against"]) == ("possible", "")
+    row = _explained(found).loc[USED]
+    assert row["verdict"] == "unknown"
 
 
 def test_an_empty_folder_explains_and_rules_out_nothing(tmp_path: Path) -> None:
@@ -141,12 +130,10 @@ def test_an_empty_folder_explains_and_rules_out_nothing(tmp_path: Path) -> None:
 def test_variables_changed_by_a_deploy_explain_an_outage(sample: Path) -> None:
     """On 24 September all were refused just after a deploy of variables; the pair had differed for long."""
     table = _explained(_of_sample(sample))
-    best = table.loc["variables changed by a deploy"]
+    best = table.loc[OUTAGE]
     assert (best["rank"], best["verdict"]) == (1, "likely")
     assert "evidence/deploys-backend.json:3" in best["speaks_for"]
-    pair = table.loc["pair break"]
-    assert pair["verdict"] == "possible"
-    assert "requests were answered until 24 Sep 10:00" in pair["speaks_against"]
+    assert "requests were answered until 24 Sep 10:00" in best["speaks_against"]
 
 
 def test_explanations_are_about_the_secret_that_was_asked_for(sample: Path) -> None:
@@ -154,18 +141,18 @@ def test_explanations_are_about_the_secret_that_was_asked_for(sample: Path) -> N
     asked = "2026-08-19", "2026-08-22"
     found = _of_sample(sample, *asked, secret="TRADIER_API_KEY")
     table = _explained(found)
-    assert table.index[0] == "leaked and used"
-    for name in ("brute force", "pair break", "quiet misuse", "stale client after a rotation"):
+    assert table.index[0] == USED
+    for name in (GUESSED, OUTAGE, CUT_OFF):
         assert table.loc[name, "verdict"] == "unknown"
         assert "callers do not send TRADIER_API_KEY" in table.loc[name, "missing"]
     assert "203.0.113" not in "".join(table["speaks_for"])
-    assert _explained(_of_sample(sample, *asked, secret="API_TOKEN")).index[0] == "brute force"
+    assert _explained(_of_sample(sample, *asked, secret="API_TOKEN")).index[0] == GUESSED
 
 
 def test_one_set_of_thresholds(tmp_path: Path) -> None:
     """A policy that asks for more failures takes burst and explanation away together."""
     plant(tmp_path, "brute force", 0)
-    assert _explained(_opened(tmp_path)).loc["brute force", "verdict"] == "likely"
+    assert _explained(_opened(tmp_path)).loc[GUESSED, "verdict"] == "likely"
     demands = "\n[detections.guessing]\nladder = [[500, 10]]\n"
     toml = tmp_path / "audit.toml"
     toml.write_text(toml.read_text("utf-8") + demands, "utf-8")
@@ -173,7 +160,7 @@ def test_one_set_of_thresholds(tmp_path: Path) -> None:
     found = _opened(tmp_path)
     detected = tabulate_window_detections(found).set_index("detection")
     assert detected.loc["guessing", "verdict"] == "none"
-    assert _explained(found).loc["brute force", "verdict"] == "unlikely"
+    assert _explained(found).loc[GUESSED, "verdict"] == "unlikely"
 
 
 def _halves(found: Investigation, environment: str) -> Investigation:
@@ -196,7 +183,6 @@ def test_a_pair_of_development_explains_nothing_in_production(tmp_path: Path) ->
     then = Window(INCIDENT - pd.Timedelta(days=20), INCIDENT)
     earlier = replace(broke_later, window=then, computed=LastComputed())
     assert unequal_pairs(earlier) == ()
-    assert "differ already in the window" in _explained(earlier).loc["pair break", "missing"]
 
 
 def test_a_leak_of_development_is_no_attack_on_production(tmp_path: Path) -> None:
@@ -207,14 +193,14 @@ def test_a_leak_of_development_is_no_attack_on_production(tmp_path: Path) -> Non
     log = text.index("[[log]]")
     elsewhere = text[:log].replace('environment = "production"', 'environment = "development"') + text[log:]
     explained = _explained(_opened(tmp_path))
-    assert explained.loc["leaked and used", "speaks_for"].startswith("known to have leaked: ")
+    assert "known to have leaked: " in explained.loc[USED, "speaks_for"]
     audit.write_text(elsewhere, "utf-8")
     remember_sample(tmp_path)
     rmtree(tmp_path / ".audit" / "ledger")
     found = _opened(tmp_path)
     assert "JWT_SECRET_KEY" in set(found.leaks["variable"])
-    told = _explained(found).loc["leaked and used"]
-    assert told["speaks_for"] == ""
+    told = _explained(found).loc[USED]
+    assert "known to have leaked" not in told["speaks_for"]
     assert "of development" in told["missing"]
 
 

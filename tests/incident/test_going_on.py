@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.explanations import CUT_OFF, OUTAGE, tabulate_explanations
 from audit_lib.incident.going_on import _too_early, going_on, let_in_after_guessing
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
@@ -121,7 +121,7 @@ def test_a_client_that_still_fails_when_the_log_ends_is_not_over(tmp_path: Path)
     )
     _rewrite(tmp_path, None, *late)
     found = _opened(tmp_path)
-    assert tabulate_explanations(found).iloc[0]["explanation"] == "stale client after a rotation"
+    assert tabulate_explanations(found).iloc[0]["explanation"] == CUT_OFF
     assert going_on(found)[0] == "Not known"
 
 
@@ -187,8 +187,9 @@ def test_an_application_that_only_errs_after_a_deploy_is_told(broken: Path) -> N
     assert "A deploy may have stopped the application for 19 minutes." in said
     assert "40 requests of 5 addresses were answered with server errors" in said
     assert "5 known; 40 server errors" in incident_answers(found).text
-    row = tabulate_explanations(found).set_index("explanation").loc["variables changed by a deploy"]
-    assert row["verdict"] == "possible"
+    row = tabulate_explanations(found).set_index("explanation").loc[OUTAGE]
+    assert row["verdict"] == "likely"
+    assert "took effect just before" in row["speaks_for"]
     told = tabulate_suspicions(found)
     assert "40 server errors, 100% of the requests of that time (application-failing)" in told.iloc[0]["what"]
     assert told.iloc[0]["kind"] == DETECTED
@@ -196,12 +197,12 @@ def test_an_application_that_only_errs_after_a_deploy_is_told(broken: Path) -> N
 
 def test_a_list_with_an_entry_not_read_rules_no_deploy_out(broken: Path) -> None:
     """The entry that was not understood may be the deploy: then nothing says that there was none."""
-    verdicts = []
+    denied = []
     for spoilt in ("", '{"at": "not a time", "commit": "b", "environment": "production"}\n'):
         _deploys(broken, -9000, 600, spoilt=spoilt)
         row = tabulate_explanations(_opened(broken)).set_index("explanation")
-        verdicts.append(row.loc["variables changed by a deploy", "verdict"])
-    assert verdicts == ["unlikely", "unknown"]
+        denied.append("no deploy just before" in row.loc[OUTAGE, "speaks_against"])
+    assert denied == [True, False]
 
 
 def test_without_a_pair_in_the_policy_no_pair_broke(tmp_path: Path) -> None:
@@ -213,8 +214,8 @@ def test_without_a_pair_in_the_policy_no_pair_broke(tmp_path: Path) -> None:
     text = toml.read_text("utf-8").replace('extends = "paiid"', 'extends = "generic"')
     toml.write_text(text + demands, "utf-8")
     found = _opened(tmp_path)
-    row = tabulate_explanations(found).set_index("explanation").loc["pair break"]
-    assert (row["verdict"], row["speaks_for"]) == ("unknown", "")
+    row = tabulate_explanations(found).set_index("explanation").loc[OUTAGE]
+    assert "differ" not in row["speaks_for"]
     assert "Two halves" not in screen.incident_headline(found).text
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from audit_lib.incident import matter as matter_of
+from audit_lib.incident.explanations import UNLIKELY_NEEDS
 from audit_lib.incident.investigation import Investigation, LastComputed
 from audit_lib.incident.matter import ATTACKS
 from audit_lib.incident.outages import Outage
 from audit_lib.incident.question import Question
-from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
 from audit_lib.investigation import investigate, seen_through
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window
@@ -67,7 +67,7 @@ def test_a_window_without_a_refusal_says_so(tmp_path: Path) -> None:
 def test_a_harmless_explanation_rules_no_attack_out(quiet: Investigation) -> None:
     """That the page itself shows a value says how somebody can have it, not that nobody used it."""
     named = screen.incident_headline(seen_through(quiet, secret="API_TOKEN")).text
-    assert "Perhaps an attack. Our own page shows the value" in named
+    assert "Perhaps an attack. Our own page or log shows the value" in named
     assert f"Somebody new was answered.\nOf 36 requests of {STRANGER} " in named
 
 

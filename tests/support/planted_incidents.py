@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.clock import iso
+from audit_lib.incident.explanations import CUT_OFF, EXPOSED, GUESSED, OUTAGE, USED
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.sample.repository import Commit, write_repository
@@ -160,6 +161,15 @@ KINDS: dict[str, Callable[[Planted], None]] = {
     "pair break": _pair,
     "proxy collapse": _proxy,
     "quiet misuse": _quiet,
+}
+# What explains each, and how surely.
+EXPLAINED = {
+    "our own bundle explains the sighting": (EXPOSED, "likely"),
+    "brute force": (GUESSED, "likely"),
+    "leaked and used": (USED, "likely"),
+    "stale client after a rotation": (CUT_OFF, "likely"),
+    "pair break": (OUTAGE, "likely"),
+    "quiet misuse": (USED, "possible"),
 }
 
 

@@ -5,13 +5,13 @@ it was first asked for, which differs if a command was started without the progr
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
 from audit_lib.__main__ import main as program
 from audit_lib.findings.checks import CHECKS
-from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
+from audit_lib.incident.explanations import UNLIKELY_NEEDS
 from audit_lib.logins import alerts
 from audit_lib.logins.coverage import FACTS, NEEDS
 from audit_lib.report.verdict import PASS_NEEDS
@@ -70,32 +70,15 @@ def _needs() -> Iterator[str]:
         of_alerts = fact in (*alerts.NEEDS, *alerts.NEEDS_OF_LOGINS, *alerts.NEEDS_OF_REQUESTS)
         names = ["all"] if len(names) == len(NEEDS) else names
         yield f"| {_plain(words)} | {', '.join([*names, *(['alerts'] if of_alerts else [])])} |\n"
-    yield "\n## What unlikely needs\n\nWithout all of one way an explanation is `unknown`, not `unlikely`.\n"
+    yield "\n## What unlikely needs\n\nWithout all that it names an explanation is `unknown`.\n"
     yield "\n| explanation | must have been seen |\n|--|--|\n"
-    for name, ways in UNLIKELY_NEEDS.items():
-        yield f"| {name} | {', or: '.join('; '.join(_words(need) for need in way) for way in ways)} |\n"
-    yield from _preconditions(
-        dict.fromkeys(need for ways in UNLIKELY_NEEDS.values() for way in ways for need in way)
-    )
+    for name, needs in UNLIKELY_NEEDS.items():
+        yield f"| {name} | {needs} |\n"
     yield "\n## What pass needs\n\nWithout any of these the verdict of a review is `unknown` or `fail`.\n"
     yield "\n| must have been seen | checks |\n|--|--|\n"
     for need in PASS_NEEDS:
         names = [f"`{check.id}`" for check in CHECKS if check.table in need.tables]
         yield f"| {need.words} | {', '.join(names)} |\n"
-
-
-def _preconditions(needs: Iterable[Callable[..., object]]) -> Iterator[str]:
-    """Each precondition with what would tell."""
-    yield "\n| precondition | seen or declared | what would tell |\n|--|--|--|\n"
-    for need in needs:
-        seen, _, tells = (need.__doc__ or "").partition(". ")
-        tells = tells.removesuffix(" would tell.").strip(",") or "the policy"
-        yield f"| {_words(need)} | {_plain(seen.rstrip('.'))} | {_plain(tells[0].lower() + tells[1:])} |\n"
-
-
-def _words(need: Callable[..., object]) -> str:
-    """The name of a precondition in words."""
-    return need.__name__.replace("_", " ")
 
 
 def _rules() -> Iterator[str]:
