@@ -37,7 +37,6 @@ COMMANDS: dict[str, str] = {
     "seal": "seal:seal",
     "whose": "whose:whose",
     "investigate": "investigate:investigate",
-    "oscal": "oscal:oscal",
 }
 
 

@@ -4,18 +4,22 @@ Importing it installs the guard (by `audit_lib.notebook`): from then on no outpu
 """
 
 import atexit
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from IPython.core.getipython import get_ipython
 
-from audit_lib.base.errors import BadInput
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.in_words import nearest
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.notes import Pointed, add_note
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt, refuse_unusable
+from audit_lib.opening import current_instant, refuse_values
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame as frame, frames as frames
 from audit_lib.report.incident_answers import incident_answers as incident_answers
@@ -45,9 +49,12 @@ from audit_lib.report.incident_tables import (
 )
 from audit_lib.report.pickers import pickers as pickers
 from audit_lib.report.publish.incident_evidence import package, search_package, searched
+from audit_lib.report.publish.publication import Content, Publication, guarded
+from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.report.rich_table import show as show
 from audit_lib.report.table import Table
 from audit_lib.report.timeline_figure import timeline_figure as timeline_figure
+from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard, kernel_pipe as handoff
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import instant_of, load_project
@@ -158,3 +165,45 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
     )
     _keepers.append(keeper)
     return focus(found).seen
+
+
+def open_guarded(
+    parameters: Mapping[str, str], keeper: Keeper, make: Callable[[], Publication[Content]]
+) -> Content:
+    """What `make` gives, once the guard knows its values; `BadInput` if a parameter is one of them."""
+    made = guarded(keeper, make)
+    refuse_values(parameters)
+    return made.content
+
+
+def refuse_misspelt(parameters: Mapping[str, Any]) -> None:
+    """Raise `BadInput` for each text that a notebook has set under nearly the name of a parameter.
+
+    papermill passes on what the notebook does not have; the default would be reviewed without a word.
+    """
+    shell = get_ipython()
+    texts = [name for name, value in shell.user_ns.items() if isinstance(value, str)] if shell else []
+    hints = {name: nearest(name, parameters) for name in texts if name not in parameters and name[0] != "_"}
+    if any(hints.values()):
+        raise BadInput(Fault(name, f"is not a parameter{hint}") for name, hint in hints.items() if hint)
+
+
+def refuse_unusable(parameters: Mapping[str, Any]) -> None:
+    """Raise `BadInput` for each parameter that is not a text, and for a project that is not a folder."""
+    wrong = [name for name, text in parameters.items() if not isinstance(text, str)]
+    if wrong:
+        raise BadInput(Fault(name, "is not a text: write it in quotes") for name in wrong)
+    if parameters["project"] and not Path(parameters["project"]).expanduser().is_dir():
+        raise BadInput.at("project", "is not a folder")
+
+
+@contextmanager
+def project_folder(project: str) -> Iterator[Path]:
+    """The project's folder; for "" the bundled sample, built in a folder that is removed afterwards."""
+    if project:
+        yield Path(project).expanduser().resolve()
+        return
+    with scratch_folder("audit-sample-") as folder:
+        root = folder / "sample"
+        build_sample(root)
+        yield root

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import run_audit
 from audit_lib.base.errors import BadInput
 from audit_lib.settings import Project, load_project
+from tests.support.audits import run_audit
 
 
 @pytest.fixture
@@ -50,5 +50,5 @@ def test_a_quarter_that_has_not_begun_is_not_reviewed(project: Project) -> None:
 
 def test_an_empty_project_passes_nothing(project: Project) -> None:
     """Where nothing was read every finding is unknown, and there are some."""
-    findings = run_audit(replace(project, name="empty"), "2026Q3", "2026-09-30").tables["findings"]
+    findings = run_audit(replace(project, name="empty"), "2026Q3", "2026-09-30").findings
     assert set(findings["status"]) == {"unknown"}

@@ -11,9 +11,8 @@ from shutil import copytree, rmtree
 
 import pytest
 
-from audit_lib.audit import run_audit
+from audit_lib.audit import Audit, Frames
 from audit_lib.base.clock import iso
-from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
 from audit_lib.findings.reviews import PreviousReport
 from audit_lib.leaks.tables import shows_no_leak
@@ -22,6 +21,7 @@ from audit_lib.ledger.keys import demo_key
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import load_project
 from audit_lib.settings.load import remember_sample
+from tests.support.audits import run_audit
 from tests.support.planted_incidents import AS_OF, INCIDENT, START, plant
 
 ENV = "backend/.env"
@@ -36,13 +36,13 @@ WAS = {
 def good(folder: Path) -> set[str]:
     """The good verdicts on what was planted."""
     audit = run_audit(load_project(folder), "2026Q3", iso(AS_OF))
-    ages, exposed = audit.tables["freshness"], audit.tables["exposure"]
+    ages, exposed = audit.ages, audit.exposure
     mine = ages[ages["secret"].eq("API_TOKEN") & ages["environment"].eq("production")]
     leaked = exposed[exposed["secret"].eq("API_TOKEN") & exposed["service"].ne("")]
     found = {
         "fresh": len(mine) > 0 and mine["status"].eq("fresh").all(),
         "not in force": len(leaked) > 0 and leaked["status"].eq("historic").all(),
-        "no other leak": shows_no_leak(audit.tables["leak_coverage"]),
+        "no other leak": shows_no_leak(audit.leak_coverage),
     }
     return {name for name, holds in found.items() if holds} | {f"ended: {check}" for check in _ended(audit)}
 
@@ -61,7 +61,7 @@ def _ended(audit: Audit) -> set[str]:
         }
         for check, (subject, environment, service) in WAS.items()
     }
-    changes = compare(PreviousReport(findings, INCIDENT, ()), audit.tables["findings"], audit.tables)
+    changes = compare(PreviousReport(findings, INCIDENT, ()), audit.findings, Frames(audit))
     return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & set(WAS)
 
 

@@ -3,11 +3,10 @@
 import shutil
 from pathlib import Path
 
-from audit_lib.audit import run_audit
-from audit_lib.report.json_text import to_json
-from audit_lib.report.report_json import report_record
+from audit_lib.report.record import report_record, to_json
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
+from tests.support.audits import run_audit
 from tests.support.sample_copy import write_sample
 
 

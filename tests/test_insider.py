@@ -7,19 +7,19 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from audit_lib.report.verdict import PASS_NEEDS
 
-from audit_lib.audit import run_audit
+from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
 from audit_lib.cli.verify import report_faults
-from audit_lib.findings.audit import Audit
 from audit_lib.ledger import Draft, append, write_entry
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
-from audit_lib.report.headline import spoken
 from audit_lib.report.json_text import to_json
-from audit_lib.report.report_json import report_record
-from audit_lib.report.verdict import PASS_NEEDS
+from audit_lib.report.record import report_record
 from audit_lib.secrecy.keeper import MANIFEST, Key, signed
-from audit_lib.settings import load_project
+from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings.dump import dump
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
 
@@ -72,7 +72,7 @@ def _audit(root: Path, **given: Path) -> Audit:
 
 
 def _open(audit: Audit) -> set[str]:
-    findings = audit.tables["findings"]
+    findings = audit.findings
     return set(findings.loc[findings["status"].eq("open"), "id"])
 
 
@@ -114,9 +114,9 @@ def test_a_copy_of_a_sample_is_no_sample(project: Path, tmp_path: Path) -> None:
 def test_a_chain_that_was_seen_here_is_missed(project: Path) -> None:
     """Deleting a chain, or cutting it, is a critical finding on the machine that wrote to it."""
     (project / ".audit" / "ledger" / "ada.jsonl").unlink()
-    found = _audit(project).tables["findings"].set_index("id")
-    assert found.loc["ledger-entries-lost:ledger", "severity"] == "critical"
-    assert "ledger ada" in found.loc["ledger-entries-lost:ledger", "evidence"]
+    found = _audit(project).findings.set_index("id")
+    assert found.loc["ledger-fault:ledger:lost", "severity"] == "critical"
+    assert "ledger ada" in found.loc["ledger-fault:ledger:lost", "evidence"]
 
 
 def _published(audit: Audit, folder: Path) -> Path:
@@ -137,34 +137,48 @@ def test_a_chain_that_the_last_report_names_is_missed(
     """On another machine, which never wrote to the ledger, the last report says how far it went."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
     (project / ".audit" / "ledger" / "ada.jsonl").unlink()
-    assert "ledger-entries-lost:ledger" not in _open(_audit(project))
-    assert "ledger-entries-lost:ledger" in _open(_audit(project, previous=first))
+    assert "ledger-fault:ledger:lost" not in _open(_audit(project))
+    assert "ledger-fault:ledger:lost" in _open(_audit(project, previous=first))
 
 
-def test_a_lowered_rule_is_a_finding_until_it_is_restored(project: Path, first: Path, tmp_path: Path) -> None:
-    """What an insider edits is open in the next review and in the one after it, by the report alone."""
+def test_a_changed_setting_is_a_finding_until_it_is_signed(project: Path) -> None:
+    """What an insider edits is open in each review until somebody signs for it, or it is restored."""
+    loaded = load_project(project)
+
+    def sign() -> None:
+        body = {"by": "Bo", "as_of": "2026-06-30T00:00:00Z", "manifest_sha256": "0" * 64, "heads": {}}
+        settings = list(dump(choose_policy(load_project(project)), load_project(project)))
+        at = datetime(2026, 7, 1, tzinfo=UTC)
+        append(loaded.ledger_dir, key_of(loaded), Draft("signoff", body | {"in_force": settings}), at, "bo")
+
+    sign()
+    assert not _changed(project)
     text = (project / "audit.toml").read_text()
-    (project / "audit.toml").write_text(text.replace('environment = "production"', "example = true"))
-    audit = _audit(project, previous=first)
-    assert "rule-lowered:env-file-backend/.env-example" in _open(audit)
-    second = _published(audit, tmp_path / "second")
-    later = run_audit(load_project(project), "2026Q4", "2026-12-31", previous=second)
-    assert "rule-lowered:env-file-backend/.env-example" in _open(later)
-    exceptions = later.tables["exceptions"].set_index("id")
-    assert exceptions.loc["rule-lowered:env-file-backend/.env-example", "opened_in"] == "2026Q3"
+    weaker = text.replace('environment = "production"', "example = true")
+    (project / "audit.toml").write_text(weaker)
+    (id_,) = _changed(project)
+    later = run_audit(load_project(project), "2026Q4", "2026-12-31")
+    assert id_ in _open(later)
+    (project / "audit.toml").write_text(
+        weaker + "warn_days = 0\n" if "[[env]]" not in weaker else "warn_days = 0\n" + weaker
+    )
+    assert _changed(project) not in ([], [id_])  # an acceptance of the first change covers no second one
     (project / "audit.toml").write_text(text)
-    restored = run_audit(load_project(project), "2026Q4", "2026-12-31", previous=second)
-    assert not [id_ for id_ in _open(restored) if id_.startswith("rule-lowered")]
-    exceptions = restored.tables["exceptions"].set_index("id")
-    assert exceptions.loc["rule-lowered:env-file-backend/.env-example", "status"] == "closed"
+    assert not _changed(project)
+    (project / "audit.toml").write_text(weaker)
+    sign()
+    assert not _changed(project)
+
+
+def _changed(project: Path) -> list[str]:
+    return [id_ for id_ in _open(_audit(project)) if id_.startswith("settings-changed")]
 
 
 def test_an_edited_previous_report_is_refused(project: Path, first: Path) -> None:
     """A changed report is not the one that its manifest names; a changed manifest is not signed."""
     whole = first.read_text()
-    changes = _audit(project, previous=first).tables["changes"]
-    # Without a last review it was not known if a rule was lowered; now it is.
-    assert changes[changes["change"].ne("same")]["id"].tolist() == ["rule-lowered:rules"]
+    changes = _audit(project, previous=first).changes
+    assert set(changes["change"]) == {"same"}
     first.write_text(whole.replace('"fail"', '"pass"'))
     with pytest.raises(BadInput, match="was edited: it is not the file"):
         _audit(project, previous=first)
@@ -180,11 +194,11 @@ def test_an_edited_previous_report_is_refused(project: Path, first: Path) -> Non
 def test_a_previous_report_that_does_not_verify_compares_nothing(
     project: Path, first: Path, manifest: str
 ) -> None:
-    """If the manifest beside it proves nothing, lowered rules are not known, which the first screen says."""
+    """If the manifest beside it proves nothing, changes of settings are not known, which a finding says."""
     text = (project / "audit.toml").read_text()
     (project / "audit.toml").write_text(text.replace('environment = "production"', "example = true"))
     report = json.loads(first.read_text())
-    report["rules"] |= {"in_force": _audit(project).rules, "lowered_from": {}}
+    report["settings"] |= {"in_force": list(_audit(project).settings)}
     first.write_text(to_json(report))
     said = {"files": {"report.json": sha256(first.read_bytes()).hexdigest()}}
     theirs = Key(b"7" * 32, "file") if manifest == "of another key" else Key.throw_away()
@@ -192,12 +206,10 @@ def test_a_previous_report_that_does_not_verify_compares_nothing(
     if manifest == "deleted":
         (first.parent / MANIFEST).unlink()
     audit = _audit(project, previous=first)
-    findings = audit.tables["findings"].set_index("id")
-    assert findings.loc["rule-lowered:rules", "status"] == "unknown"
-    assert not [need.words for need in PASS_NEEDS if "rule_changes" in need.tables and need.holds(audit)]
-    _, _, lead = spoken(audit)
-    assert "Whether a rule was lowered is not known: the previous report" in " ".join(lead)
-    assert "the previous report" in report_record(audit)["rules"]["compared"]
+    findings = audit.findings.set_index("id")
+    assert findings.loc["settings-changed:settings", "status"] == "unknown"
+    assert "the previous report" in findings.loc["settings-changed:settings", "evidence"]
+    assert not [need.words for need in PASS_NEEDS if "settings_changes" in need.tables and need.holds(audit)]
 
 
 def test_another_project_s_report_is_refused(project: Path, first: Path) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from audit_lib.notebook import check
 from nbclient import NotebookClient
 
 from audit_lib.base.errors import BadInput
-from audit_lib.notebook import check
 from audit_lib.secrecy.redact import MARK
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT

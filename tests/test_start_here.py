@@ -8,10 +8,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from audit_lib.audit import run_audit
 from audit_lib.logs.formats import BUNDLED, parse_formats
 from audit_lib.report.table import Table, as_text
 from audit_lib.settings import load_policy, load_project
+from tests.support.audits import run_audit
 from tests.support.paths import ROOT
 from tests.support.run_notebook import run_notebook
 from tests.support.sample_copy import write_sample

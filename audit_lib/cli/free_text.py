@@ -10,7 +10,7 @@ from audit_lib.cli.open_project import Opened
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates
-from audit_lib.report.publish.known_values import public_text
+from audit_lib.report.known_values import public_text
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor
 from audit_lib.secrecy.strength import strength_bits

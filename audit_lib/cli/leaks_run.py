@@ -31,7 +31,7 @@ from audit_lib.leaks.tables import (
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures
-from audit_lib.report.publish.known_values import known_values
+from audit_lib.report.known_values import known_values
 from audit_lib.report.sarif import leaks_sarif
 from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import Project

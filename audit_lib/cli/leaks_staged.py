@@ -16,7 +16,7 @@ from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.report import escape as inert
-from audit_lib.report.publish.known_values import known_values
+from audit_lib.report.known_values import known_values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import Project

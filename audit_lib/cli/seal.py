@@ -12,7 +12,7 @@ from audit_lib.cli import options
 from audit_lib.cli.options import PATH
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.report import escape as inert
-from audit_lib.report.publish.known_values import known_values
+from audit_lib.report.known_values import known_values
 from audit_lib.secrecy.seal import search_files
 from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import load_project

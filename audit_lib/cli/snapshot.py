@@ -19,7 +19,7 @@ from audit_lib.cli.options import now, writer_name
 from audit_lib.cli.terminal import DOUBT, GOOD, say
 from audit_lib.ledger import Draft, Entry, Ledger, read_ledger, write_entry
 from audit_lib.ledger.keys import key_file, key_of, made_key_of
-from audit_lib.report.publish.known_values import guard_values
+from audit_lib.report.known_values import guard_values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.inventory import tabulate_inventory

@@ -1,6 +1,5 @@
-"""Every check over its table, as one list.
+"""Every check over its table, as one list of findings, with what people decided about each.
 
-Begin with `check`, which says what a check is, and `find`, which applies those of `checks`. `changes` and
-`register` compare findings with those of `last_review`; `rules_in_force`, `rule_levers` and `rule_changes` do
-so with what was judged by.
+Begin with `checks.toml` and `conditions`, which say what is a fault, and `find`, which applies them.
+`decisions` adds owner, due day and acceptance; `changes` compares with the last report, `reviews` reads it.
 """

@@ -79,12 +79,12 @@ class Finding:
 
 
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
-    """The findings of these checks, the gravest first; of one severity in the order of the checks.
+    """The findings of these checks, the gravest first; of one severity faults first, as checks are ordered.
 
     A table that is absent raises `KeyError`: its checks would else pass in silence.
     """
     found = [finding for check in checks for finding in _apply(check, check.rows(tables), policy)]
-    return sorted(found, key=lambda finding: -SEVERITIES.index(finding.severity))
+    return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
 
 
 def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Finding]:

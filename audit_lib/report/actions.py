@@ -1,173 +1,197 @@
 """What to do, the most urgent first: one action closes all findings about one value, file or document."""
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, day_words, few
-from audit_lib.findings.audit import Audit
-from audit_lib.report.action_groups import (
-    Group,
-    due,
-    grouped,
-    named_in,
-    owner,
-    rank_of_environment,
-    rests_on_default,
-)
-from audit_lib.report.contracts import Actions
-from audit_lib.report.review_tables import findings_view
-from audit_lib.report.table import Table, show
+from audit_lib.base.frames import Contract, Field, Instant, Series, rows
+from audit_lib.base.in_words import few
+from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.checks import BY_ID
+from audit_lib.leaks.tables import PRODUCTION
 
+FIRST = 5
+LONGEST = 90  # days for what has no date of its own
+NOBODY = "nobody"
+URGENT = ("critical", "high")
+ATTACK, LEAK = "attack-on-logins", "leaked-in-force"
+AGED = ("overdue-secret", "due-secret")
 MOST_NAMES = 2
-MOST_REASONS = 3
-PUBLIC = ("public-exposure", "equal-but-must-differ")
-REVOKED = ("forbidden-format", "compromised-value")
-LEAKED = ("leak-undecided", "leaked-before")
-DELETED = ("backup-on-disk", "export-on-disk", "production-values-on-disk")
-_WHOLE = {
-    "guide": "Fix the guide in {places}",
-    "policy": "Complete the policy in {places}",
-    "history": "Purge what leaked before from the history and the logs",
-    "logs": "Complete the logs",
-    "questions": "Answer {questions}",
-    "ledger": "Repair the ledger in {places}",
-    "records": "Record {rotations} that nobody recorded",
-}
-# Why, by check; one that is not here says its own name.
-_REASONS = {
-    "reused-across-environments": "one value serves {subject}",
-    "reused-across-names": "one value has two names",
-    "equal-but-must-differ": "what the page shows equals what the server keeps",
-    "public-exposure": "it is built into the page that every browser loads",
-    "pairing-mismatch": "the two differ, but must be one value",
-    "forbidden-format": "{subject} has a forbidden format, such as that of a live key",
-    "compromised-value": "{subject} was published",
-    "tracked-env-file": "every clone has it",
-    "env-file-in-image-context": "it copies {subject} into the image",
-    "leak-undecided": "it leaked, and whether it is in force is not known",
-    "not-rotated-since-breach": "its provider was breached while it was in force",
-    "not-rotated-since-leaver": "somebody who left knew it",
-    "secret-in-blueprint": "it holds the text of a secret",
-    "rotation-not-done": "a recorded rotation did not happen",
-    "value-in-log": "a log line shows it ({where})",
-    "overdue-secret": "it is overdue",
-    "finding-overdue": "the day by which it was due has passed",
-    "closure-contradicted": "it was recorded as closed, and is not",
-    "overdue-by-the-period-for-all": "it is beyond the one limit that the guide has for all",
-    "unignored-env-file": "the next `git add .` commits it",
-    "export-on-disk": "it holds the platform's values",
-    "production-values-on-disk": "it holds production values",
-    "backup-on-disk": "it is a copy of secrets",
-    "template-in-use": "an example file shows it",
-    "live-value-in-example": "an example file shows it",
-    "placeholder-value": "it is a placeholder",
-    "half-done-rotation": "a rotation is half done",
-    "ambiguous-url": "two parsers may read two passwords",
-    "rotated-back": "an earlier value is back",
-    "rotated-apart": "the two were not rotated together",
-    "missing-secret": "it is required",
-    "empty-secret": "it is empty",
-    "weak-value": "it can be guessed",
-    "short-value": "it is too short",
-    "known-default": "everyone knows it",
-    "open-file-mode": "others on the machine can read it",
+MOST_SIGNS = 150  # of a reason
+_DELETED = ("backup-on-disk", "export-on-disk", "production-values-on-disk")
+_PUBLIC = ("public-exposure", "equal-but-must-differ")
+_REVOKED = ("forbidden-format", "compromised-value")
+# Of what is changed as a whole: what to do, and the command that begins it.
+_OF_WHOLE = {
+    "guide": ("Correct the guide", ""),
+    "policy": ("Complete the settings", ""),
+    "settings": ("Sign off the changed settings, or take them back", ""),
+    "history": ("Purge what leaked before from the history and the logs", "audit-lib leaks --project ."),
+    "logs": ("Complete the logs", "audit-lib explain"),
+    "questions": ("Answer the questions that no file answers", "audit-lib decide list --project ."),
+    "ledger": ("Repair the ledger", "audit-lib verify .audit/ledger"),
+    "records": ("Record the rotations that nobody recorded", ""),
 }
 
 
-@lru_cache(maxsize=1)  # page, paper and data show the same
-def tabulate_actions(audit: Audit) -> pd.DataFrame:
-    """`Actions`, in the order of `grouped`."""
-    return Actions.of({"number": number} | _row(one) for number, one in enumerate(grouped(audit), 1))
+class Actions(Contract):
+    """One row for each thing to do, the most urgent first; findings name it as their `action`."""
+
+    number: Series[int] = Field(unique=True)
+    id: Series[str] = Field(unique=True)  # by which findings name it
+    action: Series[str]
+    why: Series[str]  # the gravest finding's evidence
+    where: Series[str]  # its first place
+    owner: Series[str]  # of its findings; else "nobody"
+    severity: Series[str] = Field(isin=SEVERITIES)  # of the worst finding that it closes
+    due_at: Series[Instant]
+    overdue: Series[bool]
+    closes: Series[int]  # open findings
+    command: Series[str]  # that begins it; "" for a change of a document
 
 
-def _row(group: Group) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Open findings that one action closes, the most severe first."""
+
+    findings: pd.DataFrame
+    about: tuple[tuple[str, str], ...]  # secret and environment
+    as_of: datetime
+    by_default: bool  # all of it is an age beyond a limit that nobody stated
+
+    @cached_property
+    def worst(self) -> Any:
+        return next(rows(self.findings))
+
+    @cached_property
+    def checks(self) -> set[str]:
+        return set(self.findings["check"])
+
+    @cached_property
+    def target(self) -> str:
+        return BY_ID[self.worst.check].action
+
+    @cached_property
+    def renews(self) -> bool:
+        """Whether it gives values anew."""
+        return bool({"value", "each"} & {BY_ID[check].action for check in self.checks} and self.about)
+
+    @cached_property
+    def in_production(self) -> bool:
+        return PRODUCTION in {*self.findings["environment"], *(place for _, place in self.about)}
+
+    @cached_property
+    def due_at(self) -> pd.Timestamp:
+        first = self.findings["due_at"].min()
+        return pd.Timestamp(self.as_of + timedelta(days=LONGEST)) if pd.isna(first) else first
+
+    @cached_property
+    def order(self) -> tuple[int, int, bool, int]:
+        """An attack comes first, then what others can use in production, a broken pair, and by severity."""
+        urgent = self.worst.severity in URGENT
+        critical = self.worst.severity == "critical" and self.in_production
+        grave = (
+            urgent and self.worst.check == ATTACK,
+            critical and LEAK in self.checks,
+            critical and bool(self.about),
+            urgent and self.in_production and "pairing-mismatch" in self.checks,
+        )
+        last = self.by_default or self.target == "guide"
+        kind = len(grave) + 1 if last else grave.index(True) if True in grave else len(grave)
+        severity = -SEVERITIES.index(self.worst.severity)
+        return (kind, severity, not self.in_production, -len(self.findings))
+
+
+def tabulate_actions(
+    findings: pd.DataFrame, inventory: pd.DataFrame, ages: pd.DataFrame, as_of: datetime
+) -> pd.DataFrame:
+    """`Actions`: who may have got in comes first, then leaks in force and broken pairs of production."""
+    open_ = findings[findings["status"].eq("open")]
+    severity = -open_["severity"].map(SEVERITIES.index).astype("int64")
+    # Of one severity, what others have is the gravest.
+    ranked = pd.DataFrame({"severity": severity, "leaked": open_["check"].ne(LEAK)})
+    ordered = open_.loc[ranked.sort_values(["severity", "leaked"], kind="stable").index]
+    known = set(zip(inventory["secret"], inventory["environment"], strict=True))
+    unstated = ages[~ages["period_stated"]]
+    limits = set(zip(unstated["secret"], unstated["environment"], unstated["service"], strict=True))
+    groups = [
+        _Group(group, tuple(dict.fromkeys(_about(group, known))), as_of, _rests_on_default(group, limits))
+        for _, group in ordered.groupby("action", sort=False)
+    ]
+    groups.sort(key=lambda group: group.order)
+    return Actions.of({"number": number} | _row(group, inventory) for number, group in enumerate(groups, 1))
+
+
+def _rests_on_default(findings: pd.DataFrame, unstated: set[tuple[str, str, str]]) -> bool:
+    """Whether all of them are ages beyond limits that nobody stated: the policy's default."""
+    places = zip(findings["subject"], findings["environment"], findings["service"], strict=True)
+    return bool(findings["check"].isin(AGED).all()) and all(place in unstated for place in places)
+
+
+def _about(findings: pd.DataFrame, known: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Secret and environment of everything that the findings name and that the inventory has."""
+    for finding in rows(findings):
+        for subject, environment, _ in finding.covers or ((finding.subject, finding.environment, ""),):
+            name, _, other = subject.partition(" as in ")
+            for secret in name.replace("=", " ").split():
+                yield from ((secret, place) for place in (environment, other) if (secret, place) in known)
+
+
+def _row(group: _Group, inventory: pd.DataFrame) -> dict[str, Any]:
+    action, command = _of_values(group, inventory) if group.renews else _of_things(group)
+    owners = dict.fromkeys(owner for owner in group.findings["owner"] if owner)
     return {
-        "action": _action(group),
-        "why": _why(group),
-        "owner": owner(group),
-        "severity": group.severity,
-        "by_at": due(group),
+        "id": group.worst.action,
+        "action": action,
+        "why": shortened(group.worst.evidence),
+        "where": next(iter(group.worst.where), ""),
+        "owner": few(owners, MOST_NAMES) or NOBODY,
+        "severity": group.worst.severity,
+        "due_at": group.due_at,
+        "overdue": bool(group.due_at < pd.Timestamp(group.as_of)),
         "closes": len(group.findings),
-        "finding_ids": "; ".join(group.findings["id"]),
+        "command": command,
     }
 
 
-def _action(group: Group) -> str:
-    target, taken = group.targets[0], group.let_in
-    if len(taken):
-        who = few(taken["subject"], MOST_NAMES)
-        return f"Find out what {who} did once it was let in, and end its sessions"
-    if group.renews and group.about:
-        return _of_values(group)
-    if target == "file":
-        path = str(group.findings["where"].iloc[0]).split(";")[0].split(":")[0]
-        verb = "Delete" if group.checks & set(DELETED) else "Fix"
-        return f"{'Untrack' if 'tracked-env-file' in group.checks else verb} {path}"
-    if target in _WHOLE:
-        number = len(group.findings)
-        nouns = ("place", "question", "rotation")
-        return _WHOLE[target].format(**{f"{noun}s": counted(number, noun) for noun in nouns})
-    return str(group.findings["remedy"].iloc[0]).split(". ")[0].rstrip(".")
-
-
-def _of_values(group: Group) -> str:
-    inventory = group.audit.tables["inventory"]
-    here = pd.Series([pair in group.about for pair in zip(*named_in(inventory), strict=True)], dtype="bool")
+def _of_values(group: _Group, inventory: pd.DataFrame) -> tuple[str, str]:
+    """What to do about values, and the command."""
+    about = pd.MultiIndex.from_tuples(group.about)
+    here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     there = inventory[here & inventory["state"].eq("present")]
-    names = _in_order(there["secret"]) or _in_order([secret for secret, _ in group.about])
-    environments = sorted({place for _, place in group.about if place}, key=rank_of_environment)
-    place = f" in {_listed(environments, 3)}" if environments else ""
-    shown = _in_order(there.loc[there["public"], "secret"]) if group.checks & set(PUBLIC) else []
+    names = list(dict.fromkeys(there["secret"])) or list(dict.fromkeys(name for name, _ in group.about))
+    places = sorted({place for _, place in group.about if place}, key=_rank)
+    shown = list(dict.fromkeys(there.loc[there["public"], "secret"])) if group.checks & {*_PUBLIC} else []
     kept = [name for name in names if name not in shown]
+    where = f" in {_listed(places, 3)}" if places else ""
+    first = f"audit-lib rotate plan {(kept or names)[0]} --project ."
+    leaked = LEAK in group.checks
+    command = f"{first} --compromised" if leaked else first
     if shown:
-        return f"Take {_listed(shown)} out of the page, rotate {_listed(kept) or 'it'}{place}"
-    known = len(there) or group.checks & set(LEAKED)
-    verb = "Revoke and replace" if group.checks & set(REVOKED) else "Rotate" if known else "Set"
-    return f"{verb} {_listed(names)}{place}"
+        return f"Take {_listed(shown)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
+    if there.empty and not leaked:
+        return f"Set {_listed(names)}{where}", ""
+    verb = "Revoke and replace" if group.checks & {*_REVOKED} else "Rotate"
+    return f"{verb} {_listed(names)}{where}", command
 
 
-def _why(group: Group) -> str:
-    """The gravest reasons, and the first place unless one of them names it."""
-    by_check = group.findings.drop_duplicates("check")
-    said = list(dict.fromkeys(_reason(one, group.audit) for one in rows(by_check)))[:MOST_REASONS]
-    where = str(group.findings["where"].iloc[0]).split("; ")[0]
-    if "(" not in " ".join(said):
-        said[0] += f" ({_short(where)})"
-    text = "; ".join(said)
-    return f"{text[:1].upper()}{text[1:]}"
-
-
-def _reason(finding: Any, audit: Audit) -> str:
-    if finding.check == "leaked-in-force":
-        leaked = audit.tables["leaked_secrets"].set_index("secret")["first_at"]
-        since = leaked.get(finding.subject)
-        day = "" if since is None or pd.isna(since) else f" since {day_words(since, audit.as_of.year)}"
-        there = "in git" if " in " in finding.where else "leaked"
-        return f"{there}{day} ({_short(finding.where.split('; ')[0])})"
-    if finding.check == "attack-on-logins":
-        return _incident(finding, audit)
-    if rests_on_default(audit, finding):
-        return "it is beyond a limit that is only the policy's default"
-    subject = finding.subject
-    if finding.check == "reused-across-environments":
-        subject = f"{finding.environment} and {finding.subject.rpartition(' ')[2]}"
-    name = finding.check.replace("-", " ")
-    return str(_REASONS.get(finding.check, name)).format(subject=subject, where=finding.where.split("; ")[0])
-
-
-def _incident(finding: Any, audit: Audit) -> str:
-    """What the detection says of it: `54 failed logins, then an answer on /login`."""
-    found = audit.tables["detections"]
-    found = found[(found["detection"] + " " + found["subject"]).eq(finding.subject)]
-    return str(found["classification"].iloc[0]) if len(found) else finding.check.replace("-", " ")
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def _of_things(group: _Group) -> tuple[str, str]:
+    """What to do about a file, a document or an attack, and the command."""
+    worst = group.worst
+    if group.target == "file":
+        path = next(iter(worst.where), worst.subject).split(":")[0]
+        if "tracked-env-file" in group.checks:
+            return f"Untrack {path}", f"git rm --cached {shlex.quote(path)}"
+        return f"{'Delete' if group.checks & {*_DELETED} else 'Correct'} {path}", ""
+    if group.target in _OF_WHOLE:
+        return _OF_WHOLE[group.target]
+    command = "audit-lib investigate --project ." if BY_ID[worst.check].table == "detections" else ""
+    return worst.remedy.split(". ")[0].rstrip("."), command
 
 
 def _listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
@@ -176,26 +200,13 @@ def _listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) if shown else ""
 
 
-def _short(place: str) -> str:
-    """`deploy/backend.staging.env:8, commit 2d5a961` of a place with its commit."""
-    path, _, commit = place.partition(" in ")
-    return f"{path}, commit {commit[:7]}" if commit else path
+def _rank(environment: str) -> tuple[bool, bool, str]:
+    return environment != PRODUCTION, environment != "staging", environment
 
 
-def actions_table(audit: Audit) -> Table:
-    """Every action, the most urgent first; each number links to it."""
-    actions = tabulate_actions(audit)
-    by = [day_words(at, audit.as_of.year) for at in actions["by_at"]]
-    view = actions.assign(by=by)[["number", "severity", "action", "why", "owner", "by", "closes"]]
-    ids = [f"do-{number}" for number in actions["number"]]
-    return show(view, "What to do, in order", empty="nothing", year=audit.as_of.year, ids=ids)
-
-
-def findings_to_close(audit: Audit) -> Table:
-    """The open findings, those together that one action closes, each with the number of that action."""
-    number = {id_: row.number for row in rows(tabulate_actions(audit)) for id_ in row.finding_ids.split("; ")}
-    view = findings_view(audit, "open")
-    view.insert(0, "do", view["id"].map(number).astype("int64"))
-    view = view.sort_values("do", kind="stable")
-    title = f"{counted(len(view), 'open finding')}, by what closes them"
-    return show(view.drop(columns="id"), title, empty="none", year=audit.as_of.year, ids=list(view["id"]))
+def shortened(text: str) -> str:
+    """The text up to its first piece of evidence, cut at a word."""
+    first = text.split("; ", maxsplit=1)[0]
+    if len(first) <= MOST_SIGNS:
+        return first
+    return f"{first[:MOST_SIGNS].rsplit(' ', 1)[0]} …"

@@ -42,14 +42,6 @@ class Rotations(Contract):
     evidence: Series[str]
 
 
-class HalfRotations(Contract):
-    """One row for each rotation of which one place has a new value and another has not."""
-
-    secret: Series[str]
-    environment: Series[str]
-    text: Series[str]
-
-
 class LeakLives(Contract):
     """One row for each leak, and for each value that was recorded as removed: how far its clean-up is."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import pandas as pd
@@ -13,12 +13,10 @@ from audit_lib.leaks.tables import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.decisions import Revocation, revocations
 from audit_lib.ledger.timeline import Links, SecretPlace, Tenure, tenures
-from audit_lib.rotation.contracts import DONE, NOT_DONE, NOT_KNOWN, HalfRotations, LeakLives
-from audit_lib.rotation.scope import RotationScope, Store, rotation_scope
-from audit_lib.settings import Policy
+from audit_lib.rotation.contracts import DONE, NOT_DONE, NOT_KNOWN, LeakLives
+from audit_lib.rotation.scope import RotationScope, Store
 
 LONGEST = timedelta(days=14)  # a rotation that takes longer is two
-_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def rotation_progress(
         steps += [_recorded(change, read, since) for change in mine]
     if leaks is not None:
         steps.append(_purged(changes, leaks, read))
-    return Progress(tuple(steps), tuple(text for _, text in _halves(scope, changes)))
+    return Progress(tuple(steps), tuple(_halves(scope, changes)))
 
 
 def _snapshot(changes: tuple[StoreChange, ...], read: RotationRead, since: datetime) -> StepProgress:
@@ -229,35 +227,14 @@ def _unchanged(
     return NOT_DONE, f"{current.first.place} saw this value, and none before it"
 
 
-def _halves(scope: RotationScope, changes: tuple[StoreChange, ...]) -> Iterator[tuple[str, str]]:
+def _halves(scope: RotationScope, changes: tuple[StoreChange, ...]) -> Iterator[str]:
     """By environment what changed beside what did not; of what is not known it says nothing."""
     for environment in scope.environments:
         here = [change for change in changes if change.store.place.environment == environment]
         done = [str(change.store) for change in here if change.state == DONE]
         left = [str(change.store) for change in here if change.state == NOT_DONE]
         if done and left:
-            text = f"one half of {environment}: {'; '.join(done)} changed, {'; '.join(left)} did not"
-            yield environment, text
-
-
-def tabulate_half_rotations(read: RotationRead, policy: Policy) -> pd.DataFrame:
-    """`HalfRotations`: what is missing of the latest rotation of each secret; a group of twins once.
-
-    A rotation begins at most 14 days before the last change that was seen in any of its places. What is not
-    known gives no row, and a place that never changed belongs to no rotation.
-    """
-    halves: dict[tuple[str, str], str] = {}
-    for name in dict.fromkeys(read.inventory["secret"]):
-        scope = rotation_scope(name, policy, read.inventory)
-        ever = store_changes(scope.stores, read, _EVER) if scope.secret else ()
-        began = [change.after for change in ever if change.state == DONE and change.after]
-        if began:
-            for half in _halves(scope, store_changes(scope.stores, read, max(began) - LONGEST)):
-                halves.setdefault(half, name)
-    ordered = sorted((name, environment, text) for (environment, text), name in halves.items())
-    return HalfRotations.of(
-        dict(zip(("secret", "environment", "text"), half, strict=True)) for half in ordered
-    )
+            yield f"one half of {environment}: {'; '.join(done)} changed, {'; '.join(left)} did not"
 
 
 def tabulate_leak_lives(leaks: pd.DataFrame, read: RotationRead) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.value_rules import format_of, hold, judge
 from audit_lib.settings import Policy, SecretRule
+from audit_lib.settings.models import StartUpSettings
 
 VALIDATED = "All required secrets validated successfully"
 NOTHING = "No secret was validated"
@@ -150,31 +151,25 @@ def _pair_faults(rule: SecretRule, held: Mapping[str, str]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class StartUp:
-    """A policy's `[startup]`: the variable that makes a start strict, and the signs of production."""
+    """By what the policy knows production, and a start that must be strict."""
 
-    strict_variable: str = ""
-    production_signs: Mapping[str, str] = field(default_factory=dict)  # variable: glob of its value
-
-    def is_production(self, environ: Mapping[str, str]) -> bool:
-        """Whether any of the signs that a platform documents is there."""
-        return any(
-            name in environ and matches_glob(environ[name], (glob,))
-            for name, glob in self.production_signs.items()
-        )
+    settings: StartUpSettings
 
     def environment(self, environ: Mapping[str, str]) -> str:
-        """The environment by the platform's signs; without any it is development."""
-        return "production" if self.is_production(environ) else "development"
+        """Production if any of the signs that a platform documents is there; else development."""
+        signs = self.settings.production_signs.items()
+        shown = any(name in environ and matches_glob(environ[name], (glob,)) for name, glob in signs)
+        return "production" if shown else "development"
 
     def is_strict(self, environ: Mapping[str, str], environment: str) -> bool:
         """Whether a failure must stop the start: in production always, elsewhere by the variable.
 
         What is not a plain no counts as a yes.
         """
-        asked = environ.get(self.strict_variable, "") if self.strict_variable else ""
+        asked = environ.get(self.settings.strict_variable, "")
         return environment == "production" or not _NO.fullmatch(asked)
 
 
 def start_up_of(policy: Policy) -> StartUp:
     """The policy's `[startup]`."""
-    return StartUp(policy.startup.strict_variable, policy.startup.production_signs)
+    return StartUp(policy.startup)

@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.audit import run_audit
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.decisions import revocations
 from audit_lib.ledger.keys import load_key
 from audit_lib.report.json_text import to_json
-from audit_lib.report.report_json import report_record
+from audit_lib.report.record import report_record
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.one_file import one_file
 
@@ -178,12 +178,12 @@ def test_two_values_in_one_place_are_told_apart(
         write_env(project, 1)
         run("snapshot", "--writer", "ci")
     audit = run_audit(load_project(project), "2026Q3", "2099-01-01")
-    ages = audit.tables["freshness"]
+    ages = audit.ages
     tokens = ages[(ages["secret"] == "API_TOKEN") & (ages["environment"] == "production")]
     assert tokens["service"].tolist() == ["backend", "backend (backend/.env.shared)"]
     assert not tokens["rotated_back"].any()
     assert tokens["unrecorded_rotation"].tolist() == [False, True]
-    found = set(audit.tables["findings"]["id"])
+    found = set(audit.findings["id"])
     assert "two-values-in-one-place:API_TOKEN:production/backend-backend/.env.shared" in found
     assert not any("rotated-back" in one for one in found)
 
@@ -310,7 +310,7 @@ def test_a_closed_finding_that_is_there_is_contradicted(run: Run, project: Path,
     (project / "audit.toml").write_text(one_file(AUDIT, POLICY + more))
     run("close", finding, "--proof", "commit 7", "--by", "Ada", "--writer", "ci")
     audit = run_audit(load_project(project), "2099Q1", "2099-04-01", keeper=Keeper(_key(tmp_path, project)))
-    found = audit.tables["findings"].set_index("check")
+    found = audit.findings.set_index("check")
     assert found.loc["missing-secret", "status"] == "open"
     assert found.loc["closure-contradicted", "covers"] == "JWT_KEY@production/backend"
 
@@ -325,9 +325,9 @@ def test_a_sign_off_keeps_what_the_review_judged_by(run: Run, project: Path, tmp
     longer = POLICY.replace("max_age_days = 90", "max_age_days = 900", 1)
     (project / "audit.toml").write_text(one_file(AUDIT, longer))
     later = run_audit(load_project(project), "2099Q1", "2099-04-01", keeper=keeper)
-    (id_,) = [one for one in later.tables["findings"]["id"] if one.startswith("rule-lowered")]
+    (id_,) = [one for one in later.findings["id"] if one.startswith("rule-lowered")]
     assert id_ == "rule-lowered:secret-API_TOKEN-max_age_days"
-    exceptions = later.tables["exceptions"]
+    exceptions = later.exceptions
     assert exceptions.loc[exceptions["carried"], "opened_in"].eq("2026Q3").all()
     assert later.compared == "since the review as of 30 Sep 2026 23:59 (ledger ci#2)"
 

@@ -20,7 +20,7 @@ from audit_lib.__main__ import main
 from audit_lib.cli.verify import report_faults
 from audit_lib.logs import cluster
 from audit_lib.report.publish import run_notebook
-from audit_lib.report.publish.reviewed import ARTEFACTS
+from audit_lib.report.review import ARTEFACTS
 from audit_lib.secrecy.seal import SealPlan
 from tests.support.paths import GOLDEN, ROOT
 

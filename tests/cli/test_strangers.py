@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.audit import run_audit
-from audit_lib.findings.audit import Audit
+from audit_lib.audit import Audit
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 from tests.support.applications import write
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot
 
@@ -135,7 +135,7 @@ def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:
 
 def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
     """What may be unset is one info finding that lists the names; nothing asks for a setting."""
-    findings = reviewed(shop).tables["findings"]
+    findings = reviewed(shop).findings
     (row,) = findings[findings["check"].eq("not-set")].to_dict("records")
     assert (row["subject"], row["severity"]) == ("settings", "info")
     assert re.fullmatch(r"not-set:settings-[0-9a-f]{8}", row["id"])
@@ -147,7 +147,7 @@ def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
 
 def test_a_guide_that_nobody_has_is_not_missing(shop: Path) -> None:
     """Of an application without a guide none is expected, so that none is missing."""
-    findings = reviewed(shop).tables["findings"]
+    findings = reviewed(shop).findings
     assert load_project(shop).guide == ""
     assert not findings[findings["check"].eq("source-missing")]["evidence"].str.contains("guide").any()
 
@@ -160,7 +160,7 @@ def test_a_file_of_settings_is_no_file_of_secrets(tmp_path: Path) -> None:
     plot.file("job/.env", f"FEED={ODD}\n")
     for name in ("web", "api", "job"):
         (plot.root / name / ".env").chmod(0o644)
-    findings = reviewed(plot.root).tables["findings"]
+    findings = reviewed(plot.root).findings
     told = {check: set(rows["service"]) for check, rows in findings.groupby("check")}
     assert (told["tracked-env-file"], told["open-file-mode"]) == ({"api"}, {"job"})
     assert "value-read-differently" not in told
@@ -168,7 +168,7 @@ def test_a_file_of_settings_is_no_file_of_secrets(tmp_path: Path) -> None:
 
 def test_a_store_s_password_is_not_rotated_to_two_values(shop: Path) -> None:
     """One store's password under two names is a coupling to state; nothing says to give it two values."""
-    findings = reviewed(shop).tables["findings"]
+    findings = reviewed(shop).findings
     reused = findings[findings["check"].eq("reused-across-names")]["subject"]
     assert not reused.str.contains("DATABASE_URL").any()
     (subject,) = reused.unique()
@@ -182,7 +182,7 @@ def test_a_coupling_that_nobody_stated_is_asked_about(tmp_path: Path) -> None:
         {"web.env": f"DB_PASSWORD={DB}\n", "db.env": f"POSTGRES_PASSWORD={DB}\n"},
     )
     audit = run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
-    findings = audit.tables["findings"]
+    findings = audit.findings
     (row,) = findings[findings["check"].eq("coupling-not-stated")].to_dict("records")
     assert (row["severity"], row["subject"]) == ("low", "DB_PASSWORD=POSTGRES_PASSWORD")
     assert not findings["check"].eq("reused-across-names").any()
@@ -205,4 +205,4 @@ def test_a_value_in_a_request_line_is_a_leak(tmp_path: Path) -> None:
     line = f'INFO:     203.0.113.9:1 - "GET /a?ref={BASE}&page=2 HTTP/1.1" 200 OK\n'
     project = write(tmp_path / "app", {".env": f"SECRET_KEY_BASE={BASE}\n", "logs/a.log": line})
     audit = run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
-    assert audit.tables["leak_places"]["path"].tolist() == ["logs/a.log"]
+    assert audit.leak_places["path"].tolist() == ["logs/a.log"]

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from audit_lib.cli.review_answer import say_review
 from wcwidth import wcswidth
 
 from audit_lib.__main__ import main
 from audit_lib.cli import investigate_run, leaks, review
 from audit_lib.cli.leaks_run import leak_lines
-from audit_lib.cli.review_answer import say_review
 from audit_lib.cli.terminal import progress_bar, say
 from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks, LeaksElsewhere, LeakTargets
 from audit_lib.leaks.find_leaks import LeakAudit

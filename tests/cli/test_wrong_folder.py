@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
 from audit_lib.settings import load_project
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 
 LAYOUT = (
@@ -34,6 +34,6 @@ def test_an_old_value_is_not_fresh_after_a_snapshot_of_another_folder(
         assert CliRunner().invoke(main, ["snapshot", "--project", str(folder), *ledger]).exit_code == 0
     project = load_project(tmp_path / "right", tmp_path / "ledger")
     audit = run_audit(project, as_of=iso(datetime.now(UTC)))
-    (row,) = audit.tables["freshness"].to_dict("records")
+    (row,) = audit.ages.to_dict("records")
     assert row["status"] == "unknown"
     assert row["conflict"]

@@ -467,7 +467,7 @@ def test_a_case_of_a_fault_has_an_id_of_its_own() -> None:
 
 
 def test_no_check_of_before_is_lost() -> None:
-    """Each of the 67 checks that went into another is named once, and is none any more."""
+    """Each check that went into another is named once, and is no check any more."""
     named = [earlier for check in CHECKS for earlier in check.formerly]
     assert len(named) == len(set(named)) == len(SUCCESSORS)
     assert not set(named) & set(BY_ID)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import run_audit
 from audit_lib.incident.explanations import GUESSED, UNLIKELY_NEEDS
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.first_steps import explained_step, step_templates, steps
@@ -17,6 +16,7 @@ from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.settings import bundled_policy, instant_of, load_project
+from tests.support.audits import run_audit
 from tests.support.sample_copy import write_sample
 
 SECRETS = [rule.name for rule in bundled_policy("paiid").secrets]
@@ -78,7 +78,7 @@ def test_a_leaked_value_is_rotated_where_it_is_in_force(tmp_path: Path) -> None:
     # Also of a value that is in force under a name which the leak does not bear.
     assert (stands_out.loc[stands_out["secret"] != "", "count"] > 0).all()
     assert told["secret"].iloc[0] == "JWT_SECRET_KEY"  # the only one that is in force in production
-    secrets = run_audit(project).tables["leaked_secrets"]
+    secrets = run_audit(project).leaked_secrets
     in_force = secrets.loc[secrets["status"] == "emergency", "secret"]
     assert in_force.tolist() == told["secret"].tolist()
 

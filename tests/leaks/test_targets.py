@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.report.publish.known_values import known_values
+from audit_lib.report.known_values import known_values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 from tests.support.fakes import fake_value

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.audit import run_audit
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.alerts import evaluate
@@ -19,6 +18,7 @@ from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.report.log_tables import failures_by_client
 from audit_lib.settings import Policy, choose_policy, load_project
+from tests.support.audits import run_audit
 from tests.support.login_logs import (
     APPLICATIONS,
     ATTACKER,

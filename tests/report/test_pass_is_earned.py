@@ -8,7 +8,7 @@ import pytest
 
 from audit_lib.base.frames import Sources
 from audit_lib.findings.checks import CHECKS
-from audit_lib.report.verdict import PASS_NEEDS, verdict
+from audit_lib.report.judge import PASS_NEEDS, verdict
 from audit_lib.settings import LogSource
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
@@ -79,7 +79,7 @@ REMOVED: tuple[tuple[str, tuple[Callable[[Tables], pd.DataFrame], ...]], ...] = 
         ),
     ),
     ("sources", (_ledger_unreadable,)),
-    ("rule_changes", (lambda _: rows_of("rule_changes", {"effect": "not known"}),)),
+    ("settings_changes", (lambda _: rows_of("settings_changes", {"known": False}),)),
 )
 CASES = [
     (need, name, remove) for need, (name, ways) in zip(PASS_NEEDS, REMOVED, strict=True) for remove in ways
@@ -108,7 +108,7 @@ def test_logs_that_nobody_counted_are_no_pass(instances: int, assumed: bool, exp
     sources = WHOLE["sources"].assign(zone_assumed=assumed)
     audit = frames.audit(**{**WHOLE, "sources": sources})
     log_sources = (LogSource("app.log", instances=instances),)
-    audit = replace(audit, project=replace(audit.project, log_sources=log_sources))
+    audit.project = replace(audit.project, log_sources=log_sources)
     assert verdict(audit) == expected
 
 

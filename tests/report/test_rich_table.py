@@ -6,10 +6,10 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
+from audit_lib.report.exporter import AuditReport
 
 from audit_lib.report import rich_table, table
 from audit_lib.report.colours import COLOURS
-from audit_lib.report.exporter import AuditReport
 from audit_lib.report.rich_table import RichTable, show
 from audit_lib.report.table import Table
 

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from audit_lib.audit import Audit, Frames
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.report.rule_results import tabulate_rules
-from audit_lib.settings import bundled_policy
+from audit_lib.report.rules import tabulate_rules
+from audit_lib.settings import Policy, bundled_policy
 from audit_lib.settings.guide_rules import guide_rules
 from tests.support.made_up_audit import audit, filled
 from tests.support.rows import rows_of
@@ -20,12 +21,17 @@ from tests.support.rows import rows_of
 RULE = '[[rule]]\nnumber = "{}"\nsays = "x"\n{}\n'
 
 
+def _rules(made: Audit, policy: Policy) -> pd.DataFrame:
+    made.policy = policy
+    return tabulate_rules(made, Frames(made))
+
+
 def _results(tmp_path: Path, decider: str, **tables: pd.DataFrame) -> dict[str, Any]:
     """The row of one rule, of a policy that names a file with it alone."""
     (tmp_path / "rules.toml").write_text(RULE.format("R1", decider))
     made = audit(**tables)
     policy = replace(made.policy, path=tmp_path / "policy.toml", rules="rules.toml")
-    (row,) = tabulate_rules(replace(made, policy=policy)).to_dict("records")
+    (row,) = _rules(made, policy).to_dict("records")
     return {str(key): value for key, value in row.items()}
 
 
@@ -57,7 +63,7 @@ def test_a_rule_counts_what_it_is_about(
     tmp_path: Path, changes: list[dict[str, Any]], counts: tuple[int, ...], verdict: str
 ) -> None:
     """Population, tested, exceptions and not known of its secrets alone, each row once for all its checks."""
-    decider = 'checks = ["short-value", "below-good-length"]\nsecrets = ["API_TOKEN"]'
+    decider = 'checks = ["weak-value"]\nsecrets = ["API_TOKEN"]'
     inventory = pd.concat([rows_of("inventory", change) for change in changes], ignore_index=True)
     row = _results(tmp_path, decider, inventory=inventory, sources=rows_of("sources", {}))
     assert tuple(row[name] for name in ("population", "tested", "exceptions", "not_known")) == counts
@@ -67,11 +73,11 @@ def test_a_rule_counts_what_it_is_about(
 def test_a_rule_beyond_its_checks_never_passes(tmp_path: Path) -> None:
     """All that was asked is good, and something of the rule was not asked: unknown, with what that is."""
     tables = {"inventory": rows_of("inventory", {}), "sources": rows_of("sources", {})}
-    row = _results(tmp_path, 'checks = ["short-value"]\nbeyond = "the rest"', **tables)
+    row = _results(tmp_path, 'checks = ["weak-value"]\nbeyond = "the rest"', **tables)
     assert (row["exceptions"], row["verdict"], row["reason"]) == (0, "unknown", "not reached: the rest")
 
 
-@pytest.mark.parametrize("check", ["known-default", "ambiguous-url", "too-few-classes", "forbidden-format"])
+@pytest.mark.parametrize("check", ["placeholder-value", "ambiguous-url", "weak-value", "forbidden-format"])
 def test_what_was_not_supplied_has_not_passed(tmp_path: Path, check: str) -> None:
     """A question that cannot be asked of a value that nobody supplied leaves the rule unknown."""
     nothing = {"state": "not supplied", "default_ok": None, "url_ok": None, "classes_ok": None}
@@ -83,10 +89,10 @@ def test_what_was_not_supplied_has_not_passed(tmp_path: Path, check: str) -> Non
 def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
     """A finding on NEXT_PUBLIC_API_TOKEN is no evidence about API_TOKEN."""
     found = [
-        {"id": name, "check": "short-value", "subject": name, "status": "open", "severity": "low"}
+        {"id": name, "check": "weak-value", "subject": name, "status": "open", "severity": "low"}
         for name in ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
     ]
-    decider = 'checks = ["short-value"]\nsecrets = ["API_TOKEN"]'
+    decider = 'checks = ["weak-value"]\nsecrets = ["API_TOKEN"]'
     row = _results(tmp_path, decider, findings=filled(Findings, found))
     assert row["evidence"] == "API_TOKEN"
 
@@ -94,7 +100,7 @@ def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
 def test_without_what_pass_needs_a_rule_is_unknown(tmp_path: Path) -> None:
     """No env file was read: nothing that was asked of its variables has passed."""
     sources = rows_of("sources", {"state": "missing"})
-    row = _results(tmp_path, 'checks = ["short-value"]', inventory=rows_of("inventory", {}), sources=sources)
+    row = _results(tmp_path, 'checks = ["weak-value"]', inventory=rows_of("inventory", {}), sources=sources)
     assert row["verdict"] == "unknown"
     assert row["reason"].startswith("not seen: an env file")
 
@@ -130,7 +136,8 @@ def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
 
 def test_a_policy_without_rules_has_those_of_its_checks() -> None:
     """Each check is a rule of a stranger's policy."""
-    results = tabulate_rules(audit())
+    made = audit()
+    results = tabulate_rules(made, Frames(made))
     assert results["rule"].tolist() == [check.id for check in CHECKS]
 
 
@@ -152,7 +159,7 @@ def test_a_faulty_rule_is_said(tmp_path: Path, content: str, said: str) -> None:
     made = audit()
     policy = replace(made.policy, path=tmp_path / "policy.toml", rules="rules.toml")
     with pytest.raises(BadInput, match=said):
-        tabulate_rules(replace(made, policy=policy))
+        _rules(made, policy)
 
 
 def test_rules_lie_beside_their_policy() -> None:
@@ -160,4 +167,4 @@ def test_rules_lie_beside_their_policy() -> None:
     made = audit()
     policy = replace(made.policy, rules="../rules.toml")
     with pytest.raises(BadInput, match="a bundled name or a file beside the policy"):
-        tabulate_rules(replace(made, policy=policy))
+        _rules(made, policy)

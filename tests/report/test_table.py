@@ -4,8 +4,8 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-
 from audit_lib.report.review_tables import age_text, findings_view, freshness_view
+
 from audit_lib.report.table import TEXT_WIDTH, show
 from tests.support import made_up_audit as frames
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from audit_lib.report.verdict import Score, score, verdict
+from audit_lib.report.judge import Score, score, verdict
 from tests.support import made_up_audit as frames
 
 READ = frames.sources().query("state == 'read'")

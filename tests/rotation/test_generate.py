@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.audit import run_audit
 from audit_lib.base.connection_url import url_parts
 from audit_lib.rotation.new_value import made_value, new_value_faults
 from audit_lib.settings import bundled_policy, load_project
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 
@@ -103,7 +103,7 @@ def test_the_next_review_knows_the_age(project: Path) -> None:
     assert _run(project, "API_TOKEN", "--into", str(project / "backend/.env")).exit_code == 0
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
     audit = run_audit(load_project(project), as_of=tomorrow)
-    ages = audit.tables["freshness"]
+    ages = audit.ages
     status = dict(ages.loc[ages["environment"] == "production", ["secret", "status"]].to_numpy())
     assert status["API_TOKEN"] == status["NEXT_PUBLIC_API_TOKEN"] == "fresh"
     assert status["DATABASE_URL"] == "unknown"

@@ -6,16 +6,16 @@ from pathlib import Path
 import pandas as pd
 import vobject
 
-from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.ledger import read_ledger
-from audit_lib.report.publish.review_package import calendar
-from audit_lib.report.publish.reviewed import ARTEFACTS
-from audit_lib.report.report_json import report_record
+from audit_lib.report.record import report_record
+from audit_lib.report.review import ARTEFACTS
 from audit_lib.report.rotation_tables import rotations_tables
+from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.settings import load_project
 from tests.ledger.test_timeline import DAY as START, KEY, rotated, seen
+from tests.support.audits import run_audit
 from tests.support.rotating_project import RotatingProject, made_value
 from tests.support.sample_copy import write_sample
 
@@ -96,7 +96,7 @@ def test_a_review_shows_them_and_publishes_a_calendar(tmp_path: Path) -> None:
     assert {row["proof"] for row in record["rotations"]} == {"proved", "not recorded"}
     assert "API_TOKEN" in rotations_tables(audit)._repr_mimebundle_()[0]["text/plain"]
     assert "calendar.ics" in ARTEFACTS
-    events = vobject.readOne(calendar(audit)).vevent_list
+    events = vobject.readOne(calendar_text(audit.schedule, audit.project.name, audit.as_of)).vevent_list
     assert {event.dtstart.value for event in events}
     assert {event.dtstamp.value for event in events} == {audit.as_of}
 

@@ -13,8 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.audit import run_audit
-from audit_lib.findings.audit import Audit
+from audit_lib.audit import Audit
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import STATUSES
 from audit_lib.sample import AS_OF, build_sample
@@ -23,6 +22,7 @@ from audit_lib.sample.history import timeline
 from audit_lib.secrets.contracts import FRESHNESS
 from audit_lib.settings import load_project
 from audit_lib.settings.load import remember_sample
+from tests.support.audits import run_audit
 from tests.support.paths import ROOT
 
 BUILD = "from audit_lib.sample import build_sample; build_sample(Path(sys.argv[1]))"
@@ -102,14 +102,14 @@ def test_no_value_stands_in_the_repository() -> None:
 
 def test_every_status_is_shown(audit: Audit) -> None:
     """Every freshness status and every status of a finding occurs."""
-    assert set(audit.tables["freshness"]["status"]) == set(FRESHNESS)
-    assert set(audit.tables["findings"]["status"]) == set(STATUSES)
+    assert set(audit.ages["status"]) == set(FRESHNESS)
+    assert set(audit.findings["status"]) == set(STATUSES)
 
 
 def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
     """Every check speaks, in the sample's own quarter or in one before its logs begin."""
     before = run_audit(load_project(sample), "2025Q3", "2026-09-30")
-    spoken = set(audit.tables["findings"]["check"]) | set(before.tables["findings"]["check"])
+    spoken = set(audit.findings["check"]) | set(before.findings["check"])
     # Nothing of the sample was seen here before, so that it could be missed (tests/test_insider.py), no place
     # of it has two env files (tests/cli/test_records.py), and its policy, written from a guide, grades what
     # is not set and states all couplings (tests/cli/test_strangers.py). What leaked of it is in force
@@ -122,9 +122,7 @@ def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
         "leak-undecided",
         "leaked-before",
     }
-    assert set(before.tables["findings"]["check"]) - set(audit.tables["findings"]["check"]) == {
-        "no-logs-read"
-    }
+    assert set(before.findings["check"]) - set(audit.findings["check"]) == {"no-logs-read"}
 
 
 # What was planted, by the id under which it must be found.
@@ -168,7 +166,7 @@ log-gap:logs unknown
 
 def test_what_was_planted_is_found(audit: Audit) -> None:
     """Each planted fault is found under its stable id, with its status."""
-    status = dict(zip(audit.tables["findings"]["id"], audit.tables["findings"]["status"], strict=True))
+    status = dict(zip(audit.findings["id"], audit.findings["status"], strict=True))
     planted = dict(line.rsplit(" ", 1) for line in PLANTED.split("\n") if line)
     assert {id_: status.get(id_) for id_ in planted} == planted
 
@@ -179,9 +177,7 @@ def test_a_status_is_right_by_the_timeline(audit: Audit) -> None:
     for day, value in sorted((day, value.secret) for one in timeline() for day, value in one.steps if value):
         began.setdefault(value, day)
     held = {(one.name, one.environment, one.service): one.at(AS_OF) for one in timeline()}
-    for row in audit.tables["freshness"][
-        audit.tables["freshness"]["status"].isin(("fresh", "due", "overdue"))
-    ].itertuples():
+    for row in audit.ages[audit.ages["status"].isin(("fresh", "due", "overdue"))].itertuples():
         value = held[row.secret, row.environment, row.service]
         assert value is not None
         age_days = (pd.Timestamp(AS_OF) - pd.Timestamp(began[value.secret], tz="UTC")) / pd.Timedelta(days=1)
@@ -196,7 +192,7 @@ def test_the_ledger_agrees_with_the_files(sample: Path, audit: Audit) -> None:
         (seen["secret"], seen["environment"]): seen["fingerprint"]
         for seen in json.loads(lines[-1])["body"]["secrets"]
     }
-    held = audit.tables["inventory"][audit.tables["inventory"]["state"].eq("present")]
+    held = audit.inventory[audit.inventory["state"].eq("present")]
     now = {(row.secret, row.environment): row.fingerprint for row in held.itertuples()}
     same = {place for place, fingerprint in last.items() if fingerprint and now.get(place) == fingerprint}
     # Of the URL that two parsers read differently no password is certain.

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
 from audit_lib.cli import records, snapshot
 from audit_lib.ledger import Entry
 from audit_lib.ledger.keys import load_key
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import GivenValues, load_project
+from tests.support.audits import run_audit
 from tests.support.clock_simulation import SecretLife
 from tests.support.clock_truth import Tally, measure
 from tests.support.histories import NOW
@@ -110,7 +110,7 @@ class Replay:
             given=() if self.life.is_file else (values,),
             keeper=Keeper(load_key(project.ledger_dir)),
         )
-        return next(row for _, row in audit.tables["freshness"].iterrows() if row.secret == "TOKEN")
+        return next(row for _, row in audit.ages.iterrows() if row.secret == "TOKEN")
 
 
 def token(what: str) -> str:

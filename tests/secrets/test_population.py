@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.audit import run_audit
-from audit_lib.findings.audit import Audit
+from audit_lib.audit import Audit
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 from tests.support.applications import write
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 
 POLICY = "".join(
@@ -24,7 +24,7 @@ ENV = f"DB_PASSWORD={fake_value('db', 32)}\nLEFT_OVER=10\n"
 FILES = {"audit.toml": AUDIT, "app.py": CODE, ".env": ENV}
 MORE = AUDIT.replace('["production"]', '["staging", "production"]')
 SETS = "services:\n  web:\n    build: .\n    environment:\n      NEW_SECRET: x\n"
-CHECKS = ("read-undeclared", "supplied-undeclared", "declared-read-nowhere", "read-supplied-nowhere")
+CHECKS = ("undeclared-variable", "declared-read-nowhere", "read-supplied-nowhere")
 
 
 def _audit(root: Path, **changed: str) -> Audit:
@@ -34,9 +34,9 @@ def _audit(root: Path, **changed: str) -> Audit:
 
 def _differences(audit: Audit) -> dict[tuple[str, ...], str]:
     """Check, status and severity of each difference, with the variables that it lists."""
-    findings = audit.tables["findings"]
+    findings = audit.findings
     rows = findings[findings["check"].isin(CHECKS)]
-    listed = rows["covers"].str.replace(r"@[^;]*", "", regex=True)
+    listed = ["; ".join(item.subject for item in items) for items in rows["covers"]]
     return {
         (row.check, row.status, row.severity): names
         for row, names in zip(rows.itertuples(index=False), listed, strict=True)
@@ -44,15 +44,15 @@ def _differences(audit: Audit) -> dict[tuple[str, ...], str]:
 
 
 def _row(audit: Audit, name: str) -> "pd.Series[object]":
-    rows = audit.tables["population"]
+    rows = audit.population
     return rows[rows["name"].eq(name)].iloc[0]
 
 
 def test_each_difference_is_one_list(tmp_path: Path) -> None:
     """What one side has and another lacks is listed, and nothing else is."""
     assert _differences(_audit(tmp_path)) == {
-        ("read-undeclared", "open", "medium"): "NEW_SECRET",
-        ("supplied-undeclared", "open", "info"): "LEFT_OVER",
+        ("undeclared-variable", "open", "medium"): "NEW_SECRET",
+        ("undeclared-variable", "open", "info"): "LEFT_OVER",
         ("declared-read-nowhere", "open", "info"): "OLD_TOKEN",
         ("read-supplied-nowhere", "open", "low"): "NEW_SECRET",
         ("read-supplied-nowhere", "open", "info"): "PAGE_SIZE",
@@ -104,7 +104,7 @@ def test_supplied_nowhere_needs_every_place(
 
 def test_each_side_is_counted(tmp_path: Path) -> None:
     """How many variables each side knows, how many of them are secrets, and how many it knows alone."""
-    sides = _audit(tmp_path).tables["population_sides"].set_index("side")
+    sides = _audit(tmp_path).population_sides.set_index("side")
     counts = {side: tuple(row) for side, row in sides[["names", "secrets", "alone"]].T.items()}
     assert counts == {
         "code": (3, 2, 1),

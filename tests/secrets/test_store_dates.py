@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.frames import nothing_read
@@ -18,6 +17,7 @@ from audit_lib.secrets.given import parse_env_option
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.stores import MOST, is_store_export, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
+from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.one_file import one_file
 
@@ -127,9 +127,9 @@ def test_values_in_an_export_are_refused_on_disk_and_dropped_from_stdin(project:
     content = json.dumps(one_password(120, value))
     (project / "evidence" / "item.json").write_text(content, "utf-8")
     audit = run_audit(load_project(project), as_of=iso(NOW + timedelta(minutes=10)))
-    (source,) = audit.tables["sources"].query("kind == 'store export'").to_dict("records")
+    (source,) = audit.sources.query("kind == 'store export'").to_dict("records")
     assert (source["state"], "holds values in clear" in source["reason"]) == ("refused", True)
-    assert "source-not-read" in set(audit.tables["findings"]["check"])
+    assert "source-not-read" in set(audit.findings["check"])
     given = parse_env_option("prod/backend=-", io.BytesIO(content.encode()))
     assert value not in repr(given)
     assert given.content == b""

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Contract, Sources
-from audit_lib.findings.audit import Audit
 from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.logins.contracts import Detections
 from audit_lib.logs.contracts import LogCounts
-from audit_lib.rotation.contracts import Rotations
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import Freshness
 from audit_lib.settings import Policy, Project
 from tests.support.rows import TABLES, rows_of
@@ -30,7 +30,7 @@ def _at(text: str) -> datetime:
 
 def filled(contract: type[Contract], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """The rows as a frame; a column that they leave out and that cannot be null holds "", no or zero."""
-    least = {"str": "", "bool": False, "int64": 0}
+    least = {"str": "", "bool": False, "int64": 0, "object": (), "datetime64[us, UTC]": AS_OF}
     columns = contract.columns().items()
     blank = {
         name: least[str(column.type)]
@@ -124,10 +124,10 @@ def findings() -> pd.DataFrame:
             "environment": "production",
             "service": "backend",
             "evidence": evidence,
-            "where": "backend/.env:3",
+            "where": ("backend/.env:3",),
             "remedy": f"Rotate {subject}.",
-            "controls": "NIST IA-5; ISO A.5.17",
-            "guide_lines": "12, 40",
+            "controls": ("NIST IA-5", "ISO A.5.17"),
+            "guide_lines": ("12", "40"),
             "accepted_by": "owner" if status == "accepted" else "",
             "accepted_until_at": _at("2026-12-01") if status == "accepted" else None,
         }
@@ -151,30 +151,33 @@ def leak_coverage() -> pd.DataFrame:
 def audit(**changed: pd.DataFrame) -> Audit:
     """The made-up audit; a frame given by name stands in for the usual one."""
     events = ("changes", "rotations", "sign_offs")
-    names = ("evidence", "leaks", "leak_places", "leak_lives", "exposure", "clean_up", *events)
+    names = ("evidence", "leaks", "leak_places", "leak_lives", "exposure", *events)
     empty = {name: CONTRACTS[_contract(name)].of([]) for name in names}
     empty |= {name: contract.of([]) for name, (contract, _) in TABLES.items()}
     made = {
-        "earlier_rotations": Rotations.of([]),
         "sources": sources(),
-        "freshness": freshness(),
-        "log_counts": log_counts(),
+        "ages": freshness(),
+        "_counts": log_counts(),
         "findings": findings(),
         "detections": detections(),
+        "_detections": detections(),
         "leak_coverage": leak_coverage(),
         "population_sides": rows_of("population_sides", {}),
     }
-    return Audit(
+    made_up = Audit(
         project=Project("shop", Path("/nowhere/shop")),
         policy=Policy("shop", Path("shop.toml"), "0" * 64, ()),
         quarter=QUARTER,
         as_of=AS_OF,
-        key_id="0123abcd",
-        key_origin="file",
-        tables={**empty, **made, **changed},
+        keeper=Keeper(Key(b"k" * 32, "file")),
     )
+    for several in (empty, made, changed):
+        made_up.__dict__.update({NAMES.get(name, name): frame for name, frame in several.items()})
+    return made_up
 
 
+# Frames that an audit has under another name than a check, or beside what it shows.
+NAMES = {"freshness": "ages", "log_counts": "_counts", "log_events": "_events"}
 CONTRACTS = {contract.__name__: contract for contract in Contract.__subclasses__()}
 
 

@@ -14,7 +14,7 @@ from audit_lib.findings.checks import CHECKS
 from audit_lib.incident.explanations import UNLIKELY_NEEDS
 from audit_lib.logins import alerts
 from audit_lib.logins.coverage import FACTS, NEEDS
-from audit_lib.report.verdict import PASS_NEEDS
+from audit_lib.report.judge import PASS_NEEDS
 from audit_lib.settings import bundled_policy
 from audit_lib.settings.guide_rules import GuideRule, guide_rules
 from tests.support.paths import ROOT

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import nbformat
 
 from audit_lib.incident.investigation import Investigation
-from audit_lib.report.page import page
 from audit_lib.report.publish.incident_evidence import manifest_head, package
 from audit_lib.report.publish.package import Package
 from audit_lib.report.publish.source_notebooks import source_notebook
+from audit_lib.report.render import page
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import EVIDENCE
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 
 from audit_lib.base.errors import Refused
-from audit_lib.report.publish.known_values import classes_of
+from audit_lib.report.known_values import classes_of
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.seal import Classes, SealPlan, plan

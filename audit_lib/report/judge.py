@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Item
 from audit_lib.findings.find import by_item
 from audit_lib.leaks.tables import shows_no_leak
 from audit_lib.rotation.triggers import KINDS
+
+if TYPE_CHECKING:
+    from audit_lib.audit import Audit
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 
@@ -31,25 +34,25 @@ class Score:
         return f"{self.low}" if self.low == self.high else f"{self.low}–{self.high}"
 
 
-def unread(audit: Audit) -> pd.DataFrame:
+def unread(audit: "Audit") -> pd.DataFrame:
     """The rows of Sources that were expected and not read: missing, unreadable or refused."""
-    silent = audit.tables["sources"]["state"].isin(("unreadable", "refused"))
+    silent = audit.sources["state"].isin(("unreadable", "refused"))
     kinds = ("env file", "export", "given values", "log", "ledger", *KINDS.values())
-    expected = audit.tables["sources"]["kind"].isin(kinds)
-    return audit.tables["sources"][silent | (expected & audit.tables["sources"]["state"].eq("missing"))]
+    expected = audit.sources["kind"].isin(kinds)
+    return audit.sources[silent | (expected & audit.sources["state"].eq("missing"))]
 
 
-def judged(audit: Audit) -> pd.DataFrame:
+def judged(audit: "Audit") -> pd.DataFrame:
     """One row for each secret in each place, and each other subject of a finding: `good`, `bad` or `unknown`.
 
     Bad is an open finding above `info`. Unknown is an unknown finding, an age that is not known, a
     variable whose source was not supplied, or a source that should have been read and was not.
     """
-    secrets = audit.tables["inventory"].loc[audit.tables["inventory"]["kind"].isin(("secret", "identifier"))]
+    secrets = audit.inventory.loc[audit.inventory["kind"].isin(("secret", "identifier"))]
     secrets = secrets.rename(columns={"secret": "subject"})
-    ages = audit.tables["freshness"].rename(columns={"secret": "subject"})
+    ages = audit.ages.rename(columns={"secret": "subject"})
     silent = unread(audit).rename(columns={"source": "subject"})
-    found = by_item(audit.tables["findings"])
+    found = by_item(audit.findings)
     parts = [
         _marked(secrets, secrets["state"].eq("not supplied").map({True: UNKNOWN, False: "good"})),
         _marked(ages, ages["status"].eq("unknown").map({True: UNKNOWN, False: "good"})),
@@ -71,7 +74,7 @@ def _marked(rows: pd.DataFrame, marks: "pd.Series[str]") -> pd.DataFrame:
     return rows[_KEYS].astype("str").assign(mark=marks.astype("str"))
 
 
-def score(audit: Audit) -> Score:
+def score(audit: "Audit") -> Score:
     """The score; see `Score`."""
     marks = judged(audit)["mark"]
     if marks.empty:
@@ -80,7 +83,7 @@ def score(audit: Audit) -> Score:
     return Score(100 * good // len(marks), 100 * (good + unknown) // len(marks))
 
 
-def verdict(audit: Audit) -> str:
+def verdict(audit: "Audit") -> str:
     """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
 
     Nothing can have passed without what PASS_NEEDS name: a policy that calls everything a setting, or exempts
@@ -93,37 +96,37 @@ def verdict(audit: Audit) -> str:
     return PASS if seen and not marks.eq(UNKNOWN).any() else UNKNOWN
 
 
-def _read(audit: Audit, *kinds: str) -> bool:
-    sources = audit.tables["sources"]
+def _read(audit: "Audit", *kinds: str) -> bool:
+    sources = audit.sources
     return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())
 
 
-def undeclared_logs(audit: Audit) -> tuple[str, ...]:
+def undeclared_logs(audit: "Audit") -> tuple[str, ...]:
     """The logs of which audit.toml must say how many instances write them, or in which zone, and does not."""
     patterns = [one.pattern for one in audit.project.log_sources if not one.instances]
-    sources = audit.tables["sources"]
+    sources = audit.sources
     return tuple(dict.fromkeys([*patterns, *sources.loc[sources["zone_assumed"].eq(True), "source"]]))
 
 
-def _side(audit: Audit, side: str) -> str:
+def _side(audit: "Audit", side: str) -> str:
     """How much was seen of a side of the population."""
-    sides = audit.tables["population_sides"]
+    sides = audit.population_sides
     return ", ".join(sides.loc[sides["side"].eq(side), "seen"])
 
 
-def _aged(audit: Audit) -> bool:
-    return bool(audit.tables["freshness"]["status"].isin(("fresh", "due")).any())
+def _aged(audit: "Audit") -> bool:
+    return bool(audit.ages["status"].isin(("fresh", "due")).any())
 
 
-def _has_guide(audit: Audit) -> bool:
+def _has_guide(audit: "Audit") -> bool:
     """Whether a guide is expected: a policy that cites one, or a project that has it."""
-    sources = audit.tables["sources"]
+    sources = audit.sources
     there = sources["kind"].eq("guide") & sources["state"].ne("missing")
     return bool(audit.policy.guide_sha256 and audit.project.guide) or bool(there.any())
 
 
-def _detected(audit: Audit) -> bool:
-    detections = audit.tables["detections"]
+def _detected(audit: "Audit") -> bool:
+    detections = audit.detections
     unknown = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
     return len(detections) > 0 and not unknown.any()
 
@@ -134,7 +137,7 @@ class Need:
 
     words: str
     tables: tuple[str, ...]
-    holds: Callable[[Audit], bool]
+    holds: Callable[["Audit"], bool]
 
 
 # docs/detections.md#what-pass-needs shows it.
@@ -178,7 +181,7 @@ PASS_NEEDS = (
     Need(
         "each object of git and each file, searched for values",
         ("leak_coverage", "leaked_secrets", "chosen_passwords"),
-        lambda audit: shows_no_leak(audit.tables["leak_coverage"]),
+        lambda audit: shows_no_leak(audit.leak_coverage),
     ),
     Need(
         "every entry of the ledger; questions that no file answers are attested",
@@ -188,6 +191,6 @@ PASS_NEEDS = (
     Need(
         "the settings of the last signed review, from its sign-off",
         ("settings_changes",),
-        lambda audit: bool(audit.tables["settings_changes"]["known"].all()),
+        lambda audit: bool(audit.settings_changes["known"].all()),
     ),
 )

@@ -1,0 +1,34 @@
+"""Audits of projects for tests, opened without a notebook."""
+
+from pathlib import Path
+from typing import Any
+
+from audit_lib.audit import Audit, Options
+from audit_lib.base.clock import Quarter
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import GivenValues, Project, choose_policy, instant_of
+
+
+def run_audit(
+    project: Project,
+    quarter: str = "",
+    as_of: str = "",
+    *,
+    policy: str = "",
+    given: tuple[GivenValues, ...] = (),
+    keeper: Keeper | None = None,
+    previous: Path | None = None,
+    identities: str = "masked",
+    **parameters: Any,
+) -> Audit:
+    """The audit of a quarter, by default the sample's; `parameters` are those of the notebook."""
+    moment = instant_of(project, as_of)
+    return Audit(
+        project=project,
+        policy=choose_policy(project, policy),
+        quarter=Quarter.chosen(quarter, moment),
+        as_of=moment,
+        keeper=keeper_of(project) if keeper is None else keeper,
+        options=Options(given, previous, identities, parameters),
+    )
