@@ -67,6 +67,7 @@ class Explanation:
     against: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     addresses: tuple[str, ...] = ()  # those that it is about, the most conspicuous first
+    happened: bool = True  # what speaks for it lies in the window: that a value leaked once does not
     doubted: bool = False  # something against it explains what speaks for it as well
     ruled_out: bool = False  # a point against it has all that it rests on
 
@@ -96,7 +97,7 @@ class Explanation:
 
 
 def explanations(investigation: Investigation) -> tuple[Explanation, ...]:
-    """The five, the best supported first; of one verdict those that name somebody, then by their order."""
+    """The five, the best supported first; of one verdict those that name somebody, then what happened."""
     return investigation.of_both("explanations", lambda: _ranked(investigation))
 
 
@@ -107,7 +108,7 @@ def _ranked(investigation: Investigation) -> tuple[Explanation, ...]:
         for case in cases:
             case.missing.insert(0, "log lines of the window: none could be read")
             case.ruled_out &= case.name == EXPOSED
-    cases.sort(key=lambda case: (order.index(case.verdict), not case.addresses))
+    cases.sort(key=lambda case: (order.index(case.verdict), not case.addresses, not case.happened))
     return tuple(cases)
 
 
@@ -240,6 +241,7 @@ def _of_new_addresses(case: Explanation, investigation: Investigation, stake: pd
         case.rule_out(f"{few(one.client for one in new)} guessed before being answered")
     elif nobody_new(investigation):
         case.rule_out(NOBODY_NEW)
+    case.happened = bool(quiet)
     case.lacks("whose address it is: a new user looks the same", quiet)
     case.lacks("which token a request carried: the logs do not say")
     _doubts(case, investigation, "new addresses", GOT_IN)
@@ -381,7 +383,7 @@ def _exposed(investigation: Investigation) -> Explanation:
     windows = tabulate_exposure_windows(investigation)
     if windows["leaked"].any():
         case.against.append("a leak outside the bundle is known")
-    case.doubted = bool(_at_stake(investigation)["leaked"].any() and new_addresses(investigation))
+        case.doubted = True
     return case
 
 
