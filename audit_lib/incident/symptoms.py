@@ -14,7 +14,7 @@ from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs
 from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.leaks.whole_search import searched_whole
-from audit_lib.logins.detections.preconditions import unknown_wording
+from audit_lib.logins.detections.thresholds import unknown_wording
 from audit_lib.logins.detections.traffic import kinds_met
 from audit_lib.rotation.triggers import KINDS
 

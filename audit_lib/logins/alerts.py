@@ -17,8 +17,8 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import has_failed
 from audit_lib.logins.detections.alarm import dense, places, seconds_of
 from audit_lib.logins.detections.needs import POSSIBLE_LOGINS
-from audit_lib.logins.detections.preconditions import own_words_text, undeclared_failure, unknown_wording
-from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logins.detections.preconditions import own_words_text, undeclared_failure
+from audit_lib.logins.detections.thresholds import DetectionPolicy, unknown_wording
 from audit_lib.logins.detections.told_failures import told_failures, told_once
 from audit_lib.logins.detections.traffic import kinds_met
 from audit_lib.logins.detections.wholeness import beyond, undeclared_instances, undeclared_zone, unread

@@ -12,7 +12,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
 from audit_lib.logins.declared import READING, REDIRECTS
 from audit_lib.logins.detections.recorded_changes import FAILED_STARTS, START_MESSAGES
-from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
+from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule, unknown_wording
 from audit_lib.logins.detections.traffic import Traffic
 from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone
 from audit_lib.logins.proposals import Proposal
@@ -240,17 +240,6 @@ def change_on_record(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> s
     """A rotation, deploy or start on record. `record`, or a deploy list would tell."""
     text = "no rotation, deploy or start is on record: record rotations, or name a deploy list ([[deploys]])"
     return "" if traffic.changes else text
-
-
-def unknown_wording(kinds: tuple[str, ...], met: frozenset[str], policy: DetectionPolicy) -> str:
-    """Why the absence of these kinds of message says nothing; "" if their wording is known to be read."""
-    if met & {*kinds} or {*policy.known_messages, *policy.failed_messages} & {*kinds}:
-        return ""
-    words = " or ".join(kind.replace("_", " ") for kind in kinds)
-    return (
-        f"no message of the kind {words} was ever met in these logs, and the policy does not say that the "
-        "formats know this application's wording (known_messages)"
-    )
 
 
 def database_wording(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:

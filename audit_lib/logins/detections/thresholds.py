@@ -200,3 +200,14 @@ def _networks(table: TomlTable, key: str) -> tuple[Network, ...]:
 def _hours(table: TomlTable) -> Mapping[str, float]:
     inner = _inner(table, "grace_hours")
     return {name: _number(inner, name) for name in inner.values}
+
+
+def unknown_wording(kinds: tuple[str, ...], met: frozenset[str], policy: DetectionPolicy) -> str:
+    """Why the absence of these kinds of message says nothing; "" if their wording is known to be read."""
+    if met & {*kinds} or {*policy.known_messages, *policy.failed_messages} & {*kinds}:
+        return ""
+    words = " or ".join(kind.replace("_", " ") for kind in kinds)
+    return (
+        f"no message of the kind {words} was ever met in these logs, and the policy does not say that the "
+        "formats know this application's wording (known_messages)"
+    )
