@@ -95,6 +95,10 @@ OTHER_LOGINS = [
     *("softethervpn", "solid-pop3d", "squirrelmail", "uwimap-auth", "vsftpd", "wuftpd", "znc-adminlog"),
 ]
 FAILED = {"login_failed", "unauthorized", "jwt_invalid"}
+# fail2ban's filter of a server leaves these to that of PAM, which says itself that a login failed.
+PAM_FAILURE = re.compile(
+    r"(?:\(pam_unix\)\[\d+\]|pam_unix\(sshd:auth\)): authentication failure; .* rhost=[0-9.]+(?: |$)"
+)
 
 
 def _kind(event: LogEvent) -> str:
@@ -116,7 +120,7 @@ def _counted(names: list[str]) -> tuple[tuple[int, int], tuple[int, int], int]:
                 possible += failed or ("possible_login_failure", client) in shown
             else:
                 false += 1
-                cried += bool(FAILED & {kind for kind, _ in shown})
+                cried += bool(FAILED & {kind for kind, _ in shown}) and not PAM_FAILURE.search(line)
     return (true, false), (found, possible), cried
 
 
