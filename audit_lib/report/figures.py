@@ -153,7 +153,7 @@ def plot_daily(daily: pd.DataFrame, title: str = "Requests refused a day") -> Ax
             axes.annotate(text, (place, heights[place]), ha=side, va="bottom", fontsize=7, fontweight="bold")
         firsts = [place for place, day in enumerate(days) if day.startswith("1 ")]
         axes.set_xticks(firsts, [days[place] for place in firsts])
-        axes.set(xlim=(-0.6, max(len(days) - 0.4, 1)), ylim=(0, max(1.0, heights.max(initial=0) * 1.2)))
+        axes.set(xlim=(-0.6, max(len(days) - 0.4, 1)), ylim=(0, max([1.0, *(heights * 1.2)])))
         axes.grid(axis="y")
     gaps = f"; {counted(int(silent.sum()), 'day')} without a line" if silent.any() else ""
     requests = counted(int(daily["requests"].sum()), "request")
