@@ -47,7 +47,6 @@ _SHOWN = (
     "service",
     "owner",
     "until",
-    "claimed_at",
 )
 _DETAILS = ("claimed_at", "searched", "witness", "folder", "role", "by", "ticket", "reason", "proof")
 _OF_FINDINGS = ("accept", "assign", "close")

@@ -51,7 +51,7 @@ from audit_lib.settings import LogSource, load_project
 from audit_lib.settings.dump import difference, digest_of_difference, dump
 from audit_lib.settings.load import is_configured
 
-COLUMNS = ("day", "kind", "status", "client", "route")
+COLUMNS = ("day", "kind", "status", "address", "route")
 FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
 _STATES = ["lines", "read", "requests", "messages", "text_only", "not_understood", "blank"]
 _NUMBERS = {"status", "failures", "share", "count", "untimed"}
@@ -98,16 +98,17 @@ def failures(paths: tuple[str, ...], by: tuple[str, ...], layout: str, folder: P
     day before it in its file; `untimed` says how many a row has. The table has most failures first.
     Of 100,000 routes and addresses the rest is counted as `(other routes)` and `(other addresses)`.
 
-    Example: audit-lib failures /var/log/nginx/access.log* --by client,kind
+    Example: audit-lib failures /var/log/nginx/access.log* --by address,kind
     """
     formats = _formats(given["formats_file"], folder)
     with progress_bar({"bytes of logs": 1}) as progress:
         read = _read_paths(paths, given["time_zone"], formats, given["scheduler"], progress)
     columns = [*by, "count", *(["untimed"] if "day" in by else [])]
-    table = _summed(read.counts, by)
+    counts = read.counts.rename(columns={"client": "address"})
+    table = _summed(counts, by)
     states = {name: int(read.sources[name].sum()) for name in _STATES}
     if layout == "table":
-        _say_failures(read.counts, table, by)
+        _say_failures(counts, table, by)
         say(_lines_in_words(states), err=True)
     else:
         text = (

@@ -57,10 +57,10 @@ def test_json_is_a_list_of_records(log: Path) -> None:
 
 def test_the_table_answers_first_and_has_most_failures_first(log: Path) -> None:
     """A sentence, then rows by failures and count, with shares and a total; what is refused comes first."""
-    answer, *table = _run(log, "--by", "client,route").stdout.splitlines()
+    answer, *table = _run(log, "--by", "address,route").stdout.splitlines()
     assert answer == "2 of 3 requests failed (66.7 %), 1 message of a failure, 2026-08-01 to 2026-08-02"
     assert [line.split() for line in table] == [
-        ["client", "route", "failures", "share", "count"],
+        ["address", "route", "failures", "share", "count"],
         ["1", "33.3", "%", "1"],
         ["203.0.113.7", "/login", "1", "33.3", "%", "1"],
         ["203.0.113.9", "/early", "1", "33.3", "%", "1"],

@@ -38,7 +38,7 @@ def _failures(tmp_path: Path) -> Callable[[], object]:
     log.write_text(
         "".join(line.format(f"{letter}-list{ROUTE}") for letter in "abcdefghijklmnopqrstuvwxy"), "utf-8"
     )
-    return lambda: main(["failures", str(log), "--by", "client,route"], standalone_mode=False)
+    return lambda: main(["failures", str(log), "--by", "address,route"], standalone_mode=False)
 
 
 @pytest.fixture(params=["review", "failures"])

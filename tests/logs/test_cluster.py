@@ -39,7 +39,7 @@ def test_a_cluster_gives_the_same_sums_from_urls(cluster: LocalCluster, tmp_path
     for name, body in (("a.log", content), ("a.log.gz", gzip.compress(content))):
         (tmp_path / name).write_bytes(body)
     store = f"file://{tmp_path}"
-    words = ["failures", "--by", "day,kind,status,client,route", "--format", "csv"]
+    words = ["failures", "--by", "day,kind,status,address,route", "--format", "csv"]
     here = CliRunner().invoke(main, [*words, str(tmp_path / "a.log")])
     assert here.exit_code == 0
     assert here.stdout.count("\n") > 100
