@@ -129,6 +129,7 @@ def channel(content: bytes, progress: Progress) -> Iterator[int]:
     thread.start()
     with theirs:
         yield theirs.fileno()
+    thread.join(timeout=1)  # what the kernel reported before it ended is still on its way
 
 
 def _converse(ours: socket.socket, content: bytes, progress: Progress) -> None:

@@ -58,7 +58,8 @@ def page(notebook: nbformat.NotebookNode, title: str, notes: tuple[tuple[str, st
         sections=sections,
         notes=notes,
     )
-    return made.strip() + "\n"
+    # Over an index without a name pandas puts a header that says nothing.
+    return made.strip().replace("<th></th>", "<td></td>") + "\n"
 
 
 @cache

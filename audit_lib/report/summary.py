@@ -149,13 +149,20 @@ def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
         undecided = counted(int(audit.findings["status"].eq("unknown").sum()), "question")
         missing = "; ".join(need.words for need in not_seen(audit))
         reasons = [f"{undecided} of this review could not be decided. Not seen: {missing or 'nothing else'}."]
-    return sentence, (*doubt, *reasons, _use(audit))
+    # Who was let in is named by the reasons.
+    use = [] if state == FAIL and len(_entered(audit)) else [_use(audit)]
+    return sentence, (*doubt, *reasons, *use)
+
+
+def _entered(audit: "Audit") -> pd.DataFrame:
+    """The grave incidents in which somebody was let in after failed logins."""
+    found = audit.detections.query("verdict == 'found' and detection == @LET_IN")
+    return found[found["severity"].isin(GRAVE)]
 
 
 def _failure(audit: "Audit") -> tuple[str, list[str]]:
     """Attacks that got in come first, then what others can read in production, then the rest."""
-    entered, lost = audit.detections.query("verdict == 'found' and detection == @LET_IN"), losses(audit)
-    entered = entered[entered["severity"].isin(GRAVE)]
+    entered, lost = _entered(audit), losses(audit)
     secrets = f"{_several(len(lost), 'production secret')} can be read by others"
     reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]] or [_not_lost(audit)]
     if len(lost) > MOST_NAMES:
