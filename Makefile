@@ -57,7 +57,7 @@ bench: .venv/dev ## Measure, in pairs and ratios
 	@$(BIN)/python -m tests.bench
 
 golden: .venv/dev ## Renew the committed report of the sample
-	@$(BIN)/python -m audit_lib review --sample --quarter 2026Q3 --as-of 2026-09-30T23:59:59Z --out reports/sample-2026Q3
+	@$(BIN)/python -m audit_lib review --sample --out reports/sample-2026Q3
 
 docs: .venv/dev ## Renew the generated parts of docs/
 	@$(BIN)/python -m tests.support.write_docs

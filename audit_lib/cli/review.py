@@ -37,6 +37,7 @@ from audit_lib.secrets.given import LIMIT_BYTES, parse_env_options
 from audit_lib.settings import Project, choose_policy, instant_of, load_project
 from audit_lib.settings.load import remember_sample
 
+SAMPLE = {"quarter": "2026Q3", "as_of": "2026-09-30T23:59:59Z"}  # how its committed report was made
 FINDINGS = 3  # the exit code for open findings at or above --fail-on
 NOTHING = (
     "holds nothing to review (no audit.toml, env file, log or ledger): "
@@ -83,6 +84,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
     with read_stdin(given) as read:
         if sample:
             out = out or Path("reports/sample-2026Q3")
+            given |= {name: given[name] or text for name, text in SAMPLE.items()}
         else:
             project = _tried(folder, named, out, read, given)
             moment = instant_of(project, given["as_of"] or project.pinned_as_of or iso(now()))
