@@ -12,9 +12,8 @@ from urllib.parse import unquote
 import yaml
 
 from audit_lib.secrecy import strength as values
-from audit_lib.secrecy.strength import range_of, strength_bits
+from audit_lib.secrecy.strength import PARTS, is_of_no_language, pairs_of, range_of, strength_bits
 
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
 _LONG = 20  # characters of a value whose name says little
 _MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value about 1.6
 _WEAKEST_BITS = 35
@@ -28,7 +27,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a rule found beside a name is generated, or chosen as a password."""
     if not value.isascii() or _names_other(name) or looks_made_up(value, markers) or reads_as_words(value):
         return False
-    common, pairs = _pairs_of(value)
+    common, pairs = pairs_of(value)
     few_numbers = len(re.findall(r"\d+", value)) <= 2 and common >= 0.6 * pairs
     counts = Counter(value).values()
     entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts)
@@ -136,22 +135,9 @@ def expression(name: str) -> re.Pattern[str]:
     return re.compile("|".join(words()[name]["matches"].splitlines()), flags)
 
 
-def _pairs_of(value: str) -> tuple[int, int]:
-    """How many pairs of letters are frequent in words (four in five, in random text one in five), of all."""
-    parts = [part.lower() for part in _PARTS.findall(value) if part.isalpha()]
-    pairs = [part[at : at + 2] for part in parts for at in range(len(part) - 1)]
-    return sum(pair in words()["frequent pairs"]["letters"] for pair in pairs), len(pairs)
-
-
-def is_of_no_language(value: str) -> bool:
-    """Whether too few of a value's pairs of letters are those of words, as if the letters were drawn."""
-    common, pairs = _pairs_of(value)
-    return pairs >= 9 and common < 0.4 * pairs  # of fewer pairs nothing follows
-
-
 def _mean_word(value: str) -> float:
     """The mean length of the words in a name, path or sentence; 0.0 if there is none."""
-    letters = [len(part) for part in _PARTS.findall(value) if part.isalpha()]
+    letters = [len(part) for part in PARTS.findall(value) if part.isalpha()]
     return sum(letters) / len(letters) if letters else 0.0
 
 
@@ -171,7 +157,7 @@ def reads_as_words(value: str) -> bool:
 def reads_as_name(text: str) -> bool:
     """Whether a text is what a variable is called, and no piece of a generated value, in which letters and
     digits and both cases change at every second sign. It takes few pieces for names."""
-    common, pairs = _pairs_of(text)
+    common, pairs = pairs_of(text)
     mixed = len(text) >= 8 and re.search("[a-z]", text) and re.search("[A-Z]", text)
     drawn = mixed and (_mean_word(text) < 2.3 or common < 0.5 * pairs)
     return bool(expression("variable").fullmatch(text) and reads_as_words(text) and not drawn)

@@ -30,6 +30,10 @@ _LONGEST_DRAWN = (
     512  # beyond it a text is a document: only what a provider begins it with speaks for a secret
 )
 _CHANGES = 3
+SHORTEST_PIECE = 8  # characters: a shorter piece of a value is met by chance, and says little of it
+PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
+_PAIRS, _SHORT_WORDS = frozenset(_FACTS["pairs"].split()), frozenset(_FACTS["short_words"])
+_PAIRS_TO_TELL = 9  # of fewer nothing follows
 
 
 def strength_bits(value: str) -> float:
@@ -105,6 +109,50 @@ def looks_generated(value: str) -> bool:
     # Words and identifiers change between letters and digits once or twice; random text does all the time.
     changes = len(re.findall(r"(?i)(?=[a-z]\d|\d[a-z])", longest))
     return len(longest) >= _LONG_PART and changes >= _CHANGES
+
+
+def pairs_of(text: str) -> tuple[int, int]:
+    """How many pairs of letters are frequent in words (four in five, in random text one in five), of all."""
+    parts = [part.lower() for part in PARTS.findall(text) if part.isalpha()]
+    pairs = [part[at : at + 2] for part in parts for at in range(len(part) - 1)]
+    return sum(pair in _PAIRS for pair in pairs), len(pairs)
+
+
+def is_of_no_language(text: str) -> bool:
+    """Whether too few of a text's pairs of letters are those of words, as if the letters were drawn."""
+    common, pairs = pairs_of(text)
+    return pairs >= _PAIRS_TO_TELL and common < 0.4 * pairs
+
+
+def could_be_a_piece(name: str) -> bool:
+    """Whether a text in a name's place is more likely a piece of a generated value: it must not be shown.
+
+    Letters, digits and both cases change in such a piece at every second sign, and its letters are not those
+    of words.
+    """
+    return any(map(_is_drawn, name.split(".")))  # no alphabet of generators has a dot
+
+
+def _is_drawn(text: str) -> bool:
+    common, pairs = pairs_of(text)
+    of_no_words = common < 0.3 * pairs  # names hold acronyms, so fewer than other texts
+    if len(text) < SHORTEST_PIECE:
+        return False
+    if re.search("[a-z]", text) and re.search("[A-Z]", text):
+        return _mean_part(text) < 3 or (pairs >= 3 and of_no_words)
+    # Generators that use one case use no sign: what is between the signs of a name has to be long enough.
+    longest = max(re.split("[_-]", text), key=len)
+    numbers = len(re.findall(r"\d+", longest))
+    if len(longest) >= SHORTEST_PIECE and numbers > 1 and _mean_part(longest) < 2.5:
+        return True
+    return pairs >= _PAIRS_TO_TELL and of_no_words
+
+
+def _mean_part(text: str) -> float:
+    """The mean length of a name's parts, in a drawn text 1.6; a short word such as `id` counts as four."""
+    parts = [part for part in PARTS.findall(text) if part.isalnum()]
+    signs = (max(len(part), 4) if part.lower() in _SHORT_WORDS else len(part) for part in parts)
+    return sum(signs) / max(1, len(parts))
 
 
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:

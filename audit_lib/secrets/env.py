@@ -16,14 +16,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from audit_lib.secrecy.forms import WINDOW
+from audit_lib.secrecy.strength import SHORTEST_PIECE, could_be_a_piece
 from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS, READERS, Reading, Statement
 
 # Faults of a line whose variable is set, to a value that is not known.
 UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 MAX_LINES = 20_000
 _LONGEST_SUSPECT = 4096  # characters
-SHORTEST_PIECE = 8  # characters: a shorter piece of a value is met by chance, and says little of it
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONG = 20  # characters, of which random text is known by the kinds that it mixes
 # python-dotenv's search for comments takes the square of a run of spaces: longer runs are not parsed.
 _LONG_RUN = re.compile(r"\s{65}")
@@ -192,19 +191,7 @@ def entry(line: int, name: str, value: str) -> EnvLine:
 
 def looks_like_value(text: str) -> bool:
     """Whether a text in a name's place is more likely a secret, or a piece of one: it must not be shown."""
-    long = len(text) >= _LONG and _is_long_value(text)
-    return long or any(map(_is_drawn, text.split(".")))  # no alphabet of generators has a dot
-
-
-def _is_drawn(text: str) -> bool:
-    """Whether letters, digits and cases change at every second sign, as in a piece of a generated value."""
-    mixed = re.search("[a-z]", text) and re.search("[A-Z]", text)
-    # Generators that use one case use no sign: what is between the signs of a name has to be long enough.
-    drawn = text if mixed else max(re.split("[_-]", text), key=len)
-    parts = _PARTS.findall(drawn)
-    mean = sum(map(len, parts)) / max(1, len(parts))
-    changes = mean < 3 if mixed else mean < 2.5 and len(re.findall(r"\d+", drawn)) > 1
-    return len(drawn) >= SHORTEST_PIECE and changes
+    return could_be_a_piece(text) or (len(text) >= _LONG and _is_long_value(text))
 
 
 def _is_long_value(text: str) -> bool:
