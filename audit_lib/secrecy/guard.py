@@ -111,7 +111,7 @@ def _guard_kernel(kernel: Any) -> None:
 
 
 class _Messages:
-    """All that the kernel sends: of streams whole lines, and what is left of them before another message."""
+    """All that the kernel sends: of streams whole lines, and before another message what is left of them."""
 
     def __init__(self, session: Any) -> None:
         self._session, self._send = session, session.send
@@ -134,16 +134,17 @@ class _Messages:
                 text = self._tails.setdefault(name, Tail()).feed(redactor, message["content"]["text"])
                 clean = {**message, "content": {"name": name, "text": text}}
                 return self._send(stream, clean, ident=ident) if text else clean
-            self._flush(redactor)
+            # Nothing of the cell follows behind its end.
+            self._flush(redactor, last=message["content"].get("execution_state") == "idle")
             parts = {part: redactor.tree(message.get(part, {})) for part in ("content", "metadata")}
             buffers = given.get("buffers") or message.get("buffers") or []
             covered = [redactor.binary(bytes(buffer)) for buffer in buffers]
             track = given.get("track", False)
             return self._send(stream, {**message, **parts}, ident=ident, buffers=covered, track=track)
 
-    def _flush(self, redactor: Redactor) -> None:
+    def _flush(self, redactor: Redactor, *, last: bool) -> None:
         for name, tail in self._tails.items():
-            if text := tail.flush(redactor):
+            if text := tail.flush(redactor, last=last):
                 stream, parent, ident = self._routes[name]
                 message = self._session.msg("stream", {"name": name, "text": text})
                 message["parent_header"] = parent
@@ -211,7 +212,7 @@ class GuardedStream(io.TextIOBase):
     def _pass_on(self, *, whole: bool) -> None:
         with self._guard.lock:
             if whole or self._tail.is_question:
-                self._target.write(self._tail.flush(self._guard.redactor()))
+                self._target.write(self._tail.flush(self._guard.redactor(), last=whole))
             self._target.flush()
 
 

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -95,6 +96,31 @@ class Matcher:
         if len(windows) > len(self._public[name]):
             for at in range(0, len(content) - _PIECE + 1, _STEP):
                 self._pieces[content[at : at + _PIECE]].append((name, content, at))
+
+    def may_begin(self, end: bytes) -> bool:
+        """Whether a form of a value, or 12 bytes of a strong one, begin with these bytes and go on."""
+        place = bisect_left(self._beginnings, end)
+        # What equals these bytes sorts first; what begins with them and is longer follows at once.
+        following = self._beginnings[place : place + 2]
+        return any(len(form) > len(end) and form.startswith(end) for form in following)
+
+    @cached_property
+    def longest(self) -> int:
+        """How many bytes the longest of them has."""
+        return max(map(len, self._beginnings), default=0)
+
+    @cached_property
+    def _beginnings(self) -> list[bytes]:
+        whole = {content for held in self._heads.values() for _, _, content in held}
+        strong = {name for held in self._pieces.values() for name, _, _ in held}
+        texts = ((name, encode(self._values[name])) for name in strong)
+        runs = {
+            text[at : at + WINDOW]
+            for name, text in texts
+            for at in range(len(text) - WINDOW + 1)
+            if at not in self._public[name]
+        }
+        return sorted(whole | runs)
 
     def find(self, data: bytes, most: int = MOST_HITS) -> list[Hit]:
         """The places of each value in order, of one value none within another and at most so many."""

@@ -16,6 +16,7 @@ MARK = "[secret removed]"
 WEAKEST_BITS = 40  # of a value that texts of other people are rid of; a weaker one is in them by chance
 DEEPEST = 100  # levels of a message: a display has a few
 _LAYERS = 3  # of escapes
+_HARMLESS = 3  # characters of a value that say nothing of it
 _BASE64_END = re.compile(rb"[A-Za-z0-9+/_=-]{0,4}")
 _OPENING = re.compile(r"""\\*["'`]""")
 _BESIDE = tomllib.loads(Path(__file__).with_name("beside_names.toml").read_text("utf-8"))
@@ -110,6 +111,14 @@ class Redactor:
         is_value = isinstance(node, int | float) and self._matcher.find(repr(node).encode(), 1)
         return MARK if is_value else node
 
+    def unfinished(self, data: bytes) -> int:
+        """Where the longest end of some bytes starts that may go on as a value; their length if none may."""
+        start, behind = (self._spans(data) or [(0, 0)])[-1]
+        if start < behind == len(data):  # a part of a value, and the rest may follow
+            return start
+        places = range(max(behind, len(data) - self._matcher.longest), len(data))
+        return next((at for at in places if self._matcher.may_begin(data[at:])), len(data))
+
     def _spans(self, data: bytes) -> list[tuple[int, int]]:
         """Where known values are, as disjoint spans in order."""
         spans: list[tuple[int, int]] = []
@@ -168,7 +177,13 @@ class Tail:
         whole, self._held = self._held[:end], self._held[end:]
         return redactor.text(whole)
 
-    def flush(self, redactor: Redactor) -> str:
-        """What was held back."""
-        text, self._held = redactor.text(self._held), ""
-        return text
+    def flush(self, redactor: Redactor, *, last: bool = False) -> str:
+        """What was held back, but for an end that may begin a value: it waits for what follows.
+
+        If nothing follows any more, up to three characters of it go out, and more as the mark.
+        """
+        data = encode(self._held)
+        start = redactor.unfinished(data)
+        end, self._held = decode(data[start:]), "" if last else decode(data[start:])
+        out = redactor.text(decode(data[:start]))
+        return out + (MARK if len(end) > _HARMLESS else end) if last else out
