@@ -41,7 +41,7 @@ from audit_lib.logs.file_lines import formats_by_line, raw_lines
 from audit_lib.logs.files import spooled
 from audit_lib.logs.formats import LogFormats, load_formats, project_formats
 from audit_lib.logs.line import Explained, LogEvent, explain_line
-from audit_lib.logs.read import LogRead, read_logs
+from audit_lib.logs.read import BROKEN_OFF, LogRead, read_logs
 from audit_lib.logs.times import instant_of
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
@@ -138,7 +138,8 @@ def _read_paths(
         sources = tuple(path_sources(paths, zone, sys.stdin.buffer, Path(folder)))
         project = replace(load_project(Path(folder)), log_sources=sources)
         read = read_logs(project, None, formats, scheduler=scheduler, progress=progress)
-    unread = read.sources[~read.sources["state"].isin({"read", "empty"})]
+    broken = read.sources["reason"].str.startswith(BROKEN_OFF)
+    unread = read.sources[broken | ~read.sources["state"].isin({"read", "empty"})]
     if len(unread):
         raise BadInput(Fault(row.source, row.reason or row.state) for row in rows(unread))
     for reason in dict.fromkeys(filter(None, read.sources["reason"])):

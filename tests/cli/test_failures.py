@@ -168,18 +168,17 @@ def test_bad_paths_are_all_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "said"),
-    [(gzip.compress(LOG)[:40], 0, "cut short"), (gzip.compress(bytes(100 << 20)), 2, "no honest log does")],
+    ("content", "said"),
+    [(gzip.compress(LOG)[:40], "cut short"), (gzip.compress(bytes(100 << 20)), "no honest log does")],
     ids=["cut short", "bomb"],
 )
-def test_damaged_and_hostile_files_end_in_one_line(
-    tmp_path: Path, content: bytes, code: int, said: str
-) -> None:
-    """Of a truncated gzip what is whole is counted, and that it is cut short is said; a bomb is bad input."""
+def test_damaged_and_hostile_files_end_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    """A truncated gzip and a bomb are bad input."""
     (tmp_path / "a.log.gz").write_bytes(content)
     result = _run(tmp_path / "a.log.gz")
-    assert result.exit_code == code
-    assert said in result.stderr.splitlines()[0]
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
