@@ -24,7 +24,7 @@ from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, progress_bar, say
 from audit_lib.leaks import tables
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.rules import Rules, is_available
+from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.staged import search_staged
 from audit_lib.leaks.targets import leak_targets
@@ -244,7 +244,6 @@ def _search_staged(context: Opened, *, patterns: bool) -> int:
     follow_link(root)
     known = context.read(keeper)
     guard_values(known)
-    patterns = patterns and is_available()
     index = os.environ.get("GIT_INDEX_FILE", "")
     done = search_staged(
         root,

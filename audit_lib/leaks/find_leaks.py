@@ -76,15 +76,15 @@ def find_leaks(
     values = Values(keeper, targets)
     found = search.for_values(values)
     here = {one.fingerprint for one in found}
-    for shape, (path, line) in reported.items():
-        if shape.fingerprint not in here:  # it is where the other scanner saw it
-            origin = Origin("scanner report", path)
-            found.append(Found(origin, line, line, shape.fingerprint, "as reported", "exact"))
+    found += [  # a value that is nowhere is where the other scanner saw it
+        Found(Origin("scanner report", path), line, line, shape.fingerprint, "as reported", "exact")
+        for shape, (path, line) in reported.items()
+        if shape.fingerprint not in here
+    ]
     sightings = tabulate_sightings(found, search, values, owners)
     coverage = search.coverage(values, targets)
-    targets = targets.assign(fingerprint=targets["fingerprint"].replace(owners)).drop_duplicates(
-        "fingerprint"
-    )
+    targets = targets.assign(fingerprint=targets["fingerprint"].replace(owners))
+    targets = targets.drop_duplicates("fingerprint")
     # A default in a test or a document is counted and not listed.
     default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
     sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]

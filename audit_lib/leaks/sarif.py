@@ -9,7 +9,7 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import NotSearched, read_source
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.rules import Rules, Shape, is_available
+from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sources import Reading
 from audit_lib.leaks.targets import weakness
 
@@ -47,8 +47,8 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
         try:
             runs = _Report.model_validate_json(content.removeprefix(b"\xef\xbb\xbf")).runs
         except ValidationError as error:
-            for fault in error.errors(include_url=False, include_context=False, include_input=False):
-                faults.append(Fault(".".join(map(str, (file, *fault["loc"]))), fault["msg"]))
+            listed = error.errors(include_url=False, include_context=False, include_input=False)
+            faults += [Fault(".".join(map(str, (file, *fault["loc"]))), fault["msg"]) for fault in listed]
             continue
         for one in (result for run in runs for result in run.results or ()):
             key, reading.count = (one.rule, one.text), reading.count + 1
@@ -59,9 +59,10 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
             else:
                 why = f"reported by {one.rule}; the report does not hold its value"
                 reading.left_out.append(NotSearched(f"{place[0]}:{one.line}", why))
+    if len(faults) > _MOST_FAULTS:
+        faults[_MOST_FAULTS:] = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
     if faults:
-        more = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
-        raise BadInput(faults[:_MOST_FAULTS] + (more if len(faults) > _MOST_FAULTS else []))
+        raise BadInput(faults)
     return places
 
 
@@ -69,7 +70,7 @@ def _fingerprint(text: str, rules: Rules) -> str:
     """The value in a text: what looks like one, else the text if it is a word; "" for none, or several."""
     if not text or re.search(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$", text):
         return ""
-    found = {shape.fingerprint for shape in rules.find(text.encode())} if is_available() else set()
+    found = {shape.fingerprint for shape in rules.find(text.encode())}
     if not found and re.fullmatch(r"\S{8,4096}", text):
         found = {rules.keeper.take(text)}
     value = found.pop() if len(found) == 1 else ""

@@ -1,6 +1,7 @@
 """What is searched: files and git's objects, with what archives and documents in them hold; and a history."""
 
 import io
+import os
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -9,12 +10,12 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from html import unescape
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from audit_lib.base import git
-from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
+from audit_lib.base.archives import HEAD, PIECE, TAIL, Budget, kind_of, unpack
 from audit_lib.base.files import NotSearched, walk_files
-from audit_lib.base.git import GitFailed, GitObject, pieces, run_git, running
+from audit_lib.base.git import GitFailed, GitObject, run_git
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import expression, is_kind
 
@@ -28,16 +29,15 @@ _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000
 _END = re.compile(
     rb"</(?:w:p|a:p|si|is|c|row|text:p|text:h)>|<(?:w:br|w:tab|text:tab|text:line-break)\b[^<>]*>"
 )
-# Which refs reach a commit, the widest last: what a clone brings comes before what only this copy holds.
-_REACH = (
-    ("commit", ("--branches", "--tags", "--remotes", "HEAD")),
-    ("note", ("--glob=refs/notes",)),
-    # Without a wildcard git would look for refs below refs/stash, and there are none.
-    ("stash", ("--glob=refs/stas[h]",)),
-    ("other ref", ("--all",)),
-)
 UNREACHABLE = "unreachable"
-REACHABLE = ("commit", "note", "stash", "other ref")
+# Which refs reach a commit, the narrowest last: what a clone brings, too, before what only this copy holds.
+_REACH = {
+    "other ref": ("--all",),
+    # Without a wildcard git would look for refs below refs/stash, and there are none.
+    "stash": ("--glob=refs/stas[h]",),
+    "note": ("--glob=refs/notes",),
+    "commit": ("--branches", "--tags", "--remotes", "HEAD"),
+}
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
 _DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
 Place = tuple[str, bytes]  # a commit and a path that it put something at
@@ -75,9 +75,9 @@ class Content:
         marks = self.origin.opened != "document" and expression("document").fullmatch(self.origin.member)
         if marks or self.origin.opened in _NO_WORDS:
             return b""
-        is_text = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000]
-        strings = re.findall(rb"[\x20-\x7e\t]{6,}", data) if data.startswith(b"SQLite format 3\0") else []
-        return data if is_text else b"\n".join(strings)
+        if data.startswith(b"SQLite format 3\0"):
+            return b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data))
+        return data if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000] else b""
 
 
 @dataclass
@@ -100,38 +100,45 @@ class Source:
     open: Callable[[], BinaryIO]
     start: int = 0  # bytes before what is read: a large object comes in windows
 
-    def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
-        """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
-        head, tail, start = b"", b"", self.start
+    def contents(self, reading: Reading) -> Iterator[Content]:
+        """Its own bytes, then what it holds if it is an archive or a document."""
+        head = tail = b""
         try:
-            with self.open() as file:
-                while piece := file.read(PIECE):
-                    data = tail[-OVERLAP:] + piece
-                    yield Content(self.origin, data, start)
-                    head, tail = head or data[:HEAD], data[-max(TAIL, OVERLAP) :]
-                    start += max(len(data) - OVERLAP, 0)
-            kind = kind_of(head, tail[-TAIL:]) if self.origin.kind == "blob" and not self.start else ""
-            if kind and kind not in closed:
-                with self.open() as file:
-                    yield from self._members(kind, file, reading)
+            for content in self._pieces():
+                yield content
+                head, tail = head or content.data[:HEAD], content.data[-TAIL:]
+            if self.origin.kind == "blob" and not self.start and (kind := kind_of(head, tail)):
+                yield from self._members(kind, reading)
         except OSError as error:
             reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
 
-    def _members(self, kind: str, file: BinaryIO, reading: Reading) -> Iterator[Content]:
+    def _pieces(self) -> Iterator[Content]:
+        tail, start = b"", self.start
+        with self.open() as file:
+            while piece := file.read(PIECE):
+                data = tail + piece
+                yield Content(self.origin, data, start)
+                tail = data[-TAIL:]
+                start += len(data) - len(tail)
+
+    def _members(self, kind: str, reading: Reading) -> Iterator[Content]:
         faults: list[str] = []
-        for part in unpack(file, faults, reading.budget, kind):
-            inner = replace(self.origin, member=part.path, opened=kind)
-            yield Content(inner, part.content, part.start)
-            if expression("document").fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
-                words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", part.content)).decode("utf-8", "replace")
-                yield Content(replace(inner, opened="document"), unescape(words).encode("utf-8"))
+        with self.open() as file:
+            for part in unpack(file, faults, reading.budget, kind):
+                inner = replace(self.origin, member=part.path, opened=kind)
+                yield Content(inner, part.content, part.start)
+                if expression("document").fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
+                    words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", part.content)).decode(
+                        "utf-8", "replace"
+                    )
+                    yield Content(replace(inner, opened="document"), unescape(words).encode("utf-8"))
         reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
         """Its texts, each with the member of an archive that it is; of a large source the beginning."""
         if self.size > LARGEST:
             reading.left_out.append(NotSearched(self.origin.name, _TOO_LARGE))
-        for content in self.contents(Reading(budget=reading.budget), _NO_WORDS):
+        for content in self.contents(Reading(budget=reading.budget)):
             if content.start == 0 and (text := content.text):
                 yield content.origin.member, text
             if self.size > LARGEST:
@@ -145,11 +152,11 @@ def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iter
     above = (root.parent if root.is_file() else root) if outside else Path()
     for file in walk_files(root, left_out):
         reading.count += 1
-        path = str(above / file.path) if outside else file.path
-        kind = (
-            next((kind for kind in OUTSIDE[:3] if is_kind(kind, path)), "outside") if outside else file.place
-        )
-        yield Source(Origin(kind, path), file.size_bytes, file.open)
+        path, place = file.path, file.place
+        if outside:
+            path = str(above / path)
+            place = next((kind for kind in OUTSIDE[:-1] if is_kind(kind, path)), OUTSIDE[-1])
+        yield Source(Origin(place, path), file.size_bytes, file.open)
     reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
 
 
@@ -193,11 +200,10 @@ class History:
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
         # If some are broken git gives the ids alone: which, is said when they are read.
-        for layout in (
-            ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0") if history.there else ()
-        ):
+        layouts = ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0")
+        for layout in layouts if history.there else ():
             try:
-                with running(root, (*every, f"--batch-check={layout}")) as stream:
+                with git.running(root, (*every, f"--batch-check={layout}")) as stream:
                     listed = map(str.split, stream.read().decode("ascii").splitlines())
                 history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
                 history.faults = []
@@ -214,8 +220,8 @@ class History:
         commit, oid, rest = "", "", b""
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
-            with running(self.root, _DIFF, commits) as stream:
-                for piece in pieces(stream):
+            with git.running(self.root, _DIFF, commits) as stream:
+                for piece in git.pieces(stream):
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:
                         if oid:
@@ -232,29 +238,31 @@ class History:
         places.pop("0", None)
         return places
 
+    def paths_of(self, oid: str) -> list[str]:
+        """The paths at which some commit put a blob."""
+        return list(dict.fromkeys(os.fsdecode(path) for _, path in self.places.get(oid, ())))
+
     def refs(self) -> dict[str, bytes]:
         """A ref's name for each object that one names. Raises `GitFailed`."""
         layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
         lines = (line.split(b"\0") for line in run_git(self.root, "for-each-ref", layout).splitlines())
         return {oid.decode("ascii"): name for name, *oids in lines for oid in oids if oid}
 
-    def times_of(self, commits: Collection[str]) -> dict[str, tuple[datetime | None, datetime | None]]:
-        """By commit when it was authored and committed, either of which can be forged. Raises `GitFailed`."""
+    def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:
+        """By commit the columns of Sightings: what refs reach it, and when it was authored and committed,
+        either of which can be forged. Raises `GitFailed`."""
+        facts: dict[str, dict[str, Any]] = {}
         named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
         shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", input=named) if commits else b""
-        lines = (line.split(" ") for line in shown.decode("ascii", "replace").splitlines())
-        return {
-            oid: (_instant(at), _instant(by)) for oid, at, by in (line for line in lines if len(line) == 3)
-        }
-
-    def reach_of(self, commits: Collection[str]) -> dict[str, str]:
-        """For each commit commit, note, stash, other ref, reflog or unreachable, by what refs lead to it."""
-        found = dict.fromkeys(commits, UNREACHABLE)
-        for name, refs in _REACH[::-1] if commits else ():
-            known = tuple(ref for ref in refs if ref != "HEAD" or git.head_of(self.root))
-            reached = run_git(self.root, "rev-list", *known).decode("ascii").split()
-            found |= dict.fromkeys(found.keys() & reached, name)
-        return found
+        for oid, *seconds in map(str.split, shown.decode("ascii", "replace").splitlines()):
+            if len(seconds) == 2:
+                times = dict(zip(("authored_at", "committed_at"), map(_instant, seconds), strict=True))
+                facts[oid] = {"place": UNREACHABLE, "reachable": False} | times
+        for place, refs in _REACH.items() if facts else ():
+            known = [ref for ref in refs if ref != "HEAD" or git.head_of(self.root)]
+            for oid in facts.keys() & run_git(self.root, "rev-list", *known).decode("ascii").split():
+                facts[oid] |= {"place": place, "reachable": True}
+        return facts
 
     def limits(self) -> list[NotSearched]:
         """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
@@ -267,11 +275,11 @@ class History:
                     path = entry.partition(b"\t")[2].decode("utf-8", "backslashreplace")
                     limits[path] = "is a submodule: its history is another repository's"
             limits[".git/objects"] = "has refs or a history that git cannot follow to the end"
-            with running(self.root, ("for-each-ref",)) as stream:  # a broken ref is left out with a complaint
-                stream.read()
             names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
-            with running(self.root, names) as stream:
-                lost = sum(line.startswith(b"?") for line in stream)
+            lost = 0
+            for command in (("for-each-ref",), names):  # the first leaves a broken ref out, and complains
+                with git.running(self.root, command) as stream:
+                    lost += sum(line.startswith(b"?") for line in stream)
             limits[".git/objects"] = f"lacks {counted(lost, 'object')} that its history names" if lost else ""
         return [NotSearched(place, why) for place, why in limits.items() if why]
 

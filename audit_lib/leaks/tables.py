@@ -29,6 +29,10 @@ _DO_FIRST = (
     "rotate {}, or give the values in force (--env) to show that it was replaced",
     "make sure that the old value of {} was revoked at its provider",
 )
+# Columns of Leaks: of all sightings of a value, and of the earliest commit or line of a log.
+_OF_ALL = dict.fromkeys(("variable", "kind", "matched", "in_force", "path"), "first")
+_OF_ALL |= {"at_head": "any", "reachable": "any", "occurrences": "sum"}
+_FIRST = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
 _Homes = list[tuple[SecretPlace, str, str]]  # places, whether the leaked value is in force there, and why
 
 
@@ -50,16 +54,12 @@ def tabulate_leaks(
     seen = sightings.join(known, on="fingerprint").sort_values(by_age, kind="stable")
     exact = seen["matched"].eq("exact")
     whole = seen[exact | ~seen["fingerprint"].isin(seen.loc[exact, "fingerprint"])]
-    by_value = whole.groupby("fingerprint", sort=False)
-    found = by_value[["variable", "kind", "matched", "in_force", "path"]].first()
-    found = found.join(by_value[["at_head", "reachable"]].any()).join(by_value["occurrences"].sum())
     # A line of a log is dated, too: what it shows was there before any commit.
     dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()]
-    first = dated.sort_values(["authored_at", "committed_at", "commit", "path"]).drop_duplicates(
-        "fingerprint"
-    )
-    names = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
-    found = found.join(first.set_index("fingerprint")[list(names)].rename(columns=names)).reset_index()
+    by_commit = dated.sort_values(["authored_at", "committed_at", "commit", "path"])
+    first = by_commit.drop_duplicates("fingerprint").set_index("fingerprint")[list(_FIRST)]
+    found = whole.groupby("fingerprint", sort=False).agg(_OF_ALL).join(first.rename(columns=_FIRST))
+    found = found.reset_index()
     owners = found["fingerprint"].map({stay.fingerprint: stay.home.secret for stay in stays}).astype("str")
     pattern, short = found["kind"].eq("pattern"), found["matched"].eq("truncated")
     found = found.assign(
@@ -69,15 +69,14 @@ def tabulate_leaks(
         first_commit=found["first_commit"].fillna(""),
         force=NOT_KNOWN,
     )
-    there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
-    stands = there & seen["path"].map(deploys).astype(bool)
     # A date is a commit's author's to choose. Under a throw-away key ids follow from what a report shows.
     about = found[["kind", "variable", "path"]]
     about = about.assign(number=about.groupby(list(about), sort=False).cumcount() + 1)
     ids = (found[["fingerprint"]] if keyed else about).itertuples(index=False)
     found["leak_id"] = [leak_id(*map(str, row)) for row in ids]
-    leaks = Leaks.checked(found[list(Leaks.columns())])
-    leaks = with_force(leaks, inventory, stays, seen.loc[stands, "fingerprint"])
+    there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
+    standing = seen.loc[there & seen["path"].map(deploys).astype(bool), "fingerprint"]
+    leaks = with_force(Leaks.checked(found[list(Leaks.columns())]), inventory, stays, standing)
     seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
     places = leaks[["leak_id", "fingerprint"]].merge(seen, on="fingerprint")
     return leaks, LeakPlaces.checked(places[list(LeakPlaces.columns())])
@@ -100,18 +99,20 @@ def with_force(
     force = [_force_of(leak, held, stays, standing=leak.fingerprint in there) for leak in rows(leaks)]
     found = leaks.assign(force=pd.Series(force, leaks.index, dtype="str"))
     in_force = found["force"].eq(IN_FORCE)
-    ranks = {
-        "no_secret": found["kind"].isin(NO_SECRETS),
-        "rank": found["force"].map(FORCES.index),
-        "elsewhere": in_force & ~found["in_force"].str.contains(rf"\b{PRODUCTION}\b"),
-        "buried": found["first_commit"].ne("") & ~found["at_head"] & ~in_force,
-        "since": found["first_at"],
-        "unreachable": ~found["reachable"],
-        "rarity": -found["occurrences"],
-        "class": found["kind"].map((*SECRETS, *NO_SECRETS).index),
-        "name": found["variable"] + found["leak_id"],
-    }
-    return Leaks.checked(found.loc[pd.DataFrame(ranks).sort_values(list(ranks)).index])
+    ranks = pd.DataFrame(
+        {
+            "no_secret": found["kind"].isin(NO_SECRETS),
+            "rank": found["force"].map(FORCES.index),
+            "elsewhere": in_force & ~found["in_force"].str.contains(rf"\b{PRODUCTION}\b"),
+            "buried": found["first_commit"].ne("") & ~found["at_head"] & ~in_force,
+            "since": found["first_at"],
+            "unreachable": ~found["reachable"],
+            "rarity": -found["occurrences"],
+            "class": found["kind"].map((*SECRETS, *NO_SECRETS).index),
+            "name": found["variable"] + found["leak_id"],
+        }
+    )
+    return Leaks.checked(found.loc[ranks.sort_values(list(ranks)).index])
 
 
 # ---- Where a leaked value is in force ----
@@ -177,22 +178,22 @@ def tabulate_exposure(
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
         nobody = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
         homes = _homes_of(leak, held, stays) or [nobody]
-        if leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes):
-            homes = [(place, NOT_KNOWN, _UNDECIDED) for place, *_ in homes]
-        for place, force, reason in homes:
-            days = _days_exposed(leak.first_at, adopted.get(place, (None, None)), as_of, force)
-            row = {"leak_id": leak.leak_id, "first_at": leak.first_at, "reason": reason}
-            exposed.append(row | {"status": STATUSES[FORCES.index(force)]} | place._asdict() | days)
+        undecided = leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes)
+        for place, force, why in homes:
+            status, reason = (STATUSES[1], _UNDECIDED) if undecided else (STATUSES[FORCES.index(force)], why)
+            row = {"leak_id": leak.leak_id, "first_at": leak.first_at, "status": status, "reason": reason}
+            days = _days_exposed(leak.first_at, adopted.get(place, (None, None)), as_of, status)
+            exposed.append(row | place._asdict() | days)
     return Exposure.of(exposed)
 
 
-def _days_exposed(first: Any, adopted: tuple[Any, Any], as_of: Any, force: str) -> dict[str, Any]:
+def _days_exposed(first: Any, adopted: tuple[Any, Any], as_of: Any, status: str) -> dict[str, Any]:
     """Days, rounded outward, since the later of first sighting and adoption, which is in (lo, hi]; of a value
     that was replaced from the first sighting until the adoption of the present one."""
     lo, hi = adopted
-    if first is None or force == NOT_KNOWN:
+    if first is None or status == "unknown":
         return {}
-    if force == NOT_IN_FORCE:
+    if status == "historic":
         least, most = first - first, None if hi is None else hi - first
     else:
         least = None if hi is None else as_of - max(first, hi)
@@ -209,20 +210,23 @@ def tabulate_leaked_secrets(
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status."""
     position = pd.Series(range(len(leaks)), index=leaks["leak_id"])
-    rank, elsewhere = exposure["status"].map(STATUSES.index), exposure["environment"].ne(PRODUCTION)
-    ranked = exposure.assign(rank=rank, elsewhere=elsewhere, position=exposure["leak_id"].map(position))
-    worst = ranked[ranked["rank"].eq(ranked.groupby("secret")["rank"].transform("min"))]
-    by = ["rank", "elsewhere", "position", "secret"]
-    firsts = worst.groupby("secret")[by[:3]].agg("min").reset_index().sort_values(by)
-    every, found = (dict(iter(frame.groupby("secret"))) for frame in (ranked, worst))
-    return LeakedSecrets.of(_secret_row(name, found[name], every[name], places) for name in firsts["secret"])
+    ranked = exposure.assign(
+        rank=exposure["status"].map(STATUSES.index),
+        elsewhere=exposure["environment"].ne(PRODUCTION),
+        position=exposure["leak_id"].map(position),
+    )
+    ranked = ranked.sort_values(["rank", "elsewhere", "position", "secret"], kind="stable")
+    return LeakedSecrets.of(
+        _secret_row(str(secret), every[every["rank"].eq(every["rank"].min())], every, places)
+        for secret, every in ranked.groupby("secret", sort=False)
+    )
 
 
 def _secret_row(
     secret: str, worst: pd.DataFrame, every: pd.DataFrame, places: pd.DataFrame
 ) -> dict[str, Any]:
     ids = list(worst.sort_values("position")["leak_id"].unique())
-    others = ", ".join(one for one in every["leak_id"].unique() if one not in ids)
+    others = ", ".join(every.loc[~every["leak_id"].isin(ids)].sort_index()["leak_id"].unique())
     homes = worst[worst["service"].ne("")].sort_values(["elsewhere", "environment", "service"])
     held = list(dict.fromkeys(zip(homes["environment"], homes["service"], strict=True)))
     status = worst["status"].iloc[0]
@@ -239,7 +243,7 @@ def _secret_row(
         "first_at": worst["first_at"].min(),
         "days_exposed_min": worst["days_exposed_min"].max(),
         "days_exposed_max": worst["days_exposed_max"].max(skipna=False),  # not known if any is not
-        "reason": "; ".join(worst["reason"].unique()),
+        "reason": "; ".join(worst.sort_index()["reason"].unique()),
     }
 
 
