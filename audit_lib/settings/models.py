@@ -18,8 +18,7 @@ from pydantic_core import PydanticCustomError
 from audit_lib.base.bounded import is_expression
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.in_words import SEVERITIES
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, MOST_LOGINS, REQUEST_KINDS
+from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, MOST_LOGINS, REQUEST_KINDS, SEVERITIES
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
 ENVIRONMENTS = tuple(_TEXTS["words"]["environment"])
