@@ -23,10 +23,9 @@ from audit_lib.cli.options import PATH, flag
 from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, progress_bar, say
 from audit_lib.leaks import tables
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_staged
 from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.search import LeakOptions
-from audit_lib.leaks.staged import search_staged
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.ledger.timeline import tenures

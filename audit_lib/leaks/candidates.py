@@ -89,8 +89,7 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
 
 
 def _names_itself(value: str, name: str) -> bool:
-    """Whether a value is its own name, that of the object which holds it, or that of a parameter: an option
-    or a constant is called as its name ends."""
+    """Whether a value is its own name, or what an object, an option or a constant is called by."""
     plain, bare = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name, value))
     held = name.lower().endswith("secret") and expression("object's name").fullmatch(value)
     several = re.fullmatch(r"(?i)[a-z0-9]+(?:[-_.][a-z0-9]+)+", value) and plain.endswith(bare)
@@ -100,11 +99,6 @@ def _names_itself(value: str, name: str) -> bool:
     return bool(held or several or field or plain in (bare, f"{bare}key"))
 
 
-def is_word(value: str) -> bool:
-    """Whether a value reads as a name, which beside a password's name in a call it is rather than a value."""
-    return re.fullmatch(r"(?:[A-Z]?[a-z_-]+|[A-Z_-]+|[a-z]+(?:[A-Z][a-z]+)+)\d?", value) is not None
-
-
 @lru_cache(maxsize=100_000)
 def is_default(value: str) -> bool:
     """Whether a chosen value is one that many choose: by its words, or since few guesses find it."""
@@ -112,9 +106,6 @@ def is_default(value: str) -> bool:
 
     easy = 0 < len(value) <= values.LONGEST and zxcvbn(value)["guesses_log10"] < 3
     return expression("default").search(value) is not None or _is_patterned(value) or easy
-
-
-# ---- Words ----
 
 
 @cache
@@ -151,15 +142,11 @@ def reads_as_words(value: str) -> bool:
 
 
 def reads_as_name(text: str) -> bool:
-    """Whether a text is what a variable is called, and no piece of a generated value, in which letters and
-    digits and both cases change at every second sign. It takes few pieces for names."""
+    """Whether a text is what a variable is called, and no piece of a generated value."""
     common, pairs = pairs_of(text)
     mixed = len(text) >= 8 and re.search("[a-z]", text) and re.search("[A-Z]", text)
     drawn = mixed and (_mean_word(text) < 2.3 or common < 0.5 * pairs)
     return bool(expression("variable").fullmatch(text) and reads_as_words(text) and not drawn)
-
-
-# ---- Files ----
 
 
 @lru_cache(maxsize=100_000)

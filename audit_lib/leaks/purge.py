@@ -1,7 +1,6 @@
-"""What a leak's purge must touch in git, and its commands: by path if a file must go, else by its text.
+"""What a leak's purge must touch in git, and its commands, by git-filter-repo's manual.
 
-No command holds a value: the file of replacements is made from what somebody enters without echo.
-Source: git-filter-repo's manual, "--invert-paths", "--replace-text", "--replace-message", callbacks.
+A file goes by its path, else by its text. No command holds a value: somebody enters it without echo.
 """
 
 import shlex
@@ -38,12 +37,7 @@ class Purge:
     messages: bool  # a commit's message, its author or a tag holds it
     names: bool  # the name of a file holds it
     elsewhere: tuple[str, ...]  # files on disk beside git: logs, bundles, notebooks, copies
-    commands: tuple[str, ...] = ()
-
-    @property
-    def committed(self) -> bool:
-        """Whether the history holds anything."""
-        return bool(self.whole or self.texts or self.messages or self.names)
+    commands: tuple[str, ...] = ()  # none if the history holds nothing
 
 
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:

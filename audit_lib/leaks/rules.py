@@ -14,7 +14,7 @@ from typing import Any
 
 from audit_lib.base.bounded import url_parts
 from audit_lib.leaks import candidates
-from audit_lib.leaks.candidates import expression, is_default, is_kind, is_word, looks_chosen, looks_made_up
+from audit_lib.leaks.candidates import expression, is_default, is_kind, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import WEAKEST_BITS
 from audit_lib.secrecy.strength import strength_bits
@@ -49,8 +49,7 @@ class Rules:
     def __init__(self, keeper: Keeper, markers: tuple[str, ...], compiled: Path | None = None) -> None:
         """`markers` are the policy's placeholders; compiled rules are kept in a folder."""
         self.keeper, self.compiled, self._markers = keeper, compiled, markers
-        # Names what contents were searched by, beside this package.
-        self.digest = f"rules {version('kingfisher-secret-scanner')} {markers}"
+        self.digest = f"{version('kingfisher-secret-scanner')} {markers}"  # of what contents are searched by
         # The versions of a file hold the same values again and again.
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)
 
@@ -130,20 +129,15 @@ class Rules:
             before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
             in_text = is_kind("code file", path) and bisect(quotes, first) % 2 == 1
             bare = in_text or not is_kind("code file", path)
-            login = rule in _LOGINS
-            value, user, password = (
-                _login(rest, rule) if login else _chosen(name, line, before, rest, rule, bare)
-            )
+            value, user, password = _chosen(name, line, before, rest, rule=rule, bare=bare)
             if not value:
                 continue
-            core = re.sub(
-                r"[\W\d_]+$", "", password
-            ).lower()  # the product that a name or a folder is called by
+            core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
             named_after = len(core) >= 3 and core in f"{name} {path}".lower()
             users = [user, *expression("user").findall(whole[max(0, start - _NEAR) : start + _NEAR])]
             default = named_after or password in users or is_default(password)
-            unused = in_text or rule in _NO_SETTING or expression("comment").match(line)
-            unused = unused or not candidates.deploys(path)
+            unused = in_text or rule in _NO_SETTING or not candidates.deploys(path)
+            unused = unused or expression("comment").match(line) is not None
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)
             if placeholder or (default and unused):
                 idle += 1
@@ -152,19 +146,21 @@ class Rules:
             words = is_default(value) or candidates.reads_as_words(value)
             if strength_bits(value) >= WEAKEST_BITS and not words:
                 self.keeper.take(value)
-            text = self.keeper.take(value if login else before + rest[: len(value) + 1])
+            text = self.keeper.take(value if rule in _LOGINS else before + rest[: len(value) + 1])
             found.add(Shape(self.keeper.fingerprint(value), name, rule, text, default))
         return found, idle
 
 
-def _chosen(name: str, line: str, before: str, rest: str, rule: str, bare: bool) -> tuple[str, str, str]:
-    """The password beside a name, no user, and the password again; "" for what nobody chose."""
+def _chosen(name: str, line: str, before: str, rest: str, *, rule: str, bare: bool) -> tuple[str, str, str]:
+    """What stands beside a name, then the user, if it has one, and the password; "" for what nobody chose."""
+    if rule in _LOGINS:
+        return _login(rest, rule)
     value = _beside(line, before, rest, rule, bare=bare)
     # Beside a password's name in a call or a comparison a word is a name; not of a property.
     called = (rule in ("chosen-pair", "chosen-call") and "." not in name) or "!=" in before
     named = f"{name} password" if rule in ("chosen-argument", "chosen-login") else name
-    value = "" if (called and is_word(value)) or not looks_chosen(value, named) else value
-    return value, "", value
+    is_name = (called and expression("word").fullmatch(value)) or not looks_chosen(value, named)
+    return ("", "", "") if is_name else (value, "", value)
 
 
 def _beside(line: str, before: str, rest: str, rule: str, *, bare: bool) -> str:
@@ -194,19 +190,16 @@ def _login(rest: str, rule: str) -> tuple[str, str, str]:
         value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
         parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later
         user, password, host = (parts.user, parts.password, parts.host) if parts else ("", "", "")
-        good = looks_chosen(password, "password", shortest=3) and not re.search(
+        chosen = looks_chosen(password, "password", shortest=3) and not re.search(
             r"(?i)\bexample(?:\.|$)", host
         )
-        return value if good else "", user, password
+        return value if chosen else "", user, password
     value = re.split(r"[\"'`\s,;)]" if rule == "basic" else r"[\"'`]", rest)[0]
     text = _decoded(value).decode("utf-8", "replace") if rule == "basic" else value
     user, _, password = text.partition(":")
     chosen = looks_chosen(password, "password") and user != "BEGIN"
     good = user and password and text.isprintable() and "\ufffd" not in text if rule == "basic" else chosen
     return value if good else "", user, password
-
-
-# ---- Secrets by their structure ----
 
 
 def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
@@ -260,8 +253,7 @@ def _key_line(text: str) -> str:
     first = rb"openssh-key-v1\x00" if "OPENSSH" in kind else rb"[\x80-\xff]" if "PGP" in kind else first
     if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""
-    # Of a key on a curve the first line without what all such begin with; of DSA the last, where its private
-    # number is; else one past what is public.
+    # On a curve the first line without what all such begin with, of DSA the last, else one past the public.
     if length < 600 and not re.search("OPENSSH|PGP", kind):
         return str(lines[0][24:])
     is_dsa = "DSA" in kind or _DSA in start

@@ -15,7 +15,7 @@ import pandas as pd
 from audit_lib.base.cache import CleanObjects
 from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
-from audit_lib.base.git import GitFailed
+from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress, adding_up, quiet
 from audit_lib.leaks import sources
@@ -59,8 +59,7 @@ class Found:
 
 
 class Values:
-    """The values of LeakTargets: in every form, in parts, and weak ones beside their name. Shows and returns
-    fingerprints only."""
+    """The values of LeakTargets: in every form, in parts, and weak ones beside their name."""
 
     def __init__(self, keeper: Keeper, targets: pd.DataFrame) -> None:
         strong = set(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
@@ -74,8 +73,7 @@ class Values:
         }
         self._matcher = Matcher.of(keeper, strong, parts, beside=beside)
         self._redactor = Redactor.of(keeper, strong)
-        # Names what is searched for: another value gives another digest.
-        self.digest = repr((sorted(strong), sorted(parts), sorted(beside.items())))
+        self.digest = repr((sorted(strong), sorted(parts), sorted(beside.items())))  # of what is searched for
 
     def scrub(self, text: str) -> str:
         """A path, an author or a message without the values that it may itself hold."""
@@ -122,8 +120,7 @@ class Values:
 
 @dataclass(frozen=True)
 class LeakOptions:
-    """Folders and SARIF reports of other scanners that are searched, too, whether for patterns, and a cache,
-    outside the project, of objects that held nothing."""
+    """What is searched beside the project, and by what; the cache is of objects that held nothing."""
 
     also: tuple[Path, ...] = ()
     reports: tuple[Path, ...] = ()
@@ -132,31 +129,28 @@ class LeakOptions:
     progress: Progress = quiet
 
 
-EVERYTHING = LeakOptions()
-
-
 class Search:
     """A search of a project's history and files, and of folders beside it, and how far it came."""
 
     def __init__(self, project: Project, key: Key, options: LeakOptions) -> None:
         self.history, self._project, self._options = History.of(project.root), project, options
-        # The env files, where values belong.
-        self._homes = {source.path for source in project.env_sources if not source.example}
-        # Under a key that all know nothing is remembered.
-        self._secret = key.derive("scan cache") if key.origin == "file" else b""
+        self._homes = {source.path for source in project.env_sources if not source.example}  # of values
+        self._secret = (
+            key.derive("scan cache") if key.origin == "file" else b""
+        )  # of a key that all know none
         self.objects, self._folders = Reading(), dict[Path, Reading]()
         self.patterns: Reading | None = None
         self.reports = Reading()  # of other scanners
         self.idle = 0  # values under a password's name that are counted and not listed
 
     def by_rules(self, rules: Rules) -> set[Shape]:
-        """Everything that looks like a secret in the objects, the messages and the files. What
-        people choose only in the project's files: what the history holds is in use nowhere."""
+        """Everything that looks like a secret; of chosen passwords those of files, not of history."""
         self.patterns, shapes, marked, installed = Reading(), set[Shape](), set[str](), 0
         own = f"{os.path.relpath(self._project.ledger_dir, self.history.root)}/"
         for source, _ in self._sources("shapes in git objects", rules.digest, marked, but="tree"):
             origin, in_git = source.origin, source.origin.place == "git"
-            paths = self.history.paths_of(origin.oid) if in_git else [origin.path]
+            places = self.history.places.get(origin.oid, ()) if in_git else ()
+            paths = list(dict.fromkeys(os.fsdecode(path) for _, path in places)) if in_git else [origin.path]
             installed += not in_git and is_kind("installed", origin.path)
             apart = origin.path in self._homes or origin.path.startswith(own)
             for member, text in () if apart or is_others(*paths) else source.texts(self.patterns):
@@ -167,8 +161,7 @@ class Search:
                     found, self.idle = found | chosen, self.idle + idle
                 marked |= {origin.oid} if found or source.size > sources.LARGEST else set()
                 shapes |= found
-        others = [NotSearched(counted(installed, "file"), _OTHERS)] if installed else []
-        self.patterns.left_out += others
+        self.patterns.left_out += [NotSearched(counted(installed, "file"), _OTHERS)] if installed else []
         self.patterns.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 
@@ -191,8 +184,7 @@ class Search:
     def _sources(
         self, what: str, digest: str, marked: set[str], but: str = ""
     ) -> Iterator[tuple[Source, Reading]]:
-        """Every file, then each object but of a kind, if it is not remembered as clean under the digest. What
-        is in `marked` at the end, and what was left out in part, is not remembered."""
+        """Every file, then each object that is not remembered as clean; all but those `marked` then are."""
         root, read = self.history.root, 0
         for folder in (root, *self._options.also):
             reading = self._folders[folder] = Reading()
@@ -226,8 +218,7 @@ class Search:
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         weak = targets["searched"].ne("everywhere")
         listed.append(("values", "", "searched", int((~weak).sum()), "in every form, in every place"))
-        # By name: the order of fingerprints is another under another key.
-        by_name = rows(targets[weak].sort_values(["variable", "reason"]))
+        by_name = rows(targets[weak].sort_values(["variable", "reason"]))  # fingerprints are the key's
         listed += [("values", row.variable, "partly", 1, row.reason) for row in by_name]
         listed += _rows("patterns", ".", self.patterns, values) if self.patterns else []
         listed += _rows("reports", ".", self.reports, values) if self.reports.count else []
@@ -244,14 +235,8 @@ def _rows(part: str, place: str, reading: Reading, values: Values) -> list[tuple
     return [(part, values.scrub(place), state, count, failed), *more]
 
 
-# ---- Where values were found ----
-
-
 def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
-    """What was found in git with each commit and path, or where else it is: with columns of `Sightings`.
-
-    Raises `GitFailed`.
-    """
+    """What was found in git with columns of `Sightings`: each commit and path, or where else it is."""
     wanted = {one.origin.oid for one in found} | {os.fsencode(one.origin.path) for one in found}
     held: dict[str | bytes, list[tuple[str, Place]]] = defaultdict(list)  # by blob, or by path
     for oid, places in history.places.items():
@@ -260,7 +245,10 @@ def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, 
                 held[key].append((oid, place))
     commits = {commit for places in held.values() for _, (commit, _) in places}
     facts = history.facts_of(commits | {one.origin.oid for one in found if one.origin.kind == "commit"})
-    head, index, refs = sources.at_head(history.root), sources.in_index(history.root), history.refs()
+    head, index = sources.at_head(history.root), sources.in_index(history.root)
+    layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
+    lines = (line.split(b"\0") for line in run_git(history.root, "for-each-ref", layout).splitlines())
+    refs = {oid.decode("ascii"): name for name, *oids in lines for oid in oids}
     for one in found:
         oid, path = one.origin.oid, os.fsencode(one.origin.path)
         for blob, (commit, there) in held.get(path or oid, ()):
@@ -302,9 +290,9 @@ def tabulate_sightings(
         path = scrub(os.fsdecode(row["path"])) + inside
         listed.append(row | {"path": path, "own_line": "" if row["commit"] else str(row["line"])})
     frame = pd.DataFrame(listed, columns=[*Sightings.columns(), "content", "own_line"])
-    for name in ("authored_at", "committed_at"):
-        frame[name] = pd.to_datetime(frame[name], utc=True)
-    frame = frame.sort_values([*_SAME, "authored_at", "committed_at", "commit", "line"])
+    times = ["authored_at", "committed_at"]
+    frame[times] = frame[times].apply(pd.to_datetime, utc=True)
+    frame = frame.sort_values([*_SAME, *times, "commit", "line"])
     same = frame.groupby(_SAME)
     frame["occurrences"] = same["content"].transform("nunique")
     frame[["at_head", "reachable"]] = same[["at_head", "reachable"]].transform("any")

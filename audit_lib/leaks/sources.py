@@ -1,8 +1,8 @@
 """What is searched: files and git's objects, with what archives and documents in them hold; and a history."""
 
 import io
-import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -39,6 +39,7 @@ _REACH = {
     "commit": ("--branches", "--tags", "--remotes", "HEAD"),
 }
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
+_ENTRY = re.compile(rb"(?<![^\0])(\d{6}) (?:blob |commit )?([0-9a-f]{40,64})(?: \d)?\t([^\0]+)\0")
 _DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
 Place = tuple[str, bytes]  # a commit and a path that it put something at
 
@@ -52,7 +53,7 @@ class Origin:
     oid: str = ""
     kind: str = "blob"
     member: str = ""
-    opened: str = ""  # what was opened to read it: zip, gzip, document
+    opened: str = ""  # what was opened to read it: zip, gzip
 
     @property
     def name(self) -> str:
@@ -72,8 +73,7 @@ class Content:
     def text(self) -> bytes:
         """What people can read of it; b"" for a picture, a program or anything else that is not known."""
         data = self.data[:LARGEST]
-        marks = self.origin.opened != "document" and expression("document").fullmatch(self.origin.member)
-        if marks or self.origin.opened in _NO_WORDS:
+        if self.origin.opened in _NO_WORDS:
             return b""
         if data.startswith(b"SQLite format 3\0"):
             return b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data))
@@ -125,13 +125,11 @@ class Source:
         faults: list[str] = []
         with self.open() as file:
             for part in unpack(file, faults, reading.budget, kind):
-                inner = replace(self.origin, member=part.path, opened=kind)
-                yield Content(inner, part.content, part.start)
-                if expression("document").fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
-                    words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", part.content)).decode(
-                        "utf-8", "replace"
-                    )
-                    yield Content(replace(inner, opened="document"), unescape(words).encode("utf-8"))
+                data = part.content
+                if expression("document").fullmatch(part.path) and data.lstrip()[:1] == b"<":
+                    words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", data))
+                    data += b"\n" + unescape(words.decode("utf-8", "replace")).encode("utf-8")
+                yield Content(replace(self.origin, member=part.path, opened=kind), data, part.start)
         reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
@@ -146,8 +144,7 @@ class Source:
 
 
 def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iterator[Source]:
-    """Every file below a folder, or that file, as `walk_files` gives them; outside the project each under its
-    path as it was given, in a place of its kind."""
+    """Every file below a folder, or that file; outside the project under its path as given, by its kind."""
     left_out: list[NotSearched] = []
     above = (root.parent if root.is_file() else root) if outside else Path()
     for file in walk_files(root, left_out):
@@ -182,9 +179,6 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
         oids = left[1:]
 
 
-# ---- A repository's history ----
-
-
 @dataclass
 class History:
     """The objects of a project's repository, and what git tells of them; `faults` says what it could not."""
@@ -215,8 +209,8 @@ class History:
     @cached_property
     def places(self) -> dict[str, list[Place]]:
         """By blob the commits and paths that put it there, as far as git could follow the history."""
-        places: dict[str, list[Place]] = {}
-        paths: dict[bytes, bytes] = {}
+        places: dict[str, list[Place]] = defaultdict(list)
+        paths: dict[bytes, bytes] = {}  # each once
         commit, oid, rest = "", "", b""
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
@@ -225,7 +219,7 @@ class History:
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:
                         if oid:
-                            places.setdefault(oid, []).append((commit, paths.setdefault(text, text)))
+                            places[oid].append((commit, paths.setdefault(text, text)))
                             oid = ""
                         elif text.startswith(b":"):
                             _, mode, _, after, _ = text.split(b" ")
@@ -235,22 +229,10 @@ class History:
                             commit = text.decode("ascii", "replace").strip()
         except GitFailed as failed:
             self.faults.append(str(failed))
-        places.pop("0", None)
-        return places
-
-    def paths_of(self, oid: str) -> list[str]:
-        """The paths at which some commit put a blob."""
-        return list(dict.fromkeys(os.fsdecode(path) for _, path in self.places.get(oid, ())))
-
-    def refs(self) -> dict[str, bytes]:
-        """A ref's name for each object that one names. Raises `GitFailed`."""
-        layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
-        lines = (line.split(b"\0") for line in run_git(self.root, "for-each-ref", layout).splitlines())
-        return {oid.decode("ascii"): name for name, *oids in lines for oid in oids if oid}
+        return {blob: there for blob, there in places.items() if blob != "0"}
 
     def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:
-        """By commit the columns of Sightings: what refs reach it, and when it was authored and committed,
-        either of which can be forged. Raises `GitFailed`."""
+        """By commit the columns of Sightings: what reaches it, and two times that can be forged."""
         facts: dict[str, dict[str, Any]] = {}
         named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
         shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", input=named) if commits else b""
@@ -270,10 +252,10 @@ class History:
         with suppress(GitFailed):  # said by whoever reads its objects
             if (git.find_repository(self.root).common / "shallow").exists():
                 limits[".git/shallow"] = "is a shallow clone: older commits are not here"
-            for entry in run_git(self.root, "ls-files", "-z", "--stage").split(b"\0"):
-                if entry.startswith(_SUBMODULE):
-                    path = entry.partition(b"\t")[2].decode("utf-8", "backslashreplace")
-                    limits[path] = "is a submodule: its history is another repository's"
+            for mode, _, path in _ENTRY.findall(run_git(self.root, "ls-files", "-z", "--stage")):
+                if mode == _SUBMODULE:
+                    name = path.decode("utf-8", "backslashreplace")
+                    limits[name] = "is a submodule: its history is another repository's"
             limits[".git/objects"] = "has refs or a history that git cannot follow to the end"
             names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
             lost = 0
@@ -293,21 +275,18 @@ def _instant(seconds: str) -> datetime | None:
 
 def at_head(root: Path) -> dict[str, set[bytes]]:
     """The paths at HEAD of each blob; empty if there is no commit yet. Raises `GitFailed`."""
-    listed = run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD") if git.head_of(root) else b""
-    return _paths_by_id(listed, column=2)
+    return _paths(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD") if git.head_of(root) else b"")
 
 
 def in_index(root: Path, index: Path | None = None) -> dict[str, set[bytes]]:
     """The paths of each blob in the repository's index, or in another one. Raises `GitFailed`."""
-    return _paths_by_id(run_git(root, "ls-files", "-z", "--stage", index=index), column=1)
+    return _paths(run_git(root, "ls-files", "-z", "--stage", index=index))
 
 
-def _paths_by_id(output: bytes, column: int) -> dict[str, set[bytes]]:
-    """The paths of each id, which stands in a column; a submodule's content is another repository's."""
-    paths: dict[str, set[bytes]] = {}
-    for entry in filter(None, output.split(b"\0")):
-        facts, _, path = entry.partition(b"\t")
-        columns = facts.split(b" ")
-        if columns[0] != _SUBMODULE:
-            paths.setdefault(columns[column].decode("ascii"), set()).add(path)
-    return paths
+def _paths(listed: bytes) -> dict[str, set[bytes]]:
+    """The paths of each id; a submodule's content is another repository's."""
+    paths: dict[str, set[bytes]] = defaultdict(set)
+    for mode, oid, path in _ENTRY.findall(listed):
+        if mode != _SUBMODULE:
+            paths[oid.decode("ascii")].add(path)
+    return dict(paths)

@@ -25,8 +25,7 @@ _STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a do
 def leak_targets(
     entries: pd.DataFrame, inventory: pd.DataFrame, policy: Policy, keeper: Keeper
 ) -> pd.DataFrame:
-    """`LeakTargets`: every secret of every source, earlier values of backups among them, of a URL its
-    password or, if that is weak, the URL beside its name. In force is what the Inventory holds."""
+    """`LeakTargets`: every secret of every source, of a URL its password or, if that is weak, the URL."""
     columns = ["name", "fingerprint", "kind", "environment", "readings"]
     given = [(row, value) for row in rows(entries[columns]) for value in _readings(row, keeper)]
     settings = {value for row, value in given if not _is_secret(row.name, value, policy, keeper)}
@@ -59,8 +58,8 @@ def leak_targets(
         strong = keeper.ask(fingerprint, values.strength_bits) >= _STRONG_BITS
         template = any(placeholders) or (any(examples) and not strong)
         kind = "template" if template else "weak default" if weak else "leak"
-        used = ",".join(sorted({*environments} - {""}))
-        made.append(target(fingerprint, set(names), kind, weak) | {"in_force": used})
+        made.append(target(fingerprint, set(names), kind, weak))
+        made[-1] |= {"in_force": ",".join(sorted({*environments} - {""}))}
     return LeakTargets.of(made)
 
 
@@ -106,8 +105,7 @@ def with_found(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds.
 
-    What is known stays what it is. A chosen value is searched for with its name alone; an address that a
-    source gives, too, everywhere. Of a name that may be a piece of a value the rule is the name.
+    What is known stays what it is. Instead of a name that must not be shown stands the rule.
     """
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
@@ -138,8 +136,7 @@ def with_found(
 
 
 def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -> set[str]:
-    """Of the names those that variables may have: none is like a piece of a generated value, and none shares
-    twelve characters with a strong value of sources, which the guard takes out of every output."""
+    """Of the names those that variables may have, and that share no twelve characters with a strong value."""
     possible = {name for name in names if reads_as_name(name)}
     strong = {value for value in held if possible and keeper.ask(value, values.strength_bits) >= _STRONG_BITS}
     redactor = Redactor.of(keeper, strong)
