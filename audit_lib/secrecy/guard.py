@@ -74,7 +74,7 @@ def install(keeper: Keeper | None = None) -> Guard:
     if keeper is not None:
         _guard.watch(keeper)
     forbid_core_dumps()
-    shell = sys.modules["IPython"].get_ipython() if "ipykernel" in sys.modules else None
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         _guard_command()

@@ -116,8 +116,8 @@ class Matcher:
         public: str = "",
         texts: Iterable[tuple[str, str, bytes]] = (),
     ) -> None:
-        """Of strong values any 12 bytes that `public` lacks are found, too; of texts, each with a name and the
-        word for its form, they alone."""
+        """Of strong values any 12 bytes that `public` lacks are found, too; texts, each with a name and the
+        word for its form, as they are."""
         self._values = {name: value for name, value in values.items() if len(value) >= SHORTEST}
         # By the part that is looked for: name, form, content, and how many bytes of it stand before the part.
         known: dict[bytes, list[tuple[str, str, bytes, int]]] = defaultdict(list)
