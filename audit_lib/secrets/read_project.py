@@ -20,7 +20,7 @@ from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources
-from audit_lib.secrets.stores import DatedPlace, read_store_dates
+from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 
 _RECORDED = ("secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint")
@@ -51,7 +51,7 @@ class ProjectRead:
         return read_deploys(self.project, self.keeper, self.as_of)
 
     @cached_property
-    def _stores(self) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
+    def _stores(self) -> tuple[pd.DataFrame, tuple[GivenValues, ...]]:
         return read_store_dates(self.project, self.given)
 
     @cached_property
