@@ -14,7 +14,7 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect import Verdict, judge
-from audit_lib.logins.detect.incidents import Incident
+from audit_lib.logins.episodes import Incident
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
 from audit_lib.logins.requests import (
     Activity,

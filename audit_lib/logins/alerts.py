@@ -12,7 +12,7 @@ from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.decisions import Decision, decisions
 from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
-from audit_lib.logins.detect.incidents import in_windows, places
+from audit_lib.logins.episodes import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures
 from audit_lib.settings import AlertRule
 from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS

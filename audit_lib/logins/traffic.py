@@ -12,8 +12,9 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.ledger import Ledger
-from audit_lib.logins.parameters import REFUSED, DetectionPolicy
+from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
 from audit_lib.logins.requests import Activity, Window, fits, mapped, network_of
+from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.settings import LogSource
@@ -96,10 +97,14 @@ class Traffic:
     window: Window
     as_of: datetime
 
+    def rule(self, detection: str) -> Rule:
+        """The thresholds of a detection."""
+        return self.policy.thresholds[detection]
+
     @cached_property
-    def asked_counts(self) -> pd.DataFrame:
-        """The counts of requests."""
-        return self.counts[self.counts["status"].notna()]
+    def clock_steps(self) -> pd.DataFrame:
+        """The events where times go back within a log."""
+        return self.events[self.events["message"].eq(CLOCK_SET_BACK)]
 
     @cached_property
     def refusals(self) -> pd.DataFrame:
@@ -114,7 +119,12 @@ class Traffic:
     @cached_property
     def collapsed(self) -> str:
         """Why sources cannot be told apart: nearly all requests come from a proxy; "" where they can."""
-        sums = self.asked_counts.groupby("client")["count"].sum().drop(["", NOT_AN_ADDRESS], errors="ignore")
+        sums = (
+            self.counts.dropna(subset="status")
+            .groupby("client")["count"]
+            .sum()
+            .drop(["", NOT_AN_ADDRESS], errors="ignore")
+        )
         inside = sums[[self.policy.is_private(client) for client in sums.index]].nlargest(3)
         share = inside.sum() / sums.sum() if sums.sum() else 0.0
         if self.policy.clients or share <= _PROXIED:
@@ -182,7 +192,7 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     who guesses succeeds, too. Whoever mistypes far more often than succeeding in a day did not mistype.
     """
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
-    success = next_success(failures, good, "client")
+    success = nearest_success(failures, good, "client")
     known = client.map(good.groupby("client")["seconds"].min()).lt(failures["seconds"] // 60 * 60)
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
@@ -194,12 +204,15 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     return failures.assign(known=known, success=success, mistype=mistype & seldom)
 
 
-def next_success(failures: pd.DataFrame, good: pd.DataFrame, key: str) -> "pd.Series[float]":
-    """The seconds of the next minute in which the client or network is let in; null if it never is."""
+def nearest_success(
+    events: pd.DataFrame, good: pd.DataFrame, key: str, direction: str = "forward"
+) -> "pd.Series[float]":
+    """The seconds of the next minute in which the client or network is let in, or of the last; null: none."""
     answers = good[[key, "seconds"]].drop_duplicates().rename(columns={"seconds": "answered"})
-    minutes = failures[[key]].assign(minute=failures["seconds"] // 60 * 60)
-    given: Any = {"left_on": "minute", "right_on": "answered", "by": key, "direction": "forward"}
-    return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(failures.index)
+    minutes = events[[key]].assign(minute=events["seconds"] // 60 * 60).sort_values("minute", kind="stable")
+    given: Any = {"left_on": "minute", "right_on": "answered", "by": key, "direction": direction}
+    found = pd.merge_asof(minutes, answers, **given)["answered"]
+    return found.set_axis(minutes.index).reindex(events.index)
 
 
 def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from audit_lib.base.in_words import counted
 MOST = 200  # incidents that are described; another counts the others
 PLACES = 8  # pieces of evidence of an incident; its count says how many there are
 EVERYONE = "all sources"
-Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
+Rung = tuple[float, ...]  # so many, or so many of so many labels, within minutes
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str,
     if not isinstance(text, str):
         text = "; ".join(clause for clause, holds in text.items() if holds)
     times = events["at"].dropna()
-    facts = {
+    facts: dict[str, Any] = {
         "count": int(events["count"].sum()) if "count" in events else len(events),
         "clients": frozenset(events["client"]) - {""},
         "first_at": times.min() if len(times) else None,
         "last_at": times.max() if len(times) else None,
         "evidence": places(events),
     }
-    return Incident(text, severity, **(facts | more))  # type: ignore[arg-type]
+    return Incident(text, severity, **(facts | more))
 
 
 def places(events: pd.DataFrame) -> tuple[str, ...]:
@@ -66,7 +66,9 @@ def places(events: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{file}:{line}" for file, line in pairs))
 
 
-def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, label: str = "") -> Episodes:
+def by_source(
+    events: pd.DataFrame, ladder: Iterable[Rung], pause: float, build: Build, label: str = ""
+) -> Episodes:
     """What is found by address, then by network of the events of its addresses that are part of none."""
     incidents, part = find_episodes(events, "client", ladder, pause, build, label=label)
     rest = events.drop(part)
@@ -76,7 +78,7 @@ def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, 
 
 
 def find_episodes(
-    events: pd.DataFrame, key: str, ladder: Ladder, pause: float, build: Build, **counting: Any
+    events: pd.DataFrame, key: str, ladder: Iterable[Rung], pause: float, build: Build, **counting: Any
 ) -> Episodes:
     """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
 
@@ -85,15 +87,15 @@ def find_episodes(
     """
     events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
-    starts = [*np.flatnonzero(fresh.to_numpy()).tolist(), len(events)]
-    names, at, incidents = events[key].to_numpy(), events["at"].array, list[Incident]()
-    runs = sorted(pairwise(starts), key=lambda pair: (at[pair[0]], pair[0]))
+    ends = [*np.flatnonzero(fresh.to_numpy()).tolist(), len(events)]
+    at = events["at"].array
+    runs = sorted(pairwise(ends), key=lambda run: (at[run[0]], run[0]))
+    incidents = []
     for low, high in runs[:MOST]:
-        found, own = (
-            build(events.iloc[low:high]),
-            {"client" if key == "client" else "subject": str(names[low])},
-        )
-        incidents.append(found if found.client or found.subject else replace(found, **own))  # type: ignore[arg-type]
+        found, name = build(events.iloc[low:high]), str(events[key].iloc[low])
+        if not (found.client or found.subject):
+            found = replace(found, client=name) if key == "client" else replace(found, subject=name)
+        incidents.append(found)
     if others := runs[MOST:]:
         text, count = counted(len(others), "more incident"), sum(high - low for low, high in others)
         incidents.append(Incident(text, incidents[-1].severity, count, first_at=at[others[0][0]]))
@@ -101,7 +103,7 @@ def find_episodes(
 
 
 def in_windows(
-    events: pd.DataFrame, key: str, ladder: Ladder, *, label: str = "", most: float = np.inf
+    events: pd.DataFrame, key: str, ladder: Iterable[Rung], *, label: str = "", most: float = np.inf
 ) -> pd.DataFrame:
     """The events in a window of one key that reaches a rung, in the order of key, then time.
 
@@ -109,24 +111,33 @@ def in_windows(
     minute `count` is the weight, unless they have one. Events that name no source are left out.
     """
     events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
-    keys, at, names = (events[column].to_numpy() for column in (key, "seconds", label or key))
-    weight_of = next((name for name in ("weight", "count") if name in events), None)
-    weights = events[weight_of].to_numpy() if weight_of else np.ones(len(events))
+    weight = next((name for name in ("weight", "count") if name in events), None)
+    weights = events[weight].tolist() if weight else [1] * len(events)
+    keys, at, labels = (events[column].tolist() for column in (key, "seconds", label or key))
     marks = np.zeros(len(events), bool)
-    for least, *labels, minutes in ladder:
-        held, low, done, total = Counter[Any](), 0, 0, 0.0
+    for least, *several, minutes in ladder:
+        held = _Held(most)
+        low, done = 0, 0
         for high in range(len(events)):
-            name, weight = names[high], weights[high]
-            total += min(most, held[name] + weight) - min(most, held[name])
-            held[name] += weight
+            held.add(labels[high], weights[high])
             while keys[low] != keys[high] or at[high] - at[low] > minutes * 60:
-                name, weight = names[low], weights[low]
-                total -= min(most, held[name]) - min(most, held[name] - weight)
-                held[name] -= weight
-                if held[name] <= 0:
-                    del held[name]
+                held.add(labels[low], -weights[low])
                 low += 1
-            if total >= least and len(held) >= max([1, *labels]):
+            if held.total >= least and len(held.weights) >= max([1, *several]):
                 marks[max(done, low) : high + 1] = True
                 done = high + 1
     return events[marks]
+
+
+class _Held:
+    """The weights in a window by label, and their sum, of each label at most `most`."""
+
+    def __init__(self, most: float) -> None:
+        self.most, self.total, self.weights = most, 0.0, Counter[Any]()
+
+    def add(self, label: Any, weight: float) -> None:
+        """Takes a weight in, or out if it is negative."""
+        after = self.weights.pop(label, 0) + weight
+        self.total += min(self.most, after) - min(self.most, after - weight)
+        if after > 0:
+            self.weights[label] = after
