@@ -158,9 +158,8 @@ class Audit(ProjectRead):
     @cached_property
     def log_counts(self) -> pd.DataFrame:
         """`LogCounts`: requests and messages by file, day, kind, status, address and route."""
-        frames = {"log_counts": self.logs.counts, "log_events": self.logs.events}
-        shown = with_addresses(frames, self._label, self.identities, self._watch.is_known)
-        return shown["log_counts"].rename(columns={"client": "address"})
+        shown = with_addresses(self.logs.counts, self._label, self.identities, self._watch.is_known)
+        return shown.rename(columns={"client": "address"})
 
     # The requests among them; `refused` are those answered with 401, 403 or 429.
     requests = frame(lambda self: requests_of(self.log_counts))

@@ -204,7 +204,7 @@ def _recorded(tenure: Tenure) -> RecordedChange:
     assert tenure.absent is not None
     bounds = pd.Timestamp(tenure.absent.at), pd.Timestamp(tenure.first.at)
     place = f"{tenure.absent.place}; {tenure.first.place}"
-    return RecordedChange(tenure.home.secret, *bounds, place, tenure.home.environment)
+    return RecordedChange(tenure.home.secret, *bounds, place)
 
 
 def _in_window(one: Verdict, window: Window) -> Verdict:

@@ -1,7 +1,7 @@
 """What logs hold by the policy: requests with the bounds of their time, windows, and who is new in them."""
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -21,8 +21,7 @@ from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.secrecy import identities as shown
 from audit_lib.secrecy.keeper import Key
 
-_MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
-_DAY = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+_MINUTE, _DAY = (pd.Timedelta(1, unit) - pd.Timedelta(microseconds=1) for unit in ("min", "D"))
 _MISSING = (404, 405, 410)  # answered if there is no such route, or none by that method
 
 
@@ -58,7 +57,7 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     """
     frames = []
     for frame in (logs.counts, logs.events, logs.minutes):
-        coded = [name for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)]
+        coded = frame.select_dtypes("category").columns
         frames.append(frame.astype(dict.fromkeys(coded, "str")))
     counts, events, minutes = frames
     own = events["at"].where(events["message"].ne(CLOCK_SET_BACK))  # how far, its bounds say
@@ -67,10 +66,9 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     timed = minutes.assign(timed=True, not_before_at=at, not_after_at=at + _MINUTE)
     timed = timed.sort_values(["minute_at", "file", "client", "route", "method", "status"], kind="stable")
     requests = pd.concat([_untimed(counts), timed], ignore_index=True)
-    events, requests = (
-        frame.assign(client=frame["client"].mask(frame["client"].eq(NOT_AN_ADDRESS), ""))
-        for frame in (events.assign(**bounds), requests)
-    )
+    hosts = {NOT_AN_ADDRESS: ""}
+    events = events.assign(**bounds, client=events["client"].replace(hosts))
+    requests = requests.assign(client=requests["client"].replace(hosts))
     return Activity(logs.sources, counts, events, _judged(requests, policy))
 
 
@@ -94,22 +92,21 @@ def _untimed(counts: pd.DataFrame) -> pd.DataFrame:
 
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """`Requests`, with what the policy says of each."""
-    frame = requests.drop(columns="kind", errors="ignore")
-    status, route, access = frame["status"], frame["route"], policy.access
+    status, route, access = requests["status"], requests["route"], policy.access
     refusing = set(route[status.isin(REFUSED)])
     protected = mapped(route, lambda name: access.protects(name, refusing)).astype(bool)
-    refused = status.isin((*REFUSED, *policy.failed_statuses)) | frame["declared"].eq(1)
-    answered = status.between(200, 299)
-    on_login, by_own = fits(route, access.login), on_logins(frame, policy.own_logins)
-    by_added, added = on_logins(frame, policy.added_logins), entered(frame, policy.added_logins) & ~refused
-    usual = on_login & ~by_own & ~frame["method"].isin((*READING, "")) & ~refused
+    refused = status.isin((*REFUSED, *policy.failed_statuses)) | requests["declared"].eq(1)
+    answered, on_login = status.between(200, 299), fits(route, access.login)
+    by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
+    added = entered(requests, policy.added_logins) & ~refused
+    usual = on_login & ~by_own & ~requests["method"].isin((*READING, "")) & ~refused
     usual &= answered | status.isin(REDIRECTS)
-    let_in = usual | (entered(frame, policy.own_logins) & ~refused) | (answered & protected)
+    let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
     # A refusal alone shows no route: gateways refuse what nobody serves. Who wrote its name knows of it.
     named = [name for name in (*access.login, *access.protected) if "*" not in name]
     is_shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
-    judged = frame.assign(
-        network=mapped(frame["client"], network_of).astype("str"),
+    judged = requests.assign(
+        network=mapped(requests["client"], network_of).astype("str"),
         refused=refused,
         protected=protected,
         on_login=on_login | by_added,
@@ -140,11 +137,6 @@ def maybe_within(frame: pd.DataFrame, window: Window) -> "pd.Series[bool]":
     """Which rows may be in the window: a bound that is not known excludes nothing."""
     outside = frame["not_after_at"].lt(window.since) | frame["not_before_at"].gt(window.until)
     return ~outside.fillna(False).astype(bool)
-
-
-def surely_within(frame: pd.DataFrame, window: Window) -> "pd.Series[bool]":
-    """Which rows (with bounds) are in the window whatever their true time."""
-    return frame["not_before_at"].ge(window.since) & frame["not_after_at"].le(window.until)
 
 
 def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
@@ -179,28 +171,25 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     classification: known | new address | new network | failing only | internal | unnamed | not known if new
     (the logs do not reach back so far).
     """
-    good, past = succeeded(requests), requests["not_after_at"].lt(window.since)
-    known, networks = (set(requests.loc[good & past, name]) for name in ("client", "network"))
-    here = requests[maybe_within(requests, window)]
-    failures, successes = (here["count"].where(mask, 0) for mask in (here["refused"], good.loc[here.index]))
-    sums = here.assign(requests=here["count"], failures=failures, successes=successes).groupby("client")
-    frame = sums[["requests", "failures", "successes"]].sum()
-    frame = frame.assign(network=sums["network"].first()).reset_index()
-    answered, reaches = (
-        frame["successes"].gt(0),
-        reaches_back(requests, window, policy.thresholds["let-in"].days),
-    )
+    good = succeeded(requests)
+    before = requests[good & requests["not_after_at"].lt(window.since)]
+    count = requests["count"]
+    sums = {"requests": count, "failures": count * requests["refused"], "successes": count * good}
+    here = within(requests.assign(**sums), window).groupby("client", as_index=False)
+    frame = here.agg({"network": "first", **dict.fromkeys(sums, "sum")})
+    client, answered = frame["client"], frame["successes"].gt(0)
     classes = {
-        "unnamed": frame["client"].eq(""),
-        "internal": frame["client"].map(policy.is_private).astype(bool) & (not policy.clients),
-        "known": frame["client"].isin(known),
+        "unnamed": client.eq(""),
+        "internal": client.map(policy.is_private).astype(bool) & (not policy.clients),
+        "known": client.isin(before["client"]),
         "failing only": frame["failures"].gt(0) & ~answered,
-        "not known if new": pd.Series(not reaches, frame.index),
-        "new address": answered & frame["network"].isin(networks),
+        "not known if new": client.eq(client)
+        & (not reaches_back(requests, window, policy.thresholds["let-in"].days)),
+        "new address": answered & frame["network"].isin(before["network"]),
     }
     frame["classification"] = np.select([*classes.values()], [*classes], "new network")
-    order = frame.sort_values(["failures", "requests", "client"], ascending=[False, False, True])
-    return order.reset_index(drop=True)
+    order = ["failures", "requests", "client"]
+    return frame.sort_values(order, ascending=[False, False, True], ignore_index=True)
 
 
 def address_label(logs: LogRead, key: Key) -> shown.Label:
@@ -214,13 +203,9 @@ def address_label(logs: LogRead, key: Key) -> shown.Label:
 
 
 def with_addresses(
-    tables: Mapping[str, pd.DataFrame], label: shown.Label, identities: str, known: Callable[[str], bool]
-) -> dict[str, pd.DataFrame]:
-    """The log tables as addresses may be shown in them; those that the policy knows are marked."""
+    table: pd.DataFrame, label: shown.Label, identities: str, known: Callable[[str], bool]
+) -> pd.DataFrame:
+    """The log table as addresses may be shown in it; those that the policy knows are marked."""
     if identities == "full":
-        return {name: shown.marked_clients(table, known) for name, table in tables.items()}
-
-    def marked(client: str) -> str:
-        return f"{label(client)} (known)" if known(client) else label(client)
-
-    return {name: shown.mask_frame(table, marked) for name, table in tables.items()}
+        return shown.marked_clients(table, known)
+    return shown.mask_frame(table, lambda client: label(client) + (" (known)" if known(client) else ""))

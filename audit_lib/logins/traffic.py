@@ -44,7 +44,6 @@ class RecordedChange:
     at: pd.Timestamp
     until: pd.Timestamp
     place: str
-    environment: str = ""  # "" where it is not known
 
     @property
     def kind(self) -> str:
@@ -61,15 +60,14 @@ def recorded_changes(
     """
     changes = []
     for entry in ledger.of_kind("rotation"):
-        at = parse_instant(str(entry.body["claimed_at"]), entry.place)
-        until = at + timedelta(days=1) if entry.body.get("day_only") else at
-        name, where = str(entry.body["secret"]), str(entry.body["environment"])
-        changes.append(RecordedChange(name, pd.Timestamp(at), pd.Timestamp(until), entry.place, where))
+        at = pd.Timestamp(parse_instant(str(entry.body["claimed_at"]), entry.place))
+        until = at + timedelta(days=1 if entry.body.get("day_only") else 0)
+        changes.append(RecordedChange(str(entry.body["secret"]), at, until, entry.place))
     for deploy in rows(deploys) if deploys is not None else ():
-        bounds = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
-        near = bounds[1] >= window.since - timedelta(days=2) and bounds[0] <= window.until
+        began, ended = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
+        near = ended >= window.since - timedelta(days=2) and began <= window.until
         if near and deploy.outcome in ("took effect", "not told"):
-            changes.append(RecordedChange("deploy", *bounds, deploy.evidence, deploy.environment))
+            changes.append(RecordedChange("deploy", began, ended, deploy.evidence))
     starts = events[events["message"].isin(START_MESSAGES) & events["at"].notna()]
     for at, file, line in zip(starts["at"], starts["file"], starts["line"], strict=True):
         changes.append(RecordedChange("start", at, at, f"{file}:{line}"))
@@ -91,7 +89,7 @@ class Traffic:
     failures: pd.DataFrame
     events: pd.DataFrame
     counts: pd.DataFrame
-    sources: pd.DataFrame
+    sources: pd.DataFrame  # the logs
     changes: tuple[RecordedChange, ...]
     log_sources: tuple[LogSource, ...]  # as audit.toml declares them
     window: Window
@@ -119,18 +117,12 @@ class Traffic:
     @cached_property
     def collapsed(self) -> str:
         """Why sources cannot be told apart: nearly all requests come from a proxy; "" where they can."""
-        sums = (
-            self.counts.dropna(subset="status")
-            .groupby("client")["count"]
-            .sum()
-            .drop(["", NOT_AN_ADDRESS], errors="ignore")
-        )
+        named = self.counts["status"].notna() & ~self.counts["client"].isin(("", NOT_AN_ADDRESS))
+        sums = self.counts[named].groupby("client")["count"].sum()
         inside = sums[[self.policy.is_private(client) for client in sums.index]].nlargest(3)
-        share = inside.sum() / sums.sum() if sums.sum() else 0.0
-        if self.policy.clients or share <= _PROXIED:
-            return ""
+        share = inside.sum() / max(sums.sum(), 1)
         text = f"{share:.0%} of the requests come from {len(inside)} private addresses"
-        return f"{text}, so a proxy hides the callers"
+        return "" if self.policy.clients or share <= _PROXIED else f"{text}, so a proxy hides the callers"
 
 
 def gather(
@@ -143,18 +135,18 @@ def gather(
     as_of: datetime | None = None,
 ) -> Traffic:
     """The traffic of a window. `as_of`, by default its end, is the review's: no line is of a later time."""
-    requests = activity.requests[activity.requests["timed"]].rename(columns={"not_before_at": "at"})
-    requests = requests.assign(seconds=_seconds(requests["at"])).reset_index(drop=True)
-    events = activity.events.reset_index(drop=True)
-    events = events.assign(seconds=_seconds(events["at"]))
+    requests, events = (
+        frame.assign(seconds=frame["at"].astype("datetime64[us, UTC]").astype("int64") / 1e6)
+        for frame in (
+            activity.requests[activity.requests["timed"]].rename(columns={"not_before_at": "at"}),
+            activity.events,
+        )
+    )
+    requests, events = requests.reset_index(drop=True), events.reset_index(drop=True)
+    events["seconds"] = events["seconds"].where(events["at"].notna())
     logs = activity.sources[activity.sources["kind"].eq("log")]
     read = (requests, _failures(events, requests, policy), events, activity.counts, logs)
     return Traffic(policy, *read, changes, log_sources, window, as_of or window.until)
-
-
-def _seconds(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
-    """The times as seconds since 1970; null where there is none."""
-    return (at.astype("datetime64[us, UTC]").astype("int64") / 1e6).where(at.notna())
 
 
 def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[bool]":
@@ -173,14 +165,15 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, policy: DetectionPol
     for own, key in ((messages[named], ["client"]), (messages[~named], [])):
         failed = failed.drop(own.index[_is_near(own, answers, key)])
     frame = pd.concat([failed, message_failures(events, failed, policy)])
-    refused = (part.loc[part["status"].isin(REFUSED), "route"] for part in (requests, frame))
-    refusing = set(pd.concat([*refused]).unique())
+    frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
+    refusing = {
+        name for part in (requests, frame) for name in part.loc[part["status"].isin(REFUSED), "route"]
+    }
     frame = frame.assign(
         network=mapped(frame["client"], network_of).astype("str"),
         protected=mapped(frame["route"], lambda name: policy.access.protects(name, refusing)).astype(bool),
         on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
     )
-    frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
     good = requests[requests["let_in"] & ~requests["added"] & requests["client"].ne("")]
     return _with_successes(frame, good, policy)
 
