@@ -21,7 +21,7 @@ from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, address_label, tabulate_activity, with_addresses
-from audit_lib.logins.traffic import gather, recorded_changes
+from audit_lib.logins.traffic import Traffic, recorded_changes
 from audit_lib.logs.read import LogRead, read_logs, without_values
 from audit_lib.report import notebook
 from audit_lib.report.actions import tabulate_actions
@@ -145,8 +145,8 @@ class Audit(ProjectRead):
         window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
         activity = tabulate_activity(self.logs, self._watch)
         changes = recorded_changes(self.ledger, activity.events, self.deploys, window)
-        declared, at = self.project.log_sources, self.as_of
-        return judge(gather(activity, self._watch, window, changes=changes, log_sources=declared, as_of=at))
+        declared = self.project.log_sources
+        return judge(Traffic(activity, self._watch, window, declared, changes, self.as_of))
 
     # A finding's id must not change with how addresses are shown.
     _detections = frame(lambda self: tabulate(self._detected, partial(mask_client, label=self._label)))

@@ -25,7 +25,7 @@ from audit_lib.logins.requests import (
     tabulate_clients,
     within,
 )
-from audit_lib.logins.traffic import RecordedChange, Traffic, gather, recorded_changes
+from audit_lib.logins.traffic import RecordedChange, Traffic, recorded_changes
 from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead
@@ -99,7 +99,7 @@ class Case:
         activity, declared = self.activity.within(span), self.project.log_sources
         recorded = recorded_changes(self.read.ledger, activity.events, self.read.deploys, span)
         seen = sorted((*recorded, *map(_recorded, self.changes_seen)), key=lambda one: (one.at, one.name))
-        return gather(activity, self.rules, span, changes=tuple(seen), log_sources=declared, as_of=self.as_of)
+        return Traffic(activity, self.rules, span, declared, tuple(seen), self.as_of)
 
     @cached_property
     def coverage(self) -> Coverage:

@@ -19,8 +19,9 @@ from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
 from audit_lib.logins.contracts import LogCoverage
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy
-from audit_lib.logins.requests import network_of
-from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic
+from audit_lib.logins.requests import mapped, network_of
+from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures
+from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.read import BROKEN_OFF, COPY
 from audit_lib.logs.values import NOT_AN_ADDRESS
@@ -29,9 +30,8 @@ NOTHING_COUNTED = "no request and no message was recognised in the lines that we
 Facts = Iterator[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 CLOCK_BACK = pd.Timedelta(minutes=10)  # what goes back further is no order of two writers
-CHANCE = 1e-6  # so unlikely must a stretch without refusals be before it is a hint
-# So many days together are thin below this share of what is usual; with fewer requests chance makes some so.
-THIN = ((7, 0.25, 50), (1, 0.05, 20))
+# A week with less than a quarter of what is usual is thin; with fewer than so many chance makes some so.
+THIN = (("count", "requests", 50), ("bad", "refusals", 20))
 
 READ_WHOLE = {"every log read", "lines understood", "own words", "clocks", "instances"}
 _ALWAYS = {*READ_WHOLE, "an answer", "times", "days", "whole logs"}
@@ -79,14 +79,14 @@ def _logs(names: Iterable[str]) -> str:
 
 
 def _of_reading(traffic: Traffic) -> Facts:
-    sources, steps, latest = traffic.sources, traffic.clock_steps, pd.Timestamp(traffic.as_of) + MINUTE
+    steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
+    sources, latest = traffic.sources, pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     # The packed copy of a log that was read beside it is no loss.
     lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
     for log in rows(sources[lost | sources["reason"].str.startswith(BROKEN_OFF)]):
         yield "every log read", f"{log.source}: {log.reason or log.state}", "{}"
     yield "lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"
-    words = "{:,} lines may tell of refusals in words that no format knows"
-    yield "own words", sources["own_words"].sum(), words
+    yield "own words", sources["own_words"].sum(), "{:,} lines may be refusals in words that no format knows"
     # Also beyond the period, of which no request is counted.
     stepped, ended = steps["not_after_at"].gt(latest), sources["last_at"].gt(latest)
     late = _logs([*steps.loc[stepped, "file"], *sources.loc[ended, "source"]])
@@ -96,8 +96,9 @@ def _of_reading(traffic: Traffic) -> Facts:
 def _of_requests(traffic: Traffic) -> Facts:
     policy, requests, asked = traffic.policy, traffic.requests, traffic.counts.dropna(subset="status")
     answered = asked["status"].between(200, 299).any()
+    refusals = traffic.counts[are_failures(traffic.counts, policy)]
     yield "an answer", not answered, "no request was answered with 2xx: the log may be another application's"
-    yield "times", traffic.refusals["untimed"].sum(), "{:,} failed logins have no time of their own"
+    yield "times", refusals["untimed"].sum(), "{:,} failed logins have no time of their own"
     yield "times", asked["untimed"].sum(), "{:,} requests have no time of their own"
     unnamed = asked["client"].isin(("", NOT_AN_ADDRESS))
     yield "clients named", asked.loc[unnamed, "count"].sum(), "{:,} requests have no address"
@@ -109,8 +110,7 @@ def _of_requests(traffic: Traffic) -> Facts:
     yield "clients are callers", few, f'{text}; the policy may say otherwise (clients = "real")'
     others = asked["route"].eq(OTHER_ROUTES)
     yield "routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"
-    text = "the policy does not say that logs keep queries (logs_queries)"
-    yield "queries kept", not policy.logs_queries, text
+    yield "queries kept", not policy.logs_queries, "logs_queries does not say that the logs keep queries"
     expected = traffic.rule("application-failing").expected
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
     text = f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"
@@ -131,59 +131,54 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
 
 
 def _of_logins(traffic: Traffic) -> Facts:
-    policy, counts, requests, refusals = traffic.policy, traffic.counts, traffic.requests, traffic.refusals
-    for reason in _undeclared(traffic):
-        yield "a failed login declared", reason, "{}"
-    # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
-    tell = policy.failure_declared and not policy.failed_statuses
-    there = requests[requests["there"]]
-    text = (
-        "no request to a login or protected route that the application is known to have: name them ([access])"
+    policy, counts, requests = traffic.policy, traffic.counts, traffic.requests
+    # Who may change audit.toml alone makes nothing known by declaring what never happens.
+    declared, fact = (
+        policy.failure_declared or has_failed(policy.added_logins, counts),
+        "a failed login declared",
     )
-    yield "a login seen", not tell and not (there["protected"] | there["on_login"]).any(), text
+    for proposal in propose(counts, policy.logins, policy.failed_statuses):
+        yield fact, proposal.uncounted or not declared, f"{proposal.question} Declare it ([[logins]])"
+    moved = counts.loc[counts["kind"].eq(POSSIBLE) & counts["status"].notna(), "count"].sum()
+    yield fact, moved, "{:,} logins were answered with a redirect that no declared request follows"
+    unseen = not declared and policy.added_logins
+    yield fact, bool(unseen), "audit.toml alone declares logins, and none of them was seen to fail"
+    yield fact, not declared, "the policy does not declare what a failed login looks like"
+    there = requests[requests["there"]]
+    # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
+    if policy.failed_statuses or not policy.failure_declared:
+        seen = (there["protected"] | there["on_login"]).any()
+        text = "no request to a login or protected route that the application has: name them ([access])"
+        yield "a login seen", not seen, text
+    refusals = counts[are_failures(counts, policy)]
+    seen = (refusals["status"].isna() | refusals["route"].isin(there["route"])).any()
+    text = "no failed login on a route that the application has was seen: perhaps these logs show none"
+    yield "a failed login seen", not seen, text
+    yield (
+        "a success seen",
+        not there["let_in"].any(),
+        "no login that succeeds and no protected answer was seen",
+    )
+    # A redirect after a form that refused others is a login or a refusal: the policy would say which.
+    sent = requests["status"].isin(REDIRECTS) & ~requests["method"].isin(READING) & ~requests["on_login"]
+    sent &= requests["route"].isin(traffic.failures["route"])
+    text = "{:,} redirects on routes that refuse may be logins that succeed"
+    yield "a success seen", requests.loc[sent, "count"].sum(), text
     messages = counts[counts["status"].isna()]
     failed = messages[messages["kind"].eq(FAILED_LOGIN)]
-    if not (refusals["status"].isna() | refusals["route"].isin(set(there["route"]))).any():
-        text = "{:,} failed logins are known by messages alone, and not what is answered"
-        yield "a failed login seen", failed["count"].sum(), text
-        text = (
-            "no failed login on a route that the application has was seen: perhaps these logs would show none"
-        )
-        yield "a failed login seen", True, text
-    text = "no login that succeeds, and no answer on a protected route was seen"
-    yield "a success seen", not there["let_in"].any(), text
-    # A redirect after a form that refused others is a login or a refusal: the policy would say which.
-    moved = requests["status"].isin(REDIRECTS) & ~requests["method"].isin(READING) & ~requests["on_login"]
-    moved &= requests["route"].isin(set(traffic.failures["route"]))
-    text = "{:,} redirects on routes that refuse may be logins that succeed"
-    yield "a success seen", requests.loc[moved, "count"].sum(), text
-    untimed = failed["untimed"].sum()
-    yield "certain messages", untimed, "{:,} failed logins that messages report have no time of their own"
-    private = [not policy.clients and policy.is_private(client) for client in failed["client"]]
-    text = "{:,} failed logins are of private addresses, perhaps a proxy's"
-    yield "certain messages", failed.loc[private, "count"].sum(), text
-    text = "{:,} failed logins are of hosts that are named instead of their address"
-    yield "certain messages", failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(), text
-    text = "{:,} possible failed logins are in words that no format knows"
-    yield "certain messages", messages.loc[messages["kind"].eq(POSSIBLE), "count"].sum(), text
-
-
-def _undeclared(traffic: Traffic) -> Iterator[str]:
-    """Who may change audit.toml alone makes nothing known by declaring what never happens."""
-    policy, counts = traffic.policy, traffic.counts
-    declared = policy.failure_declared or has_failed(policy.added_logins, counts)
-    for proposal in propose(counts, policy.logins, policy.failed_statuses):
-        yield f"{proposal.question} Declare it ([[logins]])" if proposal.uncounted or not declared else ""
-    moved = counts.loc[counts["kind"].eq(POSSIBLE) & counts["status"].notna(), "count"].sum()
-    if moved:
-        yield f"{moved:,} logins were answered with a redirect that no declared request follows"
-    if not declared and policy.added_logins:
-        yield "audit.toml alone declares logins, and none of them was seen to fail"
-    yield "" if declared else "the policy does not declare what a failed login looks like"
+    clients = failed["client"].astype("str")
+    private = mapped(clients, policy.is_private).astype(bool) & (not policy.clients)
+    for number, text in (
+        (failed["untimed"], "failed logins that messages report have no time of their own"),
+        (failed.loc[private, "count"], "failed logins are of private addresses, perhaps a proxy's"),
+        (failed.loc[clients.eq(NOT_AN_ADDRESS), "count"], "failed logins are of hosts that are named"),
+        (messages.loc[messages["kind"].eq(POSSIBLE), "count"], "possible failed logins are in unknown words"),
+    ):
+        yield "certain messages", number.sum(), f"{{:,}} {text}"
 
 
 def _of_times(traffic: Traffic) -> Facts:
-    sources, steps = traffic.sources, traffic.clock_steps
+    sources, steps = traffic.sources, traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     text = "another instance may have a log of its own: declare `instances` of {} in audit.toml"
     yield "instances", _logs(log.pattern for log in traffic.log_sources if not log.instances), text
     zoneless = _logs(sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"])
@@ -256,20 +251,13 @@ def _hints(traffic: Traffic) -> Iterator[str]:
         yield f"the log ends {hours} before the period does, with the longest pause in it"
     bad = requests.assign(bad=requests["count"].where(requests["refused"], 0))
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)
-    whole = days.loc[days.index <= end + MINUTE - DAY, "count"]
-    for span, share, least in THIN:
-        held = whole.rolling(span).sum().loc[lambda held: held > 0]
-        usual = held.median() if len(whole) >= span + 7 else 0
-        thin = held[held < share * usual]
+    weeks = days[days.index <= end + MINUTE - DAY].rolling(7).sum().dropna()
+    for name, what, least in THIN:
+        usual = weeks[name].median() if len(weeks) > 7 else 0
+        thin = weeks.loc[weeks[name].lt(usual / 4) & weeks["count"].gt(0), name]
         if usual >= least and len(thin):
-            text = f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {thin.iloc[0]:,.0f} requests"
-            yield f"{text} of usually {usual:,.0f}: the log may be thinned"
-    refusing = days.loc[days["count"].gt(0), "bad"].gt(0)
-    longest = int((~refusing).groupby(refusing.cumsum()).sum().max())
-    # As usual is what the days outside of the stretch show; it may begin on any day.
-    usual = refusing.sum() / (len(refusing) - longest + 1)
-    if refusing.any() and len(refusing) * (1 - usual) ** longest < CHANCE:
-        yield f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out"
+            text = f"the week until {thin.index[0]:%Y-%m-%d} holds {thin.iloc[0]:,.0f} {what}"
+            yield f"{text} of usually {usual:,.0f}: lines may be missing"
     if holes := len(silences(traffic)):
         yield f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing"
 

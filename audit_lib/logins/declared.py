@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -80,11 +80,12 @@ def propose(
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
     requests = requests[requests["method"].isin({*METHODS} - {*READING})].astype({"status": int})
     proposals: list[tuple[int, Proposal]] = []
-    for (method, route), own in requests.groupby(["method", "route"]):
+    for key, own in requests.groupby(["method", "route"]):
+        method, route = map(str, key)
         fits = ROUTE.fullmatch(route) and _LOGS_IN.search(route) and not _DOES_OTHER.search(route)
         if not fits or (method, bare_route(route)) in known:
             continue
-        answers = own.groupby("status")["count"].sum().to_dict()
+        answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()
         often = [status for status, count in answers.items() if count >= _LEAST]
         good = [status for status in answers if status // 100 == 2]
         moved = [status for status in answers if status in REDIRECTS]
@@ -106,11 +107,11 @@ def propose(
 
 def _block(question: str, method: str, route: str, failed: list[int], succeeded: list[int]) -> str:
     words = [word for word in re.findall(r"[A-Za-z0-9-]+", route) if word != "id"] or ["login"]
-    lines = [question, "[[logins]]", f'name = "{words[-1][:40].strip("-")}"', f'route = "{route}"']
-    lines.append(f'method = "{method}"')
+    name = words[-1][:40].strip("-")
+    lines = [question, "[[logins]]", f'name = "{name}"', f'route = "{route}"', f'method = "{method}"']
     if failed:
         lines += [f"failed_statuses = {failed}", f"succeeded_statuses = {succeeded}"]
     else:
-        lines.append('failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or')
-        lines.append('failed_message = "…"  # what the application writes then')
+        lines += ['failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or']
+        lines += ['failed_message = "…"  # what the application writes then']
     return "\n".join(f"# {line}" for line in lines)

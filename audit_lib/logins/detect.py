@@ -13,23 +13,9 @@ from audit_lib.base.in_words import counted, day_words, instant_words
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
-from audit_lib.logins.episodes import (
-    EVERYONE,
-    Episodes,
-    Incident,
-    by_source,
-    find_episodes,
-    in_windows,
-    incident,
-)
+from audit_lib.logins.episodes import EVERYONE, Incident, by_source, find_episodes, in_windows, incident
 from audit_lib.logins.requests import fits, mapped
-from audit_lib.logins.traffic import (
-    FAILED_STARTS,
-    START_MESSAGES,
-    RecordedChange,
-    Traffic,
-    nearest_success,
-)
+from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, nearest_success
 from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
@@ -116,8 +102,8 @@ def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> p
 # ---- Attackers ----
 
 
-def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
-    """Failures of one address, then of one network by those that no address is found for.
+def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incident], pd.Index]:
+    """The incidents and their failures, of one address, then of one network.
 
     `failures` are those that no mistype and no change explains. Where no source is found, failed logins that
     messages report without an address, many at once.
@@ -281,7 +267,7 @@ def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
 
 def find_onsets(traffic: Traffic) -> list[Onset]:
     """Known clients that begin to fail together: after each change on record, then after none."""
-    rule, failures = traffic.rule("known-clients-failing"), traffic.failures
+    rule, policy, failures = traffic.rule("known-clients-failing"), traffic.policy, traffic.failures
     known = failures["known"] & failures["client"].ne("") & ~failures["mistype"]
     failures = failures[known & (failures["protected"] | failures["on_login"])]
     groups = failures.groupby(["client", failures["success"].fillna(np.inf)], sort=False)["seconds"]
@@ -291,7 +277,11 @@ def find_onsets(traffic: Traffic) -> list[Onset]:
     # A single failure with an answer hours later is a session that was over.
     runs, causes = runs[lasting & runs["count"].ge(2)], list[tuple[RecordedChange | None, pd.DataFrame]]()
     for change in reversed(traffic.changes):  # the nearest change before it is the cause
-        own = runs[_concerns(traffic, change, runs["first"])]
+        rotated = change.kind == "rotation"
+        if rotated and policy.caller_secrets and change.name not in policy.caller_secrets:
+            continue
+        until = change.until.timestamp() + policy.grace(change.name if rotated else "deploy") * HOUR
+        own = runs[runs["first"].between(change.at.timestamp() - MINUTE, until)]
         if _is_onset(traffic, change, own):
             causes.append((change, own))
             runs = runs.drop(own.index)
@@ -299,22 +289,12 @@ def find_onsets(traffic: Traffic) -> list[Onset]:
     runs = in_windows(runs.assign(all=EVERYONE, seconds=runs["first"]), "all", together, label="client")
     begun = runs["seconds"].diff().gt(rule.onset_minutes * MINUTE).cumsum()
     causes += [(None, own) for _, own in runs.groupby(begun) if _is_onset(traffic, None, own)]
-    causes.sort(key=lambda cause: float(cause[1]["first"].min()))
-    return [(change, own, _failures_of(own, failures)) for change, own in causes]
-
-
-def _failures_of(runs: pd.DataFrame, failures: pd.DataFrame) -> pd.DataFrame:
-    pairs = failures.reset_index().merge(runs[["client", "first", "last"]], on="client")
-    within = pairs["seconds"].between(pairs["first"], pairs["last"])
-    return failures.loc[pairs.loc[within, "index"].sort_values().unique()]
-
-
-def _concerns(traffic: Traffic, change: RecordedChange, first: "pd.Series[float]") -> "pd.Series[bool]":
-    """Which runs begin within the time that clients have to follow a change, if it concerns them."""
-    policy, rotated = traffic.policy, change.kind == "rotation"
-    concerned = not rotated or not policy.caller_secrets or change.name in policy.caller_secrets
-    hours = policy.grace(change.name if rotated else "deploy")
-    return first.between(change.at.timestamp() - MINUTE, change.until.timestamp() + hours * HOUR) & concerned
+    onsets: list[Onset] = []
+    for cause, own in sorted(causes, key=lambda cause: float(cause[1]["first"].min())):
+        pairs = failures.reset_index().merge(own[["client", "first", "last"]], on="client")
+        within = pairs["seconds"].between(pairs["first"], pairs["last"])
+        onsets.append((cause, own, failures.loc[pairs.loc[within, "index"].sort_values().unique()]))
+    return onsets
 
 
 def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFrame) -> bool:
@@ -362,16 +342,16 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterato
 def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
     """Failures that messages report, starts that recur, server errors, silence, each in episodes."""
     rule, events, requests = traffic.rule("application-failing"), traffic.events, traffic.requests
-    timed, minutes = events["at"].notna(), rule.minutes
     for kinds, (subject, text, least) in REPORTED.items():
         own = events[events["kind"].isin(kinds)].assign(all=subject)
         build = partial(incident, text=text, severity=rule.severity, subject=subject)
-        yield from find_episodes(own[timed], "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
-        yield from (build(run) for _, run in own[~timed].groupby("file") if len(run) >= least)
-    starts = events[events["message"].isin(START_MESSAGES) & timed]
+        timed = own.dropna(subset="at")
+        yield from find_episodes(timed, "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
+        yield from (build(run) for _, run in own.drop(timed.index).groupby("file") if len(run) >= least)
+    starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
     text = "starts again and again within a short time"
     build = partial(incident, text=text, severity=rule.severity, subject="start")
-    yield from find_episodes(starts, "file", [(rule.restarts, minutes)], minutes, build)[0]
+    yield from find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
     yield from _server_errors(traffic)
     for first, last, missed in silences(traffic):
         edges = requests[requests["seconds"].isin((first, last))].drop_duplicates(["seconds", "file"])

@@ -15,7 +15,7 @@ from audit_lib.base.in_words import counted
 MOST = 200  # incidents that are described; another counts the others
 PLACES = 8  # pieces of evidence of an incident; its count says how many there are
 EVERYONE = "all sources"
-Rung = tuple[float, ...]  # so many, or so many of so many labels, within minutes
+Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,8 @@ Episodes = tuple[list[Incident], pd.Index]  # the incidents, and the events that
 
 def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str, **more: Any) -> Incident:
     """The incident of events in order of time. Of clauses with conditions its text has those that hold."""
-    if not isinstance(text, str):
-        text = "; ".join(clause for clause, holds in text.items() if holds)
-    times = events["at"].dropna()
+    clauses = text if isinstance(text, Mapping) else {text: True}
+    words, times = "; ".join(clause for clause, holds in clauses.items() if holds), events["at"].dropna()
     facts: dict[str, Any] = {
         "count": int(events["count"].sum()) if "count" in events else len(events),
         "clients": frozenset(events["client"]) - {""},
@@ -55,20 +54,17 @@ def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str,
         "last_at": times.max() if len(times) else None,
         "evidence": places(events),
     }
-    return Incident(text, severity, **(facts | more))
+    return Incident(words, severity, **(facts | more))
 
 
 def places(events: pd.DataFrame) -> tuple[str, ...]:
     """`file:line` of the first events and of the last; of requests in a minute that of the first."""
     if len(events) > PLACES:
         events = pd.concat([events.head(PLACES - 1), events.tail(1)])
-    pairs = zip(events["file"], events["line"], strict=True)
-    return tuple(dict.fromkeys(f"{file}:{line}" for file, line in pairs))
+    return tuple(dict.fromkeys(f"{file}:{line}" for file, line in events[["file", "line"]].to_numpy()))
 
 
-def by_source(
-    events: pd.DataFrame, ladder: Iterable[Rung], pause: float, build: Build, label: str = ""
-) -> Episodes:
+def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, label: str = "") -> Episodes:
     """What is found by address, then by network of the events of its addresses that are part of none."""
     incidents, part = find_episodes(events, "client", ladder, pause, build, label=label)
     rest = events.drop(part)
@@ -78,7 +74,7 @@ def by_source(
 
 
 def find_episodes(
-    events: pd.DataFrame, key: str, ladder: Iterable[Rung], pause: float, build: Build, **counting: Any
+    events: pd.DataFrame, key: str, ladder: Ladder, pause: float, build: Build, **counting: Any
 ) -> Episodes:
     """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
 
@@ -87,15 +83,12 @@ def find_episodes(
     """
     events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
-    ends = [*np.flatnonzero(fresh.to_numpy()).tolist(), len(events)]
-    at = events["at"].array
+    ends, at, incidents = np.flatnonzero([*fresh, True]).tolist(), events["at"].array, list[Incident]()
     runs = sorted(pairwise(ends), key=lambda run: (at[run[0]], run[0]))
-    incidents = []
     for low, high in runs[:MOST]:
         found, name = build(events.iloc[low:high]), str(events[key].iloc[low])
-        if not (found.client or found.subject):
-            found = replace(found, client=name) if key == "client" else replace(found, subject=name)
-        incidents.append(found)
+        own = {"client": name} if key == "client" else {"subject": name}
+        incidents.append(found if found.client or found.subject else replace(found, **own))  # type: ignore[arg-type]
     if others := runs[MOST:]:
         text, count = counted(len(others), "more incident"), sum(high - low for low, high in others)
         incidents.append(Incident(text, incidents[-1].severity, count, first_at=at[others[0][0]]))
@@ -103,7 +96,7 @@ def find_episodes(
 
 
 def in_windows(
-    events: pd.DataFrame, key: str, ladder: Iterable[Rung], *, label: str = "", most: float = np.inf
+    events: pd.DataFrame, key: str, ladder: Ladder, *, label: str = "", most: float = np.inf
 ) -> pd.DataFrame:
     """The events in a window of one key that reaches a rung, in the order of key, then time.
 
@@ -116,28 +109,17 @@ def in_windows(
     keys, at, labels = (events[column].tolist() for column in (key, "seconds", label or key))
     marks = np.zeros(len(events), bool)
     for least, *several, minutes in ladder:
-        held = _Held(most)
-        low, done = 0, 0
-        for high in range(len(events)):
-            held.add(labels[high], weights[high])
+        held, total, low, done = Counter[Any](), 0.0, 0, 0
+        for high, (name, weight) in enumerate(zip(labels, weights, strict=True)):
+            total += min(most, held[name] + weight) - min(most, held[name])
+            held[name] += weight
             while keys[low] != keys[high] or at[high] - at[low] > minutes * 60:
-                held.add(labels[low], -weights[low])
+                rest = held.pop(labels[low]) - weights[low]
+                total += min(most, rest) - min(most, rest + weights[low])
+                if rest > 0:
+                    held[labels[low]] = rest
                 low += 1
-            if held.total >= least and len(held.weights) >= max([1, *several]):
+            if total >= least and len(held) >= max([1, *several]):
                 marks[max(done, low) : high + 1] = True
                 done = high + 1
     return events[marks]
-
-
-class _Held:
-    """The weights in a window by label, and their sum, of each label at most `most`."""
-
-    def __init__(self, most: float) -> None:
-        self.most, self.total, self.weights = most, 0.0, Counter[Any]()
-
-    def add(self, label: Any, weight: float) -> None:
-        """Takes a weight in, or out if it is negative."""
-        after = self.weights.pop(label, 0) + weight
-        self.total += min(self.most, after) - min(self.most, after - weight)
-        if after > 0:
-            self.weights[label] = after

@@ -1,15 +1,14 @@
 """The policy's [detections]: what a failed login is, which routes matter, each threshold in its range."""
 
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 
-from audit_lib.base.bounded import matches_glob
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import SEVERITIES
-from audit_lib.base.log_kinds import MESSAGE_KINDS, OTHER_ROUTES
+from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.logs.formats import LogFormats, project_formats
 from audit_lib.settings import Login, Policy, Project, bundled_policy
 from audit_lib.settings.fields import among
@@ -80,12 +79,6 @@ class Access(_Table):
     open: Texts = ()
     login: Texts = ()
     protected: Texts = ()
-
-    def protects(self, route: str, refusing: Collection[str]) -> bool:
-        """Whether a route asks for a secret: the policy says so, or it is among those that have refused."""
-        if route == OTHER_ROUTES or matches_glob(route, (*self.open, *self.login)):
-            return False
-        return route in refusing or matches_glob(route, self.protected)
 
 
 class DetectionPolicy(_Table):

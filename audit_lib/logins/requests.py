@@ -21,7 +21,7 @@ from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.secrecy import identities as shown
 from audit_lib.secrecy.keeper import Key
 
-_MINUTE, _DAY = (pd.Timedelta(1, unit) - pd.Timedelta(microseconds=1) for unit in ("min", "D"))
+_MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
 _MISSING = (404, 405, 410)  # answered if there is no such route, or none by that method
 
 
@@ -52,49 +52,38 @@ class Activity:
 def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     """The frames of logs as detections need them.
 
-    An event that carries a time has it as both bounds. A client that is named as a host is none: one word
-    stands for all of them.
+    An event that carries a time has it as both bounds. A request without one lies on or after its day. A
+    client that is named as a host is none: one word stands for all of them.
     """
-    frames = []
-    for frame in (logs.counts, logs.events, logs.minutes):
-        coded = frame.select_dtypes("category").columns
-        frames.append(frame.astype(dict.fromkeys(coded, "str")))
-    counts, events, minutes = frames
+    counts, events, minutes = (
+        frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
+        for frame in (logs.counts, logs.events, logs.minutes)
+    )
     own = events["at"].where(events["message"].ne(CLOCK_SET_BACK))  # how far, its bounds say
     bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
-    at = minutes["minute_at"]
+    at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
     timed = minutes.assign(timed=True, not_before_at=at, not_after_at=at + _MINUTE)
     timed = timed.sort_values(["minute_at", "file", "client", "route", "method", "status"], kind="stable")
-    requests = pd.concat([_untimed(counts), timed], ignore_index=True)
-    hosts = {NOT_AN_ADDRESS: ""}
+    untimed = counts[counts["status"].notna() & counts["untimed"].gt(0)]
+    untimed = untimed.assign(
+        timed=False,
+        not_before_at=pd.to_datetime(untimed["day"], utc=True).astype("datetime64[us, UTC]"),
+        not_after_at=None,
+        declared=untimed["kind"].eq(DECLARED).astype("int64"),
+        count=untimed["untimed"],
+        line=untimed["untimed_line"],
+    )
+    requests = pd.concat([untimed, timed], ignore_index=True)
     events = events.assign(**bounds, client=events["client"].replace(hosts))
     requests = requests.assign(client=requests["client"].replace(hosts))
     return Activity(logs.sources, counts, events, _judged(requests, policy))
-
-
-def _untimed(counts: pd.DataFrame) -> pd.DataFrame:
-    """Each on or after its day, and before the end of the next day that its file names."""
-    days = counts[["file", "day"]].dropna().drop_duplicates().sort_values(["file", "day"])
-    days["end"] = days.groupby("file")["day"].shift(-1)
-    own = counts[counts["status"].notna() & counts["untimed"].gt(0)].merge(days, "left", ["file", "day"])
-    # Before its first date a file says nothing: such lines lie before the end of that day.
-    end = own["end"].mask(own["day"].isna(), own["file"].map(days.groupby("file")["day"].min()))
-    first, last = (pd.to_datetime(name, utc=True).astype("datetime64[us, UTC]") for name in (own["day"], end))
-    return own.assign(
-        not_before_at=first,
-        not_after_at=last + _DAY,
-        timed=False,
-        declared=own["kind"].eq(DECLARED).astype("int64"),
-        count=own["untimed"],
-        line=own["untimed_line"].astype("int64"),
-    )
 
 
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """`Requests`, with what the policy says of each."""
     status, route, access = requests["status"], requests["route"], policy.access
     refusing = set(route[status.isin(REFUSED)])
-    protected = mapped(route, lambda name: access.protects(name, refusing)).astype(bool)
+    protected = are_protected(route, refusing, policy)
     refused = status.isin((*REFUSED, *policy.failed_statuses)) | requests["declared"].eq(1)
     answered, on_login = status.between(200, 299), fits(route, access.login)
     by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
@@ -126,6 +115,12 @@ def mapped(texts: "pd.Series[str]", judge: Callable[[str], Any]) -> "pd.Series[A
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
     """Which routes a glob fits, letter case aside; of many under one name nothing is said."""
     return mapped(routes, lambda route: route != OTHER_ROUTES and matches_glob(route, globs)).astype(bool)
+
+
+def are_protected(routes: "pd.Series[str]", refusing: set[str], policy: DetectionPolicy) -> "pd.Series[bool]":
+    """Which routes ask for a secret: the policy says so, or they are among those that have refused."""
+    free = fits(routes, (*policy.access.open, *policy.access.login)) | routes.eq(OTHER_ROUTES)
+    return (routes.isin(refusing) | fits(routes, policy.access.protected)) & ~free
 
 
 def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:

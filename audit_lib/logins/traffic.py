@@ -13,8 +13,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
-from audit_lib.logins.requests import Activity, Window, fits, mapped, network_of
-from audit_lib.logs.formats import CLOCK_SET_BACK
+from audit_lib.logins.requests import Activity, Window, are_protected, fits, mapped, network_of
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.settings import LogSource
@@ -76,38 +75,64 @@ def recorded_changes(
 
 @dataclass(frozen=True)
 class Traffic:
-    """The logs of a window as detections need them.
+    """The logs of a window as detections need them."""
 
-    `requests` are those with a time, in its order, with `at` and `seconds` of their minute. `failures`, those
-    with a time, in its order: at, seconds, file, line, client, network, method, route, protected, on_login,
-    known (its client was let in before), success (seconds of the next minute in which its client is let in;
-    null: never), mistype (a success follows at once). `events` have `seconds`, null without a time.
-    """
-
+    activity: Activity
     policy: DetectionPolicy
-    requests: pd.DataFrame
-    failures: pd.DataFrame
-    events: pd.DataFrame
-    counts: pd.DataFrame
-    sources: pd.DataFrame  # the logs
-    changes: tuple[RecordedChange, ...]
-    log_sources: tuple[LogSource, ...]  # as audit.toml declares them
     window: Window
-    as_of: datetime
+    log_sources: tuple[LogSource, ...]  # as audit.toml declares them
+    changes: tuple[RecordedChange, ...] = ()
+    as_of: datetime | None = None  # of the review, no line is of a later time; None: the end of the window
 
     def rule(self, detection: str) -> Rule:
         """The thresholds of a detection."""
         return self.policy.thresholds[detection]
 
     @cached_property
-    def clock_steps(self) -> pd.DataFrame:
-        """The events where times go back within a log."""
-        return self.events[self.events["message"].eq(CLOCK_SET_BACK)]
+    def counts(self) -> pd.DataFrame:
+        """`LogCounts` of the window."""
+        return self.activity.counts
 
     @cached_property
-    def refusals(self) -> pd.DataFrame:
-        """The counts of failed logins."""
-        return self.counts[are_failures(self.counts, self.policy)]
+    def sources(self) -> pd.DataFrame:
+        """`Sources` that are logs."""
+        return self.activity.sources[self.activity.sources["kind"].eq("log")]
+
+    @cached_property
+    def requests(self) -> pd.DataFrame:
+        """The requests with a time, in its order, with `at` and `seconds` of their minute."""
+        requests = self.activity.requests[self.activity.requests["timed"]]
+        return _with_seconds(requests.rename(columns={"not_before_at": "at"}))
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """`LogEvents` with `seconds`, null without a time."""
+        return _with_seconds(self.activity.events)
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """The failed logins with a time, in its order.
+
+        Its columns beside those of events: network, protected, on_login, known (its client was let in
+        before), success (seconds of the next minute in which it is let in; null: never), mistype.
+        """
+        events, policy, requests = self.events, self.policy, self.requests
+        failed = events[are_failures(events, policy) & events["at"].notna()]
+        # Of a declared message beside an answer of its client, or of any if it names none, one login is left.
+        messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds")
+        answers, named = failed[failed["status"].notna()], messages["client"].ne("")
+        for own, key in ((messages[named], ["client"]), (messages[~named], [])):
+            failed = failed.drop(own.index[_is_near(own, answers, key)])
+        frame = pd.concat([failed, message_failures(events, failed, policy)])
+        frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
+        routes = pd.concat([part.loc[part["status"].isin(REFUSED), "route"] for part in (requests, frame)])
+        told = frame["kind"].isin((DECLARED, FAILED_LOGIN))
+        frame = frame.assign(
+            network=mapped(frame["client"], network_of).astype("str"),
+            protected=are_protected(frame["route"], set(routes), policy),
+            on_login=fits(frame["route"], policy.access.login) | told,
+        )
+        return _with_successes(frame, self.let_in[~self.let_in["added"]], policy)
 
     @cached_property
     def let_in(self) -> pd.DataFrame:
@@ -125,28 +150,9 @@ class Traffic:
         return "" if self.policy.clients or share <= _PROXIED else f"{text}, so a proxy hides the callers"
 
 
-def gather(
-    activity: Activity,
-    policy: DetectionPolicy,
-    window: Window,
-    *,
-    changes: tuple[RecordedChange, ...] = (),
-    log_sources: tuple[LogSource, ...],
-    as_of: datetime | None = None,
-) -> Traffic:
-    """The traffic of a window. `as_of`, by default its end, is the review's: no line is of a later time."""
-    requests, events = (
-        frame.assign(seconds=frame["at"].astype("datetime64[us, UTC]").astype("int64") / 1e6)
-        for frame in (
-            activity.requests[activity.requests["timed"]].rename(columns={"not_before_at": "at"}),
-            activity.events,
-        )
-    )
-    requests, events = requests.reset_index(drop=True), events.reset_index(drop=True)
-    events["seconds"] = events["seconds"].where(events["at"].notna())
-    logs = activity.sources[activity.sources["kind"].eq("log")]
-    read = (requests, _failures(events, requests, policy), events, activity.counts, logs)
-    return Traffic(policy, *read, changes, log_sources, window, as_of or window.until)
+def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
+    seconds = frame["at"].astype("datetime64[us, UTC]").astype("int64") / 1e6
+    return frame.assign(seconds=seconds.where(frame["at"].notna())).reset_index(drop=True)
 
 
 def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[bool]":
@@ -155,27 +161,6 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
     if not policy.failed_statuses:
         failed = frame["kind"].isin(policy.failure.messages)
     return frame["kind"].eq(DECLARED) | failed
-
-
-def _failures(events: pd.DataFrame, requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
-    failed = events[are_failures(events, policy) & events["at"].notna()]
-    # Of a declared message beside an answer of its client, or of any if it names none, one login is left.
-    messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds")
-    answers, named = failed[failed["status"].notna()], messages["client"].ne("")
-    for own, key in ((messages[named], ["client"]), (messages[~named], [])):
-        failed = failed.drop(own.index[_is_near(own, answers, key)])
-    frame = pd.concat([failed, message_failures(events, failed, policy)])
-    frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
-    refusing = {
-        name for part in (requests, frame) for name in part.loc[part["status"].isin(REFUSED), "route"]
-    }
-    frame = frame.assign(
-        network=mapped(frame["client"], network_of).astype("str"),
-        protected=mapped(frame["route"], lambda name: policy.access.protects(name, refusing)).astype(bool),
-        on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
-    )
-    good = requests[requests["let_in"] & ~requests["added"] & requests["client"].ne("")]
-    return _with_successes(frame, good, policy)
 
 
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
