@@ -17,12 +17,17 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
-from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logins.requests import Window, address_label, tabulate_activity, with_addresses
-from audit_lib.logins.traffic import Traffic, recorded_changes
-from audit_lib.logs.read import LogRead, read_logs, without_values
+from audit_lib.logins.traffic import (
+    Traffic,
+    Window,
+    address_label,
+    recorded_changes,
+    tabulate_activity,
+    with_addresses,
+)
+from audit_lib.logs.read import LogRead, read_logs, tabulate_log_coverage, without_values
 from audit_lib.report import notebook
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.judge import judged

@@ -35,8 +35,7 @@ from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import keeper_of, key_of
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logins.requests import Window, tabulate_activity
-from audit_lib.logins.traffic import Traffic
+from audit_lib.logins.traffic import Traffic, Window, tabulate_activity
 from audit_lib.logs.file_lines import formats_by_line, raw_lines
 from audit_lib.logs.files import spooled
 from audit_lib.logs.formats import LogFormats, load_formats, project_formats

@@ -16,16 +16,18 @@ from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect import Verdict, judge
 from audit_lib.logins.episodes import Incident
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
-from audit_lib.logins.requests import (
+from audit_lib.logins.traffic import (
     Activity,
+    RecordedChange,
+    Traffic,
     Window,
     network_of,
     reaches_back,
+    recorded_changes,
     tabulate_activity,
     tabulate_clients,
     within,
 )
-from audit_lib.logins.traffic import RecordedChange, Traffic, recorded_changes
 from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead

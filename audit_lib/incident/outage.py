@@ -14,7 +14,7 @@ from audit_lib.incident.case import APPLICATION, KNOWN_CLIENTS, Case
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.logins.episodes import EVERYONE
-from audit_lib.logins.requests import Window
+from audit_lib.logins.traffic import Window
 
 PAUSE = timedelta(minutes=15)
 # What platforms say set off a deploy that brought other variables and no other code.

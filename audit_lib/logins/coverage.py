@@ -5,28 +5,23 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
-from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
-from audit_lib.logins.contracts import LogCoverage
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy
-from audit_lib.logins.requests import mapped, network_of
-from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures
+from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, mapped, network_of
 from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.logins import FAILED_LOGIN
-from audit_lib.logs.read import BROKEN_OFF, COPY
+from audit_lib.logs.read import BROKEN_OFF, COPY, days_by_service
 from audit_lib.logs.values import NOT_AN_ADDRESS
 
-NOTHING_COUNTED = "no request and no message was recognised in the lines that were read"
 Facts = Iterator[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 CLOCK_BACK = pd.Timedelta(minutes=10)  # what goes back further is no order of two writers
@@ -66,7 +61,7 @@ def cover(traffic: Traffic) -> Coverage:
         for fact, what, text in facts(traffic):
             if what:
                 missing.setdefault(fact, text.format(what if isinstance(what, str) else int(what)))
-    if traffic.counts.empty and traffic.events.empty:
+    if traffic.activity.counts.empty and traffic.events.empty:
         text = missing.get("every log read", "no log line of the period was read")
         return Coverage(dict.fromkeys(set().union(*NEEDS.values()), text))
     return Coverage(missing)
@@ -94,9 +89,9 @@ def _of_reading(traffic: Traffic) -> Facts:
 
 
 def _of_requests(traffic: Traffic) -> Facts:
-    policy, requests, asked = traffic.policy, traffic.requests, traffic.counts.dropna(subset="status")
+    policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
+    asked, refusals = counts.dropna(subset="status"), counts[are_failures(counts, policy)]
     answered = asked["status"].between(200, 299).any()
-    refusals = traffic.counts[are_failures(traffic.counts, policy)]
     yield "an answer", not answered, "no request was answered with 2xx: the log may be another application's"
     yield "times", refusals["untimed"].sum(), "{:,} failed logins have no time of their own"
     yield "times", asked["untimed"].sum(), "{:,} requests have no time of their own"
@@ -131,7 +126,7 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
 
 
 def _of_logins(traffic: Traffic) -> Facts:
-    policy, counts, requests = traffic.policy, traffic.counts, traffic.requests
+    policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     # Who may change audit.toml alone makes nothing known by declaring what never happens.
     declared, fact = (
         policy.failure_declared or has_failed(policy.added_logins, counts),
@@ -186,53 +181,15 @@ def _of_times(traffic: Traffic) -> Facts:
     back = (steps["not_after_at"] - steps["at"]).gt(CLOCK_BACK)
     yield "order", _logs(steps.loc[back, "file"]), "times go back within {}"
     days = max(0, -int(-(traffic.window.until - traffic.window.since) // DAY))
-    read = days_by_service(sources, traffic.counts)
+    read = days_by_service(sources, traffic.activity.counts)
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
     yield "days", left > 0 and f"{left} of {days} days have no line of {service}", "{}"
     for hint in _hints(traffic):
         yield "whole logs", hint, "{}"
 
 
-def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Series[int]":
-    """How many days have a request or message, by `environment/service` of each log that holds any."""
-    logs = sources[sources["kind"].eq("log") & sources["state"].eq("read")]
-    places = logs["environment"].replace("", "production") + "/" + logs["service"].replace("", "backend")
-    of_file = dict(zip(logs["source"], places, strict=True))
-    days = log_counts.groupby(log_counts["file"].map(of_file))["day"].nunique()
-    holds = (logs["requests"] + logs["messages"]).gt(0).fillna(False).astype(bool)
-    return days.reindex(sorted({*places[holds], *days.index}), fill_value=0)
-
-
-def tabulate_log_coverage(
-    sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
-) -> pd.DataFrame:
-    """`LogCoverage`: the quarter's days until `as_of` beside the days and lines that were read."""
-    logs = sources[sources["kind"].eq("log")]
-    read = logs[logs["state"].eq("read")]
-    by_service = days_by_service(sources, log_counts)
-    why = "" if len(log_counts) else "no log was read" if read.empty else NOTHING_COUNTED
-    if len(read) and read["reason"].str.startswith(f"no line of {quarter}").all():
-        why = "; ".join(sorted(set(read["reason"])))
-    row = {
-        "quarter": str(quarter),
-        "files": len(read),
-        "lines": int(read["lines"].sum()),
-        "counted": int(log_counts["count"].sum()),
-        "untimed": int(log_counts["untimed"].sum()),
-        "days_read": int(by_service.min()) if len(by_service) else int(log_counts["day"].nunique()),
-        "days": max(0, -int(-(min(quarter.end, as_of) - quarter.start) // DAY)),
-        "why": why,
-        "places": "; ".join(sorted(logs["source"])),
-        "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),
-    }
-    return LogCoverage.of([row])
-
-
 def _hints(traffic: Traffic) -> Iterator[str]:
-    """Hints at lines that are missing, thinned, copied, or of another application.
-
-    None is a proof, so none is an incident. But while one stands, finding nothing proves nothing.
-    """
+    """Hints at lines that are missing, thinned, copied, or of another application; none is a proof."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
     logs = traffic.sources[traffic.sources["state"].eq("read")].dropna(subset="sha256")
     same = logs.loc[logs["sha256"].duplicated(keep=False), "source"]

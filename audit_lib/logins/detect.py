@@ -14,8 +14,15 @@ from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
 from audit_lib.logins.episodes import EVERYONE, Incident, by_source, find_episodes, in_windows, incident
-from audit_lib.logins.requests import fits, mapped
-from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, nearest_success
+from audit_lib.logins.traffic import (
+    FAILED_STARTS,
+    START_MESSAGES,
+    RecordedChange,
+    Traffic,
+    fits,
+    mapped,
+    nearest_success,
+)
 from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
@@ -80,10 +87,7 @@ def _verdict(name: str, incidents: Iterable[Incident], traffic: Traffic, coverag
 
 
 def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> pd.DataFrame:
-    """`Detections`: a row for each incident, and one for each detection without any.
-
-    `name` gives the text that stands for a client.
-    """
+    """`Detections`: a row for each incident or detection without any; `name` shows a client."""
     return Detections.of(
         {
             **vars(found),
@@ -103,11 +107,7 @@ def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> p
 
 
 def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incident], pd.Index]:
-    """The incidents and their failures, of one address, then of one network.
-
-    `failures` are those that no mistype and no change explains. Where no source is found, failed logins that
-    messages report without an address, many at once.
-    """
+    """The incidents of one address, then of one network, then without an address; and their failures."""
     rule, events = traffic.rule("guessing"), traffic.events
     guesses, part = by_source(failures, rule.ladder, PAUSE, partial(_guess, traffic))
     unnamed = events[events["kind"].eq(FAILED_LOGIN) & events["at"].notna() & events["client"].eq("")]
@@ -139,16 +139,12 @@ def _in_words(run: pd.DataFrame) -> str:
     """`60 failed logins within 5 minutes`; `refused requests`, unless each is on a login route or told."""
     what = "failed logins" if run["on_login"].all() else "refused requests"
     minutes = int((run["seconds"].max() - run["seconds"].min()) // 60) + 1
-    hours, days = round(minutes / 60), minutes // 1440 + 1
-    span = counted(minutes, "minute") if minutes < 120 else counted(hours, "hour")
-    return f"{len(run)} {what} within {counted(days, 'day') if days > 2 else span}"
+    hours = counted(round(minutes / 60), "hour") if minutes < 2880 else counted(minutes // 1440 + 1, "day")
+    return f"{len(run)} {what} within {counted(minutes, 'minute') if minutes < 120 else hours}"
 
 
 def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
-    """Failures of addresses that were never let in before, on one route: of many networks in one window.
-
-    `failures` are those that no mistype, no change and no guessing explains.
-    """
+    """Failures of addresses that were never let in before, on one route: of many networks in one window."""
     rule, good = traffic.rule("spraying"), traffic.let_in
 
     def build(run: pd.DataFrame) -> Incident:
@@ -167,10 +163,7 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
 
 
 def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
-    """The successes of an address that its own failures lead up to, then those that its network's do.
-
-    Successes are known by the minute: one in the minute of the last failure may be before it, and is said.
-    """
+    """The successes of an address that its own failures lead up to, then those that its network's do."""
     rule, incidents = traffic.rule("let-in"), list[Incident]()
     own = _leading_up(traffic, failures, "client")
     tries = own.groupby(["client", "answered"])["line"].transform("size")
@@ -205,10 +198,10 @@ def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFr
 
 
 def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
-    """The incident, under the address that was answered: it is who got in."""
     rule, at, good = traffic.rule("let-in"), run["answered"].iloc[0], traffic.let_in
     answer = good[good[key].eq(run[key].iloc[0]) & good["seconds"].eq(at)].iloc[0]
     several = f" of {run['client'].nunique()} addresses of its network" if key == "network" else ""
+    # Successes are known by the minute: one in the minute of the last failure may be before it.
     sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]
     # Tries of the last day belong to the same arrival. Logs that do not reach so far back show nothing.
     begun, seconds = run["seconds"].min(), traffic.requests["seconds"]
@@ -298,10 +291,7 @@ def find_onsets(traffic: Traffic) -> list[Onset]:
 
 
 def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFrame) -> bool:
-    """Whether many of the known clients fail, if nobody says that the change concerns them.
-
-    Few explain nothing: an attack that shares a known address, such as an office's, looks so.
-    """
+    # Few explain nothing: an attack that shares a known address, such as an office's, looks so.
     if runs.empty or (change is not None and change.kind == "rotation"):
         return len(runs) > 0
     rule, good = traffic.rule("known-clients-failing"), traffic.let_in
@@ -340,7 +330,7 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterato
 
 
 def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
-    """Failures that messages report, starts that recur, server errors, silence, each in episodes."""
+    """Failures that messages report, starts that recur, errors of most requests or one address, silence."""
     rule, events, requests = traffic.rule("application-failing"), traffic.events, traffic.requests
     for kinds, (subject, text, least) in REPORTED.items():
         own = events[events["kind"].isin(kinds)].assign(all=subject)
@@ -360,7 +350,6 @@ def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
 
 
 def _server_errors(traffic: Traffic) -> list[Incident]:
-    """Server errors: of most requests of a time, else of one address."""
     requests, rule = traffic.requests, traffic.rule("application-failing")
 
     def of_everyone(run: pd.DataFrame) -> Incident:

@@ -78,8 +78,7 @@ def find_episodes(
 ) -> Episodes:
     """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
 
-    Its subject is the key's, unless `build` names another. Beyond the MOST earliest runs they are only
-    counted, so that a flood is no work.
+    Its subject is the key's, unless `build` names another. Beyond MOST they are counted: a flood is no work.
     """
     events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
@@ -100,8 +99,7 @@ def in_windows(
 ) -> pd.DataFrame:
     """The events in a window of one key that reaches a rung, in the order of key, then time.
 
-    It has to hold so many `label`s that differ, too; of each at most `most` events count. Of sums by the
-    minute `count` is the weight, unless they have one. Events that name no source are left out.
+    It holds so many `label`s that differ, too, and of each `most` events count. Events weigh their `count`.
     """
     events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
     weight = next((name for name in ("weight", "count") if name in events), None)

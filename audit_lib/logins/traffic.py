@@ -1,21 +1,28 @@
-"""What detections look at: timed requests, failed logins with their lines, changes on record."""
+"""What detections look at: requests and failed logins by the policy, windows, clients, changes on record."""
 
+import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
-from audit_lib.base.log_kinds import DECLARED
+from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
+from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
-from audit_lib.logins.requests import Activity, Window, are_protected, fits, mapped, network_of
+from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.logins import FAILED_LOGIN
+from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS
+from audit_lib.secrecy import identities as shown
+from audit_lib.secrecy.keeper import Key
 from audit_lib.settings import LogSource
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.
@@ -33,6 +40,190 @@ PROVEN_BY_SSH = (
 _SAME_LOGIN = 5
 _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 _PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
+_MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
+_MISSING = (404, 405, 410)  # answered if there is no such route, or none by that method
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time that is looked at, both ends inclusive, UTC."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What logs hold, by the policy: Sources, LogCounts, LogEvents with bounds, and requests.
+
+    `requests` have bounds, too, are `timed` if their line is, and what `_judged` says of them.
+    """
+
+    sources: pd.DataFrame
+    counts: pd.DataFrame
+    events: pd.DataFrame
+    requests: pd.DataFrame
+
+    def within(self, window: Window) -> "Activity":
+        """The same, without what surely lies outside of a window."""
+        first, last = f"{window.since:%Y-%m-%d}", f"{window.until:%Y-%m-%d}"
+        counts = self.counts[self.counts["day"].isna() | self.counts["day"].between(first, last)]
+        return Activity(self.sources, counts, within(self.events, window), within(self.requests, window))
+
+
+def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
+    """The frames of logs as detections need them.
+
+    A request without a time lies on or after its day. A client that is named as a host is none.
+    """
+    counts, events, minutes = (
+        frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
+        for frame in (logs.counts, logs.events, logs.minutes)
+    )
+    own = events["at"].where(events["message"].ne(CLOCK_SET_BACK))  # how far, its bounds say
+    bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
+    at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
+    timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
+    timed = timed.sort_values(["minute_at", "file", "client", "route", "method", "status"], kind="stable")
+    timed = timed.drop(columns="minute_at")
+    untimed = counts[counts["status"].notna() & counts["untimed"].gt(0)]
+    untimed = untimed.assign(
+        timed=False,
+        not_before_at=pd.to_datetime(untimed["day"], utc=True).astype("datetime64[us, UTC]"),
+        not_after_at=None,
+        declared=untimed["kind"].eq(DECLARED).astype("int64"),
+        count=untimed["untimed"],
+        line=untimed["untimed_line"],
+    )
+    # In the types of those that have a time, however few there are.
+    requests = pd.concat([untimed[timed.columns], timed], ignore_index=True).astype(timed.dtypes)
+    events = events.assign(**bounds, client=events["client"].replace(hosts))
+    requests = requests.assign(client=requests["client"].replace(hosts))
+    return Activity(logs.sources, counts, events, _judged(requests, policy))
+
+
+def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
+    """Requests with what the policy says of each.
+
+    refused: 401, 403 or declared. protected: by the policy, or its route has refused. let_in: a login that
+    succeeds, or an answer on a protected route. added: let in by what audit.toml alone declares, which excuses
+    no failure. doubtful: let in, though not as it declares. there: on a route that is known to exist.
+    """
+    status, route, access = requests["status"], requests["route"], policy.access
+    refusing = set(route[status.isin(REFUSED)])
+    protected = are_protected(route, refusing, policy)
+    refused = status.isin((*REFUSED, *policy.failed_statuses)) | requests["declared"].eq(1)
+    answered, on_login = status.between(200, 299), fits(route, access.login)
+    by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
+    added = entered(requests, policy.added_logins) & ~refused
+    usual = on_login & ~by_own & ~requests["method"].isin((*READING, "")) & ~refused
+    usual &= answered | status.isin(REDIRECTS)
+    let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
+    # A refusal alone shows no route: gateways refuse what nobody serves. Who wrote its name knows of it.
+    named = [name for name in (*access.login, *access.protected) if "*" not in name]
+    is_shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
+    return requests.assign(
+        network=mapped(requests["client"], network_of).astype("str"),
+        refused=refused,
+        protected=protected,
+        on_login=on_login | by_added,
+        let_in=let_in | added,
+        added=added & ~let_in,
+        doubtful=usual & by_added & ~added,
+        there=route.isin(set(route[is_shown]) - {OTHER_ROUTES}),
+    )
+
+
+def mapped(texts: "pd.Series[str]", judge: Callable[[str], Any]) -> "pd.Series[Any]":
+    """Each text judged, each that differs once."""
+    return texts.map({text: judge(text) for text in texts.unique()})
+
+
+def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
+    """Which routes a glob fits, letter case aside; of many under one name nothing is said."""
+    return mapped(routes, lambda route: route != OTHER_ROUTES and matches_glob(route, globs)).astype(bool)
+
+
+def are_protected(routes: "pd.Series[str]", refusing: set[str], policy: DetectionPolicy) -> "pd.Series[bool]":
+    """Which routes ask for a secret: the policy says so, or they are among those that have refused."""
+    free = fits(routes, (*policy.access.open, *policy.access.login)) | routes.eq(OTHER_ROUTES)
+    return (routes.isin(refusing) | fits(routes, policy.access.protected)) & ~free
+
+
+def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """The rows (with bounds) that may be in a window: a bound that is not known excludes nothing."""
+    outside = frame["not_after_at"].lt(window.since) | frame["not_before_at"].gt(window.until)
+    return frame[~outside.fillna(False).astype(bool)]
+
+
+def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
+    """Which requests got a 2xx on a protected route."""
+    return requests["protected"] & requests["status"].between(200, 299)
+
+
+def unanswered(requests: pd.DataFrame) -> "pd.Series[bool]":
+    """Which requests got nothing of what they asked for: refused, limited (429), or a server error."""
+    return requests["refused"] | requests["status"].eq(429) | requests["status"].ge(500)
+
+
+@lru_cache(maxsize=1 << 17)
+def network_of(client: str) -> str:
+    """The /24 or /64 of an address; a client that is none is its own network."""
+    try:
+        address = ipaddress.ip_address(client.split("%", 1)[0])
+    except ValueError:
+        return client
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+
+
+def reaches_back(requests: pd.DataFrame, window: Window, days: float) -> bool:
+    """Whether the logs reach so many days back before the window."""
+    return bool(requests["not_before_at"].min() <= window.since - pd.Timedelta(days=days))
+
+
+def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPolicy) -> pd.DataFrame:
+    """One row for each client with requests that may be in the window, the most refused first.
+
+    Its columns: client, network, requests, failures, successes (2xx on protected routes), classification.
+    """
+    good = succeeded(requests)
+    before = requests[good & requests["not_after_at"].lt(window.since)]
+    count = requests["count"]
+    sums = {"requests": count, "failures": count * requests["refused"], "successes": count * good}
+    here = within(requests.assign(**sums), window).groupby("client", as_index=False)
+    frame = here.agg({"network": "first", **dict.fromkeys(sums, "sum")})
+    client, answered = frame["client"], frame["successes"].gt(0)
+    classes = {
+        "unnamed": client.eq(""),
+        "internal": client.map(policy.is_private).astype(bool) & (not policy.clients),
+        "known": client.isin(before["client"]),
+        "failing only": frame["failures"].gt(0) & ~answered,
+        "not known if new": client.eq(client)
+        & (not reaches_back(requests, window, policy.thresholds["let-in"].days)),
+        "new address": answered & frame["network"].isin(before["network"]),
+    }
+    frame["classification"] = np.select([*classes.values()], [*classes], "new network")
+    order = ["failures", "requests", "client"]
+    return frame.sort_values(order, ascending=[False, False, True], ignore_index=True)
+
+
+def address_label(logs: LogRead, key: Key) -> shown.Label:
+    """What tells an address from others of its network, the same in each run: without a key its number."""
+    if key.origin != "throw-away":
+        return shown.keyed_label(key)
+    named = pd.concat([frame[["file", "line", "client"]] for frame in (logs.counts, logs.events)])
+    clients = named.sort_values(["file", "line"], kind="stable")["client"].unique()
+    in_texts = (address for text in logs.events["subject"].unique() for address in shown.addresses_in(text))
+    return shown.numbered_label([*clients, *in_texts])
+
+
+def with_addresses(
+    table: pd.DataFrame, label: shown.Label, identities: str, known: Callable[[str], bool]
+) -> pd.DataFrame:
+    """The log table as addresses may be shown in it; those that the policy knows are marked."""
+    if identities == "full":
+        return shown.marked_clients(table, known)
+    return shown.mask_frame(table, lambda client: label(client) + (" (known)" if known(client) else ""))
 
 
 @dataclass(frozen=True)
@@ -89,11 +280,6 @@ class Traffic:
         return self.policy.thresholds[detection]
 
     @cached_property
-    def counts(self) -> pd.DataFrame:
-        """`LogCounts` of the window."""
-        return self.activity.counts
-
-    @cached_property
     def sources(self) -> pd.DataFrame:
         """`Sources` that are logs."""
         return self.activity.sources[self.activity.sources["kind"].eq("log")]
@@ -111,10 +297,10 @@ class Traffic:
 
     @cached_property
     def failures(self) -> pd.DataFrame:
-        """The failed logins with a time, in its order.
+        """The failed logins with a time, in its order, as events with more columns.
 
-        Its columns beside those of events: network, protected, on_login, known (its client was let in
-        before), success (seconds of the next minute in which it is let in; null: never), mistype.
+        network, protected, on_login, known (its client was let in before), success (seconds of the next
+        minute in which it is let in; null: never), mistype.
         """
         events, policy, requests = self.events, self.policy, self.requests
         failed = events[are_failures(events, policy) & events["at"].notna()]
@@ -142,8 +328,8 @@ class Traffic:
     @cached_property
     def collapsed(self) -> str:
         """Why sources cannot be told apart: nearly all requests come from a proxy; "" where they can."""
-        named = self.counts["status"].notna() & ~self.counts["client"].isin(("", NOT_AN_ADDRESS))
-        sums = self.counts[named].groupby("client")["count"].sum()
+        asked = self.activity.counts.dropna(subset="status")
+        sums = asked[~asked["client"].isin(("", NOT_AN_ADDRESS))].groupby("client")["count"].sum()
         inside = sums[[self.policy.is_private(client) for client in sums.index]].nlargest(3)
         share = inside.sum() / max(sums.sum(), 1)
         text = f"{share:.0%} of the requests come from {len(inside)} private addresses"
@@ -164,16 +350,13 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 
 
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
-    """The failures with `known`, `success` and `mistype`.
-
-    Who succeeds soon after a few failures mistyped; one that is not known before may fail less often, since
-    who guesses succeeds, too. Whoever mistypes far more often than succeeding in a day did not mistype.
-    """
+    """The failures with `known`, `success` and `mistype`: a success follows soon after a few."""
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
     success = nearest_success(failures, good, "client")
     known = client.map(good.groupby("client")["seconds"].min()).lt(failures["seconds"] // 60 * 60)
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
+    # Who guesses succeeds, too: one that is not known before may fail less often.
     mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))
     tries = mistype.groupby([client, day]).transform("sum").to_numpy()
     days = good.groupby(["client", good["at"].dt.floor("D")])["count"].sum()
@@ -196,15 +379,14 @@ def nearest_success(
 def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """The failed logins that messages alone report, with a time and an address: beside `refused` events.
 
-    A private address may be a proxy's, so it counts only if the policy says that addresses are real. Lines of
-    ssh count beyond the failed logins of their address, log and minute.
+    Lines of ssh count beyond the failed logins of their address, log and minute.
     """
     failed, proven = events["kind"].eq(FAILED_LOGIN), events["message"].isin(PROVEN_BY_SSH)
     keys = [events["file"], events["client"], events["seconds"] // 60]
     number = proven.groupby([proven, *keys], dropna=False).cumcount()
     proven &= number >= failed.groupby(keys, dropna=False).transform("sum")
     messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
-    if not policy.clients:
+    if not policy.clients:  # a private address may be a proxy's
         messages = messages[~mapped(messages["client"], policy.is_private).astype(bool)]
     messages = messages[~messages.index.isin(refused.index)].sort_values("seconds", kind="stable")
     return messages[~_is_near(messages, refused, ["client"])]

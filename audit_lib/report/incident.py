@@ -14,7 +14,7 @@ from audit_lib.incident.explain import ATTACKS, CUT_OFF, GUESSED, OUTAGE, USED, 
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import PAUSE, deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.logins.detect import SILENCE
-from audit_lib.logins.requests import unanswered
+from audit_lib.logins.traffic import unanswered
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report import escape as inert
 from audit_lib.report.render import template
