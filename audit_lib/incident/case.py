@@ -13,8 +13,7 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins.coverage import Coverage, cover
-from audit_lib.logins.detect import Verdict, judge
-from audit_lib.logins.episodes import Incident
+from audit_lib.logins.detect import Incident, Verdict, judge
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
 from audit_lib.logins.traffic import (
     Activity,

@@ -13,7 +13,7 @@ from audit_lib.base.in_words import instant_words
 from audit_lib.incident.case import APPLICATION, KNOWN_CLIENTS, Case
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.logins.episodes import EVERYONE
+from audit_lib.logins.detect import EVERYONE
 from audit_lib.logins.traffic import Window
 
 PAUSE = timedelta(minutes=15)

@@ -12,7 +12,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.ledger.decisions import decisions
 from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
-from audit_lib.logins.episodes import in_windows, places
+from audit_lib.logins.detect import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures
 from audit_lib.settings import AlertRule
 from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS
@@ -43,13 +43,9 @@ def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> Mapping[str
     inside = [(at, place) for at, place in entries if traffic.window.since <= at <= traffic.window.until]
     if len(inside) < rule.at_least:
         return {"state": "quiet", "count": len(inside), "reason": "only what was recorded can be seen here"}
-    times, evidence = zip(*inside, strict=True)
-    return _fired(len(inside), min(times), max(times), evidence)
-
-
-def _fired(count: int, first: Any, last: Any, evidence: Iterable[str]) -> Mapping[str, Any]:
-    bounds = {"first_at": first, "last_at": last}
-    return {"state": "fired", "count": count, "evidence": "; ".join(evidence), **bounds}
+    times, evidence = [at for at, _ in inside], "; ".join(place for _, place in inside)
+    bounds = {"first_at": min(times), "last_at": max(times)}
+    return {"state": "fired", "count": len(inside), "evidence": evidence, **bounds}
 
 
 def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> Mapping[str, Any]:
@@ -63,7 +59,8 @@ def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> Mapping[s
         loud = untimed[untimed["not_before_at"].ge(since)]
     if len(loud):
         first, last = loud["not_before_at"].min(), loud["at"].fillna(loud["not_before_at"]).max()
-        return _fired(len(loud), first, last, places(loud))
+        bounds = {"first_at": first, "last_at": last, "evidence": "; ".join(places(loud))}
+        return {"state": "fired", "count": len(loud), **bounds}
     may = int((~untimed["not_after_at"].lt(since)).sum())
     if reason := next(filter(None, _why_not_quiet(rule, traffic, coverage)), ""):
         return {"state": "unknown", "reason": reason}

@@ -75,7 +75,8 @@ def _logs(names: Iterable[str]) -> str:
 
 def _of_reading(traffic: Traffic) -> Facts:
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
-    sources, latest = traffic.sources, pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
+    sources = traffic.activity.sources.query("kind == 'log'")
+    latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     # The packed copy of a log that was read beside it is no loss.
     lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
     for log in rows(sources[lost | sources["reason"].str.startswith(BROKEN_OFF)]):
@@ -90,11 +91,11 @@ def _of_reading(traffic: Traffic) -> Facts:
 
 def _of_requests(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
-    asked, refusals = counts.dropna(subset="status"), counts[are_failures(counts, policy)]
+    asked, judged = counts.dropna(subset="status"), counts["status"].notna() | are_failures(counts, policy)
     answered = asked["status"].between(200, 299).any()
     yield "an answer", not answered, "no request was answered with 2xx: the log may be another application's"
-    yield "times", refusals["untimed"].sum(), "{:,} failed logins have no time of their own"
-    yield "times", asked["untimed"].sum(), "{:,} requests have no time of their own"
+    untimed = counts.loc[judged, "untimed"].sum()
+    yield "times", untimed, "{:,} requests or failed logins have no time of their own"
     unnamed = asked["client"].isin(("", NOT_AN_ADDRESS))
     yield "clients named", asked.loc[unnamed, "count"].sum(), "{:,} requests have no address"
     yield "clients are callers", traffic.collapsed, "{}"
@@ -128,10 +129,8 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
 def _of_logins(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     # Who may change audit.toml alone makes nothing known by declaring what never happens.
-    declared, fact = (
-        policy.failure_declared or has_failed(policy.added_logins, counts),
-        "a failed login declared",
-    )
+    declared = policy.failure_declared or has_failed(policy.added_logins, counts)
+    fact = "a failed login declared"
     for proposal in propose(counts, policy.logins, policy.failed_statuses):
         yield fact, proposal.uncounted or not declared, f"{proposal.question} Declare it ([[logins]])"
     moved = counts.loc[counts["kind"].eq(POSSIBLE) & counts["status"].notna(), "count"].sum()
@@ -149,11 +148,7 @@ def _of_logins(traffic: Traffic) -> Facts:
     seen = (refusals["status"].isna() | refusals["route"].isin(there["route"])).any()
     text = "no failed login on a route that the application has was seen: perhaps these logs show none"
     yield "a failed login seen", not seen, text
-    yield (
-        "a success seen",
-        not there["let_in"].any(),
-        "no login that succeeds and no protected answer was seen",
-    )
+    yield "a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"
     # A redirect after a form that refused others is a login or a refusal: the policy would say which.
     sent = requests["status"].isin(REDIRECTS) & ~requests["method"].isin(READING) & ~requests["on_login"]
     sent &= requests["route"].isin(traffic.failures["route"])
@@ -173,7 +168,8 @@ def _of_logins(traffic: Traffic) -> Facts:
 
 
 def _of_times(traffic: Traffic) -> Facts:
-    sources, steps = traffic.sources, traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
+    sources = traffic.activity.sources.query("kind == 'log'")
+    steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     text = "another instance may have a log of its own: declare `instances` of {} in audit.toml"
     yield "instances", _logs(log.pattern for log in traffic.log_sources if not log.instances), text
     zoneless = _logs(sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"])
@@ -191,7 +187,7 @@ def _of_times(traffic: Traffic) -> Facts:
 def _hints(traffic: Traffic) -> Iterator[str]:
     """Hints at lines that are missing, thinned, copied, or of another application; none is a proof."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
-    logs = traffic.sources[traffic.sources["state"].eq("read")].dropna(subset="sha256")
+    logs = traffic.activity.sources.query("kind == 'log' and state == 'read'").dropna(subset="sha256")
     same = logs.loc[logs["sha256"].duplicated(keep=False), "source"]
     if len(same):
         yield f"{' and '.join(sorted(same))} hold the same bytes"
@@ -204,8 +200,7 @@ def _hints(traffic: Traffic) -> Iterator[str]:
         yield "no route that the policy names was answered with 2xx: the log may be another application's"
     at, pause = requests["at"], end - requests["at"].iloc[-1]
     if at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR):
-        hours = counted(round(pause / HOUR), "hour")
-        yield f"the log ends {hours} before the period does, with the longest pause in it"
+        yield f"the log ends {counted(round(pause / HOUR), 'hour')} before the period does: the longest pause"
     bad = requests.assign(bad=requests["count"].where(requests["refused"], 0))
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)
     weeks = days[days.index <= end + MINUTE - DAY].rolling(7).sum().dropna()

@@ -70,11 +70,8 @@ class Proposal(NamedTuple):
 def propose(
     counts: pd.DataFrame, logins: Iterable[Login], counted: Sequence[int] = tuple(REQUEST_KINDS)
 ) -> tuple[Proposal, ...]:
-    """The routes that look like logins, were answered as one, and are not declared; the busiest first.
-
-    `counts` are LogCounts, `counted` the statuses that count as a failure anyway. If messages report
-    failures, answers to who got in are enough, and 500 may be one to who failed.
-    """
+    """The routes of LogCounts that look like logins and are not declared, the busiest first."""
+    # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
     known = {(login.method, bare_route(login.route)) for login in logins}
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]

@@ -1,27 +1,28 @@
 """Seven detections: what is found in the logs, what is not found, and what is not known and why."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded import matches_glob
 from audit_lib.base.in_words import counted, day_words, instant_words
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
-from audit_lib.logins.episodes import EVERYONE, Incident, by_source, find_episodes, in_windows, incident
 from audit_lib.logins.traffic import (
     FAILED_STARTS,
     START_MESSAGES,
     RecordedChange,
     Traffic,
     fits,
-    mapped,
-    nearest_success,
+    next_success,
 )
 from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
@@ -44,6 +45,33 @@ REPORTED = {
 }
 # The change on record, or None; the runs of failures of clients (first, last, recovered); these failures.
 Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]
+MOST = 200  # incidents that are described; another counts the others
+PLACES = 8  # pieces of evidence of an incident; its count says how many there are
+EVERYONE = "all sources"
+Build = Callable[[pd.DataFrame], "Incident"]
+Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
+Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something that a detection found. A `client` is named, or masked, where the subject is shown."""
+
+    classification: str
+    severity: str
+    count: int
+    subject: str = ""
+    client: str = ""
+    cause: str = ""  # of known clients failing: rotation, deploy, start; "" for nothing on record
+    clients: frozenset[str] = frozenset()  # all that took part
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    evidence: tuple[str, ...] = ()
+
+    def during(self, at: "pd.Series[pd.Timestamp]") -> "pd.Series[bool]":
+        """Which instants lie between its first minute and its last."""
+        first, last = pd.Timestamp(self.first_at), pd.Timestamp(self.last_at)  # type: ignore[arg-type]
+        return at.between(first.floor("min"), last)
 
 
 @dataclass(frozen=True)
@@ -103,9 +131,6 @@ def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> p
     )
 
 
-# ---- Attackers ----
-
-
 def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incident], pd.Index]:
     """The incidents of one address, then of one network, then without an address; and their failures."""
     rule, events = traffic.rule("guessing"), traffic.events
@@ -120,23 +145,22 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incide
 
 
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
-    rule, addresses, routes = traffic.rule("guessing"), run["client"].nunique(), sorted(set(run["route"]))
-    unclear = [route for route in routes if matches_glob(route, traffic.policy.failure.ambiguous_routes)]
+    rule, policy, addresses = traffic.rule("guessing"), traffic.policy, run["client"].nunique()
+    unclear = sorted(run.loc[fits(run["route"], policy.failure.ambiguous_routes), "route"])
     soon = run["success"].sub(run["seconds"]).le(traffic.rule("let-in").minutes * MINUTE)
     clauses = {
         f"{_in_words(run)}, at most {run.groupby(run['seconds'] // MINUTE).size().max()} in a minute": True,
         f"of {addresses} addresses": addresses > 1,
-        f"on {len(routes)} routes": len(routes) > 1,
         "from where somebody was let in before": run["known"].any(),
         "then let in": soon.any(),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
-    high = len(run) >= rule.high and rule.severity != "critical"
-    return incident(run, clauses, "high" if high else rule.severity)
+    return incident(
+        run, clauses, rule.severity if len(run) < rule.high or rule.severity == "critical" else "high"
+    )
 
 
 def _in_words(run: pd.DataFrame) -> str:
-    """`60 failed logins within 5 minutes`; `refused requests`, unless each is on a login route or told."""
     what = "failed logins" if run["on_login"].all() else "refused requests"
     minutes = int((run["seconds"].max() - run["seconds"].min()) // 60) + 1
     hours = counted(round(minutes / 60), "hour") if minutes < 2880 else counted(minutes // 1440 + 1, "day")
@@ -148,9 +172,8 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
     rule, good = traffic.rule("spraying"), traffic.let_in
 
     def build(run: pd.DataFrame) -> Incident:
-        addresses, networks = run["client"].nunique(), run["network"].nunique()
-        text = f"{_in_words(run)}, of {addresses} addresses in {networks} networks"
-        return incident(run, text, rule.severity)
+        networks = f"{run['client'].nunique()} addresses in {run['network'].nunique()} networks"
+        return incident(run, f"{_in_words(run)}, of {networks}", rule.severity)
 
     strangers = failures[~failures["known"] & failures["client"].ne("")]
     counting = {"label": "network", "most": rule.most_per_network}
@@ -174,7 +197,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
     runs = shared.groupby(["network", "answered"])
     first, several = runs["seconds"].transform("min") - MINUTE, runs["client"].transform("nunique").gt(1)
     # A network that was let in shortly before is one of people.
-    before = nearest_success(shared.assign(seconds=first), traffic.let_in, "network", "backward")
+    before = next_success(shared.assign(seconds=first), traffic.let_in, "network", "backward")
     shared = shared[several & ~(first - before).le(rule.quiet_hours * HOUR)]
     for key, leading in (("client", own), ("network", shared)):
         # What it does after its first success is its own doing.
@@ -186,7 +209,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
 def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
     """The failures of a run that a success ends soon, if the run reaches a rung of the ladder."""
     rule = traffic.rule("let-in")
-    frame = failures.assign(answered=nearest_success(failures, traffic.let_in, key))
+    frame = failures.assign(answered=next_success(failures, traffic.let_in, key))
     frame = frame[frame["answered"].notna() & frame["client"].ne("")]
     runs = [frame[key], frame["answered"]]
     last = frame["seconds"].groupby(runs).transform("max")
@@ -234,13 +257,12 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         if answered.empty:
             text = f"requests for files such as {run['route'].iloc[0]}, none answered"
             return incident(run, text, rule.severity)
-        return incident(
-            run, f"{answered.min()} was requested and answered, but must not be served", "critical"
-        )
+        text = f"{answered.min()} was requested and answered, but must not be served"
+        return incident(run, text, "critical")
 
     probed, many = requests[requests["status"].isin(PROBED)], [(1, rule.routes + 1, rule.minutes)]
     probes, _ = by_source(probed, many, PROBING_PAUSE, missing, label="route")
-    hidden = mapped(route, _DOTFILE.search).notna() & ~fits(route, traffic.policy.access.open)
+    hidden = route.str.contains(_DOTFILE) & ~fits(route, traffic.policy.access.open)
     sensitive = requests[fits(route, traffic.policy.sensitive_routes) | hidden]
     weight = sensitive["count"].mask(sensitive["status"].between(200, 299), rule.sensitive)  # one is enough
     several = [(rule.sensitive, PROBING_PAUSE)]
@@ -253,9 +275,6 @@ def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
     for (route, name), own in traffic.events[hits].groupby(["route", "subject"]):
         text = f"the query parameter {name} is in the log with its value"
         yield incident(own, text, severity, subject=route)
-
-
-# ---- Failures without an attack ----
 
 
 def find_onsets(traffic: Traffic) -> list[Onset]:
@@ -322,10 +341,10 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterato
             f"{stuck} not until the last failure": stuck,
             f"{share:.0%} of the requests failed": share >= rule.everyone,
         }
-        mild = "info" if kind == "rotation" and not stuck else rule.severity
         subject = change.name if change and kind == "rotation" else EVERYONE
+        calm = "info" if kind == "rotation" and not stuck else rule.severity
+        severity = "high" if share >= rule.everyone else calm
         last = pd.Timestamp(runs["recovered"].fillna(runs["last"]).max(), unit="s", tz="UTC")
-        severity = "high" if share >= rule.everyone else mild
         yield incident(failures, clauses, severity, subject=subject, cause=kind, last_at=last)
 
 
@@ -362,12 +381,90 @@ def _server_errors(traffic: Traffic) -> list[Incident]:
     def of_client(run: pd.DataFrame) -> Incident:
         return incident(run, f"{run['count'].sum()} server errors", rule.severity)
 
-    errors, ladder = (
-        requests[requests["status"].ge(500)].assign(all=EVERYONE),
-        [(rule.errors + 1, rule.minutes)],
-    )
+    ladder = [(rule.errors + 1, rule.minutes)]
+    errors = requests[requests["status"].ge(500)].assign(all=EVERYONE)
     runs, _ = find_episodes(errors, "all", ladder, rule.minutes, of_everyone)
     outages = [run for run in runs if run.classification]
     for outage in outages:
         errors = errors[~outage.during(errors["at"])]
     return outages + find_episodes(errors, "client", ladder, rule.minutes, of_client)[0]
+
+
+def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str, **more: Any) -> Incident:
+    """The incident of events in order of time. Of clauses with conditions its text has those that hold."""
+    clauses = text if isinstance(text, Mapping) else {text: True}
+    words, times = "; ".join(clause for clause, holds in clauses.items() if holds), events["at"].dropna()
+    facts: dict[str, Any] = {
+        "count": int(events["count"].sum()) if "count" in events else len(events),
+        "clients": frozenset(events["client"]) - {""},
+        "first_at": times.min() if len(times) else None,
+        "last_at": times.max() if len(times) else None,
+        "evidence": places(events),
+    }
+    return Incident(words, severity, **(facts | more))
+
+
+def places(events: pd.DataFrame) -> tuple[str, ...]:
+    """`file:line` of the first events and of the last; of requests in a minute that of the first."""
+    if len(events) > PLACES:
+        events = pd.concat([events.head(PLACES - 1), events.tail(1)])
+    return tuple(dict.fromkeys(f"{file}:{line}" for file, line in events[["file", "line"]].to_numpy()))
+
+
+def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, label: str = "") -> Episodes:
+    """What is found by address, then by network of the events of its addresses that are part of none."""
+    incidents, part = find_episodes(events, "client", ladder, pause, build, label=label)
+    rest = events.drop(part)
+    several = rest[rest.groupby("network")["client"].transform("nunique").gt(1)]
+    networks, more = find_episodes(several, "network", ladder, pause, build, label=label)
+    return [*incidents, *networks], part.union(more)
+
+
+def find_episodes(
+    events: pd.DataFrame, key: str, ladder: Ladder, pause: float, build: Build, **counting: Any
+) -> Episodes:
+    """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
+
+    Beyond MOST they are only counted: a flood is no work.
+    """
+    events = in_windows(events, key, ladder, **counting)
+    fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
+    ends, at, incidents = np.flatnonzero([*fresh, True]).tolist(), events["at"].array, list[Incident]()
+    runs = sorted(pairwise(ends), key=lambda run: (at[run[0]], run[0]))
+    for low, high in runs[:MOST]:
+        found, name = build(events.iloc[low:high]), str(events[key].iloc[low])
+        own = {"client": name} if key == "client" else {"subject": name}
+        incidents.append(found if found.client or found.subject else replace(found, **own))  # type: ignore[arg-type]
+    if others := runs[MOST:]:
+        text, count = counted(len(others), "more incident"), sum(high - low for low, high in others)
+        incidents.append(Incident(text, incidents[-1].severity, count, first_at=at[others[0][0]]))
+    return incidents, events.index
+
+
+def in_windows(
+    events: pd.DataFrame, key: str, ladder: Ladder, *, label: str = "", most: float = np.inf
+) -> pd.DataFrame:
+    """The events in a window of one key that reaches a rung, in the order of key, then time.
+
+    It holds so many `label`s that differ, too, and of each `most` events count. Events weigh their `count`.
+    """
+    events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
+    weight = next((name for name in ("weight", "count") if name in events), None)
+    weights = events[weight].tolist() if weight else [1] * len(events)
+    keys, at, labels = (events[column].tolist() for column in (key, "seconds", label or key))
+    marks = np.zeros(len(events), bool)
+    for least, *several, minutes in ladder:
+        held, total, low, done = Counter[Any](), 0.0, 0, 0
+        for high, (name, weight) in enumerate(zip(labels, weights, strict=True)):
+            total += min(most, held[name] + weight) - min(most, held[name])
+            held[name] += weight
+            while keys[low] != keys[high] or at[high] - at[low] > minutes * 60:
+                rest = held.pop(labels[low]) - weights[low]
+                total += min(most, rest) - min(most, rest + weights[low])
+                if rest > 0:
+                    held[labels[low]] = rest
+                low += 1
+            if total >= least and len(held) >= max([1, *several]):
+                marks[max(done, low) : high + 1] = True
+                done = high + 1
+    return events[marks]

@@ -25,8 +25,7 @@ from audit_lib.secrecy import identities as shown
 from audit_lib.secrecy.keeper import Key
 from audit_lib.settings import LogSource
 
-# Messages by their names in log_formats.toml, one of which a process writes when it starts.
-START_MESSAGES = ("secrets valid", "secrets invalid")
+START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a process that starts writes one
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 BEGUN = ("start", "deploy")
 # A server of ssh writes the first of each user that it does not have, the next two of a session whose
@@ -54,10 +53,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Activity:
-    """What logs hold, by the policy: Sources, LogCounts, LogEvents with bounds, and requests.
-
-    `requests` have bounds, too, are `timed` if their line is, and what `_judged` says of them.
-    """
+    """What logs hold, by the policy: Sources, LogCounts, LogEvents and requests with bounds of their time."""
 
     sources: pd.DataFrame
     counts: pd.DataFrame
@@ -105,9 +101,8 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """Requests with what the policy says of each.
 
-    refused: 401, 403 or declared. protected: by the policy, or its route has refused. let_in: a login that
-    succeeds, or an answer on a protected route. added: let in by what audit.toml alone declares, which excuses
-    no failure. doubtful: let in, though not as it declares. there: on a route that is known to exist.
+    refused: 401, 403 or declared. let_in: a login that succeeds, or an answer on a protected route. added:
+    let in by what audit.toml alone declares, which excuses no failure. doubtful: let in, but not by that.
     """
     status, route, access = requests["status"], requests["route"], policy.access
     refusing = set(route[status.isin(REFUSED)])
@@ -212,9 +207,7 @@ def address_label(logs: LogRead, key: Key) -> shown.Label:
     if key.origin != "throw-away":
         return shown.keyed_label(key)
     named = pd.concat([frame[["file", "line", "client"]] for frame in (logs.counts, logs.events)])
-    clients = named.sort_values(["file", "line"], kind="stable")["client"].unique()
-    in_texts = (address for text in logs.events["subject"].unique() for address in shown.addresses_in(text))
-    return shown.numbered_label([*clients, *in_texts])
+    return shown.numbered_label(named.sort_values(["file", "line"], kind="stable")["client"].unique())
 
 
 def with_addresses(
@@ -244,10 +237,7 @@ class RecordedChange:
 def recorded_changes(
     ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame | None, window: Window
 ) -> tuple[RecordedChange, ...]:
-    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time.
-
-    A deploy counts from two days before the window on, if it may have put something in place.
-    """
+    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time."""
     changes = []
     for entry in ledger.of_kind("rotation"):
         at = pd.Timestamp(parse_instant(str(entry.body["claimed_at"]), entry.place))
@@ -255,6 +245,7 @@ def recorded_changes(
         changes.append(RecordedChange(str(entry.body["secret"]), at, until, entry.place))
     for deploy in rows(deploys) if deploys is not None else ():
         began, ended = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
+        # If it may have put something in place; its callers may fail two days later.
         near = ended >= window.since - timedelta(days=2) and began <= window.until
         if near and deploy.outcome in ("took effect", "not told"):
             changes.append(RecordedChange("deploy", began, ended, deploy.evidence))
@@ -278,11 +269,6 @@ class Traffic:
     def rule(self, detection: str) -> Rule:
         """The thresholds of a detection."""
         return self.policy.thresholds[detection]
-
-    @cached_property
-    def sources(self) -> pd.DataFrame:
-        """`Sources` that are logs."""
-        return self.activity.sources[self.activity.sources["kind"].eq("log")]
 
     @cached_property
     def requests(self) -> pd.DataFrame:
@@ -352,7 +338,7 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """The failures with `known`, `success` and `mistype`: a success follows soon after a few."""
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
-    success = nearest_success(failures, good, "client")
+    success = next_success(failures, good, "client")
     known = client.map(good.groupby("client")["seconds"].min()).lt(failures["seconds"] // 60 * 60)
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
@@ -365,7 +351,7 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     return failures.assign(known=known, success=success, mistype=mistype & seldom)
 
 
-def nearest_success(
+def next_success(
     events: pd.DataFrame, good: pd.DataFrame, key: str, direction: str = "forward"
 ) -> "pd.Series[float]":
     """The seconds of the next minute in which the client or network is let in, or of the last; null: none."""
