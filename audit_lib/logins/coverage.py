@@ -12,8 +12,7 @@ import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted
-from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
+from audit_lib.base.in_words import OTHER_ROUTES, POSSIBLE, counted
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, mapped, network_of

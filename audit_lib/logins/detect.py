@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.in_words import counted, day_words, instant_words
-from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.in_words import OTHER_ROUTES, counted, day_words, instant_words
 from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
 from audit_lib.logins.traffic import (

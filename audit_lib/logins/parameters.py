@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.in_words import SEVERITIES
-from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.base.in_words import MESSAGE_KINDS, SEVERITIES
 from audit_lib.logs.formats import LogFormats, project_formats
 from audit_lib.settings import Login, Policy, Project, bundled_policy
-from audit_lib.settings.fields import among
+from audit_lib.settings.models import among
 
 REFUSED = (401, 403)
 DETECTIONS = (

@@ -13,7 +13,7 @@ import pandas as pd
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
-from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
+from audit_lib.base.in_words import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
