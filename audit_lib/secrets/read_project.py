@@ -92,9 +92,11 @@ class ProjectRead:
     drift = frame(  # `Drift`
         lambda self: compare_places(self.inventory, self.entries, self.policy, self.keeper)
     )
-    ages = frame(  # `Freshness`
-        lambda self: tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
-    )
+
+    @cached_property
+    def ages(self) -> pd.DataFrame:
+        """`Freshness`: the interval of each secret's age in each place, and the verdict."""
+        return tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
 
 
 def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
