@@ -29,7 +29,7 @@ from audit_lib.ledger.timeline import (
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import Evidence
-from audit_lib.secrets.sources import DatedPlace
+from audit_lib.settings import GivenValues
 
 Row = dict[str, Any]  # of Evidence
 DAY = timedelta(days=1)
@@ -98,7 +98,7 @@ def collect_evidence(
     history: pd.DataFrame,
     as_of: datetime,
     keeper: Keeper,
-    dates: Iterable[DatedPlace] = (),
+    dates: Iterable[GivenValues] = (),
 ) -> pd.DataFrame:
     """`Evidence`: every piece that bears on a value which is in force, bounds widened by what clocks err.
 
@@ -425,16 +425,17 @@ def _created(entry: Entry, seen: PresentValue, timeline: Timeline) -> Iterator[R
     yield seen.piece("E11", "sighting", lo=at, hi=by, **facts)
 
 
-def _stored(dates: Iterable[DatedPlace], inventory: pd.DataFrame, as_of: datetime) -> Iterator[Row]:
+def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame, as_of: datetime) -> Iterator[Row]:
     """E13, E14: what a store says of the value that a place has, also if nobody supplied the value."""
     held = list(rows(inventory[inventory["state"].isin(("present", "not supplied"))]))
-    for one in dates:
-        date, place = one.date, (one.environment, one.service)
-        role = "bound" if date.hi_at <= as_of + _PROVIDER_SLACK else "left out"
-        facts = {"source": one.source, "text": f"{date.text} {instant_words(date.hi_at)}"}
-        for row in held:
-            if place == (row.environment, row.service) and date.secret in (row.secret, row.variable):
-                yield piece(SecretPlace.of(row), date.kind, role, lo=date.lo_at, hi=date.hi_at, **facts)
+    for source in dates:
+        here = [row for row in held if (row.environment, row.service) == (source.environment, source.service)]
+        for date in source.dates:
+            role = "bound" if date.hi_at <= as_of + _PROVIDER_SLACK else "left out"
+            facts = {"source": source.origin, "text": f"{date.text} {instant_words(date.hi_at)}"}
+            for row in here:
+                if date.secret in (row.secret, row.variable):
+                    yield piece(SecretPlace.of(row), date.kind, role, lo=date.lo_at, hi=date.hi_at, **facts)
 
 
 def _later(wanted: Iterable[SecretPlace], ledger: Ledger) -> Iterator[Row]:
