@@ -23,7 +23,7 @@ GROUPS = {
     },
     "Record": {
         "snapshot": "Record which values are in place, as keyed fingerprints.",
-        "record": "Record a rotation, revocation, purge or creation of SECRET.",
+        "record": "Record a rotation, revocation or creation of SECRET.",
         "decide": "Decide on findings and questions, and list what was decided.",
         "sign": "Sign the report in DIR: record its digest in the ledger.",
         "verify": "Check that a report or a ledger is unchanged.",

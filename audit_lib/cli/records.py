@@ -19,7 +19,6 @@ from audit_lib.cli import options
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import approval_of, entered_value, environment_of, flag, text
 from audit_lib.cli.terminal import DOUBT, GOOD, say
-from audit_lib.leaks.find_leaks import search_removed
 from audit_lib.ledger import Entry, read_ledger, write_entry
 from audit_lib.ledger.keys import key_file, key_of, made_key_of
 from audit_lib.ledger.timeline import SecretPlace, tenures
@@ -29,7 +28,6 @@ from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.evidence import seen_already
 from audit_lib.secrets.read_project import places_lost, snapshot_draft
-from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import load_project
 
 MOST_NAMES = 5
@@ -113,14 +111,13 @@ def tables_in_place(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFra
 @click.option("--environment", required=True, help="One of development, staging and production.")
 @text("--service", text="Which service, if more than one has the secret.")
 @click.option("--revoked", type=_REVOKED, help="Which value its provider revoked.")
-@flag("--removed", "Enter the replaced value, and record that it is nowhere.")
 @text("--created-at", text="When the provider created the current value, as it says.")
 @text("--source", text="Where that stands, such as 'Stripe dashboard'.")
 @text("--proof", text="What shows that it was revoked, such as the provider refusing it.")
 @text("--at", "claimed", text="When it was rotated or revoked, in the project's time zone (default: by now).")
 @options.several(options.by, options.approval, options.env, options.policy, options.ledger, options.writer)
 def record(secret: str, folder: Path, environment: str, service: str, **given: Any) -> None:
-    """Record a rotation, revocation, purge or creation of SECRET.
+    """Record a rotation, revocation or creation of SECRET.
 
     The date is only a claim; without one the record claims that the rotation is done by now. What proves
     it is another value in place than was seen there last. Take a snapshot just before a rotation and
@@ -134,7 +131,7 @@ def record(secret: str, folder: Path, environment: str, service: str, **given: A
     moment, day_only = _claimed(given["created_at"] or given["claimed"], context)
     body = {name: getattr(row, name) for name in _PLACE} | {"claimed_at": iso(moment), "day_only": day_only}
     body |= {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
-    ways = {"created_at": _creation, "removed": _removal, "revoked": _revocation}
+    ways = {"created_at": _creation, "revoked": _revocation}
     way = next((way for name, way in ways.items() if given[name]), _rotation)
     kind, body, sentence, doubt = way(_Asked(row, context, key, body, given))
     click.echo(f"{context.append(kind, body).place}: {sentence}")
@@ -240,25 +237,6 @@ def _revocation(asked: _Asked) -> _Written:
     when = asked.body["claimed_at"]
     sentence = f"the {which} value of {asked.place}, revoked {when}: a claim, no provider was asked"
     return "revocation", body, sentence, ""
-
-
-def _removal(asked: _Asked) -> _Written:
-    """The record that a value that is entered is nowhere; `BadInput` if the search finds it somewhere."""
-    row, context = asked.row, asked.context
-    rule, keeper = context.policy.rule(row.secret), Keeper(asked.key)
-    value = keeper.take(entered_value("The replaced value (not shown)"))
-    fingerprint = hold(keeper, value, rule.component if rule else "whole").part
-    if fingerprint == row.fingerprint:
-        raise BadInput.at("--removed", f"{row.secret} has this value still: rotate it first")
-    if fingerprint not in {stay.fingerprint for stay in tenures(context.ledger())}:
-        raise BadInput.at("--removed", "needs a value that the ledger has seen: this one it never saw")
-    found = search_removed(context.project, keeper, fingerprint, row.variable)
-    if found.places:
-        raise BadInput.at("--removed", f"it is still in {few(found.places, MOST_NAMES, '; ')}")
-    body = {name: asked.body[name] for name in (*_PLACE, "by", "ticket", "reason")}
-    body |= {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
-    doubt = "" if found.whole else "not everything was searched, so whether it is removed is not known"
-    return "removal", body, f"that value was found nowhere, in {found.searched}", doubt
 
 
 @click.command()
