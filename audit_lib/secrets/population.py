@@ -18,7 +18,7 @@ from audit_lib.secrets.inventory import rule_name
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.settings import Policy, Project, code_reads
-from audit_lib.settings.first_file import service_of_variable
+from audit_lib.settings.discover import service_of_variable
 from audit_lib.settings.kinds import likely_kind, shape_by
 from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
