@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from operator import attrgetter
 from typing import Any
 
@@ -27,7 +28,7 @@ from audit_lib.ledger.timeline import (
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import Evidence
-from audit_lib.secrets.stores import DatedPlace
+from audit_lib.settings import GivenValues
 
 Row = dict[str, Any]  # of Evidence
 DAY = timedelta(days=1)
@@ -74,7 +75,7 @@ def collect_evidence(
     history: pd.DataFrame,
     as_of: datetime,
     keeper: Keeper,
-    dates: Iterable[DatedPlace] = (),
+    dates: Iterable[GivenValues] = (),
 ) -> pd.DataFrame:
     """`Evidence`: every piece that bears on a value which is in force, bounds widened by what clocks err.
 
@@ -335,14 +336,14 @@ def _created(entry: Entry, place: SecretPlace) -> Iterator[Row]:
     yield piece(place, "E11", "sighting", lo=at, hi=by, **facts)
 
 
-def _stored(dates: Iterable[DatedPlace], inventory: pd.DataFrame) -> Iterator[Row]:
+def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[Row]:
     """E13, E14: what a store says of the value that a place has, also if nobody supplied the value."""
     held = list(rows(inventory[inventory["state"].isin(("present", "not supplied"))]))
-    for dated in dates:
-        date, place = dated.date, (dated.environment, dated.service)
-        facts = {"source": dated.source, "text": f"{date.text} {instant_words(date.hi_at)}"}
-        for row in held:
-            if place == (row.environment, row.service) and date.secret in (row.secret, row.variable):
+    for source in dates:
+        here = [row for row in held if (row.environment, row.service) == (source.environment, source.service)]
+        for row, date in product(here, source.dates):
+            if date.secret in (row.secret, row.variable):
+                facts: Row = {"source": source.origin, "text": f"{date.text} {instant_words(date.hi_at)}"}
                 yield piece(row, date.kind, "bound", lo=date.lo_at, hi=date.hi_at, **facts)
 
 
