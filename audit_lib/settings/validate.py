@@ -14,8 +14,8 @@ from audit_lib.base.in_words import nearest
 from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings.models import LARGEST, TEXTS, Block, Policy, Project
 
-KEYS: Mapping[str, str] = TEXTS["keys"]  # what a key of the files is called in the values, if not the same
-MOVED: Mapping[str, str] = TEXTS["moved"]  # where a key of 0.2 went
+KEYS: dict[str, str] = TEXTS["keys"]  # what a key of the files is called in the values, if not the same
+MOVED: dict[str, str] = TEXTS["moved"]  # where a key of 0.2 went
 Number = Annotated[StrictFloat, Field(ge=0, le=LARGEST)]
 Made = TypeVar("Made")
 

@@ -24,8 +24,8 @@ from tests.support.fakes import fake_value
         ("a.py", 'config("A_KEY")\nconfig("not_one")\n', [("A_KEY", 1, True)]),
         ("a.py", 'os.environ[name]\nos.getenv(f"A_{x}")\nos.getenv()\n', []),
         ("a.py", 'print "x", os.environ["A_KEY"]\n', [("A_KEY", 1, True)]),
-        ("a.py", "class Base(BaseSettings):\n    db_url: str\n    port: int = 1\n    model_config: dict = {}\n"
-         'class Live(Base):\n    x: str = Field(alias="LIVE_KEY")\n    _private: str\n',
+        ("a.py", "class Base(BaseSettings):\n  db_url: str\n  port: int = 1\n  model_config: dict = {}\n"
+         'class Live(Base):\n  x: str = Field(alias="LIVE_KEY")\n  _private: str\n',
          [("DB_URL", 2, True), ("LIVE_KEY", 6, False), ("PORT", 3, False)]),
         ("a.py", 'class S(settings.BaseSettings):\n    model_config = C(env_prefix="APP_")\n    key: str\n',
          [("APP_KEY", 3, True)]),
