@@ -22,7 +22,7 @@ class GroupedCommands(click.Group):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[arg-type]  only the names: for the nearest
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of the help."""

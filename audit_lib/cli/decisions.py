@@ -115,8 +115,8 @@ def _decide(
 ) -> None:
     """Record a decision that ends as an option says.
 
-    `BadInput` for an id that holds a value, or that neither the newest report in reports/ nor a fresh audit has
-    (to close a finding, nor the last sign-off); for an end in the past; for a decision that was made already.
+    `BadInput` for an id that holds a value; that neither the newest report in reports/ nor a fresh audit has (to
+    close a finding, nor the last sign-off); for an end in the past; for a decision that was made already.
     """
     cli.refuse_values(context, {"ID": subject})
     for option_, text in ends.items():
@@ -159,20 +159,16 @@ def sign(report: Path, folder: Path, role: str, **given: Any) -> None:
     for one in signed:
         same = (one.body["by"], one.body.get("role")) == (by, role)
         cli.refuse_if(same, report.name, f"was signed by {by} as {role} already ({one.place})")
-    body = {
-        "manifest_sha256": _manifest(report).digest,
-        "folder": report.resolve().name,
-        "by": by,
-        "role": role,
-    }
-    body |= {"reason": given["reason"], "heads": all_heads(context.project.ledger_dir, context.key)}
+    body = {"by": by, "role": role, "reason": given["reason"], "folder": report.resolve().name}
+    body["manifest_sha256"] = _manifest(report).digest
     body["made_with"] = f"audit_lib {__version__}, Python {platform.python_version()}"
+    heads = {"heads": all_heads(context.project.ledger_dir, context.key)}
     if (record := report / "report.json").is_file():
         try:
-            body |= kept(json.loads(record.read_bytes()))
+            heads |= kept(json.loads(record.read_bytes()))
         except _UNREADABLE:
             raise BadInput.at(str(record), "is not a report.json of this tool") from None
-    entry = context.append("signoff", body)
+    entry = context.append("signoff", body | heads)
     (report / SIGNED).write_text(signed_text(report, context.ledger()), "utf-8")
     say(f"{entry.place}: {report.name} signed by {by} as {role}")
     for line in _in_several_roles([*signed, entry]):

@@ -20,8 +20,7 @@ from audit_lib.sample import build_sample
 from audit_lib.secrets.loaders import loaders_of
 from audit_lib.secrets.sources import MAX_BYTES
 from audit_lib.settings import bundled_policy, choose_policy, load_project
-from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files
-from audit_lib.settings.discover import shown
+from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
 from audit_lib.settings.first_file import (
     first_audit_toml,
     guess_variables,
@@ -58,7 +57,8 @@ def init(folder: Path, ledger: Path | None) -> None:
         for one in proposals:
             click.echo(one.block)
     else:
-        public, loaders = set(), {}
+        public: set[str] = set()
+        loaders: dict[str, str] = {}
         with suppress(GitFailed):
             public = tracked(project.root)
         for source in project.env_sources:

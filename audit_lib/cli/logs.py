@@ -122,11 +122,11 @@ def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) 
         return
     kinds, days = counts.groupby("kind", observed=True)["count"].sum(), counts["day"].dropna()
     possible, reported = kinds.get(POSSIBLE, 0), kinds.index.isin({*MESSAGE_KINDS} - {POSSIBLE, NOTICE})
-    requests = kinds[~kinds.index.isin(MESSAGE_KINDS)].sum()
+    requests = int(kinds[~kinds.index.isin(MESSAGE_KINDS)].sum())
     refused = requests - kinds.get("other", 0)
     answer = f"{refused:,} of {counted(requests, 'request')} failed"
     answer += f" ({100 * refused / requests:.1f} %)" if requests else ""
-    answer += f", {counted(kinds[reported].sum(), 'message')} of a failure"
+    answer += f", {counted(int(kinds[reported].sum()), 'message')} of a failure"
     answer += f", {counted(possible, 'possible login failure')}" if possible else ""
     answer += f", {days.min()} to {days.max()}" if len(days) else ""
     failed = table["failures"].sum()

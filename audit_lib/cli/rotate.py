@@ -20,7 +20,7 @@ from audit_lib.cli import open_project as cli
 from audit_lib.cli.records import environment_of, take_snapshot
 from audit_lib.cli.terminal import say
 from audit_lib.ledger import all_heads, write_entry
-from audit_lib.ledger.append import refuse_writing
+from audit_lib.ledger.chain import refuse_writing
 from audit_lib.ledger.keys import made_key_of, store_key
 from audit_lib.report import escape as inert
 from audit_lib.rotation import validation

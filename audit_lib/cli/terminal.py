@@ -43,8 +43,9 @@ def say(text: object = "", lead: str = "", colour: str = "", *, indent: str = ""
     shown = f"{head}{inert.plain(text)}"
     if width := columns(sys.stderr if err else sys.stdout):
         shown = textwrap.fill(shown, width - 1, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
-    if lead and shown.startswith(head):
-        shown = click.style(head, fg=colour or None, bold=True) + shown[len(head) :]
+    end = len(shown) if not text else len(head) if shown.startswith(head) else 0  # of the lead
+    if lead and end:
+        shown = click.style(shown[:end], fg=colour or None, bold=True) + shown[end:]
     click.echo(shown, err=err)
 
 

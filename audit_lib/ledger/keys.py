@@ -75,11 +75,8 @@ def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.envir
     path = main if not os.path.lexists(main) else main.with_name(f"{main.name}.{key.key_id}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(key.material.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        path.touch(0o600, exist_ok=False)
+        path.write_text(key.material.hex() + "\n", encoding="ascii")
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
     return Key(key.material, "file")
@@ -102,16 +99,12 @@ def keeper_of(project: Project) -> Keeper:
 
 def _read_key(path: Path) -> Key:
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise BadInput.at(str(path), "is not a regular file")
-            if os.name == "posix" and mode & 0o077:
-                raise BadInput.at(str(path), f"can be read by others (mode {mode & 0o777:04o}): chmod 600")
-            text = file.read(1000).strip()
+        mode = path.stat().st_mode
+        text = path.read_bytes()[:1000].strip() if stat.S_ISREG(mode) else b""
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
+    if os.name == "posix" and mode & 0o077:
+        raise BadInput.at(str(path), f"can be read by others (mode {mode & 0o777:04o}): chmod 600")
     if not re.fullmatch(rb"[0-9a-fA-F]{64}", text):
-        raise BadInput.at(str(path), "is not a key of this tool (64 hexadecimal digits)")
+        raise BadInput.at(str(path), "is not a key of this tool (a file of 64 hexadecimal digits)")
     return Key(bytes.fromhex(text.decode("ascii")), "file")

@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from audit_lib.base.in_words import counted as in_words
-from audit_lib.base.log_kinds import DECLARED, POSSIBLE, REQUEST_KINDS
+from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, counted as in_words
 from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.settings import Login
-from audit_lib.settings.fields import METHODS, ROUTE
+from audit_lib.settings.models import METHODS, ROUTE
 
 # What a login route answers to who got in, and by which method nobody logs in.
 REDIRECTS = (302, 303)

@@ -14,7 +14,8 @@ from audit_lib.findings.checks import BY_ID, CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.leaks.tables import SECRETS
 from audit_lib.report.judge import FAIL, PASS, UNKNOWN, Need, not_seen
-from audit_lib.settings.guide_rules import GuideRule, guide_rules
+from audit_lib.settings.load import guide_rules
+from audit_lib.settings.models import GuideRule
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.__main__ import COMMANDS
+from audit_lib.cli import COMMANDS
 from tests.support.fakes import fake_value
 from tests.support.homes import with_rules
 from tests.support.paths import ROOT

@@ -29,7 +29,7 @@ def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _review() -> None:
     record = json.loads((ROOT / "reports/sample-2026Q3/report.json").read_text("utf-8"))
-    review._say_summary(record, Path(LONG))
+    review._say_review(record, Path(LONG))
 
 
 def _failures(tmp_path: Path) -> Callable[[], object]:
