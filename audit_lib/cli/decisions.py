@@ -115,8 +115,8 @@ def _decide(
 ) -> None:
     """Record a decision that ends as an option says.
 
-    `BadInput` for an id that holds a value; that neither the newest report in reports/ nor a fresh audit has (to
-    close a finding, nor the last sign-off); for an end in the past; for a decision that was made already.
+    `BadInput` for an id that holds a value; that neither the newest report in reports/ nor a fresh audit has
+    (to close a finding, nor the last sign-off); for an end in the past; for a decision made already.
     """
     cli.refuse_values(context, {"ID": subject})
     for option_, text in ends.items():

@@ -113,6 +113,17 @@ def test_no_bar_is_where_it_would_be_noise(
     assert on_terminal(work, 80) == ""
 
 
+def test_a_part_that_a_bar_does_not_know_is_passed_over() -> None:
+    """Work may report more parts than the command names; the bar goes on."""
+
+    def work() -> None:
+        with progress_bar({"reading": 1}, 0) as progress:
+            progress("something else", 1, 2)
+            progress("reading", 1, 2)
+
+    assert "reading 1 of 2" in on_terminal(work, 80, out=False)
+
+
 def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a leak the answer is "no leak" only if everything was searched; else the last line says so."""
     empty = LeakTargets.of([]), Leaks.of([]), LeakPlaces.of([])
