@@ -22,8 +22,7 @@ from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logins.requests import Window, tabulate_activity
-from audit_lib.logins.traffic import gather
+from audit_lib.logins.traffic import Traffic, Window, tabulate_activity
 from audit_lib.logs.file_lines import formats_by_line, raw_lines
 from audit_lib.logs.files import spooled
 from audit_lib.logs.formats import LogFormats, load_formats
@@ -152,7 +151,7 @@ def alerts(folder: Path, since: str, layout: str, **given: Any) -> None:
     refuse_if(not policy.alerts, f"policy {policy.name}", "has no [[alerts]]")
     read, detections = read_logs(project, None, formats_of(project, policy)), detection_policy(policy)
     activity = tabulate_activity(read, detections)
-    traffic = gather(activity, detections, window, log_sources=project.log_sources)
+    traffic = Traffic(activity, detections, window, project.log_sources)
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, context.key if ledger_dir.exists() else None, until)
     found = evaluate(policy.alerts, traffic, ledger)

@@ -22,7 +22,7 @@ from audit_lib.ledger.whose import candidates, whose as answer
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.evidence import seen_already
-from audit_lib.secrets.snapshot import lacking, snapshot_draft
+from audit_lib.secrets.read_project import places_lost, snapshot_draft
 from audit_lib.settings import environment_name, load_project
 
 _MOST_NAMES = 5
@@ -56,14 +56,14 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     if not had_key and key.origin == "file":
         say(f"key: {key.key_id} created in {key_file()}: keep a copy", err=True)
     read = context.read(key)
-    draft = snapshot_draft(read.inventory, read.places, read.drift)
+    draft = snapshot_draft(read.inventory, read.places)
     configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
     cli.refuse_if(not draft.body["places"], root, "has no env file that can be read, and no --env was given")
     none = all(row["fingerprint"] is None for row in draft.body["secrets"])
     cli.refuse_if(none, root, "has not one value of a secret: there is nothing to record")
     taken = read_ledger(project.ledger_dir, key).of_kind("snapshot")
     own = [one for one in taken if one.writer == context.writer]
-    if not fewer and (lost := lacking(draft, own[-1] if own else None)):
+    if not fewer and (lost := places_lost(draft, own[-1] if own else None)):
         fault = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
         raise BadInput.at("snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer")
     return context.append("snapshot", {**draft.body, "configuration": configuration}, key)
