@@ -12,8 +12,8 @@ from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, CUT_OFF, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import PAUSE, deploys_around, find_outage, is_of_variables, pairs_apart
-from audit_lib.logins.detect.failing import SILENCE
-from audit_lib.logins.requests import unanswered
+from audit_lib.logins.detect import SILENCE
+from audit_lib.logins.traffic import unanswered
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report import escape as inert
 from audit_lib.report.render import template

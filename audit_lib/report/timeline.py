@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, Case
 from audit_lib.incident.outage import deploys_around, find_outage
-from audit_lib.logins.requests import Window, unanswered
+from audit_lib.logins.traffic import Window, unanswered
 from audit_lib.report import escape as inert
 from audit_lib.report.figures import INK, LINE, SOFT, STYLE, canvas, describe
 
