@@ -21,7 +21,6 @@ from audit_lib.ledger.timeline import (
     SAME_TIME,
     Observation,
     SecretPlace,
-    Tenure,
     Timeline,
     loader_in,
     read_alike,
@@ -293,7 +292,8 @@ def _recorded(entry: Entry, place: SecretPlace, timeline: Timeline, value: Any) 
     kind, what = _RECORDED.get(_is_of(entry, value, timeline), ("E10", "without its value"))  # type: ignore[arg-type]
     found = timeline.runs[value.fingerprint] if value else {}
     runs = [found.get(copy, []) for copy in timeline.copies if copy.place == place]
-    if kind == "E10" and not (value and all(_seen_since(hi, one) for one in runs)):
+    since = [one for one in runs if one and not one[-1].replaced and one[-1].last.at > hi + CLOCK_SLACK]
+    if kind == "E10" and (value is None or len(since) < len(runs)):
         lo = None  # which copy was meant is not said: one that no snapshot saw since may have been rotated
     changed = any(run.absent and run.absent.fingerprint for one in runs for run in one)
     if kind == "E8" and lo is None and not changed:
@@ -302,11 +302,6 @@ def _recorded(entry: Entry, place: SecretPlace, timeline: Timeline, value: Any) 
     facts = {"source": entry.place, "observed_at": entry.at, "dated": lo or hi}
     facts["text"] = f"a rotation {when} was recorded {what}"
     return _piece(place, kind, "claim", lo_at=lo, hi_at=None if kind == "E9" else hi, **facts)
-
-
-def _seen_since(at: datetime, runs: list[Tenure]) -> bool:
-    """Whether a copy was seen with a value after an instant, and none since."""
-    return bool(runs) and not runs[-1].replaced and runs[-1].last.at > at + CLOCK_SLACK
 
 
 def _created(entry: Entry, place: SecretPlace) -> Iterator[Row]:
@@ -336,9 +331,9 @@ def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[R
 def _later(values: list[Any], ledger: Ledger) -> Iterator[Row]:
     """One row for each ledger entry dated after as_of that bears on a value; only counted."""
     places = set(map(SecretPlace.of, values))
+    kinds = {"snapshot": "E2", "rotation": "E8", "creation": "E11"}
     for entry in ledger.later:
-        if entry.kind in ("snapshot", "rotation", "creation"):
-            kind, bodies = ("E2", entry.body["secrets"]) if entry.kind == "snapshot" else ("E8", [entry.body])
-            text = f"dated {instant_words(entry.at)}"
+        if kind := kinds.get(entry.kind):
+            bodies, text = entry.body.get("secrets", [entry.body]), f"dated {instant_words(entry.at)}"
             for place in sorted({SecretPlace.named_in(one) for one in bodies} & places):
                 yield _piece(place, kind, "left out", hi_at=entry.at, source=entry.place, text=text)
