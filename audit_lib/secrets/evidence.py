@@ -86,7 +86,7 @@ def _piece(place: Any, kind: str, role: str, **facts: Any) -> Row:
 def _widened(pieces: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     """`Evidence`: the pieces with both bounds widened by the clock uncertainty of their kind."""
     columns = ("lo_at", "hi_at", "observed_at", "dated")
-    instants = {name: pd.to_datetime(pieces[name], utc=True) for name in columns}
+    instants = {name: pd.to_datetime(pieces[name], utc=True).dt.as_unit("us") for name in columns}
     minutes = np.where(pieces["kind"].isin(_BY_NTP), _NTP_SLACK / _MINUTE, CLOCK_SLACK / _MINUTE)
     slack, hi_at = pd.to_timedelta(minutes, "min"), instants["hi_at"]
     late = instants["dated"].fillna(hi_at) - slack > as_of
