@@ -132,8 +132,12 @@ def _with_periods(rule: SecretRule, policy: Policy) -> SecretRule:
     stated = rule.max_age_days is not None
     if rule.exempt or rule.kind != "secret" or (rule.public and not stated):
         return replace(rule, max_age_days=None, period_stated=stated)
-    period, strict = rule.max_age_days or policy.default_max_age_days, policy.strict_max_age_days
-    return replace(rule, max_age_days=period, period_stated=stated, strict_max_age_days=strict)
+    return replace(
+        rule,
+        max_age_days=rule.max_age_days or policy.default_max_age_days,
+        period_stated=stated,
+        strict_max_age_days=policy.strict_max_age_days,
+    )
 
 
 def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
@@ -141,13 +145,15 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
 
     `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
     """
-    name, faults = policy.rules, list[Fault]()
+    name = policy.rules
     if Path(name).name != name:
         raise BadInput.at(policy.path.name, "rules must be a bundled name or a file beside the policy")
     if not name:
         return ()
     path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
-    found = checked(GuideRules, parse_toml(read_text_file(path, path.name), path.name), path.name, faults)
+    faults: list[Fault] = []
+    table = parse_toml(read_text_file(path, path.name), path.name)
+    found = checked(GuideRules, table, path.name, faults)
     if not found:
         raise BadInput(faults)
     return found.rule
@@ -208,9 +214,9 @@ def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Proje
         faults += link_faults(project, root, place)
     if not project or faults:
         raise BadInput(faults)
-    zoned, zone = "time_zone" in places, project.time_zone
+    zoned = "time_zone" in places
     logs = tuple(
-        replace(log, time_zone=log.time_zone or zone, zone_declared=bool(log.time_zone) or zoned)
+        replace(log, time_zone=log.time_zone or project.time_zone, zone_declared=zoned or log.time_zone != "")
         for log in project.log_sources
     )
     logins = tuple(replace(login, added=True) for login in project.logins)
@@ -259,17 +265,14 @@ def choose_policy(project: Project, override: str = "") -> Policy:
     elif override:
         policy = load_policy(Path(override), override)
     else:
-        policy = _own_policy(project, project.extends or _recognised(project))
+        base = project.extends or _recognised(project)
+        policy = bundled_policy(base)
+        if project.demands and project.layout is not None:
+            demands = {**project.demands, "name": project.name, "extends": base}
+            policy = _policy(demands, project.layout, project.layout.name, project.layout_sha256)
     if both := {login.name for login in policy.logins} & {login.name for login in project.logins}:
         raise BadInput.at("audit.toml", f"has the login {min(both)}, which the policy has")
     return replace(policy, logins=policy.logins + project.logins)
-
-
-def _own_policy(project: Project, base: str) -> Policy:
-    if not project.demands or project.layout is None:
-        return bundled_policy(base)
-    demands = {**project.demands, "name": project.name, "extends": base}
-    return _policy(demands, project.layout, project.layout.name, project.layout_sha256)
 
 
 def _recognised(project: Project) -> str:
@@ -277,13 +280,11 @@ def _recognised(project: Project) -> str:
     others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
     held = set(env_variables(project))
     # The code is searched only where the env files and examples do not tell: it takes longer.
-    for in_code in (False, True):
-        telling = {name for policy in others for name in policy.recognised_by}
-        held |= set(code_variables(project, telling)) if in_code else set()
-        for policy in others:
-            if len(held.intersection(policy.recognised_by)) >= policy.recognised_at_least:
-                return policy.name
-    return GENERIC
+    known = [one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least]
+    if not known:
+        held |= code_variables(project, {name for one in others for name in one.recognised_by}).keys()
+        known = [one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least]
+    return known[0] if known else GENERIC
 
 
 # ---- What may be read: within the project no way out of it, outside only what its owner allows ----

@@ -259,9 +259,12 @@ class _Stage:
 
 def _taken(inside: str, text: str) -> dict[int, bool]:
     """The lines by which the last stage of a Dockerfile holds a file, each with whether that is certain."""
-    stage, stages, numbers = _Stage(), dict[str, _Stage](), count()
+    stage = _Stage()
+    stages: dict[str, _Stage] = {}  # by name and number
+    numbers = count()
     for found in _INSTRUCTION.finditer(text):
-        line, words = text.count("\n", 0, found.start()) + 1, re.sub(r"\\[ \t\r]*\n", " ", found[2])
+        line = text.count("\n", 0, found.start()) + 1
+        words = re.sub(r"\\[ \t\r]*\n", " ", found[2])
         parts = (re.sub(r'[\[\]",]', " ", words) if '"' in words else words).split()
         plain = [part for part in parts if not part.startswith("--")] or [""]
         origin = next((part[7:].lower() for part in parts if part.startswith("--from=")), "")
