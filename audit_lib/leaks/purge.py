@@ -27,7 +27,7 @@ _IN_NAMES = 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REM
 
 @dataclass(frozen=True)
 class Purge:
-    """What of a repository holds leaked values, and the lines to type, in order, in one shell (bash or zsh)."""
+    """What of a repository holds leaked values, and the lines to type, in order, in one shell of bash."""
 
     whole: tuple[str, ...]  # env files, and what is at HEAD no more
     texts: tuple[str, ...]  # files that must stay, without the value
