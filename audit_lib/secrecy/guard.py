@@ -92,9 +92,6 @@ def forbid_core_dumps() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-# --- a kernel ---
-
-
 class _Messages:
     """All that the kernel sends: of streams whole lines, and before another message what is left of them."""
 
@@ -151,9 +148,6 @@ def _pump(reader: int, stream: io.TextIOBase) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while chunk := os.read(reader, _CHUNK):
         stream.write(decoder.decode(chunk))
-
-
-# --- a command ---
 
 
 class GuardedStream(io.TextIOBase):
