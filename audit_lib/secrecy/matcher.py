@@ -183,19 +183,19 @@ class Matcher:
         return sorted(hit for places in merged.values() for hit in places)
 
 
-def readings(content: bytes) -> Iterator[bytes]:
-    """What its readers see in a content: unescaped, unwrapped, decoded."""
+def readings(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Pairs of a way of reading and what its readers see then: unescaped, unwrapped, decoded."""
     if b"<" in content or b"&" in content:
         for text in (_TAG.sub(b"", content), content):
-            yield html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "replace")
-    yield _ESCAPE.sub(lambda at: at[3] or encode(chr(int(at[1] or at[2], 16))), content)
-    yield unquote_to_bytes(content)
-    yield content.replace(b'""', b'"')  # CSV
-    yield _WRAPPED.sub(b"", content)
+            yield "HTML", html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "replace")
+    yield "escapes", _ESCAPE.sub(lambda at: at[3] or encode(chr(int(at[1] or at[2], 16))), content)
+    yield "URL", unquote_to_bytes(content)
+    yield "CSV", content.replace(b'""', b'"')
+    yield "joined lines", _WRAPPED.sub(b"", content)
     with suppress(zlib.error):  # a stream without a header by which it is known
-        yield zlib.decompressobj().decompress(content, _INFLATED)
+        yield "zlib", zlib.decompressobj().decompress(content, _INFLATED)
     runs = (run.rstrip(b"=").translate(_STANDARD) for run in _BASE64.findall(content))
     decoded = [b64decode(run[: len(run) - (len(run) % 4 == 1)] + b"==") for run in runs]
     # Files one by one, since each may be packed in its own way; short texts together.
-    yield from (part for part in decoded if len(part) > 64 or part[:2] == b"\x1f\x8b")
-    yield b"\n".join(decoded)
+    yield from (("base64", part) for part in decoded if len(part) > 64 or part[:2] == b"\x1f\x8b")
+    yield "base64", b"\n".join(decoded)

@@ -113,7 +113,7 @@ class Redactor(Matcher):
         layer = [encode(text)]
         seen = set(layer)
         for _ in range(_LAYERS):
-            layer = [read for content in layer for read in readings(content) if read not in seen]
+            layer = [read for content in layer for _, read in readings(content) if read not in seen]
             if any(self.find(read, 1) for read in layer):
                 return True
             seen.update(layer)

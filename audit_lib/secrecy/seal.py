@@ -150,9 +150,11 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         in_name = matcher.find(name.encode("utf-8", "surrogateescape"), 1)
         hits += [f"the name of artefact {number}: {_called(hit, classes)}" for hit in in_name[:1]]
         shown = f"artefact {number}" if in_name else name
-        for content in views(shown, path.read_bytes(), seen):
-            hits += sorted({f"{shown}: {_called(hit, classes)}" for hit in matcher.find(content)})
-    return replace(planned, hits=tuple(dict.fromkeys(hits)))
+        for way, content in views(shown, path.read_bytes(), seen):
+            first = {(hit.name, hit.form): hit for hit in reversed(matcher.find(content))}
+            places = [(_called(hit, classes), hit.start) for hit in sorted(first.values())]
+            hits += [f"{shown}: {called}, at byte {start} of its {way}" for called, start in places]
+    return replace(planned, hits=tuple(hits))
 
 
 def _called(hit: Hit, classes: Classes) -> str:
@@ -160,21 +162,26 @@ def _called(hit: Hit, classes: Classes) -> str:
     return f"{WINDOW} characters of {value}" if hit.form == PART else f"{value} as {hit.form}"
 
 
-def views(name: str, data: bytes, seen: set[bytes]) -> Iterator[bytes]:
-    """The bytes themselves and all that can be read in them, but for what is in `seen`, where digests are
-    noted. Raises `Refused` for what cannot be searched as a whole."""
-    budget, waiting = Budget(), [(data, 0)]
+def views(name: str, data: bytes, seen: set[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Pairs of a way of reading and what is then read, the bytes themselves first, and nothing that is in
+    `seen`, where digests are noted. Raises `Refused` if it cannot be searched as a whole."""
+    budget, waiting = Budget(), [("bytes", data, 0)]
     while waiting:
-        content, depth = waiting.pop()
+        way, content, depth = waiting.pop()
         if (digest := sha256(content).digest()) in seen:
             continue
         seen.add(digest)
-        yield content
+        yield way, content
 
         faults: list[str] = []
-        members = [(part.content, depth) for part in unpack(content, faults, budget)]
+        parts = unpack(content, faults, budget)
+        inner = [(f"member {part.path or 'content'}", part.content, depth) for part in parts]
         if faults:
             raise Refused(f"{name}: {faults[0]}")
-        waiting += members
-        if depth < _DEEPEST and not (members and kind_of(content)):
-            waiting += [(text, depth + 1) for text in readings(content) if text not in (b"", content)]
+        if depth < _DEEPEST and not (inner and kind_of(content)):
+            inner += [(step, text, depth + 1) for step, text in readings(content)]
+        waiting += [
+            (step if way == "bytes" else f"{way}, {step}", part, deeper)
+            for step, part, deeper in inner
+            if part not in (b"", content)
+        ]
