@@ -19,10 +19,9 @@ from audit_lib.cli.open_project import PATH, Opened, command, flag, layout, open
 from audit_lib.cli.terminal import print_json, progress_bar, say
 from audit_lib.leaks import tables
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.rules import Rules, is_available
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_staged
+from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.search import LeakOptions
-from audit_lib.leaks.staged import search_staged
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report.exports import leaks_sarif
@@ -168,7 +167,7 @@ def _search_staged(folder: Path, given: dict[str, Any]) -> int:
         say(f"only values of env files are searched for: {error}", err=True)
         key = Key.throw_away()
     follow_link(project.root)
-    known, patterns = context.read(key), given["patterns"] and is_available()
+    known, patterns = context.read(key), given["patterns"]
     keeper, where = known.keeper, {"index": Path(index) if index else None}
     rules = Rules(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None
     targets = leak_targets(known.entries, known.inventory, known.policy, keeper)
