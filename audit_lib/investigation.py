@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -26,7 +25,7 @@ from audit_lib.report.known_values import guard_values
 from audit_lib.report.notebook import open_project, refuse_values, report_progress
 from audit_lib.report.package import write_package
 from audit_lib.report.provenance import inputs_of, tool
-from audit_lib.report.render import page
+from audit_lib.report.render import page, read_notebook
 from audit_lib.report.timeline import plot_events
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
@@ -182,7 +181,7 @@ class Investigation:
         frames["quoted_lines"] = self.lines(pd.concat(cited))
         files: dict[str, str | bytes] = {f"evidence/{name}.csv": to_csv(one) for name, one in frames.items()}
         files["incident.html"] = page(
-            nbformat.read(home / NOTEBOOK, as_version=4), f"{case.project.name}: incident"
+            read_notebook(home / NOTEBOOK), f"{case.project.name}: incident"
         )
         window = {"since": iso(case.window.since), "until": iso(case.window.until)}
         manifest: dict[str, Any] = {

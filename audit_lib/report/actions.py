@@ -64,29 +64,33 @@ def tabulate_actions(
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
+    groups: dict[str, list[Any]] = {}
+    for finding in rows(open_.loc[rank.sort_values(kind="stable").index]):
+        groups.setdefault(finding.action, []).append(finding)
     made = []
-    for _, group in open_.loc[rank.sort_values(kind="stable").index].groupby("action", sort=False):
+    for group in groups.values():
         about = list(dict.fromkeys(_about(group, known)))
-        places = set(group[["subject", "environment", "service"]].itertuples(index=False, name=None))
-        by_default = set(group["check"]) <= _AGED and places <= limits
+        by_default = all(
+            one.check in _AGED and (one.subject, one.environment, one.service) in limits for one in group
+        )
         made.append((_order(group, about, by_default), _row(group, about, inventory, as_of)))
     made.sort(key=itemgetter(0))
     return Actions.of({"number": number} | row for number, (_, row) in enumerate(made, 1))
 
 
-def _about(findings: pd.DataFrame, known: set[Secret]) -> Iterator[Secret]:
+def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
     """Secret and environment of everything that the findings name and that the inventory has."""
-    for finding in rows(findings):
+    for finding in findings:
         for subject, environment, _ in finding.covers or ((finding.subject, finding.environment, ""),):
             name, _, other = subject.partition(" as in ")
             for secret in name.replace("=", " ").split():
                 yield from ((secret, place) for place in (environment, other) if (secret, place) in known)
 
 
-def _order(group: pd.DataFrame, about: list[Secret], by_default: bool) -> tuple[int, int, bool, int]:
+def _order(group: list[Any], about: list[Secret], by_default: bool) -> tuple[int, int, bool, int]:
     """An attack comes first, then what others can use in production, a broken pair, and by severity."""
-    worst, checks = next(rows(group)), set(group["check"])
-    production = PRODUCTION in {*group["environment"], *(place for _, place in about)}
+    worst, checks = group[0], {one.check for one in group}
+    production = PRODUCTION in {*(one.environment for one in group), *(place for _, place in about)}
     urgent, critical = worst.severity in _URGENT, worst.severity == "critical" and production
     ranks = (
         urgent and worst.check == ATTACK,
@@ -99,23 +103,21 @@ def _order(group: pd.DataFrame, about: list[Secret], by_default: bool) -> tuple[
     return ranks.index(True), -SEVERITIES.index(worst.severity), not production, -len(group)
 
 
-def _row(
-    group: pd.DataFrame, about: list[Secret], inventory: pd.DataFrame, as_of: datetime
-) -> dict[str, Any]:
-    worst, checks = next(rows(group)), set(group["check"])
+def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: datetime) -> dict[str, Any]:
+    worst, checks = group[0], {one.check for one in group}
     renews = about and {"value", "each"} & {BY_ID[check].action for check in checks}
     action, command = _of_values(checks, about, inventory) if renews else _of_things(worst, checks)
-    due_at = group["due_at"].min()
-    due_at = pd.Timestamp(as_of + _UNDATED) if pd.isna(due_at) else due_at
+    due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
+    owners = dict.fromkeys(one.owner for one in group if one.owner)
     return {
         "id": worst.action,
         "action": action,
         "why": shortened(worst.evidence),
         "where": next(iter(worst.where), "").partition("; ")[0],
-        "owner": few(dict.fromkeys(filter(None, group["owner"])), _MOST_NAMES) or NOBODY,
+        "owner": few(owners, _MOST_NAMES) or NOBODY,
         "severity": worst.severity,
         "due_at": due_at,
-        "overdue": bool(due_at < pd.Timestamp(as_of)),
+        "overdue": due_at < pd.Timestamp(as_of),
         "closes": len(group),
         "command": command,
     }
@@ -126,9 +128,7 @@ def _of_values(checks: set[str], about: list[Secret], inventory: pd.DataFrame) -
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
     names = list(dict.fromkeys(present["secret"])) or list(dict.fromkeys(name for name, _ in about))
-    nearness = [PRODUCTION, "staging"]
-    places = sorted({place for _, place in about if place})
-    places.sort(key=lambda place: nearness.index(place) if place in nearness else len(nearness))
+    places = sorted({place for _, place in about if place}, key=lambda name: (_nearness(name), name))
     where = f" in {_listed(places, 3)}" if places else ""
     public = list(dict.fromkeys(present.loc[present["public"], "secret"])) if checks & _PUBLIC else []
     kept = [name for name in names if name not in public]
@@ -140,6 +140,10 @@ def _of_values(checks: set[str], about: list[Secret], inventory: pd.DataFrame) -
         return f"Set {_listed(names)}{where}", ""
     verb = "Revoke and replace" if checks & _REVOKED else "Rotate"
     return f"{verb} {_listed(names)}{where}", command
+
+
+def _nearness(environment: str) -> int:
+    return {PRODUCTION: 0, "staging": 1}.get(environment, 2)
 
 
 def _of_things(worst: Any, checks: set[str]) -> tuple[str, str]:

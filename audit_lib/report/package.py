@@ -5,14 +5,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
-
 from audit_lib.findings.find import with_texts
 from audit_lib.report.exports import findings_sarif, to_csv
 from audit_lib.report.known_values import guard_values
 from audit_lib.report.provenance import manifest_of, notes
 from audit_lib.report.record import report_record
-from audit_lib.report.render import page
+from audit_lib.report.render import page, read_notebook
 from audit_lib.report.tables import to_json
 from audit_lib.rotation.schedule import calendar_text
 from audit_lib.secrecy import guard
@@ -41,7 +39,7 @@ def publish_review(audit: "Audit", folder: Path) -> None:
     audit.progress("pages", 0, 1)
     title = f"{audit.project.name}: secrets and logins, {audit.quarter}"
     files: dict[str, str | bytes] = {
-        "report.html": page(nbformat.read(folder / NOTEBOOK, as_version=4), title, notes(audit, planned)),
+        "report.html": page(read_notebook(folder / NOTEBOOK), title, notes(audit, planned)),
         "owner.md": audit.summary().markdown(),
         "report.json": to_json(record),
         "findings.csv": to_csv(with_texts(audit.findings)),

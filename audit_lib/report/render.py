@@ -1,24 +1,29 @@
-"""Renders an executed notebook as a page: one file, no network, readable without scripts."""
+"""Renders an executed notebook as a page: one file, no network, readable without scripts.
+
+A notebook is what its JSON says: a kernel that publishes does not wait for nbformat and its validator.
+"""
 
 import base64
+import json
 import re
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jinja2
-import nbformat
 from markupsafe import Markup
 from mistune import create_markdown
-from nbconvert.exporters.base import Exporter
 
 from audit_lib.base.frames import rows
 from audit_lib.report import escape as inert
 
+Notebook = Any  # a mapping as nbformat 4.5 describes it, or nbformat's own class
 _HEADING = re.compile(r"\A## (.+)\n*")
+_IN_LINES = {"source", "text", "text/html", "text/plain"}  # texts that a saved notebook has as lists of lines
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Section:
 
     heading: str
     text: str  # markdown
-    cells: list[nbformat.NotebookNode] = field(default_factory=list)
+    cells: list[Any] = field(default_factory=list)
 
     @property
     def anchor(self) -> str:
@@ -40,7 +45,7 @@ class Section:
         return self.text.replace("*", "").partition(". ")[0].strip().rstrip(".")
 
 
-def page(notebook: nbformat.NotebookNode, title: str, notes: tuple[tuple[str, str], ...] = ()) -> str:
+def page(notebook: Notebook, title: str, notes: tuple[tuple[str, str], ...] = ()) -> str:
     """The page for an executed notebook: the outputs before its first "##" in full, each "##" folded.
 
     `notes` are facts that only the publisher knows, each with its name, for the page's last fold. Of the
@@ -80,45 +85,39 @@ def _text(name: str) -> str:
     return resources.files("audit_lib.report").joinpath(name).read_text("utf-8").strip()
 
 
-def _sections(notebook: nbformat.NotebookNode) -> list[Section]:
+def _sections(notebook: Notebook) -> list[Section]:
     """The code cells before the first heading of the second level, then a section for each heading."""
     sections = [Section("", "")]
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and (found := _HEADING.match(cell.source)):
-            sections.append(Section(found[1].strip(), cell.source[found.end() :]))
-        elif cell.cell_type == "code" or len(sections) > 1:
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown" and (found := _HEADING.match(cell["source"])):
+            sections.append(Section(found[1].strip(), cell["source"][found.end() :]))
+        elif cell["cell_type"] == "code" or len(sections) > 1:
             sections[-1].cells.append(cell)
     return sections
 
 
-def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def read_notebook(path: Path) -> Notebook:
+    """A saved notebook, each of its texts whole."""
+
+    def join_lines(node: dict[str, Any]) -> dict[str, Any]:
+        lists = {name for name in _IN_LINES & node.keys() if isinstance(node[name], list)}
+        return node | {name: "".join(node[name]) for name in lists}
+
+    return json.loads(path.read_text("utf-8"), object_hook=join_lines)
+
+
+def normalise(notebook: Notebook) -> Notebook:
     """A copy of the notebook without run times, paths and versions, its texts inert."""
     clean = deepcopy(notebook)
     spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    clean.metadata = nbformat.from_dict({"kernelspec": spec, "language_info": {"name": "python"}})
-    for number, cell in enumerate(clean.cells, start=1):
-        cell.id = f"cell-{number:02d}"
-        cell.source = inert.plain_lines(cell.source)
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+    clean["metadata"] = {"kernelspec": spec, "language_info": {"name": "python"}}
+    for number, cell in enumerate(clean["cells"], start=1):
+        tags = cell["metadata"].get("tags")
+        cell["metadata"] = {"tags": tags} if tags else {}
+        cell["id"], cell["source"] = f"cell-{number:02d}", inert.plain_lines(cell["source"])
         for output in cell.get("outputs", []):
             data = output.get("data", output)
             for kind in {"text/html", "text/plain", "text"} & data.keys():
                 data[kind] = inert.plain_lines(data[kind])
-    clean.nbformat, clean.nbformat_minor = 4, 5
+    clean["nbformat"], clean["nbformat_minor"] = 4, 5
     return clean
-
-
-class AuditReport(Exporter):
-    """`jupyter nbconvert --to audit-report`: a notebook of one's own as a page like that of a review."""
-
-    export_from_notebook = "Audit report"
-    output_mimetype = "text/html"
-    file_extension = ".html"
-
-    def from_notebook_node(  # type: ignore[override]
-        self, nb: nbformat.NotebookNode, resources: dict[str, Any] | None = None, **_: Any
-    ) -> tuple[str, dict[str, Any]]:
-        """The page, and nbconvert's resources."""
-        known = {"metadata": {"name": "Audit report"}, **(resources or {}), "output_extension": ".html"}
-        return page(normalise(nb), known["metadata"]["name"]), known

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.errors import BadInput, Fault
@@ -26,6 +28,7 @@ EVENTS = {"log_events", "ledger_faults", "leaked_secrets", "detections", "settin
 _STATES = ("state", "reason", "relation", "status", "answer", "verdict")
 SHOWN = 5  # ids
 Frames = Mapping[str, pd.DataFrame]
+Tally = tuple[int, int, int]  # rows that a rule is about, exceptions, not known
 
 
 class RuleResults(Contract):
@@ -66,9 +69,24 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     ]
     if faults:
         raise BadInput(faults)
-    results = {check.id: _judge(check, audit.checked) for check in CHECKS}
-    needs = not_seen(audit)
-    return RuleResults.of(_row(rule, audit, results, needs) for rule in rules)
+    named = {name for rule in rules for name in rule.checks}
+    truths = {check.id: _judge(check, audit.checked) for check in CHECKS if check.id in named}
+    seen = _Seen(audit, truths, not_seen(audit), _words_by_finding(audit.findings))
+    return RuleResults.of(
+        {"rule": rule.number, "says": rule.says, "guide_lines": rule.lines, "procedure": "", "evidence": ()}
+        | _decided(rule, seen)
+        for rule in rules
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What rules are judged by, read once for all of them."""
+
+    audit: "Audit"
+    truths: Frames  # by check: which rows of its frame it is about, finds faulty, or cannot decide
+    needs: tuple[Need, ...]
+    findings: list[tuple[str, str, set[str]]]  # check, id and words of each that is open or unknown
 
 
 def _judge(check: Check, frames: Frames) -> pd.DataFrame:
@@ -87,76 +105,86 @@ def _judge(check: Check, frames: Frames) -> pd.DataFrame:
     return truths.reindex(frames[check.table].index, fill_value=False).astype(bool)
 
 
-def _row(rule: GuideRule, audit: "Audit", results: Frames, needs: tuple[Need, ...]) -> dict[str, object]:
-    row: dict[str, object] = {"rule": rule.number, "says": rule.says, "guide_lines": rule.lines}
-    row |= {"procedure": "", "evidence": ()}
+def _words_by_finding(findings: pd.DataFrame) -> list[tuple[str, str, set[str]]]:
+    texts = (
+        (row.check, row.id, " ".join((row.subject, *(item[0] for item in row.covers))))
+        for row in rows(findings[findings["status"].isin(("open", "unknown"))])
+    )
+    return [(check, id_, {*re.findall(r"\w+", text)}) for check, id_, text in texts]
+
+
+def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
+    """What decides a rule, its verdict and the reason, as columns of `RuleResults`."""
     if rule.not_decidable:
-        row |= {"verdict": "not decidable", "decided_by": "nothing"}
-        reasons = [rule.not_decidable]
+        row = {"verdict": "not decidable", "decided_by": "nothing", "reason": rule.not_decidable}
     elif rule.held_by:
-        row |= {"verdict": "held", "decided_by": rule.held_by}
-        reasons = []
+        row = {"verdict": "held", "decided_by": rule.held_by, "reason": ""}
     elif rule.question:
-        answer = audit.attestations.set_index("rule").loc[rule.question]
-        verdicts = {"attested": "attested", "answered no": FAIL}
-        row |= {"verdict": verdicts.get(str(answer["status"]), UNKNOWN)}
-        row |= {"decided_by": f"a person, question {rule.question}"}
-        row |= {"procedure": "Somebody answers by name, with a reason and an end."}
-        answered = f"{answer['by']}: {answer['reason']}"
-        reasons = [answered if row["verdict"] != UNKNOWN else f"the answer is {answer['status']}"]
+        row = _answered(rule.question, seen.audit.attestations)
     else:
-        tables = list(dict.fromkeys(BY_ID[name].table for name in rule.checks))
-        tallies = [_tally_rows(table, rule, audit.checked[table], results) for table in tables]
-        asked = [*tables, "leak_coverage"] if rule.leaks_in else tables
-        leaked, searched = _tally_leaks(rule, audit) if rule.leaks_in else ([], [])
-        row |= _tested([*tallies, *searched], [*_findings(audit, rule), *leaked])
-        row |= {"decided_by": ", ".join([*rule.checks, *([SEARCH] if rule.leaks_in else [])])}
-        sought = [BY_ID[name].what.removesuffix(".") for name in rule.checks]
-        sought += [f"A value, past or present, is in: {', '.join(rule.leaks_in)}"] if rule.leaks_in else []
-        row |= {"procedure": f"Looked for: {'; '.join(sought)}."}
-        reasons = (
-            [f"{row['not_known']} of {row['population']} could not be judged"] if row["not_known"] else []
-        )
-        reasons += [f"not seen: {need.words}" for need in needs if {*need.tables} & {*asked}]
-        # Of a rule that reaches further nothing but a failure can be known.
-        passed = PASS if row["population"] or EVENTS & {*tables} else "not applicable"
-        row["verdict"] = FAIL if row["exceptions"] else UNKNOWN if reasons or rule.beyond else passed
-    beyond = [f"not reached: {rule.beyond}"] if rule.beyond else []
-    return row | {"reason": "; ".join([*reasons, *beyond])}
+        row = _tested(rule, seen)
+    beyond = f"not reached: {rule.beyond}" if rule.beyond else ""
+    return row | {"reason": "; ".join(filter(None, (row["reason"], beyond)))}
 
 
-def _tested(tallies: list[tuple[int, int, int]], evidence: list[str]) -> dict[str, object]:
-    """The columns that sum up tallies: of how many rows, exceptions, and not known."""
-    population, exceptions, not_known = map(sum, zip(*tallies, strict=True))
-    more = [f"and {len(evidence) - SHOWN} more"] if len(evidence) > SHOWN else []
+def _answered(question: str, attestations: pd.DataFrame) -> dict[str, Any]:
+    answer = next(rows(attestations[attestations["rule"].eq(question)]))
+    verdict = {"attested": "attested", "answered no": FAIL}.get(answer.status, UNKNOWN)
+    told = f"{answer.by}: {answer.reason}"
     return {
+        "verdict": verdict,
+        "decided_by": f"a person, question {question}",
+        "procedure": "Somebody answers by name, with a reason and an end.",
+        "reason": f"the answer is {answer.status}" if verdict == UNKNOWN else told,
+    }
+
+
+def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
+    """The result of a rule that checks decide, or a search for values, or both."""
+    decided_by, sought = [*rule.checks], [BY_ID[name].what.removesuffix(".") for name in rule.checks]
+    tables = list(dict.fromkeys(BY_ID[name].table for name in rule.checks))
+    tallies = [_tally_rows(table, rule, seen) for table in tables]
+    secrets, checks = {*rule.secrets}, {*rule.checks}
+    shown = [
+        id_ for check, id_, words in seen.findings if check in checks and (not secrets or secrets & words)
+    ]
+    if rule.leaks_in:
+        leaked, searched = _tally_leaks(rule, seen.audit)
+        tallies, shown = [*tallies, searched], [*shown, *leaked]
+        decided_by, tables = [*decided_by, SEARCH], [*tables, "leak_coverage"]
+        sought.append(f"A value, past or present, is in: {', '.join(rule.leaks_in)}")
+    population, exceptions, not_known = map(sum, zip(*tallies, strict=True))
+    reasons = [f"{not_known} of {population} could not be judged"] if not_known else []
+    reasons += [f"not seen: {need.words}" for need in seen.needs if {*need.tables} & {*tables}]
+    # Of a rule that reaches further nothing but a failure can be known.
+    passed = PASS if population or EVENTS & {*tables} else "not applicable"
+    more = [f"and {len(shown) - SHOWN} more"] if len(shown) > SHOWN else []
+    return {
+        "verdict": FAIL if exceptions else UNKNOWN if reasons or rule.beyond else passed,
+        "decided_by": ", ".join(decided_by),
+        "procedure": f"Looked for: {'; '.join(sought)}.",
         "population": population,
         "tested": population - not_known,
         "exceptions": exceptions,
         "not_known": not_known,
-        "evidence": (*evidence[:SHOWN], *more),
+        "evidence": (*shown[:SHOWN], *more),
+        "reason": "; ".join(reasons),
     }
 
 
-def _tally_rows(table: str, rule: GuideRule, frame: pd.DataFrame, results: Frames) -> tuple[int, int, int]:
-    """How many rows of one frame the rule's checks are about, how many are faulty, and not known."""
-    truths = sum(results[name] for name in rule.checks if BY_ID[name].table == table).astype(bool)  # type: ignore[union-attr]
+def _tally_rows(table: str, rule: GuideRule, seen: _Seen) -> Tally:
+    """Counts of one frame's rows, each once for all checks of the rule."""
+    frame = seen.audit.checked[table]
+    several = (seen.truths[name].to_numpy() for name in rule.checks if BY_ID[name].table == table)
+    truths = np.logical_or.reduce(list(several))
     names = [column for column in ("secret", "other_secret") if column in frame]
     if rule.secrets and names:
-        truths = truths[frame[names].isin(rule.secrets).any(axis=1)]
-    unknown = truths["unknown"] & ~truths["fault"]
-    return int(truths["about"].sum()), int(truths["fault"].sum()), int(unknown.sum())
+        truths = truths[frame[names].isin(rule.secrets).any(axis=1).to_numpy()]
+    about, fault, unknown = truths.T
+    return int(about.sum()), int(fault.sum()), int((unknown & ~fault).sum())
 
 
-def _findings(audit: "Audit", rule: GuideRule) -> list[str]:
-    """The ids of the open and unknown findings of its checks, on its secrets."""
-    found, secrets = audit.findings, set(rule.secrets)
-    found = found[found["status"].isin(("open", "unknown")) & found["check"].isin(rule.checks)]
-    texts = {row.id: " ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found)}
-    return [id_ for id_, text in texts.items() if not secrets or secrets & {*re.findall(r"\w+", text)}]
-
-
-def _tally_leaks(rule: GuideRule, audit: "Audit") -> tuple[list[str], list[tuple[int, int, int]]]:
+def _tally_leaks(rule: GuideRule, audit: "Audit") -> tuple[list[str], Tally]:
     """The values found in places of these kinds, and of the values that were searched for: how many."""
     places, leaks, values = audit.leak_places, audit.leaks, audit.leak_coverage
     values = values[values["part"].eq("values")]
@@ -166,4 +194,4 @@ def _tally_leaks(rule: GuideRule, audit: "Audit") -> tuple[list[str], list[tuple
     fitting = [not rule.paths or any(fnmatchcase(name, glob) for glob in rule.paths) for name in names]
     leaked = list(dict.fromkeys(there.loc[fitting, "leak_id"]))
     unsearched = values.loc[values["state"].ne("searched"), "count"].fillna(1).sum()
-    return leaked, [(int(values["count"].fillna(0).sum()), len(leaked), int(unsearched))]
+    return leaked, (int(values["count"].fillna(0).sum()), len(leaked), int(unsearched))
