@@ -10,7 +10,7 @@ import click
 
 from audit_lib import __version__
 from audit_lib.base.errors import AuditError, BadInput
-from audit_lib.base.time_limit import time_limit
+from audit_lib.base.progress import time_limit
 from audit_lib.cli.help import GroupedCommands
 
 # Modules are imported when their command runs, so that `whose` answers within a second.

@@ -1,11 +1,13 @@
-"""Reads what a stranger's settings may hold within bounds: TOML files, globs, regular expressions."""
+"""Reads what a stranger's settings may hold: TOML, globs, regular expressions, connection URLs."""
 
 import re
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
 import regex
 
@@ -18,6 +20,10 @@ SECONDS = 5.0  # a sound expression takes microseconds on a value
 SLOW = f"does not finish within {SECONDS:.0f} seconds: do not nest repetitions"
 _PART = r"(?:[\w-]++|\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+')"
 _LONG_KEY = re.compile(rf"(?m)(?:^|[{{,\[])[ \t]*+{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{KEY_PARTS}}}")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+# As SQLAlchemy's dialects read it: the first @ ends the password, which may hold / ? and #.
+_FIRST_AT = re.compile(r"([^:/@]*):([^@]*)@")
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def read_text_file(path: Path, place: str) -> bytes:
@@ -84,3 +90,34 @@ def matches_whole(pattern: str, text: str) -> bool:
         return regex.fullmatch(pattern, text, timeout=SECONDS) is not None
     except TimeoutError:
         raise TooSlow from None
+
+
+@dataclass(frozen=True)
+class UrlParts:
+    """The decoded components of a connection URL; "" if it names none."""
+
+    user: str
+    password: str = field(repr=False)
+    host: str
+    database: str
+    unambiguous: bool  # every parser reads the same password (docs/rules.md#rule-27)
+
+
+def url_parts(value: str) -> UrlParts | None:
+    """The components of a connection URL; None for any other value."""
+    url = _URL.fullmatch(value.strip())
+    if not url:
+        return None
+    rest = url[2]
+    # As the standard library reads it: the last @ before the path ends the password.
+    userinfo, _, address = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    user, _, password = userinfo.partition(":")
+    other = _FIRST_AT.match(rest)
+    agree = (other[2] if other else "") == password and not _BAD_PERCENT.search(userinfo)
+    if other and not userinfo:
+        user, password, rest = other[1], other[2], rest[other.end() :]
+        address = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    path, _, query = re.split("[/#]", rest, maxsplit=1)[-1].partition("?") if "/" in rest else ("", "", "")
+    password = password or parse_qs(query).get("password", [""])[0]
+    host = re.sub(r":\d*$", "", address).strip("[]").lower()
+    return UrlParts(unquote(user), unquote(password), host, unquote(path), agree)

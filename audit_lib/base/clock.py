@@ -99,10 +99,3 @@ def since_instant(text: str, now: datetime) -> datetime:
 def iso(instant: datetime) -> str:
     """`2026-09-30T23:59:59Z`: how every artefact writes an instant."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def briefly(instant: datetime, as_of: datetime) -> str:
-    """`20 Aug 03:00` in UTC, as tables show an instant; with the year if it is not that of `as_of`."""
-    there = instant.astimezone(UTC)
-    year = "" if there.year == as_of.astimezone(UTC).year else f" {there.year}"
-    return f"{there.day} {there:%b}{year} {there:%H:%M}"

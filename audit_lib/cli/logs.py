@@ -15,8 +15,7 @@ import pandas as pd
 from audit_lib.base.clock import iso, since_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted
-from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
+from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted
 from audit_lib.base.progress import Progress
 from audit_lib.cli import options
 from audit_lib.cli.open_project import opened, with_given_logs

@@ -11,7 +11,7 @@ from functools import partial
 import pandas as pd
 
 from audit_lib.base import in_words
-from audit_lib.base.clock import briefly
+from audit_lib.base.in_words import instant_words
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, URLS, Case, names_of
 from audit_lib.incident.exposure import public_twins, values_of
 from audit_lib.incident.outage import (
@@ -159,7 +159,7 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     quiet = [new for new in case.new_addresses if not new.guessed]
     used = [new for new in quiet if (mine["begins"].le(new.first_at) & mine["ends"].ge(new.first_at)).any()]
     if quiet:
-        since = {new.name: briefly(new.first_at, case.as_of) for new in used or quiet}
+        since = {new.name: instant_words(new.first_at, case.as_of.year) for new in used or quiet}
         names = few(f"{new.name} ({new.successes} times since {since[new.name]})" for new in used or quiet)
         how = "at once while it was exposed" if used else "without having guessed"
         (one.shown if used else one.hinted).append(f"new addresses were answered {how}: {names}")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.log_kinds import BOOT
+from audit_lib.base.in_words import BOOT
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import ExposureWindows
 from audit_lib.leaks.tables import PRODUCTION

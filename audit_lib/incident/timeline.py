@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted
-from audit_lib.base.log_kinds import BOOT, SHOWING_VALUES
+from audit_lib.base.in_words import BOOT, SHOWING_VALUES, counted
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import Timeline
 from audit_lib.ledger.decisions import revocations

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from audit_lib.base.connection_url import url_parts
+from audit_lib.base.bounded import url_parts
 from audit_lib.leaks import candidates
 from audit_lib.leaks.candidates import expression, is_default, is_kind, is_word, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from audit_lib.base.bounded import url_parts
 from audit_lib.base.clock import iso
-from audit_lib.base.connection_url import url_parts
 from audit_lib.base.in_words import counted
 from audit_lib.ledger.chain import Ledger
 from audit_lib.ledger.timeline import Tenure, tenures

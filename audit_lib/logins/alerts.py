@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.log_kinds import POSSIBLE
+from audit_lib.base.in_words import POSSIBLE
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.decisions import Decision, decisions
 from audit_lib.logins.contracts import Alerts

@@ -13,8 +13,7 @@ import pandas as pd
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted
-from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
+from audit_lib.base.in_words import OTHER_ROUTES, POSSIBLE, counted
 from audit_lib.logins.contracts import LogCoverage
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from audit_lib.base.in_words import counted as in_words
-from audit_lib.base.log_kinds import DECLARED, POSSIBLE, REQUEST_KINDS
+from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, counted as in_words
 from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.settings import Login
 from audit_lib.settings.fields import METHODS, ROUTE

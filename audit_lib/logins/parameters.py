@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.log_kinds import MESSAGE_KINDS, OTHER_ROUTES
+from audit_lib.base.in_words import MESSAGE_KINDS, OTHER_ROUTES
 from audit_lib.logs.formats import LogFormats, project_formats
 from audit_lib.settings import Login, Policy, Project, bundled_policy
 

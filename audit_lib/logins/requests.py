@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
-from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
+from audit_lib.base.in_words import DECLARED, OTHER_ROUTES
 from audit_lib.logins.contracts import Requests
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy

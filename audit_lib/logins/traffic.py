@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
-from audit_lib.base.log_kinds import DECLARED
+from audit_lib.base.in_words import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy
 from audit_lib.logins.requests import Activity, Window, fits, mapped, network_of

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Valida
 from audit_lib.base.bounded import MAX_BYTES, parse_toml, read_text_file, shown_name
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
-from audit_lib.base.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import LoginAnswer, answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import Block, Choice, expression, parse_template

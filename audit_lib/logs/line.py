@@ -9,7 +9,7 @@ from operator import itemgetter, or_
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
+from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields

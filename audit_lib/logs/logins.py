@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from audit_lib.base.log_kinds import DECLARED, POSSIBLE
+from audit_lib.base.in_words import DECLARED, POSSIBLE
 from audit_lib.logs.times import MINUTE, NONE, SECOND
 from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.settings import Login

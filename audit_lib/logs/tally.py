@@ -12,7 +12,7 @@ import pandas as pd
 
 from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream
 from audit_lib.base.files import Unreadable
-from audit_lib.base.log_kinds import (
+from audit_lib.base.in_words import (
     DECLARED,
     LOG_LINE_STATES,
     MOST_ROUTES,

@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, instant_words
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, CUT_OFF, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
@@ -79,7 +78,7 @@ def summarise(
     none = (
         "Nothing that was read speaks for an explanation." if case.is_seen else "No log line of it was read."
     )
-    since, until = (briefly(at, case.as_of) for at in (case.window.since, case.window.until))
+    since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     return IncidentSummary(
         title=f"{case.project.name}: {since} to {until} {case.window.until.year} (UTC)",
         verdict=f"{verdict}.",
@@ -131,7 +130,7 @@ def _going_on(case: Case, explained: tuple[Explanation, ...]) -> Answer:
             here["not_before_at"].gt(max(outage.last_at, after.ended_at if after else outage.last_at))
         ]
         asked, lost = (int(part["count"].sum()) for part in (later, later[unanswered(later)]))
-        why = f"since {briefly(outage.last_at, case.as_of)}: {asked - lost} of {asked} answered"
+        why = f"since {instant_words(outage.last_at, case.as_of.year)}: {asked - lost} of {asked} answered"
         return Answer(question, ("No" if lost * 2 < asked else "Yes") if asked else "Not known", why)
     theirs = case.here[case.here["client"].isin(best.addresses if best else ())]
     theirs = theirs[theirs["refused"]] if best and best.name not in ATTACKS else theirs
@@ -144,7 +143,7 @@ def _going_on(case: Case, explained: tuple[Explanation, ...]) -> Answer:
     times = seen["at"].dropna()
     if times.empty:
         return Answer(question, "Not known", "no request of anybody who takes part has a time")
-    last = f"ast seen {briefly(times.iloc[-1], case.as_of)}"
+    last = f"ast seen {instant_words(times.iloc[-1], case.as_of.year)}"
     if best and best.name in ATTACKS and theirs["let_in"].any():
         return Answer(question, f"L{last}", "they were answered: they may be in")
     later = here[here["not_before_at"].gt(times.iloc[-1])]
@@ -172,7 +171,7 @@ def _got_in(case: Case) -> Answer:
             question, f"{counted(len(entered), 'address', 'addresses')} after failures", few(entered)
         )
     if new:
-        first = f"first {new[0].name} at {briefly(new[0].first_at, case.as_of)}"
+        first = f"first {new[0].name} at {instant_words(new[0].first_at, case.as_of.year)}"
         return Answer(question, counted(len(new), "new address", "new addresses"), first)
     near = case.clients.query("classification == 'new address' and successes > 0")["client"]
     if len(near):
@@ -226,5 +225,6 @@ def _gaps(case: Case, explained: tuple[Explanation, ...]) -> Iterator[str]:
     if untimed:
         yield f"{untimed} of {asked} requests have no time: bursts among them cannot be seen"
     newest = pd.concat([case.activity.requests["not_before_at"], case.activity.events["at"]]).max()
-    yield "no line has a time" if pd.isna(newest) else f"no line after {briefly(newest, case.as_of)} was read"
+    last = "" if pd.isna(newest) else instant_words(newest, case.as_of.year)
+    yield f"no line after {last} was read" if last else "no line has a time"
     yield from list(dict.fromkeys(text for one in explained for text in one.missing))[:4]

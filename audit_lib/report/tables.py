@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.frames import Contract, Field, Series
-from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
+from audit_lib.base.in_words import DECLARED, FAILED_REQUESTS
 from audit_lib.report import escape as inert
 
 Row = dict[str, Any]

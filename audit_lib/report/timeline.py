@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib import dates
 from matplotlib.axes import Axes
 
-from audit_lib.base.clock import briefly
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, instant_words
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, Case
 from audit_lib.incident.outage import deploys_around, find_outage
 from audit_lib.logins.requests import Window, unanswered
@@ -54,7 +53,7 @@ def plot_events(case: Case, timeline: pd.DataFrame) -> Axes:
             axes.axvspan(episode.since, episode.until, color=INK, alpha=0.12, linewidth=0)
         counts = timeline.groupby("kind")["count"].sum()
         words = ", ".join(f"{counts[lane]} {lane}" for lane in lanes) or "nothing"
-        since, until = (briefly(at, case.as_of) for at in (window.since, window.until))
+        since, until = (instant_words(at, case.as_of.year) for at in (window.since, window.until))
         return describe(axes, f"{title}. From {since} to {until} {window.until.year}, UTC: {words}")
 
 

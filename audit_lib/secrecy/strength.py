@@ -11,8 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from audit_lib.base.bounded import matches_glob
-from audit_lib.base.connection_url import url_parts
+from audit_lib.base.bounded import matches_glob, url_parts
 
 GUESSABLE_BITS = 80  # an upper estimate below this leaves a space that can be searched
 LONGEST = 72  # characters: zxcvbn takes time with the square of the length

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from audit_lib.base.connection_url import url_parts
+from audit_lib.base.bounded import url_parts
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import letters
 from audit_lib.secrecy import strength

@@ -7,8 +7,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from audit_lib.base.bounded import SLOW, TooSlow, matches_glob, matches_whole
-from audit_lib.base.connection_url import url_parts
+from audit_lib.base.bounded import SLOW, TooSlow, matches_glob, matches_whole, url_parts
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import (

@@ -12,8 +12,7 @@ from pydantic_core import PydanticCustomError
 from audit_lib.base.bounded import is_expression
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.base.in_words import SEVERITIES
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, REQUEST_KINDS, SEVERITIES
 
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}

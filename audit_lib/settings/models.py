@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictStr
 
 from audit_lib.base.errors import Fault
-from audit_lib.base.log_kinds import DECLARED, MOST_LOGINS
+from audit_lib.base.in_words import DECLARED, MOST_LOGINS
 from audit_lib.settings import fields as f
 
 MOST_FAULTS = 20  # of one file, named one by one

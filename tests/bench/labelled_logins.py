@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from audit_lib.base.log_kinds import POSSIBLE
+from audit_lib.base.in_words import POSSIBLE
 from audit_lib.logins.traffic import PROVEN_BY_SSH
 from audit_lib.logs.values import clean_client
 from tests.support.log_lines import read_line

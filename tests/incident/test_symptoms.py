@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.base.log_kinds import MOST_ROUTES
+from audit_lib.base.in_words import MOST_ROUTES
 from audit_lib.incident import case
 from audit_lib.incident.explain import OUTAGE, USED
 from audit_lib.logs.formats import load_formats

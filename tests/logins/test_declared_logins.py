@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.base.log_kinds import DECLARED
+from audit_lib.base.in_words import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import propose

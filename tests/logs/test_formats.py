@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.base.log_kinds import POSSIBLE
+from audit_lib.base.in_words import POSSIBLE
 from audit_lib.logs.formats import BUNDLED, load_formats, matchers
 from audit_lib.logs.structured import json_fields
 from audit_lib.logs.templates import FIELDS, Choice, Part, begins_of

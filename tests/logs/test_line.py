@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit_lib.base.log_kinds import SHOWING_VALUES
+from audit_lib.base.in_words import SHOWING_VALUES
 from audit_lib.logs.formats import SECRET_IN_URL, load_formats
 from audit_lib.logs.line import LINE_LIMIT
 from audit_lib.logs.times import WHOLE, parse_time

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_lib.base.log_kinds import DECLARED
+from audit_lib.base.in_words import DECLARED
 from audit_lib.settings import Login
 from tests.support.log_lines import FORMATS, events_of, read_line, read_text, requests_of
 

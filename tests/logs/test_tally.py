@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.in_words import OTHER_ROUTES
 from audit_lib.logs import tally
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.line import LINE_LIMIT

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.log_kinds import MOST_ROUTES
+from audit_lib.base.in_words import MOST_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
-from audit_lib.base.in_words import counted
-from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.in_words import OTHER_ROUTES, counted
 from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import NEEDS, Coverage, cover
 from audit_lib.logins.detect import failing

@@ -6,11 +6,11 @@ import sys
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.base.time_limit import time_limit
+from audit_lib.base.progress import time_limit
 
 HANG = """
 import signal
-from audit_lib.base.time_limit import time_limit
+from audit_lib.base.progress import time_limit
 try:
     with time_limit():
         signal.setitimer(signal.ITIMER_REAL, 0.05)  # in place of hours
