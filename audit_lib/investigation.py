@@ -180,9 +180,7 @@ class Investigation:
         cited = [frames[name][["evidence"]] for name in ("timeline", "detections", "notes")]
         frames["quoted_lines"] = self.lines(pd.concat(cited))
         files: dict[str, str | bytes] = {f"evidence/{name}.csv": to_csv(one) for name, one in frames.items()}
-        files["incident.html"] = page(
-            read_notebook(home / NOTEBOOK), f"{case.project.name}: incident"
-        )
+        files["incident.html"] = page(read_notebook(home / NOTEBOOK), f"{case.project.name}: incident")
         window = {"since": iso(case.window.since), "until": iso(case.window.until)}
         manifest: dict[str, Any] = {
             "schema": "audit_lib/incident/2",
