@@ -25,10 +25,9 @@ from audit_lib.logins.traffic import gather, recorded_changes
 from audit_lib.logs.read import LogRead, read_logs, without_values
 from audit_lib.report import notebook
 from audit_lib.report.actions import tabulate_actions
-from audit_lib.report.judge import judged
+from audit_lib.report.judge import mark_items, tabulate_rules
 from audit_lib.report.known_values import guard_values
 from audit_lib.report.package import publish_review
-from audit_lib.report.rules import tabulate_rules
 from audit_lib.report.summary import Register, Summary, summarise
 from audit_lib.report.tables import (
     failed_logins_of,
@@ -238,7 +237,7 @@ class Audit(ProjectRead):
     # ---- The report ----
 
     # What is `good`, `bad` or `unknown`, by item: what verdict and score are made of.
-    marks = cached_property(judged)
+    marks = cached_property(mark_items)
     _screen = cached_property(summarise)
 
     def summary(self) -> Summary:

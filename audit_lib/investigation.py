@@ -24,7 +24,7 @@ from audit_lib.report.incident import IncidentSummary, summarise
 from audit_lib.report.known_values import guard_values
 from audit_lib.report.notebook import open_project, refuse_values, report_progress
 from audit_lib.report.package import write_package
-from audit_lib.report.provenance import inputs_of, tool
+from audit_lib.report.record import inputs_of, tool
 from audit_lib.report.render import page, read_notebook
 from audit_lib.report.timeline import plot_events
 from audit_lib.secrecy import guard

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from audit_lib.findings.find import with_texts
 from audit_lib.report.exports import findings_sarif, to_csv
 from audit_lib.report.known_values import guard_values
-from audit_lib.report.provenance import manifest_of, notes
-from audit_lib.report.record import report_record
+from audit_lib.report.record import manifest_of, notes, report_record
 from audit_lib.report.render import page, read_notebook
 from audit_lib.report.tables import to_json
 from audit_lib.rotation.schedule import calendar_text

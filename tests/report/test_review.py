@@ -14,7 +14,7 @@ from audit_lib.leaks.tables import NO_SECRETS
 from audit_lib.report.actions import Actions
 from audit_lib.report.exports import to_csv
 from audit_lib.report.figures import plot_ages, plot_daily, png
-from audit_lib.report.provenance import tool
+from audit_lib.report.record import tool
 from audit_lib.report.render import normalise, page
 from audit_lib.report.summary import Register
 from audit_lib.report.tables import tabulate_days
