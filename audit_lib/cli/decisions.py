@@ -27,12 +27,13 @@ from audit_lib.findings.decisions import (
 )
 from audit_lib.findings.reviews import kept, last_signed, read_previous
 from audit_lib.ledger import Entry, all_heads, read_ledger
-from audit_lib.ledger.chain import ROLES
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.report import escape as inert
 from audit_lib.report.folder import SIGNED
 from audit_lib.secrecy.keeper import MANIFEST
 from audit_lib.settings import instant_of
+
+ROLES = ("prepared", "reviewed", "approved")  # of a signoff
 
 _finding = click.argument("finding", metavar="ID")
 _until = click.option("--until", required=True, help="When the decision ends, such as 2026-12-31.")

@@ -75,18 +75,18 @@ def _sound_end(chains: list[Chain], key: Key, draft: Draft, at: datetime, writer
     """The last entry of a chain; `BadInput` if it is not to be built upon: the next would vouch for it."""
     own = next((chain for chain in chains if chain.writer == writer), Chain(writer))
     last = own.entries[-1] if own.entries else None
-    faults = [own.tail] if own.tail else [] if last or own.torn else list(own.faults)
-    if last is not None and not faults:
+    fault = own.lines[-1] if own.lines and isinstance(own.lines[-1], Fault) else None
+    if last and not fault:
         bridged = draft.kind == "key bridge" and draft.body["heads"].get(writer) == last.head
         unsound = unsound_entries(chains, key, project_of(chains, key) or last.project)
         if last.writer != writer:
-            faults = [Fault(f"ledger {writer}, last entry", "belongs to another writer's chain")]
-        elif last.hash in unsound and not bridged:
-            faults = [unsound[last.hash]]
-    if faults:
+            fault = Fault(f"ledger {writer}, last entry", "belongs to another writer's chain")
+        elif not bridged:
+            fault = unsound.get(last.hash)
+    if fault:
         way = Fault(f"ledger {writer}", "run verify, and continue with another writer (--writer)")
-        raise BadInput([*faults, way])
-    if last is not None and at < last.at:
+        raise BadInput([fault, way])
+    if last and at < last.at:
         text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
         raise BadInput.at(f"ledger {writer}", text)
     return last
@@ -118,9 +118,8 @@ def _anchor(
 def _write(handle: int, line: bytes, writer: str) -> Entry:
     if len(line) > LONGEST_LINE:
         raise BadInput.at(f"ledger {writer}", f"an entry must not be larger than {LONGEST_LINE >> 20} MiB")
-    size = os.fstat(handle).st_size
+    size, rest = os.fstat(handle).st_size, memoryview(line)
     try:
-        rest = memoryview(line)
         while rest:
             rest = rest[os.write(handle, rest) :]
         os.fsync(handle)
@@ -155,7 +154,6 @@ def _locked(ledger_dir: Path, writer: str) -> Iterator[int]:
             finally:
                 os.close(handle)
     except Timeout:
-        text = f"has been held by another process for {LOCK_SECONDS} s"
-        raise BadInput.at(str(ledger_dir), text) from None
+        raise BadInput.at(str(ledger_dir), f"another process has held it for {LOCK_SECONDS} s") from None
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None

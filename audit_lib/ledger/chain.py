@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b, sha256
+from itertools import takewhile
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from audit_lib.base.cache import recall_state, remember_state
 from audit_lib.base.clock import iso, parse_instant
@@ -18,22 +21,12 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.in_words import counted
 from audit_lib.secrecy.keeper import Key
 
-ROLES = ("prepared", "reviewed", "approved")  # of a signoff
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
 _LARGEST_CHAIN = 512 * 2**20
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _HEAD = re.compile("[0-9]{1,10}:[0-9a-f]{64}")
-_TEXTS = {
-    "writer": WRITER.pattern,
-    "prev": "[0-9a-f]{64}",
-    "at": "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
-    "kind": ".{1,40}",
-    "key_id": "[0-9a-f]{8}",
-    "mac": "[0-9a-f]{64}",
-    "hash": "[0-9a-f]{64}",
-}
 Heads = tuple[tuple[str, str], ...]  # writer, and "number:hash" of an entry
 
 
@@ -45,21 +38,31 @@ class Draft:
     body: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One entry of one writer's chain. `at` is the instant of recording, by the command line's clock."""
+Name = Annotated[str, StringConstraints(pattern=f"^{WRITER.pattern}$")]
+Digest = Annotated[str, StringConstraints(pattern="^([0-9a-f]{64})?$")]
+ProjectId = Annotated[str, StringConstraints(pattern="^([0-9a-f]{32})?$")]
 
-    writer: str
+
+class Entry(BaseModel):
+    """One entry of one writer's chain. `at` is the instant of recording, by the command line's clock.
+
+    The body is the word of who holds the key: it is believed under the MAC, or left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    v: Literal[1, 2]
+    writer: Name
     seq: int
-    at: datetime
-    kind: str
-    key_id: str
-    prev: str
-    hash: str
-    mac: str
-    body: Mapping[str, Any]
-    project: str = ""  # the id of the project; "" in an entry of the first version
-    heads: dict[str, str] = field(default_factory=dict)  # of the other chains, as they were then
+    at: Annotated[datetime, BeforeValidator(lambda text: parse_instant(str(text), "at"))]
+    kind: Annotated[str, StringConstraints(pattern="^.{1,40}$")]
+    key_id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{8}$")]
+    body: dict[str, Any]
+    prev: Digest = GENESIS  # the hash of the entry before
+    project: ProjectId = ""  # its id; version 1 had none
+    heads: dict[Name, str] = {}
+    mac: Digest = ""
+    hash: Digest = ""
 
     @property
     def place(self) -> str:
@@ -76,22 +79,47 @@ class Entry:
         """Orders the entries of all chains: by time, writer and number."""
         return self.at, self.writer, self.seq
 
-    def content(self) -> dict[str, Any]:
-        """What the MAC is over."""
-        second = {"v": 2, "project": self.project, "heads": self.heads}
-        same = {name: getattr(self, name) for name in ("writer", "seq", "prev", "kind", "key_id", "body")}
-        return {"v": 1, **(second if self.project else {}), **same, "at": iso(self.at)}
+    def mac_under(self, key: Key) -> str:
+        """The MAC of the entry, if the key's holder wrote it."""
+        return hmac.digest(key.derive("ledger"), _canonical(self._content()), sha256).hex()
+
+    def line(self) -> bytes:
+        """The entry as a chain holds it, without the newline: its hash, made anew, is over all the rest."""
+        content = self._content() | {"mac": self.mac}
+        return _canonical(content | {"hash": sha256(_canonical(content)).hexdigest()})
+
+    def _content(self) -> dict[str, Any]:
+        left_out = {"mac", "hash"} if self.v == 2 else {"mac", "hash", "project", "heads"}
+        names = Entry.model_fields.keys() - left_out
+        return {name: getattr(self, name) for name in names} | {"at": iso(self.at)}
 
 
 @dataclass(frozen=True)
 class Chain:
-    """What one file holds. `entries` are those whose own hash holds, also beyond a break."""
+    """What one file holds: the entry of each line, or why it is none."""
 
     writer: str
-    entries: tuple[Entry, ...] = ()
-    faults: tuple[Fault, ...] = ()  # the first is the first broken entry
+    lines: tuple[Entry | Fault, ...] = ()
     torn: bytes = field(default=b"", repr=False)  # what follows the last newline: a write that never ended
-    tail: Fault | None = None  # why the last line is no entry
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Those whose own hash holds, also beyond a break."""
+        return tuple(entry for entry in self.lines if isinstance(entry, Entry))
+
+    def faults(self) -> Iterator[Fault]:
+        """What is broken, in order, and the torn end."""
+        before: Entry | Fault | None = None
+        for number, entry in enumerate(self.lines, start=1):
+            if isinstance(entry, Fault):
+                yield entry
+            else:
+                wrong = _broken_links(self.writer, number, entry, before)
+                yield from (Fault(f"ledger {self.writer}#{number}", text) for text in wrong)
+            before = entry
+        if self.torn:
+            text = f"is torn: {len(self.torn)} bytes of an unfinished write; the next entry repairs it"
+            yield Fault(f"ledger {self.writer}#{len(self.lines) + 1}", text)
 
 
 @dataclass(frozen=True)
@@ -99,7 +127,7 @@ class Ledger:
     """Every entry dated by `as_of`, in order of time, writer and number."""
 
     entries: tuple[Entry, ...] = ()
-    heads: Heads = ()  # of each writer's last entry by as_of
+    heads: Heads = ()  # of each writer's last entry by as_of up to which all are vouched for
     faults: tuple[Fault, ...] = ()  # breaks and torn lines, place then fault; the first break first
     later: tuple[Entry, ...] = ()  # dated after as_of: left out, and counted
     macs_checked: int = 0
@@ -111,19 +139,14 @@ class Ledger:
         return tuple(entry for entry in self.entries if entry.kind in kinds)
 
 
-# ---- One entry: canonical JSON, the MAC over the content, the hash over both.
-
-
 def sealed_line(
     key: Key, after: Entry | None, draft: Draft, at: datetime, writer: str, *, project: str, heads: Any
 ) -> bytes:
-    """The entry's line with its newline."""
-    seq, prev = (after.seq + 1, after.hash) if after else (1, GENESIS)
-    entry = Entry(writer, seq, at, draft.kind, key.key_id, prev, "", "", draft.body, project, dict(heads))
-    content = entry.content()
-    content["mac"] = _mac(key, content)
-    content["hash"] = sha256(_canonical(content)).hexdigest()
-    return _canonical(content) + b"\n"
+    """The line, with its newline, of an entry that follows another."""
+    link = {"seq": after.seq + 1, "prev": after.hash} if after else {"seq": 1}
+    facts = {"writer": writer, "at": at, "key_id": key.key_id, "project": project, "heads": dict(heads)}
+    entry = Entry(v=2, kind=draft.kind, body=dict(draft.body), **link, **facts)  # type: ignore[arg-type]
+    return entry.model_copy(update={"mac": entry.mac_under(key)}).line() + b"\n"
 
 
 def parse_line(line: bytes, place: str) -> Entry | Fault:
@@ -131,53 +154,16 @@ def parse_line(line: bytes, place: str) -> Entry | Fault:
     if len(line) > LONGEST_LINE:
         return Fault(place, "is too long")
     try:
-        content = json.loads(line.decode("ascii"))
-        canonical = _canonical(content) == line
-    except (ValueError, RecursionError, MemoryError):
-        return Fault(place, "is not JSON in the form that this tool writes")
-    if not _is_entry(content):
+        entry = Entry.model_validate(json.loads(line.decode("ascii")))
+        edited = entry.line() != line
+    except (BadInput, ValueError, RecursionError, MemoryError):
         return Fault(place, "is no entry of a ledger")
-    try:
-        at = parse_instant(content["at"], place)
-    except BadInput as error:
-        return error.faults[0]
-    named = content.pop("hash")
-    if not canonical or iso(at) != content["at"] or sha256(_canonical(content)).hexdigest() != named:
-        return Fault(place, "was edited: hash mismatch")
-    return Entry(at=at, hash=named, **{name: content[name] for name in content.keys() - {"v", "at"}})
+    return Fault(place, "was edited: hash mismatch") if edited else entry
 
 
 def is_under(key: Key, entry: Entry) -> bool:
     """Whether the key's holder wrote an entry."""
-    return entry.key_id == key.key_id and hmac.compare_digest(_mac(key, entry.content()), entry.mac)
-
-
-def head_number(head: Any) -> int:
-    """The number in a head (`12:9f…`); -1 for what is none."""
-    is_head = isinstance(head, str) and _HEAD.fullmatch(head) is not None
-    return int(head.partition(":")[0]) if is_head else -1
-
-
-def _is_entry(content: Any) -> bool:
-    """Whether it has an entry's fields; a body is the word of who holds the key, or is left out."""
-    if not isinstance(content, dict) or not isinstance(content.get("body"), dict):
-        return False
-    version, heads = content.get("v"), content.get("heads", {})
-    texts = _TEXTS | ({"project": "[0-9a-f]{32}"} if version == 2 else {})
-    names = {"v", "seq", "body", *texts} | ({"heads"} if version == 2 else set())
-    return (
-        content.keys() == names
-        and type(version) is type(content["seq"]) is int
-        and version in (1, 2)
-        and all(isinstance(content[name], str) for name in texts)
-        and all(re.fullmatch(rule, content[name]) for name, rule in texts.items())
-        and isinstance(heads, dict)
-        and all(head_number(head) >= 0 for head in heads.values())
-    )
-
-
-def _mac(key: Key, content: Mapping[str, Any]) -> str:
-    return hmac.digest(key.derive("ledger"), _canonical(content), sha256).hex()
+    return entry.key_id == key.key_id and hmac.compare_digest(entry.mac_under(key), entry.mac)
 
 
 def _canonical(content: Any) -> bytes:
@@ -185,7 +171,26 @@ def _canonical(content: Any) -> bytes:
     return text.encode("ascii")
 
 
-# ---- One chain, and all of them.
+def read_chain(path: Path) -> Chain:
+    """The chain in a file. Whatever the file holds ends as entries, faults or the torn last line."""
+    place = f"ledger {path.stem}"
+    try:
+        *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
+    except Unreadable as error:
+        return Chain(path.stem, (Fault(place, f"cannot be read: {error.reason}"),))
+    parsed = (parse_line(line, f"{place}#{number}") for number, line in enumerate(lines, start=1))
+    return Chain(path.stem, tuple(parsed), torn)
+
+
+def _broken_links(writer: str, number: int, entry: Entry, before: Entry | Fault | None) -> Iterator[str]:
+    if entry.writer != writer:
+        yield "belongs to another writer's chain"
+    if entry.seq != number:
+        yield f"has the number {entry.seq}: an entry was deleted, inserted or moved"
+    if entry.prev != (GENESIS if before is None else getattr(before, "hash", entry.prev)):
+        yield "does not follow the entry above it: one was changed, deleted or inserted"
+    if isinstance(before, Entry) and entry.at < before.at:
+        yield "is dated before the entry above it"
 
 
 def read_ledger(
@@ -201,23 +206,25 @@ def read_ledger(
     chains = [read_chain(ledger_dir)] if alone else read_chains(ledger_dir)
     unsound = unsound_entries(chains, key, project_of(chains, key, known))
     faults: list[Fault] = []
-    broken = set()
+    broken: set[str] = set()
+    heads: dict[str, str] = {}
     for chain in chains:
-        wrong = [unsound[entry.hash] for entry in chain.entries if entry.hash in unsound]
-        faults += [*chain.faults, *wrong]
-        broken |= {chain.writer} if wrong or len(chain.faults) > bool(chain.torn) else set()
+        wrong = [entry for entry in chain.entries if entry.hash in unsound]
+        own = list(chain.faults())
+        faults += [*own, *(unsound[entry.hash] for entry in wrong)]
+        broken |= {chain.writer} if wrong or len(own) > bool(chain.torn) else set()
+        vouched = takewhile(lambda entry: entry.hash not in unsound and entry.at <= as_of, chain.entries)
+        heads |= {entry.writer: entry.head for entry in vouched}
     good = [entry for chain in chains for entry in chain.entries if entry.hash not in unsound]
     points = {(chain.writer, entry.head) for chain in chains for entry in chain.entries}
-    if not alone:
-        strange = sum(not WRITER.fullmatch(path.stem) for path in _listed(ledger_dir))
+    faults += [] if alone else _missing_heads(good, points)
+    if strange := 0 if alone else sum(not WRITER.fullmatch(path.stem) for path in _listed(ledger_dir)):
         text = f"has {counted(strange, 'file')} whose names are no writer's: they are not read"
-        faults += [*_missing_heads(good, points), *([Fault("ledger", text)] if strange else [])]
+        faults.append(Fault("ledger", text))
     good.sort(key=attrgetter("order"))
-    by_then = tuple(entry for entry in good if entry.at <= as_of)
-    ends = {entry.writer: entry.head for entry in sorted(by_then, key=attrgetter("writer", "seq"))}
     return Ledger(
-        entries=by_then,
-        heads=tuple(ends.items()),
+        entries=tuple(entry for entry in good if entry.at <= as_of),
+        heads=tuple(heads.items()),
         faults=tuple(faults),
         later=tuple(entry for entry in good if entry.at > as_of),
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
@@ -226,57 +233,32 @@ def read_ledger(
     )
 
 
+def read_chains(ledger_dir: Path) -> list[Chain]:
+    """Every writer's chain; `BadInput` as `read_ledger` raises it."""
+    return [read_chain(path) for path in chain_files(ledger_dir)]
+
+
 def chain_files(ledger_dir: Path) -> list[Path]:
     """The files of a ledger folder, one a writer, in order; none if there is no folder."""
     # A name that is no writer's would stand in what people copy to a shell.
     return [path for path in _listed(ledger_dir) if WRITER.fullmatch(path.stem)]
 
 
-def read_chains(ledger_dir: Path) -> list[Chain]:
-    """Every writer's chain; `BadInput` as `read_ledger` raises it."""
-    return [read_chain(path) for path in chain_files(ledger_dir)]
-
-
-def read_chain(path: Path) -> Chain:
-    """The chain in a file. Whatever the file holds ends as entries, faults or the torn last line."""
+def _listed(ledger_dir: Path) -> list[Path]:
+    refuse_links(ledger_dir)
     try:
-        *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
-    except Unreadable as error:
-        return Chain(path.stem, faults=(Fault(f"ledger {path.stem}", f"cannot be read: {error.reason}"),))
-    return check_lines(path.stem, lines, torn)
+        return sorted(path for path in ledger_dir.iterdir() if path.suffix == ".jsonl")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadInput.at(str(ledger_dir), f"is not a ledger folder ({error.strerror})") from None
 
 
-def check_lines(writer: str, lines: list[bytes], torn: bytes = b"") -> Chain:
-    """The chain of these lines: each entry's own hash, its number, its writer, its link and its date."""
-    entries: list[Entry] = []
-    faults: list[Fault] = []
-    previous: Entry | Fault | None = None
-    for number, line in enumerate(lines, start=1):
-        place, found = f"ledger {writer}#{number}", parse_line(line, f"ledger {writer}#{number}")
-        if isinstance(found, Fault):
-            faults.append(found)
-        else:
-            before = previous if isinstance(previous, Entry) else None
-            faults += [Fault(place, text) for text in _link_faults(writer, number, found, before)]
-            entries.append(found)
-        previous = found
-    if torn:
-        text = f"is torn: {len(torn)} bytes of an unfinished write; the next entry repairs it"
-        faults.append(Fault(f"ledger {writer}#{len(lines) + 1}", text))
-    return Chain(
-        writer, tuple(entries), tuple(faults), torn, previous if isinstance(previous, Fault) else None
-    )
-
-
-def _link_faults(writer: str, number: int, entry: Entry, previous: Entry | None) -> list[str]:
-    follows = entry.prev == (previous.hash if previous else GENESIS) or (previous is None and number > 1)
-    tests = {
-        "belongs to another writer's chain": entry.writer != writer,
-        f"has the number {entry.seq}: an entry was deleted, inserted or moved": entry.seq != number,
-        "does not follow the entry above it: one was changed, deleted or inserted": not follows,
-        "is dated before the entry above it": previous is not None and entry.at < previous.at,
-    }
-    return [text for text, wrong in tests.items() if wrong]
+def refuse_links(ledger_dir: Path) -> None:
+    """`BadInput` if the ledger's place in a project is a link: it could lead to another project's ledger."""
+    for folder in (ledger_dir.parent, ledger_dir):
+        if ledger_dir.parent.name == ".audit" and folder.is_symlink():
+            raise BadInput.at(str(folder), "is a symbolic link: put the ledger's own folder in its place")
 
 
 def unsound_entries(chains: list[Chain], key: Key | None, project: str) -> dict[str, Fault]:
@@ -286,7 +268,7 @@ def unsound_entries(chains: list[Chain], key: Key | None, project: str) -> dict[
     heads in a key bridge under the present key, along the links alone.
     """
     every = [entry for chain in chains for entry in chain.entries]
-    bridges = [one for one in every if key and one.kind == "key bridge" and is_under(key, one)]
+    bridges = [entry for entry in every if key and entry.kind == "key bridge" and is_under(key, entry)]
     unsound: dict[str, Fault] = {}
     for chain in chains:
         vouched = {str(bridge.body["heads"].get(chain.writer, "")).partition(":")[2] for bridge in bridges}
@@ -305,60 +287,32 @@ def unsound_entries(chains: list[Chain], key: Key | None, project: str) -> dict[
 def project_of(chains: Iterable[Chain], key: Key | None, known: Iterable[tuple[str, str]] = ()) -> str:
     """The id of the project that a ledger is of: that of a `known` head, else the first; "" without one."""
     named = [entry for chain in chains for entry in chain.entries if entry.project]
-    named = sorted((e for e in named if key is None or is_under(key, e)), key=attrgetter("order"))
+    own = [entry for entry in named if key is None or is_under(key, entry)]
     seen = set(known)
-    remembered = [entry for entry in named if (entry.writer, entry.head) in seen]
-    return next((entry.project for entry in [*remembered, *named]), "")
+    own.sort(key=lambda entry: ((entry.writer, entry.head) not in seen, entry.order))
+    return own[0].project if own else ""
 
 
 def current_key_ids(ledger_dir: Path, available: Mapping[str, Key]) -> set[str]:
     """The ids of the keys that the ledger names, without those that an available key has bridged away."""
     entries = [entry for chain in read_chains(ledger_dir) for entry in chain.entries]
     bridges = [entry for entry in entries if entry.kind == "key bridge" and entry.key_id in available]
-    left = {str(one.body["from_key_id"]) for one in bridges if is_under(available[one.key_id], one)}
+    left = {str(entry.body["from_key_id"]) for entry in bridges if is_under(available[entry.key_id], entry)}
     return {entry.key_id for entry in entries} - left
 
 
-def refuse_links(ledger_dir: Path) -> None:
-    """`BadInput` if the ledger's place in a project is a link: it could lead to another project's ledger."""
-    for folder in (ledger_dir.parent, ledger_dir):
-        if ledger_dir.parent.name == ".audit" and folder.is_symlink():
-            raise BadInput.at(str(folder), "is a symbolic link: put the ledger's own folder in its place")
-
-
-def _listed(ledger_dir: Path) -> list[Path]:
-    refuse_links(ledger_dir)
-    try:
-        return sorted(path for path in ledger_dir.iterdir() if path.suffix == ".jsonl")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise BadInput.at(str(ledger_dir), f"is not a ledger folder ({error.strerror})") from None
-
-
-# ---- Heads, by which a chain that was cut shows.
-
-
 def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
-    """The head of each writer's chain; with the key, of the last entry up to which all are vouched for."""
-    chains = read_chains(ledger_dir)
-    unsound = unsound_entries(chains, key, project_of(chains, key)) if key else {}
-    heads: dict[str, str] = {}
-    for chain in chains:
-        for entry in chain.entries:
-            if entry.hash in unsound:
-                break
-            heads[chain.writer] = entry.head
-    return heads
+    """The `heads` of a ledger by writer."""
+    return dict(read_ledger(ledger_dir, key).heads)
 
 
 def known_heads(ledger_dir: Path) -> tuple[str, Heads]:
     """The key id and the heads of a ledger as this reviewer last wrote to it, kept outside the project."""
-    found = recall_state(_state(ledger_dir))
-    heads = found.get("heads")
+    state = recall_state(_state(ledger_dir))
+    heads = state.get("heads")
     if not isinstance(heads, dict):
         return "", ()
-    return str(found.get("key_id", "")), tuple(sorted((str(who), str(head)) for who, head in heads.items()))
+    return str(state.get("key_id", "")), tuple(sorted((str(who), str(head)) for who, head in heads.items()))
 
 
 def heads_of(ledger_dir: Path, key: Key) -> Heads:
@@ -378,20 +332,25 @@ def _state(ledger_dir: Path) -> str:
     return f"ledger-{blake2b(place, digest_size=16).hexdigest()}"
 
 
+def _head_number(head: Any) -> int:
+    """The number in a head (`12:9f…`); -1 for what is none."""
+    return int(head.partition(":")[0]) if isinstance(head, str) and _HEAD.fullmatch(head) else -1
+
+
 def _missing_heads(sound: Iterable[Entry], points: set[tuple[str, str]]) -> Iterator[Fault]:
     """A fault for each chain of which an entry recorded a head that is no longer there: the last of them."""
     last: dict[str, tuple[int, Entry]] = {}
     for entry in sound:
         anchored = entry.body.get("heads")
         for writer, head in (entry.heads | (anchored if isinstance(anchored, dict) else {})).items():
-            if (writer, head) not in points and head_number(head) >= last.get(writer, (0, entry))[0]:
-                last[writer] = head_number(head), entry
+            if (writer, head) not in points and _head_number(head) >= last.get(writer, (0, entry))[0]:
+                last[writer] = _head_number(head), entry
     for writer, (number, entry) in sorted(last.items()):
         yield Fault(entry.place, f"refers to entry {number} of {writer}, which is missing or was replaced")
 
 
 def _lost(points: set[tuple[str, str]], known: Iterable[tuple[str, str]]) -> Iterator[Fault]:
     for writer, head in sorted(set(known) - points):
-        if number := head_number(head):  # 0: a review dated before the chain's first entry saw none
+        if number := _head_number(head):  # 0: a review dated before the chain's first entry saw none
             text = f"had an entry {number} when it was last seen, which is gone or was replaced"
             yield Fault(f"ledger {writer}", text)

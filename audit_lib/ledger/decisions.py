@@ -33,33 +33,26 @@ class Decision:
 
 def decisions(ledger: Ledger, *verdicts: str) -> tuple[Decision, ...]:
     """The decisions with these verdicts, or all, in order; also those of ledgers before 0.3.0."""
-    made = (_decision(entry) for entry in ledger.of_kind("decision", *_EARLIER))
-    return tuple(one for one in made if not verdicts or one.verdict in verdicts)
+    made = map(_decision, ledger.of_kind("decision", *_EARLIER))
+    return tuple(decision for decision in made if not verdicts or decision.verdict in verdicts)
 
 
 def decision_draft(
     subject: str, verdict: str, by: str, reason: str, until: datetime | None = None, **more: str
 ) -> Draft:
     """The entry that records a decision; `more` is the owner and the ticket of an assignment."""
-    body = {"subject": subject, "verdict": verdict, "by": by, "reason": reason}
     optional = {"until": iso(until) if until else "", **more}
+    body = {"subject": subject, "verdict": verdict, "by": by, "reason": reason}
     return Draft("decision", body | {name: text for name, text in optional.items() if text})
 
 
 def _decision(entry: Entry) -> Decision:
     verdict, names = _EARLIER.get(entry.kind, ("", {}))
     body = {**entry.body, **{new: entry.body[old] for new, old in names.items() if old in entry.body}}
-    return Decision(
-        subject=body["subject"],
-        verdict="deny" if body.get("answer") == "no" else verdict or body["verdict"],
-        by=body["by"],
-        reason=body.get("reason", ""),
-        until=ending_instant(body["until"], entry.place) if "until" in body else None,
-        at=entry.at,
-        place=entry.place,
-        owner=body.get("owner", ""),
-        ticket=body.get("ticket", ""),
-    )
+    facts = {name: body.get(name, "") for name in ("subject", "by", "reason", "owner", "ticket")}
+    verdict = "deny" if body.get("answer") == "no" else verdict or body["verdict"]
+    until = ending_instant(body["until"], entry.place) if "until" in body else None
+    return Decision(verdict=verdict, until=until, at=entry.at, place=entry.place, **facts)
 
 
 @dataclass(frozen=True)
@@ -84,10 +77,11 @@ class Revocation:
 
 def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
     """Every record of a revocation, in order of recording."""
-    found = []
-    for entry in ledger.of_kind("revocation"):
-        body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
-        until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
-        facts = (at, until, entry.at, entry.place, body["by"], body["proof"])
-        found.append(Revocation(SecretPlace.named_in(body), body["fingerprint"], *facts))
-    return tuple(found)
+    return tuple(map(_revocation, ledger.of_kind("revocation")))
+
+
+def _revocation(entry: Entry) -> Revocation:
+    body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
+    until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
+    facts = (at, until, entry.at, entry.place, body["by"], body["proof"])
+    return Revocation(SecretPlace.named_in(body), body["fingerprint"], *facts)

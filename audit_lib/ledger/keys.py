@@ -102,16 +102,12 @@ def keeper_of(project: Project) -> Keeper:
 
 def _read_key(path: Path) -> Key:
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise BadInput.at(str(path), "is not a regular file")
-            if os.name == "posix" and mode & 0o077:
-                raise BadInput.at(str(path), f"can be read by others (mode {mode & 0o777:04o}): chmod 600")
-            text = file.read(1000).strip()
+        mode = path.stat().st_mode
+        text = path.read_bytes()[:1000].strip() if stat.S_ISREG(mode) else b""
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
+    if os.name == "posix" and mode & 0o077:
+        raise BadInput.at(str(path), f"can be read by others (mode {mode & 0o777:04o}): chmod 600")
     if not re.fullmatch(rb"[0-9a-fA-F]{64}", text):
-        raise BadInput.at(str(path), "is not a key of this tool (64 hexadecimal digits)")
+        raise BadInput.at(str(path), "is not a key of this tool (a file of 64 hexadecimal digits)")
     return Key(bytes.fromhex(text.decode("ascii")), "file")

@@ -120,11 +120,12 @@ class Timeline:
     def __init__(self, ledger: Ledger) -> None:
         self.links = Links(ledger)
         self.copies: dict[Copy, list[Observation]] = defaultdict(list)
-        self._rotations = ledger.of_kind("rotation")
+        self._records = ledger.of_kind("rotation")
         self._by_writer: dict[SecretPlace, dict[str, list[Observation]]] = defaultdict(dict)
-        ever = _ever_present(ledger)
+        snapshots = ledger.of_kind("snapshot")
+        ever = {_variable(row) for entry in snapshots for row in entry.body["secrets"] if row["fingerprint"]}
         for entry in ledger.entries:
-            observed = list(_observed(entry, ever, self.links))
+            observed = [_observation(entry, row, self.links) for row in _observed(entry, ever)]
             present = {copy.place for copy, seen in observed if seen.fingerprint is not None}
             for copy, seen in observed:
                 self.copies[copy].append(seen)
@@ -143,67 +144,47 @@ class Timeline:
         Writers have copies of their own, so a change is what one of them saw change, or recorded. What was
         seen holds also if its writer's chain has a break elsewhere: its own MAC vouches for it.
         """
-        records: dict[SecretPlace, list[Entry]] = defaultdict(list)
-        for entry in self._rotations:
-            records[SecretPlace.named_in(entry.body)].append(entry)
-        for home in sorted(self._by_writer):
-            for one in self._joined(home, {entry.place for entry in records[home]}):
-                yield replace(one, claim=next((e for e in records[home] if self._tells_of(e, one)), None))
-
-    def _joined(self, home: SecretPlace, recorded: set[str]) -> list[Tenure]:
-        """The tenures in one place, of all its copies."""
-        several = [one for observed in self._by_writer[home].values() for one in self._runs(home, observed)]
-        joined: list[Tenure] = []
-        for one in sorted(several, key=lambda one: one.first.at):
-            same = [at for at, other in enumerate(joined) if other.fingerprint == one.fingerprint]
-            gone = joined[same[-1]].gone if same else None
-            if same and (gone is None or one.first.at < gone.at):
-                joined[same[-1]] = _join(joined[same[-1]], one)
-            else:
-                joined.append(one)
-        for at, new in enumerate(joined):
-            if new.first.place in recorded:
-                joined = [_ended_by(one, joined[at]) for one in joined]
-                last = [one.last for one in joined if one.gone == new.first]
-                before = filter(None, (joined[at].absent, *last))
-                joined[at] = replace(joined[at], absent=max(before, key=_AT, default=None))
-        return joined
+        for home, by_writer in sorted(self._by_writer.items()):
+            records = [entry for entry in self._records if SecretPlace.named_in(entry.body) == home]
+            runs = [run for observed in by_writer.values() for run in self._runs(home, observed)]
+            for tenure in _of_one_place(runs, {entry.place for entry in records}):
+                claims = (entry for entry in records if self._brought_in(entry, tenure))
+                yield replace(tenure, claim=next(claims, None))
 
     def _runs(self, home: SecretPlace, observed: list[Observation]) -> Iterator[Tenure]:
         """The tenures of each value in one copy. Absent is not another value: one that is back never left."""
         loaders: dict[str | None, str] = {}  # by whose reading each value was seen first
         for seen in observed:
             loaders.setdefault(seen.fingerprint, seen.loader)
-        for fingerprint, loader in loaders.items():
-            found: list[Tenure] = []
+        for fingerprint in filter(None, loaders):
+            runs: list[Tenure] = []
             before: Observation | None = None
             others: list[Observation] = []  # other values since the value was last seen
-            for seen in observed if fingerprint else ():
-                same = self._same(seen, fingerprint, loader)
+            for seen in observed:
+                same = self._same(seen, fingerprint, loaders[fingerprint])
                 if same is False:
                     before = seen
                     others += [seen] if seen.fingerprint is not None else []
-                    if found and found[-1].gone is None:
-                        found[-1] = replace(found[-1], gone=seen)
+                    if runs and runs[-1].gone is None:
+                        runs[-1] = replace(runs[-1], gone=seen)
                 elif same:
-                    last = found[-1].last if found else None
-                    if last and not any(
-                        last.surely_before(one) and one.surely_before(seen) for one in others
+                    run = Tenure(home, fingerprint, seen, seen, before, looked=not seen.recorded)
+                    run = replace(run, modified_at=seen.modified_at)
+                    if runs and not any(
+                        runs[-1].last.surely_before(at) and at.surely_before(seen) for at in others
                     ):
-                        found[-1] = _extended(found[-1], seen)
-                    else:
-                        facts = {"looked": not seen.recorded, "modified_at": seen.modified_at}
-                        found.append(Tenure(home, str(fingerprint), seen, seen, before, **facts))  # type: ignore[arg-type]
+                        run = _join(replace(runs.pop(), gone=None), replace(run, absent=None))
+                    runs.append(run)
                     others = []
-            yield from (replace(one, replaced=one is not found[-1] or bool(others)) for one in found)
+            yield from (replace(run, replaced=run is not runs[-1] or bool(others)) for run in runs)
 
-    def _same(self, seen: Observation, fingerprint: str | None, loader: str) -> bool | None:
+    def _same(self, seen: Observation, fingerprint: str, loader: str) -> bool | None:
         """As `Links.same`; None if another loader read what was seen, so that the file may be the same."""
         same = self.links.same(seen.fingerprint, fingerprint)
         is_other = same is False and seen.fingerprint is not None
         return None if is_other and not read_alike(loader, seen.loader) else same
 
-    def _tells_of(self, record: Entry, tenure: Tenure) -> bool:
+    def _brought_in(self, record: Entry, tenure: Tenure) -> bool:
         """Whether a record tells of the rotation by which a value came in."""
         mark = record.body["fingerprint"]
         fits = mark is None or self.links.now(mark, record.key_id) == tenure.fingerprint
@@ -226,19 +207,39 @@ def read_alike(one: str, other: str) -> bool:
     return not (one and other) or one == other
 
 
-def _extended(tenure: Tenure, seen: Observation) -> Tenure:
-    written = min(filter(None, (tenure.modified_at, seen.modified_at)), default=None)
-    looked = tenure.looked or not seen.recorded
-    return replace(tenure, last=seen, gone=None, modified_at=written, looked=looked)
+def _of_one_place(runs: list[Tenure], recorded: set[str]) -> list[Tenure]:
+    """The tenures in one place, by what several writers saw of it; `recorded` are entries of rotations."""
+    joined: list[Tenure] = []
+    for run in sorted(runs, key=lambda run: run.first.at):
+        same = [at for at, tenure in enumerate(joined) if tenure.fingerprint == run.fingerprint]
+        gone = joined[same[-1]].gone if same else None
+        if same and (gone is None or run.first.at < gone.at):
+            joined[same[-1]] = _join(joined[same[-1]], run)
+        else:
+            joined.append(run)
+    for at, new in enumerate(joined):
+        if new.first.place in recorded:
+            joined = [_ended_by(tenure, joined[at]) for tenure in joined]
+            before = [joined[at].absent, *(tenure.last for tenure in joined if tenure.gone == new.first)]
+            joined[at] = replace(joined[at], absent=max(filter(None, before), key=_AT, default=None))
+    return joined
 
 
-def _join(one: Tenure, other: Tenure) -> Tenure:
-    """What two writers saw of one tenure."""
-    first, last = min(one.first, other.first, key=_AT), max(one.last, other.last, key=_AT)
-    before = [seen for seen in (one.absent, other.absent) if seen and seen.at <= first.at]
-    after = [seen for seen in (one.gone, other.gone) if seen and seen.at >= last.at]
-    absent, gone = max(before, key=_AT, default=None), min(after, key=_AT, default=None)
-    return replace(one, first=first, last=last, absent=absent, gone=gone)
+def _join(run: Tenure, other: Tenure) -> Tenure:
+    """What was seen of one tenure at two times, or by two writers."""
+    first, last = min(run.first, other.first, key=_AT), max(run.last, other.last, key=_AT)
+    before = [seen for seen in (run.absent, other.absent) if seen and seen.at <= first.at]
+    after = [seen for seen in (run.gone, other.gone) if seen and seen.at >= last.at]
+    written = min(filter(None, (run.modified_at, other.modified_at)), default=None)
+    return replace(
+        run,
+        first=first,
+        last=last,
+        absent=max(before, key=_AT, default=None),
+        gone=min(after, key=_AT, default=None),
+        looked=run.looked or other.looked,
+        modified_at=written,
+    )
 
 
 def _ended_by(tenure: Tenure, new: Tenure) -> Tenure:
@@ -248,37 +249,26 @@ def _ended_by(tenure: Tenure, new: Tenure) -> Tenure:
     return tenure if seen_after or tenure.fingerprint == new.fingerprint else replace(tenure, gone=new.first)
 
 
-def _ever_present(ledger: Ledger) -> Mapping[tuple[str, str, str], set[str]]:
-    found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for entry in ledger.of_kind("snapshot"):
-        for row in entry.body["secrets"]:
-            if row["fingerprint"] is not None:
-                found[row["environment"], row["service"], row["source"]].add(row["secret"])
-    return found
+def _variable(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return row["environment"], row["service"], row.get("source", ""), row.get("secret", "")
 
 
-def _observed(
-    entry: Entry, ever: Mapping[tuple[str, str, str], set[str]], links: Links
-) -> Iterator[tuple[Copy, Observation]]:
-    """What one entry saw; of a record also the value that it replaced."""
-    if entry.kind in ("rotation", "creation") and entry.body["fingerprint"] is not None:
-        for seen in filter(None, (entry.body.get("previous"), entry.body["fingerprint"])):
-            yield _observation(entry, {**entry.body, "fingerprint": seen}, links)
+def _observed(entry: Entry, ever: set[tuple[str, str, str, str]]) -> list[dict[str, Any]]:
+    """The values that one entry saw, and the absence of those that a file held `ever`; of a record also the
+    value that it replaced."""
+    body = entry.body
+    if entry.kind in ("rotation", "creation") and body["fingerprint"] is not None:
+        return [{**body, "fingerprint": mark} for mark in (body.get("previous"), body["fingerprint"]) if mark]
     if entry.kind != "snapshot":
-        return
-    present: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for row in entry.body["secrets"]:
-        if row["state"] == "present":  # also of a value that is not known: it is there
-            present[row["environment"], row["service"], row["source"]].add(row["secret"])
-        if row["fingerprint"] is not None:
-            yield _observation(entry, row, links)
-    for place in entry.body["places"]:
-        key = (place["environment"], place["service"], place.get("source", ""))
-        # A line that was not understood could be the variable, and values may be given in part (an export
-        # of one variable, an environment without them): absence is not shown then.
-        if place["complete"] and not key[2].startswith(GIVEN):
-            for secret in sorted(ever.get(key, set()) - present[key]):
-                yield _observation(entry, {**place, "secret": secret, "fingerprint": None}, links)
+        return []
+    seen = [row for row in body["secrets"] if row["fingerprint"] is not None]
+    # A line that was not understood could be the variable, and values may be given in part (an export of
+    # one variable, an environment without them): absence is not shown then.
+    whole = {_variable(place)[:3]: place for place in body["places"] if place["complete"]}
+    whole = {file: place for file, place in whole.items() if not file[2].startswith(GIVEN)}
+    present = {_variable(row) for row in body["secrets"] if row["state"] == "present"}  # known or not
+    gone = sorted(variable for variable in ever - present if variable[:3] in whole)
+    return seen + [{**whole[name[:3]], "secret": name[3], "fingerprint": None} for name in gone]
 
 
 def _observation(entry: Entry, row: Mapping[str, Any], links: Links) -> tuple[Copy, Observation]:

@@ -1,7 +1,7 @@
 """Says of a text whose secret it is, by the ledger's fingerprints alone: it is compared, never stored."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -33,26 +33,31 @@ def whose(text: str, ledger: Ledger, key: Key) -> Answer:
     every, keeper = tenures(ledger), Keeper(key)
     lines: list[str] = []
     for part, candidate in candidates(text):
-        fingerprint = keeper.fingerprint(candidate)
-        if found := [tenure for tenure in every if tenure.fingerprint == fingerprint]:
-            lines += _described(part, found, every)
+        held = [tenure for tenure in every if tenure.fingerprint == keeper.fingerprint(candidate)]
+        held.sort(key=lambda tenure: (tenure.gone is not None, tenure.home, tenure.first.at))
+        lines += [f"{part} is a secret of this project:"] if part and held else []
+        lines += [f"{tenure.home}: {_state(tenure, every)}" for tenure in held]
+        name, *others = dict.fromkeys(tenure.home.secret for tenure in held if not tenure.gone) or [""]
+        also = f"{name} equals {', '.join(others)}: rotating one alone leaves the other exposed"
+        lines += [also] if others else []
     if lines:
         return Answer(True, tuple(dict.fromkeys(lines)))
     snapshots = ledger.of_kind("snapshot")
+    older = [entry for entry in snapshots if entry.key_id != key.key_id]
     if not snapshots or key.origin == "throw-away":
         return Answer(None, ("not known: the ledger has no snapshot to compare with",))
-    first, last = (iso(snapshots[at].at) for at in (0, -1))
-    older = [entry for entry in snapshots if entry.key_id != key.key_id]
+    first, last = iso(snapshots[0].at), iso(snapshots[-1].at)
     if older:
         alike = counted(len(snapshots) - len(older), "snapshot")
         keys = ", ".join(sorted({entry.key_id for entry in older}))
         under = f"{counted(len(older), 'snapshot')} under key {keys}, of {first} to {iso(older[-1].at)}"
-        said = f"not known: {alike} under the present key did not see it"
-        return Answer(None, (said, f"{under}, cannot be compared: it may be in them"))
-    looks = counted(len(snapshots), "snapshot")
-    said = f"not seen since the first snapshot of {first} ({looks}, the last of {last})"
+        unseen = f"not known: {alike} under the present key did not see it"
+        return Answer(None, (unseen, f"{under}, cannot be compared: it may be in them"))
+    unseen = (
+        f"not seen since the first snapshot of {first} ({counted(len(snapshots), 'snapshot')}, last {last})"
+    )
     doubt = "it may still be a secret of yours: older, from a place that no snapshot covers, or cut short"
-    return Answer(False, (said, doubt))
+    return Answer(False, (unseen, doubt))
 
 
 def candidates(text: str) -> Iterator[tuple[str, str]]:
@@ -60,16 +65,14 @@ def candidates(text: str) -> Iterator[tuple[str, str]]:
     plain = text.strip()
     forms = {"": plain}
     for name, pattern in (("the part after the name", _ASSIGNED), ("the token of the header", _SCHEME)):
-        if found := pattern.fullmatch(plain):
-            forms[name] = _unquoted(found[1].strip())
+        if assigned := pattern.fullmatch(plain):
+            forms[name] = _unquoted(assigned[1].strip())
     forms |= {"without quotes": _unquoted(plain), "percent-decoded": unquote(plain)}
     for form in list(forms.values()):
         if (parts := url_parts(form)) and parts.password:
             forms.setdefault("the password of the URL", parts.password)
-    taken: dict[str, str] = {"": ""}
-    for part, candidate in forms.items():
-        if taken.setdefault(candidate, part) == part and candidate:
-            yield part, candidate
+    first = {candidate: part for part, candidate in reversed(forms.items()) if candidate}
+    yield from ((part, candidate) for part, candidate in forms.items() if first.get(candidate) == part)
 
 
 def _unquoted(text: str) -> str:
@@ -77,27 +80,13 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if quoted else text
 
 
-def _described(part: str, found: list[Tenure], every: Iterable[Tenure]) -> Iterator[str]:
-    if part:
-        yield f"{part} is a secret of this project:"
-    for tenure in sorted(found, key=lambda one: (one.gone is not None, one.home, one.first.at)):
-        yield f"{tenure.home}: {_state(tenure, every)}"
-    current = [tenure.home for tenure in found if tenure.gone is None]
-    names = list(dict.fromkeys(home.secret for home in current))
-    if len(names) > 1:
-        yield f"{names[0]} equals {', '.join(names[1:])}: rotating one alone leaves the other exposed"
-    if len({home.environment for home in current}) > 1:
-        places = dict.fromkeys(f"{home.environment}/{home.service}" for home in current)
-        yield f"one value is used in {', '.join(places)}: rotate all of them"
-
-
-def _state(tenure: Tenure, every: Iterable[Tenure]) -> str:
+def _state(tenure: Tenure, every: tuple[Tenure, ...]) -> str:
     if tenure.gone is None:
         since = f"not before {iso(tenure.absent.at)}" if tenure.absent else "its start is not known"
         seen = f"in force at the last snapshot, {iso(tenure.last.at)} ({tenure.last.place})"
         return f"{seen}; seen since {iso(tenure.first.at)}, {since}"
-    after = [one for one in every if one.home == tenure.home and one.first.place == tenure.gone.place]
-    claim = after[0].claim if after else None
+    after = (t.claim for t in every if t.home == tenure.home and t.first.place == tenure.gone.place)
+    claim = next(after, None)
     how = f"retired by {claim.place}" if claim else f"retired, seen by {tenure.gone.place}"
     unrecorded = "" if claim else "; nobody recorded the rotation"
     return f"{how}, between {iso(tenure.last.at)} and {iso(tenure.gone.at)}{unrecorded}"

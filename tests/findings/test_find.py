@@ -48,7 +48,15 @@ def _decision(verdict: str, days: float, subject: str = OVERDUE, **more: str) ->
         "reason": "why",
         "until": iso(AS_OF + timedelta(days=days)),
     }
-    return Entry("bo", 1, AS_OF - timedelta(days=2), "decision", "0" * 8, "", "", "", body | more)
+    return Entry(
+        v=1,
+        writer="bo",
+        seq=1,
+        at=AS_OF - timedelta(days=2),
+        kind="decision",
+        key_id="0" * 8,
+        body=body | more,
+    )
 
 
 def _tables(**changed: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:

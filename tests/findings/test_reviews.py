@@ -96,11 +96,15 @@ def test_a_sign_off_keeps_settings_and_openings() -> None:
     """The next review has them from the ledger; one of an earlier version knows no settings."""
     record = REPORT | {"findings": [ROW | {"opened_at": "2026-01-01T00:00:00Z", "opened_in": "2025Q4"}]}
     body = {"by": "Bo", **kept(record)}
-    review = last_signed(Ledger((Entry("bo", 1, AT, "signoff", "0" * 8, "", "", "", body),)))
+    review = last_signed(
+        Ledger((Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body=body),))
+    )
     assert review is not None
     assert (review.settings, review.opened["a:b"].place) == (("secret A: declared",), "2025Q4")
     old = {"by": "Bo", "as_of": "2026-06-30T00:00:00Z", "rules": {}}
-    review = last_signed(Ledger((Entry("bo", 1, AT, "signoff", "0" * 8, "", "", "", old),)))
+    review = last_signed(
+        Ledger((Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body=old),))
+    )
     assert review is not None
     assert review.settings is None
 
@@ -122,7 +126,9 @@ def _changes(
         "in_force": list(dump(choose_policy(before), before)),
     }
     last = (
-        last_signed(Ledger((Entry("bo", 1, AT, "signoff", "0" * 8, "", "", "", entry),)))
+        last_signed(
+            Ledger((Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body=entry),))
+        )
         if is_signed
         else None
     )

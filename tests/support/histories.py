@@ -38,7 +38,8 @@ def entry(
     at: datetime, kind: str, body: dict[str, Any], *, seq: int = 1, writer: str = "ci", key_id: str = "0" * 8
 ) -> Entry:
     """A ledger entry as the reader would give it; its seals play no part here."""
-    return Entry(writer, seq, at, kind, key_id, "0" * 64, value(at, writer, seq), "0" * 64, body)
+    made = {"hash": value(at, writer, seq), "mac": "0" * 64}
+    return Entry(v=1, writer=writer, seq=seq, at=at, kind=kind, key_id=key_id, body=body, **made)
 
 
 def present(place: tuple[str, str, str], fingerprint: str, source: str, **more: Any) -> dict[str, Any]:
