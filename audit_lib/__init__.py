@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["guard", "open_audit", "open_incident", "pick", "plot_ages", "plot_daily"]
 
-# What notebooks use, by its module: imported when it is asked for, so that a command starts at once.
+# By name its module: imported when it is asked for, so that a command starts at once.
 _MODULES = {"open_audit": "audit", "open_incident": "investigation", "pick": "incident.look"}
 _MODULES |= {"guard": "report.notebook", "plot_ages": "report.figures", "plot_daily": "report.figures"}
 
@@ -32,10 +32,6 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"audit_lib.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_MODULES]
 
 
 if "ipykernel" in sys.modules:  # in a kernel the guard is on from the import

@@ -23,19 +23,12 @@ from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, address_label, tabulate_activity, with_addresses
 from audit_lib.logins.traffic import gather, recorded_changes
 from audit_lib.logs.read import LogRead, read_logs, without_values
-from audit_lib.report import notebook
+from audit_lib.report import notebook, tables
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.judge import mark_items, tabulate_rules
-from audit_lib.report.known_values import guard_values
 from audit_lib.report.package import publish_review
-from audit_lib.report.summary import Register, Summary, summarise
-from audit_lib.report.tables import (
-    failed_logins_of,
-    requests_of,
-    tabulate_coverage,
-    tabulate_days,
-    with_lateness,
-)
+from audit_lib.report.render import Screen
+from audit_lib.report.summary import show_register, summarise
 from audit_lib.rotation.progress import RotationRead, tabulate_leak_lives
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.schedule import tabulate_schedule
@@ -55,16 +48,11 @@ def frame(compute: "Callable[[Audit], pd.DataFrame]") -> "cached_property[pd.Dat
     return cached_property(compute)
 
 
-class CheckedFrames(dict[str, pd.DataFrame]):
-    """An audit's frames by the names that checks have for them, each computed when it is asked for."""
-
-    def __init__(self, audit: "Audit") -> None:
-        super().__init__()
-        self._audit = audit
-
-    def __missing__(self, name: str) -> pd.DataFrame:
-        self[name] = _CHECKED[name](self._audit) if name in _CHECKED else getattr(self._audit, name)
-        return self[name]
+# The frames that checks know by the names that they have here.
+CHECKED = (
+    "sources", "entries", "inventory", "drift", "population", "population_sides", "triggers", "leaks",
+    "leak_places", "leak_coverage", "settings_changes", "attestations", "ownership",
+)  # fmt: skip
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -162,13 +150,15 @@ class Audit(ProjectRead):
         return shown["log_counts"].rename(columns={"client": "address"})
 
     # The requests among them; `refused` are those answered with 401, 403 or 429.
-    requests = frame(lambda self: requests_of(self.log_counts))
+    requests = frame(lambda self: tables.requests_of(self.log_counts))
     # Failed logins as the application or a declared login route reported them, by day and address.
-    failed_logins = frame(lambda self: failed_logins_of(self.log_counts))
+    failed_logins = frame(lambda self: tables.failed_logins_of(self.log_counts))
     # Requests, refusals and failed logins by day; null on a day without a line, which is not zero.
-    daily = frame(lambda self: tabulate_days(self.log_counts, self.quarter))
+    daily = frame(lambda self: tables.tabulate_days(self.log_counts, self.quarter))
     # `ServiceDays`: on how many days each service with logs has lines, and how they were read.
-    coverage = frame(lambda self: tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of))
+    coverage = frame(
+        lambda self: tables.tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of)
+    )
 
     # ---- Leaks ----
 
@@ -201,7 +191,7 @@ class Audit(ProjectRead):
     # `Ownership`: each secret's owner, purpose, reach and period.
     ownership = frame(lambda self: decisions.tabulate_ownership(self.policy, self.ledger, self.as_of))
     # `SignOffs`: who signed which review, as what and when, and whether it was on time.
-    sign_offs = frame(lambda self: with_lateness(reviews.tabulate_sign_offs(self.ledger)))
+    sign_offs = frame(lambda self: tables.with_lateness(reviews.tabulate_sign_offs(self.ledger)))
 
     # The settings in force, one to a line.
     settings = cached_property(lambda self: dump(self.policy, self.project))
@@ -214,8 +204,21 @@ class Audit(ProjectRead):
         signed = reviews.last_signed(self.ledger)
         return reviews.tabulate_settings_changes(self.project, self.policy, signed, self.doubt)
 
-    # The frames by the names that checks have for them.
-    checked = cached_property(CheckedFrames)
+    @cached_property
+    def checked(self) -> Mapping[str, pd.DataFrame]:
+        """The frames by the names that checks have for them."""
+        logs, leaks, places = self.logs, self.leaks, self.leak_places
+        return {name: getattr(self, name) for name in CHECKED} | {
+            "freshness": self.ages,
+            "detections": self._detections,
+            "log_events": logs.events,
+            "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, self.quarter, self.as_of),
+            "configuration": tabulate_configuration(self.project, self.policy),
+            "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),
+            "leaked_secrets": tabulate_leaked_secrets(leaks, places, self.exposure),
+            "chosen_passwords": tabulate_chosen_passwords(leaks, places),
+            "ledger_faults": decisions.tabulate_ledger_faults(self.ledger),
+        }
 
     @cached_property
     def _judged(self) -> dict[str, pd.DataFrame]:
@@ -240,13 +243,13 @@ class Audit(ProjectRead):
     marks = cached_property(mark_items)
     _screen = cached_property(summarise)
 
-    def summary(self) -> Summary:
+    def summary(self) -> Screen:
         """The first screen: verdict, key figures, five actions, what falls due, what is not known."""
         return self._screen
 
-    def register(self) -> Register:
+    def register(self) -> Screen:
         """The open findings by the action that closes them."""
-        return Register(self.actions, self.findings, self.as_of)
+        return show_register(self.actions, self.findings, self.as_of)
 
     def publish(self, folder: str) -> None:
         """Write every artefact beside the saved notebook in a folder, and search them for every value.
@@ -255,22 +258,6 @@ class Audit(ProjectRead):
             Refused: a value is in one of them.
         """
         publish_review(self, Path(folder))
-
-
-# Frames that only checks read, and those that have another name for them.
-_CHECKED: Mapping[str, Callable[[Audit], pd.DataFrame]] = {
-    "freshness": lambda audit: audit.ages,
-    "detections": lambda audit: audit._detections,
-    "log_events": lambda audit: audit.logs.events,
-    "log_coverage": lambda audit: tabulate_log_coverage(
-        audit.logs.sources, audit.logs.counts, audit.quarter, audit.as_of
-    ),
-    "configuration": lambda audit: tabulate_configuration(audit.project, audit.policy),
-    "rotation_pairs": lambda audit: tabulate_rotation_pairs(audit.ages, audit.policy),
-    "leaked_secrets": lambda audit: tabulate_leaked_secrets(audit.leaks, audit.leak_places, audit.exposure),
-    "chosen_passwords": lambda audit: tabulate_chosen_passwords(audit.leaks, audit.leak_places),
-    "ledger_faults": lambda audit: decisions.tabulate_ledger_faults(audit.ledger),
-}
 
 
 def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
@@ -298,6 +285,5 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
         parameters=parameters,
         progress=notebook.report_progress,
     )
-    guard_values(audit)
-    notebook.refuse_values(parameters)
+    notebook.guard_read(audit, parameters)
     return audit

@@ -1,12 +1,10 @@
 """An incident's first screen: what it was, still going on, who got in, who was refused, why, what to do."""
 
+from collections import namedtuple
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, CUT_OFF, GUESSED, OUTAGE, USED, Explanation, few, supported
@@ -22,56 +20,16 @@ from audit_lib.incident.outage import (
 from audit_lib.logins.detect.failing import SILENCE
 from audit_lib.logins.requests import unanswered
 from audit_lib.logs.logins import FAILED_LOGIN
-from audit_lib.report import escape as inert
-from audit_lib.report.render import template
+from audit_lib.report.render import Screen
 
 Reply = tuple[str, str]  # an answer in a few words, and what it rests on
 QUESTIONS = ("Still going on?", "Did anyone get in?", "Who was refused?", "Likely cause?", "Left to fix?")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A question with its answer in a few words, and what it rests on."""
-
-    question: str
-    answer: str
-    why: str
-
-
-@dataclass(frozen=True)
-class IncidentSummary:
-    """The first screen of an incident. It renders as HTML in a notebook, as text elsewhere."""
-
-    title: str
-    verdict: str  # in two or three words
-    is_attack: bool
-    sentence: str
-    facts: tuple[str, ...]
-    answers: tuple[Answer, ...]
-    steps: pd.DataFrame  # the first of Steps
-    explained: tuple[Explanation, ...]
-    not_known: tuple[str, ...]
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": template("incident.html.j2").render(screen=self), "text/plain": self.text()}
-
-    def text(self) -> str:
-        """The screen as lines for a terminal."""
-        lines = [self.title, "", f"{self.verdict} {self.sentence}", *self.facts, ""]
-        lines += [f"{one.question} {one.answer} ({one.why})" for one in self.answers]
-        lines += ["", "What to do, in order"]
-        for row in rows(self.steps):
-            lines.append(f"{row.number}. {row.step}{f' [{row.place}]' if row.place else ''}")
-            lines += [f"   {line}" for line in row.command.splitlines()]
-        lines += ["", "What may explain it"]
-        for one in self.explained:
-            lines.append(f"{one.rating}: {one.name}{f' ({one.points[0]})' if one.points else ''}")
-        return inert.plain_lines("\n".join([*lines, "", "Not known", *self.not_known]))
+Answer = namedtuple("Answer", ["question", "answer", "why"])
 
 
 def summarise(
     case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame, steps: pd.DataFrame
-) -> IncidentSummary:
+) -> Screen:
     """The first screen: what it was, five answers, the first steps, what explains it, what is not known."""
     outage, (best, *rest) = find_outage(case), (*supported(case, explained), None)
     others = [one for one in rest if one and best and _is_apart(one, best)]
@@ -82,11 +40,15 @@ def summarise(
         noun = "an attack" if is_attack else "an outage" if best.name == OUTAGE else "no attack"
         over = ", and over" if ongoing[0] == "No" and not others else ""
         verdict = f"{'Likely' if best.rating == 'likely' else 'Possibly'} {noun}{over}"
-    none = "Nothing that was read speaks for an explanation." if case.is_seen else "No log line of it was read."
+    none = (
+        "Nothing that was read speaks for an explanation." if case.is_seen else "No log line of it was read."
+    )
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
     replies = (ongoing, _got_in(case), _refused(case, best, outage), cause, _left(case, exposure))
-    return IncidentSummary(
+    return Screen(
+        "incident.html.j2",
+        "incident.txt.j2",
         title=f"{case.project.name}: {since} to {until} {case.window.until.year} (UTC)",
         verdict=f"{verdict}.",
         is_attack=is_attack,
@@ -129,14 +91,18 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
     here, addresses, year = case.here[case.here["timed"]], best.addresses if best else (), case.as_of.year
     if best and best.name == OUTAGE and outage:
         _, after = deploys_around(case, outage)
-        later = here[here["not_before_at"].gt(max(outage.last_at, after.ended_at if after else outage.last_at))]
+        later = here[
+            here["not_before_at"].gt(max(outage.last_at, after.ended_at if after else outage.last_at))
+        ]
         asked, lost = (int(part["count"].sum()) for part in (later, later[unanswered(later)]))
         why = f"since {instant_words(outage.last_at, year)}: {asked - lost} of {asked} answered"
         return ("No" if lost * 2 < asked else "Yes") if asked else "Not known", why
     is_attack = best is not None and best.name in ATTACKS
     theirs = case.here[case.here["client"].isin(addresses) & (case.here["refused"] | is_attack)]
     said = case.said[case.said["kind"].eq(FAILED_LOGIN) & case.said["client"].isin(addresses)]
-    seen = pd.concat([theirs.assign(at=theirs["not_before_at"].where(theirs["timed"])), said]).sort_values("at")
+    seen = pd.concat([theirs.assign(at=theirs["not_before_at"].where(theirs["timed"])), said]).sort_values(
+        "at"
+    )
     times = seen["at"].dropna()
     if times.empty:
         return "Not known", "no request of anybody who takes part has a time"

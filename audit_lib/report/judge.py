@@ -5,10 +5,9 @@ What is not known is never counted as good.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -58,16 +57,13 @@ def mark_items(audit: "Audit") -> "pd.Series[str]":
     secrets = audit.inventory[audit.inventory["kind"].isin(("secret", "identifier"))]
     findings, silent = by_item(audit.findings), unread(audit)
     bad = findings["status"].eq("open") & findings["severity"].ne("info")
-    ranks = (
-        (secrets, "secret", secrets["state"].eq("not supplied").astype(int)),
-        (audit.ages, "secret", audit.ages["status"].eq("unknown").astype(int)),
-        (silent, "source", 1),
-        (findings, "subject", np.where(bad, 2, findings["status"].eq("unknown"))),
+    ranked = (
+        secrets.assign(subject=secrets["secret"], rank=secrets["state"].eq("not supplied")),
+        audit.ages.assign(subject=audit.ages["secret"], rank=audit.ages["status"].eq("unknown")),
+        silent.assign(subject=silent["source"], rank=1),
+        findings.assign(rank=np.where(bad, 2, findings["status"].eq("unknown"))),
     )
-    parts = (
-        frame.rename(columns={subject: "subject"})[_ITEM].astype("str").assign(rank=rank)
-        for frame, subject, rank in ranks
-    )
+    parts = (frame[[*_ITEM, "rank"]].astype(dict.fromkeys(_ITEM, "str") | {"rank": int}) for frame in ranked)
     worst = pd.concat(parts).groupby(_ITEM)["rank"].max()
     return worst.map(dict(enumerate(_MARKS))).astype("str")
 
@@ -97,99 +93,77 @@ def verdict(audit: "Audit") -> str:
 # ---- What a pass needs ----
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(NamedTuple):
     """What must have been seen before the checks on some tables can pass."""
 
+    name: str
     words: str
     tables: tuple[str, ...]
-    holds: Callable[["Audit"], bool]
-
-
-def not_seen(audit: "Audit") -> tuple[Need, ...]:
-    """What must have been seen before anything can pass, and was not."""
-    return tuple(need for need in PASS_NEEDS if not need.holds(audit))
-
-
-def _read(audit: "Audit", *kinds: str) -> bool:
-    sources = audit.sources
-    return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())
-
-
-def _none_unread(audit: "Audit", *kinds: str) -> bool:
-    return not unread(audit)["kind"].isin(kinds).any()
-
-
-def _code_seen(audit: "Audit") -> bool:
-    sides = audit.population_sides
-    return list(sides.loc[sides["side"].eq("code"), "seen"]) == ["whole"]
-
-
-def _guide_seen(audit: "Audit") -> bool:
-    """Whether the guide was read, or none is expected: no policy cites one, and the project has none."""
-    guides = audit.sources[audit.sources["kind"].eq("guide")]
-    expected = bool(audit.policy.guide_sha256 and audit.project.guide) or guides["state"].ne("missing").any()
-    return not expected or bool(guides["state"].eq("read").any())
-
-
-def _logs_declared(audit: "Audit") -> bool:
-    """Whether audit.toml says how many instances write each log, and in which zone."""
-    counted = all(source.instances for source in audit.project.log_sources)
-    return counted and not audit.sources["zone_assumed"].eq(True).any()
-
-
-def _detected(audit: "Audit") -> bool:
-    detections = audit.detections
-    unknown = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
-    return len(detections) > 0 and not unknown.any()
 
 
 # docs/detections.md#what-pass-needs shows it.
 PASS_NEEDS = (
     Need(
+        "values",
         "an env file, an export, or values that were given, and each of these that is expected",
         ("sources", "entries", "inventory", "drift", "rotation_pairs", "configuration", "population"),
-        lambda audit: _read(audit, *_VALUES),
     ),
-    Need("a code file, and each of them", ("population",), _code_seen),
-    Need("the guide, if audit.toml or the policy has one", ("sources",), _guide_seen),
+    Need("code", "a code file, and each of them", ("population",)),
+    Need("guide", "the guide, if audit.toml or the policy has one", ("sources",)),
     Need(
+        "lists",
         "each list of leavers and breaches, and each access log, that audit.toml names",
         ("triggers",),
-        lambda audit: _none_unread(audit, *KINDS.values()),
     ),
+    Need("ages", "the age of a secret, fresh or due", ("freshness",)),
     Need(
-        "the age of a secret, fresh or due",
-        ("freshness",),
-        lambda audit: bool(audit.ages["status"].isin(("fresh", "due")).any()),
-    ),
-    Need(
+        "logs",
         "a log, and in it a request or message of each kind that is judged",
         ("log_events", "log_coverage"),
-        lambda audit: _read(audit, "log"),
     ),
     Need(
+        "zones",
         "of each log how many instances write it, and the zone of its times (`instances`, `time_zone`)",
         ("log_events", "log_coverage", "detections"),
-        _logs_declared,
     ),
-    Need("each detection of medium severity or worse at found or none", ("detections",), _detected),
+    Need("detections", "each detection of medium severity or worse at found or none", ("detections",)),
     Need(
+        "search",
         "each object of git and each file, searched for values",
         ("leak_coverage", "leaked_secrets", "chosen_passwords"),
-        lambda audit: shows_no_leak(audit.leak_coverage),
     ),
     Need(
+        "answers",
         "every entry of the ledger; questions that no file answers are attested",
         ("ledger_faults", "attestations", "ownership"),
-        lambda audit: _none_unread(audit, "ledger"),
     ),
-    Need(
-        "the settings of the last signed review, from its sign-off",
-        ("settings_changes",),
-        lambda audit: bool(audit.settings_changes["known"].all()),
-    ),
+    Need("settings", "the settings of the last signed review, from its sign-off", ("settings_changes",)),
 )
+
+
+def not_seen(audit: "Audit") -> tuple[Need, ...]:
+    """What must have been seen before anything can pass, and was not."""
+    sources, sides, detections = audit.sources, audit.population_sides, audit.detections
+    silent, read = {*unread(audit)["kind"]}, {*sources.loc[sources["state"].eq("read"), "kind"]}
+    # No guide is expected if no policy cites one, and the project has none.
+    cited = bool(audit.policy.guide_sha256 and audit.project.guide)
+    guided = cited or sources.loc[sources["kind"].eq("guide"), "state"].ne("missing").any()
+    zones = not sources["zone_assumed"].eq(True).any()
+    open_ = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
+    seen = {
+        "values": not read.isdisjoint(_VALUES),
+        "code": list(sides.loc[sides["side"].eq("code"), "seen"]) == ["whole"],
+        "guide": "guide" in read or not guided,
+        "lists": silent.isdisjoint(KINDS.values()),
+        "ages": audit.ages["status"].isin(("fresh", "due")).any(),
+        "logs": "log" in read,
+        "zones": zones and all(source.instances for source in audit.project.log_sources),
+        "detections": len(detections) > 0 and not open_.any(),
+        "search": shows_no_leak(audit.leak_coverage),
+        "answers": "ledger" not in silent,
+        "settings": audit.settings_changes["known"].all(),
+    }
+    return tuple(need for need in PASS_NEEDS if not seen[need.name])
 
 
 # ---- The rules of the guide ----
@@ -235,7 +209,12 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
         raise BadInput(faults)
     named = {name for rule in rules for name in rule.checks}
     truths = {check.id: _judge(check, audit.checked) for check in CHECKS if check.id in named}
-    seen = _Seen(audit, truths, not_seen(audit), _words_by_finding(audit.findings))
+    found = audit.findings[audit.findings["status"].isin(("open", "unknown"))]
+    words = {
+        row.id: {*re.findall(r"\w+", " ".join((row.subject, *(item[0] for item in row.covers))))}
+        for row in rows(found)
+    }
+    seen = _Seen(audit, truths, not_seen(audit), found.assign(words=found["id"].map(words)))
     return RuleResults.of(
         {"rule": rule.number, "says": rule.says, "guide_lines": rule.lines, "procedure": "", "evidence": ()}
         | _decided(rule, seen)
@@ -243,14 +222,13 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     )
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     """What rules are judged by, read once for all of them."""
 
     audit: "Audit"
     truths: Frames  # by check: which rows of its frame it is about, finds faulty, or cannot decide
     needs: tuple[Need, ...]
-    findings: list[tuple[str, str, set[str]]]  # check, id and words of each that is open or unknown
+    findings: pd.DataFrame  # that are open or unknown, with the words of their subjects
 
 
 def _judge(check: Check, frames: Frames) -> pd.DataFrame:
@@ -269,14 +247,6 @@ def _judge(check: Check, frames: Frames) -> pd.DataFrame:
     return truths.reindex(frames[check.table].index, fill_value=False).astype(bool)
 
 
-def _words_by_finding(findings: pd.DataFrame) -> list[tuple[str, str, set[str]]]:
-    texts = (
-        (row.check, row.id, " ".join((row.subject, *(item[0] for item in row.covers))))
-        for row in rows(findings[findings["status"].isin(("open", "unknown"))])
-    )
-    return [(check, id_, {*re.findall(r"\w+", text)}) for check, id_, text in texts]
-
-
 def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     """What decides a rule, its verdict and the reason, as columns of `RuleResults`."""
     if rule.not_decidable:
@@ -284,23 +254,17 @@ def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     elif rule.held_by:
         row = {"verdict": "held", "decided_by": rule.held_by, "reason": ""}
     elif rule.question:
-        row = _answered(rule.question, seen.audit.attestations)
+        answers = seen.audit.attestations
+        answer = next(rows(answers[answers["rule"].eq(rule.question)]))
+        verdict = {"attested": "attested", "answered no": FAIL}.get(answer.status, UNKNOWN)
+        row = {"verdict": verdict, "decided_by": f"a person, question {rule.question}"}
+        row |= {"procedure": "Somebody answers by name, with a reason and an end."}
+        answered = f"{answer.by}: {answer.reason}"
+        row |= {"reason": f"the answer is {answer.status}" if verdict == UNKNOWN else answered}
     else:
         row = _tested(rule, seen)
     beyond = f"not reached: {rule.beyond}" if rule.beyond else ""
     return row | {"reason": "; ".join(filter(None, (row["reason"], beyond)))}
-
-
-def _answered(question: str, attestations: pd.DataFrame) -> dict[str, Any]:
-    answer = next(rows(attestations[attestations["rule"].eq(question)]))
-    verdict = {"attested": "attested", "answered no": FAIL}.get(answer.status, UNKNOWN)
-    told = f"{answer.by}: {answer.reason}"
-    return {
-        "verdict": verdict,
-        "decided_by": f"a person, question {question}",
-        "procedure": "Somebody answers by name, with a reason and an end.",
-        "reason": f"the answer is {answer.status}" if verdict == UNKNOWN else told,
-    }
 
 
 def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
@@ -308,9 +272,9 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     decided_by, sought = [*rule.checks], [BY_ID[name].what.removesuffix(".") for name in rule.checks]
     tables = list(dict.fromkeys(BY_ID[name].table for name in rule.checks))
     tallies = [_tally_rows(table, rule, seen) for table in tables]
-    secrets, checks = {*rule.secrets}, {*rule.checks}
+    findings = seen.findings[seen.findings["check"].isin(rule.checks)]
     shown = [
-        id_ for check, id_, words in seen.findings if check in checks and (not secrets or secrets & words)
+        row.id for row in rows(findings[["id", "words"]]) if not rule.secrets or row.words & {*rule.secrets}
     ]
     if rule.leaks_in:
         leaked, searched = _tally_leaks(rule, seen.audit)

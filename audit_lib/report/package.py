@@ -1,14 +1,17 @@
-"""Publishes a review: every artefact, and the search of all of them for every value."""
+"""Publishes a review or an incident: every artefact, and the search of all of them for every value."""
 
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from audit_lib.base.clock import iso
 from audit_lib.findings.find import with_texts
 from audit_lib.report.exports import findings_sarif, to_csv
 from audit_lib.report.known_values import guard_values
-from audit_lib.report.record import manifest_of, notes, report_record
+from audit_lib.report.record import facts_for_auditors, inputs_of, manifest_of, report_record, tool
 from audit_lib.report.render import page, read_notebook
 from audit_lib.report.tables import to_json
 from audit_lib.rotation.schedule import calendar_text
@@ -18,11 +21,17 @@ from audit_lib.secrecy.seal import Classes, SealPlan, plan, seal
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
+    from audit_lib.investigation import Investigation
 
 NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (
     NOTEBOOK, "report.html", "owner.md", "report.json", "findings.csv", "findings.sarif", "calendar.ics",
     MANIFEST,
+)  # fmt: skip
+# The frames of an incident that are its evidence.
+EVIDENCE = (
+    "sources", "timeline", "detections", "addresses", "exposure", "explanations", "symptoms", "steps",
+    "notes",
 )  # fmt: skip
 
 
@@ -38,8 +47,8 @@ def publish_review(audit: "Audit", folder: Path) -> None:
     audit.progress("pages", 0, 1)
     title = f"{audit.project.name}: secrets and logins, {audit.quarter}"
     files: dict[str, str | bytes] = {
-        "report.html": page(read_notebook(folder / NOTEBOOK), title, notes(audit, planned)),
-        "owner.md": audit.summary().markdown(),
+        "report.html": page(read_notebook(folder / NOTEBOOK), title, **facts_for_auditors(audit, planned)),
+        "owner.md": audit.summary().text(),
         "report.json": to_json(record),
         "findings.csv": to_csv(with_texts(audit.findings)),
         "findings.sarif": to_json(findings_sarif(audit)),
@@ -47,6 +56,30 @@ def publish_review(audit: "Audit", folder: Path) -> None:
     }
     audit.progress("searching the report", 0, 1)
     write_package(folder, files, manifest_of(audit, planned), audit.keeper, classes)
+
+
+def publish_incident(incident: "Investigation", folder: Path) -> None:
+    """Write page and evidence of an incident beside its saved notebook, and search all of it for every value.
+
+    Raises:
+        Refused: a value is in one of them.
+    """
+    case, window = incident.case, incident.case.window
+    frames = {name: getattr(incident, name) for name in EVIDENCE}
+    cited = [frames[name][["evidence"]] for name in ("timeline", "detections", "notes")]
+    frames["quoted_lines"] = incident.lines(pd.concat(cited))
+    files: dict[str, str | bytes] = {f"evidence/{name}.csv": to_csv(one) for name, one in frames.items()}
+    title = f"{case.project.name}: incident"
+    files["incident.html"] = page(read_notebook(folder / "incident.ipynb"), title)
+    manifest = {
+        "schema": "audit_lib/incident/2",
+        "project": case.project.name,
+        "as_of": iso(case.as_of),
+        "window": {"since": iso(window.since), "until": iso(window.until)},
+        "tool": tool(),
+        "inputs": inputs_of(case.read.sources),
+    }
+    write_package(folder, files, manifest, case.read.keeper, guard_values(case.read))
 
 
 def write_package(

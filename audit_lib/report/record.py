@@ -17,6 +17,7 @@ from audit_lib.base.in_words import NOT_KNOWN, day_words, letters
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.report import escape as inert
 from audit_lib.report.judge import score, verdict
+from audit_lib.report.render import Screen
 from audit_lib.report.tables import Row, plain, records, review_due_at
 from audit_lib.secrecy.keeper import MANIFEST
 from audit_lib.secrecy.seal import SealPlan
@@ -55,7 +56,7 @@ def report_record(audit: "Audit") -> Row:
         "review": provenance(audit),
         "verdict": verdict(audit),
         "score": {"low": low, "high": high},
-        "summary": plain(audit.summary().record()),
+        "summary": _summary(audit.summary()),
         "ledger": dict(audit.ledger.heads),
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),
@@ -66,6 +67,16 @@ def report_record(audit: "Audit") -> Row:
         **{name: _rows(audit, name) for name in FRAMES},
         "coverage": _coverage(audit),
     }
+
+
+def _summary(screen: Screen) -> Row:
+    """What the first screen says, but for the actions, of which it names the first."""
+    frames = {name: getattr(screen, name).to_dict("records") for name in ("falls_due", "not_known")}
+    figures, first = [one._asdict() for one in screen.figures], list(screen.actions["number"])
+    said: Row = plain(
+        {"sentence": screen.sentence, "reasons": screen.reasons, "figures": figures, "first": first} | frames
+    )
+    return said
 
 
 def _rows(audit: "Audit", name: str) -> list[Row]:
@@ -205,25 +216,17 @@ def _how_to_repeat(audit: "Audit") -> list[str]:
     """What it takes to make the same bytes again, step by step."""
     key, is_sample = audit.keeper.key, audit.parameters.get("project") == ""
     commit = head_of(audit.project.root) or NOT_KNOWN
-    steps = (
-        (True, f"Install audit_lib {__version__}; `make setup` installs each package by its hash."),
-        (
-            not is_sample,
-            f"Copy the project's folder at commit {commit} by `tar` or `cp -a`, which keep the times of files.",
-        ),
-        (key.origin == "file", f"Have the key {key.key_id} in AUDIT_KEY_FILE."),
-        (
-            bool(audit.ledger.heads),
-            "Cut each chain of the ledger after its head in `ledger`; take away other chains.",
-        ),
-        (
-            audit.sources["kind"].eq("given values").any(),
-            "Give the same values with --env: they are stored nowhere.",
-        ),
-        (True, f"{command(audit)} --out again"),
-        (True, f"cmp {MANIFEST} again/{MANIFEST}"),
-    )
-    return [step for applies, step in steps if applies]
+    steps = [f"Install audit_lib {__version__}; `make setup` installs each package by its hash."]
+    if not is_sample:
+        copied = f"Copy the project's folder at commit {commit} by `tar` or `cp -a`"
+        steps.append(f"{copied}, which keep the times of files.")
+    if key.origin == "file":
+        steps.append(f"Have the key {key.key_id} in AUDIT_KEY_FILE.")
+    if audit.ledger.heads:
+        steps.append("Cut each chain of the ledger after its head in `ledger`; take away other chains.")
+    if audit.sources["kind"].eq("given values").any():
+        steps.append("Give the same values with --env: they are stored nowhere.")
+    return [*steps, f"{command(audit)} --out again", f"cmp {MANIFEST} again/{MANIFEST}"]
 
 
 def manifest_of(audit: "Audit", planned: SealPlan) -> Row:
@@ -252,24 +255,9 @@ def inputs_of(sources: pd.DataFrame) -> list[Row]:
     return [row._asdict() for row in rows(sources.loc[sources["state"].eq("read"), _INPUTS])]
 
 
-def notes(audit: "Audit", planned: SealPlan) -> tuple[tuple[str, str], ...]:
+def facts_for_auditors(audit: "Audit", planned: SealPlan) -> Row:
     """What an auditor asks of the review itself, for the page's last fold."""
-    facts, year = provenance(audit), audit.as_of.year
-    timely = {True: "on time", False: "late", None: "whether on time is not known"}
-    signed_before = [
-        f"{row.folder}: {row.by} as {row.role or 'signer'}, {day_words(row.at, year)}, "
-        f"{timely[row.on_time]} ({row.place})"
-        for row in rows(audit.sign_offs)
-    ]
-    due = day_words(review_due_at(audit.quarter), year)
-    return (
-        ("Control", f"{CONTROL}, {facts['cadence']}: {OBJECTIVE}"),
-        ("Due", f"{due}. Who signed is in SIGNED.md and in the ledger."),
-        ("Scope", f"{', '.join(facts['environments'])}; {', '.join(facts['services'])}"),
-        ("Project", f"commit {facts['project_commit'] or NOT_KNOWN}"),
-        ("Settings", f"{facts['policy']['name']}, SHA-256 {facts['policy']['sha256']}"),
-        ("Made with", f"audit_lib {__version__}, commit {facts['tool']['commit'] or NOT_KNOWN}"),
-        ("How to repeat it", "\n".join(_how_to_repeat(audit))),
-        ("Earlier reviews signed", "\n".join(signed_before) or "none"),
-        ("Search for values", planned.statement()),
-    )
+    due_on = day_words(review_due_at(audit.quarter), audit.as_of.year)
+    more = {"due_on": due_on, "year": audit.as_of.year, "search": planned.statement()}
+    signed = {"how_to_repeat": _how_to_repeat(audit), "sign_offs": audit.sign_offs}
+    return provenance(audit) | more | signed

@@ -1,8 +1,7 @@
 """The first screen of a review: the verdict in a sentence, key figures, what to do, what is not known."""
 
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,9 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words, number_words
 from audit_lib.findings.find import next_step
 from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
-from audit_lib.report import escape as inert
 from audit_lib.report.actions import FIRST
 from audit_lib.report.judge import FAIL, GRAVE, PASS, UNKNOWN, not_seen, unread, verdict
-from audit_lib.report.render import template
+from audit_lib.report.render import Screen
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
@@ -34,82 +32,30 @@ _SHOWN_IN = {
 }  # the surest sign first
 
 
-@dataclass(frozen=True)
-class KeyFigure:
-    """A count with its unit, the parts it consists of by colour, and a remark."""
-
-    title: str
-    count: str
-    unit: str
-    parts: tuple[tuple[str, int], ...]
-    note: str
+# A count with its unit, the parts it consists of by colour, and a remark.
+KeyFigure = namedtuple("KeyFigure", ["title", "count", "unit", "parts", "note"])
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The first screen. In a notebook it shows itself; `actions` and the other frames hold what it says."""
-
-    title: str
-    facts: str
-    verdict: str
-    sentence: str
-    reasons: tuple[str, ...]
-    figures: tuple[KeyFigure, ...]
-    actions: pd.DataFrame  # the first of `Audit.actions`, with `by`, the date in words
-    actions_title: str
-    more: str  # what follows them
-    falls_due: pd.DataFrame  # when, what, do
-    falls_due_title: str
-    not_known: pd.DataFrame  # share, what, do
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": self._rendered("summary.html.j2"), "text/plain": self.markdown()}
-
-    def markdown(self) -> str:
-        """The screen as Markdown, to forward."""
-        return self._rendered("owner.md.j2").strip() + "\n"
-
-    def _rendered(self, name: str) -> str:
-        return template(name).render(screen=self, word=WORDS[self.verdict])
-
-    def record(self) -> dict[str, Any]:
-        """What report.json says of it."""
-        return {
-            "sentence": self.sentence,
-            "reasons": self.reasons,
-            "figures": [asdict(figure) for figure in self.figures],
-            "first": list(self.actions["number"]),
-            "falls_due": self.falls_due.to_dict("records"),
-            "not_known": self.not_known.to_dict("records"),
-        }
-
-
-@dataclass(frozen=True)
-class Register:
+def show_register(actions: pd.DataFrame, findings: pd.DataFrame, as_of: datetime) -> Screen:
     """The open findings by the action that closes them, each folded: for a notebook and its page."""
-
-    actions: pd.DataFrame
-    findings: pd.DataFrame
-    as_of: datetime
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        actions = _with_dates(self.actions, self.as_of)
-        found = self.findings[self.findings["status"].eq("open")]
-        found = found.assign(day=[day_words(at, self.as_of.year) for at in found["opened_at"]])
-        closed_by = dict(list(found.groupby("action")))
-        words = actions[["number", "action", "severity", "owner", "by", "closes"]].to_string(index=False)
-        html = template("register.html.j2").render(actions=actions, closed_by=closed_by)
-        return {"text/html": html, "text/plain": inert.plain_lines(words)}
+    found = findings[findings["status"].eq("open")]
+    found = found.assign(day=[day_words(at, as_of.year) for at in found["opened_at"]])
+    facts = {"actions": _with_dates(actions, as_of), "closed_by": dict(list(found.groupby("action")))}
+    return Screen("register.html.j2", "register.txt.j2", **facts)
 
 
 def _with_dates(actions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     """The actions with `by`: `by 1 Oct`, or `overdue since 7 Jul`."""
-    lead = actions["overdue"].map({True: "overdue since ", False: "by "})
-    return actions.assign(by=lead + actions["due_at"].map(lambda at: day_words(at, as_of.year)))
+    due = zip(actions["overdue"], actions["due_at"], strict=True)
+    by = [f"{'overdue since' if late else 'by'} {day_words(at, as_of.year)}" for late, at in due]
+    return actions.assign(by=by)
 
 
-def summarise(audit: "Audit") -> Summary:
-    """The first screen of an audit; every number is counted from its frames."""
+def summarise(audit: "Audit") -> Screen:
+    """The first screen of an audit; every number is counted from its frames.
+
+    `figures` are key figures; `actions`, `falls_due` and `not_known` are frames.
+    """
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
@@ -123,14 +69,17 @@ def summarise(audit: "Audit") -> Summary:
     last = day_words(quarter.end - timedelta(seconds=1))
     until = Quarter.containing(quarter.end).end - timedelta(seconds=1)
     dates = pd.DataFrame(_falls_due(audit, until), columns=["at", "when", "what", "do"])
-    return Summary(
+    return Screen(
+        "summary.html.j2",
+        "owner.md.j2",
         title=f"{audit.project.name}: review of secrets and logins, {quarter}",
         facts=f"{day_words(quarter.start, quarter.year)} to {last}, as of {instant_words(audit.as_of)} UTC, "
         f"{KEYS.get(key, key)}",
         verdict=state,
+        word=WORDS[state],
         sentence=sentence,
         reasons=reasons,
-        figures=(_leaked(audit), _too_old(audit), _refused(audit), _clean(audit), _open(audit)),
+        figures=(*_secret_figures(audit), *_other_figures(audit)),
         actions=_with_dates(first, audit.as_of),
         actions_title=f"Do {these} {first['closes'].sum()} of the {every}"
         if len(first)
@@ -169,7 +118,12 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     """Attacks that got in come first, then what others can read in production, then the rest."""
     lost = _losses(audit)
     secrets = f"{_several(len(lost), 'production secret')} can be read by others"
-    reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]] or [_not_lost(audit)]
+    reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]]
+    if not audit.inventory.query("environment == @PRODUCTION")["fingerprint"].notna().any():
+        reasons = reasons or ["Of production nothing is known: no value of it was read."]
+    elif not lost:
+        rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
+        reasons = [f"No production secret was found where others can read it{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
     apart = audit.drift.query("relation == 'different' and expected == 'same'")
@@ -230,14 +184,6 @@ def _worst(audit: "Audit") -> str:
     return f"{_several(int(severity.eq(worst).sum()), f'{worst} finding')} to close."
 
 
-def _not_lost(audit: "Audit") -> str:
-    """That no loss was found in production, as far as its values were read and searched for."""
-    if not audit.inventory.query("environment == @PRODUCTION")["fingerprint"].notna().any():
-        return "Of production nothing is known: no value of it was read."
-    rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
-    return f"No production secret was found where others can read it{rest}."
-
-
 def _use(audit: "Audit") -> str:
     """Whether the logs show, or could have shown, that somebody got in."""
     if audit.log_counts.empty:
@@ -252,40 +198,21 @@ def _use(audit: "Audit") -> str:
 # ---- Key figures ----
 
 
-def _clean(audit: "Audit") -> KeyFigure:
-    marks = Counter(audit.marks)
-    parts = ((OK, marks["good"]), (OPEN, marks["unknown"]), (BAD, marks["bad"]))
-    note = f"{marks['unknown']} undecided, {marks['bad']} with an open finding"
-    return KeyFigure("Items clean", str(marks["good"]), f"of {marks.total()}", parts, note)
-
-
-def _open(audit: "Audit") -> KeyFigure:
-    counts = Counter(audit.findings.query("status == 'open'")["severity"])
-    low, high, total = counts["low"] + counts["info"], counts["critical"] + counts["high"], counts.total()
-    note = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word]) or "none"
-    if change := Counter(audit.changes["change"]):
-        note = f"{change['new']} new, {change['worse']} worse, {change['ended']} ended since the last review"
-    parts = ((BAD, high), (DUE, counts["medium"]), (OPEN, low))
-    return KeyFigure("Open", str(total), "finding" if total == 1 else "findings", parts, note)
-
-
-def _leaked(audit: "Audit") -> KeyFigure:
+def _secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
+    """How many values have leaked and are in use, and how many secrets are too old."""
     leaks = audit.leaks[~audit.leaks["kind"].isin(NO_SECRETS)]
     force = leaks[leaks["force"].eq("in force")]
     there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
-    note = "everything was searched"
+    note = (
+        "everything was searched" if shows_no_leak(audit.leak_coverage) else "but not everything was searched"
+    )
     if total:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
-    elif not shows_no_leak(audit.leak_coverage):
-        note = "but not everything was searched"
     parts = ((BAD, there), (DUE, total - there), (OPEN, int(leaks["force"].eq("not known").sum())))
-    return KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
-
-
-def _too_old(audit: "Audit") -> KeyFigure:
-    """A limit that nobody stated makes nothing too old: it is the policy's default."""
+    yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
+    # A limit that nobody stated makes nothing too old: it is the policy's default.
     by_default = audit.ages["status"].eq("overdue") & ~audit.ages["period_stated"]
     ages = Counter(audit.ages["status"].mask(by_default, "by default"))
     del ages["exempt"]
@@ -293,18 +220,33 @@ def _too_old(audit: "Audit") -> KeyFigure:
     parts = ((BAD, ages["overdue"]), (OPEN, unsure), (DUE, ages["due"]), (OK, ages["fresh"]))
     note = f"{ages['unknown']} not known, {ages['due']} due, {ages['fresh']} fresh"
     note += f", {ages['by default']} past a default limit" if ages["by default"] else ""
-    return KeyFigure("Too old", str(ages["overdue"]), f"of {counted(ages.total(), 'secret')}", parts, note)
+    yield KeyFigure("Too old", str(ages["overdue"]), f"of {counted(ages.total(), 'secret')}", parts, note)
 
 
-def _refused(audit: "Audit") -> KeyFigure:
-    title, total = "Requests refused", int(audit.requests["count"].sum())
-    if not total:
-        return KeyFigure(title, "not known", "", (), f"no request of {audit.quarter} was read")
-    refused = int(audit.requests.loc[audit.requests["refused"], "count"].sum())
-    failed = counted(int(audit.failed_logins["count"].sum()), "failed login")
-    parts = ((BAD, refused), (OK, total - refused))
-    note = f"{failed} beside them in the application's own words"
-    return KeyFigure(title, f"{refused:,}", f"of {total:,}", parts, note)
+def _other_figures(audit: "Audit") -> Iterator[KeyFigure]:
+    """How many requests were refused, how many items are clean, and how many findings are open."""
+    count, is_refused = audit.requests["count"], audit.requests["refused"]
+    asked, refused = int(count.sum()), int(count[is_refused].sum())
+    if asked:
+        failed = counted(int(audit.failed_logins["count"].sum()), "failed login")
+        note, parts = (
+            f"{failed} beside them in the application's own words",
+            ((BAD, refused), (OK, asked - refused)),
+        )
+        yield KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", parts, note)
+    else:
+        yield KeyFigure("Requests refused", "not known", "", (), f"no request of {audit.quarter} was read")
+    marks = Counter(audit.marks)
+    note = f"{marks['unknown']} undecided, {marks['bad']} with an open finding"
+    parts = ((OK, marks["good"]), (OPEN, marks["unknown"]), (BAD, marks["bad"]))
+    yield KeyFigure("Items clean", str(marks["good"]), f"of {marks.total()}", parts, note)
+    counts = Counter(audit.findings.query("status == 'open'")["severity"])
+    note = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word]) or "none"
+    if change := Counter(audit.changes["change"]):
+        note = f"{change['new']} new, {change['worse']} worse, {change['ended']} ended since the last review"
+    low, high, total = counts["low"] + counts["info"], counts["critical"] + counts["high"], counts.total()
+    parts = ((BAD, high), (DUE, counts["medium"]), (OPEN, low))
+    yield KeyFigure("Open", str(total), "finding" if total == 1 else "findings", parts, note)
 
 
 # ---- What falls due, and what is not known ----
