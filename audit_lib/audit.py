@@ -1,6 +1,6 @@
 """One audit of a quarter as lazy frames: read `Audit` from top to bottom, from sources to what to do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -37,15 +37,10 @@ from audit_lib.secrecy.identities import mask_client
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrets.ages import tabulate_rotation_pairs
 from audit_lib.secrets.population import tabulate_population, tabulate_sides
-from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.secrets.read_project import ProjectRead, frame
 from audit_lib.settings.code_reads import read_code
 from audit_lib.settings.dump import dump
 from audit_lib.settings.platform_files import tabulate_configuration
-
-
-def frame(compute: "Callable[[Audit], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
-    """A frame of an audit, computed when it is asked for, and once."""
-    return cached_property(compute)
 
 
 # The frames that checks know by the names that they have here.

@@ -1,6 +1,5 @@
 """One incident as lazy frames: read `Investigation` from top to bottom, from what was read to what to do."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -25,11 +24,7 @@ from audit_lib.report.incident import summarise
 from audit_lib.report.package import publish_incident
 from audit_lib.report.render import Screen
 from audit_lib.secrecy import guard
-
-
-def frame(compute: "Callable[[Investigation], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
-    """A frame of an incident, computed when it is asked for, and once."""
-    return cached_property(compute)
+from audit_lib.secrets.read_project import frame
 
 
 class Investigation:

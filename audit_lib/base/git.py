@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 from audit_lib.base.errors import BadInput
 
@@ -177,16 +177,13 @@ def running(
     """
     if args[0] not in _OWN["plumbing"] or any(arg.startswith(tuple(_OWN["runs_programs"])) for arg in args):
         raise ValueError(f"git {args[0]} could run a program that the repository names")
-    place = f"git {args[0]}"
-    repository = find_repository(root)
+    place, repository = f"git {args[0]}", find_repository(root)
     command = [program("git") or "git", "--no-pager", *args]
-    pipe = subprocess.PIPE
-    with _own_folder(repository) as folder, TemporaryFile() as said:
+    with _own_folder(repository) as folder, TemporaryFile() as complaints:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": complaints}
         environment = _environment(repository, folder, root / index if index else None)
         try:
-            process = subprocess.Popen(
-                command, cwd=root, env=environment, stdin=pipe, stdout=pipe, stderr=said
-            )
+            process = subprocess.Popen(command, cwd=root, env=environment, **pipes)  # type: ignore[call-overload]
         except OSError:
             raise GitFailed.at("git", "cannot be run: install git") from None
         if sys.platform == "linux":  # between fork and exec Python must not run
@@ -195,21 +192,19 @@ def running(
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
         threading.Thread(target=_feed, args=(process.stdin, lines), daemon=True).start()
-        stream = cast(io.BufferedReader, process.stdout)
         try:
-            yield stream
-            stream.close()
+            with process.stdout:
+                yield process.stdout
             code, in_time = process.wait(), timer.is_alive()
         finally:
             timer.cancel()
             process.kill()
             process.wait()
-            stream.close()
         if not in_time:
             raise GitFailed.at(place, f"took more than {SECONDS} s")
         if code not in ok:
             raise GitFailed.at(place, f"ended with {code}")
-        if not complains and os.fstat(said.fileno()).st_size:
+        if not complains and os.fstat(complaints.fileno()).st_size:
             raise GitFailed.at(place, "complained of something: it is incomplete")
 
 
@@ -231,11 +226,9 @@ def _environment(repository: Repository, folder: Path, index: Path | None) -> di
 
 def _feed(pipe: IO[bytes], lines: Iterable[str | bytes]) -> None:
     """Writes from a thread of its own: git answers while it is still being asked."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError), pipe:
         for line in lines:
             pipe.write(line if isinstance(line, bytes) else f"{line}\n".encode("ascii"))
-    with suppress(OSError, ValueError):
-        pipe.close()
 
 
 def run_git(

@@ -20,8 +20,7 @@ from audit_lib.logs.read import read_logs
 from audit_lib.secrets.loaders import loaders_of
 from audit_lib.secrets.sources import MAX_BYTES
 from audit_lib.settings import Policy, Project, bundled_policy, choose_policy, load_project
-from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files
-from audit_lib.settings.discover import shown
+from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
 from audit_lib.settings.first_file import (
     Guess,
     first_audit_toml,

@@ -21,8 +21,8 @@ from audit_lib.ledger.whose import candidates
 from audit_lib.logs.files import STDIN, spooled, with_logs
 from audit_lib.report.known_values import public_text
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor
-from audit_lib.secrecy.strength import strength_bits
+from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 from audit_lib.secrets.given import parse_env_options
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import read_env_sources

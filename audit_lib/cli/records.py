@@ -28,7 +28,7 @@ from audit_lib.report.known_values import guard_values
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.evidence import seen_already
-from audit_lib.secrets.snapshot import lacking, snapshot_draft
+from audit_lib.secrets.read_project import places_lost, snapshot_draft
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import load_project
 
@@ -90,7 +90,7 @@ def take_snapshot(context: Opened, fewer: bool = False) -> Entry:
         raise BadInput.at(str(project.root), "has not one value of a secret: there is nothing to record")
     taken = read_ledger(project.ledger_dir, key).of_kind("snapshot")
     own = [one for one in taken if one.writer == context.writer]
-    lost = lacking(draft, own[-1] if own else None)
+    lost = places_lost(draft, own[-1] if own else None)
     if lost and not fewer:
         fault = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
         if not sys.stdin.isatty():
@@ -99,12 +99,12 @@ def take_snapshot(context: Opened, fewer: bool = False) -> Entry:
     return write_entry(project.ledger_dir, key, draft, context.at, context.writer)
 
 
-def tables_in_place(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Inventory, sources and drift, under a key."""
+def tables_in_place(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Inventory and sources, under a key."""
     keeper = Keeper(key)
     read = context.read(keeper)
     guard_values(read)
-    return read.inventory, read.places, read.drift
+    return read.inventory, read.places
 
 
 @click.command()

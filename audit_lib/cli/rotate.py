@@ -20,7 +20,7 @@ from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import PATH, approval_of, entered_value, environment_of, flag, text
 from audit_lib.cli.records import tables_in_place, take_snapshot
 from audit_lib.ledger import Draft, all_heads, write_entry
-from audit_lib.ledger.append import refuse_writing
+from audit_lib.ledger.chain import refuse_writing
 from audit_lib.ledger.keys import keeper_of, made_key_of, store_key
 from audit_lib.report import escape as inert
 from audit_lib.rotation.change import env_source, planned

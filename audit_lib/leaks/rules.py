@@ -18,8 +18,7 @@ from audit_lib.base.bounded import url_parts
 from audit_lib.leaks import candidates
 from audit_lib.leaks.candidates import expression, is_default, is_kind, is_word, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.redact import WEAKEST_BITS
-from audit_lib.secrecy.strength import strength_bits
+from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
 ENGINE = "kingfisher-secret-scanner"

@@ -1,11 +1,14 @@
-"""The ledger: a chain of signed entries for each writer; what is sound, what is broken, gone or of later."""
+"""The ledger: a chain of signed entries for each writer, read whole and written one entry at a time."""
 
 import hmac
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b, sha256
 from itertools import takewhile
 from operator import attrgetter
@@ -17,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from audit_lib.base.cache import recall_state, remember_state
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.base.in_words import counted
 from audit_lib.secrecy.keeper import Key
 
@@ -25,9 +28,12 @@ END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
 _LARGEST_CHAIN = 512 * 2**20
+LOCK_SECONDS = 60
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_HEAD = re.compile("[0-9]{1,10}:[0-9a-f]{64}")
+_HEAD = re.compile("([0-9]{1,10}):[0-9a-f]{64}")
 Heads = tuple[tuple[str, str], ...]  # writer, and "number:hash" of an entry
+Name = Annotated[str, StringConstraints(pattern=f"^{WRITER.pattern}$")]
+Digest = Annotated[str, StringConstraints(pattern="^([0-9a-f]{64})?$")]
 
 
 @dataclass(frozen=True)
@@ -38,29 +44,22 @@ class Draft:
     body: Mapping[str, Any]
 
 
-Name = Annotated[str, StringConstraints(pattern=f"^{WRITER.pattern}$")]
-Digest = Annotated[str, StringConstraints(pattern="^([0-9a-f]{64})?$")]
-ProjectId = Annotated[str, StringConstraints(pattern="^([0-9a-f]{32})?$")]
-
-
 class Entry(BaseModel):
-    """One entry of one writer's chain. `at` is the instant of recording, by the command line's clock.
-
-    The body is the word of who holds the key: it is believed under the MAC, or left out.
-    """
+    """One entry of one writer's chain, in canonical JSON; its body is believed under the MAC alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
     v: Literal[1, 2]
     writer: Name
     seq: int
+    # The instant of recording, by the command line's clock.
     at: Annotated[datetime, BeforeValidator(lambda text: parse_instant(str(text), "at"))]
     kind: Annotated[str, StringConstraints(pattern="^.{1,40}$")]
     key_id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{8}$")]
     body: dict[str, Any]
     prev: Digest = GENESIS  # the hash of the entry before
-    project: ProjectId = ""  # its id; version 1 had none
-    heads: dict[Name, str] = {}
+    project: Annotated[str, StringConstraints(pattern="^([0-9a-f]{32})?$")] = ""  # version 1 had none
+    heads: dict[Name, str] = {}  # noqa: RUF012  of the other chains, as they were then; version 1 had none
     mac: Digest = ""
     hash: Digest = ""
 
@@ -80,8 +79,12 @@ class Entry(BaseModel):
         return self.at, self.writer, self.seq
 
     def mac_under(self, key: Key) -> str:
-        """The MAC of the entry, if the key's holder wrote it."""
+        """The MAC of the entry if the key's holder writes it."""
         return hmac.digest(key.derive("ledger"), _canonical(self._content()), sha256).hex()
+
+    def is_under(self, key: Key) -> bool:
+        """Whether the key's holder wrote it."""
+        return self.key_id == key.key_id and hmac.compare_digest(self.mac_under(key), self.mac)
 
     def line(self) -> bytes:
         """The entry as a chain holds it, without the newline: its hash, made anew, is over all the rest."""
@@ -92,6 +95,11 @@ class Entry(BaseModel):
         left_out = {"mac", "hash"} if self.v == 2 else {"mac", "hash", "project", "heads"}
         names = Entry.model_fields.keys() - left_out
         return {name: getattr(self, name) for name in names} | {"at": iso(self.at)}
+
+
+def _canonical(content: Any) -> bytes:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.encode("ascii")
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,17 @@ class Chain:
             yield Fault(f"ledger {self.writer}#{len(self.lines) + 1}", text)
 
 
+def _broken_links(writer: str, number: int, entry: Entry, before: Entry | Fault | None) -> Iterator[str]:
+    if entry.writer != writer:
+        yield "belongs to another writer's chain"
+    if entry.seq != number:
+        yield f"has the number {entry.seq}: an entry was deleted, inserted or moved"
+    if entry.prev != (GENESIS if before is None else getattr(before, "hash", entry.prev)):
+        yield "does not follow the entry above it: one was changed, deleted or inserted"
+    if isinstance(before, Entry) and entry.at < before.at:
+        yield "is dated before the entry above it"
+
+
 @dataclass(frozen=True)
 class Ledger:
     """Every entry dated by `as_of`, in order of time, writer and number."""
@@ -139,60 +158,6 @@ class Ledger:
         return tuple(entry for entry in self.entries if entry.kind in kinds)
 
 
-def sealed_line(
-    key: Key, after: Entry | None, draft: Draft, at: datetime, writer: str, *, project: str, heads: Any
-) -> bytes:
-    """The line, with its newline, of an entry that follows another."""
-    link = {"seq": after.seq + 1, "prev": after.hash} if after else {"seq": 1}
-    facts = {"writer": writer, "at": at, "key_id": key.key_id, "project": project, "heads": dict(heads)}
-    entry = Entry(v=2, kind=draft.kind, body=dict(draft.body), **link, **facts)  # type: ignore[arg-type]
-    return entry.model_copy(update={"mac": entry.mac_under(key)}).line() + b"\n"
-
-
-def parse_line(line: bytes, place: str) -> Entry | Fault:
-    """The entry of a line without its newline, or what is wrong with it; never an exception."""
-    if len(line) > LONGEST_LINE:
-        return Fault(place, "is too long")
-    try:
-        entry = Entry.model_validate(json.loads(line.decode("ascii")))
-        edited = entry.line() != line
-    except (BadInput, ValueError, RecursionError, MemoryError):
-        return Fault(place, "is no entry of a ledger")
-    return Fault(place, "was edited: hash mismatch") if edited else entry
-
-
-def is_under(key: Key, entry: Entry) -> bool:
-    """Whether the key's holder wrote an entry."""
-    return entry.key_id == key.key_id and hmac.compare_digest(entry.mac_under(key), entry.mac)
-
-
-def _canonical(content: Any) -> bytes:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text.encode("ascii")
-
-
-def read_chain(path: Path) -> Chain:
-    """The chain in a file. Whatever the file holds ends as entries, faults or the torn last line."""
-    place = f"ledger {path.stem}"
-    try:
-        *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
-    except Unreadable as error:
-        return Chain(path.stem, (Fault(place, f"cannot be read: {error.reason}"),))
-    parsed = (parse_line(line, f"{place}#{number}") for number, line in enumerate(lines, start=1))
-    return Chain(path.stem, tuple(parsed), torn)
-
-
-def _broken_links(writer: str, number: int, entry: Entry, before: Entry | Fault | None) -> Iterator[str]:
-    if entry.writer != writer:
-        yield "belongs to another writer's chain"
-    if entry.seq != number:
-        yield f"has the number {entry.seq}: an entry was deleted, inserted or moved"
-    if entry.prev != (GENESIS if before is None else getattr(before, "hash", entry.prev)):
-        yield "does not follow the entry above it: one was changed, deleted or inserted"
-    if isinstance(before, Entry) and entry.at < before.at:
-        yield "is dated before the entry above it"
-
-
 def read_ledger(
     ledger_dir: Path, key: Key | None, as_of: datetime = END_OF_TIME, known: Iterable[tuple[str, str]] = ()
 ) -> Ledger:
@@ -204,24 +169,20 @@ def read_ledger(
     """
     alone, known = ledger_dir.is_file(), tuple(known)
     chains = [read_chain(ledger_dir)] if alone else read_chains(ledger_dir)
-    unsound = unsound_entries(chains, key, project_of(chains, key, known))
+    unsound = _unsound_entries(chains, key, _project_of(chains, key, known))
     faults: list[Fault] = []
     broken: set[str] = set()
     heads: dict[str, str] = {}
     for chain in chains:
-        wrong = [entry for entry in chain.entries if entry.hash in unsound]
-        own = list(chain.faults())
-        faults += [*own, *(unsound[entry.hash] for entry in wrong)]
+        own, wrong = list(chain.faults()), [unsound[e.hash] for e in chain.entries if e.hash in unsound]
+        faults += [*own, *wrong]
         broken |= {chain.writer} if wrong or len(own) > bool(chain.torn) else set()
         vouched = takewhile(lambda entry: entry.hash not in unsound and entry.at <= as_of, chain.entries)
         heads |= {entry.writer: entry.head for entry in vouched}
-    good = [entry for chain in chains for entry in chain.entries if entry.hash not in unsound]
+    every = sorted((entry for chain in chains for entry in chain.entries), key=attrgetter("order"))
+    good = [entry for entry in every if entry.hash not in unsound]
     points = {(chain.writer, entry.head) for chain in chains for entry in chain.entries}
-    faults += [] if alone else _missing_heads(good, points)
-    if strange := 0 if alone else sum(not WRITER.fullmatch(path.stem) for path in _listed(ledger_dir)):
-        text = f"has {counted(strange, 'file')} whose names are no writer's: they are not read"
-        faults.append(Fault("ledger", text))
-    good.sort(key=attrgetter("order"))
+    faults += [] if alone else [*_missing_heads(good, points), *_unread_files(ledger_dir)]
     return Ledger(
         entries=tuple(entry for entry in good if entry.at <= as_of),
         heads=tuple(heads.items()),
@@ -244,8 +205,17 @@ def chain_files(ledger_dir: Path) -> list[Path]:
     return [path for path in _listed(ledger_dir) if WRITER.fullmatch(path.stem)]
 
 
+def _unread_files(ledger_dir: Path) -> Iterator[Fault]:
+    if strange := sum(not WRITER.fullmatch(path.stem) for path in _listed(ledger_dir)):
+        text = f"has {counted(strange, 'file')} whose names are no writer's: they are not read"
+        yield Fault("ledger", text)
+
+
 def _listed(ledger_dir: Path) -> list[Path]:
-    refuse_links(ledger_dir)
+    """The chains; `BadInput` for a link in a project, which could lead to another project's ledger."""
+    for folder in (ledger_dir.parent, ledger_dir):
+        if ledger_dir.parent.name == ".audit" and folder.is_symlink():
+            raise BadInput.at(str(folder), "is a symbolic link: put the ledger's own folder in its place")
     try:
         return sorted(path for path in ledger_dir.iterdir() if path.suffix == ".jsonl")
     except FileNotFoundError:
@@ -254,21 +224,36 @@ def _listed(ledger_dir: Path) -> list[Path]:
         raise BadInput.at(str(ledger_dir), f"is not a ledger folder ({error.strerror})") from None
 
 
-def refuse_links(ledger_dir: Path) -> None:
-    """`BadInput` if the ledger's place in a project is a link: it could lead to another project's ledger."""
-    for folder in (ledger_dir.parent, ledger_dir):
-        if ledger_dir.parent.name == ".audit" and folder.is_symlink():
-            raise BadInput.at(str(folder), "is a symbolic link: put the ledger's own folder in its place")
+def read_chain(path: Path) -> Chain:
+    """The chain in a file. Whatever the file holds ends as entries, faults or the torn last line."""
+    place = f"ledger {path.stem}"
+    try:
+        *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
+    except Unreadable as error:
+        return Chain(path.stem, (Fault(place, f"cannot be read: {error.reason}"),))
+    parsed = (_parse_line(line, f"{place}#{number}") for number, line in enumerate(lines, start=1))
+    return Chain(path.stem, tuple(parsed), torn)
 
 
-def unsound_entries(chains: list[Chain], key: Key | None, project: str) -> dict[str, Fault]:
+def _parse_line(line: bytes, place: str) -> Entry | Fault:
+    if len(line) > LONGEST_LINE:
+        return Fault(place, "is too long")
+    try:
+        entry = Entry.model_validate_json(line)
+        edited = entry.line() != line
+    except (BadInput, ValueError, RecursionError, MemoryError):
+        return Fault(place, "is no entry of a ledger")
+    return Fault(place, "was edited: hash mismatch") if edited else entry
+
+
+def _unsound_entries(chains: list[Chain], key: Key | None, project: str) -> dict[str, Fault]:
     """The faults, by the entry's hash, of those that are of another project, or that nothing vouches for.
 
     With the key, each entry is held against its MAC. An entry under an earlier key is vouched for by the
     heads in a key bridge under the present key, along the links alone.
     """
     every = [entry for chain in chains for entry in chain.entries]
-    bridges = [entry for entry in every if key and entry.kind == "key bridge" and is_under(key, entry)]
+    bridges = [entry for entry in every if key and entry.kind == "key bridge" and entry.is_under(key)]
     unsound: dict[str, Fault] = {}
     for chain in chains:
         vouched = {str(bridge.body["heads"].get(chain.writer, "")).partition(":")[2] for bridge in bridges}
@@ -278,16 +263,16 @@ def unsound_entries(chains: list[Chain], key: Key | None, project: str) -> dict[
             text = "" if entry.project in ("", project) else "was written for another project"
             if key and entry.key_id != key.key_id and entry.hash not in vouched:
                 text = f"is under key {entry.key_id}, but nothing under key {key.key_id} vouches for it"
-            elif key and entry.key_id == key.key_id and not is_under(key, entry):
+            elif key and entry.key_id == key.key_id and not entry.is_under(key):
                 text = "was not written with the key (MAC mismatch)"
             unsound |= {entry.hash: Fault(entry.place, text)} if text else {}
     return unsound
 
 
-def project_of(chains: Iterable[Chain], key: Key | None, known: Iterable[tuple[str, str]] = ()) -> str:
+def _project_of(chains: Iterable[Chain], key: Key | None, known: Iterable[tuple[str, str]] = ()) -> str:
     """The id of the project that a ledger is of: that of a `known` head, else the first; "" without one."""
     named = [entry for chain in chains for entry in chain.entries if entry.project]
-    own = [entry for entry in named if key is None or is_under(key, entry)]
+    own = [entry for entry in named if key is None or entry.is_under(key)]
     seen = set(known)
     own.sort(key=lambda entry: ((entry.writer, entry.head) not in seen, entry.order))
     return own[0].project if own else ""
@@ -297,7 +282,7 @@ def current_key_ids(ledger_dir: Path, available: Mapping[str, Key]) -> set[str]:
     """The ids of the keys that the ledger names, without those that an available key has bridged away."""
     entries = [entry for chain in read_chains(ledger_dir) for entry in chain.entries]
     bridges = [entry for entry in entries if entry.kind == "key bridge" and entry.key_id in available]
-    left = {str(entry.body["from_key_id"]) for entry in bridges if is_under(available[entry.key_id], entry)}
+    left = {str(entry.body["from_key_id"]) for entry in bridges if entry.is_under(available[entry.key_id])}
     return {entry.key_id for entry in entries} - left
 
 
@@ -321,12 +306,6 @@ def heads_of(ledger_dir: Path, key: Key) -> Heads:
     return heads if key_id == key.key_id else ()
 
 
-def remember_heads(ledger_dir: Path, key: Key) -> None:
-    """Remember how far each chain goes that the key vouches for."""
-    heads = dict(known_heads(ledger_dir)[1]) | all_heads(ledger_dir, key)
-    remember_state(_state(ledger_dir), {"key_id": key.key_id, "heads": heads})
-
-
 def _state(ledger_dir: Path) -> str:
     place = str(ledger_dir.resolve()).encode("utf-8", "surrogateescape")
     return f"ledger-{blake2b(place, digest_size=16).hexdigest()}"
@@ -334,7 +313,8 @@ def _state(ledger_dir: Path) -> str:
 
 def _head_number(head: Any) -> int:
     """The number in a head (`12:9f…`); -1 for what is none."""
-    return int(head.partition(":")[0]) if isinstance(head, str) and _HEAD.fullmatch(head) else -1
+    named = _HEAD.fullmatch(head) if isinstance(head, str) else None
+    return int(named[1]) if named else -1
 
 
 def _missing_heads(sound: Iterable[Entry], points: set[tuple[str, str]]) -> Iterator[Fault]:
@@ -354,3 +334,135 @@ def _lost(points: set[tuple[str, str]], known: Iterable[tuple[str, str]]) -> Ite
         if number := _head_number(head):  # 0: a review dated before the chain's first entry saw none
             text = f"had an entry {number} when it was last seen, which is gone or was replaced"
             yield Fault(f"ledger {writer}", text)
+
+
+def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
+    """The entry as it is on the disk, at the end of the writer's chain.
+
+    A torn last line (a crash in the middle of a write, never acknowledged) is cut off, and a repair
+    entry says so first. `BadInput` for a throw-away key; a writer's name that is not a plain one; an instant
+    before the last entry's; a last entry that is broken, or that the key does not vouch for; a full disk.
+    """
+    if key.origin == "throw-away":
+        raise BadInput.at("key", "does not exist yet: create one first (init, or a first snapshot)")
+    if not WRITER.fullmatch(writer):
+        raise BadInput.at("writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
+    _listed(ledger_dir)
+    with _locked(ledger_dir, writer) as handle:
+        chains = read_chains(ledger_dir)
+        last = _sound_end(chains, key, draft, at, writer)
+        project, heads = _anchor(chains, key, draft, at, writer)
+        seal = partial(sealed_line, key, at=at, writer=writer, project=project, heads=heads)
+        if torn := next(chain.torn for chain in chains if chain.writer == writer):
+            os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
+            removed = {"removed_bytes": len(torn), "removed_sha256": sha256(torn).hexdigest()}
+            last = _write(handle, seal(last, Draft("repair", removed)), writer)
+        return _write(handle, seal(last, draft), writer)
+
+
+def write_entry(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
+    """The entry that `append` writes; how far every chain goes that the key vouches for is remembered."""
+    entry = append(ledger_dir, key, draft, at, writer)
+    if key.origin == "file":
+        heads = dict(known_heads(ledger_dir)[1]) | all_heads(ledger_dir, key)
+        remember_state(_state(ledger_dir), {"key_id": key.key_id, "heads": heads})
+    return entry
+
+
+def refuse_writing(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> None:
+    """`BadInput` if `append` would raise it for what stands in the writer's chain; nothing is written."""
+    _sound_end(read_chains(ledger_dir), key, draft, at, writer)
+
+
+def sealed_line(
+    key: Key, after: Entry | None, draft: Draft, at: datetime, writer: str, *, project: str, heads: Any
+) -> bytes:
+    """The line, with its newline, of an entry that follows another."""
+    link = {"seq": after.seq + 1, "prev": after.hash} if after else {"seq": 1}
+    facts = {"writer": writer, "at": at, "key_id": key.key_id, "project": project, "heads": dict(heads)}
+    entry = Entry(v=2, kind=draft.kind, body=dict(draft.body), **link, **facts)  # type: ignore[arg-type]
+    return entry.model_copy(update={"mac": entry.mac_under(key)}).line() + b"\n"
+
+
+def _sound_end(chains: list[Chain], key: Key, draft: Draft, at: datetime, writer: str) -> Entry | None:
+    """The last entry of a chain; `BadInput` if it is not to be built upon: the next would vouch for it."""
+    own = next((chain for chain in chains if chain.writer == writer), Chain(writer))
+    last = own.lines[-1] if own.lines else None
+    fault = last if isinstance(last, Fault) else None
+    if isinstance(last, Entry):
+        bridged = draft.kind == "key bridge" and draft.body["heads"].get(writer) == last.head
+        unsound = _unsound_entries(chains, key, _project_of(chains, key) or last.project)
+        fault = None if bridged else unsound.get(last.hash)
+        if last.writer != writer:
+            fault = Fault(f"ledger {writer}, last entry", "belongs to another writer's chain")
+        elif not fault and at < last.at:
+            text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
+            raise BadInput.at(f"ledger {writer}", text)
+    if fault:
+        way = Fault(f"ledger {writer}", "run verify, and continue with another writer (--writer)")
+        raise BadInput([fault, way])
+    return last if isinstance(last, Entry) else None
+
+
+def _anchor(
+    chains: list[Chain], key: Key, draft: Draft, at: datetime, writer: str
+) -> tuple[str, dict[str, str]]:
+    """The project's id, and the heads of the other chains of it, of which an entry under the key vouches.
+
+    The id goes on from before a change of key, or from before entries named one: it is then taken from the
+    first entry, so that all writers agree.
+    """
+    ends = {chain.writer: chain.entries[-1] for chain in chains if chain.entries}
+    own = ends.pop(writer, None)
+    project = own.project if own and own.is_under(key) else _project_of(chains, key)
+    if not project:
+        left = draft.body["from_key_id"] if draft.kind == "key bridge" else ""
+        every = [entry for chain in chains for entry in chain.entries]
+        before = [entry for entry in every if entry.key_id == left or entry.is_under(key)]
+        text = json.dumps([writer, iso(at), draft.kind, draft.body], sort_keys=True)
+        new = hmac.digest(key.derive("project"), text.encode(), sha256).hex()[:32]
+        first = min(before, key=attrgetter("order"), default=None)
+        project = (first.project or first.hash[:32]) if first else new
+    vouched = [end for end in ends.values() if end.is_under(key) and end.project in ("", project)]
+    return project, {end.writer: end.head for end in vouched}
+
+
+def _write(handle: int, line: bytes, writer: str) -> Entry:
+    if len(line) > LONGEST_LINE:
+        raise BadInput.at(f"ledger {writer}", f"an entry must not be larger than {LONGEST_LINE >> 20} MiB")
+    size, rest = os.fstat(handle).st_size, memoryview(line)
+    try:
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    except OSError as error:
+        os.ftruncate(handle, size)
+        raise BadInput.at(f"ledger {writer}", f"cannot be written ({error.strerror})") from None
+    return Entry.model_validate_json(line)
+
+
+@contextmanager
+def _locked(ledger_dir: Path, writer: str) -> Iterator[int]:
+    """The writer's open chain; while it is open no other process writes to the ledger.
+
+    Two chains that begin at once would each begin a ledger, and name two projects.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
+
+    path = ledger_dir / f"{writer}.jsonl"
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        ledger_dir.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), (ledger_dir / ".gitignore").open("x", encoding="ascii") as file:
+            file.write("*.lock\n")  # whatever has that name stays: a link is not followed
+        with FileLock(ledger_dir / ".ledger.lock", timeout=LOCK_SECONDS):
+            handle = os.open(path, flags, 0o644)
+            try:
+                sync_folder(ledger_dir)
+                yield handle
+            finally:
+                os.close(handle)
+    except Timeout:
+        raise BadInput.at(str(ledger_dir), f"another process has held it for {LOCK_SECONDS} s") from None
+    except OSError as error:
+        raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None

@@ -75,11 +75,8 @@ def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.envir
     path = main if not os.path.lexists(main) else main.with_name(f"{main.name}.{key.key_id}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(key.material.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        path.touch(0o600, exist_ok=False)
+        path.write_text(key.material.hex() + "\n", encoding="ascii")
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
     return Key(key.material, "file")

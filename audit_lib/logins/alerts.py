@@ -15,7 +15,7 @@ from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wordi
 from audit_lib.logins.detect.incidents import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures
 from audit_lib.settings import AlertRule
-from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS
+from audit_lib.settings.models import LOGIN_KINDS, REQUESTS
 
 # What earns a "quiet", beside a line of the time; of failed logins, and of requests, more.
 NEEDS = (*READ_WHOLE, "zone")

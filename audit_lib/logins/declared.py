@@ -9,7 +9,7 @@ import pandas as pd
 from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, counted as in_words
 from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.settings import Login
-from audit_lib.settings.fields import METHODS, ROUTE
+from audit_lib.settings.models import METHODS, ROUTE
 
 # What a login route answers to who got in, and by which method nobody logs in.
 REDIRECTS = (302, 303)

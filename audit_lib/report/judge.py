@@ -20,7 +20,8 @@ from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.findings.find import by_item
 from audit_lib.leaks.tables import SECRETS, shows_no_leak
 from audit_lib.rotation.triggers import KINDS
-from audit_lib.settings.guide_rules import GuideRule, guide_rules
+from audit_lib.settings.load import guide_rules
+from audit_lib.settings.models import GuideRule
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit

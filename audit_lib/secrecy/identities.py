@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from hashlib import sha256
 
 import pandas as pd
@@ -13,19 +14,17 @@ import pandas as pd
 from audit_lib.secrecy.keeper import Key
 
 Label = Callable[[str], str]  # what tells a client from the others of its network
-
 MODES = ("masked", "full")
-_EMAIL = re.compile(r"([^\s@<>\"'(),;:])[^\s@<>\"'(),;:]*@([^\s@<>\"'(),;:]+)")
+_SIGN = r"[^\s@<>\"'(),;:]"
+_EMAIL = re.compile(rf"({_SIGN}){_SIGN}*@({_SIGN})(?:{_SIGN}*(\.(?:(?!\.){_SIGN})*)|{_SIGN}*)")
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*(?![\w:]))"
 )
 
 
 def mask_client(client: str, label: Label) -> str:
-    """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of an address, and a label that stays with the client.
-
-    A client that is not an address is its label alone; "" (none named) stays "".
-    """
+    """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of an address, and a label that stays with the client; of a
+    client that is not an address the label alone; "" (none named) stays ""."""
     return f"{_network(client) or 'client'} #{label(str(_address(client) or client))}" if client else ""
 
 
@@ -42,12 +41,12 @@ def keyed_label(key: Key) -> Label:
 
 def numbered_label(clients: Iterable[str]) -> Label:
     """Labels that count the clients of a network, in the order given: the same in each run without a key."""
-    numbers: dict[str, int] = {}
+    numbers: dict[str, str] = {}
     of_network: Counter[str] = Counter()
     for client in dict.fromkeys(str(_address(client) or client) for client in clients):
         of_network[_network(client)] += 1
-        numbers[client] = of_network[_network(client)]
-    return lambda client: str(numbers.get(client, "other"))
+        numbers[client] = str(of_network[_network(client)])
+    return lambda client: numbers.get(client, "other")
 
 
 def addresses_in(text: str) -> list[str]:
@@ -72,26 +71,20 @@ def _network(client: str) -> str:
 def mask_text(text: str, label: Label) -> str:
     """The text with every address in it masked, and e-mail addresses as `a***@e***.com`."""
     clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if _address(at[0]) else at[0], text)
-    return _EMAIL.sub(_masked, clean)
-
-
-def _masked(found: re.Match[str]) -> str:
-    name, dot, ending = found[2].rpartition(".")
-    return f"{found[1]}***@{(name or ending)[:1]}***{dot}{ending if dot else ''}"
+    return _EMAIL.sub(r"\1***@\2***\3", clean)
 
 
 def mask_frame(frame: pd.DataFrame, label: Label, columns: Iterable[str] = ("client",)) -> pd.DataFrame:
     """The frame with its client columns masked, and the addresses in `subject` if it has one."""
-    shown = {column: _mapped(frame[column], lambda text: mask_client(text, label)) for column in columns}
+    masks: dict[str, Callable[[str], str]] = {column: partial(mask_client, label=label) for column in columns}
     if "subject" in frame:
-        shown["subject"] = _mapped(frame["subject"], lambda text: mask_text(text, label))
-    return frame.assign(**shown)
+        masks["subject"] = partial(mask_text, label=label)
+    return frame.assign(**{column: _mapped(frame[column], mask) for column, mask in masks.items()})
 
 
 def marked_clients(frame: pd.DataFrame, known: Callable[[str], bool]) -> pd.DataFrame:
     """The frame with a word behind each address that is known."""
-    marked = _mapped(frame["client"], lambda text: f"{text} (known)" if known(text) else text)
-    return frame.assign(client=marked)
+    return frame.assign(client=_mapped(frame["client"], lambda at: f"{at} (known)" if known(at) else at))
 
 
 def _mapped(column: "pd.Series[str]", mask: Callable[[str], str]) -> "pd.Series[str]":

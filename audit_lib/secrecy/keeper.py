@@ -35,10 +35,9 @@ class Key:
         return hmac.digest(self.material, b"audit_lib/derive\0" + purpose.encode(), sha256)
 
     def digest(self, content: bytes) -> str | None:
-        """A keyed digest (64 hexadecimal digits) by which a file of values is known again; None under a
-        throw-away key, where it could be compared with nothing."""
-        secret = self.derive("file digest")
-        return None if self.origin == "throw-away" else hmac.digest(secret, content, sha256).hex()
+        """A keyed digest by which a file is known again (64 hexadecimal digits), if others have the key."""
+        kept = self.origin != "throw-away"
+        return hmac.digest(self.derive("file digest"), content, sha256).hex() if kept else None
 
 
 class Keeper:
@@ -59,17 +58,15 @@ class Keeper:
         return hmac.digest(self.key.material, _DOMAIN + value.encode("utf-8", "surrogatepass"), sha256).hex()
 
     def ask(self, fingerprint: str, question: Callable[[str], Answer]) -> Answer:
-        """What a question about a value answers; text is refused, since it could be the value."""
+        """What a question about a value answers. Raises `TypeError` for a text: it could be the value."""
         answer = question(self._values[fingerprint])
-        if not isinstance(answer, bool | int | float):
-            raise TypeError("a question about a value must be answered with a truth or a number")
-        return answer
+        if isinstance(answer, bool | int | float):
+            return answer
+        raise TypeError("a question about a value must be answered with a truth or a number")
 
     def part(self, fingerprint: str, cut: Callable[[str], str | None], *, keep: bool = True) -> str | None:
-        """The fingerprint of what `cut` takes out of a value, a URL's password; None if it takes nothing.
-
-        With `keep` the part is a value of its own from now on; a host or a user name is not.
-        """
+        """The fingerprint of what `cut` takes out of a value, which is a value of its own from now on with
+        `keep`, as a URL's password is and its host is not; None if it takes nothing."""
         component = cut(self._values[fingerprint])
         return (self.take if keep else self.fingerprint)(component) if component else None
 
@@ -84,18 +81,13 @@ class Keeper:
     def __contains__(self, fingerprint: object) -> bool:
         return fingerprint in self._values
 
-    def __repr__(self) -> str:
-        return f"Keeper({len(self._values)} values under key {self.key.key_id})"
-
     def __reduce__(self) -> NoReturn:
         raise TypeError("a keeper is never pickled: its values would leave the process")
 
 
 def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
-    """The document with the key that it names, and its MAC (HMAC-SHA-256, 64 hexadecimal digits).
-
-    Under a throw-away key both are null. Without its name `verify` would not know which key to take.
-    """
+    """The document with the key that it names, by which `verify` knows which to take, and its MAC
+    (HMAC-SHA-256, 64 hexadecimal digits); both are null under a throw-away key."""
     kept = key.origin != "throw-away"
     named = {"key_id": key.key_id if kept else None, "origin": key.origin}
     whole = {**document, "key": document.get("key", named)}

@@ -1,30 +1,99 @@
-"""Finds values in a content: in every form, and any twelve characters of strong ones, in one pass.
+"""Finds values in a content: in every form (SECURITY.md#forms), and any twelve characters of strong ones.
 
 An Aho-Corasick automaton looks for a short part of each form; the form is compared where its part is found.
 """
 
+import html
+import json
 import re
-from bisect import bisect_left
+import zlib
+from base64 import b64decode, b64encode
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
+from typing import Self
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from ahocorasick_rs import BytesAhoCorasick
 
-from audit_lib.secrecy.forms import SHORTEST, WINDOW, encode, forms
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
+
+SHORTEST = 8  # characters, and bytes of a form: a shorter one is found by chance
+WINDOW = 12  # characters of a strong value that are found wherever they stand
+
+_INFLATED = 16 << 20  # bytes of a stream that is no file
+_SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'"}  # of JSON within a <script>
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
+_URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+_TAG = re.compile(rb"<[^<>]*>")
+_ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
+# Ends of lines, soft hyphens, signs of no width, colour codes, and ends of strings in a list, as notebooks
+# hold a text. Each begins with a byte that is known: the engine then skips all others.
+_WRAPPED = re.compile(
+    rb"\r\n[ \t]*|\n[ \t]*|\xad|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[0-?]*[ -/]*[@-~]"
+    rb'|(?:\\r)?\\n[ \t]*|"\s{0,200},\s{0,200}"'
+)
+# A shorter run is found by the base64 forms, or holds less than a window.
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 
 PART = "part"  # the form of a hit that is a part of a value
 BESIDE = "beside its name"
-MOST_HITS = 1_000  # of one value in one content that are listed
+MOST_HITS = 1_000  # of one form of a value in one content that are listed
 _HEAD = 32  # bytes by which a form is looked for
-_KEPT = 512  # bytes of a form that are held; how far a longer one goes on is seen where it begins
-_STEP = 6  # any run of 12 bytes holds one of the parts of …
+_STEP = 6  # any 12 bytes hold one of the parts of …
 _PIECE = 7  # … so many bytes that begin at a multiple of the step
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])+")  # with which all keys of a provider begin
-_MOST_PIECES = 50_000  # of all strong values together: of many long ones only the first bytes
+_MOST_PARTS = 300_000  # bytes of all strong values together: of many long ones only the beginning
+_AT_ONCE = 1 << 20  # bytes whose parts are listed at a time
+
+
+def encode(text: str) -> bytes:
+    """UTF-8, lone surrogates kept."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def forms(value: str) -> Iterator[tuple[str, bytes]]:
+    """Pairs of a form's name and its bytes; no bytes twice, none under eight bytes, plain first."""
+    plain, seen = encode(value), set[bytes]()
+    every = [("plain", plain)]
+    for name, written in _written(value, plain):
+        every += [(name, encode(text)) for text in (written, *_dumped(written))]
+    for before in range(3):  # the groups that hold bytes of the value alone, at each alignment
+        groups = b64encode(plain[-before % 3 : len(plain) - (len(plain) + before) % 3])
+        every += [("base64", groups), ("base64url", groups.translate(_URL_SAFE))]
+    every += [("utf-16", value.encode(codec, "surrogatepass")) for codec in ("utf-16-le", "utf-16-be")]
+    for name, form in every:
+        if len(form) >= SHORTEST and form not in seen:
+            seen.add(form)
+            yield name, form
+
+
+def _written(value: str, plain: bytes) -> Iterator[tuple[str, str]]:
+    """What writers of texts make of a value; all of it may also be within a JSON text, as in a log."""
+    escaped = html.escape(value)
+    for text in _dumped(value):
+        slashed, safe = text.replace("/", "\\/"), text.translate(_SCRIPT_SAFE)
+        yield from (("json", form) for form in (text, slashed, safe))
+    numeric = escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield from (("html", text) for text in (escaped, numeric, html.escape(value, quote=False)))
+    yield from (("quoted", text) for text in (repr(value)[1:-1], repr(plain)[2:-1]))
+    yield from (("quoted", value.replace("$", escape)) for escape in ("$$", "\\$"))
+    yield from (("reversed", value[::-1]), ("spaced", " ".join(value)))
+    for text in (quote(plain, safe=""), quote(plain), quote_plus(plain)):
+        small = (_PERCENT.sub(lambda found: found[0].lower(), text), text.lower()) if "%" in text else ()
+        yield from (("url", form) for form in (text, *small))
+    for digits in (plain.hex("-"), plain.hex("-").upper()):
+        yield "hex", digits.replace("-", "")
+        yield from (("escaped bytes", sign + digits.replace("-", sign)) for sign in ("\\x", "%"))
+    yield from (("numbers", apart.join(map(str, plain))) for apart in (",", ", ", " "))
+    yield from (("numbers", apart.join(map(hex, plain))) for apart in (", ", " "))
+
+
+def _dumped(text: str) -> tuple[str, str]:
+    return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 @dataclass(frozen=True, order=True)
@@ -34,11 +103,11 @@ class Hit:
     start: int
     end: int
     name: str
-    form: str  # as forms.py names it, PART, or that of a text
+    form: str  # as `forms` names it, PART, or that of a text
 
 
 class Matcher:
-    """Values by name, compiled once and searched for from any thread."""
+    """Values of eight characters or more by name, compiled once and searched for from any thread."""
 
     def __init__(
         self,
@@ -47,134 +116,92 @@ class Matcher:
         public: str = "",
         texts: Iterable[tuple[str, str, bytes]] = (),
     ) -> None:
-        """Values are searched for in every form, of the strong ones any 12 bytes that `public` lacks; texts,
-        each with a name and the word for its form, as they are."""
-        self._values = values
-        self._heads: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)
-        self._pieces: dict[bytes, list[tuple[str, bytes, int]]] = defaultdict(list)
-        self._public: dict[str, frozenset[int]] = {}  # where 12 bytes of a value are public text
-        self.forms = self.runs = 0
-        known = ((name, form, content) for name, value in values.items() for form, content in forms(value))
-        for name, form, content in (*known, *texts):
-            self._heads[content[:_HEAD]].append((name, form, content[:_KEPT] if name in values else content))
-            self.forms += 1
-        strong = [name for name in strong if name in values]
-        most = max(_MOST_PIECES // max(1, len(strong)), 8) * _STEP + WINDOW
+        """Of strong values any 12 bytes that `public` lacks are found, too; texts, each with a name and the
+        word for its form, as they are."""
+        self._values = {name: value for name, value in values.items() if len(value) >= SHORTEST}
+        # By the part that is looked for: name, form, content, and how many bytes of it stand before the part.
+        known: dict[bytes, list[tuple[str, str, bytes, int]]] = defaultdict(list)
+        whole = [(name, *form) for name, value in self._values.items() for form in forms(value)]
+        for name, form, content in (*whole, *texts):
+            known[content[:_HEAD]].append((name, form, content, 0))
+
+        strong = [name for name in strong if name in self._values]
+        most, open_text = max(_MOST_PARTS // max(1, len(strong)), 4 * WINDOW), encode(public)
+        self.forms, self.runs = len(whole), 0
         for name in strong:
-            self._take_apart(name, encode(values[name])[:most], public)
-        self._parts = [*self._heads, *self._pieces]
-        self._automaton = BytesAhoCorasick(self._parts)
+            content = encode(values[name])[:most]
+            # Within a provider's prefix and less than eight bytes behind it every key is the same.
+            prefix = _PREFIX.match(content)
+            own = max(prefix.end() + SHORTEST - WINDOW, 0) if prefix else 0
+            for at in range(own, len(content) - WINDOW + 1):
+                if (window := content[at : at + WINDOW]) not in open_text:
+                    first = -(-at // _STEP) * _STEP
+                    known[content[first : first + _PIECE]].append((name, PART, window, first - at))
+                    self.runs += 1
+        self._parts = list(known.values())
+        self._automaton = BytesAhoCorasick(list(known))
+        self.contents = sorted({content for entries in self._parts for _, _, content, _ in entries})
 
     @classmethod
     def of(
         cls,
         keeper: Keeper,
-        names: Collection[str],
-        strong: Collection[str] = (),
+        names: Iterable[str] | None = None,
+        strong: Iterable[str] | None = None,
         public: str = "",
         *,
         beside: Mapping[str, Iterable[bytes]] = MappingProxyType({}),
-    ) -> "Matcher":
-        """The matcher for values that the keeper holds, by fingerprint; of those in `beside` only
-        behind one of these texts, such as `NAME=`."""
+    ) -> Self:
+        """For values that the keeper holds: those named by fingerprint, or all that no text has by chance; of
+        those in `beside` only behind one of these texts, such as `NAME=`."""
         held = dict(keeper.values())
-        texts = [
-            (name, BESIDE, text + encode(held[name])) for name, texts in beside.items() for text in texts
-        ]
-        return cls({name: held[name] for name in sorted(names)}, sorted(strong), public, texts)
-
-    def _take_apart(self, name: str, content: bytes, public: str) -> None:
-        windows = range(len(content) - WINDOW + 1)
-        prefix = _PREFIX.match(content)
-        ours = prefix.end() if prefix else -SHORTEST
-        self._public[name] = frozenset(
-            at
-            for at in windows
-            if at + WINDOW < ours + SHORTEST or content[at : at + WINDOW].decode("utf-8", "replace") in public
-        )
-        self.runs += len(windows) - len(self._public[name])
-        if len(windows) > len(self._public[name]):
-            for at in range(0, len(content) - _PIECE + 1, _STEP):
-                self._pieces[content[at : at + _PIECE]].append((name, content, at))
-
-    def may_begin(self, end: bytes) -> bool:
-        """Whether a form of a value, or 12 bytes of a strong one, begin with these bytes and go on."""
-        place = bisect_left(self._beginnings, end)
-        # What equals these bytes sorts first; what begins with them and is longer follows at once.
-        following = self._beginnings[place : place + 2]
-        return any(len(form) > len(end) and form.startswith(end) for form in following)
-
-    @cached_property
-    def longest(self) -> int:
-        """How many bytes the longest of them has."""
-        return max(map(len, self._beginnings), default=0)
-
-    @cached_property
-    def _beginnings(self) -> list[bytes]:
-        whole = {content for held in self._heads.values() for _, _, content in held}
-        strong = {name for held in self._pieces.values() for name, _, _ in held}
-        texts = ((name, encode(self._values[name])) for name in strong)
-        runs = {
-            text[at : at + WINDOW]
-            for name, text in texts
-            for at in range(len(text) - WINDOW + 1)
-            if at not in self._public[name]
-        }
-        return sorted(whole | runs)
+        if names is None:
+            names = [name for name, value in held.items() if strength_bits(value) >= WEAKEST_BITS]
+        values = {name: held[name] for name in sorted(names)}
+        texts = [(name, BESIDE, text + encode(held[name])) for name in beside for text in beside[name]]
+        return cls(values, values if strong is None else sorted(strong), public, texts)
 
     def find(self, data: bytes, most: int = MOST_HITS) -> list[Hit]:
-        """The places of each value in order, of one value none within another and at most so many."""
-        hits: list[Hit] = []
-        counts: Counter[tuple[str, str]] = Counter()
-        listed: set[int] = set()  # parts of one form alone, of which enough places are known
-        for number, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-            if number in listed:
-                continue
-            part = self._parts[number]
-            is_head = number < len(self._heads)
-            for hit in self._whole(data, part, start) if is_head else self._run(data, part, start, end):
-                counts[hit.name, hit.form] += 1
-                if counts[hit.name, hit.form] <= most:
-                    hits.append(hit)
-                elif len((self._heads if is_head else self._pieces)[part]) == 1:
-                    listed.add(number)
-        return _apart(hits)
-
-    def _whole(self, data: bytes, head: bytes, start: int) -> Iterator[Hit]:
-        for name, form, content in self._heads[head]:
-            if data.startswith(content, start):
-                length = len(content)
-                if length == _KEPT and name in self._values:
-                    whole = [form for _, form in forms(self._values[name]) if form.startswith(content)]
-                    length = max(_common(form, data[start : start + len(form)]) for form in whole)
-                yield Hit(start, start + length, name, form)
-
-    def _run(self, data: bytes, piece: bytes, begin: int, stop: int) -> Iterator[Hit]:
-        """What is equal around a piece, if it is long enough and not public as a whole."""
-        for name, content, at in self._pieces[piece]:
-            start, first, end, last = begin, at, stop, at + _PIECE
-            while first and start and data[start - 1] == content[first - 1]:
-                start, first = start - 1, first - 1
-            while end < len(data) and last < len(content) and data[end] == content[last]:
-                end, last = end + 1, last + 1
-            if any(window not in self._public[name] for window in range(first, last - WINDOW + 1)):
-                yield Hit(start, end, name, PART)
-
-    def __repr__(self) -> str:
-        return f"Matcher({self.forms} forms)"
+        """The places of each value in order, what overlaps as one; of each form no more than so many."""
+        hits: set[Hit] = set()
+        counts: Counter[tuple[str, str, bytes, int]] = Counter()
+        for base in range(0, len(data), _AT_ONCE):
+            some = data[base : base + _AT_ONCE + _HEAD]
+            for number, at, _ in self._automaton.find_matches_as_indexes(some, overlapping=True):
+                for known in self._parts[number]:
+                    name, form, content, before = known
+                    start = base + at - before
+                    if counts[known] < most and start >= 0 and data.startswith(content, start):
+                        counts[known] += 1
+                        hits.add(Hit(start, start + len(content), name, form))
+        merged: dict[str, list[Hit]] = defaultdict(list)
+        for hit in sorted(hits):
+            places = merged[hit.name]
+            last = places.pop() if places and hit.start < places[-1].end else hit
+            form = hit.form if last.form == PART else last.form
+            places.append(Hit(last.start, max(last.end, hit.end), hit.name, form))
+        return sorted(hit for places in merged.values() for hit in places)
 
 
-def _common(form: bytes, data: bytes) -> int:
-    """How many first bytes are equal: prefixes grow monotonously, so bisection finds it."""
-    return bisect_left(range(len(data) + 1), 1, key=lambda length: form[:length] != data[:length]) - 1
-
-
-def _apart(hits: list[Hit]) -> list[Hit]:
-    """One hit a place of a value: whole forms first, then parts outside of them."""
-    taken: dict[str, list[Hit]] = defaultdict(list)
-    for hit in sorted(set(hits), key=lambda hit: (hit.form == PART, hit.start, -hit.end)):
-        kept = taken[hit.name]
-        after = bisect_left(kept, hit.end, key=lambda other: other.start)
-        if after == 0 or kept[after - 1].end <= hit.start:
-            kept.insert(after, hit)
-    return sorted(hit for kept in taken.values() for hit in kept)
+def readings(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Pairs of a way of reading and what its readers see then: unescaped, unwrapped, decoded."""
+    if b"<" in content or b"&" in content:
+        for text in (_TAG.sub(b"", content), content):
+            yield "HTML", html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "replace")
+    yield (
+        "escapes",
+        _ESCAPE.sub(
+            lambda found: found[3] or encode(chr(int(found[1] or found[2], 16))),
+            content,
+        ),
+    )
+    yield "URL", unquote_to_bytes(content)
+    yield "CSV", content.replace(b'""', b'"')
+    yield "joined lines", _WRAPPED.sub(b"", content)
+    with suppress(zlib.error):  # a stream without a header by which it is known
+        yield "zlib", zlib.decompressobj().decompress(content, _INFLATED)
+    runs = (run.rstrip(b"=").translate(_STANDARD) for run in _BASE64.findall(content))
+    decoded = [b64decode(run[: len(run) - (len(run) % 4 == 1)] + b"==") for run in runs]
+    # Files one by one, since each may be packed in its own way; short texts together.
+    yield from (("base64", part) for part in decoded if len(part) > 64 or part[:2] == b"\x1f\x8b")
+    yield "base64", b"\n".join(decoded)

@@ -12,34 +12,29 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from audit_lib.secrecy.forms import WINDOW
+from audit_lib.secrecy.matcher import WINDOW
 from audit_lib.secrecy.strength import SHORTEST_PIECE, could_be_a_piece
 from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS, READERS, Reading, Statement
 
 # Faults of a line whose variable is set, to a value that is not known.
 UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 MAX_LINES = 20_000
-_LONGEST_SUSPECT = 4096  # characters
+_LONGEST_SUSPECT, _MAX_SUSPECTS = 4096, 16  # characters; of a line
 _LONG = 20  # characters, of which random text is known by the kinds that it mixes
 # python-dotenv's search for comments takes the square of a run of spaces: longer runs are not parsed.
 _LONG_RUN = re.compile(r"\s{65}")
 _UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _NAME_ALONE = re.compile(r"\s*(?:export\s+)?[^\s=:#'\"]+\s*")
-_WRITTEN = re.compile(r"[^=:]*[=:]\s*(.*)", re.DOTALL)
-_QUOTED = re.compile(r"(['\"`])(.*)\1\s*(?:#.*)?", re.DOTALL)
-# What an escape or a line end may become is no change of a value.
+_WRITTEN = re.compile(  # A="x" # why, A=x # why
+    r"(?s)[^=:]*[=:]\s*(?:(['\"`])(?P<quoted>.*)\1\s*(?:#.*)?|(?P<bare>.*?)\s*(?:(?<![^\s=:])#.*)?)"
+)
 _ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
-_BOMS = {
-    b"\xff\xfe\x00\x00": "utf-32",
-    b"\x00\x00\xfe\xff": "utf-32",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
-}
+_BYTE_ORDER = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 @dataclass(frozen=True)
@@ -59,142 +54,122 @@ def value_is_unknown(faults: Iterable[str]) -> bool:
     return not set(UNKNOWN_VALUES).isdisjoint(faults)
 
 
-def is_binary(content: bytes) -> bool:
-    """Whether the bytes are no text: NULs, no byte order mark, and not UTF-8 or every tenth byte a NUL."""
-    if b"\0" not in content or content.startswith((*_BOMS, b"\xef\xbb\xbf")):
-        return False
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return True
-    return content.count(b"\0") * 10 > len(content)
-
-
 def decoded(content: bytes) -> tuple[str, str]:
     """The text, a UTF-8 byte order mark left in it, and the fault of another encoding."""
-    for mark, encoding in _BOMS.items():
-        if content.startswith(mark):
-            return content.decode(encoding, "replace"), "utf-16"
+    if encoding := _BYTE_ORDER.get(content[:2]):
+        return content[2:].decode(encoding, "replace"), "utf-16"
     return content.decode("utf-8", "surrogateescape"), ""
 
 
 def encoded_like(text: str, content: bytes) -> bytes:
     """A text in the encoding that `decoded` found of other bytes, with their byte order mark."""
-    for mark, encoding in _BOMS.items():
-        if content.startswith(mark):
-            order = "le" if mark.startswith(b"\xff") else "be"
-            return mark + text.encode(f"{encoding}-{order}", "surrogatepass")
+    if encoding := _BYTE_ORDER.get(content[:2]):
+        return content[:2] + text.encode(encoding, "surrogatepass")
     return text.encode("utf-8", "surrogateescape")
+
+
+def is_binary(content: bytes) -> bool:
+    """Whether the bytes are no text: NULs, no byte order mark, and not UTF-8 or every tenth byte a NUL."""
+    if b"\0" not in content or content.startswith((*_BYTE_ORDER, b"\xef\xbb\xbf")):
+        return False
+    return content.count(b"\0") * 10 > len(content) or bool(_UNDECODABLE.search(decoded(content)[0]))
 
 
 def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     """One `EnvLine` for each line of the bytes, in order; never raises, whatever the bytes are.
 
-    `loaders` are those by which the service may read the file: one if it is known.
+    `loaders` are those by which the service may read the file: one if it is known. One that refuses the file
+    is not the one that reads it, if another one does not. A loader that makes nothing of a line says nothing
+    about its value.
     """
     text, encoding_fault = decoded(content)
     raw = list(io.StringIO(text, newline="")) if text != "\ufeff" else []
     bodies = [line.rstrip("\r\n") for line in raw]
     blocked = [_blocked(body) for body in bodies]
-    # A line that must not reach a loader is a comment to all of them.
-    both = zip(raw, bodies, blocked, strict=True)
-    parsed = "".join("#" + line[len(body) :] if why else line for line, body, why in both)
     comment = ("#", ";") if loaders == ("systemd",) else ("#",)
-    numbered = enumerate(zip(bodies, blocked, strict=True), 1)
-    lines = [_unset(number, body, why, comment) for number, (body, why) in numbered]
-    readings = {name: read(parsed) for name, read in READERS.items()} if raw else {}
-    for statement, known in _agreed(loaders, readings, bodies) if raw else ():
-        reasons = tuple(sorted(set(blocked[statement.first - 1 : statement.last]) - {""}))
-        for line in _lines_of(statement, known, bodies, reasons):
-            lines[line.line - 1] = line
+    lines = [
+        _unset(at + 1, body, why, comment) for at, (body, why) in enumerate(zip(bodies, blocked, strict=True))
+    ]
+    # A line that must not reach a loader is a comment to all of them.
+    kept = "".join("#" + raw[at][len(bodies[at]) :] if why else raw[at] for at, why in enumerate(blocked))
+    every = {name: read(kept) for name, read in READERS.items()} if raw else {}
+    taken = [every[name] for name in loaders if raw and not every[name].refused]
+    votes, plausible = _by_place(taken), _by_place(every.values())
+    covered: set[int] = set()
+    for place, several in (votes if taken else plausible).items():
+        first, last = several[0].first, several[0].last
+        if covered.isdisjoint(range(first, last + 1)):
+            covered.update(range(first, last + 1))
+            own, why = "\n".join(bodies[first - 1 : last]), {*blocked[first - 1 : last]} - {""}
+            head = _set_line(place, own, votes.get(place, []), plausible[place])
+            if why:
+                head = EnvLine(first, "not understood", faults=tuple(sorted(why)), suspects=_suspects(own))
+            lines[first - 1] = head
+            for at in range(first, last):
+                going_on = EnvLine(at + 1, "read", faults=("continuation",))
+                bad = replace(lines[at], state=head.state, faults=head.faults)
+                lines[at] = going_on if head.state == "read" else bad
     if encoding_fault and lines:
         lines[0] = replace(lines[0], faults=(*lines[0].faults, encoding_fault))
     return _with_repetitions(lines)
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What is known of one variable's value: the value, and the fault that speaks against it, "" if none."""
-
-    value: str | None = field(repr=False)
-    fault: str = ""
-    suspects: tuple[str, ...] = field(default=(), repr=False)  # what else it may be, or is written as
-
-
-def _agreed(
-    loaders: tuple[str, ...], readings: dict[str, Reading], bodies: list[str]
-) -> Iterator[tuple[Statement, _Known]]:
-    """Each statement that one of the loaders makes, and what is known of its value.
-
-    A loader that refuses the file is not the one that reads it, if another one does not. A loader that
-    makes nothing of a line says nothing about its value. Of a value that is not known every reading counts.
-    """
-    taken = [readings[name] for name in loaders if not readings[name].refused]
-    others = [*(one for one in readings.values() if not one.refused), *(readings[name] for name in loaders)]
-    votes, plausible = _by_place(taken or others), _by_place(readings.values())
-    for one in _placed(taken or others):
-        own = "\n".join(bodies[one.first - 1 : one.last])
-        place = (one.first, one.name)
-        yield one, _known(votes.get(place, []), plausible.get(place, []), own, refused=not taken)
-
-
-def _by_place(readings: Iterable[Reading]) -> dict[tuple[int, str | None], list[str | None]]:
-    """The values that readings give a name on a line, each once."""
-    found: dict[tuple[int, str | None], dict[str | None, None]] = {}
+def _by_place(readings: Iterable[Reading]) -> dict[tuple[int, str], list[Statement]]:
+    """The statements of readings by first line and name."""
+    found: dict[tuple[int, str], list[Statement]] = {}
     for one in (one for reading in readings for one in reading.statements):
-        found.setdefault((one.first, one.name), {})[one.value] = None
-    return {place: list(values) for place, values in found.items()}
+        found.setdefault((one.first, one.name), []).append(one)
+    return found
 
 
-def _placed(readings: list[Reading]) -> Iterator[Statement]:
-    """The statements of the first reading, then of each other one what lies on lines that are still free."""
-    covered: set[int] = set()
-    every = [one for reading in readings for one in reading.statements]
-    for one in sorted(every, key=lambda one: one.name is None):
-        lines = range(one.first, one.last + 1)
-        if covered.isdisjoint(lines):
-            covered.update(lines)
-            yield one
+def _set_line(
+    place: tuple[int, str], own: str, votes: list[Statement], plausible: list[Statement]
+) -> EnvLine:
+    """The line that sets a variable, by the loaders that may read it; without votes all refuse the file.
 
-
-def _known(votes: list[str | None], plausible: list[str | None], own: str, *, refused: bool) -> _Known:
-    written = _WRITTEN.fullmatch(own)
-    text = written[1].strip() if written else ""
-    quoted = _QUOTED.fullmatch(text)
+    Of a value that is not known, every reading and what is written may be the secret.
+    """
+    values = {one.value for one in votes}
+    value = votes[0].value if len(values) == 1 else None
+    line = entry(*place, value or "")
+    if line.state != "read":
+        return line
     # The value that a reader of the line would expect: without its quotes, or a comment behind a space.
-    expected = quoted[2] if quoted else re.sub(r"(?:^|\s+)#.*", "", text, flags=re.DOTALL)
-    value = votes[0] if len(votes) == 1 else None
-    if refused or value is None:
+    written = _WRITTEN.fullmatch(own)
+    expected = (written["quoted"] or written["bare"] or "") if written else ""
+    possible = [value, expected]
+    fault = "" if "$" in expected or _same(value or "", expected) else "altered"
+    if value is None:
         fault = (
-            "refused" if refused else "reference" if votes == [None] and "$" in own else "loaders-disagree"
+            "refused" if not votes else "reference" if values == {None} and "$" in own else "loaders-disagree"
         )
-        possible = (*votes, *plausible, expected, own.partition("=")[2])
-        return _Known(None, fault, tuple(dict.fromkeys(filter(None, possible))))
-    if "$" in expected or _ESCAPES.sub("", value) == _ESCAPES.sub("", expected):
-        return _Known(value)
-    return _Known(value, "altered", tuple(dict.fromkeys(filter(None, (value, expected)))))
+        possible = [*(one.value for one in plausible), expected, own.partition("=")[2]]
+    suspects = tuple(dict.fromkeys(filter(None, possible))) if fault else ()
+    return replace(line, value=value, faults=tuple(filter(None, (*line.faults, fault))), suspects=suspects)
+
+
+def _same(value: str, expected: str) -> bool:
+    """Whether two texts are one value: what an escape or a line end may become is no change of it."""
+    return _ESCAPES.sub("", value) == _ESCAPES.sub("", expected)
 
 
 def entry(line: int, name: str, value: str) -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
+    faults, suspects = ("bad-name",), _suspects(f"{name} {value}")
     if looks_like_value(name) or _is_padded(name, value):
         # The equals sign may be one within a value, of which a short beginning alone is no secret.
-        whole = (f"{name}={value}",) if len(name) < WINDOW else ()
-        suspects = _suspects(f"{name} {value}", *whole)
-        return EnvLine(line, "not understood", faults=("bad-name",), suspects=suspects)
-    if not _NAME.fullmatch(name):
-        return EnvLine(line, "not understood", faults=("bad-name",), suspects=_suspects(f"{name} {value}"))
-    if blocked := _blocked(value):
-        return EnvLine(line, "not understood", faults=(blocked,), suspects=_suspects(value))
-    return EnvLine(line, "read", name, value, _value_faults(value))
+        suspects = _suspects(f"{name} {value}", *([f"{name}={value}"] if len(name) < WINDOW else []))
+    elif _NAME.fullmatch(name):
+        if not (blocked := _blocked(value)):
+            return EnvLine(line, "read", name, value, _value_faults(value))
+        faults, suspects = (blocked,), _suspects(value)
+    return EnvLine(line, "not understood", faults=faults, suspects=suspects)
 
 
 def looks_like_value(text: str) -> bool:
     """Whether a text in a name's place is more likely a secret, or a piece of one: it must not be shown."""
-    return could_be_a_piece(text) or (len(text) >= _LONG and _is_long_value(text))
-
-
-def _is_long_value(text: str) -> bool:
+    if could_be_a_piece(text) or len(text) < _LONG:
+        return could_be_a_piece(text)
     lower, upper, digits = (len(re.findall(kind, text)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
     if digits:
         # A name is of one case, or of short words between its underscores.
@@ -210,41 +185,19 @@ def _is_padded(name: str, value: str) -> bool:
 
 
 def _blocked(body: str) -> str:
+    """Why a line reaches no loader; "" if it does."""
     if len(body) > MAX_VALUE_CHARACTERS or _LONG_RUN.search(body):
         return "too-long"
-    if "\0" in body:
-        return "nul"
-    return "undecodable" if _UNDECODABLE.search(body) else ""
+    return "nul" if "\0" in body else "undecodable" if _UNDECODABLE.search(body) else ""
 
 
 def _unset(number: int, body: str, blocked: str, comment: tuple[str, ...]) -> EnvLine:
     """The line of which no loader makes a variable."""
-    text = body.removeprefix("\ufeff").strip() if number == 1 else body.strip()
+    text = body.removeprefix("\ufeff" if number == 1 else "").strip()
     if not text or (text.startswith(comment) and not blocked):
         return EnvLine(number, "read" if text else "blank")
     fault = blocked or ("no-equals" if _NAME_ALONE.fullmatch(text) else "not-parsed")
     return EnvLine(number, "not understood", faults=(fault,), suspects=_suspects(body))
-
-
-def _lines_of(
-    statement: Statement, known: _Known, bodies: list[str], blocked: tuple[str, ...]
-) -> Iterable[EnvLine]:
-    """The lines of one statement: the first sets the variable, the others continue its value."""
-    first, last = statement.first, statement.last
-    own = "\n".join(bodies[first - 1 : last])
-    line = EnvLine(first, "not understood", faults=blocked or ("not-parsed",), suspects=_suspects(own))
-    if not blocked and statement.name is not None:
-        line = entry(first, statement.name, known.value or "")
-        if line.state == "read":
-            value = None if known.fault and known.fault != "altered" else known.value
-            faults = tuple(filter(None, (*line.faults, known.fault)))
-            line = replace(line, value=value, faults=faults, suspects=known.suspects)
-    yield line
-    for number in range(first + 1, last + 1):
-        if line.state == "read":
-            yield EnvLine(number, "read", faults=("continuation",))
-        else:
-            yield EnvLine(number, line.state, faults=line.faults, suspects=_suspects(bodies[number - 1]))
 
 
 def _value_faults(value: str) -> tuple[str, ...]:
@@ -263,7 +216,7 @@ def _suspects(text: str, *whole: str) -> tuple[str, ...]:
     words = (word.strip("'\"") for word in re.split(r"[\s=,;]+|:(?!//)", text[:MAX_VALUE_CHARACTERS]))
     found = (*whole, *(word for word in words if len(word) >= WINDOW and looks_like_value(word)))
     kept = (one for one in found if len(one) <= _LONGEST_SUSPECT and not _UNDECODABLE.search(one))
-    return tuple(dict.fromkeys(kept))[:16]
+    return tuple(dict.fromkeys(kept))[:_MAX_SUSPECTS]
 
 
 def _with_repetitions(lines: list[EnvLine]) -> tuple[EnvLine, ...]:
@@ -273,8 +226,11 @@ def _with_repetitions(lines: list[EnvLine]) -> tuple[EnvLine, ...]:
     last = {line.name: line.line for line in lines if line.name}
     for at, line in enumerate(lines):
         if line.name:
-            more = ["duplicate"] if names[line.name] > 1 else []
-            more += ["overridden"] if last[line.name] != line.line else []
-            more += ["case"] if folded[line.name.casefold()] > 1 else []
+            tests = {
+                "duplicate": names[line.name] > 1,
+                "overridden": last[line.name] != line.line,
+                "case": folded[line.name.casefold()] > 1,
+            }
+            more = (fault for fault, found in tests.items() if found)
             lines[at] = replace(line, faults=(*line.faults, *more))
     return tuple(lines)

@@ -29,7 +29,7 @@ from audit_lib.ledger.timeline import (
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import Evidence
-from audit_lib.secrets.sources import DatedPlace
+from audit_lib.secrets.stores import DatedPlace
 
 Row = dict[str, Any]  # of Evidence
 DAY = timedelta(days=1)

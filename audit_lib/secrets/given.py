@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,7 +32,7 @@ def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValue
             given.append(parse_env_option(option, stdin))
         except BadInput as error:
             faults.extend(error.faults)
-    places = Counter(place_of(one) for one in given if holds_values(one))
+    places = Counter(place_of(one) for one in given if one.content or one.origin == ENVIRON)
     faults.extend(Fault(place, "is given twice") for place, count in places.items() if count > 1)
     if faults:
         raise BadInput(faults)
@@ -49,17 +49,17 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     if not found or not environment:
         raise BadInput.at("--env", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
     _, service, secret, origin = found.groups()
-    given = GivenValues(environment, service, origin, b"")
-    place = place_of(given)
+    nothing = GivenValues(environment, service, origin, b"")
     if origin == ENVIRON:
-        return given
-    content = stdin.read(LIMIT_BYTES + 1) if origin == STDIN else _file(Path(origin), place)
+        return nothing
+    place = place_of(nothing)
+    content = stdin.read(LIMIT_BYTES + 1) if origin == STDIN else _read_file(Path(origin), place)
     if len(content) > LIMIT_BYTES:
         raise BadInput.at(place, f"contains more than {LIMIT_BYTES:,} bytes")
     if is_store_export(content):
         export = parse_store_export(content, secret or "")
         if export.faults:
-            raise BadInput(Fault(place, text) for text in export.faults)
+            raise BadInput(Fault(place, fault) for fault in export.faults)
         return GivenValues(environment, service, origin, b"", tuple(export.dates))
     given = GivenValues(environment, service, origin, content)
     if not any(line.name for line in given_lines(given)):
@@ -72,23 +72,26 @@ def place_of(given: GivenValues) -> str:
     return f"--env {given.environment}/{given.service}"
 
 
-def holds_values(given: GivenValues) -> bool:
-    """Whether it gives values, and not dates alone."""
-    return bool(given.content) or given.origin == ENVIRON
-
-
 def given_lines(
     given: GivenValues, policy: Policy | None = None, environ: Mapping[str, str] = os.environ
 ) -> tuple[EnvLine, ...]:
     """The lines of dotenv text, the entries of JSON, of `environ` the policy's names."""
     if given.origin == ENVIRON:
         names = {name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases)}
-        present = enumerate(sorted(names & environ.keys()), 1)
-        return tuple(entry(number, name, environ[name]) for number, name in present)
+        return tuple(
+            entry(at, name, environ[name]) for at, name in enumerate(sorted(names & environ.keys()), 1)
+        )
     if is_binary(given.content):
         raise BadInput.at(place_of(given), "contains bytes that are not text")
-    loader = given_loader(given)
-    return parse_env(given.content, (loader,)) if loader else tuple(_json_lines(given))
+    if loader := given_loader(given):
+        return parse_env(given.content, (loader,))
+    numbers: dict[str, Any] = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), str)  # as written
+    try:
+        found = json.loads(given.content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **numbers)
+    except (ValueError, RecursionError):
+        raise BadInput.at(place_of(given), "looks like JSON and cannot be parsed") from None
+    pairs = found if isinstance(found, _Pairs) else map(_pair, found)
+    return tuple(_line(number, *pair) for number, pair in enumerate(pairs, 1))
 
 
 def given_loader(given: GivenValues) -> str:
@@ -97,7 +100,7 @@ def given_loader(given: GivenValues) -> str:
     return "" if given.origin == ENVIRON or is_json else "render"
 
 
-def _file(path: Path, place: str) -> bytes:
+def _read_file(path: Path, place: str) -> bytes:
     """The content of a file that the auditor names: anywhere, a pipe of the shell included."""
     try:
         kind = path.stat().st_mode
@@ -113,24 +116,15 @@ class _Pairs(list[tuple[Any, Any]]):
     """A JSON object as its pairs, in order, so that a name given twice is seen."""
 
 
-def _json_lines(given: GivenValues) -> Iterator[EnvLine]:
-    """One line for each entry of the platform's JSON; an entry of another form is not understood."""
-    numbers: dict[str, Any] = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), str)  # as written
-    try:
-        found = json.loads(given.content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **numbers)
-    except (ValueError, RecursionError):
-        raise BadInput.at(place_of(given), "looks like JSON and cannot be parsed") from None
-    entries = found if isinstance(found, _Pairs) else [_pair(item) for item in found]
-    for number, (name, value) in enumerate(entries, 1):
-        if isinstance(name, str) and isinstance(value, str | bool | None):
-            text = "" if value is None else str(value) if isinstance(value, str) else str(value).lower()
-            yield entry(number, name, text)
-        else:
-            yield EnvLine(number, "not understood", faults=("not-parsed",))
-
-
 def _pair(item: object) -> tuple[Any, Any]:
     """Name and value of an entry of Render's list: {"envVar": {"key", "value"}} or the inner object."""
     inner = dict(item).get("envVar", item) if isinstance(item, _Pairs) else None
     pairs = dict(inner) if isinstance(inner, _Pairs) else {}
     return pairs.get("key"), pairs.get("value", ...)
+
+
+def _line(number: int, name: Any, value: Any) -> EnvLine:
+    """The line of an entry of the platform's JSON; one of another form is not understood."""
+    if not isinstance(name, str) or not isinstance(value, str | bool | None):
+        return EnvLine(number, "not understood", faults=("not-parsed",))
+    return entry(number, name, str(value).lower() if isinstance(value, bool) else value or "")

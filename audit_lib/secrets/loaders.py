@@ -6,7 +6,6 @@ these speak for several, or for none, all that are plausible count, and a value 
 """
 
 import io
-import json
 import os
 import re
 from bisect import bisect_right
@@ -29,7 +28,7 @@ UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
 
 @dataclass(frozen=True)
 class Statement:
-    """The lines that set one variable; lines count from 1. A statement without a name was not understood.
+    """The lines that set one variable; lines count from 1.
 
     The value is None if it takes in a variable that the file does not set before (the environment of the
     process decides), grows beyond what a process can hold, or could be read differently.
@@ -37,7 +36,7 @@ class Statement:
 
     first: int
     last: int
-    name: str | None
+    name: str
     value: str | None = field(default=None, repr=False)
 
 
@@ -67,28 +66,26 @@ def read_python_dotenv(text: str) -> Reading:
     held: dict[str, str | None] = {}
     found: list[Statement] = []
     for binding in parse_stream(io.StringIO(_with_line_feeds(text))):
-        own = binding.original.string.lstrip()
-        first = binding.original.line + binding.original.string.removesuffix(own).count("\n")
+        whole, name = binding.original.string, binding.key
+        own = whole.lstrip()
+        first = binding.original.line + whole.removesuffix(own).count("\n")
         last = first + own.rstrip("\n").count("\n")
-        if binding.error:
-            found.append(Statement(first, last, None))
-        elif binding.key is not None and binding.value is not None:
-            held[binding.key] = _filled_in(binding.value, held)
-            found.append(Statement(first, last, binding.key, held[binding.key]))
-        elif binding.key in held:
-            del held[binding.key]
-    return Reading(tuple(one if one.name in held else replace(one, name=None, value=None) for one in found))
+        if name is not None and binding.value is not None:
+            held[name] = _filled_in(binding.value, held)
+            found.append(Statement(first, last, name, held[name]))
+        elif name in held:
+            del held[name]
+    return Reading(tuple(one for one in found if one.name in held))
 
 
 def _filled_in(value: str, held: Mapping[str, str | None]) -> str | None:
     # Behind the last brace no reference ends, and looking for one would take the square of the length.
     end = value.rfind("}") + 1
-    atoms = list(parse_variables(value[:end]))
+    atoms = parse_variables(value[:end])
     parts = [held.get(one.name) if isinstance(one, Variable) else one.resolve({}) for one in atoms]
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts) or sum(map(len, known)) > MAX_VALUE_CHARACTERS:
+    if None in parts or sum(len(part or "") for part in parts) > MAX_VALUE_CHARACTERS:
         return None
-    return "".join(known) + value[end:]
+    return "".join(part or "" for part in parts) + value[end:]
 
 
 # ---- node's dotenv: backticks quote, `#` ends an unquoted value, nothing is filled in.
@@ -110,79 +107,64 @@ def read_node_dotenv(text: str) -> Reading:
     """The statements of a text; what is no statement is passed over, as dotenv does."""
     text = _with_line_feeds(text)
     line = _line_numbers(text)
-    return Reading(
-        tuple(
-            Statement(
-                line(found.start("key")),
-                line(max(found.end("value"), found.end("key")) - 1),
-                found["name"],
-                _meant(found["value"] or ""),
-            )
-            for found in _NODE.finditer(text)
-        )
-    )
-
-
-def _meant(written: str) -> str:
-    """A value without its quotes, its escapes resolved where double quotes begin it."""
-    value = _AROUND.sub("", written)
-    meant = _QUOTED.sub(r"\2", value)
-    return meant.replace("\\n", "\n").replace("\\r", "\r") if value.startswith('"') else meant
+    statements = []
+    for found in _NODE.finditer(text):
+        last = line(max(found.end("value"), found.end("key")) - 1)
+        value = _AROUND.sub("", found["value"] or "")
+        meant = _QUOTED.sub(r"\2", value)
+        if value.startswith('"'):
+            meant = meant.replace("\\n", "\n").replace("\\r", "\r")
+        statements.append(Statement(line(found.start("key")), last, found["name"], meant))
+    return Reading(tuple(statements))
 
 
 # ---- Next: dotenv's parser, then `$name` is filled in, whatever the quotes.
 # Source: npm @next/env 16.4.6, dist/index.js (dotenv 16.3.1, and its copy of dotenv-expand).
-# A reference that leads back to itself ends node's stack; Next then leaves the whole file out.
-_MAX_STEPS, _MAX_STEPS_IN_ALL = 2_000, 20_000
+_MAX_STEPS, _MAX_STEPS_IN_ALL = 2_000, 20_000  # of a value, of a file
 _REFERENCE = re.compile(r"(?<!\\)\$\{?([A-Za-z0-9_]+)(?::-([^}\\]*))?\}?")
 
 
-class _Endless(Exception):
-    """A value refers to itself."""
-
-
 def read_next(text: str) -> Reading:
-    """The statements of a text; what refers to a variable that is set twice gets the last value."""
+    """The statements of a text; what refers to a variable that is set twice gets the last value.
+
+    A reference that leads back to itself ends node's stack: Next then leaves the whole file out.
+    """
     statements = read_node_dotenv(text).statements
-    written = {str(one.name): one.value or "" for one in statements}
-    held, unknown, left = dict(written), set[str](), _MAX_STEPS_IN_ALL
-    try:
-        for name, value in written.items():
-            held[name], others = _expanded(value, held, min(_MAX_STEPS, left))
-            left -= len(others)
-            if any(other not in held or other in unknown for other in others):
-                unknown.add(name)
-    except _Endless:
-        return Reading(statements, refused=True)
-    known = {name: None if name in unknown else value for name, value in held.items()}
-    return Reading(
-        tuple(
-            replace(one, value=known[str(one.name)]) if one.value == written[str(one.name)] else one
-            for one in statements
-        )
+    written = {one.name: one.value or "" for one in statements}
+    held: dict[str, str | None] = dict(written)
+    unknown, left = set[str](), _MAX_STEPS_IN_ALL
+    for name, value in written.items():
+        held[name], others = _expanded(value, held, min(_MAX_STEPS, left))
+        left -= len(others)
+        if held[name] is None:
+            return Reading(statements, refused=True)
+        if any(other not in held or other in unknown for other in others):
+            unknown.add(name)
+    held |= dict.fromkeys(unknown)
+    last = (
+        one if one.value != written[one.name] else replace(one, value=held[one.name]) for one in statements
     )
+    return Reading(tuple(last))
 
 
-def _expanded(value: str, held: Mapping[str, str], most: int) -> tuple[str, list[str]]:
-    """The value with its references filled in, the last one first, and the names that it refers to."""
+def _expanded(value: str, held: Mapping[str, str | None], most: int) -> tuple[str | None, list[str]]:
+    """The value with its references filled in, the last one first, and their names; None if it has no end."""
     others: list[str] = []
     while len(others) < most and len(value) <= MAX_VALUE_CHARACTERS:
         dollar = value.rfind("$")
         while dollar > 0 and value[dollar - 1] == "\\":
             dollar = value.rfind("$", 0, dollar)
-        reference = _REFERENCE.search(value[dollar:]) if dollar >= 0 else None
+        reference = _REFERENCE.search(value, dollar) if dollar >= 0 else None
         if not reference:
             return value.replace("\\$", "$"), others
         others.append(reference[1])
-        value = _replaced(value, reference[0], reference[2] or held.get(reference[1], ""))
-    raise _Endless
-
-
-def _replaced(value: str, reference: str, other: str) -> str:
-    """The value with its first such text replaced as JavaScript's `replace` does, `$&` and its like read."""
-    before, _, behind = value.partition(reference)
-    meaning = {"$$": "$", "$&": reference, "$`": before, "$'": behind}
-    return before + re.sub(r"\$[$&`']", lambda found: meaning[found[0]], other) + behind
+        other = reference[2] or held.get(reference[1]) or ""
+        # The first such text is replaced as JavaScript's `replace` does it, which reads `$&` and its like.
+        before, _, behind = value.partition(reference[0])
+        meaning = {"$$": "$", "$&": reference[0], "$`": before, "$'": behind}
+        parts = (meaning.get(part, part) for part in re.split(r"(\$[$&`'])", other))
+        value = "".join((before, *parts, behind))
+    return None, others
 
 
 # ---- docker run --env-file: each line as it is. Source: docker/cli 28, opts/file.go.
@@ -203,13 +185,13 @@ def read_docker(text: str) -> Reading:
 
 # ---- compose, systemd: only what neither can read differently is known.
 _SIGNS = r"\w!%&()*+,\-./:;<=>?@\[\]^{|}~"
-_PLAIN = re.compile(  # A=1, export A='1', A="1<line end>2"
-    r"[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"
+_CAREFUL = re.compile(  # A=1, export A='1', A="1<line end>2"; else the line, with what it assigns
+    r"(?:[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"
     r"(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)"
-    rf"|(?P<plain>(?:(?!#)[{_SIGNS}#]+(?: [{_SIGNS}][{_SIGNS}#]*)*)?))[ \t]*(?=\n|\Z)"
+    rf"|(?P<plain>(?:(?!#)[{_SIGNS}#]+(?: [{_SIGNS}][{_SIGNS}#]*)*)?))[ \t]*"
+    r"|(?P<other>\ufeff?[ \t]*(?:export[ \t]+)?(?P<assigned>[\w.-]+)[ \t]*=[ \t]*(?P<written>.*)|.*))\n"
 )
-_ASSIGNED = re.compile(r"\ufeff?[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*(.*)")
-_CLOSED = re.compile(r"(['\"])(?:(?!\1)[^\\])*\1[ \t]*")
+_OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\])*\1[ \t]*$)")
 _BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
 
 
@@ -219,29 +201,24 @@ def _read_carefully(text: str, *, compose: bool) -> Reading:
     Compose refuses a file with a line that is no statement. To systemd `;` begins a comment, and a name with
     `export` is none.
     """
-    text = _with_line_feeds(text)
-    found: list[Statement] = []
-    line, at, is_open, refused = _line_numbers(text), 0, False, False
-    while at < len(text):
-        end = text.find("\n", at) if text.find("\n", at) >= 0 else len(text)
-        first, own = line(at), text[at:end]
-        if plain := _PLAIN.match(text, at):
-            end = plain.end()
-            value = plain["plain"] if plain["quoted"] is None else plain["quoted"]
+    text = _with_line_feeds(text) + "\n"
+    line, is_open, refused = _line_numbers(text), False, False
+    statements: list[Statement] = []
+    for found in _CAREFUL.finditer(text):
+        first, last, own = line(found.start()), line(found.end() - 1), found["other"]
+        if own is None and (compose or not found["export"]):
+            value = found["plain"] or found["quoted"] or ""
             known = not is_open and value.replace("\n", "").isprintable()
-            one = Statement(first, line(max(end - 1, at)), plain["name"], value if known else None)
-            found += [one] if compose or not plain["export"] else []
-        elif own.strip() and own.lstrip()[0] not in ("#" if compose else "#;"):
-            assigned = _ASSIGNED.fullmatch(own)
-            name, value = assigned.groups() if assigned else ("", "")
-            found += [Statement(first, first, name)] if name else []
+            statements.append(Statement(first, last, found["name"], value if known else None))
+        elif own and own.strip() and own.lstrip()[0] not in ("#" if compose else "#;"):
+            name, value = found["assigned"], found["written"] or ""
+            statements += [Statement(first, last, name)] if name else []
             refused |= bool(_BAD_REFERENCE.search(value)) or not (name or own.strip().isidentifier())
-            is_open |= value.startswith(("'", '"')) and not _CLOSED.fullmatch(value)
-        is_open |= own.endswith("\\")
-        at = end + 1
+            is_open |= bool(_OPEN.match(value))
+        is_open |= (own or "").endswith("\\")
     if compose and is_open:  # it may refuse the file
-        found = [replace(one, value=None) for one in found]
-    return Reading(tuple(found), refused=compose and refused)
+        statements = [replace(one, value=None) for one in statements]
+    return Reading(tuple(statements), refused=compose and refused)
 
 
 READERS: Mapping[str, Callable[[str], Reading]] = {
@@ -260,10 +237,11 @@ READERS: Mapping[str, Callable[[str], Reading]] = {
 # ---- Which loader.
 
 _MAX_NAMES, _MAX_BYTES = 2_000, 1_048_576  # of a folder, of a neighbour
-_NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|Pipfile|manage\.py")
 # Their own readers have rules of their own, as has Vite, which puts references in.
 _OTHER_LANGUAGE = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
+_NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
+_NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
 _COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml")
 _UNIT_FILE = re.compile(r"(?m)^[ \t]*EnvironmentFile[ \t]*=[ \t]*-?(.+)$")
 _UNCOMMENTED = re.compile(r"(?m)^[ \t]*#.*$|[^\s\[\],'\"]+")
@@ -274,41 +252,28 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     if source.loader or source.export:
         return (source.loader or "render",)
     path = PurePosixPath(source.path)
-    found = [*_of_application(root, path.parent, content), *_that_name(root, path)]
-    return tuple(dict.fromkeys(found)) or UNDECLARED
-
-
-def _of_application(root: Path, folder: PurePosixPath, content: bytes) -> Iterator[str]:
-    names = _names(root / folder)
-    if any(_PYTHON.fullmatch(name) for name in names):
-        yield "python-dotenv"
+    names = _names(root / path.parent)
+    found = ["python-dotenv"] if any(map(_PYTHON.fullmatch, names)) else []
     if _NEXT_NAMES.search(content) or any(name.startswith("next.config.") for name in names):
-        yield "next"
+        found.append("next")
     # A package.json may be of a frontend's build alone, and something else reads the env file.
-    elif "package.json" in names and not any(_OTHER_LANGUAGE.fullmatch(name) for name in names):
-        yield "next" if _depends_on_next(_text(root, folder / "package.json")) else "dotenv"
+    elif "package.json" in names and not any(map(_OTHER_LANGUAGE.fullmatch, names)):
+        package = _text(root, path.parent / "package.json")
+        found.append("next" if _NEXT_PACKAGE.search(package) else "dotenv")
+    return tuple(dict.fromkeys((*found, *_that_name(root, path)))) or UNDECLARED
 
 
 def _that_name(root: Path, path: PurePosixPath) -> Iterator[str]:
     """The loaders of the compose files and units, beside the file or above it, that name it."""
     for folder in path.parents:
         for name in _names(root / folder):
-            is_unit, is_compose = name.endswith(".service"), _COMPOSE.fullmatch(name) is not None
-            text = _text(root, folder / name) if is_unit or is_compose else ""
-            words = _UNCOMMENTED.findall(text) if is_compose and "env_file" in text else []
+            text = _text(root, folder / name) if _COMPOSE.fullmatch(name) or name.endswith(".service") else ""
+            files = (PurePosixPath(file.strip("\"' \t")) for file in _UNIT_FILE.findall(text))
+            if name.endswith(".service") and any(file.name == path.name for file in files):
+                yield "systemd"
+            words = _UNCOMMENTED.findall(text) if "env_file" in text else []
             if any(os.path.normpath(folder / word) == str(path) for word in words):
                 yield "compose"
-            named = (PurePosixPath(word.strip("\"' \t")).name for word in _UNIT_FILE.findall(text))
-            if is_unit and path.name in named:
-                yield "systemd"
-
-
-def _depends_on_next(text: str) -> bool:
-    try:
-        package = json.loads(text)
-        return any("next" in package.get(kind, ()) for kind in ("dependencies", "devDependencies"))
-    except (ValueError, RecursionError, AttributeError, TypeError):
-        return False
 
 
 def _names(folder: Path) -> list[str]:

@@ -25,7 +25,7 @@ from audit_lib.settings.code_reads import (
     named_in,
     text_of,
 )
-from audit_lib.settings.first_file import service_of_variable
+from audit_lib.settings.discover import service_of_variable
 from audit_lib.settings.kinds import likely_kind, shape_by
 from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS

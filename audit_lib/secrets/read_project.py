@@ -1,14 +1,16 @@
 """A project as it is read up to the age of its secrets: what review, rotation and investigation share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import Sources
-from audit_lib.ledger import Ledger, heads_of, read_ledger
+from audit_lib.base.clock import iso
+from audit_lib.base.frames import Sources, rows
+from audit_lib.ledger import Draft, Entry, Ledger, heads_of, read_ledger
 from audit_lib.logs.deploys import DeployRead, read_deploys
 from audit_lib.logs.read import LogRead, nothing_read
 from audit_lib.secrecy.keeper import Keeper
@@ -17,16 +19,21 @@ from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.sources import DatedPlace, read_env_sources, read_store_dates
+from audit_lib.secrets.sources import read_env_sources
+from audit_lib.secrets.stores import DatedPlace, read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
+
+_RECORDED = ("secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint")
+
+
+def frame(compute: "Callable[[Any], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
+    """A frame that is computed when it is asked for, and once."""
+    return cached_property(compute)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class ProjectRead:
-    """A project as of an instant: each part is read when it is asked for, and once.
-
-    Asking raises `BadInput` for an env file, a ledger or a deploy list that cannot be used.
-    """
+    """A project as of an instant. Asking for a part raises `BadInput` for a file that cannot be used."""
 
     project: Project
     policy: Policy
@@ -48,22 +55,10 @@ class ProjectRead:
         return read_store_dates(self.project, self.given)
 
     @cached_property
-    def places(self) -> pd.DataFrame:
-        """`Sources` but for logs."""
-        return Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
-
-    @cached_property
     def logs(self) -> LogRead:
         """The logs, read once the keeper has the values."""
         _ = self.entries, self.history
         return self.read_logs()
-
-    @cached_property
-    def sources(self) -> pd.DataFrame:
-        """`Sources`: env files, logs, deploy lists and exports of stores, with how they were read."""
-        return Sources.checked(
-            pd.concat([self._env[0], self.logs.sources, self._deploys.sources, self._stores[0]])
-        )
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -72,40 +67,58 @@ class ProjectRead:
         return read_ledger(folder, key, self.as_of, heads_of(folder, key))
 
     @cached_property
-    def entries(self) -> pd.DataFrame:
-        """`Entries`: one row for each line of an env file, without its value."""
-        return self._env[1]
-
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """`History`: what env files held in git."""
-        return env_history(self.project, self.keeper)
-
-    @property
-    def deploys(self) -> pd.DataFrame:
-        """`Deploys`: when each service was deployed."""
-        return self._deploys.deploys
-
-    @cached_property
-    def inventory(self) -> pd.DataFrame:
-        """`Inventory`: one row for each variable and place, with what is asked of its value."""
-        return tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self.places)
-
-    @cached_property
-    def drift(self) -> pd.DataFrame:
-        """`Drift`: pairs of places, whether they hold one value, and whether they should."""
-        return compare_places(self.inventory, self.entries, self.policy, self.keeper)
-
-    @cached_property
     def evidence(self) -> pd.DataFrame:
         """`Evidence`: each piece that bounds when a value came into use. No log is read for it."""
-        read = (self.inventory, self.entries, self.places, self.ledger)
-        dates = self._stores[1]
+        read, dates = (self.inventory, self.entries, self.places, self.ledger), self._stores[1]
         return collect_evidence(
             *read, history=self.history, as_of=self.as_of, keeper=self.keeper, dates=dates
         )
 
     @cached_property
-    def ages(self) -> pd.DataFrame:
-        """`Freshness`: the interval of each secret's age in each place, and the verdict."""
-        return tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
+    def sources(self) -> pd.DataFrame:
+        """`Sources`: env files, logs, deploy lists and exports of stores, with how they were read."""
+        read = [self._env[0], self.logs.sources, self._deploys.sources, self._stores[0]]
+        return Sources.checked(pd.concat(read))
+
+    entries = frame(lambda self: self._env[1])  # `EnvEntries`
+    deploys = frame(lambda self: self._deploys.deploys)  # `Deploys`
+    history = frame(lambda self: env_history(self.project, self.keeper))  # `EnvHistory`
+    places = frame(  # `Sources` but for logs
+        lambda self: Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
+    )
+    inventory = frame(  # `Inventory`
+        lambda self: tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self.places)
+    )
+    drift = frame(  # `Drift`
+        lambda self: compare_places(self.inventory, self.entries, self.policy, self.keeper)
+    )
+    ages = frame(  # `Freshness`
+        lambda self: tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
+    )
+
+
+def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
+    """The entry that a snapshot appends: fingerprints but of settings, and which places were read whole."""
+    whole = sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
+    read = sources[whole]
+    places = read[["environment", "service", "source"]].assign(complete=read["not_understood"].eq(0))
+    kept = inventory[inventory["kind"].ne("setting") & inventory["state"].ne("not supplied")]
+    written = {(row.source, row.environment): row.modified_at for row in rows(read)}
+    secrets = []
+    for row in rows(kept):
+        at = written.get((row.source, row.environment)) if row.origin == "env file" else None
+        facts = {name: getattr(row, name) for name in _RECORDED}
+        secrets.append(facts | {"modified_at": at and iso(at)})
+    return Draft("snapshot", {"places": places.to_dict("records"), "secrets": secrets})
+
+
+def places_lost(draft: Draft, before: Entry | None) -> list[str]:
+    """The places (`production/backend`) of which an earlier snapshot saw values and this one sees none."""
+    seen = _places_with_values(before.body) if before else set()
+    return sorted("/".join(place) for place in seen - _places_with_values(draft.body))
+
+
+def _places_with_values(body: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Environment and service; a second value in one place, of `SERVICE (FILE)`, is of that place."""
+    present = [row for row in body["secrets"] if row["fingerprint"] is not None]
+    return {(row["environment"], row["service"].partition(" (")[0]) for row in present}

@@ -1,10 +1,9 @@
-"""Reads every env source of a project, the values given for this run, and what stores say of their dates."""
+"""Reads every env source of a project and the values given for this run into frames that hold no value."""
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,20 @@ import pandas as pd
 
 from audit_lib.base import git
 from audit_lib.base.errors import BadInput
-from audit_lib.base.files import Unreadable, claimed_paths, read_source
+from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Sources
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import EnvEntries
 from audit_lib.secrets.env import MAX_LINES, EnvLine, is_binary, parse_env, value_is_unknown
-from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, given_loader, holds_values, place_of
+from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, given_loader, place_of
 from audit_lib.secrets.loaders import loaders_of
-from audit_lib.secrets.stores import parse_store_export
-from audit_lib.settings import EnvSource, EvidenceSource, GivenValues, Policy, Project, StoreDate
-from audit_lib.settings.models import first_faults, source_row
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project
 
 MAX_BYTES = 2 * 1024 * 1024  # of one file: by default Linux gives a process no larger environment
 # Each value is searched for in dozens of forms, and strong ones in every part: it is they that cost.
 MAX_IN_ALL = {"lines": 200_000, "values": 3_000, "characters": 250_000}
-_CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
 IN_FORCE = ("env file", "export", "given values")  # kinds of sources whose values an application gets
 Row = dict[str, Any]
-GitFacts = Callable[[str], Row]  # the columns `tracked` and `ignored` of a path within the project
 
 
 def read_env_sources(
@@ -44,233 +39,158 @@ def read_env_sources(
     A place (environment and service) for which nothing was supplied is a row that says what would
     supply it. The policy is needed for `--env …=environ`: it names what is taken from `environ`.
     """
-    sources: list[Row] = []
-    entries: list[Row] = []
-    given = tuple(filter(holds_values, given))
-    supplied = {(one.environment, one.service) for one in given}
-    git_facts, left = _ask_git(project), Counter(MAX_IN_ALL)
+    reader = _Reader(project, keeper)
+    values = [one for one in given if one.content or one.origin == ENVIRON]
+    supplied = {(one.environment, one.service) for one in values}
     for source in project.env_sources:
+        reader.read_file(source, supplied=(source.environment, source.service) in supplied)
+    for one in values:
+        reader.read_given(one, given_lines(one, policy, environ))
+    in_force = [source for source in project.env_sources if not source.example and not source.backup]
+    supplied |= {(source.environment, source.service) for source in in_force}
+    services = {source.service for source in project.env_sources} | {service for _, service in supplied}
+    services |= {rule.service for rule in policy.secrets} if policy else set()
+    for environment in project.environments:
+        for service in sorted(services - {""}):
+            if (environment, service) not in supplied:
+                place = _place(f"--env {environment}/{service}", "given values", environment, service)
+                missing = {"state": "missing", "reason": "nothing was supplied"}
+                reader.sources.append(place | missing | {"remedy": _supply(environment, service)})
+    for folder in project.not_searched:
+        row = {"state": "refused", "reason": folder.text, "remedy": "name the files in it in audit.toml"}
+        reader.sources.append(_place(folder.place, "folder", "", "") | row)
+    return Sources.of(reader.sources), EnvEntries.of(reader.entries)
+
+
+class _Reader:
+    """Gathers the rows of both frames."""
+
+    def __init__(self, project: Project, keeper: Keeper) -> None:
+        self.project, self.keeper = project, keeper
+        self.sources: list[Row] = []
+        self.entries: list[Row] = []
+        self._git_facts = _ask_git(project)
+        self._left = Counter(MAX_IN_ALL)
+
+    def read_file(self, source: EnvSource, *, supplied: bool) -> None:
+        """An env file. That it is missing is no gap where its values are supplied; a backup never is one."""
         kinds = {"example": source.example, "backup": source.backup, "export": source.export}
         kind = next((kind for kind, is_one in kinds.items() if is_one), "env file")
         place = _place(source.path, kind, source.environment, source.service)
-        row, lines, loader = _read(project.root, source, keeper, git_facts, left)
-        # A file that is not there is no gap where its values were given, and a backup never is one.
-        absent = row["state"] == "missing"
-        if not absent or not (source.backup or (source.environment, source.service) in supplied):
-            sources.append(place | row)
-            entries += _entries(place, lines, loader, keeper)
-    for one in given:
-        place = _place(place_of(one), "given values", one.environment, one.service)
-        lines = given_lines(one, policy, environ)
-        digest = keeper.key.digest(one.content) if one.origin != ENVIRON else None
-        reason = {STDIN: "from stdin", ENVIRON: "from the process environment"}.get(one.origin, "from a file")
-        sources.append(place | {"reason": reason, "remedy": "", "keyed_digest": digest} | _counted(lines))
-        sources += _left_on_disk(project, one, git_facts, digest)
-        entries += _entries(place, lines, given_loader(one), keeper)
-    sources += _not_supplied(project, given, policy)
-    for folder in project.not_searched:
-        row = {"state": "refused", "reason": folder.text, "remedy": "name the files in it in audit.toml"}
-        sources.append(_place(folder.place, "folder", "", "") | row)
-    return Sources.of(sources), EnvEntries.of(entries)
-
-
-def _refusal(content: bytes, lines: tuple[EnvLine, ...], left: Counter[str]) -> str:
-    """Why the lines of a file are not taken; "" if they are, and what is `left` for others is less."""
-    values = [text for line in lines for text in (line.value, *line.suspects) if text]
-    counts = {"lines": content.count(b"\n") + content.count(b"\r"), "values": len(values)}
-    counts["characters"] = sum(map(len, values))
-    over = next((what for what, count in counts.items() if count > left[what]), "")
-    if is_binary(content):
-        return "is binary: it has NUL bytes and is not UTF-8 text"
-    if counts["lines"] > MAX_LINES:
-        return f"has more than the limit of {MAX_LINES:,} lines"
-    if over:
-        return f"comes after the limit of {MAX_IN_ALL[over]:,} {over} of all env files"
-    if lines:
-        left.subtract(counts)
-    return ""
-
-
-def _read(
-    root: Path, source: EnvSource, keeper: Keeper, git_facts: GitFacts, left: Counter[str]
-) -> tuple[Row, tuple[EnvLine, ...], str]:
-    """The row of one env file, its lines if it could be read, and the loader whose reading they are."""
-    remedy = {"remedy": _remedy(source)}
-    try:
-        found = read_source(root, source.path, MAX_BYTES)
-    except Unreadable as fault:
-        known = {} if fault.state == "missing" else git_facts(source.path)
-        return {"state": fault.state, "reason": fault.reason} | remedy | known, (), ""
-    facts = vars(found.facts) | git_facts(source.path) | {"keyed_digest": keeper.key.digest(found.content)}
-    lines: tuple[EnvLine, ...] = ()
-    loader = ""
-    refusal = _refusal(found.content, (), left)
-    if not refusal:
+        remedy = _supply(source.environment, source.service)
+        if source.example or source.backup:
+            remedy = f"commit {source.path} with every name and no value" if source.example else ""
+        facts: Row = {}
         try:
-            lines, loader = _parsed(root, source, found.content)
-            refusal = _refusal(found.content, lines, left)
-        except BadInput:
-            refusal = "looks like JSON and cannot be parsed"
-    if refusal:
-        return {"state": "refused", "reason": refusal} | remedy | facts, (), ""
-    counted = _counted(lines)
-    row = {"reason": "", "remedy": ""} if counted["state"] == "read" else {"reason": "holds nothing"} | remedy
-    return row | counted | facts, lines, loader
+            found = read_source(self.project.root, source.path, MAX_BYTES)
+            facts = vars(found.facts) | {"keyed_digest": self.keeper.key.digest(found.content)}
+            lines, loader = self._parse(source, found.content)
+        except Unreadable as fault:
+            if fault.state != "missing":
+                facts |= self._git_facts(source.path)
+            elif source.backup or supplied:
+                return
+            self.sources.append(
+                place | facts | {"state": fault.state, "reason": fault.reason, "remedy": remedy}
+            )
+            return
+        is_empty = all(line.state == "blank" for line in lines)
+        reason = {"reason": "holds nothing" if is_empty else "", "remedy": remedy if is_empty else ""}
+        self._add(place | facts | self._git_facts(source.path) | reason, lines, loader)
 
+    def read_given(self, given: GivenValues, lines: Sequence[EnvLine]) -> None:
+        """Given values. The file that they come from is itself a plain export on disk, which is a finding."""
+        origins = {STDIN: "from stdin", ENVIRON: "from the process environment"}
+        place = _place(place_of(given), "given values", given.environment, given.service)
+        digest = None if given.origin == ENVIRON else self.keeper.key.digest(given.content)
+        row: Row = {"reason": origins.get(given.origin, "from a file"), "remedy": "", "keyed_digest": digest}
+        self._add(place | row, lines, given_loader(given))
+        if given.origin in origins or given.origin.startswith("/dev/fd/"):
+            return
+        path = Path(given.origin).resolve()
+        inside = path.is_relative_to(self.project.root)
+        name = str(path.relative_to(self.project.root)) if inside else path.name
+        row |= {
+            "state": "read",
+            "reason": f"plain-text values left on disk{'' if inside else ' outside the project'}",
+        }
+        row |= {"size_bytes": len(given.content)} | (self._git_facts(name) if inside else {})
+        with suppress(Unreadable):
+            row |= vars(read_source(path.parent, path.name, MAX_BYTES).facts)
+        self.sources.append(_place(name, "export", given.environment, given.service) | row)
 
-def _parsed(root: Path, source: EnvSource, content: bytes) -> tuple[tuple[EnvLine, ...], str]:
-    """An env file as its loader reads it; of an export also the entries of the platform's JSON.
+    def _parse(self, source: EnvSource, content: bytes) -> tuple[Sequence[EnvLine], str]:
+        """The lines of a file, and the loader whose reading they are; "" if that is not known or not needed.
 
-    The loader is "" if it is not known, or none is needed.
-    """
-    if source.export and not source.loader:
-        given = GivenValues(source.environment, source.service, source.path, content)
-        return given_lines(given), given_loader(given)
-    loaders = loaders_of(root, source, content)
-    return parse_env(content, loaders), loaders[0] if len(loaders) == 1 else ""
+        Of an export also the entries of the platform's JSON. `Unreadable` says why a file is not taken.
+        """
+        count = content.count(b"\n") + content.count(b"\r")
+        if is_binary(content):
+            raise Unreadable(source.path, "refused", "is binary: it has NUL bytes and is not UTF-8 text")
+        if count > MAX_LINES:
+            raise Unreadable(source.path, "refused", f"has more than the limit of {MAX_LINES:,} lines")
+        self._require_room(source.path, {"lines": count})
+        if source.export and not source.loader:
+            given = GivenValues(source.environment, source.service, source.path, content)
+            try:
+                lines, loader = given_lines(given), given_loader(given)
+            except BadInput as error:
+                raise Unreadable(source.path, "refused", error.faults[0].text) from None
+        else:
+            loaders = loaders_of(self.project.root, source, content)
+            lines, loader = parse_env(content, loaders), loaders[0] if len(loaders) == 1 else ""
+        values = [text for line in lines for text in (line.value, *line.suspects) if text]
+        self._require_room(source.path, {"values": len(values), "characters": sum(map(len, values))})
+        return lines, loader
+
+    def _require_room(self, path: str, counts: Mapping[str, int]) -> None:
+        for what, count in counts.items():
+            if count > self._left[what]:
+                limit = f"comes after the limit of {MAX_IN_ALL[what]:,} {what} of all env files"
+                raise Unreadable(path, "refused", limit)
+        self._left.subtract(counts)
+
+    def _add(self, row: Row, lines: Sequence[EnvLine], loader: str) -> None:
+        """A source that was read, its counts, which add up to the lines, and one entry for each line.
+
+        The values, and what may be one in a faulty line, go to the keeper.
+        """
+        states = Counter(line.state for line in lines)
+        counts = {column: states[column.replace("_", " ")] for column in ("read", "not_understood", "blank")}
+        state = "read" if len(lines) > states["blank"] else "empty"
+        self.sources.append(row | {"state": state, "lines": len(lines)} | counts)
+        place = {name: row[name] for name in ("source", "kind", "environment", "service")}
+        for line in lines:
+            suspects = [self.keeper.take(suspect) for suspect in line.suspects]
+            not_known = bool(line.name) and value_is_unknown(line.faults)
+            entry = {
+                "line": line.line,
+                "state": line.state,
+                "name": line.name,
+                "faults": ",".join(line.faults),
+            }
+            entry["fingerprint"] = self.keeper.take(line.value) if line.value else None
+            entry["readings"] = ",".join(suspects) if not_known else ""
+            self.entries.append(place | entry | {"loader": loader if line.name else ""})
 
 
 def _place(source: str, kind: str, environment: str, service: str) -> Row:
     return {"source": source, "kind": kind, "environment": environment, "service": service}
 
 
-def _counted(lines: tuple[EnvLine, ...]) -> Row:
-    """State and line counts; the counts add up to the lines."""
-    states = Counter(line.state for line in lines)
-    counts = {column: states[column.replace("_", " ")] for column in ("read", "not_understood", "blank")}
-    return {"state": "read" if len(lines) > states["blank"] else "empty", "lines": len(lines), **counts}
-
-
-def _entries(place: Row, lines: Iterable[EnvLine], loader: str, keeper: Keeper) -> Iterator[Row]:
-    """One row for each line; the values, and what may be one in a faulty line, go to the keeper."""
-    for line in lines:
-        suspects = [keeper.take(suspect) for suspect in line.suspects]
-        not_known = bool(line.name) and value_is_unknown(line.faults)
-        yield place | {
-            "line": line.line,
-            "state": line.state,
-            "name": line.name,
-            "faults": ",".join(line.faults),
-            "readings": ",".join(suspects) if not_known else "",
-            "fingerprint": keeper.take(line.value) if line.value else None,
-            "loader": loader if line.name else "",
-        }
-
-
-def _remedy(source: EnvSource) -> str:
-    """The command that would supply the values of a source that was not read."""
-    if source.backup:
-        return ""
-    example = f"commit {source.path} with every name and no value"
-    return example if source.example else _supply(source.environment, source.service)
-
-
 def _supply(environment: str, service: str) -> str:
+    """What would supply the values of a place."""
     return f"--env {environment}/{service}=- (dotenv text or the platform's JSON on stdin)"
 
 
-def _not_supplied(project: Project, given: tuple[GivenValues, ...], policy: Policy | None) -> Iterator[Row]:
-    """One row for each place of the application for which neither a file is named nor a value given."""
-    in_force = [source for source in project.env_sources if not source.example and not source.backup]
-    named = {(source.environment, source.service) for source in in_force}
-    named |= {(one.environment, one.service) for one in given}
-    services = {source.service for source in project.env_sources} | {service for _, service in named}
-    services |= {rule.service for rule in policy.secrets} if policy else set()
-    for environment in project.environments:
-        for service in sorted(services - {""}):
-            if (environment, service) not in named:
-                place = _place(f"--env {environment}/{service}", "given values", environment, service)
-                reason, remedy = "nothing was supplied", _supply(environment, service)
-                yield place | {"state": "missing", "reason": reason, "remedy": remedy}
-
-
-def _left_on_disk(
-    project: Project, given: GivenValues, git_facts: GitFacts, digest: str | None
-) -> Iterator[Row]:
-    """The file that values were given from is itself a plain export on disk, which is a finding."""
-    if given.origin in (STDIN, ENVIRON) or given.origin.startswith("/dev/fd/"):
-        return
-    path = Path(given.origin).resolve()
-    inside = path.is_relative_to(project.root)
-    name = str(path.relative_to(project.root)) if inside else path.name
-    reason = f"plain-text values left on disk{'' if inside else ' outside the project'}"
-    row: Row = {"state": "read", "reason": reason, "remedy": "", "keyed_digest": digest}
-    row |= {"size_bytes": len(given.content)} | (git_facts(name) if inside else {})
-    with suppress(Unreadable):
-        found = read_source(path.parent, path.name, MAX_BYTES).facts
-        row |= {"modified_at": found.modified_at, "mode": found.mode}
-    yield _place(name, "export", given.environment, given.service) | row
-
-
-def _ask_git(project: Project) -> GitFacts:
-    """What git says of a path; null if it cannot be asked."""
+def _ask_git(project: Project) -> Callable[[str], Row]:
+    """Gives the columns `tracked` and `ignored` of a path; null if git cannot be asked."""
     # git gives no answer at all where one of the paths lies behind a link.
     root = project.root.resolve()
-    paths = [source.path for source in project.env_sources if _is_direct(root, source.path)]
-    tracked, ignored = None, None
-    with suppress(git.GitFailed):
-        tracked = git.tracked(project.root)
-        ignored = git.ignored(project.root, paths)
-
-    def facts(path: str) -> Row:
-        known = ignored is not None and path in paths
-        return {
-            "tracked": None if tracked is None else path in tracked,
-            "ignored": path in (ignored or ()) if known else None,
-        }
-
-    return facts
-
-
-def _is_direct(root: Path, path: str) -> bool:
+    paths = [source.path for source in project.env_sources]
+    paths = [path for path in paths if os.path.realpath(root / path) == str(root / path)]
     try:
-        return (root / path).resolve() == root / path
-    except (OSError, ValueError, RuntimeError):
-        return False
-
-
-# ---- The dates in exports of secret stores.
-
-
-@dataclass(frozen=True)
-class DatedPlace:
-    """One date of a store, and of which environment and service it is."""
-
-    environment: str
-    service: str
-    source: str
-    date: StoreDate
-
-
-def read_store_dates(
-    project: Project, given: tuple[GivenValues, ...]
-) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
-    """`Sources` of the exports, and what they say; one that is missing or faulty is a row, no exception."""
-    rows: list[Row] = []
-    dates: list[DatedPlace] = []
-    for source, paths in claimed_paths(project.root, project.evidence_sources):
-        if not paths:
-            remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
-            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
-            rows.append(source_row(source, source.pattern, "store export", **missing))
-        for path in paths:
-            row, found = _read_export(project, source, path)
-            rows.append(source_row(source, path, "store export", **row))
-            dates += [DatedPlace(source.environment, source.service, path, one) for one in found]
-    for one in given:
-        place = f"--env {one.environment}/{one.service}"
-        dates += [DatedPlace(one.environment, one.service, place, date) for date in one.dates]
-    return Sources.of(rows), tuple(dates)
-
-
-def _read_export(project: Project, source: EvidenceSource, path: str) -> tuple[Row, list[StoreDate]]:
-    try:
-        read = read_source(project.root, path, MAX_BYTES)
-    except Unreadable as error:
-        return {"state": error.state, "reason": error.reason}, []
-    export = parse_store_export(read.content, source.secret)
-    facts = {name: getattr(read.facts, name) for name in ("size_bytes", "modified_at", "mode")}
-    if export.holds_values:
-        return facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, []
-    state = "unreadable" if export.faults and not export.dates else "read" if export.found else "empty"
-    return facts | {"state": state, "reason": first_faults(export.faults)}, export.dates
+        tracked, ignored = git.tracked(project.root), git.ignored(project.root, paths)
+    except git.GitFailed:
+        return lambda _: {}
+    return lambda path: {"tracked": path in tracked, "ignored": path in ignored if path in paths else None}

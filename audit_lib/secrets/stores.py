@@ -8,15 +8,21 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
+
+import pandas as pd
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.settings import StoreDate
+from audit_lib.base.files import Unreadable, claimed_paths, read_source
+from audit_lib.base.frames import Sources
+from audit_lib.settings import GivenValues, Project, StoreDate
+from audit_lib.settings.models import first_faults, source_row
 
 MOST = 10_000  # entries of one export
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_MAX_BYTES = 2 * 1024 * 1024
+_CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
 _NO_EXPORT = "is not an export of a known store (docs/evidence.md#stores)"
 _Facts = dict[str, Any]
 _Reader = Callable[[_Facts, str], list[StoreDate]]
@@ -34,56 +40,51 @@ class StoreExport:
 
 def is_store_export(content: bytes) -> bool:
     """Whether the bytes are one of the known exports, however faulty."""
-    return _recognised(_decoded(content)) is not None
+    return parse_store_export(content).faults not in (["cannot be parsed as JSON"], [_NO_EXPORT])
 
 
 def parse_store_export(content: bytes, secret: str = "") -> StoreExport:
     """The dates in the bytes of an export, whatever they are; `secret` names what the export does not."""
-    found = _decoded(content)
-    known = _recognised(found)
-    if known is None:
-        return StoreExport(faults=["cannot be parsed as JSON" if found is None else _NO_EXPORT])
-    read, entries = known
+    try:
+        read, entries = _recognised(json.loads(content.decode("utf-8-sig")))
+    except (ValueError, RecursionError):
+        return StoreExport(faults=["cannot be parsed as JSON"])
+    if read is None:
+        return StoreExport(faults=[_NO_EXPORT])
     export = StoreExport(found=len(entries))
     if len(entries) > MOST:
         export.faults.append(f"has more than {MOST:,} entries: the others are not read")
     for number, entry in enumerate(entries[:MOST], 1):
-        fields = entry.get("fields") if isinstance(entry, dict) else None
-        inner = fields if isinstance(fields, list) else []
-        export.holds_values |= any(one.get("value") for one in inner if isinstance(one, dict))
         try:
             if not isinstance(entry, dict):
                 raise BadInput.at("", "is not an object")
+            export.holds_values |= any(one.get("value") for one in _objects(entry.get("fields")))
             export.dates += read(entry, secret)
         except BadInput as error:
             export.faults.append(f"entry #{number}: {error.faults[0].text}")
     return export
 
 
-def _decoded(content: bytes) -> Any:
-    try:
-        return json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
+def _objects(listed: Any) -> list[_Facts]:
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
-def _recognised(found: Any) -> tuple[_Reader, list[Any]] | None:
-    """The reader of an export and its entries; None for what is no export."""
-    data = found.get("data") if isinstance(found, dict) else None
+def _recognised(found: Any) -> tuple[_Reader | None, list[Any]]:
+    """The reader of an export and its entries; no reader for what is no export."""
+    whole = found if isinstance(found, dict) else {}
+    data = whole.get("data")
     if isinstance(data, dict) and isinstance(data.get("versions"), dict):
-        return _vault, [data]
-    if isinstance(found, dict) and isinstance(found.get("secrets"), list):
-        return _github, found["secrets"]
+        return _read_vault, [data]
+    if isinstance(whole.get("secrets"), list):
+        return _read_github, whole["secrets"]
     entries = found if isinstance(found, list) else [found]
-    first = next((entry for entry in entries if isinstance(entry, dict)), {})
+    first = next(iter(_objects(entries)), {})
     if {"vault", "title"} <= first.keys():
-        return _one_password, entries
-    if "name" in first and {"updatedAt", "updated_at"} & first.keys():
-        return _github, entries
-    return None
+        return _read_one_password, entries
+    return _read_github if "name" in first and {"updatedAt", "updated_at"} & first.keys() else None, entries
 
 
-def _vault(facts: _Facts, secret: str) -> list[StoreDate]:
+def _read_vault(facts: _Facts, secret: str) -> list[StoreDate]:
     """KV v2: the current version; that its value differs from the one before, metadata does not show."""
     version = facts["versions"].get(str(facts.get("current_version")))
     if not isinstance(version, dict):
@@ -91,37 +92,84 @@ def _vault(facts: _Facts, secret: str) -> list[StoreDate]:
     if version.get("destroyed") is True or version.get("deletion_time"):
         raise BadInput.at("", "its current version is deleted")
     text = f"version {facts['current_version']} was written"
-    return [StoreDate(_named(None, secret), "E13", None, _instant(version, "created_time"), text)]
+    return [_date("E13", text, secret, version, "created_time")]
 
 
-def _github(facts: _Facts, secret: str) -> list[StoreDate]:
-    at, name = _instant(facts, "updated_at", "updatedAt"), _named(facts.get("name"), secret)
-    return [StoreDate(name, "E14", None, at, "the secret of GitHub Actions was last updated")]
+def _read_github(facts: _Facts, secret: str) -> list[StoreDate]:
+    at = "updated_at" if "updated_at" in facts or "updatedAt" not in facts else "updatedAt"
+    return [
+        _date("E14", "the secret of GitHub Actions was last updated", secret or facts.get("name"), facts, at)
+    ]
 
 
-def _one_password(facts: _Facts, secret: str) -> list[StoreDate]:
+def _read_one_password(facts: _Facts, secret: str) -> list[StoreDate]:
     """An item: its concealed fields by their labels, else the item by its title."""
-    listed = facts.get("fields") or []
-    if not isinstance(listed, list):
+    if not isinstance(facts.get("fields") or [], list):
         raise BadInput.at("", "fields is not a list")
-    concealed = [one for one in listed if isinstance(one, dict) and one.get("type") == "CONCEALED"]
+    concealed = [one for one in _objects(facts.get("fields")) if one.get("type") == "CONCEALED"]
     labels = [one["label"] for one in concealed if _NAME.fullmatch(str(one.get("label")))]
-    names = labels if labels and not secret else [_named(facts.get("title"), secret)]
-    at = _instant(facts, "updated_at")
-    return [StoreDate(name, "E14", None, at, "the item was last updated") for name in names]
+    names = labels if labels and not secret else [secret or facts.get("title")]
+    return [_date("E14", "the item was last updated", name, facts, "updated_at") for name in names]
 
 
-def _instant(facts: _Facts, *names: str) -> datetime:
-    """The first of these fields as an instant; `BadInput` if it is none."""
-    value = next((facts[name] for name in names if name in facts), None)
+def _date(kind: str, text: str, name: Any, facts: _Facts, column: str) -> StoreDate:
+    """The date in a column; `BadInput` if it is none, or nobody says of which secret."""
     try:
-        return parse_instant(str(value), "")
+        at = parse_instant(str(facts.get(column)), "")
     except BadInput:
-        raise BadInput.at("", f"{names[0]} is not a time") from None
+        raise BadInput.at("", f"{column} is not a time") from None
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise BadInput.at("", "does not name a variable: say which with `secret`")
+    return StoreDate(name, kind, None, at, text)
 
 
-def _named(text: Any, secret: str) -> str:
-    """The secret that an entry is of; `BadInput` if neither it nor anybody names one."""
-    if secret or (isinstance(text, str) and _NAME.fullmatch(text)):
-        return secret or str(text)
-    raise BadInput.at("", "does not name a variable: say which with `secret`")
+# ---- The exports of a project
+
+
+@dataclass(frozen=True)
+class DatedPlace:
+    """One date of a store, and of which environment and service it is."""
+
+    environment: str
+    service: str
+    source: str
+    date: StoreDate
+
+
+def read_store_dates(
+    project: Project, given: tuple[GivenValues, ...]
+) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
+    """`Sources` of the exports, and what they say; one that is missing or faulty is a row, no exception."""
+    rows: list[dict[str, Any]] = []
+    dates: list[DatedPlace] = []
+    for source, paths in claimed_paths(project.root, project.evidence_sources):
+        if not paths:
+            remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
+            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+            rows.append(source_row(source, source.pattern, "store export", **missing))
+        for path in paths:
+            try:
+                read = read_source(project.root, path, _MAX_BYTES)
+            except Unreadable as error:
+                columns = {"state": error.state, "reason": error.reason}
+            else:
+                export = parse_store_export(read.content, source.secret)
+                state = (
+                    "unreadable"
+                    if export.faults and not export.dates
+                    else "read"
+                    if export.found
+                    else "empty"
+                )
+                columns = vars(read.facts) | {"state": state, "reason": first_faults(export.faults)}
+                if export.holds_values:
+                    columns |= {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}
+                else:
+                    dates += [
+                        DatedPlace(source.environment, source.service, path, one) for one in export.dates
+                    ]
+            rows.append(source_row(source, path, "store export", **columns))
+    for one in given:
+        place = f"--env {one.environment}/{one.service}"
+        dates += [DatedPlace(one.environment, one.service, place, date) for date in one.dates]
+    return Sources.of(rows), tuple(dates)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -27,7 +26,7 @@ class ValueInForce:
 
     keeper: Keeper
     whole: str
-    part: str
+    part: str  # "" of a URL without a password: it leads somewhere and nothing guards it
     component: str  # whole | password
 
     def whole_is(self, question: Callable[[str], bool]) -> bool:
@@ -40,14 +39,12 @@ class ValueInForce:
 
 
 def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
-    """The value with its component taken out. What is not a URL is judged as a whole: it may be the secret.
-
-    Of a URL without a password the part is "": it leads somewhere and nothing guards it.
-    """
+    """The value with its component taken out. What is no URL is judged as a whole: it may be the secret."""
     if component == "whole" or not keeper.ask(fingerprint, _is_url):
         return ValueInForce(keeper, fingerprint, fingerprint, "whole")
-    part = keeper.part(fingerprint, cut_component(component)) or ""
-    return ValueInForce(keeper, fingerprint, part, component)
+    return ValueInForce(
+        keeper, fingerprint, keeper.part(fingerprint, cut_component(component)) or "", component
+    )
 
 
 def is_made_up(template: Any, strength_bits: Any) -> bool:
@@ -55,61 +52,13 @@ def is_made_up(template: Any, strength_bits: Any) -> bool:
     return template is True and strength_bits < GUESSABLE_BITS
 
 
-def judge(
-    held: ValueInForce, rule: SecretRule, policy: Policy, environment: str, examples: frozenset[str] | None
-) -> dict[str, Any]:
-    """The columns of Inventory that a value decides. `examples` are the fingerprints that example files hold.
-
-    Null where the policy demands nothing, or where no example was read.
-    """
-    expected = rule.expected.get(environment)
-    markers = policy.placeholders + rule.placeholders
-    forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
-    password = rule.component == "password" and held.whole_is(_is_url)
-    return {
-        "placeholder": held.any_is(partial(is_placeholder, markers=markers)),
-        "compromised": held.any_is(partial(is_listed, digests=policy.compromised)),
-        "template": None if examples is None else not examples.isdisjoint({held.whole, held.part}),
-        "default_ok": not held.any_is(partial(matches_glob, globs=rule.defaults)) if rule.defaults else None,
-        "expected_ok": None if expected is None else held.whole_is(partial(equals_text, expected=expected)),
-        "url_ok": held.whole_is(is_unambiguous_url) if password else None,
-        "format_ok": _matches(held, format_of(rule, environment), policy),
-        "usual_format_ok": _matches(held, rule.usual_format, policy),
-        "forbidden_format_ok": not any(forbidden) if rule.forbidden_formats else None,
-        **_strength(held, rule),
-    }
+def _is_url(value: str) -> bool:
+    return url_parts(value) is not None
 
 
 def has_host(value: str) -> bool:
     """Whether a value is a connection URL that leads to a host, as one to a local file does not."""
-    parts = url_parts(value)
-    return parts is not None and parts.host != ""
-
-
-def is_listed(value: str, digests: tuple[str, ...]) -> bool:
-    """Whether the SHA-256 of a value is in a list of values known to be public."""
-    return sha256(value.encode("utf-8", "surrogatepass")).hexdigest() in digests
-
-
-def equals_text(value: str, expected: str) -> bool:
-    """Whether a setting is the text expected; a slash at its end does not matter (docs/rules.md#rule-9)."""
-    return value.rstrip("/") == expected.rstrip("/")
-
-
-def is_unambiguous_url(value: str) -> bool:
-    """Whether every parser reads the same password out of a connection URL (docs/rules.md#rule-27)."""
-    parts = url_parts(value)
-    return parts is not None and parts.unambiguous
-
-
-def has_classes(value: str, classes: tuple[str, ...], enough_bits: int) -> bool:
-    """Whether a password holds these kinds of characters, or is strong without (docs/rules.md#rule-24)."""
-    strong = enough_bits > 0 and strength_bits(value) >= enough_bits
-    return strong or all(re.search(_CLASSES[name], value) for name in classes)
-
-
-def _is_url(value: str) -> bool:
-    return url_parts(value) is not None
+    return bool(getattr(url_parts(value), "host", ""))
 
 
 def format_of(rule: SecretRule, environment: str) -> str:
@@ -117,10 +66,46 @@ def format_of(rule: SecretRule, environment: str) -> str:
     return rule.environment_formats.get(environment, rule.format)
 
 
+def judge(
+    held: ValueInForce, rule: SecretRule, policy: Policy, environment: str, examples: frozenset[str] | None
+) -> dict[str, Any]:
+    """The columns of Inventory that a value decides. `examples` are the fingerprints that example files hold.
+
+    Null where the policy demands nothing, or where no example was read. A slash at the end of a setting does
+    not count (docs/rules.md#rule-9). Every parser must read the same password out of a URL (rule 27).
+    """
+    expected, markers = rule.expected.get(environment, ""), policy.placeholders + rule.placeholders
+    forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
+    answers: dict[str, Any] = {
+        "placeholder": held.any_is(lambda value: is_placeholder(value, markers)),
+        "compromised": held.any_is(lambda value: _digest(value) in policy.compromised),
+        "template": None if examples is None else not examples.isdisjoint({held.whole, held.part}),
+        "default_ok": not held.any_is(lambda value: matches_glob(value, rule.defaults)),
+        "expected_ok": held.whole_is(lambda value: value.rstrip("/") == expected.rstrip("/")),
+        "url_ok": held.whole_is(lambda value: bool(getattr(url_parts(value), "unambiguous", None))),
+        "format_ok": _matches(held, format_of(rule, environment), policy),
+        "usual_format_ok": _matches(held, rule.usual_format, policy),
+        "forbidden_format_ok": not any(forbidden),
+        **_strength(held, rule),
+    }
+    demanded = {
+        "default_ok": rule.defaults,
+        "expected_ok": environment in rule.expected,
+        "url_ok": rule.component == "password" and held.whole_is(_is_url),
+        "forbidden_format_ok": rule.forbidden_formats,
+        "classes_ok": rule.classes and answers["classes_ok"] is not None,
+    }
+    return answers | {name: None for name, is_demanded in demanded.items() if not is_demanded}
+
+
+def _digest(value: str) -> str:
+    return sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _matches(held: ValueInForce, name: str, policy: Policy) -> bool | None:
     pattern = policy.formats.get(name, "")
     try:
-        return held.whole_is(partial(matches_whole, pattern)) if pattern else None
+        return held.whole_is(lambda value: matches_whole(pattern, value)) if pattern else None
     except TooSlow:
         raise BadInput.at(f"policy {policy.name}: formats.{name}", SLOW) from None
 
@@ -128,15 +113,23 @@ def _matches(held: ValueInForce, name: str, policy: Policy) -> bool | None:
 def _strength(held: ValueInForce, rule: SecretRule) -> dict[str, Any]:
     """Length, kinds of characters and bits of the secret component; a missing password has none of them.
 
-    A URL to a local file needs no password, so nothing is demanded of it.
+    A URL to a local file needs no password, so nothing is demanded of it. A password strong enough may lack
+    a kind of character (docs/rules.md#rule-24).
     """
-    if held.part == "" and not held.whole_is(has_host):
-        return {"length": "", "classes_ok": None, "strength_bits": 0.0}
-    length = held.keeper.ask(held.part, len) if held.part else 0
-    judged = "short" if length < rule.min_length else "below good" if length < rule.good_length else "ok"
-    classes = partial(has_classes, classes=rule.classes, enough_bits=rule.enough_bits)
+    if not held.part:
+        missing = held.whole_is(has_host)
+        length = "short" if rule.min_length else "below good" if rule.good_length else ""
+        return {
+            "length": length if missing else "",
+            "classes_ok": False if missing else None,
+            "strength_bits": 0.0,
+        }
+    count, bits = held.keeper.ask(held.part, len), held.keeper.ask(held.part, strength_bits)
+    length = "short" if count < rule.min_length else "below good" if count < rule.good_length else "ok"
+    kinds = [_CLASSES[name] for name in rule.classes]
+    has_classes = held.keeper.ask(held.part, lambda value: all(re.search(kind, value) for kind in kinds))
     return {
-        "length": judged if rule.min_length or rule.good_length else "",
-        "classes_ok": (held.part != "" and held.keeper.ask(held.part, classes)) if rule.classes else None,
-        "strength_bits": held.keeper.ask(held.part, strength_bits) if held.part else 0.0,
+        "length": length if rule.min_length or rule.good_length else "",
+        "classes_ok": has_classes or 0 < rule.enough_bits <= bits,
+        "strength_bits": bits,
     }

@@ -4,12 +4,6 @@
 `first_file` find out what nobody wrote yet, `code_reads` and `platform_files` what the project's files say.
 """
 
-from audit_lib.settings.fields import (
-    ALIASES as ALIASES,
-    ENVIRONMENTS as ENVIRONMENTS,
-    LOADERS as LOADERS,
-    environment_name as environment_name,
-)
 from audit_lib.settings.load import (
     bundled_policy as bundled_policy,
     choose_policy as choose_policy,
@@ -18,6 +12,7 @@ from audit_lib.settings.load import (
     load_project as load_project,
 )
 from audit_lib.settings.models import (
+    ENVIRONMENTS as ENVIRONMENTS,
     AlertRule as AlertRule,
     DeploySource as DeploySource,
     EnvSource as EnvSource,
@@ -29,4 +24,5 @@ from audit_lib.settings.models import (
     Project as Project,
     SecretRule as SecretRule,
     StoreDate as StoreDate,
+    environment_name as environment_name,
 )

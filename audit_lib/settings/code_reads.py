@@ -1,6 +1,7 @@
-"""The names of the variables that a project's env files hold and its code reads; never a value."""
+"""The files of a project, and the names of the variables that they hold, read or set; never a value."""
 
 import ast
+import os
 import re
 import tomllib
 import warnings
@@ -16,42 +17,31 @@ from dotenv.parser import parse_stream
 
 from audit_lib.base.errors import Fault
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.secrecy.strength import is_no_value
-from audit_lib.settings.discover import Walk, files, shown
+from audit_lib.settings.kinds import form_of
 from audit_lib.settings.models import Project
 
+MAX_DEPTH = 24
+MAX_ENTRIES = 50_000
 MAX_BYTES = 1_000_000
 MAX_CODE_FILES = 5_000
 MAX_BYTES_IN_ALL = 128_000_000
 _FAR = 200  # characters of a line before a read that tell where it is
 _DATA = tomllib.loads(Path(__file__).with_name("code_reads.toml").read_text("utf-8"))
-_WORDS = {key: frozenset(text.split()) for key, text in _DATA.items() if key != "language"}
+_WORDS = {key: frozenset(text.split()) for key, text in _DATA["words"].items()}
 NOT_CONFIGURED = _WORDS["not_configured"]
-_NAME = r"[A-Za-z_][A-Za-z0-9_]{1,127}"
-_ONE_CASE = re.compile(r"(?:[A-Z][A-Z0-9_]{1,99}|[a-z][a-z0-9_]{1,99})$")
-# An example's comments often show the variables that are optional: `# SENTRY_DSN=`.
-_COMMENTED_LINE = re.compile(r"(?m)^[ \t]*#[ \t]?(?:export[ \t]+)?([A-Z][A-Z0-9_]{2,127})=")
-_DESTRUCTURED = re.compile(
-    r"\{([^{}]{1,4000})\}\s*=\s*(?:process|import\.meta)\.env\b"
-    r"|import\s*\{([^{}]{1,4000})\}\s*from\s*[\"']\$env/static/\w+[\"']"
-)
-_DEPLOYMENTS = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml|render\.ya?ml")
-_TEST_NAMES = re.compile(r"(?:^test_|_test\.|\.test\.|\.spec\.|_spec\.|conftest)")
-# NAME: …, - NAME=…, - NAME alone, export NAME=…, ENV NAME=…
-_SETS = r"(?m)^[ \t]*(?:-[ \t]+|(?:export|ENV|ARG)[ \t]+)?[\"']?{}[\"']?[ \t]*(?:[:=]|$)"
+Patterns = dict[str, re.Pattern[str]]
 
 
-def _languages() -> Mapping[str, list[dict[str, re.Pattern[str]]]]:
-    """The patterns of code_reads.toml by the ending of a file's name."""
-    found = defaultdict(list)
-    for table in _DATA["language"]:
-        texts = {key: text.replace("\n", "").replace("NAME", _NAME) for key, text in table.items()}
-        for suffix in texts.pop("suffixes").split():
-            found[suffix].append({key: re.compile(text) for key, text in {"if": "", **texts}.items()})
-    return found
+def _compiled(texts: Mapping[str, str]) -> Patterns:
+    whole = {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in texts.items()}
+    return {key: re.compile(text) for key, text in whole.items()}
 
 
-_LANGUAGES = _languages()
+_PATTERNS = _compiled(_DATA["patterns"])
+_LANGUAGES: dict[str, list[Patterns]] = defaultdict(list)  # by the ending of a file's name
+for _language in _DATA["language"]:
+    for _suffix in _language["suffixes"].split():
+        _LANGUAGES[_suffix].append(_compiled({"if": "", **_language}))
 
 
 class Mention(NamedTuple):
@@ -63,17 +53,93 @@ class Mention(NamedTuple):
     line: int
     needed: bool = False
     optional: bool = False
+    form: str = ""  # of the value that an env file gives it
+
+
+# ---- The files of a project ----
+
+
+def files(root: Path, left_out: list[Fault] | None = None) -> list[PurePosixPath]:
+    """Every file below a folder, in sorted order, links to files among them; notes what is not searched."""
+    faults: list[Fault] = [] if left_out is None else left_out
+    found: list[PurePosixPath] = []
+    entries = 0
+
+    def note(path: PurePosixPath | str, reason: str) -> None:
+        faults.append(Fault(f"{shown(path)}/", reason))
+
+    def unlisted(error: OSError) -> None:
+        note(os.path.relpath(str(error.filename), root), f"cannot be read ({type(error).__name__})")
+
+    for folder, folders, names in os.walk(root, onerror=unlisted):
+        at, below = PurePosixPath(os.path.relpath(folder, root)), []
+        found += [at / name for name in sorted(names)][: MAX_ENTRIES - entries]
+        entries += len(folders) + len(names)
+        if entries > MAX_ENTRIES:
+            text = f"left out all after the first {MAX_ENTRIES:,} files and folders"
+            faults.append(Fault("discovery", text))
+            break
+        for name in sorted(folders):
+            if Path(folder, name).is_symlink():
+                note(at / name, "is a symbolic link, which is not followed")
+            elif name not in _WORDS["skipped_folders"] and len(at.parts) >= MAX_DEPTH:
+                note(at / name, f"is deeper than {MAX_DEPTH} folders")
+            elif name not in _WORDS["skipped_folders"]:
+                below.append(name)
+        folders[:] = below
+    return sorted(found)
+
+
+def shown(path: PurePosixPath | str) -> str:
+    """A path for a person to read on one line, whatever characters are in it."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
+def texts(project: Project, paths: Iterable[str], faults: list[Fault]) -> Iterator[tuple[str, str]]:
+    """Each path with the text of its file, bounded in all; what cannot be read is among the faults."""
+    left = MAX_BYTES_IN_ALL
+    for path in paths:
+        try:
+            content = read_source(project.root, path, min(MAX_BYTES, left)).content
+        except Unreadable as error:
+            faults.append(Fault(shown(path), error.reason))
+            continue
+        left -= len(content)
+        yield path, content.decode("utf-8-sig", "replace")
+
+
+def text_of(project: Project, path: str) -> str:
+    """The text of a file of the project; "" of one that cannot be read: coverage names it as a source."""
+    return next((text for _, text in texts(project, [path], [])), "")
 
 
 def is_code(path: PurePosixPath) -> bool:
     """Whether it is known how a file of this name reads its environment."""
-    known = path.suffix in _LANGUAGES
-    return (known and not path.name.endswith((".min.js", ".d.ts"))) or is_deployment(path)
+    known = path.suffix in _LANGUAGES and not path.name.endswith((".min.js", ".d.ts"))
+    return known or is_deployment(path)
 
 
 def is_deployment(path: PurePosixPath) -> bool:
     """Whether a file's name says that it describes containers or a platform's services."""
-    return bool(_DEPLOYMENTS.fullmatch(path.name))
+    return bool(_PATTERNS["deployment"].fullmatch(path.name))
+
+
+def is_of_tests(path: str) -> bool:
+    """Whether a file is of the tests: what it reads is not asked of the application."""
+    file = PurePosixPath(path)
+    return bool(_PATTERNS["test"].search(file.name)) or not _WORDS["tests"].isdisjoint(file.parts[:-1])
+
+
+def code_files(project: Project, there: Iterable[PurePosixPath] | None = None) -> list[str]:
+    """All code files of a project, in sorted order, without what a build wrote and what is beside it."""
+    found = (path for path in (files(project.root) if there is None else there) if is_code(path))
+    aside = _WORDS["built"] | _WORDS["aside"]
+    return [
+        str(path) for path in found if not any(part in aside or part[0] == "." for part in path.parts[:-1])
+    ]
+
+
+# ---- One text ----
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
@@ -82,12 +148,12 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
     Only names in one letter case: a stray line of a multi-line value must not pass for a name.
     """
     for binding in parse_stream(StringIO(text)):
-        line = binding.original.line
-        if binding.key and _ONE_CASE.fullmatch(binding.key):
-            empty = example and is_no_value(binding.value or "")
-            yield Mention(binding.key, path, line, needed=not empty, optional=empty)
+        line, form = binding.original.line, form_of(binding.value or "")
+        if binding.key and _PATTERNS["one_case"].fullmatch(binding.key):
+            empty = example and form == "no value"
+            yield Mention(binding.key, path, line, not empty, empty, "" if binding.error else form)
         elif example and binding.key is None and not binding.error:
-            for found in _COMMENTED_LINE.finditer(binding.original.string):
+            for found in _PATTERNS["commented"].finditer(binding.original.string):
                 number = line + binding.original.string.count("\n", 0, found.start(1))
                 yield Mention(found[1], path, number, optional=True)
 
@@ -103,38 +169,40 @@ def in_code(text: str, path: str) -> Iterator[Mention]:
             begin = text.rfind("\n", max(0, at - _FAR), at) + 1
             inner = path.endswith(".py") and text[begin].isspace() and found[0].startswith("environ[")
             needed = not inner and bool(language["demand"].match(text, end))
-            optional = bool(language["default"].match(text, end))
-            yield Mention(text[at:end], path, line, needed, optional)
+            yield Mention(text[at:end], path, line, needed, bool(language["default"].match(text, end)))
     if "BaseSettings" in text and path.endswith(".py"):
-        yield from _settings_fields(text, path)
-    for found in _DESTRUCTURED.finditer(text):
-        for part in (found[1] or found[2]).split(","):
-            if name := re.match(rf"\s*({_NAME})[^=]*(=)?", part):
-                line = text.count("\n", 0, found.start()) + 1
-                yield Mention(name[1], path, line, optional=bool(name[2]))
+        yield from _settings_fields(_classes(text) or [], path)
+    for found in _PATTERNS["destructured"].finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
+        for name in filter(None, map(_PATTERNS["part"].match, (found[1] or found[2]).split(","))):
+            yield Mention(name[1], path, line, optional=bool(name[2]))
 
 
-def _of(path: str) -> list[dict[str, re.Pattern[str]]]:
+def _of(path: str) -> list[Patterns]:
     return _LANGUAGES.get(PurePosixPath(path).suffix, _LANGUAGES["deployment"])
 
 
-def _settings_fields(text: str, path: str) -> Iterator[Mention]:
-    """The fields of pydantic's settings classes, by alias or by prefix and upper-case name."""
-    settings = {"BaseSettings"}
+def _classes(text: str) -> list[ast.ClassDef] | None:
+    """The classes of a Python text; None of one that cannot be parsed."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            classes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
+            return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+        return None
+
+
+def _settings_fields(classes: list[ast.ClassDef], path: str) -> Iterator[Mention]:
+    """The fields of pydantic's settings classes, by alias or by prefix and upper-case name."""
+    settings = {"BaseSettings"}
     for made in classes:
         if settings.isdisjoint(ast.unparse(base).rpartition(".")[2] for base in made.bases):
             continue
         settings.add(made.name)
-        prefix = re.search(r"env_prefix=['\"](\w*)", ast.unparse(made))
+        prefix = _PATTERNS["prefix"].search(ast.unparse(made))
         for field in (field for field in made.body if isinstance(field, ast.AnnAssign)):
             name, given = ast.unparse(field.target), ast.unparse(field.value) if field.value else ""
             if not name.startswith(("_", "model_")):
-                alias = re.search(rf"\b(?:alias|validation_alias|env)=['\"]({_NAME})['\"]", given)
+                alias = _PATTERNS["alias"].search(given)
                 optional = bool(given) and ("default" in given or not re.match(r"\w+\(", given))
                 own = ((prefix[1] if prefix else "") + name).upper()
                 yield Mention(alias[1] if alias else own, path, field.lineno, not given, optional)
@@ -142,69 +210,65 @@ def _settings_fields(text: str, path: str) -> Iterator[Mention]:
 
 def dynamic_reads(text: str, path: str) -> Iterator[int]:
     """The line of each read in a code file whose variable cannot be known from the text."""
-    for language in _of(path):
-        for found in language["unnamed"].finditer(text):
-            # `{ A, B } = ` before it names them, without a rest that takes all others.
-            before = text[max(0, found.start() - 4_000) : found.start()].rstrip()
-            bare = before.removesuffix("=").rstrip()
-            if before == bare or not bare.endswith("}") or "..." in bare[bare.rfind("{") :]:
-                yield text.count("\n", 0, found.start()) + 1
+    for found in (found for language in _of(path) for found in language["unnamed"].finditer(text)):
+        # `{ A, B } = ` before it names them, without a rest that takes all others.
+        before = text[max(0, found.start() - 4_000) : found.start()].rstrip()
+        bare = before.removesuffix("=").rstrip()
+        if before == bare or not bare.endswith("}") or "..." in bare[bare.rfind("{") :]:
+            yield text.count("\n", 0, found.start()) + 1
 
 
-# ---- The files of a project ----
+# ---- All texts of a project ----
 
 
 @dataclass(frozen=True)
 class CodeRead:
-    """What a project's code reads from its environment, and what of it is not known.
-
-    `dynamic` are the lines of reads that name no variable; `unread` what could not be read or understood.
-    """
+    """What a project's code reads from its environment, and what of it is not known."""
 
     variables: Mapping[str, tuple[Mention, ...]]
     files: int = 0
-    dynamic: tuple[str, ...] = ()
-    unread: tuple[Fault, ...] = ()
+    dynamic: tuple[str, ...] = ()  # the lines of reads that name no variable
+    unread: tuple[Fault, ...] = ()  # what could not be read or understood
 
 
 def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
-    """What is read in the first 5,000 code files of at most 1 MB each.
-
-    With `among` only files with one of these names are read, which is much faster.
-    """
-    walk, texts = Walk(), _Texts(project)
-    there = list(files(project.root, walk))
-    paths = _code_among(there)
+    """What is read in the first 5,000 code files; with `among` in those that have one of these names."""
+    unread: list[Fault] = []
+    there = files(project.root, unread)
+    paths = code_files(project, there)
     found: list[Mention] = []
     dynamic: list[str] = []
-    for path in paths[:MAX_CODE_FILES]:
-        text = texts.of(path)
+    for path, text in texts(project, paths[:MAX_CODE_FILES], unread):
         if not among or any(name in text for name in among):
             found += in_code(text, path)
             dynamic += [f"{shown(path)}:{line}" for line in sorted(set(dynamic_reads(text, path)))]
-    unread = [*walk.left_out, *texts.faults]
-    unread += [
-        Fault(shown(path), "is beyond the number of files that are read") for path in paths[MAX_CODE_FILES:]
-    ]
-    others = (path for path in there if path.suffix.lower() in _WORDS["other_languages"])
-    unread += [Fault(shown(path), "is in a language whose reads are not known") for path in others]
+            if path.endswith(".py") and not among and _classes(text) is None:
+                unread.append(Fault(shown(path), "is not Python that can be parsed"))
+    others = [str(path) for path in there if path.suffix.lower() in _WORDS["other_languages"]]
+    reasons = dict.fromkeys(paths[MAX_CODE_FILES:], "is beyond the number of files that are read")
+    reasons |= dict.fromkeys(others, "is in a language whose reads are not known")
+    unread += [Fault(shown(path), reason) for path, reason in reasons.items()]
     return CodeRead(_by_name(found), len(paths), tuple(dynamic), tuple(unread))
 
 
 def code_variables(project: Project, among: Collection[str] = ()) -> dict[str, tuple[Mention, ...]]:
     """Name: where the project's code reads it, without what the machine or the build sets."""
-    found = read_code(project, among).variables
-    return {name: found[name] for name in found if name not in NOT_CONFIGURED and _ONE_CASE.match(name)}
+    found, one_case = read_code(project, among).variables, _PATTERNS["one_case"]
+    return {name: found[name] for name in found if name not in NOT_CONFIGURED and one_case.fullmatch(name)}
 
 
 def env_variables(project: Project, paths: Collection[str] | None = None) -> dict[str, tuple[Mention, ...]]:
     """Name: where the project's env files and examples, or those of these paths, have it."""
-    return _by_name(
-        mention
-        for source in project.env_sources
-        if paths is None or source.path in paths
-        for mention in in_env_text(text_of(project, source.path), source.path, example=source.example)
-    )
+    sources = [source for source in project.env_sources if paths is None or source.path in paths]
+    found = (in_env_text(text_of(project, one.path), one.path, example=one.example) for one in sources)
+    return _by_name(mention for mentions in found for mention in mentions)
+
+
+def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
+    found = defaultdict(set)
+    for mention in mentions:
+        found[mention.name].add(mention)
+    return {name: tuple(sorted(found[name])) for name in sorted(found)}
 
 
 class Named(NamedTuple):
@@ -217,71 +281,18 @@ class Named(NamedTuple):
 
 def named_in(project: Project, names: Collection[str], leave_out: Collection[str]) -> Named:
     """Where the names are; `leave_out` are globs of paths that are not searched."""
-    walk, texts = Walk(), _Texts(project)
+    unread: list[Fault] = []
     at: dict[str, str] = {}
     set_at: dict[str, str] = {}
-    for path in files(project.root, walk):
-        if path.suffix.lower() in _WORDS["documents"] or any(
-            fnmatchcase(str(path), glob) for glob in leave_out
-        ):
-            continue
-        text = texts.of(str(path))
+    there = [path for path in files(project.root, unread) if path.suffix.lower() not in _WORDS["documents"]]
+    paths = (str(path) for path in there if not any(fnmatchcase(str(path), glob) for glob in leave_out))
+    for path, text in texts(project, paths, unread):
         # `NAME =` is in code a variable of its own; in a script it may be exported.
-        assigns = is_code(path) and not is_deployment(path) and path.suffix != ".sh"
+        file = PurePosixPath(path)
+        assigns = is_code(file) and not is_deployment(file) and file.suffix != ".sh"
         for name in (name for name in names if name in text):
-            for places, pattern in ((at, rf"(?<!\w){name}(?!\w)"), (set_at, _SETS.format(name))):
-                found = None if name in places or (places is set_at and assigns) else re.search(pattern, text)
+            for key, places in [("word", at)] if assigns else [("word", at), ("set", set_at)]:
+                found = None if name in places else re.search(_DATA["of"][key].replace("NAME", name), text)
                 if found:
                     places[name] = f"{shown(path)}:{text.count(chr(10), 0, found.end()) + 1}"
-    return Named(at, set_at, (*walk.left_out, *texts.faults))
-
-
-class _Texts:
-    """The texts of files one after another, bounded in all; what cannot be read is noted and has no text."""
-
-    def __init__(self, project: Project) -> None:
-        self._root, self._left = project.root, MAX_BYTES_IN_ALL
-        self.faults: list[Fault] = []
-
-    def of(self, path: str) -> str:
-        """The text of one file."""
-        try:
-            content = read_source(self._root, path, min(MAX_BYTES, self._left)).content
-        except Unreadable as error:
-            self.faults.append(Fault(shown(path), error.reason))
-            return ""
-        self._left -= len(content)
-        return content.decode("utf-8-sig", "replace")
-
-
-def text_of(project: Project, path: str) -> str:
-    """The text of a file of the project; "" of one that cannot be read: coverage names it as a source."""
-    return _Texts(project).of(path)
-
-
-def code_files(project: Project) -> list[str]:
-    """All code files of a project, in sorted order, without what a build wrote and what is beside it."""
-    return _code_among(files(project.root))
-
-
-def _code_among(found: Iterable[PurePosixPath]) -> list[str]:
-    left_out = _WORDS["built"] | _WORDS["aside"]
-    hidden = (path for path in found if is_code(path))
-    return [
-        str(path)
-        for path in hidden
-        if not any(part in left_out or part[0] == "." for part in path.parts[:-1])
-    ]
-
-
-def is_of_tests(path: str) -> bool:
-    """Whether a file is of the tests: what it reads is not asked of the application."""
-    file = PurePosixPath(path)
-    return bool(_TEST_NAMES.search(file.name)) or not _WORDS["tests"].isdisjoint(file.parts[:-1])
-
-
-def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
-    found = defaultdict(set)
-    for mention in mentions:
-        found[mention.name].add(mention)
-    return {name: tuple(sorted(found[name])) for name in sorted(found)}
+    return Named(at, set_at, tuple(unread))

@@ -1,36 +1,28 @@
-"""Finds env-like files and logs in a project that has no audit.toml; bounded, and no link is followed."""
+"""Finds the env-like files and logs of a project that has no audit.toml: where they are and whose.
 
-import os
+Also which service a variable is of, by the env file that is nearest to the code that reads it.
+"""
+
 import re
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from audit_lib.base.errors import Fault
-from audit_lib.settings.fields import ENVIRONMENTS
-from audit_lib.settings.models import EnvSource, LogSource, Project
+from audit_lib.settings.code_reads import Mention, files
+from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Project
 
 Source = TypeVar("Source", EnvSource, LogSource)
 
-MAX_DEPTH = 24
-MAX_ENTRIES = 50_000
 MAX_SOURCES = 200
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
-_WORDS = {key: frozenset(text.split()) for key, text in _DATA.items() if key != "patterns"}
-_PATTERNS = {key: re.compile(text) for key, text in _DATA["patterns"].items()}
+_PATTERNS = {key: re.compile(text) for key, text in _DATA.pop("patterns").items()}
+_WORDS = {key: frozenset(text.split()) for key, text in _DATA.items()}
 _IN_FOLDERS = {"production": _WORDS["production"], "staging": _WORDS["staging"]}
 _IN_NAMES = _IN_FOLDERS | {"production": _WORDS["production_in_names"]}
-_OF_A_COPY = _WORDS["of_a_copy"].union(*_IN_NAMES.values(), _WORDS["tests"])
-
-
-@dataclass
-class Walk:
-    """What one walk has seen: its count is bounded, what it left out is reported."""
-
-    entries: int = 0
-    left_out: list[Fault] = field(default_factory=list)
+_NO_SERVICE = _WORDS["no_service"].union(*_IN_NAMES.values(), _WORDS["tests"])
 
 
 def discover(project: Project) -> Project:
@@ -39,8 +31,8 @@ def discover(project: Project) -> Project:
     An example file's environment is ""; a file's own name gives the environment, else development.
     Links and what is beyond the bounds are not searched; `not_searched` says what.
     """
-    walk = Walk()
-    found = list(files(project.root, walk))
+    left_out: list[Fault] = []
+    found = files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path) and not _is_aside(path)}
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
     logs = {pattern: LogSource(pattern, service_of(path)) for path in own if (pattern := _log_pattern(path))}
@@ -49,12 +41,12 @@ def discover(project: Project) -> Project:
     for word, sources in (("env files", len(env)), ("log folders", len(logs))):
         if sources > MAX_SOURCES:
             beyond = f"left out {sources - MAX_SOURCES} {word} beyond the first {MAX_SOURCES}"
-            walk.left_out.append(Fault("discovery", beyond))
+            left_out.append(Fault("discovery", beyond))
     return replace(
         project,
         env_sources=tuple(env.values())[:MAX_SOURCES],
         log_sources=tuple(logs.values())[:MAX_SOURCES],
-        not_searched=tuple(walk.left_out),
+        not_searched=tuple(left_out),
     )
 
 
@@ -64,38 +56,7 @@ def _beside(layout: dict[str, Source], found: dict[str, Source]) -> dict[str, So
     return assumed | {place: source for place, source in found.items() if place not in assumed}
 
 
-def files(root: Path, walk: Walk | None = None) -> Iterator[PurePosixPath]:
-    """Every file below a folder, relative to it and in sorted order, links to files among them."""
-    yield from _below(root, PurePosixPath(), 0, walk or Walk())
-
-
-def _below(root: Path, folder: PurePosixPath, depth: int, walk: Walk) -> Iterator[PurePosixPath]:
-    try:
-        entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
-    except OSError as error:
-        walk.left_out.append(Fault(f"{shown(folder)}/", f"cannot be read ({type(error).__name__})"))
-        return
-    for entry in entries:
-        if walk.entries >= MAX_ENTRIES:
-            note = Fault("discovery", f"left out all after the first {MAX_ENTRIES:,} files and folders")
-            walk.left_out += [note] if note not in walk.left_out else []
-            return
-        walk.entries += 1
-        path = folder / entry.name
-        if entry.is_symlink() and (root / path).is_dir():
-            walk.left_out.append(Fault(f"{shown(path)}/", "is a symbolic link, which is not followed"))
-        elif not entry.is_dir(follow_symlinks=False):
-            yield path
-        elif entry.name not in _WORDS["skipped_folders"]:
-            if depth < MAX_DEPTH:
-                yield from _below(root, path, depth + 1, walk)
-            else:
-                walk.left_out.append(Fault(f"{shown(path)}/", f"is deeper than {MAX_DEPTH} folders"))
-
-
-def shown(path: PurePosixPath | str) -> str:
-    """A path for a person to read on one line, whatever characters are in it."""
-    return str(path) if str(path).isprintable() else ascii(str(path))
+# ---- What a file's name and folder say ----
 
 
 def is_env_like(path: PurePosixPath) -> bool:
@@ -129,13 +90,10 @@ def env_source(path: PurePosixPath) -> EnvSource:
     """The env source that a file's name and folder say it is."""
     example = is_example(path)
     backup = not example and bool(_PATTERNS["backup"].search(path.name))
-    return EnvSource(
-        environment="" if example else environment_of(path),
-        service=("" if backup else file_words(path)) or service_of(path),
-        path=str(path),
-        example=example,
-        backup=backup,
-    )
+    by_name = _environment_in(path.name, _IN_NAMES) or _environment_in(path.parent.name, _IN_FOLDERS)
+    environment = "" if example else by_name or ENVIRONMENTS[0]
+    service = ("" if backup else file_words(path)) or service_of(path)
+    return EnvSource(environment, service, str(path), example, backup=backup)
 
 
 def is_example(path: PurePosixPath) -> bool:
@@ -145,19 +103,20 @@ def is_example(path: PurePosixPath) -> bool:
     return bool(_PATTERNS["example"].search(path.name)) or (of_tests and not named)
 
 
-def environment_of(path: PurePosixPath) -> str:
-    """The environment by a word in the file's name, else in its folder's; else development."""
-    named = _environment_in(path.name, _IN_NAMES) or _environment_in(path.parent.name, _IN_FOLDERS)
-    return named or ENVIRONMENTS[0]
-
-
-def _environment_in(text: str, marks: dict[str, frozenset[str]]) -> str:
+def _environment_in(text: str, marks: Mapping[str, frozenset[str]]) -> str:
     """The environment that a word of a name stands for; "" if none does."""
     return next((environment for environment, names in marks.items() if _words_of(text) & names), "")
 
 
 def _words_of(text: str) -> set[str]:
     return set(filter(None, re.split(r"[^a-z]+", text.lower())))
+
+
+def file_words(path: PurePosixPath) -> str:
+    """The service that a file's name says, as redis.env and .env.redis do; "" if it says none."""
+    parts = _PATTERNS["example"].sub("", path.name).lower().split(".")
+    left = [part for part in parts if part and not _words_of(part) <= _NO_SERVICE]
+    return re.sub(r"[^\w-]", "-", "-".join(left)).strip("-_") if not _is_of_a_service(path) else ""
 
 
 def service_of(path: PurePosixPath) -> str:
@@ -175,16 +134,34 @@ def service_of(path: PurePosixPath) -> str:
     return re.sub(r"[^\w.-]", "-", next(folders, "")).lstrip(".-") or "backend"
 
 
-def served_folder(path: PurePosixPath) -> PurePosixPath:
-    """The folder whose code an env file serves: that above env/ and its like."""
-    folder = path.parent
+# ---- Whose a variable is ----
+
+
+def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], project: Project) -> str:
+    """The service of a variable: of the env file that names it and is nearest above the code that reads it,
+    of several the one with the most variables; else of any env file that is nearest above it.
+
+    `set_in` gives for each env file that names it how many variables the file names.
+    """
+    path = PurePosixPath(min(places).path)
+    by_path = {source.path: source for source in project.env_sources}
+    depths = {one: _depth(PurePosixPath(one), path) for one in by_path}
+    if set_in:
+        nearest = max(sorted(set_in), key=lambda one: (depths[one], set_in[one]))
+        return by_path[nearest].service
+    if above := [one for one in by_path if depths[one] >= 0]:
+        nearest = max(above, key=lambda one: (depths[one], not file_words(PurePosixPath(one))))
+        return by_path[nearest].service
+    # Of code that no env file serves: a folder of its own build, else the whole.
+    for folder in list(path.parents)[:-1]:
+        if any((project.root / folder / name).is_file() for name in _WORDS["manifests"]):
+            return service_of(folder / path.name)
+    return service_of(PurePosixPath(path.name))
+
+
+def _depth(env_file: PurePosixPath, path: PurePosixPath) -> int:
+    """How near the folder that an env file serves, as that above env/, is above another file; else -1."""
+    folder = env_file.parent
     while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
         folder = folder.parent
-    return folder
-
-
-def file_words(path: PurePosixPath) -> str:
-    """The service that a file's name says, as redis.env and .env.redis do; "" if it says none."""
-    parts = re.split(r"[.]", _PATTERNS["example"].sub("", path.name).lower())
-    left = [part for part in parts if part and not _words_of(part) <= _OF_A_COPY | _WORDS["no_service"]]
-    return re.sub(r"[^\w-]", "-", "-".join(left)).strip("-_") if not _is_of_a_service(path) else ""
+    return len(folder.parts) if path.is_relative_to(folder) else -1

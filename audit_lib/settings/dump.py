@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from audit_lib.base.files import Unreadable, read_source
@@ -14,19 +13,9 @@ from audit_lib.settings.models import Policy, Project
 
 # What judges nothing: titles, lines of the guide, and what is of this machine or this run.
 _LEFT_OUT = (
-    *(
-        "title",
-        "lines",
-        "guide_line",
-        "path",
-        "sha256",
-        "recognised_by",
-        "recognised_at_least",
-        "root",
-        "file",
-    ),
-    *("log_folders", "ledger", "configured", "layout", "layout_sha256", "demands", "not_searched", "dated"),
-)
+    "title", "lines", "guide_line", "path", "sha256", "recognised_by", "recognised_at_least", "root", "file",
+    "log_folders", "ledger", "configured", "layout", "layout_sha256", "demands", "not_searched", "dated",
+)  # fmt: skip
 LARGEST = 1 << 20  # bytes of a file of log formats
 
 
@@ -40,7 +29,7 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
         own = "audit.toml" if project.layout is not None and policy.path == project.layout else "the reviewer"
         lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
         lines += _lines("audit.toml", project)
-        lines += [f"audit.toml: formats digest = {_digest_of(project)}"] if project.formats else []
+        lines += [f"audit.toml: formats digest = {_digest_of_formats(project)}"] if project.formats else []
     return tuple(sorted(lines))
 
 
@@ -62,13 +51,12 @@ def _lines(subject: str, value: Any) -> Iterator[str]:
     """The fields of a block that are not as by default; blocks within it have lines of their own."""
     for one in fields(value):
         found = getattr(value, one.name)
-        default = one.default if one.default is not MISSING else None
-        if one.name in _LEFT_OUT or found in (default, None, "", (), {}):
+        if one.name in _LEFT_OUT or found in (one.default, None, "", (), {}):
             continue
         if isinstance(found, tuple) and is_dataclass(found[0]):
+            word = one.name.removesuffix("s").replace("_source", "")
             for block in found:
                 name = next(getattr(block, key) for key in ("name", "path", "pattern") if hasattr(block, key))
-                word = one.name.removesuffix("s").replace("_source", "")
                 yield f"{word} {_text(name)}: declared"
                 yield from _lines(f"{word} {_text(name)}", block)
         else:
@@ -90,8 +78,8 @@ def _text(value: object) -> str:
     return f"sha256:{sha256(text.encode()).hexdigest()[:16]}" if looks_generated(text) else text
 
 
-def _digest_of(project: Project) -> str:
+def _digest_of_formats(project: Project) -> str:
     try:
-        return read_source(Path(project.root), project.formats, LARGEST).sha256
+        return read_source(project.root, project.formats, LARGEST).sha256
     except Unreadable as error:
         return f"not read: {error.state}"

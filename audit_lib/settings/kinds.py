@@ -11,8 +11,8 @@ from audit_lib.secrecy import strength
 from audit_lib.settings.models import Policy
 
 _DATA = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text("utf-8"))
-_FAMILIES = tuple(frozenset(words.split()) for words in _DATA["families"])
-_WORDS = {key: frozenset(words.split()) for key, words in _DATA.items() if key != "families"}
+_FAMILIES = tuple(frozenset(words.split()) for words in _DATA.pop("families"))
+_WORDS = {key: frozenset(words.split()) for key, words in _DATA.items()}
 # Names of what a provider issues.
 _ISSUED = re.compile(r"(.+)_(?:API_?KEY|CLIENT_SECRET|BOT_TOKEN|SECRET_ACCESS_KEY)(?:_?\d{1,9})?")
 # What a value can be: the first that holds, else text, which may be either.
@@ -29,24 +29,28 @@ def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
     return next((form for form, question in _FORMS.items() if ask(question)), "text")
 
 
+def form_of(value: str) -> str:
+    """The form of a value that may be seen here."""
+    return shape_by(lambda question: question(value))
+
+
 def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, str]:
     """Kind (secret, identifier or setting) and component: in an address the password is the secret.
 
     A value that can only be a setting makes a setting of all but what only a secret is called.
     """
     seen = set(forms) - {"no value"}
-    only_plain = bool(seen) and seen <= {"plain"}
     if "URL with password" in seen:
         return "secret", "password"
     if is_public(name, policy) or _matches(name, _WORDS["not_secret"]):
         return "setting", "whole"
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
-    named = _matches(name, policy.secret_names)
+    named, only_plain = _matches(name, policy.secret_names), seen == {"plain"}
     if _matches(name, policy.secret_url_names) and not named:
         # A connection string that is no store's holds its key as one of several fields, as Azure's does.
-        store = "password" if _WORDS["stores"] & parts else ""
-        held = store or ("whole" if {"CONNECTION", "STRING"} <= parts else "")
-        return ("secret", held) if held and not only_plain else ("setting", "whole")
+        store, fields = _WORDS["stores"] & parts, {"CONNECTION", "STRING"} <= parts
+        held = (store or fields) and not only_plain
+        return ("secret" if held else "setting"), ("password" if held and store else "whole")
     if named and (_WORDS["sure"] & parts or not only_plain):
         return "secret", "whole"
     if _matches(name, _WORDS["identifiers"]):
@@ -57,7 +61,7 @@ def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, s
 def is_public(name: str, policy: Policy) -> bool:
     """Whether a provider publishes what a variable holds, as Sentry's DSN and PostHog's project key."""
     bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
-    return _matches(name, policy.public_names) or (bare != name and _matches(bare, policy.public_names))
+    return _matches(name, policy.public_names) or _matches(bare, policy.public_names)
 
 
 def is_issued(name: str, application: str) -> bool:

@@ -15,15 +15,9 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.settings.code_reads import code_variables, env_variables
 from audit_lib.settings.discover import discover
-from audit_lib.settings.models import Policy, Project, SecretRule
-from audit_lib.settings.outside import (
-    LAYOUT,
-    allowed_folders,
-    given_layout,
-    leads_out,
-    link_faults,
-)
-from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, detection_faults, unknown_key
+from audit_lib.settings.models import GuideRule, GuideRules, Policy, Project, SecretRule
+from audit_lib.settings.outside import LAYOUT, allowed_folders, given_layout, leads_out, link_faults
+from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, type_of_detections, unknown_key
 
 POLICIES = Path(__file__).with_name("policies")
 PLACES = ("audit.toml", ".audit/audit.toml")
@@ -32,7 +26,7 @@ OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
 GENERIC = "generic"
 # The keys of audit.toml that say where things are; all others say what is demanded.
 PLACE_KEYS = {*(one.name for one in fields(Project)), *KEYS} - {"secret", "formats"}
-JOINED = {"placeholders", "compromised"}  # and the patterns of names
+JOINED = re.compile(r"placeholders|compromised|.*_prefixes|.*_names")  # lists of the own and of those below
 NOT_INHERITED = ("name", "title", "recognised_by", "recognised_at_least")
 _FOR_SAMPLES = (
     'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
@@ -66,15 +60,12 @@ def load_policy(path: Path, place: str = "") -> Policy:
     """
     place = place or path.name
     content = read_text_file(path, place)
-    table = parse_toml(content, place)
-    return _policy(table, path, place, sha256(content).hexdigest())
+    return _policy(parse_toml(content, place), path, place, sha256(content).hexdigest())
 
 
 def _policy(table: Table, path: Path, place: str, digest: str) -> Policy:
     faults: list[Fault] = []
-    whole = _extended(table, _base(table, path, place, faults))
-    faults += detection_faults(table.get("detections", {}), _table(GENERIC).get("detections", {}), place)
-    policy = checked(Policy, whole, place, faults)
+    policy = _demanded(table, table, path, place, faults)
     if policy and not faults:
         faults = cross_faults(policy, place)
     if not policy or faults:
@@ -84,15 +75,19 @@ def _policy(table: Table, path: Path, place: str, digest: str) -> Policy:
     return replace(policy, path=path, sha256=digest, formats=stated, secrets=rules)
 
 
-def _base(table: Table, path: Path, place: str, faults: list[Fault]) -> Table:
-    """The table of the bundled policy that another extends: the generic one, if it names none."""
+def _demanded(table: Table, demands: Table, path: Path, place: str, faults: list[Fault]) -> Policy | None:
+    """What a file demands over the bundled policy that it extends: the generic one, if it names none."""
     name = table.get("extends", "" if path.parent == POLICIES else GENERIC)
     if path == POLICIES / f"{GENERIC}.toml":
-        return {}
-    if name not in bundled_names():
-        faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
-        name = GENERIC
-    return _table(name)
+        base: Table = {}
+    else:
+        if name not in bundled_names():
+            faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
+        base = _table(name if name in bundled_names() else GENERIC)
+    policy = checked(Policy, _extended(demands, base), place, faults)
+    detections = {"detections": demands.get("detections", {})}
+    checked(type_of_detections(_table(GENERIC)["detections"]), detections, place, faults)
+    return policy
 
 
 @cache
@@ -109,10 +104,10 @@ def _extended(own: Table, base: Table) -> Table:
         under, over = base[key], own[key]
         if isinstance(under, dict) and isinstance(over, dict):
             whole[key] = _extended(over, under)
-        elif (key in JOINED or key.endswith(("_prefixes", "_names"))) and isinstance(over, list):
-            whole[key] = [*over, *(one for one in under if one not in over)]
         elif key == "secret" and isinstance(over, list):
             whole[key] = _laid_over(over, under)
+        elif JOINED.fullmatch(key) and isinstance(over, list):
+            whole[key] = [*over, *(one for one in under if one not in over)]
     return whole
 
 
@@ -131,13 +126,27 @@ def _laid_over(own: list[Any], base: list[Table]) -> list[Any]:
 def _with_periods(rule: SecretRule, policy: Policy) -> SecretRule:
     """The rule with the policy's periods, where it has none of its own; what is public by design has none."""
     stated = rule.max_age_days is not None
-    exempt = rule.exempt or rule.kind != "secret" or (rule.public and not stated)
-    return replace(
-        rule,
-        max_age_days=None if exempt else rule.max_age_days or policy.default_max_age_days,
-        period_stated=stated,
-        strict_max_age_days=None if exempt else policy.strict_max_age_days,
-    )
+    if rule.exempt or rule.kind != "secret" or (rule.public and not stated):
+        return replace(rule, max_age_days=None, period_stated=stated)
+    period, strict = rule.max_age_days or policy.default_max_age_days, policy.strict_max_age_days
+    return replace(rule, max_age_days=period, period_stated=stated, strict_max_age_days=strict)
+
+
+def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
+    """The numbered rules that a policy names, in the order of their file; none if it names none.
+
+    `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
+    """
+    name, faults = policy.rules, list[Fault]()
+    if Path(name).name != name:
+        raise BadInput.at(policy.path.name, "rules must be a bundled name or a file beside the policy")
+    if not name:
+        return ()
+    path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
+    found = checked(GuideRules, parse_toml(read_text_file(path, path.name), path.name), path.name, faults)
+    if not found:
+        raise BadInput(faults)
+    return found.rule
 
 
 # ---- The project: where its evidence is ----
@@ -187,9 +196,7 @@ def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Proje
     demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
     folder = re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
     project = checked(Project, {**places, "name": places.get("name") or folder}, place, faults)
-    base = _base(table, path, place, faults)
-    checked(Policy, {"name": "x"} | _extended(demands, base), place, faults)
-    faults += detection_faults(demands.get("detections", {}), _table(GENERIC).get("detections", {}), place)
+    _demanded(table, {"name": "x"} | demands, path, place, faults)
     if project and project.pinned_as_of and not project.key:
         # Else any project could stop its clock, and no secret would ever be too old.
         faults.append(Fault(place, 'pinned_as_of is only for a sample, with key = "demo"'))
@@ -203,24 +210,20 @@ def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Proje
         for log in project.log_sources
     )
     logins = tuple(replace(login, added=True) for login in project.logins)
-    read: dict[str, Any] = {"layout": path, "layout_sha256": sha256(content).hexdigest(), "demands": demands}
+    read: Table = {"layout": path, "layout_sha256": sha256(content).hexdigest(), "demands": demands}
     return replace(project, root=root, log_sources=logs, logins=logins, zone_declared=zoned, **read)
 
 
 def _refuse_old_policy(root: Path) -> None:
     """Raises `BadInput` for a policy.toml of before 0.3.0, with the new place of each of its keys."""
-    known = {
-        "name": "is left out: audit.toml has a name",
-        "title": "is left out: audit.toml has a name",
-        **MOVED,
-    }
     as_it_is = {*KEYS, *(one.name for one in fields(Policy))} - {"secrets"}
+    moved = dict.fromkeys(as_it_is, "goes into audit.toml as it is") | MOVED
+    moved |= dict.fromkeys(("name", "title"), "is left out: audit.toml has a name")
     for place in OLD_POLICIES:
         if os.path.lexists(root / place) and not leads_out(place, root):
             faults = [Fault(place, "is not read any more: its keys belong into audit.toml. Then remove it")]
             for key in parse_toml(read_text_file(root / place, place), place):
-                moved = known.get(key, "goes into audit.toml as it is" if key in as_it_is else "")
-                faults.append(Fault(place, f"{key} {moved}" if moved else unknown_key(key, [])))
+                faults.append(Fault(place, f"{key} {moved[key]}" if key in moved else unknown_key(key, [])))
             raise BadInput(faults)
 
 
@@ -247,18 +250,18 @@ def choose_policy(project: Project, override: str = "") -> Policy:
     An audit.toml that extends nothing extends the bundled policy that recognises the project by its
     variables' names, else the generic one. The logins that audit.toml adds are in it, too.
     """
-    policy = _chosen(project, override)
+    if override in bundled_names():
+        policy = bundled_policy(override)
+    elif override:
+        policy = load_policy(Path(override), override)
+    else:
+        policy = _own_policy(project, project.extends or _recognised(project))
     if both := {login.name for login in policy.logins} & {login.name for login in project.logins}:
         raise BadInput.at("audit.toml", f"has the login {min(both)}, which the policy has")
     return replace(policy, logins=policy.logins + project.logins)
 
 
-def _chosen(project: Project, override: str) -> Policy:
-    if override:
-        return (
-            bundled_policy(override) if override in bundled_names() else load_policy(Path(override), override)
-        )
-    base = project.extends or _recognised(project)
+def _own_policy(project: Project, base: str) -> Policy:
     if not project.demands or project.layout is None:
         return bundled_policy(base)
     demands = {**project.demands, "name": project.name, "extends": base}
@@ -266,19 +269,17 @@ def _chosen(project: Project, override: str) -> Policy:
 
 
 def _recognised(project: Project) -> str:
+    """The bundled policy of which a project's files name enough variables, else the generic one."""
     others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
-    telling = {name for policy in others for name in policy.recognised_by}
     held = set(env_variables(project))
     # The code is searched only where the env files and examples do not tell: it takes longer.
-    return _known(others, held) or _known(others, held | set(code_variables(project, telling))) or GENERIC
-
-
-def _known(policies: list[Policy], names: set[str]) -> str:
-    for policy in policies:
-        known = set(policy.recognised_by)
-        if known and len(known & names) >= min(policy.recognised_at_least, len(known)):
-            return policy.name
-    return ""
+    for in_code in (False, True):
+        telling = {name for policy in others for name in policy.recognised_by}
+        held |= set(code_variables(project, telling)) if in_code else set()
+        for policy in others:
+            if len(held.intersection(policy.recognised_by)) >= policy.recognised_at_least:
+                return policy.name
+    return GENERIC
 
 
 # ---- Samples: only folders that this program wrote may use the public key and a pinned date ----

@@ -1,93 +1,221 @@
-"""The settings of one application: what audit.toml and policies may say, as the audit uses it."""
+"""The settings of one application: what audit.toml, policies and rules may say, as the audit uses it.
+
+Each key is a field with its type and its check, whose message never repeats what was written.
+"""
 
 import re
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictStr
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic_core import PydanticCustomError
 
-from audit_lib.base.errors import Fault
-from audit_lib.base.in_words import DECLARED, MOST_LOGINS
-from audit_lib.settings import fields as f
+from audit_lib.base.bounded import is_expression
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, MOST_LOGINS, REQUEST_KINDS, SEVERITIES
 
-MOST_FAULTS = 20  # of one file, named one by one
+_TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+ENVIRONMENTS = tuple(_TEXTS["words"]["environment"])
+METHODS = tuple(_TEXTS["words"]["method"])
+ROUTE = re.compile(_TEXTS["patterns"]["route"][0])
+REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
+# A failed login as logs show it: only where the application's policy declares one is its absence quiet.
+LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
+LARGEST = 100_000  # of numbers: of days nearly three centuries
 _PLACED = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
+
+
+# ---- The types of keys ----
+
+
+def fault(text: str, kind: str = "settings") -> PydanticCustomError:
+    """An error of a check, in words of our own."""
+    return PydanticCustomError(kind, text)  # type: ignore[arg-type,unused-ignore]
+
+
+def check(holds: Callable[[Any], object], text: str) -> AfterValidator:
+    """A check of a value that was read; `text` is the fault where it does not hold, or cannot be judged."""
+
+    def judge(value: Any) -> Any:
+        try:
+            if holds(value):
+                return value
+        except (BadInput, OSError, ValueError, KeyError):
+            pass
+        raise fault(text)
+
+    return AfterValidator(judge)
+
+
+def among(*words: str) -> AfterValidator:
+    """A check that a text is one of these words, or nothing."""
+    return check(lambda text: text in ("", *words), f"must be one of {', '.join(words)}")
+
+
+def text(kind: str) -> AfterValidator:
+    """A check that a text is of a kind of texts.toml, or nothing."""
+    if kind in _TEXTS["words"]:
+        return among(*_TEXTS["words"][kind])
+    pattern, what = _TEXTS["patterns"][kind]
+    return check(lambda value: not value or re.fullmatch(pattern, value), what)
+
+
+def no_two(key: str) -> AfterValidator:
+    """A check that no two blocks of a list have the same text under a key."""
+
+    def judge(blocks: tuple[Any, ...]) -> tuple[Any, ...]:
+        numbers: dict[str, int] = {}
+        for number, block in enumerate(blocks, 1):
+            if (first := numbers.setdefault(getattr(block, key), number)) != number:
+                raise fault(f"#{first} and #{number} have the same {key}")
+        return blocks
+
+    return AfterValidator(judge)
+
+
+def written(**defaults: str) -> BeforeValidator:
+    """What a block of a file may leave out although the code always states it."""
+    return BeforeValidator(lambda block: {**defaults, **block} if isinstance(block, dict) else block)
+
+
+def environment_name(text: str) -> str:
+    """The environment that a name or an alias (dev, prod) stands for; "" for any other text."""
+    name = text.strip().lower()
+    name = {"dev": "development", "prod": "production"}.get(name, name)
+    return name if name in ENVIRONMENTS else ""
+
+
+def path_fault(text: str, *, absolute: bool = False) -> str:
+    """What is wrong with a path or pattern, which must stay within the project unless it may be absolute."""
+    if not text.strip() or any(ord(char) < 32 or ord(char) == 127 for char in text):
+        return "is empty or has a control character"
+    if text.startswith(("~",) if absolute else ("/", "~")) or PureWindowsPath(text).drive or "\\" in text:
+        return "must be relative to the project, with / between its parts"
+    return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
+
+
+def _path(text: str, *, absolute: bool = False) -> str:
+    if text and (wrong := path_fault(text, absolute=absolute)):
+        raise fault(wrong)
+    return PurePosixPath(text).as_posix() if text else ""
+
+
+def _refuse(_: object) -> object:
+    raise fault("", "extra_forbidden")
+
+
+_NAMED = f"{', '.join(ENVIRONMENTS)} (or dev, prod)"
+_TIME = "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
+
+Computed = BeforeValidator(_refuse)  # what the audit finds out itself: no file may state it
+Needed = check(bool, "is empty")
+Distinct = check(lambda values: len(set(values)) == len(values), "contains something twice")
+Some = Annotated[StrictStr, Needed]
+Texts = Annotated[tuple[Some, ...], Distinct]
+Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
+Days = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
+Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Distinct]
+Severity = Annotated[StrictStr, among(*SEVERITIES)]
+AnyVariable = Annotated[StrictStr, text("variable")]
+Names = Annotated[tuple[Annotated[AnyVariable, Needed], ...], Distinct]
+Digest = Annotated[StrictStr, text("digest")]
+Expression = Annotated[Some, check(lambda it: is_expression(rf"\A(?:{it})\Z"), "is not a regular expression")]
+Instant = Annotated[StrictStr, check(lambda text: not text or parse_instant(text, ""), _TIME)]
+Zone = Annotated[StrictStr, check(lambda text: ZoneInfo(text or "UTC"), "must be a zone, as Europe/Berlin")]
+Name = Annotated[StrictStr, text("name")]
+NameGiven = Annotated[Name, Needed]
+InProject = Annotated[StrictStr, AfterValidator(_path)]
+InProjectGiven = Annotated[InProject, Needed]
+Anywhere = Annotated[StrictStr, AfterValidator(lambda text: _path(text, absolute=True)), Needed]
+Environment = Annotated[
+    StrictStr,
+    check(lambda text: not text or environment_name(text), f"must be one of {_NAMED}"),
+    AfterValidator(environment_name),
+]
+Environments = Annotated[
+    tuple[Environment, ...],
+    check(lambda names: 0 < len(names) == len({*names} - {""}), f"must be some of {_NAMED}, each once"),
+    AfterValidator(lambda names: tuple(name for name in ENVIRONMENTS if name in names)),
+]
+InFull = Annotated[StrictStr, text("environment")]
+Redirect = Annotated[StrictStr, text("redirect")]
+
+
+class Block:
+    """What a file writes as a table: it has the keys that are its fields, and no other."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 # ---- Where the evidence is ----
 
 
 @dataclass(frozen=True)
-class EnvSource:
+class EnvSource(Block):
     """An env file of one service in one environment. `example` files are templates, not environments."""
 
-    environment: f.Environment
-    service: f.NameGiven
-    path: f.InProjectGiven  # relative to the project
+    environment: Environment
+    service: NameGiven
+    path: InProjectGiven  # relative to the project
     example: StrictBool = False
     export: StrictBool = False  # the platform's values, left in a file: in force, and a finding by itself
     backup: StrictBool = False  # a copy beside the source: a witness (E4), never what is in force
-    loader: f.Loader = ""  # "" if the file and its neighbours have to say
-    __pydantic_config__ = f.CONFIG
+    loader: Annotated[StrictStr, text("loader")] = ""  # "" if the file and its neighbours have to say
 
 
 WholeEnv = Annotated[
     EnvSource,
-    f.written(environment=""),
-    f.check(
-        lambda env: env.example + env.backup + env.export <= 1,
-        "must be only one of example, backup and export",
+    written(environment=""),
+    check(
+        lambda it: it.example + it.backup + it.export <= 1, "must be only one of example, backup and export"
     ),
-    f.check(
-        lambda env: not (env.example and env.environment), "is an example, so it must not have an environment"
+    check(
+        lambda it: not (it.example and it.environment), "is an example, so it must not have an environment"
     ),
-    f.check(lambda env: env.example or env.environment, "has no environment"),
+    check(lambda it: it.example or it.environment, "has no environment"),
 ]
 
 
 @dataclass(frozen=True)
-class LogSource:
+class LogSource(Block):
     """Log files by pattern, within the project or absolute, and the zone of their zone-less times.
 
     Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
     """
 
-    pattern: f.Anywhere
-    service: f.Name = ""
-    environment: f.Environment = ""
-    time_zone: f.Zone = "UTC"
-    instances: f.Days = 0  # so many write logs there; 0: nobody says
-    zone_declared: Annotated[bool, f.Computed] = False  # by audit.toml, for the log or for the project
-    file: Annotated[Path | None, f.Computed] = field(default=None, repr=False)
-    dated: Annotated[bool, f.Computed] = True  # whether the file's own date says when it was written
-    __pydantic_config__ = f.CONFIG
-
-
-WholeLog = Annotated[LogSource, f.written(time_zone="")]
+    pattern: Anywhere
+    service: Name = ""
+    environment: Environment = ""
+    time_zone: Zone = "UTC"
+    instances: Days = 0  # so many write logs there; 0: nobody says
+    zone_declared: Annotated[bool, Computed] = False  # by audit.toml, for the log or for the project
+    file: Annotated[Path | None, Computed] = field(default=None, repr=False)
+    dated: Annotated[bool, Computed] = True  # whether the file's own date says when it was written
 
 
 @dataclass(frozen=True)
-class DeploySource:
+class DeploySource(Block):
     """Deploy lists of the platform by pattern, relative to the project, and what they are of."""
 
-    pattern: f.InProjectGiven
-    service: f.Name = ""
-    environment: f.Environment = ""
-    __pydantic_config__ = f.CONFIG
+    pattern: InProjectGiven
+    service: Name = ""
+    environment: Environment = ""
 
 
 @dataclass(frozen=True)
-class EvidenceSource:
+class EvidenceSource(Block):
     """Exports of a secret store by pattern, relative to the project: since when its values are there."""
 
-    pattern: f.InProjectGiven
-    service: f.NameGiven
-    environment: Annotated[f.Environment, f.Needed]
-    secret: f.AnyVariable = ""
-    __pydantic_config__ = f.CONFIG
+    pattern: InProjectGiven
+    service: NameGiven
+    environment: Annotated[Environment, Needed]
+    secret: AnyVariable = ""
 
 
 def source_row(
@@ -101,8 +229,7 @@ def source_row(
 def first_faults(faults: Iterable[str]) -> str:
     """The first twenty faults of a file, and how many more there are; "" if it has none."""
     listed = list(faults)
-    left = len(listed) - MOST_FAULTS
-    return "; ".join([*listed[:MOST_FAULTS], *([f"{left} more faults"] if left > 0 else [])])
+    return "; ".join([*listed[:20], *([f"{len(listed) - 20} more faults"] if listed[20:] else [])])
 
 
 @dataclass(frozen=True)
@@ -118,22 +245,19 @@ class StoreDate:
 
 @dataclass(frozen=True)
 class GivenValues:
-    """Values given with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: read once, never stored.
-
-    `dates` are what the store says of them; an export of dates alone has no content.
-    """
+    """Values given with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: read once, never stored."""
 
     environment: str
     service: str
     origin: str
-    content: bytes = field(repr=False)
+    content: bytes = field(repr=False)  # of an export of dates alone there is none
     dates: tuple[StoreDate, ...] = ()
 
 
 def placed_option(text: str) -> tuple[str, str, str] | None:
     """What `ENVIRONMENT/SERVICE=REST` names, with the environment's full name; None for any other text."""
     found = _PLACED.fullmatch(text)
-    environment = f.environment_name(found[1]) if found else ""
+    environment = environment_name(found[1]) if found else ""
     return (environment, found[2], found[3]) if found and environment else None
 
 
@@ -141,19 +265,20 @@ def placed_option(text: str) -> tuple[str, str, str] | None:
 
 
 @dataclass(frozen=True)
-class Login:
+class Login(Block):
     """One way in: an answer with a failed status on its route is a failed login, and so is its message."""
 
-    name: f.LoginName
-    method: f.Method
-    route: f.Route  # as it is counted, identifiers as {id}; letter case and a slash at the end aside
-    failed_statuses: f.Statuses = ()
-    failed_redirect: f.Redirect = ""  # where who failed is sent: a path, perhaps with ?parameter
-    failed_message: f.Phrase = ""  # what the application writes then: a text within the message
-    succeeded_statuses: f.Statuses = ()
-    succeeded_redirect: f.Redirect = ""  # where who got in is sent
-    added: Annotated[bool, f.Computed] = False  # by audit.toml, to the policy's
-    __pydantic_config__ = f.CONFIG
+    name: Annotated[Some, text("login")]
+    method: Annotated[StrictStr, text("method")]
+    route: Annotated[Some, text("route")]
+    failed_statuses: Statuses = ()
+    failed_redirect: Redirect = ""  # where who failed is sent: a path, perhaps with ?parameter
+    failed_message: Annotated[StrictStr, text("message")] = (
+        ""  # a text within what the application writes then
+    )
+    succeeded_statuses: Statuses = ()
+    succeeded_redirect: Redirect = ""  # where who got in is sent
+    added: Annotated[bool, Computed] = False  # by audit.toml, to the policy's
 
     @property
     def failure(self) -> str:
@@ -163,109 +288,100 @@ class Login:
         return " or ".join([*words, f'"{self.failed_message}"'] if self.failed_message else words)
 
 
-_NO_FAILURE = "declares no failure: failed_statuses, failed_redirect or failed_message"
 _STATUSES = "has more than 10 statuses, or one as a failure and as a success"
 WholeLogin = Annotated[
     Login,
-    f.written(method="POST"),
-    f.check(lambda login: login.failure, _NO_FAILURE),
-    f.check(
-        lambda login: login.failed_redirect or not login.succeeded_redirect,
-        "has a succeeded_redirect, but no failed_redirect",
+    written(method="POST"),
+    check(lambda it: it.failure, "declares no failure: failed_statuses, failed_redirect or failed_message"),
+    check(
+        lambda it: it.failed_redirect or not it.succeeded_redirect,
+        "has a succeeded_redirect without a failed one",
     ),
-    f.check(lambda login: not {*login.failed_statuses} & {*login.succeeded_statuses}, _STATUSES),
-    f.check(lambda login: max(len(login.failed_statuses), len(login.succeeded_statuses)) <= 10, _STATUSES),
+    check(lambda it: not {*it.failed_statuses} & {*it.succeeded_statuses}, _STATUSES),
+    check(lambda it: max(len(it.failed_statuses), len(it.succeeded_statuses)) <= 10, _STATUSES),
 ]
-Logins = Annotated[
-    tuple[WholeLogin, ...],
-    f.check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]"),
-    f.no_two("name"),
-]
+_TOO_MANY = check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]")
+Logins = Annotated[tuple[WholeLogin, ...], _TOO_MANY, no_two("name")]
 
 
 @dataclass(frozen=True)
-class AlertRule:
+class AlertRule(Block):
     """One alert: so many events of these kinds within so many minutes, or so many records of the ledger."""
 
-    name: f.Some
-    severity: f.Severity = "medium"
-    kinds: tuple[f.EventKind, ...] = ()
-    records: tuple[f.Record, ...] = ()
-    at_least: f.Days = 1
-    minutes: f.Days = 60
-    guide_line: f.Days = 0
-    __pydantic_config__ = f.CONFIG
+    name: Some
+    severity: Severity = "medium"
+    kinds: tuple[Annotated[Some, among(*REQUESTS, *MESSAGE_KINDS)], ...] = ()
+    records: tuple[Annotated[Some, text("record")], ...] = ()
+    at_least: Days = 1
+    minutes: Days = 60
+    guide_line: Days = 0
 
 
 def _one_cause(alert: AlertRule) -> AlertRule:
     if bool(alert.kinds) == bool(alert.records):
-        raise f.fault("must name either kinds of the log or records of the ledger")
+        raise fault("must name either kinds of the log or records of the ledger")
     # Another status that the policy declares is a refusal like these two.
     declared = {"unauthorized", "forbidden"} & {*alert.kinds} and DECLARED not in alert.kinds
     return replace(alert, kinds=(*alert.kinds, DECLARED)) if declared else alert
 
 
-WholeAlert = Annotated[AlertRule, AfterValidator(_one_cause)]
-
-
 @dataclass(frozen=True)
-class SecretRule:
+class SecretRule(Block):
     """What a policy says of one variable. `lines` are those of the guide, by what they state.
 
     Source of the owner's fields: the OWASP Secrets Management Cheat Sheet, 2.11.
     """
 
-    name: f.Variable
-    service: f.NameGiven
-    kind: f.Kind  # only a secret is fingerprinted in reports, sealed and aged
-    required: f.Requirement = "always"
+    name: Annotated[AnyVariable, Needed]
+    service: NameGiven
+    kind: Annotated[StrictStr, text("kind")]  # only a secret is fingerprinted in reports, sealed and aged
+    required: Annotated[StrictStr, text("required")] = "always"
     title: StrictStr = ""
     purpose: StrictStr = ""
     owner: StrictStr = ""
     reach: StrictStr = ""  # what it can do
-    reviewed: f.Instant = ""  # the date of the owner's last review
+    reviewed: Instant = ""  # the date of the owner's last review
     reason: StrictStr = ""  # of its period
-    aliases: f.Names = ()
-    required_in: tuple[f.EnvironmentInFull, ...] = ()  # where `required` holds; empty: in all
-    missing_severity: f.Severity = "high"  # if a required one is missing; "" for a setting: it is only listed
+    aliases: Names = ()
+    required_in: tuple[InFull, ...] = ()  # where `required` holds; empty: in all
+    missing_severity: Severity = "high"  # if a required one is missing; "" for a setting: it is only listed
     fallback: StrictStr = ""  # what the application does without it
     format: StrictStr = ""  # a name in Policy.formats; "" where the guide states none
     usual_format: StrictStr = ""  # what the provider is known to issue: another form is a warning, no fault
-    forbidden_formats: f.Texts = ()  # a live key where paper is demanded, an admin key
-    component: f.Component = "whole"  # of a URL the part that is secret
-    min_length: f.Count = 0
-    good_length: f.Count = 0  # what the guide's own generator gives; between the two is a warning
-    classes: tuple[f.CharacterClass, ...] = ()  # those the component must hold …
-    enough_bits: f.Count = 0  # … unless it is at least so strong without them; 0: no such way out
-    placeholders: f.Texts = ()  # beside Policy.placeholders, and written like them
-    defaults: f.Texts = ()  # globs of values that work and that everyone knows
-    equals: f.Names = ()  # variables that must hold the same value in the same environment
-    differs: f.Names = ()  # variables that must not
-    rotates_with: f.Names = ()
+    forbidden_formats: Texts = ()  # a live key where paper is demanded, an admin key
+    component: Annotated[StrictStr, text("component")] = "whole"  # of a URL the part that is secret
+    min_length: Count = 0
+    good_length: Count = 0  # what the guide's own generator gives; between the two is a warning
+    classes: tuple[Annotated[Some, text("class")], ...] = ()  # those the component must hold …
+    enough_bits: Count = 0  # … unless it is at least so strong without them; 0: no such way out
+    placeholders: Texts = ()  # beside Policy.placeholders, and written like them
+    defaults: Texts = ()  # globs of values that work and that everyone knows
+    equals: Names = ()  # variables that must hold the same value in the same environment
+    differs: Names = ()  # variables that must not
+    rotates_with: Names = ()
     shared: StrictBool = False  # one value may serve all environments
-    expected: Mapping[f.EnvironmentInFull, f.Some] = field(default_factory=dict)  # a setting's exact value
-    environment_formats: Mapping[f.EnvironmentInFull, f.Some] = field(default_factory=dict)
+    expected: Mapping[InFull, Some] = field(default_factory=dict)  # a setting's exact value
+    environment_formats: Mapping[InFull, Some] = field(default_factory=dict)
     public: StrictBool = False  # the guide itself puts it into the browser
-    exposure_severity: f.Severity = ""  # of a secret that is public; "" leaves it to the check
-    max_age_days: f.Days | None = None  # None: exempt
+    exposure_severity: Severity = ""  # of a secret that is public; "" leaves it to the check
+    max_age_days: Days | None = None  # None: exempt
     exempt: StrictBool = False
-    consumers: f.Texts = ()
-    restart: f.Restart = ""  # of the consumers, for a new value
+    consumers: Texts = ()
+    restart: Annotated[StrictStr, text("restart")] = ""  # of the consumers, for a new value
     generate: StrictStr = ""  # the command that makes a new value
     obtain: StrictStr = ""  # where a new value is got, if it is not made
     revoke: StrictStr = ""  # how the old value is revoked at its provider
-    overlap: f.Overlap = "unknown"  # old and new both valid a while
+    overlap: Annotated[StrictStr, text("overlap")] = "unknown"  # old and new both valid a while
     counterpart: StrictStr = ""  # the other end that must get the new value, such as a database's role
     sessions_lost: StrictStr = ""  # whose sessions end with the old value
-    lines: Mapping[f.Fact, tuple[f.Days, ...]] = field(default_factory=dict)
-    period_stated: Annotated[bool, f.Computed] = False  # the policy gives this period; else it is a default
-    strict_max_age_days: Annotated[int | None, f.Computed] = None  # the guide's "at minimum" for all
-    __pydantic_config__ = f.CONFIG
+    lines: Mapping[Annotated[StrictStr, text("fact")], tuple[Days, ...]] = field(default_factory=dict)
+    period_stated: Annotated[bool, Computed] = False  # the policy gives this period; else it is a default
+    strict_max_age_days: Annotated[int | None, Computed] = None  # the guide's "at minimum" for all
 
     @property
     def guide_lines(self) -> tuple[int, ...]:
         """All lines of the guide that speak of this variable."""
-        return tuple(sorted({line for lines in self.lines.values() for line in lines}))
+        return self.cited(*self.lines)
 
     def cited(self, *facts: str) -> tuple[int, ...]:
         """The lines of the guide that state these facts: period, pairing, length, …"""
@@ -273,75 +389,71 @@ class SecretRule:
 
 
 def _with_kind(block: Any) -> Any:
-    """A block with its kind, and what it says of one that is missing: of a setting that it is only listed."""
+    """A block with its kind, and how grave it is if it is missing: a setting is only listed."""
     if not isinstance(block, dict):
         return block
     severity = "high" if block.get("kind", "secret") == "secret" else ""
     return {"kind": "secret", "missing_severity": severity, **block}
 
 
-_EXPECTED = "expected would contain a secret's value: only a setting or an identifier may have one"
+_DATED = "has a max_age_days, but is exempt from rotation"
+_SHOWN = "expected would contain a secret's value: only a setting or an identifier may have one"
 WholeSecret = Annotated[
     SecretRule,
     BeforeValidator(_with_kind),
-    f.check(
-        lambda rule: rule.max_age_days is None or not (rule.exempt or rule.kind != "secret"),
-        "has a max_age_days, but is exempt from rotation",
-    ),
-    f.check(
-        lambda rule: not rule.good_length or rule.good_length >= rule.min_length,
+    check(lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret"), _DATED),
+    check(
+        lambda it: it.good_length == 0 or it.good_length >= it.min_length,
         "good_length is less than min_length",
     ),
-    f.check(lambda rule: not rule.expected or rule.kind != "secret", _EXPECTED),
+    check(lambda it: not it.expected or it.kind != "secret", _SHOWN),
 ]
 
 
 @dataclass(frozen=True)
-class StartUpSettings:
+class StartUpSettings(Block):
     """Which start of the application is strict, and by which variables production is known."""
 
     strict_variable: StrictStr = ""
     production_signs: Mapping[str, StrictStr] = field(default_factory=dict)  # variable: pattern of its value
-    __pydantic_config__ = f.CONFIG
 
 
 @dataclass(frozen=True)
-class Policy:
+class Policy(Block):
     """What is demanded of one application: of each variable, of its logins, and what must be reported.
 
     Placeholders, defaults and name patterns are globs over the whole text, letter case aside, in which
     `*` is the only wildcard: `*change-me*` is a placeholder wherever it is, `test` only alone.
     """
 
-    name: f.Name
-    path: Annotated[Path, f.Computed] = Path()
-    sha256: Annotated[str, f.Computed] = ""
-    secrets: Annotated[tuple[WholeSecret, ...], f.no_two("name")] = ()
+    name: Name
+    path: Annotated[Path, Computed] = Path()
+    sha256: Annotated[str, Computed] = ""
+    secrets: Annotated[tuple[WholeSecret, ...], no_two("name")] = ()
     title: StrictStr = ""
     extends: StrictStr = ""
-    formats: Mapping[str, f.Expression] = field(default_factory=dict)  # name: regular expression of the whole
-    placeholders: f.Texts = ()
-    public_prefixes: f.Texts = ()
-    public_names: f.Texts = ()  # patterns of names whose values their provider publishes
-    secret_names: f.Texts = ()  # patterns of names that look like a secret's
-    secret_url_names: f.Texts = ()  # … if the value is a URL with a password
-    compromised: f.Digests = ()  # SHA-256 of public values
-    warn_days: f.Count = 14
-    default_max_age_days: f.Days = 90  # for a secret whose period nobody states
-    strict_max_age_days: f.Days | None = None  # the guide's "at minimum", for all
-    guide_sha256: f.Digest = ""  # of the guide's text that the line numbers refer to
-    recognised_by: f.Names = ()  # variables by which a project is known to be this application
-    recognised_at_least: f.Days = 1  # … and how many of them
-    alerts: Annotated[tuple[WholeAlert, ...], f.no_two("name")] = ()
+    formats: Mapping[str, Expression] = field(default_factory=dict)  # name: regular expression of the whole
+    placeholders: Texts = ()
+    public_prefixes: Texts = ()
+    public_names: Texts = ()  # patterns of names whose values their provider publishes
+    secret_names: Texts = ()  # patterns of names that look like a secret's
+    secret_url_names: Texts = ()  # … if the value is a URL with a password
+    compromised: Annotated[tuple[Digest, ...], Distinct] = ()  # SHA-256 of public values
+    warn_days: Count = 14
+    default_max_age_days: Days = 90  # for a secret whose period nobody states
+    strict_max_age_days: Days | None = None  # the guide's "at minimum", for all
+    guide_sha256: Digest = ""  # of the guide's text that the line numbers refer to
+    recognised_by: Names = ()  # variables by which a project is known to be this application
+    recognised_at_least: Days = 1  # … and how many of them
+    alerts: Annotated[tuple[Annotated[AlertRule, AfterValidator(_one_cause)], ...], no_two("name")] = ()
     logins: Logins = ()  # its own, then those that audit.toml adds
     rules: StrictStr = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
-    access: Mapping[f.Access, f.Texts] = field(default_factory=dict)
-    attestations: Mapping[str, f.Some] = field(default_factory=dict)  # rule: the question
+    access: Mapping[Annotated[StrictStr, text("access")], Texts] = field(default_factory=dict)
+    attestations: Mapping[str, Some] = field(default_factory=dict)  # rule: the question
     detections: Mapping[str, Any] = field(default_factory=dict)  # checked against the bundled ones
-    due_days: Mapping[f.Severity, f.DueDays] = field(default_factory=dict)
-    emergency: Mapping[str, f.Some] = field(default_factory=dict)  # diagnosis: lines of the guide
+    due_days: Mapping[Severity, Annotated[Days, Field(le=3650)]] = field(default_factory=dict)
+    emergency: Mapping[str, Some] = field(default_factory=dict)  # diagnosis: lines of the guide
     startup: StartUpSettings = field(default_factory=StartUpSettings)
-    __pydantic_config__ = f.CONFIG
 
     def rule(self, name: str) -> SecretRule | None:
         """The rule for a variable, by its name or an alias."""
@@ -355,54 +467,68 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Project:
-    """Where one application's evidence is.
+class GuideRule(Block):
+    """One numbered rule of a guide, with what decides it."""
 
-    Paths are relative to `root` and never lead out of it, but for logs in a folder of `log_folders`.
-    """
+    number: Some
+    says: Some  # the rule in one or two sentences
+    lines: StrictStr = ""  # of the guide, such as "47-55, 318"; "" if the guide does not state it
+    checks: Texts = ()
+    secrets: Names = ()  # the policy's names of what the checks are asked about; () for all
+    leaks_in: Texts = ()  # kinds of places in which no value may be
+    paths: Texts = ()  # globs of the paths there; () for all
+    question: StrictStr = ""  # the attestation that answers it
+    held_by: StrictStr = ""  # what of the program itself holds it
+    not_decidable: StrictStr = ""  # why nothing that can be read decides it
+    beyond: StrictStr = ""  # what of the rule the checks do not reach: with it, it never passes
 
-    name: f.Name
-    root: Annotated[Path, f.Computed] = Path()
+
+_ONE = "needs checks, leaks_in or both, or one of question, held_by, not_decidable"
+_DECIDED = check(
+    lambda it: [it.checks + it.leaks_in or "", it.question, it.held_by, it.not_decidable].count("") == 3, _ONE
+)
+
+
+@dataclass(frozen=True)
+class GuideRules(Block):
+    """The numbered rules of a guide, in their order."""
+
+    rule: Annotated[tuple[Annotated[GuideRule, _DECIDED], ...], no_two("number")] = ()
+
+
+@dataclass(frozen=True)
+class Project(Block):
+    """Where one application's evidence is: paths within `root`, logs also in a folder of `log_folders`."""
+
+    name: Name
+    root: Annotated[Path, Computed] = Path()
     extends: StrictStr = ""  # the bundled policy that its audit.toml names; "" where none was named
-    guide: f.InProject = "docs/SECRETS.md"
-    environments: f.Environments = f.ENVIRONMENTS
-    env_sources: Annotated[tuple[WholeEnv, ...], f.no_two("path")] = ()
-    log_sources: Annotated[tuple[WholeLog, ...], f.no_two("pattern")] = ()
-    log_folders: Annotated[tuple[str, ...], f.Computed] = ()  # outside, whose logs the owner allows to read
-    formats: f.InProject = ""  # a file of log formats to read by, in place of the bundled ones
-    deploy_sources: Annotated[tuple[DeploySource, ...], f.no_two("pattern")] = ()
+    guide: InProject = "docs/SECRETS.md"
+    environments: Environments = ENVIRONMENTS
+    env_sources: Annotated[tuple[WholeEnv, ...], no_two("path")] = ()
+    log_sources: Annotated[tuple[Annotated[LogSource, written(time_zone="")], ...], no_two("pattern")] = ()
+    log_folders: Annotated[tuple[str, ...], Computed] = ()  # outside, whose logs the owner allows to read
+    formats: InProject = ""  # a file of log formats to read by, in place of the bundled ones
+    deploy_sources: Annotated[tuple[DeploySource, ...], no_two("pattern")] = ()
     evidence_sources: tuple[EvidenceSource, ...] = ()
-    exports: tuple[f.InProjectGiven, ...] = ()
-    leavers: f.InProject = ""  # a list of who left, and when
-    breaches: f.InProject = ""  # a list of providers that reported a breach, and when
-    access_log: f.InProject = ""  # the platform's own log of who looked at values
-    may_look: f.Texts = ()  # who may look at values there
+    exports: tuple[InProjectGiven, ...] = ()
+    leavers: InProject = ""  # a list of who left, and when
+    breaches: InProject = ""  # a list of providers that reported a breach, and when
+    access_log: InProject = ""  # the platform's own log of who looked at values
+    may_look: Texts = ()  # who may look at values there
     logins: Logins = ()
-    time_zone: f.Zone = "UTC"  # of the times that people and logs write without one
-    zone_declared: Annotated[bool, f.Computed] = False  # by audit.toml
-    ledger: Annotated[Path | None, f.Computed] = None  # default root/.audit/ledger
-    configured: Annotated[bool, f.Computed] = False  # an audit.toml was read
-    layout: Annotated[Path | None, f.Computed] = None  # the audit.toml that was read
-    layout_sha256: Annotated[str, f.Computed] = ""
-    pinned_as_of: f.Instant = ""  # the sample's own date
-    key: Annotated[StrictStr, f.among("demo")] = ""  # the sample's public key; "" for the auditor's own
-    not_searched: Annotated[tuple[Fault, ...], f.Computed] = ()  # what discovery left out, and why
-    demands: Annotated[Mapping[str, Any], f.Computed] = field(default_factory=dict, repr=False, compare=False)
-    __pydantic_config__ = f.CONFIG
+    time_zone: Zone = "UTC"  # of the times that people and logs write without one
+    zone_declared: Annotated[bool, Computed] = False  # by audit.toml
+    ledger: Annotated[Path | None, Computed] = None  # default root/.audit/ledger
+    configured: Annotated[bool, Computed] = False  # an audit.toml was read
+    layout: Annotated[Path | None, Computed] = None  # the audit.toml that was read
+    layout_sha256: Annotated[str, Computed] = ""
+    pinned_as_of: Instant = ""  # the sample's own date
+    key: Annotated[StrictStr, among("demo")] = ""  # the sample's public key; "" for the auditor's own
+    not_searched: Annotated[tuple[Fault, ...], Computed] = ()  # what discovery left out, and why
+    demands: Annotated[Mapping[str, Any], Computed] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def ledger_dir(self) -> Path:
         """The folder of the ledger's chains, one file a writer."""
         return self.ledger or self.root / ".audit" / "ledger"
-
-
-BLOCKS: Mapping[str, type] = {
-    "secret": SecretRule,
-    "alerts": AlertRule,
-    "logins": Login,
-    "env": EnvSource,
-    "log": LogSource,
-    "deploys": DeploySource,
-    "evidence": EvidenceSource,
-    "startup": StartUpSettings,
-}

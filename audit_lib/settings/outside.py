@@ -22,16 +22,17 @@ def link_faults(project: Project, root: Path, place: str) -> list[Fault]:
     named = [project.guide, project.formats, *project.exports]
     named += [project.leavers, project.breaches, project.access_log]
     named += [source.path for source in project.env_sources]
-    named += [source.pattern for source in project.log_sources if not source.pattern.startswith("/")]
+    named += [source.pattern for source in project.log_sources]
     named += [source.pattern for source in project.deploy_sources]
     named += [source.pattern for source in project.evidence_sources]
-    led_out = [text for text in dict.fromkeys(named) if text and leads_out(text, root)]
+    inside = [text for text in dict.fromkeys(named) if text and not text.startswith("/")]
+    led_out = [text for text in inside if leads_out(text, root)]
     return [Fault(place, f"{text} leads out of the project through a symbolic link") for text in led_out]
 
 
 def leads_out(text: str, root: Path) -> bool:
     """Whether a link leads a path out of the project; also if it cannot be followed at all."""
-    fixed = list(takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts))
+    fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts)
     try:
         end = root.joinpath(*fixed).resolve()
         # From Python 3.13 on a circle of links is no error: it is left in the path.
@@ -45,14 +46,14 @@ def allowed_folders(root: Path, environ: Mapping[str, str] = os.environ) -> tupl
 
     `BadInput` if one is relative, is the root of the file system, or lies behind a link of the project.
     """
-    named = [text for text in environ.get(FOLDERS, "").split(os.pathsep) if text.strip()]
-    odd = [number for number, text in enumerate(named, 1) if not _is_absolute(text) or not Path(text).name]
+    named = [Path(text) for text in environ.get(FOLDERS, "").split(os.pathsep) if text.strip()]
+    odd = [number for number, path in enumerate(named, 1) if not _is_absolute(path) or not path.name]
     if odd:
         fault = "must be the absolute path of a folder, without .. and other than /"
         raise BadInput(Fault(FOLDERS, f"#{number} {fault}") for number in odd)
-    for number, text in enumerate(named, 1):
-        followed(Path(text), root, f"{FOLDERS} #{number}")
-    return tuple(PurePosixPath(text).as_posix() for text in named)
+    for number, path in enumerate(named, 1):
+        followed(path, root, f"{FOLDERS} #{number}")
+    return tuple(path.as_posix() for path in named)
 
 
 def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -60,10 +61,9 @@ def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | 
 
     `BadInput` if it is relative, lies in the project or behind a link of it, or is no file.
     """
-    text = environ.get(LAYOUT, "").strip()
-    if not text:
+    if not (text := environ.get(LAYOUT, "").strip()):
         return None
-    if not _is_absolute(text):
+    if not _is_absolute(Path(text)):
         raise BadInput.at(LAYOUT, "must be the absolute path of a file, without ..")
     path = followed(Path(text), root, LAYOUT)
     if path.is_relative_to(root):
@@ -73,8 +73,8 @@ def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | 
     return path
 
 
-def _is_absolute(text: str) -> bool:
-    return Path(text).is_absolute() and ".." not in Path(text).parts
+def _is_absolute(path: Path) -> bool:
+    return path.is_absolute() and ".." not in path.parts
 
 
 def followed(path: Path, root: Path, place: str, most: int = _MOST_LINKS) -> Path:
@@ -86,12 +86,9 @@ def followed(path: Path, root: Path, place: str, most: int = _MOST_LINKS) -> Pat
     for part in path.absolute().parts[1:]:
         step = end.parent if part == ".." else end / part
         if step.is_symlink():
-            if end.is_relative_to(root):
-                raise BadInput.at(
-                    place, "leads through a symbolic link of the project, which is not followed"
-                )
-            if most == 0:
-                raise BadInput.at(place, "leads through too many symbolic links")
+            fault = "leads through a symbolic link of the project, which is not followed"
+            if end.is_relative_to(root) or most == 0:
+                raise BadInput.at(place, fault if most else "leads through too many symbolic links")
             step = followed(end / step.readlink(), root, place, most - 1)
         end = step
     return end

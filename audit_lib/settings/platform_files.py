@@ -18,10 +18,10 @@ import yaml
 from pathspec import PathSpec
 
 from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.frames import Contract, Field, Series
 from audit_lib.base.git import ignored, is_repository, tracked
-from audit_lib.settings.contracts import Configuration
-from audit_lib.settings.discover import files
-from audit_lib.settings.kinds import likely_kind, shape_by
+from audit_lib.settings.code_reads import files
+from audit_lib.settings.kinds import form_of, likely_kind
 from audit_lib.settings.models import Policy, Project
 
 BLUEPRINTS = ("render.yaml", "render.yml")
@@ -30,27 +30,35 @@ MOST_NODES = 20_000  # of a YAML file: aliases repeat what they name
 _COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml")
 _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)file(\..+)?")
 # An instruction with what follows, also on lines that continue it.
-_INSTRUCTION = re.compile(
-    r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add|workdir)[ \t]+((?:\\[ \t\r]*\n|[^\n])+)"
-)
+_INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add|workdir)[ \t]+((?:\\[ \t\r]*\n|.)+)")
 _PLAIN = re.compile(r"[^\[\\*]*(?:\*+[^\[\\*]*){0,6}")  # few stars, and no other sign that is costly
-_PREVIEWS = ("previews", "previewsEnabled", "pullRequestPreviewsEnabled")
 _BASELINE = {None: "nobody said if it is a secret", False: ""}
 _LINE = object()  # the key of a mapping's line
-Variables = list[dict[Any, Any]]
+TOPICS = (
+    "file", "blueprint value", "blueprint name", "blueprint preview", "baseline entry", "image context",
+    "example kept",
+)  # fmt: skip
 
 
-class NotUnderstood(Exception):
-    """A file whose form is not the one that its name promises."""
+class Configuration(Contract):
+    """One row for each question that the project's own configuration answers; yes is as it should be."""
+
+    topic: Series[str] = Field(isin=TOPICS)
+    source: Series[str]
+    subject: Series[str]  # a variable, a file, or a place in one; never a value
+    answer: Series[str] = Field(isin=("yes", "no", "unknown"))
+    service: Series[str]
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
+    reason: Series[str]
 
 
 class Answer(NamedTuple):
-    """What one line says. Holds names alone, never a value."""
+    """One row of `Configuration`."""
 
-    topic: str  # one of TOPICS of the contract
+    topic: str
     source: str
     subject: str
-    answer: str  # yes: as it should be | no | unknown
+    answer: str
     service: str = ""
     line: int | None = None
     reason: str = ""
@@ -58,7 +66,7 @@ class Answer(NamedTuple):
 
 def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     """`Configuration`: each question that a configuration file of the project answers, file by file."""
-    paths = list(files(project.root))
+    paths = files(project.root)
     answers: list[Answer] = []
     for path in paths:
         if path.name in BLUEPRINTS:
@@ -66,8 +74,8 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
         if path.name == ".secrets.baseline":
             answers += _read(project, path, baseline_answers)
     answers += _images(project, paths)
-    examples = [source.path for source in project.env_sources if source.example]
     if is_repository(project.root):
+        examples = [source.path for source in project.env_sources if source.example]
         hidden = ignored(project.root, examples) - tracked(project.root)
         answers += [Answer("example kept", one, one, "no" if one in hidden else "yes") for one in examples]
     return Configuration.of(answer._asdict() for answer in answers)
@@ -82,24 +90,18 @@ def _read(
         return list(reader(str(path), text))
     except Unreadable as error:
         reason = error.reason
-    except (UnicodeDecodeError, NotUnderstood, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
         reason = "is not understood"
     return [Answer("file", str(path), str(path), "unknown", reason=reason)]
 
 
 def baseline_answers(source: str, text: str) -> Iterator[Answer]:
     """For each entry of detect-secrets' baseline whether somebody called it no secret."""
-    try:
-        found = [
-            (path, one["line_number"], one.get("is_secret"))
-            for path, ones in json.loads(text)["results"].items()
-            for one in ones
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise NotUnderstood from error
-    for path, line, is_secret in found:
-        reason = _BASELINE.get(is_secret, "somebody said that it is a secret")
-        yield Answer("baseline entry", source, f"{path}:{line}", "no" if reason else "yes", reason=reason)
+    for path, entries in json.loads(text)["results"].items():
+        for entry in entries:
+            reason = _BASELINE.get(entry.get("is_secret"), "somebody said that it is a secret")
+            place = f"{path}:{entry['line_number']}"
+            yield Answer("baseline entry", source, place, "no" if reason else "yes", reason=reason)
 
 
 # ---- Render's blueprints ----
@@ -113,41 +115,26 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         return {**super().construct_mapping(node, deep=deep), _LINE: node.start_mark.line + 1}
 
 
-def _mappings(text: str) -> Iterator[dict[Any, Any]]:
-    """Each mapping in the documents of a YAML text, outer ones first. Raises `NotUnderstood`."""
-    try:
-        left = list(yaml.load_all(text, Loader=_Loader))
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise NotUnderstood from error
-    for number, value in enumerate(left):
+def _mappings(text: str) -> list[dict[Any, Any]]:
+    """The mappings in the documents of a YAML text, outer ones first."""
+    values = list(yaml.load_all(text, Loader=_Loader))
+    for number, value in enumerate(values):
         if number > MOST_NODES:
-            raise NotUnderstood
-        if isinstance(value, dict):
-            yield value
-        left += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-
-
-def _listed(owner: dict[Any, Any], key: str) -> Variables:
-    """The mappings of a list; none if nothing is there."""
-    listed = owner.get(key) or []
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise NotUnderstood
-    return listed
+            raise ValueError
+        values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [value for value in values if isinstance(value, dict)]
 
 
 def blueprint_answers(source: str, text: str, policy: Policy) -> Iterator[Answer]:
-    """For each secret of each service: no text in the blueprint, none for previews, set in one place.
-
-    Raises `NotUnderstood` if it is not a blueprint.
-    """
-    root = next(iter(list(_mappings(text))), {})
+    """For each secret of each service: no text in the blueprint, none for previews, set in one place."""
+    root = _mappings(text)[0]
     if not {"services", "envVarGroups", "databases"} & root.keys():
-        raise NotUnderstood
-    groups = {str(group.get("name")): _listed(group, "envVars") for group in _listed(root, "envVarGroups")}
+        raise ValueError
+    groups = {str(group.get("name")): group.get("envVars") or [] for group in root.get("envVarGroups") or ()}
     for group, variables in groups.items():
         yield from _supplied(source, group, variables, policy)
-    for service in _listed(root, "services"):
-        name, own = str(service.get("name", "")), _listed(service, "envVars")
+    for service in root.get("services") or ():
+        name, own = str(service.get("name", "")), service.get("envVars") or []
         yield from _supplied(source, name, own, policy)
         joined = [str(one["fromGroup"]) for one in own if "fromGroup" in one]
         everything = [*own, *(one for group in joined for one in groups.get(group, ()))]
@@ -168,23 +155,23 @@ def blueprint_answers(source: str, text: str, policy: Policy) -> Iterator[Answer
 
 def _is_secret(variable: dict[Any, Any], policy: Policy) -> bool:
     """By the policy; of what it does not know, by the name and by what a text looks like."""
-    name, text = str(variable.get("key", "")), str(variable.get("value", ""))
-    rule, form = policy.rule(name), shape_by(lambda question: question(text))
-    return bool(name) and (rule.kind if rule else likely_kind(name, (form,), policy)[0]) == "secret"
+    name, rule = str(variable.get("key", "")), policy.rule(str(variable.get("key", "")))
+    likely = likely_kind(name, (form_of(str(variable.get("value", ""))),), policy)[0]
+    return bool(name) and (rule.kind if rule else likely) == "secret"
 
 
-def _supplied(source: str, service: str, variables: Variables, policy: Policy) -> Iterator[Answer]:
+def _supplied(source: str, owner: str, variables: list[Any], policy: Policy) -> Iterator[Answer]:
     """Whether a secret comes from elsewhere: a text in the blueprint is a text in git."""
     for one in variables:
         if _is_secret(one, policy):
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
             answer = "no" if one.get("value") else "yes" if known else "unknown"
-            yield Answer("blueprint value", source, str(one["key"]), answer, service, one[_LINE])
+            yield Answer("blueprint value", source, str(one["key"]), answer, owner, one[_LINE])
 
 
 def _has_previews(owner: dict[Any, Any]) -> bool:
-    given = [owner[key] for key in _PREVIEWS if key in owner]
-    modes = [one.get("generation") if isinstance(one, dict) else one for one in given]
+    keys = {"previews", "previewsEnabled", "pullRequestPreviewsEnabled"} & owner.keys()
+    modes = [owner[key].get("generation") if isinstance(owner[key], dict) else owner[key] for key in keys]
     return any(str(mode or "off").lower() not in ("off", "false", "no") for mode in modes)
 
 
@@ -199,14 +186,16 @@ def _images(project: Project, paths: list[PurePosixPath]) -> Iterator[Answer]:
     there = {str(path) for path in paths}
     env_files = [one.path for one in project.env_sources if not one.example and one.path in there]
     contexts: dict[str, set[str]] = defaultdict(set)
+
+    def note_builds(source: str, text: str) -> Iterator[Answer]:
+        for dockerfile, context in image_builds(PurePosixPath(source), text):
+            contexts[dockerfile].add(context)
+        yield from ()
+
     for path in paths:
         if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name):
-            try:
-                for dockerfile, context in image_builds(path, _text(project, path) or ""):
-                    contexts[dockerfile].add(context)
-            except (NotUnderstood, RecursionError):
-                if path.name not in BLUEPRINTS:  # of a blueprint it is said already
-                    yield Answer("file", str(path), str(path), "unknown", reason="is not understood")
+            unread = _read(project, path, note_builds)
+            yield from unread if path.name not in BLUEPRINTS else ()  # of a blueprint it is said already
     for path in paths:
         if _DOCKERFILE.fullmatch(path.name):
             own = _text(project, path.with_name(f"{path.name}.dockerignore"))  # counts first
@@ -227,7 +216,7 @@ def _text(project: Project, path: PurePosixPath) -> str | None:
 def image_builds(source: PurePosixPath, text: str) -> Iterator[tuple[str, str]]:
     """Each Dockerfile that a compose file or blueprint names, and the folder that it is built from.
 
-    A folder is "" if it is not plain, or leads elsewhere. Raises `NotUnderstood`.
+    A folder is "" if it is not plain, or leads elsewhere.
     """
     for one in _mappings(text):
         build, folder = one.get("build"), str(source.parent)
@@ -250,11 +239,9 @@ def _inside(folder: str, text: str) -> str:
 
 
 class _Stage(NamedTuple):
-    """One stage of a Dockerfile; what it copies: from which stage ("": the context), what, in which line."""
-
     base: str
     name: str
-    copies: list[tuple[str, str, int]]
+    copies: list[tuple[str, str, int]]  # from which stage ("": the context), what, in which line
     folders: list[str]  # that it works in
 
 
@@ -284,12 +271,18 @@ def image_answers(
     if not context:
         reason = "it is built from a folder that is not known"
         yield Answer("image context", source, source, "unknown", reason=reason)
-    stages = _stages(text)
+    stages, patterns = _stages(text), [line.strip() for line in (ignore or "").splitlines()]
+    patterns = [line for line in patterns if line and not line.startswith("#")]
+    in_full = ignore is not None and len(patterns) <= 1_000 and all(map(_PLAIN.fullmatch, patterns))
     for path in (path for path in env_files if context and PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
         line, certain = _taken(inside, stages)
-        answer, reason = _kept_out(inside, ignore) if line else ("yes", "")
-        if answer == "no" and not certain:
+        answer, reason = "no", ""
+        if line and not in_full:
+            answer, reason = "unknown", ".dockerignore cannot be read in full"
+        elif not line or _matches(patterns, inside):
+            answer = "yes"
+        elif not certain:
             answer, reason = "unknown", "what it copies is not plain text"
         yield Answer("image context", source, path, answer, line=line, reason=reason)
 
@@ -311,15 +304,6 @@ def _taken(inside: str, stages: list[_Stage]) -> tuple[int | None, bool]:
             if below and (whole or PurePosixPath(word).name in PurePosixPath(inside).parts):
                 found.append((line or below, whole and certain))
     return min((line for line, _ in found), default=None), any(certain for _, certain in found)
-
-
-def _kept_out(inside: str, ignore: str | None) -> tuple[str, str]:
-    """Whether .dockerignore keeps a file out of the context, and why that is not known."""
-    patterns = [line.strip() for line in (ignore or "").splitlines()]
-    patterns = [line for line in patterns if line and not line.startswith("#")]
-    if ignore is None or len(patterns) > 1_000 or not all(map(_PLAIN.fullmatch, patterns)):
-        return "unknown", ".dockerignore cannot be read in full"
-    return ("yes", "") if _matches(patterns, inside) else ("no", "")
 
 
 def _matches(patterns: list[str], path: str) -> bool:

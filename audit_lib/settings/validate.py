@@ -1,25 +1,24 @@
 """Checks a table of settings against its model: all faults at once, by file and key, and no value in them."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from typing import Any, TypeVar
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, NotRequired, TypeVar, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, StrictBool, StrictFloat, StrictStr, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from audit_lib.base.bounded import shown_name
 from audit_lib.base.errors import Fault
 from audit_lib.base.in_words import nearest
 from audit_lib.secrecy.strength import looks_generated
-from audit_lib.settings.fields import LARGEST, UNKNOWN_KEY
-from audit_lib.settings.models import BLOCKS, Policy, Project
+from audit_lib.settings.models import LARGEST, Block, Policy, Project
 
 # What a key of the files is called in the values, where the names differ.
 KEYS = {
-    **{"secret": "secrets", "env": "env_sources", "log": "log_sources"},
-    **{"deploys": "deploy_sources", "evidence": "evidence_sources", "log_formats": "formats"},
-}
-_SPELT = {name: key for key, name in KEYS.items() if key != "log_formats"}
+    "secret": "secrets", "env": "env_sources", "log": "log_sources", "log_formats": "formats",
+    "deploys": "deploy_sources", "evidence": "evidence_sources",
+}  # fmt: skip
 # Where a key of 0.2 went.
 MOVED = {
     "policy": "is now extends, which names a bundled policy",
@@ -32,53 +31,53 @@ MOVED = {
 _TYPES = {
     "string_type": "must be a text",
     "int_type": "must be a whole number",
+    "float_type": "must be a number",
     "bool_type": "must be true or false",
     "tuple_type": "must be a list",
+    "list_type": "must be a list",
     "mapping_type": "must be a table",
     "dict_type": "must be a table",
     "dataclass_type": "is not a table",
 }
-_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
-# Of [detections] what the bundled policies leave to the owner; each value shows its type.
-_OWN_DETECTIONS: Mapping[str, Any] = {
-    "failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]},
-    "grace_hours": {"*": 24},
-    **{"clients": "real", "limits_requests": False, "known_clients": [""]},
-}
+Number = Annotated[StrictFloat, Field(ge=0, le=LARGEST)]
 Made = TypeVar("Made")
 
 
 def checked(kind: type[Made], table: Mapping[str, Any], place: str, faults: list[Fault]) -> Made | None:
     """A table as a value of its kind; None if it has faults, which are noted by place and key."""
+    named = {KEYS.get(key, key): value for key, value in table.items()}
     try:
-        return TypeAdapter(kind).validate_python({KEYS.get(key, key): table[key] for key in table})
+        return TypeAdapter(kind).validate_python(named)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-    for one in found:
-        block, key = _located(one["loc"], table)
-        faults.append(Fault(f"{place}: {block}" if block else place, _fault_text(one, key, kind)))
+    faults += [_fault(one, kind, named, place) for one in found]
     return None
 
 
-def _located(parts: tuple[str | int, ...], table: Mapping[str, Any]) -> tuple[str, str]:
-    """The block of a fault, with its number and name, and the key in it."""
+def _fault(error: Any, kind: type, value: Any, place: str) -> Fault:
+    """The fault of one error: place, the block with its number and name, and what is wrong with the key."""
+    spelt = {KEYS[key]: key for key in KEYS if kind is Project or key != "log_formats"}
     block, key = "", ""
-    value: Any = table
-    for number, named in enumerate(parts[: parts.index("[key]") if "[key]" in parts else None]):
-        # What a key of a value is called in the file.
-        written = (name for name in table if number == 0 and KEYS.get(name, name) == named)
-        part = next(written, _SPELT.get(str(named), named) if number == 0 else named)
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        else:
-            value = value[part] if isinstance(value, list | tuple) and isinstance(part, int) else None
+    for part in error["loc"]:
+        if part == "[key]":
+            break
         if isinstance(part, str):
-            key = f"{key}.{shown_key(part)}" if key else shown_key(part)
-        elif isinstance(value, dict):
-            block, key = f"{key} #{part + 1}{_label(value)}", ""
-        else:
-            key = f"{key} #{part + 1}"
-    return block, key
+            value = value.get(part) if isinstance(value, Mapping) else None
+            key = f"{key}.{shown_key(part)}" if key else shown_key(spelt.get(part, part))
+            continue
+        value, key = value[part], f"{key} #{part + 1}"
+        if isinstance(value, dict):
+            block, key = f": {key}{_label(value)}", ""
+    if error["type"] == "missing":
+        key, text = "", f"has no {key}"
+    elif error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        key, _, last = key.rpartition(".")
+        text = unknown_key(last, [spelt.get(name, name) for name in _keys(kind, error["loc"])])
+    elif error["type"].endswith("_than_equal"):  # the bounds are ours
+        text = error["msg"].replace("Input should be", "must be")
+    else:
+        text = error["msg"] if error["type"] == "settings" else _TYPES.get(error["type"], "cannot be used")
+    return Fault(place + block, f"{key} {text}".lstrip())
 
 
 def _label(block: Mapping[str, Any]) -> str:
@@ -87,28 +86,20 @@ def _label(block: Mapping[str, Any]) -> str:
     return f" ({name})" if known and not any(map(looks_generated, re.split(r"[./]", name))) else ""
 
 
-def _fault_text(error: Any, key: str, kind: type) -> str:
-    if error["type"] == "missing":
-        return f"has no {key}"
-    if error["type"] in _UNKNOWN or error["msg"] == UNKNOWN_KEY:
-        table, _, last = key.rpartition(".")
-        # The keys that may stand where the fault is.
-        first = str(error["loc"][0])
-        inner = BLOCKS.get(_SPELT.get(first, first)) if len(error["loc"]) > 1 else None
-        kinds = (inner,) if inner else (kind,) if kind not in (Policy, Project) else (Policy, Project)
-        known = sorted({_SPELT.get(one.name, one.name) for made in kinds for one in fields(made)})
-        return f"{table} {unknown_key(last, known)}".lstrip()
-    text = error["msg"] if error["type"] == "settings" else _TYPES.get(error["type"], "cannot be used")
-    if error["type"].endswith("_than_equal"):  # the bounds are ours
-        text = error["msg"].replace("Input should be", "must be")
-    return f"{key} {text}" if key else str(text)
+def _keys(kind: Any, parts: tuple[str | int, ...]) -> list[str]:
+    """The keys that may stand where a fault is: at the top of a file those of project and policy."""
+    if len(parts) == 1 and kind in (Policy, Project):
+        return [*get_type_hints(Project), *get_type_hints(Policy)]
+    for part in parts[:-1]:
+        kind = get_type_hints(kind)[part] if isinstance(part, str) else get_args(kind)[0]
+    return list(get_type_hints(kind))
 
 
 def unknown_key(key: str, known: list[str]) -> str:
     """The fault of a key that nothing reads, with the nearest that something does."""
     if key in MOVED:
         return f"{key} {MOVED[key]}"
-    near = nearest(key, known) if key not in known and re.fullmatch(r"\w{1,40}", key) else ""
+    near = nearest(key, sorted({*known})) if key not in known and re.fullmatch(r"\w{1,40}", key) else ""
     return f"has an unknown key {shown_key(key)}{near}"
 
 
@@ -117,55 +108,46 @@ def shown_key(key: str) -> str:
     return shown_name("" if looks_generated(key) else key, r"[A-Za-z_][\w.-]{0,39}|\d{1,4}")
 
 
-# ---- What depends on several keys ----
+# ---- What depends on other keys, or on another policy ----
 
 
-def detection_faults(given: Any, bundled: Mapping[str, Any], place: str) -> list[Fault]:
-    """The faults of a [detections]: a key that no bundled policy has, another type, a number out of range.
+def type_like(example: Any) -> Any:
+    """The type of an example's value; of a table each key may be left out, and no other may stand there."""
+    if isinstance(example, dict):
+        table = TypedDict("table", {key: NotRequired[type_like(example[key])] for key in example})  # type: ignore
+        return with_config(Block.__pydantic_config__)(table)
+    if isinstance(example, list):
+        return list[type_like(example[0])] if example else list[StrictStr]  # type: ignore[misc]
+    return {bool: StrictBool, str: StrictStr, int: Number, float: Number}.get(type(example), example)
 
-    Names of detections before 0.3.0 are refused where the new ones are known (logins/parameters.py).
+
+def type_of_detections(bundled: Mapping[str, Any]) -> Any:
+    """The type of a file with [detections]: keys of the bundled ones, and what these leave to the owner.
+
+    Names of before 0.3.0 pass: they are refused where the new ones are known (logins/parameters.py).
     """
-    if isinstance(given, dict):
-        given = {name: value for name, value in given.items() if not re.fullmatch(r"A\d{1,2}", name)}
-    return list(_unlike(given, {**bundled, **_OWN_DETECTIONS}, "detections", place))
-
-
-def _unlike(given: Any, example: Any, key: str, place: str) -> Iterator[Fault]:
-    if isinstance(example, Mapping):
-        if not isinstance(given, dict):
-            yield Fault(place, f"{key} must be a table")
-            return
-        for name, value in given.items():
-            if name not in example and "*" not in example:
-                yield Fault(f"{place}: {key}", unknown_key(name, list(example)))
-            else:
-                inner = example.get(name, example.get("*"))
-                yield from _unlike(value, inner, f"{key}.{shown_key(name)}", place)
-    elif isinstance(example, list):
-        if not isinstance(given, list) or len({type(one) for one in (*given, *example)}) > 1:
-            yield Fault(place, f"{key} must be a list of {'numbers' if example == [401] else 'texts'}")
-    elif isinstance(example, int | float) and not isinstance(example, bool):
-        if type(given) not in (int, float) or not 0 <= given <= LARGEST:
-            yield Fault(place, f"{key} must be a number from 0 to {LARGEST}")
-    elif type(given) is not type(example):
-        yield Fault(place, f"{key} must be {'a text' if isinstance(example, str) else 'true or false'}")
+    failure = {"statuses": [401], "messages": [""], "ambiguous_routes": [""]}
+    own = {"failure": failure, "clients": "real", "limits_requests": False, "known_clients": [""]}
+    names = {"grace_hours": Mapping[str, Number]} | {f"A{number}": Any for number in range(1, 21)}
+    return TypedDict("file", {"detections": type_like({**bundled, **own, **names})})  # type: ignore
 
 
 def cross_faults(policy: Policy, place: str) -> list[Fault]:
     """The faults of names that a policy uses and does not have, or has twice."""
-    faults = []
-    spelt = [name for rule in policy.secrets for name in (rule.name, *rule.aliases)]
-    for name in sorted({name for name in spelt if spelt.count(name) > 1}):
-        faults.append(
-            Fault(place, f"secret {shown_key(name)} appears {spelt.count(name)} times (as name or alias)")
-        )
+    spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
+    twice = {name: count for name, count in sorted(spelt.items()) if count > 1}
+    faults = [
+        Fault(place, f"secret {shown_key(name)} appears {count} times (as name or alias)")
+        for name, count in twice.items()
+    ]
     for number, rule in enumerate(policy.secrets, 1):
         block = f"{place}: secret #{number} ({rule.name})"
-        for key in ("equals", "differs", "rotates_with"):
-            for other in getattr(rule, key):
-                if other == rule.name or policy.rule(other) is None:
-                    text = f"{key} {shown_key(other)} must name another variable of the policy"
-                    faults.append(Fault(block, text))
+        others = [(key, one) for key in ("equals", "differs", "rotates_with") for one in getattr(rule, key)]
+        faults += [
+            Fault(block, f"{key} {shown_key(other)} must name another variable of the policy")
+            for key, other in others
+            if other == rule.name or other not in spelt
+        ]
         used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
         unknown = sorted(used - {"", *policy.formats})
         faults += [Fault(block, f"format {shown_key(name)} is not in [formats]") for name in unknown]

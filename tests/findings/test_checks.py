@@ -11,7 +11,7 @@ from audit_lib.findings.checks import BY_ID, CHECKS, SUCCESSORS
 from audit_lib.findings.documents import OTHER_GUIDE
 from audit_lib.findings.find import row_words
 from audit_lib.settings import bundled_policy
-from audit_lib.settings.guide_rules import guide_rules
+from audit_lib.settings.load import guide_rules
 from tests.support.rows import TABLES, rows_of
 
 Change = dict[str, Any]

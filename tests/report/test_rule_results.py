@@ -14,7 +14,7 @@ from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.report.judge import tabulate_rules
 from audit_lib.settings import Policy, bundled_policy
-from audit_lib.settings.guide_rules import guide_rules
+from audit_lib.settings.load import guide_rules
 from tests.support.made_up_audit import audit, filled
 from tests.support.rows import rows_of
 

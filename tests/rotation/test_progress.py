@@ -14,10 +14,8 @@ from audit_lib.rotation.change import planned
 from audit_lib.rotation.progress import Progress, RotationRead, tabulate_leak_lives
 from audit_lib.rotation.runbook import plan_of, plan_rotation
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.secrets.snapshot import snapshot_draft
+from audit_lib.secrets.read_project import ProjectRead, snapshot_draft
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import choose_policy, load_project
 from tests.support.fakes import fake_value
@@ -55,9 +53,7 @@ class App:
         policy = choose_policy(project)
         sources, entries = read_env_sources(project, (), self.keeper, policy)
         self.inventory = tabulate_inventory(entries, policy, project, self.keeper, sources)
-        self.draft = snapshot_draft(
-            self.inventory, sources, compare_places(self.inventory, entries, policy, self.keeper)
-        )
+        self.draft = snapshot_draft(self.inventory, sources)
         return RotationRead(AS_OF, self.inventory, read_ledger(project.ledger_dir, self.keeper.key))
 
     def snapshot(self, at: datetime) -> None:

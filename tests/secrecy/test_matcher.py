@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_lib.secrecy.forms import SHORTEST, forms
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Hit, Matcher
+from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, SHORTEST, Hit, Matcher, forms
 from tests.support.encodings import encodings
 from tests.support.fakes import fake_value
 

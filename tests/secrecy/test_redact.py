@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.guard import Guard, GuardedStream
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.matcher import forms
 from audit_lib.secrecy.redact import _BESIDE, MARK, Redactor, Tail, redact_named
 from tests.support.fakes import fake_value
 

@@ -15,8 +15,8 @@ import nbformat
 import pytest
 
 from audit_lib.base.errors import Refused
-from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.matcher import forms
 from audit_lib.secrecy.seal import Classes, SealPlan, classify, plan, seal, search_files
 from audit_lib.secrets.contracts import Inventory
 from tests.support.canary import notebook

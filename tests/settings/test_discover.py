@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from audit_lib.settings import discover, load_project
+from audit_lib.settings import code_reads, discover, load_project
 from audit_lib.settings.discover import env_source, file_words, is_env_like
 from tests.support.applications import write
 
@@ -167,5 +167,5 @@ def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert told(tmp_path) == [f"{deep[:-1]}: is deeper than 24 folders"]
     monkeypatch.setattr(discover, "MAX_SOURCES", 2)
     assert told(tmp_path)[-1] == "discovery: left out 3 env files beyond the first 2"
-    monkeypatch.setattr(discover, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(code_reads, "MAX_ENTRIES", 3)
     assert "discovery: left out all after the first 3 files and folders" in told(tmp_path)

@@ -17,8 +17,7 @@ from audit_lib.settings import (
     load_policy,
     load_project,
 )
-from audit_lib.settings.guide_rules import guide_rules
-from audit_lib.settings.load import bundled_names, is_configured
+from audit_lib.settings.load import bundled_names, guide_rules, is_configured
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 

@@ -20,7 +20,7 @@ from audit_lib.secrets.contracts import (
     PopulationSides,
     RotationPairs,
 )
-from audit_lib.settings.contracts import Configuration
+from audit_lib.settings.platform_files import Configuration
 
 NOW = pd.Timestamp("2026-09-30", tz="UTC")
 TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {

@@ -15,7 +15,8 @@ from audit_lib.logins import alerts
 from audit_lib.logins.coverage import NEEDS
 from audit_lib.report.judge import PASS_NEEDS
 from audit_lib.settings import bundled_policy
-from audit_lib.settings.guide_rules import GuideRule, guide_rules
+from audit_lib.settings.load import guide_rules
+from audit_lib.settings.models import GuideRule
 from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
