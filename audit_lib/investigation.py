@@ -54,27 +54,27 @@ class Investigation:
         vars(self).update(case=case, notes=notes)
 
     # `Sources`: each file with its lines; the rest speaks of these and of nothing else.
-    sources = frame(lambda self: self.case.read.sources)
+    sources = frame(lambda it: it.case.read.sources)
     # The requests of the window, by minute, address and route.
-    requests = frame(lambda self: self.case.here.rename(columns={"client": "address"}).reset_index(drop=True))
+    requests = frame(lambda it: it.case.here.rename(columns={"client": "address"}).reset_index(drop=True))
     # The failures and messages of the window, each with its place and time.
-    events = frame(lambda self: self.case.said.rename(columns={"client": "address"}).reset_index(drop=True))
+    events = frame(lambda it: it.case.said.rename(columns={"client": "address"}).reset_index(drop=True))
     # Who sent the requests of the window, and what is known of them from before.
-    addresses = frame(lambda self: self.case.clients.rename(columns={"client": "address"}))
+    addresses = frame(lambda it: it.case.clients.rename(columns={"client": "address"}))
     # `Detections` of the window: what was found, what was not, and what cannot be said.
-    detections = frame(lambda self: tabulate(self.case.verdicts.values()))
+    detections = frame(lambda it: tabulate(it.case.verdicts.values()))
     # `Timeline`: what happened in the window, in order.
-    timeline = frame(lambda self: tabulate_timeline(self.case))
+    timeline = frame(lambda it: tabulate_timeline(it.case))
     # `ExposureWindows`: from when until when a value could be used by others.
-    exposure = frame(lambda self: tabulate_exposure(self.case))
+    exposure = frame(lambda it: tabulate_exposure(it.case))
 
-    _explained = cached_property(lambda self: explain(self.case, self.exposure))
+    _explained = cached_property(lambda it: explain(it.case, it.exposure))
     # `Explanations`: what speaks for each, what against, and what is missing.
-    explanations = frame(lambda self: tabulate_explanations(self._explained))
+    explanations = frame(lambda it: tabulate_explanations(it._explained))
     # `Symptoms`: the guide's six, with the evidence of the window.
-    symptoms = frame(lambda self: tabulate_symptoms(self.case))
+    symptoms = frame(lambda it: tabulate_symptoms(it.case))
     # `Steps`: what to do, in order, with its commands.
-    steps = frame(lambda self: tabulate_steps(self.case, self._explained, self.exposure))
+    steps = frame(lambda it: tabulate_steps(it.case, it._explained, it.exposure))
 
     @property
     def suspects(self) -> tuple[str, ...]:
@@ -102,11 +102,7 @@ class Investigation:
         return self.notes
 
     def publish(self, folder: str) -> None:
-        """Write page and evidence beside the saved notebook, and search all of it for every value.
-
-        Raises:
-            Refused: a value is in one of them.
-        """
+        """Write page and evidence beside the saved notebook; `Refused` if a value is in one of them."""
         publish_incident(self, Path(folder))
 
 
@@ -122,10 +118,8 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
 ) -> Investigation:
     """The investigation of a project, or of the bundled sample for "".
 
-    By default its window begins when a leak of the secret was first seen, or is the last seven days.
-
-    Raises:
-        BadInput: a parameter that cannot be used; its text is not repeated, for it may be the value.
+    By default its window begins when a leak of the secret was first seen, or is the last seven days. Raises
+    `BadInput` for a parameter that cannot be used; its text is not repeated, for it may be the value.
     """
     parameters = dict(locals())
     case = read_case(**notebook.open_project(parameters), progress=notebook.report_progress)

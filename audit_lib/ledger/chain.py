@@ -59,7 +59,7 @@ class Entry(BaseModel):
     body: dict[str, Any]
     prev: Digest = GENESIS  # the hash of the entry before
     project: Annotated[str, StringConstraints(pattern="^([0-9a-f]{32})?$")] = ""  # version 1 had none
-    heads: dict[Name, str] = {}  # noqa: RUF012  of the other chains, as they were then; version 1 had none
+    heads: dict[Name, str] = {}
     mac: Digest = ""
     hash: Digest = ""
 

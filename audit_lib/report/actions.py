@@ -70,9 +70,8 @@ def tabulate_actions(
     made = []
     for group in groups.values():
         about = list(dict.fromkeys(_about(group, known)))
-        by_default = all(
-            one.check in _AGED and (one.subject, one.environment, one.service) in limits for one in group
-        )
+        aged = [(one.subject, one.environment, one.service) for one in group if one.check in _AGED]
+        by_default = len(aged) == len(group) and limits.issuperset(aged)
         made.append((_order(group, about, by_default), _row(group, about, inventory, as_of)))
     made.sort(key=itemgetter(0))
     return Actions.of({"number": number} | row for number, (_, row) in enumerate(made, 1))
@@ -108,11 +107,13 @@ def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: 
     renews = about and {"value", "each"} & {BY_ID[check].action for check in checks}
     action, command = _of_values(checks, about, inventory) if renews else _of_things(worst, checks)
     due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
+    why = worst.evidence.partition("; ")[0]  # its first piece
+    why = why[:1].upper() + why[1:]
     owners = dict.fromkeys(one.owner for one in group if one.owner)
     return {
         "id": worst.action,
         "action": action,
-        "why": shortened(worst.evidence),
+        "why": why if len(why) <= _MOST_SIGNS else f"{why[:_MOST_SIGNS].rsplit(' ', 1)[0]} …",
         "where": next(iter(worst.where), "").partition("; ")[0],
         "owner": few(owners, _MOST_NAMES) or NOBODY,
         "severity": worst.severity,
@@ -128,7 +129,8 @@ def _of_values(checks: set[str], about: list[Secret], inventory: pd.DataFrame) -
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
     names = list(dict.fromkeys(present["secret"])) or list(dict.fromkeys(name for name, _ in about))
-    places = sorted({place for _, place in about if place}, key=lambda name: (_nearness(name), name))
+    nearness = {PRODUCTION: "", "staging": " "}  # the nearest to users first
+    places = sorted({place for _, place in about if place}, key=lambda name: nearness.get(name, name))
     where = f" in {_listed(places, 3)}" if places else ""
     public = list(dict.fromkeys(present.loc[present["public"], "secret"])) if checks & _PUBLIC else []
     kept = [name for name in names if name not in public]
@@ -140,10 +142,6 @@ def _of_values(checks: set[str], about: list[Secret], inventory: pd.DataFrame) -
         return f"Set {_listed(names)}{where}", ""
     verb = "Revoke and replace" if checks & _REVOKED else "Rotate"
     return f"{verb} {_listed(names)}{where}", command
-
-
-def _nearness(environment: str) -> int:
-    return {PRODUCTION: 0, "staging": 1}.get(environment, 2)
 
 
 def _of_things(worst: Any, checks: set[str]) -> tuple[str, str]:
@@ -164,10 +162,3 @@ def _listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:
     """`A`, `A and B`, `A, B and 2 more`."""
     shown = [*names[:most], f"{len(names) - most} more"] if len(names) > most else list(names)
     return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
-
-
-def shortened(text: str) -> str:
-    """The text up to its first piece of evidence, cut at a word."""
-    first = text.partition("; ")[0]
-    first = first[:1].upper() + first[1:]
-    return first if len(first) <= _MOST_SIGNS else f"{first[:_MOST_SIGNS].rsplit(' ', 1)[0]} …"

@@ -23,13 +23,8 @@ if TYPE_CHECKING:
 SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MOST_LOCATIONS = 100  # of one result
 # By severity the level, and the number by which GitHub ranks a rule: from 9.0 critical, 7.0 high, 4.0 medium.
-_LEVELS = {
-    "critical": ("error", "9.5"),
-    "high": ("error", "8.0"),
-    "medium": ("warning", "5.5"),
-    "low": ("note", "2.0"),
-    "info": ("note", "0.5"),
-}
+_RANKS = (("note", "0.5"), ("note", "2.0"), ("warning", "5.5"), ("error", "8.0"), ("error", "9.5"))
+_LEVELS = dict(zip(SEVERITIES, _RANKS, strict=True))
 _PLACE = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?(?: in [0-9a-f]{7,40})?")
 # By kind of a leak: its level, and what it is.
 _LEAKS = {
@@ -94,14 +89,11 @@ def _of_finding(row: Any, files: set[str]) -> dict[str, Any]:
 
 def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) -> dict[str, Any]:
     """A SARIF log with one result for each leak. `complete` is false if git failed: then nothing is green."""
-    rules = [_rule(_leak_rule(kind), what, what, _REMEDY) for kind, (_, what) in _LEAKS.items()]
+    kinds = {f"leak/{kind}".replace(" ", "-"): what for kind, (_, what) in _LEAKS.items()}
+    rules = [_rule(id_, what, what, _REMEDY) for id_, what in kinds.items()]
     by_leak = dict(list(places[places["path"].ne("")].groupby("leak_id", sort=False)))
     results = (_of_leak(leak, by_leak.get(leak.leak_id, places.head(0))) for leak in rows(leaks))
     return _log(rules, results, complete=complete)
-
-
-def _leak_rule(kind: str) -> str:
-    return f"leak/{kind.replace(' ', '-')}"
 
 
 def _of_leak(leak: Any, places: pd.DataFrame) -> dict[str, Any]:
@@ -110,7 +102,7 @@ def _of_leak(leak: Any, places: pd.DataFrame) -> dict[str, Any]:
     text = f"{leak.variable}: {leak.kind}, {counted(leak.occurrences, 'occurrence')}, {where}, {force}"
     properties = {"matched": leak.matched, "firstCommit": leak.first_commit}
     return {
-        "ruleId": _leak_rule(leak.kind),
+        "ruleId": f"leak/{leak.kind}".replace(" ", "-"),
         "level": _LEAKS[leak.kind][0],
         "message": {"text": text},
         "locations": [

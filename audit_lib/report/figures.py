@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import matplotlib as mpl
@@ -63,12 +63,6 @@ def _panels(width: float, heights: list[float], title: str) -> list[Axes]:
     return list(figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
 
 
-def _described(axes: Axes, text: str) -> Axes:
-    """The axes with the alternative text of their figure."""
-    _figure(axes).set_label(inert.plain(text))
-    return axes
-
-
 def _beside(axes: Axes, height: float, text: str) -> None:
     """Write a remark to the right of a row."""
     place: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
@@ -85,8 +79,16 @@ def png(axes: Axes) -> bytes:
 
 def show_in_kernel(shell: Any) -> None:
     """Have a notebook show described axes as a PNG with alternative text, which is also their text."""
+
+    def output(axes: Axes) -> tuple[bytes, dict[str, Any]] | None:
+        figure = _figure(axes)
+        if not figure.get_label():  # axes of somebody's own, which pyplot shows
+            return None
+        width, height = (int(side * DPI) for side in figure.get_size_inches())
+        return png(axes), {"width": width, "height": height, "alt": figure.get_label()}
+
     formatters = shell.display_formatter.formatters
-    formatters["image/png"].for_type(Axes, _output)
+    formatters["image/png"].for_type(Axes, output)
     plain = formatters["text/plain"]
     plain.for_type(Axes, lambda axes, printer, _: printer.text(_figure(axes).get_label() or repr(axes)))
 
@@ -95,14 +97,6 @@ def _figure(axes: Axes) -> Figure:
     figure = axes.get_figure(root=True)
     assert figure is not None
     return figure
-
-
-def _output(axes: Axes) -> tuple[bytes, dict[str, Any]] | None:
-    figure = _figure(axes)
-    if not figure.get_label():  # axes of somebody's own, which pyplot shows
-        return None
-    width, height = (int(side * DPI) for side in figure.get_size_inches())
-    return png(axes), {"width": width, "height": height, "alt": figure.get_label()}
 
 
 # ---- Ages and days ----
@@ -134,7 +128,8 @@ def plot_ages(ages: pd.DataFrame, title: str = "Ages against each secret's own l
     counts = Counter(limited["status"])
     shown = ", ".join(f"{counts[status]} {WORDS.get(status, status)}" for status in COLOURS)
     more = f"; the first {MOST_BARS} are drawn" if len(limited) > MOST_BARS else ""
-    return _described(axes, f"{title}: {shown} of {counted(len(limited), 'secret')}{more}")
+    _figure(axes).set_label(inert.plain(f"{title}: {shown} of {counted(len(limited), 'secret')}{more}"))
+    return axes
 
 
 def _draw_age(axes: Axes, height: int, row: Any, reach: float) -> None:
@@ -146,14 +141,14 @@ def _draw_age(axes: Axes, height: int, row: Any, reach: float) -> None:
     if row.high is None:
         axes.plot([reach * 0.985], [height], marker=">", color=colour, markersize=5, clip_on=False)
     age = age_words(row.age_days_min, row.age_days_max, " d")
-    _beside(axes, height, f"{WORDS.get(row.status, row.status)}, {age}")
+    _beside(axes, height, ", ".join(dict.fromkeys((WORDS.get(row.status, row.status), age))))
 
 
 def plot_daily(daily: pd.DataFrame, title: str = "Requests refused a day") -> Axes:
     """Bars of refused requests by day, the worst days labelled; a grey band is days without a line."""
     refused = daily["refused"].astype("Float64")
     heights, silent = refused.fillna(0).to_numpy(float), refused.isna().to_numpy()
-    days = [_day(day) for day in daily.index]
+    days = [day_words(at, at.year) for at in pd.to_datetime(daily.index, utc=True)]
     with mpl.rc_context(STYLE):
         (axes,) = _panels(620, [160], title)
         axes.bar(range(len(days)), heights, width=0.8, color=BAD)
@@ -170,12 +165,8 @@ def plot_daily(daily: pd.DataFrame, title: str = "Requests refused a day") -> Ax
         axes.grid(axis="y")
     gaps = f"; {counted(int(silent.sum()), 'day')} without a line" if silent.any() else ""
     requests = counted(int(daily["requests"].sum()), "request")
-    return _described(axes, f"{title}: {int(heights.sum()):,} of {requests} refused{gaps}")
-
-
-def _day(name: object) -> str:
-    at = datetime.fromisoformat(str(name)).replace(tzinfo=UTC)
-    return day_words(at, at.year)
+    _figure(axes).set_label(inert.plain(f"{title}: {int(heights.sum()):,} of {requests} refused{gaps}"))
+    return axes
 
 
 # ---- An incident ----
@@ -196,13 +187,14 @@ def plot_events(case: Case, timeline: pd.DataFrame) -> Axes:
             axes.axvspan(episode.since, episode.until, color=INK, alpha=0.12, linewidth=0)  # type: ignore[arg-type]
         _set_lanes(axes, window, lanes)
         for height, lane in enumerate(lanes):
-            _draw_lane(
-                axes, timeline[timeline["kind"] == lane], height, GOOD if lane in HARMLESS else BAD, window
-            )
+            colour = GOOD if lane in HARMLESS else BAD
+            _draw_lane(axes, timeline[timeline["kind"] == lane], height, colour, window)
     counts = timeline.groupby("kind")["count"].sum()
     words = ", ".join(f"{counts[lane]} {lane}" for lane in lanes) or "nothing"
     since, until = (instant_words(at, case.as_of.year) for at in (window.since, window.until))
-    return _described(axes, f"{title}. From {since} to {until} {window.until.year}, UTC: {words}")
+    text = f"{title}. From {since} to {until} {window.until.year}, UTC: {words}"
+    _figure(axes).set_label(inert.plain(text))
+    return axes
 
 
 def _find_episodes(case: Case) -> list[Window]:

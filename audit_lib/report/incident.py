@@ -32,7 +32,10 @@ def summarise(
 ) -> Screen:
     """The first screen: what it was, five answers, the first steps, what explains it, what is not known."""
     outage, (best, *rest) = find_outage(case), (*supported(case, explained), None)
-    others = [one for one in rest if one and best and _is_apart(one, best)]
+    theirs = {*best.addresses} if best else set()
+    # Attacks of their own, of other addresses than the best explanation.
+    likely = [one for one in rest if one and one.name in ATTACKS and one.rating == "likely"]
+    others = [one for one in likely if theirs.isdisjoint(one.addresses)]
     shown = [best, *others] if best else []
     is_attack = any(one.name in ATTACKS for one in shown)
     ongoing, verdict = _going_on(case, best, outage), "Not known"
@@ -40,12 +43,15 @@ def summarise(
         noun = "an attack" if is_attack else "an outage" if best.name == OUTAGE else "no attack"
         over = ", and over" if ongoing[0] == "No" and not others else ""
         verdict = f"{'Likely' if best.rating == 'likely' else 'Possibly'} {noun}{over}"
-    none = (
-        "Nothing that was read speaks for an explanation." if case.is_seen else "No log line of it was read."
-    )
+    read = "Nothing that was read speaks for an explanation."
+    none = read if case.is_seen else "No log line of it was read."
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
-    replies = (ongoing, _got_in(case), _refused(case, best, outage), cause, _left(case, exposure))
+    leaked = in_force(exposure)
+    apart = [str(pair) for pair in pairs_apart(case) if pair.until == case.as_of]
+    left = f"{counted(len(leaked), 'leaked secret')} in force" if leaked else "No leak in force is known"
+    why = few(apart) or few(leaked) or "and no pair that differs"
+    replies = (ongoing, _got_in(case), _refused(case, best, outage), cause, (left, why))
     return Screen(
         "incident.html.j2",
         "incident.txt.j2",
@@ -59,11 +65,6 @@ def summarise(
         explained=explained,
         not_known=tuple(_gaps(case, explained)),
     )
-
-
-def _is_apart(one: Explanation, best: Explanation) -> bool:
-    """Whether it is an attack of its own, of other addresses than the best explanation."""
-    return one.name in ATTACKS and one.rating == "likely" and not {*one.addresses} & {*best.addresses}
 
 
 def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
@@ -91,18 +92,16 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
     here, addresses, year = case.here[case.here["timed"]], best.addresses if best else (), case.as_of.year
     if best and best.name == OUTAGE and outage:
         _, after = deploys_around(case, outage)
-        later = here[
-            here["not_before_at"].gt(max(outage.last_at, after.ended_at if after else outage.last_at))
-        ]
+        over = max(outage.last_at, after.ended_at if after else outage.last_at)
+        later = here[here["not_before_at"].gt(over)]
         asked, lost = (int(part["count"].sum()) for part in (later, later[unanswered(later)]))
         why = f"since {instant_words(outage.last_at, year)}: {asked - lost} of {asked} answered"
         return ("No" if lost * 2 < asked else "Yes") if asked else "Not known", why
     is_attack = best is not None and best.name in ATTACKS
     theirs = case.here[case.here["client"].isin(addresses) & (case.here["refused"] | is_attack)]
     said = case.said[case.said["kind"].eq(FAILED_LOGIN) & case.said["client"].isin(addresses)]
-    seen = pd.concat([theirs.assign(at=theirs["not_before_at"].where(theirs["timed"])), said]).sort_values(
-        "at"
-    )
+    theirs = theirs.assign(at=theirs["not_before_at"].where(theirs["timed"]))
+    seen = pd.concat([theirs, said]).sort_values("at")
     times = seen["at"].dropna()
     if times.empty:
         return "Not known", "no request of anybody who takes part has a time"
@@ -153,13 +152,6 @@ def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Rep
     kinds = [f"{count} {name}" for name, count in known.items()]
     answer = counted(len(names), "address", "addresses") if names else "Nobody"
     return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), "request")])
-
-
-def _left(case: Case, exposure: pd.DataFrame) -> Reply:
-    leaked = in_force(exposure)
-    apart = [str(pair) for pair in pairs_apart(case) if pair.until == case.as_of]
-    answer = f"{counted(len(leaked), 'leaked secret')} in force" if leaked else "No leak in force is known"
-    return answer, few(apart) or few(leaked) or "and no pair that differs"
 
 
 def _facts(case: Case, best: Explanation | None, outage: Outage | None) -> Iterator[str]:

@@ -86,9 +86,7 @@ def verdict(audit: "Audit") -> str:
     it, leaves nothing that could pass.
     """
     marks = set(audit.marks)
-    if "bad" in marks:
-        return FAIL
-    return UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
+    return FAIL if "bad" in marks else UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
 
 
 # ---- What a pass needs ----
@@ -191,10 +189,7 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     """`RuleResults`: the guide's rules in their order, or for a policy without rules those that checks imply.
 
     A rule with an exception fails. One of which anything is not known, or that reaches beyond its checks, is
-    unknown, never a pass.
-
-    Raises:
-        BadInput: rules that cannot be read, or that name a check or a question that does not exist.
+    unknown, never a pass. Raises `BadInput` for rules that cannot be read, or that name what does not exist.
     """
     rules = guide_rules(audit.policy) or tuple(
         GuideRule(check.id, f"This is not so: {check.what}", checks=(check.id,)) for check in CHECKS
@@ -211,11 +206,9 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     named = {name for rule in rules for name in rule.checks}
     truths = {check.id: _judge(check, audit.checked) for check in CHECKS if check.id in named}
     found = audit.findings[audit.findings["status"].isin(("open", "unknown"))]
-    words = {
-        row.id: {*re.findall(r"\w+", " ".join((row.subject, *(item[0] for item in row.covers))))}
-        for row in rows(found)
-    }
-    seen = _Seen(audit, truths, not_seen(audit), found.assign(words=found["id"].map(words)))
+    names = [" ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found)]
+    found = found.assign(words=[{*re.findall(r"\w+", text)} for text in names])
+    seen = _Seen(audit, truths, not_seen(audit), found)
     return RuleResults.of(
         {"rule": rule.number, "says": rule.says, "guide_lines": rule.lines, "procedure": "", "evidence": ()}
         | _decided(rule, seen)
@@ -274,9 +267,8 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     tables = list(dict.fromkeys(BY_ID[name].table for name in rule.checks))
     tallies = [_tally_rows(table, rule, seen) for table in tables]
     findings = seen.findings[seen.findings["check"].isin(rule.checks)]
-    shown = [
-        row.id for row in rows(findings[["id", "words"]]) if not rule.secrets or row.words & {*rule.secrets}
-    ]
+    pairs, secrets = zip(findings["id"], findings["words"], strict=True), {*rule.secrets}
+    shown = [id_ for id_, words in pairs if not secrets or words & secrets]
     if rule.leaks_in:
         leaked, searched = _tally_leaks(rule, seen.audit)
         tallies, shown = [*tallies, searched], [*shown, *leaked]

@@ -39,15 +39,14 @@ from audit_lib.settings import choose_policy, instant_of, load_project
 def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
     """What a notebook's parameters open, as `ProjectRead` takes it, with the values given for this run.
 
-    From now on no output holds a value that is read into its keeper.
-
-    Raises:
-        BadInput: one fault for each parameter that cannot be used, all at once.
+    From now on no output holds a value that is read into its keeper. Raises `BadInput` with one fault for
+    each parameter that cannot be used, all at once.
     """
     check_parameters(parameters)
-    run, root, logs = _given_for_this_run(), parameters["project"], parameters.get("logs", "")
+    run, root = _given_for_this_run(), parameters["project"]
+    ledger, logs = parameters.get("ledger"), parameters.get("logs", "")
     folder = Path(root).expanduser().resolve() if root else _sample()
-    project = load_project(folder, path_of(parameters.get("ledger", "")), sample=not root)
+    project = load_project(folder, Path(ledger).expanduser().resolve() if ledger else None, sample=not root)
     spooled = Path(run.get("log") or os.devnull)
     try:
         with spooled.open("rb") as stream:
@@ -89,8 +88,7 @@ def guard_read(read: ProjectRead, parameters: Mapping[str, str]) -> Classes:
 def guard(project: str = ".", policy: str = "") -> pd.DataFrame:
     """Guard a notebook of one's own: from now on no output holds a value of the project's env files.
 
-    Raises:
-        BadInput: the project, its policy or an env file cannot be used; or it holds no value.
+    Raises `BadInput` if the project, its policy or an env file cannot be used, or it holds no value.
     """
     parameters = {"project": str(Path(project).resolve()), "policy": policy}
     classes = guard_values(ProjectRead(**open_project(parameters)))
@@ -138,11 +136,6 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             faults.append(Fault(name, fault))
     if faults:
         raise BadInput(faults)
-
-
-def path_of(text: str) -> Path | None:
-    """The path that a parameter names; None for ""."""
-    return Path(text).expanduser().resolve() if text else None
 
 
 # ---- The kernel, and the command that started it ----

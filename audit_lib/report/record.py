@@ -40,14 +40,18 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "leak_places": PUBLISHED_PLACE,
 }
 _INPUTS = ["source", "kind", "environment", "service", "size_bytes", "sha256", "keyed_digest"]
-_LINES = ("lines", "read", "not_understood", "blank")
-_LOG_LINES = ("lines", "requests", "messages", "text_only", "not_understood", "blank")
+_LINES = ["lines", "read", "not_understood", "blank"]
+_LOG_LINES = ["lines", "requests", "messages", "text_only", "not_understood", "blank"]
 _GIVEN = {"from stdin": "-", "from the process environment": "environ"}  # by the reason of their source
 
 
 def report_record(audit: "Audit") -> Row:
     """The record, valid by report.schema.json: plain JSON values, every text inert, no fingerprint."""
     low, high = score(audit)
+    # What the previous report found, and of which it is not known if it ended.
+    gone = audit.changes.query("change == 'no longer known' and now == ''").drop_duplicates("id")
+    names = {"was_check": "check", "was_severity": "severity"}
+    gone = gone[["id", "subject", "environment", "service", *names]].rename(columns=names)
     return {
         "schema": SCHEMA,
         "project": inert.plain(audit.project.name),
@@ -63,7 +67,7 @@ def report_record(audit: "Audit") -> Row:
         "leaks": _nested(_rows(audit, "leaks"), _rows(audit, "leak_places"), ("leak_id",), "places"),
         "drift": values_by_place(audit.inventory),
         "settings": {"changes": _rows(audit, "settings_changes"), "in_force": list(audit.settings)},
-        "not_ended": _not_ended(audit.changes),
+        "not_ended": records(gone.assign(status="unknown")),
         **{name: _rows(audit, name) for name in FRAMES},
         "coverage": _coverage(audit),
     }
@@ -71,12 +75,10 @@ def report_record(audit: "Audit") -> Row:
 
 def _summary(screen: Screen) -> Row:
     """What the first screen says, but for the actions, of which it names the first."""
-    frames = {name: getattr(screen, name).to_dict("records") for name in ("falls_due", "not_known")}
-    figures, first = [one._asdict() for one in screen.figures], list(screen.actions["number"])
-    said: Row = plain(
-        {"sentence": screen.sentence, "reasons": screen.reasons, "figures": figures, "first": first} | frames
-    )
-    return said
+    said: Row = {name: getattr(screen, name) for name in ("sentence", "reasons")}
+    said |= {"figures": [one._asdict() for one in screen.figures], "first": list(screen.actions["number"])}
+    said |= {name: getattr(screen, name).to_dict("records") for name in ("falls_due", "not_known")}
+    return {name: plain(part) for name, part in said.items()}
 
 
 def _rows(audit: "Audit", name: str) -> list[Row]:
@@ -101,13 +103,6 @@ def _freshness(audit: "Audit") -> list[Row]:
                 outward = math.floor if name.endswith("_min") else math.ceil
                 row[name] = outward(days * 10) / 10
     return ages
-
-
-def _not_ended(changes: pd.DataFrame) -> list[Row]:
-    """What the previous report found, and of which it is not known if it ended."""
-    gone = changes[changes["change"].eq("no longer known") & changes["now"].eq("")].drop_duplicates("id")
-    kept = gone[["id", "subject", "environment", "service"]]
-    return records(kept.assign(check=gone["was_check"], severity=gone["was_severity"], status="unknown"))
 
 
 def _auth_failures(audit: "Audit") -> Row:
@@ -136,29 +131,25 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     letter: dict[str, str] = {}
     found: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows(secrets.sort_values([*PLACE, "component", "source"], kind="stable")):
-        if row.state != "present" or row.fingerprint is None:
-            held = "not supplied" if row.state == "not supplied" else "missing"
-        elif row.placeholder:
-            held = "placeholder"
-        else:
-            held = letter.setdefault(row.fingerprint, f"value {letters(len(letter))}")
+        held = "not supplied" if row.state == "not supplied" else "missing"
+        if row.state == "present" and row.fingerprint is not None:
+            same = "placeholder" if row.placeholder else f"value {letters(len(letter))}"
+            held = same if row.placeholder else letter.setdefault(row.fingerprint, same)
         place = inert.plain(f"{row.environment}/{row.service}".strip("/"))
-        found.setdefault((row.secret, row.component), {})[place] = held
-    return [
-        {"secret": inert.plain(secret), "component": component, "environments": places}
-        for (secret, component), places in found.items()
-    ]
+        found.setdefault((inert.plain(row.secret), row.component), {})[place] = held
+    names = ("secret", "component", "environments")
+    return [dict(zip(names, (*key, places), strict=True)) for key, places in found.items()]
 
 
 def _coverage(audit: "Audit") -> Row:
     """Where the lines of all sources ended, the days without a line, and each rule of the guide."""
-    sources, entries, daily = audit.sources, audit.entries, audit.daily
-    logs, lost = sources[sources["kind"].eq("log")], entries[entries["state"].eq("not understood")]
+    sources, daily = audit.sources, audit.daily
+    lost = audit.entries.query("state == 'not understood'")[["source", "environment", "service", "line"]]
     return {
-        "lines": {name: int(sources[name].sum()) for name in _LINES},
-        "log_lines": {name: int(logs[name].sum()) for name in _LOG_LINES},
+        "lines": sources[_LINES].sum().astype(int).to_dict(),
+        "log_lines": sources.loc[sources["kind"].eq("log"), _LOG_LINES].sum().astype(int).to_dict(),
         "days_without_logs": list(map(str, daily.index[daily["requests"].isna()])),
-        "lines_not_understood": records(lost[["source", "environment", "service", "line"]]),
+        "lines_not_understood": records(lost),
         "evidence_left_out": int(audit.ages["evidence_left_out"].sum()),
         "rules": _rows(audit, "rules"),
     }
@@ -199,27 +190,25 @@ def provenance(audit: "Audit") -> Row:
 
 def command(audit: "Audit") -> str:
     """The command that makes the review again, for a shell, without where its report goes."""
-    given, sources = audit.parameters, audit.sources
-    project = given.get("project", "DIR")
-    options = [("project", project)] if project else []
-    options += [("quarter", str(audit.quarter)), ("as-of", iso(audit.as_of))]
-    options += [(name, given[name]) for name in ("policy", "ledger", "previous") if given.get(name)]
+    given = {"project": "DIR"} | audit.parameters | {"quarter": str(audit.quarter), "as-of": iso(audit.as_of)}
+    names = ("project", "quarter", "as-of", "policy", "ledger", "previous")
+    options = [(name, given[name]) for name in names if given.get(name)]
     options += [("identities", "full")] if audit.identities == "full" else []
     options += [("log", log) for log in shlex.split(given.get("logs", ""))]
-    for row in rows(sources[sources["kind"].eq("given values") & sources["state"].eq("read")]):
+    values = audit.sources.query("kind == 'given values' and state == 'read'")
+    for row in rows(values):
         options.append(("env", f"{row.environment}/{row.service}={_GIVEN.get(row.reason, 'FILE')}"))
     words = [f"--{name} {shlex.quote(text)}" for name, text in options]
-    return inert.plain(" ".join(["audit-lib review", *([] if project else ["--sample"]), *words]))
+    return inert.plain(" ".join(["audit-lib review", *([] if given["project"] else ["--sample"]), *words]))
 
 
 def _how_to_repeat(audit: "Audit") -> list[str]:
     """What it takes to make the same bytes again, step by step."""
-    key, is_sample = audit.keeper.key, audit.parameters.get("project") == ""
-    commit = head_of(audit.project.root) or NOT_KNOWN
+    key = audit.keeper.key
     steps = [f"Install audit_lib {__version__}; `make setup` installs each package by its hash."]
-    if not is_sample:
-        copied = f"Copy the project's folder at commit {commit} by `tar` or `cp -a`"
-        steps.append(f"{copied}, which keep the times of files.")
+    if audit.parameters.get("project") != "":
+        at = f"at commit {head_of(audit.project.root) or NOT_KNOWN}"
+        steps.append(f"Copy the project's folder {at} by `tar` or `cp -a`, which keep the times of files.")
     if key.origin == "file":
         steps.append(f"Have the key {key.key_id} in AUDIT_KEY_FILE.")
     if audit.ledger.heads:

@@ -25,11 +25,8 @@ BAD, DUE, OK, OPEN = "bad", "due", "ok", "unk"  # one colour each
 MOST_NAMES = 3
 MOST_DATES = 10
 LET_IN = "let-in"  # the detection of a success that should not have been one
-_SHOWN_IN = {
-    "commit": "in git",
-    "bundle": "in what browsers load",
-    "log": "in a log",
-}  # the surest sign first
+# The surest sign first.
+_SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}
 
 
 # A count with its unit, the parts it consists of by colour, and a remark.
@@ -59,11 +56,8 @@ def summarise(audit: "Audit") -> Screen:
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
-    these = (
-        "this one first: it closes"
-        if len(first) == 1
-        else f"these {number_words(len(first))} first: they close"
-    )
+    several = f"these {number_words(len(first))} first: they close"
+    these = "this one first: it closes" if len(first) == 1 else several
     every = counted(int(audit.actions["closes"].sum()), "open finding")
     more = f"Then {counted(len(rest), 'other action')} for {counted(int(rest['closes'].sum()), 'finding')}"
     last = day_words(quarter.end - timedelta(seconds=1))
@@ -159,11 +153,9 @@ def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Names of production secrets that others can read, and how, the surest sign first."""
     kinds = audit.leak_places.groupby("leak_id")["place"].agg(set)
     for row in rows(audit.exposure.query("status == 'emergency' and environment == @PRODUCTION")):
-        place = next(
-            (word for kind, word in _SHOWN_IN.items() if kind in kinds[row.leak_id]), "outside its place"
-        )
+        words = [word for kind, word in _SHOWN_IN.items() if kind in kinds[row.leak_id]]
         since = "" if row.first_at is None else f" since {day_words(row.first_at, audit.as_of.year)}"
-        yield row.secret, f"has been {place}{since}"
+        yield row.secret, f"has been {(*words, 'outside its place')[0]}{since}"
     signs = {
         "is built into the page that every browser loads": held["public"].astype(bool)
         & held["exposure_severity"].isin(GRAVE),
@@ -189,9 +181,8 @@ def _use(audit: "Audit") -> str:
     if audit.log_counts.empty:
         return "Refused logins are not known: no log of the quarter says anything about requests."
     states = set(audit.detections.loc[audit.detections["detection"].eq(LET_IN), "verdict"])
-    if states == {"none"}:
-        return "The logs show no client that was let in after failed logins."
-    show = "show a client that" if "found" in states else "could not show whether a client"
+    doubt = "show a client that" if "found" in states else "could not show whether a client"
+    show = "show no client that" if states == {"none"} else doubt
     return f"The logs {show} was let in after failed logins."
 
 
@@ -203,9 +194,7 @@ def _secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     leaks = audit.leaks[~audit.leaks["kind"].isin(NO_SECRETS)]
     force = leaks[leaks["force"].eq("in force")]
     there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
-    note = (
-        "everything was searched" if shows_no_leak(audit.leak_coverage) else "but not everything was searched"
-    )
+    note = f"{'' if shows_no_leak(audit.leak_coverage) else 'but not '}everything was searched"
     if total:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
@@ -229,10 +218,8 @@ def _other_figures(audit: "Audit") -> Iterator[KeyFigure]:
     asked, refused = int(count.sum()), int(count[is_refused].sum())
     if asked:
         failed = counted(int(audit.failed_logins["count"].sum()), "failed login")
-        note, parts = (
-            f"{failed} beside them in the application's own words",
-            ((BAD, refused), (OK, asked - refused)),
-        )
+        note = f"{failed} beside them in the application's own words"
+        parts = ((BAD, refused), (OK, asked - refused))
         yield KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", parts, note)
     else:
         yield KeyFigure("Requests refused", "not known", "", (), f"no request of {audit.quarter} was read")

@@ -61,9 +61,8 @@ def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     kinds = kinds.reindex(days).astype("Int64").rename_axis("day")
     sums = {"requests": REQUESTS, "refused": FAILED_REQUESTS}
     sums |= {kind: (kind,) for kind in FAILED_REQUESTS if kind in kinds} | {"failed_logins": LOGIN_FAILURES}
-    table = pd.DataFrame(
-        {name: kinds.reindex(columns=list(parts)).sum(axis=1).astype("Int64") for name, parts in sums.items()}
-    )
+    table = pd.DataFrame({name: kinds.reindex(columns=[*parts]).sum(axis=1) for name, parts in sums.items()})
+    table = table.astype("Int64")
     table.loc[~days.isin(log_counts["day"])] = pd.NA
     refused = table["refused"].astype("float64")
     far = (refused - refused.median()).abs()
