@@ -17,12 +17,10 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
-from audit_lib.logins.coverage import tabulate_log_coverage
+from audit_lib.logins import traffic
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logins.requests import Window, address_label, tabulate_activity, with_addresses
-from audit_lib.logins.traffic import gather, recorded_changes
-from audit_lib.logs.read import LogRead, read_logs, without_values
+from audit_lib.logs.read import LogRead, read_logs, tabulate_log_coverage, without_values
 from audit_lib.report import notebook, tables
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.judge import mark_items, tabulate_rules
@@ -117,15 +115,15 @@ class Audit(ProjectRead):
     # ---- Logs and logins ----
 
     _watch = cached_property(lambda it: detection_policy(it.policy))
-    _label = cached_property(lambda it: address_label(it.logs, it.keeper.key))
+    _label = cached_property(lambda it: traffic.address_label(it.logs, it.keeper.key))
 
     @cached_property
     def _detected(self) -> tuple[Verdict, ...]:
-        window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
-        activity = tabulate_activity(self.logs, self._watch)
-        changes = recorded_changes(self.ledger, activity.events, self.deploys, window)
-        declared, at = self.project.log_sources, self.as_of
-        return judge(gather(activity, self._watch, window, changes=changes, log_sources=declared, as_of=at))
+        window = traffic.Window(self.quarter.start, min(self.quarter.end, self.as_of))
+        activity = traffic.tabulate_activity(self.logs, self._watch)
+        changes = traffic.recorded_changes(self.ledger, activity.events, self.deploys, window)
+        declared = self.project.log_sources
+        return judge(traffic.Traffic(activity, self._watch, window, declared, changes, self.as_of))
 
     # A finding's id must not change with how addresses are shown.
     _detections = frame(lambda it: tabulate(it._detected, partial(mask_client, label=it._label)))
@@ -135,9 +133,8 @@ class Audit(ProjectRead):
     @cached_property
     def log_counts(self) -> pd.DataFrame:
         """`LogCounts`: requests and messages by file, day, kind, status, address and route."""
-        frames = {"log_counts": self.logs.counts, "log_events": self.logs.events}
-        shown = with_addresses(frames, self._label, self.identities, self._watch.is_known)
-        return shown["log_counts"].rename(columns={"client": "address"})
+        shown = traffic.with_addresses(self.logs.counts, self._label, self.identities, self._watch.is_known)
+        return shown.rename(columns={"client": "address"})
 
     # The requests among them; `refused` are those answered with 401, 403 or 429.
     requests = frame(lambda it: tables.requests_of(it.log_counts))

@@ -13,19 +13,20 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins.coverage import Coverage, cover
-from audit_lib.logins.detect import Verdict, judge
-from audit_lib.logins.detect.incidents import Incident
+from audit_lib.logins.detect import Incident, Verdict, judge
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
-from audit_lib.logins.requests import (
+from audit_lib.logins.traffic import (
     Activity,
+    RecordedChange,
+    Traffic,
     Window,
     network_of,
     reaches_back,
+    recorded_changes,
     tabulate_activity,
     tabulate_clients,
     within,
 )
-from audit_lib.logins.traffic import RecordedChange, Traffic, gather, recorded_changes
 from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead
@@ -99,7 +100,7 @@ class Case:
         activity, declared = self.activity.within(span), self.project.log_sources
         recorded = recorded_changes(self.read.ledger, activity.events, self.read.deploys, span)
         seen = sorted((*recorded, *map(_recorded, self.changes_seen)), key=lambda one: (one.at, one.name))
-        return gather(activity, self.rules, span, changes=tuple(seen), log_sources=declared, as_of=self.as_of)
+        return Traffic(activity, self.rules, span, declared, tuple(seen), self.as_of)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -204,7 +205,7 @@ def _recorded(tenure: Tenure) -> RecordedChange:
     assert tenure.absent is not None
     bounds = pd.Timestamp(tenure.absent.at), pd.Timestamp(tenure.first.at)
     place = f"{tenure.absent.place}; {tenure.first.place}"
-    return RecordedChange(tenure.home.secret, *bounds, place, tenure.home.environment)
+    return RecordedChange(tenure.home.secret, *bounds, place)
 
 
 def _in_window(one: Verdict, window: Window) -> Verdict:

@@ -21,7 +21,7 @@ from audit_lib.incident.outage import (
     pairs_apart,
 )
 from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
-from audit_lib.logins.detect.incidents import Incident
+from audit_lib.logins.detect import Incident
 from audit_lib.logins.traffic import BEGUN
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"

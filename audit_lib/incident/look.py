@@ -9,7 +9,7 @@ import pandas as pd
 
 from audit_lib.base.clock import iso, parse_instant, since_instant
 from audit_lib.base.errors import AuditError, BadInput
-from audit_lib.logins.requests import Window
+from audit_lib.logins.traffic import Window
 from audit_lib.settings import Policy
 
 

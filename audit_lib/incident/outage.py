@@ -13,8 +13,8 @@ from audit_lib.base.in_words import instant_words
 from audit_lib.incident.case import APPLICATION, KNOWN_CLIENTS, Case
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.logins.detect.incidents import EVERYONE
-from audit_lib.logins.requests import Window
+from audit_lib.logins.detect import EVERYONE
+from audit_lib.logins.traffic import Window
 
 PAUSE = timedelta(minutes=15)
 # What platforms say set off a deploy that brought other variables and no other code.

@@ -10,7 +10,7 @@ from audit_lib.base.in_words import BOOT, SHOWING_VALUES, counted
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import Timeline
 from audit_lib.ledger.decisions import revocations
-from audit_lib.logins.requests import maybe_within, succeeded
+from audit_lib.logins.traffic import succeeded, within
 from audit_lib.logs.logins import FAILED_LOGIN
 
 _MESSAGES = {
@@ -42,7 +42,7 @@ def tabulate_timeline(case: Case) -> pd.DataFrame:
         not_before_at=low, not_after_at=high, at=low.where(instant), count=frame["occurrences"]
     )
     order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
-    here = frame[maybe_within(frame, case.window)].sort_values(order, kind="stable", na_position="first")
+    here = within(frame, case.window).sort_values(order, kind="stable", na_position="first")
     return Timeline.checked(here[list(Timeline.columns())])
 
 

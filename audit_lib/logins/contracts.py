@@ -1,31 +1,7 @@
-"""The columns of the frames about requests and logins."""
+"""The columns of the frames of detections and alerts."""
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import SEVERITIES
-
-
-class Requests(Contract):
-    """One row for each group of requests; an untimed one has the bounds that its file's dates give it."""
-
-    file: Series[str]
-    not_before_at: Series[Instant] = Field(nullable=True)  # null: no date before it in its file
-    not_after_at: Series[Instant] = Field(nullable=True)  # null: no date after it in its file
-    timed: Series[bool]  # its line carries a time of its own: not_before_at is its minute
-    status: Series[int]
-    client: Series[str]
-    network: Series[str]  # its /24 or /64; a client that is no address is its own
-    method: Series[str]
-    route: Series[str]
-    count: Series[int]
-    line: Series[int]  # of the first
-    declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
-    refused: Series[bool]  # 401, 403, or declared to be a failed login
-    protected: Series[bool]  # the policy says so, or its route has refused somebody
-    on_login: Series[bool]
-    let_in: Series[bool]  # a login that succeeds, or an answer on a protected route
-    added: Series[bool]  # let in by what audit.toml declares alone: it excuses no failure
-    doubtful: Series[bool]  # let in by the usual rule, but not by what audit.toml declares
-    there: Series[bool]  # on a route that the application is known to have
 
 
 class Detections(Contract):
@@ -56,18 +32,3 @@ class Alerts(Contract):
     last_at: Series[Instant] = Field(nullable=True)
     evidence: Series[str]  # file:line or the ledger's entries, separated by "; "
     guide_line: Series[int]
-
-
-class LogCoverage(Contract):
-    """One row, for the quarter: how much of it the logs show."""
-
-    quarter: Series[str]
-    files: Series[int]  # read
-    lines: Series[int]  # in those files, of whatever time
-    counted: Series[int]  # requests and messages of the quarter
-    untimed: Series[int]  # of those, how many carry no time of their own
-    days_read: Series[int]  # days of the quarter that have at least one, of the service with the fewest
-    days: Series[int]  # days of the quarter until as_of
-    why: Series[str]  # why nothing was counted; "" if something was
-    places: Series[str]  # where logs were looked for
-    remedy: Series[str]  # what would supply them

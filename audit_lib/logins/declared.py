@@ -52,11 +52,10 @@ def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]
 def has_failed(logins: Sequence[Login], counts: pd.DataFrame) -> bool:
     """Whether any of these logins was seen to fail, by its message or by an answer of its route."""
     declared, answered = counts["kind"].eq(DECLARED), counts["status"].notna()
-    failed = declared | counts["status"].isin(
-        {status for login in logins for status in login.failed_statuses}
-    )
+    statuses = {status for login in logins for status in login.failed_statuses}
+    failed = on_logins(counts, logins) & answered & (declared | counts["status"].isin(statuses))
     reported = any(login.failed_message for login in logins) and (declared & ~answered).any()
-    return bool(reported or (on_logins(counts, logins) & failed & answered).any())
+    return bool(reported or failed.any())
 
 
 class Proposal(NamedTuple):
@@ -70,49 +69,45 @@ class Proposal(NamedTuple):
 def propose(
     counts: pd.DataFrame, logins: Iterable[Login], counted: Sequence[int] = tuple(REQUEST_KINDS)
 ) -> tuple[Proposal, ...]:
-    """The routes that look like logins, were answered as one, and are not declared; the busiest first.
-
-    `counts` are LogCounts, `counted` the statuses that count as a failure anyway. If messages report
-    failures, answers to who got in are enough, and 500 may be one to who failed.
-    """
+    """The routes of LogCounts that look like logins and are not declared, the busiest first."""
+    # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
     known = {(login.method, bare_route(login.route)) for login in logins}
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
-    requests = requests[requests["method"].isin({*METHODS} - {*READING})]
+    requests = requests[requests["method"].isin({*METHODS} - {*READING})].astype({"status": int})
     proposals: list[tuple[int, Proposal]] = []
     for key, own in requests.groupby(["method", "route"]):
         method, route = map(str, key)
         fits = ROUTE.fullmatch(route) and _LOGS_IN.search(route) and not _DOES_OTHER.search(route)
         if not fits or (method, bare_route(route)) in known:
             continue
-        by_status = own.astype({"status": "int64"}).groupby("status")["count"].sum()
-        sums: dict[Any, int] = dict(by_status.items())
-        good = [status for status in sums if status // 100 == 2]
-        moved = [status for status in sums if status in REDIRECTS]
-        often = {status for status, count in sums.items() if count >= _LEAST}
-        bad = sorted(status for status in often if status // 100 == 4 and status not in (404, 405, 429))
-        bad = bad or ([500] if reported and 500 in often else [])
+        answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()
+        often = [status for status, count in answers.items() if count >= _LEAST]
+        good = [status for status in answers if status // 100 == 2]
+        moved = [status for status in answers if status in REDIRECTS]
+        bad = [status for status in often if status // 100 == 4 and status not in (404, 405, 429)]
+        bad = bad or [status for status in often if reported and status == 500]
         # Without a failure: a form that is shown again, and a redirect for who got in.
         failed, succeeded = (bad, [*good, *moved]) if bad else (good, moved) if good and moved else ([], [])
-        redirected = sum(sums[status] for status in moved) >= _LEAST
-        shown = {status: sums[status] for status in sorted({*good, *moved, *bad})}
+        shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
+        redirected = sum(answers[status] for status in moved) >= _LEAST
         if shown and (reported or redirected or (failed and succeeded)):
-            uncounted = not failed or not set(failed) <= set(counted)
-            answers = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
-            question = f"{method} {route} was answered {answers}: is that your login?"
+            words = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
+            question = f"{method} {route} was answered {words}: is that your login?"
             block = _block(question, method, route, failed, succeeded)
-            proposals.append((sum(shown.values()), Proposal(question, block, uncounted)))
+            proposal = Proposal(question, block, not failed or not {*failed} <= {*counted})
+            proposals.append((sum(shown.values()), proposal))
     busiest = sorted(proposals, key=lambda each: (-each[0], each[1].question))
     return tuple(proposal for _, proposal in busiest[:_MOST])
 
 
 def _block(question: str, method: str, route: str, failed: list[int], succeeded: list[int]) -> str:
     words = [word for word in re.findall(r"[A-Za-z0-9-]+", route) if word != "id"] or ["login"]
-    lines = [question, "[[logins]]", f'name = "{words[-1][:40].strip("-")}"', f'route = "{route}"']
-    lines.append(f'method = "{method}"')
+    name = words[-1][:40].strip("-")
+    lines = [question, "[[logins]]", f'name = "{name}"', f'route = "{route}"', f'method = "{method}"']
     if failed:
         lines += [f"failed_statuses = {failed}", f"succeeded_statuses = {succeeded}"]
     else:
-        lines.append('failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or')
-        lines.append('failed_message = "…"  # what the application writes then')
+        lines += ['failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or']
+        lines += ['failed_message = "…"  # what the application writes then']
     return "\n".join(f"# {line}" for line in lines)

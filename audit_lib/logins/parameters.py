@@ -1,16 +1,16 @@
 """The policy's [detections]: what a failed login is, which routes matter, each threshold in its range."""
 
 import ipaddress
-from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 
-from audit_lib.base.bounded import matches_glob
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.in_words import MESSAGE_KINDS, OTHER_ROUTES
+from audit_lib.base.in_words import MESSAGE_KINDS, SEVERITIES
 from audit_lib.logs.formats import LogFormats, project_formats
 from audit_lib.settings import Login, Policy, Project, bundled_policy
+from audit_lib.settings.models import among
 
 REFUSED = (401, 403)
 DETECTIONS = (
@@ -23,17 +23,9 @@ RENAMED = {
     **dict.fromkeys(("A7", "A8"), "let-in"),
     **dict.fromkeys(("A9", "A10", "A11"), "known-clients-failing"),
     **dict.fromkeys(("A16", "A18", "A19"), "application-failing"),
-    **{"A5": "spraying", "A15": "probing", "A17": "secret-in-url"},
-    **{"A12": "the alert on 429", "A14": "the table by address"},
-    **dict.fromkeys(("A13", "A20"), "the daily figure"),
+    **{"A5": "spraying", "A12": "the alert on 429", "A13": "the daily figure", "A14": "the table by address"},
+    **{"A15": "probing", "A17": "secret-in-url", "A20": "the daily figure"},
 }
-
-
-def _message_kind(kind: str) -> str:
-    if kind not in MESSAGE_KINDS:
-        raise ValueError(f"must be one of {', '.join(MESSAGE_KINDS)}")
-    return kind
-
 
 # The ranges keep a project's own policy from making a review take hours or all memory.
 Count = Annotated[float, Field(ge=1, le=10_000)]
@@ -46,13 +38,13 @@ Texts = tuple[str, ...]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Rule(_Table):
     """The thresholds of one detection. Which of them it has, and their defaults, generic.toml says."""
 
-    severity: Literal["info", "low", "medium", "high", "critical"]
+    severity: Annotated[str, Field(min_length=1), among(*SEVERITIES)]
     ladder: tuple[Rung, ...] = ()
     without_address: Rung = (1, 1)
     high: Count = 1
@@ -86,12 +78,6 @@ class Access(_Table):
     login: Texts = ()
     protected: Texts = ()
 
-    def protects(self, route: str, refusing: Collection[str]) -> bool:
-        """Whether a route asks for a secret: the policy says so, or it is among those that have refused."""
-        if route == OTHER_ROUTES or matches_glob(route, self.open) or matches_glob(route, self.login):
-            return False
-        return route in refusing or matches_glob(route, self.protected)
-
 
 class DetectionPolicy(_Table):
     """What the detections of one application go by. Routes are globs in which `*` is the only wildcard."""
@@ -101,26 +87,22 @@ class DetectionPolicy(_Table):
     sensitive_routes: Texts
     proxy_networks: Networks
     public_addresses: int | None = Field(None, ge=1)  # so many show that clients are callers
-    clients: Literal["real", ""] = ""  # real: clients are callers, however few
+    clients: Annotated[str, among("real")] = ""  # real: clients are callers, however few
     caller_secrets: Texts  # those whose rotation callers notice; (): any
     grace_hours: Mapping[str, Annotated[float, Field(ge=0, le=10_000)]]  # by secret; "default" for the rest
     limits_requests: bool = False  # 429 is wired
-    known_messages: tuple[Annotated[str, AfterValidator(_message_kind)], ...]  # whose wording formats know
+    known_messages: tuple[Annotated[str, among(*MESSAGE_KINDS)], ...]  # whose wording the formats know
     logs_queries: bool  # the logs keep the query of a request
     let_in_minutes: Minutes  # an address that succeeds so soon after it failed has mistyped
     known_clients: Networks = ()  # own monitors: marked wherever they take part
     access: Access
-    logins: tuple[Login, ...]
+    own_logins: tuple[Login, ...]  # that the policy itself declares
+    added_logins: tuple[Login, ...]  # that audit.toml adds
 
     @property
-    def own_logins(self) -> tuple[Login, ...]:
-        """The logins that the policy itself declares."""
-        return tuple(login for login in self.logins if not login.added)
-
-    @property
-    def added_logins(self) -> tuple[Login, ...]:
-        """The logins that audit.toml declares."""
-        return tuple(login for login in self.logins if login.added)
+    def logins(self) -> tuple[Login, ...]:
+        """All logins that are declared."""
+        return (*self.own_logins, *self.added_logins)
 
     @property
     def failure_declared(self) -> bool:
@@ -154,27 +136,23 @@ def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
 
 
 def detection_policy(policy: Policy) -> DetectionPolicy:
-    """The policy's detections, with generic.toml's defaults for what it leaves out.
-
-    Raises:
-        BadInput: every fault of its [detections].
-    """
+    """The policy's detections, with generic.toml's defaults; raises BadInput with every fault of them."""
     place, given = f"policy {policy.name}: detections", policy.detections
     defaults = bundled_policy("generic").detections
     faults = [Fault(f"{place}.{old}", f"is now {new}") for old, new in RENAMED.items() if old in given]
-    faults += [Fault(f"{place}.{key}", "belongs elsewhere") for key in ("access", "logins") if key in given]
     stated = {**defaults, **{key: value for key, value in given.items() if key not in RENAMED}}
     for key in (*DETECTIONS, "grace_hours"):
         if isinstance(own := stated[key], Mapping):
             unknown = own.keys() - defaults[key].keys() if key in DETECTIONS else ()
             faults += [Fault(f"{place}.{key}.{name}", "is no threshold of it") for name in sorted(unknown)]
             stated[key] = {**defaults[key], **own}
+    own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
     # What audit.toml adds makes no route less protected.
-    routes = tuple(login.route for login in policy.logins if not login.added)
-    stated["access"] = {**policy.access, "login": (*policy.access.get("login", ()), *routes)}
+    routes = (*policy.access.get("login", ()), *(login.route for login in own))
     rules = {name: stated.pop(name) for name in DETECTIONS}
+    stated |= {"thresholds": rules, "access": {**policy.access, "login": routes}}
     try:
-        found = DetectionPolicy.model_validate({**stated, "thresholds": rules, "logins": policy.logins})
+        found = DetectionPolicy.model_validate({**stated, "own_logins": own, "added_logins": added})
     except ValidationError as error:
         for one in error.errors(include_input=False, include_context=False, include_url=False):
             parts = one["loc"][1:] if one["loc"][0] == "thresholds" else one["loc"]
@@ -187,10 +165,6 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
 
 
 def formats_of(project: Project, policy: Policy) -> LogFormats:
-    """The log formats that audit.toml names, else the bundled ones, with what the policy declares.
-
-    Raises:
-        BadInput: every fault of the formats.
-    """
+    """The log formats in force, with what the policy declares; raises BadInput with every fault of them."""
     statuses = detection_policy(policy).failed_statuses
     return project_formats(project, policy.secret_variables).declaring(statuses, policy.logins)

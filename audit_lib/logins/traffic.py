@@ -1,25 +1,31 @@
-"""What detections look at: timed requests, failed logins with their lines, changes on record."""
+"""What detections look at: requests and failed logins by the policy, windows, clients, changes on record."""
 
+import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import DECLARED
+from audit_lib.base.in_words import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
-from audit_lib.logins.parameters import REFUSED, DetectionPolicy
-from audit_lib.logins.requests import Activity, Window, fits, mapped, network_of
+from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
+from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
+from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.logins import FAILED_LOGIN
+from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS
+from audit_lib.secrecy import identities as shown
+from audit_lib.secrecy.keeper import Key
 from audit_lib.settings import LogSource
 
-# Messages by their names in log_formats.toml, one of which a process writes when it starts.
-START_MESSAGES = ("secrets valid", "secrets invalid")
+START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a process that starts writes one
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 BEGUN = ("start", "deploy")
 # A server of ssh writes the first of each user that it does not have, the next two of a session whose
@@ -33,6 +39,184 @@ PROVEN_BY_SSH = (
 _SAME_LOGIN = 5
 _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 _PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
+_MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
+_MISSING = (404, 405, 410)  # answered if there is no such route, or none by that method
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time that is looked at, both ends inclusive, UTC."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What logs hold, by the policy: Sources, LogCounts, LogEvents and requests with bounds of their time."""
+
+    sources: pd.DataFrame
+    counts: pd.DataFrame
+    events: pd.DataFrame
+    requests: pd.DataFrame
+
+    def within(self, window: Window) -> "Activity":
+        """The same, without what surely lies outside of a window."""
+        first, last = f"{window.since:%Y-%m-%d}", f"{window.until:%Y-%m-%d}"
+        counts = self.counts[self.counts["day"].isna() | self.counts["day"].between(first, last)]
+        return Activity(self.sources, counts, within(self.events, window), within(self.requests, window))
+
+
+def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
+    """The frames of logs as detections need them.
+
+    A request without a time lies on or after its day. A client that is named as a host is none.
+    """
+    counts, events, minutes = (
+        frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
+        for frame in (logs.counts, logs.events, logs.minutes)
+    )
+    own = events["at"].where(events["message"].ne(CLOCK_SET_BACK))  # how far, its bounds say
+    bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
+    at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
+    timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
+    timed = timed.sort_values(["minute_at", "file", "client", "route", "method", "status"], kind="stable")
+    timed = timed.drop(columns="minute_at")
+    untimed = counts[counts["status"].notna() & counts["untimed"].gt(0)]
+    untimed = untimed.assign(
+        timed=False,
+        not_before_at=pd.to_datetime(untimed["day"], utc=True).astype("datetime64[us, UTC]"),
+        not_after_at=None,
+        declared=untimed["kind"].eq(DECLARED).astype("int64"),
+        count=untimed["untimed"],
+        line=untimed["untimed_line"],
+    )
+    # In the types of those that have a time, however few there are.
+    requests = pd.concat([untimed[timed.columns], timed], ignore_index=True).astype(timed.dtypes)
+    events = events.assign(**bounds, client=events["client"].replace(hosts))
+    requests = requests.assign(client=requests["client"].replace(hosts))
+    return Activity(logs.sources, counts, events, _judged(requests, policy))
+
+
+def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
+    """Requests with what the policy says of each.
+
+    refused: 401, 403 or declared. let_in: a login that succeeds, or an answer on a protected route. added:
+    let in by what audit.toml alone declares, which excuses no failure. doubtful: let in, but not by that.
+    """
+    status, route, access = requests["status"], requests["route"], policy.access
+    refusing = set(route[status.isin(REFUSED)])
+    protected = are_protected(route, refusing, policy)
+    refused = status.isin((*REFUSED, *policy.failed_statuses)) | requests["declared"].eq(1)
+    answered, on_login = status.between(200, 299), fits(route, access.login)
+    by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
+    added = entered(requests, policy.added_logins) & ~refused
+    usual = on_login & ~by_own & ~requests["method"].isin((*READING, "")) & ~refused
+    usual &= answered | status.isin(REDIRECTS)
+    let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
+    # A refusal alone shows no route: gateways refuse what nobody serves. Who wrote its name knows of it.
+    named = [name for name in (*access.login, *access.protected) if "*" not in name]
+    is_shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
+    return requests.assign(
+        network=mapped(requests["client"], network_of).astype("str"),
+        refused=refused,
+        protected=protected,
+        on_login=on_login | by_added,
+        let_in=let_in | added,
+        added=added & ~let_in,
+        doubtful=usual & by_added & ~added,
+        there=route.isin(set(route[is_shown]) - {OTHER_ROUTES}),
+    )
+
+
+def mapped(texts: "pd.Series[str]", judge: Callable[[str], Any]) -> "pd.Series[Any]":
+    """Each text judged, each that differs once."""
+    return texts.map({text: judge(text) for text in texts.unique()})
+
+
+def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
+    """Which routes a glob fits, letter case aside; of many under one name nothing is said."""
+    return mapped(routes, lambda route: route != OTHER_ROUTES and matches_glob(route, globs)).astype(bool)
+
+
+def are_protected(routes: "pd.Series[str]", refusing: set[str], policy: DetectionPolicy) -> "pd.Series[bool]":
+    """Which routes ask for a secret: the policy says so, or they are among those that have refused."""
+    free = fits(routes, (*policy.access.open, *policy.access.login)) | routes.eq(OTHER_ROUTES)
+    return (routes.isin(refusing) | fits(routes, policy.access.protected)) & ~free
+
+
+def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """The rows (with bounds) that may be in a window: a bound that is not known excludes nothing."""
+    outside = frame["not_after_at"].lt(window.since) | frame["not_before_at"].gt(window.until)
+    return frame[~outside.fillna(False).astype(bool)]
+
+
+def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
+    """Which requests got a 2xx on a protected route."""
+    return requests["protected"] & requests["status"].between(200, 299)
+
+
+def unanswered(requests: pd.DataFrame) -> "pd.Series[bool]":
+    """Which requests got nothing of what they asked for: refused, limited (429), or a server error."""
+    return requests["refused"] | requests["status"].eq(429) | requests["status"].ge(500)
+
+
+@lru_cache(maxsize=1 << 17)
+def network_of(client: str) -> str:
+    """The /24 or /64 of an address; a client that is none is its own network."""
+    try:
+        address = ipaddress.ip_address(client.split("%", 1)[0])
+    except ValueError:
+        return client
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+
+
+def reaches_back(requests: pd.DataFrame, window: Window, days: float) -> bool:
+    """Whether the logs reach so many days back before the window."""
+    return bool(requests["not_before_at"].min() <= window.since - pd.Timedelta(days=days))
+
+
+def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPolicy) -> pd.DataFrame:
+    """One row for each client with requests that may be in the window, the most refused first.
+
+    Its columns: client, network, requests, failures, successes (2xx on protected routes), classification.
+    """
+    good = succeeded(requests)
+    before = requests[good & requests["not_after_at"].lt(window.since)]
+    count = requests["count"]
+    sums = {"requests": count, "failures": count * requests["refused"], "successes": count * good}
+    here = within(requests.assign(**sums), window).groupby("client", as_index=False)
+    frame = here.agg({"network": "first", **dict.fromkeys(sums, "sum")})
+    client, answered = frame["client"], frame["successes"].gt(0)
+    classes = {
+        "unnamed": client.eq(""),
+        "internal": client.map(policy.is_private).astype(bool) & (not policy.clients),
+        "known": client.isin(before["client"]),
+        "failing only": frame["failures"].gt(0) & ~answered,
+        "not known if new": client.eq(client)
+        & (not reaches_back(requests, window, policy.thresholds["let-in"].days)),
+        "new address": answered & frame["network"].isin(before["network"]),
+    }
+    frame["classification"] = np.select([*classes.values()], [*classes], "new network")
+    order = ["failures", "requests", "client"]
+    return frame.sort_values(order, ascending=[False, False, True], ignore_index=True)
+
+
+def address_label(logs: LogRead, key: Key) -> shown.Label:
+    """What tells an address from others of its network, the same in each run: without a key its number."""
+    if key.origin != "throw-away":
+        return shown.keyed_label(key)
+    named = pd.concat([frame[["file", "line", "client"]] for frame in (logs.counts, logs.events)])
+    return shown.numbered_label(named.sort_values(["file", "line"], kind="stable")["client"].unique())
+
+
+def with_addresses(
+    table: pd.DataFrame, label: shown.Label, identities: str, known: Callable[[str], bool]
+) -> pd.DataFrame:
+    """The log table as addresses may be shown in it; those that the policy knows are marked."""
+    if identities == "full":
+        return shown.marked_clients(table, known)
+    return shown.mask_frame(table, lambda client: label(client) + (" (known)" if known(client) else ""))
 
 
 @dataclass(frozen=True)
@@ -43,7 +227,6 @@ class RecordedChange:
     at: pd.Timestamp
     until: pd.Timestamp
     place: str
-    environment: str = ""  # "" where it is not known
 
     @property
     def kind(self) -> str:
@@ -54,21 +237,18 @@ class RecordedChange:
 def recorded_changes(
     ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame | None, window: Window
 ) -> tuple[RecordedChange, ...]:
-    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time.
-
-    A deploy counts from two days before the window on, if it may have put something in place.
-    """
+    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time."""
     changes = []
     for entry in ledger.of_kind("rotation"):
-        at = parse_instant(str(entry.body["claimed_at"]), entry.place)
-        until = at + timedelta(days=1) if entry.body.get("day_only") else at
-        name, where = str(entry.body["secret"]), str(entry.body["environment"])
-        changes.append(RecordedChange(name, pd.Timestamp(at), pd.Timestamp(until), entry.place, where))
+        at = pd.Timestamp(parse_instant(str(entry.body["claimed_at"]), entry.place))
+        until = at + timedelta(days=1 if entry.body.get("day_only") else 0)
+        changes.append(RecordedChange(str(entry.body["secret"]), at, until, entry.place))
     for deploy in rows(deploys) if deploys is not None else ():
-        bounds = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
-        near = bounds[1] >= window.since - timedelta(days=2) and bounds[0] <= window.until
+        began, ended = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
+        # If it may have put something in place; its callers may fail two days later.
+        near = ended >= window.since - timedelta(days=2) and began <= window.until
         if near and deploy.outcome in ("took effect", "not told"):
-            changes.append(RecordedChange("deploy", *bounds, deploy.evidence, deploy.environment))
+            changes.append(RecordedChange("deploy", began, ended, deploy.evidence))
     starts = events[events["message"].isin(START_MESSAGES) & events["at"].notna()]
     for at, file, line in zip(starts["at"], starts["file"], starts["line"], strict=True):
         changes.append(RecordedChange("start", at, at, f"{file}:{line}"))
@@ -77,34 +257,54 @@ def recorded_changes(
 
 @dataclass(frozen=True)
 class Traffic:
-    """The logs of a window as detections need them.
+    """The logs of a window as detections need them."""
 
-    `requests` are those with a time, in its order, with `at` and `seconds` of their minute. `failures`, those
-    with a time, in its order: at, seconds, file, line, client, network, method, route, protected, on_login,
-    known (its client was let in before), success (seconds of the next minute in which its client is let in;
-    null: never), mistype (a success follows at once). `events` have `seconds`, null without a time.
-    """
-
+    activity: Activity
     policy: DetectionPolicy
-    requests: pd.DataFrame
-    failures: pd.DataFrame
-    events: pd.DataFrame
-    counts: pd.DataFrame
-    sources: pd.DataFrame
-    changes: tuple[RecordedChange, ...]
-    log_sources: tuple[LogSource, ...]  # as audit.toml declares them
     window: Window
-    as_of: datetime
+    log_sources: tuple[LogSource, ...]  # as audit.toml declares them
+    changes: tuple[RecordedChange, ...] = ()
+    as_of: datetime | None = None  # of the review, no line is of a later time; None: the end of the window
+
+    def rule(self, detection: str) -> Rule:
+        """The thresholds of a detection."""
+        return self.policy.thresholds[detection]
 
     @cached_property
-    def asked_counts(self) -> pd.DataFrame:
-        """The counts of requests."""
-        return self.counts[self.counts["status"].notna()]
+    def requests(self) -> pd.DataFrame:
+        """The requests with a time, in its order, with `at` and `seconds` of their minute."""
+        requests = self.activity.requests[self.activity.requests["timed"]]
+        return _with_seconds(requests.rename(columns={"not_before_at": "at"}))
 
     @cached_property
-    def refusals(self) -> pd.DataFrame:
-        """The counts of failed logins."""
-        return self.counts[are_failures(self.counts, self.policy)]
+    def events(self) -> pd.DataFrame:
+        """`LogEvents` with `seconds`, null without a time."""
+        return _with_seconds(self.activity.events)
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """The failed logins with a time, in its order, as events with more columns.
+
+        network, protected, on_login, known (its client was let in before), success (seconds of the next
+        minute in which it is let in; null: never), mistype.
+        """
+        events, policy, requests = self.events, self.policy, self.requests
+        failed = events[are_failures(events, policy) & events["at"].notna()]
+        # Of a declared message beside an answer of its client, or of any if it names none, one login is left.
+        messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds")
+        answers, named = failed[failed["status"].notna()], messages["client"].ne("")
+        for own, key in ((messages[named], ["client"]), (messages[~named], [])):
+            failed = failed.drop(own.index[_is_near(own, answers, key)])
+        frame = pd.concat([failed, message_failures(events, failed, policy)])
+        frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
+        routes = pd.concat([part.loc[part["status"].isin(REFUSED), "route"] for part in (requests, frame)])
+        told = frame["kind"].isin((DECLARED, FAILED_LOGIN))
+        frame = frame.assign(
+            network=mapped(frame["client"], network_of).astype("str"),
+            protected=are_protected(frame["route"], set(routes), policy),
+            on_login=fits(frame["route"], policy.access.login) | told,
+        )
+        return _with_successes(frame, self.let_in[~self.let_in["added"]], policy)
 
     @cached_property
     def let_in(self) -> pd.DataFrame:
@@ -114,37 +314,17 @@ class Traffic:
     @cached_property
     def collapsed(self) -> str:
         """Why sources cannot be told apart: nearly all requests come from a proxy; "" where they can."""
-        sums = self.asked_counts.groupby("client")["count"].sum().drop(["", NOT_AN_ADDRESS], errors="ignore")
+        asked = self.activity.counts.dropna(subset="status")
+        sums = asked[~asked["client"].isin(("", NOT_AN_ADDRESS))].groupby("client")["count"].sum()
         inside = sums[[self.policy.is_private(client) for client in sums.index]].nlargest(3)
-        share = inside.sum() / sums.sum() if sums.sum() else 0.0
-        if self.policy.clients or share <= _PROXIED:
-            return ""
+        share = inside.sum() / max(sums.sum(), 1)
         text = f"{share:.0%} of the requests come from {len(inside)} private addresses"
-        return f"{text}, so a proxy hides the callers"
+        return "" if self.policy.clients or share <= _PROXIED else f"{text}, so a proxy hides the callers"
 
 
-def gather(
-    activity: Activity,
-    policy: DetectionPolicy,
-    window: Window,
-    *,
-    changes: tuple[RecordedChange, ...] = (),
-    log_sources: tuple[LogSource, ...],
-    as_of: datetime | None = None,
-) -> Traffic:
-    """The traffic of a window. `as_of`, by default its end, is the review's: no line is of a later time."""
-    requests = activity.requests[activity.requests["timed"]].rename(columns={"not_before_at": "at"})
-    requests = requests.assign(seconds=_seconds(requests["at"])).reset_index(drop=True)
-    events = activity.events.reset_index(drop=True)
-    events = events.assign(seconds=_seconds(events["at"]))
-    logs = activity.sources[activity.sources["kind"].eq("log")]
-    read = (requests, _failures(events, requests, policy), events, activity.counts, logs)
-    return Traffic(policy, *read, changes, log_sources, window, as_of or window.until)
-
-
-def _seconds(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
-    """The times as seconds since 1970; null where there is none."""
-    return (at.astype("datetime64[us, UTC]").astype("int64") / 1e6).where(at.notna())
+def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
+    seconds = frame["at"].astype("datetime64[us, UTC]").astype("int64") / 1e6
+    return frame.assign(seconds=seconds.where(frame["at"].notna())).reset_index(drop=True)
 
 
 def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[bool]":
@@ -155,37 +335,14 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
     return frame["kind"].eq(DECLARED) | failed
 
 
-def _failures(events: pd.DataFrame, requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
-    failed = events[are_failures(events, policy) & events["at"].notna()]
-    # Of a declared message beside an answer of its client, or of any if it names none, one login is left.
-    messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds")
-    answers, named = failed[failed["status"].notna()], messages["client"].ne("")
-    for own, key in ((messages[named], ["client"]), (messages[~named], [])):
-        failed = failed.drop(own.index[_is_near(own, answers, key)])
-    frame = pd.concat([failed, message_failures(events, failed, policy)])
-    refused = (part.loc[part["status"].isin(REFUSED), "route"] for part in (requests, frame))
-    refusing = set(pd.concat([*refused]).unique())
-    frame = frame.assign(
-        network=mapped(frame["client"], network_of).astype("str"),
-        protected=mapped(frame["route"], lambda name: policy.access.protects(name, refusing)).astype(bool),
-        on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
-    )
-    frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
-    good = requests[requests["let_in"] & ~requests["added"] & requests["client"].ne("")]
-    return _with_successes(frame, good, policy)
-
-
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
-    """The failures with `known`, `success` and `mistype`.
-
-    Who succeeds soon after a few failures mistyped; one that is not known before may fail less often, since
-    who guesses succeeds, too. Whoever mistypes far more often than succeeding in a day did not mistype.
-    """
+    """The failures with `known`, `success` and `mistype`: a success follows soon after a few."""
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
     success = next_success(failures, good, "client")
     known = client.map(good.groupby("client")["seconds"].min()).lt(failures["seconds"] // 60 * 60)
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
+    # Who guesses succeeds, too: one that is not known before may fail less often.
     mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))
     tries = mistype.groupby([client, day]).transform("sum").to_numpy()
     days = good.groupby(["client", good["at"].dt.floor("D")])["count"].sum()
@@ -194,26 +351,28 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     return failures.assign(known=known, success=success, mistype=mistype & seldom)
 
 
-def next_success(failures: pd.DataFrame, good: pd.DataFrame, key: str) -> "pd.Series[float]":
-    """The seconds of the next minute in which the client or network is let in; null if it never is."""
+def next_success(
+    events: pd.DataFrame, good: pd.DataFrame, key: str, direction: str = "forward"
+) -> "pd.Series[float]":
+    """The seconds of the next minute in which the client or network is let in, or of the last; null: none."""
     answers = good[[key, "seconds"]].drop_duplicates().rename(columns={"seconds": "answered"})
-    minutes = failures[[key]].assign(minute=failures["seconds"] // 60 * 60)
-    given: Any = {"left_on": "minute", "right_on": "answered", "by": key, "direction": "forward"}
-    return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(failures.index)
+    minutes = events[[key]].assign(minute=events["seconds"] // 60 * 60).sort_values("minute", kind="stable")
+    given: Any = {"left_on": "minute", "right_on": "answered", "by": key, "direction": direction}
+    found = pd.merge_asof(minutes, answers, **given)["answered"]
+    return found.set_axis(minutes.index).reindex(events.index)
 
 
 def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """The failed logins that messages alone report, with a time and an address: beside `refused` events.
 
-    A private address may be a proxy's, so it counts only if the policy says that addresses are real. Lines of
-    ssh count beyond the failed logins of their address, log and minute.
+    Lines of ssh count beyond the failed logins of their address, log and minute.
     """
     failed, proven = events["kind"].eq(FAILED_LOGIN), events["message"].isin(PROVEN_BY_SSH)
     keys = [events["file"], events["client"], events["seconds"] // 60]
     number = proven.groupby([proven, *keys], dropna=False).cumcount()
     proven &= number >= failed.groupby(keys, dropna=False).transform("sum")
     messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
-    if not policy.clients:
+    if not policy.clients:  # a private address may be a proxy's
         messages = messages[~mapped(messages["client"], policy.is_private).astype(bool)]
     messages = messages[~messages.index.isin(refused.index)].sort_values("seconds", kind="stable")
     return messages[~_is_near(messages, refused, ["client"])]

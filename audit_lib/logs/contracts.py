@@ -71,3 +71,18 @@ class LogMinutes(Contract):
     route: Series[str]
     count: Series[int]
     line: Series[int]  # of the first
+
+
+class LogCoverage(Contract):
+    """One row, for the quarter: how much of it the logs show."""
+
+    quarter: Series[str]
+    files: Series[int]  # read
+    lines: Series[int]  # in those files, of whatever time
+    counted: Series[int]  # requests and messages of the quarter
+    untimed: Series[int]  # of those, how many carry no time of their own
+    days_read: Series[int]  # days of the quarter that have at least one, of the service with the fewest
+    days: Series[int]  # days of the quarter until as_of
+    why: Series[str]  # why nothing was counted; "" if something was
+    places: Series[str]  # where logs were looked for
+    remedy: Series[str]  # what would supply them

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
@@ -21,6 +22,7 @@ from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
 from audit_lib.base.progress import Progress, adding_up, quiet
+from audit_lib.logs.contracts import LogCoverage
 from audit_lib.logs.files import LogFile, allowed_folder, is_outside, log_files
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import UNREAD
@@ -32,6 +34,7 @@ from audit_lib.settings import LogSource, Project
 from audit_lib.settings.models import source_row
 from audit_lib.settings.outside import FOLDERS
 
+_NOTHING_COUNTED = "no request and no message was recognised in the lines that were read"
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
 NOT_ALLOWED = "is outside the project, and only the owner may allow that"
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
@@ -265,3 +268,38 @@ def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
         yield f"not understood are lines such as {unread} (from the first on: {numbers})"
     if refusals:
         yield f"may tell of refusals in words of their own: lines such as {refusals}"
+
+
+def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Series[int]":
+    """How many days have a request or message, by `environment/service` of each log that holds any."""
+    logs = sources[sources["kind"].eq("log") & sources["state"].eq("read")]
+    places = logs["environment"].replace("", "production") + "/" + logs["service"].replace("", "backend")
+    of_file = dict(zip(logs["source"], places, strict=True))
+    days = log_counts.groupby(log_counts["file"].map(of_file))["day"].nunique()
+    holds = (logs["requests"] + logs["messages"]).gt(0).fillna(False).astype(bool)
+    return days.reindex(sorted({*places[holds], *days.index}), fill_value=0)
+
+
+def tabulate_log_coverage(
+    sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
+) -> pd.DataFrame:
+    """`LogCoverage`: the quarter's days until `as_of` beside the days and lines that were read."""
+    logs = sources[sources["kind"].eq("log")]
+    read = logs[logs["state"].eq("read")]
+    by_service = days_by_service(sources, log_counts)
+    why = "" if len(log_counts) else "no log was read" if read.empty else _NOTHING_COUNTED
+    if len(read) and read["reason"].str.startswith(f"no line of {quarter}").all():
+        why = "; ".join(sorted(set(read["reason"])))
+    row = {
+        "quarter": str(quarter),
+        "files": len(read),
+        "lines": int(read["lines"].sum()),
+        "counted": int(log_counts["count"].sum()),
+        "untimed": int(log_counts["untimed"].sum()),
+        "days_read": int(by_service.min()) if len(by_service) else int(log_counts["day"].nunique()),
+        "days": max(0, -int(-(min(quarter.end, as_of) - quarter.start) // timedelta(days=1))),
+        "why": why,
+        "places": "; ".join(sorted(logs["source"])),
+        "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),
+    }
+    return LogCoverage.of([row])

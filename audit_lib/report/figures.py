@@ -17,7 +17,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import age_words, counted, day_words, instant_words
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, Case
 from audit_lib.incident.outage import deploys_around, find_outage
-from audit_lib.logins.requests import Window, unanswered
+from audit_lib.logins.traffic import Window, unanswered
 from audit_lib.report import escape as inert
 
 SCALE = 2  # the density of the PNG: shown at half its size it is sharp on every screen

@@ -6,19 +6,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.in_words import counted, instant_words
+from audit_lib.incident import outage as outages
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, CUT_OFF, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
-from audit_lib.incident.outage import (
-    PAUSE,
-    Outage,
-    deploys_around,
-    find_outage,
-    is_of_variables,
-    pairs_apart,
-)
-from audit_lib.logins.detect.failing import SILENCE
-from audit_lib.logins.requests import unanswered
+from audit_lib.incident.outage import Outage, deploys_around
+from audit_lib.logins.detect import SILENCE
+from audit_lib.logins.traffic import unanswered
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report.render import Screen
 
@@ -31,7 +25,7 @@ def summarise(
     case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame, steps: pd.DataFrame
 ) -> Screen:
     """The first screen: what it was, five answers, the first steps, what explains it, what is not known."""
-    outage, (best, *rest) = find_outage(case), (*supported(case, explained), None)
+    outage, (best, *rest) = outages.find_outage(case), (*supported(case, explained), None)
     theirs = {*best.addresses} if best else set()
     # Attacks of their own, of other addresses than the best explanation.
     likely = [one for one in rest if one and one.name in ATTACKS and one.rating == "likely"]
@@ -48,7 +42,7 @@ def summarise(
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
     leaked = in_force(exposure)
-    apart = [str(pair) for pair in pairs_apart(case) if pair.until == case.as_of]
+    apart = [str(pair) for pair in outages.pairs_apart(case) if pair.until == case.as_of]
     left = f"{counted(len(leaked), 'leaked secret')} in force" if leaked else "No leak in force is known"
     why = few(apart) or few(leaked) or "and no pair that differs"
     replies = (ongoing, _got_in(case), _refused(case, best, outage), cause, (left, why))
@@ -70,7 +64,7 @@ def summarise(
 def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
     if one.name == OUTAGE and outage:
         before, _ = deploys_around(case, outage)
-        changed = "A change of variables" if before and is_of_variables(before) else "A deploy"
+        changed = "A change of variables" if before and outages.is_of_variables(before) else "A deploy"
         minutes = max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1)
         how = "stopped the application" if outage.errors else "shut callers out"
         return f"{changed if before else 'Something'} {how} for {counted(minutes, 'minute')}."
@@ -119,7 +113,7 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
 
 def _shows_no_end(case: Case, times: "pd.Series[pd.Timestamp]", later: pd.DataFrame) -> str:
     """Why the logs after the last instant show no end: who tries once an hour has not stopped within one."""
-    pause = max([PAUSE, *times.diff().dropna()])
+    pause = max([outages.PAUSE, *times.diff().dropna()])
     if later.empty or later["not_before_at"].max() - times.iloc[-1] <= pause:
         return "the logs end too soon after it"
     silent = [one.last_at for one in case.found(APPLICATION) if one.subject == SILENCE and one.last_at]

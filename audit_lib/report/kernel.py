@@ -62,8 +62,8 @@ def run_notebook(
 ) -> None:
     """Run a notebook and save it, normalised; then run the `closing` code, which publishes, in its kernel.
 
-    The kernel reads what is `given` for this run alone. Cells tagged `lab` are left out. Raises `BadInput` for
-    a parameter that the notebook lacks, `NotebookFailed` if a cell or the closing code fails.
+    The kernel reads what is `given` for this run alone; cells tagged `lab` are left out. Raises `BadInput`
+    for a parameter that the notebook lacks, `NotebookFailed` if a cell or the closing code fails.
     """
     if unknown := parameters.keys() - papermill.inspect_notebook(source).keys():  # papermill only logs them
         raise BadInput(Fault(source.name, f"has no parameter {name}") for name in sorted(unknown))

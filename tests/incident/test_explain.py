@@ -12,7 +12,7 @@ from audit_lib.base.clock import iso
 from audit_lib.incident.explain import CUT_OFF, EXPOSED, GUESSED, OUTAGE, USED
 from audit_lib.incident.outage import pairs_apart
 from audit_lib.investigation import Investigation, open_incident
-from audit_lib.logins.requests import Window
+from audit_lib.logins.traffic import Window
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, opened, plant, rewrite_log
 from tests.support.sample_copy import write_sample
 

@@ -12,7 +12,7 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import propose
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
-from audit_lib.logins.requests import Window
+from audit_lib.logins.traffic import Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Policy, Project, choose_policy, load_project

@@ -19,7 +19,7 @@ from audit_lib.logins import alerts
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.coverage import NEEDS
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.requests import Window
+from audit_lib.logins.traffic import Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy

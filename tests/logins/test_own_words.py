@@ -13,7 +13,7 @@ from audit_lib.ledger import Draft, write_entry
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.logins.coverage import NEEDS, cover
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.requests import Window
+from audit_lib.logins.traffic import Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project

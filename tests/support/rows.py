@@ -8,8 +8,8 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Sources
 from audit_lib.findings.contracts import Attestations, LedgerFaults, Ownership, SettingsChanges
 from audit_lib.leaks.contracts import ChosenPasswords, Exposure, LeakCoverage, LeakedSecrets
-from audit_lib.logins.contracts import Detections, LogCoverage
-from audit_lib.logs.contracts import LogEvents
+from audit_lib.logins.contracts import Detections
+from audit_lib.logs.contracts import LogCoverage, LogEvents
 from audit_lib.rotation.contracts import Triggers
 from audit_lib.secrets.contracts import (
     Drift,

@@ -12,8 +12,7 @@ from audit_lib.base.in_words import MOST_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
-from audit_lib.logins.requests import Window, tabulate_activity
-from audit_lib.logins.traffic import Traffic, gather, recorded_changes
+from audit_lib.logins.traffic import Traffic, Window, recorded_changes, tabulate_activity
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
@@ -72,8 +71,7 @@ def traffic_of(
     """What detections look at, of logs that were read."""
     activity = tabulate_activity(read, rules)
     changes = recorded_changes(ledger or Ledger(), activity.events, deploys, window)
-    sources = project.log_sources
-    return gather(activity, rules, window, changes=changes, log_sources=sources, as_of=as_of)
+    return Traffic(activity, rules, window, project.log_sources, changes, as_of)
 
 
 def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:

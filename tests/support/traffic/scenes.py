@@ -13,8 +13,7 @@ from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.requests import Window
-from audit_lib.logins.traffic import Traffic
+from audit_lib.logins.traffic import Traffic, Window
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG, traffic_of as traffic_of_logs

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.logins.requests import network_of
+from audit_lib.logins.traffic import network_of
 from tests.support.traffic.incidents import Truth
 from tests.support.traffic.scenes import START, Scene
 

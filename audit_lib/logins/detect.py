@@ -1,0 +1,469 @@
+"""Seven detections: what is found in the logs, what is not found, and what is not known and why."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit_lib.base.in_words import OTHER_ROUTES, counted, day_words, instant_words
+from audit_lib.logins.contracts import Detections
+from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
+from audit_lib.logins.traffic import (
+    FAILED_STARTS,
+    START_MESSAGES,
+    RecordedChange,
+    Traffic,
+    fits,
+    next_success,
+)
+from audit_lib.logs.formats import SECRET_IN_URL
+from audit_lib.logs.logins import FAILED_LOGIN
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+# Minutes after which who fails, who probes and what messages report begins anew.
+PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60
+PROBED = (400, 403, 404)
+# A file or folder whose name begins with a dot, but for that of RFC 8615.
+_DOTFILE = re.compile(r"/\.(?!well-known(?:/|$))[^/.]")
+# Those that say nothing if a proxy stands for the callers.
+BY_SOURCE = ("guessing", "spraying", "let-in", "probing")
+SILENCE = "requests"  # the subject of what was not logged, or did not happen
+# Of kinds of messages their subject, what they say, and how many within a while are failing.
+REPORTED = {
+    ("database_failure",): ("database", "the database could not be used", 1),
+    ("connection_failed",): ("connection", "connections failed, as messages report", 3),
+    ("process_ended",): ("process", "processes ended, as messages report", 1),
+    FAILED_STARTS: ("start", "a start failed, or the validation stopped it", 1),
+}
+# The change on record, or None; the runs of failures of clients (first, last, recovered); these failures.
+Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]
+MOST = 200  # incidents that are described; another counts the others
+PLACES = 8  # pieces of evidence of an incident; its count says how many there are
+EVERYONE = "all sources"
+Build = Callable[[pd.DataFrame], "Incident"]
+Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
+Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something that a detection found. A `client` is named, or masked, where the subject is shown."""
+
+    classification: str
+    severity: str
+    count: int
+    subject: str = ""
+    client: str = ""
+    cause: str = ""  # of known clients failing: rotation, deploy, start; "" for nothing on record
+    clients: frozenset[str] = frozenset()  # all that took part
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    evidence: tuple[str, ...] = ()
+
+    def during(self, at: "pd.Series[pd.Timestamp]") -> "pd.Series[bool]":
+        """Which instants lie between its first minute and its last."""
+        first, last = pd.Timestamp(self.first_at), pd.Timestamp(self.last_at)  # type: ignore[arg-type]
+        return at.between(first.floor("min"), last)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a detection came to; `doubt` is the reason why there may be more than was found."""
+
+    detection: str
+    verdict: str  # found | none | unknown
+    severity: str
+    incidents: tuple[Incident, ...] = ()
+    doubt: str = ""
+
+
+def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
+    """What each detection came to, in the order of DETECTIONS."""
+    coverage, onsets = coverage or cover(traffic), find_onsets(traffic)
+    strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
+    unmistaken = strange[~strange["mistype"]]
+    guesses, part = find_guessing(traffic, unmistaken)
+    incidents: dict[str, Iterable[Incident]] = {
+        "guessing": guesses,
+        "spraying": find_spraying(traffic, unmistaken.drop(part)),
+        "let-in": find_let_in(traffic, strange),
+        "known-clients-failing": find_known_clients_failing(traffic, onsets),
+        "probing": find_probing(traffic),
+        "secret-in-url": find_secrets_in_urls(traffic),
+        "application-failing": find_application_failing(traffic),
+    }
+    return tuple(_verdict(name, own, traffic, coverage) for name, own in incidents.items())
+
+
+def _verdict(name: str, incidents: Iterable[Incident], traffic: Traffic, coverage: Coverage) -> Verdict:
+    doubt, shown, first = coverage.reason(NEEDS[name]), [], pd.Timestamp.min.tz_localize("UTC")
+    for found in () if name in BY_SOURCE and traffic.collapsed else incidents:
+        known = any(map(traffic.policy.is_known, {found.client, *found.clients}))
+        text = f"{found.classification}; a known client takes part (known_clients)"
+        shown.append(replace(found, classification=text) if known else found)
+    shown.sort(key=lambda each: (each.first_at or first, each.subject, each.client, each.classification))
+    verdict = "found" if shown else "unknown" if doubt else "none"
+    return Verdict(name, verdict, traffic.rule(name).severity, tuple(shown), doubt)
+
+
+def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> pd.DataFrame:
+    """`Detections`: a row for each incident or detection without any; `name` shows a client."""
+    return Detections.of(
+        {
+            **vars(found),
+            "detection": verdict.detection,
+            "verdict": verdict.verdict,
+            "reason": "" if verdict.incidents else verdict.doubt,
+            "subject": name(found.client) if found.client else found.subject,
+            "evidence": "; ".join(found.evidence),
+        }
+        for verdict in verdicts
+        for found in verdict.incidents
+        or [Incident("", "info" if verdict.verdict == "none" else verdict.severity, 0)]
+    )
+
+
+def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incident], pd.Index]:
+    """The incidents of one address, then of one network, then without an address; and their failures."""
+    rule, events = traffic.rule("guessing"), traffic.events
+    guesses, part = by_source(failures, rule.ladder, PAUSE, partial(_guess, traffic))
+    unnamed = events[events["kind"].eq(FAILED_LOGIN) & events["at"].notna() & events["client"].eq("")]
+    for guess in guesses:
+        unnamed = unnamed[~guess.during(unnamed["at"])]
+    text, rung = "failed logins that messages report without an address", rule.without_address
+    build = partial(incident, text=text, severity=rule.severity)
+    more, _ = find_episodes(unnamed.assign(all=EVERYONE), "all", [rung], rung[-1], build)
+    return [*guesses, *more], part
+
+
+def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
+    rule, policy, addresses = traffic.rule("guessing"), traffic.policy, run["client"].nunique()
+    unclear = sorted(run.loc[fits(run["route"], policy.failure.ambiguous_routes), "route"])
+    soon = run["success"].sub(run["seconds"]).le(traffic.rule("let-in").minutes * MINUTE)
+    clauses = {
+        f"{_in_words(run)}, at most {run.groupby(run['seconds'] // MINUTE).size().max()} in a minute": True,
+        f"of {addresses} addresses": addresses > 1,
+        "from where somebody was let in before": run["known"].any(),
+        "then let in": soon.any(),
+        f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
+    }
+    return incident(
+        run, clauses, rule.severity if len(run) < rule.high or rule.severity == "critical" else "high"
+    )
+
+
+def _in_words(run: pd.DataFrame) -> str:
+    what = "failed logins" if run["on_login"].all() else "refused requests"
+    minutes = int((run["seconds"].max() - run["seconds"].min()) // 60) + 1
+    hours = counted(round(minutes / 60), "hour") if minutes < 2880 else counted(minutes // 1440 + 1, "day")
+    return f"{len(run)} {what} within {counted(minutes, 'minute') if minutes < 120 else hours}"
+
+
+def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
+    """Failures of addresses that were never let in before, on one route: of many networks in one window."""
+    rule, good = traffic.rule("spraying"), traffic.let_in
+
+    def build(run: pd.DataFrame) -> Incident:
+        networks = f"{run['client'].nunique()} addresses in {run['network'].nunique()} networks"
+        return incident(run, f"{_in_words(run)}, of {networks}", rule.severity)
+
+    strangers = failures[~failures["known"] & failures["client"].ne("")]
+    counting = {"label": "network", "most": rule.most_per_network}
+    for spray in find_episodes(strangers, "route", rule.ladder, 2 * PAUSE, build, **counting)[0]:
+        # In a busy application some always give up: beside those who are let in they must be many.
+        there = good[good["route"].eq(spray.subject)]
+        meanwhile = there[spray.during(there["at"])]["client"].nunique() if spray.clients else 0
+        if len(spray.clients) >= rule.share * meanwhile:
+            yield spray
+
+
+def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
+    """The successes of an address that its own failures lead up to, then those that its network's do."""
+    rule, incidents = traffic.rule("let-in"), list[Incident]()
+    own = _leading_up(traffic, failures, "client")
+    tries = own.groupby(["client", "answered"])["line"].transform("size")
+    own = own[~own["known"] | tries.ge(rule.known)]
+    # An address that was let in before is a person, and no part of what another of its network does.
+    rest = failures[~failures["known"]].drop(own.index, errors="ignore")
+    shared = _leading_up(traffic, rest, "network")
+    runs = shared.groupby(["network", "answered"])
+    first, several = runs["seconds"].transform("min") - MINUTE, runs["client"].transform("nunique").gt(1)
+    # A network that was let in shortly before is one of people.
+    before = next_success(shared.assign(seconds=first), traffic.let_in, "network", "backward")
+    shared = shared[several & ~(first - before).le(rule.quiet_hours * HOUR)]
+    for key, leading in (("client", own), ("network", shared)):
+        # What it does after its first success is its own doing.
+        arrived = leading[leading["answered"].eq(leading.groupby(key)["answered"].transform("min"))]
+        incidents += find_episodes(arrived, key, [(1, np.inf)], np.inf, partial(_success, traffic, key))[0]
+    return incidents
+
+
+def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
+    """The failures of a run that a success ends soon, if the run reaches a rung of the ladder."""
+    rule = traffic.rule("let-in")
+    frame = failures.assign(answered=next_success(failures, traffic.let_in, key))
+    frame = frame[frame["answered"].notna() & frame["client"].ne("")]
+    runs = [frame[key], frame["answered"]]
+    last = frame["seconds"].groupby(runs).transform("max")
+    enough = pd.Series(False, index=frame.index)
+    for number, *_, minutes in rule.ladder:
+        near = frame["seconds"].ge(last - minutes * MINUTE)
+        enough |= near & near.groupby(runs).transform("sum").ge(number)
+    return frame[enough & (frame["answered"] - last).le(rule.minutes * MINUTE)]
+
+
+def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
+    rule, at, good = traffic.rule("let-in"), run["answered"].iloc[0], traffic.let_in
+    answer = good[good[key].eq(run[key].iloc[0]) & good["seconds"].eq(at)].iloc[0]
+    several = f" of {run['client'].nunique()} addresses of its network" if key == "network" else ""
+    # Successes are known by the minute: one in the minute of the last failure may be before it.
+    sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]
+    # Tries of the last day belong to the same arrival. Logs that do not reach so far back show nothing.
+    begun, seconds = run["seconds"].min(), traffic.requests["seconds"]
+    here = seconds[traffic.requests["network"].eq(answer["network"])]
+    reached = begun - rule.days * DAY
+    is_new = seconds.min() <= reached and not here.between(reached, begun - DAY).any()
+    clauses = {
+        f"{len(run)} failures{several}, then let in on {answer['route']}": True,
+        "in the same minute: which came first is not known": not sure,
+        "audit.toml does not declare this a success": answer["doubtful"],
+        f"its network was not seen in the {rule.days:.0f} days before": is_new,
+    }
+    severity = "high" if not sure and rule.severity == "critical" else rule.severity
+    found = incident(run, clauses, severity, client=answer["client"])
+    evidence = (*found.evidence, f"{answer['file']}:{answer['line']}")
+    return replace(found, last_at=max(run["at"].iloc[-1], answer["at"]), evidence=evidence)
+
+
+def find_probing(traffic: Traffic) -> list[Incident]:
+    """An address or network that asks for many routes that are not there, or for sensitive files."""
+    requests, rule, route = traffic.requests, traffic.rule("probing"), traffic.requests["route"]
+
+    def missing(run: pd.DataFrame) -> Incident:
+        least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
+        text = f"{least}{run['route'].nunique()} requested routes that do not exist or are not allowed"
+        return incident(run, text, rule.severity)
+
+    def files(run: pd.DataFrame) -> Incident:
+        answered = run.loc[run["status"].between(200, 299), "route"]
+        if answered.empty:
+            text = f"requests for files such as {run['route'].iloc[0]}, none answered"
+            return incident(run, text, rule.severity)
+        text = f"{answered.min()} was requested and answered, but must not be served"
+        return incident(run, text, "critical")
+
+    probed, many = requests[requests["status"].isin(PROBED)], [(1, rule.routes + 1, rule.minutes)]
+    probes, _ = by_source(probed, many, PROBING_PAUSE, missing, label="route")
+    hidden = route.str.contains(_DOTFILE) & ~fits(route, traffic.policy.access.open)
+    sensitive = requests[fits(route, traffic.policy.sensitive_routes) | hidden]
+    weight = sensitive["count"].mask(sensitive["status"].between(200, 299), rule.sensitive)  # one is enough
+    several = [(rule.sensitive, PROBING_PAUSE)]
+    return [*probes, *by_source(sensitive.assign(weight=weight), several, PROBING_PAUSE, files)[0]]
+
+
+def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
+    """Requests whose query names a secret: one for each route and parameter. The log has the value."""
+    hits, severity = traffic.events["message"].eq(SECRET_IN_URL), traffic.rule("secret-in-url").severity
+    for (route, name), own in traffic.events[hits].groupby(["route", "subject"]):
+        text = f"the query parameter {name} is in the log with its value"
+        yield incident(own, text, severity, subject=route)
+
+
+def find_onsets(traffic: Traffic) -> list[Onset]:
+    """Known clients that begin to fail together: after each change on record, then after none."""
+    rule, policy, failures = traffic.rule("known-clients-failing"), traffic.policy, traffic.failures
+    known = failures["known"] & failures["client"].ne("") & ~failures["mistype"]
+    failures = failures[known & (failures["protected"] | failures["on_login"])]
+    groups = failures.groupby(["client", failures["success"].fillna(np.inf)], sort=False)["seconds"]
+    runs = groups.agg(first="min", last="max", count="size").reset_index()
+    runs["recovered"] = runs.pop("success").replace(np.inf, np.nan)
+    lasting = (runs["recovered"].fillna(runs["last"]) - runs["first"]).gt(rule.minutes * MINUTE)
+    # A single failure with an answer hours later is a session that was over.
+    runs, causes = runs[lasting & runs["count"].ge(2)], list[tuple[RecordedChange | None, pd.DataFrame]]()
+    for change in reversed(traffic.changes):  # the nearest change before it is the cause
+        rotated = change.kind == "rotation"
+        if rotated and policy.caller_secrets and change.name not in policy.caller_secrets:
+            continue
+        until = change.until.timestamp() + policy.grace(change.name if rotated else "deploy") * HOUR
+        own = runs[runs["first"].between(change.at.timestamp() - MINUTE, until)]
+        if _is_onset(traffic, change, own):
+            causes.append((change, own))
+            runs = runs.drop(own.index)
+    together = [(1, 1 if traffic.collapsed else rule.clients, rule.onset_minutes)]
+    runs = in_windows(runs.assign(all=EVERYONE, seconds=runs["first"]), "all", together, label="client")
+    begun = runs["seconds"].diff().gt(rule.onset_minutes * MINUTE).cumsum()
+    causes += [(None, own) for _, own in runs.groupby(begun) if _is_onset(traffic, None, own)]
+    onsets: list[Onset] = []
+    for cause, own in sorted(causes, key=lambda cause: float(cause[1]["first"].min())):
+        pairs = failures.reset_index().merge(own[["client", "first", "last"]], on="client")
+        within = pairs["seconds"].between(pairs["first"], pairs["last"])
+        onsets.append((cause, own, failures.loc[pairs.loc[within, "index"].sort_values().unique()]))
+    return onsets
+
+
+def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFrame) -> bool:
+    # Few explain nothing: an attack that shares a known address, such as an office's, looks so.
+    if runs.empty or (change is not None and change.kind == "rotation"):
+        return len(runs) > 0
+    rule, good = traffic.rule("known-clients-failing"), traffic.let_in
+    first, last = runs["first"].min(), runs["first"].max()
+    near = traffic.requests["seconds"].between(first - MINUTE, last + 2 * HOUR)
+    known = {*good.loc[good["seconds"].lt(first), "client"]} & {*traffic.requests.loc[near, "client"]}
+    least = max(1 if traffic.collapsed else rule.clients, rule.share * len(known))
+    return bool(runs["client"].nunique() >= least)
+
+
+def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterator[Incident]:
+    """An incident for each onset: how many fail, how many are let in again, and what is on record before."""
+    rule, requests = traffic.rule("known-clients-failing"), traffic.requests
+    judged = requests[requests["protected"] & (requests["refused"] | requests["status"].between(200, 299))]
+    for change, runs, failures in onsets:
+        kind, cause = change.kind if change else "", "from about the same time on, and no change is on record"
+        if change:
+            what = f"rotation of {change.name}" if kind == "rotation" else kind
+            in_words = day_words if change.until - change.at > pd.Timedelta(hours=12) else instant_words
+            cause = f"after the {what} ({in_words(change.at)}; {change.place})"
+        meanwhile = judged[judged["seconds"].between(runs["first"].min() - 59, runs["last"].max())]
+        refused = meanwhile.loc[meanwhile["refused"], "count"].sum()
+        share = refused / max(meanwhile["count"].sum(), 1)
+        stuck, back = runs["recovered"].isna().sum(), (runs["recovered"] - runs["first"]).dropna()
+        clauses = {
+            f"{counted(runs['client'].nunique(), 'known client')} failed {cause}": True,
+            f"{len(back)} let in again, half of them within {back.median() / 60:.0f} minutes": len(back),
+            f"{stuck} not until the last failure": stuck,
+            f"{share:.0%} of the requests failed": share >= rule.everyone,
+        }
+        subject = change.name if change and kind == "rotation" else EVERYONE
+        calm = "info" if kind == "rotation" and not stuck else rule.severity
+        severity = "high" if share >= rule.everyone else calm
+        last = pd.Timestamp(runs["recovered"].fillna(runs["last"]).max(), unit="s", tz="UTC")
+        yield incident(failures, clauses, severity, subject=subject, cause=kind, last_at=last)
+
+
+def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
+    """Failures that messages report, starts that recur, errors of most requests or one address, silence."""
+    rule, events, requests = traffic.rule("application-failing"), traffic.events, traffic.requests
+    for kinds, (subject, text, least) in REPORTED.items():
+        own = events[events["kind"].isin(kinds)].assign(all=subject)
+        build = partial(incident, text=text, severity=rule.severity, subject=subject)
+        timed = own.dropna(subset="at")
+        yield from find_episodes(timed, "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
+        yield from (build(run) for _, run in own.drop(timed.index).groupby("file") if len(run) >= least)
+    starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
+    text = "starts again and again within a short time"
+    build = partial(incident, text=text, severity=rule.severity, subject="start")
+    yield from find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
+    yield from _server_errors(traffic)
+    for first, last, missed in silences(traffic):
+        edges = requests[requests["seconds"].isin((first, last))].drop_duplicates(["seconds", "file"])
+        text = f"no request for {(last - first) / HOUR:.1f} hours, in which {missed:.0f} are usual"
+        yield incident(edges, text, rule.severity, subject=SILENCE, count=0)
+
+
+def _server_errors(traffic: Traffic) -> list[Incident]:
+    requests, rule = traffic.requests, traffic.rule("application-failing")
+
+    def of_everyone(run: pd.DataFrame) -> Incident:
+        meanwhile = requests[requests["at"].between(run["at"].iloc[0], run["at"].iloc[-1])]
+        share = run["count"].sum() / meanwhile["count"].sum()
+        text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
+        many = share >= rule.share and run["client"].nunique() > 1
+        return incident(run, text if many else "", "high")
+
+    def of_client(run: pd.DataFrame) -> Incident:
+        return incident(run, f"{run['count'].sum()} server errors", rule.severity)
+
+    ladder = [(rule.errors + 1, rule.minutes)]
+    errors = requests[requests["status"].ge(500)].assign(all=EVERYONE)
+    runs, _ = find_episodes(errors, "all", ladder, rule.minutes, of_everyone)
+    outages = [run for run in runs if run.classification]
+    for outage in outages:
+        errors = errors[~outage.during(errors["at"])]
+    return outages + find_episodes(errors, "client", ladder, rule.minutes, of_client)[0]
+
+
+def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str, **more: Any) -> Incident:
+    """The incident of events in order of time. Of clauses with conditions its text has those that hold."""
+    clauses = text if isinstance(text, Mapping) else {text: True}
+    words, times = "; ".join(clause for clause, holds in clauses.items() if holds), events["at"].dropna()
+    facts: dict[str, Any] = {
+        "count": int(events["count"].sum()) if "count" in events else len(events),
+        "clients": frozenset(events["client"]) - {""},
+        "first_at": times.min() if len(times) else None,
+        "last_at": times.max() if len(times) else None,
+        "evidence": places(events),
+    }
+    return Incident(words, severity, **(facts | more))
+
+
+def places(events: pd.DataFrame) -> tuple[str, ...]:
+    """`file:line` of the first events and of the last; of requests in a minute that of the first."""
+    if len(events) > PLACES:
+        events = pd.concat([events.head(PLACES - 1), events.tail(1)])
+    return tuple(dict.fromkeys(f"{file}:{line}" for file, line in events[["file", "line"]].to_numpy()))
+
+
+def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, label: str = "") -> Episodes:
+    """What is found by address, then by network of the events of its addresses that are part of none."""
+    incidents, part = find_episodes(events, "client", ladder, pause, build, label=label)
+    rest = events.drop(part)
+    several = rest[rest.groupby("network")["client"].transform("nunique").gt(1)]
+    networks, more = find_episodes(several, "network", ladder, pause, build, label=label)
+    return [*incidents, *networks], part.union(more)
+
+
+def find_episodes(
+    events: pd.DataFrame, key: str, ladder: Ladder, pause: float, build: Build, **counting: Any
+) -> Episodes:
+    """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
+
+    Beyond MOST they are only counted: a flood is no work.
+    """
+    events = in_windows(events, key, ladder, **counting)
+    fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
+    ends, at, incidents = np.flatnonzero([*fresh, True]).tolist(), events["at"].array, list[Incident]()
+    runs = sorted(pairwise(ends), key=lambda run: (at[run[0]], run[0]))
+    for low, high in runs[:MOST]:
+        found, name = build(events.iloc[low:high]), str(events[key].iloc[low])
+        own = {"client": name} if key == "client" else {"subject": name}
+        incidents.append(found if found.client or found.subject else replace(found, **own))  # type: ignore[arg-type]
+    if others := runs[MOST:]:
+        text, count = counted(len(others), "more incident"), sum(high - low for low, high in others)
+        incidents.append(Incident(text, incidents[-1].severity, count, first_at=at[others[0][0]]))
+    return incidents, events.index
+
+
+def in_windows(
+    events: pd.DataFrame, key: str, ladder: Ladder, *, label: str = "", most: float = np.inf
+) -> pd.DataFrame:
+    """The events in a window of one key that reaches a rung, in the order of key, then time.
+
+    It holds so many `label`s that differ, too, and of each `most` events count. Events weigh their `count`.
+    """
+    events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
+    weight = next((name for name in ("weight", "count") if name in events), None)
+    weights = events[weight].tolist() if weight else [1] * len(events)
+    keys, at, labels = (events[column].tolist() for column in (key, "seconds", label or key))
+    marks = np.zeros(len(events), bool)
+    for least, *several, minutes in ladder:
+        held, total, low, done = Counter[Any](), 0.0, 0, 0
+        for high, (name, weight) in enumerate(zip(labels, weights, strict=True)):
+            total += min(most, held[name] + weight) - min(most, held[name])
+            held[name] += weight
+            while keys[low] != keys[high] or at[high] - at[low] > minutes * 60:
+                rest = held.pop(labels[low]) - weights[low]
+                total += min(most, rest) - min(most, rest + weights[low])
+                if rest > 0:
+                    held[labels[low]] = rest
+                low += 1
+            if total >= least and len(held) >= max([1, *several]):
+                marks[max(done, low) : high + 1] = True
+                done = high + 1
+    return events[marks]
