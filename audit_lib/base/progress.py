@@ -33,10 +33,7 @@ def adding_up(progress: Progress, what: str, of: int) -> Callable[[int], None]:
 @contextmanager
 def time_limit() -> Iterator[None]:
     """Lets the block run for AUDIT_MINUTES (360 by default), then ends the process with 2 and one line.
-
-    Raises:
-        BadInput: AUDIT_MINUTES is not a number of minutes.
-    """
+    Raises `BadInput` for what is not a number of minutes."""
     text = os.environ.get(_NAME, "").strip() or _USUAL
     if not text.isdecimal() or not 1 <= int(text) <= _MOST:
         raise BadInput.at(_NAME, f"must be a whole number of minutes from 1 to {_MOST}")

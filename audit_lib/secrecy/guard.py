@@ -34,8 +34,7 @@ class Guard:
     def forget(self) -> None:
         """Know nothing any more, once a command has written everything."""
         self._keepers: list[Keeper] = []
-        self._built_from: tuple[dict[str, str], list[str], str] = ({}, [], "")
-        self._redactor = Redactor({})
+        self._built_from: Any = None
         self.classify(None, (), "")
 
     def watch(self, keeper: Keeper) -> None:
@@ -116,9 +115,8 @@ class _Messages:
             redactor = _guard.redactor()
             if message["header"]["msg_type"] == "stream":
                 self._routes[content["name"]] = {**given, "msg_or_type": message}
-                return self._say(
-                    content["name"], self._tails[content["name"]].feed(redactor, content["text"])
-                )
+                whole = self._tails[content["name"]].feed(redactor, content["text"])
+                return self._say(content["name"], whole)
             for name, tail in self._tails.items():
                 # Nothing of the cell follows behind its end.
                 self._say(name, tail.flush(redactor, last=content.get("execution_state") == "idle"))

@@ -32,6 +32,7 @@ _NAME_ALONE = re.compile(r"\s*(?:export\s+)?[^\s=:#'\"]+\s*")
 _WRITTEN = re.compile(  # A="x" # why, A=x # why
     r"(?s)[^=:]*[=:]\s*(?:(['\"`])(?P<quoted>.*)\1\s*(?:#.*)?|(?P<bare>.*?)\s*(?:(?<![^\s=:])#.*)?)"
 )
+# What an escape or a line end may become is no change of a value.
 _ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
 _BYTE_ORDER = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
@@ -96,19 +97,24 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     taken = [every[name] for name in loaders if raw and not every[name].refused]
     votes, plausible = _by_place(taken), _by_place(every.values())
     covered: set[int] = set()
-    for place, several in (votes if taken else plausible).items():
-        first, last = several[0].first, several[0].last
-        if covered.isdisjoint(range(first, last + 1)):
-            covered.update(range(first, last + 1))
-            own, why = "\n".join(bodies[first - 1 : last]), {*blocked[first - 1 : last]} - {""}
+    for place, (one, *_) in (votes if taken else plausible).items():
+        numbers = range(one.first, one.last + 1)
+        if covered.isdisjoint(numbers):
+            covered.update(numbers)
+            own, why = (
+                "\n".join(bodies[one.first - 1 : one.last]),
+                {*blocked[one.first - 1 : one.last]} - {""},
+            )
             head = _set_line(place, own, votes.get(place, []), plausible[place])
             if why:
-                head = EnvLine(first, "not understood", faults=tuple(sorted(why)), suspects=_suspects(own))
-            lines[first - 1] = head
-            for at in range(first, last):
-                going_on = EnvLine(at + 1, "read", faults=("continuation",))
-                bad = replace(lines[at], state=head.state, faults=head.faults)
-                lines[at] = going_on if head.state == "read" else bad
+                head = EnvLine(
+                    one.first, "not understood", faults=tuple(sorted(why)), suspects=_suspects(own)
+                )
+            going_on = EnvLine(0, "read", faults=("continuation",)) if head.state == "read" else None
+            for number in numbers[1:]:
+                bad = replace(lines[number - 1], state=head.state, faults=head.faults)
+                lines[number - 1] = replace(going_on, line=number) if going_on else bad
+            lines[one.first - 1] = head
     if encoding_fault and lines:
         lines[0] = replace(lines[0], faults=(*lines[0].faults, encoding_fault))
     return _with_repetitions(lines)
@@ -138,32 +144,28 @@ def _set_line(
     written = _WRITTEN.fullmatch(own)
     expected = (written["quoted"] or written["bare"] or "") if written else ""
     possible = [value, expected]
-    fault = "" if "$" in expected or _same(value or "", expected) else "altered"
-    if value is None:
-        fault = (
-            "refused" if not votes else "reference" if values == {None} and "$" in own else "loaders-disagree"
-        )
-        possible = [*(one.value for one in plausible), expected, own.partition("=")[2]]
+    if value is not None:
+        same = "$" in expected or _ESCAPES.sub("", value) == _ESCAPES.sub("", expected)
+        fault = "" if same else "altered"
+    else:
+        possible += [*(one.value for one in plausible), own.partition("=")[2]]
+        reference = values == {None} and "$" in own
+        fault = "refused" if not votes else "reference" if reference else "loaders-disagree"
     suspects = tuple(dict.fromkeys(filter(None, possible))) if fault else ()
     return replace(line, value=value, faults=tuple(filter(None, (*line.faults, fault))), suspects=suspects)
 
 
-def _same(value: str, expected: str) -> bool:
-    """Whether two texts are one value: what an escape or a line end may become is no change of it."""
-    return _ESCAPES.sub("", value) == _ESCAPES.sub("", expected)
-
-
 def entry(line: int, name: str, value: str) -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
-    faults, suspects = ("bad-name",), _suspects(f"{name} {value}")
+    fault, suspects = "bad-name", _suspects(f"{name} {value}")
     if looks_like_value(name) or _is_padded(name, value):
         # The equals sign may be one within a value, of which a short beginning alone is no secret.
         suspects = _suspects(f"{name} {value}", *([f"{name}={value}"] if len(name) < WINDOW else []))
     elif _NAME.fullmatch(name):
-        if not (blocked := _blocked(value)):
+        fault, suspects = _blocked(value), _suspects(value)
+        if not fault:
             return EnvLine(line, "read", name, value, _value_faults(value))
-        faults, suspects = (blocked,), _suspects(value)
-    return EnvLine(line, "not understood", faults=faults, suspects=suspects)
+    return EnvLine(line, "not understood", faults=(fault,), suspects=suspects)
 
 
 def looks_like_value(text: str) -> bool:

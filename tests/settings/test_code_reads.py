@@ -1,10 +1,13 @@
 """Variables that a text mentions, in env files and in the languages that read their environment."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from audit_lib.settings.code_reads import dynamic_reads, in_code, in_env_text
+from audit_lib.settings import load_project
+from audit_lib.settings.code_reads import dynamic_reads, in_code, in_env_text, read_code
+from tests.support.applications import write
 from tests.support.fakes import fake_value
 
 
@@ -15,26 +18,17 @@ from tests.support.fakes import fake_value
         ("a.py", 'environ.get("A_KEY")\n', [("A_KEY", 1, False)]),
         ("a.py", 'os.getenv("a_key", "x")\n', [("a_key", 1, False)]),
         ("a.py", 'os.environ["A_KEY"] = "x"\n', [("A_KEY", 1, False)]),
-        (
-            "a.py",
-            'def of():\n    return os.environ["A_KEY"]\nos.environ["B_KEY"]\n',
-            [("B_KEY", 3, True), ("A_KEY", 2, False)],
-        ),
+        ("a.py", 'def of():\n    return os.environ["A_KEY"]\nos.environ["B_KEY"]\n',
+         [("A_KEY", 2, False), ("B_KEY", 3, True)]),
         ("a.py", 'env.str("A_KEY")\nenv("B_KEY", default="")\n', [("A_KEY", 1, True), ("B_KEY", 2, False)]),
         ("a.py", 'config("A_KEY")\nconfig("not_one")\n', [("A_KEY", 1, True)]),
         ("a.py", 'os.environ[name]\nos.getenv(f"A_{x}")\nos.getenv()\n', []),
         ("a.py", 'print "x", os.environ["A_KEY"]\n', [("A_KEY", 1, True)]),
-        (
-            "a.py",
-            "class Base(BaseSettings):\n    db_url: str\n    port: int = 1\n    model_config: dict = {}\n"
-            'class Live(Base):\n    x: str = Field(alias="LIVE_KEY")\n    _private: str\n',
-            [("DB_URL", 2, True), ("PORT", 3, False), ("LIVE_KEY", 6, False)],
-        ),
-        (
-            "a.py",
-            'class S(settings.BaseSettings):\n    model_config = C(env_prefix="APP_")\n    key: str\n',
-            [("APP_KEY", 3, True)],
-        ),
+        ("a.py", "class Base(BaseSettings):\n  db_url: str\n  port: int = 1\n  model_config: dict = {}\n"
+         'class Live(Base):\n  x: str = Field(alias="LIVE_KEY")\n  _private: str\n',
+         [("DB_URL", 2, True), ("LIVE_KEY", 6, False), ("PORT", 3, False)]),
+        ("a.py", 'class S(settings.BaseSettings):\n    model_config = C(env_prefix="APP_")\n    key: str\n',
+         [("APP_KEY", 3, True)]),
         ("a.py", "class NotSettings(Model):\n    key: str\n", []),
         ("a.js", "process.env.A_KEY || process.env?.B_KEY\n", [("A_KEY", 1, False), ("B_KEY", 1, False)]),
         ("a.ts", 'import.meta.env["A_KEY"]\n', [("A_KEY", 1, False)]),
@@ -49,11 +43,11 @@ from tests.support.fakes import fake_value
         ("compose.yaml", "x: ${A_KEY:-y}\nz: ${B_KEY}\n", [("A_KEY", 1, False), ("B_KEY", 2, False)]),
         ("render.yaml", "  - key: A_KEY\n    sync: false\n", [("A_KEY", 1, False)]),
     ],
-)
+)  # fmt: skip
 def test_code_is_read_for_names(path: str, text: str, expected: list[tuple[str, int, bool]]) -> None:
     """Each way of reading the environment gives the variable's name, its line, and whether it is needed."""
     found = [(one.name, one.line, one.needed) for one in in_code(text, path)]
-    assert sorted(found) == sorted(expected)
+    assert sorted(found) == expected
 
 
 def test_an_example_shows_optional_variables_in_comments() -> None:
@@ -95,6 +89,13 @@ def test_a_default_makes_a_variable_optional(path: str, text: str, optional: str
     text = text.replace(" b:", " b_key:").replace(" c:", " c_key:")
     found = in_env_text(text, path, example=True) if path.startswith(".env") else in_code(text, path)
     assert sorted(one.name for one in found if one.optional) == [f"{name}_KEY" for name in optional.split()]
+
+
+def test_what_is_no_python_is_not_read_in_full(tmp_path: Path) -> None:
+    """A Python file that cannot be parsed is named, so that nobody says that nothing there reads a name."""
+    write(tmp_path, {"old.py": 'print "x"\n', "new.py": 'print("x")\n'})
+    unread = read_code(load_project(tmp_path)).unread
+    assert [str(fault) for fault in unread] == ["old.py: is not Python that can be parsed"]
 
 
 def test_a_deployment_file_can_demand_a_value() -> None:

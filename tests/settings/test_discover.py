@@ -16,48 +16,30 @@ def told(root: Path) -> list[str]:
     return [str(fault) for fault in load_project(root).not_searched]
 
 
+NAMES = {
+    ("env", "development"): ".env .env.local docker.env .envrc env.txt .env.product test-service.env",
+    (
+        "env",
+        "production",
+    ): ".env.production .env.prod .env-prod prod.env .env.production.local .env.production.test",
+    ("env", "staging"): ".env.staging .env.preview",
+    ("backup", "development"): ".env.backup .env.bak .env~ .env.swp .env.1 .env.2026-11-01",
+    ("backup", "production"): ".env.prod.bak",
+    (
+        "example",
+        "",
+    ): ".env.example .env.sample example.env .env.production.example .env.test .env.test.local ci.env",
+    ("", None): "env.ts .env.d.ts environment.yml .environment sendenv",
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "environment", "sort"),
-    [
-        (".env", "development", "env"),
-        (".env.local", "development", "env"),
-        (".env.production", "production", "env"),
-        (".env.prod", "production", "env"),
-        (".env-prod", "production", "env"),
-        ("prod.env", "production", "env"),
-        (".env.production.local", "production", "env"),
-        (".env.staging", "staging", "env"),
-        (".env.preview", "staging", "env"),
-        ("docker.env", "development", "env"),
-        (".envrc", "development", "env"),
-        ("env.txt", "development", "env"),
-        (".env.product", "development", "env"),
-        (".env.backup", "development", "backup"),
-        (".env.bak", "development", "backup"),
-        (".env~", "development", "backup"),
-        (".env.swp", "development", "backup"),
-        (".env.1", "development", "backup"),
-        (".env.2026-11-01", "development", "backup"),
-        (".env.prod.bak", "production", "backup"),
-        (".env.example", "", "example"),
-        (".env.sample", "", "example"),
-        ("example.env", "", "example"),
-        (".env.production.example", "", "example"),
-        (".env.test", "", "example"),
-        (".env.test.local", "", "example"),
-        ("ci.env", "", "example"),
-        ("test-service.env", "development", "env"),
-        (".env.production.test", "production", "env"),
-        ("env.ts", None, None),
-        (".env.d.ts", None, None),
-        ("environment.yml", None, None),
-        (".environment", None, None),
-        ("sendenv", None, None),
-    ],
+    ("name", "sort", "environment"),
+    [(name, *kind) for kind, names in NAMES.items() for name in names.split()],
 )
-def test_a_files_name_says_what_it_is(name: str, environment: str | None, sort: str | None) -> None:
+def test_a_files_name_says_what_it_is(name: str, sort: str, environment: str | None) -> None:
     """Env-like names give environment and whether the file is an example or a backup; others are left."""
-    assert is_env_like(PurePosixPath(name)) == (sort is not None)
+    assert is_env_like(PurePosixPath(name)) == bool(sort)
     if sort:
         found = env_source(PurePosixPath("web") / name)
         service = file_words(PurePosixPath(name)) if sort == "env" else ""

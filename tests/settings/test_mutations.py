@@ -8,23 +8,8 @@ from audit_lib.base.errors import BadInput
 from audit_lib.settings import load_policy, load_project
 from audit_lib.settings.load import DEFAULT_LAYOUT, POLICIES
 
-ODD = [
-    "0",
-    "-1",
-    "true",
-    '""',
-    '"x"',
-    "[]",
-    "[1]",
-    '["a", 1]',
-    "{}",
-    "{a = 1}",
-    "1979-05-27",
-    "nan",
-    "'\\0'",
-    "=",
-    "[",
-]
+ODD = ["0", "-1", "true", '""', '"x"', "[]", "[1]", '["a", 1]', "{}", "{a = 1}", "1979-05-27", "nan"]
+ODD += ["'\\0'", "=", "["]
 
 
 def mutated(text: str, seed: int) -> str:

@@ -64,7 +64,6 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "public": False,
             "max_age_days": 90,
             "period_stated": True,
-            "guide_lines": "",
         },
     ),
     "population": (
@@ -72,18 +71,11 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
         {
             "name": "API_TOKEN",
             "service": "backend",
-            "kind": "secret",
             "group": "secrets",
             "declared": True,
-            "declared_here": True,
+            "known_by": ("code", "policy", "env files", "examples", "ledger"),
             "read": "yes",
-            "reads": 2,
-            "needed": True,
             "read_at": "backend/app.py:3",
-            "env_files": 1,
-            "examples": 1,
-            "platform": 0,
-            "ledger": 4,
             "held_at": "backend/.env:3",
             "supplied": "yes",
             "read_reason": "",
@@ -92,7 +84,7 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
     ),
     "population_sides": (
         PopulationSides,
-        {"side": "code", "names": 9, "secrets": 4, "alone": 0, "seen": "whole", "reason": "4 files"},
+        {"side": "code", "names": 9, "seen": "whole", "reason": ""},
     ),
     "ownership": (
         Ownership,
@@ -149,7 +141,6 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "relation": "different",
             "expected": "different",
             "why": "names",
-            "group": "",
         },
     ),
     "freshness": (
