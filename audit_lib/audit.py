@@ -139,7 +139,9 @@ class Audit(ProjectRead):
     # The requests among them; `refused` are those answered with 401, 403 or 429.
     requests = frame(lambda it: tables.requests_of(it.log_counts))
     # Failed logins as the application or a declared login route reported them, by day and address.
-    failed_logins = frame(lambda it: tables.failed_logins_of(it.log_counts))
+    failed_logins = frame(
+        lambda it: it.log_counts[it.log_counts["kind"].isin(tables.LOGIN_FAILURES)].reset_index(drop=True)
+    )
     # Requests, refusals and failed logins by day; null on a day without a line, which is not zero.
     daily = frame(lambda it: tables.tabulate_days(it.log_counts, it.quarter))
     # `ServiceDays`: on how many days each service with logs has lines, and how they were read.

@@ -15,7 +15,6 @@ from audit_lib.leaks.tables import PRODUCTION
 
 Secret = tuple[str, str]  # name and environment
 FIRST = 5
-NOBODY = "nobody"
 ATTACK, LEAK = "attack-on-logins", "leaked-in-force"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
@@ -115,7 +114,7 @@ def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: 
         "action": action,
         "why": why if len(why) <= _MOST_SIGNS else f"{why[:_MOST_SIGNS].rsplit(' ', 1)[0]} …",
         "where": next(iter(worst.where), "").partition("; ")[0],
-        "owner": few(owners, _MOST_NAMES) or NOBODY,
+        "owner": few(owners, _MOST_NAMES) or "nobody",
         "severity": worst.severity,
         "due_at": due_at,
         "overdue": due_at < pd.Timestamp(as_of),

@@ -43,8 +43,7 @@ STYLE: Any = {
     "grid.linewidth": 0.6,
 }
 WORDS = {"unknown": "not known"}
-MOST_BARS = 40
-LABELLED = 3  # days
+MOST_BARS, LABELLED = 40, 3  # secrets, days
 LANES = (
     "refused", "failed logins", "answered", "detected", "change", "leak", "deploy", "boot",
     "failed start", "database failure",
@@ -54,7 +53,7 @@ MOST_EPISODES, MOST_ADDRESSES = 3, 5
 AROUND = timedelta(minutes=6)
 
 
-def _panels(width: float, heights: list[float], title: str) -> list[Axes]:
+def _panels(width: int, heights: list[int], title: str) -> list[Axes]:
     """Empty axes, one for each height in pixels, under a title; no window and no backend is involved."""
     size = (width / DPI, (sum(heights) + 30) / DPI)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")

@@ -25,10 +25,11 @@ def summarise(
     case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame, steps: pd.DataFrame
 ) -> Screen:
     """The first screen: what it was, five answers, the first steps, what explains it, what is not known."""
-    outage, (best, *rest) = outages.find_outage(case), (*supported(case, explained), None)
+    outage, backed = outages.find_outage(case), supported(case, explained)
+    best = backed[0] if backed else None
     theirs = {*best.addresses} if best else set()
     # Attacks of their own, of other addresses than the best explanation.
-    likely = [one for one in rest if one and one.name in ATTACKS and one.rating == "likely"]
+    likely = [one for one in backed[1:] if one.name in ATTACKS and one.rating == "likely"]
     others = [one for one in likely if theirs.isdisjoint(one.addresses)]
     shown = [best, *others] if best else []
     is_attack = any(one.name in ATTACKS for one in shown)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 GRAVE = ("medium", "high", "critical")
-SEARCH = "a search for each value in every form"
 # A row of these is something that happened: without rows nothing did, if the logs and places were read.
 EVENTS = {"log_events", "ledger_faults", "leaked_secrets", "detections", "settings_changes"}
 _ITEM = list(Item._fields)
@@ -82,8 +81,7 @@ def score(audit: "Audit") -> tuple[int, int]:
 def verdict(audit: "Audit") -> str:
     """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
 
-    Nothing can have passed without what PASS_NEEDS name: a policy that calls everything a setting, or exempts
-    it, leaves nothing that could pass.
+    Nothing has passed without what PASS_NEEDS name: else a policy that exempts everything would pass.
     """
     marks = set(audit.marks)
     return FAIL if "bad" in marks else UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
@@ -207,8 +205,8 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     truths = {check.id: _judge(check, audit.checked) for check in CHECKS if check.id in named}
     found = audit.findings[audit.findings["status"].isin(("open", "unknown"))]
     names = [" ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found)]
-    found = found.assign(words=[{*re.findall(r"\w+", text)} for text in names])
-    seen = _Seen(audit, truths, not_seen(audit), found)
+    words = pd.Series([{*re.findall(r"\w+", text)} for text in names], found.index, dtype=object)
+    seen = _Seen(audit, truths, not_seen(audit), found.assign(words=words))
     return RuleResults.of(
         {"rule": rule.number, "says": rule.says, "guide_lines": rule.lines, "procedure": "", "evidence": ()}
         | _decided(rule, seen)
@@ -272,7 +270,10 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     if rule.leaks_in:
         leaked, searched = _tally_leaks(rule, seen.audit)
         tallies, shown = [*tallies, searched], [*shown, *leaked]
-        decided_by, tables = [*decided_by, SEARCH], [*tables, "leak_coverage"]
+        decided_by, tables = (
+            [*decided_by, "a search for each value in every form"],
+            [*tables, "leak_coverage"],
+        )
         sought.append(f"A value, past or present, is in: {', '.join(rule.leaks_in)}")
     population, exceptions, not_known = map(sum, zip(*tallies, strict=True))
     reasons = [f"{not_known} of {population} could not be judged"] if not_known else []

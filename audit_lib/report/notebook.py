@@ -75,10 +75,7 @@ def _sample() -> Path:
 
 
 def guard_read(read: ProjectRead, parameters: Mapping[str, str]) -> Classes:
-    """The values of a project that no output shows from now on.
-
-    A parameter is written into the notebook in clear, so none may be one of them: it raises `BadInput`.
-    """
+    """The values that no output shows from now on; `BadInput` if a parameter, which it shows, is one."""
     classes = guard_values(read)
     if named := [name for name, text in parameters.items() if scrub(text) != text]:
         raise BadInput(Fault(name, "looks like a secret value: name a file or a date") for name in named)
@@ -114,8 +111,7 @@ _RULES: Mapping[str, tuple[Callable[[str], object], str]] = {
 def check_parameters(parameters: Mapping[str, Any]) -> None:
     """Raise `BadInput` with every parameter that is not a text, quarter, date, path or mode.
 
-    Also with each text of the notebook that has nearly the name of one: papermill passes on what a notebook
-    does not have, and the default would be reviewed without a word.
+    Also with each text that has nearly the name of one, which papermill passes on without a word.
     """
     _given_for_this_run()  # relative paths begin in the command's folder
     shell: Any = get_ipython()

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from audit_lib.audit import Audit
 
 SCHEMA = "audit_lib/report/4"  # a new field, or one that means something else, raises the number
-CONTROL = "Review of secrets and logins"
 OBJECTIVE = "Secrets are known, owned, kept where they belong and rotated in time, and failed logins are seen"
 PLACE = ("secret", "environment", "service")
 FRAMES = (
@@ -172,7 +171,7 @@ def provenance(audit: "Audit") -> Row:
     """What report.json says of the review; the same inputs give the same, so it names no time of running."""
     inventory, key = audit.inventory, audit.keeper.key
     return {
-        "control": CONTROL,
+        "control": "Review of secrets and logins",
         "objective": OBJECTIVE,
         "cadence": "each quarter",
         "from": iso(audit.quarter.start),
@@ -190,7 +189,11 @@ def provenance(audit: "Audit") -> Row:
 
 def command(audit: "Audit") -> str:
     """The command that makes the review again, for a shell, without where its report goes."""
-    given = {"project": "DIR"} | audit.parameters | {"quarter": str(audit.quarter), "as-of": iso(audit.as_of)}
+    given = (
+        {"project": "DIR"}
+        | dict(audit.parameters)
+        | {"quarter": str(audit.quarter), "as-of": iso(audit.as_of)}
+    )
     names = ("project", "quarter", "as-of", "policy", "ledger", "previous")
     options = [(name, given[name]) for name in names if given.get(name)]
     options += [("identities", "full")] if audit.identities == "full" else []

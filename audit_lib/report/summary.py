@@ -199,7 +199,7 @@ def _secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
-    parts = ((BAD, there), (DUE, total - there), (OPEN, int(leaks["force"].eq("not known").sum())))
+    parts: Any = ((BAD, there), (DUE, total - there), (OPEN, int(leaks["force"].eq("not known").sum())))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
     # A limit that nobody stated makes nothing too old: it is the policy's default.
     by_default = audit.ages["status"].eq("overdue") & ~audit.ages["period_stated"]
@@ -217,10 +217,12 @@ def _other_figures(audit: "Audit") -> Iterator[KeyFigure]:
     count, is_refused = audit.requests["count"], audit.requests["refused"]
     asked, refused = int(count.sum()), int(count[is_refused].sum())
     if asked:
-        failed = counted(int(audit.failed_logins["count"].sum()), "failed login")
+        # One that is declared is a request, and among the refused.
+        said = audit.failed_logins.query("kind == 'login_failed'")["count"]
+        failed = counted(int(said.sum()), "failed login")
         note = f"{failed} beside them in the application's own words"
-        parts = ((BAD, refused), (OK, asked - refused))
-        yield KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", parts, note)
+        shares = ((BAD, refused), (OK, asked - refused))
+        yield KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", shares, note)
     else:
         yield KeyFigure("Requests refused", "not known", "", (), f"no request of {audit.quarter} was read")
     marks = Counter(audit.marks)

@@ -44,11 +44,6 @@ def requests_of(log_counts: pd.DataFrame) -> pd.DataFrame:
     return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
 
 
-def failed_logins_of(log_counts: pd.DataFrame) -> pd.DataFrame:
-    """The failed logins among `LogCounts`, as the application or a declared login route reported them."""
-    return log_counts[log_counts["kind"].isin(LOGIN_FAILURES)].reset_index(drop=True)
-
-
 def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     """Counts by day (UTC) of the quarter: requests, refused, one column for each kind of refusal, and
     failed_logins as the application reported them; null on a day without a line, which is not zero.
@@ -91,8 +86,10 @@ def review_due_at(quarter: Quarter) -> datetime:
 
 def with_lateness(sign_offs: pd.DataFrame) -> pd.DataFrame:
     """`SignOffs` with `due_at` of each review, and whether it was signed on time; null if not known."""
-    as_of = [None if pd.isna(at) else review_due_at(Quarter.named("", at)) for at in sign_offs["as_of"]]
-    due_at = pd.Series(pd.to_datetime(as_of, utc=True), sign_offs.index, dtype="datetime64[us, UTC]")
+    due: list[Any] = [
+        None if pd.isna(at) else review_due_at(Quarter.named("", at)) for at in sign_offs["as_of"]
+    ]
+    due_at = pd.Series(pd.to_datetime(due, utc=True), sign_offs.index, dtype="datetime64[us, UTC]")
     on_time = sign_offs["at"].le(due_at).astype("boolean").mask(due_at.isna())
     return sign_offs.assign(due_at=due_at, on_time=on_time)
 
