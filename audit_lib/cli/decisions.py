@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 from click import option
@@ -155,12 +155,12 @@ def sign(report: Path, folder: Path, role: str, **given: Any) -> None:
         raise BadInput(faults)
     context = cli.opened(folder, given)
     cli.refuse_values(context, {"DIR": report})
-    signed, by = sign_offs(report, context), context.by
+    signed, by = signatures(report, context.ledger(), context.key), context.by
     for one in signed:
         same = (one.body["by"], one.body.get("role")) == (by, role)
         cli.refuse_if(same, report.name, f"was signed by {by} as {role} already ({one.place})")
     body = {"by": by, "role": role, "reason": given["reason"], "folder": report.resolve().name}
-    body["manifest_sha256"] = _manifest(report).digest
+    body["manifest_sha256"] = _manifest(report)[0]
     body["made_with"] = f"audit_lib {__version__}, Python {platform.python_version()}"
     heads = {"heads": all_heads(context.project.ledger_dir, context.key)}
     if (record := report / "report.json").is_file():
@@ -197,7 +197,7 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
 
 def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[str]]:
     """What is wrong with the report in a folder, and what to say of it."""
-    faults, key_id = report_faults(report), _manifest(report).key_id
+    faults, key_id = report_faults(report), _manifest(report)[2]
     words = "'s signature was not checked, since its key is not available"
     words = f"'s signature holds under {_keys()[key_id][1]}" if key_id in _keys() else words
     words = words if key_id else " names no key, so anyone could have written it"
@@ -209,9 +209,8 @@ def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[
             faults.append(Fault(SIGNED, "is not what the ledger holds of who signed"))
         for one in signed:
             role = f" as {one.body['role']}" if one.body.get("role") else ""
-            lines.append(
-                f"signed by {one.body.get('by', '')}{role}, {instant_words(one.at)} UTC ({one.place})"
-            )
+            signer = f"{one.body.get('by', '')}{role}, {instant_words(one.at)} UTC"
+            lines.append(f"signed by {signer} ({one.place})")
         lines += _in_several_roles(signed) if signed else ["nobody has signed this manifest"]
     return faults, [f"{report.name}: {line}" for line in lines]
 
@@ -219,38 +218,31 @@ def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[
 def report_faults(report: Path) -> list[Fault]:
     """Every file of a report that does not match its manifest; `BadInput` if there is no manifest."""
     cli.refuse_if(not (report / MANIFEST).is_file(), str(report), f"is not a report: it has no {MANIFEST}")
-    manifest = _manifest(report)
-    if not manifest.found:
+    _, manifest, key_id = _manifest(report)
+    if not manifest:
         return [Fault(f"{report.name}/{MANIFEST}", "is not a manifest of this tool")]
-    files, paths = manifest.files, [path for path in report.rglob("*") if path.is_symlink() or path.is_file()]
+    files = manifest["files"]
+    paths = [path for path in report.rglob("*") if path.is_symlink() or path.is_file()]
     there = {path.relative_to(report).as_posix(): path for path in paths}
     faults = dict.fromkeys(there.keys() - {*files, MANIFEST, SIGNED}, "is not in the manifest")
     faults |= dict.fromkeys(files.keys() - there.keys(), "is in the manifest but not in the folder")
     for name in files.keys() & there.keys():
         if there[name].is_symlink() or sha256(there[name].read_bytes()).hexdigest() != files[name]:
             faults[name] = "does not match the manifest: its digest differs"
-    known = _keys().get(manifest.key_id)
-    if known and not signature_holds(known[0], manifest.found):
-        faults[MANIFEST] = f"was edited: its signature under key {manifest.key_id} does not hold"
+    known = _keys().get(key_id)
+    if known and not signature_holds(known[0], manifest):
+        faults[MANIFEST] = f"was edited: its signature under key {key_id} does not hold"
     return sorted(Fault(name, fault) for name, fault in faults.items())
 
 
-class _Manifest(NamedTuple):
-    """A report's manifest as far as it is one of this tool."""
-
-    digest: str = ""
-    found: dict[str, Any] = {}  # noqa: RUF012
-    files: dict[str, str] = {}  # noqa: RUF012
-    key_id: str = ""
-
-
-def _manifest(report: Path) -> _Manifest:
-    content = (report / MANIFEST).read_bytes() if (report / MANIFEST).is_file() else b""
-    digest = sha256(content).hexdigest() if content else ""
+def _manifest(report: Path) -> tuple[str, dict[str, Any], str]:
+    """The digest of a report's manifest, what it says, and the id of its key; empty if it is none of ours."""
     with suppress(*_UNREADABLE):
+        content = (report / MANIFEST).read_bytes()
         found = json.loads(content)
-        return _Manifest(digest, found, dict(found["files"]), (found.get("key") or {}).get("key_id") or "")
-    return _Manifest(digest)
+        key_id = (found.get("key") or {}).get("key_id")
+        return sha256(content).hexdigest(), found | {"files": dict(found["files"])}, str(key_id or "")
+    return "", {}, ""
 
 
 def _keys() -> dict[str, tuple[Key, str]]:
@@ -266,25 +258,17 @@ def _checked_ledger(path: Path) -> tuple[Ledger, str]:
     cli.refuse_if(not folder.exists(), str(path), fault)
     fault = "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)"
     cli.refuse_if(folder.is_dir() and not chain_files(folder), str(path), fault)
-    keys = _keys()
-    named = current_key_ids(
-        folder if folder.is_dir() else folder.parent, {name: key for name, (key, _) in keys.items()}
-    )
+    keys, home = _keys(), folder if folder.is_dir() else folder.parent
+    named = current_key_ids(home, {key_id: key for key_id, (key, _) in keys.items()})
     key, words = next((known for key_id, known in keys.items() if key_id in named), (None, ""))
     return read_ledger(folder, key), words
 
 
-def sign_offs(report: Path, context: cli.Opened) -> list[Entry]:
-    """The sign-offs of a report; `BadInput` for one under another key: folders are often called alike."""
-    key_id = _manifest(report).key_id
+def signatures(report: Path, ledger: Ledger, key: Key | None = None) -> list[Entry]:
+    """The sign-offs of a report as it is now; `BadInput` for another project's, made under another key."""
+    digest, _, key_id = _manifest(report)
     fault = "holds a report made under another key, perhaps another project's: name another folder"
-    cli.refuse_if(key_id and key_id != context.key.key_id, str(report), fault)
-    return signatures(report, context.ledger())
-
-
-def signatures(report: Path, ledger: Ledger) -> list[Entry]:
-    """The sign-offs of the report in a folder, as it is now; none for a folder without a manifest."""
-    digest = _manifest(report).digest
+    cli.refuse_if(key and key_id not in ("", key.key_id), str(report), fault)
     return [one for one in ledger.of_kind("signoff") if digest and one.body.get("manifest_sha256") == digest]
 
 
@@ -306,10 +290,8 @@ def signed_text(report: Path, ledger: Ledger) -> str:
 
 def _in_several_roles(signed: Iterable[Entry]) -> list[str]:
     """A sentence on each person who signed a report in more than one role."""
-    pairs = sorted({(str(one.body.get("by")), str(one.body.get("role", ""))) for one in signed})
-    roles = {by: [role for name, role in pairs if name == by] for by, _ in pairs}
-    several = {by: had for by, had in roles.items() if len(had) > 1}
-    return [
-        f"one person in {len(had)} roles: {by} signed as {' and as '.join(had)}"
-        for by, had in several.items()
-    ]
+    roles: dict[str, set[str]] = {}
+    for one in signed:
+        roles.setdefault(str(one.body.get("by")), set()).add(str(one.body.get("role", "")))
+    several = [(by, " and as ".join(sorted(had))) for by, had in sorted(roles.items()) if len(had) > 1]
+    return [f"one person in {len(roles[by])} roles: {by} signed as {had}" for by, had in several]

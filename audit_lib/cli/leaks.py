@@ -34,8 +34,6 @@ from audit_lib.settings import load_project
 
 FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urgent first
 _MOST_PLACES, _MOST_NAMES = 3, 4  # that are shown
-# The parts of a search, as they report themselves, each with its share of the time.
-_WORK = {"shapes in git objects": 40, "files": 20, "git objects": 40}
 _WORDS = dict(zip(tables.FORCES, ("IN FORCE", "not known to be in force", "not in force"), strict=True))
 _COLOURS = dict(zip(tables.FORCES, ("red", "yellow", ""), strict=True))
 _LAYOUT = shown("--format", "layout", default="table", type=click.Choice(("table", "json", "sarif")))
@@ -85,7 +83,7 @@ def _search_project(context: Opened, given: dict[str, Any]) -> LeakAudit:
         refuse_if(within, "--also", f"{path} is in the project or holds it: name a folder beside it")
     known, how = context.read(), {name: given[name] for name in ("also", "reports", "patterns")}
     read, stays = (known.policy, known.entries, known.inventory), tenures(context.ledger())
-    with progress_bar(_WORK) as progress:
+    with progress_bar() as progress:
         options = LeakOptions(**how, cache=user_cache(), progress=progress)
         return find_leaks(context.project, known.keeper, *read, stays=stays, options=options)
 

@@ -70,7 +70,7 @@ def failures(
     names = list(dict.fromkeys(filter(None, map(str.strip, by.split(",")))))
     refuse_if(not names or {*names} - {*COLUMNS}, "--by", f"must be one or more of {', '.join(COLUMNS)}")
     formats = _formats(given["file"], folder)
-    with TemporaryDirectory(prefix="audit-log-") as place, progress_bar({"bytes of logs": 1}) as progress:
+    with TemporaryDirectory(prefix="audit-log-") as place, progress_bar() as progress:
         sources = tuple(_source(path, time_zone.key, Path(place)) for path in dict.fromkeys(paths))
         project = replace(load_project(Path(place)), log_sources=sources)
         read = read_logs(project, None, formats, scheduler=given["scheduler"], progress=progress)

@@ -13,12 +13,11 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from click import option
 
-from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.ledger import Draft, Entry, Ledger, read_ledger, write_entry
 from audit_lib.ledger.keys import key_of
@@ -40,8 +39,6 @@ flag, shown = partial(option, is_flag=True), partial(option, show_default=True)
 PATH = click.Path(path_type=Path)
 _LONGEST = 64 * 1024  # bytes of a value that is entered
 _WRITTEN = ("by", "approved_by", "owner", "reason", "ticket", "proof", "writer", "source", "out", "previous")
-LEDGER = ("--project", "--env", "--policy", "--ledger", "--writer")
-RECORD = ("--by", "--approved-by", "--ticket", "--trigger", "--triggered-at", "--reason")
 _TYPED = {
     "--project": option("--project", "folder", type=PATH, default=".", show_default=True),
     "--env": option("--env", multiple=True, metavar="ENVIRONMENT/SERVICE=FILE|-|environ"),
@@ -173,18 +170,6 @@ def refuse_if(refused: object, place: str, fault: str) -> None:
     """Raise `BadInput` with this one fault if something holds."""
     if refused:
         raise BadInput.at(place, fault)
-
-
-def approval_of(given: Mapping[str, Any], context: Opened) -> dict[str, str]:
-    """What `RECORD` adds to the record of a rotation; `BadInput` for a trigger in the future."""
-    body = {"approved_by": given["approved_by"], "trigger": given["trigger"] or ""}
-    if not given["triggered_at"]:
-        return body
-    zone, at = ZoneInfo(context.project.time_zone), context.at
-    triggered = parse_instant(given["triggered_at"], "--triggered-at", zone)
-    later = triggered > at and triggered.astimezone(zone).date() > at.astimezone(zone).date()
-    refuse_if(later, "--triggered-at", "is in the future")
-    return body | {"triggered_at": iso(min(triggered, at))}  # of today only the day may be known
 
 
 def entered_value(prompt: str, *, twice: bool = False) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import nbformat
 from click import option
 from click.core import ParameterSource
 
-from audit_lib.base.clock import Quarter, iso, parse_instant, since_instant
+from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import SEVERITIES, counted
-from audit_lib.cli.decisions import sign_offs
+from audit_lib.cli.decisions import signatures
 from audit_lib.cli.open_project import PATH, Opened, command, flag, opened, refuse_if, shown
 from audit_lib.cli.records import take_snapshot
 from audit_lib.cli.terminal import progress_bar, say
@@ -34,9 +35,6 @@ _NOTHING = (
     "holds nothing to review (no audit.toml, env file, log or ledger): "
     "name the application's folder with --project DIR, or try --sample"
 )
-# The parts of a review, as they report themselves, each with its share of the time.
-_WORK = {"bytes of logs": 40, "shapes in git objects": 15, "git objects": 15, "files": 10, "pages": 10}
-_WORK["searching the report"] = 10
 _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pass": ("Pass.", "green")}
 
 
@@ -68,7 +66,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, **given: Any) -> N
     else:
         given |= {option: given[option] or text for option, text in _SAMPLE.items()}
     out = given["out"] or Path("reports") / f"{name}-{given['quarter']}"
-    signed = sign_offs(out, context) if context else []
+    signed = signatures(out, context.ledger(), context.key) if context else []
     refuse_if(signed, str(out), "holds a report that was signed: name another folder with --out")
     texts = ("quarter", "as_of", "policy", "previous", "ledger", "identities")
     parameters = {option: str(given[option] or "") for option in texts}
@@ -112,7 +110,7 @@ def _publish(
     if context:
         run |= {"stdin": context.stdin.decode("latin-1"), "log": str(context.spool or "")}
     parameters |= {"logs": shlex.join(given["logs"])}
-    with progress_bar(_WORK, patience=0) as progress, publishing(out) as staging:
+    with progress_bar(patience=0) as progress, publishing(out) as staging:
         closing = f"{'incident' if name == INCIDENT else 'audit'}.publish({str(staging)!r})"
         notebook, content = source_notebook(name), json.dumps(run).encode()
         run_notebook(notebook, parameters, staging / name, closing, given=content, progress=progress)
@@ -168,13 +166,10 @@ def investigate(folder: Path, **given: Any) -> None:
     )
     say()
     moment = context.instant(given["as_of"])
-    since = since_instant(given["since"], moment) if given["since"] else None
-    until = parse_instant(given["until"], "until") if given["until"] else None
-    # Each question has a folder of its own, named only by what is known to be a name, instant or address.
-    bounds = [f"{at:%Y-%m-%dT%H%M}" for at in (since, until) if at]
-    asked = (*bounds, rule.name if rule else "", address)
-    name = "-".join(filter(None, (context.name, "incident", f"{moment:%Y-%m-%d}", *asked)))
-    out = given["out"] or Path("reports") / name.replace(":", "-")
+    # Each question has a folder of its own, whose name shows nothing of what was typed.
+    asked = repr([given[name] for name in ("since", "until", "secret", "address")]).encode()
+    name = f"{context.name}-incident-{moment:%Y-%m-%d}-{sha256(asked).hexdigest()[:8]}"
+    out = given["out"] or Path("reports") / name
     parameters = {option: given[option] for option in ("since", "until", "secret")}
     parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}
     _publish(INCIDENT, parameters | {"ledger": str(given["ledger"] or "")}, given, context, out)

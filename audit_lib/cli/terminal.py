@@ -76,22 +76,19 @@ def print_table(table: pd.DataFrame) -> None:
 
 
 @contextmanager
-def progress_bar(work: Mapping[str, int], patience: float = 1.0) -> Iterator[Progress]:
-    """Reports on a terminal's stderr, as one bar, how far a work is that takes longer than some seconds.
-
-    `work` names its parts in their order, each with its share of the time; others are passed over.
-    """
+def progress_bar(patience: float = 1.0) -> Iterator[Progress]:
+    """Reports on a terminal's stderr, as a bar, how far each part of a work is that takes some seconds."""
     if columns(sys.stderr) is None or os.environ.get("TERM") == "dumb":
         yield quiet
         return
-    total, looks = sum(work.values()), "{desc:<40.40}{bar}{percentage:4.0f}%"
-    with tqdm(total=total, file=sys.stderr, delay=patience, leave=False, bar_format=looks) as bar:
+    looks = "{desc:<40.40}{bar}{percentage:4.0f}%"
+    with tqdm(file=sys.stderr, delay=patience, leave=False, bar_format=looks) as bar:
 
         def show(what: str, done: int, of: int) -> None:
-            if what in work:
-                before = sum(list(work.values())[: list(work).index(what)])
-                part = done / of if of else done / (done + 100)  # of what has no known end
-                bar.set_description_str(f"{what} {done:,} of {of:,}" if of > 1 else what, refresh=False)
-                bar.update(max(before + work[what] * min(part, 1) - bar.n, 0))
+            if bar.desc != what:
+                bar.set_description_str(what, refresh=False)
+                bar.n = bar.last_print_n = 0
+            bar.total = of
+            bar.update(done - bar.n)
 
         yield show

@@ -5,9 +5,6 @@ import pandas as pd
 from audit_lib.base.frames import LINE_STATES, Contract, Field, Instant, Series, Several
 
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
-# bound: bounds the tenure. return: the value was in force here before, with another one between.
-# sighting: the value was seen elsewhere. claim: corroborates, bounds nothing. left out: dated after as_of.
-EVIDENCE_ROLES = ("bound", "return", "sighting", "claim", "left out")
 SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
 
 
@@ -88,7 +85,9 @@ class Evidence(Contract):
     environment: Series[str]
     service: Series[str]
     kind: Series[str]  # E1 … E19 of docs/evidence.md#kinds-of-evidence
-    role: Series[str] = Field(isin=EVIDENCE_ROLES)
+    # bound: bounds the tenure. return: the value was in force here before, with another one between.
+    # sighting: the value was seen elsewhere. claim: bounds nothing. left out: dated after as_of.
+    role: Series[str] = Field(isin=("bound", "return", "sighting", "claim", "left out"))
     lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity
     source: Series[str]  # place: ledger writer and entry, file, commit

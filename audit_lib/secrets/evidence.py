@@ -9,6 +9,7 @@ from itertools import product
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
@@ -20,7 +21,6 @@ from audit_lib.ledger.timeline import (
     SAME_TIME,
     Observation,
     SecretPlace,
-    Tenure,
     Timeline,
     loader_in,
     read_alike,
@@ -30,40 +30,20 @@ from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import Evidence
 from audit_lib.settings import GivenValues
 
-Row = dict[str, Any]  # of Evidence
-DAY = timedelta(days=1)
+Row = dict[str, Any]  # of Evidence; `dated` is the upper bound unless it says when
+Before = tuple[Observation | None, bool]  # what was seen before a value, and whether the value came back
+DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 # A date alone can be that of any zone: from UTC+14 to UTC-12 (docs/evidence.md#claims).
 EAST, WEST = timedelta(hours=14), timedelta(hours=12)
 # Env files came with dotenv and the twelve-factor app. What is dated before is no write: tools that pack
 # images and archives set fixed times (1970, 1980-01-01, npm's 1985-10-26, Bazel's 2010-01-01).
 FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
 _SANE = (946_684_800.0, 4_102_444_800.0)  # 2000 to 2100: what else a number may mean is no date
-_BY_NTP = ("E13", "E14", "E19")  # dated by a provider, which keeps its clocks so; every other may be far off
+_BY_NTP, _NTP_SLACK = (
+    ("E13", "E14", "E19"),
+    timedelta(minutes=5),
+)  # dated by a provider, whose clocks are right
 _RECORDED = {True: ("E8", "with the current value"), False: ("E9", "with another value")}
-
-
-def piece(
-    place: Any, kind: str, role: str, *, lo: datetime | None = None, hi: datetime | None, **rest: Any
-) -> Row:
-    """A row of `Evidence`, with both bounds widened by the clock uncertainty of its kind.
-
-    `place` is a secret's place or a row that has one. It is `dated`, and was observed, at its upper bound
-    unless `rest` says when.
-    """
-    slack = timedelta(minutes=5) if kind in _BY_NTP else CLOCK_SLACK
-    row = {
-        **SecretPlace.of(place)._asdict(),
-        "kind": kind,
-        "role": role,
-        "observed_at": hi,
-        "dated": hi,
-        **rest,
-    }
-    return row | {
-        "lo_at": None if lo is None else lo - slack,
-        "hi_at": None if hi is None else hi + slack,
-        "dated": row["dated"] - slack,
-    }
 
 
 def collect_evidence(
@@ -90,17 +70,34 @@ def collect_evidence(
     found += [*_stored(dates, inventory), *_later(values, ledger)]
     for value in values:
         seen = [*_in_ledger(value, timeline), *_in_files(value, alike[value.fingerprint], timeline)]
-        for source, at in backups[value.fingerprint]:
-            text = f"a copy of {instant_words(at)} has it"
-            seen.append(piece(value, "E4", "sighting", hi=at, source=source, text=text))
+        seen += [_piece(value, "E4", "sighting", **facts) for facts in backups[value.fingerprint]]
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.
         begun = min((row["hi_at"] for row in seen if row["role"] == "bound"), default=None)
         found += [row for row in seen if row["role"] != "sighting" or not begun or row["hi_at"] < begun]
         found += _self_dated(value, keeper, as_of)
-    frame = pd.DataFrame(found, columns=[*Evidence.columns(), "dated"])
-    frame["role"] = frame["role"].mask(pd.to_datetime(frame["dated"], utc=True) > as_of, "left out")
+    return _widened(pd.DataFrame(found, columns=[*Evidence.columns(), "dated"]), as_of)
+
+
+def _piece(place: Any, kind: str, role: str, **facts: Any) -> Row:
+    """A row of `Evidence` about a place, or about a row that has one."""
+    return {**SecretPlace.of(place)._asdict(), "kind": kind, "role": role, **facts}
+
+
+def _widened(pieces: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """`Evidence`: the pieces with both bounds widened by the clock uncertainty of their kind."""
+    columns = ("lo_at", "hi_at", "observed_at", "dated")
+    instants = {name: pd.to_datetime(pieces[name], utc=True).dt.as_unit("us") for name in columns}
+    minutes = np.where(pieces["kind"].isin(_BY_NTP), _NTP_SLACK / _MINUTE, CLOCK_SLACK / _MINUTE)
+    slack, hi_at = pd.to_timedelta(minutes, "min"), instants["hi_at"]
+    late = instants["dated"].fillna(hi_at) - slack > as_of
+    found = pieces.drop(columns="dated").assign(
+        lo_at=instants["lo_at"] - slack,
+        hi_at=hi_at + slack,
+        observed_at=instants["observed_at"].fillna(hi_at),
+        role=pieces["role"].mask(late, "left out"),
+    )
     order = ["environment", "service", "secret", "role", "kind", "source", "hi_at", "lo_at", "text"]
-    return Evidence.checked(frame.sort_values(order, kind="stable").drop(columns="dated"))
+    return Evidence.checked(found.sort_values(order, kind="stable"))
 
 
 def _values_in_force(inventory: pd.DataFrame, sources: pd.DataFrame) -> list[Any]:
@@ -130,25 +127,24 @@ def _in_ledger(value: Any, timeline: Timeline) -> Iterator[Row]:
             first, before = run.first, earliest if is_current else run.absent
             kind = "E8" if first.recorded else "E1" if before and before.fingerprint is not None else "E2"
             text = f"first seen{where} {instant_words(first.at)}{_seen_before(before)}"
+            bounds = {"lo_at": before.at if before else None, "hi_at": first.at}
             facts = {"source": first.place, "observed_at": first.at}
-            yield piece(value, kind, role, lo=before.at if before else None, hi=first.at, text=text, **facts)
+            yield _piece(value, kind, role, text=text, **bounds, **facts)
             if (written := run.modified_at) and FIRST_ENV_FILES <= written < first.at:
-                yield _file_time(value, written, role, before, returned=returned, where=where, **facts)
+                yield _file_time(value, written, role, (before, returned), where, **facts)
 
 
-def _before(value: Any, timeline: Timeline) -> tuple[Observation | None, bool]:
+def _before(value: Any, timeline: Timeline) -> Before:
     """The last look at another value before which no copy held this one, and whether the value came back.
 
     Writers may hold copies of one file: the value is as old as its oldest copy. Who only records does not
     look at each change, nor say at which copy: a record that may be older than that look tells of a copy
     that changed first.
     """
-    of_source = [
-        runs
-        for copy, runs in timeline.runs[value.fingerprint].items()
-        if copy.place == SecretPlace.of(value) and copy.source == value.source and not runs[-1].replaced
-    ]
-    current, returned = [runs[-1] for runs in of_source], any(len(runs) > 1 for runs in of_source)
+    home = (SecretPlace.of(value), value.source)
+    copies = timeline.runs[value.fingerprint].items()
+    lasting = [runs for copy, runs in copies if copy[:2] == home and not runs[-1].replaced]
+    current, returned = [runs[-1] for runs in lasting], any(len(runs) > 1 for runs in lasting)
     looked = [run for run in current if run.looked]
     befores = [run.absent for run in looked or current]
     if not befores or None in befores:
@@ -170,27 +166,18 @@ def _in_files(value: Any, alike: list[Any], timeline: Timeline) -> Iterator[Row]
     """E3 of the file that holds the value, and of others that hold the same one."""
     for holder in alike:
         if holder.modified_at is not None:
-            before, returned = _before(holder, timeline)
-            role, facts = "bound" if holder is value else "sighting", {"source": holder.source}
-            yield _file_time(value, holder.modified_at, role, before, returned=returned, **facts)
+            role, seen = "bound" if holder is value else "sighting", _before(holder, timeline)
+            yield _file_time(value, holder.modified_at, role, seen, source=holder.source)
 
 
-def _file_time(
-    value: Any,
-    written: datetime,
-    role: str,
-    before: Observation | None,
-    *,
-    returned: bool,
-    where: str = "",
-    **facts: Any,
-) -> Row:
+def _file_time(value: Any, written: datetime, role: str, seen: Before, where: str = "", **facts: Any) -> Row:
     """E3: one-sided, since a copy or a touch only moves a file's time later.
 
-    Another value seen `before` bounds only a sighting from below: a clone's file may be older than what the
+    Another value seen before bounds only a sighting from below: a clone's file may be older than what the
     ledger saw in another copy. A file that is older than that look was restored or moved in: the value was
     there before, if it was seen so; else, beyond what clocks err, the two exclude each other.
     """
+    before, returned = seen
     day, since = instant_words(written), before if before and before.at < written else None
     if role == "bound":
         restored = before and not since and (returned or written + SAME_TIME > before.at)
@@ -198,21 +185,22 @@ def _file_time(
     text = f"its file{where} was last modified {day}, so the value was in place by then{_seen_before(since)}"
     if written < FIRST_ENV_FILES:
         role, text = "claim", f"its file is dated {day}, a time that tools for images and archives set"
-    return piece(value, "E3", role, lo=since.at if since else None, hi=written, text=text, **facts)
+    lo_at = since.at if since else None
+    return _piece(value, "E3", role, lo_at=lo_at, hi_at=written, text=text, **facts)
 
 
 def _backups(
     entries: pd.DataFrame, sources: pd.DataFrame, values: list[Any], keeper: Keeper
-) -> dict[str, list[tuple[str, datetime]]]:
-    """E4: each value in a backup, with the backup and its last write; of a URL its password too."""
+) -> dict[str, list[Row]]:
+    """E4: the backups of each value, by their last write; of a URL its password too."""
     written = sources.loc[sources["kind"].eq("backup"), ["source", "modified_at"]].dropna()
     with_password = {value.variable for value in values if value.component == "password"}
-    found: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
+    found: dict[str, list[Row]] = defaultdict(list)
     for row in rows(entries[entries["fingerprint"].notna()].merge(written, on="source")):
-        mark = row.fingerprint
-        if row.name in with_password and mark in keeper:
-            mark = keeper.part(mark, component("password"))
-        found[mark or ""].append((row.source, row.modified_at))
+        whole = row.name not in with_password or row.fingerprint not in keeper
+        mark = row.fingerprint if whole else keeper.part(row.fingerprint, component("password"))
+        text = f"a copy of {instant_words(row.modified_at)} has it"
+        found[mark or ""].append({"hi_at": row.modified_at, "source": row.source, "text": text})
     return found
 
 
@@ -222,7 +210,7 @@ def _self_dated(value: Any, keeper: Keeper, as_of: datetime) -> Iterator[Row]:
         issued = datetime.fromtimestamp(seconds, UTC)
         text = f"the value itself contains its date of issue, {instant_words(issued)}"
         facts = {"source": value.source, "observed_at": as_of, "text": text}
-        yield piece(value, "E19", "sighting", lo=issued, hi=issued, **facts)
+        yield _piece(value, "E19", "sighting", lo_at=issued, hi_at=issued, **facts)
 
 
 def _issued(value: str) -> float:
@@ -244,7 +232,7 @@ def _commits(alike: dict[str, list[Any]], history: pd.DataFrame) -> Iterator[Row
         text = f"commit {row.commit[:12]}, dated {instant_words(row.committed_at)}, added it to {row.file}"
         for value in alike[row.fingerprint]:
             source = f"{row.file} {row.commit[:12]}"
-            yield piece(value, "E5", "claim", hi=row.committed_at, source=source, text=text)
+            yield _piece(value, "E5", "claim", hi_at=row.committed_at, source=source, text=text)
 
 
 # ---- What people and stores say ----
@@ -304,23 +292,16 @@ def _recorded(entry: Entry, place: SecretPlace, timeline: Timeline, value: Any) 
     kind, what = _RECORDED.get(_is_of(entry, value, timeline), ("E10", "without its value"))  # type: ignore[arg-type]
     found = timeline.runs[value.fingerprint] if value else {}
     runs = [found.get(copy, []) for copy in timeline.copies if copy.place == place]
-    if kind == "E10" and not (value and all(_seen_since(hi, one) for one in runs)):
+    since = [one for one in runs if one and not one[-1].replaced and one[-1].last.at > hi + CLOCK_SLACK]
+    if kind == "E10" and (value is None or len(since) < len(runs)):
         lo = None  # which copy was meant is not said: one that no snapshot saw since may have been rotated
-    elif (
-        kind == "E8"
-        and lo is None
-        and not any(run.absent and run.absent.fingerprint for one in runs for run in one)
-    ):
+    changed = any(run.absent and run.absent.fingerprint for one in runs for run in one)
+    if kind == "E8" and lo is None and not changed:
         lo = hi  # no change was seen that it could tell of: it claims one just now
     when = f"done by {instant_words(hi)}" if lo is None else f"on or after {instant_words(lo)}"
     facts = {"source": entry.place, "observed_at": entry.at, "dated": lo or hi}
     facts["text"] = f"a rotation {when} was recorded {what}"
-    return piece(place, kind, "claim", lo=lo, hi=None if kind == "E9" else hi, **facts)
-
-
-def _seen_since(at: datetime, runs: list[Tenure]) -> bool:
-    """Whether a copy was seen with a value after an instant, and none since."""
-    return bool(runs) and not runs[-1].replaced and runs[-1].last.at > at + CLOCK_SLACK
+    return _piece(place, kind, "claim", lo_at=lo, hi_at=None if kind == "E9" else hi, **facts)
 
 
 def _created(entry: Entry, place: SecretPlace) -> Iterator[Row]:
@@ -332,8 +313,8 @@ def _created(entry: Entry, place: SecretPlace) -> Iterator[Row]:
     by, day = (at + DAY, f"{at:%Y-%m-%d}") if body["day_only"] else (at, instant_words(at))
     text = f"{body['by']} recorded that it was created on {day}, by {body['witness']}"
     facts = {"source": entry.place, "observed_at": entry.at, "dated": at, "text": text}
-    yield piece(place, "E11", "bound", lo=at, hi=None, **facts)
-    yield piece(place, "E11", "sighting", lo=at, hi=by, **facts)
+    yield _piece(place, "E11", "bound", lo_at=at, **facts)
+    yield _piece(place, "E11", "sighting", lo_at=at, hi_at=by, **facts)
 
 
 def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[Row]:
@@ -344,15 +325,15 @@ def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[R
         for row, date in product(here, source.dates):
             if date.secret in (row.secret, row.variable):
                 facts: Row = {"source": source.origin, "text": f"{date.text} {instant_words(date.hi_at)}"}
-                yield piece(row, date.kind, "bound", lo=date.lo_at, hi=date.hi_at, **facts)
+                yield _piece(row, date.kind, "bound", lo_at=date.lo_at, hi_at=date.hi_at, **facts)
 
 
 def _later(values: list[Any], ledger: Ledger) -> Iterator[Row]:
     """One row for each ledger entry dated after as_of that bears on a value; only counted."""
     places = set(map(SecretPlace.of, values))
+    kinds = {"snapshot": "E2", "rotation": "E8", "creation": "E11"}
     for entry in ledger.later:
-        if entry.kind in ("snapshot", "rotation", "creation"):
-            kind, bodies = ("E2", entry.body["secrets"]) if entry.kind == "snapshot" else ("E8", [entry.body])
-            text = f"dated {instant_words(entry.at)}"
+        if kind := kinds.get(entry.kind):
+            bodies, text = entry.body.get("secrets", [entry.body]), f"dated {instant_words(entry.at)}"
             for place in sorted({SecretPlace.named_in(one) for one in bodies} & places):
-                yield piece(place, kind, "left out", hi=entry.at, source=entry.place, text=text)
+                yield _piece(place, kind, "left out", hi_at=entry.at, source=entry.place, text=text)

@@ -41,7 +41,10 @@ def tabulate_inventory(
     environments = {environment for environment, _ in supplied} | set(project.environments)
     services = {rule.service for rule in policy.secrets} - {""}
     places = {(environment, service) for environment in environments for service in services}
-    held, judged = _held(entries), _Judge(policy, keeper, _shown(entries, policy, keeper))
+    shown = values_of_examples(entries, policy, keeper)
+    examples = frozenset({*shown["whole"], *shown["fingerprint"]})
+    judged = _Judge(policy, keeper, examples if entries["kind"].eq("example").any() else None)
+    held = _held(entries)
     found: list[Row] = []
     for place in places | supplied.keys():
         for rule, several in _assigned(held[place], place, policy):
@@ -64,13 +67,6 @@ def values_of_examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) ->
         held = hold(keeper, row.fingerprint, rule.component if rule else "whole")
         found.append((rule_name(row.name, policy), row.service, held.whole, held.part or held.whole))
     return pd.DataFrame(found, columns=["other_secret", "other_service", "whole", "fingerprint"], dtype="str")
-
-
-def _shown(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
-    """What example files show, URL passwords among it; None if no example was read."""
-    shown = values_of_examples(entries, policy, keeper)
-    is_read = entries["kind"].eq("example").any()
-    return frozenset({*shown["whole"], *shown["fingerprint"]}) if is_read else None
 
 
 def _held(entries: pd.DataFrame) -> dict[Place, dict[str, list[Any]]]:

@@ -44,7 +44,11 @@ def tabulate_population(
     facts["name"] = [rule_name(name, policy) for name in facts["name"]]
     names = sorted(set(facts["name"]))
     secrets = _secrets(names, policy, read, keeper)
-    named = code_reads.named_in(project, names, _own_files(project))
+    # Files that are read as what they are, and so are no code.
+    own = [source.path for source in project.env_sources] + [*PLACES, *project.exports]
+    own += [source.pattern for source in project.evidence_sources]
+    own += [source.pattern for source in project.log_sources]
+    named = code_reads.named_in(project, names, own)
     readers = facts[facts["side"].eq("code")].groupby("name")["service"].unique().map(sorted).map(", ".join)
     unseen, unsupplied = _unseen(project, code, named), _unsupplied(read.sources)
     found = []
@@ -126,13 +130,6 @@ def _secrets(names: list[str], policy: Policy, read: ProjectRead, keeper: Keeper
 
 
 # ---- What keeps a "no" from being known ----
-
-
-def _own_files(project: Project) -> list[str]:
-    """The paths and globs of files that are read as what they are, and so are no code."""
-    patterns = [source.pattern for source in project.evidence_sources]
-    patterns += [source.pattern for source in project.log_sources]
-    return [*(source.path for source in project.env_sources), *PLACES, *project.exports, *patterns]
 
 
 def _unseen(project: Project, code: code_reads.CodeRead, named: code_reads.Named) -> str:

@@ -103,7 +103,7 @@ def test_no_bar_is_where_it_would_be_noise(
     """Nothing is written elsewhere than on a terminal, on a dumb one, or of a work that is soon done."""
 
     def work(patience: float = 0) -> None:
-        with progress_bar({"reading": 1}, patience) as progress:
+        with progress_bar(patience) as progress:
             progress("reading", 1, 2)
 
     work()
@@ -113,11 +113,11 @@ def test_no_bar_is_where_it_would_be_noise(
     assert on_terminal(work, 80) == ""
 
 
-def test_a_part_that_a_bar_does_not_know_is_passed_over() -> None:
-    """Work may report more parts than the command names; the bar goes on."""
+def test_a_bar_takes_every_part_of_a_work() -> None:
+    """Whatever part work reports next, the bar goes on with it."""
 
     def work() -> None:
-        with progress_bar({"reading": 1}, 0) as progress:
+        with progress_bar(0) as progress:
             progress("something else", 1, 2)
             progress("reading", 1, 2)
 
