@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.cli.verify import report_faults
+from audit_lib.cli.decisions import report_faults
 from audit_lib.settings.load import remember_sample
 from tests.support.fakes import fake_value
 from tests.support.paths import GOLDEN, ROOT

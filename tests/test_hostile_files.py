@@ -28,7 +28,7 @@ SLOW_TO_MAKE = re.compile(
 EACH = """
 import os, resource, sys
 from audit_lib.__main__ import main
-import audit_lib.cli.init, audit_lib.cli.leaks, audit_lib.cli.records
+import audit_lib.cli.leaks, audit_lib.cli.records
 command, seconds, memory, *projects = sys.argv[1:]
 for project in projects:
     if not (child := os.fork()):

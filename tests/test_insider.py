@@ -10,7 +10,7 @@ import pytest
 
 from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
-from audit_lib.cli.verify import report_faults
+from audit_lib.cli.decisions import report_faults
 from audit_lib.ledger import Draft, append, write_entry
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.report.judge import PASS_NEEDS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audit_lib.cli.verify import signed_text
+from audit_lib.cli.decisions import signed_text
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from tests.support.paths import GOLDEN, ROOT

@@ -1,7 +1,5 @@
-"""Opens archives, compressed files, PDFs and PNGs, within bounds of bytes, members, depth and seconds.
-
-What cannot be opened is said, never passed over: a part that was not read is a part that was not searched.
-"""
+"""Opens archives, compressed files, PDFs and PNGs, within bounds of bytes, members, depth and seconds. What
+cannot be opened is named: a part that was not read is a part that was not searched."""
 
 import bz2
 import codecs
@@ -56,6 +54,7 @@ _PDF_STREAM = re.compile(rb"<<((?:[^<>]|<(?!<)|>(?!>)|<<[^<>]*>>)*)>>\s*stream\r
 _PDF_FILTER = re.compile(rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b")
 _PNG_TEXT = re.compile(rb"(.{4})(tEXt|zTXt|iTXt|eXIf)", re.DOTALL)
 _ZLIB = re.compile(rb"(?<=\0)x[\x01\x5e\x9c\xda]")
+_STREAMED = ("gzip", "bzip2", "xz", "zstd", "tar")  # what is not read as a whole
 _PDF_TEXT = re.compile(rb"\(((?:[^()\\]|\\.)*)\)")
 
 
@@ -108,13 +107,6 @@ _DECOMPRESSED: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
 }
 
 
-def _inflate(packed: bytes) -> Iterator[bytes]:
-    unpacker = zlib.decompressobj()
-    while packed and not unpacker.eof:
-        yield unpacker.decompress(packed, PIECE)
-        packed = unpacker.unconsumed_tail
-
-
 # --- a log ---
 
 
@@ -143,26 +135,19 @@ class LogStream(PieceReader):
 
 def _log_pieces(counted: PieceReader) -> Iterator[bytes]:
     file = io.BufferedReader(counted, _BUFFER)
-    pieces = iter(lambda: file.read1(_BUFFER), b"")
-    if opener := _DECOMPRESSED.get(kind_of(file.peek(6))):
-        pieces = _honest(opener(cast(BinaryIO, file)), counted)
-    first = next(pieces, b"")
-    pieces = chain([first], pieces)
-    if encoding := _UTF_16.get(first[:2]):
-        decoder = codecs.getincrementaldecoder(encoding)("replace")  # what is not a character becomes U+FFFD
-        pieces = (
-            decoder.decode(piece, not piece).encode("utf-8", "replace") for piece in chain(pieces, [b""])
-        )
-    yield from filter(None, pieces)
-
-
-def _honest(pieces: Iterator[bytes], counted: PieceReader) -> Iterator[bytes]:
+    opener = _DECOMPRESSED.get(kind_of(file.peek(6)))
+    pieces = opener(cast(BinaryIO, file)) if opener else iter(lambda: file.read1(_BUFFER), b"")
+    decoder: Any = None
     given = 0
     for piece in pieces:
+        if given == 0 and piece[:2] in _UTF_16:
+            decoder = codecs.getincrementaldecoder("utf-16")("replace")  # what is no character becomes U+FFFD
         given += len(piece)
         if given > max(_BOMB_FROM, BOMB_RATIO * counted.taken):
             raise Bomb
-        yield piece
+        yield decoder.decode(piece).encode("utf-8", "replace") if decoder else piece
+    if decoder:
+        yield decoder.decode(b"", True).encode("utf-8", "replace")
 
 
 # --- containers ---
@@ -187,10 +172,8 @@ class Budget:
 def unpack(
     source: BinaryIO | bytes, faults: list[str], budget: Budget | None = None, kind: str = ""
 ) -> Iterator[Part]:
-    """All content in a container, members of members too, but not its own bytes.
-
-    What is not read is said in `faults`, never raised. Nothing comes of a source that is no container.
-    """
+    """All content in a container, members of members too, but not its own bytes; nothing of any other source.
+    What is not read is named in `faults`."""
     packed = _counted(io.BytesIO(source) if isinstance(source, bytes) else source)
     unpacker = _Unpacker(packed, budget or Budget(), faults)
     pieces = iter(lambda: packed.read(_AHEAD) or b"", b"")
@@ -201,6 +184,9 @@ def unpack(
     if unpacker.spent:
         faults.append(f"{unpacker.spent}: the rest was not searched")
     faults[:] = dict.fromkeys(faults)
+
+
+_Members = Iterator[tuple[str, Iterator[bytes]]]
 
 
 @dataclass
@@ -225,11 +211,7 @@ class _Unpacker:
             self.faults.append(f"has archives within each other deeper than {DEPTH}: they were not searched")
             return
         try:
-            if kind in _DECOMPRESSED:
-                opened = _DECOMPRESSED[kind](cast(BinaryIO, PieceReader(pieces)))
-                yield from self._content(self._bounded(opened), path, depth)
-                return
-            for name, content in _MEMBERS[kind](self, pieces):
+            for name, content in _OPENERS[kind](self, pieces):
                 self.members += 1
                 if self.members > MEMBERS:
                     self.spent = f"has more than {MEMBERS:,} members"
@@ -245,12 +227,11 @@ class _Unpacker:
     def _content(self, pieces: Iterator[bytes], path: str, depth: int) -> Iterator[Part]:
         """The parts of one content: itself, or what is in it if it is a container."""
         first = next(pieces, b"")
-        kind = kind_of(first)
-        pieces = chain([first], pieces)
-        if kind in _DECOMPRESSED or kind == "tar":
+        kind, pieces = kind_of(first), chain([first], pieces)
+        if kind in _STREAMED:
             yield from self.open(pieces, kind, path, depth + 1)
             return
-        if kind in _MEMBERS:
+        if kind in _OPENERS:
             content = self.hold(pieces, kind)
             yield Part(path, content)
             yield from self.open(iter([content]), kind, path, depth + 1)
@@ -268,12 +249,21 @@ class _Unpacker:
 
     def hold(self, pieces: Iterator[bytes], kind: str) -> bytes:
         """A content as a whole. Raises `ValueError` if it is too large."""
-        content = io.BytesIO()
+        content = bytearray()
         for piece in pieces:
-            if content.write(piece) and content.tell() > HELD:
+            content += piece
+            if len(content) > HELD:
                 self.faults.append(f"has a {kind} larger than {HELD:,} bytes, which was not opened")
                 raise ValueError
-        return content.getvalue()
+        return bytes(content)
+
+    def inflated(self, packed: bytes) -> bytes:
+        """A stream within a document, up to what is held."""
+        stream = zlib.decompressobj()
+        content = stream.decompress(packed, HELD)
+        if stream.unconsumed_tail:
+            self.faults.append(f"has a stream larger than {HELD:,} bytes: the rest was not searched")
+        return content
 
     def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The pieces up to a fault or a bound; processor time counts what is done with them, too."""
@@ -295,11 +285,8 @@ class _Unpacker:
             self.faults.append(f"is broken or not understood ({type(error).__name__})")
 
 
-_Members = Iterator[tuple[str, Iterator[bytes]]]
-
-
 def _tar(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
-    """The name and content of each member, read as a stream, and what its extended header says."""
+    """The name and content of each member, read as a stream, and what its extended header holds."""
     extended = 0
 
     class BoundedHeader(tarfile.TarInfo):
@@ -352,7 +339,7 @@ def _pdf(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
         if other := _PDF_FILTER.search(found[1]):
             unpacker.faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
         elif b"FlateDecode" in found[1]:
-            inflated = b"".join(_inflate(packed))
+            inflated = unpacker.inflated(packed)
             yield "", iter([inflated])
             yield "", iter([b"".join(_PDF_TEXT.findall(inflated))])
 
@@ -364,12 +351,18 @@ def _png(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
         text = content[chunk.end() :][: int.from_bytes(chunk[1], "big")]
         yield "", iter([text])
         if chunk[2] != b"tEXt" and (packed := _ZLIB.search(text)):
-            yield "", _inflate(text[packed.start() :])
+            yield "", iter([unpacker.inflated(text[packed.start() :])])
 
 
-_MEMBERS: dict[str, Callable[[_Unpacker, Iterator[bytes]], _Members]] = {
-    "zip": _zip,
+def _packed(kind: str) -> Callable[[_Unpacker, Iterator[bytes]], _Members]:
+    """The one content of a compressed file, which has no name."""
+    return lambda unpacker, pieces: iter([("", _DECOMPRESSED[kind](cast(BinaryIO, PieceReader(pieces))))])
+
+
+_OPENERS: dict[str, Callable[[_Unpacker, Iterator[bytes]], _Members]] = {
+    **{kind: _packed(kind) for kind in _DECOMPRESSED},
     "tar": _tar,
+    "zip": _zip,
     "pdf": _pdf,
     "png": _png,
 }

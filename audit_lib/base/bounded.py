@@ -59,16 +59,13 @@ def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
 
 
 def matches_glob(text: str, globs: Iterable[str]) -> bool:
-    """Whether a text is one of the globs in any case, of which only `*` is special.
-
-    `***` alone is a value that someone masked, not any text.
-    """
+    """Whether a text is one of the globs in any case, of which only `*` is special; `***` alone is a value
+    that someone masked, not any text."""
     folded = text.lower()
-    for glob in map(str.lower, globs):
-        pattern = re.sub(r"[\[?]", r"[\g<0>]", glob)
-        if folded == glob or (set(glob) != {"*"} and fnmatchcase(folded, pattern)):
-            return True
-    return False
+    return any(
+        folded == glob or (set(glob) != {"*"} and fnmatchcase(folded, re.sub(r"[\[?]", r"[\g<0>]", glob)))
+        for glob in map(str.lower, globs)
+    )
 
 
 class TooSlow(Exception):

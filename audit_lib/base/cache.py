@@ -67,9 +67,8 @@ class Cache:
 def _program() -> bytes:
     """A digest of every file of this package but those that Python compiled."""
     files = (path for path in Path(audit_lib.__file__).parent.rglob("*") if path.suffix != ".pyc")
-    return sha256(
-        b"".join(sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file())
-    ).digest()
+    digests = [sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file()]
+    return sha256(b"".join(digests)).digest()
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -89,19 +88,14 @@ class CleanObjects:
     objects: frozenset[str] = frozenset()
 
     @classmethod
-    def of(
-        cls, folder: Path | None, secret: bytes, root: Path, digest: str, *, believe: bool = True
-    ) -> "CleanObjects":
-        """What is remembered of a project's search for what the digest names; nothing without a secret.
-
-        The folder is the user's own, not the project's, which could otherwise declare itself clean.
-        """
+    def of(cls, folder: Path | None, secret: bytes, root: Path, digest: str) -> "CleanObjects":
+        """What is remembered of a project's search for what the digest names; nothing without a secret. The
+        folder is the user's own: a project could declare itself clean."""
         if folder is None or not secret:
             return cls()
         cache = Cache(folder, secret, "clean", _SEARCHES)
         name = cache.name(str(root.resolve()), digest)
-        body = cache.recall(name) if believe else None
-        return cls(cache, name, frozenset(json.loads(body or b"[]")))
+        return cls(cache, name, frozenset(json.loads(cache.recall(name) or b"[]")))
 
     def store(self, objects: Iterable[str]) -> None:
         """Replace what is remembered."""
@@ -122,11 +116,10 @@ def recall_state(name: str) -> dict[str, Any]:
 
 def remember_state(name: str, content: dict[str, Any]) -> bool:
     """Whether it could be remembered, in place of what was; a home that cannot be written is no fault."""
-    try:
+    with suppress(OSError, RuntimeError):
         _replace(_state(name), json.dumps(content, sort_keys=True).encode())
-    except (OSError, RuntimeError):
-        return False
-    return True
+        return True
+    return False
 
 
 def _state(name: str) -> Path:

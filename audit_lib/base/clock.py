@@ -60,11 +60,9 @@ class Quarter:
 
 
 def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
-    """The UTC instant that an ISO 8601 text names; `BadInput` for anything else, such as a zero time.
-
-    A date alone is the last second of that day in UTC: what happened on the day is then known.
-    A time without a zone is one of `zone`: the first of two where the clocks went back.
-    """
+    """The UTC instant that an ISO 8601 text names; `BadInput` for anything else, such as a zero time. A date
+    alone is the last second of that day in UTC: what happened on the day is then known. A time without a
+    zone is one of `zone`: the first of two where the clocks went back."""
     text = text.strip()
     try:
         instant = datetime.fromisoformat(text)
@@ -84,10 +82,8 @@ def ending_instant(text: str, place: str) -> datetime:
 
 
 def since_instant(text: str, now: datetime) -> datetime:
-    """The instant that `15m`, `24h`, `7d` before now or an ISO 8601 text names; `BadInput` for others.
-
-    A date alone is the first instant of that day.
-    """
+    """The instant that `15m`, `24h`, `7d` before now or an ISO 8601 text names; `BadInput` for others. A date
+    alone is its first instant."""
     if ago := _AGO.fullmatch(text):
         return now - int(ago[1]) * _UNITS[ago[2]]
     since = parse_instant(f"{text.strip()}T00:00:00" if _DAY.fullmatch(text.strip()) else text, "--since")

@@ -17,7 +17,6 @@ from audit_lib.base.errors import BadInput
 
 # O_NONBLOCK: a FIFO must not make the audit wait for its writer. O_NOCTTY: a terminal must not adopt us.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
 _PIECE = 1 << 16  # bytes that are read at a time
 MAX_DEPTH = 100  # folders; each holds a descriptor open while what lies below it is read
 _GIT_OBJECTS = ".git/objects"  # git answers for what lies in here; the rest of .git is read as files
@@ -31,13 +30,15 @@ _OTHER_KINDS = {
     stat.S_IFBLK: "is a device, not a file",
 }
 _BEHIND_A_LINK = "refused", "is behind a symbolic link, which is not followed"
+_MISSING = "missing", "does not exist"
+_FORBIDDEN = "unreadable", "may not be read by this user"
 _REASONS = {
-    errno.ENOENT: ("missing", "does not exist"),
-    errno.ENOTDIR: ("missing", "does not exist"),
+    errno.ENOENT: _MISSING,
+    errno.ENOTDIR: _MISSING,
     errno.ELOOP: _BEHIND_A_LINK,
     errno.EMLINK: _BEHIND_A_LINK,
-    errno.EACCES: ("unreadable", "may not be read by this user"),
-    errno.EPERM: ("unreadable", "may not be read by this user"),
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
     errno.ENAMETOOLONG: ("refused", "has too long a name"),
 }
 
@@ -80,8 +81,7 @@ class PieceReader(io.RawIOBase):
     """Pieces as a file to read from, whose bytes are counted; after a fault each further read raises it."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._held = memoryview(b"")
+        self._pieces, self._held = pieces, memoryview(b"")
         self.taken = 0
         self._fault: Exception | None = None  # a generator that raised would seem to be at its end
 
@@ -91,19 +91,18 @@ class PieceReader(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Up to a buffer of the pieces; 0 at their end."""
-        while not self._held:
-            if self._fault:
-                raise self._fault
-            try:
+        if self._fault:
+            raise self._fault
+        try:
+            while not self._held:
                 self._held = memoryview(next(self._pieces))
-            except StopIteration:
-                return 0
-            except Exception as fault:
-                self._fault = fault
-                raise
+        except StopIteration:
+            return 0
+        except Exception as fault:
+            self._fault = fault
+            raise
         size = min(len(buffer), len(self._held))
-        buffer[:size] = self._held[:size]
-        self._held = self._held[size:]
+        buffer[:size], self._held = self._held[:size], self._held[size:]
         self.taken += size
         return size
 
@@ -130,19 +129,22 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     Raises `Unreadable` for a path that leads out of the project, for a link in any component,
     for whatever is not a regular file, and for a file that is missing or may not be read.
     """
-    with _opened(root, relative) as (descriptor, status):
-        digest = sha256()
+    descriptor, digest = _descriptor(root, relative), sha256()
+    try:
+        status = os.fstat(descriptor)
+        _require_file(status, relative)
         pieces = PieceReader(_hashed(descriptor, status.st_size, relative, digest))
         yield OpenSource(io.BufferedReader(pieces, _PIECE), _facts(status), digest)
+    finally:
+        os.close(descriptor)
 
 
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
     """The whole source of at most `limit` bytes; `Unreadable` (state "refused") if it is larger."""
-    with _opened(root, relative) as (descriptor, status):
-        if status.st_size > limit:
+    with open_source(root, relative) as source:
+        if source.facts.size_bytes > limit:
             raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
-        content = b"".join(_hashed(descriptor, status.st_size, relative, sha256()))
-    return SourceBytes(content, _facts(status))
+        return SourceBytes(source.file.read(), source.facts)
 
 
 def _hashed(descriptor: int, size: int, place: str, digest: Any) -> Iterator[bytes]:
@@ -156,38 +158,17 @@ def _hashed(descriptor: int, size: int, place: str, digest: Any) -> Iterator[byt
         raise _unreadable(place, error) from None
 
 
-@contextmanager
-def _opened(root: Path, relative: str) -> Iterator[tuple[int, os.stat_result]]:
-    """A descriptor of a regular file for this block, and what it says of the file."""
-    descriptor = _descriptor(root, relative)
-    try:
-        status = os.fstat(descriptor)
-        _require_file(status, relative)
-        yield descriptor, status
-    finally:
-        os.close(descriptor)
-
-
 def _descriptor(root: Path, relative: str) -> int:
-    """Opens the last component without following a link in any component below the root."""
+    """Opens a file without following a link in any component below the root."""
     path = Path(relative)
     if path.is_absolute() or path.drive or ".." in path.parts or not path.parts or "\0" in relative:
         raise Unreadable(relative, "refused", "leads out of the project or is not a file")
-    *folders, name = path.parts
     try:
-        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            for part in folders:
-                if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
-                    raise Unreadable(relative, *_BEHIND_A_LINK)
-                below = os.open(part, _FOLDER, dir_fd=folder)
-                os.close(folder)
-                folder = below
-            # Opening a device can have effects of its own, so its kind is asked first and again once open.
-            _require_file(os.stat(name, dir_fd=folder, follow_symlinks=False), relative)
-            return os.open(name, _FILE, dir_fd=folder)
-        finally:
-            os.close(folder)
+        if any((root / folder).is_symlink() for folder in path.parents[:-1]):
+            raise Unreadable(relative, *_BEHIND_A_LINK)
+        # Opening a device can have effects of its own, so its kind is asked first and again once open.
+        _require_file((root / path).lstat(), relative)
+        return os.open(root / path, _FILE)
     except OSError as error:
         raise _unreadable(relative, error) from None
 
@@ -207,9 +188,8 @@ def _facts(status: os.stat_result) -> FileFacts:
 
 
 def _unreadable(relative: str, error: OSError) -> Unreadable:
-    state, reason = _REASONS.get(error.errno or 0, ("unreadable", ""))
-    code = errno.errorcode.get(error.errno or 0, "error")
-    return Unreadable(relative, state, reason or f"cannot be read ({code})")
+    other = "unreadable", f"cannot be read ({errno.errorcode.get(error.errno or 0, 'error')})"
+    return Unreadable(relative, *_REASONS.get(error.errno or 0, other))
 
 
 def sync_folder(folder: Path) -> None:
@@ -246,7 +226,7 @@ class TreeFile:
         *folders, name = self.path.split("/")
         if ".git" in folders:
             return "git file"
-        if ".next" in folders or name.endswith(".map") or {"dist", "build"} & set(folders):
+        if name.endswith(".map") or {".next", "dist", "build"} & set(folders):
             return "bundle"
         if name.endswith(".ipynb"):
             return "notebook"
@@ -333,7 +313,8 @@ def log_paths(root: Path, pattern: str) -> list[str]:
         for entry in entries:
             named = {at + 1 for at in states if parts[at] != "**" and fnmatchcase(entry.name, parts[at])}
             passed = {at for at in states if parts[at] == "**"}
-            path, is_folder = folder + entry.name, _is_folder(entry)
+            path = folder + entry.name
+            is_folder = Path(entry.path).is_dir()  # or a link to one, but none that leads nowhere
             if is_folder and not entry.is_symlink():
                 if below := _reached(parts, named | passed) - {len(parts)}:
                     waiting.append((f"{path}/", below))
@@ -348,11 +329,3 @@ def _reached(parts: tuple[str, ...], states: set[int]) -> set[int]:
         if at in states and parts[at] == "**":
             states = states | {at + 1}
     return states
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Whether an entry is a folder, or a link to one; False for a link that leads nowhere."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False

@@ -37,12 +37,10 @@ class Column:
     type: Any = None  # as pandas has it
     nullable: bool = False
     unique: bool = False
-    isin: tuple[str, ...] = ()  # its only words; empty: any
+    isin: Collection[str] = ()  # its only words; empty: any
 
 
-def Field(*, nullable: bool = False, unique: bool = False, isin: Collection[str] = ()) -> Any:  # noqa: N802
-    """What a contract says of a column beside its type."""
-    return Column(nullable=nullable, unique=unique, isin=tuple(isin))
+Field: Any = Column  # as a contract has it beside the type of a column
 
 
 class ContractBroken(AssertionError):
@@ -52,7 +50,7 @@ class ContractBroken(AssertionError):
 class Contract:
     """The base of all contracts: exactly the columns named, coerced to their types, in their order."""
 
-    _columns: ClassVar[Mapping[str, Column]] = {}
+    _columns: ClassVar[dict[str, Column]] = {}
 
     def __init_subclass__(cls) -> None:
         declared = vars(cls)
@@ -80,17 +78,13 @@ class Contract:
     @classmethod
     def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with a fresh index, each column coerced and judged; ends the function that builds it.
-
-        Raises:
-            ContractBroken: it is not what the contract says. Names contract and column, never a value.
-        """
-        fresh = frame.reset_index(drop=True)
-        if list(fresh) != list(cls._columns):
-            odd = sorted({*map(str, fresh)} ^ {*cls._columns}) or "their order"
+        Raises `ContractBroken`, which names contract and column, never a value."""
+        if list(frame) != list(cls._columns):
+            odd = sorted({*map(str, frame)} ^ {*cls._columns}) or "their order"
             raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
+        fresh = frame.reset_index(drop=True)
         judged = {
-            name: _judged(f"{cls.__name__}: {name}", values, cls._columns[str(name)])
-            for name, values in fresh.items()
+            name: _judged(f"{cls.__name__}: {name}", fresh[name], cls._columns[str(name)]) for name in fresh
         }
         return pd.DataFrame(judged, index=fresh.index, copy=False)
 
@@ -109,22 +103,15 @@ def _judged(place: str, values: pd.Series, column: Column) -> pd.Series:
         raise ContractBroken(f"{place} cannot be {column.type}") from None
     if column.unique and not values.is_unique:
         raise ContractBroken(f"{place} names something twice")
-    if column.isin and not bool(values.dropna().isin(column.isin).all()):
+    if column.isin and not bool(values.dropna().isin(list(column.isin)).all()):
         raise ContractBroken(f"{place} must be one of {', '.join(column.isin)}")
     return values
 
 
 def rows(frame: pd.DataFrame) -> Iterator[Any]:
     """Each row of a frame as a named tuple of Python's own values, in order; a null is None."""
-    columns = [_plain(column) for _, column in frame.items()]
+    columns = (column.astype(object).where(column.notna(), None).tolist() for _, column in frame.items())
     return map(_row_of(tuple(map(str, frame)))._make, zip(*columns, strict=True))
-
-
-def _plain(column: pd.Series) -> list[Any]:
-    values, missing = column.astype(object).tolist(), column.isna().to_numpy()
-    if missing.any():  # `where` of pandas takes ten times as long
-        return [None if null else value for value, null in zip(values, missing, strict=True)]
-    return values
 
 
 @lru_cache(maxsize=256)  # making one takes longer than a row
@@ -133,33 +120,29 @@ def _row_of(columns: tuple[str, ...]) -> Any:
 
 
 class Sources(Contract):
-    """One row for each source that was expected or found, supplied or not."""
+    """One row for each source that was expected or found, supplied or not. What a source has not is null."""
 
     source: Series[str]  # the path within the project, or "--env production/backend"
-    # env file | example | backup | given values | log | deploy list | leaver list | guide | policy | …
-    kind: Series[str]
+    kind: Series[str]  # env file | example | backup | given values | log | deploy list | guide | policy | …
     environment: Series[str]  # "" where it has none
     service: Series[str]
     state: Series[str] = Field(isin=("read", "missing", "unreadable", "empty", "refused"))
     reason: Series[str]
-    lines: Series[pd.Int64Dtype] = Field(nullable=True)  # null: it has no lines, or was not read
+    lines: Series[pd.Int64Dtype] = Field(nullable=True)
     read: Series[pd.Int64Dtype] = Field(nullable=True)  # of a log: requests, messages and text only
     requests: Series[pd.Int64Dtype] = Field(nullable=True)
     messages: Series[pd.Int64Dtype] = Field(nullable=True)
     text_only: Series[pd.Int64Dtype] = Field(nullable=True)
-    # Of a log's text only, at least so many: they may tell of refusals in words that no format knows.
-    own_words: Series[pd.Int64Dtype] = Field(nullable=True)
-    # Of a log: its last instant, of whatever period.
-    last_at: Series[Instant] = Field(nullable=True)
+    own_words: Series[pd.Int64Dtype] = Field(nullable=True)  # of text only, those that may tell of refusals
+    last_at: Series[Instant] = Field(nullable=True)  # of a log, of whatever period
     not_understood: Series[pd.Int64Dtype] = Field(nullable=True)
     blank: Series[pd.Int64Dtype] = Field(nullable=True)
-    # Of a log: whether any time has no zone of its own, and none is declared, so that it was taken as UTC.
-    zone_assumed: Series[pd.BooleanDtype] = Field(nullable=True)
+    zone_assumed: Series[pd.BooleanDtype] = Field(nullable=True)  # whether a log's times were taken as UTC
     size_bytes: Series[pd.Int64Dtype] = Field(nullable=True)
     sha256: Series[str] = Field(nullable=True)  # null for env files and exports
     keyed_digest: Series[str] = Field(nullable=True)  # of env files and exports, by Key.digest
     modified_at: Series[Instant] = Field(nullable=True)
-    mode: Series[str] = Field(nullable=True)  # "0600"; null where the platform has none
-    tracked: Series[pd.BooleanDtype] = Field(nullable=True)  # by git; null where there is no git
+    mode: Series[str] = Field(nullable=True)  # "0600"
+    tracked: Series[pd.BooleanDtype] = Field(nullable=True)  # by git
     ignored: Series[pd.BooleanDtype] = Field(nullable=True)
     remedy: Series[str]  # for a source that is missing, the command that would supply it

@@ -1,8 +1,7 @@
 """Runs git's plumbing on a project that may be hostile: nothing of it is executed, nothing is fetched.
 
-git gets a folder of its own, with our configuration and the repository's refs, index and objects in it: what
-the repository's configuration includes or runs, its hooks and its monitors are then nobody's business. Only
-`objects` and `refs` must be plain files, since git follows a link and waits for a FIFO there.
+git gets a folder of its own with our configuration: what the repository's includes or runs, its hooks and its
+monitors are then nobody's business. Only `objects` and `refs` must be plain files: git would follow a link.
 """
 
 import io
@@ -63,13 +62,8 @@ def repository_above(root: Path) -> Path | None:
 
 
 def find_repository(root: Path) -> Repository:
-    """The repository that a project is the top or a folder of.
-
-    A worktree or a submodule is followed to a repository elsewhere if that names this working tree, too.
-
-    Raises:
-        GitFailed: there is none, it leads out of the project, or it is not of plain files.
-    """
+    """The repository that a project is the top or a folder of; of a worktree or a submodule one elsewhere, if
+    that names this working tree, too. Raises `GitFailed` for none, or one that is not of plain files."""
     top = repository_above(root)
     if top is None or (top / ".git").is_symlink() or not (top / ".git").exists():
         raise GitFailed.at(".git", "is not a folder of this project")
@@ -170,18 +164,26 @@ def running(
     complains: bool = False,
     index: Path | None = None,
 ) -> Iterator[io.BufferedReader]:
-    """A plumbing command's output; `GitFailed` at the end if the answer is not complete.
-
-    It is not if git ends with an exit code that is not in `ok`, takes too long, or has something to say on
-    stderr unless it may. `index` is another index file than the repository's own, within its folder.
-    """
+    """A plumbing command's output; `GitFailed` at the end if the answer is not complete, by git's exit code,
+    its time or a complaint on stderr. `index` is another index file in the repository's own folder."""
     if args[0] not in _OWN["plumbing"] or any(arg.startswith(tuple(_OWN["runs_programs"])) for arg in args):
         raise ValueError(f"git {args[0]} could run a program that the repository names")
     place, repository = f"git {args[0]}", find_repository(root)
+    own_index = root / index if index else repository.git_dir / "index"
+    if index and (own_index.is_symlink() or own_index.resolve().parent != repository.git_dir.resolve()):
+        raise GitFailed.at("GIT_INDEX_FILE", "is not a file of this repository")
     command = [program("git") or "git", "--no-pager", *args]
     with _own_folder(repository) as folder, TemporaryFile() as complaints:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": complaints}
-        environment = _environment(repository, folder, root / index if index else None)
+        environment = {
+            **{name: os.environ[name] for name in _OWN["inherited"] if name in os.environ},
+            **_OWN["environment"],
+            "GIT_DIR": str(folder),
+            "GIT_WORK_TREE": str(repository.top),
+            "GIT_OBJECT_DIRECTORY": str(repository.common / "objects"),
+            "GIT_INDEX_FILE": str(own_index),
+            "GIT_SHALLOW_FILE": str(repository.common / "shallow"),
+        }
         try:
             process = subprocess.Popen(command, cwd=root, env=environment, **pipes)  # type: ignore[call-overload]
         except OSError:
@@ -206,22 +208,6 @@ def running(
             raise GitFailed.at(place, f"ended with {code}")
         if not complains and os.fstat(complaints.fileno()).st_size:
             raise GitFailed.at(place, "complained of something: it is incomplete")
-
-
-def _environment(repository: Repository, folder: Path, index: Path | None) -> dict[str, str]:
-    """The environment of a child, in which no value is; `GitFailed` for an index of another repository."""
-    own = repository.git_dir.resolve()
-    if index and (index.is_symlink() or not index.is_file() or index.parent.resolve() != own):
-        raise GitFailed.at("GIT_INDEX_FILE", "is not a file of this repository")
-    return {
-        **{name: os.environ[name] for name in _OWN["inherited"] if name in os.environ},
-        **_OWN["environment"],
-        "GIT_DIR": str(folder),
-        "GIT_WORK_TREE": str(repository.top),
-        "GIT_OBJECT_DIRECTORY": str(repository.common / "objects"),
-        "GIT_INDEX_FILE": str(index.resolve() if index else repository.git_dir / "index"),
-        "GIT_SHALLOW_FILE": str(repository.common / "shallow"),
-    }
 
 
 def _feed(pipe: IO[bytes], lines: Iterable[str | bytes]) -> None:
@@ -265,9 +251,7 @@ def read_objects(
     root: Path, oids: Iterable[str] | None = None, missing: list[str] | None = None
 ) -> Iterator[GitObject]:
     """All objects, reachable or not, or those named; ids of those that are not there go into `missing`.
-
-    Raises `GitFailed` where git fails: what came before is then incomplete.
-    """
+    Raises `GitFailed` where git fails: what came before is then incomplete."""
     every = ("--batch-all-objects", "--unordered") if oids is None else ()
     with running(root, ("cat-file", "--batch", "--buffer", *every), oids or ()) as stream:
         while line := stream.readline():
@@ -283,28 +267,24 @@ def read_objects(
 
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
     """An object in windows that overlap; `GitFailed` if it is not whole."""
-    read, carried = 0, b""
-    while read < size or not size:
-        wanted = min(size - read, LARGEST_OBJECT)
-        content = carried + stream.read(wanted)
+    broken = GitFailed.at("git cat-file", "returned less of an object than its size: it is broken")
+    read, content, is_begun = 0, b"", False
+    while read < size or not is_begun:
+        carried, wanted = content[-OVERLAP:], min(size - read, LARGEST_OBJECT)
+        content, is_begun = carried + stream.read(wanted), True
         if len(content) < len(carried) + wanted:
-            break
+            raise broken
         yield GitObject(oid, kind, content, read - len(carried), size)
         read += wanted
-        carried = content[-OVERLAP:]
-        if not size:
-            break
-    if read < size or stream.read(1) != b"\n":
-        raise GitFailed.at("git cat-file", "returned less of an object than its size: it is broken")
+    if stream.read(1) != b"\n":
+        raise broken
 
 
 def is_repository(root: Path) -> bool:
     """Whether a project is in a repository that may be read and git is there to read it."""
-    try:
-        run_git(root, "rev-parse", "--git-dir")
-    except GitFailed:
-        return False
-    return True
+    with suppress(GitFailed):
+        return bool(run_git(root, "rev-parse", "--git-dir"))
+    return False
 
 
 def tracked(root: Path) -> set[str]:
@@ -331,7 +311,6 @@ def authors(root: Path) -> set[str]:
 
 def head_of(root: Path) -> str:
     """The commit that is checked out; "" if the project has no repository or no commit."""
-    try:
+    with suppress(GitFailed):
         return run_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode("ascii").strip()
-    except GitFailed:
-        return ""
+    return ""

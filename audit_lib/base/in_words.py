@@ -65,17 +65,14 @@ def instant_words(instant: datetime, year: int = 0) -> str:
 
 def whole_days(days: float, name: str) -> int:
     """Whole days that claim no more than is known: down for `_min`, up for `_max`, else to the nearest."""
-    if name.endswith("_min"):
-        return math.floor(days)
-    return math.ceil(days) if name.endswith("_max") else round(days)
+    rounded = {"_min": math.floor, "_max": math.ceil}.get(name[-4:], round)
+    return rounded(days)
 
 
 def age_words(low: float | None, high: float | None, unit: str = "") -> str:
     """`41–94`, `at least 41`, `at most 94` or `not known`, in whole days; `unit` follows the number."""
-    ends = ((low, "_min"), (high, "_max"))
-    least, most = (
-        "" if days is None or math.isnan(days) else str(whole_days(days, end)) for days, end in ends
-    )
+    least = "" if low is None or math.isnan(low) else str(math.floor(low))
+    most = "" if high is None or math.isnan(high) else str(math.ceil(high))
     if least and most:
         return (least if least == most else f"{least}–{most}") + unit
     return f"at least {least}{unit}" if least else f"at most {most}{unit}" if most else NOT_KNOWN

@@ -1,252 +1,297 @@
-"""`decide` and `sign`: what people decided and answer for, into the ledger, and what was recorded so far."""
+"""`decide`, `sign` and `verify`: what people answer for, and whether a report or a ledger is unchanged."""
 
 import json
 import platform
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
+from click import option
 
 from audit_lib import __version__
 from audit_lib.audit import Audit
-from audit_lib.base.clock import Quarter, iso
-from audit_lib.base.errors import BadInput
+from audit_lib.base.clock import Quarter, iso, parse_instant
+from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, instant_words, nearest
-from audit_lib.cli import options
-from audit_lib.cli.open_project import Opened, opened, refuse_values
-from audit_lib.cli.options import PATH, file_name, flag, text, until_instant
-from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signed_text
-from audit_lib.findings.decisions import (
-    QUARTER,
-    UNANSWERED,
-    recertified_rule,
-    refuse_unknown_id,
-    tabulate_attestations,
-)
+from audit_lib.cli import open_project as cli
+from audit_lib.cli.terminal import say
+from audit_lib.findings import decisions as findings
 from audit_lib.findings.reviews import kept, last_signed, read_previous
-from audit_lib.ledger import Entry, all_heads, read_ledger
-from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger import Entry, Ledger, all_heads, chain_files, current_key_ids, read_ledger
+from audit_lib.ledger.keys import demo_key, keys_at_hand
 from audit_lib.report import escape as inert
 from audit_lib.report.folder import SIGNED
-from audit_lib.secrecy.keeper import MANIFEST
-from audit_lib.settings import instant_of
+from audit_lib.secrecy.keeper import MANIFEST, Keeper, Key, signature_holds
 
-ROLES = ("prepared", "reviewed", "approved")  # of a signoff
-
-_finding = click.argument("finding", metavar="ID")
-_until = click.option("--until", required=True, help="When the decision ends, such as 2026-12-31.")
-_place = options.several(options.ledger, options.writer)
-_SHOWN = (
-    "verdict",
-    "subject",
-    "id",
-    "rule",
-    "secret",
-    "environment",
-    "service",
-    "owner",
-    "until",
-)
+ROLES = ("prepared", "reviewed", "approved")
+BREAK = 3
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_SHOWN = ("verdict", "subject", "id", "rule", "secret", "environment", "service", "owner", "until")
 _DETAILS = ("claimed_at", "searched", "witness", "folder", "role", "by", "ticket", "reason", "proof")
-_OF_FINDINGS = ("accept", "assign", "close")
 _NOT_SHOWN = ("snapshot", "key bridge", "repair")
+_COLUMNS = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "ledger entry", "its hash")
+_ID = click.argument("id_", metavar="ID")
+_REASON, _UNTIL, _OWNER, _PROOF = (
+    option(name, required=True) for name in ("--reason", "--until", "--owner", "--proof")
+)
 
 
 @click.group()
 def decide() -> None:
-    """Decide on findings and questions, and list what was decided.
-
-    Example: audit-lib decide accept ID --reason 'replaced in January' --until 2027-01-31
-    """
+    """The commands that record what somebody answers for."""
 
 
-@decide.command()
-@options.several(_finding, options.project, options.by)
-@click.option("--reason", required=True, help="Why you decided so.")
-@options.several(_until, _place)
-def accept(finding: str, folder: Path, reason: str, until: str, **given: Any) -> None:
-    """Accept the risk of one finding until a date.
-
-    Until then the finding is listed as accepted; afterwards it is open again. An ID that matches no
-    finding is reported.
-    """
-    _decide(
-        opened(folder, given | {"reason": reason}),
-        finding,
-        "accept",
-        {"reason": reason, "until": iso(until_instant(until))},
-    )
+@cli.command(_ID, "--project", "--by", _REASON, _UNTIL, "--ledger", "--writer", of=decide)
+def accept(id_: str, folder: Path, until: str, **given: Any) -> None:
+    """Record that the risk of a finding is accepted until a date."""
+    _decide(cli.opened(folder, given), id_, "accept", {"reason": given["reason"]}, {"--until": until})
 
 
-@decide.command()
-@options.several(_finding, options.project, options.by)
-@click.option("--owner", required=True, help="Who answers for the finding.")
-@text("--due", text="When it will be fixed, such as 2026-12-31 (default: by severity).")
-@text("--ticket", text="The ticket or issue that it is followed in.")
-@_place
-def assign(finding: str, folder: Path, due: str, **given: Any) -> None:
-    """Assign a finding to who answers for it.
-
-    A due date that is later than the severity allows is shown, and moves nothing: accept the risk instead.
-    """
-    more = {name: given[name] for name in ("owner", "ticket") if given[name]}
-    until = {"until": iso(until_instant(due, "--due"))} if due else {}
-    _decide(opened(folder, given), finding, "assign", {"reason": "", **more, **until})
+@cli.command(_ID, "--project", "--by", _OWNER, "--due", "--ticket", "--ledger", "--writer", of=decide)
+def assign(id_: str, folder: Path, due: str, **given: Any) -> None:
+    """Record who answers for a finding, and by when."""
+    body = {"reason": ""} | {name: given[name] for name in ("owner", "ticket") if given[name]}
+    _decide(cli.opened(folder, given), id_, "assign", body, {"--due": due})
 
 
-@decide.command()
-@options.several(_finding, options.project, options.by)
-@click.option("--proof", required=True, help="What shows that it is fixed, such as a commit or a ticket.")
-@_place
-def close(finding: str, folder: Path, **given: Any) -> None:
-    """Record that a finding was fixed, and what proves it.
-
-    The next review decides. If its evidence still shows the finding, the record is shown as contradicted.
-    """
-    _decide(opened(folder, given), finding, "close", {"reason": given["proof"]})
+@cli.command(_ID, "--project", "--by", _PROOF, "--ledger", "--writer", of=decide)
+def close(id_: str, folder: Path, **given: Any) -> None:
+    """Record what shows that a finding was fixed."""
+    _decide(cli.opened(folder, given), id_, "close", {"reason": given["proof"]}, {})
 
 
-@decide.command()
-@click.argument("rule")
-@options.several(options.project, options.by)
-@click.option("--reason", required=True, help="What you looked at.")
-@_until
-@flag("--no", "The rule is not met: it fails until you answer otherwise.")
-@options.several(options.policy, _place)
+@cli.command(
+    *(click.argument("rule"), "--project", "--by", _REASON, _UNTIL, cli.flag("--no")),
+    *("--policy", "--ledger", "--writer"),
+    of=decide,
+)
 def attest(rule: str, folder: Path, no: bool, until: str, **given: Any) -> None:
-    """Confirm that a RULE is met which no file can prove.
-
-    Your answer holds until the date that you give. The policy asks the questions; `decide list` has them.
-    As the owner of a secret, confirm with the RULE secret:NAME that it is still needed, owned and limited.
-    That holds for a quarter.
-    """
-    context, ends = opened(folder, given), until_instant(until)
-    owned = [recertified_rule(one.name) for one in context.policy.secrets if one.kind == "secret"]
+    """Record the answer to a question of the policy, or that a secret is still needed."""
+    context, longest = cli.opened(folder, given), findings.QUARTER
+    owned = [findings.recertified_rule(one.name) for one in context.policy.secrets if one.kind == "secret"]
     asked = [*context.policy.attestations, *owned]
-    if rule not in asked:
-        fault = f"must be one that the policy asks about (decide list){nearest(rule, asked)}"
-        raise BadInput.at("RULE", fault)
-    if rule in owned and no:
-        raise BadInput.at("--no", "is for questions of the policy: change what it says of the secret instead")
-    if rule in owned and ends > context.at + QUARTER:
-        fault = f"is over {QUARTER.days} days from now: a secret is confirmed each quarter"
-        raise BadInput.at("--until", fault)
-    _decide(context, rule, "deny" if no else "attest", {"reason": given["reason"], "until": iso(ends)})
+    fault = f"must be one that the policy asks about (decide list){nearest(rule, asked)}"
+    cli.refuse_if(rule not in asked, "RULE", fault)
+    fault = "is for questions of the policy: change what it says of the secret instead"
+    cli.refuse_if(rule in owned and no, "--no", fault)
+    late = rule in owned and parse_instant(until, "--until") > context.at + longest
+    fault = f"is over {longest.days} days from now: a secret is confirmed each quarter"
+    cli.refuse_if(late, "--until", fault)
+    verdict = "deny" if no else "attest"
+    _decide(context, rule, verdict, {"reason": given["reason"]}, {"--until": until})
 
 
-@decide.command("list")
-@click.argument("about", metavar="[ID]", default="")
-@options.several(options.project, options.policy, options.ledger)
+_ABOUT = click.argument("about", metavar="[ID]", default="")
+
+
+@cli.command(_ABOUT, "--project", "--policy", "--ledger", of=decide, name="list")
 def list_(about: str, folder: Path, **given: Any) -> None:
-    """List what people decided, and the questions left open.
-
-    With an ID, only what was decided about that finding or question.
-    """
-    context = opened(folder, given)
+    """Print the entries that people made, or those about one id, and the questions left open."""
+    context = cli.opened(folder, given)
     ledger = context.ledger()
     for fault in ledger.faults:
-        click.echo(inert.plain(fault), err=True)
+        say(fault, err=True)
     entries = [one for one in ledger.entries if one.kind not in _NOT_SHOWN]
-    shown = [one for one in entries if about in ("", *(one.body.get(name) for name in _SHOWN[1:4]))]
-    for entry in shown:
-        click.echo(inert.plain(_line(entry)))
-    asked = tabulate_attestations(context.policy, ledger, context.at)
-    for row in rows(asked[asked["status"].isin(UNANSWERED)]):
+    listed = [one for one in entries if about in ("", *(one.body.get(name) for name in _SHOWN[1:4]))]
+    for entry in listed:
+        what = " ".join(str(entry.body[name]) for name in _SHOWN if entry.body.get(name))
+        details = [f"{name}: {entry.body[name]}" for name in _DETAILS if entry.body.get(name)]
+        say(f"{instant_words(entry.at)}  {entry.kind}  {'; '.join([what, *details])}  ({entry.place})")
+    asked = findings.tabulate_attestations(context.policy, ledger, context.at)
+    for row in rows(asked[asked["status"].isin(findings.UNANSWERED)]):
         if about in ("", row.rule):
-            click.echo(inert.plain(f"{row.rule}: {row.question}"))
+            say(f"{row.rule}: {row.question}")
     left = f"{len(ledger.entries) - len(entries)} of snapshots, keys and repairs not"
-    click.echo(f"{counted(len(shown), 'entry', 'entries')} shown, {left}", err=True)
+    say(f"{counted(len(listed), 'entry', 'entries')} shown, {left}", err=True)
 
 
-def _line(entry: Entry) -> str:
-    """One entry that people wrote: when, what, by whom, and where it stands."""
-    what = " ".join(str(entry.body[name]) for name in _SHOWN if entry.body.get(name))
-    details = [f"{name}: {entry.body[name]}" for name in _DETAILS if entry.body.get(name)]
-    return f"{instant_words(entry.at)}  {entry.kind}  {'; '.join([what, *details])}  ({entry.place})"
+def _decide(
+    context: cli.Opened, subject: str, verdict: str, body: dict[str, Any], ends: dict[str, str]
+) -> None:
+    """Record a decision that ends as an option says.
 
-
-def _refuse_other_ids(context: Opened, finding: str, *, gone: bool) -> None:
-    """`BadInput` for what is no finding's id in the newest report in reports/, nor in a fresh audit.
-
-    `gone`: an id that was open at the last sign-off will do, too.
+    `BadInput` for an id that holds a value; that neither the newest report in reports/ nor a fresh audit has
+    (to close a finding, nor the last sign-off); for an end in the past; for a decision made already.
     """
-    project, reports = context.project, Path("reports")
-    found = sorted(reports.glob(f"{file_name(project.name)}-*/report.json"))
-    known = set(read_previous(found[-1], project.name, context.key).findings) if found else set()
-    if finding not in known:
-        at = instant_of(project, project.pinned_as_of or iso(context.at))
-        audit = Audit(
-            project=project,
-            policy=context.policy,
-            keeper=keeper_of(project),
-            as_of=at,
-            given=context.given,
-            quarter=Quarter.named("", at),
-        )
-        last = last_signed(audit.ledger) if gone else None
-        refuse_unknown_id(finding, {*known, *audit.findings["id"]}, last.opened if last else ())
-
-
-def _decide(context: Opened, subject: str, verdict: str, body: dict[str, Any]) -> None:
-    """Record a decision in the name of who decided.
-
-    Raises:
-        BadInput: the id holds a value, or the last decision of the kind says the same.
-    """
-    refuse_values(context, {"ID": subject})
-    if verdict in _OF_FINDINGS:
-        _refuse_other_ids(context, subject, gone=verdict == "close")
+    cli.refuse_values(context, {"ID": subject})
+    for option_, text in ends.items():
+        if text:
+            until = parse_instant(text, option_)
+            cli.refuse_if(until <= context.at, option_, "is in the past: it must be later than now")
+            body["until"] = iso(until)
+    if verdict in findings.ABOUT_FINDINGS:
+        project, at = context.project, context.instant("")
+        found = sorted(Path("reports").glob(f"{context.name}-*/report.json"))
+        known = set(read_previous(found[-1], project.name, context.key).findings) if found else set()
+        if subject not in known:
+            read = {"project": project, "policy": context.policy, "given": context.given, "as_of": at}
+            audit = Audit(**read, keeper=Keeper(context.key), quarter=Quarter.named("", at))  # type: ignore[arg-type]
+            last = last_signed(audit.ledger) if verdict == "close" else None
+            findings.refuse_unknown_id(subject, {*known, *audit.findings["id"]}, last.opened if last else ())
     body = {"subject": subject, "verdict": verdict, **body, "by": context.by}
     about = [one for one in context.ledger().of_kind("decision") if one.body["subject"] == subject]
-    last = next((one for one in reversed(about) if one.body["verdict"] == verdict), None)
-    if last is not None and last.body == body:
-        raise BadInput.at("ID", f"has this decision already ({last.place})")
-    until = f" until {body['until']}" if "until" in body else ": the next review decides"
+    for one in [one for one in about if one.body["verdict"] == verdict][-1:]:
+        cli.refuse_if(one.body == body, "ID", f"has this decision already ({one.place})")
+    until_words = f" until {body['until']}" if "until" in body else ": the next review decides"
     owner = f" to {body['owner']}" if "owner" in body else ""
-    click.echo(f"{context.append('decision', body).place}: {verdict} {subject}{owner}{until}")
+    say(f"{context.append('decision', body).place}: {verdict} {subject}{owner}{until_words}")
 
 
-@click.command()
-@click.argument("report", metavar="DIR", type=PATH)
-@options.several(options.project, options.by)
-@click.option("--role", type=click.Choice(ROLES), default="reviewed", show_default=True, help="What you did.")
-@text("--reason", text="A remark of yours.")
-@_place
+# ---- Reports and ledgers ----
+
+
+@cli.command(
+    *(click.argument("report", metavar="DIR", type=cli.PATH), "--project", "--by"),
+    *(cli.shown("--role", default="reviewed", type=click.Choice(ROLES)), "--reason", "--ledger", "--writer"),
+)
 def sign(report: Path, folder: Path, role: str, **given: Any) -> None:
-    """Sign the report in DIR: record its digest in the ledger.
-
-    The entry holds the digest of the report's manifest and the heads of the ledger's chains. A copy for
-    readers is SIGNED.md in DIR. A report whose files do not match its manifest cannot be signed. Whoever
-    signs in two roles is named: a review wants two people.
-
-    Example: audit-lib sign reports/my-app-2026Q3 --project ../my-app --by "A. Reviewer"
-    """
+    """Record a report's digest in the ledger, and write SIGNED.md beside it."""
     if faults := report_faults(report):
         raise BadInput(faults)
-    context = opened(folder, given)
-    refuse_values(context, {"DIR": report})
-    key, ledger_dir, by = context.key, context.project.ledger_dir, context.by
-    refuse_foreign(report, key)
-    signed = signatures(report, read_ledger(ledger_dir, key))
-    if done := [one.place for one in signed if (one.body["by"], one.body.get("role")) == (by, role)]:
-        raise BadInput.at(report.name, f"was signed by {by} as {role} already ({done[0]})")
-    body = {"manifest_sha256": sha256((report / MANIFEST).read_bytes()).hexdigest()}
-    body |= {"folder": report.resolve().name, "by": by, "role": role, "reason": given["reason"]}
+    context = cli.opened(folder, given)
+    cli.refuse_values(context, {"DIR": report})
+    signed, by = signatures(report, context.ledger(), context.key), context.by
+    for one in signed:
+        same = (one.body["by"], one.body.get("role")) == (by, role)
+        cli.refuse_if(same, report.name, f"was signed by {by} as {role} already ({one.place})")
+    body = {"by": by, "role": role, "reason": given["reason"], "folder": report.resolve().name}
+    body["manifest_sha256"] = _manifest(report)[0]
     body["made_with"] = f"audit_lib {__version__}, Python {platform.python_version()}"
-    entry = context.append("signoff", {**body, "heads": all_heads(ledger_dir, key), **_kept(report)})
-    (report / SIGNED).write_text(signed_text(report, read_ledger(ledger_dir, key)), "utf-8")
-    click.echo(f"{entry.place}: {report.name} signed by {by} as {role}")
-    for line in in_several_roles([*signed, entry]):
-        click.echo(line, err=True)
-    click.echo(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.head}")
+    heads = {"heads": all_heads(context.project.ledger_dir, context.key)}
+    if (record := report / "report.json").is_file():
+        try:
+            heads |= kept(json.loads(record.read_bytes()))
+        except _UNREADABLE:
+            raise BadInput.at(str(record), "is not a report.json of this tool") from None
+    entry = context.append("signoff", body | heads)
+    (report / SIGNED).write_text(signed_text(report, context.ledger()), "utf-8")
+    say(f"{entry.place}: {report.name} signed by {by} as {role}")
+    for line in _in_several_roles([*signed, entry]):
+        say(line, err=True)
+    say(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.head}")
 
 
-def _kept(report: Path) -> dict[str, Any]:
-    """What the report judged by and found open, for reviews that have only the ledger."""
-    path = report / "report.json"
-    try:
-        return kept(json.loads(path.read_bytes())) if path.is_file() else {}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise BadInput.at(str(path), "is not a report.json of this tool") from None
+@cli.command(click.argument("path", type=cli.PATH), "--ledger")
+@click.pass_context
+def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
+    """Print what is wrong with a report or a ledger, and end with 3; else what was checked and who signed."""
+    if (path / MANIFEST).is_file():
+        faults, lines = _check_report(path, ledger)
+    else:
+        found, key = _checked_ledger(path)
+        faults, older = list(found.faults), len(found.entries) - found.macs_checked
+        vouched = f"; {older} under an earlier key are vouched for by a key bridge" if older else ""
+        checked = f"{counted(found.macs_checked, 'MAC')} valid under {key}{vouched}"
+        checked = checked if key else "MACs were not checked, since the key is missing"
+        lines = [f"{counted(len(found.entries), 'entry', 'entries')}: links are intact, {checked}"]
+        lines += [f"head {writer} {head}" for writer, head in found.heads]
+    for line in faults or lines:
+        say(line, err=bool(faults))
+    ctx.exit(BREAK if faults else 0)
+
+
+def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[str]]:
+    """What is wrong with the report in a folder, and what to say of it."""
+    faults, key_id = report_faults(report), _manifest(report)[2]
+    words = "'s signature was not checked, since its key is not available"
+    words = f"'s signature holds under {_keys()[key_id][1]}" if key_id in _keys() else words
+    words = words if key_id else " names no key, so anyone could have written it"
+    lines = ["every file matches the manifest", f"the manifest{words}"]
+    if ledger is not None:
+        found, _ = _checked_ledger(ledger)
+        signed = signatures(report, found)
+        if (copy := report / SIGNED).is_file() and copy.read_bytes() != signed_text(report, found).encode():
+            faults.append(Fault(SIGNED, "is not what the ledger holds of who signed"))
+        for one in signed:
+            role = f" as {one.body['role']}" if one.body.get("role") else ""
+            signer = f"{one.body.get('by', '')}{role}, {instant_words(one.at)} UTC"
+            lines.append(f"signed by {signer} ({one.place})")
+        lines += _in_several_roles(signed) if signed else ["nobody has signed this manifest"]
+    return faults, [f"{report.name}: {line}" for line in lines]
+
+
+def report_faults(report: Path) -> list[Fault]:
+    """Every file of a report that does not match its manifest; `BadInput` if there is no manifest."""
+    cli.refuse_if(not (report / MANIFEST).is_file(), str(report), f"is not a report: it has no {MANIFEST}")
+    _, manifest, key_id = _manifest(report)
+    if not manifest:
+        return [Fault(f"{report.name}/{MANIFEST}", "is not a manifest of this tool")]
+    files = manifest["files"]
+    paths = [path for path in report.rglob("*") if path.is_symlink() or path.is_file()]
+    there = {path.relative_to(report).as_posix(): path for path in paths}
+    faults = dict.fromkeys(there.keys() - {*files, MANIFEST, SIGNED}, "is not in the manifest")
+    faults |= dict.fromkeys(files.keys() - there.keys(), "is in the manifest but not in the folder")
+    for name in files.keys() & there.keys():
+        if there[name].is_symlink() or sha256(there[name].read_bytes()).hexdigest() != files[name]:
+            faults[name] = "does not match the manifest: its digest differs"
+    known = _keys().get(key_id)
+    if known and not signature_holds(known[0], manifest):
+        faults[MANIFEST] = f"was edited: its signature under key {key_id} does not hold"
+    return sorted(Fault(name, fault) for name, fault in faults.items())
+
+
+def _manifest(report: Path) -> tuple[str, dict[str, Any], str]:
+    """The digest of a report's manifest, what it says, and the id of its key; empty if it is none of ours."""
+    with suppress(*_UNREADABLE):
+        content = (report / MANIFEST).read_bytes()
+        found = json.loads(content)
+        key_id = (found.get("key") or {}).get("key_id")
+        return sha256(content).hexdigest(), found | {"files": dict(found["files"])}, str(key_id or "")
+    return "", {}, ""
+
+
+def _keys() -> dict[str, tuple[Key, str]]:
+    """The keys by id, with what to call them; one's own first, since anyone can name the public one."""
+    demo, public = demo_key(), "the public DEMO key, so anyone could have written it"
+    return {key_id: (key, key_id) for key_id, key in keys_at_hand().items()} | {demo.key_id: (demo, public)}
+
+
+def _checked_ledger(path: Path) -> tuple[Ledger, str]:
+    """The ledger at a path, and the key that it was checked with; "" if there is none here."""
+    folder = path / ".audit" / "ledger" if (path / ".audit" / "ledger").is_dir() else path
+    fault = "does not exist: name a report folder, a ledger folder or a ledger file"
+    cli.refuse_if(not folder.exists(), str(path), fault)
+    fault = "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)"
+    cli.refuse_if(folder.is_dir() and not chain_files(folder), str(path), fault)
+    keys, home = _keys(), folder if folder.is_dir() else folder.parent
+    named = current_key_ids(home, {key_id: key for key_id, (key, _) in keys.items()})
+    key, words = next((known for key_id, known in keys.items() if key_id in named), (None, ""))
+    return read_ledger(folder, key), words
+
+
+def signatures(report: Path, ledger: Ledger, key: Key | None = None) -> list[Entry]:
+    """The sign-offs of a report as it is now; `BadInput` for another project's, made under another key."""
+    digest, _, key_id = _manifest(report)
+    fault = "holds a report made under another key, perhaps another project's: name another folder"
+    cli.refuse_if(key and key_id not in ("", key.key_id), str(report), fault)
+    return [one for one in ledger.of_kind("signoff") if digest and one.body.get("manifest_sha256") == digest]
+
+
+def signed_text(report: Path, ledger: Ledger) -> str:
+    """SIGNED.md: what the ledger holds of who signed a report, when, how late, and in which entry."""
+    due, lines = None, [list(_COLUMNS), ["--"] * len(_COLUMNS)]
+    with suppress(*_UNREADABLE, BadInput):
+        record = json.loads((report / "report.json").read_bytes())
+        due = parse_instant(record["review"]["due_at"], "report.json")
+    for one in signatures(report, ledger):
+        by, role, made, remark = (one.body.get(name, "") for name in ("by", "role", "made_with", "reason"))
+        late = str(max(0, -((due - one.at) // timedelta(days=1)))) if due else "not known"
+        lines.append([by, role, instant_words(one.at), late, made, remark, one.place, one.hash])
+    cells = [[inert.plain(cell).replace("\\", "\\\\").replace("|", "\\|") for cell in line] for line in lines]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in cells)
+    note = "\nA copy for readers; `audit-lib verify DIR --ledger DIR` compares it with the ledger.\n"
+    return f"# Who signed {inert.plain(report.resolve().name)}\n\n{table}{note}"
+
+
+def _in_several_roles(signed: Iterable[Entry]) -> list[str]:
+    """A sentence on each person who signed a report in more than one role."""
+    roles: dict[str, set[str]] = {}
+    for one in signed:
+        roles.setdefault(str(one.body.get("by")), set()).add(str(one.body.get("role", "")))
+    several = [(by, " and as ".join(sorted(had))) for by, had in sorted(roles.items()) if len(had) > 1]
+    return [f"one person in {len(roles[by])} roles: {by} signed as {had}" for by, had in several]

@@ -1,35 +1,67 @@
-"""Opens the project that a command names; refuses its values in what the command writes."""
+"""The options that several commands take, and the project that they open."""
 
 import getpass
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
+from click import option
 
+from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.cli.options import now
 from audit_lib.ledger import Draft, Entry, Ledger, read_ledger, write_entry
 from audit_lib.ledger.keys import key_of
+from audit_lib.ledger.timeline import tenures
 from audit_lib.ledger.whose import candidates
-from audit_lib.logs.files import STDIN, spooled, with_logs
-from audit_lib.report.known_values import public_text
+from audit_lib.logs.files import spooled, with_logs
+from audit_lib.report.known_values import guard_values, public_text
+from audit_lib.rotation.rotations import TRIGGERS
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
-from audit_lib.secrets.given import parse_env_options
+from audit_lib.secrets.given import LIMIT_BYTES, parse_env_options
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import GivenValues, Policy, Project, choose_policy, load_project
+from audit_lib.settings import GivenValues, Policy, Project, choose_policy, instant_of, load_project
 
-_TEXTS = ("by", "approved_by", "owner", "reason", "ticket", "proof", "writer", "source")
-_FOUND = "holds a secret value of this project: describe it in other words"
+Decorator = Callable[[Any], Any]
+flag, shown = partial(option, is_flag=True), partial(option, show_default=True)
+PATH = click.Path(path_type=Path)
+_LONGEST = 64 * 1024  # bytes of a value that is entered
+_WRITTEN = ("by", "approved_by", "owner", "reason", "ticket", "proof", "writer", "source", "out", "previous")
+_TYPED = {
+    "--project": option("--project", "folder", type=PATH, default=".", show_default=True),
+    "--env": option("--env", multiple=True, metavar="ENVIRONMENT/SERVICE=FILE|-|environ"),
+    "--log": option("--log", "logs", multiple=True, metavar="ENVIRONMENT/SERVICE=PATH|-"),
+    "--ledger": option("--ledger", type=PATH),
+    "--out": option("--out", type=PATH),
+    "--trigger": option("--trigger", type=click.Choice(TRIGGERS)),
+}
+
+
+def command(*options: str | Decorator, of: click.Group | None = None, name: str | None = None) -> Decorator:
+    """A decorator that makes a command of a function, with options in the order of its help.
+
+    A name alone is a common option, or one whose text is empty by default. Their help is in commands.toml.
+    """
+
+    def decorate(function: Any) -> click.Command:
+        made: click.Command = of.command(name)(function) if of else click.command(name)(function)
+        for one in options:
+            made = (_TYPED.get(one, option(one, default="")) if isinstance(one, str) else one)(made)
+        return made
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -39,106 +71,113 @@ class Opened:
     project: Project
     policy: Policy
     given: tuple[GivenValues, ...]
+    stdin: bytes  # the values that it gave
+    spool: Path | None  # a log that it gave, until the command ends
     at: datetime  # when it was opened, UTC
-    writer: str = ""
-    by: str = ""
-
-    def read(self, keeper: Keeper) -> ProjectRead:
-        """The project as it is now; the keeper takes its values."""
-        found = {"project": self.project, "policy": self.policy, "given": self.given}
-        return ProjectRead(**found, keeper=keeper, as_of=self.at)  # type: ignore[arg-type]
+    writer: str
+    by: str
 
     @property
     def key(self) -> Key:
         """The ledger's key, or a throw-away one where there is no ledger."""
         return key_of(self.project)
 
+    @property
+    def name(self) -> str:
+        """The project's name as a part of a folder's name."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.project.name).strip("-.") or "project"
+
+    def instant(self, as_of: str) -> datetime:
+        """The instant that a text names; of "" the sample's own, else now."""
+        return instant_of(self.project, as_of or self.project.pinned_as_of or iso(self.at))
+
+    def read(self, key: Key | None = None, as_of: datetime | None = None) -> ProjectRead:
+        """The project as of an instant, by default now. From now on no output holds a value of it."""
+        opened = {"project": self.project, "policy": self.policy, "given": self.given}
+        read = ProjectRead(**opened, keeper=Keeper(key or self.key), as_of=as_of or self.at)  # type: ignore[arg-type]
+        guard_values(read)
+        return read
+
     def ledger(self) -> Ledger:
         """What the ledger holds now; MACs are checked unless there is no key."""
         key = self.key
         return read_ledger(self.project.ledger_dir, None if key.origin == "throw-away" else key)
 
-    def append(self, kind: str, body: Mapping[str, Any]) -> Entry:
+    def append(self, kind: str, body: Mapping[str, Any], key: Key | None = None) -> Entry:
         """The entry that was appended to the writer's chain."""
-        return write_entry(self.project.ledger_dir, self.key, Draft(kind, dict(body)), self.at, self.writer)
+        draft = Draft(kind, dict(body))
+        return write_entry(self.project.ledger_dir, key or self.key, draft, self.at, self.writer)
 
 
 def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     """The project with what a command's options give; stdin is read here, once.
 
-    Raises:
-        BadInput: an option cannot be used, or a text that the command will write holds a value.
+    `BadInput` for an option that cannot be used, and for a text that would be written and holds a value.
     """
+    stdin, spool = _read_stdin(given)
     project = load_project(folder, given.get("ledger"))
-    values = parse_env_options(given.get("env", ()), sys.stdin.buffer)
-    writer = given.get("writer") or default_writer()
-    policy = choose_policy(project, given.get("policy", ""))
-    context = Opened(project, policy, values, now(), writer, given.get("by") or writer)
-    texts = {name.replace("_", "-"): given[name] for name in _TEXTS if given.get(name)}
-    refuse_values(context, {f"--{name}": text for name, text in texts.items()})
+    project = with_logs(project, given.get("logs", ()), BytesIO(), lambda _: spool or Path())
+    values = parse_env_options(given.get("env", ()), BytesIO(stdin))
+    policy, user = choose_policy(project, given.get("policy", "")), "someone"
+    with suppress(OSError, KeyError):
+        user = getpass.getuser()
+    host = re.sub(r"[^a-z0-9._-]+", "-", f"{user}-{platform.node() or 'host'}".lower()).strip("-._")
+    writer = given.get("writer") or host[:64] or "someone"
+    at = datetime.now(UTC).replace(microsecond=0)  # as the ledger keeps it; nothing else reads the clock
+    context = Opened(project, policy, values, stdin, spool, at, writer, given.get("by") or writer)
+    refuse_values(context, {f"--{name.replace('_', '-')}": given.get(name) for name in _WRITTEN})
     return context
 
 
-def default_writer() -> str:
-    """`user-host` in the letters that a chain's name may have."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "someone"
-    plain = re.sub(r"[^a-z0-9._-]+", "-", f"{user}-{platform.node() or 'host'}".lower()).strip("-._")
-    return plain[:64] or "someone"
-
-
-def with_given_logs(project: Project, given: Mapping[str, Any]) -> Project:
-    """The project with the logs that `--log` gives; what stdin gives is kept until the command ends."""
-    refuse_stdin_twice(given)
-
-    def spool(stream: BinaryIO) -> Path:
+def _read_stdin(given: Mapping[str, Any]) -> tuple[bytes, Path | None]:
+    """What stdin gives: values, which stay in memory, or a log, kept in a private file."""
+    logs, env = (sum(one.endswith("=-") for one in given.get(name, ())) for name in ("logs", "env"))
+    refuse_if(logs + env > 1, "--log, --env", "stdin (-) can be given once only")
+    if logs:
         folder = TemporaryDirectory(prefix="audit-log-")
-        return spooled(stream, Path(click.get_current_context().with_resource(folder)))
-
-    return with_logs(project, given["logs"], sys.stdin.buffer, spool) if given["logs"] else project
-
-
-def refuse_stdin_twice(given: Mapping[str, Any]) -> None:
-    """Raises `BadInput` if both `--log` and `--env`, or one of them twice, name stdin."""
-    if sum(one.endswith(f"={STDIN}") for one in (*given.get("env", ()), *given["logs"])) > 1:
-        raise BadInput.at("--log, --env", "stdin (-) can be given once only")
+        return b"", spooled(sys.stdin.buffer, Path(click.get_current_context().with_resource(folder)))
+    return sys.stdin.buffer.read(LIMIT_BYTES + 1) if env else b"", None
 
 
-def refuse_values(context: Opened, texts: Mapping[str, Any]) -> None:
+def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
     """Raise `BadInput` for each text, by its option, that holds a value of the project.
 
     Known are the values of the env files and of `--env`, in every form, and, as words, those that the ledger
     has seen. Weak ones, such as a user's name, are in texts by chance.
     """
-    given = {option: str(text) for option, text in texts.items() if text}
+    given = {name: str(text) for name, text in texts.items() if text}
     if not given:
         return
     keeper = Keeper(context.key)
     read_env_sources(context.project, context.given, keeper, context.policy)
     public = public_text(context.policy, context.project.name, str(context.project.root))
-    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= WEAKEST_BITS]
-    known = Redactor.of(keeper, [one for one in strong if not keeper.ask(one, public.__contains__)])
-    seen = set(_seen(context.ledger()))
-    faults = [
-        Fault(option, _FOUND)
-        for option, text in given.items()
-        if known.text(text) != text or any(keeper.fingerprint(word) in seen for word in _words(text))
-    ]
+    secret = [one for one in keeper.fingerprints() if keeper.ask(one, lambda value: value not in public)]
+    known = Redactor.of(keeper, [one for one in secret if keeper.ask(one, strength_bits) >= WEAKEST_BITS])
+    seen = {stay.fingerprint for stay in tenures(context.ledger())}
+    faults = []
+    for name, text in given.items():
+        words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
+        parts = {
+            part for word in words for _, part in candidates(word) if strength_bits(part) >= WEAKEST_BITS
+        }
+        if known.text(text) != text or not seen.isdisjoint(map(keeper.fingerprint, parts)):
+            faults.append(Fault(name, "holds a secret value of this project: describe it in other words"))
     if faults:
         raise BadInput(faults)
 
 
-def _seen(ledger: Ledger) -> list[str]:
-    """The fingerprints of every value that the ledger has seen."""
-    snapshots = [row["fingerprint"] for entry in ledger.of_kind("snapshot") for row in entry.body["secrets"]]
-    changes = ledger.of_kind("rotation")
-    return [*snapshots, *(one.body.get(side) for one in changes for side in ("previous", "fingerprint"))]
+def refuse_if(refused: object, place: str, fault: str) -> None:
+    """Raise `BadInput` with this one fault if something holds."""
+    if refused:
+        raise BadInput.at(place, fault)
 
 
-def _words(text: str) -> set[str]:
-    """What may be a value in a text: the whole, its words, their parts, and what `whose` takes out."""
-    words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
-    found = {candidate for word in words for _, candidate in candidates(word)}
-    return {word for word in found if strength_bits(word) >= WEAKEST_BITS}
+def entered_value(prompt: str, *, twice: bool = False) -> str:
+    """A value from a prompt that does not echo, or one line of stdin; `BadInput` for anything else."""
+    if sys.stdin.isatty():
+        return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
+    raw = sys.stdin.buffer.read(_LONGEST + 1)
+    value = raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    good = value.strip() and len(raw) <= _LONGEST
+    refuse_if(not good, "stdin", f"must be a text of at most {_LONGEST >> 10} KiB")
+    return value

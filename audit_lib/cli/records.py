@@ -1,277 +1,196 @@
-"""`snapshot`, `record` and `whose`: what the ledger is told of values, and what it knows of a string."""
+"""What begins and keeps the ledger: `init`, `sample`, `snapshot`, `record`, `whose`, `rotate`, `validate`."""
 
+import os
 import re
+import secrets
+import shlex
 import sys
-from dataclasses import replace
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import pandas as pd
+from click import option
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.errors import BadInput
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, few
-from audit_lib.cli import options
-from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import approval_of, entered_value, environment_of, flag, text
-from audit_lib.cli.terminal import DOUBT, GOOD, say
-from audit_lib.leaks.find_leaks import search_removed
-from audit_lib.ledger import Entry, read_ledger, write_entry
-from audit_lib.ledger.keys import key_file, key_of, made_key_of
+from audit_lib.base.git import GitFailed, tracked
+from audit_lib.base.in_words import counted, few, nearest
+from audit_lib.cli import open_project as cli
+from audit_lib.cli.terminal import say
+from audit_lib.ledger import Entry, all_heads, read_ledger, write_entry
+from audit_lib.ledger.chain import refuse_writing
+from audit_lib.ledger.keys import key_file, key_of, made_key_of, store_key
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.ledger.whose import candidates, whose as answer
-from audit_lib.report.known_values import guard_values
+from audit_lib.logins.declared import propose
+from audit_lib.logins.parameters import detection_policy, formats_of
+from audit_lib.logs.read import read_logs
+from audit_lib.report import escape as inert
+from audit_lib.rotation import validation
+from audit_lib.rotation.change import env_source, planned
+from audit_lib.rotation.contracts import DONE
+from audit_lib.rotation.progress import LONGEST
+from audit_lib.rotation.runbook import RotationPlan, plan_rotation
+from audit_lib.rotation.schedule import calendar_text, due_within, due_words, tabulate_schedule
+from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.env import parse_env, value_is_unknown
 from audit_lib.secrets.evidence import seen_already
+from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_option
+from audit_lib.secrets.loaders import loaders_of
 from audit_lib.secrets.read_project import places_lost, snapshot_draft
-from audit_lib.secrets.value_rules import hold
-from audit_lib.settings import load_project
+from audit_lib.secrets.sources import MAX_BYTES
+from audit_lib.settings import (
+    EnvSource,
+    Policy,
+    Project,
+    SecretRule,
+    bundled_policy,
+    choose_policy,
+    environment_name,
+    first_file,
+    load_project,
+)
+from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
+from audit_lib.settings.load import remember_sample
 
-MOST_NAMES = 5
-_PLACE = ("secret", "environment", "service")
-_REVOKED = click.Choice(("current", "previous"))
+_MOST_SHOWN = 5  # places that were not searched
+LEFT = 3  # the exit code for what is due, not done or not valid
+_MOST_NAMES = 5
+_LEDGER = ("--project", "--env", "--policy", "--ledger", "--writer")
+_SECRET = click.argument("secret")
+_EVIDENCE = ("--env", "--policy", "--ledger", "--as-of")
+_STEPS = (_SECRET, "--project", cli.flag("--compromised"), "--environment", *_EVIDENCE)
+_RECORD = ("--by", "--approved-by", "--ticket", "--trigger", "--triggered-at", "--reason")
+_ANSWERS = {
+    "rotation": "{place}, rotated {by}{at}",
+    "creation": "{place}, created {at} by {source}: a claim in your name",
+    "revocation": "the {revoked} value of {place}, revoked {at}: a claim, no provider was asked",
+}
 
 
-@click.command()
-@options.several(options.project, options.env, options.policy, options.ledger, options.writer)
-@flag("--fewer", "Accept that places of your last snapshot have no values now.")
+@cli.command(*_LEDGER, cli.flag("--fewer"))
 def snapshot(folder: Path, fewer: bool, **given: Any) -> None:
-    """Record which values are in place, as keyed fingerprints.
-
-    Run it each week and at each deploy: snapshots prove later how old a secret is. No value is written.
-    The first snapshot creates the key.
-
-    Example: audit-lib snapshot --project ../my-app --env production/backend=environ
-    """
-    context = opened(folder, given)
+    """Append a snapshot to the ledger, and print what was seen and which secrets have no value."""
+    context = cli.opened(folder, given)
     entry = take_snapshot(context, fewer)
-    present = sum(row["fingerprint"] is not None for row in entry.body["secrets"])
-    where = counted(len(entry.body["places"]), "place")
-    say(f": {counted(present, 'value')} in {where} seen at {iso(context.at)}", entry.place, GOOD)
-    held = _fingerprints_in(entry)
-    if before := [one for one in context.ledger().of_kind("snapshot") if one.writer == entry.writer][:-1]:
-        then = _fingerprints_in(before[-1])
-        changed = [name for name, value in held.items() if value and value != then.get(name)]
-        names = f": {few(changed, MOST_NAMES)}" if changed else ""
-        say(f" {counted(len(changed), 'value')}{names}", f"changed or new since {before[-1].place}:")
-    if absent := [name for name, value in held.items() if not value]:
-        say(f" {counted(len(absent), 'secret')}: {few(absent, MOST_NAMES)}", "without a value:", DOUBT)
-    say(" in a week, and after each deploy", "Take the next")
+    seen = entry.body["secrets"]
+    absent = [f"{one['variable']} in {one['environment']}" for one in seen if one["fingerprint"] is None]
+    present, where = counted(len(seen) - len(absent), "value"), counted(len(entry.body["places"]), "place")
+    say(f": {present} in {where} seen at {iso(context.at)}", entry.place, "green")
+    if absent:
+        say(f" {counted(len(absent), 'secret')}: {few(absent, _MOST_NAMES)}", "without a value:", "yellow")
 
 
-def _fingerprints_in(entry: Entry) -> dict[str, str | None]:
-    places = entry.body["secrets"]
-    return {
-        f"{one['variable']} in {one['environment']}/{one['service']}": one["fingerprint"] for one in places
-    }
-
-
-def take_snapshot(context: Opened, fewer: bool = False) -> Entry:
+def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     """The entry that was appended; the key is created if there is neither ledger nor key.
 
-    Raises:
-        BadInput: no value was seen, or, unless `fewer`, none of a place that the writer's last snapshot saw.
+    `BadInput` if no value was seen, or, unless `fewer`, none of a place that the writer's last snapshot saw.
     """
     project, had_key = context.project, key_file().exists()
-    key = made_key_of(project)
+    key, root = made_key_of(project), str(project.root)
     if not had_key and key.origin == "file":
-        click.echo(f"key: {key.key_id} created in {key_file()}: keep a copy", err=True)
-    draft = snapshot_draft(*tables_in_place(context, key))
+        say(f"key: {key.key_id} created in {key_file()}: keep a copy", err=True)
+    read = context.read(key)
+    draft = snapshot_draft(read.inventory, read.places)
     configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
-    draft = replace(draft, body={**draft.body, "configuration": configuration})
-    if not draft.body["places"]:
-        raise BadInput.at(str(project.root), "has no env file that can be read, and no --env was given")
-    if not any(row["fingerprint"] is not None for row in draft.body["secrets"]):
-        raise BadInput.at(str(project.root), "has not one value of a secret: there is nothing to record")
+    cli.refuse_if(not draft.body["places"], root, "has no env file that can be read, and no --env was given")
+    none = all(row["fingerprint"] is None for row in draft.body["secrets"])
+    cli.refuse_if(none, root, "has not one value of a secret: there is nothing to record")
     taken = read_ledger(project.ledger_dir, key).of_kind("snapshot")
     own = [one for one in taken if one.writer == context.writer]
-    lost = places_lost(draft, own[-1] if own else None)
-    if lost and not fewer:
+    if not fewer and (lost := places_lost(draft, own[-1] if own else None)):
         fault = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
-        if not sys.stdin.isatty():
-            raise BadInput.at("snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer")
-        click.confirm(f"{fault}. Record it all the same?", abort=True, err=True)
-    return write_entry(project.ledger_dir, key, draft, context.at, context.writer)
+        raise BadInput.at("snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer")
+    return context.append("snapshot", {**draft.body, "configuration": configuration}, key)
 
 
-def tables_in_place(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Inventory and sources, under a key."""
-    keeper = Keeper(key)
-    read = context.read(keeper)
-    guard_values(read)
-    return read.inventory, read.places
-
-
-@click.command()
-@click.argument("secret")
-@options.project
-@click.option("--environment", required=True, help="One of development, staging and production.")
-@text("--service", text="Which service, if more than one has the secret.")
-@click.option("--revoked", type=_REVOKED, help="Which value its provider revoked.")
-@flag("--removed", "Enter the replaced value, and record that it is nowhere.")
-@text("--created-at", text="When the provider created the current value, as it says.")
-@text("--source", text="Where that stands, such as 'Stripe dashboard'.")
-@text("--proof", text="What shows that it was revoked, such as the provider refusing it.")
-@text("--at", "claimed", text="When it was rotated or revoked, in the project's time zone (default: by now).")
-@options.several(options.by, options.approval, options.env, options.policy, options.ledger, options.writer)
+@cli.command(
+    *(_SECRET, option("--environment", required=True), "--service", option("--at", "claimed", default="")),
+    *(option("--revoked", type=click.Choice(("current", "previous"))), "--created-at", "--source", "--proof"),
+    *(*_LEDGER, *_RECORD),
+)
 def record(secret: str, folder: Path, environment: str, service: str, **given: Any) -> None:
-    """Record a rotation, revocation, purge or creation of SECRET.
-
-    The date is only a claim; without one the record claims that the rotation is done by now. What proves
-    it is another value in place than was seen there last. Take a snapshot just before a rotation and
-    record it just after, and the age will be known to the day.
-
-    Example: audit-lib record JWT_SECRET --environment production --project ../my-app
-    """
-    context = opened(folder, given)
-    key = context.key
-    row = _row(tables_in_place(context, key)[0], context, secret, (environment_of(environment), service))
-    moment, day_only = _claimed(given["created_at"] or given["claimed"], context)
-    body = {name: getattr(row, name) for name in _PLACE} | {"claimed_at": iso(moment), "day_only": day_only}
-    body |= {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
-    ways = {"created_at": _creation, "removed": _removal, "revoked": _revocation}
-    way = next((way for name, way in ways.items() if given[name]), _rotation)
-    kind, body, sentence, doubt = way(_Asked(row, context, key, body, given))
-    click.echo(f"{context.append(kind, body).place}: {sentence}")
-    if doubt:
-        click.echo(doubt, err=True)
-
-
-class _Asked(NamedTuple):
-    """What the command was asked to record."""
-
-    row: Any  # the secret's row of the inventory
-    context: Opened
-    key: Key
-    body: dict[str, Any]  # what every such record says
-    given: dict[str, Any]  # the options
-
-    @property
-    def place(self) -> str:
-        return f"{self.row.secret} in {self.row.environment}/{self.row.service}"
-
-    @property
-    def in_place(self) -> dict[str, Any]:
-        """The value in place, as a record names it; no fingerprint if it was not supplied."""
-        fingerprint = self.row.fingerprint if self.row.state == "present" else None
-        return {"source": self.row.source, "loader": self.row.loader, "fingerprint": fingerprint}
-
-    def held(self) -> list[str]:
-        """The fingerprints that the ledger has seen in this place, in their order."""
-        stays = tenures(self.context.ledger())
-        return [stay.fingerprint for stay in stays if stay.home == SecretPlace.of(self.row)]
+    """Append what somebody claims of a secret to the ledger: a rotation unless an option says otherwise."""
+    context, environment = cli.opened(folder, given), _environment(environment)
+    rule, inventory = context.policy.rule(secret), context.read().inventory
+    named = inventory["secret"].eq(rule.name if rule else secret) & inventory["environment"].eq(environment)
+    found = [row for row in rows(inventory[named]) if service in ("", row.service)]
+    names = ", ".join(sorted(row.service for row in found))
+    cli.refuse_if(not found, "SECRET", f"is not known in {environment}{service and '/'}{service}")
+    cli.refuse_if(len(found) > 1, "--service", f"is required: {environment} has the secret in {names}")
+    (row,), text, moment, day_only = found, given["created_at"] or given["claimed"], context.at, False
+    if text:
+        moment = parse_instant(text, "--at", ZoneInfo(context.project.time_zone))
+        if day_only := bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip())):
+            moment = moment.replace(hour=0, minute=0, second=0)
+    latest = context.at + timedelta(hours=14 if day_only else 0)  # somewhere on earth it may be tomorrow
+    cli.refuse_if(moment > latest, "--at", "is in the future: record a rotation when it is done")
+    kind, own = _claim(row, context, given)
+    body = {"secret": row.secret, "environment": environment, "service": row.service, "by": context.by}
+    body |= {"ticket": given["ticket"], "reason": given["reason"]}
+    entry = context.append(kind, {**body, "claimed_at": iso(moment), "day_only": day_only, **own})
+    words = given | {"by": "" if given["claimed"] else "by ", "at": iso(moment)}
+    words["place"] = f"{row.secret} in {environment}/{row.service}"
+    say(f"{entry.place}: {_ANSWERS[kind].format_map(words)}")
+    if kind == "rotation" and not own["fingerprint"]:
+        say("its value was not supplied (--env), so this is only a claim and proves nothing", err=True)
 
 
-_Written = tuple[str, dict[str, Any], str, str]  # kind, body, what the command says, what is in doubt
+def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind of the record, and what it adds: the value in place, or the one that was revoked."""
+    fingerprint, place = row.fingerprint if row.state == "present" else None, SecretPlace.of(row)
+    value = {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
+    supply, which = "needs the current value: supply it with --env", given["revoked"]
+    if given["created_at"]:
+        fault = "is required with --created-at: name where the date stands"
+        cli.refuse_if(not given["source"], "--source", fault)
+        cli.refuse_if(not fingerprint, "--created-at", supply)
+        return "creation", value | {"witness": given["source"]}
+    if which:
+        lacks = row.state == "not supplied" or (which == "current" and not fingerprint)
+        cli.refuse_if(lacks, "--revoked", supply)
+        if which == "previous":  # under a key that is gone it cannot be compared with any value
+            held = [stay.fingerprint for stay in tenures(context.ledger()) if stay.home == place]
+            fingerprint = next((one for one in reversed(held) if one != row.fingerprint), ":")
+            fault = "is not possible: the ledger has no value before the current one"
+            cli.refuse_if(":" in fingerprint, "--revoked", fault)
+        return "revocation", {"fingerprint": fingerprint, "proof": given["proof"]}
+    cli.refuse_if(given["proof"], "--proof", "is only for --revoked")
+    looked = fingerprint and not given["claimed"]
+    if looked and (seen := seen_already(context.ledger(), place, row.source, row.fingerprint)):
+        fault = f"{seen.place} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
+        raise BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
+    return "rotation", value | _approval(given, context)
 
 
-def _row(inventory: pd.DataFrame, context: Opened, secret: str, place: tuple[str, str]) -> Any:
-    """The one row of the inventory that is meant; `BadInput` if there are none or several."""
-    rule, (environment, service) = context.policy.rule(secret), place
-    named = inventory[inventory["environment"].eq(environment)]
-    named = named[named["secret"].eq(rule.name if rule else secret)]
-    found = [row for row in rows(named) if service in ("", row.service)]
-    if not found:
-        raise BadInput.at("SECRET", f"is not known in {environment}{'/' + service if service else ''}")
-    if len(found) > 1:
-        names = ", ".join(sorted(row.service for row in found))
-        raise BadInput.at("--service", f"is required: {environment} has the secret in {names}")
-    return found[0]
+def _environment(text: str) -> str:
+    """The environment that `--environment` names; `BadInput` for any other text."""
+    name = environment_name(text)
+    cli.refuse_if(not name, "--environment", "must be one of development, staging, production (dev, prod)")
+    return name
 
 
-def _claimed(text: str, context: Opened) -> tuple[datetime, bool]:
-    """The claimed instant and whether only its day is known; `BadInput` if it is in the future."""
-    if not text:
-        return context.at, False
-    moment = parse_instant(text, "--at", ZoneInfo(context.project.time_zone))
-    day_only = bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
-    moment = moment.replace(hour=0, minute=0, second=0) if day_only else moment
-    # Somewhere on earth it may be tomorrow already.
-    if moment > context.at + (timedelta(hours=14) if day_only else timedelta(0)):
-        raise BadInput.at("--at", "is in the future: record a rotation when it is done")
-    return moment, day_only
+def _approval(given: dict[str, Any], context: cli.Opened) -> dict[str, str]:
+    """Who approved a rotation and what it was done for; `BadInput` for a trigger in the future."""
+    body = {"approved_by": given["approved_by"], "trigger": given["trigger"] or ""}
+    if not given["triggered_at"]:
+        return body
+    known = parse_instant(given["triggered_at"], "--triggered-at", ZoneInfo(context.project.time_zone))
+    cli.refuse_if(known > context.at + timedelta(days=1), "--triggered-at", "is in the future")
+    return body | {"triggered_at": iso(min(known, context.at))}  # of today only the day may be known
 
 
-def _rotation(asked: _Asked) -> _Written:
-    """The claim that the value in place is a new one."""
-    row, given, value = asked.row, asked.given, asked.in_place
-    if given["proof"]:
-        raise BadInput.at("--proof", "is only for --revoked")
-    if value["fingerprint"] and not given["claimed"]:
-        known = asked.context.ledger()
-        seen = seen_already(known, SecretPlace.of(row), row.source, row.fingerprint)
-        if seen is not None:
-            fault = f"{seen.place} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
-            raise BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
-    approved = approval_of(given, ZoneInfo(asked.context.project.time_zone), asked.context.at)
-    sentence = f"{asked.place}, rotated {'' if given['claimed'] else 'by '}{asked.body['claimed_at']}"
-    doubt = "its value was not supplied (--env), so this is only a claim and proves nothing"
-    return "rotation", asked.body | value | approved, sentence, "" if value["fingerprint"] else doubt
-
-
-def _creation(asked: _Asked) -> _Written:
-    """The claim that the provider made the value in place at an instant, and where it says so."""
-    witness, value = asked.given["source"], asked.in_place
-    if not witness:
-        raise BadInput.at("--source", "is required with --created-at: name where the date stands")
-    if not value["fingerprint"]:
-        raise BadInput.at("--created-at", "needs the current value: supply it with --env")
-    sentence = f"{asked.place}, created {asked.body['claimed_at']} by {witness}: a claim in your name"
-    return "creation", asked.body | value | {"witness": witness}, sentence, ""
-
-
-def _revocation(asked: _Asked) -> _Written:
-    """The claim that the provider refuses a value: the one in place, or the last other one before it."""
-    which, row, fingerprint = asked.given["revoked"], asked.row, asked.in_place["fingerprint"]
-    if row.state == "not supplied" or (which == "current" and not fingerprint):
-        raise BadInput.at("--revoked", "needs the current value: supply it with --env")
-    if which == "previous":
-        others = [one for one in asked.held() if one != row.fingerprint]
-        # Under a key that is gone it has a fingerprint that nothing can be compared with.
-        if not others or ":" in others[-1]:
-            raise BadInput.at("--revoked", "is not possible: the ledger has no value before the current one")
-        fingerprint = others[-1]
-    body = asked.body | {"fingerprint": fingerprint, "proof": asked.given["proof"]}
-    when = asked.body["claimed_at"]
-    sentence = f"the {which} value of {asked.place}, revoked {when}: a claim, no provider was asked"
-    return "revocation", body, sentence, ""
-
-
-def _removal(asked: _Asked) -> _Written:
-    """The record that a value that is entered is nowhere; `BadInput` if the search finds it somewhere."""
-    row, context = asked.row, asked.context
-    rule, keeper = context.policy.rule(row.secret), Keeper(asked.key)
-    value = keeper.take(entered_value("The replaced value (not shown)"))
-    fingerprint = hold(keeper, value, rule.component if rule else "whole").part
-    if fingerprint == row.fingerprint:
-        raise BadInput.at("--removed", f"{row.secret} has this value still: rotate it first")
-    if fingerprint not in {stay.fingerprint for stay in tenures(context.ledger())}:
-        raise BadInput.at("--removed", "needs a value that the ledger has seen: this one it never saw")
-    found = search_removed(context.project, keeper, fingerprint, row.variable)
-    if found.places:
-        raise BadInput.at("--removed", f"it is still in {few(found.places, MOST_NAMES, '; ')}")
-    body = {name: asked.body[name] for name in (*_PLACE, "by", "ticket", "reason")}
-    body |= {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
-    doubt = "" if found.whole else "not everything was searched, so whether it is removed is not known"
-    return "removal", body, f"that value was found nowhere, in {found.searched}", doubt
-
-
-@click.command()
-@options.several(options.project, options.ledger)
+@cli.command("--project", "--ledger")
 def whose(folder: Path, ledger: Path | None) -> None:
-    """Find out whose secret a string is.
-
-    It prints which secret the string is, where it is in force, or when it was retired. The string is asked
-    for without echo, or read from stdin, and compared with the ledger. Nothing is stored.
-
-    Example: pbpaste | audit-lib whose --project ../my-app
-    """
-    project, string = load_project(folder, ledger), entered_value("String (not shown)")
+    """Print whose secret a string is that is entered or read from stdin; it is not stored."""
+    project, string = load_project(folder, ledger), cli.entered_value("String (not shown)")
     keeper = Keeper(Key.throw_away())
     for _, candidate in candidates(string):
         keeper.take(candidate)
@@ -279,6 +198,248 @@ def whose(folder: Path, ledger: Path | None) -> None:
     key = key_of(project)
     known = read_ledger(project.ledger_dir, key)
     for line in answer(string, known, key).lines:
-        click.echo(line)
+        say(line)
     for fault in known.faults:
-        click.echo(f"the ledger is damaged: {fault}", err=True)
+        say(f"the ledger is damaged: {fault}", err=True)
+
+
+@click.group()
+def rotate() -> None:
+    """The commands of a rotation."""
+
+
+@cli.command(
+    *("--project", cli.shown("--within", default="14d"), option("--calendar", type=cli.PATH), *_EVIDENCE),
+    of=rotate,
+)
+def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
+    """Print what falls due within some days, and write all dates as a calendar; 3 if there is any."""
+    days = re.fullmatch(r"(\d{1,3})d?", within.strip())
+    if not days:
+        raise BadInput.at("--within", "must be a number of days such as 14d, at most 999")
+    context = cli.opened(folder, given)
+    at = context.instant(given["as_of"])
+    ages = context.read(as_of=at).ages
+    schedule = tabulate_schedule(ages)
+    cli.refuse_if(
+        schedule.empty, str(folder), "has no secret in force whose age is limited: nothing was judged"
+    )
+    soon = due_within(schedule, at, int(days[1]))
+    say(lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days[1]), 'day')}")
+    for row in rows(soon):
+        say(due_words(row, at))
+    if unseen := int(ages["reason"].eq("not supplied").sum()):
+        say(f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them", err=True)
+    if calendar:
+        calendar.write_text(calendar_text(schedule, context.project.name, at), "utf-8", newline="")
+        say(f"{calendar}: {counted(len(schedule), 'secret')}", err=True)
+    sys.exit(0 if soon.empty else LEFT)
+
+
+@cli.command(*_STEPS, of=rotate)
+def plan(secret: str, folder: Path, **given: Any) -> None:
+    """Print the ordered steps of a rotation, each with how to verify it and what it breaks."""
+    context = cli.opened(folder, given)
+    made = _plan(secret, context, given, context.instant(given["as_of"]))
+    say(f"Runbook for {made.rules[0].name}: {made.mode}, as of {iso(made.read.as_of)}")
+    for number, step in enumerate(made.steps, 1):
+        say()
+        say(f"{number}. {step.text}{f' [{step.environment}]' if step.environment else ''}.")
+        for command in step.commands:
+            click.echo(f"     {inert.plain(command)}")  # whole, to be copied
+        say(f"Verify: {step.verify}.", indent="   ")
+        if step.breaks:
+            say(f"It breaks: {step.breaks}.", indent="   ")
+
+
+@cli.command(*_STEPS, "--since", of=rotate)
+def check(secret: str, folder: Path, since: str, **given: Any) -> None:
+    """Print how far a rotation is, and what is half done; 3 unless every step is done."""
+    context = cli.opened(folder, given)
+    made = _plan(secret, context, given, context.instant(given["as_of"] or iso(context.at)))
+    began = parse_instant(since, "--since") if since else made.read.as_of - LONGEST
+    progress = made.progress(began)
+    left, steps = sum(one.state != DONE for one in progress.steps), counted(len(progress.steps), "step")
+    answer = f"{left} of {steps} not done or not known" if left else f"all of {steps} are done"
+    say(f": {answer}", f"Rotation of {made.rules[0].name} since {iso(began)}")
+    for one in progress.steps:
+        say(f"{one.state:<9}  {one.step}{f' [{one.place}]' if one.place else ''}: {one.why}", indent="  ")
+    for half in progress.half_done:
+        say(f"half done: {half}")
+    sys.exit(0 if progress.whole else LEFT)
+
+
+def _plan(secret: str, context: cli.Opened, given: dict[str, Any], at: datetime) -> RotationPlan:
+    environment = _environment(given["environment"]) if given["environment"] else ""
+    how = {"given": context.given, "environment": environment, "compromised": given["compromised"]}
+    return plan_rotation(secret, context.project, context.policy, Keeper(context.key), at, **how)
+
+
+@cli.command(
+    *(_SECRET, option("--into", type=cli.PATH), cli.flag("--given", "entered")),
+    *(
+        option("--fd", type=click.IntRange(0)),
+        cli.flag("--show"),
+        option("--environment", default="production"),
+    ),
+    *("--project", *_RECORD, "--policy", "--ledger", "--writer"),
+    of=rotate,
+)
+def new(secret: str, folder: Path, into: Path | None, entered: bool, **given: Any) -> None:
+    """Put a new value into env files, which the ledger records, or write it to a descriptor or terminal."""
+    one_place = sum((into is not None, given["fd"] is not None, given["show"])) == 1
+    cli.refuse_if(not one_place, "rotate new", "needs one of --into FILE, --fd NUMBER and --show")
+    piped = given["show"] and not sys.stdout.isatty()
+    cli.refuse_if(piped, "--show", "is for a terminal: use --fd to write to a program")
+    context = cli.opened(folder, given)
+    rule, policy = context.policy.rule(secret), context.policy
+    if rule is None:
+        near = nearest(secret, [one.name for one in policy.secrets])
+        raise BadInput.at("SECRET", f"must be a variable of the policy {policy.name}{near}")
+    source = env_source(context.project, into) if into else None
+    environment = source.environment if source else _environment(given["environment"])
+    if entered:
+        value = cli.entered_value("New value (not shown)", twice=True)
+        cli.refuse_if(not value.isprintable(), "stdin", "must be one line of printable text")
+        if faults := tuple(validation.new_value_faults(rule, value, policy, environment)):
+            raise BadInput(Fault(f"the value entered for {rule.name}", fault) for fault in faults)
+    else:
+        value = validation.made_value(rule, policy, environment)
+    if source:
+        _replace(context, rule, source, value, given)
+        return
+    descriptor = 1 if given["show"] else given["fd"]
+    try:  # past the terminal's guard: whoever asked for it must see it
+        os.write(descriptor, value.encode("utf-8") + b"\n")
+    except OSError as error:
+        raise BadInput.at(f"--fd {descriptor}", f"cannot be written ({error.strerror})") from None
+
+
+def _replace(
+    context: cli.Opened, rule: SecretRule, source: EnvSource, value: str, given: dict[str, Any]
+) -> None:
+    """Write a new value into an env file and its twins, and each change into the ledger."""
+    body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
+    body |= _approval(given, context)
+    key, place, at = made_key_of(context.project), context.project.ledger_dir, context.at
+    changes = planned(context.project, context.policy, rule, source, new=value, keeper=Keeper(key))
+    refuse_writing(place, key, changes[0].draft(at, body), at, context.writer)
+    written: set[Path] = set()
+    for change in changes:
+        if change.path not in written:
+            change.write()
+            written.add(change.path)
+        entry = write_entry(place, key, change.draft(at, body), at, context.writer)
+        say(f"{entry.place}: {change.place}: replaced in {change.source}")
+    say(f"The old value stays in use until it starts anew ({rule.restart or 'restart'})", err=True)
+
+
+@cli.command(*_LEDGER, of=rotate, name="key")
+def change_key(folder: Path, **given: Any) -> None:
+    """Bridge the ledger to a new key, with the fingerprints of all values linked that are supplied."""
+    context = cli.opened(folder, given)
+    old, fresh = context.key, Key(secrets.token_bytes(32), "file")
+    cli.refuse_if(old.origin != "file", "key", f"is a {old.origin} key, which cannot be changed")
+    before, after = (context.read(key).inventory["fingerprint"] for key in (old, fresh))
+    links = {was: now for was, now in zip(before, after, strict=True) if isinstance(was, str)}
+    heads = all_heads(context.project.ledger_dir, old)
+    store_key(fresh, context.project.root)
+    body = {"from_key_id": old.key_id, "lost": False, "links": links, "heads": heads}
+    context.append("key bridge", body, fresh)
+    if links:
+        take_snapshot(context, fewer=True)
+    linked = counted(len(links), "fingerprint")
+    say(f"key {old.key_id} changed to {fresh.key_id}: {linked} linked; give every reviewer the new key file")
+
+
+@cli.command(
+    *("--project", "--policy", "--environment", "--service", cli.flag("--strict")),
+    cli.shown("--values", default=ENVIRON, metavar="FILE|-|environ"),
+)
+def validate(folder: Path, environment: str, service: str, values: str, **given: Any) -> None:
+    """Judge what a service starts with by the policy; 3 if that fails and validation is strict."""
+    context = cli.opened(folder, given)
+    policy, root, environ = context.policy, context.project.root, os.environ
+    place = _environment(environment) if environment else validation.environment_shown(policy, environ)
+    services = sorted({rule.service for rule in policy.secrets})
+    fault = "lists no secret: there is nothing to validate (run init)"
+    cli.refuse_if(not services, f"policy {policy.name}", fault)
+    unclear = service not in services and (service or len(services) > 1)
+    cli.refuse_if(unclear, "--service", f"must be one of {', '.join(services)}")
+    name = service or services[0]
+    # A file of the project is read as its service reads it, any other one as the platform's box is.
+    sources = {root / one.path: one for one in context.project.env_sources}
+    own = sources.get(Path(values).resolve()) if values not in (ENVIRON, STDIN) else None
+    read = parse_env_option(f"{place}/{name}={values}", sys.stdin.buffer)
+    lines = parse_env(read.content, loaders_of(root, own, read.content)) if own else given_lines(read, policy)
+    held = {line.name: line.value for line in lines if line.name and line.value is not None}
+    unknown = frozenset(line.name for line in lines if line.name and value_is_unknown(line.faults))
+    result = validation.validate(held, policy, place, name, unknown)
+    for text in result.lines:
+        say(text, err=not result)
+    if not result:
+        if given["strict"] or validation.is_strict(policy, {**environ, **held}, place):
+            sys.exit(LEFT)
+        say("The start goes on: validation is not strict here (--strict)", err=True)
+
+
+@cli.command("--project", "--ledger")
+def init(folder: Path, ledger: Path | None) -> None:
+    """Make the key and write a first audit.toml; an existing file is never overwritten."""
+    project = load_project(folder, ledger)
+    policy = choose_policy(project)
+    generic = policy.name == "generic"
+    project = first_file.with_environments(project) if generic and not project.configured else project
+    there, key = key_file().exists(), made_key_of(project)
+    new = "" if there else ": keep a copy, the ledger cannot be read without it"
+    own = f"{key.key_id} {'exists' if there else 'was created'} in {key_file()}{new}"
+    say(f"key: {'the public DEMO key' if key.origin == 'demo' else own}")
+    rules = detection_policy(policy)
+    logs = read_logs(project, None, formats_of(project, policy))
+    proposals = propose(logs.counts, rules.logins, rules.failed_statuses)
+    if project.configured:
+        say("audit.toml: exists and is kept")
+        for one in proposals:
+            click.echo(one.block)
+    else:
+        _write_settings(project, policy, [one.block for one in proposals])
+        for one in proposals:
+            say(f"in audit.toml, as a comment: {one.question}")
+    snapshot = shlex.join(["audit-lib", "snapshot", "--project", str(folder)])
+    say(f"next: {snapshot}  (weekly: it is what proves ages later)")
+
+
+def _write_settings(project: Project, policy: Policy, logins: list[str]) -> None:
+    """Write a first audit.toml, and print what it cannot name and what was not searched."""
+    public: set[str] = set()
+    loaders: dict[str, str] = {}
+    with suppress(GitFailed):
+        public = tracked(project.root)
+    for source in project.env_sources:
+        with suppress(Unreadable):
+            content = read_source(project.root, source.path, MAX_BYTES).content
+            likely = () if source.example else loaders_of(project.root, source, content)
+            loaders |= {source.path: likely[0]} if len(likely) == 1 else {}
+    generic = policy.name == "generic"
+    guesses = first_file.guess_variables(project, bundled_policy("generic"), public) if generic else ()
+    text = first_file.first_audit_toml(project, policy.name, guesses, loaders, logins)
+    first_file.write_new(project.root / "audit.toml", text, "audit.toml")
+    variables = counted(len(guesses or policy.secrets), "variable")
+    say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
+    for source in project.env_sources:
+        if not first_file.nameable(source.path):
+            say(f"not named in audit.toml, because of the characters in its name: {shown(source.path)}")
+    beyond = len(code_files(project)) - MAX_CODE_FILES if generic else 0
+    notes = [f"{counted(beyond, 'code file')} beyond the first {MAX_CODE_FILES:,}"] if beyond > 0 else []
+    if notes := [*notes, *map(str, project.not_searched)]:
+        say(f"not searched: {few(notes, _MOST_SHOWN, '; ')}")
+
+
+@cli.command(click.argument("folder", metavar="DIR", type=cli.PATH))
+def sample(folder: Path) -> None:
+    """Write the sample project to a new or empty folder."""
+    build_sample(folder)
+    if not remember_sample(folder):
+        say("the sample cannot be opened by its path: no state can be kept in the home folder", err=True)
+    review_it = shlex.join(["audit-lib", "review", "--project", str(folder)])
+    say(f"sample project written; review it: {review_it}")

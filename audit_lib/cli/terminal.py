@@ -1,25 +1,23 @@
-"""What a command says to a person: wrapped and coloured on a terminal, plain whole lines elsewhere."""
+"""What a command writes: wrapped and coloured on a terminal, plain whole lines elsewhere; and as JSON."""
 
+import json
 import os
-import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 import click
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from tqdm import tqdm
 
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.report import escape as inert
+from audit_lib.report.tables import records
 
-Style = Mapping[str, Any]
-TITLE: Style = {"bold": True}
-BAD: Style = {"fg": "red", "bold": True}
-DOUBT: Style = {"fg": "yellow", "bold": True}
-GOOD: Style = {"fg": "green", "bold": True}
-FAINT: Style = {"dim": True}
+_SHORTEST = 8  # characters that every column of a table keeps
 
 
 def colour() -> bool | None:
@@ -29,45 +27,68 @@ def colour() -> bool | None:
 
 def columns(stream: TextIO) -> int | None:
     """How many columns may be written in a line; None if no terminal shows them."""
-    if not stream.isatty():
-        return None
-    try:
-        return max(os.get_terminal_size(stream.fileno()).columns or 80, 20)
-    except OSError:
+    if stream.isatty():
+        with suppress(OSError):
+            return max(os.get_terminal_size(stream.fileno()).columns or 80, 20)
         return 80
+    return None
 
 
-def say(text: str = "", lead: str = "", style: Style = TITLE, *, indent: str = "", err: bool = False) -> None:
-    """Write one line, its `lead` in a style; on a terminal wrapped, and what follows set in by two more.
+def say(text: object = "", lead: str = "", colour: str = "", *, indent: str = "", err: bool = False) -> None:
+    """Write one line, its `lead` bold; on a terminal wrapped, and what follows set in by two more.
 
     Whatever of it could act on a terminal is written as its escape.
     """
-    shown = inert.plain(f"{indent}{lead}{text}")
+    head = inert.plain(f"{indent}{lead}")
+    shown = f"{head}{inert.plain(text)}"
     if width := columns(sys.stderr if err else sys.stdout):
-        shown = textwrap.fill(shown, width - 1, subsequent_indent=indent + "  ", break_on_hyphens=False)
-    words = inert.plain(lead).split()
-    head = re.match(r"\s*".join(["", *map(re.escape, words)]), shown) if words else None
-    click.echo(click.style(head[0], **style) + shown[head.end() :] if head else shown, err=err)
+        shown = textwrap.fill(shown, width - 1, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
+    end = len(shown) if not text else len(head) if shown.startswith(head) else 0  # of the lead
+    if lead and end:
+        shown = click.style(shown[:end], fg=colour or None, bold=True) + shown[end:]
+    click.echo(shown, err=err)
+
+
+def print_json(content: pd.DataFrame | Mapping[str, Any]) -> None:
+    """Print a frame as a list of records, or what has such in it."""
+    document = records(content) if isinstance(content, pd.DataFrame) else content
+    click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+
+
+def print_table(table: pd.DataFrame) -> None:
+    """Print a frame, numbers to the right and "-" for a null: whole, unless a terminal is narrower.
+
+    There the middle of the longest texts is left out.
+    """
+    shown = table.astype(object).where(table.notna(), "-").map(inert.plain)
+    lines = [list(table.columns), *shown.to_numpy().tolist()]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    width = columns(sys.stdout) or sys.maxsize
+    while sum(widths) + 2 * len(widths) > width and max(widths) > _SHORTEST:
+        widths[widths.index(max(widths))] -= 1
+    for line in lines:
+        cells = []
+        for text, most, kind in zip(line, widths, table.dtypes, strict=True):
+            tail = most // 2
+            cut = text if len(text) <= most else f"{text[: most - 1 - tail]}…{text[-tail:]}"
+            cells.append(cut.rjust(most) if is_numeric_dtype(kind) else cut.ljust(most))
+        click.echo("  ".join(cells).rstrip())
 
 
 @contextmanager
-def progress_bar(work: Mapping[str, int], patience: float = 1.0) -> Iterator[Progress]:
-    """Reports on a terminal's stderr, as one bar, how far a work is that takes longer than some seconds.
-
-    `work` names its parts in their order, each with its share of the time.
-    """
+def progress_bar(patience: float = 1.0) -> Iterator[Progress]:
+    """Reports on a terminal's stderr, as a bar, how far each part of a work is that takes some seconds."""
     if columns(sys.stderr) is None or os.environ.get("TERM") == "dumb":
         yield quiet
         return
-    names, looks = list(work), "{desc:<40.40}{bar}{percentage:4.0f}%"
-    with tqdm(
-        total=sum(work.values()), file=sys.stderr, delay=patience, leave=False, bar_format=looks
-    ) as bar:
+    looks = "{desc:<40.40}{bar}{percentage:4.0f}%"
+    with tqdm(file=sys.stderr, delay=patience, leave=False, bar_format=looks) as bar:
 
         def show(what: str, done: int, of: int) -> None:
-            before = sum(work[name] for name in names[: names.index(what)])
-            part = done / of if of else done / (done + 100)  # of what has no known end
-            bar.set_description_str(f"{what} {done:,} of {of:,}" if of > 1 else what, refresh=False)
-            bar.update(max(before + work[what] * min(part, 1) - bar.n, 0))
+            if bar.desc != what:
+                bar.set_description_str(what, refresh=False)
+                bar.n = bar.last_print_n = 0
+            bar.total = of
+            bar.update(done - bar.n)
 
         yield show

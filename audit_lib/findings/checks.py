@@ -164,16 +164,12 @@ def _line_fault(*faults: str) -> Predicate:
     return Predicate(lambda rows: rows["faults"].map(lambda text: not {*faults}.isdisjoint(text.split(","))))
 
 
-def _any_of(*columns: str) -> Predicate:
-    return Predicate(lambda rows: rows[list(columns)].sum(axis=1).gt(0))
+def _known_by(*sides: str) -> Predicate:
+    return Predicate(lambda rows: rows["known_by"].map(lambda known: not {*sides}.isdisjoint(known)))
 
 
 # Secrets in force that no policy lists have a check of their own, which names each of them.
-UNDECLARED = has("declared", False) & (
-    more_than("reads", 0)
-    | _any_of("env_files", "examples", "platform", "ledger")
-    & ~(has("group", "secrets") & has("supplied", "yes"))
-)
+UNDECLARED = has("declared", False) & ~(has("group", "secrets") & has("supplied", "yes") & ~_known_by("code"))
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {
@@ -261,13 +257,13 @@ CONDITIONS = {
         about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),
     ),
     "undeclared-variable": when(
-        UNDECLARED, about=_any_of("reads", "env_files", "examples", "platform", "ledger")
+        UNDECLARED, about=_known_by("code", "env files", "examples", "platform", "ledger")
     ),
-    "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=yes("declared_here")),
+    "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=_known_by("policy")),
     "read-supplied-nowhere": when(
         has("supplied", "no"),
         has("supplied", "unknown") & has("group", "secrets"),
-        about=more_than("reads", 0),
+        about=_known_by("code"),
     ),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(has("review", "late", "missing")),

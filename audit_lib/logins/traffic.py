@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -214,9 +214,15 @@ def with_addresses(
     table: pd.DataFrame, label: shown.Label, identities: str, known: Callable[[str], bool]
 ) -> pd.DataFrame:
     """The log table as addresses may be shown in it; those that the policy knows are marked."""
-    if identities == "full":
-        return shown.marked_clients(table, known)
-    return shown.mask_frame(table, lambda client: label(client) + (" (known)" if known(client) else ""))
+    full = identities == "full"
+
+    def marked(client: str) -> str:
+        return f"{client if full else label(client)}{' (known)' if known(client) else ''}"
+
+    if full:
+        return shown.map_texts(table, client=marked)
+    texts = {"client": shown.mask_client, "subject": shown.mask_text}
+    return shown.map_texts(table, **{name: partial(mask, label=marked) for name, mask in texts.items()})
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from audit_lib.logs.line import LineReader
 from audit_lib.logs.times import instant_of
 from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import ENVIRONMENTS, LogSource, Project
+from audit_lib.settings.load import followed
 from audit_lib.settings.models import placed_option
-from audit_lib.settings.outside import followed
 
 STDIN = "-"
 _LONGEST = 2_000  # characters of a line that is quoted

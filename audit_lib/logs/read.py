@@ -31,8 +31,8 @@ from audit_lib.logs.times import NONE, ZONELESS, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import LogSource, Project
+from audit_lib.settings.load import FOLDERS
 from audit_lib.settings.models import source_row
-from audit_lib.settings.outside import FOLDERS
 
 _NOTHING_COUNTED = "no request and no message was recognised in the lines that were read"
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read

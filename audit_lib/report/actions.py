@@ -22,8 +22,8 @@ _URGENT = ("critical", "high")
 _MOST_NAMES = 2
 _MOST_SIGNS = 150  # of a reason
 _AGED = {"overdue-secret", "due-secret"}
-_DELETED = {"backup-on-disk", "export-on-disk", "production-values-on-disk"}
-_PUBLIC = {"public-exposure", "equal-but-must-differ"}
+_DELETED = {"values-on-disk"}
+_PUBLIC = {"public-exposure", "reused-across-names"}
 _REVOKED = {"forbidden-format", "compromised-value"}
 # Of what is changed as a whole: what to do, and the command that begins it.
 _OF_WHOLE = {

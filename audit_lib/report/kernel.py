@@ -24,7 +24,7 @@ from audit_lib.base.progress import Progress, quiet
 from audit_lib.report import CHANNEL
 from audit_lib.report.render import normalise
 from audit_lib.secrecy.guard import forbid_core_dumps
-from audit_lib.settings.outside import LAYOUT
+from audit_lib.settings.load import LAYOUT
 
 CELL_TIMEOUT = 600  # seconds
 # What a kernel needs of our own environment; everything else may hold a secret.

@@ -6,7 +6,6 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
 from hashlib import sha256
 
 import pandas as pd
@@ -26,6 +25,21 @@ def mask_client(client: str, label: Label) -> str:
     """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of an address, and a label that stays with the client; of a
     client that is not an address the label alone; "" (none named) stays ""."""
     return f"{_network(client) or 'client'} #{label(str(_address(client) or client))}" if client else ""
+
+
+def mask_text(text: str, label: Label) -> str:
+    """The text with every address in it masked, and e-mail addresses as `a***@e***.com`."""
+    clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if _address(at[0]) else at[0], text)
+    return _EMAIL.sub(r"\1***@\2***\3", clean)
+
+
+def map_texts(frame: pd.DataFrame, **changes: Callable[[str], str]) -> pd.DataFrame:
+    """The frame with some of its columns changed, by the name of each that it has."""
+    for name in changes.keys() & set(frame):
+        column = frame[name]
+        texts = {text: changes[name](text) for text in column.unique()}
+        frame = frame.assign(**{name: column.map(texts).astype(column.dtype)})
+    return frame
 
 
 def keyed_label(key: Key) -> Label:
@@ -49,11 +63,6 @@ def numbered_label(clients: Iterable[str]) -> Label:
     return lambda client: numbers.get(client, "other")
 
 
-def addresses_in(text: str) -> list[str]:
-    """The addresses that a text names."""
-    return [word for word in _ADDRESS.findall(text) if _address(word)]
-
-
 def _address(client: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(client.split("%", 1)[0])
@@ -66,26 +75,3 @@ def _network(client: str) -> str:
     address = _address(client)
     prefix = 24 if address and address.version == 4 else 64
     return str(ipaddress.ip_network((address, prefix), strict=False)) if address else ""
-
-
-def mask_text(text: str, label: Label) -> str:
-    """The text with every address in it masked, and e-mail addresses as `a***@e***.com`."""
-    clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if _address(at[0]) else at[0], text)
-    return _EMAIL.sub(r"\1***@\2***\3", clean)
-
-
-def mask_frame(frame: pd.DataFrame, label: Label, columns: Iterable[str] = ("client",)) -> pd.DataFrame:
-    """The frame with its client columns masked, and the addresses in `subject` if it has one."""
-    masks: dict[str, Callable[[str], str]] = {column: partial(mask_client, label=label) for column in columns}
-    if "subject" in frame:
-        masks["subject"] = partial(mask_text, label=label)
-    return frame.assign(**{column: _mapped(frame[column], mask) for column, mask in masks.items()})
-
-
-def marked_clients(frame: pd.DataFrame, known: Callable[[str], bool]) -> pd.DataFrame:
-    """The frame with a word behind each address that is known."""
-    return frame.assign(client=_mapped(frame["client"], lambda at: f"{at} (known)" if known(at) else at))
-
-
-def _mapped(column: "pd.Series[str]", mask: Callable[[str], str]) -> "pd.Series[str]":
-    return column.map({text: mask(text) for text in column.unique()}).astype(column.dtype)

@@ -80,7 +80,7 @@ def _written(value: str, plain: bytes) -> Iterator[tuple[str, str]]:
     numeric = escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
     yield from (("html", text) for text in (escaped, numeric, html.escape(value, quote=False)))
     yield from (("quoted", text) for text in (repr(value)[1:-1], repr(plain)[2:-1]))
-    yield from (("quoted", value.replace("$", escape)) for escape in ("$$", "\\$"))
+    yield from (("quoted", value.replace("$", "$$")), ("quoted", value.replace("$", "\\$")))
     yield from (("reversed", value[::-1]), ("spaced", " ".join(value)))
     for text in (quote(plain, safe=""), quote(plain), quote_plus(plain)):
         small = (_PERCENT.sub(lambda found: found[0].lower(), text), text.lower()) if "%" in text else ()
@@ -188,13 +188,7 @@ def readings(content: bytes) -> Iterator[tuple[str, bytes]]:
     if b"<" in content or b"&" in content:
         for text in (_TAG.sub(b"", content), content):
             yield "HTML", html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "replace")
-    yield (
-        "escapes",
-        _ESCAPE.sub(
-            lambda found: found[3] or encode(chr(int(found[1] or found[2], 16))),
-            content,
-        ),
-    )
+    yield "escapes", _ESCAPE.sub(lambda at: at[3] or encode(chr(int(at[1] or at[2], 16))), content)
     yield "URL", unquote_to_bytes(content)
     yield "CSV", content.replace(b'""', b'"')
     yield "joined lines", _WRAPPED.sub(b"", content)

@@ -103,19 +103,16 @@ class SealPlan:
 
     def statement(self, manifest: str = MANIFEST) -> str:
         """What the report says: true of a published copy and of a run by hand alike."""
-        said = (
+        weak = ", ".join(self.not_searched)
+        sentences = {
             f"`review` publishes this report only after a search of its {self.artefacts} artefacts for "
             f"{self.values} secret values in {self.forms} forms, and for {self.runs} runs of {WINDOW} "
-            f"characters of them, with 0 hits. Treat a copy without {manifest} as unchecked."
-        )
-        if weak := ", ".join(self.not_searched):
-            said += f" Too weak to be distinguished from ordinary text, and not searched for: {weak}."
-        if self.ordinary:
-            said += (
-                f" Of the other values {self.ordinary} are not searched for: they are shorter than 8 "
-                "characters, a date, or a part of this program's own text or of the policy's."
-            )
-        return said
+            f"characters of them, with 0 hits. Treat a copy without {manifest} as unchecked.": True,
+            f"Too weak to be distinguished from ordinary text, and not searched for: {weak}.": weak,
+            f"Of the other values {self.ordinary} are not searched for: they are shorter than 8 characters, "
+            "a date, or a part of this program's own text or of the policy's.": self.ordinary,
+        }
+        return " ".join(sentence for sentence, holds in sentences.items() if holds)
 
 
 def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:

@@ -1,12 +1,12 @@
 """How old each secret is, as an interval, and what follows: fresh, due, overdue, unknown, exempt."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil, floor
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.frames import rows
@@ -16,69 +16,13 @@ from audit_lib.secrets.contracts import Freshness, RotationPairs
 from audit_lib.secrets.value_rules import is_made_up
 from audit_lib.settings import Policy
 
-DAY = timedelta(days=1)
-RECORDED = ("E8", "E9", "E10")
+# What bounds a tenure, the most trusted first (docs/evidence.md#combining-evidence).
+TRUST = {"E1": 0, "E2": 0, "E13": 1, "E8": 2, "E14": 3, "E3": 4, "E11": 5}
 SEEN = ("E1", "E2", "E8")  # by a snapshot or with a record
 ROTATED = ("E1", "E8")  # of those, with another value before
-Rows = dict[str, list[Any]]  # the pieces of one place, by role
-_FIRST, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """The interval (lo, hi] of bounds that agree: the binding piece on each side, and what was dropped."""
-
-    lo: Any = None
-    hi: Any = None
-    dropped: tuple[Any, ...] = ()
-
-    @property
-    def lo_at(self) -> datetime | None:
-        """After this it began; None: no bound."""
-        return None if self.lo is None else self.lo.lo_at
-
-    @property
-    def hi_at(self) -> datetime | None:
-        """By this it began; None: no bound."""
-        return None if self.hi is None else self.hi.hi_at
-
-
-def agreement(pieces: Iterable[Any]) -> Agreement:
-    """The intersection of the maximal consistent subset by confidence of pieces of evidence.
-
-    The most confident come first; one that would leave nothing of the interval is dropped and kept as such.
-    """
-    result = Agreement()
-    for one in sorted(pieces, key=_rank):
-        joined = result
-        if one.lo_at is not None and (joined.lo_at is None or one.lo_at > joined.lo_at):
-            joined = replace(joined, lo=one)
-        if one.hi_at is not None and (joined.hi_at is None or one.hi_at < joined.hi_at):
-            joined = replace(joined, hi=one)
-        if joined.lo_at is not None and joined.hi_at is not None and joined.lo_at >= joined.hi_at:
-            joined = replace(result, dropped=(*result.dropped, one))
-        result = joined
-    return result
-
-
-def _rank(one: Any) -> tuple[Any, ...]:
-    return -one.confidence, (_NEVER - (one.lo_at or _FIRST)), one.hi_at or _NEVER, _label(one)
-
-
-def _label(piece: Any) -> str:
-    return "" if piece is None else f"{piece.kind} {piece.source}: {piece.text}"
-
-
-def status_of(
-    lo_at: datetime | None, hi_at: datetime | None, as_of: datetime, max_age_days: int, warn_days: int
-) -> str:
-    """fresh, due, overdue or unknown, by both bounds; exactly the period is due (docs/evidence.md#status)."""
-    period, warning = timedelta(days=max_age_days), timedelta(days=warn_days)
-    if hi_at is not None and as_of - hi_at > period:
-        return "overdue"
-    if lo_at is None or as_of - lo_at > period:
-        return "unknown"
-    return "fresh" if as_of - lo_at <= period - warning else "due"
+DAY = timedelta(days=1)
+Pieces = dict[str, list[Any]]  # the evidence of one place, by role
+Interval = tuple[Any, Any, list[Any]]  # the piece after which a value began, that by which, what contradicts
 
 
 def tabulate_freshness(
@@ -90,94 +34,115 @@ def tabulate_freshness(
     (docs/evidence.md#clocks). Claims bound nothing. Where pieces contradict each other and would not all give
     the same status, it is unknown.
     """
-    pieces: dict[tuple[str, str, str], Rows] = defaultdict(lambda: defaultdict(list))
-    for row in rows(evidence):
+    pieces: dict[tuple[str, str, str], Pieces] = defaultdict(lambda: defaultdict(list))
+    order = {"trust": True, "lo_at": False, "hi_at": True, "source": True, "text": True}
+    ranked = evidence.assign(trust=evidence["kind"].map(TRUST))
+    for row in rows(ranked.sort_values([*order], ascending=[*order.values()])):
         pieces[row.secret, row.environment, row.service][row.role].append(row)
-    table = [
-        _row(item, pieces[item.secret, item.environment, item.service], policy, as_of)
-        for item in rows(inventory)
-        if item.kind in ("secret", "identifier") or item.max_age_days is not None
-    ]
-    frame = pd.DataFrame(table, columns=list(Freshness.columns()))
-    return Freshness.checked(frame.sort_values(["environment", "service", "secret"], kind="stable"))
+    aged = inventory[inventory["kind"].isin(("secret", "identifier")) | inventory["max_age_days"].notna()]
+    aged = aged.sort_values(["environment", "service", "secret"], kind="stable")
+    return Freshness.of(
+        _row(item, pieces[item.secret, item.environment, item.service], policy, as_of) for item in rows(aged)
+    )
 
 
-def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, Any]:
-    tenure = agreement(pieces["bound"])
-    age = _age(tenure, pieces)
+def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str, Any]:
+    tenure, rule = agreement(pieces["bound"]), policy.rule(item.secret)
+    lo, hi, dropped = age = _age(tenure, pieces["return"] + pieces["sighting"])
+    lo_at, hi_at = lo and lo.lo_at, hi and hi.hi_at
+    period = None if item.max_age_days is None else item.max_age_days * DAY
+    strict = rule.strict_max_age_days if rule and period else None
     status, reason = _verdict(item, age, pieces, policy, as_of)
-    rule = policy.rule(item.secret)
-    strict = rule.strict_max_age_days if rule is not None and item.max_age_days is not None else None
-    stricter = None if strict is None else item._replace(max_age_days=strict)
-    period = None if item.max_age_days is None else timedelta(days=int(item.max_age_days))
+    stricter = _verdict(item._replace(max_age_days=strict), age, pieces, policy, as_of)[0] if strict else ""
     values = [row for role in ("bound", "return", "sighting") for row in pieces[role]]
     value_hi = min((row.hi_at for row in values if row.hi_at is not None), default=None)
     value_lo = max((row.lo_at for row in values if row.kind == "E19"), default=None)
-    recorded = [row for row in pieces["claim"] if row.kind in RECORDED]
     return {
-        "secret": item.secret,
-        "environment": item.environment,
-        "service": item.service,
+        **{name: getattr(item, name) for name in ("secret", "environment", "service", "max_age_days")},
         "status": status,
         "reason": reason,
         # Whole days, rounded so that no more is claimed than is known.
-        "age_days_min": _days(as_of, age.hi_at, floor),
-        "age_days_max": _days(as_of, age.lo_at, ceil),
-        "value_age_days_min": _days(as_of, value_hi, floor),
-        "value_age_days_max": _days(as_of, value_lo, ceil),
-        "max_age_days": item.max_age_days,
-        "period_stated": bool(item.period_stated),
+        "age_days_min": hi_at and max(0, floor((as_of - hi_at) / DAY)),
+        "age_days_max": lo_at and max(0, ceil((as_of - lo_at) / DAY)),
+        "value_age_days_min": value_hi and max(0, floor((as_of - value_hi) / DAY)),
+        "value_age_days_max": value_lo and max(0, ceil((as_of - value_lo) / DAY)),
+        "period_stated": item.period_stated,
         "strict_max_age_days": strict,
-        "strict_status": "" if stricter is None else _verdict(stricter, age, pieces, policy, as_of)[0],
-        "overdue_from_at": None if period is None or age.hi_at is None else age.hi_at + period,
-        "possibly_overdue_from_at": None if period is None or age.lo_at is None else age.lo_at + period,
-        "lo_at": age.lo_at,
-        "hi_at": age.hi_at,
-        "lo_evidence": _label(age.lo),
-        "hi_evidence": _label(age.hi),
+        "strict_status": stricter,
+        "overdue_from_at": period and hi_at and hi_at + period,
+        "possibly_overdue_from_at": period and lo_at and lo_at + period,
+        "lo_at": lo_at,
+        "hi_at": hi_at,
+        "lo_evidence": _label(lo),
+        "hi_evidence": _label(hi),
         "next_evidence": _next(item, reason, tenure, age, as_of) if status == "unknown" else "",
-        "conflict": bool(tenure.dropped),
-        "claimed_not_done": any(_not_done(row, pieces) for row in recorded),
+        "conflict": bool(dropped),
+        "claimed_not_done": _not_done(pieces),
         "rotated_back": bool(pieces["return"]),
-        "unrecorded_rotation": _unrecorded(pieces, recorded),
+        "unrecorded_rotation": _unrecorded(pieces),
         "evidence_left_out": len(pieces["left out"]),
     }
 
 
-def _days(as_of: datetime, since: datetime | None, to_whole: Any) -> float | None:
-    return None if since is None else float(max(0, to_whole((as_of - since) / DAY)))
+def _label(piece: Any) -> str:
+    return f"{piece.kind} {piece.source}: {piece.text}" if piece else ""
 
 
-def _age(tenure: Agreement, pieces: Rows) -> Agreement:
+# ---- The interval ----
+
+
+def agreement(pieces: list[Any]) -> Interval:
+    """The interval of pieces in order of trust: one that would leave nothing of it is dropped."""
+    lo, hi, dropped = None, None, []
+    for one in pieces:
+        later = one if one.lo_at and (lo is None or one.lo_at > lo.lo_at) else lo
+        earlier = one if one.hi_at and (hi is None or one.hi_at < hi.hi_at) else hi
+        if later and earlier and later.lo_at >= earlier.hi_at:
+            dropped.append(one)
+        else:
+            lo, hi = later, earlier
+    return lo, hi, dropped
+
+
+def _age(tenure: Interval, elsewhere: list[Any]) -> Interval:
     """The tenure by the bounds that agree, moved up by what was seen of the same value before.
 
     Where bounds exclude each other, the value may be older than the more confident one has it.
     """
-    age = replace(tenure, lo=None) if tenure.dropped else tenure
-    if age.hi_at is None:
-        return age
-    before = [one for one in pieces["return"] + pieces["sighting"] if one.hi_at is not None]
-    earliest = min(before, key=lambda one: (one.hi_at, _label(one)), default=None)
-    if earliest is not None and earliest.hi_at < age.hi_at:
-        age = replace(age, hi=earliest)
-    surely = [one for one in before if tenure.lo_at is not None and one.hi_at <= tenure.lo_at + SAME_TIME]
-    if surely:
+    begun, hi, dropped = tenure
+    lo = None if dropped else begun
+    before = [one for one in elsewhere if one.hi_at] if hi else []
+    if surely := [one for one in before if begun and one.hi_at <= begun.lo_at + SAME_TIME]:
         # In use before: how long is bounded only as far as that earlier use is.
-        oldest = min(surely, key=lambda one: (one.lo_at or _FIRST, one.hi_at, _label(one)))
-        age = replace(age, lo=None if oldest.lo_at is None else oldest)
-    return age
+        bounded = all(one.lo_at for one in surely)
+        lo = min(surely, key=attrgetter("lo_at", "hi_at")) if bounded else None
+    return lo, min(hi, *before, key=attrgetter("hi_at")) if before else hi, dropped
 
 
-def _verdict(item: Any, age: Agreement, pieces: Rows, policy: Policy, as_of: datetime) -> tuple[str, str]:
+# ---- The verdict ----
+
+
+def status_of(
+    lo_at: datetime | None, hi_at: datetime | None, as_of: datetime, max_age_days: int, warn_days: int
+) -> str:
+    """fresh, due, overdue or unknown, by both bounds; exactly the period is due (docs/evidence.md#status)."""
+    if hi_at is not None and as_of - hi_at > max_age_days * DAY:
+        return "overdue"
+    if lo_at is None or as_of - lo_at > max_age_days * DAY:
+        return "unknown"
+    return "fresh" if as_of - lo_at <= (max_age_days - warn_days) * DAY else "due"
+
+
+def _verdict(item: Any, age: Interval, pieces: Pieces, policy: Policy, as_of: datetime) -> tuple[str, str]:
     """The status and, of unknown and exempt, the reason."""
     if exempt := _exempt(item):
         return "exempt", exempt
-    if item.state == "not supplied" and not pieces["bound"]:
-        return "unknown", "not supplied"
     if not pieces["bound"]:
-        return "unknown", "reviewed late" if pieces["left out"] else "no evidence"
-    status = status_of(age.lo_at, age.hi_at, as_of, int(item.max_age_days), policy.warn_days)
-    return status, "" if status != "unknown" else "conflict" if age.dropped else "straddles"
+        late = "reviewed late" if pieces["left out"] else "no evidence"
+        return "unknown", "not supplied" if item.state == "not supplied" else late
+    lo, hi, dropped = age
+    status = status_of(lo and lo.lo_at, hi and hi.hi_at, as_of, item.max_age_days, policy.warn_days)
+    return status, "" if status != "unknown" else "conflict" if dropped else "straddles"
 
 
 def _exempt(item: Any) -> str:
@@ -193,50 +158,55 @@ def _exempt(item: Any) -> str:
     return "placeholder: no secret is in force" if item.placeholder else ""
 
 
-def _not_done(claim: Any, pieces: Rows) -> bool:
-    """Whether the value in force was seen here before a recorded rotation, with no other since.
-
-    A file's time is not enough: a value is written before it is recorded. One that was recorded with
-    another value was rotated to that, and of a claim without a lower bound nobody can say.
-    """
-    seen = min((row.hi_at for row in pieces["bound"] if row.kind in SEEN), default=None)
-    if seen is None or claim.lo_at is None or claim.kind == "E9":
-        return False
-    return bool(claim.lo_at >= seen)
-
-
-def _unrecorded(pieces: Rows, recorded: Iterable[Any]) -> bool:
-    """Whether the value was seen to take another's place, and no record may tell of that."""
-    changes = [row for row in pieces["bound"] if row.kind in ROTATED and row.lo_at is not None]
-    came_back = bool(pieces["return"])
-    return bool(changes) and not any(_tells_of(claim, changes[0], came_back=came_back) for claim in recorded)
-
-
-def _tells_of(claim: Any, change: Any, *, came_back: bool) -> bool:
-    """Whether a record may be of a change. With the value in force it is, unless of an earlier stay."""
-    after = claim.observed_at + CLOCK_SLACK >= change.lo_at
-    if claim.kind == "E8":
-        return bool(after or not came_back)
-    by = change.hi_at + CLOCK_SLACK
-    return claim.kind == "E10" and bool(after and (claim.lo_at is None or claim.lo_at <= by))
-
-
-def _next(item: Any, reason: str, tenure: Agreement, age: Agreement, as_of: datetime) -> str:
+def _next(item: Any, reason: str, tenure: Interval, age: Interval, as_of: datetime) -> str:
     """The cheapest evidence that would decide."""
+    lo, hi, dropped = age
     if reason == "not supplied":
         return f"Supply its values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
     if reason == "conflict":
-        sides = dict.fromkeys(filter(None, map(_label, (tenure.lo, tenure.hi, tenure.dropped[0]))))
+        sides = dict.fromkeys(filter(None, map(_label, (*tenure[:2], dropped[0]))))
         return f"Find out which is right: {' · '.join(sides)}"
-    if age.hi_at is None:
+    if hi is None:
         return "Take a snapshot now, then one each week: audit-lib snapshot"
-    period = timedelta(days=int(item.max_age_days))
-    overdue = f" (overdue if changed before {instant_words(as_of - period)})" if age.lo_at is not None else ""
+    period = item.max_age_days * DAY
+    overdue = f" (overdue if changed before {instant_words(as_of - period)})" if lo else ""
     return (
         f"Look up its creation date at the provider{overdue} and record it (audit-lib record {item.secret} "
         "--created-at DATE --source TEXT), or rotate it with a snapshot just before and just after. "
-        f"Otherwise it is overdue from {instant_words(age.hi_at + period)}"
+        f"Otherwise it is overdue from {instant_words(hi.hi_at + period)}"
     )
+
+
+# ---- Recorded and not done, done and not recorded ----
+
+
+def _not_done(pieces: Pieces) -> bool:
+    """Whether the value in force was seen here before a recorded rotation, with no other since.
+
+    A file's time is not enough: a value is written before it is recorded. One that was recorded with
+    another value (E9) was rotated to that, and of a claim without a lower bound nobody can say.
+    """
+    seen = min((row.hi_at for row in pieces["bound"] if row.kind in SEEN), default=None)
+    claims = (claim.lo_at for claim in pieces["claim"] if claim.kind in ("E8", "E10"))
+    return seen is not None and any(lo_at is not None and lo_at >= seen for lo_at in claims)
+
+
+def _unrecorded(pieces: Pieces) -> bool:
+    """Whether the value was seen to take another's place, and no record may tell of that.
+
+    One with the value in force does, unless it is of an earlier stay; one with another value (E9) does not.
+    """
+    changes = [row for row in pieces["bound"] if row.kind in ROTATED and row.lo_at]
+    if not changes:
+        return False
+    after, by = changes[0].lo_at - CLOCK_SLACK, changes[0].hi_at + CLOCK_SLACK
+    for claim in pieces["claim"]:
+        is_later = claim.observed_at >= after
+        if claim.kind == "E8" and (is_later or not pieces["return"]):
+            return False
+        if claim.kind == "E10" and is_later and (claim.lo_at is None or claim.lo_at <= by):
+            return False
+    return True
 
 
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -245,31 +215,19 @@ def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataF
     Apart: one surely began to be in force after the other had. Together: both began within the same
     interval, however wide. Else nobody can say (docs/rules.md#rule-43).
     """
-    bounds = ["lo_at", "hi_at"]
     ages = freshness[freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")]
-    ages = ages[["secret", "environment", "service", *bounds]]
+    ages = ages[["secret", "environment", "service", "lo_at", "hi_at"]]
     names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}
     both = pd.DataFrame(sorted(names), columns=["secret", "other_secret"]).merge(ages)
-    others = ages.drop(columns="service").rename(columns=lambda name: f"other_{name}")
-    both = both.merge(others.rename(columns={"other_environment": "environment"}))
-    both["relation"] = [_relation(row) for row in rows(both)]
+    other = ages.drop(columns="service").add_prefix("other_")
+    both = both.merge(other.rename(columns={"other_environment": "environment"}))
+    lo, hi, other_lo, other_hi = (both[name] for name in ("lo_at", "hi_at", "other_lo_at", "other_hi_at"))
+    # Bounds are widened by what clocks may err: instants that they cannot tell apart are the same.
+    same_lo = (lo - other_lo).abs().le(SAME_TIME) | (lo.isna() & other_lo.isna())
+    same_hi = (hi - other_hi).abs().le(SAME_TIME)
+    # In force by then, while the other began after that. Of one snapshot, which saw the one there and not
+    # yet the other, the two bounds overlap by exactly what they were widened.
+    first, second = ((gap <= timedelta(0)) | (gap == SAME_TIME) for gap in (hi - other_lo, other_hi - lo))
+    apart = hi.notna() & other_hi.notna() & ~same_hi & (first | second)
+    both["relation"] = np.select([same_lo & same_hi, apart], ["together", "apart"], "unknown")
     return RotationPairs.checked(both[list(RotationPairs.columns())])
-
-
-def _relation(pair: Any) -> str:
-    """Bounds are widened by what clocks may err: instants that they cannot tell apart are the same."""
-    one, two = (pair.lo_at, pair.hi_at), (pair.other_lo_at, pair.other_hi_at)
-    if one[1] is None or two[1] is None:
-        return "unknown"
-    if all(map(_same, one, two)):
-        return "together"
-    for (_, ended), (began, end) in ((one, two), (two, one)):
-        # In force by then, while the other began after that. Of one snapshot, which saw the one there and
-        # not yet the other, the two bounds overlap by exactly what they were widened.
-        if began is not None and (ended <= began or ended - began == SAME_TIME) and not _same(ended, end):
-            return "apart"
-    return "unknown"
-
-
-def _same(one: datetime | None, two: datetime | None) -> bool:
-    return one is two or (one is not None and two is not None and abs(one - two) <= SAME_TIME)

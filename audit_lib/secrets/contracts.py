@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from audit_lib.base.frames import LINE_STATES, Contract, Field, Instant, Series
+from audit_lib.base.frames import LINE_STATES, Contract, Field, Instant, Series, Several
 
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
+SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
 
 
 class EnvEntries(Contract):
@@ -17,18 +18,14 @@ class EnvEntries(Contract):
     line: Series[int]  # 1-based; of the platform's JSON, the position of the entry
     state: Series[str] = Field(isin=LINE_STATES)
     name: Series[str] = Field(nullable=True)  # null on a comment (read), a blank, a line not understood
-    # Null if there is no name, the value is empty, or not known (secrets/env_lines.py: UNKNOWN_VALUES).
-    fingerprint: Series[str] = Field(nullable=True)
+    fingerprint: Series[str] = Field(nullable=True)  # null: no name, no value, or one of UNKNOWN_VALUES
     readings: Series[str]  # of a value that is not known: the fingerprints of all that it may be, by commas
-    faults: Series[str]  # comma-separated, as secrets/env_lines.py lists them
+    faults: Series[str]  # comma-separated, as secrets/env.py lists them
     loader: Series[str]  # whose reading the value is; "" if it is not known, or if there is no loader
 
 
 class EnvHistory(Contract):
-    """One row for each commit that brought a value into a variable of an env file (evidence E5).
-
-    The values of its parents are other ones; committer dates, all refs.
-    """
+    """One row for each commit (of all refs) with a value in an env file that none of its parents has."""
 
     file: Series[str]
     name: Series[str]
@@ -36,14 +33,6 @@ class EnvHistory(Contract):
     fingerprint: Series[str]
     commit: Series[str]
     committed_at: Series[Instant]
-
-
-# bound: bounds the tenure. return: the value was in force here before, with another one between.
-# sighting: the value was seen elsewhere. claim: corroborates, bounds nothing. left out: dated after as_of.
-EVIDENCE_ROLES = ("bound", "return", "sighting", "claim", "left out")
-
-
-SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
 
 
 class Inventory(Contract):
@@ -66,7 +55,8 @@ class Inventory(Contract):
     line: Series[pd.Int64Dtype] = Field(nullable=True)
     origin: Series[str]  # env file | export | given values
     loader: Series[str]  # whose reading the value is; "" if all that may read it agree, or there is none
-    fingerprint: Series[str] = Field(nullable=True)  # of the component that is the secret
+    whole: Series[str] = Field(nullable=True)  # the fingerprint of all of the value, such as a URL …
+    fingerprint: Series[str] = Field(nullable=True)  # … and of the component that is the secret
     placeholder: Series[pd.BooleanDtype] = Field(nullable=True)  # null: no value to judge
     compromised: Series[pd.BooleanDtype] = Field(nullable=True)  # equals a value known to be public
     template: Series[pd.BooleanDtype] = Field(nullable=True)  # equals the value of an example file
@@ -86,7 +76,6 @@ class Inventory(Contract):
     public: Series[bool]  # by prefix or by policy
     max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
     period_stated: Series[bool]  # the guide gives this period; else it is the policy's default
-    guide_lines: Series[str]
 
 
 class Evidence(Contract):
@@ -96,13 +85,13 @@ class Evidence(Contract):
     environment: Series[str]
     service: Series[str]
     kind: Series[str]  # E1 … E19 of docs/evidence.md#kinds-of-evidence
-    role: Series[str] = Field(isin=EVIDENCE_ROLES)
+    # bound: bounds the tenure. return: the value was in force here before, with another one between.
+    # sighting: the value was seen elsewhere. claim: bounds nothing. left out: dated after as_of.
+    role: Series[str] = Field(isin=("bound", "return", "sighting", "claim", "left out"))
     lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity
     source: Series[str]  # place: ledger writer and entry, file, commit
     observed_at: Series[Instant]
-    fingerprint: Series[str] = Field(nullable=True)
-    confidence: Series[int]  # higher is better (docs/evidence.md#combining-evidence)
     text: Series[str]  # for a reader
 
 
@@ -153,7 +142,6 @@ class Drift(Contract):
     relation: Series[str] = Field(isin=("same", "different", "unknown"))
     expected: Series[str] = Field(isin=("same", "different", "any"))
     why: Series[str]  # pairing | environments | names | coupled | must differ | example
-    group: Series[str]  # "value A": the same letter is the same value; "" where not compared
 
 
 class Population(Contract):
@@ -161,18 +149,11 @@ class Population(Contract):
 
     name: Series[str]  # the policy's name of it, or its own
     service: Series[str]
-    kind: Series[str] = Field(isin=("secret", "identifier", "setting"))
     group: Series[str] = Field(isin=("secrets", "settings"))  # with identifiers; as findings list them
-    declared: Series[bool]  # the policy has a rule for it …
-    declared_here: Series[bool]  # … as of this service
+    declared: Series[bool]  # the policy has a rule for it, if perhaps of another service
+    known_by: Series[Several]  # of SIDES
     read: Series[str] = Field(isin=("yes", "no", "unknown"))  # by the code that is here
-    reads: Series[int]  # lines that read it
-    needed: Series[bool]  # a line reads it without a default
     read_at: Series[str]
-    env_files: Series[int]  # lines of env files that hold it
-    examples: Series[int]
-    platform: Series[int]  # exports, given values, stores and blueprints that were said to hold it
-    ledger: Series[int]  # how often snapshots saw a value of it, over all environments
     held_at: Series[str]  # by env files, examples and the platform
     supplied: Series[str] = Field(isin=("yes", "no", "unknown"))  # by an env file or the platform
     read_reason: Series[str]  # why `read` is not known; "" if it is
@@ -184,10 +165,8 @@ class PopulationSides(Contract):
 
     side: Series[str] = Field(isin=SIDES)
     names: Series[int]  # rows of Population that it knows
-    secrets: Series[int]  # of these
-    alone: Series[int]  # of these, how many no other side knows
     seen: Series[str] = Field(isin=("whole", "in part", "nothing"))
-    reason: Series[str]
+    reason: Series[str]  # what was not read
 
 
 class RotationPairs(Contract):

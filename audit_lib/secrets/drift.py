@@ -1,50 +1,24 @@
 """Compares values between places: pairs, environments, names and example files, by fingerprint alone."""
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded import url_parts
-from audit_lib.base.frames import rows
-from audit_lib.base.in_words import letters
-from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import GUESSABLE_BITS, component
 from audit_lib.secrets.contracts import Drift
-from audit_lib.secrets.value_rules import hold, is_made_up
+from audit_lib.secrets.inventory import rule_name, values_of_examples
 from audit_lib.settings import Policy
 from audit_lib.settings.kinds import of_one_store
 
-_LARGE_GROUP = 12
+LARGE_GROUP = 12  # of one value under thousands of names the pairs of its first place say enough
 SECRET_KINDS = ("secret", "unlisted")
 # Of a connection URL: where it leads must differ between environments, its database may be called alike.
-_URL_PARTS = {"user": "different", "host": "different", "database": "any"}
-
-
-class HeldValue(NamedTuple):
-    """One place that holds, or should hold, a value: a row of Inventory, or of an example file."""
-
-    secret: str
-    environment: str
-    service: str
-    kind: str
-    component: str
-    fingerprint: str | None  # None: not available
-    whole: str | None
-    own: bool  # a value of its own: neither placeholder, nor empty, nor what an example made up
-    absent: bool = False  # provably: its place was supplied and holds none
-
-
-class Pair(NamedTuple):
-    """Two places to compare, and what is expected of them."""
-
-    one: HeldValue
-    other: HeldValue
-    component: str
-    expected: str
-    why: str
+URL_PARTS = {"user": "different", "host": "different", "database": "any"}
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  another one in each environment
 
 
 def compare_places(
@@ -53,100 +27,98 @@ def compare_places(
     """`Drift`: what must be equal, what must differ, and what is equal without need.
 
     A pair of which one value is not available is "unknown"; only what provably holds no value cannot hold
-    the same one. Pairs of different names and of example files are rows only if the values are the
-    same. Group letters are given by first appearance, so that they say nothing of a fingerprint.
+    the same one. Pairs of different names and of example files are rows only if the values are the same.
     """
-    wholes = {(row.source, row.line, row.name): row.fingerprint for row in rows(entries)}
-    held = [_held(row, wholes) for row in rows(inventory)]
-    pairs = [
-        *_paired(held, policy),
-        *_across_environments(held, policy, keeper),
-        *_across_names(held, policy),
-        *_examples(held, entries, policy, keeper),
-    ]
-    groups: dict[str, str] = {}
-    for fingerprint in (value.fingerprint for pair in pairs for value in pair[:2]):
-        if fingerprint:
-            groups.setdefault(fingerprint, f"value {letters(len(groups))}")
-    return Drift.of(_row(pair, groups) for pair in pairs)
+    missing = inventory["fingerprint"].isna()
+    made_up = inventory["template"].eq(True) & inventory["strength_bits"].lt(GUESSABLE_BITS)
+    own = inventory["placeholder"].eq(False) & ~missing & ~made_up.fillna(False)
+    absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & missing)
+    held = inventory.assign(own=own.fillna(False).astype(bool), absent=absent, number=range(len(inventory)))
+    secrets = held[held["kind"].isin(SECRET_KINDS) & held["own"]]
+    across, examples = _across_environments(held, policy), values_of_examples(entries, policy, keeper)
+    pairs = [*_paired(held, policy), across, *_across_urls(across, keeper)]
+    pairs += [_across_names(secrets, policy), _in_examples(secrets, examples)]
+    return _compared(pd.concat(pairs, ignore_index=True))
 
 
-def _held(row: Any, wholes: dict[tuple[Any, ...], str | None]) -> HeldValue:
-    """A row of the inventory as a place; the whole value's fingerprint is that of its line."""
-    whole = wholes[row.source, row.line, row.variable] if row.placeholder is not None else None
-    made_up = is_made_up(row.template, row.strength_bits)
-    own = row.fingerprint is not None and row.placeholder is False and not made_up
-    absent = row.state in ("missing", "empty") or (whole is not None and row.fingerprint is None)
-    place = (row.secret, row.environment, row.service, row.kind, row.component)
-    return HeldValue(*place, row.fingerprint, whole, own, absent)
+def _pairs(ones: pd.DataFrame, others: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """Each two rows that are equal in `by`, the second one's columns as `other_…`."""
+    both = ones.merge(others.add_prefix("other_"), left_on=by, right_on=[f"other_{name}" for name in by])
+    return both[both["number"] < both["other_number"]]
 
 
-def _paired(held: list[HeldValue], policy: Policy) -> Iterator[Pair]:
+def _paired(held: pd.DataFrame, policy: Policy) -> Iterator[pd.DataFrame]:
     """What the policy demands to be equal or to differ, in each environment.
 
     Sources: docs/rules.md#rule-42, docs/rules.md#rule-44.
     """
     homes = {(name, rule.service) for rule in policy.secrets for name in (rule.name, *rule.aliases)}
-    at_home = [value for value in held if (value.secret, value.service) in homes]
+    at_home = held.merge(pd.DataFrame(sorted(homes), columns=["secret", "service"]))
+    both = _pairs(at_home, at_home, "environment")
+    names = list(map(frozenset, zip(both["secret"], both["other_secret"], strict=True)))
     # Two names of one variable in one place: with two values nobody knows which counts.
     equal = {frozenset((r.name, other)) for r in policy.secrets for other in (*r.equals, *r.aliases)}
     differ = {frozenset((rule.name, other)) for rule in policy.secrets for other in rule.differs}
-    for expected, why, names in (("same", "pairing", equal), ("different", "must differ", differ)):
-        for one, other in combinations(at_home, 2):
-            if one.environment == other.environment and frozenset((one.secret, other.secret)) in names:
-                yield Pair(one, other, "whole", expected, why)
+    for expected, why, wanted in (("same", "pairing", equal), ("different", "must differ", differ)):
+        found = both[[two in wanted for two in names]]
+        yield found.assign(component="whole", expected=expected, why=why)
 
 
-def _across_environments(held: list[HeldValue], policy: Policy, keeper: Keeper) -> Iterator[Pair]:
+def _across_environments(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """One variable in two environments: a secret must differ, a setting may be equal.
 
-    Sources: docs/rules.md#rule-61, docs/rules.md#rule-62, docs/rules.md#rule-63, docs/rules.md#rule-66.
+    Sources: docs/rules.md#rule-61, docs/rules.md#rule-62, docs/rules.md#rule-63.
     """
-    for one, other in _pairs_of_a_group(held, lambda value: (value.secret, value.service)):
-        rule = policy.rule(one.secret)
-        may_share = not {one.kind, other.kind} <= set(SECRET_KINDS) or (rule is not None and rule.shared)
-        yield Pair(one, other, one.component, "any" if may_share else "different", "environments")
-        if "password" in (one.component, other.component) and one.whole and other.whole:
-            # This very machine is another one in each environment.
-            local = all(keeper.ask(mark, _leads_here) for mark in (one.whole, other.whole))
-            for part, expected in _URL_PARTS.items():
-                cut = (_part(one, part, keeper), _part(other, part, keeper))
-                yield Pair(*cut, part, "any" if may_share or local else expected, "environments")
+    both = _pairs(held, held, "secret", "service")
+    shared = both["secret"].isin([rule.name for rule in policy.secrets if rule.shared])
+    secret = both["kind"].isin(SECRET_KINDS) & both["other_kind"].isin(SECRET_KINDS)
+    return both.assign(expected=np.where(secret & ~shared, "different", "any"), why="environments")
+
+
+def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]:
+    """Where two connection URLs lead, part by part (docs/rules.md#rule-66)."""
+    with_password = across["component"].eq("password") | across["other_component"].eq("password")
+    urls = across[with_password & across["whole"].notna() & across["other_whole"].notna()]
+    marks = {*urls["whole"], *urls["other_whole"]}
+    local = {mark for mark in marks if keeper.ask(mark, _leads_here)}
+    strict = urls["expected"].ne("any") & ~(urls["whole"].isin(local) & urls["other_whole"].isin(local))
+    for part, expected in URL_PARTS.items():
+        found = urls.assign(component=part, expected=np.where(strict, expected, "any"))
+        # A host or a name is not a secret, so it is not kept.
+        cut = {mark: keeper.part(mark, component(part), keep=False) for mark in marks}
+        for side in ("", "other_"):
+            found[f"{side}fingerprint"] = urls[f"{side}whole"].map(cut)
+            found[f"{side}absent"] |= found[f"{side}fingerprint"].isna()
+        yield found
 
 
 def _leads_here(value: str) -> bool:
     parts = url_parts(value)
-    return parts is not None and parts.host in ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104
+    return parts is not None and parts.host in THIS_MACHINE
 
 
-def _part(value: HeldValue, part: str, keeper: Keeper) -> HeldValue:
-    """The same place with a component's fingerprint; a host or a name is not a secret, so it is not kept."""
-    cut = keeper.part(str(value.whole), strength.component(part), keep=False)
-    return value._replace(fingerprint=cut, absent=value.absent or cut is None)
+def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """One value under two names, in one environment or in two (docs/rules.md#rule-64).
 
-
-def _across_names(held: list[HeldValue], policy: Policy) -> Iterator[Pair]:
-    """One value under two names, in one environment or in two (docs/rules.md#rule-64)."""
-    paired = _declared(policy)
-    alike = list(_pairs_of_a_group(_secrets(held), lambda value: value.fingerprint))
-    moved = {
-        (one.secret, frozenset((one.environment, other.environment)))
-        for one, other in alike
-        if one.secret == other.secret
-    }
-    for one, other in alike:
-        between = frozenset((one.environment, other.environment))
-        names = (_rule_name(one.secret, policy), _rule_name(other.secret, policy))
-        if names[0] == names[1]:
-            # The same place or service was compared above.
-            if one.environment != other.environment and one.service != other.service:
-                yield Pair(one, other, "whole", "different", "environments")
-        # Of a pair, what either name shows across environments is told there, not four times over.
-        elif frozenset(names) not in paired or not (
-            len(between) == 1 or moved & {(name, between) for name in names}
-        ):
-            coupled = len(between) == 1 and of_one_store(*names)
-            yield Pair(one, other, "whole", *(("any", "coupled") if coupled else ("different", "names")))
+    What the policy compares itself, or is seen of one name between two environments, is told there.
+    """
+    alike = secrets.groupby("fingerprint")["number"]
+    first = secrets[alike.cumcount().eq(0) | alike.transform("size").le(LARGE_GROUP)]
+    both, declared = _pairs(first, secrets, "fingerprint"), _declared(policy)
+    between = list(map(frozenset, zip(both["environment"], both["other_environment"], strict=True)))
+    pairs = list(zip(both["secret"], both["other_secret"], between, strict=True))
+    moved = {(one, where) for one, other, where in pairs if one == other}
+    why = []
+    for (one, other, where), elsewhere in zip(pairs, both["service"].ne(both["other_service"]), strict=True):
+        names, within = frozenset((rule_name(one, policy), rule_name(other, policy))), len(where) == 1
+        if len(names) == 1:
+            why.append("environments" if elsewhere and not within else "")
+        elif names in declared and (within or moved & {(name, where) for name in names}):
+            why.append("")
+        else:
+            why.append("coupled" if within and of_one_store(*names) else "names")
+    both = both.assign(component="whole", why=pd.Series(why, both.index, dtype="str"))
+    return both.assign(expected=np.where(both["why"].eq("coupled"), "any", "different"))[both["why"].ne("")]
 
 
 def _declared(policy: Policy) -> set[frozenset[str]]:
@@ -156,63 +128,28 @@ def _declared(policy: Policy) -> set[frozenset[str]]:
         group = {rule.name, *rule.equals}
         joined = [other for other in groups if other & group]
         groups = [other for other in groups if not other & group] + [group.union(*joined)]
-    equal = {frozenset(pair) for group in groups for pair in combinations(sorted(group), 2)}
+    equal = {frozenset(pair) for group in groups for pair in combinations(group, 2)}
     return equal | {frozenset((rule.name, other)) for rule in policy.secrets for other in rule.differs}
 
 
-def _pairs_of_a_group(
-    members: Iterable[HeldValue], group: Callable[[HeldValue], Hashable]
-) -> Iterator[tuple[HeldValue, HeldValue]]:
-    """The pairs of each group, groups by first appearance; of a large one, each with its first member."""
-    groups: dict[Hashable, list[HeldValue]] = defaultdict(list)
-    for member in members:
-        groups[group(member)].append(member)
-    for found in groups.values():
-        # All pairs of a file of one value thousands of times would say no more than this.
-        many = len(found) > _LARGE_GROUP
-        yield from ((found[0], other) for other in found[1:]) if many else combinations(found, 2)
-
-
-def _secrets(held: list[HeldValue]) -> list[HeldValue]:
-    """The places that hold a secret of their own."""
-    return [value for value in held if value.kind in SECRET_KINDS and value.own]
-
-
-def _rule_name(name: str, policy: Policy) -> str:
-    rule = policy.rule(name)
-    return rule.name if rule else name
-
-
-def _examples(held: list[HeldValue], entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Iterator[Pair]:
+def _in_examples(secrets: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
     """A secret in force that an example file holds as well (docs/rules.md#rule-55).
 
     One that can be guessed was copied from the example, not into it: that is told as a template in use.
     """
-    holders: dict[str | None, list[HeldValue]] = defaultdict(list)
-    for value in _secrets(held):
-        holders[value.fingerprint].append(value)
-    for entry in rows(entries[(entries["kind"] == "example") & entries["fingerprint"].notna()]):
-        rule = policy.rule(entry.name)
-        part = hold(keeper, entry.fingerprint, rule.component).part if rule else entry.fingerprint
-        facts = (_rule_name(entry.name, policy), "", entry.service, "", "", part or entry.fingerprint)
-        for value in holders.get(part or entry.fingerprint, ())[:_LARGE_GROUP]:
-            yield Pair(value, HeldValue(*facts, entry.fingerprint, own=True), "whole", "different", "example")
+    facts = {"component": "whole", "expected": "different", "why": "example", "other_environment": ""}
+    found = secrets.drop(columns="whole").groupby("fingerprint").head(LARGE_GROUP).merge(examples)
+    return found.assign(other_fingerprint=found["fingerprint"], other_own=True, other_absent=False, **facts)
 
 
-def _row(pair: Pair, named: dict[str, str]) -> dict[str, Any]:
-    one, other, expected = pair.one, pair.other, pair.expected
-    relation, group = "unknown", ""
-    if one.fingerprint and other.fingerprint:
-        relation = "same" if one.fingerprint == other.fingerprint else "different"
-        group = ", ".join(dict.fromkeys((named[one.fingerprint], named[other.fingerprint])))
-    elif expected != "same" and (one.absent or other.absent):
-        relation = "different"
-    if relation == "same" and expected == "different" and not one.own and not other.own:
-        expected = "any"  # two placeholders are a fault of each: they are no reuse of a secret
-    names = ("secret", "environment", "service")
-    places = {
-        **dict(zip(names, one, strict=False)),
-        **dict(zip((f"other_{n}" for n in names), other, strict=False)),
-    }
-    facts = {"component": pair.component, "relation": relation, "expected": expected, "why": pair.why}
-    return {**places, **facts, "group": group}
+def _compared(pairs: pd.DataFrame) -> pd.DataFrame:
+    """`Drift` of pairs with what is expected of them: whether they hold the same value."""
+    one, other, expected = pairs["fingerprint"], pairs["other_fingerprint"], pairs["expected"]
+    known = one.notna() & other.notna()
+    same, absent = known & one.eq(other).fillna(False), pairs["absent"] | pairs["other_absent"]
+    differ = (known & ~same) | (~known & expected.ne("same") & absent)
+    # Two placeholders are a fault of each: they are no reuse of a secret.
+    placeholders = same & expected.eq("different") & ~pairs["own"] & ~pairs["other_own"]
+    relation = np.select([same, differ], ["same", "different"], "unknown")
+    found = pairs.assign(relation=relation, expected=expected.mask(placeholders, "any"))
+    return Drift.checked(found[list(Drift.columns())])

@@ -32,9 +32,10 @@ _NAME_ALONE = re.compile(r"\s*(?:export\s+)?[^\s=:#'\"]+\s*")
 _WRITTEN = re.compile(  # A="x" # why, A=x # why
     r"(?s)[^=:]*[=:]\s*(?:(['\"`])(?P<quoted>.*)\1\s*(?:#.*)?|(?P<bare>.*?)\s*(?:(?<![^\s=:])#.*)?)"
 )
+# What an escape or a line end may become is no change of a value.
 _ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
-_BYTE_ORDER = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 
 
 @dataclass(frozen=True)
@@ -56,21 +57,14 @@ def value_is_unknown(faults: Iterable[str]) -> bool:
 
 def decoded(content: bytes) -> tuple[str, str]:
     """The text, a UTF-8 byte order mark left in it, and the fault of another encoding."""
-    if encoding := _BYTE_ORDER.get(content[:2]):
-        return content[2:].decode(encoding, "replace"), "utf-16"
+    if content.startswith(_UTF_16):
+        return content.decode("utf-16", "replace"), "utf-16"
     return content.decode("utf-8", "surrogateescape"), ""
-
-
-def encoded_like(text: str, content: bytes) -> bytes:
-    """A text in the encoding that `decoded` found of other bytes, with their byte order mark."""
-    if encoding := _BYTE_ORDER.get(content[:2]):
-        return content[:2] + text.encode(encoding, "surrogatepass")
-    return text.encode("utf-8", "surrogateescape")
 
 
 def is_binary(content: bytes) -> bool:
     """Whether the bytes are no text: NULs, no byte order mark, and not UTF-8 or every tenth byte a NUL."""
-    if b"\0" not in content or content.startswith((*_BYTE_ORDER, b"\xef\xbb\xbf")):
+    if b"\0" not in content or content.startswith((*_UTF_16, b"\xef\xbb\xbf")):
         return False
     return content.count(b"\0") * 10 > len(content) or bool(_UNDECODABLE.search(decoded(content)[0]))
 
@@ -96,19 +90,24 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     taken = [every[name] for name in loaders if raw and not every[name].refused]
     votes, plausible = _by_place(taken), _by_place(every.values())
     covered: set[int] = set()
-    for place, several in (votes if taken else plausible).items():
-        first, last = several[0].first, several[0].last
-        if covered.isdisjoint(range(first, last + 1)):
-            covered.update(range(first, last + 1))
-            own, why = "\n".join(bodies[first - 1 : last]), {*blocked[first - 1 : last]} - {""}
+    for place, (one, *_) in (votes if taken else plausible).items():
+        numbers = range(one.first, one.last + 1)
+        if covered.isdisjoint(numbers):
+            covered.update(numbers)
+            own, why = (
+                "\n".join(bodies[one.first - 1 : one.last]),
+                {*blocked[one.first - 1 : one.last]} - {""},
+            )
             head = _set_line(place, own, votes.get(place, []), plausible[place])
             if why:
-                head = EnvLine(first, "not understood", faults=tuple(sorted(why)), suspects=_suspects(own))
-            lines[first - 1] = head
-            for at in range(first, last):
-                going_on = EnvLine(at + 1, "read", faults=("continuation",))
-                bad = replace(lines[at], state=head.state, faults=head.faults)
-                lines[at] = going_on if head.state == "read" else bad
+                head = EnvLine(
+                    one.first, "not understood", faults=tuple(sorted(why)), suspects=_suspects(own)
+                )
+            going_on = EnvLine(0, "read", faults=("continuation",)) if head.state == "read" else None
+            for number in numbers[1:]:
+                bad = replace(lines[number - 1], state=head.state, faults=head.faults)
+                lines[number - 1] = replace(going_on, line=number) if going_on else bad
+            lines[one.first - 1] = head
     if encoding_fault and lines:
         lines[0] = replace(lines[0], faults=(*lines[0].faults, encoding_fault))
     return _with_repetitions(lines)
@@ -138,32 +137,30 @@ def _set_line(
     written = _WRITTEN.fullmatch(own)
     expected = (written["quoted"] or written["bare"] or "") if written else ""
     possible = [value, expected]
-    fault = "" if "$" in expected or _same(value or "", expected) else "altered"
-    if value is None:
-        fault = (
-            "refused" if not votes else "reference" if values == {None} and "$" in own else "loaders-disagree"
-        )
-        possible = [*(one.value for one in plausible), expected, own.partition("=")[2]]
+    if value is not None:
+        same = "$" in expected or _ESCAPES.sub("", value) == _ESCAPES.sub("", expected)
+        fault = "" if same else "altered"
+    else:
+        possible += [*(one.value for one in plausible), own.partition("=")[2]]
+        reference = values == {None} and "$" in own
+        fault = "refused" if not votes else "reference" if reference else "loaders-disagree"
     suspects = tuple(dict.fromkeys(filter(None, possible))) if fault else ()
     return replace(line, value=value, faults=tuple(filter(None, (*line.faults, fault))), suspects=suspects)
 
 
-def _same(value: str, expected: str) -> bool:
-    """Whether two texts are one value: what an escape or a line end may become is no change of it."""
-    return _ESCAPES.sub("", value) == _ESCAPES.sub("", expected)
-
-
 def entry(line: int, name: str, value: str) -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
-    faults, suspects = ("bad-name",), _suspects(f"{name} {value}")
-    if looks_like_value(name) or _is_padded(name, value):
+    fault, suspects = "bad-name", _suspects(f"{name} {value}")
+    # A line may be base64 or base32 as a whole, and its value nothing but the signs that fill it up.
+    is_padding = value != "" and not value.strip("=") and len(name) >= SHORTEST_PIECE
+    if looks_like_value(name) or (is_padding and len(f"{name}={value}") % 4 == 0):
         # The equals sign may be one within a value, of which a short beginning alone is no secret.
         suspects = _suspects(f"{name} {value}", *([f"{name}={value}"] if len(name) < WINDOW else []))
     elif _NAME.fullmatch(name):
-        if not (blocked := _blocked(value)):
+        fault, suspects = _blocked(value), _suspects(value)
+        if not fault:
             return EnvLine(line, "read", name, value, _value_faults(value))
-        faults, suspects = (blocked,), _suspects(value)
-    return EnvLine(line, "not understood", faults=faults, suspects=suspects)
+    return EnvLine(line, "not understood", faults=(fault,), suspects=suspects)
 
 
 def looks_like_value(text: str) -> bool:
@@ -176,12 +173,6 @@ def looks_like_value(text: str) -> bool:
         return (lower > 0 and upper > 0) or max(map(len, re.split(r"[_.]", text))) >= _LONG
     # Words begin with one capital: random letters are capitals by half.
     return lower > 0 and 4 * upper > lower
-
-
-def _is_padded(name: str, value: str) -> bool:
-    """Whether a line is base64 or base32 as a whole, and its value nothing but the signs that fill it up."""
-    padded = value.strip("=") == "" and value != "" and len(name) >= SHORTEST_PIECE
-    return padded and (len(name) + 1 + len(value)) % 4 == 0
 
 
 def _blocked(body: str) -> str:

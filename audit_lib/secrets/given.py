@@ -81,23 +81,22 @@ def given_lines(
         return tuple(
             entry(at, name, environ[name]) for at, name in enumerate(sorted(names & environ.keys()), 1)
         )
-    if is_binary(given.content):
-        raise BadInput.at(place_of(given), "contains bytes that are not text")
-    if loader := given_loader(given):
-        return parse_env(given.content, (loader,))
+    return parse_values(given.content, place_of(given))[0]
+
+
+def parse_values(content: bytes, place: str) -> tuple[tuple[EnvLine, ...], str]:
+    """The lines of dotenv text, read as the host's own box reads it, or the entries of JSON; the loader."""
+    if is_binary(content):
+        raise BadInput.at(place, "contains bytes that are not text")
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
+        return parse_env(content, ("render",)), "render"
     numbers: dict[str, Any] = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), str)  # as written
     try:
-        found = json.loads(given.content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **numbers)
+        found = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **numbers)
     except (ValueError, RecursionError):
-        raise BadInput.at(place_of(given), "looks like JSON and cannot be parsed") from None
+        raise BadInput.at(place, "looks like JSON and cannot be parsed") from None
     pairs = found if isinstance(found, _Pairs) else map(_pair, found)
-    return tuple(_line(number, *pair) for number, pair in enumerate(pairs, 1))
-
-
-def given_loader(given: GivenValues) -> str:
-    """The loader of dotenv text: what the host's own box reads it as. "" for values that need none."""
-    is_json = given.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{")
-    return "" if given.origin == ENVIRON or is_json else "render"
+    return tuple(_line(number, *pair) for number, pair in enumerate(pairs, 1)), ""
 
 
 def _read_file(path: Path, place: str) -> bytes:

@@ -3,13 +3,14 @@
 Committer dates, all refs. Values are fingerprinted and forgotten: a rotated one is none of the project's.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import pandas as pd
 
-from audit_lib.base.git import GitFailed, is_repository, run_git
+from audit_lib.base.git import GitFailed, is_repository, read_objects, run_git
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component
 from audit_lib.secrets.contracts import EnvHistory
@@ -17,7 +18,7 @@ from audit_lib.secrets.env import parse_env
 from audit_lib.secrets.loaders import loaders_of
 from audit_lib.settings import EnvSource, Project
 
-_PASSWORD = component("password")
+_BLOB = re.compile(rb"([0-9a-f]{40,64}) blob \d+")
 Value = tuple[str, str, str]  # name, component, fingerprint
 
 
@@ -39,9 +40,8 @@ def _history(project: Project, source: EnvSource, keeper: Keeper) -> Iterator[tu
     # Asked for by name, git gives the true parents, not those that path limiting puts in their place.
     options = ("rev-list", "--no-walk", "--parents", "--timestamp", "--stdin")
     lines = run_git(project.root, *options, input=listed).decode("ascii").splitlines() if listed else []
-    commits = {name: (at, parents) for at, name, *parents in (line.split() for line in lines)}
-    wanted = dict.fromkeys([*commits, *(one for _, parents in commits.values() for one in parents)])
-    versions = _versions(project, source, list(wanted), keeper)
+    commits = {name: (at, parents) for at, name, *parents in map(str.split, lines)}
+    versions = _versions(project, source, keeper, {*commits}.union(*(known[1] for known in commits.values())))
     for name, (at, parents) in commits.items():
         before = {value for parent in parents for value in versions.get(parent, ())}
         for variable, part, fingerprint in sorted(versions.get(name, set()) - before):
@@ -49,35 +49,23 @@ def _history(project: Project, source: EnvSource, keeper: Keeper) -> Iterator[tu
 
 
 def _versions(
-    project: Project, source: EnvSource, commits: list[str], keeper: Keeper
+    project: Project, source: EnvSource, keeper: Keeper, commits: set[str]
 ) -> dict[str, set[Value]]:
     """The values of the file as each commit holds it; a commit that has no such file is left out."""
-    path = source.path.encode("utf-8", "surrogateescape")
-    names = b"".join(name.encode("ascii") + b":" + path + b"\n" for name in commits)
-    answer, at = run_git(project.root, "cat-file", "--batch", input=names) if commits else b"", 0
-    read: dict[bytes, set[Value]] = {}
-    versions = {}
-    for name in commits:
-        end = answer.index(b"\n", at)
-        head, at = answer[at:end], end + 1
-        if not head.endswith(b" missing"):
-            blob, kind, size = head.split()
-            content, at = answer[at : at + int(size)], at + int(size) + 1
-            if kind == b"blob" and blob not in read:
-                read[blob] = _values(project, source, content, keeper)
-            versions[name] = read.get(blob, set())
-    return versions
+    path, wanted = source.path.encode("utf-8", "surrogateescape"), sorted(commits)
+    names = b"".join(name.encode("ascii") + b":" + path + b"\n" for name in wanted)
+    listed = run_git(project.root, "cat-file", "--batch-check", input=names).splitlines() if names else []
+    found = zip(wanted, map(_BLOB.fullmatch, listed), strict=True)
+    blobs = {name: blob[1].decode("ascii") for name, blob in found if blob}
+    contents = read_objects(project.root, sorted({*blobs.values()})) if blobs else ()
+    read = {one.oid: _values(project, source, one.content, keeper) for one in contents}
+    return {name: read[blob] for name, blob in blobs.items() if blob in read}
 
 
 def _values(project: Project, source: EnvSource, content: bytes, keeper: Keeper) -> set[Value]:
     """The values of one version as today's loader reads it: none of an earlier day is known."""
-    values: dict[str, str] = {}
-    for line in parse_env(content, loaders_of(project.root, source, content)):
-        if line.name is not None and line.value:
-            values[line.name] = line.value
-    passwords = {name: found for name, value in values.items() if (found := _PASSWORD(value))}
-    return {
-        (name, part, keeper.fingerprint(value))
-        for part, held in (("whole", values), ("password", passwords))
-        for name, value in held.items()
-    }
+    lines = parse_env(content, loaders_of(project.root, source, content))
+    values = {line.name: line.value for line in lines if line.name is not None and line.value}
+    found = {(name, "whole", keeper.fingerprint(value)) for name, value in values.items()}
+    passwords = ((name, component("password")(value)) for name, value in values.items())
+    return found | {(name, "password", keeper.fingerprint(value)) for name, value in passwords if value}

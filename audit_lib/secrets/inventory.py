@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -18,9 +19,10 @@ from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.kinds import likely_kind, shape_by
 
 Place = tuple[str, str]  # environment, service
-_OF_RULE = (
-    "kind", "missing_severity", "exposure_severity", "fallback", "usual_format", "max_age_days",
-    "period_stated",
+Row = dict[str, Any]  # of Inventory
+OF_RULE = (
+    "kind", "component", "public", "missing_severity", "exposure_severity", "fallback", "usual_format",
+    "max_age_days", "period_stated",
 )  # fmt: skip
 
 
@@ -33,29 +35,38 @@ def tabulate_inventory(
     place of a file's, a later file's that of an earlier one's. Another value of a secret in another env file
     of the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
     """
-    held = _held(entries)
     # The places of which a source was read, with its name; also if it was empty.
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
     supplied = {(row.environment, row.service): row.source for row in rows(read)}
-    judged = _Judge(policy, keeper, _example_fingerprints(entries, policy, keeper))
     environments = {environment for environment, _ in supplied} | set(project.environments)
     services = {rule.service for rule in policy.secrets} - {""}
     places = {(environment, service) for environment in environments for service in services}
-    found: list[dict[str, Any]] = []
+    shown = values_of_examples(entries, policy, keeper)
+    examples = frozenset({*shown["whole"], *shown["fingerprint"]})
+    judged = _Judge(policy, keeper, examples if entries["kind"].eq("example").any() else None)
+    held = _held(entries)
+    found: list[Row] = []
     for place in places | supplied.keys():
-        here = dict(held.get(place, {}))
-        for rule, several in (*_expected(here, place, policy), *_unexpected(here, place, judged)):
-            if several:
-                in_place, *others = (judged.row(rule, entry) for entry in reversed(several))
-                beside = {row["source"]: row for row in reversed(others) if _differ(in_place, row)}
-                found += [
-                    in_place,
-                    *(row | {"service": f"{place[1]} ({row['source']})"} for row in beside.values()),
-                ]
-            else:
-                found.append(_absent(rule, place, supplied.get(place)))
+        for rule, several in _assigned(held[place], place, policy):
+            found += judged.rows(rule, several) or [_absent(rule, place, supplied.get(place))]
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
     return Inventory.of(sorted(found, key=lambda row: _order(row, order)))
+
+
+def rule_name(name: str, policy: Policy) -> str:
+    """The name of the rule for a variable; its own if there is none."""
+    rule = policy.rule(name)
+    return rule.name if rule else name
+
+
+def values_of_examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
+    """What example files show: `other_secret`, `other_service`, the `whole` value, and of it the secret."""
+    found = []
+    for row in rows(entries[entries["kind"].eq("example") & entries["fingerprint"].notna()]):
+        rule = policy.rule(row.name)
+        held = hold(keeper, row.fingerprint, rule.component if rule else "whole")
+        found.append((rule_name(row.name, policy), row.service, held.whole, held.part or held.whole))
+    return pd.DataFrame(found, columns=["other_secret", "other_service", "whole", "fingerprint"], dtype="str")
 
 
 def _held(entries: pd.DataFrame) -> dict[Place, dict[str, list[Any]]]:
@@ -63,100 +74,80 @@ def _held(entries: pd.DataFrame) -> dict[Place, dict[str, list[Any]]]:
     named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
     # A stable sort: the order of the sources decides, given values come last and so count.
     ordered = named.sort_values("kind", key=lambda kind: kind.eq("given values"), kind="stable")
-    ordered = ordered.drop_duplicates(["environment", "service", "name", "source"], keep="last")
     held: dict[Place, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for entry in rows(ordered):
+    for entry in rows(ordered.drop_duplicates(["environment", "service", "name", "source"], keep="last")):
         held[entry.environment, entry.service][entry.name].append(entry)
     return held
 
 
 def _order(row: Mapping[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
     """The policy's order, then names; the environments from development to production."""
-    where = row["environment"]
+    where, rule = row["environment"], rules.get(row["secret"], len(rules))
     stage = ENVIRONMENTS.index(where) if where in ENVIRONMENTS else len(ENVIRONMENTS)
-    rule = rules.get(row["secret"], len(rules))
     return (rule, row["secret"], row["service"], stage, where, row["variable"])
 
 
-def _differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two env files hold two values of a secret; of a setting the later file simply counts."""
-    both = {one["origin"], other["origin"]} == {"env file"} and "setting" not in (one["kind"], other["kind"])
-    return both and len({one.get("fingerprint"), other.get("fingerprint")} - {None}) == 2
-
-
-def _example_fingerprints(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
-    """What example files hold, URL passwords among it; None if no example was read."""
-    shown = entries[entries["kind"] == "example"]
-    found: set[str] = set()
-    for row in rows(shown[shown["fingerprint"].notna()]):
-        rule = policy.rule(row.name)
-        held = hold(keeper, row.fingerprint, rule.component if rule else "whole")
-        found |= {held.whole, held.part} - {""}
-    return None if shown.empty else frozenset(found)
-
-
-def _expected(
+def _assigned(
     here: dict[str, list[Any]], place: Place, policy: Policy
 ) -> Iterator[tuple[SecretRule, list[Any]]]:
-    """Each rule of a place with the entries that satisfy it, which are taken out of `here`."""
+    """Each rule of a place with the entries that satisfy it, then what is left with a rule for it.
+
+    Left are a rule's variable in another service, a second name for one, or what no rule names.
+    """
     for rule in policy.secrets:
         if rule.service == place[1]:
             variable = next((name for name in (rule.name, *rule.aliases) if name in here), rule.name)
             yield rule, here.pop(variable, [])
-
-
-def _unexpected(
-    here: dict[str, list[Any]], place: Place, judged: "_Judge"
-) -> Iterator[tuple[SecretRule, list[Any]]]:
-    """What is left: a rule's variable in another service, a second name for one, or what no rule names."""
     taken: set[str] = set()
     for name in sorted(here):
-        rule = judged.policy.rule(name)
-        if rule and rule.service != place[1] and rule.name not in taken:
-            taken.add(rule.name)
-            yield rule, here[name]
+        known = policy.rule(name)
+        if known and known.service != place[1] and known.name not in taken:
+            taken.add(known.name)
+            yield known, here[name]
         else:
-            yield judged.stand_in(rule, here[name][-1]), here[name]
+            kind, component = ("unlisted", known.component) if known else ("", "whole")
+            yield SecretRule(name, "", kind, "", missing_severity="", component=component), here[name]
 
 
-def _absent(rule: SecretRule, place: Place, source: str | None) -> dict[str, Any]:
-    return {
-        **_demands(rule, rule.name, place),
-        "state": "not supplied" if source is None else "missing",
-        "source": source or f"--env {place[0]}/{place[1]}",
-        "origin": "",
-        "loader": "",
-        "component": rule.component,
-        "length": "",
-        "public": rule.public,
-    }
+def _absent(rule: SecretRule, place: Place, source: str | None) -> Row:
+    state = "not supplied" if source is None else "missing"
+    row = _demands(rule, rule.name, place) | {"state": state, "origin": "", "loader": "", "length": ""}
+    return row | {"source": source or f"--env {place[0]}/{place[1]}"}
 
 
+@dataclass(frozen=True)
 class _Judge:
-    """Makes the row of a variable that is there."""
+    """Makes the rows of a variable that is there."""
 
-    def __init__(self, policy: Policy, keeper: Keeper, examples: frozenset[str] | None) -> None:
-        self.policy, self.keeper, self.examples = policy, keeper, examples
+    policy: Policy
+    keeper: Keeper
+    examples: frozenset[str] | None
 
-    def row(self, rule: SecretRule, entry: Any) -> dict[str, Any]:
+    def rows(self, rule: SecretRule, entries: list[Any]) -> list[Row]:
+        """The row of the last entry, which counts, and those of other values in other env files."""
+        if not entries:
+            return []
+        known = rule if rule.kind else self._as_found(rule, entries[-1])
+        *others, counts = [self._row(self._as_found(known, entry), entry) for entry in entries]
+        beside = [row for row in others if _differ(counts, row)]
+        return [counts, *(row | {"service": f"{row['service']} ({row['source']})"} for row in beside)]
+
+    def _row(self, rule: SecretRule, entry: Any) -> Row:
         """The columns of Inventory for an entry by a rule."""
-        rule = self._as_found(rule, entry)
-        not_known = value_is_unknown(entry.faults.split(","))
-        row = {
-            **_demands(rule, entry.name, (entry.environment, entry.service)),
-            "state": "empty" if not not_known and self._holds_nothing(rule, entry) else "present",
+        is_known = not value_is_unknown(entry.faults.split(","))
+        row = _demands(rule, entry.name, (entry.environment, entry.service)) | {
+            "state": "empty" if is_known and self._holds_nothing(rule, entry) else "present",
             "source": entry.source,
             "line": entry.line,
             "origin": entry.kind,
             "loader": entry.loader,
-            "component": rule.component,
             "length": "",
             "public": rule.public or entry.name.startswith(self.policy.public_prefixes),
         }
-        if row["state"] == "empty" or not_known:
+        if row["state"] == "empty" or not is_known:
             return row
         held = hold(self.keeper, entry.fingerprint, rule.component)
-        row |= {"component": held.component, "fingerprint": held.part or None}
+        row |= {"component": held.component, "whole": held.whole, "fingerprint": held.part or None}
         if held.component == "password" and not held.part and not held.whole_is(has_host):
             row["kind"] = "setting"  # a URL to a local file holds no secret
         row |= judge(held, rule, self.policy, entry.environment, self.examples)
@@ -164,30 +155,21 @@ class _Judge:
             row["strength_bits"] = min(row["strength_bits"], self.keeper.ask(held.part, strength.chosen_bits))
         return row
 
-    def stand_in(self, rule: SecretRule | None, entry: Any) -> SecretRule:
-        """A rule for what no rule is left for: another name for a secret, or what name and value say."""
-        likely = likely_kind(entry.name, self._value_kinds(entry), self.policy)
-        kind, component = ("secret", rule.component) if rule else likely
-        own = SecretRule(entry.name, "", "setting", "", missing_severity="", component=component)
-        return self._unlisted(own, component) if kind == "secret" else own
-
     def _as_found(self, rule: SecretRule, entry: Any) -> SecretRule:
-        """The rule; of a setting whose value shows a secret that of a secret nobody listed.
+        """The rule; of what name or value show to be a secret that of a secret nobody listed.
 
-        Else whoever may write the project's policy could call every secret a setting.
+        Of a setting of the policy only its value can show that: else whoever may write the policy could
+        call every secret a setting.
         """
-        kinds = self._value_kinds(entry) if rule.kind == "setting" else []
-        kind, component = likely_kind(entry.name, kinds, self.policy)
-        shows = kind == "secret" and not {"URL with password", "generated"}.isdisjoint(kinds)
-        return self._unlisted(rule, component) if shows else rule
-
-    def _value_kinds(self, entry: Any) -> list[str]:
-        mark = entry.fingerprint
-        return [] if mark is None else [shape_by(lambda question: self.keeper.ask(mark, question))]
-
-    def _unlisted(self, rule: SecretRule, component: str) -> SecretRule:
-        days = self.policy.default_max_age_days
-        return replace(rule, kind="unlisted", component=component, max_age_days=days)
+        kind, component = rule.kind, rule.component
+        if kind in ("", "setting"):
+            mark = entry.fingerprint
+            forms = [] if mark is None else [shape_by(partial(self.keeper.ask, mark))]
+            likely, cut = likely_kind(entry.name, forms, self.policy)
+            shows = not kind or not {"URL with password", "generated"}.isdisjoint(forms)
+            kind, component = ("unlisted", cut) if likely == "secret" and shows else ("setting", component)
+        days = self.policy.default_max_age_days if kind == "unlisted" else rule.max_age_days
+        return replace(rule, kind=kind, component=component, max_age_days=days)
 
     def _holds_nothing(self, rule: SecretRule, entry: Any) -> bool:
         """Whether there is no value, or one that says so: null or none, and of a secret false."""
@@ -197,21 +179,17 @@ class _Judge:
         return rule.kind in ("secret", "unlisted") or not self.keeper.ask(mark, strength.is_plain)
 
 
-def _demands(rule: SecretRule, variable: str, place: Place) -> dict[str, Any]:
+def _differ(one: Row, other: Row) -> bool:
+    """Whether two env files hold two values of a secret; of a setting the later file simply counts."""
+    both = {one["origin"], other["origin"]} == {"env file"} and "setting" not in (one["kind"], other["kind"])
+    return both and len({one.get("fingerprint"), other.get("fingerprint")} - {None}) == 2
+
+
+def _demands(rule: SecretRule, variable: str, place: Place) -> Row:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
     environment, service = place
     here = rule.service == service and (not rule.required_in or environment in rule.required_in)
-    same = (
-        "kind",
-        "missing_severity",
-        "exposure_severity",
-        "fallback",
-        "usual_format",
-        "max_age_days",
-        "period_stated",
-    )
-    return {
-        **{name: getattr(rule, name) for name in same},
+    return {name: getattr(rule, name) for name in OF_RULE} | {
         "secret": rule.name,
         "variable": variable,
         "environment": environment,
@@ -222,5 +200,4 @@ def _demands(rule: SecretRule, variable: str, place: Place) -> dict[str, Any]:
         "min_length": rule.min_length or None,
         "good_length": rule.good_length or None,
         "format": format_of(rule, environment),
-        "guide_lines": ", ".join(str(line) for line in rule.guide_lines),
     }

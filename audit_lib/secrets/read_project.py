@@ -20,7 +20,7 @@ from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources
-from audit_lib.secrets.stores import DatedPlace, read_store_dates
+from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 
 _RECORDED = ("secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint")
@@ -51,7 +51,7 @@ class ProjectRead:
         return read_deploys(self.project, self.keeper, self.as_of)
 
     @cached_property
-    def _stores(self) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
+    def _stores(self) -> tuple[pd.DataFrame, tuple[GivenValues, ...]]:
         return read_store_dates(self.project, self.given)
 
     @cached_property
@@ -92,9 +92,11 @@ class ProjectRead:
     drift = frame(  # `Drift`
         lambda self: compare_places(self.inventory, self.entries, self.policy, self.keeper)
     )
-    ages = frame(  # `Freshness`
-        lambda self: tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
-    )
+
+    @cached_property
+    def ages(self) -> pd.DataFrame:
+        """`Freshness`: the interval of each secret's age in each place, and the verdict."""
+        return tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
 
 
 def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:

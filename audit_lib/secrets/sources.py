@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from audit_lib.base.frames import Sources
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import EnvEntries
 from audit_lib.secrets.env import MAX_LINES, EnvLine, is_binary, parse_env, value_is_unknown
-from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, given_loader, place_of
+from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_values, place_of
 from audit_lib.secrets.loaders import loaders_of
 from audit_lib.settings import EnvSource, GivenValues, Policy, Project
 
@@ -45,21 +46,26 @@ def read_env_sources(
     for source in project.env_sources:
         reader.read_file(source, supplied=(source.environment, source.service) in supplied)
     for one in values:
-        reader.read_given(one, given_lines(one, policy, environ))
-    in_force = [source for source in project.env_sources if not source.example and not source.backup]
-    supplied |= {(source.environment, source.service) for source in in_force}
-    services = {source.service for source in project.env_sources} | {service for _, service in supplied}
-    services |= {rule.service for rule in policy.secrets} if policy else set()
-    for environment in project.environments:
-        for service in sorted(services - {""}):
-            if (environment, service) not in supplied:
-                place = _place(f"--env {environment}/{service}", "given values", environment, service)
-                missing = {"state": "missing", "reason": "nothing was supplied"}
-                reader.sources.append(place | missing | {"remedy": _supply(environment, service)})
+        text = parse_values(one.content, place_of(one)) if one.content else None
+        reader.read_given(one, *(text or (given_lines(one, policy, environ), "")))
+    reader.sources += _not_supplied(project, supplied, policy)
     for folder in project.not_searched:
         row = {"state": "refused", "reason": folder.text, "remedy": "name the files in it in audit.toml"}
         reader.sources.append(_place(folder.place, "folder", "", "") | row)
     return Sources.of(reader.sources), EnvEntries.of(reader.entries)
+
+
+def _not_supplied(project: Project, given: set[tuple[str, str]], policy: Policy | None) -> Iterator[Row]:
+    """One row for each place of the application for which neither a file is named nor a value given."""
+    in_force = [source for source in project.env_sources if not source.example and not source.backup]
+    supplied = given | {(source.environment, source.service) for source in in_force}
+    services = {source.service for source in project.env_sources} | {service for _, service in supplied}
+    services |= {rule.service for rule in policy.secrets} if policy else set()
+    for environment, service in product(project.environments, sorted(services - {""})):
+        if (environment, service) not in supplied:
+            place = _place(f"--env {environment}/{service}", "given values", environment, service)
+            missing = {"state": "missing", "reason": "nothing was supplied"}
+            yield place | missing | {"remedy": _supply(environment, service)}
 
 
 class _Reader:
@@ -85,26 +91,26 @@ class _Reader:
             found = read_source(self.project.root, source.path, MAX_BYTES)
             facts = vars(found.facts) | {"keyed_digest": self.keeper.key.digest(found.content)}
             lines, loader = self._parse(source, found.content)
-        except Unreadable as fault:
-            if fault.state != "missing":
+        except BadInput as fault:
+            state = fault.state if isinstance(fault, Unreadable) else "refused"
+            if state != "missing":
                 facts |= self._git_facts(source.path)
             elif source.backup or supplied:
                 return
-            self.sources.append(
-                place | facts | {"state": fault.state, "reason": fault.reason, "remedy": remedy}
-            )
+            reason = {"state": state, "reason": fault.faults[0].text, "remedy": remedy}
+            self.sources.append(place | facts | reason)
             return
         is_empty = all(line.state == "blank" for line in lines)
         reason = {"reason": "holds nothing" if is_empty else "", "remedy": remedy if is_empty else ""}
         self._add(place | facts | self._git_facts(source.path) | reason, lines, loader)
 
-    def read_given(self, given: GivenValues, lines: Sequence[EnvLine]) -> None:
+    def read_given(self, given: GivenValues, lines: Sequence[EnvLine], loader: str) -> None:
         """Given values. The file that they come from is itself a plain export on disk, which is a finding."""
         origins = {STDIN: "from stdin", ENVIRON: "from the process environment"}
         place = _place(place_of(given), "given values", given.environment, given.service)
         digest = None if given.origin == ENVIRON else self.keeper.key.digest(given.content)
         row: Row = {"reason": origins.get(given.origin, "from a file"), "remedy": "", "keyed_digest": digest}
-        self._add(place | row, lines, given_loader(given))
+        self._add(place | row, lines, loader)
         if given.origin in origins or given.origin.startswith("/dev/fd/"):
             return
         path = Path(given.origin).resolve()
@@ -122,23 +128,18 @@ class _Reader:
     def _parse(self, source: EnvSource, content: bytes) -> tuple[Sequence[EnvLine], str]:
         """The lines of a file, and the loader whose reading they are; "" if that is not known or not needed.
 
-        Of an export also the entries of the platform's JSON. `Unreadable` says why a file is not taken.
+        Of an export also the entries of the platform's JSON. `BadInput` says why a file is not taken.
         """
         count = content.count(b"\n") + content.count(b"\r")
         if is_binary(content):
-            raise Unreadable(source.path, "refused", "is binary: it has NUL bytes and is not UTF-8 text")
+            raise BadInput.at(source.path, "is binary: it has NUL bytes and is not UTF-8 text")
         if count > MAX_LINES:
-            raise Unreadable(source.path, "refused", f"has more than the limit of {MAX_LINES:,} lines")
+            raise BadInput.at(source.path, f"has more than the limit of {MAX_LINES:,} lines")
         self._require_room(source.path, {"lines": count})
+        loaders = loaders_of(self.project.root, source, content)
+        lines, loader = parse_env(content, loaders), loaders[0] if len(loaders) == 1 else ""
         if source.export and not source.loader:
-            given = GivenValues(source.environment, source.service, source.path, content)
-            try:
-                lines, loader = given_lines(given), given_loader(given)
-            except BadInput as error:
-                raise Unreadable(source.path, "refused", error.faults[0].text) from None
-        else:
-            loaders = loaders_of(self.project.root, source, content)
-            lines, loader = parse_env(content, loaders), loaders[0] if len(loaders) == 1 else ""
+            lines, loader = parse_values(content, source.path)
         values = [text for line in lines for text in (line.value, *line.suspects) if text]
         self._require_room(source.path, {"values": len(values), "characters": sum(map(len, values))})
         return lines, loader
@@ -147,7 +148,7 @@ class _Reader:
         for what, count in counts.items():
             if count > self._left[what]:
                 limit = f"comes after the limit of {MAX_IN_ALL[what]:,} {what} of all env files"
-                raise Unreadable(path, "refused", limit)
+                raise BadInput.at(path, limit)
         self._left.subtract(counts)
 
     def _add(self, row: Row, lines: Sequence[EnvLine], loader: str) -> None:

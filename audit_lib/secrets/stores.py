@@ -7,7 +7,7 @@ Exports of `vault kv metadata get -format=json`; `gh api repos/OWNER/NAME/action
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,7 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
-from audit_lib.settings import GivenValues, Project, StoreDate
+from audit_lib.settings import EvidenceSource, GivenValues, Project, StoreDate
 from audit_lib.settings.models import first_faults, source_row
 
 MOST = 10_000  # entries of one export
@@ -34,7 +34,6 @@ class StoreExport:
 
     dates: list[StoreDate] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    found: int = 0
     holds_values: bool = False
 
 
@@ -51,7 +50,7 @@ def parse_store_export(content: bytes, secret: str = "") -> StoreExport:
         return StoreExport(faults=["cannot be parsed as JSON"])
     if read is None:
         return StoreExport(faults=[_NO_EXPORT])
-    export = StoreExport(found=len(entries))
+    export = StoreExport()
     if len(entries) > MOST:
         export.faults.append(f"has more than {MOST:,} entries: the others are not read")
     for number, entry in enumerate(entries[:MOST], 1):
@@ -123,53 +122,38 @@ def _date(kind: str, text: str, name: Any, facts: _Facts, column: str) -> StoreD
     return StoreDate(name, kind, None, at, text)
 
 
-# ---- The exports of a project
-
-
-@dataclass(frozen=True)
-class DatedPlace:
-    """One date of a store, and of which environment and service it is."""
-
-    environment: str
-    service: str
-    source: str
-    date: StoreDate
-
-
 def read_store_dates(
     project: Project, given: tuple[GivenValues, ...]
-) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
-    """`Sources` of the exports, and what they say; one that is missing or faulty is a row, no exception."""
+) -> tuple[pd.DataFrame, tuple[GivenValues, ...]]:
+    """`Sources` of the exports, and the dates that they and given ones hold; `origin` is the source.
+
+    An export that is missing or faulty is a row, no exception.
+    """
     rows: list[dict[str, Any]] = []
-    dates: list[DatedPlace] = []
+    dated = [replace(one, origin=f"--env {one.environment}/{one.service}") for one in given if one.dates]
     for source, paths in claimed_paths(project.root, project.evidence_sources):
         if not paths:
             remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
             missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
             rows.append(source_row(source, source.pattern, "store export", **missing))
         for path in paths:
-            try:
-                read = read_source(project.root, path, _MAX_BYTES)
-            except Unreadable as error:
-                columns = {"state": error.state, "reason": error.reason}
-            else:
-                export = parse_store_export(read.content, source.secret)
-                state = (
-                    "unreadable"
-                    if export.faults and not export.dates
-                    else "read"
-                    if export.found
-                    else "empty"
-                )
-                columns = vars(read.facts) | {"state": state, "reason": first_faults(export.faults)}
-                if export.holds_values:
-                    columns |= {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}
-                else:
-                    dates += [
-                        DatedPlace(source.environment, source.service, path, one) for one in export.dates
-                    ]
-            rows.append(source_row(source, path, "store export", **columns))
-    for one in given:
-        place = f"--env {one.environment}/{one.service}"
-        dates += [DatedPlace(one.environment, one.service, place, date) for date in one.dates]
-    return Sources.of(rows), tuple(dates)
+            row, export = _read_export(project, source, path)
+            rows.append(source_row(source, path, "store export", **row))
+            dated.append(GivenValues(source.environment, source.service, path, b"", tuple(export.dates)))
+    return Sources.of(rows), tuple(dated)
+
+
+def _read_export(project: Project, source: EvidenceSource, path: str) -> tuple[dict[str, Any], StoreExport]:
+    try:
+        read = read_source(project.root, path, _MAX_BYTES)
+    except Unreadable as error:
+        return {"state": error.state, "reason": error.reason}, StoreExport()
+    export = parse_store_export(read.content, source.secret)
+    if export.holds_values:
+        return vars(read.facts) | {
+            "state": "refused",
+            "reason": _CLEAR,
+            "remedy": f"rm {path}",
+        }, StoreExport()
+    state = "read" if export.dates else "unreadable" if export.faults else "empty"
+    return vars(read.facts) | {"state": state, "reason": first_faults(export.faults)}, export

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -74,28 +75,24 @@ def judge(
     Null where the policy demands nothing, or where no example was read. A slash at the end of a setting does
     not count (docs/rules.md#rule-9). Every parser must read the same password out of a URL (rule 27).
     """
-    expected, markers = rule.expected.get(environment, ""), policy.placeholders + rule.placeholders
+    markers = policy.placeholders + rule.placeholders
+    stated, expected = environment in rule.expected, rule.expected.get(environment, "").rstrip("/")
     forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
-    answers: dict[str, Any] = {
+    is_url = rule.component == "password" and held.whole_is(_is_url)
+    return {
         "placeholder": held.any_is(lambda value: is_placeholder(value, markers)),
         "compromised": held.any_is(lambda value: _digest(value) in policy.compromised),
         "template": None if examples is None else not examples.isdisjoint({held.whole, held.part}),
-        "default_ok": not held.any_is(lambda value: matches_glob(value, rule.defaults)),
-        "expected_ok": held.whole_is(lambda value: value.rstrip("/") == expected.rstrip("/")),
-        "url_ok": held.whole_is(lambda value: bool(getattr(url_parts(value), "unambiguous", None))),
+        "default_ok": not held.any_is(partial(matches_glob, globs=rule.defaults)) if rule.defaults else None,
+        "expected_ok": held.whole_is(lambda value: value.rstrip("/") == expected) if stated else None,
+        "url_ok": held.whole_is(lambda value: getattr(url_parts(value), "unambiguous", False))
+        if is_url
+        else None,
         "format_ok": _matches(held, format_of(rule, environment), policy),
         "usual_format_ok": _matches(held, rule.usual_format, policy),
-        "forbidden_format_ok": not any(forbidden),
+        "forbidden_format_ok": not any(forbidden) if rule.forbidden_formats else None,
         **_strength(held, rule),
     }
-    demanded = {
-        "default_ok": rule.defaults,
-        "expected_ok": environment in rule.expected,
-        "url_ok": rule.component == "password" and held.whole_is(_is_url),
-        "forbidden_format_ok": rule.forbidden_formats,
-        "classes_ok": rule.classes and answers["classes_ok"] is not None,
-    }
-    return answers | {name: None for name, is_demanded in demanded.items() if not is_demanded}
 
 
 def _digest(value: str) -> str:
@@ -105,7 +102,7 @@ def _digest(value: str) -> str:
 def _matches(held: ValueInForce, name: str, policy: Policy) -> bool | None:
     pattern = policy.formats.get(name, "")
     try:
-        return held.whole_is(lambda value: matches_whole(pattern, value)) if pattern else None
+        return held.whole_is(partial(matches_whole, pattern)) if pattern else None
     except TooSlow:
         raise BadInput.at(f"policy {policy.name}: formats.{name}", SLOW) from None
 
@@ -116,20 +113,16 @@ def _strength(held: ValueInForce, rule: SecretRule) -> dict[str, Any]:
     A URL to a local file needs no password, so nothing is demanded of it. A password strong enough may lack
     a kind of character (docs/rules.md#rule-24).
     """
-    if not held.part:
-        missing = held.whole_is(has_host)
-        length = "short" if rule.min_length else "below good" if rule.good_length else ""
-        return {
-            "length": length if missing else "",
-            "classes_ok": False if missing else None,
-            "strength_bits": 0.0,
-        }
-    count, bits = held.keeper.ask(held.part, len), held.keeper.ask(held.part, strength_bits)
-    length = "short" if count < rule.min_length else "below good" if count < rule.good_length else "ok"
-    kinds = [_CLASSES[name] for name in rule.classes]
-    has_classes = held.keeper.ask(held.part, lambda value: all(re.search(kind, value) for kind in kinds))
+    if not held.part and not held.whole_is(has_host):
+        return {"length": "", "classes_ok": None, "strength_bits": 0.0}
+    length, bits, classes_ok = 0, 0.0, False
+    if held.part:
+        length, bits = held.keeper.ask(held.part, len), held.keeper.ask(held.part, strength_bits)
+        kinds = [_CLASSES[name] for name in rule.classes]
+        classes_ok = held.keeper.ask(held.part, lambda value: all(re.search(kind, value) for kind in kinds))
+    judged = "short" if length < rule.min_length else "below good" if length < rule.good_length else "ok"
     return {
-        "length": length if rule.min_length or rule.good_length else "",
-        "classes_ok": has_classes or 0 < rule.enough_bits <= bits,
+        "length": judged if rule.min_length or rule.good_length else "",
+        "classes_ok": classes_ok or 0 < rule.enough_bits <= bits if rule.classes else None,
         "strength_bits": bits,
     }

@@ -42,7 +42,10 @@ def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, s
     seen = set(forms) - {"no value"}
     if "URL with password" in seen:
         return "secret", "password"
-    if is_public(name, policy) or _matches(name, _WORDS["not_secret"]):
+    # What a provider publishes, as Sentry's DSN and PostHog's project key, also behind a build tool's prefix.
+    bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
+    public = _matches(name, policy.public_names) or _matches(bare, policy.public_names)
+    if public or _matches(name, _WORDS["not_secret"]):
         return "setting", "whole"
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
     named, only_plain = _matches(name, policy.secret_names), seen == {"plain"}
@@ -56,12 +59,6 @@ def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, s
     if _matches(name, _WORDS["identifiers"]):
         return "identifier", "whole"
     return ("secret" if "generated" in seen else "setting"), "whole"
-
-
-def is_public(name: str, policy: Policy) -> bool:
-    """Whether a provider publishes what a variable holds, as Sentry's DSN and PostHog's project key."""
-    bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
-    return _matches(name, policy.public_names) or _matches(bare, policy.public_names)
 
 
 def is_issued(name: str, application: str) -> bool:

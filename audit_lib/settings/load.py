@@ -2,11 +2,13 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from audit_lib.base.bounded import parse_toml, read_text_file, shown_name
@@ -16,9 +18,11 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.settings.code_reads import code_variables, env_variables
 from audit_lib.settings.discover import discover
 from audit_lib.settings.models import GuideRule, GuideRules, Policy, Project, SecretRule
-from audit_lib.settings.outside import LAYOUT, allowed_folders, given_layout, leads_out, link_faults
 from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, type_of_detections, unknown_key
 
+FOLDERS = "AUDIT_LOG_FOLDERS"
+LAYOUT = "AUDIT_TOML"
+MOST_LINKS = 40  # as many as the kernel follows
 POLICIES = Path(__file__).with_name("policies")
 PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
@@ -128,8 +132,12 @@ def _with_periods(rule: SecretRule, policy: Policy) -> SecretRule:
     stated = rule.max_age_days is not None
     if rule.exempt or rule.kind != "secret" or (rule.public and not stated):
         return replace(rule, max_age_days=None, period_stated=stated)
-    period, strict = rule.max_age_days or policy.default_max_age_days, policy.strict_max_age_days
-    return replace(rule, max_age_days=period, period_stated=stated, strict_max_age_days=strict)
+    return replace(
+        rule,
+        max_age_days=rule.max_age_days or policy.default_max_age_days,
+        period_stated=stated,
+        strict_max_age_days=policy.strict_max_age_days,
+    )
 
 
 def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
@@ -137,13 +145,15 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
 
     `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
     """
-    name, faults = policy.rules, list[Fault]()
+    name = policy.rules
     if Path(name).name != name:
         raise BadInput.at(policy.path.name, "rules must be a bundled name or a file beside the policy")
     if not name:
         return ()
     path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
-    found = checked(GuideRules, parse_toml(read_text_file(path, path.name), path.name), path.name, faults)
+    faults: list[Fault] = []
+    table = parse_toml(read_text_file(path, path.name), path.name)
+    found = checked(GuideRules, table, path.name, faults)
     if not found:
         raise BadInput(faults)
     return found.rule
@@ -204,9 +214,9 @@ def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Proje
         faults += link_faults(project, root, place)
     if not project or faults:
         raise BadInput(faults)
-    zoned, zone = "time_zone" in places, project.time_zone
+    zoned = "time_zone" in places
     logs = tuple(
-        replace(log, time_zone=log.time_zone or zone, zone_declared=bool(log.time_zone) or zoned)
+        replace(log, time_zone=log.time_zone or project.time_zone, zone_declared=zoned or log.time_zone != "")
         for log in project.log_sources
     )
     logins = tuple(replace(login, added=True) for login in project.logins)
@@ -255,17 +265,14 @@ def choose_policy(project: Project, override: str = "") -> Policy:
     elif override:
         policy = load_policy(Path(override), override)
     else:
-        policy = _own_policy(project, project.extends or _recognised(project))
+        base = project.extends or _recognised(project)
+        policy = bundled_policy(base)
+        if project.demands and project.layout is not None:
+            demands = {**project.demands, "name": project.name, "extends": base}
+            policy = _policy(demands, project.layout, project.layout.name, project.layout_sha256)
     if both := {login.name for login in policy.logins} & {login.name for login in project.logins}:
         raise BadInput.at("audit.toml", f"has the login {min(both)}, which the policy has")
     return replace(policy, logins=policy.logins + project.logins)
-
-
-def _own_policy(project: Project, base: str) -> Policy:
-    if not project.demands or project.layout is None:
-        return bundled_policy(base)
-    demands = {**project.demands, "name": project.name, "extends": base}
-    return _policy(demands, project.layout, project.layout.name, project.layout_sha256)
 
 
 def _recognised(project: Project) -> str:
@@ -273,13 +280,88 @@ def _recognised(project: Project) -> str:
     others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
     held = set(env_variables(project))
     # The code is searched only where the env files and examples do not tell: it takes longer.
-    for in_code in (False, True):
-        telling = {name for policy in others for name in policy.recognised_by}
-        held |= set(code_variables(project, telling)) if in_code else set()
-        for policy in others:
-            if len(held.intersection(policy.recognised_by)) >= policy.recognised_at_least:
-                return policy.name
-    return GENERIC
+    known = [one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least]
+    if not known:
+        held |= code_variables(project, {name for one in others for name in one.recognised_by}).keys()
+        known = [one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least]
+    return known[0] if known else GENERIC
+
+
+# ---- What may be read: within the project no way out of it, outside only what its owner allows ----
+
+
+def link_faults(project: Project, root: Path, place: str) -> list[Fault]:
+    """A fault for each path that a symbolic link leads out of the project, up to a pattern's wildcard."""
+    named = [project.guide, project.formats, *project.exports]
+    named += [project.leavers, project.breaches, project.access_log]
+    named += [source.path for source in project.env_sources]
+    sources: tuple[Any, ...] = (*project.log_sources, *project.deploy_sources, *project.evidence_sources)
+    named += [source.pattern for source in sources if not source.pattern.startswith("/")]
+    led_out = [text for text in dict.fromkeys(named) if text and leads_out(text, root)]
+    return [Fault(place, f"{text} leads out of the project through a symbolic link") for text in led_out]
+
+
+def leads_out(text: str, root: Path) -> bool:
+    """Whether a link leads a path out of the project; also if it cannot be followed at all."""
+    fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts)
+    try:
+        end = root.joinpath(*fixed).resolve()
+        # From Python 3.13 on a circle of links is no error: it is left in the path.
+        return not end.is_relative_to(root) or any(part.is_symlink() for part in (end, *end.parents))
+    except (OSError, ValueError, RuntimeError):
+        return True
+
+
+def allowed_folders(root: Path, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The folders that AUDIT_LOG_FOLDERS names, separated as in PATH; only there may audit.toml name logs.
+
+    `BadInput` if one is relative, is the root of the file system, or lies behind a link of the project.
+    """
+    named = [Path(text) for text in environ.get(FOLDERS, "").split(os.pathsep) if text.strip()]
+    for number, path in enumerate(named, 1):
+        if not _is_absolute(path) or not path.name:
+            fault = "must be the absolute path of a folder, without .. and other than /"
+            raise BadInput.at(FOLDERS, f"#{number} {fault}")
+        followed(path, root, f"{FOLDERS} #{number}")
+    return tuple(path.as_posix() for path in named)
+
+
+def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The audit.toml that AUDIT_TOML names, in place of the project's own; None if it names none.
+
+    `BadInput` if it is relative, lies in the project or behind a link of it, or is no file.
+    """
+    if not (text := environ.get(LAYOUT, "").strip()):
+        return None
+    if not _is_absolute(Path(text)):
+        raise BadInput.at(LAYOUT, "must be the absolute path of a file, without ..")
+    path = followed(Path(text), root, LAYOUT)
+    if path.is_relative_to(root):
+        raise BadInput.at(LAYOUT, "is in the project, whose own audit.toml is read without it")
+    if not path.is_file():
+        raise BadInput.at(LAYOUT, "is not a file")
+    return path
+
+
+def _is_absolute(path: Path) -> bool:
+    return path.is_absolute() and ".." not in path.parts
+
+
+def followed(path: Path, root: Path, place: str, most: int = MOST_LINKS) -> Path:
+    """Where a path leads, with its links followed; `BadInput` if one of them lies within the project.
+
+    A link there is the word of whoever may commit to it, and could lead to any file.
+    """
+    end = Path(path.absolute().anchor)
+    for part in path.absolute().parts[1:]:
+        step = end.parent if part == ".." else end / part
+        if step.is_symlink():
+            fault = "leads through a symbolic link of the project, which is not followed"
+            if end.is_relative_to(root) or most == 0:
+                raise BadInput.at(place, fault if most else "leads through too many symbolic links")
+            step = followed(end / step.readlink(), root, place, most - 1)
+        end = step
+    return end
 
 
 # ---- Samples: only folders that this program wrote may use the public key and a pinned date ----

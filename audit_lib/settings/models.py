@@ -20,10 +20,10 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, MOST_LOGINS, REQUEST_KINDS, SEVERITIES
 
-_TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
-ENVIRONMENTS = tuple(_TEXTS["words"]["environment"])
-METHODS = tuple(_TEXTS["words"]["method"])
-ROUTE = re.compile(_TEXTS["patterns"]["route"][0])
+TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+ENVIRONMENTS = tuple(TEXTS["words"]["environment"])
+METHODS = tuple(TEXTS["words"]["method"])
+ROUTE = re.compile(TEXTS["patterns"]["route"][0])
 REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
@@ -60,9 +60,9 @@ def among(*words: str) -> AfterValidator:
 
 def text(kind: str) -> AfterValidator:
     """A check that a text is of a kind of texts.toml, or nothing."""
-    if kind in _TEXTS["words"]:
-        return among(*_TEXTS["words"][kind])
-    pattern, what = _TEXTS["patterns"][kind]
+    if kind in TEXTS["words"]:
+        return among(*TEXTS["words"][kind])
+    pattern, what = TEXTS["patterns"][kind]
     return check(lambda value: not value or re.fullmatch(pattern, value), what)
 
 
@@ -280,23 +280,15 @@ class Login(Block):
     succeeded_redirect: Redirect = ""  # where who got in is sent
     added: Annotated[bool, Computed] = False  # by audit.toml, to the policy's
 
-    @property
-    def failure(self) -> str:
-        """What a failure is, in words."""
-        words = [", ".join(map(str, self.failed_statuses))] if self.failed_statuses else []
-        words += [f"redirect to {self.failed_redirect}"] if self.failed_redirect else []
-        return " or ".join([*words, f'"{self.failed_message}"'] if self.failed_message else words)
-
 
 _STATUSES = "has more than 10 statuses, or one as a failure and as a success"
+_NO_FAILURE = "declares no failure: failed_statuses, failed_redirect or failed_message"
+_NO_REDIRECT = "has a succeeded_redirect, but no failed_redirect"
 WholeLogin = Annotated[
     Login,
     written(method="POST"),
-    check(lambda it: it.failure, "declares no failure: failed_statuses, failed_redirect or failed_message"),
-    check(
-        lambda it: it.failed_redirect or not it.succeeded_redirect,
-        "has a succeeded_redirect without a failed one",
-    ),
+    check(lambda it: it.failed_statuses or it.failed_redirect or it.failed_message, _NO_FAILURE),
+    check(lambda it: it.failed_redirect or not it.succeeded_redirect, _NO_REDIRECT),
     check(lambda it: not {*it.failed_statuses} & {*it.succeeded_statuses}, _STATUSES),
     check(lambda it: max(len(it.failed_statuses), len(it.succeeded_statuses)) <= 10, _STATUSES),
 ]
@@ -377,11 +369,6 @@ class SecretRule(Block):
     lines: Mapping[Annotated[StrictStr, text("fact")], tuple[Days, ...]] = field(default_factory=dict)
     period_stated: Annotated[bool, Computed] = False  # the policy gives this period; else it is a default
     strict_max_age_days: Annotated[int | None, Computed] = None  # the guide's "at minimum" for all
-
-    @property
-    def guide_lines(self) -> tuple[int, ...]:
-        """All lines of the guide that speak of this variable."""
-        return self.cited(*self.lines)
 
     def cited(self, *facts: str) -> tuple[int, ...]:
         """The lines of the guide that state these facts: period, pairing, length, …"""

@@ -8,10 +8,12 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import PurePosixPath
 from posixpath import normpath
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -52,16 +54,13 @@ class Configuration(Contract):
     reason: Series[str]
 
 
-class Answer(NamedTuple):
-    """One row of `Configuration`."""
+Answer = dict[str, Any]
 
-    topic: str
-    source: str
-    subject: str
-    answer: str
-    service: str = ""
-    line: int | None = None
-    reason: str = ""
+
+def _answer(topic: str, source: str, subject: str, answer: str, **more: Any) -> Answer:
+    """A row of `Configuration`."""
+    row = {"topic": topic, "source": source, "subject": subject, "answer": answer}
+    return {**row, "service": "", "line": None, "reason": "", **more}
 
 
 def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
@@ -77,8 +76,8 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     if is_repository(project.root):
         examples = [source.path for source in project.env_sources if source.example]
         hidden = ignored(project.root, examples) - tracked(project.root)
-        answers += [Answer("example kept", one, one, "no" if one in hidden else "yes") for one in examples]
-    return Configuration.of(answer._asdict() for answer in answers)
+        answers += [_answer("example kept", one, one, "no" if one in hidden else "yes") for one in examples]
+    return Configuration.of(answers)
 
 
 def _read(
@@ -92,7 +91,7 @@ def _read(
         reason = error.reason
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
         reason = "is not understood"
-    return [Answer("file", str(path), str(path), "unknown", reason=reason)]
+    return [_answer("file", str(path), str(path), "unknown", reason=reason)]
 
 
 def baseline_answers(source: str, text: str) -> Iterator[Answer]:
@@ -101,7 +100,7 @@ def baseline_answers(source: str, text: str) -> Iterator[Answer]:
         for entry in entries:
             reason = _BASELINE.get(entry.get("is_secret"), "somebody said that it is a secret")
             place = f"{path}:{entry['line_number']}"
-            yield Answer("baseline entry", source, place, "no" if reason else "yes", reason=reason)
+            yield _answer("baseline entry", source, place, "no" if reason else "yes", reason=reason)
 
 
 # ---- Render's blueprints ----
@@ -131,42 +130,39 @@ def blueprint_answers(source: str, text: str, policy: Policy) -> Iterator[Answer
     if not {"services", "envVarGroups", "databases"} & root.keys():
         raise ValueError
     groups = {str(group.get("name")): group.get("envVars") or [] for group in root.get("envVarGroups") or ()}
-    for group, variables in groups.items():
-        yield from _supplied(source, group, variables, policy)
-    for service in root.get("services") or ():
-        name, own = str(service.get("name", "")), service.get("envVars") or []
-        yield from _supplied(source, name, own, policy)
+    services = [(str(one.get("name", "")), one) for one in root.get("services") or ()]
+    owned = [*groups.items(), *((name, service.get("envVars") or []) for name, service in services)]
+    for owner, variables in owned:
+        for one in (one for one in variables if _is_secret(one, policy)):
+            known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
+            answer = "no" if one.get("value") else "yes" if known else "unknown"
+            yield _answer("blueprint value", source, str(one["key"]), answer, service=owner, line=one[_LINE])
+    for name, service in services:
+        own = service.get("envVars") or []
         joined = [str(one["fromGroup"]) for one in own if "fromGroup" in one]
         everything = [*own, *(one for group in joined for one in groups.get(group, ()))]
         lines: dict[str, list[int]] = defaultdict(list)
-        for one in everything:
-            lines[str(one.get("key", ""))].append(one[_LINE])
+        for one in (one for one in everything if one.get("key")):
+            lines[str(one["key"])].append(one[_LINE])
         # A service's own variable hides its group's; a group of elsewhere may set a name, too.
         once = "yes" if set(joined) <= groups.keys() else "unknown"
-        for key, at in ((key, at) for key, at in lines.items() if key):
-            also = f"also in line {', '.join(map(str, at[1:]))}" if at[1:] else ""
-            yield Answer("blueprint name", source, key, "no" if also else once, name, at[0], also)
-        if _has_previews(root) or _has_previews(service):
-            for one in (one for one in everything if _is_secret(one, policy)):
+        for key, (first, *others) in lines.items():
+            also = f"also in line {', '.join(map(str, others))}" if others else ""
+            row = {"service": name, "line": first, "reason": also}
+            yield _answer("blueprint name", source, key, "no" if also else once, **row)
+        for one in everything if _has_previews(root) or _has_previews(service) else ():
+            if _is_secret(one, policy):
                 apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
                 answer = "yes" if apart else "no" if "value" in one else "unknown"
-                yield Answer("blueprint preview", source, str(one["key"]), answer, name, one[_LINE])
+                row = {"service": name, "line": one[_LINE]}
+                yield _answer("blueprint preview", source, str(one["key"]), answer, **row)
 
 
 def _is_secret(variable: dict[Any, Any], policy: Policy) -> bool:
     """By the policy; of what it does not know, by the name and by what a text looks like."""
-    name, rule = str(variable.get("key", "")), policy.rule(str(variable.get("key", "")))
-    likely = likely_kind(name, (form_of(str(variable.get("value", ""))),), policy)[0]
-    return bool(name) and (rule.kind if rule else likely) == "secret"
-
-
-def _supplied(source: str, owner: str, variables: list[Any], policy: Policy) -> Iterator[Answer]:
-    """Whether a secret comes from elsewhere: a text in the blueprint is a text in git."""
-    for one in variables:
-        if _is_secret(one, policy):
-            known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
-            answer = "no" if one.get("value") else "yes" if known else "unknown"
-            yield Answer("blueprint value", source, str(one["key"]), answer, owner, one[_LINE])
+    name, form = str(variable.get("key", "")), form_of(str(variable.get("value", "")))
+    rule = policy.rule(name)
+    return bool(name) and (rule.kind if rule else likely_kind(name, (form,), policy)[0]) == "secret"
 
 
 def _has_previews(owner: dict[Any, Any]) -> bool:
@@ -186,15 +182,9 @@ def _images(project: Project, paths: list[PurePosixPath]) -> Iterator[Answer]:
     there = {str(path) for path in paths}
     env_files = [one.path for one in project.env_sources if not one.example and one.path in there]
     contexts: dict[str, set[str]] = defaultdict(set)
-
-    def note_builds(source: str, text: str) -> Iterator[Answer]:
-        for dockerfile, context in image_builds(PurePosixPath(source), text):
-            contexts[dockerfile].add(context)
-        yield from ()
-
     for path in paths:
         if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name):
-            unread = _read(project, path, note_builds)
+            unread = _read(project, path, partial(_note_builds, contexts=contexts))
             yield from unread if path.name not in BLUEPRINTS else ()  # of a blueprint it is said already
     for path in paths:
         if _DOCKERFILE.fullmatch(path.name):
@@ -213,13 +203,10 @@ def _text(project: Project, path: PurePosixPath) -> str | None:
         return "" if error.state == "missing" else None
 
 
-def image_builds(source: PurePosixPath, text: str) -> Iterator[tuple[str, str]]:
-    """Each Dockerfile that a compose file or blueprint names, and the folder that it is built from.
-
-    A folder is "" if it is not plain, or leads elsewhere.
-    """
+def _note_builds(source: str, text: str, contexts: dict[str, set[str]]) -> list[Answer]:
+    """Notes for each Dockerfile that a compose file or blueprint names the folder that it is built from."""
     for one in _mappings(text):
-        build, folder = one.get("build"), str(source.parent)
+        build, folder = one.get("build"), str(PurePosixPath(source).parent)
         if isinstance(build, str | dict):
             build = build if isinstance(build, dict) else {"context": build}
             context = str(build.get("context") or ".")
@@ -229,36 +216,14 @@ def image_builds(source: PurePosixPath, text: str) -> Iterator[tuple[str, str]]:
             dockerfile = str(one.get("dockerfilePath") or "Dockerfile")
         else:
             continue
-        yield _inside(folder, dockerfile), _inside(folder, context)
+        contexts[_inside(folder, dockerfile)].add(_inside(folder, context))
+    return []
 
 
 def _inside(folder: str, text: str) -> str:
     """A path within the project; "" for an address, a variable, or a path that leads out."""
     path = normpath(f"{folder}/{text}")
     return "" if path.startswith("..") or re.search(r"[$:\s]|^[/~]", text) else path
-
-
-class _Stage(NamedTuple):
-    base: str
-    name: str
-    copies: list[tuple[str, str, int]]  # from which stage ("": the context), what, in which line
-    folders: list[str]  # that it works in
-
-
-def _stages(text: str) -> list[_Stage]:
-    stages = [_Stage("", "", [], ["/"])]  # a COPY before any FROM is of no stage, but is not lost
-    for found in _INSTRUCTION.finditer(text):
-        line, words = text.count("\n", 0, found.start()) + 1, re.sub(r"\\[ \t\r]*\n", " ", found[2])
-        parts = (re.sub(r'[\[\]",]', " ", words) if '"' in words else words).split()
-        plain = [part for part in parts if not part.startswith("--")] or [""]
-        origin = next((part[7:].lower() for part in parts if part.startswith("--from=")), "")
-        if found[1].lower() == "from":
-            stages.append(_Stage(plain[0].lower(), plain[2].lower() if plain[2:] else "", [], ["/"]))
-        elif found[1].lower() == "workdir":
-            stages[-1].folders.append(normpath(PurePosixPath(stages[-1].folders[-1]) / plain[0]))
-        else:
-            stages[-1].copies.extend((origin, word, line) for word in plain[:-1])
-    return stages[1:] or stages
 
 
 def image_answers(
@@ -270,40 +235,58 @@ def image_answers(
     """
     if not context:
         reason = "it is built from a folder that is not known"
-        yield Answer("image context", source, source, "unknown", reason=reason)
-    stages, patterns = _stages(text), [line.strip() for line in (ignore or "").splitlines()]
-    patterns = [line for line in patterns if line and not line.startswith("#")]
+        yield _answer("image context", source, source, "unknown", reason=reason)
+    patterns = [line for line in map(str.strip, (ignore or "").splitlines()) if line and line[0] != "#"]
     in_full = ignore is not None and len(patterns) <= 1_000 and all(map(_PLAIN.fullmatch, patterns))
     for path in (path for path in env_files if context and PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
-        line, certain = _taken(inside, stages)
+        taken = _taken(inside, text)
         answer, reason = "no", ""
-        if line and not in_full:
+        if taken and not in_full:
             answer, reason = "unknown", ".dockerignore cannot be read in full"
-        elif not line or _matches(patterns, inside):
+        elif not taken or _matches(patterns, inside):
             answer = "yes"
-        elif not certain:
+        elif not any(taken.values()):
             answer, reason = "unknown", "what it copies is not plain text"
-        yield Answer("image context", source, path, answer, line=line, reason=reason)
+        yield _answer("image context", source, path, answer, line=min(taken, default=None), reason=reason)
 
 
-def _taken(inside: str, stages: list[_Stage]) -> tuple[int | None, bool]:
-    """The first line by which the last stage holds a file of the context, and whether that is certain."""
-    *before, stage = stages
-    found: list[tuple[int, bool]] = []
-    earlier = {key: at for at, one in enumerate(before) for key in (one.name, str(at)) if key}
-    base = [(stage.base, "/", 0)] if stage.base in earlier else []
-    for origin, word, line in [*base, *stage.copies]:
-        plain = normpath(word.lstrip("/") or ".")
-        if not origin:
-            unclear = "$" in plain or not _PLAIN.fullmatch(plain)
-            found += [(line, not unclear)] if unclear or plain == "." or _matches([plain], inside) else []
-        elif origin in earlier:
-            below, certain = _taken(inside, stages[: earlier[origin] + 1])
-            whole = normpath(word) in ("/", ".", stages[earlier[origin]].folders[-1])
-            if below and (whole or PurePosixPath(word).name in PurePosixPath(inside).parts):
-                found.append((line or below, whole and certain))
-    return min((line for line, _ in found), default=None), any(certain for _, certain in found)
+@dataclass
+class _Stage:
+    taken: dict[int, bool] = field(default_factory=dict)  # line that takes the file: whether that is certain
+    folder: str = "/"
+
+
+def _taken(inside: str, text: str) -> dict[int, bool]:
+    """The lines by which the last stage of a Dockerfile holds a file, each with whether that is certain."""
+    stage = _Stage()
+    stages: dict[str, _Stage] = {}  # by name and number
+    numbers = count()
+    for found in _INSTRUCTION.finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
+        words = re.sub(r"\\[ \t\r]*\n", " ", found[2])
+        parts = (re.sub(r'[\[\]",]', " ", words) if '"' in words else words).split()
+        plain = [part for part in parts if not part.startswith("--")] or [""]
+        origin = next((part[7:].lower() for part in parts if part.startswith("--from=")), "")
+        earlier = stages.get(origin, _Stage())
+        if found[1].lower() == "from":
+            base = stages.get(plain[0].lower(), _Stage())
+            stage = _Stage(dict(base.taken))
+            stages |= dict.fromkeys((str(next(numbers)), *map(str.lower, plain[2:3])), stage)
+        elif found[1].lower() == "workdir":
+            stage.folder = normpath(PurePosixPath(stage.folder) / plain[0])
+        else:
+            for word in plain[:-1] if earlier.taken or not origin else ():
+                path = normpath(word.lstrip("/") or ".")
+                unclear = not origin and ("$" in path or not _PLAIN.fullmatch(path))
+                whole = path == "." or (
+                    normpath(word) == earlier.folder if origin else _matches([path], inside)
+                )
+                part = origin and PurePosixPath(word).name in PurePosixPath(inside).parts
+                if unclear or whole or part:
+                    certain = any(earlier.taken.values()) and whole if origin else not unclear
+                    stage.taken[line] = stage.taken.get(line, False) or certain
+    return stage.taken
 
 
 def _matches(patterns: list[str], path: str) -> bool:

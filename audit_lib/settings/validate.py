@@ -12,33 +12,10 @@ from audit_lib.base.bounded import shown_name
 from audit_lib.base.errors import Fault
 from audit_lib.base.in_words import nearest
 from audit_lib.secrecy.strength import looks_generated
-from audit_lib.settings.models import LARGEST, Block, Policy, Project
+from audit_lib.settings.models import LARGEST, TEXTS, Block, Policy, Project
 
-# What a key of the files is called in the values, where the names differ.
-KEYS = {
-    "secret": "secrets", "env": "env_sources", "log": "log_sources", "log_formats": "formats",
-    "deploys": "deploy_sources", "evidence": "evidence_sources",
-}  # fmt: skip
-# Where a key of 0.2 went.
-MOVED = {
-    "policy": "is now extends, which names a bundled policy",
-    "metadata": "is now keys of [[secret]]: a block named as an extended one changes only what it says",
-    "grep": "is gone: no search that a guide prescribes is judged any more",
-    "controls": "is gone: nothing read it",
-    "platform": "is gone: nothing read it",
-    "consumer": "is no table any more: name them in consumers of [[secret]]",
-}
-_TYPES = {
-    "string_type": "must be a text",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "bool_type": "must be true or false",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "mapping_type": "must be a table",
-    "dict_type": "must be a table",
-    "dataclass_type": "is not a table",
-}
+KEYS: dict[str, str] = TEXTS["keys"]  # what a key of the files is called in the values, if not the same
+MOVED: dict[str, str] = TEXTS["moved"]  # where a key of 0.2 went
 Number = Annotated[StrictFloat, Field(ge=0, le=LARGEST)]
 Made = TypeVar("Made")
 
@@ -65,18 +42,24 @@ def _fault(error: Any, kind: type, value: Any, place: str) -> Fault:
             value = value.get(part) if isinstance(value, Mapping) else None
             key = f"{key}.{shown_key(part)}" if key else shown_key(spelt.get(part, part))
             continue
-        value, key = value[part], f"{key} #{part + 1}"
+        value = value[part]
+        key = f"{key} #{part + 1}"
         if isinstance(value, dict):
             block, key = f": {key}{_label(value)}", ""
     if error["type"] == "missing":
-        key, text = "", f"has no {key}"
+        text = f"has no {key}"
+        key = ""
     elif error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         key, _, last = key.rpartition(".")
         text = unknown_key(last, [spelt.get(name, name) for name in _keys(kind, error["loc"])])
     elif error["type"].endswith("_than_equal"):  # the bounds are ours
         text = error["msg"].replace("Input should be", "must be")
     else:
-        text = error["msg"] if error["type"] == "settings" else _TYPES.get(error["type"], "cannot be used")
+        text = (
+            error["msg"]
+            if error["type"] == "settings"
+            else TEXTS["types"].get(error["type"], "cannot be used")
+        )
     return Fault(place + block, f"{key} {text}".lstrip())
 
 

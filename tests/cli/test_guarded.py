@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.__main__ import COMMANDS
+from audit_lib.cli import COMMANDS
 from tests.support.fakes import fake_value
 from tests.support.homes import with_rules
 from tests.support.paths import ROOT
@@ -32,7 +32,7 @@ def crash(*args, **given):
     raise ValueError(token)
 
 command = click.Command(sys.argv[1], callback=crash)
-__main__._Commands.get_command = lambda self, ctx, name: command
+__main__.GroupedCommands.get_command = lambda self, ctx, name: command
 __main__.run()
 """
 

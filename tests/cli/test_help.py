@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from audit_lib.__main__ import COMMANDS, main
-from audit_lib.cli.help import GROUPS
+from audit_lib.__main__ import main
+from audit_lib.cli import COMMANDS, GROUPS
 
 # Its room is being rewritten.
 

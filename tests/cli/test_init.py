@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.base.errors import BadInput
-from audit_lib.cli import init
+from audit_lib.cli import records
 from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.first_file import write_new
 from tests.support.applications import django_vue, write
@@ -196,7 +196,7 @@ def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
 
 def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is more code than is searched, the output says how much."""
-    monkeypatch.setattr(init, "MAX_CODE_FILES", 2)
+    monkeypatch.setattr(records, "MAX_CODE_FILES", 2)
     result = run_init(write(tmp_path / "big", {f"{n}.py": 'os.environ["A_KEY"]\n' for n in range(5)}))
     assert "not searched: 3 code files beyond the first 2" in result.output
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.cli.verify import report_faults
+from audit_lib.cli.decisions import report_faults
 from audit_lib.report.package import ARTEFACTS
 from audit_lib.secrecy.seal import SealPlan
 from tests.support.paths import GOLDEN, ROOT

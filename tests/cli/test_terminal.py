@@ -29,7 +29,7 @@ def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _review() -> None:
     record = json.loads((ROOT / "reports/sample-2026Q3/report.json").read_text("utf-8"))
-    review._say_summary(record, Path(LONG))
+    review._say_review(record, Path(LONG))
 
 
 def _failures(tmp_path: Path) -> Callable[[], object]:
@@ -103,7 +103,7 @@ def test_no_bar_is_where_it_would_be_noise(
     """Nothing is written elsewhere than on a terminal, on a dumb one, or of a work that is soon done."""
 
     def work(patience: float = 0) -> None:
-        with progress_bar({"reading": 1}, patience) as progress:
+        with progress_bar(patience) as progress:
             progress("reading", 1, 2)
 
     work()
@@ -111,6 +111,17 @@ def test_no_bar_is_where_it_would_be_noise(
     assert on_terminal(lambda: work(patience=60), 80) == ""
     monkeypatch.setenv("TERM", "dumb")
     assert on_terminal(work, 80) == ""
+
+
+def test_a_bar_takes_every_part_of_a_work() -> None:
+    """Whatever part work reports next, the bar goes on with it."""
+
+    def work() -> None:
+        with progress_bar(0) as progress:
+            progress("something else", 1, 2)
+            progress("reading", 1, 2)
+
+    assert "%" in on_terminal(work, 80, out=False)
 
 
 def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[str]) -> None:

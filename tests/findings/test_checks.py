@@ -29,7 +29,7 @@ IMAGE, VALUE = {"topic": "image context"}, {"topic": "blueprint value"}
 LOG = {"kind": "log", "lines": 100, "requests": 9, "messages": 0, "text_only": 91, "not_understood": 0}
 EXAMPLE = {"placeholder": True, "template": True}
 SETTING = {"kind": "setting", "missing_severity": ""}
-UNDECLARED = {"declared": False, "reads": 0}
+UNDECLARED = {"declared": False, "known_by": ("env files",)}
 
 # check: the rows that it judges, each with the severity of a fault, `unknown`, or `silent`
 ROWS: dict[str, list[tuple[Change, str]]] = {
@@ -225,17 +225,17 @@ ROWS: dict[str, list[tuple[Change, str]]] = {
         ({"declared": False, "group": "settings"}, "info"),
         (UNDECLARED, "silent"),  # a secret in force: `unlisted-secret` names it
         (UNDECLARED | {"supplied": "no"}, "medium"),
-        (UNDECLARED | {"env_files": 0, "examples": 0, "ledger": 0, "supplied": "no"}, "silent"),
+        ({"declared": False, "known_by": ("policy",), "supplied": "no"}, "silent"),
         ({}, "silent"),
     ],
     "declared-read-nowhere": [
         ({"read": "no"}, "info"),
-        ({"read": "no", "declared_here": False}, "silent"),
+        ({"read": "no", "known_by": ("code",)}, "silent"),
         ({"read": "unknown"}, "unknown"),
     ],
     "read-supplied-nowhere": [
         ({"supplied": "no"}, "low"),
-        ({"supplied": "no", "reads": 0}, "silent"),
+        ({"supplied": "no", "known_by": ("policy",)}, "silent"),
         ({"supplied": "unknown"}, "unknown"),
         ({"supplied": "unknown", "group": "settings"}, "silent"),
     ],

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 from click.testing import CliRunner
 
-from audit_lib.cli.verify import verify
+from audit_lib.cli.decisions import verify
 from audit_lib.ledger import append, read_ledger
 from tests.ledger.test_ledger import KEY, START, days, decision, ids
 

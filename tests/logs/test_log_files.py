@@ -11,7 +11,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.logs.files import log_files, quote_lines, spooled, with_logs
 from audit_lib.logs.read import NOT_ALLOWED, LogRead, read_logs
 from audit_lib.settings import Project, load_project
-from audit_lib.settings.outside import FOLDERS
+from audit_lib.settings.load import FOLDERS
 
 LINE = b'2026-08-01T10:00:00Z INFO:     203.0.113.7:1 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
 

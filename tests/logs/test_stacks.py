@@ -9,12 +9,10 @@ import pytest
 
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import LogSource, Project
-from tests.support.login_events import LOGIN_STACKS
-from tests.support.server_logins import SERVER_STACKS
-from tests.support.stack_logs import STACKS, Stack, visits, written
+from tests.support.stacks import Stack, stacks, visits, written
 
 MADE = visits(7)
-ALL_STACKS = (*STACKS, *LOGIN_STACKS, *SERVER_STACKS)
+ALL_STACKS = stacks()
 
 
 @pytest.mark.parametrize("stack", [pytest.param(stack, id=stack.name) for stack in ALL_STACKS])

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import EnvSource, Project
+from audit_lib.secrets.sources import MAX_IN_ALL, read_env_sources
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule, load_project
+from tests.base.test_git import git
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("api token")
@@ -173,3 +174,96 @@ def test_an_export_left_in_a_file_is_read(
     found = row(sources, export.path)
     assert (found["kind"], found["state"]) == ("export", state)
     assert list(entries["name"].dropna()) == ["API_TOKEN"] * (read or 0)
+
+
+def test_a_place_is_supplied_by_a_file_or_by_given_values(tmp_path: Path, keeper: Keeper) -> None:
+    """What nothing supplies is a row with the command that does; what was given stands for a missing file."""
+    sources, _ = read_env_sources(
+        project(tmp_path, ENV, environments=("development", "production")), (), keeper
+    )
+    found = row(sources, "--env production/backend")
+    assert (found["kind"], found["state"]) == ("given values", "missing")
+    assert str(found["remedy"]).startswith("--env production/backend=-")
+    values = GivenValues("development", "backend", "-", f"API_TOKEN={TOKEN}\n".encode())
+    sources, entries = read_env_sources(project(tmp_path, ENV, BACKUP), (values,), keeper)
+    assert list(sources["source"]) == ["--env development/backend"]
+    assert list(entries["kind"]) == ["given values"]
+    assert list(entries["fingerprint"]) == [keeper.fingerprint(TOKEN)]
+
+
+@pytest.mark.parametrize(
+    ("name", "where"), [("project/prod.txt", "prod.txt"), ("outside.txt", "outside.txt")]
+)
+def test_a_file_given_on_disk_is_noted_as_an_export(
+    tmp_path: Path, keeper: Keeper, name: str, where: str
+) -> None:
+    """Values in clear on disk are a source of their own, inside the project by path, outside by name only."""
+    path = tmp_path / name
+    (tmp_path / "project").mkdir()
+    path.write_text(f"API_TOKEN={TOKEN}\n")
+    path.chmod(0o644)
+    values = GivenValues("production", "backend", str(path), path.read_bytes())
+    sources, _ = read_env_sources(project(tmp_path / "project"), (values,), keeper)
+    assert (row(sources, where)["kind"], row(sources, where)["mode"]) == ("export", "0644")
+    assert str(tmp_path) not in sources.to_csv()
+
+
+def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper) -> None:
+    """Of the process environment only the policy's names and aliases are read."""
+    rule = SecretRule("API_TOKEN", "backend", "secret", "always", aliases=("TOKEN",))
+    policy = Policy(name="p", path=tmp_path, sha256="", secrets=(rule,))
+    environ = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
+    values = GivenValues("production", "backend", "environ", b"")
+    _, entries = read_env_sources(project(tmp_path), (values,), keeper, policy, environ)
+    assert list(entries["name"]) == ["API_TOKEN", "TOKEN"]
+    assert set(keeper.fingerprints()) == {keeper.fingerprint(TOKEN), keeper.fingerprint("x")}
+
+
+def test_git_says_what_is_tracked_and_what_is_ignored(tmp_path: Path, keeper: Keeper) -> None:
+    """A tracked file that a pattern covers is both; a path behind a link hides no answer on others."""
+    behind = EnvSource("production", "backend", "linked/.env")
+    described = project(tmp_path, ENV, EXAMPLE, behind)
+    git(tmp_path, "init", "-q")
+    (tmp_path / "linked").symlink_to("backend")
+    (tmp_path / ".gitignore").write_text(".env\n")
+    (tmp_path / ENV.path).write_text("A=1\n")
+    (tmp_path / EXAMPLE.path).write_text("A=\n")
+    git(tmp_path, "add", "-f", ENV.path)
+    sources, _ = read_env_sources(described, (), keeper)
+    shown = [(one["state"], one["tracked"], one["ignored"]) for one in sources.to_dict("records")]
+    assert shown[:2] == [("read", True, True), ("read", False, False)]
+    assert shown[2][0] == "refused"
+    assert pd.isna(shown[2][2])
+
+
+def test_all_files_together_have_a_limit(
+    tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many files of many lines end in a stated refusal, not in a machine without memory."""
+    monkeypatch.setitem(MAX_IN_ALL, "lines", 100)
+    many = [EnvSource("development", "backend", f"backend/{number}.env") for number in range(7)]
+    described = project(tmp_path, *many)
+    for source in many:
+        (tmp_path / source.path).write_bytes(b"\n" * 20)
+    sources, entries = read_env_sources(described, (), keeper)
+    assert list(sources["state"]) == ["empty"] * 5 + ["refused"] * 2
+    assert "limit of 100 lines of all env files" in str(sources["reason"].iloc[-1])
+    assert len(entries) == 100
+
+
+def test_what_may_be_a_secret_in_a_bad_line_is_kept(tmp_path: Path, keeper: Keeper) -> None:
+    """A token on a line that was not understood is known to the keeper, so that no artefact shows it."""
+    described, token = project(tmp_path, ENV), TOKEN[:30] + "aB1"
+    (tmp_path / ENV.path).write_text(f"API_TOKEN {token}\n")
+    _, entries = read_env_sources(described, (), keeper)
+    assert list(entries["fingerprint"].isna()) == [True]
+    assert keeper.fingerprint(token) in keeper
+
+
+def test_what_discovery_left_out_is_a_row(tmp_path: Path, keeper: Keeper) -> None:
+    """A folder that was not searched stands among the sources, with the reason."""
+    (tmp_path / "linked").symlink_to(tmp_path.parent)
+    (tmp_path / ".env").write_text("A_KEY=\n", "utf-8")
+    found = row(read_env_sources(load_project(tmp_path), (), keeper)[0], "linked/")
+    assert (found["kind"], found["state"]) == ("folder", "refused")
+    assert found["reason"] == "is a symbolic link, which is not followed"

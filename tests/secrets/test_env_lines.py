@@ -6,7 +6,7 @@ import string
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from audit_lib.secrets.env import looks_like_value, parse_env
+from audit_lib.secrets.env import EnvLine, is_binary, looks_like_value, parse_env
 from audit_lib.secrets.loaders import READERS
 from tests.support.fakes import fake_value
 
@@ -78,6 +78,12 @@ def seen(content: bytes, loaders: tuple[str, ...] = PYTHON) -> list[tuple[str, s
         (b"A=1\0\nB=2\n", [(BAD, None, None, "nul"), (READ, "B", "2", "")]),
         (b'A="1\n\0\n2"\n', [(BAD, None, None, "nul")] * 3),
         (b"A=x" + b" " * 100 + b"y\n", [(BAD, None, None, "too-long")]),
+        (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", [(BAD, None, None, "too-long"), (READ, "B", "1", "")]),
+        # What is filled up with equals signs to four characters is a value, whatever its letters are.
+        *[
+            (line, [(BAD, None, None, "bad-name")])
+            for line in (b"MZXW6YTBOI======", b"c2VjcmV0cw==", b"ABCDEFGHI===")
+        ],
     ],
 )
 def test_each_line_ends_in_one_state(
@@ -104,20 +110,45 @@ def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
         assert token not in repr(line)
 
 
+def test_a_short_beginning_of_a_value_is_kept_with_the_rest() -> None:
+    """The beginning of a value before an equals sign in it is no name, and the whole is a suspect."""
+    for whole in ("_1Uco4wd1WB=Ra7x", "pX3Pwd9q=", "zmFzZ4Fy==="):
+        (line,) = parse_env(f"{whole}\n".encode(), PYTHON)
+        assert (line.state, line.name, line.faults, line.suspects) == (BAD, None, ("bad-name",), (whole,))
+
+
+def test_what_a_value_may_be_is_suspected_and_never_shown() -> None:
+    """Each reading of a value that is not known goes to the keeper; no representation holds one."""
+    value = fake_value("quoted")
+    (line,) = parse_env(f"A='{value}'\n".encode(), ("dotenv", "docker"))
+    assert (line.value, set(line.suspects)) == (None, {value, f"'{value}'"})
+    assert value not in repr(line) + repr(EnvLine(1, READ, "A", value, suspects=(value,)))
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("content", "expected"),
     [
-        "API_TOKEN",
-        "NEXT_PUBLIC_BACKEND_API_BASE_URL",
-        "S3_BUCKET_NAME_FOR_UPLOADS_2",
-        "AzureWebJobsStorageConnectionString",
-        "ConnectionStrings__DefaultConnection",
-        "spring.datasource.password",
-        "oauth2ClientSecret",
-        "AzureAd2ClientId",
-        "STRIPE_V2_KEY",
+        (b"", False),
+        (b"A=1\n", False),
+        (b"A=\xff\n", False),
+        (b"A=" + b"1" * 40 + b"\0\n", False),
+        (b"A=\0\xff" + b"1" * 40, True),
+        (b"\x7fELF\x02\x01\x01" + b"\0" * 9, True),
+        ("A=1\n".encode("utf-16-le"), True),
+        ("A=1\n".encode("utf-16"), False),
     ],
 )
+def test_binary_is_known_from_text(content: bytes, *, expected: bool) -> None:
+    """NULs make a file binary unless it has a byte order mark or is UTF-8 with few of them."""
+    assert is_binary(content) is expected
+
+
+NAMES = """API_TOKEN NEXT_PUBLIC_BACKEND_API_BASE_URL S3_BUCKET_NAME_FOR_UPLOADS_2 oauth2ClientSecret
+ConnectionStrings__DefaultConnection AzureWebJobsStorageConnectionString spring.datasource.password
+AzureAd2ClientId STRIPE_V2_KEY"""
+
+
+@pytest.mark.parametrize("name", NAMES.split())
 def test_ordinary_names_do_not_look_like_values(name: str) -> None:
     """Long names of words are names."""
     assert not looks_like_value(name)

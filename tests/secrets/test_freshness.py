@@ -1,16 +1,23 @@
 """The edge cases of docs/evidence.md#edge-cases: what each history proves, and what it does not."""
 
+import base64
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
+from audit_lib.ledger.timeline import CLOCK_SLACK
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.ages import status_of
+from audit_lib.secrets.ages import agreement, status_of
+from audit_lib.settings import SecretRule
 from tests.support.histories import (
     NOW,
+    POLICY,
     ago,
     entry,
     freshness,
@@ -22,11 +29,18 @@ from tests.support.histories import (
 )
 
 PLACE = ("TOKEN", "production", "backend")
+STAGING = ("TOKEN", "staging", "backend")
 ENV = ("production", "backend")
 SOURCE = "--env production/backend"
 FILE = "backend/.env"
 A, B = value("a"), value("b")
-WHOLE = ((*ENV, SOURCE),)
+VALUES = {"a": A, "b": B, "": None, "-": None}
+FLAGS = {
+    "rotated_back": "back",
+    "conflict": "conflict",
+    "claimed_not_done": "not done",
+    "unrecorded_rotation": "unrecorded",
+}
 
 
 def seen(days: float, what: str | None, source: str = SOURCE, **more: Any) -> Any:
@@ -35,10 +49,36 @@ def seen(days: float, what: str | None, source: str = SOURCE, **more: Any) -> An
     return snapshot(ago(days), rows, ((*ENV, source),), **more)
 
 
+def history(text: str) -> tuple[list[Any], dict[str, Any]]:
+    """Entries and options of a history: `20:b` is a look 20 days ago at B, `5:-` one at no value, `5@80:a` a
+    record 5 days ago of a rotation 80 days ago to A; `file3` says that all are of a file, written 3 days ago.
+    """
+    entries, options = [], {"source": FILE if "file" in text else SOURCE}
+    for token in text.split():
+        days, _, what = token.partition(":")
+        if token.startswith("file"):
+            options |= {"files": {FILE: ago(float(days[4:]))}} if days[4:] else {}
+        elif "@" in token:
+            at, _, claimed = days.partition("@")
+            facts = {"fingerprint": VALUES[what], "source": options["source"]}
+            entries.append(rotation(ago(float(at)), PLACE, ago(float(claimed)), **facts))
+        else:
+            entries.append(seen(float(days), VALUES[what], options["source"]))
+    return entries, options
+
+
 def row(entries: list[Any], *, source: str = SOURCE, what: str = A, **more: Any) -> Any:
     """The one row of freshness for a value in place."""
     table, _ = freshness([inventory_row(PLACE, what, source, **more.pop("item", {}))], entries, **more)
     return table.iloc[0]
+
+
+def said(found: Any) -> str:
+    """`fresh 9-21` or `unknown 9- straddles`: the status, its days, why it is not known, and the flags."""
+    low, high = ("" if pd.isna(days) else f"{days:.0f}" for days in (found.age_days_min, found.age_days_max))
+    flags = [word for column, word in FLAGS.items() if found[column]]
+    reason = found.reason if found.status == "unknown" else ""
+    return " ".join(filter(None, (found.status, f"{low}-{high}", reason, *flags)))
 
 
 @pytest.mark.parametrize(
@@ -63,115 +103,71 @@ def test_two_bounds_decide(lo: float | None, hi: float | None, expected: str) ->
     assert status_of(bounds[0], bounds[1], NOW, 90, 14) == expected
 
 
-def test_what_is_public_by_the_policy_has_no_age() -> None:
-    """A value that everyone may read protects nothing: no limit makes it overdue."""
-    old = [seen(400, A)]
-    assert row(old).status == "overdue"
-    assert row(old, item={"public": True, "exposure_severity": "info"}).status == "exempt"
-    assert row(old, item={"public": True, "exposure_severity": "high"}).status == "overdue"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Nothing, one look, a change between two looks, a missed one: E1 and E2.
+        ("", "unknown - no evidence"),
+        ("1:a", "unknown 0- straddles"),
+        ("91:a 1:a", "overdue 90-"),
+        ("20:b 10:a 3:a", "fresh 9-21 unrecorded"),
+        ("40:b 10:a", "fresh 9-41 unrecorded"),
+        # A value that comes back keeps its age, whose own may be unbounded.
+        ("100:a 50:b 10:a", "overdue 99- back unrecorded"),
+        ("60:b 50:a 30:b 10:a", "fresh 49-61 back unrecorded"),
+        ("50:a 30:b 10:a", "unknown 49- straddles back unrecorded"),
+        # Absence bounds from below in a file that was read whole, not in what was given; it is no new value.
+        ("file 20:- 10:a", "fresh 9-21"),
+        ("20:- 10:a", "unknown 9- straddles"),
+        ("100:a 20:- 10:a", "overdue 99-"),
+        ("file 100:a 20:- 10:a", "overdue 99-"),
+        # A file's last write proves overdue, never fresh; between two looks it narrows (E3).
+        ("file91", "overdue 90-"),
+        ("file1", "unknown 0- straddles"),
+        ("file5 20:b 1:a", "fresh 4-21 unrecorded"),
+        # What no snapshot saw of a copy is dated by no other copy.
+        ("file5 20:b", "unknown 4- straddles"),
+        # Older than another value seen in it: back-dated, moved in, or restored.
+        ("file30 20:b 1:a", "unknown 0- conflict conflict unrecorded"),
+        ("file45 40:a 20:b 1:a", "unknown 44- straddles back unrecorded"),
+        # A record's date bounds nothing (E10); with the value it proves the recording (E8).
+        ("5@5", "unknown - no evidence"),
+        ("5@80:a", "unknown 4- straddles"),
+        ("5.01:b 5@5:a", "fresh 4-6"),
+        # The value was there before the claimed date and still is.
+        ("60:a 29@30:a 1:a", "unknown 59- straddles not done"),
+        ("60:a 29@30 1:a", "unknown 59- straddles not done"),
+        # Without a date a rotation is claimed to be done by then: nobody can say of one without a value.
+        ("60:a 30@30:a 1:a", "unknown 59- straddles not done"),
+        ("60:a 30@30 1:a", "unknown 59- straddles"),
+        # Recorded after it was done, just before or after a look: no false record.
+        ("file5.001 20:b 5@5:a 1:a", "fresh 4-21"),
+        ("file8 20:b 5@5:a 1:a", "fresh 7-21"),
+        ("file11 20:b 10:a 5@5:a", "fresh 10-21"),
+        # Another value was recorded last; a record before the change; none; one after it.
+        ("50@50:b 10:a", "fresh 9-51 unrecorded"),
+        ("50@50 20:b 10:a", "fresh 9-21 unrecorded"),
+        ("20:b 10:a", "fresh 9-21 unrecorded"),
+        ("20:b 10:a 3@3:a", "fresh 9-21"),
+    ],
+)
+def test_a_history_proves_so_much_and_no_more(text: str, expected: str) -> None:
+    """Each history of one place has this status, age in days, and flags."""
+    entries, options = history(text)
+    assert said(row(entries, **options)) == expected
+    assert said(row(entries[::-1], **options)) == expected
 
 
-def test_a_value_that_comes_back_keeps_its_age() -> None:
-    """A, B, A: rotated back; the age counts from the first A, whose own age may be unbounded."""
-    found = row([seen(100, A), seen(50, B), seen(10, A)])
-    assert (found.status, found.rotated_back) == ("overdue", True)
-    recent = row([seen(60, B), seen(50, A), seen(30, B), seen(10, A)])
-    assert (recent.status, recent.age_days_max, recent.rotated_back) == ("fresh", 61, True)
-    unbounded = row([seen(50, A), seen(30, B), seen(10, A)])
-    assert (unbounded.status, unbounded.reason) == ("unknown", "straddles")
+def looked(days: float, *found: tuple[tuple[str, str, str], str, str], **more: Any) -> Any:
+    """A snapshot of several places, each with its value and source."""
+    return snapshot(ago(days), [present(place, what, source, **more) for place, what, source in found])
 
 
-def test_a_value_shared_with_another_environment_is_as_old_as_there() -> None:
-    """A rotation to what staging has had for long proves nothing new."""
-    staging = snapshot(ago(95), [present(("TOKEN", "staging", "backend"), A, "staging")])
-    found = row([staging, seen(20, B), seen(10, A)])
-    assert (found.status, found.hi_evidence.split(":")[0]) == ("overdue", "E2 ledger ci#1")
-
-
-@pytest.mark.parametrize("day", ["1970-01-01", "1980-01-01", "1985-10-26"])
-def test_a_time_that_an_image_sets_is_no_write(day: str) -> None:
-    """Files in images and archives carry fixed times: they prove no age."""
-    packed = datetime.fromisoformat(f"{day}T00:00:00Z")
-    assert row([seen(10, A, FILE)], source=FILE, files={FILE: packed}).reason == "straddles"
-    inside = snapshot(ago(10), [present(PLACE, A, FILE, modified_at=f"{day}T00:00:00Z")])
-    assert row([inside], source=FILE).reason == "straddles"
-
-
-def test_a_file_older_than_another_value_seen_in_it_is_a_conflict() -> None:
-    """Back-dated or moved in: both are said, no verdict is given, and nothing bounds it from below."""
-    entries = [seen(20, B, FILE), seen(1, A, FILE)]
-    found = row(entries, source=FILE, files={FILE: ago(30)})
-    assert (found.status, found.reason, found.conflict) == ("unknown", "conflict", True)
-    assert pd.isna(found.lo_at)
-
-
-def test_a_review_as_of_a_date_before_the_change_knows_nothing_of_it() -> None:
-    """What is seen now speaks for then only where it is shown to have held."""
-    late = row([seen(60, B), seen(10, A)], as_of=ago(30))
-    assert (late.status, late.reason, late.evidence_left_out) == ("unknown", "reviewed late", 1)
-    held = row([seen(60, B), seen(40, A), seen(10, A)], as_of=ago(30))
-    assert (held.status, held.age_days_max) == ("fresh", 31)
-    written_later = row([], source=FILE, files={FILE: ago(10)}, as_of=ago(30))
-    assert written_later.reason == "reviewed late"
-
-
-@pytest.mark.parametrize("fingerprint", [A, None])
-def test_a_rotation_that_was_claimed_and_not_done_is_said(fingerprint: str | None) -> None:
-    """The value was there before the claimed date and still is."""
-    record = rotation(ago(29), PLACE, ago(30), fingerprint, source=SOURCE)
-    found = row([seen(60, A), record, seen(1, A)])
-    assert (found.claimed_not_done, found.conflict) == (True, False)
-
-
-@pytest.mark.parametrize("late", [0.001, 3.0])
-def test_a_rotation_recorded_after_it_was_done_is_no_false_one(late: float) -> None:
-    """Seen, changed, recorded: the file's time lies before the record's, and so may a snapshot."""
-    at = ago(5)
-    entries = [seen(20, B, FILE), rotation(at, PLACE, at, A, source=FILE), seen(1, A, FILE)]
-    found = row(entries, source=FILE, files={FILE: at - timedelta(days=late)})
-    assert (found.claimed_not_done, found.unrecorded_rotation, found.status) == (False, False, "fresh")
-    between = [seen(20, B, FILE), seen(10, A, FILE), rotation(at, PLACE, at, A, source=FILE)]
-    found = row(between, source=FILE, files={FILE: ago(11)})
-    assert (found.claimed_not_done, found.unrecorded_rotation) == (False, False)
-
-
-def test_a_change_after_the_last_record_was_not_recorded() -> None:
-    """Another value was recorded last; a record before the last change; no record at all."""
-    other = row([rotation(ago(50), PLACE, ago(50), B, source=SOURCE), seen(10, A)])
-    assert (other.unrecorded_rotation, other.age_days_max) == (True, 51)
-    before = row([rotation(ago(50), PLACE, ago(50)), seen(20, B), seen(10, A)])
-    assert before.unrecorded_rotation
-    assert row([seen(20, B), seen(10, A)]).unrecorded_rotation
-    assert not row([seen(20, B), seen(10, A), rotation(ago(3), PLACE, ago(3), A)]).unrecorded_rotation
-
-
-def test_a_changed_key_is_bridged_and_a_lost_one_widens() -> None:
-    """Linked fingerprints carry on; without links nothing from before bounds."""
-    old_a, old_b = value("old a"), value("old b")
-    entries = [seen(60, old_b, key_id="1" * 8), seen(50, old_a, key_id="1" * 8)]
-    body = {"from_key_id": "1" * 8, "lost": False, "links": {old_a: A}, "heads": {}}
-    assert row([*entries, entry(ago(40), "key bridge", body, key_id="2" * 8)]).age_days_max == 61
-    lost = {**body, "lost": True, "links": {}}
-    found = row([*entries, entry(ago(40), "key bridge", lost, key_id="2" * 8), seen(10, A, key_id="2" * 8)])
-    assert (found.reason, found.age_days_min) == ("straddles", 9)
-
-
-def commit(days: float, what: str = A) -> dict[str, Any]:
-    """A commit that says that it is so many days old, and brought a value into the file in use."""
-    row = {"file": FILE, "name": "TOKEN", "component": "whole", "fingerprint": what, "commit": "c" * 40}
-    return row | {"committed_at": ago(days)}
-
-
-def test_a_commit_s_date_is_a_claim() -> None:
-    """E5: whoever may commit chooses the date, so that it makes nothing old, and nothing new."""
-    found = row([seen(20, B), seen(10, A)], source=FILE, history=[commit(400), commit(15)])
-    assert (found.status, found.conflict) == (row([seen(20, B), seen(10, A)], source=FILE).status, False)
-    table, evidence = freshness([inventory_row(PLACE, A, FILE)], [], history=[commit(400), commit(-1)])
-    assert table.iloc[0].status == "unknown"
-    assert sorted(zip(evidence["kind"], evidence["role"], strict=True)) == [
-        ("E5", "claim"),
-        ("E5", "left out"),
-    ]
+def in_part(days: float) -> Any:
+    """A snapshot that read the file in part and saw no value."""
+    partly = seen(days, None, FILE)
+    partly.body["places"][0]["complete"] = False
+    return partly
 
 
 def created(days: float, recorded: float, what: str = A) -> Any:
@@ -181,30 +177,142 @@ def created(days: float, recorded: float, what: str = A) -> Any:
     return entry(ago(recorded), "creation", names | facts | {"by": "Ann", "witness": "the dashboard"})
 
 
+def bridged(**changed: Any) -> list[Any]:
+    """Two values under an old key, then a change of the key, by default with the links of both."""
+    old_a, old_b = value("old a"), value("old b")
+    looks = [seen(60, old_b, key_id="1" * 8), seen(50, old_a, key_id="1" * 8)]
+    body = {"from_key_id": "1" * 8, "lost": False, "links": {old_a: A}, "heads": {}} | changed
+    return [*looks, entry(ago(40), "key bridge", body, key_id="2" * 8)]
+
+
+UNSURE = {"state": "present", "fingerprint": None}  # a value that loaders read differently
+ON_FILE = {"source": FILE}
+EPOCH = {"modified_at": "1980-01-01T00:00:00Z"}
+
+
 @pytest.mark.parametrize(
-    ("entries", "status", "bounds"),
+    ("entries", "options", "expected"),
     [
-        ([created(30, 2)], "fresh", (29, 31)),
-        ([created(100, 2)], "overdue", (99, 101)),
-        # Made long before it was adopted: it is as old as it is.
-        ([seen(20, B), seen(10, A), created(100, 2)], "overdue", (99, 101)),
-        # Of another value it says nothing.
-        ([created(200, 190, B), seen(1, A)], "unknown", (0, 191)),
-        # A snapshot saw it before that day: the record is wrong, and nothing bounds the age from below.
-        ([seen(60, A), created(30, 2)], "unknown", (59, None)),
+        # An entry may be missing between two; another writer's file bounds nothing, the platform is one.
+        ([seen(20, B), seen(10, A)], {"broken": frozenset({"ci"})}, "unknown 9- straddles"),
+        ([seen(20, B, FILE, writer="alice"), seen(10, A, FILE, writer="bob")],
+         ON_FILE, "unknown 9- straddles"),
+        ([seen(20, B, writer="alice"), seen(10, A, writer="bob")], {}, "fresh 9-21 unrecorded"),
+        # A file read in part, and a value that was not known, show no absence.
+        ([in_part(20), seen(10, A, FILE)], ON_FILE, "unknown 9- straddles"),
+        ([snapshot(ago(20), [present(PLACE, A, FILE) | UNSURE]), seen(10, A, FILE)],
+         ON_FILE, "unknown 9- straddles"),
+        # Linked fingerprints carry on; without links nothing from before bounds.
+        (bridged(), {}, "fresh 49-61 unrecorded"),
+        ([*bridged(lost=True, links={}), seen(10, A, key_id="2" * 8)], {}, "unknown 9- straddles"),
+        # The same value under another name, in another environment, there and then here.
+        ([looked(100, (("OLD_NAME", *ENV), A, SOURCE)), seen(10, A)], {}, "overdue 99-"),
+        ([looked(95, (STAGING, A, "staging")), seen(20, B), seen(10, A)], {}, "overdue 94- unrecorded"),
+        ([looked(20, (STAGING, A, "staging"), (PLACE, B, SOURCE)), seen(10, A)],
+         {}, "unknown 19- straddles unrecorded"),
+        # Files in images and archives carry fixed times: they prove no age.
+        ([seen(10, A, FILE)],
+         ON_FILE | {"files": {FILE: datetime(1970, 1, 1, tzinfo=UTC)}}, "unknown 9- straddles"),
+        ([seen(10, A, FILE)],
+         ON_FILE | {"files": {FILE: datetime(1985, 10, 26, tzinfo=UTC)}}, "unknown 9- straddles"),
+        ([looked(10, (PLACE, A, FILE), **EPOCH)], ON_FILE, "unknown 9- straddles"),
+        # A review of an earlier day knows only what is shown to have held then.
+        ([seen(60, B), seen(10, A)], {"as_of": ago(30)}, "unknown - reviewed late"),
+        ([seen(60, B), seen(40, A), seen(10, A)], {"as_of": ago(30)}, "fresh 9-31 unrecorded"),
+        ([], ON_FILE | {"files": {FILE: ago(10)}, "as_of": ago(30)}, "unknown - reviewed late"),
+        # A provider's date (E11): in force no earlier, and as old as that; of another value; a wrong one.
+        ([created(30, 2)], {}, "fresh 29-31"),
+        ([created(100, 2)], {}, "overdue 99-101"),
+        ([seen(20, B), seen(10, A), created(100, 2)], {}, "overdue 99-101 unrecorded"),
+        ([created(200, 190, B), seen(1, A)], {}, "unknown 0-191 straddles unrecorded"),
+        ([seen(60, A), created(30, 2)], {}, "unknown 59- conflict conflict"),
+        # A day reaches from UTC+14 to UTC-12: only what is surely later than the value's sighting is false.
+        ([seen(29.5, A), rotation(ago(26), PLACE, ago(28), day_only=True), seen(1, A)],
+         {}, "unknown 28- straddles"),
+        ([seen(29.5, A), rotation(ago(26), PLACE, ago(30.4), day_only=True), seen(1, A)],
+         {}, "unknown 28- straddles"),
+        ([seen(29.5, A), rotation(ago(26), PLACE, ago(27.3), day_only=True), seen(1, A)],
+         {}, "unknown 28- straddles not done"),
+        # What another loader read may be the same line.
+        ([looked(20, (PLACE, B, FILE), loader="python-dotenv"), looked(10, (PLACE, A, FILE), loader="next")],
+         ON_FILE | {"item": {"loader": "next"}}, "unknown 9- straddles"),
+        ([looked(20, (PLACE, B, FILE), loader="next"), looked(10, (PLACE, A, FILE), loader="next")],
+         ON_FILE | {"item": {"loader": "next"}}, "fresh 9-21 unrecorded"),
+        # What everyone may read, what has no limit, is a placeholder or missing has no age.
+        ([seen(400, A)], {"item": {"public": True, "exposure_severity": "high"}}, "overdue 399-"),
+        ([seen(400, A)], {"item": {"public": True, "exposure_severity": "info"}}, "exempt 399-"),
+        ([seen(10, A)], {"item": {"max_age_days": None, "kind": "identifier"}}, "exempt 9-"),
+        ([seen(10, A)], {"item": {"placeholder": True}}, "exempt 9-"),
+        ([seen(10, A)], {"item": {"state": "missing"}}, "exempt -"),
+        ([seen(10, A)], {"item": {"state": "not supplied"}}, "unknown - not supplied"),
     ],
-)
-def test_a_date_of_the_provider_bounds_the_age_by_name(
-    entries: list[Any], status: str, bounds: tuple[float, float | None]
+)  # fmt: skip
+def test_what_is_seen_elsewhere_or_otherwise(
+    entries: list[Any], options: dict[str, Any], expected: str
 ) -> None:
-    """E11: a value is in force no earlier than it was made, and as old as that; the claim has a name."""
-    found = row(entries)
-    least, most = bounds
-    assert (found.status, found.age_days_min) == (status, least)
-    assert found.age_days_max == most or (most is None and pd.isna(found.age_days_max))
-    if status == "fresh":
-        assert "Ann recorded that it was created" in found.lo_evidence
-        assert "the dashboard" in found.lo_evidence
+    """Other writers, keys, places, files, days, dates and loaders, and what has no age at all."""
+    assert said(row(entries, **options)) == expected
+
+
+def test_a_verdict_says_by_what_and_what_would_decide() -> None:
+    """Evidence by its kind and place, the days on which it may be overdue, and the cheapest next evidence."""
+    found = row([seen(20, B), seen(10, A)])
+    assert found.possibly_overdue_from_at == ago(20) - CLOCK_SLACK + timedelta(days=90)
+    assert row([seen(91, A)]).hi_evidence.startswith("E2 ledger ci#1")
+    assert row([seen(5.01, B), rotation(ago(5), PLACE, ago(5), A, source=SOURCE)]).hi_evidence[:2] == "E8"
+    assert "Ann recorded that it was created" in row([created(30, 2)]).lo_evidence
+    assert "the dashboard" in row([created(30, 2)]).lo_evidence
+    assert "snapshot" in row([]).next_evidence
+    assert "--env production/backend=" in row([], item={"state": "not supplied"}).next_evidence
+    late = row([seen(60, B), seen(10, A)], as_of=ago(30))
+    assert (late.reason, late.evidence_left_out) == ("reviewed late", 1)
+    reasons = [row([], item=item).reason for item in ({"placeholder": True}, {"state": "missing"})]
+    assert reasons == ["placeholder: no secret is in force", "missing: no value is in force"]
+
+
+def test_the_period_for_all_has_a_verdict_of_its_own() -> None:
+    """Beside a secret's own period of 180 days stands the guide's one of 90 for all, by the same evidence."""
+    rule = SecretRule(*PLACE[::2], "secret", "always", max_age_days=180, strict_max_age_days=90)
+    options: Any = {"policy": replace(POLICY, secrets=(rule,))}
+    found = [row([seen(days, A)], item={"max_age_days": 180}, **options) for days in (80, 100)]
+    assert [(one["status"], one["strict_status"]) for one in found] == [
+        ("unknown", "unknown"),
+        ("unknown", "overdue"),
+    ]
+    assert row([seen(80, A)])["strict_status"] == ""
+
+
+def test_the_more_confident_evidence_is_kept() -> None:
+    """Of what contradicts, the less confident is dropped and said."""
+    chain, file = SimpleNamespace(lo_at=ago(20), hi_at=ago(10)), SimpleNamespace(lo_at=None, hi_at=ago(30))
+    assert agreement([chain, file]) == (chain, chain, [file])
+
+
+@pytest.mark.parametrize(("written", "status"), [(12, "fresh"), (25, "unknown")])
+def test_a_twins_file_is_no_older_than_another_value_seen_in_it(written: float, status: str) -> None:
+    """A twin that changed first bounds the age as far as its own change does, also by its file's time."""
+    twin = ("PUBLIC_TOKEN", "production", "frontend")
+    looks = ((20, B, B), (11, A, B), (1, A, A))
+    entries = [
+        looked(days, (twin, other, "frontend/.env"), (PLACE, what, FILE)) for days, other, what in looks
+    ]
+    items = [inventory_row(PLACE, A, FILE), inventory_row(twin, A, "frontend/.env")]
+    table, _ = freshness(items, entries, files={"frontend/.env": ago(written)})
+    assert table.set_index("secret").loc["TOKEN", "status"] == status
+
+
+def test_a_commit_s_date_is_a_claim() -> None:
+    """E5: whoever may commit chooses the date, so that it makes nothing old, and nothing new."""
+    line = {"file": FILE, "name": "TOKEN", "component": "whole", "fingerprint": A, "commit": "c" * 40}
+    old, recent, later = (line | {"committed_at": ago(days)} for days in (400, 15, -1))
+    looks = [seen(20, B), seen(10, A)]
+    assert said(row(looks, source=FILE, history=[old, recent])) == said(row(looks, source=FILE))
+    table, evidence = freshness([inventory_row(PLACE, A, FILE)], [], history=[old, later])
+    assert table.iloc[0].status == "unknown"
+    assert sorted(zip(evidence["kind"], evidence["role"], strict=True)) == [
+        ("E5", "claim"),
+        ("E5", "left out"),
+    ]
 
 
 def test_a_copy_is_a_witness() -> None:
@@ -216,43 +324,8 @@ def test_a_copy_is_a_witness() -> None:
 
 def test_a_value_that_dates_itself_dates_the_value() -> None:
     """E19: the issue date moves the value's age, and the age up where it lies before the tenure."""
-    import base64
-    import json
-
-    issued = datetime(2026, 6, 1, tzinfo=UTC)
-    claims = (
-        base64.urlsafe_b64encode(json.dumps({"iat": int(issued.timestamp())}).encode()).decode().rstrip("=")
-    )
+    issued = json.dumps({"iat": int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())}).encode()
     keeper = Keeper(Key(b"k" * 32, "demo"))
-    fingerprint = keeper.take(f"head.{claims}.tail")
-    found = row([seen(20, B), seen(10, fingerprint)], what=fingerprint, keeper=keeper)
-    assert found.status == "overdue"
-    assert found.value_age_days_max == 122
-
-
-@pytest.mark.parametrize(
-    ("item", "status", "reason"),
-    [
-        ({"max_age_days": None, "kind": "identifier"}, "exempt", "no limit in the policy"),
-        ({"placeholder": True}, "exempt", "placeholder: no secret is in force"),
-        ({"state": "missing"}, "exempt", "missing: no value is in force"),
-        ({"state": "not supplied"}, "unknown", "not supplied"),
-    ],
-)
-def test_what_holds_no_secret_has_no_age(item: dict[str, Any], status: str, reason: str) -> None:
-    """Exempt says why; what was not supplied is unknown and names the option that supplies it."""
-    found = row([seen(10, A)], item=item)
-    assert (found.status, found.reason) == (status, reason)
-    assert ("--env production/backend=" in found.next_evidence) == (status == "unknown")
-
-
-@pytest.mark.parametrize(
-    ("then", "now", "status"), [("python-dotenv", "next", "unknown"), ("next", "next", "fresh")]
-)
-def test_another_loader_is_no_rotation(then: str, now: str, status: str) -> None:
-    """What one loader read otherwise than another does now may be the same line: that bounds nothing."""
-    looks = [
-        snapshot(ago(days), [present(PLACE, what, FILE, loader=loader)])
-        for days, what, loader in ((20, B, then), (10, A, now))
-    ]
-    assert row(looks, source=FILE, item={"loader": now}).status == status
+    token = keeper.take(f"head.{base64.urlsafe_b64encode(issued).decode().rstrip('=')}.tail")
+    found = row([seen(20, B), seen(10, token)], what=token, keeper=keeper)
+    assert (found.status, found.value_age_days_max) == ("overdue", 122)

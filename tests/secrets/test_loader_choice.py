@@ -66,6 +66,12 @@ def entries(root: Path, text: str, loader: str = "", *given: GivenValues) -> tup
     return read_env_sources(project, given, keeper)[1], keeper
 
 
+def test_public_names_speak_for_next(tmp_path: Path) -> None:
+    """Nothing but Next reads NEXT_PUBLIC_ names; in a comment they say nothing."""
+    assert chosen(tmp_path, {}, b"A=1\nNEXT_PUBLIC_A=1\n") == ("next",)
+    assert chosen(tmp_path, {}, b"# NEXT_PUBLIC_A=1\n") == UNDECLARED
+
+
 def test_the_fingerprint_is_of_what_the_declared_loader_gives(tmp_path: Path) -> None:
     """One line is one value by python-dotenv, another by Next, and not known by systemd."""
     value = fake_value("declared")
@@ -87,3 +93,11 @@ def test_a_value_that_is_not_known_has_no_fingerprint_and_does_not_leave(tmp_pat
     assert list(frame["fingerprint"].isna()) == [True]
     assert {keeper.fingerprint(value), keeper.fingerprint(f"'{value}'")} <= set(keeper.fingerprints())
     assert value not in frame.to_csv()
+
+
+def test_given_text_is_read_as_the_hosts_box_reads_it(tmp_path: Path) -> None:
+    """Dotenv text is Render's, which is taken to read as node's dotenv does; JSON needs no loader."""
+    for content, loader, value in ((b"A=`x`\n", "render", "x"), (b'{"A": "`x`"}', "", "`x`")):
+        frame, keeper = entries(tmp_path, "", "", GivenValues("development", "web", "-", content))
+        assert list(frame["loader"]) == [loader]
+        assert list(frame["fingerprint"]) == [keeper.fingerprint(value)]

@@ -49,6 +49,13 @@ def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_
     assert known > 30  # the comparison was one of values
 
 
+@pytest.mark.parametrize("loader", READERS)
+def test_each_loader_that_can_be_declared_names_its_lines(loader: str) -> None:
+    """A statement names its lines, whatever ends them."""
+    (one,) = [one for one in READERS[loader]("# a\r\n\r\nA=1\r\n").statements if one.name == "A"]
+    assert (one.first, one.last) == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -63,6 +63,7 @@ def test_each_difference_is_one_list(tmp_path: Path) -> None:
     ("changed", "why"),
     [
         ({"app_py": CODE + "os.environ[name]\n"}, "1 read without a name, first app.py:5"),
+        ({"old_py": "os.environ['A'\n"}, "1 file not read, first old.py: is not Python"),
         ({"Old_cs": "class Old {}\n"}, "1 file not read, first Old.cs: is in a language"),
         ({"nginx_conf": "set $x OLD_TOKEN;\n"}, "named in nginx.conf:1, but not as a read"),
         ({"compose_yaml": "services:\n  db:\n    image: db:1\n"}, "1 image with code that is not here"),
@@ -96,15 +97,16 @@ def test_supplied_nowhere_needs_every_place(
 
 
 def test_each_side_is_counted(tmp_path: Path) -> None:
-    """How many variables each side knows, how many of them are secrets, and how many it knows alone."""
-    sides = _audit(tmp_path).population_sides.set_index("side")
-    counts = {side: tuple(row) for side, row in sides[["names", "secrets", "alone"]].T.items()}
-    assert counts == {
-        "code": (3, 2, 1),
-        "policy": (3, 2, 1),
-        "env files": (2, 1, 1),
-        "examples": (0, 0, 0),
-        "platform": (0, 0, 0),
-        "ledger": (0, 0, 0),
+    """How many variables each side knows, which of them, and whether the side was seen whole."""
+    audit = _audit(tmp_path)
+    sides = audit.population_sides.set_index("side")
+    assert dict(sides["names"]) == {
+        "code": 3,
+        "policy": 3,
+        "env files": 2,
+        "examples": 0,
+        "platform": 0,
+        "ledger": 0,
     }
+    assert _row(audit, "DB_PASSWORD")["known_by"] == ("code", "policy", "env files")
     assert (sides["seen"]["code"], sides["seen"]["ledger"]) == ("whole", "nothing")

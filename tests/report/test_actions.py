@@ -1,0 +1,59 @@
+"""What is to be done says what closes its findings, by name."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.findings.checks import BY_ID
+from audit_lib.report import actions
+from audit_lib.secrets.contracts import Freshness
+from tests.support.rows import rows_of
+
+NOW = datetime(2026, 9, 30, tzinfo=UTC)
+
+
+def finding(check: str, subject: str, where: str = "backend/.env:3", **more: Any) -> dict[str, Any]:
+    """An open finding of production."""
+    place = {"subject": subject, "environment": "production", "service": "backend"}
+    facts = {"check": check, "severity": "high", "status": "open", "action": check, "owner": ""}
+    text = {"evidence": "as it is", "where": (where,), "remedy": "Do it. Then look.", "covers": ()}
+    return {**place, **facts, **text, "due_at": pd.Timestamp(NOW), **more}
+
+
+@pytest.mark.parametrize(
+    ("findings", "state", "action"),
+    [
+        ([finding("overdue-secret", "API_TOKEN")], "present", "Rotate API_TOKEN in production"),
+        (
+            [finding("compromised-value", "API_TOKEN")],
+            "present",
+            "Revoke and replace API_TOKEN in production",
+        ),
+        ([finding("missing-secret", "API_TOKEN")], "missing", "Set API_TOKEN in production"),
+        (
+            [
+                finding("values-on-disk", "env file"),
+                finding("open-file-mode", "env file", action="values-on-disk"),
+            ],
+            "present",
+            "Delete backend/.env",
+        ),
+        ([finding("open-file-mode", "env file")], "present", "Correct backend/.env"),
+        ([finding("tracked-env-file", "env file")], "present", "Untrack backend/.env"),
+    ],
+)
+def test_an_action_says_what_closes_its_findings(
+    findings: list[dict[str, Any]], state: str, action: str
+) -> None:
+    """A value is rotated or set, a file deleted, corrected or untracked, and each is named."""
+    inventory = rows_of("inventory", {"secret": "API_TOKEN", "state": state})
+    made = actions.tabulate_actions(pd.DataFrame(findings), inventory, Freshness.of([]), NOW)
+    assert made["action"].tolist() == [action]
+
+
+def test_actions_are_chosen_by_checks_that_there_are() -> None:
+    """A check that was renamed would silently lose its action."""
+    named = actions._AGED | actions._DELETED | actions._PUBLIC | actions._REVOKED
+    assert named | {actions.ATTACK, actions.LEAK} <= BY_ID.keys()
