@@ -185,12 +185,8 @@ class Audit(ProjectRead):
     # `LeakPlaces`: where each leaked value is. `LeakCoverage`: what was searched for values, and what not.
     leak_places = frame(lambda self: self._leaked.places)
     leak_coverage = frame(lambda self: self._leaked.coverage)
-    # `Exposure`: for each leak and place that had the value, whether it is in use and for how long.
-    exposure = frame(
-        lambda self: tabulate_exposure(
-            self.leaks, self.inventory, self.ages, self.as_of, self._rotating.stays
-        )
-    )
+    # `Exposure`: for each leak and place that had the value, whether it is in use.
+    exposure = frame(lambda self: tabulate_exposure(self.leaks, self.inventory, self._rotating.stays))
     # `LeakLives`: the clean-up status of each leak.
     leak_lives = frame(lambda self: tabulate_leak_lives(self.leaks, self._rotating))
 
