@@ -162,10 +162,8 @@ class Audit(ProjectRead):
     # `LeakPlaces`: where each leaked value is. `LeakCoverage`: what was searched for values, and what not.
     leak_places = frame(lambda it: it._leaked.places)
     leak_coverage = frame(lambda it: it._leaked.coverage)
-    # `Exposure`: for each leak and place that had the value, whether it is in use and for how long.
-    exposure = frame(
-        lambda it: tabulate_exposure(it.leaks, it.inventory, it.ages, it.as_of, it._rotating.stays)
-    )
+    # `Exposure`: for each leak and place that had the value, whether it is in use.
+    exposure = frame(lambda it: tabulate_exposure(it.leaks, it.inventory, it._rotating.stays))
     # `LeakLives`: the clean-up status of each leak.
     leak_lives = frame(lambda it: tabulate_leak_lives(it.leaks, it._rotating))
 

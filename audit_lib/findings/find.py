@@ -215,9 +215,8 @@ def next_step(next_evidence: str) -> str:
 def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
     """Each cell by its column, and what is made of several or only said in words, such as `age`."""
     words = {str(column): _cell_words(cell, str(column)) for column, cell in row.items()}
-    for name, ends in (("age", "age_days"), ("exposed", "days_exposed")):
-        if f"{ends}_min" in row:
-            words[name] = age_words(_number(row[f"{ends}_min"]), _number(row[f"{ends}_max"]), " days")
+    if "age_days_min" in row:
+        words["age"] = age_words(_number(row["age_days_min"]), _number(row["age_days_max"]), " days")
     if "max_age_days" in row and "period_stated" in row:
         default = "" if row["period_stated"] else ", the policy's default"
         words["limit"] = f"{words['max_age_days']} days{default}"

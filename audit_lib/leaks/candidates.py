@@ -17,8 +17,6 @@ from audit_lib.secrecy.strength import PARTS, is_of_no_language, pairs_of, range
 _LONG = 20  # characters of a value whose name says little
 _MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value about 1.6
 _WEAKEST_BITS = 35
-# A generated value that is long has letters beyond hexadecimal, and many numbers.
-_GENERATED = re.compile(r"(?=.{20})(?=.*[g-zG-Z])(?:[^\d\s]*\d+){3}.*")
 _KEY = re.compile(r"(?:^|[.])key$")  # a key of anything: an entry's, a cache's
 _LONGEST = 120  # characters of a password that somebody chose
 
@@ -32,11 +30,12 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     counts = Counter(value).values()
     entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts)
     other = (
-        (_KEY.search(name) and not _GENERATED.fullmatch(value))
+        (_KEY.search(name) and not expression("drawn").fullmatch(value))
         or (expression("code").fullmatch(value) and not value.startswith("eyJ"))
         or (expression("path").fullmatch(value) and _mean_word(value) >= 2.3)
         or (expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name))
         or (expression("constant").fullmatch(value) and few_numbers)
+        or (expression("name of a key").fullmatch(value) and name.lower().endswith("key_id"))
         or 3 * len(re.findall("[A-Za-z0-9]", value)) < len(value)
         or (entropy < 3.0 if len(value) >= 16 else len(counts) < 6)
     )
@@ -85,29 +84,22 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
         return False
     token = expression("token's name").search(name) and re.fullmatch(r"[A-Za-z0-9%]{10,}={0,2}", value)
     mixed = re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value)
-    return bool(
-        (token and mixed) or (expression("credential's name").search(name) and is_of_no_language(value))
-    )
+    drawn = expression("credential's name").search(name) and is_of_no_language(value)
+    return bool((token and mixed) or drawn)
 
 
 def _names_itself(value: str, name: str) -> bool:
-    """Whether a value is its own name, that of the object which holds it, or that of a parameter: an option
-    or a constant is called as its name ends."""
+    """Whether a value is its own name, or what an object, an option or a constant is called by."""
     plain, bare = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name, value))
     held = name.lower().endswith("secret") and expression("object's name").fullmatch(value)
     several = re.fullmatch(r"(?i)[a-z0-9]+(?:[-_.][a-z0-9]+)+", value) and plain.endswith(bare)
     same = ("password", "passwd", "pwd", "passphrase")
-    field = expression("field's name").search(name) and plain.endswith(
-        same if bare in same else (bare, bare[:-1])
-    )
+    ends = same if bare in same else (bare, bare[:-1])
+    field = expression("field's name").search(name) and plain.endswith(ends)
     return bool(held or several or field or plain in (bare, f"{bare}key"))
 
 
-def is_word(value: str) -> bool:
-    """Whether a value reads as a name, which beside a password's name in a call it is rather than a value."""
-    return re.fullmatch(r"(?:[A-Z]?[a-z_-]+|[A-Z_-]+|[a-z]+(?:[A-Z][a-z]+)+)\d?", value) is not None
-
-
+@lru_cache(maxsize=100_000)
 def is_default(value: str) -> bool:
     """Whether a chosen value is one that many choose: by its words, or since few guesses find it."""
     from zxcvbn import zxcvbn  # noqa: PLC0415  takes a while, and a hook for commits needs none
@@ -116,16 +108,11 @@ def is_default(value: str) -> bool:
     return expression("default").search(value) is not None or _is_patterned(value) or easy
 
 
-# ---- Words ----
-
-
 @cache
 def words() -> dict[str, Any]:
     """The entries of words.yml, by name."""
-    entries: dict[str, Any] = yaml.load(
-        files(__package__).joinpath("words.yml").read_text("utf-8"), yaml.CSafeLoader
-    )
-    return entries
+    text = files(__package__).joinpath("words.yml").read_text("utf-8")
+    return dict(yaml.load(text, yaml.CSafeLoader))
 
 
 @cache
@@ -155,15 +142,11 @@ def reads_as_words(value: str) -> bool:
 
 
 def reads_as_name(text: str) -> bool:
-    """Whether a text is what a variable is called, and no piece of a generated value, in which letters and
-    digits and both cases change at every second sign. It takes few pieces for names."""
+    """Whether a text is what a variable is called, and no piece of a generated value."""
     common, pairs = pairs_of(text)
     mixed = len(text) >= 8 and re.search("[a-z]", text) and re.search("[A-Z]", text)
     drawn = mixed and (_mean_word(text) < 2.3 or common < 0.5 * pairs)
     return bool(expression("variable").fullmatch(text) and reads_as_words(text) and not drawn)
-
-
-# ---- Kinds of files ----
 
 
 @lru_cache(maxsize=100_000)
@@ -172,9 +155,9 @@ def is_kind(kind: str, path: str) -> bool:
     return expression(kind).search(path) is not None
 
 
-def is_others(path: str) -> bool:
-    """Whether a file is not written by the project's people: a package's, git's, or a lock file."""
-    return is_kind("installed", path) or is_kind("lock file", path)
+def is_others(*paths: str) -> bool:
+    """Whether no file is written by the project's people: all are packages', git's, or lock files."""
+    return bool(paths) and all(is_kind("installed", path) or is_kind("lock file", path) for path in paths)
 
 
 def is_generated(path: str, content: bytes = b"") -> bool:

@@ -87,8 +87,6 @@ class Exposure(Contract):
     service: Series[str]
     status: Series[str] = Field(isin=_STATUSES)
     first_at: Series[Instant] = Field(nullable=True)
-    days_exposed_min: Series[float] = Field(nullable=True)  # while in force and leaked; null: not known
-    days_exposed_max: Series[float] = Field(nullable=True)
     reason: Series[str]
 
 
@@ -105,8 +103,6 @@ class LeakedSecrets(Contract):
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
     first_at: Series[Instant] = Field(nullable=True)
-    days_exposed_min: Series[float] = Field(nullable=True)
-    days_exposed_max: Series[float] = Field(nullable=True)
     reason: Series[str]
 
 

@@ -3,35 +3,32 @@
 import re
 from base64 import b64decode
 from binascii import Error
+from bisect import bisect
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import sha256
+from functools import cache, lru_cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from audit_lib.base.bounded import url_parts
 from audit_lib.leaks import candidates
-from audit_lib.leaks.candidates import expression, is_default, is_kind, is_word, looks_chosen, looks_made_up
+from audit_lib.leaks.candidates import expression, is_default, is_kind, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
-ENGINE = "kingfisher-secret-scanner"
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
-_COMPILING = Lock()
-_SCANNERS: dict[Path, Any] = {}  # of this process
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
-_STRUCTURED = ("netrc", "pgpass", "filezilla", "wordpress")  # the format says what is the value
+_DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
 _AROUND = "\"'`()[]{}<>,;"
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
-_NAMES = ("NAME", *(f"NAME{number}" for number in range(2, 7)))  # of the ways in which a rule may match
-_LOGINS = ("chosen-url", "basic", "chosen-encoded")  # rules that say by themselves what is the value
+_NEAR = 200  # bytes around it in which its user is named
+_STRUCTURED = ("netrc", "pgpass", "filezilla", "wordpress")  # the format says what is the value
+_LOGINS = ("chosen-url", "basic", "chosen-encoded")  # as does a login
 _NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
+_NAMES = ("NAME", *(f"NAME{number}" for number in range(2, 7)))  # of the ways in which a rule may match
 
 
 @dataclass(frozen=True, order=True)
@@ -51,22 +48,13 @@ class Rules:
     def __init__(self, keeper: Keeper, markers: tuple[str, ...], compiled: Path | None = None) -> None:
         """`markers` are the policy's placeholders; compiled rules are kept in a folder."""
         self.keeper, self.compiled, self._markers = keeper, compiled, markers
+        self.digest = f"{version('kingfisher-secret-scanner')} {markers}"  # of what contents are searched by
         # The versions of a file hold the same values again and again.
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)
 
-    @property
-    def digest(self) -> str:
-        """Names the rules and markers: with others, contents are searched anew."""
-        words = GENERATED.with_name("words.yml").read_bytes()
-        return sha256(
-            GENERATED.read_bytes() + words + f"{version(ENGINE)} {self._markers}".encode()
-        ).hexdigest()
-
     def find(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
         """What looks like a secret in a content at these paths; of a generated file what is unmistakable."""
-        if paths and all(map(candidates.is_others, paths)):
-            return set()
-        found = set(self._scanned(content, paths))
+        found = set() if candidates.is_others(*paths) else set(self._scanned(content, paths))
         # One rule may take a user's name, a quote or a bracket along, or less of a value than another.
         values = {value for value, *_ in found}
         values -= {one for one in values if any(one.strip(_AROUND) == other != one for other in values)}
@@ -86,12 +74,10 @@ class Rules:
                 continue
             value = self._secret(finding.secret, name, rule)
             # In code what is a text begins with a quote; an address stands in one.
-            quoted = rule == "query" or expression("quote before a value").search(
-                text[max(0, start - 16) : start]
-            )
-            if value and not (
-                code and by_name and not quoted and expression("name in code").fullmatch(value)
-            ):
+            before = text[max(0, start - 16) : start]
+            quoted = rule == "query" or expression("quote before a value").search(before)
+            bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
+            if value and not bare:
                 yield value, name, rule.removesuffix("-bare")
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
@@ -103,21 +89,22 @@ class Rules:
             return _key_line(value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
-        if rule not in _STRUCTURED:
+        structured = rule in _STRUCTURED
+        if not structured:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
         parts = url_parts(value)
         if parts and parts.password:
             bits, nowhere = strength_bits(parts.password), expression("host of nobody").search(parts.host)
             named = re.fullmatch(r"[A-Z_]+", parts.password)  # what is to be put there, such as APIKEY
-            made_up = (
-                bits < _WEAK_PASSWORD or named or nowhere or looks_made_up(parts.password, self._markers)
-            )
+            unused = bits < _WEAK_PASSWORD or named or nowhere
+            if unused or looks_made_up(parts.password, self._markers):
+                return ""
             # With a weaker password the URL is searched for as a whole.
-            return "" if made_up else parts.password if bits >= WEAKEST_BITS else value
+            return parts.password if bits >= WEAKEST_BITS else value
         # What a provider begins a token with are words, such as key: the part that a generator made counts.
         by_beginning = rule in ("provider-token", "webhook")
         made = max(re.split(r"[^A-Za-z0-9+/=]+", value), key=len) if by_beginning else value
-        weak = rule in _STRUCTURED and strength_bits(value) < WEAKEST_BITS
+        weak = structured and strength_bits(value) < WEAKEST_BITS
         by_name = is_kind("rule by name", rule) and not candidates.looks_secret(value, name, self._markers)
         return "" if weak or by_name or looks_made_up(made, self._markers) else value
 
@@ -126,6 +113,8 @@ class Rules:
         found, idle, whole = set[Shape](), 0, content.decode("latin-1")
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
+        # What begins and ends a text of several lines.
+        quotes = [mark.start() for mark in re.finditer("`" if path.endswith(".go") else "\"\"\"|'''", whole)]
         for finding in scanner(CHOSEN, self.compiled).scan(content):
             start, rule = finding.location["start_offset"], finding.rule_id.rpartition(".")[2]
             name = str(next(filter(None, map(finding.captures.get, _NAMES)), "")).strip()
@@ -137,36 +126,79 @@ class Rules:
             if line.endswith("\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text
             before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
-            if rule in _LOGINS:
-                value, user, password = _login(rest, rule)
-                text = value
-            else:
-                value = password = _beside(line, before, rest, rule, is_code=is_kind("code file", path))
-                user, text = "", before + rest[: len(value) + 1]
-                # Beside a password's name in a call or a comparison a word is a name; not of a property.
-                called = (rule in ("chosen-pair", "chosen-call") and "." not in name) or "!=" in before
-                named = f"{name} password" if rule in ("chosen-argument", "chosen-login") else name
-                value = "" if (called and is_word(value)) or not looks_chosen(value, named) else value
-            core = re.sub(
-                r"[\W\d_]+$", "", password
-            ).lower()  # the product that a name or a folder is called by
+            in_text = is_kind("code file", path) and bisect(quotes, first) % 2 == 1
+            bare = in_text or not is_kind("code file", path)
+            value, user, password = _chosen(name, line, before, rest, rule=rule, bare=bare)
+            if not value:
+                continue
+            core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
             named_after = len(core) >= 3 and core in f"{name} {path}".lower()
-            default = is_default(password) or password == user or named_after
-            in_use = candidates.deploys(path) and rule not in _NO_SETTING
-            in_use = in_use and not expression("comment").match(line)
-            if value and (
-                expression("placeholder").search(password)
-                or candidates.is_published(value)
-                or (default and not in_use)
-            ):
+            users = [user, *expression("user").findall(whole[max(0, start - _NEAR) : start + _NEAR])]
+            default = named_after or password in users or is_default(password)
+            unused = in_text or rule in _NO_SETTING or not candidates.deploys(path)
+            unused = unused or expression("comment").match(line) is not None
+            placeholder = expression("placeholder").search(password) or candidates.is_published(value)
+            if placeholder or (default and unused):
                 idle += 1
-            elif value:
-                # A weaker value is a word, which a report may hold by chance.
-                words = is_default(value) or candidates.reads_as_words(value)
-                if strength_bits(value) >= WEAKEST_BITS and not words:
-                    self.keeper.take(value)
-                found.add(Shape(self.keeper.fingerprint(value), name, rule, self.keeper.take(text), default))
+                continue
+            # A weaker value is a word, which a report may hold by chance.
+            words = is_default(value) or candidates.reads_as_words(value)
+            if strength_bits(value) >= WEAKEST_BITS and not words:
+                self.keeper.take(value)
+            text = self.keeper.take(value if rule in _LOGINS else before + rest[: len(value) + 1])
+            found.add(Shape(self.keeper.fingerprint(value), name, rule, text, default))
         return found, idle
+
+
+def _chosen(name: str, line: str, before: str, rest: str, *, rule: str, bare: bool) -> tuple[str, str, str]:
+    """What stands beside a name, then the user, if it has one, and the password; "" for what nobody chose."""
+    if rule in _LOGINS:
+        return _login(rest, rule)
+    value = _beside(line, before, rest, rule, bare=bare)
+    # Beside a password's name in a call or a comparison a word is a name; not of a property.
+    called = (rule in ("chosen-pair", "chosen-call") and "." not in name) or "!=" in before
+    named = f"{name} password" if rule in ("chosen-argument", "chosen-login") else name
+    is_name = (called and expression("word").fullmatch(value)) or not looks_chosen(value, named)
+    return ("", "", "") if is_name else (value, "", value)
+
+
+def _beside(line: str, before: str, rest: str, rule: str, *, bare: bool) -> str:
+    """The text in quotes, in an element, or bare where that makes no name of it; "" for none."""
+    if expression("no value beside").search(f"{line[-20:]}\0{before}"):
+        return ""
+    if quoted := re.search(r"(\\{0,3}[\"']|(?<!=)`)$", before):
+        quote = re.escape(quoted[1])
+        ended = re.match(rf"((?:\\.|(?!{quote}).)+?){quote}(.*)", rest)
+        joined = ended and ended[1].endswith(tuple("-_:=/.|")) and re.match(r"\s*[+.]", ended[2])
+        return ended[1] if ended and not joined else ""
+    in_text = any(line.count(quote) % 2 for quote in "\"'`") and not re.search(r"[\"'`]", before)
+    in_sentence = rule == "chosen-element" and ">" in before and not re.match(r"[^<>]+</", rest)
+    if in_sentence or before.endswith("`") or not (bare or in_text):
+        return ""
+    ends = r"[\s\"'`&<,;)]|\\[nrt]" if in_text else r"[\s\"'`&<]|,[\w.]+="
+    value = re.split(ends, rest)[0].rstrip(",;)}*\\")
+    after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", rest[len(value) :]).strip(",;)} \t")
+    whole = rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", before)
+    another = re.match(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]", after)
+    return "" if whole and after and not another else value
+
+
+def _login(rest: str, rule: str) -> tuple[str, str, str]:
+    """What holds a user and a password, then these: a URL, both by a colon, or base64 of that (RFC 7617)."""
+    if rule == "chosen-url":
+        value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
+        parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later
+        user, password, host = (parts.user, parts.password, parts.host) if parts else ("", "", "")
+        chosen = looks_chosen(password, "password", shortest=3) and not re.search(
+            r"(?i)\bexample(?:\.|$)", host
+        )
+        return value if chosen else "", user, password
+    value = re.split(r"[\"'`\s,;)]" if rule == "basic" else r"[\"'`]", rest)[0]
+    text = _decoded(value).decode("utf-8", "replace") if rule == "basic" else value
+    user, _, password = text.partition(":")
+    chosen = looks_chosen(password, "password") and user != "BEGIN"
+    good = user and password and text.isprintable() and "\ufffd" not in text if rule == "basic" else chosen
+    return value if good else "", user, password
 
 
 def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
@@ -220,9 +252,11 @@ def _key_line(text: str) -> str:
     first = rb"openssh-key-v1\x00" if "OPENSSH" in kind else rb"[\x80-\xff]" if "PGP" in kind else first
     if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""
-    # Of a key on a curve the first line without what all such begin with; else one past what is public.
-    on_curve = length < 600 and not re.search("OPENSSH|PGP", kind)
-    return str(lines[0][24:] if on_curve else lines[int(0.7 * (len(lines) - 1))])
+    # On a curve the first line without what all such begin with, of DSA the last, else one past the public.
+    if length < 600 and not re.search("OPENSSH|PGP", kind):
+        return str(lines[0][24:])
+    is_dsa = "DSA" in kind or _DSA in start
+    return str(lines[-1 if is_dsa else int(0.7 * (len(lines) - 1))])
 
 
 def _decoded(base64: str) -> bytes:
@@ -231,56 +265,10 @@ def _decoded(base64: str) -> bytes:
     return b""
 
 
-def _beside(line: str, before: str, rest: str, rule: str, *, is_code: bool) -> str:
-    """The value in quotes, in an element, or bare where that makes no name of it; "" for none."""
-    if expression("no value beside").search(f"{line[-20:]}\0{before}"):
-        return ""
-    if quoted := re.search(r"(\\{0,3}[\"']|(?<!=)`)$", before):
-        ended = re.match(rf"((?:\\.|(?!{re.escape(quoted[1])}).)+?){re.escape(quoted[1])}(.*)", rest)
-        joined = ended and ended[1].endswith(tuple("-_:=/.|")) and re.match(r"\s*[+.]", ended[2])
-        return ended[1] if ended and not joined else ""
-    in_text = any(line.count(quote) % 2 for quote in "\"'`") and not re.search(r"[\"'`]", before)
-    in_sentence = rule == "chosen-element" and ">" in before and not re.match(r"[^<>]+</", rest)
-    if in_sentence or before.endswith("`") or (is_code and not in_text):
-        return ""
-    value = re.split(r"[\s\"'`&<,;)]|\\[nrt]" if in_text else r"[\s\"'`&<]|,[\w.]+=", rest)[0].rstrip(
-        ",;)}*\\"
-    )
-    after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", rest[len(value) :]).strip(",;)} \t")
-    whole = rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", before)
-    another = re.match(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]", after)
-    return "" if whole and after and not another else value
-
-
-def _login(rest: str, rule: str) -> tuple[str, str, str]:
-    """What holds a user and a password, then these: a URL, both by a colon, or base64 of that (RFC 7617)."""
-    if rule == "chosen-url":
-        value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
-        parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later
-        user, password, host = (parts.user, parts.password, parts.host) if parts else ("", "", "")
-        chosen = looks_chosen(password, "password", shortest=3) and not re.search(
-            r"(?i)\bexample(?:\.|$)", host
-        )
-        return value if chosen else "", user, password
-    value = re.split(r"[\"'`\s,;)]" if rule == "basic" else r"[\"'`]", rest)[0]
-    text = _decoded(value).decode("utf-8", "replace") if rule == "basic" else value
-    user, _, password = text.partition(":")
-    chosen = looks_chosen(password, "password") and user != "BEGIN"
-    good = user and password and text.isprintable() and "\ufffd" not in text if rule == "basic" else chosen
-    return value if good else "", user, password
-
-
-def is_available() -> bool:
-    """Whether kingfisher is installed; some machines have no wheel of it."""
-    return find_spec("kingfisher_sdk") is not None
-
-
+@cache
 def scanner(rules: Path, compiled: Path | None) -> Any:
     """The rules of a file, compiled once a process, with no policy by which comments silence a finding."""
     from kingfisher_sdk import Rules as Loaded, Scanner  # noqa: PLC0415  an unchanged project needs none
 
-    with _COMPILING:
-        if rules not in _SCANNERS:
-            stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
-            _SCANNERS[rules] = Scanner(Loaded([rules], builtins=False, confidence="medium", **stored))
-        return _SCANNERS[rules]
+    stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
+    return Scanner(Loaded([rules], builtins=False, confidence="medium", **stored))

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -9,12 +10,12 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from html import unescape
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from audit_lib.base import git
-from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
+from audit_lib.base.archives import HEAD, PIECE, TAIL, Budget, kind_of, unpack
 from audit_lib.base.files import NotSearched, walk_files
-from audit_lib.base.git import GitFailed, GitObject, pieces, run_git, running
+from audit_lib.base.git import GitFailed, GitObject, run_git
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import expression, is_kind
 
@@ -28,17 +29,17 @@ _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000
 _END = re.compile(
     rb"</(?:w:p|a:p|si|is|c|row|text:p|text:h)>|<(?:w:br|w:tab|text:tab|text:line-break)\b[^<>]*>"
 )
-# Which refs reach a commit, the widest last: what a clone brings comes before what only this copy holds.
-_REACH = (
-    ("commit", ("--branches", "--tags", "--remotes", "HEAD")),
-    ("note", ("--glob=refs/notes",)),
-    # Without a wildcard git would look for refs below refs/stash, and there are none.
-    ("stash", ("--glob=refs/stas[h]",)),
-    ("other ref", ("--all",)),
-)
 UNREACHABLE = "unreachable"
-REACHABLE = ("commit", "note", "stash", "other ref")
+# Which refs reach a commit, the narrowest last: what a clone brings, too, before what only this copy holds.
+_REACH = {
+    "other ref": ("--all",),
+    # Without a wildcard git would look for refs below refs/stash, and there are none.
+    "stash": ("--glob=refs/stas[h]",),
+    "note": ("--glob=refs/notes",),
+    "commit": ("--branches", "--tags", "--remotes", "HEAD"),
+}
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
+_ENTRY = re.compile(rb"(?<![^\0])(\d{6}) (?:blob |commit )?([0-9a-f]{40,64})(?: \d)?\t([^\0]+)\0")
 _DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
 Place = tuple[str, bytes]  # a commit and a path that it put something at
 
@@ -52,7 +53,7 @@ class Origin:
     oid: str = ""
     kind: str = "blob"
     member: str = ""
-    opened: str = ""  # what was opened to read it: zip, gzip, document
+    opened: str = ""  # what was opened to read it: zip, gzip
 
     @property
     def name(self) -> str:
@@ -72,12 +73,11 @@ class Content:
     def text(self) -> bytes:
         """What people can read of it; b"" for a picture, a program or anything else that is not known."""
         data = self.data[:LARGEST]
-        marks = self.origin.opened != "document" and expression("document").fullmatch(self.origin.member)
-        if marks or self.origin.opened in _NO_WORDS:
+        if self.origin.opened in _NO_WORDS:
             return b""
-        is_text = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000]
-        strings = re.findall(rb"[\x20-\x7e\t]{6,}", data) if data.startswith(b"SQLite format 3\0") else []
-        return data if is_text else b"\n".join(strings)
+        if data.startswith(b"SQLite format 3\0"):
+            return b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data))
+        return data if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000] else b""
 
 
 @dataclass
@@ -100,38 +100,43 @@ class Source:
     open: Callable[[], BinaryIO]
     start: int = 0  # bytes before what is read: a large object comes in windows
 
-    def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
-        """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
-        head, tail, start = b"", b"", self.start
+    def contents(self, reading: Reading) -> Iterator[Content]:
+        """Its own bytes, then what it holds if it is an archive or a document."""
+        head = tail = b""
         try:
-            with self.open() as file:
-                while piece := file.read(PIECE):
-                    data = tail[-OVERLAP:] + piece
-                    yield Content(self.origin, data, start)
-                    head, tail = head or data[:HEAD], data[-max(TAIL, OVERLAP) :]
-                    start += max(len(data) - OVERLAP, 0)
-            kind = kind_of(head, tail[-TAIL:]) if self.origin.kind == "blob" and not self.start else ""
-            if kind and kind not in closed:
-                with self.open() as file:
-                    yield from self._members(kind, file, reading)
+            for content in self._pieces():
+                yield content
+                head, tail = head or content.data[:HEAD], content.data[-TAIL:]
+            if self.origin.kind == "blob" and not self.start and (kind := kind_of(head, tail)):
+                yield from self._members(kind, reading)
         except OSError as error:
             reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
 
-    def _members(self, kind: str, file: BinaryIO, reading: Reading) -> Iterator[Content]:
+    def _pieces(self) -> Iterator[Content]:
+        tail, start = b"", self.start
+        with self.open() as file:
+            while piece := file.read(PIECE):
+                data = tail + piece
+                yield Content(self.origin, data, start)
+                tail = data[-TAIL:]
+                start += len(data) - len(tail)
+
+    def _members(self, kind: str, reading: Reading) -> Iterator[Content]:
         faults: list[str] = []
-        for part in unpack(file, faults, reading.budget, kind):
-            inner = replace(self.origin, member=part.path, opened=kind)
-            yield Content(inner, part.content, part.start)
-            if expression("document").fullmatch(part.path) and part.content.lstrip()[:1] == b"<":
-                words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", part.content)).decode("utf-8", "replace")
-                yield Content(replace(inner, opened="document"), unescape(words).encode("utf-8"))
+        with self.open() as file:
+            for part in unpack(file, faults, reading.budget, kind):
+                data = part.content
+                if expression("document").fullmatch(part.path) and data.lstrip()[:1] == b"<":
+                    words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", data))
+                    data += b"\n" + unescape(words.decode("utf-8", "replace")).encode("utf-8")
+                yield Content(replace(self.origin, member=part.path, opened=kind), data, part.start)
         reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
         """Its texts, each with the member of an archive that it is; of a large source the beginning."""
         if self.size > LARGEST:
             reading.left_out.append(NotSearched(self.origin.name, _TOO_LARGE))
-        for content in self.contents(Reading(budget=reading.budget), _NO_WORDS):
+        for content in self.contents(Reading(budget=reading.budget)):
             if content.start == 0 and (text := content.text):
                 yield content.origin.member, text
             if self.size > LARGEST:
@@ -139,17 +144,16 @@ class Source:
 
 
 def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iterator[Source]:
-    """Every file below a folder, or that file, as `walk_files` gives them; outside the project each under its
-    path as it was given, in a place of its kind."""
+    """Every file below a folder, or that file; outside the project under its path as given, by its kind."""
     left_out: list[NotSearched] = []
     above = (root.parent if root.is_file() else root) if outside else Path()
     for file in walk_files(root, left_out):
         reading.count += 1
-        path = str(above / file.path) if outside else file.path
-        kind = (
-            next((kind for kind in OUTSIDE[:3] if is_kind(kind, path)), "outside") if outside else file.place
-        )
-        yield Source(Origin(kind, path), file.size_bytes, file.open)
+        path, place = file.path, file.place
+        if outside:
+            path = str(above / path)
+            place = next((kind for kind in OUTSIDE[:-1] if is_kind(kind, path)), OUTSIDE[-1])
+        yield Source(Origin(place, path), file.size_bytes, file.open)
     reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
 
 
@@ -175,9 +179,6 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
         oids = left[1:]
 
 
-# ---- A repository's history ----
-
-
 @dataclass
 class History:
     """The objects of a project's repository, and what git tells of them; `faults` says what it could not."""
@@ -193,11 +194,10 @@ class History:
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
         # If some are broken git gives the ids alone: which, is said when they are read.
-        for layout in (
-            ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0") if history.there else ()
-        ):
+        layouts = ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0")
+        for layout in layouts if history.there else ():
             try:
-                with running(root, (*every, f"--batch-check={layout}")) as stream:
+                with git.running(root, (*every, f"--batch-check={layout}")) as stream:
                     listed = map(str.split, stream.read().decode("ascii").splitlines())
                 history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
                 history.faults = []
@@ -209,17 +209,17 @@ class History:
     @cached_property
     def places(self) -> dict[str, list[Place]]:
         """By blob the commits and paths that put it there, as far as git could follow the history."""
-        places: dict[str, list[Place]] = {}
-        paths: dict[bytes, bytes] = {}
+        places: dict[str, list[Place]] = defaultdict(list)
+        paths: dict[bytes, bytes] = {}  # each once
         commit, oid, rest = "", "", b""
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
-            with running(self.root, _DIFF, commits) as stream:
-                for piece in pieces(stream):
+            with git.running(self.root, _DIFF, commits) as stream:
+                for piece in git.pieces(stream):
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:
                         if oid:
-                            places.setdefault(oid, []).append((commit, paths.setdefault(text, text)))
+                            places[oid].append((commit, paths.setdefault(text, text)))
                             oid = ""
                         elif text.startswith(b":"):
                             _, mode, _, after, _ = text.split(b" ")
@@ -229,32 +229,22 @@ class History:
                             commit = text.decode("ascii", "replace").strip()
         except GitFailed as failed:
             self.faults.append(str(failed))
-        places.pop("0", None)
-        return places
+        return {blob: there for blob, there in places.items() if blob != "0"}
 
-    def refs(self) -> dict[str, bytes]:
-        """A ref's name for each object that one names. Raises `GitFailed`."""
-        layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
-        lines = (line.split(b"\0") for line in run_git(self.root, "for-each-ref", layout).splitlines())
-        return {oid.decode("ascii"): name for name, *oids in lines for oid in oids if oid}
-
-    def times_of(self, commits: Collection[str]) -> dict[str, tuple[datetime | None, datetime | None]]:
-        """By commit when it was authored and committed, either of which can be forged. Raises `GitFailed`."""
+    def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:
+        """By commit the columns of Sightings: what reaches it, and two times that can be forged."""
+        facts: dict[str, dict[str, Any]] = {}
         named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
         shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", input=named) if commits else b""
-        lines = (line.split(" ") for line in shown.decode("ascii", "replace").splitlines())
-        return {
-            oid: (_instant(at), _instant(by)) for oid, at, by in (line for line in lines if len(line) == 3)
-        }
-
-    def reach_of(self, commits: Collection[str]) -> dict[str, str]:
-        """For each commit commit, note, stash, other ref, reflog or unreachable, by what refs lead to it."""
-        found = dict.fromkeys(commits, UNREACHABLE)
-        for name, refs in _REACH[::-1] if commits else ():
-            known = tuple(ref for ref in refs if ref != "HEAD" or git.head_of(self.root))
-            reached = run_git(self.root, "rev-list", *known).decode("ascii").split()
-            found |= dict.fromkeys(found.keys() & reached, name)
-        return found
+        for oid, *seconds in map(str.split, shown.decode("ascii", "replace").splitlines()):
+            if len(seconds) == 2:
+                times = dict(zip(("authored_at", "committed_at"), map(_instant, seconds), strict=True))
+                facts[oid] = {"place": UNREACHABLE, "reachable": False} | times
+        for place, refs in _REACH.items() if facts else ():
+            known = [ref for ref in refs if ref != "HEAD" or git.head_of(self.root)]
+            for oid in facts.keys() & run_git(self.root, "rev-list", *known).decode("ascii").split():
+                facts[oid] |= {"place": place, "reachable": True}
+        return facts
 
     def limits(self) -> list[NotSearched]:
         """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
@@ -262,16 +252,16 @@ class History:
         with suppress(GitFailed):  # said by whoever reads its objects
             if (git.find_repository(self.root).common / "shallow").exists():
                 limits[".git/shallow"] = "is a shallow clone: older commits are not here"
-            for entry in run_git(self.root, "ls-files", "-z", "--stage").split(b"\0"):
-                if entry.startswith(_SUBMODULE):
-                    path = entry.partition(b"\t")[2].decode("utf-8", "backslashreplace")
-                    limits[path] = "is a submodule: its history is another repository's"
+            for mode, _, path in _ENTRY.findall(run_git(self.root, "ls-files", "-z", "--stage")):
+                if mode == _SUBMODULE:
+                    name = path.decode("utf-8", "backslashreplace")
+                    limits[name] = "is a submodule: its history is another repository's"
             limits[".git/objects"] = "has refs or a history that git cannot follow to the end"
-            with running(self.root, ("for-each-ref",)) as stream:  # a broken ref is left out with a complaint
-                stream.read()
             names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
-            with running(self.root, names) as stream:
-                lost = sum(line.startswith(b"?") for line in stream)
+            lost = 0
+            for command in (("for-each-ref",), names):  # the first leaves a broken ref out, and complains
+                with git.running(self.root, command) as stream:
+                    lost += sum(line.startswith(b"?") for line in stream)
             limits[".git/objects"] = f"lacks {counted(lost, 'object')} that its history names" if lost else ""
         return [NotSearched(place, why) for place, why in limits.items() if why]
 
@@ -285,21 +275,18 @@ def _instant(seconds: str) -> datetime | None:
 
 def at_head(root: Path) -> dict[str, set[bytes]]:
     """The paths at HEAD of each blob; empty if there is no commit yet. Raises `GitFailed`."""
-    listed = run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD") if git.head_of(root) else b""
-    return _paths_by_id(listed, column=2)
+    return _paths(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD") if git.head_of(root) else b"")
 
 
 def in_index(root: Path, index: Path | None = None) -> dict[str, set[bytes]]:
     """The paths of each blob in the repository's index, or in another one. Raises `GitFailed`."""
-    return _paths_by_id(run_git(root, "ls-files", "-z", "--stage", index=index), column=1)
+    return _paths(run_git(root, "ls-files", "-z", "--stage", index=index))
 
 
-def _paths_by_id(output: bytes, column: int) -> dict[str, set[bytes]]:
-    """The paths of each id, which stands in a column; a submodule's content is another repository's."""
-    paths: dict[str, set[bytes]] = {}
-    for entry in filter(None, output.split(b"\0")):
-        facts, _, path = entry.partition(b"\t")
-        columns = facts.split(b" ")
-        if columns[0] != _SUBMODULE:
-            paths.setdefault(columns[column].decode("ascii"), set()).add(path)
-    return paths
+def _paths(listed: bytes) -> dict[str, set[bytes]]:
+    """The paths of each id; a submodule's content is another repository's."""
+    paths: dict[str, set[bytes]] = defaultdict(set)
+    for mode, oid, path in _ENTRY.findall(listed):
+        if mode != _SUBMODULE:
+            paths[oid.decode("ascii")].add(path)
+    return dict(paths)

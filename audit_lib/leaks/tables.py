@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from hashlib import sha256
-from math import ceil, floor
 from typing import Any
 
 import pandas as pd
@@ -29,6 +28,10 @@ _DO_FIRST = (
     "rotate {}, or give the values in force (--env) to show that it was replaced",
     "make sure that the old value of {} was revoked at its provider",
 )
+# Columns of Leaks: of all sightings of a value, and of the earliest commit or line of a log.
+_OF_ALL = dict.fromkeys(("variable", "kind", "matched", "in_force", "path"), "first")
+_OF_ALL |= {"at_head": "any", "reachable": "any", "occurrences": "sum"}
+_FIRST = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
 _Homes = list[tuple[SecretPlace, str, str]]  # places, whether the leaked value is in force there, and why
 
 
@@ -50,16 +53,12 @@ def tabulate_leaks(
     seen = sightings.join(known, on="fingerprint").sort_values(by_age, kind="stable")
     exact = seen["matched"].eq("exact")
     whole = seen[exact | ~seen["fingerprint"].isin(seen.loc[exact, "fingerprint"])]
-    by_value = whole.groupby("fingerprint", sort=False)
-    found = by_value[["variable", "kind", "matched", "in_force", "path"]].first()
-    found = found.join(by_value[["at_head", "reachable"]].any()).join(by_value["occurrences"].sum())
     # A line of a log is dated, too: what it shows was there before any commit.
     dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()]
-    first = dated.sort_values(["authored_at", "committed_at", "commit", "path"]).drop_duplicates(
-        "fingerprint"
-    )
-    names = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
-    found = found.join(first.set_index("fingerprint")[list(names)].rename(columns=names)).reset_index()
+    by_commit = dated.sort_values(["authored_at", "committed_at", "commit", "path"])
+    first = by_commit.drop_duplicates("fingerprint").set_index("fingerprint")[list(_FIRST)]
+    found = whole.groupby("fingerprint", sort=False).agg(_OF_ALL).join(first.rename(columns=_FIRST))
+    found = found.reset_index()
     owners = found["fingerprint"].map({stay.fingerprint: stay.home.secret for stay in stays}).astype("str")
     pattern, short = found["kind"].eq("pattern"), found["matched"].eq("truncated")
     found = found.assign(
@@ -69,15 +68,14 @@ def tabulate_leaks(
         first_commit=found["first_commit"].fillna(""),
         force=NOT_KNOWN,
     )
-    there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
-    stands = there & seen["path"].map(deploys).astype(bool)
     # A date is a commit's author's to choose. Under a throw-away key ids follow from what a report shows.
     about = found[["kind", "variable", "path"]]
     about = about.assign(number=about.groupby(list(about), sort=False).cumcount() + 1)
     ids = (found[["fingerprint"]] if keyed else about).itertuples(index=False)
     found["leak_id"] = [leak_id(*map(str, row)) for row in ids]
-    leaks = Leaks.checked(found[list(Leaks.columns())])
-    leaks = with_force(leaks, inventory, stays, seen.loc[stands, "fingerprint"])
+    there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
+    standing = seen.loc[there & seen["path"].map(deploys).astype(bool), "fingerprint"]
+    leaks = with_force(Leaks.checked(found[list(Leaks.columns())]), inventory, stays, standing)
     seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
     places = leaks[["leak_id", "fingerprint"]].merge(seen, on="fingerprint")
     return leaks, LeakPlaces.checked(places[list(LeakPlaces.columns())])
@@ -92,10 +90,7 @@ def leak_id(*parts: str) -> str:
 def with_force(
     leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = (), standing: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """`Leaks`, each with whether it is in force; `standing` are fingerprints of those in files that deploy.
-
-    In order: in force in production, elsewhere, not known, replaced; of each what stands at HEAD or on disk
-    before what only the history holds; then what has been out longest, then what occurs most often."""
+    """`Leaks` by urgency, with whether each is in force; `standing` are fingerprints in files that deploy."""
     held, there = list(rows(inventory)), frozenset(standing)
     force = [_force_of(leak, held, stays, standing=leak.fingerprint in there) for leak in rows(leaks)]
     found = leaks.assign(force=pd.Series(force, leaks.index, dtype="str"))
@@ -112,9 +107,6 @@ def with_force(
         "name": found["variable"] + found["leak_id"],
     }
     return Leaks.checked(found.loc[pd.DataFrame(ranks).sort_values(list(ranks)).index])
-
-
-# ---- Where a leaked value is in force ----
 
 
 def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) -> _Homes:
@@ -150,8 +142,7 @@ def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) ->
 
 def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], *, standing: bool) -> str:
     """Whether a leaked value is in force. Not in force needs another value in production of each service that
-    has the secret: a name alone, or another environment, does not say which value was replaced. Of one
-    `standing` in a file that deploys only the ledger can say so."""
+    has the secret; of one `standing` in a file that deploys it needs the ledger."""
     homes = _homes_of(leak, inventory, stays)
     force = min([force for _, force, _ in homes], key=FORCES.index, default=NOT_KNOWN)
     if leak.in_force or force == IN_FORCE:
@@ -164,44 +155,22 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], 
 
 
 def tabulate_exposure(
-    leaks: pd.DataFrame,
-    inventory: pd.DataFrame,
-    freshness: pd.DataFrame,
-    as_of: datetime,
-    stays: Collection[Tenure] = (),
+    leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
     """`Exposure`: each leak in each place where its secret lives. Emergency: it is in force there; historic:
     another value is, or the ledger's `stays` show that it went; else unknown."""
     held, exposed = list(rows(inventory)), []
-    adopted = {SecretPlace.of(row): (row.lo_at, row.hi_at) for row in rows(freshness)}
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
         nobody = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
         homes = _homes_of(leak, held, stays) or [nobody]
         if leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes):
             homes = [(place, NOT_KNOWN, _UNDECIDED) for place, *_ in homes]
-        for place, force, reason in homes:
-            days = _days_exposed(leak.first_at, adopted.get(place, (None, None)), as_of, force)
-            row = {"leak_id": leak.leak_id, "first_at": leak.first_at, "reason": reason}
-            exposed.append(row | {"status": STATUSES[FORCES.index(force)]} | place._asdict() | days)
+        exposed += [
+            {"leak_id": leak.leak_id, "first_at": leak.first_at, "reason": reason, **place._asdict()}
+            | {"status": STATUSES[FORCES.index(force)]}
+            for place, force, reason in homes
+        ]
     return Exposure.of(exposed)
-
-
-def _days_exposed(first: Any, adopted: tuple[Any, Any], as_of: Any, force: str) -> dict[str, Any]:
-    """Days, rounded outward, since the later of first sighting and adoption, which is in (lo, hi]; of a value
-    that was replaced from the first sighting until the adoption of the present one."""
-    lo, hi = adopted
-    if first is None or force == NOT_KNOWN:
-        return {}
-    if force == NOT_IN_FORCE:
-        least, most = first - first, None if hi is None else hi - first
-    else:
-        least = None if hi is None else as_of - max(first, hi)
-        most = as_of - (first if lo is None else max(first, lo))
-    spans = {"days_exposed_min": (least, floor), "days_exposed_max": (most, ceil)}
-    day = pd.Timedelta(days=1)
-    return {
-        name: None if span is None else float(max(out(span / day), 0)) for name, (span, out) in spans.items()
-    }
 
 
 def tabulate_leaked_secrets(
@@ -209,20 +178,23 @@ def tabulate_leaked_secrets(
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status."""
     position = pd.Series(range(len(leaks)), index=leaks["leak_id"])
-    rank, elsewhere = exposure["status"].map(STATUSES.index), exposure["environment"].ne(PRODUCTION)
-    ranked = exposure.assign(rank=rank, elsewhere=elsewhere, position=exposure["leak_id"].map(position))
-    worst = ranked[ranked["rank"].eq(ranked.groupby("secret")["rank"].transform("min"))]
-    by = ["rank", "elsewhere", "position", "secret"]
-    firsts = worst.groupby("secret")[by[:3]].agg("min").reset_index().sort_values(by)
-    every, found = (dict(iter(frame.groupby("secret"))) for frame in (ranked, worst))
-    return LeakedSecrets.of(_secret_row(name, found[name], every[name], places) for name in firsts["secret"])
+    ranked = exposure.assign(
+        rank=exposure["status"].map(STATUSES.index),
+        elsewhere=exposure["environment"].ne(PRODUCTION),
+        position=exposure["leak_id"].map(position),
+    )
+    ranked = ranked.sort_values(["rank", "elsewhere", "position", "secret"], kind="stable")
+    return LeakedSecrets.of(
+        _secret_row(str(secret), every[every["rank"].eq(every["rank"].min())], every, places)
+        for secret, every in ranked.groupby("secret", sort=False)
+    )
 
 
 def _secret_row(
     secret: str, worst: pd.DataFrame, every: pd.DataFrame, places: pd.DataFrame
 ) -> dict[str, Any]:
     ids = list(worst.sort_values("position")["leak_id"].unique())
-    others = ", ".join(one for one in every["leak_id"].unique() if one not in ids)
+    others = ", ".join(every.loc[~every["leak_id"].isin(ids)].sort_index()["leak_id"].unique())
     homes = worst[worst["service"].ne("")].sort_values(["elsewhere", "environment", "service"])
     held = list(dict.fromkeys(zip(homes["environment"], homes["service"], strict=True)))
     status = worst["status"].iloc[0]
@@ -237,37 +209,34 @@ def _secret_row(
         "also": f"; other values of it that leaked: {others}" if others else "",
         "places": _first_places(places[places["leak_id"].isin(ids)]),
         "first_at": worst["first_at"].min(),
-        "days_exposed_min": worst["days_exposed_min"].max(),
-        "days_exposed_max": worst["days_exposed_max"].max(skipna=False),  # not known if any is not
-        "reason": "; ".join(worst["reason"].unique()),
+        "reason": "; ".join(worst.sort_index()["reason"].unique()),
     }
 
 
 def _first_places(places: pd.DataFrame) -> str:
-    named = dict.fromkeys(place_words(row) for row in rows(places))
+    """Paths, lines and commits of the first few places, and how many more there are."""
+    line = places["line"].map(lambda line: "" if pd.isna(line) else f":{line}").astype("str")
+    commit = (" in " + places["commit"].str[:12]).where(places["commit"].ne(""), "")
+    named = (places["path"].where(places["path"].ne(""), places["place"]) + line + commit).unique()
     return few(named, _MOST_PLACES, "; ", "; and ") + (" in report.json" if len(named) > _MOST_PLACES else "")
-
-
-def place_words(row: Any) -> str:
-    """Path, line and commit of a place."""
-    line = "" if row.line is None else f":{row.line}"
-    return f"{row.path or row.place}{line}{f' in {row.commit[:12]}' if row.commit else ''}"
 
 
 def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; all others in one row."""
     possible, used = leaks[leaks["kind"].eq("possible")], places[places["path"].map(deploys).astype(bool)]
     names = possible["variable"].where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
-    groups = [(str(name), list(group["leak_id"])) for name, group in possible.groupby(names, sort=False)]
-    found = []
-    for name, ids in sorted(groups, key=lambda group: group[0] == ELSEWHERE):
-        there = places if name == ELSEWHERE else used
-        row = {"variable": name, "deploys": name != ELSEWHERE, "values": len(ids), "leak_ids": few(ids, 5)}
-        found.append(row | {"places": _first_places(there[there["leak_id"].isin(ids)])})
-    return ChosenPasswords.of(found)
-
-
-# ---- Answers ----
+    found = [
+        {
+            "variable": name,
+            "deploys": name != ELSEWHERE,
+            "values": len(ids),
+            "leak_ids": few(ids, 5),
+            "places": _first_places(there[there["leak_id"].isin(ids)]),
+        }
+        for name, ids in possible["leak_id"].groupby(names, sort=False)
+        for there in [places if name == ELSEWHERE else used]
+    ]
+    return ChosenPasswords.of(sorted(found, key=lambda row: not row["deploys"]))
 
 
 def searched_whole(coverage: pd.DataFrame) -> bool:
@@ -295,11 +264,11 @@ def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
 
 
 def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...]) -> int:
-    """3 if a leak is in force, not known or not in force, or possible, as `stops` says; else 2 if part was
-    not searched, else 0."""
-    forces = {stop.replace("-", " ") for stop in stops}
-    stopping = ~leaks["kind"].isin(NO_SECRETS) & leaks["force"].isin(forces)
-    if stopping.any() or ("possible" in stops and leaks["kind"].isin(("possible", "hash")).any()):
+    """3 if a leak is in force, not known or possible, as `stops` says; else 2 if part was not searched."""
+    forces = leaks["force"].str.replace(" ", "-").isin(stops)
+    if (forces & ~leaks["kind"].isin(NO_SECRETS)).any() or (
+        "possible" in stops and leaks["kind"].isin(("possible", "hash")).any()
+    ):
         return FOUND
     left_out = coverage["state"].eq("not searched") & coverage["part"].isin((*_SEARCHED, "files outside"))
     return UNDECIDED if (coverage["state"].eq("incomplete") | left_out).any() else 0

@@ -17,7 +17,7 @@ from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.ledger import Draft
 from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.env import EnvLine, decoded, encoded_like, parse_env, value_is_unknown
+from audit_lib.secrets.env import EnvLine, decoded, parse_env, value_is_unknown
 from audit_lib.secrets.loaders import READERS, loaders_of
 from audit_lib.secrets.sources import MAX_BYTES
 from audit_lib.secrets.value_rules import hold
@@ -147,7 +147,7 @@ def current_value(content: bytes, name: str, loaders: tuple[str, ...], place: st
 def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ...], place: str) -> bytes:
     """The file's bytes with the variable's new value; `BadInput` if it cannot be set alone.
 
-    Comments, order, line ends and encoding stay. Every loader shall read the new value, so its quotes go and
+    Comments, order and line ends stay. Every loader shall read the new value, so its quotes go and
     a comment behind it gets a line of its own; both stay if only the file's own loader reads it then. A
     variable that is not set is appended.
     """
@@ -155,13 +155,13 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
     new = change(old or "")
     if old == new:
         return content
-    text, _ = decoded(content)
+    text, other_encoding = decoded(content)
     lines = parse_env(content, loaders)
     own = next((line for line in lines if line.name == name), None)
     end = _line_end(text)
     missing = "" if not text or text.endswith(("\n", "\r")) else end
     written = _replaced(text, lines, own, change, new) if own else [f"{text}{missing}{name}={new}{end}"]
-    candidates = [encoded_like(candidate, content) for candidate in written]
+    candidates = [one.encode("utf-8", "surrogateescape") for one in written if not other_encoding]
     for readers in (tuple(READERS), loaders):
         for candidate in candidates:
             if _changes_only(name, new, content, candidate, readers):

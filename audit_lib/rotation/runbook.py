@@ -213,7 +213,7 @@ def _facts(plan: RotationPlan) -> set[str]:
         {"yes": "overlap", "no": "no overlap"}.get(overlap, "overlap not known"),
         "not overlap" if overlap != "yes" else "",
         "public" if rule.kind == "secret" and any(other.public for other in plan.rules) else "",
-        "committed" if purge and purge.committed else "not committed",
+        "committed" if purge and purge.commands else "not committed",
         "elsewhere" if purge and purge.elsewhere else "",
     }
 

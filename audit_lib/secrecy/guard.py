@@ -1,8 +1,7 @@
 """Lets no known value out of this process: a kernel's messages, its raw streams, a command's output.
 
-The guard wraps `session.send`, through which every message of an IPython kernel goes out
-(SECURITY.md#the-guard), and so holds in papermill, nbclient, JupyterLab and nbval alike. Cell source is not
-a message of the kernel: values never belong there.
+It wraps `session.send`, through which every message of a kernel goes out (SECURITY.md#the-guard), also
+in papermill, nbclient, JupyterLab and nbval alike. Cell source is no message: values never belong there.
 """
 
 import atexit
@@ -92,9 +91,6 @@ def forbid_core_dumps() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-# --- a kernel ---
-
-
 class _Messages:
     """All that the kernel sends: of streams whole lines, and before another message what is left of them."""
 
@@ -144,16 +140,13 @@ def _cover_raw_stream(stream: Any, number: int) -> None:
         reader, writer = os.pipe()
         os.dup2(writer, number)
         os.close(writer)
-        threading.Thread(target=_pump, args=(reader, stream), daemon=True).start()
 
+        def pump() -> None:
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            while chunk := os.read(reader, _CHUNK):
+                stream.write(decoder.decode(chunk))
 
-def _pump(reader: int, stream: io.TextIOBase) -> None:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while chunk := os.read(reader, _CHUNK):
-        stream.write(decoder.decode(chunk))
-
-
-# --- a command ---
+        threading.Thread(target=pump, daemon=True).start()
 
 
 class GuardedStream(io.TextIOBase):
@@ -177,15 +170,10 @@ class GuardedStream(io.TextIOBase):
 
     def flush(self, *, last: bool = False) -> None:
         """Pass on what is held back, but for what may go on as a value unless it is the last."""
-        with self._guard.lock:
+        with self._guard.lock, suppress(*(OSError, ValueError) if last else ()):  # nobody reads any more
             if not self._target.closed:  # a stream that is thrown away flushes once more
                 self._target.write(self._tail.flush(self._guard.redactor(), last=last))
                 self._target.flush()
-
-    def release(self) -> None:
-        """Write what was held back, at the end of the process."""
-        with suppress(OSError, ValueError):  # nobody reads
-            self.flush(last=True)
 
 
 @contextmanager
@@ -199,7 +187,7 @@ def guarded_command() -> Iterator[None]:
     finally:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, GuardedStream):
-                stream.release()
+                stream.flush(last=True)
         sys.stdout, sys.stderr = before
         _guard.forget()
 
@@ -211,4 +199,4 @@ def _guard_command() -> None:
         if target is not None and not isinstance(target, GuardedStream):
             stream = GuardedStream(_guard, target)
             setattr(sys, name, stream)
-            atexit.register(stream.release)
+            atexit.register(stream.flush, last=True)

@@ -1,8 +1,4 @@
-"""How hard a value is to guess, and what kind of text it is: a secret, a placeholder, a setting.
-
-`strength_bits` estimates from above: length times the characters' range, less its patterns. Shannon's entropy
-of the characters is useless on strings this short (docs/rules.md#rule-38).
-"""
+"""How hard a value is to guess, and what kind of text it is: a secret, a placeholder, a setting."""
 
 import math
 import re
@@ -40,9 +36,8 @@ _RUNS = [
 
 
 def strength_bits(value: str) -> float:
-    """At most so many bits, rounded down; 0.0 for an empty value."""
-    if not value:
-        return 0.0
+    """At most so many bits, rounded down: length times the characters' range, less its patterns. Shannon's
+    entropy of the characters is useless on strings this short (docs/rules.md#rule-38)."""
     unit = _UNIT.fullmatch(value)
     text = unit[1] + "2" if unit and value == (unit[1] * len(value))[: len(value)] else value
     text = _REPEATED.sub(r"\1\1", _DATE.sub("02", _WORDS.sub("aa", text.lower())))
@@ -132,10 +127,9 @@ def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value stands for one still to be set. A short marker with wildcards is found in random
     values too, so it does not count in what looks generated."""
     text = value.strip()
-    mixed = all(re.search(part, text) for part in (r"^\S+$", "[a-z]", "[A-Z]", "[0-9]"))
-    long = (mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= _LONG_MARKER)
-    counting = long if mixed and len(text) >= _LONG_PART else markers
-    return bool(_MASKED.fullmatch(text)) or matches_glob(text, counting)
+    mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
+    long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= _LONG_MARKER]
+    return bool(_MASKED.fullmatch(text)) or matches_glob(text, long if mixed else markers)
 
 
 def is_no_value(value: str) -> bool:
@@ -145,9 +139,8 @@ def is_no_value(value: str) -> bool:
 
 def is_plain(value: str) -> bool:
     """Whether a value can only be a setting: a switch, a number, a path, an address without a password."""
-    if parts := url_parts(value.strip()):
-        return not parts.password and not parts.user
-    return _SETTING.fullmatch(value.strip()) is not None
+    parts = url_parts(value)
+    return not (parts.password or parts.user) if parts else _SETTING.fullmatch(value.strip()) is not None
 
 
 def has_password(value: str) -> bool:

@@ -35,7 +35,7 @@ _WRITTEN = re.compile(  # A="x" # why, A=x # why
 # What an escape or a line end may become is no change of a value.
 _ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
-_BYTE_ORDER = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,14 @@ def value_is_unknown(faults: Iterable[str]) -> bool:
 
 def decoded(content: bytes) -> tuple[str, str]:
     """The text, a UTF-8 byte order mark left in it, and the fault of another encoding."""
-    if encoding := _BYTE_ORDER.get(content[:2]):
-        return content[2:].decode(encoding, "replace"), "utf-16"
+    if content.startswith(_UTF_16):
+        return content.decode("utf-16", "replace"), "utf-16"
     return content.decode("utf-8", "surrogateescape"), ""
-
-
-def encoded_like(text: str, content: bytes) -> bytes:
-    """A text in the encoding that `decoded` found of other bytes, with their byte order mark."""
-    if encoding := _BYTE_ORDER.get(content[:2]):
-        return content[:2] + text.encode(encoding, "surrogatepass")
-    return text.encode("utf-8", "surrogateescape")
 
 
 def is_binary(content: bytes) -> bool:
     """Whether the bytes are no text: NULs, no byte order mark, and not UTF-8 or every tenth byte a NUL."""
-    if b"\0" not in content or content.startswith((*_BYTE_ORDER, b"\xef\xbb\xbf")):
+    if b"\0" not in content or content.startswith((*_UTF_16, b"\xef\xbb\xbf")):
         return False
     return content.count(b"\0") * 10 > len(content) or bool(_UNDECODABLE.search(decoded(content)[0]))
 
@@ -158,7 +151,9 @@ def _set_line(
 def entry(line: int, name: str, value: str) -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
     fault, suspects = "bad-name", _suspects(f"{name} {value}")
-    if looks_like_value(name) or _is_padded(name, value):
+    # A line may be base64 or base32 as a whole, and its value nothing but the signs that fill it up.
+    is_padding = value != "" and not value.strip("=") and len(name) >= SHORTEST_PIECE
+    if looks_like_value(name) or (is_padding and len(f"{name}={value}") % 4 == 0):
         # The equals sign may be one within a value, of which a short beginning alone is no secret.
         suspects = _suspects(f"{name} {value}", *([f"{name}={value}"] if len(name) < WINDOW else []))
     elif _NAME.fullmatch(name):
@@ -178,12 +173,6 @@ def looks_like_value(text: str) -> bool:
         return (lower > 0 and upper > 0) or max(map(len, re.split(r"[_.]", text))) >= _LONG
     # Words begin with one capital: random letters are capitals by half.
     return lower > 0 and 4 * upper > lower
-
-
-def _is_padded(name: str, value: str) -> bool:
-    """Whether a line is base64 or base32 as a whole, and its value nothing but the signs that fill it up."""
-    padded = value.strip("=") == "" and value != "" and len(name) >= SHORTEST_PIECE
-    return padded and (len(name) + 1 + len(value)) % 4 == 0
 
 
 def _blocked(body: str) -> str:

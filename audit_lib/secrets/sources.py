@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -47,20 +48,24 @@ def read_env_sources(
     for one in values:
         text = parse_values(one.content, place_of(one)) if one.content else None
         reader.read_given(one, *(text or (given_lines(one, policy, environ), "")))
-    in_force = [source for source in project.env_sources if not source.example and not source.backup]
-    supplied |= {(source.environment, source.service) for source in in_force}
-    services = {source.service for source in project.env_sources} | {service for _, service in supplied}
-    services |= {rule.service for rule in policy.secrets} if policy else set()
-    for environment in project.environments:
-        for service in sorted(services - {""}):
-            if (environment, service) not in supplied:
-                place = _place(f"--env {environment}/{service}", "given values", environment, service)
-                missing = {"state": "missing", "reason": "nothing was supplied"}
-                reader.sources.append(place | missing | {"remedy": _supply(environment, service)})
+    reader.sources += _not_supplied(project, supplied, policy)
     for folder in project.not_searched:
         row = {"state": "refused", "reason": folder.text, "remedy": "name the files in it in audit.toml"}
         reader.sources.append(_place(folder.place, "folder", "", "") | row)
     return Sources.of(reader.sources), EnvEntries.of(reader.entries)
+
+
+def _not_supplied(project: Project, given: set[tuple[str, str]], policy: Policy | None) -> Iterator[Row]:
+    """One row for each place of the application for which neither a file is named nor a value given."""
+    in_force = [source for source in project.env_sources if not source.example and not source.backup]
+    supplied = given | {(source.environment, source.service) for source in in_force}
+    services = {source.service for source in project.env_sources} | {service for _, service in supplied}
+    services |= {rule.service for rule in policy.secrets} if policy else set()
+    for environment, service in product(project.environments, sorted(services - {""})):
+        if (environment, service) not in supplied:
+            place = _place(f"--env {environment}/{service}", "given values", environment, service)
+            missing = {"state": "missing", "reason": "nothing was supplied"}
+            yield place | missing | {"remedy": _supply(environment, service)}
 
 
 class _Reader:

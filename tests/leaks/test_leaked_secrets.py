@@ -133,7 +133,7 @@ def test_the_ledger_knows_a_rotated_value_again(
     table, _ = tabulate_leaks(Sightings.of([seen]), LeakTargets.of([target]), inventory, stays=stays)
     known = "API_TOKEN" if stays[0].fingerprint == "f" else "token of a kind"
     assert (table["variable"].item(), table["force"].item()) == (known, force)
-    exposure = tabulate_exposure(table, inventory, rows_of("freshness"), DAY.to_pydatetime(), stays)
+    exposure = tabulate_exposure(table, inventory, stays)
     assert list(zip(exposure["secret"], exposure["status"], exposure["reason"], strict=True)) == [
         (known, status, reason)
     ]
@@ -148,8 +148,8 @@ def exposed(secret: str, status: str, environment: str = "production", **more: A
 def test_a_secret_is_one_row_of_its_worst_status() -> None:
     """In force in two places and replaced in a third: one row, of production, with the two and all places."""
     rows = [
-        exposed("KEY", "emergency", "staging", days_exposed_min=3.0, days_exposed_max=4.0),
-        exposed("KEY", "emergency", days_exposed_min=5.0, days_exposed_max=None),
+        exposed("KEY", "emergency", "staging"),
+        exposed("KEY", "emergency"),
         exposed("KEY", "historic", "development", leak_id="OLDER"),
         exposed("FOUND", "unknown", ""),
     ]
@@ -166,6 +166,4 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     assert key["covers"] == (("KEY", "production", "backend"), ("KEY", "staging", "backend"))
     assert key["places"].endswith("f4:4 in cccccccccccc; and 2 more in report.json")
     assert key["also"] == "; other values of it that leaked: OLDER"
-    assert key["days_exposed_min"] == 5.0
-    assert pd.isna(key["days_exposed_max"])
     assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", ())

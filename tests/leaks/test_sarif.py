@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.leaks.find_leaks import find_leaks
+from audit_lib.leaks.find_leaks import find_leaks, read_reports
 from audit_lib.leaks.rules import Rules
-from audit_lib.leaks.sarif import read_reports
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.sources import Reading
 from audit_lib.leaks.tables import shows_no_leak

@@ -188,6 +188,17 @@ def test_a_policy_does_not_say_what_is_searched_for(
         seal(tmp_path, keeper, classes)
 
 
+def test_a_refusal_names_each_secret_once_a_file(tmp_path: Path) -> None:
+    """Whose value it is and its first place, never the value."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    classes = classify(keeper, _inventory(keeper, {"value": VALUE, "secret": "API_TOKEN"}), "")
+    (tmp_path / "a.txt").write_text(f"{VALUE} {VALUE} {VALUE}")
+    with pytest.raises(Refused) as refused:
+        seal(tmp_path, keeper, classes)
+    shown = "a.txt: the value of API_TOKEN as plain, at byte 0 of its bytes"
+    assert str(refused.value).splitlines() == [shown, "nothing was published"]
+
+
 def test_the_password_of_a_url_is_searched_for(tmp_path: Path) -> None:
     """Also if the policy calls the URL a setting, its password alone is a hit."""
     keeper = Keeper(Key(b"k" * 32, "file"))

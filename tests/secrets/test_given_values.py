@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +47,13 @@ def test_stdin_is_dotenv_text_or_json(
     assert given(text) == expected
 
 
+@pytest.mark.parametrize("text", ["[1", "{", '{"A": ', "[" * 100_000])
+def test_broken_json_is_one_line(text: str) -> None:
+    """JSON that cannot be parsed is said, and nothing of it is quoted."""
+    with pytest.raises(BadInput, match="looks like JSON and cannot be parsed"):
+        given(text)
+
+
 @pytest.mark.parametrize(
     ("option", "fault"),
     [
@@ -86,3 +95,18 @@ def test_all_faults_of_all_options_are_told_at_once() -> None:
     text = str(error.value)
     for fault in ("stdin (-)", "must have the form", "does not exist", "development/api: is given twice"):
         assert fault in text
+
+
+def test_aliases_files_and_pipes(tmp_path: Path) -> None:
+    """dev and prod stand for their environments; a file is read from anywhere, and a pipe of the shell."""
+    path = tmp_path / "values.txt"
+    path.write_text(f"A={VALUE}\n")
+    option = parse_env_option(f"PROD/front-end={path}", EMPTY)
+    assert (option.environment, option.service, option.origin) == ("production", "front-end", str(path))
+    assert VALUE not in repr(option)
+    assert parse_env_option("dev/backend=environ", EMPTY).environment == "development"
+    reader, writer = os.pipe()
+    os.write(writer, b"A=1\n")
+    os.close(writer)
+    assert parse_env_option(f"prod/backend=/dev/fd/{reader}", EMPTY).content == b"A=1\n"
+    os.close(reader)

@@ -16,6 +16,8 @@ from audit_lib.secrets.given import parse_env_option
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.stores import MOST, is_store_export, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
+from tests.support.audits import run_audit
+from tests.support.fakes import fake_value
 from tests.support.one_file import one_file
 
 KEY = Key.throw_away()
@@ -94,6 +96,27 @@ def test_an_old_date_turns_unknown_into_overdue(project: Path, shape: str) -> No
     assert _age(_read(project))["status"] == "unknown"
 
 
+def test_an_export_on_stdin_gives_dates_and_no_values(project: Path) -> None:
+    """`--env production/backend:API_TOKEN=-` bounds the age: the values count as not supplied still."""
+    value = fake_value("one password")
+    for export in (vault(120), one_password(120, value)):
+        given = parse_env_option("prod/backend:API_TOKEN=-", io.BytesIO(json.dumps(export).encode()))
+        read = _read(project, given)
+        assert _age(read)["status"] == "overdue"
+        assert read.inventory["state"].unique().tolist() == ["not supplied"]
+        assert (given.content, value in repr(given)) == (b"", False)
+
+
+def test_values_in_an_export_on_disk_are_refused(project: Path) -> None:
+    """A file with a value in clear is a finding."""
+    content = json.dumps(one_password(120, fake_value("one password")))
+    (project / "evidence" / "item.json").write_text(content, "utf-8")
+    audit = run_audit(load_project(project), as_of=iso(NOW + timedelta(minutes=10)))
+    (source,) = audit.sources.query("kind == 'store export'").to_dict("records")
+    assert (source["state"], "holds values in clear" in source["reason"]) == ("refused", True)
+    assert "source-not-read" in set(audit.findings["check"])
+
+
 def test_every_fault_is_told_at_once_and_no_content() -> None:
     """Wrong times, entries that are none, names that are none; a deleted version; never what was found."""
     bad = {"secrets": [{"name": "A", "updated_at": "s3cret"}, 7, {"name": "a b", "updated_at": _ago(1)}]}
@@ -105,6 +128,8 @@ def test_every_fault_is_told_at_once_and_no_content() -> None:
     ]
     gone = parse_store_export(json.dumps(vault(1, destroyed=True)).encode(), "API_TOKEN")
     assert gone.faults == ["entry #1: its current version is deleted"]
+    listed = parse_store_export(json.dumps(one_password(3) | {"fields": 5}).encode())
+    assert listed.faults == ["entry #1: fields is not a list"]
     with pytest.raises(BadInput) as caught:
         parse_env_option("prod/backend=-", io.BytesIO(json.dumps(bad).encode()))
     assert len(caught.value.faults) == 3
