@@ -113,11 +113,7 @@ def list_(about: str, folder: Path, **given: Any) -> None:
 def _decide(
     context: cli.Opened, subject: str, verdict: str, body: dict[str, Any], ends: dict[str, str]
 ) -> None:
-    """Record a decision that ends as an option says.
-
-    `BadInput` for an id that holds a value; that neither the newest report in reports/ nor a fresh audit has
-    (to close a finding, nor the last sign-off); for an end in the past; for a decision made already.
-    """
+    """Record a decision on an id of the newest report, a fresh audit or, to close it, the last sign-off."""
     cli.refuse_values(context, {"ID": subject})
     for option_, text in ends.items():
         if text:

@@ -15,7 +15,7 @@ from audit_lib.base.errors import BadInput, Fault, Refused
 from audit_lib.base.frames import rows
 from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted, day_words, few
-from audit_lib.cli.open_project import PATH, Opened, command, flag, opened, refuse_if, shown
+from audit_lib.cli.open_project import PATH, Opened, command, flag, layout, opened, refuse_if
 from audit_lib.cli.terminal import print_json, progress_bar, say
 from audit_lib.leaks import tables
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
@@ -35,16 +35,15 @@ FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urge
 _MOST_PLACES, _MOST_NAMES = 3, 4  # that are shown
 _WORDS = dict(zip(tables.FORCES, ("IN FORCE", "not known to be in force", "not in force"), strict=True))
 _COLOURS = dict(zip(tables.FORCES, ("red", "yellow", ""), strict=True))
-_LAYOUT = shown("--format", "layout", default="table", type=click.Choice(("table", "json", "sarif")))
 _STATES = ("incomplete", "not searched", "partly", "searched")
 
 
 @command(
     *(click.argument("paths", nargs=-1, type=PATH, metavar="[PATH...]"), "--project"),
-    *(_LAYOUT, "--env", "--policy", "--ledger"),
+    *(layout("table", "json", "sarif"), "--env", "--policy", "--ledger", flag("--staged")),
     *(option("--patterns/--no-patterns", default=True), option("--also", multiple=True, type=PATH)),
     option("--import", "reports", multiple=True, type=PATH),
-    *(option("--fail-on", type=click.Choice(FAIL_ON)), flag("--staged")),
+    option("--fail-on", type=click.Choice(FAIL_ON)),
 )
 def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | None, **given: Any) -> None:
     """Search the whole project, or only some paths, or what is staged."""
@@ -135,10 +134,7 @@ def _say_leak(leak: Any) -> None:
 
 
 def _search_paths(context: Opened, paths: Iterable[Path]) -> None:
-    """Prints each place of these files that holds a known value; raises `Refused` if there is one.
-
-    Retired values are not searched for: of them only fingerprints are kept.
-    """
+    """Prints each place of these files that holds a value in force; raises `Refused` if there is one."""
     known = context.read()
     classes = guard_values(known)
     fault = "has no value to search for: name its folder, or give some by --env"

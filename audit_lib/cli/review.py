@@ -14,7 +14,6 @@ from click import option
 from click.core import ParameterSource
 
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.cli.decisions import signatures
 from audit_lib.cli.open_project import PATH, Opened, command, flag, opened, refuse_if, shown
@@ -44,21 +43,15 @@ _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pas
     shown("--identities", default="masked", type=click.Choice(MODES)),
     *("--policy", "--env", "--log", "--ledger", flag("--snapshot")),
 )
-@click.pass_context
-def review(ctx: click.Context, /, folder: Path, sample: bool, **given: Any) -> None:
+def review(folder: Path, sample: bool, **given: Any) -> None:
     """Publish the review of a project, or of the sample; 3 for findings at or above --fail-on."""
-    named = ctx.get_parameter_source("folder") is not ParameterSource.DEFAULT
+    named = click.get_current_context().get_parameter_source("folder") is not ParameterSource.DEFAULT
     apart = given["snapshot"] or given["env"] or given["logs"] or given["ledger"]
-    faults = {
-        Fault("review", "needs either --project DIR or --sample, not both"): sample and named,
-        Fault("--sample", "cannot be combined with --snapshot, --env, --log or --ledger"): sample and apart,
-        Fault("--new-only", "needs --fail-on and --previous, the report.json to compare with"): given[
-            "new_only"
-        ]
-        and not (given["previous"] and given["fail_on"]),
-    }
-    if any(faults.values()):
-        raise BadInput(fault for fault, holds in faults.items() if holds)
+    refuse_if(sample and named, "review", "needs either --project DIR or --sample, not both")
+    fault = "cannot be combined with --snapshot, --env, --log or --ledger"
+    refuse_if(sample and apart, "--sample", fault)
+    lone = given["new_only"] and not (given["previous"] and given["fail_on"])
+    refuse_if(lone, "--new-only", "needs --fail-on and --previous, the report.json to compare with")
     context, name = None if sample else _tried(folder, named, given), "sample"
     if context:
         moment, name = context.instant(given["as_of"]), context.name
@@ -79,10 +72,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, **given: Any) -> N
 
 
 def _tried(folder: Path, named: bool, given: dict[str, Any]) -> Opened:
-    """The project, its inputs tried before a kernel is started, which takes seconds.
-
-    A report of nothing would look like a good one. A repository alone is an application if somebody named it.
-    """
+    """The project, its inputs tried before a kernel starts; a report of nothing would look good."""
     context = opened(folder, given)
     project, root = context.project, context.project.root
     held = [source for source in project.env_sources if (root / source.path).is_file()]
@@ -101,10 +91,7 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> Opened:
 def _publish(
     name: str, parameters: dict[str, str], given: dict[str, Any], context: Opened | None, out: Path
 ) -> None:
-    """Run a notebook, and have what it opened publish into a folder.
-
-    What only this run may know reaches its kernel through one inherited descriptor.
-    """
+    """Run a notebook, which alone is given what only this run may know, and have it publish into a folder."""
     environ = dict(os.environ) if any(one.endswith("=environ") for one in given["env"]) else {}
     run = {"folder": str(Path.cwd()), "env": given["env"], "environ": environ}
     if context:
