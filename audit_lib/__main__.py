@@ -8,8 +8,7 @@ from typing import NoReturn
 import click
 
 from audit_lib import __version__
-from audit_lib.base.errors import AuditError, BadInput
-from audit_lib.base.progress import time_limit
+from audit_lib.base.errors import AuditError
 from audit_lib.cli import GroupedCommands
 
 
@@ -45,12 +44,7 @@ def main() -> None:
 
 def run() -> NoReturn:
     """The console script: one command, then the end of the process."""
-    try:
-        with time_limit():
-            sys.exit(main())
-    except BadInput as error:
-        click.echo(str(error), err=True)
-        sys.exit(error.exit_code)
+    sys.exit(main())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from audit_lib.base.errors import BadInput, Fault, Refused
 from audit_lib.base.frames import rows
 from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted, day_words, few
-from audit_lib.cli.open_project import PATH, Opened, command, flag, opened, refuse_if, shown
+from audit_lib.cli.open_project import PATH, Opened, command, flag, layout, opened, refuse_if
 from audit_lib.cli.terminal import print_json, progress_bar, say
 from audit_lib.leaks import tables
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
@@ -35,16 +35,15 @@ FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urge
 _MOST_PLACES, _MOST_NAMES = 3, 4  # that are shown
 _WORDS = dict(zip(tables.FORCES, ("IN FORCE", "not known to be in force", "not in force"), strict=True))
 _COLOURS = dict(zip(tables.FORCES, ("red", "yellow", ""), strict=True))
-_LAYOUT = shown("--format", "layout", default="table", type=click.Choice(("table", "json", "sarif")))
 _STATES = ("incomplete", "not searched", "partly", "searched")
 
 
 @command(
     *(click.argument("paths", nargs=-1, type=PATH, metavar="[PATH...]"), "--project"),
-    *(_LAYOUT, "--env", "--policy", "--ledger"),
+    *(layout("table", "json", "sarif"), "--env", "--policy", "--ledger", flag("--staged")),
     *(option("--patterns/--no-patterns", default=True), option("--also", multiple=True, type=PATH)),
     option("--import", "reports", multiple=True, type=PATH),
-    *(option("--fail-on", type=click.Choice(FAIL_ON)), flag("--staged")),
+    option("--fail-on", type=click.Choice(FAIL_ON)),
 )
 def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | None, **given: Any) -> None:
     """Search the whole project, or only some paths, or what is staged."""
@@ -104,14 +103,23 @@ def _say_leaks(found: LeakAudit) -> None:
         answer, colour = "No leak was found, but not everything was searched", "yellow"
     say(f": {', '.join(parts)}" if len(listed) else "", answer, colour)
     for leak in rows(listed):
-        _say_leak(leak)
-        there = found.places[found.places["leak_id"].eq(leak.leak_id)]
-        for place in rows(there.head(_MOST_PLACES)):
+        there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
+        commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
+        since = "" if leak.first_at is None else f", first {day_words(leak.first_at)}{commit}"
+        where = (
+            f"{'' if leak.at_head else 'not '}at HEAD{'' if leak.reachable else ', not reachable by a ref'}"
+        )
+        text = f": {_WORDS[leak.force]}{there}{since}, {where}, {counted(leak.occurrences, 'occurrence')}"
+        kind = "" if leak.kind == "leak" else f" ({leak.kind})"
+        colour = "" if leak.kind in tables.NO_SECRETS else _COLOURS[leak.force]
+        say(f"{text}, {leak.leak_id}", f"{leak.variable}{kind}", colour)
+        places = found.places[found.places["leak_id"].eq(leak.leak_id)]
+        for place in rows(places.head(_MOST_PLACES)):
             commit = f" {place.commit[:12]}" if place.commit else ""
             line = "" if place.line is None else f":{place.line}"
             say(f"{place.place}{commit} {place.path}{line} ({place.encoding})", indent="    ")
-        if len(there) > _MOST_PLACES:
-            say(f"and {counted(len(there) - _MOST_PLACES, 'more place')} (--format json)", indent="    ")
+        if (more := len(places) - _MOST_PLACES) > 0:
+            say(f"and {counted(more, 'more place')} (--format json)", indent="    ")
     say()
     ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
     for (state, part, reason), group in ordered.groupby(["state", "part", "reason"], sort=False):
@@ -124,21 +132,8 @@ def _say_leaks(found: LeakAudit) -> None:
     say(f" {tables.next_step(listed, coverage)}", "do first:")
 
 
-def _say_leak(leak: Any) -> None:
-    there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
-    commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
-    since = "" if leak.first_at is None else f", first {day_words(leak.first_at)}{commit}"
-    where = f"{'' if leak.at_head else 'not '}at HEAD{'' if leak.reachable else ', not reachable by a ref'}"
-    often, kind = counted(leak.occurrences, "occurrence"), "" if leak.kind == "leak" else f" ({leak.kind})"
-    text = f": {_WORDS[leak.force]}{there}{since}, {where}, {often}, {leak.leak_id}"
-    say(text, f"{leak.variable}{kind}", "" if leak.kind in tables.NO_SECRETS else _COLOURS[leak.force])
-
-
 def _search_paths(context: Opened, paths: Iterable[Path]) -> None:
-    """Prints each place of these files that holds a known value; raises `Refused` if there is one.
-
-    Retired values are not searched for: of them only fingerprints are kept.
-    """
+    """Prints each place of these files that holds a value in force; raises `Refused` if there is one."""
     known = context.read()
     classes = guard_values(known)
     fault = "has no value to search for: name its folder, or give some by --env"

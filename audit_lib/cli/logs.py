@@ -16,7 +16,7 @@ from audit_lib.base.clock import iso, since_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted
-from audit_lib.cli.open_project import PATH, command, opened, refuse_if, shown
+from audit_lib.cli.open_project import PATH, command, layout, opened, refuse_if, shown
 from audit_lib.cli.terminal import columns, print_json, print_table, progress_bar, say
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
@@ -51,16 +51,12 @@ def _zone(name: str) -> ZoneInfo:
         raise BadInput.at("--time-zone", "is not a time zone such as UTC or Europe/Berlin") from None
 
 
-def _layout(*formats: str) -> Any:
-    return shown("--format", "layout", default=formats[0], type=click.Choice(formats))
-
-
 _ZONE, _FORMATS = shown("--time-zone", default="UTC", type=_zone), option("--formats", "file", type=PATH)
 
 
 @command(
     *(click.argument("paths", nargs=-1, required=True, metavar="PATH..."), shown("--by", default="day,kind")),
-    *(_layout("table", "csv", "json"), _ZONE, _FORMATS),
+    *(layout("table", "csv", "json"), _ZONE, _FORMATS),
     *(option("--scheduler", default="", metavar="ADDR"), "--project"),
 )
 def failures(
@@ -141,7 +137,7 @@ def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) 
     print_table(listed)
 
 
-@command("--project", shown("--since", default="30m"), "--log", "--policy", _layout("table", "json"))
+@command("--project", shown("--since", default="30m"), "--log", "--policy", layout("table", "json"))
 def alerts(folder: Path, since: str, layout: str, **given: Any) -> None:
     """Evaluate the alerts since an instant; 3 if one fired, 2 if one is not known or the settings changed."""
     context = opened(folder, given)
@@ -185,9 +181,8 @@ def explain(folder: Path, time_zone: ZoneInfo, file: Path | None) -> None:
         read = explain_line(raw, declared, time_zone)
         unread = "; no format matches its beginning" if read.line.state == "not understood" else ""
         nearest = f"; nearest is {read.nearest}" if read.nearest else unread
-        texts = [
-            f"{number}: {read.line.state}{', by ' if read.formats else ''}{' > '.join(read.formats)}{nearest}"
-        ]
+        by = f", by {' > '.join(read.formats)}" if read.formats else ""
+        texts = [f"{number}: {read.line.state}{by}{nearest}"]
         if read.line.state != "blank":
             texts.append(f"   time: {'none' if read.line.at is None else iso(instant_of(read.line.at))}")
         for event in read.line.events:

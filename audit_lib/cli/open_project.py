@@ -24,14 +24,13 @@ from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.timeline import tenures
 from audit_lib.ledger.whose import candidates
 from audit_lib.logs.files import spooled, with_logs
-from audit_lib.report.known_values import guard_values, public_text
+from audit_lib.report.known_values import guard_values
 from audit_lib.rotation.rotations import TRIGGERS
+from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 from audit_lib.secrets.given import LIMIT_BYTES, parse_env_options
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import GivenValues, Policy, Project, choose_policy, instant_of, load_project
 
 Decorator = Callable[[Any], Any]
@@ -50,10 +49,7 @@ _TYPED = {
 
 
 def command(*options: str | Decorator, of: click.Group | None = None, name: str | None = None) -> Decorator:
-    """A decorator that makes a command of a function, with options in the order of its help.
-
-    A name alone is a common option, or one whose text is empty by default. Their help is in commands.toml.
-    """
+    """A decorator for a command; a name alone is a common option, or a text that is empty by default."""
 
     def decorate(function: Any) -> click.Command:
         made: click.Command = of.command(name)(function) if of else click.command(name)(function)
@@ -62,6 +58,11 @@ def command(*options: str | Decorator, of: click.Group | None = None, name: str 
         return made
 
     return decorate
+
+
+def layout(*formats: str) -> Decorator:
+    """The option in which of these formats to print, the first by default."""
+    return shown("--format", "layout", default=formats[0], type=click.Choice(formats))
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,7 @@ class Opened:
 
 
 def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
-    """The project with what a command's options give; stdin is read here, once.
-
-    `BadInput` for an option that cannot be used, and for a text that would be written and holds a value.
-    """
+    """The project with what a command's options give; `BadInput` for a text that holds a value."""
     stdin, spool = _read_stdin(given)
     project = load_project(folder, given.get("ledger"))
     project = with_logs(project, given.get("logs", ()), BytesIO(), lambda _: spool or Path())
@@ -140,27 +138,18 @@ def _read_stdin(given: Mapping[str, Any]) -> tuple[bytes, Path | None]:
 
 
 def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
-    """Raise `BadInput` for each text, by its option, that holds a value of the project.
-
-    Known are the values of the env files and of `--env`, in every form, and, as words, those that the ledger
-    has seen. Weak ones, such as a user's name, are in texts by chance.
-    """
+    """Raise `BadInput` for each text that holds a value in place, or one that the ledger has seen."""
     given = {name: str(text) for name, text in texts.items() if text}
     if not given:
         return
-    keeper = Keeper(context.key)
-    read_env_sources(context.project, context.given, keeper, context.policy)
-    public = public_text(context.policy, context.project.name, str(context.project.root))
-    secret = [one for one in keeper.fingerprints() if keeper.ask(one, lambda value: value not in public)]
-    known = Redactor.of(keeper, [one for one in secret if keeper.ask(one, strength_bits) >= WEAKEST_BITS])
+    keeper = context.read().keeper
     seen = {stay.fingerprint for stay in tenures(context.ledger())}
     faults = []
     for name, text in given.items():
         words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
-        parts = {
-            part for word in words for _, part in candidates(word) if strength_bits(part) >= WEAKEST_BITS
-        }
-        if known.text(text) != text or not seen.isdisjoint(map(keeper.fingerprint, parts)):
+        parts = {part for word in words for _, part in candidates(word)}  # a weak one is there by chance
+        strong = {keeper.fingerprint(part) for part in parts if strength_bits(part) >= WEAKEST_BITS}
+        if guard.scrub(text) != text or not seen.isdisjoint(strong):
             faults.append(Fault(name, "holds a secret value of this project: describe it in other words"))
     if faults:
         raise BadInput(faults)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 from click import option
 
+from audit_lib import settings
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import Unreadable, read_source
@@ -46,17 +47,7 @@ from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_optio
 from audit_lib.secrets.loaders import loaders_of
 from audit_lib.secrets.read_project import places_lost, snapshot_draft
 from audit_lib.secrets.sources import MAX_BYTES
-from audit_lib.settings import (
-    EnvSource,
-    Policy,
-    Project,
-    SecretRule,
-    bundled_policy,
-    choose_policy,
-    environment_name,
-    first_file,
-    load_project,
-)
+from audit_lib.settings import first_file
 from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
 from audit_lib.settings.load import remember_sample
 
@@ -89,10 +80,7 @@ def snapshot(folder: Path, fewer: bool, **given: Any) -> None:
 
 
 def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
-    """The entry that was appended; the key is created if there is neither ledger nor key.
-
-    `BadInput` if no value was seen, or, unless `fewer`, none of a place that the writer's last snapshot saw.
-    """
+    """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some."""
     project, had_key = context.project, key_file().exists()
     key, root = made_key_of(project), str(project.root)
     if not had_key and key.origin == "file":
@@ -172,7 +160,7 @@ def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, d
 
 def _environment(text: str) -> str:
     """The environment that `--environment` names; `BadInput` for any other text."""
-    name = environment_name(text)
+    name = settings.environment_name(text)
     cli.refuse_if(not name, "--environment", "must be one of development, staging, production (dev, prod)")
     return name
 
@@ -190,7 +178,7 @@ def _approval(given: dict[str, Any], context: cli.Opened) -> dict[str, str]:
 @cli.command("--project", "--ledger")
 def whose(folder: Path, ledger: Path | None) -> None:
     """Print whose secret a string is that is entered or read from stdin; it is not stored."""
-    project, string = load_project(folder, ledger), cli.entered_value("String (not shown)")
+    project, string = settings.load_project(folder, ledger), cli.entered_value("String (not shown)")
     keeper = Keeper(Key.throw_away())
     for _, candidate in candidates(string):
         keeper.take(candidate)
@@ -221,9 +209,8 @@ def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     at = context.instant(given["as_of"])
     ages = context.read(as_of=at).ages
     schedule = tabulate_schedule(ages)
-    cli.refuse_if(
-        schedule.empty, str(folder), "has no secret in force whose age is limited: nothing was judged"
-    )
+    fault = "has no secret in force whose age is limited: nothing was judged"
+    cli.refuse_if(schedule.empty, str(folder), fault)
     soon = due_within(schedule, at, int(days[1]))
     say(lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days[1]), 'day')}")
     for row in rows(soon):
@@ -277,11 +264,7 @@ def _plan(secret: str, context: cli.Opened, given: dict[str, Any], at: datetime)
 
 @cli.command(
     *(_SECRET, option("--into", type=cli.PATH), cli.flag("--given", "entered")),
-    *(
-        option("--fd", type=click.IntRange(0)),
-        cli.flag("--show"),
-        option("--environment", default="production"),
-    ),
+    *(option("--fd", type=click.IntRange(0)), cli.flag("--show"), "--environment"),
     *("--project", *_RECORD, "--policy", "--ledger", "--writer"),
     of=rotate,
 )
@@ -297,7 +280,7 @@ def new(secret: str, folder: Path, into: Path | None, entered: bool, **given: An
         near = nearest(secret, [one.name for one in policy.secrets])
         raise BadInput.at("SECRET", f"must be a variable of the policy {policy.name}{near}")
     source = env_source(context.project, into) if into else None
-    environment = source.environment if source else _environment(given["environment"])
+    environment = source.environment if source else _environment(given["environment"] or "production")
     if entered:
         value = cli.entered_value("New value (not shown)", twice=True)
         cli.refuse_if(not value.isprintable(), "stdin", "must be one line of printable text")
@@ -315,9 +298,7 @@ def new(secret: str, folder: Path, into: Path | None, entered: bool, **given: An
         raise BadInput.at(f"--fd {descriptor}", f"cannot be written ({error.strerror})") from None
 
 
-def _replace(
-    context: cli.Opened, rule: SecretRule, source: EnvSource, value: str, given: dict[str, Any]
-) -> None:
+def _replace(context: cli.Opened, rule: settings.SecretRule, source: Any, value: str, given: Any) -> None:
     """Write a new value into an env file and its twins, and each change into the ledger."""
     body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     body |= _approval(given, context)
@@ -386,8 +367,8 @@ def validate(folder: Path, environment: str, service: str, values: str, **given:
 @cli.command("--project", "--ledger")
 def init(folder: Path, ledger: Path | None) -> None:
     """Make the key and write a first audit.toml; an existing file is never overwritten."""
-    project = load_project(folder, ledger)
-    policy = choose_policy(project)
+    project = settings.load_project(folder, ledger)
+    policy = settings.choose_policy(project)
     generic = policy.name == "generic"
     project = first_file.with_environments(project) if generic and not project.configured else project
     there, key = key_file().exists(), made_key_of(project)
@@ -409,7 +390,7 @@ def init(folder: Path, ledger: Path | None) -> None:
     say(f"next: {snapshot}  (weekly: it is what proves ages later)")
 
 
-def _write_settings(project: Project, policy: Policy, logins: list[str]) -> None:
+def _write_settings(project: settings.Project, policy: settings.Policy, logins: list[str]) -> None:
     """Write a first audit.toml, and print what it cannot name and what was not searched."""
     public: set[str] = set()
     loaders: dict[str, str] = {}
@@ -421,7 +402,8 @@ def _write_settings(project: Project, policy: Policy, logins: list[str]) -> None
             likely = () if source.example else loaders_of(project.root, source, content)
             loaders |= {source.path: likely[0]} if len(likely) == 1 else {}
     generic = policy.name == "generic"
-    guesses = first_file.guess_variables(project, bundled_policy("generic"), public) if generic else ()
+    known = settings.bundled_policy("generic")
+    guesses = first_file.guess_variables(project, known, public) if generic else ()
     text = first_file.first_audit_toml(project, policy.name, guesses, loaders, logins)
     first_file.write_new(project.root / "audit.toml", text, "audit.toml")
     variables = counted(len(guesses or policy.secrets), "variable")

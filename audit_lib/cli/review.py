@@ -14,7 +14,6 @@ from click import option
 from click.core import ParameterSource
 
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.cli.decisions import signatures
 from audit_lib.cli.open_project import PATH, Opened, command, flag, opened, refuse_if, shown
@@ -44,21 +43,15 @@ _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pas
     shown("--identities", default="masked", type=click.Choice(MODES)),
     *("--policy", "--env", "--log", "--ledger", flag("--snapshot")),
 )
-@click.pass_context
-def review(ctx: click.Context, /, folder: Path, sample: bool, **given: Any) -> None:
+def review(folder: Path, sample: bool, **given: Any) -> None:
     """Publish the review of a project, or of the sample; 3 for findings at or above --fail-on."""
-    named = ctx.get_parameter_source("folder") is not ParameterSource.DEFAULT
+    named = click.get_current_context().get_parameter_source("folder") is not ParameterSource.DEFAULT
     apart = given["snapshot"] or given["env"] or given["logs"] or given["ledger"]
-    faults = {
-        Fault("review", "needs either --project DIR or --sample, not both"): sample and named,
-        Fault("--sample", "cannot be combined with --snapshot, --env, --log or --ledger"): sample and apart,
-        Fault("--new-only", "needs --fail-on and --previous, the report.json to compare with"): given[
-            "new_only"
-        ]
-        and not (given["previous"] and given["fail_on"]),
-    }
-    if any(faults.values()):
-        raise BadInput(fault for fault, holds in faults.items() if holds)
+    refuse_if(sample and named, "review", "needs either --project DIR or --sample, not both")
+    fault = "cannot be combined with --snapshot, --env, --log or --ledger"
+    refuse_if(sample and apart, "--sample", fault)
+    lone = given["new_only"] and not (given["previous"] and given["fail_on"])
+    refuse_if(lone, "--new-only", "needs --fail-on and --previous, the report.json to compare with")
     context, name = None if sample else _tried(folder, named, given), "sample"
     if context:
         moment, name = context.instant(given["as_of"]), context.name
@@ -73,16 +66,17 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, **given: Any) -> N
     _publish(NOTEBOOK, parameters | {"project": "" if sample else str(folder)}, given, context, out)
     record = json.loads((out / "report.json").read_text("utf-8"))
     _say_review(record, out)
-    if given["fail_on"] and (count := _failing(record, given["fail_on"], given["new_only"])):
-        say(f"{counted(count, 'open finding')} of severity {given['fail_on']} or worse", err=True)
-        sys.exit(FINDINGS)
+    if level := given["fail_on"]:
+        worse, changes = SEVERITIES[SEVERITIES.index(level) :], record["changes"]
+        new = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
+        grave = [one for one in record["findings"] if one["status"] == "open" and one["severity"] in worse]
+        if count := sum(not given["new_only"] or one["id"] in new for one in grave):
+            say(f"{counted(count, 'open finding')} of severity {level} or worse", err=True)
+            sys.exit(FINDINGS)
 
 
 def _tried(folder: Path, named: bool, given: dict[str, Any]) -> Opened:
-    """The project, its inputs tried before a kernel is started, which takes seconds.
-
-    A report of nothing would look like a good one. A repository alone is an application if somebody named it.
-    """
+    """The project, its inputs tried before a kernel starts; a report of nothing would look good."""
     context = opened(folder, given)
     project, root = context.project, context.project.root
     held = [source for source in project.env_sources if (root / source.path).is_file()]
@@ -101,10 +95,7 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> Opened:
 def _publish(
     name: str, parameters: dict[str, str], given: dict[str, Any], context: Opened | None, out: Path
 ) -> None:
-    """Run a notebook, and have what it opened publish into a folder.
-
-    What only this run may know reaches its kernel through one inherited descriptor.
-    """
+    """Run a notebook, which alone is given what only this run may know, and have it publish into a folder."""
     environ = dict(os.environ) if any(one.endswith("=environ") for one in given["env"]) else {}
     run = {"folder": str(Path.cwd()), "env": given["env"], "environ": environ}
     if context:
@@ -132,22 +123,9 @@ def _say_review(record: dict[str, Any], out: Path) -> None:
     say()
     for one in screen["figures"]:
         say(f" {one['count']} {one['unit']} ({one['note']})", f"{one['title']}:")
-    _say_published(out, NOTEBOOK, "report.html", ", ".join(ARTEFACTS))
-
-
-def _say_published(out: Path, notebook: str, page: str, files: str) -> None:
     say()
-    say(f"published in {out}: {files}")
-    say(f" {out / page} in a browser, or {out / notebook} in JupyterLab", "Open")
-
-
-def _failing(record: dict[str, Any], fail_on: str, new_only: bool) -> int:
-    """How many open findings count against the caller; accepted and not known ones do not."""
-    worse = SEVERITIES[SEVERITIES.index(fail_on) :]
-    changes = record["changes"]
-    changed = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
-    found = [one for one in record["findings"] if one["status"] == "open" and one["severity"] in worse]
-    return sum(not new_only or one["id"] in changed for one in found)
+    say(f"published in {out}: {', '.join(ARTEFACTS)}")
+    say(f" {out / 'report.html'} in a browser, or {out / NOTEBOOK} in JupyterLab", "Open")
 
 
 @command(
@@ -159,16 +137,14 @@ def investigate(folder: Path, **given: Any) -> None:
     context, address = opened(folder, given), address_of(given["address"])
     rule, where = context.policy.rule(given["secret"].strip()), f"--project {shlex.quote(str(folder))}"
     say(" Copy the logs that rotate away, before any restart.", "Now:")
-    plan = f" audit-lib rotate plan {rule.name} --compromised {where}" if rule else ""
-    say(
-        plan or f" audit-lib whose {where}",
-        f"To replace {rule.name}:" if rule else "If you have the leaked string:",
-    )
+    first = f" audit-lib whose {where}", "If you have the leaked string:"
+    if rule:
+        first = f" audit-lib rotate plan {rule.name} --compromised {where}", f"To replace {rule.name}:"
+    say(*first)
     say()
     moment = context.instant(given["as_of"])
-    # Each question has a folder of its own, whose name shows nothing of what was typed.
-    asked = repr([given[name] for name in ("since", "until", "secret", "address")]).encode()
-    name = f"{context.name}-incident-{moment:%Y-%m-%d}-{sha256(asked).hexdigest()[:8]}"
+    question = repr([given[name] for name in ("since", "until", "secret", "address")])  # is not shown
+    name = f"{context.name}-incident-{moment:%Y-%m-%d}-{sha256(question.encode()).hexdigest()[:8]}"
     out = given["out"] or Path("reports") / name
     parameters = {option: given[option] for option in ("since", "until", "secret")}
     parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}
@@ -177,4 +153,6 @@ def investigate(folder: Path, **given: Any) -> None:
     summary = next(cell for cell in cells if "summary" in cell.metadata.get("tags", []))
     for line in summary.outputs[0]["data"]["text/plain"].splitlines():
         say(line)
-    _say_published(out, INCIDENT, "incident.html", f"{INCIDENT}, incident.html, evidence/, MANIFEST.json")
+    say()
+    say(f"published in {out}: {INCIDENT}, incident.html, evidence/, MANIFEST.json")
+    say(f" {out / 'incident.html'} in a browser, or {out / INCIDENT} in JupyterLab", "Open")

@@ -35,10 +35,7 @@ def columns(stream: TextIO) -> int | None:
 
 
 def say(text: object = "", lead: str = "", colour: str = "", *, indent: str = "", err: bool = False) -> None:
-    """Write one line, its `lead` bold; on a terminal wrapped, and what follows set in by two more.
-
-    Whatever of it could act on a terminal is written as its escape.
-    """
+    """Write one inert line, its `lead` bold; on a terminal wrapped, and what follows set in by two more."""
     head = inert.plain(f"{indent}{lead}")
     shown = f"{head}{inert.plain(text)}"
     if width := columns(sys.stderr if err else sys.stdout):
@@ -56,10 +53,7 @@ def print_json(content: pd.DataFrame | Mapping[str, Any]) -> None:
 
 
 def print_table(table: pd.DataFrame) -> None:
-    """Print a frame, numbers to the right and "-" for a null: whole, unless a terminal is narrower.
-
-    There the middle of the longest texts is left out.
-    """
+    """Print a frame, "-" for a null; on a narrower terminal the middle of the longest texts is left out."""
     shown = table.astype(object).where(table.notna(), "-").map(inert.plain)
     lines = [list(table.columns), *shown.to_numpy().tolist()]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -57,11 +57,7 @@ class DeployRead:
 
 
 def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRead:
-    """The deploys that began by an instant, by the project's lists; those dated later are counted.
-
-    A list that is missing or cannot be read is a row of Sources, and so are the faults of one that is read
-    in part. Of a deploy that several lists name, the one that tells of its end stays.
-    """
+    """The deploys that began by an instant, by the project's lists; those dated later are counted."""
     search = Redactor.of(keeper)
     listed: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
@@ -115,10 +111,7 @@ def _columns(
 
 
 def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], list[str], int]:
-    """The deploys in the bytes of a file, its faults, and how many entries there are in all.
-
-    A deploy has columns of the contract; "" and None are not told. Whatever the bytes, never an exception.
-    """
+    """The deploys in the bytes of a file, its faults, and how many entries there are in all."""
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     deploys: list[dict[str, Any]] = []
     faults: list[str] = []

@@ -1,8 +1,4 @@
-"""How the lines of one file are read, one behind another: what one line says about later ones.
-
-A request of Rails begins on one line and ends on another. A log of the W3C's extended format begins with `#`
-and declares its columns: `#Fields: date time c-ip`. Rows that do not fit them are not understood.
-"""
+"""How the lines of one file are read, one behind another: what one line says about later ones."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -46,11 +42,7 @@ def raw_lines(stream: BinaryIO | RawIOBase) -> Iterator[bytes]:
 def read_lines(
     lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, written: int | None = None
 ) -> Iterator[Line]:
-    """How each line of a file is read; one that ends a request of Rails with what began it.
-
-    Both have the same tags; without any they are of one process. If several are open there, what they do not
-    share is not known.
-    """
+    """How each line of a file is read; one that ends a request of Rails with what began it."""
     reader = LineReader(formats, zone, written)
     begun: dict[bytes, list[re.Match[bytes]]] = {}
     for raw, declared in formats_by_line(lines, formats):

@@ -66,10 +66,7 @@ class RemoteLog(LogFile):
 
 
 def log_files(project: Project) -> list[tuple[LogSource, list[LogFile]]]:
-    """Each source with its files by name; a file belongs to the first source that names it.
-
-    A source that is not allowed has none, and nothing of its place is looked at.
-    """
+    """Each source with its files by name; a file belongs to the first source that names it."""
     seen: set[tuple[Path, str]] = set()
     claimed = []
     for source in project.log_sources:
@@ -86,7 +83,6 @@ def is_outside(source: LogSource) -> bool:
 
 def outside_logs(project: Project) -> list[str]:
     """The sources that name logs outside the project, as the report calls them."""
-
     return [
         source.pattern
         for source in project.log_sources
@@ -122,12 +118,7 @@ def _named(project: Project, source: LogSource) -> list[LogFile]:
 def with_logs(
     project: Project, texts: Iterable[str], stdin: BinaryIO | None = None, spool: Spool | None = None
 ) -> Project:
-    """The project with the logs of all `--log` options, before those that audit.toml names.
-
-    A log that is given is the owner's word: it may lie anywhere, but not behind a link of the project. What
-    comes from a stream is kept by `spool`, since a log may be read twice. Raises `BadInput` with every fault
-    of the options; their text is never quoted: it may be a value.
-    """
+    """The project with the logs of all `--log` options, before those that audit.toml names."""
     options = list(texts)
     if sum(option.endswith(f"={STDIN}") for option in options) > 1:
         raise BadInput.at("--log", "stdin (-) can be given for one service only")
@@ -188,10 +179,7 @@ def spooled(stream: BinaryIO, folder: Path) -> Path:
 
 
 def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> pd.DataFrame:
-    """One row for each line that a `file:line` names, with those around it: `file`, `line`, `text`.
-
-    What names no line of a file within the project or of a log is passed over.
-    """
+    """One row for each line that a `file:line` names, with those around it: `file`, `line`, `text`."""
     wanted: dict[str, set[int]] = {}
     for place in filter(None, map(_PLACE.fullmatch, evidence)):
         line = int(place[2])

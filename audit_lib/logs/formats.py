@@ -132,10 +132,7 @@ class LogFormats:
         return sha256(repr(self).encode("utf-8", "surrogateescape")).hexdigest()
 
     def declaring(self, statuses: Iterable[int], logins: Iterable[Login] = ()) -> "LogFormats":
-        """The same formats, with these statuses, and what these logins declare, as failed logins.
-
-        A declared message takes texts from the messages of failed logins, never from those of other kinds.
-        """
+        """The same formats, with these statuses, and what these logins declare, as failed logins."""
         declared = tuple(logins)
         own = [Block(name, parse_template(text), kind=kind) for name, text, kind in phrases_of(declared)]
         others = [block for block in self.messages if block.kind != "login_failed"]
@@ -182,10 +179,7 @@ def matchers(formats: LogFormats) -> Matchers:
 
 
 def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:
-    """The formats of a file, by default the bundled ones; `BadInput` with every fault of the file.
-
-    `secrets` are names of variables that are secrets as query parameters, too.
-    """
+    """The formats of a file, by default the bundled ones; `BadInput` with every fault of the file."""
     path = path or BUNDLED
     return parse_formats(read_text_file(path, path.name), path.name, tuple(secrets))
 

@@ -60,10 +60,7 @@ def answers_of(logins: Iterable[Login], counted: Collection[int]) -> Mapping[byt
 
 
 def phrases_of(logins: Iterable[Login]) -> Iterator[tuple[str, str, str]]:
-    """The name, template and kind of each message of a failed login: with its address, and without.
-
-    Where an answer shows it, too, the message is like others of failed logins: it counts beside no answer.
-    """
+    """The name, template and kind of each message of a failed login: with its address, and without."""
     for login in logins:
         kind = FAILED_LOGIN if login.failed_statuses or login.failed_redirect else DECLARED
         if login.failed_message:
@@ -74,10 +71,7 @@ def phrases_of(logins: Iterable[Login]) -> Iterator[tuple[str, str, str]]:
 def settle_logins(
     requests: pd.DataFrame, events: pd.DataFrame, logins: Sequence[Login]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The requests and events with each redirected login counted as it ended: failed, possibly so, or not.
-
-    What a named client asks for next within half a minute shows it, if that is where its login leads.
-    """
+    """The requests and events with each redirected login counted as it ended: failed, possibly so, or not."""
     is_open = events["message"].isin(OPEN_LOGINS)
     if not is_open.any():
         return requests, events

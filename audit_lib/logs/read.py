@@ -75,7 +75,7 @@ def _read_new(formats: LogFormats, log: _Log) -> LogSums:
 
 def _read_kept(cache: Cache, search: Redactor, formats: LogFormats, log: _Log) -> LogSums:
     """What a log holds, as it was kept without known values, or read now and kept."""
-    name = cache.name(log.row["sha256"], repr(log.plan), formats.digest, search.digest)
+    name = cache.name(log.row["sha256"], repr(log.plan), formats.digest, search.contents)
     if body := cache.recall(name):
         return LogSums.loads(body)
     sums = _read_new(formats, log)
@@ -101,13 +101,7 @@ def read_logs(
     routes: int = MOST_NAMES,
     read: Callable[[LogFormats, _Log], LogSums] = _read_new,
 ) -> LogRead:
-    """The logs of a project, with what lies in the quarter (all of it where none is given).
-
-    A line without a time counts on the last day seen before it in its file, and on no day before the first;
-    lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
-    is a row of Sources. Beyond so many `routes` in either budget, and 100,000 addresses, the others are one.
-    With a `scheduler` the workers of its cluster read them.
-    """
+    """The logs of a project, with what lies in the quarter (all of it where none is given)."""
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
     logs: list[_Log] = []
@@ -132,11 +126,7 @@ def read_logs(
 
 
 def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
-    """All logs of a project, known values removed from routes, clients, subjects and names of files.
-
-    What a file gave before is believed if its bytes are the same, under the same key, formats and values, by
-    the same code; under a throw-away key nothing is kept. `how` has options of `read_logs`.
-    """
+    """All logs of a project, known values removed from routes, clients, subjects and names of files."""
     search, read = Redactor.of(keeper), _read_new
     if keeper.key.origin != "throw-away":
         home = (folder or user_cache()) / "logs"

@@ -1,8 +1,4 @@
-"""Templates of named fields: what each field takes, as text and as a regular expression over bytes.
-
-A field takes all bytes of its class and never gives one back. `{text}` ends at the first place where what
-follows it stands; the last one at the first from which the rest matches, since a client may write the same.
-"""
+"""Templates of named fields: what each field takes, as text and as a regular expression over bytes."""
 
 import re
 import tomllib
@@ -177,14 +173,12 @@ class _Alternation:
 
 
 class Choice:
-    """Of many blocks the first, in their order, that a text begins with.
-
-    What begins with {time} is tried behind a time that is read once. A time that no calendar has is none.
-    """
+    """Of many blocks the first, in their order, that a text begins with."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         timed = [(at, block) for at, block in enumerate(blocks) if block.parts[0].field == "time"]
         self._timed = _Alternation(timed, 1)
+        self._first_timed = timed[0][0] if timed else len(blocks)
         self._rest = [each for each in enumerate(blocks) if each not in timed]
         self._others: dict[bytes, _Alternation] = {}  # of the rest what may match by the first byte
 
@@ -195,14 +189,15 @@ class Choice:
             fitting = [each for each in self._rest if first in (begins_of(each[1].parts[0]) or first)]
             self._others[first] = _Alternation(fitting)
         match = self._others[first].match(text)
-        if time := _TIME.match(text):
+        earlier = match is not None and match.place < self._first_timed
+        if not earlier and (time := _TIME.match(text)):
             at, lacks = clock.read(time[0])
             timed = self._timed.match(text, time.end()) if at is not None else None
             if timed and (not match or timed.place < match.place):
-                return timed._replace(at=at, lacks=lacks)
-        if match and (yearless := match.field("yearless")):
-            return match._replace(at=clock.read_yearless(yearless), lacks=ZONELESS | YEARLESS)
-        if match and (written := match.field("time")):
-            at, lacks = clock.read(written)
-            return None if at is None else match._replace(at=at, lacks=lacks)
+                return Match(*timed[:4], at, lacks)
+        if match and "yearless" in match.groups:
+            return match._replace(at=clock.read_yearless(match.field("yearless")), lacks=ZONELESS | YEARLESS)
+        if match and "time" in match.groups:
+            at, lacks = clock.read(match.field("time"))
+            return None if at is None else Match(*match[:4], at, lacks)
         return match

@@ -50,10 +50,7 @@ def day_of(micros: int) -> int:
 
 
 def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
-    """Microseconds since 1970 in UTC; None where no calendar has such a time.
-
-    A time without a zone is one of `zone`: the first of two where the clocks went back.
-    """
+    """Microseconds since 1970 in UTC; None where no calendar has such a time."""
     if (counted := _counted_seconds(raw)) is not None:
         return counted
     found = next(filter(None, (re.fullmatch(form, raw) for form in _FORMS)), None)
@@ -91,10 +88,7 @@ def lacks_of(raw: bytes) -> int:
 
 
 class Clock:
-    """Instants of times as logs write them, each minute read once.
-
-    `zone` is that of times without one; from `written`, when their file was, follows the year of others.
-    """
+    """Instants of times as logs write them, each minute read once."""
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
@@ -117,10 +111,7 @@ class Clock:
         return at + int(second) * SECOND + (int((fraction + b"00000")[:6]) if fraction else 0), lacks
 
     def read_yearless(self, raw: bytes) -> int | None:
-        """The instant of a time without a year, Nov 24 13:50:34.
-
-        Of the latest year in which it is not over a day later than its file; None if there is none near.
-        """
+        """The instant of a time without a year, Nov 24 13:50:34: of the latest year that its file allows."""
         if self.written is None:
             return None
         latest = self.written + DAY

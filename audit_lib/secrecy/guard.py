@@ -1,8 +1,7 @@
 """Lets no known value out of this process: a kernel's messages, its raw streams, a command's output.
 
-The guard wraps `session.send`, through which every message of an IPython kernel goes out
-(SECURITY.md#the-guard), and so holds in papermill, nbclient, JupyterLab and nbval alike. Cell source is not
-a message of the kernel: values never belong there.
+It wraps `session.send`, through which every message of a kernel goes out (SECURITY.md#the-guard), also
+in papermill, nbclient, JupyterLab and nbval alike. Cell source is no message: values never belong there.
 """
 
 import atexit
@@ -42,8 +41,7 @@ class Guard:
         self._keepers.append(keeper)
 
     def classify(self, strong: Iterable[str] | None, open_: Iterable[str], public: str) -> None:
-        """Of the strong values (None: of all) any 12 characters are scrubbed, unless public text holds them;
-        the open ones (settings, identifiers, placeholders) are no secrets and stay readable."""
+        """Scrub any 12 characters of the strong values (None: all) that public text lacks, no open values."""
         self._strong = None if strong is None else frozenset(strong)
         self._open, self._public = frozenset(open_), public
 
@@ -92,9 +90,6 @@ def forbid_core_dumps() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-# --- a kernel ---
-
-
 class _Messages:
     """All that the kernel sends: of streams whole lines, and before another message what is left of them."""
 
@@ -134,8 +129,7 @@ class _Messages:
 
 
 def _cover_raw_stream(stream: Any, number: int) -> None:
-    """Lead what is written to a raw descriptor, by a child too, into the kernel's stream alone: ipykernel
-    copies it to a terminal as well, and under pytest leads nothing through the stream."""
+    """Lead what is written to a raw descriptor, by a child too, into the kernel's stream alone."""
     terminal = getattr(stream, "_original_stdstream_copy", None)
     if terminal is not None:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
@@ -144,21 +138,17 @@ def _cover_raw_stream(stream: Any, number: int) -> None:
         reader, writer = os.pipe()
         os.dup2(writer, number)
         os.close(writer)
-        threading.Thread(target=_pump, args=(reader, stream), daemon=True).start()
 
+        def pump() -> None:
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            while chunk := os.read(reader, _CHUNK):
+                stream.write(decoder.decode(chunk))
 
-def _pump(reader: int, stream: io.TextIOBase) -> None:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while chunk := os.read(reader, _CHUNK):
-        stream.write(decoder.decode(chunk))
-
-
-# --- a command ---
+        threading.Thread(target=pump, daemon=True).start()
 
 
 class GuardedStream(io.TextIOBase):
-    """Text in, redacted text out, line by line, and at a flush what may go out of a line. It has no `buffer`:
-    what is written there, as to the descriptor beneath, is not guarded."""
+    """Text in, redacted text out, line by line, and at a flush what may go out of one. It has no `buffer`."""
 
     def __init__(self, guard: Guard, target: Any) -> None:
         self._guard, self._target, self._tail = guard, target, Tail()
@@ -177,15 +167,10 @@ class GuardedStream(io.TextIOBase):
 
     def flush(self, *, last: bool = False) -> None:
         """Pass on what is held back, but for what may go on as a value unless it is the last."""
-        with self._guard.lock:
+        with self._guard.lock, suppress(*(OSError, ValueError) if last else ()):  # nobody reads any more
             if not self._target.closed:  # a stream that is thrown away flushes once more
                 self._target.write(self._tail.flush(self._guard.redactor(), last=last))
                 self._target.flush()
-
-    def release(self) -> None:
-        """Write what was held back, at the end of the process."""
-        with suppress(OSError, ValueError):  # nobody reads
-            self.flush(last=True)
 
 
 @contextmanager
@@ -199,7 +184,7 @@ def guarded_command() -> Iterator[None]:
     finally:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, GuardedStream):
-                stream.release()
+                stream.flush(last=True)
         sys.stdout, sys.stderr = before
         _guard.forget()
 
@@ -211,4 +196,4 @@ def _guard_command() -> None:
         if target is not None and not isinstance(target, GuardedStream):
             stream = GuardedStream(_guard, target)
             setattr(sys, name, stream)
-            atexit.register(stream.release)
+            atexit.register(stream.flush, last=True)

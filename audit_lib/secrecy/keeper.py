@@ -40,12 +40,12 @@ class Key:
         return hmac.digest(self.derive("file digest"), content, sha256).hex() if kept else None
 
 
+@dataclass(eq=False)
 class Keeper:
     """Holds values in memory and answers questions about them; no method gives one back as text."""
 
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self._values: dict[str, str] = {}
+    key: Key
+    _values: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def take(self, value: str) -> str:
         """The fingerprint (64 hexadecimal digits) of a value, which is kept from now on."""

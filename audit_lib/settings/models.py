@@ -370,11 +370,6 @@ class SecretRule(Block):
     period_stated: Annotated[bool, Computed] = False  # the policy gives this period; else it is a default
     strict_max_age_days: Annotated[int | None, Computed] = None  # the guide's "at minimum" for all
 
-    @property
-    def guide_lines(self) -> tuple[int, ...]:
-        """All lines of the guide that speak of this variable."""
-        return self.cited(*self.lines)
-
     def cited(self, *facts: str) -> tuple[int, ...]:
         """The lines of the guide that state these facts: period, pairing, length, …"""
         return tuple(sorted({line for fact in facts for line in self.lines.get(fact, ())}))
@@ -414,8 +409,7 @@ class StartUpSettings(Block):
 class Policy(Block):
     """What is demanded of one application: of each variable, of its logins, and what must be reported.
 
-    Placeholders, defaults and name patterns are globs over the whole text, letter case aside, in which
-    `*` is the only wildcard: `*change-me*` is a placeholder wherever it is, `test` only alone.
+    Placeholders, defaults and name patterns are globs over the whole text with `*` alone, letter case aside.
     """
 
     name: Name

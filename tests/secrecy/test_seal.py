@@ -16,7 +16,7 @@ import pytest
 
 from audit_lib.base.errors import Refused
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.matcher import forms
+from audit_lib.secrecy.redact import forms
 from audit_lib.secrecy.seal import Classes, SealPlan, classify, plan, seal, search_files
 from audit_lib.secrets.contracts import Inventory
 from tests.support.canary import notebook
@@ -186,6 +186,17 @@ def test_a_policy_does_not_say_what_is_searched_for(
     (tmp_path / "a.txt").write_text(f"a line with {value} in it")
     with pytest.raises(Refused, match=r"of the value of|the value of \w+ as plain"):
         seal(tmp_path, keeper, classes)
+
+
+def test_a_refusal_names_each_secret_once_a_file(tmp_path: Path) -> None:
+    """Whose value it is and its first place, never the value."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    classes = classify(keeper, _inventory(keeper, {"value": VALUE, "secret": "API_TOKEN"}), "")
+    (tmp_path / "a.txt").write_text(f"{VALUE} {VALUE} {VALUE}")
+    with pytest.raises(Refused) as refused:
+        seal(tmp_path, keeper, classes)
+    shown = "a.txt: the value of API_TOKEN as plain, at byte 0 of its bytes"
+    assert str(refused.value).splitlines() == [shown, "nothing was published"]
 
 
 def test_the_password_of_a_url_is_searched_for(tmp_path: Path) -> None:

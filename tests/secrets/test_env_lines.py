@@ -1,4 +1,4 @@
-"""Each line of an env file is read, not understood or blank; what dotenv reads is what is kept."""
+"""Each line of an env file is read, not understood or blank; what the loader reads is what is kept."""
 
 import io
 import string
@@ -11,102 +11,117 @@ from audit_lib.secrets.loaders import READERS
 from tests.support.fakes import fake_value
 
 READ, BAD, BLANK = "read", "not understood", "blank"
-
-
 PYTHON = ("python-dotenv",)
 ALL = tuple(READERS)
+Seen = tuple[str | None, str | None, str]
 
 
-def seen(content: bytes, loaders: tuple[str, ...] = PYTHON) -> list[tuple[str, str | None, str | None, str]]:
-    """State, name, value and faults of each line."""
-    return [
-        (line.state, line.name, line.value, ",".join(line.faults)) for line in parse_env(content, loaders)
-    ]
+def seen(content: bytes, loaders: tuple[str, ...] = PYTHON) -> list[Seen]:
+    """Name, value and faults of each line; of a line without a name its state in the value's place."""
+    lines = parse_env(content, loaders)
+    assert all(one.state == READ for one in lines if one.name)
+    return [(one.name, one.value if one.name else one.state, ",".join(one.faults)) for one in lines]
+
+
+def bad(fault: str, lines: int = 1) -> list[Seen]:
+    """Lines that were not understood."""
+    return [(None, BAD, fault)] * lines
+
+
+COMMENT, GOING_ON = (None, READ, ""), (None, READ, "continuation")
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"", []),
-        (b"A=1", [(READ, "A", "1", "")]),
-        (b"A=1\n", [(READ, "A", "1", "")]),
-        (b"A=\n", [(READ, "A", "", "")]),
-        (b"\n \n# note\n", [(BLANK, None, None, ""), (BLANK, None, None, ""), (READ, None, None, "")]),
-        (b"export A=1\n", [(READ, "A", "1", "")]),
-        (b"export A\n", [(BAD, None, None, "no-equals")]),
-        (b"A\n", [(BAD, None, None, "no-equals")]),
-        (b"=1\n", [(BAD, None, None, "not-parsed")]),
-        (b"[=bad\n", [(BAD, None, None, "bad-name")]),
-        (b"A: 1\n", [(BAD, None, None, "not-parsed")]),
-        (b"A='x y'\n", [(READ, "A", "x y", "")]),
-        (b'A="x\\ny"\n', [(READ, "A", "x\ny", "")]),
-        (b"A='x' junk\n", [(BAD, None, None, "not-parsed")]),
-        (b'A="open\nB=2\n', [(BAD, None, None, "not-parsed"), (READ, "B", "2", "")]),
-        (
-            b'A="1\n\n2"\nB=3\n',
-            [
-                (READ, "A", "1\n\n2", ""),
-                (READ, None, None, "continuation"),
-                (READ, None, None, "continuation"),
-                (READ, "B", "3", ""),
-            ],
-        ),
-        (b'A="1\n2" junk\n', [(BAD, None, None, "not-parsed")] * 2),
-        (b"'A\nB'=1\n", [(BAD, None, None, "bad-name")] * 2),
-        (b"A=1 # why\n", [(READ, "A", "1", "")]),
-        (b"A=1#2\n", [(READ, "A", "1#2", "")]),
-        (b"A = 1\n", [(READ, "A", "1", "")]),
-        (b"A=1 \n", [(READ, "A", "1", "")]),
-        (b"A=' 1'\n", [(READ, "A", " 1", "spaces")]),
-        (b"A=1\nA=2\n", [(READ, "A", "1", "duplicate,overridden"), (READ, "A", "2", "duplicate")]),
-        (b"A=1\na=2\n", [(READ, "A", "1", "case"), (READ, "a", "2", "case")]),
-        (b"A=x$B\n", [(READ, "A", "x$B", "")]),
-        (b"A=${HOME}\n", [(READ, "A", None, "reference")]),
-        (b"B=1\nA=${B}\n", [(READ, "B", "1", ""), (READ, "A", "1", "")]),
-        (b"A=1\nA\n", [(BAD, None, None, "not-parsed"), (BAD, None, None, "no-equals")]),
-        ("A=“1”\n".encode(), [(READ, "A", "“1”", "smart-quotes")]),
-        ("A=1\u200b2\n".encode(), [(READ, "A", "1\u200b2", "invisible")]),
-        (b"A=1\xc2\xa02\n", [(READ, "A", "1\xa02", "invisible")]),
-        (b"A=1\r\nB=2\r\n", [(READ, "A", "1", ""), (READ, "B", "2", "")]),
-        (b"bad line\r\nB=2\r\n", [(BAD, None, None, "not-parsed"), (READ, "B", "2", "")]),
-        (b"A=1\rB=2", [(READ, "A", "1", ""), (READ, "B", "2", "")]),
-        (b"\xef\xbb\xbfA=1\n", [(READ, "A", "1", "")]),
-        ("A=1\nB=é\n".encode("utf-16"), [(READ, "A", "1", "utf-16"), (READ, "B", "é", "")]),
-        (b"\xfe\xff" + "A=1".encode("utf-16-be"), [(READ, "A", "1", "utf-16")]),
-        ("A=1\n".encode("utf-16") + b"x", [(READ, "A", "1", "utf-16"), (BAD, None, None, "undecodable")]),
-        (b"A=\xff\nB=2\n", [(BAD, None, None, "undecodable"), (READ, "B", "2", "")]),
-        (b"A=1\0\nB=2\n", [(BAD, None, None, "nul"), (READ, "B", "2", "")]),
-        (b'A="1\n\0\n2"\n', [(BAD, None, None, "nul")] * 3),
-        (b"A=x" + b" " * 100 + b"y\n", [(BAD, None, None, "too-long")]),
-        (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", [(BAD, None, None, "too-long"), (READ, "B", "1", "")]),
+        (b"A=1", [("A", "1", "")]),
+        (b"A=1\n", [("A", "1", "")]),
+        (b"A=\n", [("A", "", "")]),
+        (b"\n \n# note\n", [(None, BLANK, ""), (None, BLANK, ""), COMMENT]),
+        (b"export A=1\n", [("A", "1", "")]),
+        (b"export A\n", bad("no-equals")),
+        (b"A\n", bad("no-equals")),
+        (b"=1\n", bad("not-parsed")),
+        (b"[=bad\n", bad("bad-name")),
+        (b"A: 1\n", bad("not-parsed")),
+        (b"A='x y'\n", [("A", "x y", "")]),
+        (b'A="x\\ny"\n', [("A", "x\ny", "")]),
+        (b"A='x' junk\n", bad("not-parsed")),
+        (b'A="open\nB=2\n', [*bad("not-parsed"), ("B", "2", "")]),
+        (b'A="1\n\n2"\nB=3\n', [("A", "1\n\n2", ""), GOING_ON, GOING_ON, ("B", "3", "")]),
+        (b'A="1\n2" junk\n', bad("not-parsed", 2)),
+        (b"'A\nB'=1\n", bad("bad-name", 2)),
+        (b"A=1 # why\n", [("A", "1", "")]),
+        (b"A=1#2\n", [("A", "1#2", "")]),
+        (b"A = 1\n", [("A", "1", "")]),
+        (b"A=1 \n", [("A", "1", "")]),
+        (b"A=' 1'\n", [("A", " 1", "spaces")]),
+        (b"A=1\nA=2\n", [("A", "1", "duplicate,overridden"), ("A", "2", "duplicate")]),
+        (b"A=1\na=2\n", [("A", "1", "case"), ("a", "2", "case")]),
+        (b"A=x$B\n", [("A", "x$B", "")]),
+        (b"A=${HOME}\n", [("A", None, "reference")]),
+        (b"B=1\nA=${B}\n", [("B", "1", ""), ("A", "1", "")]),
+        (b"A=1\nA\n", [*bad("not-parsed"), *bad("no-equals")]),
+        ("A=“1”\n".encode(), [("A", "“1”", "smart-quotes")]),
+        ("A=1\u200b2\n".encode(), [("A", "1\u200b2", "invisible")]),
+        (b"A=1\xc2\xa02\n", [("A", "1\xa02", "invisible")]),
+        (b"A=1\r\nB=2\r\n", [("A", "1", ""), ("B", "2", "")]),
+        (b"bad line\r\nB=2\r\n", [*bad("not-parsed"), ("B", "2", "")]),
+        (b"A=1\rB=2", [("A", "1", ""), ("B", "2", "")]),
+        (b"\xef\xbb\xbfA=1\n", [("A", "1", "")]),
+        ("A=1\nB=é\n".encode("utf-16"), [("A", "1", "utf-16"), ("B", "é", "")]),
+        (b"\xfe\xff" + "A=1".encode("utf-16-be"), [("A", "1", "utf-16")]),
+        ("A=1\n".encode("utf-16") + b"x", [("A", "1", "utf-16"), *bad("undecodable")]),
+        (b"A=\xff\nB=2\n", [*bad("undecodable"), ("B", "2", "")]),
+        (b"A=1\0\nB=2\n", [*bad("nul"), ("B", "2", "")]),
+        (b'A="1\n\0\n2"\n', bad("nul", 3)),
+        (b"A=x" + b" " * 100 + b"y\n", bad("too-long")),
+        (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", [*bad("too-long"), ("B", "1", "")]),
         # What is filled up with equals signs to four characters is a value, whatever its letters are.
-        *[
-            (line, [(BAD, None, None, "bad-name")])
-            for line in (b"MZXW6YTBOI======", b"c2VjcmV0cw==", b"ABCDEFGHI===")
-        ],
+        *((line, bad("bad-name")) for line in (b"MZXW6YTBOI======", b"c2VjcmV0cw==", b"ABCDEFGHI===")),
     ],
 )
-def test_each_line_ends_in_one_state(
-    content: bytes, expected: list[tuple[str, str | None, str | None, str]]
-) -> None:
-    """State, name, value and faults are those of the table, line by line."""
+def test_each_line_ends_in_one_state(content: bytes, expected: list[Seen]) -> None:
+    """Name, value or state, and faults are those of the table, line by line."""
     assert seen(content) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "loaders", "expected"),
+    [
+        # One loader, and what is written is not what it gives.
+        (b"A=x#y\n", ("next",), [("A", "x", "altered")]),
+        (b"A='x'\n", ("docker",), [("A", "'x'", "altered")]),
+        (b"A='x'\n", ("next",), [("A", "x", "")]),
+        (b"A='p$x'\n", ("next",), [("A", None, "reference")]),
+        (b"A='p$x'\n", ("dotenv",), [("A", "p$x", "")]),
+        (b"A=1\nB x\n", ("compose",), [("A", None, "refused"), *bad("not-parsed")]),
+        (b"; x\nA=1\n", ("systemd",), [COMMENT, ("A", "1", "")]),
+        (b"\xef\xbb\xbfA=1\nB=2\n", ("systemd",), [("A", None, "loaders-disagree"), ("B", "2", "")]),
+        # Several, which agree or do not; one that refuses the file or takes no variable has no say.
+        (b"A=1\n", ALL, [("A", "1", "")]),
+        (b"A='x'\n", ALL, [("A", None, "loaders-disagree")]),
+        (b"A='x'\n", ("python-dotenv", "next", "compose"), [("A", "x", "")]),
+        (b"A=x#y\n", ("python-dotenv", "next"), [("A", None, "loaders-disagree")]),
+        (b"export A='x'\n", ALL, [("A", "x", "")]),
+        (b"A: x\n", ALL, [("A", "x", "")]),
+        (b"A=x$B\n", ("next", "compose"), [("A", None, "reference")]),
+    ],
+)
+def test_a_value_is_known_if_its_loaders_agree(
+    content: bytes, loaders: tuple[str, ...], expected: list[Seen]
+) -> None:
+    """The value is the loader's; if several are plausible and read different ones, it is not known."""
+    assert seen(content, loaders) == expected
 
 
 def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
     """A token alone on its line, with `=` at its end or behind a colon is a suspect and no name."""
     token = fake_value("token", 32) + "7aB"
-    for content in (
-        f"{token}\n",
-        f"{token}==\n",
-        f"API_TOKEN: {token}\n",
-        f"{token}=x y\n",
-        f"set A '{token}'\n",
-    ):
-        (line,) = parse_env(content.encode(), PYTHON)
-        assert line.state == BAD
-        assert line.name is None
-        assert line.suspects == (token,)
+    for text in (token, f"{token}==", f"API_TOKEN: {token}", f"{token}=x y", f"set A '{token}'"):
+        (line,) = parse_env(f"{text}\n".encode(), PYTHON)
+        assert (line.state, line.name, line.suspects) == (BAD, None, (token,))
         assert token not in repr(line)
 
 
@@ -190,36 +205,3 @@ def test_no_bytes_raise_and_no_line_is_lost(content: bytes, loaders: tuple[str, 
     if not content.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
         assert len(lines) == len(list(io.StringIO(text, newline="")))
-
-
-@pytest.mark.parametrize(
-    ("content", "loaders", "expected"),
-    [
-        # One loader, and what is written is not what it gives.
-        (b"A=x#y\n", ("next",), [(READ, "A", "x", "altered")]),
-        (b"A='x'\n", ("docker",), [(READ, "A", "'x'", "altered")]),
-        (b"A='x'\n", ("next",), [(READ, "A", "x", "")]),
-        (b"A='p$x'\n", ("next",), [(READ, "A", None, "reference")]),
-        (b"A='p$x'\n", ("dotenv",), [(READ, "A", "p$x", "")]),
-        (b"A=1\nB x\n", ("compose",), [(READ, "A", None, "refused"), (BAD, None, None, "not-parsed")]),
-        (b"; x\nA=1\n", ("systemd",), [(READ, None, None, ""), (READ, "A", "1", "")]),
-        (
-            b"\xef\xbb\xbfA=1\nB=2\n",
-            ("systemd",),
-            [(READ, "A", None, "loaders-disagree"), (READ, "B", "2", "")],
-        ),
-        # Several, which agree or do not; one that refuses the file or takes no variable has no say.
-        (b"A=1\n", ALL, [(READ, "A", "1", "")]),
-        (b"A='x'\n", ALL, [(READ, "A", None, "loaders-disagree")]),
-        (b"A='x'\n", ("python-dotenv", "next", "compose"), [(READ, "A", "x", "")]),
-        (b"A=x#y\n", ("python-dotenv", "next"), [(READ, "A", None, "loaders-disagree")]),
-        (b"export A='x'\n", ALL, [(READ, "A", "x", "")]),
-        (b"A: x\n", ALL, [(READ, "A", "x", "")]),
-        (b"A=x$B\n", ("next", "compose"), [(READ, "A", None, "reference")]),
-    ],
-)
-def test_a_value_is_known_if_its_loaders_agree(
-    content: bytes, loaders: tuple[str, ...], expected: list[tuple[str, str | None, str | None, str]]
-) -> None:
-    """The value is the loader's; if several are plausible and read different ones, it is not known."""
-    assert seen(content, loaders) == expected

@@ -11,11 +11,6 @@ from tests.support.applications import write
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
 
 
-def told(root: Path) -> list[str]:
-    """What discovery says that it left out."""
-    return [str(fault) for fault in load_project(root).not_searched]
-
-
 NAMES = {
     ("env", "development"): ".env .env.local docker.env .envrc env.txt .env.product test-service.env",
     (
@@ -47,87 +42,73 @@ def test_a_files_name_says_what_it_is(name: str, sort: str, environment: str | N
         assert (found.example, found.backup) == (sort == "example", sort == "backup")
 
 
-@pytest.mark.parametrize(
-    ("path", "service", "environment"),
-    [
-        (".env", "backend", "development"),
-        ("backend/.env", "backend", "development"),
-        ("apps/web/.env", "web", "development"),
-        ("deploy/production/.env", "backend", "production"),
-        ("services/mail/config/.env.staging", "mail", "staging"),
-        ("apps/live/.env", "live", "development"),
-        ("apps/live/.env.live", "live", "production"),
-        ("deployments/all-in-one/variables.env", "all-in-one", "development"),
-        (".envs/.production/.django", "django", "production"),
-        (".envs/.local/.postgres", "postgres", "development"),
-    ],
-)
-def test_folders_give_the_service(path: str, service: str, environment: str) -> None:
+def test_folders_give_the_service() -> None:
     """The first folder that is no grouping and no environment is the service, backend at the top."""
-    found = env_source(PurePosixPath(path))
-    assert (found.service, found.environment) == (service, environment)
+    expected = {
+        "backend development": ".env backend/.env",
+        "web development": "apps/web/.env",
+        "backend production": "deploy/production/.env",
+        "mail staging": "services/mail/config/.env.staging",
+        "live development": "apps/live/.env",
+        "live production": "apps/live/.env.live",
+        "all-in-one development": "deployments/all-in-one/variables.env",
+        "django production": ".envs/.production/.django",
+        "postgres development": ".envs/.local/.postgres",
+    }
+    for words, paths in expected.items():
+        for found in (env_source(PurePosixPath(path)) for path in paths.split()):
+            assert f"{found.service} {found.environment}" == words
 
 
-def test_other_files_are_found_beside_the_layout(tmp_path: Path) -> None:
-    """The layout's own places come first, then what was found, in sorted order."""
-    write(
-        tmp_path,
-        dict.fromkeys(["backend/.env", "backend/.env.backup", ".env.staging", "x/.logs/a.log.1"], ""),
-    )
+def test_a_files_name_may_say_a_service() -> None:
+    """What is neither env, nor an example's word, nor an environment names the service."""
+    words = {"env/redis.env": "redis", ".env.redis-cache": "redis-cache", "env/redis.env.example": "redis"}
+    words |= dict.fromkeys([".env.production.local", ".env", "prod.env"], "")
+    assert {path: file_words(PurePosixPath(path)) for path in words} == words
+
+
+def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
+    """Of an empty folder the guide's four files, its logs and render.yaml are expected, be they links."""
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "backend" / ".env").symlink_to(tmp_path / "outside")
     project = load_project(tmp_path)
-    assert [s.path for s in project.env_sources] == [*LAYOUT, ".env.staging", "backend/.env.backup"]
-    assert [log.pattern for log in project.log_sources] == ["x/.logs/*.log*"]
-
-
-def test_files_that_their_folder_or_word_names_are_found(tmp_path: Path) -> None:
-    """Hidden files in a folder of env files, and Apache's logs, are found; code and git's files are not."""
-    names = [".envs/.production/.django", ".envs/.gitignore", ".envs/readme", "src/error_log.php"]
-    write(
-        tmp_path,
-        dict.fromkeys([*names, "log/access_log", "log/access_log.1", "log/error_log-20261101.gz"], ""),
+    assert [source.path for source in project.env_sources] == LAYOUT
+    assert [(log.pattern, log.service) for log in project.log_sources] == [("backend/logs/*.log*", "backend")]
+    assert (project.exports, project.guide, project.configured) == (
+        ("render.yaml",),
+        "docs/SECRETS.md",
+        False,
     )
-    project = load_project(tmp_path)
-    assert [source.path for source in project.env_sources] == [".envs/.production/.django"]
-    assert [log.pattern for log in project.log_sources] == ["log/access_log*", "log/error_log*"]
+
+
+INSTALLED = "node_modules/a/.env .git/.env .venv/lib/.env backend/__pycache__/.env .next/.env .audit/.env"
+ASSUMED = ["backend/logs/*.log*"]
+ASIDE = ".agents/x/.env.example skills/y/.env.sample examples/z/.env.example"
 
 
 @pytest.mark.parametrize(
-    ("path", "word"),
-    [
-        ("env/redis.env", "redis"),
-        (".env.redis-cache", "redis-cache"),
-        ("env/redis.env.example", "redis"),
-        (".env.production.local", ""),
-        (".env", ""),
-        ("prod.env", ""),
+    ("files", "env", "logs"),
+    [  # the layout's own places first, then what was found, in sorted order
+        ("backend/.env backend/.env.backup .env.staging x/.logs/a.log.1",
+         [*LAYOUT, ".env.staging", "backend/.env.backup"], ["x/.logs/*.log*"]),
+        # a layout of which nothing is there is another application's, and an example makes no env file
+        ("web/.env.example var/app.log", ["web/.env.example"], ["var/*.log*"]),
+        # hidden files in a folder of env files, and Apache's logs; no code, no file of git
+        (".envs/.production/.django .envs/.gitignore .envs/readme src/error_log.php log/access_log "
+         "log/access_log.1 log/error_log-20261101.gz",
+         [".envs/.production/.django"], ["log/access_log*", "log/error_log*"]),
+        # an example in a folder of tools or of examples is not the application's
+        (f"web/.env.example examples/z/.env {ASIDE}", ["examples/z/.env", "web/.env.example"], ASSUMED),
+        # dependencies, git's own folder and virtual environments are not the application's
+        (f"web/.env {INSTALLED}", ["web/.env"], ASSUMED),
     ],
-)
-def test_a_files_name_may_say_a_service(path: str, word: str) -> None:
-    """What is neither env, nor an example's word, nor an environment names the service."""
-    assert file_words(PurePosixPath(path)) == word
-
-
-def test_a_layout_of_which_nothing_is_there_is_not_assumed(tmp_path: Path) -> None:
-    """Another application's files are not measured against PaiiD's places."""
-    write(tmp_path, dict.fromkeys(["web/.env.example", "var/app.log"], ""))
+)  # fmt: skip
+def test_what_is_there_is_found(files: str, env: list[str], logs: list[str], tmp_path: Path) -> None:
+    """Of env files and logs those of the application, where they are, and none that is not there."""
+    write(tmp_path, dict.fromkeys(files.split(), ""))
     project = load_project(tmp_path)
-    assert [source.path for source in project.env_sources] == ["web/.env.example"]
-    assert [log.pattern for log in project.log_sources] == ["var/*.log*"]
-
-
-def test_a_file_that_is_not_there_is_not_invented(tmp_path: Path) -> None:
-    """An example alone makes no env file; one of a tool's or an example's folder is not the application's."""
-    names = ["web/.env.example", ".agents/x/.env.example", "skills/y/.env.sample", "examples/z/.env.example"]
-    write(tmp_path, dict.fromkeys([*names, "examples/z/.env"], ""))
-    paths = [source.path for source in load_project(tmp_path).env_sources]
-    assert paths == ["examples/z/.env", "web/.env.example"]
-
-
-def test_installed_and_generated_folders_are_skipped(tmp_path: Path) -> None:
-    """Dependencies, git's own folder and virtual environments are not the application's files."""
-    folders = ["node_modules/a", ".git", ".venv/lib", "backend/__pycache__", ".next", ".audit"]
-    write(tmp_path, dict.fromkeys([f"{folder}/.env" for folder in folders] + ["web/.env"], ""))
-    assert [source.path for source in load_project(tmp_path).env_sources] == ["web/.env"]
+    assert [source.path for source in project.env_sources] == env
+    assert [log.pattern for log in project.log_sources] == logs
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:
@@ -146,8 +127,11 @@ def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """What lies beyond the bounds is not silently left out."""
     deep = "/".join("abcdefghijklmnopqrstuvwxyz")
     write(tmp_path, dict.fromkeys([f"{deep}/.env", *[f"z{number}.env" for number in range(5)]], ""))
-    assert told(tmp_path) == [f"{deep[:-1]}: is deeper than 24 folders"]
+    told = [f"{deep[:-1]}: is deeper than 24 folders"]
+    assert [str(fault) for fault in load_project(tmp_path).not_searched] == told
     monkeypatch.setattr(discover, "MAX_SOURCES", 2)
-    assert told(tmp_path)[-1] == "discovery: left out 3 env files beyond the first 2"
+    told.append("discovery: left out 3 env files beyond the first 2")
+    assert [str(fault) for fault in load_project(tmp_path).not_searched] == told
     monkeypatch.setattr(code_reads, "MAX_ENTRIES", 3)
-    assert "discovery: left out all after the first 3 files and folders" in told(tmp_path)
+    text = "discovery: left out all after the first 3 files and folders"
+    assert text in map(str, load_project(tmp_path).not_searched)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings import bundled_policy, choose_policy, load_project
 from audit_lib.settings.dump import difference, digest_of_difference, dump
 from tests.support.applications import write
 from tests.support.fakes import fake_value
@@ -13,21 +13,17 @@ BEFORE = """name = "shop"
 extends = "paiid"
 environments = ["production", "staging"]
 placeholders = ["*todo*"]
-
 [[env]]
 path = "backend/.env"
 environment = "production"
 service = "backend"
-
 [[log]]
 pattern = "logs/*.log"
 instances = 2
-
 [[secret]]
 name = "SHOP_KEY"
 service = "backend"
 max_age_days = 90
-
 [detections]
 known_clients = ["192.0.2.1"]
 """
@@ -67,6 +63,14 @@ def test_a_change_is_its_lines(old: str, new: str, lines: list[str], tmp_path: P
     changed = difference(lines_of(tmp_path, text), lines_of(tmp_path, text.replace(old, new, 1)))
     assert list(changed) == lines
     assert bool(digest_of_difference(changed)) == bool(lines)
+
+
+def test_another_policy_says_where_it_comes_from(tmp_path: Path) -> None:
+    """Bundled, of audit.toml or the reviewer's own is a line; without a project only the policy counts."""
+    own = write(tmp_path / "mine", {"p.toml": 'name = "p"\n'}) / "p.toml"
+    for policy, origin in (("generic", "bundled"), ("", "audit.toml"), (str(own), "the reviewer")):
+        assert f"policy: from = {origin}" in lines_of(tmp_path / "app", BEFORE, policy)
+    assert not [line for line in dump(bundled_policy("paiid")) if line.startswith(("audit.toml", "env "))]
 
 
 def test_the_digest_knows_one_difference() -> None:
