@@ -13,8 +13,7 @@ from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.rules import HASH, Shape
 from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.matcher import SHORTEST
-from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrecy.redact import SHORTEST, Redactor
 from audit_lib.secrecy.strength import WEAKEST_BITS
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy
