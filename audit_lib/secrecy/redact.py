@@ -285,7 +285,8 @@ class Redactor(Matcher):
         layer = [encode(text)]
         seen = set(layer)
         for _ in range(_LAYERS):
-            layer = [read for content in layer for _, read in readings(content) if read not in seen]
+            found = (read for content in layer for _, read in readings(content) if read not in seen)
+            layer = [*dict.fromkeys(found)]
             if any(self.find(read, 1) for read in layer):
                 return True
             seen.update(layer)
