@@ -51,7 +51,7 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     held = frozenset(keeper.fingerprints())
 
     def is_drawn(value: str) -> bool:
-        return "://" not in value and could_be_a_piece(value)
+        return "://" not in value and len(value.split()) == 1 and could_be_a_piece(value)
 
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
