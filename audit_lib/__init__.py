@@ -12,30 +12,18 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and not _IS_OURS:
     del sys.path[0]
 
 from importlib import import_module  # noqa: E402
-from typing import TYPE_CHECKING, Any  # noqa: E402
+from typing import Any  # noqa: E402
 
-if TYPE_CHECKING:
-    from audit_lib.audit import open_audit
-    from audit_lib.incident.look import pick
-    from audit_lib.investigation import open_incident
-    from audit_lib.report.figures import plot_ages, plot_daily
-    from audit_lib.report.notebook import guard
-
-__all__ = ["guard", "open_audit", "open_incident", "pick", "plot_ages", "plot_daily"]
-
-# What notebooks use, by its module: imported when it is asked for, so that a command starts at once.
+# By name its module: imported when it is asked for, so that a command starts at once.
 _MODULES = {"open_audit": "audit", "open_incident": "investigation", "pick": "incident.look"}
 _MODULES |= {"guard": "report.notebook", "plot_ages": "report.figures", "plot_daily": "report.figures"}
+__all__ = ["guard", "open_audit", "open_incident", "pick", "plot_ages", "plot_daily"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"audit_lib.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_MODULES]
 
 
 if "ipykernel" in sys.modules:  # in a kernel the guard is on from the import

@@ -1,6 +1,6 @@
 """One audit of a quarter as lazy frames: read `Audit` from top to bottom, from sources to what to do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,31 +17,16 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
+from audit_lib.logins import traffic
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logins.traffic import (
-    Traffic,
-    Window,
-    address_label,
-    recorded_changes,
-    tabulate_activity,
-    with_addresses,
-)
 from audit_lib.logs.read import LogRead, read_logs, tabulate_log_coverage, without_values
-from audit_lib.report import notebook
+from audit_lib.report import notebook, tables
 from audit_lib.report.actions import tabulate_actions
-from audit_lib.report.judge import judged
-from audit_lib.report.known_values import guard_values
+from audit_lib.report.judge import mark_items, tabulate_rules
 from audit_lib.report.package import publish_review
-from audit_lib.report.rules import tabulate_rules
-from audit_lib.report.summary import Register, Summary, summarise
-from audit_lib.report.tables import (
-    failed_logins_of,
-    requests_of,
-    tabulate_coverage,
-    tabulate_days,
-    with_lateness,
-)
+from audit_lib.report.render import Screen
+from audit_lib.report.summary import show_register, summarise
 from audit_lib.rotation.progress import RotationRead, tabulate_leak_lives
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.schedule import tabulate_schedule
@@ -55,17 +40,11 @@ from audit_lib.settings.code_reads import read_code
 from audit_lib.settings.dump import dump
 from audit_lib.settings.platform_files import tabulate_configuration
 
-
-class CheckedFrames(dict[str, pd.DataFrame]):
-    """An audit's frames by the names that checks have for them, each computed when it is asked for."""
-
-    def __init__(self, audit: "Audit") -> None:
-        super().__init__()
-        self._audit = audit
-
-    def __missing__(self, name: str) -> pd.DataFrame:
-        self[name] = _CHECKED[name](self._audit) if name in _CHECKED else getattr(self._audit, name)
-        return self[name]
+# The frames that checks know by the names that they have here.
+CHECKED = (
+    "sources", "entries", "inventory", "drift", "population", "population_sides", "triggers", "leaks",
+    "leak_places", "leak_coverage", "settings_changes", "attestations", "ownership",
+)  # fmt: skip
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -119,60 +98,58 @@ class Audit(ProjectRead):
 
     # ---- Secrets and rotations ----
 
-    _code = cached_property(lambda self: read_code(self.project))
+    _code = cached_property(lambda it: read_code(it.project))
     # `Population`: who knows each variable: code, policy, files, platform, ledger.
-    population = frame(
-        lambda self: tabulate_population(self.project, self.policy, self._code, self, self.keeper)
-    )
+    population = frame(lambda it: tabulate_population(it.project, it.policy, it._code, it, it.keeper))
     # `PopulationSides`: how much of each of these was seen.
     population_sides = frame(
-        lambda self: tabulate_sides(self.population, self.policy, self._code, self.sources, self.ledger)
+        lambda it: tabulate_sides(it.population, it.policy, it._code, it.sources, it.ledger)
     )
     # `Schedule`: when each secret may be overdue, and when it is.
-    schedule = frame(lambda self: tabulate_schedule(self.ages))
+    schedule = frame(lambda it: tabulate_schedule(it.ages))
     # `Rotations` of the quarter: what changed between which days, and whether it was recorded.
-    rotations = frame(lambda self: tabulate_rotations(self.ledger, self.quarter.start, self.quarter.end))
+    rotations = frame(lambda it: tabulate_rotations(it.ledger, it.quarter.start, it.quarter.end))
     # `Triggers`: who left, which provider was breached, and whether secrets were rotated since.
-    triggers = frame(lambda self: self._lists[1])
+    triggers = frame(lambda it: it._lists[1])
 
     # ---- Logs and logins ----
 
-    _watch = cached_property(lambda self: detection_policy(self.policy))
-    _label = cached_property(lambda self: address_label(self.logs, self.keeper.key))
+    _watch = cached_property(lambda it: detection_policy(it.policy))
+    _label = cached_property(lambda it: traffic.address_label(it.logs, it.keeper.key))
 
     @cached_property
     def _detected(self) -> tuple[Verdict, ...]:
-        window = Window(self.quarter.start, min(self.quarter.end, self.as_of))
-        activity = tabulate_activity(self.logs, self._watch)
-        changes = recorded_changes(self.ledger, activity.events, self.deploys, window)
+        window = traffic.Window(self.quarter.start, min(self.quarter.end, self.as_of))
+        activity = traffic.tabulate_activity(self.logs, self._watch)
+        changes = traffic.recorded_changes(self.ledger, activity.events, self.deploys, window)
         declared = self.project.log_sources
-        return judge(Traffic(activity, self._watch, window, declared, changes, self.as_of))
+        return judge(traffic.Traffic(activity, self._watch, window, declared, changes, self.as_of))
 
     # A finding's id must not change with how addresses are shown.
-    _detections = frame(lambda self: tabulate(self._detected, partial(mask_client, label=self._label)))
+    _detections = frame(lambda it: tabulate(it._detected, partial(mask_client, label=it._label)))
     # `Detections`: each incident that was found, and for each detection whether it could find one.
-    detections = frame(
-        lambda self: tabulate(self._detected) if self.identities == "full" else self._detections
-    )
+    detections = frame(lambda it: tabulate(it._detected) if it.identities == "full" else it._detections)
 
     @cached_property
     def log_counts(self) -> pd.DataFrame:
         """`LogCounts`: requests and messages by file, day, kind, status, address and route."""
-        shown = with_addresses(self.logs.counts, self._label, self.identities, self._watch.is_known)
+        shown = traffic.with_addresses(self.logs.counts, self._label, self.identities, self._watch.is_known)
         return shown.rename(columns={"client": "address"})
 
     # The requests among them; `refused` are those answered with 401, 403 or 429.
-    requests = frame(lambda self: requests_of(self.log_counts))
+    requests = frame(lambda it: tables.requests_of(it.log_counts))
     # Failed logins as the application or a declared login route reported them, by day and address.
-    failed_logins = frame(lambda self: failed_logins_of(self.log_counts))
+    failed_logins = frame(
+        lambda it: it.log_counts[it.log_counts["kind"].isin(tables.LOGIN_FAILURES)].reset_index(drop=True)
+    )
     # Requests, refusals and failed logins by day; null on a day without a line, which is not zero.
-    daily = frame(lambda self: tabulate_days(self.log_counts, self.quarter))
+    daily = frame(lambda it: tables.tabulate_days(it.log_counts, it.quarter))
     # `ServiceDays`: on how many days each service with logs has lines, and how they were read.
-    coverage = frame(lambda self: tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of))
+    coverage = frame(lambda it: tables.tabulate_coverage(it.sources, it.log_counts, it.quarter, it.as_of))
 
     # ---- Leaks ----
 
-    _rotating = cached_property(lambda self: RotationRead(self.as_of, self.inventory, self.ledger))
+    _rotating = cached_property(lambda it: RotationRead(it.as_of, it.inventory, it.ledger))
 
     @cached_property
     def _leaked(self) -> LeakAudit:
@@ -181,28 +158,28 @@ class Audit(ProjectRead):
         return search(self.project, self.keeper, self.policy, self.entries, self.inventory)
 
     # `Leaks`: one row for each leaked value, whatever its names and places.
-    leaks = frame(lambda self: self._leaked.leaks)
+    leaks = frame(lambda it: it._leaked.leaks)
     # `LeakPlaces`: where each leaked value is. `LeakCoverage`: what was searched for values, and what not.
-    leak_places = frame(lambda self: self._leaked.places)
-    leak_coverage = frame(lambda self: self._leaked.coverage)
+    leak_places = frame(lambda it: it._leaked.places)
+    leak_coverage = frame(lambda it: it._leaked.coverage)
     # `Exposure`: for each leak and place that had the value, whether it is in use.
-    exposure = frame(lambda self: tabulate_exposure(self.leaks, self.inventory, self._rotating.stays))
+    exposure = frame(lambda it: tabulate_exposure(it.leaks, it.inventory, it._rotating.stays))
     # `LeakLives`: the clean-up status of each leak.
-    leak_lives = frame(lambda self: tabulate_leak_lives(self.leaks, self._rotating))
+    leak_lives = frame(lambda it: tabulate_leak_lives(it.leaks, it._rotating))
 
     # ---- What people decided, and what is wrong ----
 
     # `Attestations`: each question that no file answers, and who answered it until when.
-    attestations = frame(lambda self: decisions.tabulate_attestations(self.policy, self.ledger, self.as_of))
+    attestations = frame(lambda it: decisions.tabulate_attestations(it.policy, it.ledger, it.as_of))
     # `Ownership`: each secret's owner, purpose, reach and period.
-    ownership = frame(lambda self: decisions.tabulate_ownership(self.policy, self.ledger, self.as_of))
+    ownership = frame(lambda it: decisions.tabulate_ownership(it.policy, it.ledger, it.as_of))
     # `SignOffs`: who signed which review, as what and when, and whether it was on time.
-    sign_offs = frame(lambda self: with_lateness(reviews.tabulate_sign_offs(self.ledger)))
+    sign_offs = frame(lambda it: tables.with_lateness(reviews.tabulate_sign_offs(it.ledger)))
 
     # The settings in force, one to a line.
-    settings = cached_property(lambda self: dump(self.policy, self.project))
+    settings = cached_property(lambda it: dump(it.policy, it.project))
     # Why the previous report cannot be relied upon; "" if it can, or there is none.
-    doubt = cached_property(lambda self: self._previous.doubt if self._previous else "")
+    doubt = cached_property(lambda it: it._previous.doubt if it._previous else "")
 
     @cached_property
     def settings_changes(self) -> pd.DataFrame:
@@ -210,8 +187,21 @@ class Audit(ProjectRead):
         signed = reviews.last_signed(self.ledger)
         return reviews.tabulate_settings_changes(self.project, self.policy, signed, self.doubt)
 
-    # The frames by the names that checks have for them.
-    checked = cached_property(CheckedFrames)
+    @cached_property
+    def checked(self) -> Mapping[str, pd.DataFrame]:
+        """The frames by the names that checks have for them."""
+        logs, leaks, places = self.logs, self.leaks, self.leak_places
+        return {name: getattr(self, name) for name in CHECKED} | {
+            "freshness": self.ages,
+            "detections": self._detections,
+            "log_events": logs.events,
+            "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, self.quarter, self.as_of),
+            "configuration": tabulate_configuration(self.project, self.policy),
+            "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),
+            "leaked_secrets": tabulate_leaked_secrets(leaks, places, self.exposure),
+            "chosen_passwords": tabulate_chosen_passwords(leaks, places),
+            "ledger_faults": decisions.tabulate_ledger_faults(self.ledger),
+        }
 
     @cached_property
     def _judged(self) -> dict[str, pd.DataFrame]:
@@ -220,53 +210,33 @@ class Audit(ProjectRead):
         return decisions.judge_findings(self.checked, self.policy, self.ledger, before)
 
     # `Findings`: what is wrong or not known, with owner, due, opened, accepted until, change.
-    findings = frame(lambda self: self._judged["findings"])
+    findings = frame(lambda it: it._judged["findings"])
     # `Changes` since the previous report; no row without one.
-    changes = frame(lambda self: self._judged["changes"])
+    changes = frame(lambda it: it._judged["changes"])
     # `Decisions`: what somebody answers for by name, until a date, with the entry of the ledger.
-    decisions = frame(lambda self: self._judged["decisions"])
+    decisions = frame(lambda it: it._judged["decisions"])
     # `Actions`: what to do, the most urgent first; each closes the findings that name it.
-    actions = frame(lambda self: tabulate_actions(self.findings, self.inventory, self.ages, self.as_of))
+    actions = frame(lambda it: tabulate_actions(it.findings, it.inventory, it.ages, it.as_of))
     # `RuleResults`: each of the guide's rules: what decides it, on how much, and what came out.
     rules = frame(tabulate_rules)
 
     # ---- The report ----
 
     # What is `good`, `bad` or `unknown`, by item: what verdict and score are made of.
-    marks = cached_property(judged)
+    marks = cached_property(mark_items)
     _screen = cached_property(summarise)
 
-    def summary(self) -> Summary:
+    def summary(self) -> Screen:
         """The first screen: verdict, key figures, five actions, what falls due, what is not known."""
         return self._screen
 
-    def register(self) -> Register:
+    def register(self) -> Screen:
         """The open findings by the action that closes them."""
-        return Register(self.actions, self.findings, self.as_of)
+        return show_register(self.actions, self.findings, self.as_of)
 
     def publish(self, folder: str) -> None:
-        """Write every artefact beside the saved notebook in a folder, and search them for every value.
-
-        Raises:
-            Refused: a value is in one of them.
-        """
+        """Write every artefact beside the saved notebook; `Refused` if a value is in one of them."""
         publish_review(self, Path(folder))
-
-
-# Frames that only checks read, and those that have another name for them.
-_CHECKED: Mapping[str, Callable[[Audit], pd.DataFrame]] = {
-    "freshness": lambda audit: audit.ages,
-    "detections": lambda audit: audit._detections,
-    "log_events": lambda audit: audit.logs.events,
-    "log_coverage": lambda audit: tabulate_log_coverage(
-        audit.logs.sources, audit.logs.counts, audit.quarter, audit.as_of
-    ),
-    "configuration": lambda audit: tabulate_configuration(audit.project, audit.policy),
-    "rotation_pairs": lambda audit: tabulate_rotation_pairs(audit.ages, audit.policy),
-    "leaked_secrets": lambda audit: tabulate_leaked_secrets(audit.leaks, audit.leak_places, audit.exposure),
-    "chosen_passwords": lambda audit: tabulate_chosen_passwords(audit.leaks, audit.leak_places),
-    "ledger_faults": lambda audit: decisions.tabulate_ledger_faults(audit.ledger),
-}
 
 
 def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
@@ -281,19 +251,17 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
 ) -> Audit:
     """The audit of a project, or of the bundled sample for ""; no frame of it is computed yet.
 
-    Raises:
-        BadInput: one fault for each parameter that cannot be used, all at once.
+    Raises `BadInput` with one fault for each parameter that cannot be used, all at once.
     """
     parameters = dict(locals())
     opened = notebook.open_project(parameters)
     audit = Audit(
         **opened,
         quarter=Quarter.named(quarter, opened["as_of"]),
-        previous=notebook.path_of(previous),
+        previous=Path(previous).expanduser().resolve() if previous else None,
         identities=identities,
         parameters=parameters,
         progress=notebook.report_progress,
     )
-    guard_values(audit)
-    notebook.refuse_values(parameters)
+    notebook.guard_read(audit, parameters)
     return audit

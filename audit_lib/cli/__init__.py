@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 # What each says of itself is data, so that a list of all commands imports none of them.
-_TEXTS: dict[str, dict[str, str]] = tomllib.loads(
-    Path(__file__).with_name("commands.toml").read_text("utf-8")
-)
+_FILE = Path(__file__).with_name("commands.toml")
+_TEXTS: dict[str, dict[str, str]] = tomllib.loads(_FILE.read_text("utf-8"))
 COMMANDS = {name: texts["module"] for name, texts in _TEXTS.items() if "module" in texts}
 GROUPS: dict[str, dict[str, str]] = {}
 for _name in COMMANDS:

@@ -35,7 +35,7 @@ _SHOWN = ("verdict", "subject", "id", "rule", "secret", "environment", "service"
 _DETAILS = ("claimed_at", "searched", "witness", "folder", "role", "by", "ticket", "reason", "proof")
 _NOT_SHOWN = ("snapshot", "key bridge", "repair")
 _COLUMNS = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "ledger entry", "its hash")
-_ID = click.argument("id_", metavar="ID")
+_ID, _ABOUT = click.argument("id_", metavar="ID"), click.argument("about", metavar="[ID]", default="")
 _REASON, _UNTIL, _OWNER, _PROOF = (
     option(name, required=True) for name in ("--reason", "--until", "--owner", "--proof")
 )
@@ -86,9 +86,6 @@ def attest(rule: str, folder: Path, no: bool, until: str, **given: Any) -> None:
     _decide(context, rule, verdict, {"reason": given["reason"]}, {"--until": until})
 
 
-_ABOUT = click.argument("about", metavar="[ID]", default="")
-
-
 @cli.command(_ABOUT, "--project", "--policy", "--ledger", of=decide, name="list")
 def list_(about: str, folder: Path, **given: Any) -> None:
     """Print the entries that people made, or those about one id, and the questions left open."""
@@ -136,9 +133,6 @@ def _decide(
     until_words = f" until {body['until']}" if "until" in body else ": the next review decides"
     owner = f" to {body['owner']}" if "owner" in body else ""
     say(f"{context.append('decision', body).place}: {verdict} {subject}{owner}{until_words}")
-
-
-# ---- Reports and ledgers ----
 
 
 @cli.command(

@@ -103,14 +103,23 @@ def _say_leaks(found: LeakAudit) -> None:
         answer, colour = "No leak was found, but not everything was searched", "yellow"
     say(f": {', '.join(parts)}" if len(listed) else "", answer, colour)
     for leak in rows(listed):
-        _say_leak(leak)
-        there = found.places[found.places["leak_id"].eq(leak.leak_id)]
-        for place in rows(there.head(_MOST_PLACES)):
+        there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
+        commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
+        since = "" if leak.first_at is None else f", first {day_words(leak.first_at)}{commit}"
+        where = (
+            f"{'' if leak.at_head else 'not '}at HEAD{'' if leak.reachable else ', not reachable by a ref'}"
+        )
+        text = f": {_WORDS[leak.force]}{there}{since}, {where}, {counted(leak.occurrences, 'occurrence')}"
+        kind = "" if leak.kind == "leak" else f" ({leak.kind})"
+        colour = "" if leak.kind in tables.NO_SECRETS else _COLOURS[leak.force]
+        say(f"{text}, {leak.leak_id}", f"{leak.variable}{kind}", colour)
+        places = found.places[found.places["leak_id"].eq(leak.leak_id)]
+        for place in rows(places.head(_MOST_PLACES)):
             commit = f" {place.commit[:12]}" if place.commit else ""
             line = "" if place.line is None else f":{place.line}"
             say(f"{place.place}{commit} {place.path}{line} ({place.encoding})", indent="    ")
-        if len(there) > _MOST_PLACES:
-            say(f"and {counted(len(there) - _MOST_PLACES, 'more place')} (--format json)", indent="    ")
+        if (more := len(places) - _MOST_PLACES) > 0:
+            say(f"and {counted(more, 'more place')} (--format json)", indent="    ")
     say()
     ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
     for (state, part, reason), group in ordered.groupby(["state", "part", "reason"], sort=False):
@@ -121,16 +130,6 @@ def _say_leaks(found: LeakAudit) -> None:
         say(text, f"{state}:", "" if state == "searched" else "yellow")
     say()
     say(f" {tables.next_step(listed, coverage)}", "do first:")
-
-
-def _say_leak(leak: Any) -> None:
-    there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
-    commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
-    since = "" if leak.first_at is None else f", first {day_words(leak.first_at)}{commit}"
-    where = f"{'' if leak.at_head else 'not '}at HEAD{'' if leak.reachable else ', not reachable by a ref'}"
-    often, kind = counted(leak.occurrences, "occurrence"), "" if leak.kind == "leak" else f" ({leak.kind})"
-    text = f": {_WORDS[leak.force]}{there}{since}, {where}, {often}, {leak.leak_id}"
-    say(text, f"{leak.variable}{kind}", "" if leak.kind in tables.NO_SECRETS else _COLOURS[leak.force])
 
 
 def _search_paths(context: Opened, paths: Iterable[Path]) -> None:

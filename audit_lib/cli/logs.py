@@ -181,9 +181,8 @@ def explain(folder: Path, time_zone: ZoneInfo, file: Path | None) -> None:
         read = explain_line(raw, declared, time_zone)
         unread = "; no format matches its beginning" if read.line.state == "not understood" else ""
         nearest = f"; nearest is {read.nearest}" if read.nearest else unread
-        texts = [
-            f"{number}: {read.line.state}{', by ' if read.formats else ''}{' > '.join(read.formats)}{nearest}"
-        ]
+        by = f", by {' > '.join(read.formats)}" if read.formats else ""
+        texts = [f"{number}: {read.line.state}{by}{nearest}"]
         if read.line.state != "blank":
             texts.append(f"   time: {'none' if read.line.at is None else iso(instant_of(read.line.at))}")
         for event in read.line.events:

@@ -147,10 +147,9 @@ def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
     faults = []
     for name, text in given.items():
         words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
-        parts = {
-            part for word in words for _, part in candidates(word) if strength_bits(part) >= WEAKEST_BITS
-        }
-        if guard.scrub(text) != text or not seen.isdisjoint(map(keeper.fingerprint, parts)):
+        parts = {part for word in words for _, part in candidates(word)}  # a weak one is there by chance
+        strong = {keeper.fingerprint(part) for part in parts if strength_bits(part) >= WEAKEST_BITS}
+        if guard.scrub(text) != text or not seen.isdisjoint(strong):
             faults.append(Fault(name, "holds a secret value of this project: describe it in other words"))
     if faults:
         raise BadInput(faults)

@@ -209,9 +209,8 @@ def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     at = context.instant(given["as_of"])
     ages = context.read(as_of=at).ages
     schedule = tabulate_schedule(ages)
-    cli.refuse_if(
-        schedule.empty, str(folder), "has no secret in force whose age is limited: nothing was judged"
-    )
+    fault = "has no secret in force whose age is limited: nothing was judged"
+    cli.refuse_if(schedule.empty, str(folder), fault)
     soon = due_within(schedule, at, int(days[1]))
     say(lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days[1]), 'day')}")
     for row in rows(soon):
@@ -265,11 +264,7 @@ def _plan(secret: str, context: cli.Opened, given: dict[str, Any], at: datetime)
 
 @cli.command(
     *(_SECRET, option("--into", type=cli.PATH), cli.flag("--given", "entered")),
-    *(
-        option("--fd", type=click.IntRange(0)),
-        cli.flag("--show"),
-        option("--environment", default="production"),
-    ),
+    *(option("--fd", type=click.IntRange(0)), cli.flag("--show"), "--environment"),
     *("--project", *_RECORD, "--policy", "--ledger", "--writer"),
     of=rotate,
 )
@@ -285,7 +280,7 @@ def new(secret: str, folder: Path, into: Path | None, entered: bool, **given: An
         near = nearest(secret, [one.name for one in policy.secrets])
         raise BadInput.at("SECRET", f"must be a variable of the policy {policy.name}{near}")
     source = env_source(context.project, into) if into else None
-    environment = source.environment if source else _environment(given["environment"])
+    environment = source.environment if source else _environment(given["environment"] or "production")
     if entered:
         value = cli.entered_value("New value (not shown)", twice=True)
         cli.refuse_if(not value.isprintable(), "stdin", "must be one line of printable text")
@@ -303,13 +298,7 @@ def new(secret: str, folder: Path, into: Path | None, entered: bool, **given: An
         raise BadInput.at(f"--fd {descriptor}", f"cannot be written ({error.strerror})") from None
 
 
-def _replace(
-    context: cli.Opened,
-    rule: settings.SecretRule,
-    source: settings.EnvSource,
-    value: str,
-    given: dict[str, Any],
-) -> None:
+def _replace(context: cli.Opened, rule: settings.SecretRule, source: Any, value: str, given: Any) -> None:
     """Write a new value into an env file and its twins, and each change into the ledger."""
     body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     body |= _approval(given, context)
@@ -413,9 +402,8 @@ def _write_settings(project: settings.Project, policy: settings.Policy, logins: 
             likely = () if source.example else loaders_of(project.root, source, content)
             loaders |= {source.path: likely[0]} if len(likely) == 1 else {}
     generic = policy.name == "generic"
-    guesses = (
-        first_file.guess_variables(project, settings.bundled_policy("generic"), public) if generic else ()
-    )
+    known = settings.bundled_policy("generic")
+    guesses = first_file.guess_variables(project, known, public) if generic else ()
     text = first_file.first_audit_toml(project, policy.name, guesses, loaders, logins)
     first_file.write_new(project.root / "audit.toml", text, "audit.toml")
     variables = counted(len(guesses or policy.secrets), "variable")

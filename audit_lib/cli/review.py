@@ -66,9 +66,13 @@ def review(folder: Path, sample: bool, **given: Any) -> None:
     _publish(NOTEBOOK, parameters | {"project": "" if sample else str(folder)}, given, context, out)
     record = json.loads((out / "report.json").read_text("utf-8"))
     _say_review(record, out)
-    if given["fail_on"] and (count := _failing(record, given["fail_on"], given["new_only"])):
-        say(f"{counted(count, 'open finding')} of severity {given['fail_on']} or worse", err=True)
-        sys.exit(FINDINGS)
+    if level := given["fail_on"]:
+        worse, changes = SEVERITIES[SEVERITIES.index(level) :], record["changes"]
+        new = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
+        grave = [one for one in record["findings"] if one["status"] == "open" and one["severity"] in worse]
+        if count := sum(not given["new_only"] or one["id"] in new for one in grave):
+            say(f"{counted(count, 'open finding')} of severity {level} or worse", err=True)
+            sys.exit(FINDINGS)
 
 
 def _tried(folder: Path, named: bool, given: dict[str, Any]) -> Opened:
@@ -119,22 +123,9 @@ def _say_review(record: dict[str, Any], out: Path) -> None:
     say()
     for one in screen["figures"]:
         say(f" {one['count']} {one['unit']} ({one['note']})", f"{one['title']}:")
-    _say_published(out, NOTEBOOK, "report.html", ", ".join(ARTEFACTS))
-
-
-def _say_published(out: Path, notebook: str, page: str, files: str) -> None:
     say()
-    say(f"published in {out}: {files}")
-    say(f" {out / page} in a browser, or {out / notebook} in JupyterLab", "Open")
-
-
-def _failing(record: dict[str, Any], fail_on: str, new_only: bool) -> int:
-    """How many open findings count against the caller; accepted and not known ones do not."""
-    worse = SEVERITIES[SEVERITIES.index(fail_on) :]
-    changes = record["changes"]
-    changed = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
-    found = [one for one in record["findings"] if one["status"] == "open" and one["severity"] in worse]
-    return sum(not new_only or one["id"] in changed for one in found)
+    say(f"published in {out}: {', '.join(ARTEFACTS)}")
+    say(f" {out / 'report.html'} in a browser, or {out / NOTEBOOK} in JupyterLab", "Open")
 
 
 @command(
@@ -146,16 +137,14 @@ def investigate(folder: Path, **given: Any) -> None:
     context, address = opened(folder, given), address_of(given["address"])
     rule, where = context.policy.rule(given["secret"].strip()), f"--project {shlex.quote(str(folder))}"
     say(" Copy the logs that rotate away, before any restart.", "Now:")
-    plan = f" audit-lib rotate plan {rule.name} --compromised {where}" if rule else ""
-    say(
-        plan or f" audit-lib whose {where}",
-        f"To replace {rule.name}:" if rule else "If you have the leaked string:",
-    )
+    first = f" audit-lib whose {where}", "If you have the leaked string:"
+    if rule:
+        first = f" audit-lib rotate plan {rule.name} --compromised {where}", f"To replace {rule.name}:"
+    say(*first)
     say()
     moment = context.instant(given["as_of"])
-    # Each question has a folder of its own, whose name shows nothing of what was typed.
-    asked = repr([given[name] for name in ("since", "until", "secret", "address")]).encode()
-    name = f"{context.name}-incident-{moment:%Y-%m-%d}-{sha256(asked).hexdigest()[:8]}"
+    question = repr([given[name] for name in ("since", "until", "secret", "address")])  # is not shown
+    name = f"{context.name}-incident-{moment:%Y-%m-%d}-{sha256(question.encode()).hexdigest()[:8]}"
     out = given["out"] or Path("reports") / name
     parameters = {option: given[option] for option in ("since", "until", "secret")}
     parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}
@@ -164,4 +153,6 @@ def investigate(folder: Path, **given: Any) -> None:
     summary = next(cell for cell in cells if "summary" in cell.metadata.get("tags", []))
     for line in summary.outputs[0]["data"]["text/plain"].splitlines():
         say(line)
-    _say_published(out, INCIDENT, "incident.html", f"{INCIDENT}, incident.html, evidence/, MANIFEST.json")
+    say()
+    say(f"published in {out}: {INCIDENT}, incident.html, evidence/, MANIFEST.json")
+    say(f" {out / 'incident.html'} in a browser, or {out / INCIDENT} in JupyterLab", "Open")

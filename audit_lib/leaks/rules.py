@@ -70,14 +70,15 @@ class Rules:
         for finding in scanner(GENERATED, self.compiled).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
             by_name, name = is_kind("rule by name", rule), finding.captures.get("NAME", "").strip()
-            if not finding.visible or (generated and by_name) or _is_data(text, finding, rule):
+            if not finding.visible or (generated and by_name):
                 continue
-            value = self._secret(finding.secret, name, rule)
+            if not (value := self._secret(finding.secret, name, rule)) or _is_data(text, finding, rule):
+                continue
             # In code what is a text begins with a quote; an address stands in one.
             before = text[max(0, start - 16) : start]
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
-            if value and not bare:
+            if not bare:
                 yield value, name, rule.removesuffix("-bare")
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):

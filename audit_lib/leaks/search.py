@@ -26,8 +26,7 @@ from audit_lib.leaks.sources import OUTSIDE, UNREACHABLE, Content, History, Orig
 from audit_lib.logs.files import line_times, outside_logs
 from audit_lib.logs.formats import LogFormats
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Matcher
-from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, Matcher, Redactor
 from audit_lib.settings import Project
 
 NO_REPOSITORY = "the project is not a git repository"

@@ -13,8 +13,7 @@ from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.rules import HASH, Shape
 from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.matcher import SHORTEST
-from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrecy.redact import SHORTEST, Redactor
 from audit_lib.secrecy.strength import WEAKEST_BITS
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy
@@ -104,10 +103,7 @@ def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason:
 def with_found(
     targets: pd.DataFrame, shapes: Collection[Shape], keeper: Keeper, held: Collection[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds.
-
-    What is known stays what it is. Instead of a name that must not be shown stands the rule.
-    """
+    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds."""
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])

@@ -75,7 +75,7 @@ def _read_new(formats: LogFormats, log: _Log) -> LogSums:
 
 def _read_kept(cache: Cache, search: Redactor, formats: LogFormats, log: _Log) -> LogSums:
     """What a log holds, as it was kept without known values, or read now and kept."""
-    name = cache.name(log.row["sha256"], repr(log.plan), formats.digest, search.digest)
+    name = cache.name(log.row["sha256"], repr(log.plan), formats.digest, search.contents)
     if body := cache.recall(name):
         return LogSums.loads(body)
     sums = _read_new(formats, log)

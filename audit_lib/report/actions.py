@@ -15,12 +15,10 @@ from audit_lib.leaks.tables import PRODUCTION
 
 Secret = tuple[str, str]  # name and environment
 FIRST = 5
-NOBODY = "nobody"
 ATTACK, LEAK = "attack-on-logins", "leaked-in-force"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
-_MOST_NAMES = 2
-_MOST_SIGNS = 150  # of a reason
+_MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
 _AGED = {"overdue-secret", "due-secret"}
 _DELETED = {"values-on-disk"}
 _PUBLIC = {"public-exposure", "reused-across-names"}
@@ -64,29 +62,32 @@ def tabulate_actions(
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
+    groups: dict[str, list[Any]] = {}
+    for finding in rows(open_.loc[rank.sort_values(kind="stable").index]):
+        groups.setdefault(finding.action, []).append(finding)
     made = []
-    for _, group in open_.loc[rank.sort_values(kind="stable").index].groupby("action", sort=False):
+    for group in groups.values():
         about = list(dict.fromkeys(_about(group, known)))
-        places = set(group[["subject", "environment", "service"]].itertuples(index=False, name=None))
-        by_default = set(group["check"]) <= _AGED and places <= limits
+        aged = [(one.subject, one.environment, one.service) for one in group if one.check in _AGED]
+        by_default = len(aged) == len(group) and limits.issuperset(aged)
         made.append((_order(group, about, by_default), _row(group, about, inventory, as_of)))
     made.sort(key=itemgetter(0))
     return Actions.of({"number": number} | row for number, (_, row) in enumerate(made, 1))
 
 
-def _about(findings: pd.DataFrame, known: set[Secret]) -> Iterator[Secret]:
+def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
     """Secret and environment of everything that the findings name and that the inventory has."""
-    for finding in rows(findings):
+    for finding in findings:
         for subject, environment, _ in finding.covers or ((finding.subject, finding.environment, ""),):
             name, _, other = subject.partition(" as in ")
             for secret in name.replace("=", " ").split():
                 yield from ((secret, place) for place in (environment, other) if (secret, place) in known)
 
 
-def _order(group: pd.DataFrame, about: list[Secret], by_default: bool) -> tuple[int, int, bool, int]:
+def _order(group: list[Any], about: list[Secret], by_default: bool) -> tuple[int, int, bool, int]:
     """An attack comes first, then what others can use in production, a broken pair, and by severity."""
-    worst, checks = next(rows(group)), set(group["check"])
-    production = PRODUCTION in {*group["environment"], *(place for _, place in about)}
+    worst, checks = group[0], {one.check for one in group}
+    production = PRODUCTION in {*(one.environment for one in group), *(place for _, place in about)}
     urgent, critical = worst.severity in _URGENT, worst.severity == "critical" and production
     ranks = (
         urgent and worst.check == ATTACK,
@@ -99,23 +100,23 @@ def _order(group: pd.DataFrame, about: list[Secret], by_default: bool) -> tuple[
     return ranks.index(True), -SEVERITIES.index(worst.severity), not production, -len(group)
 
 
-def _row(
-    group: pd.DataFrame, about: list[Secret], inventory: pd.DataFrame, as_of: datetime
-) -> dict[str, Any]:
-    worst, checks = next(rows(group)), set(group["check"])
+def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: datetime) -> dict[str, Any]:
+    worst, checks = group[0], {one.check for one in group}
     renews = about and {"value", "each"} & {BY_ID[check].action for check in checks}
     action, command = _of_values(checks, about, inventory) if renews else _of_things(worst, checks)
-    due_at = group["due_at"].min()
-    due_at = pd.Timestamp(as_of + _UNDATED) if pd.isna(due_at) else due_at
+    due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
+    why = worst.evidence.partition("; ")[0]  # its first piece
+    why = why[:1].upper() + why[1:]
+    owners = dict.fromkeys(one.owner for one in group if one.owner)
     return {
         "id": worst.action,
         "action": action,
-        "why": shortened(worst.evidence),
+        "why": why if len(why) <= _MOST_SIGNS else f"{why[:_MOST_SIGNS].rsplit(' ', 1)[0]} …",
         "where": next(iter(worst.where), "").partition("; ")[0],
-        "owner": few(dict.fromkeys(filter(None, group["owner"])), _MOST_NAMES) or NOBODY,
+        "owner": few(owners, _MOST_NAMES) or "nobody",
         "severity": worst.severity,
         "due_at": due_at,
-        "overdue": bool(due_at < pd.Timestamp(as_of)),
+        "overdue": due_at < pd.Timestamp(as_of),
         "closes": len(group),
         "command": command,
     }
@@ -126,9 +127,8 @@ def _of_values(checks: set[str], about: list[Secret], inventory: pd.DataFrame) -
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
     names = list(dict.fromkeys(present["secret"])) or list(dict.fromkeys(name for name, _ in about))
-    nearness = [PRODUCTION, "staging"]
-    places = sorted({place for _, place in about if place})
-    places.sort(key=lambda place: nearness.index(place) if place in nearness else len(nearness))
+    nearness = {PRODUCTION: "", "staging": " "}  # the nearest to users first
+    places = sorted({place for _, place in about if place}, key=lambda name: nearness.get(name, name))
     where = f" in {_listed(places, 3)}" if places else ""
     public = list(dict.fromkeys(present.loc[present["public"], "secret"])) if checks & _PUBLIC else []
     kept = [name for name in names if name not in public]
@@ -160,10 +160,3 @@ def _listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:
     """`A`, `A and B`, `A, B and 2 more`."""
     shown = [*names[:most], f"{len(names) - most} more"] if len(names) > most else list(names)
     return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
-
-
-def shortened(text: str) -> str:
-    """The text up to its first piece of evidence, cut at a word."""
-    first = text.partition("; ")[0]
-    first = first[:1].upper() + first[1:]
-    return first if len(first) <= _MOST_SIGNS else f"{first[:_MOST_SIGNS].rsplit(' ', 1)[0]} …"

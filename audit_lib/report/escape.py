@@ -24,18 +24,13 @@ def plain(text: object) -> str:
     shown = str(text)
     if _BARE.fullmatch(shown):
         return shown
-    return _PILE.sub(r"\1", "".join(_seen(character) for character in shown))
+    seen = (c.encode("unicode_escape").decode() if unicodedata.category(c) in _UNSAFE else c for c in shown)
+    return _PILE.sub(r"\1", "".join(seen))
 
 
 def plain_lines(text: str) -> str:
     """The text with each of its lines inert."""
     return "\n".join(map(plain, text.split("\n")))
-
-
-def _seen(character: str) -> str:
-    if unicodedata.category(character) not in _UNSAFE:
-        return character
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def markdown(text: object) -> str:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MOST_LOCATIONS = 100  # of one result
-# GitHub ranks a rule by this number: above 9.0 is critical, from 7.0 high, from 4.0 medium.
-_SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.0", "info": "0.5"}
-_LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
+# By severity the level, and the number by which GitHub ranks a rule: from 9.0 critical, 7.0 high, 4.0 medium.
+_RANKS = (("note", "0.5"), ("note", "2.0"), ("warning", "5.5"), ("error", "8.0"), ("error", "9.5"))
+_LEVELS = dict(zip(SEVERITIES, _RANKS, strict=True))
 _PLACE = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?(?: in [0-9a-f]{7,40})?")
 # By kind of a leak: its level, and what it is.
 _LEAKS = {
@@ -56,13 +56,14 @@ def _cell(value: Any) -> Any:
 def findings_sarif(audit: "Audit") -> dict[str, Any]:
     """A SARIF 2.1.0 log with one result for each finding, in the order of the findings."""
     worst = audit.findings.groupby("check")["severity"].agg(lambda found: max(found, key=SEVERITIES.index))
-    rules = [
-        _rule(check.id, check.what, check.why, f"{check.why} See docs/checks.md of audit_lib.")
-        | {"defaultConfiguration": {"level": _LEVELS[worst[check.id]]}}
-        | {"properties": {"tags": ["security"], "security-severity": _SCORES[worst[check.id]]}}
-        for check in CHECKS
-        if check.id in worst
-    ]
+    rules = []
+    for check in CHECKS:
+        if check.id in worst:
+            level, rank = _LEVELS[worst[check.id]]
+            help_ = f"{check.why} See docs/checks.md of audit_lib."
+            properties = {"tags": ["security"], "security-severity": rank}
+            more = {"defaultConfiguration": {"level": level}, "properties": properties}
+            rules.append(_rule(check.id, check.what, check.why, help_) | more)
     files = {*audit.sources["source"], *audit.leak_places["path"]}
     return _log(rules, (_of_finding(row, files) for row in rows(audit.findings)))
 
@@ -77,7 +78,7 @@ def _of_finding(row: Any, files: set[str]) -> dict[str, Any]:
     accepted = {"kind": "external", "status": "accepted", "justification": f"accepted by {row.accepted_by}"}
     return {
         "ruleId": row.check,
-        "level": "note" if row.status == "unknown" else _LEVELS[row.severity],
+        "level": "note" if row.status == "unknown" else _LEVELS[row.severity][0],
         "message": {"text": inert.plain(text)},
         "locations": [_location(path, line) for path, line in named[:MOST_LOCATIONS] or [("audit.toml", 0)]],
         "partialFingerprints": {"findingId/v1": inert.plain(row.id)},
@@ -88,9 +89,8 @@ def _of_finding(row: Any, files: set[str]) -> dict[str, Any]:
 
 def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) -> dict[str, Any]:
     """A SARIF log with one result for each leak. `complete` is false if git failed: then nothing is green."""
-    rules = [
-        _rule(f"leak/{kind.replace(' ', '-')}", what, what, _REMEDY) for kind, (_, what) in _LEAKS.items()
-    ]
+    kinds = {f"leak/{kind}".replace(" ", "-"): what for kind, (_, what) in _LEAKS.items()}
+    rules = [_rule(id_, what, what, _REMEDY) for id_, what in kinds.items()]
     by_leak = dict(list(places[places["path"].ne("")].groupby("leak_id", sort=False)))
     results = (_of_leak(leak, by_leak.get(leak.leak_id, places.head(0))) for leak in rows(leaks))
     return _log(rules, results, complete=complete)
@@ -99,23 +99,19 @@ def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) ->
 def _of_leak(leak: Any, places: pd.DataFrame) -> dict[str, Any]:
     where = "at HEAD" if leak.at_head else "in the history" if leak.first_commit else "on disk"
     force = f"in force in {leak.in_force}" if leak.in_force else "not known to be in force"
-    occurrences = counted(leak.occurrences, "occurrence")
+    text = f"{leak.variable}: {leak.kind}, {counted(leak.occurrences, 'occurrence')}, {where}, {force}"
+    properties = {"matched": leak.matched, "firstCommit": leak.first_commit}
     return {
-        "ruleId": f"leak/{leak.kind.replace(' ', '-')}",
+        "ruleId": f"leak/{leak.kind}".replace(" ", "-"),
         "level": _LEAKS[leak.kind][0],
-        "message": {"text": f"{leak.variable}: {leak.kind}, {occurrences}, {where}, {force}"},
+        "message": {"text": text},
         "locations": [
             _location(one.path, one.line, f"{one.place} {one.commit} ({one.encoding})".replace("  ", " "))
             for one in rows(places.head(MOST_LOCATIONS))
         ],
         "partialFingerprints": {"leakId/v1": leak.leak_id},
         "occurrenceCount": max(int(leak.occurrences), 1),
-        "properties": {
-            "matched": leak.matched,
-            "firstCommit": leak.first_commit,
-            "atHead": leak.at_head,
-            "reachable": leak.reachable,
-        },
+        "properties": properties | {"atHead": leak.at_head, "reachable": leak.reachable},
     }
 
 

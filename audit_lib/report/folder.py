@@ -28,14 +28,20 @@ _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO,
 def publishing(out: Path) -> Iterator[Path]:
     """A private folder to write into; it becomes `out` when the block ends without an error.
 
-    On any error, and after a crash on the next run, it is removed and `out` is what it was.
-
-    Raises:
-        BadInput: `out` is not a place for a report: not a folder, holds other files, cannot be written.
-        AuditError: the disk is full, or fails otherwise.
+    On any error, and after a crash on the next run, it is removed and `out` is what it was. Raises `BadInput`
+    if `out` is no place for a report (other files, not writable), `AuditError` if the disk fails.
     """
     out = Path(os.path.realpath(out))
-    with _only_writer(out):
+    with ExitStack() as stack:
+        # Keeps this user's other runs from it meanwhile, if the file system has locks.
+        lock = user_cache() / "locks" / sha256(os.fsencode(out)).hexdigest()[:32]
+        try:
+            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(FileLock(lock, timeout=LOCK_SECONDS).acquire())
+        except Timeout:
+            raise BadInput.at(f"--out {out}", "is being written by another run") from None
+        except (OSError, NotImplementedError):
+            pass
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             _heal(out)
@@ -55,21 +61,6 @@ def publishing(out: Path) -> Iterator[Path]:
             _heal(out)
 
 
-@contextmanager
-def _only_writer(out: Path) -> Iterator[None]:
-    """Keep this user's other runs from publishing into the folder meanwhile, if the file system has locks."""
-    lock = user_cache() / "locks" / sha256(os.fsencode(out)).hexdigest()[:32]
-    with ExitStack() as stack:
-        try:
-            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stack.enter_context(FileLock(lock, timeout=LOCK_SECONDS).acquire())
-        except Timeout:
-            raise BadInput.at(f"--out {out}", "is being written by another run") from None
-        except (OSError, NotImplementedError):
-            pass
-        yield
-
-
 def _put_in_place(staging: Path, out: Path) -> None:
     """Set the old folder aside and put the new one there; `_heal` ends what a crash leaves half done."""
     umask = os.umask(0o077)
@@ -80,19 +71,16 @@ def _put_in_place(staging: Path, out: Path) -> None:
         os.fsync(number)
         os.close(number)
     if out.exists():
-        out.rename(_aside(out))
+        out.rename(out.with_name(f".{out.name}.previous"))
     staging.rename(out)
-
-
-def _aside(out: Path) -> Path:
-    return out.parent / f".{out.name}.previous"
 
 
 def _heal(out: Path) -> None:
     """Put an old report back that was set aside, unless a new one is there; remove what was not published."""
-    if _aside(out).exists() and not out.exists():
-        _aside(out).rename(out)
-    for left in (_aside(out), *out.parent.glob(f".{escape(out.name)}.*.unpublished")):
+    aside = out.with_name(f".{out.name}.previous")
+    if aside.exists() and not out.exists():
+        aside.rename(out)
+    for left in (aside, *out.parent.glob(f".{escape(out.name)}.*.unpublished")):
         shutil.rmtree(left, ignore_errors=True)
 
 

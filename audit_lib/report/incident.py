@@ -1,115 +1,77 @@
 """An incident's first screen: what it was, still going on, who got in, who was refused, why, what to do."""
 
+from collections import namedtuple
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, instant_words
+from audit_lib.incident import outage as outages
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, CUT_OFF, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
-from audit_lib.incident.outage import PAUSE, deploys_around, find_outage, is_of_variables, pairs_apart
+from audit_lib.incident.outage import Outage, deploys_around
 from audit_lib.logins.detect import SILENCE
 from audit_lib.logins.traffic import unanswered
 from audit_lib.logs.logins import FAILED_LOGIN
-from audit_lib.report import escape as inert
-from audit_lib.report.render import template
+from audit_lib.report.render import Screen
 
-
-@dataclass(frozen=True)
-class Answer:
-    """A question with its answer in a few words, and what it rests on."""
-
-    question: str
-    answer: str
-    why: str
-
-
-@dataclass(frozen=True)
-class IncidentSummary:
-    """The first screen of an incident. It renders as HTML in a notebook, as text elsewhere."""
-
-    title: str
-    verdict: str  # in two or three words
-    is_attack: bool
-    sentence: str
-    facts: tuple[str, ...]
-    answers: tuple[Answer, ...]
-    steps: pd.DataFrame  # the first of Steps
-    explained: tuple[Explanation, ...]
-    not_known: tuple[str, ...]
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": template("incident.html.j2").render(screen=self), "text/plain": self.text()}
-
-    def text(self) -> str:
-        """The screen as lines for a terminal."""
-        lines = [self.title, "", f"{self.verdict} {self.sentence}", *self.facts, ""]
-        lines += [f"{one.question} {one.answer} ({one.why})" for one in self.answers]
-        lines += ["", "What to do, in order"]
-        for row in rows(self.steps):
-            place = f" [{row.place}]" if row.place else ""
-            lines += [
-                f"{row.number}. {row.step}{place}",
-                *(f"   {line}" for line in row.command.splitlines()),
-            ]
-        lines += ["", "What may explain it"]
-        for one in self.explained:
-            lines += [f"{one.rating}: {one.name}{f' ({one.points[0]})' if one.points else ''}"]
-        return inert.plain_lines("\n".join([*lines, "", "Not known", *self.not_known]))
+Reply = tuple[str, str]  # an answer in a few words, and what it rests on
+QUESTIONS = ("Still going on?", "Did anyone get in?", "Who was refused?", "Likely cause?", "Left to fix?")
+Answer = namedtuple("Answer", ["question", "answer", "why"])
 
 
 def summarise(
     case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame, steps: pd.DataFrame
-) -> IncidentSummary:
+) -> Screen:
     """The first screen: what it was, five answers, the first steps, what explains it, what is not known."""
-    told, ongoing = supported(case, explained), _going_on(case, explained)
-    best = told[0] if told else None
-    others = [one for one in told[1:] if best and _is_apart(one, best)]
-    attacks = [one for one in told[:1] + others if one.name in ATTACKS]
-    verdict = "Not known"
+    outage, backed = outages.find_outage(case), supported(case, explained)
+    best = backed[0] if backed else None
+    theirs = {*best.addresses} if best else set()
+    # Attacks of their own, of other addresses than the best explanation.
+    likely = [one for one in backed[1:] if one.name in ATTACKS and one.rating == "likely"]
+    others = [one for one in likely if theirs.isdisjoint(one.addresses)]
+    shown = [best, *others] if best else []
+    is_attack = any(one.name in ATTACKS for one in shown)
+    ongoing, verdict = _going_on(case, best, outage), "Not known"
     if best:
-        noun = "an attack" if attacks else "an outage" if best.name == OUTAGE else "no attack"
-        over = ", and over" if ongoing.answer == "No" and not others else ""
+        noun = "an attack" if is_attack else "an outage" if best.name == OUTAGE else "no attack"
+        over = ", and over" if ongoing[0] == "No" and not others else ""
         verdict = f"{'Likely' if best.rating == 'likely' else 'Possibly'} {noun}{over}"
-    none = (
-        "Nothing that was read speaks for an explanation." if case.is_seen else "No log line of it was read."
-    )
+    read = "Nothing that was read speaks for an explanation."
+    none = read if case.is_seen else "No log line of it was read."
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
-    return IncidentSummary(
+    cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
+    leaked = in_force(exposure)
+    apart = [str(pair) for pair in outages.pairs_apart(case) if pair.until == case.as_of]
+    left = f"{counted(len(leaked), 'leaked secret')} in force" if leaked else "No leak in force is known"
+    why = few(apart) or few(leaked) or "and no pair that differs"
+    replies = (ongoing, _got_in(case), _refused(case, best, outage), cause, (left, why))
+    return Screen(
+        "incident.html.j2",
+        "incident.txt.j2",
         title=f"{case.project.name}: {since} to {until} {case.window.until.year} (UTC)",
         verdict=f"{verdict}.",
-        is_attack=bool(attacks),
-        sentence=" ".join(_sentence(case, one) for one in told[:1] + others) or none,
-        facts=tuple(_facts(case, best)),
-        answers=(ongoing, _got_in(case), _who(case, best), _cause(best), _left(case, exposure)),
+        is_attack=is_attack,
+        sentence=" ".join(_sentence(case, one, outage) for one in shown) or none,
+        facts=tuple(_facts(case, best, outage)),
+        answers=tuple(Answer(question, *reply) for question, reply in zip(QUESTIONS, replies, strict=True)),
         steps=steps.head(5),
         explained=explained,
         not_known=tuple(_gaps(case, explained)),
     )
 
 
-def _is_apart(one: Explanation, best: Explanation) -> bool:
-    """Whether it is an attack of its own, of other addresses than the best explanation."""
-    return one.name in ATTACKS and one.rating == "likely" and not {*one.addresses} & {*best.addresses}
-
-
-def _sentence(case: Case, one: Explanation) -> str:
-    outage = find_outage(case)
+def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
     if one.name == OUTAGE and outage:
         before, _ = deploys_around(case, outage)
-        cause = (
-            "Something" if not before else "A change of variables" if is_of_variables(before) else "A deploy"
-        )
+        changed = "A change of variables" if before and outages.is_of_variables(before) else "A deploy"
         minutes = max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1)
         how = "stopped the application" if outage.errors else "shut callers out"
-        return f"{cause} {how} for {counted(minutes, 'minute')}."
+        return f"{changed if before else 'Something'} {how} for {counted(minutes, 'minute')}."
     if one.name == GUESSED:
-        here, said = case.here, case.said["kind"].eq(FAILED_LOGIN)
-        logins = said.any() or (here["refused"] & here["on_login"]).any()
+        at_login = (case.here["refused"] & case.here["on_login"]).any()
+        logins = at_login or case.said["kind"].eq(FAILED_LOGIN).any()
         return "Somebody guessed logins." if logins else "Somebody sent requests that were refused."
     if one.name == USED:
         leaked = any("leaked" in point for point in one.hinted)
@@ -120,69 +82,62 @@ def _sentence(case: Case, one: Explanation) -> str:
     return shown if one.shown else "A secret stands in the URL of requests."
 
 
-def _going_on(case: Case, explained: tuple[Explanation, ...]) -> Answer:
+def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
     """Whether it goes on; of who got in only when they were seen last: they may be in."""
-    question, outage, here = "Still going on?", find_outage(case), case.here[case.here["timed"]]
-    best = next(iter(supported(case, explained)), None)
+    here, addresses, year = case.here[case.here["timed"]], best.addresses if best else (), case.as_of.year
     if best and best.name == OUTAGE and outage:
         _, after = deploys_around(case, outage)
-        later = here[
-            here["not_before_at"].gt(max(outage.last_at, after.ended_at if after else outage.last_at))
-        ]
+        over = max(outage.last_at, after.ended_at if after else outage.last_at)
+        later = here[here["not_before_at"].gt(over)]
         asked, lost = (int(part["count"].sum()) for part in (later, later[unanswered(later)]))
-        why = f"since {instant_words(outage.last_at, case.as_of.year)}: {asked - lost} of {asked} answered"
-        return Answer(question, ("No" if lost * 2 < asked else "Yes") if asked else "Not known", why)
-    theirs = case.here[case.here["client"].isin(best.addresses if best else ())]
-    theirs = theirs[theirs["refused"]] if best and best.name not in ATTACKS else theirs
-    said = case.said[
-        case.said["kind"].eq(FAILED_LOGIN) & case.said["client"].isin(best.addresses if best else ())
-    ]
-    bounds = ["not_before_at", "not_after_at"]
-    seen = pd.concat([theirs.assign(at=theirs["not_before_at"].where(theirs["timed"]))[["at", *bounds]],
-                      said[["at", *bounds]]]).sort_values("at")  # fmt: skip
+        why = f"since {instant_words(outage.last_at, year)}: {asked - lost} of {asked} answered"
+        return ("No" if lost * 2 < asked else "Yes") if asked else "Not known", why
+    is_attack = best is not None and best.name in ATTACKS
+    theirs = case.here[case.here["client"].isin(addresses) & (case.here["refused"] | is_attack)]
+    said = case.said[case.said["kind"].eq(FAILED_LOGIN) & case.said["client"].isin(addresses)]
+    theirs = theirs.assign(at=theirs["not_before_at"].where(theirs["timed"]))
+    seen = pd.concat([theirs, said]).sort_values("at")
     times = seen["at"].dropna()
     if times.empty:
-        return Answer(question, "Not known", "no request of anybody who takes part has a time")
-    last = f"ast seen {instant_words(times.iloc[-1], case.as_of.year)}"
-    if best and best.name in ATTACKS and theirs["let_in"].any():
-        return Answer(question, f"L{last}", "they were answered: they may be in")
+        return "Not known", "no request of anybody who takes part has a time"
+    last = f"ast seen {instant_words(times.iloc[-1], year)}"
+    if is_attack and theirs["let_in"].any():
+        return f"L{last}", "they were answered: they may be in"
     later = here[here["not_before_at"].gt(times.iloc[-1])]
     doubt = _shows_no_end(case, times, later)
     if not seen.loc[seen["at"].isna(), "not_after_at"].le(times.iloc[-1]).all():
         doubt = "lines of theirs that have no time may be later"
     if doubt:
-        return Answer(question, "Not known", f"l{last}, and {doubt}")
-    return Answer(question, "No", f"l{last}: {int(later['count'].sum())} requests of others since")
+        return "Not known", f"l{last}, and {doubt}"
+    return "No", f"l{last}: {int(later['count'].sum())} requests of others since"
 
 
 def _shows_no_end(case: Case, times: "pd.Series[pd.Timestamp]", later: pd.DataFrame) -> str:
     """Why the logs after the last instant show no end: who tries once an hour has not stopped within one."""
-    pause = max([PAUSE, *times.diff().dropna()])
+    pause = max([outages.PAUSE, *times.diff().dropna()])
     if later.empty or later["not_before_at"].max() - times.iloc[-1] <= pause:
         return "the logs end too soon after it"
     silent = [one.last_at for one in case.found(APPLICATION) if one.subject == SILENCE and one.last_at]
     return "the logs have a gap after it" if silent and max(silent) > times.iloc[-1] else ""
 
 
-def _got_in(case: Case) -> Answer:
-    question, new, entered = "Did anyone get in?", case.new_addresses, names_of(case.found(LET_IN))
+def _got_in(case: Case) -> Reply:
+    new, entered = case.new_addresses, names_of(case.found(LET_IN))
     if entered:
-        return Answer(
-            question, f"{counted(len(entered), 'address', 'addresses')} after failures", few(entered)
-        )
+        return f"{counted(len(entered), 'address', 'addresses')} after failures", few(entered)
     if new:
         first = f"first {new[0].name} at {instant_words(new[0].first_at, case.as_of.year)}"
-        return Answer(question, counted(len(new), "new address", "new addresses"), first)
+        return counted(len(new), "new address", "new addresses"), first
     near = case.clients.query("classification == 'new address' and successes > 0")["client"]
     if len(near):
-        return Answer(question, "Nobody of a new network", f"but new addresses of known ones: {few(near)}")
+        return "Nobody of a new network", f"but new addresses of known ones: {few(near)}"
     if case.shows_who_is_new:
-        return Answer(question, "Nobody new", "no new address was answered")
-    return Answer(question, "None seen", "but the logs might not have shown a new address")
+        return "Nobody new", "no new address was answered"
+    return "None seen", "but the logs might not have shown a new address"
 
 
-def _who(case: Case, best: Explanation | None) -> Answer:
-    refused, outage = case.here[case.here["refused"]], find_outage(case)
+def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
+    refused = case.here[case.here["refused"]]
     if best and best.name == OUTAGE and outage:
         refused = outage.failed
     elif best and best.addresses:
@@ -191,25 +146,11 @@ def _who(case: Case, best: Explanation | None) -> Answer:
     known = case.clients.loc[case.clients["client"].isin(names), "classification"].value_counts()
     kinds = [f"{count} {name}" for name, count in known.items()]
     answer = counted(len(names), "address", "addresses") if names else "Nobody"
-    return Answer(
-        "Who was refused?", answer, ", ".join([*kinds, counted(int(refused["count"].sum()), "request")])
-    )
+    return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), "request")])
 
 
-def _cause(best: Explanation | None) -> Answer:
-    known = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
-    return Answer("Likely cause?", *known)
-
-
-def _left(case: Case, exposure: pd.DataFrame) -> Answer:
-    leaked = in_force(exposure)
-    apart = [str(pair) for pair in pairs_apart(case) if pair.until == case.as_of]
-    answer = f"{counted(len(leaked), 'leaked secret')} in force" if leaked else "No leak in force is known"
-    return Answer("Left to fix?", answer, few(apart) or few(leaked) or "and no pair that differs")
-
-
-def _facts(case: Case, best: Explanation | None) -> Iterator[str]:
-    addresses, outage = best.addresses if best else (), find_outage(case)
+def _facts(case: Case, best: Explanation | None, outage: Outage | None) -> Iterator[str]:
+    addresses = best.addresses if best else ()
     every = case.here[case.here["client"].isin(addresses)] if addresses else case.here
     asked, refused = (int(part["count"].sum()) for part in (every, every[every["refused"]]))
     whose = f" of {few(addresses)}" if addresses else ""
@@ -225,6 +166,6 @@ def _gaps(case: Case, explained: tuple[Explanation, ...]) -> Iterator[str]:
     if untimed:
         yield f"{untimed} of {asked} requests have no time: bursts among them cannot be seen"
     newest = pd.concat([case.activity.requests["not_before_at"], case.activity.events["at"]]).max()
-    last = "" if pd.isna(newest) else instant_words(newest, case.as_of.year)
-    yield f"no line after {last} was read" if last else "no line has a time"
+    at = "" if pd.isna(newest) else instant_words(newest, case.as_of.year)
+    yield f"no line after {at} was read" if at else "no line has a time"
     yield from list(dict.fromkeys(text for one in explained for text in one.missing))[:4]

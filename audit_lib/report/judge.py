@@ -1,27 +1,44 @@
-"""The verdict and the score of a review; what is not known is never counted as good."""
+"""What a review concludes: verdict and score, and one row for each rule of the guide.
 
+What is not known is never counted as good.
+"""
+
+import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from audit_lib.findings.check import Item
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.frames import Contract, Field, Series, Several, rows
+from audit_lib.findings.check import Check, Item, judged
+from audit_lib.findings.checks import BY_ID, CHECKS
+from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.findings.find import by_item
-from audit_lib.leaks.tables import shows_no_leak
+from audit_lib.leaks.tables import SECRETS, shows_no_leak
 from audit_lib.rotation.triggers import KINDS
+from audit_lib.settings.load import guide_rules
+from audit_lib.settings.models import GuideRule
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 GRAVE = ("medium", "high", "critical")
+# A row of these is something that happened: without rows nothing did, if the logs and places were read.
+EVENTS = {"log_events", "ledger_faults", "leaked_secrets", "detections", "settings_changes"}
 _ITEM = list(Item._fields)
 _MARKS = ("good", UNKNOWN, "bad")  # of two the later counts
 _VALUES = ("env file", "export", "given values")
 _EXPECTED = (*_VALUES, "log", "ledger", *KINDS.values())
+# Columns in which a row says that it is not known.
+_STATES = ("state", "reason", "relation", "status", "answer", "verdict")
+_SHOWN = 5  # ids
+Frames = Mapping[str, pd.DataFrame]
+Tally = tuple[int, int, int]  # rows that a rule is about, exceptions, not known
 
 
 def unread(audit: "Audit") -> pd.DataFrame:
@@ -31,7 +48,7 @@ def unread(audit: "Audit") -> pd.DataFrame:
     return sources[sources["state"].isin(("unreadable", "refused")) | missing]
 
 
-def judged(audit: "Audit") -> "pd.Series[str]":
+def mark_items(audit: "Audit") -> "pd.Series[str]":
     """`good`, `bad` or `unknown` by item: each secret in each place, and each other subject of a finding.
 
     Bad is an open finding above `info`. Unknown is an unknown finding, an age that is not known, a
@@ -40,21 +57,15 @@ def judged(audit: "Audit") -> "pd.Series[str]":
     secrets = audit.inventory[audit.inventory["kind"].isin(("secret", "identifier"))]
     findings, silent = by_item(audit.findings), unread(audit)
     bad = findings["status"].eq("open") & findings["severity"].ne("info")
-    parts = (
-        _marked(secrets, "secret", secrets["state"].eq("not supplied")),
-        _marked(audit.ages, "secret", audit.ages["status"].eq("unknown")),
-        _marked(silent, "source", pd.Series(True, silent.index)),
-        _marked(findings, "subject", findings["status"].eq("unknown"), bad),
+    ranked = (
+        secrets.assign(subject=secrets["secret"], rank=secrets["state"].eq("not supplied")),
+        audit.ages.assign(subject=audit.ages["secret"], rank=audit.ages["status"].eq("unknown")),
+        silent.assign(subject=silent["source"], rank=1),
+        findings.assign(rank=np.where(bad, 2, findings["status"].eq("unknown"))),
     )
+    parts = (frame[[*_ITEM, "rank"]].astype(dict.fromkeys(_ITEM, "str") | {"rank": int}) for frame in ranked)
     worst = pd.concat(parts).groupby(_ITEM)["rank"].max()
     return worst.map(dict(enumerate(_MARKS))).astype("str")
-
-
-def _marked(
-    frame: pd.DataFrame, subject: str, unknown: "pd.Series[bool]", bad: "pd.Series[bool] | bool" = False
-) -> pd.DataFrame:
-    items = frame.rename(columns={subject: "subject"})[_ITEM].astype("str")
-    return items.assign(rank=np.where(bad, 2, unknown.astype("int64")))
 
 
 def score(audit: "Audit") -> tuple[int, int]:
@@ -70,105 +81,239 @@ def score(audit: "Audit") -> tuple[int, int]:
 def verdict(audit: "Audit") -> str:
     """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
 
-    Nothing can have passed without what PASS_NEEDS name: a policy that calls everything a setting, or exempts
-    it, leaves nothing that could pass.
+    Nothing has passed without what PASS_NEEDS name: else a policy that exempts everything would pass.
     """
     marks = set(audit.marks)
-    if "bad" in marks:
-        return FAIL
-    return UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
+    return FAIL if "bad" in marks else UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
 
 
-@dataclass(frozen=True)
-class Need:
+# ---- What a pass needs ----
+
+
+class Need(NamedTuple):
     """What must have been seen before the checks on some tables can pass."""
 
+    name: str
     words: str
     tables: tuple[str, ...]
-    holds: Callable[["Audit"], bool]
-
-
-def not_seen(audit: "Audit") -> tuple["Need", ...]:
-    """What must have been seen before anything can pass, and was not."""
-    return tuple(need for need in PASS_NEEDS if not need.holds(audit))
-
-
-def _read(audit: "Audit", *kinds: str) -> bool:
-    sources = audit.sources
-    return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())
-
-
-def _code_seen(audit: "Audit") -> bool:
-    sides = audit.population_sides
-    return list(sides.loc[sides["side"].eq("code"), "seen"]) == ["whole"]
-
-
-def _guide_seen(audit: "Audit") -> bool:
-    """Whether the guide was read, or none is expected: no policy cites one, and the project has none."""
-    guides = audit.sources[audit.sources["kind"].eq("guide")]
-    expected = bool(audit.policy.guide_sha256 and audit.project.guide) or guides["state"].ne("missing").any()
-    return not expected or bool(guides["state"].eq("read").any())
-
-
-def _logs_declared(audit: "Audit") -> bool:
-    """Whether audit.toml says how many instances write each log, and in which zone."""
-    counted = all(source.instances for source in audit.project.log_sources)
-    return counted and not audit.sources["zone_assumed"].eq(True).any()
-
-
-def _searched(audit: "Audit") -> bool:
-    return shows_no_leak(audit.leak_coverage)
-
-
-def _detected(audit: "Audit") -> bool:
-    detections = audit.detections
-    unknown = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
-    return len(detections) > 0 and not unknown.any()
 
 
 # docs/detections.md#what-pass-needs shows it.
 PASS_NEEDS = (
     Need(
+        "values",
         "an env file, an export, or values that were given, and each of these that is expected",
         ("sources", "entries", "inventory", "drift", "rotation_pairs", "configuration", "population"),
-        lambda audit: _read(audit, *_VALUES),
     ),
-    Need("a code file, and each of them", ("population",), _code_seen),
-    Need("the guide, if audit.toml or the policy has one", ("sources",), _guide_seen),
+    Need("code", "a code file, and each of them", ("population",)),
+    Need("guide", "the guide, if audit.toml or the policy has one", ("sources",)),
     Need(
+        "lists",
         "each list of leavers and breaches, and each access log, that audit.toml names",
         ("triggers",),
-        lambda audit: not unread(audit)["kind"].isin(KINDS.values()).any(),
     ),
+    Need("ages", "the age of a secret, fresh or due", ("freshness",)),
     Need(
-        "the age of a secret, fresh or due",
-        ("freshness",),
-        lambda audit: bool(audit.ages["status"].isin(("fresh", "due")).any()),
-    ),
-    Need(
+        "logs",
         "a log, and in it a request or message of each kind that is judged",
         ("log_events", "log_coverage"),
-        lambda audit: _read(audit, "log"),
     ),
     Need(
+        "zones",
         "of each log how many instances write it, and the zone of its times (`instances`, `time_zone`)",
         ("log_events", "log_coverage", "detections"),
-        _logs_declared,
     ),
-    Need("each detection of medium severity or worse at found or none", ("detections",), _detected),
+    Need("detections", "each detection of medium severity or worse at found or none", ("detections",)),
     Need(
+        "search",
         "each object of git and each file, searched for values",
         ("leak_coverage", "leaked_secrets", "chosen_passwords"),
-        _searched,
     ),
     Need(
+        "answers",
         "every entry of the ledger; questions that no file answers are attested",
         ("ledger_faults", "attestations", "ownership"),
-        lambda audit: not unread(audit)["kind"].eq("ledger").any(),
     ),
-    Need(
-        "the settings of the last signed review, from its sign-off",
-        ("settings_changes",),
-        lambda audit: bool(audit.settings_changes["known"].all()),
-    ),
+    Need("settings", "the settings of the last signed review, from its sign-off", ("settings_changes",)),
 )
+
+
+def not_seen(audit: "Audit") -> tuple[Need, ...]:
+    """What must have been seen before anything can pass, and was not."""
+    sources, sides, detections = audit.sources, audit.population_sides, audit.detections
+    silent, read = {*unread(audit)["kind"]}, {*sources.loc[sources["state"].eq("read"), "kind"]}
+    # No guide is expected if no policy cites one, and the project has none.
+    cited = bool(audit.policy.guide_sha256 and audit.project.guide)
+    guided = cited or sources.loc[sources["kind"].eq("guide"), "state"].ne("missing").any()
+    zones = not sources["zone_assumed"].eq(True).any()
+    open_ = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
+    seen = {
+        "values": not read.isdisjoint(_VALUES),
+        "code": list(sides.loc[sides["side"].eq("code"), "seen"]) == ["whole"],
+        "guide": "guide" in read or not guided,
+        "lists": silent.isdisjoint(KINDS.values()),
+        "ages": audit.ages["status"].isin(("fresh", "due")).any(),
+        "logs": "log" in read,
+        "zones": zones and all(source.instances for source in audit.project.log_sources),
+        "detections": len(detections) > 0 and not open_.any(),
+        "search": shows_no_leak(audit.leak_coverage),
+        "answers": "ledger" not in silent,
+        "settings": audit.settings_changes["known"].all(),
+    }
+    return tuple(need for need in PASS_NEEDS if not seen[need.name])
+
+
+# ---- The rules of the guide ----
+
+
+class RuleResults(Contract):
+    """One row for each rule of the guide: what decides it, on how much, and what came out."""
+
+    rule: Series[str] = Field(unique=True)
+    says: Series[str]
+    guide_lines: Series[str]
+    decided_by: Series[str]  # checks, a person, or what of the program holds it
+    procedure: Series[str]
+    population: Series[pd.Int64Dtype] = Field(nullable=True)  # null: nothing that could be counted
+    tested: Series[pd.Int64Dtype] = Field(nullable=True)
+    exceptions: Series[pd.Int64Dtype] = Field(nullable=True)
+    not_known: Series[pd.Int64Dtype] = Field(nullable=True)
+    verdict: Series[str] = Field(isin=RULE_VERDICTS)
+    evidence: Series[Several]  # ids of findings and leaks, the first of them
+    reason: Series[str]
+
+
+def tabulate_rules(audit: "Audit") -> pd.DataFrame:
+    """`RuleResults`: the guide's rules in their order, or for a policy without rules those that checks imply.
+
+    A rule with an exception fails. One of which anything is not known, or that reaches beyond its checks, is
+    unknown, never a pass. Raises `BadInput` for rules that cannot be read, or that name what does not exist.
+    """
+    rules = guide_rules(audit.policy) or tuple(
+        GuideRule(check.id, f"This is not so: {check.what}", checks=(check.id,)) for check in CHECKS
+    )
+    known = {*BY_ID, *audit.attestations["rule"]}
+    faults = [
+        Fault(f"rule {rule.number}", f"names {name}, which is neither a check nor a question")
+        for rule in rules
+        for name in filter(None, (*rule.checks, rule.question))
+        if name not in known
+    ]
+    if faults:
+        raise BadInput(faults)
+    named = {name for rule in rules for name in rule.checks}
+    truths = {check.id: _judge(check, audit.checked) for check in CHECKS if check.id in named}
+    found = audit.findings[audit.findings["status"].isin(("open", "unknown"))]
+    names = [" ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found)]
+    words = pd.Series([{*re.findall(r"\w+", text)} for text in names], found.index, dtype=object)
+    seen = _Seen(audit, truths, not_seen(audit), found.assign(words=words))
+    return RuleResults.of(
+        {"rule": rule.number, "says": rule.says, "guide_lines": rule.lines, "procedure": "", "evidence": ()}
+        | _decided(rule, seen)
+        for rule in rules
+    )
+
+
+class _Seen(NamedTuple):
+    """What rules are judged by, read once for all of them."""
+
+    audit: "Audit"
+    truths: Frames  # by check: which rows of its frame it is about, finds faulty, or cannot decide
+    needs: tuple[Need, ...]
+    findings: pd.DataFrame  # that are open or unknown, with the words of their subjects
+
+
+def _judge(check: Check, frames: Frames) -> pd.DataFrame:
+    """For each row of the check's frame whether it is about it, finds a fault, or is not known.
+
+    A row is also not known if its columns say so: one finding stands for all that were not supplied.
+    """
+    judgeable = check.rows(frames)
+    about = check.condition.about(judgeable).astype(bool)
+    fault, unknown = judged(check, judgeable)
+    states = [column for column in _STATES if column in judgeable]
+    silent = judgeable[states].isin(["not supplied", "unknown"]).any(axis=1)
+    if "placeholder" in judgeable:
+        silent |= judgeable["state"].eq("present") & judgeable["placeholder"].isna()
+    truths = pd.DataFrame({"about": about, "fault": fault, "unknown": unknown | (about & ~fault & silent)})
+    return truths.reindex(frames[check.table].index, fill_value=False).astype(bool)
+
+
+def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
+    """What decides a rule, its verdict and the reason, as columns of `RuleResults`."""
+    if rule.not_decidable:
+        row = {"verdict": "not decidable", "decided_by": "nothing", "reason": rule.not_decidable}
+    elif rule.held_by:
+        row = {"verdict": "held", "decided_by": rule.held_by, "reason": ""}
+    elif rule.question:
+        answers = seen.audit.attestations
+        answer = next(rows(answers[answers["rule"].eq(rule.question)]))
+        verdict = {"attested": "attested", "answered no": FAIL}.get(answer.status, UNKNOWN)
+        row = {"verdict": verdict, "decided_by": f"a person, question {rule.question}"}
+        row |= {"procedure": "Somebody answers by name, with a reason and an end."}
+        answered = f"{answer.by}: {answer.reason}"
+        row |= {"reason": f"the answer is {answer.status}" if verdict == UNKNOWN else answered}
+    else:
+        row = _tested(rule, seen)
+    beyond = f"not reached: {rule.beyond}" if rule.beyond else ""
+    return row | {"reason": "; ".join(filter(None, (row["reason"], beyond)))}
+
+
+def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
+    """The result of a rule that checks decide, or a search for values, or both."""
+    decided_by, sought = [*rule.checks], [BY_ID[name].what.removesuffix(".") for name in rule.checks]
+    tables = list(dict.fromkeys(BY_ID[name].table for name in rule.checks))
+    tallies = [_tally_rows(table, rule, seen) for table in tables]
+    findings = seen.findings[seen.findings["check"].isin(rule.checks)]
+    pairs, secrets = zip(findings["id"], findings["words"], strict=True), {*rule.secrets}
+    shown = [id_ for id_, words in pairs if not secrets or words & secrets]
+    if rule.leaks_in:
+        leaked, searched = _tally_leaks(rule, seen.audit)
+        tallies, shown = [*tallies, searched], [*shown, *leaked]
+        decided_by, tables = (
+            [*decided_by, "a search for each value in every form"],
+            [*tables, "leak_coverage"],
+        )
+        sought.append(f"A value, past or present, is in: {', '.join(rule.leaks_in)}")
+    population, exceptions, not_known = map(sum, zip(*tallies, strict=True))
+    reasons = [f"{not_known} of {population} could not be judged"] if not_known else []
+    reasons += [f"not seen: {need.words}" for need in seen.needs if {*need.tables} & {*tables}]
+    # Of a rule that reaches further nothing but a failure can be known.
+    passed = PASS if population or EVENTS & {*tables} else "not applicable"
+    more = [f"and {len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
+    return {
+        "verdict": FAIL if exceptions else UNKNOWN if reasons or rule.beyond else passed,
+        "decided_by": ", ".join(decided_by),
+        "procedure": f"Looked for: {'; '.join(sought)}.",
+        "population": population,
+        "tested": population - not_known,
+        "exceptions": exceptions,
+        "not_known": not_known,
+        "evidence": (*shown[:_SHOWN], *more),
+        "reason": "; ".join(reasons),
+    }
+
+
+def _tally_rows(table: str, rule: GuideRule, seen: _Seen) -> Tally:
+    """Counts of one frame's rows, each once for all checks of the rule."""
+    frame = seen.audit.checked[table]
+    several = (seen.truths[name].to_numpy() for name in rule.checks if BY_ID[name].table == table)
+    truths = np.logical_or.reduce(list(several))
+    names = [column for column in ("secret", "other_secret") if column in frame]
+    if rule.secrets and names:
+        truths = truths[frame[names].isin(rule.secrets).any(axis=1).to_numpy()]
+    about, fault, unknown = truths.T
+    return int(about.sum()), int(fault.sum()), int((unknown & ~fault).sum())
+
+
+def _tally_leaks(rule: GuideRule, audit: "Audit") -> tuple[list[str], Tally]:
+    """The values found in places of these kinds, and of the values that were searched for: how many."""
+    places, leaks, values = audit.leak_places, audit.leaks, audit.leak_coverage
+    values = values[values["part"].eq("values")]
+    real = leaks.loc[leaks["kind"].isin(SECRETS), "leak_id"]
+    there = places[places["place"].isin(rule.leaks_in) & places["leak_id"].isin(real)]
+    names = [path.rpartition("/")[2] for path in there["path"]]
+    fitting = [not rule.paths or any(fnmatchcase(name, glob) for glob in rule.paths) for name in names]
+    leaked = list(dict.fromkeys(there.loc[fitting, "leak_id"]))
+    unsearched = values.loc[values["state"].ne("searched"), "count"].fillna(1).sum()
+    return leaked, (int(values["count"].fillna(0).sum()), len(leaked), int(unsearched))

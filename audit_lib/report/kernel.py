@@ -3,11 +3,15 @@
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+
+# Through nbformat comes jsonschema, which builds a grammar of IRIs when it can: two seconds of no use.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 import nbformat
 import papermill
@@ -33,6 +37,10 @@ _KEPT = (
     "XDG_CACHE_HOME", "XDG_STATE_HOME", "AUDIT_KEY_FILE", LAYOUT,
 )  # fmt: skip
 _FOLDERS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+_SET = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1",
+    "PYTHONHASHSEED": "0", "TZ": "UTC",
+}  # fmt: skip
 _ERRORS = {kind.__name__: kind for kind in (AuditError, BadInput, Refused)}
 
 
@@ -54,11 +62,8 @@ def run_notebook(
 ) -> None:
     """Run a notebook and save it, normalised; then run the `closing` code, which publishes, in its kernel.
 
-    The kernel reads what is `given` for this run alone. Cells tagged `lab` are left out.
-
-    Raises:
-        BadInput: a parameter that the notebook lacks.
-        NotebookFailed: a cell or the closing code refused to go on, failed or took too long.
+    The kernel reads what is `given` for this run alone; cells tagged `lab` are left out. Raises `BadInput`
+    for a parameter that the notebook lacks, `NotebookFailed` if a cell or the closing code fails.
     """
     if unknown := parameters.keys() - papermill.inspect_notebook(source).keys():  # papermill only logs them
         raise BadInput(Fault(source.name, f"has no parameter {name}") for name in sorted(unknown))
@@ -80,7 +85,10 @@ def run_notebook(
 
 @contextmanager
 def _started(notebook: nbformat.NotebookNode, folder: Path, number: int) -> Iterator[NotebookClient]:
-    """A client of a new kernel, which ends with the block; what it prints by itself goes nowhere."""
+    """A client of a new kernel, which ends with the block; what it prints by itself goes nowhere.
+
+    Of our environment it has little, and nothing that a project under audit could prepare.
+    """
     manager = AsyncKernelManager(
         kernel_name="python3",
         # Only ipykernel's own specification: one in the user's folders could name another program.
@@ -97,47 +105,34 @@ def _started(notebook: nbformat.NotebookNode, folder: Path, number: int) -> Iter
         coalesce_streams=True,  # how a stream is cut into messages depends on time
         ipython_hist_file=":memory:",
     )
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    private = {name: str(folder / name.lower()) for name in _FOLDERS}
+    cached = {"MPLCONFIGDIR": str(user_cache() / "matplotlib"), CHANNEL: str(number)}
     with Path(os.devnull).open("w") as nowhere:
-        started = {"env": _environment(folder, number), "cwd": str(folder), "pass_fds": (number,)}
+        started = {"env": kept | private | _SET | cached, "cwd": str(folder), "pass_fds": (number,)}
         with client.setup_kernel(cleanup_kc=True, stdout=nowhere, stderr=nowhere, **started):
             yield client
 
 
-def _environment(folder: Path, number: int) -> dict[str, str]:
-    """Little of ours, and nothing that a project under audit could prepare."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return kept | {name: str(folder / name.lower()) for name in _FOLDERS} | {
-        "MPLCONFIGDIR": str(user_cache() / "matplotlib"),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONSAFEPATH": "1",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONHASHSEED": "0",
-        "TZ": "UTC",
-        CHANNEL: str(number),
-    }  # fmt: skip
-
-
-# ---- What the command and its kernel exchange: over one inherited descriptor, nothing on a disk ----
-
-
 @contextmanager
 def channel(content: bytes, progress: Progress) -> Iterator[int]:
-    """The kernel's descriptor: it reads the content once, then writes how far it is."""
+    """The kernel's descriptor, over which nothing reaches a disk: it reads the content once, then writes how
+    far it is."""
     ours, theirs = socket.socketpair()
+
+    def converse() -> None:
+        with suppress(OSError), ours:
+            ours.sendall(content)
+            ours.shutdown(socket.SHUT_WR)
+            for line in ours.makefile(encoding="utf-8"):
+                progress(*json.loads(line))
+
     # A socket holds little: a thread writes as the kernel reads.
-    thread = Thread(target=_converse, args=(ours, content, progress), daemon=True)
+    thread = Thread(target=converse, daemon=True)
     thread.start()
     with theirs:
         yield theirs.fileno()
     thread.join(timeout=1)  # what the kernel reported before it ended is still on its way
-
-
-def _converse(ours: socket.socket, content: bytes, progress: Progress) -> None:
-    with suppress(OSError), ours:
-        ours.sendall(content)
-        ours.shutdown(socket.SHUT_WR)
-        for line in ours.makefile(encoding="utf-8"):
-            progress(*json.loads(line))
 
 
 class NotebookFailed(AuditError):
@@ -159,7 +154,5 @@ def _own_errors(name: str, notebook: nbformat.NotebookNode) -> Iterator[None]:
         kind = getattr(error, "ename", type(error).__name__)
         if kind in _ERRORS:
             raise NotebookFailed(getattr(error, "evalue", ""), _ERRORS[kind]) from None
-        cell = max(
-            (number for number, cell in enumerate(notebook.cells, 1) if cell.get("outputs")), default=1
-        )
+        cell = max((number for number, one in enumerate(notebook.cells, 1) if one.get("outputs")), default=1)
         raise NotebookFailed(f"{name}, cell {cell}: stopped with {kind}") from None

@@ -30,6 +30,7 @@ from audit_lib.report.known_values import guard_values
 from audit_lib.sample import build_sample
 from audit_lib.secrecy.guard import install, scrub
 from audit_lib.secrecy.identities import MODES
+from audit_lib.secrecy.seal import Classes
 from audit_lib.secrets.given import parse_env_options
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import choose_policy, instant_of, load_project
@@ -38,15 +39,14 @@ from audit_lib.settings import choose_policy, instant_of, load_project
 def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
     """What a notebook's parameters open, as `ProjectRead` takes it, with the values given for this run.
 
-    From now on no output holds a value that is read into its keeper.
-
-    Raises:
-        BadInput: one fault for each parameter that cannot be used, all at once.
+    From now on no output holds a value that is read into its keeper. Raises `BadInput` with one fault for
+    each parameter that cannot be used, all at once.
     """
     check_parameters(parameters)
-    run, root, logs = _given_for_this_run(), parameters["project"], parameters.get("logs", "")
+    run, root = _given_for_this_run(), parameters["project"]
+    ledger, logs = parameters.get("ledger"), parameters.get("logs", "")
     folder = Path(root).expanduser().resolve() if root else _sample()
-    project = load_project(folder, path_of(parameters.get("ledger", "")), sample=not root)
+    project = load_project(folder, Path(ledger).expanduser().resolve() if ledger else None, sample=not root)
     spooled = Path(run.get("log") or os.devnull)
     try:
         with spooled.open("rb") as stream:
@@ -74,22 +74,27 @@ def _sample() -> Path:
     return root
 
 
+def guard_read(read: ProjectRead, parameters: Mapping[str, str]) -> Classes:
+    """The values that no output shows from now on; `BadInput` if a parameter, which it shows, is one."""
+    classes = guard_values(read)
+    if named := [name for name, text in parameters.items() if scrub(text) != text]:
+        raise BadInput(Fault(name, "looks like a secret value: name a file or a date") for name in named)
+    return classes
+
+
 def guard(project: str = ".", policy: str = "") -> pd.DataFrame:
     """Guard a notebook of one's own: from now on no output holds a value of the project's env files.
 
-    Raises:
-        BadInput: the project, its policy or an env file cannot be used; or it holds no value.
+    Raises `BadInput` if the project, its policy or an env file cannot be used, or it holds no value.
     """
-    opened = open_project({"project": str(Path(project).resolve()), "policy": policy})
-    classes = guard_values(ProjectRead(**opened))
+    parameters = {"project": str(Path(project).resolve()), "policy": policy}
+    classes = guard_values(ProjectRead(**open_project(parameters)))
     guarded, weak = len(classes.sealed | classes.whole), len(classes.not_searched)
     if not guarded:
         raise BadInput.at("project", "has no value to guard: name the folder with its env files")
     counts = pd.Series({"guarded": guarded, "too weak to tell from ordinary text": weak})
     return counts.rename_axis("from here on").to_frame("values")
 
-
-# ---- Parameters ----
 
 # By name what must hold of a parameter's text, or raises `BadInput`, and what is wrong if it does not.
 _RULES: Mapping[str, tuple[Callable[[str], object], str]] = {
@@ -104,8 +109,7 @@ _RULES: Mapping[str, tuple[Callable[[str], object], str]] = {
 def check_parameters(parameters: Mapping[str, Any]) -> None:
     """Raise `BadInput` with every parameter that is not a text, quarter, date, path or mode.
 
-    Also with each text of the notebook that has nearly the name of one: papermill passes on what a notebook
-    does not have, and the default would be reviewed without a word.
+    Also with each text that has nearly the name of one, which papermill passes on without a word.
     """
     _given_for_this_run()  # relative paths begin in the command's folder
     shell: Any = get_ipython()
@@ -126,18 +130,6 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             faults.append(Fault(name, fault))
     if faults:
         raise BadInput(faults)
-
-
-def refuse_values(parameters: Mapping[str, str]) -> None:
-    """A parameter is written into the notebook in clear, so none may be a value that was just read."""
-    named = [name for name, text in parameters.items() if scrub(text) != text]
-    if named:
-        raise BadInput(Fault(name, "looks like a secret value: name a file or a date") for name in named)
-
-
-def path_of(text: str) -> Path | None:
-    """The path that a parameter names; None for ""."""
-    return Path(text).expanduser().resolve() if text else None
 
 
 # ---- The kernel, and the command that started it ----
@@ -180,15 +172,8 @@ def prepare_kernel() -> None:
     # By itself a Styler says where in memory it is.
     plain = shell.display_formatter.formatters["text/plain"]
     plain.for_type(Styler, lambda styler, printer, _: printer.text(styler.to_string()))
-    sizes = {
-        "max_rows": 30,
-        "min_rows": 20,
-        "max_columns": 20,
-        "max_colwidth": 100,
-        "precision": 1,
-        "width": 160,
-    }
-    pd.set_option(*(part for name, size in sizes.items() for part in (f"display.{name}", size)))
+    pd.set_option("display.max_rows", 30, "display.min_rows", 20, "display.max_columns", 20)
+    pd.set_option("display.max_colwidth", 100, "display.width", 160, "display.precision", 1)
 
 
 def _show_in_one_line(shell: Any, kind: type[Any], error: Any, *_: object, **__: object) -> None:

@@ -1,48 +1,50 @@
-"""Publishes a review: every artefact, and the search of all of them for every value."""
+"""Publishes a review or an incident: every artefact, and the search of all of them for every value."""
 
-from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import nbformat
+import pandas as pd
 
+from audit_lib.base.clock import iso
 from audit_lib.findings.find import with_texts
 from audit_lib.report.exports import findings_sarif, to_csv
 from audit_lib.report.known_values import guard_values
-from audit_lib.report.provenance import manifest_of, notes
-from audit_lib.report.record import report_record
-from audit_lib.report.render import page
-from audit_lib.report.tables import to_json
+from audit_lib.report.record import facts_for_auditors, inputs_of, manifest_of, report_record, tool
+from audit_lib.report.render import page, read_notebook
+from audit_lib.report.tables import Row, to_json
 from audit_lib.rotation.schedule import calendar_text
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import MANIFEST, Keeper, signed
-from audit_lib.secrecy.seal import Classes, SealPlan, plan, seal
+from audit_lib.secrecy.seal import Classes, plan, seal
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
+    from audit_lib.investigation import Investigation
 
+Files = dict[str, str | bytes]  # by path within the folder
 NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (
     NOTEBOOK, "report.html", "owner.md", "report.json", "findings.csv", "findings.sarif", "calendar.ics",
     MANIFEST,
 )  # fmt: skip
+# The frames of an incident that are its evidence.
+EVIDENCE = (
+    "sources", "timeline", "detections", "addresses", "exposure", "explanations", "symptoms", "steps",
+    "notes",
+)  # fmt: skip
 
 
 def publish_review(audit: "Audit", folder: Path) -> None:
-    """Write the artefacts of an audit beside its saved notebook, and search all of them for every value.
-
-    Raises:
-        Refused: a value is in one of them.
-    """
+    """Write the artefacts of an audit beside its saved notebook; `Refused` if a value is in one of them."""
     record = report_record(audit)  # what was not asked for yet is read here, before values are classed
     classes = guard_values(audit)
     planned = plan(audit.keeper, classes, len(ARTEFACTS))
     audit.progress("pages", 0, 1)
     title = f"{audit.project.name}: secrets and logins, {audit.quarter}"
-    files: dict[str, str | bytes] = {
-        "report.html": page(nbformat.read(folder / NOTEBOOK, as_version=4), title, notes(audit, planned)),
-        "owner.md": audit.summary().markdown(),
+    files: Files = {
+        "report.html": page(read_notebook(folder / NOTEBOOK), title, **facts_for_auditors(audit, planned)),
+        "owner.md": audit.summary().text(),
         "report.json": to_json(record),
         "findings.csv": to_csv(with_texts(audit.findings)),
         "findings.sarif": to_json(findings_sarif(audit)),
@@ -52,17 +54,30 @@ def publish_review(audit: "Audit", folder: Path) -> None:
     write_package(folder, files, manifest_of(audit, planned), audit.keeper, classes)
 
 
-def write_package(
-    folder: Path,
-    files: Mapping[str, str | bytes],
-    manifest: Mapping[str, Any],
-    keeper: Keeper,
-    classes: Classes,
-) -> SealPlan:
-    """Write the files beside what is in the folder, then the signed manifest of all; search everything.
+def publish_incident(incident: "Investigation", folder: Path) -> None:
+    """Write page and evidence of an incident beside its notebook; `Refused` if a value is in one of them."""
+    case, window = incident.case, incident.case.window
+    frames = {name: getattr(incident, name) for name in EVIDENCE}
+    cited = [frames[name][["evidence"]] for name in ("timeline", "detections", "notes")]
+    frames["quoted_lines"] = incident.lines(pd.concat(cited))
+    files: Files = {f"evidence/{name}.csv": to_csv(one) for name, one in frames.items()}
+    title = f"{case.project.name}: incident"
+    files["incident.html"] = page(read_notebook(folder / "incident.ipynb"), title)
+    manifest = {
+        "schema": "audit_lib/incident/2",
+        "project": case.project.name,
+        "as_of": iso(case.as_of),
+        "window": {"since": iso(window.since), "until": iso(window.until)},
+        "tool": tool(),
+        "inputs": inputs_of(case.read.sources),
+    }
+    write_package(folder, files, manifest, case.read.keeper, guard_values(case.read))
 
-    Raises:
-        Refused: a value is in one of them, or one cannot be searched.
+
+def write_package(folder: Path, files: Files, manifest: Row, keeper: Keeper, classes: Classes) -> None:
+    """Write the files beside what is in the folder, then the signed manifest of all, and search everything.
+
+    Raises `Refused` if a value is in one of them, or one cannot be searched.
     """
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -73,4 +88,4 @@ def write_package(
     digests = {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in paths}
     text = to_json(signed({**manifest, "files": digests}, keeper.key))
     (folder / MANIFEST).write_text(text, "utf-8", newline="\n")
-    return seal(folder, keeper, classes)
+    seal(folder, keeper, classes)

@@ -1,44 +1,56 @@
-"""report.json: an audit as data for scripts, described by report.schema.json."""
+"""What a review says of itself as data: report.json, MANIFEST.json, and what an auditor asks first."""
 
+import json
 import math
+import shlex
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from audit_lib import __version__
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import letters
+from audit_lib.base.git import head_of
+from audit_lib.base.in_words import NOT_KNOWN, day_words, letters
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.report import escape as inert
 from audit_lib.report.judge import score, verdict
-from audit_lib.report.provenance import provenance
-from audit_lib.report.tables import Row, plain, records
+from audit_lib.report.render import Screen
+from audit_lib.report.tables import Row, plain, records, review_due_at
+from audit_lib.secrecy.keeper import MANIFEST
+from audit_lib.secrecy.seal import SealPlan
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
 
-SCHEMA = "audit_lib/report/4"
+SCHEMA = "audit_lib/report/4"  # a new field, or one that means something else, raises the number
+OBJECTIVE = "Secrets are known, owned, kept where they belong and rotated in time, and failed logins are seen"
 PLACE = ("secret", "environment", "service")
 FRAMES = (
     "sources", "population", "population_sides", "detections", "rotations", "triggers", "leak_lives",
     "actions", "findings", "changes", "decisions", "attestations", "ownership", "sign_offs",
 )  # fmt: skip
-# Columns that have another name here, by frame.
+# Columns that have another name in report.json, by frame.
 NAMES: Mapping[str, Mapping[str, str]] = {
     "ages": {"overdue_from_at": "overdue_from", "possibly_overdue_from_at": "possibly_overdue_from"},
     "detections": {"classification": "class"},
     "leak_places": PUBLISHED_PLACE,
 }
-TEXTS = {"detections": ("evidence",), "rules": ("evidence",)}  # columns that hold several texts in one
+_INPUTS = ["source", "kind", "environment", "service", "size_bytes", "sha256", "keyed_digest"]
+_LINES = ["lines", "read", "not_understood", "blank"]
+_LOG_LINES = ["lines", "requests", "messages", "text_only", "not_understood", "blank"]
+_GIVEN = {"from stdin": "-", "from the process environment": "environ"}  # by the reason of their source
 
 
 def report_record(audit: "Audit") -> Row:
-    """The record, valid by report.schema.json: plain JSON values, every text inert, no fingerprint, no value.
-
-    What adds a field, or changes what one means, raises the number of the schema.
-    """
+    """The record, valid by report.schema.json: plain JSON values, every text inert, no fingerprint."""
     low, high = score(audit)
+    # What the previous report found, and of which it is not known if it ended.
+    gone = audit.changes.query("change == 'no longer known' and now == ''").drop_duplicates("id")
+    names = {"was_check": "check", "was_severity": "severity"}
+    gone = gone[["id", "subject", "environment", "service", *names]].rename(columns=names)
     return {
         "schema": SCHEMA,
         "project": inert.plain(audit.project.name),
@@ -47,17 +59,25 @@ def report_record(audit: "Audit") -> Row:
         "review": provenance(audit),
         "verdict": verdict(audit),
         "score": {"low": low, "high": high},
-        "summary": plain(audit.summary().record()),
+        "summary": _summary(audit.summary()),
         "ledger": dict(audit.ledger.heads),
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),
         "leaks": _nested(_rows(audit, "leaks"), _rows(audit, "leak_places"), ("leak_id",), "places"),
         "drift": values_by_place(audit.inventory),
         "settings": {"changes": _rows(audit, "settings_changes"), "in_force": list(audit.settings)},
-        "not_ended": _not_ended(audit.changes),
+        "not_ended": records(gone.assign(status="unknown")),
         **{name: _rows(audit, name) for name in FRAMES},
         "coverage": _coverage(audit),
     }
+
+
+def _summary(screen: Screen) -> Row:
+    """What the first screen says, but for the actions, of which it names the first."""
+    said: Row = {name: getattr(screen, name) for name in ("sentence", "reasons")}
+    said |= {"figures": [one._asdict() for one in screen.figures], "first": list(screen.actions["number"])}
+    said |= {name: getattr(screen, name).to_dict("records") for name in ("falls_due", "not_known")}
+    return {name: plain(part) for name, part in said.items()}
 
 
 def _rows(audit: "Audit", name: str) -> list[Row]:
@@ -75,28 +95,21 @@ def _nested(outer: list[Row], inner: list[Row], key: tuple[str, ...], name: str)
 
 def _freshness(audit: "Audit") -> list[Row]:
     """The ages with their evidence, to one decimal outward: they claim no more than is known."""
-    rows = _nested(_rows(audit, "ages"), _rows(audit, "evidence"), PLACE, "evidence")
-    for row in rows:
+    ages = _nested(_rows(audit, "ages"), _rows(audit, "evidence"), PLACE, "evidence")
+    for row in ages:
         for name, days in row.items():
             if days is not None and name.endswith(("_days_min", "_days_max")):
                 outward = math.floor if name.endswith("_min") else math.ceil
                 row[name] = outward(days * 10) / 10
-    return rows
-
-
-def _not_ended(changes: pd.DataFrame) -> list[Row]:
-    """What the previous report found, and of which it is not known if it ended."""
-    gone = changes[changes["change"].eq("no longer known") & changes["now"].eq("")].drop_duplicates("id")
-    kept = gone[["id", "subject", "environment", "service"]]
-    return records(kept.assign(check=gone["was_check"], severity=gone["was_severity"], status="unknown"))
+    return ages
 
 
 def _auth_failures(audit: "Audit") -> Row:
     requests, counts = audit.requests, audit.log_counts
     logs = audit.sources[audit.sources["kind"].eq("log")]
     days = audit.daily.reset_index()[["day", "requests", "refused", "failed_logins"]]
-    of_address = requests.assign(refused=requests["count"].where(requests["refused"], 0)).groupby("address")
-    addresses = of_address[["count", "refused"]].sum().query("refused > 0").reset_index()
+    by_address = requests.assign(refused=requests["count"].where(requests["refused"], 0)).groupby("address")
+    addresses = by_address[["count", "refused"]].sum().query("refused > 0").reset_index()
     return {
         "requests": int(requests["count"].sum()),
         "refused": int(requests.loc[requests["refused"], "count"].sum()),
@@ -117,30 +130,126 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     letter: dict[str, str] = {}
     found: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows(secrets.sort_values([*PLACE, "component", "source"], kind="stable")):
-        if row.state != "present" or row.fingerprint is None:
-            held = "not supplied" if row.state == "not supplied" else "missing"
-        elif row.placeholder:
-            held = "placeholder"
-        else:
-            held = letter.setdefault(row.fingerprint, f"value {letters(len(letter))}")
+        held = "not supplied" if row.state == "not supplied" else "missing"
+        if row.state == "present" and row.fingerprint is not None:
+            same = "placeholder" if row.placeholder else f"value {letters(len(letter))}"
+            held = same if row.placeholder else letter.setdefault(row.fingerprint, same)
         place = inert.plain(f"{row.environment}/{row.service}".strip("/"))
-        found.setdefault((row.secret, row.component), {})[place] = held
-    return [
-        {"secret": inert.plain(secret), "component": component, "environments": places}
-        for (secret, component), places in found.items()
-    ]
+        found.setdefault((inert.plain(row.secret), row.component), {})[place] = held
+    names = ("secret", "component", "environments")
+    return [dict(zip(names, (*key, places), strict=True)) for key, places in found.items()]
 
 
 def _coverage(audit: "Audit") -> Row:
     """Where the lines of all sources ended, the days without a line, and each rule of the guide."""
-    sources, entries, daily = audit.sources, audit.entries, audit.daily
-    logs, lost = sources[sources["kind"].eq("log")], entries[entries["state"].eq("not understood")]
-    ends = ("lines", "requests", "messages", "text_only", "not_understood", "blank")
+    sources, daily = audit.sources, audit.daily
+    lost = audit.entries.query("state == 'not understood'")[["source", "environment", "service", "line"]]
     return {
-        "lines": {name: int(sources[name].sum()) for name in ("lines", "read", "not_understood", "blank")},
-        "log_lines": {name: int(logs[name].sum()) for name in ends},
+        "lines": sources[_LINES].sum().astype(int).to_dict(),
+        "log_lines": sources.loc[sources["kind"].eq("log"), _LOG_LINES].sum().astype(int).to_dict(),
         "days_without_logs": list(map(str, daily.index[daily["requests"].isna()])),
-        "lines_not_understood": records(lost[["source", "environment", "service", "line"]]),
+        "lines_not_understood": records(lost),
         "evidence_left_out": int(audit.ages["evidence_left_out"].sum()),
         "rules": _rows(audit, "rules"),
     }
+
+
+# ---- Who made the review, from what, and how it is made again ----
+
+
+def tool() -> dict[str, str | None]:
+    """This program's version, and its commit if pip installed it from a repository."""
+    try:
+        origin = json.loads(distribution("audit-lib").read_text("direct_url.json") or "{}")
+        commit = origin.get("vcs_info", {}).get("commit_id")
+    except (PackageNotFoundError, ValueError, AttributeError):
+        commit = None
+    return {"name": "audit_lib", "version": __version__, "commit": commit}
+
+
+def provenance(audit: "Audit") -> Row:
+    """What report.json says of the review; the same inputs give the same, so it names no time of running."""
+    inventory, key = audit.inventory, audit.keeper.key
+    return {
+        "control": "Review of secrets and logins",
+        "objective": OBJECTIVE,
+        "cadence": "each quarter",
+        "from": iso(audit.quarter.start),
+        "to": iso(audit.quarter.end),
+        "due_at": iso(review_due_at(audit.quarter)),
+        "command": command(audit),
+        "tool": tool(),
+        "project_commit": head_of(audit.project.root) or None,
+        "environments": sorted(set(inventory["environment"].astype("str"))),
+        "services": sorted({inert.plain(name.partition(" (")[0]) for name in inventory["service"]}),
+        "policy": {"name": inert.plain(audit.policy.name), "sha256": audit.policy.sha256},
+        "key": {"key_id": None if key.origin == "throw-away" else key.key_id, "origin": key.origin},
+    }
+
+
+def command(audit: "Audit") -> str:
+    """The command that makes the review again, for a shell, without where its report goes."""
+    given = (
+        {"project": "DIR"}
+        | dict(audit.parameters)
+        | {"quarter": str(audit.quarter), "as-of": iso(audit.as_of)}
+    )
+    names = ("project", "quarter", "as-of", "policy", "ledger", "previous")
+    options = [(name, given[name]) for name in names if given.get(name)]
+    options += [("identities", "full")] if audit.identities == "full" else []
+    options += [("log", log) for log in shlex.split(given.get("logs", ""))]
+    values = audit.sources.query("kind == 'given values' and state == 'read'")
+    for row in rows(values):
+        options.append(("env", f"{row.environment}/{row.service}={_GIVEN.get(row.reason, 'FILE')}"))
+    words = [f"--{name} {shlex.quote(text)}" for name, text in options]
+    return inert.plain(" ".join(["audit-lib review", *([] if given["project"] else ["--sample"]), *words]))
+
+
+def _how_to_repeat(audit: "Audit") -> list[str]:
+    """What it takes to make the same bytes again, step by step."""
+    key = audit.keeper.key
+    steps = [f"Install audit_lib {__version__}; `make setup` installs each package by its hash."]
+    if audit.parameters.get("project") != "":
+        at = f"at commit {head_of(audit.project.root) or NOT_KNOWN}"
+        steps.append(f"Copy the project's folder {at} by `tar` or `cp -a`, which keep the times of files.")
+    if key.origin == "file":
+        steps.append(f"Have the key {key.key_id} in AUDIT_KEY_FILE.")
+    if audit.ledger.heads:
+        steps.append("Cut each chain of the ledger after its head in `ledger`; take away other chains.")
+    if audit.sources["kind"].eq("given values").any():
+        steps.append("Give the same values with --env: they are stored nowhere.")
+    return [*steps, f"{command(audit)} --out again", f"cmp {MANIFEST} again/{MANIFEST}"]
+
+
+def manifest_of(audit: "Audit", planned: SealPlan) -> Row:
+    """The manifest of a review without its files.
+
+    A file of values has a keyed digest, since an unkeyed one can be guessed offline; under a throw-away
+    key it has none. Of the machine nothing is in it: no path outside the project, no time, no mode.
+    """
+    facts, counts = provenance(audit), ("values", "forms", "runs", "artefacts", "not_searched", "ordinary")
+    return {
+        "schema": "audit_lib/manifest/2",
+        "project": inert.plain(audit.project.name),
+        "quarter": str(audit.quarter),
+        "as_of": iso(audit.as_of),
+        **{name: facts[name] for name in ("key", "tool", "policy")},
+        "how_to_repeat": _how_to_repeat(audit),
+        "inputs": inputs_of(audit.sources),
+        "audit_toml": {"sha256": audit.project.layout_sha256 or None},
+        "ledger": dict(audit.ledger.heads),
+        "seal": {"hits": 0, **{name: getattr(planned, name) for name in counts}},
+    }
+
+
+def inputs_of(sources: pd.DataFrame) -> list[Row]:
+    """The sources that were read, with their digests."""
+    return [row._asdict() for row in rows(sources.loc[sources["state"].eq("read"), _INPUTS])]
+
+
+def facts_for_auditors(audit: "Audit", planned: SealPlan) -> Row:
+    """What an auditor asks of the review itself, for the page's last fold."""
+    due_on = day_words(review_due_at(audit.quarter), audit.as_of.year)
+    more = {"due_on": due_on, "year": audit.as_of.year, "search": planned.statement()}
+    signed = {"how_to_repeat": _how_to_repeat(audit), "sign_offs": audit.sign_offs}
+    return provenance(audit) | more | signed

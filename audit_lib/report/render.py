@@ -1,50 +1,52 @@
-"""Renders an executed notebook as a page: one file, no network, readable without scripts."""
+"""Renders an executed notebook as a page: one file, no network, readable without scripts.
+
+A notebook is what its JSON says: a kernel that publishes does not wait for nbformat and its validator.
+"""
 
 import base64
+import json
 import re
 from copy import deepcopy
-from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib import resources
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
-import nbformat
 from markupsafe import Markup
 from mistune import create_markdown
-from nbconvert.exporters.base import Exporter
 
 from audit_lib.base.frames import rows
+from audit_lib.base.in_words import day_words
 from audit_lib.report import escape as inert
 
+Notebook = Any  # a mapping as nbformat 4.5 describes it, or nbformat's own class
 _HEADING = re.compile(r"\A## (.+)\n*")
+_IN_LINES = {"source", "text", "text/html", "text/plain"}  # texts that a saved notebook has as lists of lines
 
 
-@dataclass(frozen=True)
-class Section:
-    """A heading of the second level with its text, and all cells until the next heading."""
+class Screen(SimpleNamespace):
+    """The first screen, or another part of a page: facts, as two templates show them."""
 
-    heading: str
-    text: str  # markdown
-    cells: list[nbformat.NotebookNode] = field(default_factory=list)
+    def __init__(self, html: str, text: str, **facts: Any) -> None:
+        super().__init__(**facts)
+        self._html, self._text = html, text
 
-    @property
-    def anchor(self) -> str:
-        """What a link to the section names."""
-        return re.sub(r"[^a-z0-9]+", "-", self.heading.lower()).strip("-")
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": template(self._html).render(screen=self), "text/plain": self.text()}
 
-    @property
-    def brief(self) -> str:
-        """The first sentence of its text."""
-        return self.text.replace("*", "").partition(". ")[0].strip().rstrip(".")
+    def text(self) -> str:
+        """The screen as lines, to forward or for a terminal."""
+        return template(self._text).render(screen=self).strip() + "\n"
 
 
-def page(notebook: nbformat.NotebookNode, title: str, notes: tuple[tuple[str, str], ...] = ()) -> str:
+def page(notebook: Notebook, title: str, **review: Any) -> str:
     """The page for an executed notebook: the outputs before its first "##" in full, each "##" folded.
 
-    `notes` are facts that only the publisher knows, each with its name, for the page's last fold. Of the
-    notebook's HTML no script runs: the policy in the page's head admits the page's own alone, by its hash.
+    What is known of the `review` itself is the page's last fold. Of the notebook's HTML no script runs: the
+    policy in the page's head admits the page's own alone, by its hash.
     """
     script = _text("page.js")
     digest = base64.b64encode(sha256(script.encode()).digest()).decode("ascii")
@@ -54,9 +56,9 @@ def page(notebook: nbformat.NotebookNode, title: str, notes: tuple[tuple[str, st
         css=_text("page.css"),
         script=script,
         script_hash=f"sha256-{digest}",
-        first=first.cells,
+        first=first["cells"],
         sections=sections,
-        notes=notes,
+        review=review,
     )
     # Over an index without a name pandas puts a header that says nothing.
     return made.strip().replace("<th></th>", "<td></td>") + "\n"
@@ -68,9 +70,10 @@ def template(name: str) -> jinja2.Template:
     html = name.endswith(".html.j2")
     environment = jinja2.Environment(autoescape=html, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
     environment.globals["rows"] = rows
+    environment.filters["day"] = day_words
     environment.filters["markdown"] = create_markdown(escape=True, plugins=["table"])
     environment.filters["code"] = lambda text: Markup(f"`{inert.plain(text).replace('`', '')}`")  # noqa: S704
-    inert_text = inert.plain_lines if html else inert.markdown
+    inert_text = inert.markdown if name.endswith(".md.j2") else inert.plain_lines
     # What a filter marked as safe is no plain text any more.
     environment.finalize = lambda value: inert_text(value) if type(value) is str else value
     return environment.from_string(_text(name))
@@ -80,45 +83,42 @@ def _text(name: str) -> str:
     return resources.files("audit_lib.report").joinpath(name).read_text("utf-8").strip()
 
 
-def _sections(notebook: nbformat.NotebookNode) -> list[Section]:
+def _sections(notebook: Notebook) -> list[dict[str, Any]]:
     """The code cells before the first heading of the second level, then a section for each heading."""
-    sections = [Section("", "")]
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and (found := _HEADING.match(cell.source)):
-            sections.append(Section(found[1].strip(), cell.source[found.end() :]))
-        elif cell.cell_type == "code" or len(sections) > 1:
-            sections[-1].cells.append(cell)
+    sections: list[dict[str, Any]] = [{"cells": []}]
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown" and (found := _HEADING.match(cell["source"])):
+            heading, text = found[1].strip(), cell["source"][found.end() :]
+            anchor = re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+            brief = text.replace("*", "").partition(". ")[0].strip().rstrip(".")
+            sections.append({"heading": heading, "anchor": anchor, "brief": brief, "text": text, "cells": []})
+        elif cell["cell_type"] == "code" or len(sections) > 1:
+            sections[-1]["cells"].append(cell)
     return sections
 
 
-def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def read_notebook(path: Path) -> Notebook:
+    """A saved notebook, each of its texts whole."""
+
+    def join_lines(node: dict[str, Any]) -> dict[str, Any]:
+        lists = {name for name in _IN_LINES & node.keys() if isinstance(node[name], list)}
+        return node | {name: "".join(node[name]) for name in lists}
+
+    return json.loads(path.read_text("utf-8"), object_hook=join_lines)
+
+
+def normalise(notebook: Notebook) -> Notebook:
     """A copy of the notebook without run times, paths and versions, its texts inert."""
     clean = deepcopy(notebook)
     spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    clean.metadata = nbformat.from_dict({"kernelspec": spec, "language_info": {"name": "python"}})
-    for number, cell in enumerate(clean.cells, start=1):
-        cell.id = f"cell-{number:02d}"
-        cell.source = inert.plain_lines(cell.source)
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+    clean["metadata"] = {"kernelspec": spec, "language_info": {"name": "python"}}
+    for number, cell in enumerate(clean["cells"], start=1):
+        tags = cell["metadata"].get("tags")
+        cell["metadata"] = {"tags": tags} if tags else {}
+        cell["id"], cell["source"] = f"cell-{number:02d}", inert.plain_lines(cell["source"])
         for output in cell.get("outputs", []):
             data = output.get("data", output)
             for kind in {"text/html", "text/plain", "text"} & data.keys():
                 data[kind] = inert.plain_lines(data[kind])
-    clean.nbformat, clean.nbformat_minor = 4, 5
+    clean["nbformat"], clean["nbformat_minor"] = 4, 5
     return clean
-
-
-class AuditReport(Exporter):
-    """`jupyter nbconvert --to audit-report`: a notebook of one's own as a page like that of a review."""
-
-    export_from_notebook = "Audit report"
-    output_mimetype = "text/html"
-    file_extension = ".html"
-
-    def from_notebook_node(  # type: ignore[override]
-        self, nb: nbformat.NotebookNode, resources: dict[str, Any] | None = None, **_: Any
-    ) -> tuple[str, dict[str, Any]]:
-        """The page, and nbconvert's resources."""
-        known = {"metadata": {"name": "Audit report"}, **(resources or {}), "output_extension": ".html"}
-        return page(normalise(nb), known["metadata"]["name"]), known

@@ -1,8 +1,7 @@
 """The first screen of a review: the verdict in a sentence, key figures, what to do, what is not known."""
 
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,9 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words, number_words
 from audit_lib.findings.find import next_step
 from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
-from audit_lib.report import escape as inert
 from audit_lib.report.actions import FIRST
 from audit_lib.report.judge import FAIL, GRAVE, PASS, UNKNOWN, not_seen, unread, verdict
-from audit_lib.report.render import template
+from audit_lib.report.render import Screen
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
@@ -24,110 +22,63 @@ if TYPE_CHECKING:
 WORDS = {FAIL: "Fail.", UNKNOWN: "Not known.", PASS: "Pass."}
 KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
 BAD, DUE, OK, OPEN = "bad", "due", "ok", "unk"  # one colour each
-MOST_NAMES = 3
-MOST_DATES = 10
+MOST_NAMES, MOST_DATES = 3, 10
 LET_IN = "let-in"  # the detection of a success that should not have been one
+_SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}  # the surest first
 
 
-@dataclass(frozen=True)
-class KeyFigure:
-    """A count with its unit, the parts it consists of by colour, and a remark."""
-
-    title: str
-    count: str
-    unit: str
-    parts: tuple[tuple[str, int], ...]
-    note: str
+# A count with its unit, the parts it consists of by colour, and a remark.
+KeyFigure = namedtuple("KeyFigure", ["title", "count", "unit", "parts", "note"])
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The first screen. In a notebook it shows itself; `actions` and the other frames hold what it says."""
-
-    title: str
-    facts: str
-    verdict: str
-    sentence: str
-    reasons: tuple[str, ...]
-    figures: tuple[KeyFigure, ...]
-    actions: pd.DataFrame  # the first of `Audit.actions`, with `by`, the date in words
-    actions_title: str
-    more: str  # what follows them
-    falls_due: pd.DataFrame  # when, what, do
-    falls_due_title: str
-    not_known: pd.DataFrame  # share, what, do
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        html = template("summary.html.j2").render(screen=self, word=WORDS[self.verdict])
-        return {"text/html": html, "text/plain": self.markdown()}
-
-    def markdown(self) -> str:
-        """The screen as Markdown, to forward."""
-        return template("owner.md.j2").render(screen=self, word=WORDS[self.verdict]).strip() + "\n"
-
-    def record(self) -> dict[str, Any]:
-        """What report.json says of it."""
-        return {
-            "sentence": self.sentence,
-            "reasons": self.reasons,
-            "figures": [asdict(one) for one in self.figures],
-            "first": list(self.actions["number"]),
-            "falls_due": self.falls_due.to_dict("records"),
-            "not_known": self.not_known.to_dict("records"),
-        }
-
-
-@dataclass(frozen=True)
-class Register:
+def show_register(actions: pd.DataFrame, findings: pd.DataFrame, as_of: datetime) -> Screen:
     """The open findings by the action that closes them, each folded: for a notebook and its page."""
-
-    actions: pd.DataFrame
-    findings: pd.DataFrame
-    as_of: datetime
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        actions = self.actions.assign(by=_days_due(self.actions, self.as_of))
-        found = self.findings[self.findings["status"].eq("open")]
-        found = found.assign(day=[day_words(at, self.as_of.year) for at in found["opened_at"]])
-        html = template("register.html.j2").render(
-            actions=actions, closed_by=dict(list(found.groupby("action")))
-        )
-        words = ["number", "action", "severity", "owner", "by", "closes"]
-        return {"text/html": html, "text/plain": inert.plain_lines(actions[words].to_string(index=False))}
+    found = findings[findings["status"].eq("open")]
+    found = found.assign(day=[day_words(at, as_of.year) for at in found["opened_at"]])
+    facts = {"actions": _with_dates(actions, as_of), "closed_by": dict(list(found.groupby("action")))}
+    return Screen("register.html.j2", "register.txt.j2", **facts)
 
 
-def _days_due(actions: pd.DataFrame, as_of: datetime) -> list[str]:
-    """`by 1 Oct`, or `overdue since 7 Jul`, of each action."""
-    lead = actions["overdue"].map({True: "overdue since", False: "by"})
-    return [f"{word} {day_words(at, as_of.year)}" for word, at in zip(lead, actions["due_at"], strict=True)]
+def _with_dates(actions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """The actions with `by`: `by 1 Oct`, or `overdue since 7 Jul`."""
+    due = zip(actions["overdue"], actions["due_at"], strict=True)
+    by = [f"{'overdue since' if late else 'by'} {day_words(at, as_of.year)}" for late, at in due]
+    return actions.assign(by=by)
 
 
-def summarise(audit: "Audit") -> Summary:
-    """The first screen of an audit; every number is counted from its frames."""
-    state, year, quarter, key = verdict(audit), audit.as_of.year, audit.quarter, audit.keeper.key.origin
+def summarise(audit: "Audit") -> Screen:
+    """The first screen of an audit; every number is counted from its frames.
+
+    `figures` are key figures; `actions`, `falls_due` and `not_known` are frames.
+    """
+    state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
-    these = "this one first: it closes" if len(first) == 1 else "these first: they close"
-    these = these.replace("these", f"these {number_words(len(first))}")
+    several = f"these {number_words(len(first))} first: they close"
+    these = "this one first: it closes" if len(first) == 1 else several
     every = counted(int(audit.actions["closes"].sum()), "open finding")
-    to_do = f"Do {these} {first['closes'].sum()} of the {every}"
     more = f"Then {counted(len(rest), 'other action')} for {counted(int(rest['closes'].sum()), 'finding')}"
     last = day_words(quarter.end - timedelta(seconds=1))
     until = Quarter.containing(quarter.end).end - timedelta(seconds=1)
     dates = pd.DataFrame(_falls_due(audit, until), columns=["at", "when", "what", "do"])
-    return Summary(
+    return Screen(
+        "summary.html.j2",
+        "owner.md.j2",
         title=f"{audit.project.name}: review of secrets and logins, {quarter}",
         facts=f"{day_words(quarter.start, quarter.year)} to {last}, as of {instant_words(audit.as_of)} UTC, "
         f"{KEYS.get(key, key)}",
         verdict=state,
+        word=WORDS[state],
         sentence=sentence,
         reasons=reasons,
-        figures=tuple(_figures(audit)),
-        actions=first.assign(by=_days_due(first, audit.as_of)),
-        actions_title=to_do if len(first) else "Nothing to do: no finding is open",
+        figures=(*_secret_figures(audit), *_other_figures(audit)),
+        actions=_with_dates(first, audit.as_of),
+        actions_title=f"Do {these} {first['closes'].sum()} of the {every}"
+        if len(first)
+        else "Nothing to do: no finding is open",
         more=more if len(rest) else "",
         falls_due=dates.sort_values("at", kind="stable").head(MOST_DATES).drop(columns="at"),
-        falls_due_title=f"Falls due before the next review, {day_words(until, year)}",
+        falls_due_title=f"Falls due before the next review, {day_words(until, audit.as_of.year)}",
         not_known=pd.DataFrame(_not_known(audit), columns=["share", "what", "do"]),
     )
 
@@ -138,8 +89,9 @@ def summarise(audit: "Audit") -> Summary:
 def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
     """The sentence of the verdict, and those that say why."""
     doubt = [f"Whether a rule was lowered is not known: {audit.doubt}."] if audit.doubt else []
+    entered = audit.detections.query("verdict == 'found' and detection == @LET_IN and severity in @GRAVE")
     if state == FAIL:
-        sentence, reasons = _failure(audit)
+        sentence, reasons = _failure(audit, entered)
     elif state == PASS:
         sentence = "Nothing is wrong, and everything was checked."
         young = counted(int(audit.ages["status"].isin(("fresh", "due")).sum()), "secret")
@@ -147,24 +99,23 @@ def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
     else:
         sentence = "Nothing wrong was found, but not everything could be seen."
         undecided = counted(int(audit.findings["status"].eq("unknown").sum()), "question")
-        missing = "; ".join(need.words for need in not_seen(audit))
-        reasons = [f"{undecided} of this review could not be decided. Not seen: {missing or 'nothing else'}."]
+        missing = "; ".join(need.words for need in not_seen(audit)) or "nothing else"
+        reasons = [f"{undecided} of this review could not be decided. Not seen: {missing}."]
     # Who was let in is named by the reasons.
-    use = [] if state == FAIL and len(_entered(audit)) else [_use(audit)]
+    use = [] if state == FAIL and len(entered) else [_use(audit)]
     return sentence, (*doubt, *reasons, *use)
 
 
-def _entered(audit: "Audit") -> pd.DataFrame:
-    """The grave incidents in which somebody was let in after failed logins."""
-    found = audit.detections.query("verdict == 'found' and detection == @LET_IN")
-    return found[found["severity"].isin(GRAVE)]
-
-
-def _failure(audit: "Audit") -> tuple[str, list[str]]:
+def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     """Attacks that got in come first, then what others can read in production, then the rest."""
-    entered, lost = _entered(audit), losses(audit)
+    lost = _losses(audit)
     secrets = f"{_several(len(lost), 'production secret')} can be read by others"
-    reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]] or [_not_lost(audit)]
+    reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]]
+    if not audit.inventory.query("environment == @PRODUCTION")["fingerprint"].notna().any():
+        reasons = reasons or ["Of production nothing is known: no value of it was read."]
+    elif not lost:
+        rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
+        reasons = [f"No production secret was found where others can read it{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
     apart = audit.drift.query("relation == 'different' and expected == 'same'")
@@ -172,7 +123,7 @@ def _failure(audit: "Audit") -> tuple[str, list[str]]:
     if pairs := dict.fromkeys(f"{row.secret} and {row.other_secret}" for row in rows(apart)):
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:
-        return f"{secrets}." if lost else _faults(audit), reasons
+        return f"{secrets}." if lost else _worst(audit), reasons
     sure = entered["severity"].isin(("high", "critical")).any()  # else a minute leaves it open
     were = ("was" if len(entered) == 1 else "were") if sure else "may have been"
     reasons[:0] = [f"{row.subject}: {row.classification}." for row in rows(entered.head(MOST_NAMES))]
@@ -180,7 +131,7 @@ def _failure(audit: "Audit") -> tuple[str, list[str]]:
     return f"{_several(len(entered), 'address', 'es')} {were} let in after failed logins{more}.", reasons
 
 
-def losses(audit: "Audit") -> dict[str, str]:
+def _losses(audit: "Audit") -> dict[str, str]:
     """By name each production secret that others can read, and how; of one value its least public name.
 
     One whose finding somebody accepted is left out.
@@ -188,50 +139,39 @@ def losses(audit: "Audit") -> dict[str, str]:
     held = audit.inventory.query("environment == @PRODUCTION and kind in ['secret', 'unlisted']")
     held = held[held["fingerprint"].notna() & ~held["placeholder"].fillna(False).astype(bool)]
     accepted = audit.findings.query("status == 'accepted' and environment == @PRODUCTION")["subject"]
+    named = held.sort_values(["public", "secret"]).groupby("fingerprint")["secret"].first()
     by_value: dict[str, tuple[str, str]] = {}
     for name, how in _readable(audit, held):
         for value in held.loc[held["secret"].eq(name) & ~held["secret"].isin(accepted), "fingerprint"]:
-            same = held[held["fingerprint"].eq(value)].sort_values(["public", "secret"])
-            by_value.setdefault(str(value), (str(same["secret"].iloc[0]), how))
+            by_value.setdefault(value, (named[value], how))
     return dict(by_value.values())
 
 
 def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Names of production secrets that others can read, and how, the surest sign first."""
-    words = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}
-    places = audit.leak_places
+    kinds = audit.leak_places.groupby("leak_id")["place"].agg(set)
     for row in rows(audit.exposure.query("status == 'emergency' and environment == @PRODUCTION")):
-        kinds = set(places.loc[places["leak_id"].eq(row.leak_id), "place"])
-        place = next((words[kind] for kind in words if kind in kinds), "outside its place")
+        words = [word for kind, word in _SHOWN_IN.items() if kind in kinds[row.leak_id]]
         since = "" if row.first_at is None else f" since {day_words(row.first_at, audit.as_of.year)}"
-        yield row.secret, f"has been {place}{since}"
-    in_page = held["public"].astype(bool) & held["exposure_severity"].isin(GRAVE)
-    signs = (
-        (in_page, "is built into the page that every browser loads"),
-        (held["compromised"], "has a published value"),
-        (held["template"], "has the value of an example file"),
-    )
-    for sign, how in signs:
+        yield row.secret, f"has been {(*words, 'outside its place')[0]}{since}"
+    signs = {
+        "is built into the page that every browser loads": held["public"].astype(bool)
+        & held["exposure_severity"].isin(GRAVE),
+        "has a published value": held["compromised"],
+        "has the value of an example file": held["template"],
+    }
+    for how, sign in signs.items():
         yield from ((name, how) for name in held.loc[sign.fillna(False).astype(bool), "secret"])
 
 
-def _faults(audit: "Audit") -> str:
+def _worst(audit: "Audit") -> str:
     """Without a loss in production: what is overdue there, else how severe the findings are."""
     late = audit.ages.query("environment == @PRODUCTION and status == 'overdue' and period_stated")["secret"]
-    if len(late):
-        are = "is" if late.nunique() == 1 else "are"
-        return f"{_several(late.nunique(), 'production secret')} {are} too old."
+    if count := late.nunique():
+        return f"{_several(count, 'production secret')} {'is' if count == 1 else 'are'} too old."
     severity = audit.findings.query("status == 'open'")["severity"]
     worst = max(severity, key=SEVERITIES.index)
     return f"{_several(int(severity.eq(worst).sum()), f'{worst} finding')} to close."
-
-
-def _not_lost(audit: "Audit") -> str:
-    """That no loss was found in production, as far as its values were read and searched for."""
-    if not audit.inventory.query("environment == @PRODUCTION")["fingerprint"].notna().any():
-        return "Of production nothing is known: no value of it was read."
-    rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
-    return f"No production secret was found where others can read it{rest}."
 
 
 def _use(audit: "Audit") -> str:
@@ -239,79 +179,58 @@ def _use(audit: "Audit") -> str:
     if audit.log_counts.empty:
         return "Refused logins are not known: no log of the quarter says anything about requests."
     states = set(audit.detections.loc[audit.detections["detection"].eq(LET_IN), "verdict"])
-    if states == {"none"}:
-        return "The logs show no client that was let in after failed logins."
-    show = "show a client that" if "found" in states else "could not show whether a client"
+    doubt = "show a client that" if "found" in states else "could not show whether a client"
+    show = "show no client that" if states == {"none"} else doubt
     return f"The logs {show} was let in after failed logins."
 
 
-# ---- Key figures ----
-
-
-def _figures(audit: "Audit") -> Iterator[KeyFigure]:
-    yield _leaked(audit)
-    yield _too_old(audit)
-    yield _refused(audit)
-    marks = Counter(audit.marks)
-    parts = ((OK, marks["good"]), (OPEN, marks["unknown"]), (BAD, marks["bad"]))
-    note = f"{marks['unknown']} undecided, {marks['bad']} with an open finding"
-    yield KeyFigure("Items clean", str(marks["good"]), f"of {marks.total()}", parts, note)
-    counts = Counter(audit.findings.query("status == 'open'")["severity"])
-    low, high = counts["low"] + counts["info"], counts["critical"] + counts["high"]
-    parts = ((BAD, high), (DUE, counts["medium"]), (OPEN, low))
-    note = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word]) or "none"
-    if change := Counter(audit.changes["change"]):
-        note = f"{change['new']} new, {change['worse']} worse, {change['ended']} ended since the last review"
-    total = counts.total()
-    yield KeyFigure("Open", str(total), f"finding{'s' * (total != 1)}", parts, note)
-
-
-def leaks_in_force(audit: "Audit") -> pd.DataFrame:
-    """The leaks of real values that are still in use somewhere."""
-    leaks = audit.leaks
-    return leaks[~leaks["kind"].isin(NO_SECRETS) & leaks["force"].eq("in force")]
-
-
-def _leaked(audit: "Audit") -> KeyFigure:
-    force = leaks_in_force(audit)
-    there = sum(PRODUCTION in places.split(",") for places in force["in_force"])
-    doubt = int(audit.leaks.loc[~audit.leaks["kind"].isin(NO_SECRETS), "force"].eq("not known").sum())
-    note = "everything was searched"
-    if len(force):
+def _secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
+    """How many values have leaked and are in use, and how many secrets are too old."""
+    leaks = audit.leaks[~audit.leaks["kind"].isin(NO_SECRETS)]
+    force = leaks[leaks["force"].eq("in force")]
+    there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
+    note = f"{'' if shows_no_leak(audit.leak_coverage) else 'but not '}everything was searched"
+    if total:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
-    elif not shows_no_leak(audit.leak_coverage):
-        note = "but not everything was searched"
-    parts = ((BAD, there), (DUE, len(force) - there), (OPEN, doubt))
-    return KeyFigure("Leaked, still in use", str(len(force)), f"value{'s' * (len(force) != 1)}", parts, note)
-
-
-def _too_old(audit: "Audit") -> KeyFigure:
-    """A limit that nobody stated makes nothing too old: it is the policy's default."""
+    parts: Any = ((BAD, there), (DUE, total - there), (OPEN, int(leaks["force"].eq("not known").sum())))
+    yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
+    # A limit that nobody stated makes nothing too old: it is the policy's default.
     by_default = audit.ages["status"].eq("overdue") & ~audit.ages["period_stated"]
     ages = Counter(audit.ages["status"].mask(by_default, "by default"))
     del ages["exempt"]
-    parts = (
-        (BAD, ages["overdue"]),
-        (OPEN, ages["by default"] + ages["unknown"]),
-        (DUE, ages["due"]),
-        (OK, ages["fresh"]),
-    )
+    unsure = ages["by default"] + ages["unknown"]
+    parts = ((BAD, ages["overdue"]), (OPEN, unsure), (DUE, ages["due"]), (OK, ages["fresh"]))
     note = f"{ages['unknown']} not known, {ages['due']} due, {ages['fresh']} fresh"
     note += f", {ages['by default']} past a default limit" if ages["by default"] else ""
-    return KeyFigure("Too old", str(ages["overdue"]), f"of {counted(ages.total(), 'secret')}", parts, note)
+    yield KeyFigure("Too old", str(ages["overdue"]), f"of {counted(ages.total(), 'secret')}", parts, note)
 
 
-def _refused(audit: "Audit") -> KeyFigure:
-    title, total = "Requests refused", int(audit.requests["count"].sum())
-    if not total:
-        return KeyFigure(title, "not known", "", (), f"no request of {audit.quarter} was read")
-    refused = int(audit.requests.loc[audit.requests["refused"], "count"].sum())
-    failed = counted(int(audit.failed_logins["count"].sum()), "failed login")
-    parts = ((BAD, refused), (OK, total - refused))
-    note = f"{failed} beside them in the application's own words"
-    return KeyFigure(title, f"{refused:,}", f"of {total:,}", parts, note)
+def _other_figures(audit: "Audit") -> Iterator[KeyFigure]:
+    """How many requests were refused, how many items are clean, and how many findings are open."""
+    count, is_refused = audit.requests["count"], audit.requests["refused"]
+    asked, refused = int(count.sum()), int(count[is_refused].sum())
+    if asked:
+        # One that is declared is a request, and among the refused.
+        said = audit.failed_logins.query("kind == 'login_failed'")["count"]
+        failed = counted(int(said.sum()), "failed login")
+        note = f"{failed} beside them in the application's own words"
+        shares = ((BAD, refused), (OK, asked - refused))
+        yield KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", shares, note)
+    else:
+        yield KeyFigure("Requests refused", "not known", "", (), f"no request of {audit.quarter} was read")
+    marks = Counter(audit.marks)
+    note = f"{marks['unknown']} undecided, {marks['bad']} with an open finding"
+    parts = ((OK, marks["good"]), (OPEN, marks["unknown"]), (BAD, marks["bad"]))
+    yield KeyFigure("Items clean", str(marks["good"]), f"of {marks.total()}", parts, note)
+    counts = Counter(audit.findings.query("status == 'open'")["severity"])
+    note = ", ".join(f"{counts[word]} {word}" for word in reversed(SEVERITIES) if counts[word]) or "none"
+    if change := Counter(audit.changes["change"]):
+        note = f"{change['new']} new, {change['worse']} worse, {change['ended']} ended since the last review"
+    low, high, total = counts["low"] + counts["info"], counts["critical"] + counts["high"], counts.total()
+    parts = ((BAD, high), (DUE, counts["medium"]), (OPEN, low))
+    yield KeyFigure("Open", str(total), "finding" if total == 1 else "findings", parts, note)
 
 
 # ---- What falls due, and what is not known ----
@@ -327,7 +246,7 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
         at, last = row.possible_at or row.provable_at, row.provable_at
         to = f" to {day_words(last, year)}" if last and last > at else ""
         names = few(dict.fromkeys(group["secret"]), MOST_NAMES)
-        yield pd.Timestamp(at), f"{day_words(at, year)}{to}", f"{names}, {row.environment}", ""
+        yield at, f"{day_words(at, year)}{to}", f"{names}, {row.environment}", ""
     kinds = {
         "accepted risk": audit.decisions.query("verdict == 'accept' and state == 'in force'"),
         "answer": audit.attestations.query("status == 'attested'"),
@@ -346,16 +265,15 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
     elif len(blind):
         share = f"{blind['detection'].nunique()} of {audit.detections['detection'].nunique()}"
         yield share, f"detections could not decide: {blind['reason'].mode()[0].partition('; ')[0]}.", ""
-    for row in rows(
-        audit.coverage.query("days_with_lines < days").sort_values("days_with_lines", kind="stable")
-    ):
+    gaps = audit.coverage.query("days_with_lines < days").sort_values("days_with_lines", kind="stable")
+    for row in rows(gaps):
         place = "/".join(filter(None, (row.environment, row.service)))
         share = f"{row.days - row.days_with_lines} of {row.days}"
         yield share, f"days of {place} have no log line.", "Export them."
-    unknown = ages[ages["status"].eq("unknown")]
+    unknown = ages.loc[ages["status"].eq("unknown"), "next_evidence"]
     if len(unknown):
         share = f"{len(unknown)} of {int(ages['status'].ne('exempt').sum())}"
-        yield share, "ages are not known.", next_step(unknown["next_evidence"].mode()[0])
+        yield share, "ages are not known.", next_step(unknown.mode()[0])
     if len(silent):
         names = few(sorted(silent["source"]), MOST_NAMES)
         yield f"{len(silent)} of {len(audit.sources)}", f"sources were not read: {names}.", "Supply them."

@@ -18,7 +18,6 @@ REQUESTS = (*FAILED_REQUESTS, "other")
 LOGIN_FAILURES = ("login_failed", DECLARED)
 DUE_DAYS = 30  # after its quarter a review is due: docs/review.md#the-package
 _PLACE = ["environment", "service"]
-_LINES = ["lines", "requests", "messages", "text_only", "not_understood", "blank"]
 
 
 class ServiceDays(Contract):
@@ -45,11 +44,6 @@ def requests_of(log_counts: pd.DataFrame) -> pd.DataFrame:
     return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
 
 
-def failed_logins_of(log_counts: pd.DataFrame) -> pd.DataFrame:
-    """The failed logins among `LogCounts`, as the application or a declared login route reported them."""
-    return log_counts[log_counts["kind"].isin(LOGIN_FAILURES)].reset_index(drop=True)
-
-
 def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     """Counts by day (UTC) of the quarter: requests, refused, one column for each kind of refusal, and
     failed_logins as the application reported them; null on a day without a line, which is not zero.
@@ -60,18 +54,14 @@ def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     days = pd.date_range(quarter.start, quarter.end, inclusive="left").strftime("%Y-%m-%d")
     kinds = log_counts.pivot_table("count", "day", "kind", "sum", fill_value=0)
     kinds = kinds.reindex(days).astype("Int64").rename_axis("day")
-    silent = ~days.isin(log_counts["day"])
-
-    def total(*names: str) -> "pd.Series[int]":
-        return kinds.reindex(columns=list(names)).sum(axis=1).astype("Int64").mask(silent)
-
-    refusals = {kind: kinds[kind] for kind in FAILED_REQUESTS if kind in kinds}
-    requests, refused, failed = total(*REQUESTS), total(*FAILED_REQUESTS), total(*LOGIN_FAILURES)
-    numbers = refused.astype("float64")
-    far = (numbers - numbers.median()).abs()
-    unusual = far.gt(5 * 1.4826 * far.median()) & far.ge(max(10, numbers.median() / 2))
-    columns = {"requests": requests, "refused": refused, **refusals, "failed_logins": failed}
-    return pd.DataFrame(columns).assign(unusual=unusual)
+    sums = {"requests": REQUESTS, "refused": FAILED_REQUESTS}
+    sums |= {kind: (kind,) for kind in FAILED_REQUESTS if kind in kinds} | {"failed_logins": LOGIN_FAILURES}
+    table = pd.DataFrame({name: kinds.reindex(columns=[*parts]).sum(axis=1) for name, parts in sums.items()})
+    table = table.astype("Int64")
+    table.loc[~days.isin(log_counts["day"])] = pd.NA
+    refused = table["refused"].astype("float64")
+    far = (refused - refused.median()).abs()
+    return table.assign(unusual=far.gt(5 * 1.4826 * far.median()) & far.ge(max(10, refused.median() / 2)))
 
 
 def tabulate_coverage(
@@ -79,8 +69,8 @@ def tabulate_coverage(
 ) -> pd.DataFrame:
     """`ServiceDays` of the quarter until `as_of`."""
     logs = sources[sources["kind"].eq("log")].astype(dict.fromkeys(_PLACE, "str"))
-    by_place = logs.assign(files=logs["state"].eq("read")).groupby(_PLACE)
-    table = by_place[["files", *_LINES]].sum().astype("int64")
+    sums = ["files", "lines", "requests", "messages", "text_only", "not_understood", "blank"]
+    table = logs.assign(files=logs["state"].eq("read")).groupby(_PLACE)[sums].sum().astype("int64")
     of_file = logs.drop_duplicates("source").set_index("source")[_PLACE]
     seen = log_counts.dropna(subset=["day"]).join(of_file, on="file").groupby(_PLACE)["day"]
     days = seen.agg(days_with_lines="nunique", first_day="min", last_day="max").reindex(table.index)
@@ -102,9 +92,6 @@ def with_lateness(sign_offs: pd.DataFrame) -> pd.DataFrame:
     due_at = pd.Series(pd.to_datetime(due, utc=True), sign_offs.index, dtype="datetime64[us, UTC]")
     on_time = sign_offs["at"].le(due_at).astype("boolean").mask(due_at.isna())
     return sign_offs.assign(due_at=due_at, on_time=on_time)
-
-
-# ---- As JSON ----
 
 
 def records(frame: pd.DataFrame) -> list[Row]:

@@ -41,8 +41,7 @@ class Guard:
         self._keepers.append(keeper)
 
     def classify(self, strong: Iterable[str] | None, open_: Iterable[str], public: str) -> None:
-        """Of the strong values (None: of all) any 12 characters are scrubbed, unless public text holds them;
-        the open ones (settings, identifiers, placeholders) are no secrets and stay readable."""
+        """Scrub any 12 characters of the strong values (None: all) that public text lacks, no open values."""
         self._strong = None if strong is None else frozenset(strong)
         self._open, self._public = frozenset(open_), public
 
@@ -130,8 +129,7 @@ class _Messages:
 
 
 def _cover_raw_stream(stream: Any, number: int) -> None:
-    """Lead what is written to a raw descriptor, by a child too, into the kernel's stream alone: ipykernel
-    copies it to a terminal as well, and under pytest leads nothing through the stream."""
+    """Lead what is written to a raw descriptor, by a child too, into the kernel's stream alone."""
     terminal = getattr(stream, "_original_stdstream_copy", None)
     if terminal is not None:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
@@ -150,8 +148,7 @@ def _cover_raw_stream(stream: Any, number: int) -> None:
 
 
 class GuardedStream(io.TextIOBase):
-    """Text in, redacted text out, line by line, and at a flush what may go out of a line. It has no `buffer`:
-    what is written there, as to the descriptor beneath, is not guarded."""
+    """Text in, redacted text out, line by line, and at a flush what may go out of one. It has no `buffer`."""
 
     def __init__(self, guard: Guard, target: Any) -> None:
         self._guard, self._target, self._tail = guard, target, Tail()

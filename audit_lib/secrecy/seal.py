@@ -13,16 +13,13 @@ from audit_lib.base.archives import Budget, kind_of, unpack
 from audit_lib.base.errors import Refused
 from audit_lib.base.in_words import few
 from audit_lib.secrecy.keeper import MANIFEST, Keeper
-from audit_lib.secrecy.matcher import PART, SHORTEST, WINDOW, Hit, Matcher, readings
-from audit_lib.secrecy.strength import component, strength_bits
+from audit_lib.secrecy.redact import PART, SHORTEST, WINDOW, Hit, Matcher, readings
+from audit_lib.secrecy.strength import component, could_be_a_piece, strength_bits
 
 STRONG_BITS = 64  # a value of fewer may be found by chance in parts
 SHOWN = 20  # hits
 _DEEPEST = 3  # encodings within each other
 _SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in no policy
-_GENERATED = re.compile(
-    r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
-)
 _DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?")
 _PACKAGE = Path(__file__).parents[1]
 _TEXTS = (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
@@ -43,9 +40,8 @@ class Classes:
 
 
 def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
-    """The keeper's values by what they are, never by what the project's policy calls them: whoever writes
-    the policy could else have one published. A secret under one name is one under every name. A report may
-    hold `public` text: weak values within it, and 12 characters of a key's prefix, are not searched for."""
+    """The keeper's values by what they are, never by what the project's policy calls them: whoever writes it
+    could else have one published. Of what a report says anyway, `public`, nothing is searched for."""
     known = inventory.dropna(subset=["fingerprint"])
     set_up = ~known["placeholder"].fillna(False) & ~known["template"].fillna(False)
     secret = known[known["kind"].isin(_SECRET_KINDS) & set_up]
@@ -53,9 +49,13 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     for whole in keeper.fingerprints():  # whatever the policy says that a URL is for
         keeper.part(whole, component("password"))
     held = frozenset(keeper.fingerprints())
+
+    def is_drawn(value: str) -> bool:
+        return "://" not in value and could_be_a_piece(value)
+
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
-    sealed = {value for value in strong if value in named or keeper.ask(value, _looks_drawn)} | (named - held)
+    sealed = {value for value in strong if value in named or keeper.ask(value, is_drawn)} | (named - held)
 
     ordinary_text = f"{public.casefold()}\n{_own_text()}"
 
@@ -74,11 +74,6 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
         names=dict(zip(known["fingerprint"], known["secret"], strict=True)),
         public=public,
     )
-
-
-def _looks_drawn(value: str) -> bool:
-    """Whether a value was drawn rather than written: not a text, of which a part is ordinary."""
-    return "://" not in value and len(value.split()) == 1 and _GENERATED.search(value) is not None
 
 
 @cache
@@ -116,8 +111,7 @@ class SealPlan:
 
 
 def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
-    """What will be searched for, to be stated in the artefacts themselves. Raises `Refused` for a keeper that
-    lacks a value that the inventory names: it would not be searched for."""
+    """What will be searched for. Raises `Refused` for a keeper that lacks a value of the inventory."""
     return _planned(keeper, classes, artefacts)[0]
 
 
@@ -131,8 +125,7 @@ def _planned(keeper: Keeper, classes: Classes, artefacts: int) -> tuple[SealPlan
 
 
 def seal(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
-    """The result of a search of a folder's files, their names and what is packed in them, without a hit.
-    Raises `Refused` for a value in an artefact, or for one that cannot be searched as a whole."""
+    """The result of a search of a folder without a hit. Raises `Refused` for one, and as `search_files`."""
     paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
     result = search_files({path.relative_to(folder).as_posix(): path for path in paths}, keeper, classes)
     if result.hits:
@@ -163,8 +156,7 @@ def _called(hit: Hit, classes: Classes) -> str:
 
 
 def views(name: str, data: bytes, seen: set[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Pairs of a way of reading and what is then read, the bytes themselves first, and nothing that is in
-    `seen`, where digests are noted. Raises `Refused` if it cannot be searched as a whole."""
+    """Pairs of a way of reading and what is read so, and is not in `seen` yet. Raises `Refused`."""
     budget, waiting = Budget(), [("bytes", data, 0)]
     while waiting:
         way, content, depth = waiting.pop()

@@ -36,8 +36,7 @@ _RUNS = [
 
 
 def strength_bits(value: str) -> float:
-    """At most so many bits, rounded down: length times the characters' range, less its patterns. Shannon's
-    entropy of the characters is useless on strings this short (docs/rules.md#rule-38)."""
+    """At most so many bits: length times the characters' range, less its patterns (docs/rules.md#rule-38)."""
     unit = _UNIT.fullmatch(value)
     text = unit[1] + "2" if unit and value == (unit[1] * len(value))[: len(value)] else value
     text = _REPEATED.sub(r"\1\1", _DATE.sub("02", _WORDS.sub("aa", text.lower())))
@@ -58,8 +57,7 @@ def range_of(value: str) -> int:
 
 
 def chosen_bits(value: str) -> float:
-    """The bits of a strong value in which a person's words are found, rounded down; infinite for any other
-    value. What is not a word counts as drawn at random."""
+    """The bits of a strong value in which a person's words are found; infinite for any other."""
     if len(value) > LONGEST or strength_bits(value) < GUESSABLE_BITS or looks_generated(value):
         return math.inf
     from zxcvbn import zxcvbn  # noqa: PLC0415  90 ms that hardly any review needs
@@ -102,8 +100,7 @@ def is_of_no_language(text: str) -> bool:
 
 
 def could_be_a_piece(name: str) -> bool:
-    """Whether a text in a name's place is more likely a piece of a generated value, where letters, digits and
-    both cases change at every second sign and letters are not those of words: it must not be shown."""
+    """Whether a text in a name's place is more likely a piece of a generated value: it must not be shown."""
     return any(map(_is_drawn, name.split(".")))  # no alphabet of generators has a dot
 
 
@@ -124,8 +121,7 @@ def _is_drawn(text: str) -> bool:
 
 
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
-    """Whether a value stands for one still to be set. A short marker with wildcards is found in random
-    values too, so it does not count in what looks generated."""
+    """Whether a value stands for one still to be set. A random value may hold a short marker: it is none."""
     text = value.strip()
     mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
     long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= _LONG_MARKER]

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from audit_lib.secrecy.matcher import WINDOW
+from audit_lib.secrecy.redact import WINDOW
 from audit_lib.secrecy.strength import SHORTEST_PIECE, could_be_a_piece
 from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS, READERS, Reading, Statement
 

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from io import StringIO
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -65,28 +67,27 @@ def files(root: Path, left_out: list[Fault] | None = None) -> list[PurePosixPath
     found: list[PurePosixPath] = []
     entries = 0
 
-    def note(path: PurePosixPath | str, reason: str) -> None:
-        faults.append(Fault(f"{shown(path)}/", reason))
+    def note(path: object, reason: str) -> None:
+        faults.append(Fault(f"{shown(os.path.relpath(str(path), root))}/", reason))
 
     def unlisted(error: OSError) -> None:
-        note(os.path.relpath(str(error.filename), root), f"cannot be read ({type(error).__name__})")
+        note(error.filename, f"cannot be read ({type(error).__name__})")
 
     for folder, folders, names in os.walk(root, onerror=unlisted):
-        at, below = PurePosixPath(os.path.relpath(folder, root)), []
+        at = PurePosixPath(os.path.relpath(folder, root))
         found += [at / name for name in sorted(names)][: MAX_ENTRIES - entries]
         entries += len(folders) + len(names)
         if entries > MAX_ENTRIES:
             text = f"left out all after the first {MAX_ENTRIES:,} files and folders"
             faults.append(Fault("discovery", text))
             break
-        for name in sorted(folders):
-            if Path(folder, name).is_symlink():
-                note(at / name, "is a symbolic link, which is not followed")
-            elif name not in _WORDS["skipped_folders"] and len(at.parts) >= MAX_DEPTH:
-                note(at / name, f"is deeper than {MAX_DEPTH} folders")
-            elif name not in _WORDS["skipped_folders"]:
-                below.append(name)
-        folders[:] = below
+        links = sorted(name for name in folders if Path(folder, name).is_symlink())
+        below = sorted({*folders} - {*links} - _WORDS["skipped_folders"])
+        folders[:] = below if len(at.parts) < MAX_DEPTH else []
+        for name in links:
+            note(root / at / name, "is a symbolic link, which is not followed")
+        for name in sorted({*below} - {*folders}):
+            note(root / at / name, f"is deeper than {MAX_DEPTH} folders")
     return sorted(found)
 
 
@@ -265,10 +266,7 @@ def env_variables(project: Project, paths: Collection[str] | None = None) -> dic
 
 
 def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
-    found = defaultdict(set)
-    for mention in mentions:
-        found[mention.name].add(mention)
-    return {name: tuple(sorted(found[name])) for name in sorted(found)}
+    return {name: tuple(places) for name, places in groupby(sorted({*mentions}), attrgetter("name"))}
 
 
 class Named(NamedTuple):

@@ -8,13 +8,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any
 
 from audit_lib.base.errors import Fault
 from audit_lib.settings.code_reads import Mention, files
 from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Project
-
-Source = TypeVar("Source", EnvSource, LogSource)
 
 MAX_SOURCES = 200
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
@@ -50,10 +48,10 @@ def discover(project: Project) -> Project:
     )
 
 
-def _beside(layout: dict[str, Source], found: dict[str, Source]) -> dict[str, Source]:
+def _beside(layout: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     # A layout of which nothing is there belongs to another application: its gaps would be noise.
     assumed = layout if not found or set(layout) & set(found) else {}
-    return assumed | {place: source for place, source in found.items() if place not in assumed}
+    return assumed | {place: found[place] for place in found if place not in assumed}
 
 
 # ---- What a file's name and folder say ----

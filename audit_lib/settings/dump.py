@@ -29,7 +29,12 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
         own = "audit.toml" if project.layout is not None and policy.path == project.layout else "the reviewer"
         lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
         lines += _lines("audit.toml", project)
-        lines += [f"audit.toml: formats digest = {_digest_of_formats(project)}"] if project.formats else []
+        if project.formats:
+            try:
+                digest = read_source(project.root, project.formats, LARGEST).sha256
+            except Unreadable as error:
+                digest = f"not read: {error.state}"
+            lines.append(f"audit.toml: formats digest = {digest}")
     return tuple(sorted(lines))
 
 
@@ -76,10 +81,3 @@ def _values(key: str, value: Any) -> Iterator[str]:
 def _text(value: object) -> str:
     text = ascii(value)[1:-1] if isinstance(value, str) else str(value)
     return f"sha256:{sha256(text.encode()).hexdigest()[:16]}" if looks_generated(text) else text
-
-
-def _digest_of_formats(project: Project) -> str:
-    try:
-        return read_source(project.root, project.formats, LARGEST).sha256
-    except Unreadable as error:
-        return f"not read: {error.state}"

@@ -20,8 +20,6 @@ from audit_lib.settings.discover import service_of_variable
 from audit_lib.settings.kinds import is_issued, likely_kind
 from audit_lib.settings.models import ENVIRONMENTS, Policy, Project, path_fault
 
-SHOWN_PLACES = 3
-
 
 class Guess(NamedTuple):
     """What one variable seems to be; `places` say where its name was seen."""
@@ -112,7 +110,7 @@ def _few_places(mentions: Iterable[Mention]) -> str:
     # A file's name could end the comment and begin a key of its own.
     plain = re.compile(r"[\w./@+ ()-]{1,200}")
     named = ((one.path if plain.fullmatch(one.path) else "a file with an odd name", one) for one in mentions)
-    return few((f"{path}:{one.line}" for path, one in named), SHOWN_PLACES)
+    return few((f"{path}:{one.line}" for path, one in named), 3)
 
 
 def nameable(path: str) -> bool:

@@ -36,7 +36,6 @@ _FOR_SAMPLES = (
     'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
     "remove both, or write the sample anew"
 )
-_SAMPLES = "samples"  # under this name they are remembered
 Table = dict[str, Any]
 
 
@@ -370,13 +369,13 @@ def followed(path: Path, root: Path, place: str, most: int = MOST_LINKS) -> Path
 def remember_sample(folder: Path) -> bool:
     """Whether the folder is remembered as a sample; those that are gone are forgotten."""
     root = folder.resolve()
-    kept = {place: identity for place, identity in recall_state(_SAMPLES).items() if Path(place).is_dir()}
-    return remember_state(_SAMPLES, kept | {str(root): _identity(root)})
+    kept = {place: identity for place, identity in recall_state("samples").items() if Path(place).is_dir()}
+    return remember_state("samples", kept | {str(root): _identity(root)})
 
 
 def is_sample(root: Path) -> bool:
     """Whether this very folder, with the audit.toml that it had, was written here as a sample."""
-    return bool(recall_state(_SAMPLES).get(str(root)) == _identity(root))
+    return bool(recall_state("samples").get(str(root)) == _identity(root))
 
 
 def _identity(root: Path) -> str:

@@ -409,8 +409,7 @@ class StartUpSettings(Block):
 class Policy(Block):
     """What is demanded of one application: of each variable, of its logins, and what must be reported.
 
-    Placeholders, defaults and name patterns are globs over the whole text, letter case aside, in which
-    `*` is the only wildcard: `*change-me*` is a placeholder wherever it is, `test` only alone.
+    Placeholders, defaults and name patterns are globs over the whole text with `*` alone, letter case aside.
     """
 
     name: Name

@@ -14,9 +14,9 @@ from audit_lib.leaks.tables import NO_SECRETS
 from audit_lib.report.actions import Actions
 from audit_lib.report.exports import to_csv
 from audit_lib.report.figures import plot_ages, plot_daily, png
-from audit_lib.report.provenance import tool
+from audit_lib.report.record import tool
 from audit_lib.report.render import normalise, page
-from audit_lib.report.summary import Register
+from audit_lib.report.summary import show_register
 from audit_lib.report.tables import tabulate_days
 from tests.support import made_up_audit as frames
 from tests.support.paths import GOLDEN, ROOT
@@ -100,7 +100,7 @@ def test_a_script_in_a_text_is_inert() -> None:
     """Neither register nor page nor notebook holds markup, control or bidi signs of what was read."""
     row = {"number": 1, "id": "x", "action": HOSTILE, "why": HOSTILE, "where": HOSTILE, "owner": HOSTILE}
     more = {"severity": "high", "due_at": frames.AS_OF, "overdue": False, "closes": 1, "command": HOSTILE}
-    shown = Register(
+    shown = show_register(
         Actions.of([row | more]), frames.findings().assign(action="x"), frames.AS_OF
     )._repr_mimebundle_()["text/html"]
     notebook = nbformat.v4.new_notebook(

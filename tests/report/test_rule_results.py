@@ -12,7 +12,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.report.rules import tabulate_rules
+from audit_lib.report.judge import tabulate_rules
 from audit_lib.settings import Policy, bundled_policy
 from audit_lib.settings.load import guide_rules
 from tests.support.made_up_audit import audit, filled

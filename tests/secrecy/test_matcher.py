@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, SHORTEST, Hit, Matcher, forms
+from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, SHORTEST, Hit, Matcher, forms
 from tests.support.encodings import encodings
 from tests.support.fakes import fake_value
 

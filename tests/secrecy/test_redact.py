@@ -8,8 +8,7 @@ import pytest
 
 from audit_lib.secrecy.guard import Guard, GuardedStream
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.matcher import forms
-from audit_lib.secrecy.redact import _BESIDE, MARK, Redactor, Tail, redact_named
+from audit_lib.secrecy.redact import _BESIDE, MARK, Redactor, Tail, forms, redact_named
 from tests.support.fakes import fake_value
 
 VALUE = fake_value("scrub")

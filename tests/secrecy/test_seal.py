@@ -16,7 +16,7 @@ import pytest
 
 from audit_lib.base.errors import Refused
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrecy.matcher import forms
+from audit_lib.secrecy.redact import forms
 from audit_lib.secrecy.seal import Classes, SealPlan, classify, plan, seal, search_files
 from audit_lib.secrets.contracts import Inventory
 from tests.support.canary import notebook

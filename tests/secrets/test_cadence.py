@@ -75,18 +75,12 @@ def measure(period: int, cadence: int, recorded: float, count: int) -> tuple[tup
     inventory = [inventory_row(one.place, one.at(NOW), SOURCE, max_age_days=period) for one in life_times]
     table, _ = freshness(inventory, entries)
     truth = {one.place[0]: one.adopted(NOW) for one in life_times}
+    allowed = {"fresh": (0, period - 14), "due": (0, period), "overdue": (period, 1e9), "unknown": (0, 1e9)}
     wrong = 0
     for row in table.itertuples():
         age = (NOW - truth[row.secret]).total_seconds() / 86_400
-        bounds = {
-            "fresh": (0, period - 14),
-            "due": (0, period),
-            "overdue": (period, 1e9),
-            "unknown": (0, 1e9),
-        }
-        low, high = bounds[row.status]
-        inside = row.age_days_min <= age and not row.age_days_max < age
-        wrong += not (low <= age <= high and inside)
+        low, high = allowed[row.status]
+        wrong += not (low <= age <= high and row.age_days_min <= age and not row.age_days_max < age)
     counts = Counter(table["status"])
     return tuple(100 * counts[status] / count for status in STATUSES), wrong
 

@@ -1,6 +1,7 @@
 """Every env source of a project ends in a row, every line in a count, every value with the keeper alone."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +40,8 @@ def row(frame: pd.DataFrame, source: str) -> dict[str, object]:
 
 def test_a_file_is_counted_and_its_values_go_to_the_keeper(tmp_path: Path, keeper: Keeper) -> None:
     """The counts add up to the lines, the frame holds fingerprints, facts are of the file."""
-    text = f"# note\n\nAPI_TOKEN={TOKEN}\nEMPTY=\nbad line\n"
+    token = TOKEN[:30] + "aB1"
+    text = f"# note\n\nAPI_TOKEN={TOKEN}\nEMPTY=\nbad line {token}\n"
     (tmp_path / "backend").mkdir()
     (tmp_path / ENV.path).write_text(text)
     (tmp_path / ENV.path).chmod(0o600)
@@ -52,58 +54,44 @@ def test_a_file_is_counted_and_its_values_go_to_the_keeper(tmp_path: Path, keepe
     named = entries.set_index("name")["fingerprint"]
     assert named["API_TOKEN"] == keeper.fingerprint(TOKEN)
     assert pd.isna(named["EMPTY"])
-    assert keeper.fingerprint(TOKEN) in keeper
+    # What may be a secret in a line that was not understood is kept, too, so that no artefact shows it.
+    assert {keeper.fingerprint(TOKEN), keeper.fingerprint(token)} == set(keeper.fingerprints())
     assert TOKEN not in sources.to_csv() + entries.to_csv()
 
 
-def _hostile(kind: str, path: Path) -> None:
-    match kind:
-        case "empty":
-            path.write_bytes(b"")
-        case "blank":
-            path.write_bytes(b"\n\n")
-        case "binary":
-            path.write_bytes(b"\x7fELF" + b"\0" * 20)
-        case "UTF-16 without a mark":
-            path.write_bytes("A=1\n".encode("utf-16-le"))
-        case "directory":
-            path.mkdir()
-        case "link":
-            path.symlink_to("/etc/hostname")
-        case "FIFO":
-            os.mkfifo(path)
-        case "too many lines":
-            path.write_bytes(b"\n" * 20_001)
-        case "too large":
-            with path.open("wb") as file:
-                file.truncate(2 * 1024 * 1024 + 1)
+def _make_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2 * 1024 * 1024 + 1)
+
+
+def _write(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
 
 
 @pytest.mark.parametrize(
-    ("kind", "state", "reason"),
+    ("make", "state", "reason"),
     [
-        ("missing", "missing", "does not exist"),
-        ("empty", "empty", "holds nothing"),
-        ("blank", "empty", "holds nothing"),
-        ("binary", "refused", "is binary"),
-        ("UTF-16 without a mark", "refused", "is binary"),
-        ("directory", "refused", "is a directory"),
-        ("link", "refused", "symbolic link"),
-        ("FIFO", "refused", "FIFO"),
-        ("too many lines", "refused", "20,000 lines"),
-        ("too large", "refused", "2,097,152 bytes"),
+        (lambda _: None, "missing", "does not exist"),
+        (_write(b""), "empty", "holds nothing"),
+        (_write(b"\n\n"), "empty", "holds nothing"),
+        (_write(b"\x7fELF" + b"\0" * 20), "refused", "is binary"),
+        (_write("A=1\n".encode("utf-16-le")), "refused", "is binary"),
+        (Path.mkdir, "refused", "is a directory"),
+        (lambda path: path.symlink_to("/etc/hostname"), "refused", "symbolic link"),
+        (os.mkfifo, "refused", "FIFO"),
+        (_write(b"\n" * 20_001), "refused", "20,000 lines"),
+        (_make_large, "refused", "2,097,152 bytes"),
     ],
 )
 def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(
-    tmp_path: Path, keeper: Keeper, kind: str, state: str, reason: str
+    tmp_path: Path, keeper: Keeper, make: Callable[[Path], object], state: str, reason: str
 ) -> None:
     """Each unusable source is a row with its state, reason and remedy, and gives no entry."""
     described = project(tmp_path, ENV)
-    _hostile(kind, tmp_path / ENV.path)
+    make(tmp_path / ENV.path)
     sources, entries = read_env_sources(described, (), keeper)
     found = row(sources, ENV.path)
-    assert found["state"] == state
-    assert reason in str(found["reason"])
+    assert (found["state"], reason in str(found["reason"])) == (state, True)
     assert str(found["remedy"]).startswith("--env development/backend=-")
     assert set(entries["state"]) <= {"blank"}
     assert keeper.fingerprints() == ()
@@ -111,26 +99,9 @@ def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(
 
 # A line each, with the value in every place where a person might put it.
 LEAKY = (
-    "A={}",
-    "A='{}'",
-    'A="{}"',
-    'A="{}',
-    "export A={} # {}",
-    "# {}",
-    "{}",
-    "{}=",
-    "{}=x",
-    "A: {}",
-    "A {}",
-    "[{}]=1",
-    "postgresql://u:{}@h/d",
-    "A=postgresql://u:{}@h/d",
-    '{{"A": "{}"}}',
-    "'{}'=1",
-    "set A '{}'",
-    "A={}\x00",
-    "A='x\n{}\n'",
-    "{}\t=",
+    *("A={}", "A='{}'", 'A="{}"', 'A="{}', "export A={} # {}", "# {}", "{}", "{}=", "{}=x", "A: {}", "A {}"),
+    *("[{}]=1", "postgresql://u:{}@h/d", "A=postgresql://u:{}@h/d", '{{"A": "{}"}}', "'{}'=1", "set A '{}'"),
+    *("A={}\x00", "A='x\n{}\n'", "{}\t="),
 )
 
 
@@ -156,16 +127,14 @@ def test_no_value_is_in_a_frame_wherever_it_stands(
 
 
 @pytest.mark.parametrize(
-    ("content", "state", "read"),
+    ("content", "state"),
     [
-        (f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]', "read", 1),
-        (f"API_TOKEN={TOKEN}\n", "read", 1),
-        ('[{"envVar":', "refused", None),
+        (f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]', "read"),
+        (f"API_TOKEN={TOKEN}\n", "read"),
+        ('[{"envVar":', "refused"),
     ],
 )
-def test_an_export_left_in_a_file_is_read(
-    content: str, state: str, read: int | None, tmp_path: Path, keeper: Keeper
-) -> None:
+def test_an_export_left_in_a_file_is_read(content: str, state: str, tmp_path: Path, keeper: Keeper) -> None:
     """The platform's JSON or dotenv text, named in audit.toml, is in force; broken JSON is a row."""
     export = EnvSource("production", "backend", "backend/export.json", export=True)
     where = project(tmp_path, export)
@@ -173,7 +142,7 @@ def test_an_export_left_in_a_file_is_read(
     sources, entries = read_env_sources(where, (), keeper)
     found = row(sources, export.path)
     assert (found["kind"], found["state"]) == ("export", state)
-    assert list(entries["name"].dropna()) == ["API_TOKEN"] * (read or 0)
+    assert list(entries["name"].dropna()) == ["API_TOKEN"] * (state == "read")
 
 
 def test_a_place_is_supplied_by_a_file_or_by_given_values(tmp_path: Path, keeper: Keeper) -> None:
@@ -191,21 +160,16 @@ def test_a_place_is_supplied_by_a_file_or_by_given_values(tmp_path: Path, keeper
     assert list(entries["fingerprint"]) == [keeper.fingerprint(TOKEN)]
 
 
-@pytest.mark.parametrize(
-    ("name", "where"), [("project/prod.txt", "prod.txt"), ("outside.txt", "outside.txt")]
-)
-def test_a_file_given_on_disk_is_noted_as_an_export(
-    tmp_path: Path, keeper: Keeper, name: str, where: str
-) -> None:
+def test_a_file_given_on_disk_is_noted_as_an_export(tmp_path: Path, keeper: Keeper) -> None:
     """Values in clear on disk are a source of their own, inside the project by path, outside by name only."""
-    path = tmp_path / name
-    (tmp_path / "project").mkdir()
-    path.write_text(f"API_TOKEN={TOKEN}\n")
-    path.chmod(0o644)
-    values = GivenValues("production", "backend", str(path), path.read_bytes())
-    sources, _ = read_env_sources(project(tmp_path / "project"), (values,), keeper)
-    assert (row(sources, where)["kind"], row(sources, where)["mode"]) == ("export", "0644")
-    assert str(tmp_path) not in sources.to_csv()
+    (tmp_path / "app").mkdir()
+    for path in (tmp_path / "app" / "prod.txt", tmp_path / "outside.txt"):
+        path.write_text(f"API_TOKEN={TOKEN}\n")
+        path.chmod(0o644)
+        values = GivenValues("production", "backend", str(path), path.read_bytes())
+        sources, _ = read_env_sources(project(tmp_path / "app"), (values,), keeper)
+        assert (row(sources, path.name)["kind"], row(sources, path.name)["mode"]) == ("export", "0644")
+        assert str(tmp_path) not in sources.to_csv()
 
 
 def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper) -> None:
@@ -249,15 +213,6 @@ def test_all_files_together_have_a_limit(
     assert list(sources["state"]) == ["empty"] * 5 + ["refused"] * 2
     assert "limit of 100 lines of all env files" in str(sources["reason"].iloc[-1])
     assert len(entries) == 100
-
-
-def test_what_may_be_a_secret_in_a_bad_line_is_kept(tmp_path: Path, keeper: Keeper) -> None:
-    """A token on a line that was not understood is known to the keeper, so that no artefact shows it."""
-    described, token = project(tmp_path, ENV), TOKEN[:30] + "aB1"
-    (tmp_path / ENV.path).write_text(f"API_TOKEN {token}\n")
-    _, entries = read_env_sources(described, (), keeper)
-    assert list(entries["fingerprint"].isna()) == [True]
-    assert keeper.fingerprint(token) in keeper
 
 
 def test_what_discovery_left_out_is_a_row(tmp_path: Path, keeper: Keeper) -> None:

@@ -28,10 +28,8 @@ class Repository:
         at = (START + timedelta(days=day)).isoformat()
         names = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.root), "GIT_COMMITTER_DATE": at}
-        done = subprocess.run(
-            ["git", *args], cwd=self.root, env=environment | names, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
+        command = ["git", "-C", self.root, *args]
+        return subprocess.check_output(command, env=environment | names, stderr=-3, text=True).strip()
 
     def commit(self, day: float, text: str | None) -> str:
         """Commit the env file with this text, or without the file."""

@@ -1,4 +1,4 @@
-"""Each line of an env file is read, not understood or blank; what dotenv reads is what is kept."""
+"""Each line of an env file is read, not understood or blank; what the loader reads is what is kept."""
 
 import io
 import string
@@ -11,110 +11,124 @@ from audit_lib.secrets.loaders import READERS
 from tests.support.fakes import fake_value
 
 READ, BAD, BLANK = "read", "not understood", "blank"
-
-
 PYTHON = ("python-dotenv",)
 ALL = tuple(READERS)
+Seen = tuple[str | None, str | None, str]
 
 
-def seen(content: bytes, loaders: tuple[str, ...] = PYTHON) -> list[tuple[str, str | None, str | None, str]]:
-    """State, name, value and faults of each line."""
-    return [
-        (line.state, line.name, line.value, ",".join(line.faults)) for line in parse_env(content, loaders)
-    ]
+def seen(content: bytes, loaders: tuple[str, ...] = PYTHON) -> list[Seen]:
+    """Name, value and faults of each line; of a line without a name its state in the value's place."""
+    lines = parse_env(content, loaders)
+    assert all(one.state == READ for one in lines if one.name)
+    return [(one.name, one.value if one.name else one.state, ",".join(one.faults)) for one in lines]
+
+
+def bad(fault: str, lines: int = 1) -> list[Seen]:
+    """Lines that were not understood."""
+    return [(None, BAD, fault)] * lines
+
+
+COMMENT, GOING_ON = (None, READ, ""), (None, READ, "continuation")
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"", []),
-        (b"A=1", [(READ, "A", "1", "")]),
-        (b"A=1\n", [(READ, "A", "1", "")]),
-        (b"A=\n", [(READ, "A", "", "")]),
-        (b"\n \n# note\n", [(BLANK, None, None, ""), (BLANK, None, None, ""), (READ, None, None, "")]),
-        (b"export A=1\n", [(READ, "A", "1", "")]),
-        (b"export A\n", [(BAD, None, None, "no-equals")]),
-        (b"A\n", [(BAD, None, None, "no-equals")]),
-        (b"=1\n", [(BAD, None, None, "not-parsed")]),
-        (b"[=bad\n", [(BAD, None, None, "bad-name")]),
-        (b"A: 1\n", [(BAD, None, None, "not-parsed")]),
-        (b"A='x y'\n", [(READ, "A", "x y", "")]),
-        (b'A="x\\ny"\n', [(READ, "A", "x\ny", "")]),
-        (b"A='x' junk\n", [(BAD, None, None, "not-parsed")]),
-        (b'A="open\nB=2\n', [(BAD, None, None, "not-parsed"), (READ, "B", "2", "")]),
-        (
-            b'A="1\n\n2"\nB=3\n',
-            [
-                (READ, "A", "1\n\n2", ""),
-                (READ, None, None, "continuation"),
-                (READ, None, None, "continuation"),
-                (READ, "B", "3", ""),
-            ],
-        ),
-        (b'A="1\n2" junk\n', [(BAD, None, None, "not-parsed")] * 2),
-        (b"'A\nB'=1\n", [(BAD, None, None, "bad-name")] * 2),
-        (b"A=1 # why\n", [(READ, "A", "1", "")]),
-        (b"A=1#2\n", [(READ, "A", "1#2", "")]),
-        (b"A = 1\n", [(READ, "A", "1", "")]),
-        (b"A=1 \n", [(READ, "A", "1", "")]),
-        (b"A=' 1'\n", [(READ, "A", " 1", "spaces")]),
-        (b"A=1\nA=2\n", [(READ, "A", "1", "duplicate,overridden"), (READ, "A", "2", "duplicate")]),
-        (b"A=1\na=2\n", [(READ, "A", "1", "case"), (READ, "a", "2", "case")]),
-        (b"A=x$B\n", [(READ, "A", "x$B", "")]),
-        (b"A=${HOME}\n", [(READ, "A", None, "reference")]),
-        (b"B=1\nA=${B}\n", [(READ, "B", "1", ""), (READ, "A", "1", "")]),
-        (b"A=1\nA\n", [(BAD, None, None, "not-parsed"), (BAD, None, None, "no-equals")]),
-        ("A=“1”\n".encode(), [(READ, "A", "“1”", "smart-quotes")]),
-        ("A=1\u200b2\n".encode(), [(READ, "A", "1\u200b2", "invisible")]),
-        (b"A=1\xc2\xa02\n", [(READ, "A", "1\xa02", "invisible")]),
-        (b"A=1\r\nB=2\r\n", [(READ, "A", "1", ""), (READ, "B", "2", "")]),
-        (b"bad line\r\nB=2\r\n", [(BAD, None, None, "not-parsed"), (READ, "B", "2", "")]),
-        (b"A=1\rB=2", [(READ, "A", "1", ""), (READ, "B", "2", "")]),
-        (b"\xef\xbb\xbfA=1\n", [(READ, "A", "1", "")]),
-        ("A=1\nB=é\n".encode("utf-16"), [(READ, "A", "1", "utf-16"), (READ, "B", "é", "")]),
-        (b"\xfe\xff" + "A=1".encode("utf-16-be"), [(READ, "A", "1", "utf-16")]),
-        ("A=1\n".encode("utf-16") + b"x", [(READ, "A", "1", "utf-16"), (BAD, None, None, "undecodable")]),
-        (b"A=\xff\nB=2\n", [(BAD, None, None, "undecodable"), (READ, "B", "2", "")]),
-        (b"A=1\0\nB=2\n", [(BAD, None, None, "nul"), (READ, "B", "2", "")]),
-        (b'A="1\n\0\n2"\n', [(BAD, None, None, "nul")] * 3),
-        (b"A=x" + b" " * 100 + b"y\n", [(BAD, None, None, "too-long")]),
-        (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", [(BAD, None, None, "too-long"), (READ, "B", "1", "")]),
+        (b"A=1", [("A", "1", "")]),
+        (b"A=1\n", [("A", "1", "")]),
+        (b"A=\n", [("A", "", "")]),
+        (b"\n \n# note\n", [(None, BLANK, ""), (None, BLANK, ""), COMMENT]),
+        (b"export A=1\n", [("A", "1", "")]),
+        (b"export A\n", bad("no-equals")),
+        (b"A\n", bad("no-equals")),
+        (b"=1\n", bad("not-parsed")),
+        (b"[=bad\n", bad("bad-name")),
+        (b"A: 1\n", bad("not-parsed")),
+        (b"A='x y'\n", [("A", "x y", "")]),
+        (b'A="x\\ny"\n', [("A", "x\ny", "")]),
+        (b"A='x' junk\n", bad("not-parsed")),
+        (b'A="open\nB=2\n', [*bad("not-parsed"), ("B", "2", "")]),
+        (b'A="1\n\n2"\nB=3\n', [("A", "1\n\n2", ""), GOING_ON, GOING_ON, ("B", "3", "")]),
+        (b'A="1\n2" junk\n', bad("not-parsed", 2)),
+        (b"'A\nB'=1\n", bad("bad-name", 2)),
+        (b"A=1 # why\n", [("A", "1", "")]),
+        (b"A=1#2\n", [("A", "1#2", "")]),
+        (b"A = 1\n", [("A", "1", "")]),
+        (b"A=1 \n", [("A", "1", "")]),
+        (b"A=' 1'\n", [("A", " 1", "spaces")]),
+        (b"A=1\nA=2\n", [("A", "1", "duplicate,overridden"), ("A", "2", "duplicate")]),
+        (b"A=1\na=2\n", [("A", "1", "case"), ("a", "2", "case")]),
+        (b"A=x$B\n", [("A", "x$B", "")]),
+        (b"A=${HOME}\n", [("A", None, "reference")]),
+        (b"B=1\nA=${B}\n", [("B", "1", ""), ("A", "1", "")]),
+        (b"A=1\nA\n", [*bad("not-parsed"), *bad("no-equals")]),
+        ("A=“1”\n".encode(), [("A", "“1”", "smart-quotes")]),
+        ("A=1\u200b2\n".encode(), [("A", "1\u200b2", "invisible")]),
+        (b"A=1\xc2\xa02\n", [("A", "1\xa02", "invisible")]),
+        (b"A=1\r\nB=2\r\n", [("A", "1", ""), ("B", "2", "")]),
+        (b"bad line\r\nB=2\r\n", [*bad("not-parsed"), ("B", "2", "")]),
+        (b"A=1\rB=2", [("A", "1", ""), ("B", "2", "")]),
+        (b"\xef\xbb\xbfA=1\n", [("A", "1", "")]),
+        ("A=1\nB=é\n".encode("utf-16"), [("A", "1", "utf-16"), ("B", "é", "")]),
+        (b"\xfe\xff" + "A=1".encode("utf-16-be"), [("A", "1", "utf-16")]),
+        ("A=1\n".encode("utf-16") + b"x", [("A", "1", "utf-16"), *bad("undecodable")]),
+        (b"A=\xff\nB=2\n", [*bad("undecodable"), ("B", "2", "")]),
+        (b"A=1\0\nB=2\n", [*bad("nul"), ("B", "2", "")]),
+        (b'A="1\n\0\n2"\n', bad("nul", 3)),
+        (b"A=x" + b" " * 100 + b"y\n", bad("too-long")),
+        (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", [*bad("too-long"), ("B", "1", "")]),
         # What is filled up with equals signs to four characters is a value, whatever its letters are.
-        *[
-            (line, [(BAD, None, None, "bad-name")])
-            for line in (b"MZXW6YTBOI======", b"c2VjcmV0cw==", b"ABCDEFGHI===")
-        ],
+        *((line, bad("bad-name")) for line in (b"MZXW6YTBOI======", b"c2VjcmV0cw==", b"ABCDEFGHI===")),
     ],
 )
-def test_each_line_ends_in_one_state(
-    content: bytes, expected: list[tuple[str, str | None, str | None, str]]
-) -> None:
-    """State, name, value and faults are those of the table, line by line."""
+def test_each_line_ends_in_one_state(content: bytes, expected: list[Seen]) -> None:
+    """Name, value or state, and faults are those of the table, line by line."""
     assert seen(content) == expected
 
 
+@pytest.mark.parametrize(
+    ("content", "loaders", "expected"),
+    [
+        # One loader, and what is written is not what it gives.
+        (b"A=x#y\n", ("next",), [("A", "x", "altered")]),
+        (b"A='x'\n", ("docker",), [("A", "'x'", "altered")]),
+        (b"A='x'\n", ("next",), [("A", "x", "")]),
+        (b"A='p$x'\n", ("next",), [("A", None, "reference")]),
+        (b"A='p$x'\n", ("dotenv",), [("A", "p$x", "")]),
+        (b"A=1\nB x\n", ("compose",), [("A", None, "refused"), *bad("not-parsed")]),
+        (b"; x\nA=1\n", ("systemd",), [COMMENT, ("A", "1", "")]),
+        (b"\xef\xbb\xbfA=1\nB=2\n", ("systemd",), [("A", None, "loaders-disagree"), ("B", "2", "")]),
+        # Several, which agree or do not; one that refuses the file or takes no variable has no say.
+        (b"A=1\n", ALL, [("A", "1", "")]),
+        (b"A='x'\n", ALL, [("A", None, "loaders-disagree")]),
+        (b"A='x'\n", ("python-dotenv", "next", "compose"), [("A", "x", "")]),
+        (b"A=x#y\n", ("python-dotenv", "next"), [("A", None, "loaders-disagree")]),
+        (b"export A='x'\n", ALL, [("A", "x", "")]),
+        (b"A: x\n", ALL, [("A", "x", "")]),
+        (b"A=x$B\n", ("next", "compose"), [("A", None, "reference")]),
+    ],
+)
+def test_a_value_is_known_if_its_loaders_agree(
+    content: bytes, loaders: tuple[str, ...], expected: list[Seen]
+) -> None:
+    """The value is the loader's; if several are plausible and read different ones, it is not known."""
+    assert seen(content, loaders) == expected
+
+
 def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
-    """A token alone on its line, with `=` at its end or behind a colon is a suspect and no name."""
+    """A token alone on its line, with `=` at its end or behind a colon is a suspect and no name.
+
+    Of a value with an equals sign in it, whose short beginning alone is no secret, the whole is one.
+    """
     token = fake_value("token", 32) + "7aB"
-    for content in (
-        f"{token}\n",
-        f"{token}==\n",
-        f"API_TOKEN: {token}\n",
-        f"{token}=x y\n",
-        f"set A '{token}'\n",
-    ):
-        (line,) = parse_env(content.encode(), PYTHON)
-        assert line.state == BAD
-        assert line.name is None
-        assert line.suspects == (token,)
-        assert token not in repr(line)
-
-
-def test_a_short_beginning_of_a_value_is_kept_with_the_rest() -> None:
-    """The beginning of a value before an equals sign in it is no name, and the whole is a suspect."""
-    for whole in ("_1Uco4wd1WB=Ra7x", "pX3Pwd9q=", "zmFzZ4Fy==="):
-        (line,) = parse_env(f"{whole}\n".encode(), PYTHON)
-        assert (line.state, line.name, line.faults, line.suspects) == (BAD, None, ("bad-name",), (whole,))
+    places = ("{}", "{}==", "API_TOKEN: {}", "{}=x y", "set A '{}'")
+    lines = {place.format(token): token for place in places}
+    lines |= {whole: whole for whole in ("_1Uco4wd1WB=Ra7x", "pX3Pwd9q=", "zmFzZ4Fy===")}
+    for text, suspect in lines.items():
+        (line,) = parse_env(f"{text}\n".encode(), PYTHON)
+        assert (line.state, line.name, line.suspects) == (BAD, None, (suspect,))
+        assert suspect not in repr(line)
 
 
 def test_what_a_value_may_be_is_suspected_and_never_shown() -> None:
@@ -125,22 +139,12 @@ def test_what_a_value_may_be_is_suspected_and_never_shown() -> None:
     assert value not in repr(line) + repr(EnvLine(1, READ, "A", value, suspects=(value,)))
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"", False),
-        (b"A=1\n", False),
-        (b"A=\xff\n", False),
-        (b"A=" + b"1" * 40 + b"\0\n", False),
-        (b"A=\0\xff" + b"1" * 40, True),
-        (b"\x7fELF\x02\x01\x01" + b"\0" * 9, True),
-        ("A=1\n".encode("utf-16-le"), True),
-        ("A=1\n".encode("utf-16"), False),
-    ],
-)
-def test_binary_is_known_from_text(content: bytes, *, expected: bool) -> None:
+def test_binary_is_known_from_text() -> None:
     """NULs make a file binary unless it has a byte order mark or is UTF-8 with few of them."""
-    assert is_binary(content) is expected
+    few = b"A=" + b"1" * 40 + b"\0\n"
+    assert not any(map(is_binary, (b"", b"A=1\n", b"A=\xff\n", few, "A=1\n".encode("utf-16"))))
+    elf = b"\x7fELF\x02\x01\x01" + b"\0" * 9
+    assert all(map(is_binary, (b"A=\0\xff" + b"1" * 40, elf, "A=1\n".encode("utf-16-le"))))
 
 
 NAMES = """API_TOKEN NEXT_PUBLIC_BACKEND_API_BASE_URL S3_BUCKET_NAME_FOR_UPLOADS_2 oauth2ClientSecret
@@ -148,18 +152,11 @@ ConnectionStrings__DefaultConnection AzureWebJobsStorageConnectionString spring.
 AzureAd2ClientId STRIPE_V2_KEY"""
 
 
-@pytest.mark.parametrize("name", NAMES.split())
-def test_ordinary_names_do_not_look_like_values(name: str) -> None:
-    """Long names of words are names."""
-    assert not looks_like_value(name)
-
-
-@pytest.mark.parametrize(
-    "alphabet", [string.hexdigits[:16], string.ascii_uppercase + "234567", string.ascii_letters]
-)
-def test_generated_values_do_not_look_like_names(alphabet: str) -> None:
-    """Of 300 values each in hexadecimal, base32 and letters alone, none passes for a name."""
-    assert all(looks_like_value(fake_value(f"name {seed}", 40, alphabet)) for seed in range(300))
+def test_names_and_values_are_told_apart() -> None:
+    """Long names of words are names; of 300 values in each of three alphabets none passes for one."""
+    assert not any(map(looks_like_value, NAMES.split()))
+    for alphabet in (string.hexdigits[:16], string.ascii_uppercase + "234567", string.ascii_letters):
+        assert all(looks_like_value(fake_value(f"name {seed}", 40, alphabet)) for seed in range(300))
 
 
 @pytest.mark.parametrize("length", range(8, 20))
@@ -190,36 +187,3 @@ def test_no_bytes_raise_and_no_line_is_lost(content: bytes, loaders: tuple[str, 
     if not content.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
         assert len(lines) == len(list(io.StringIO(text, newline="")))
-
-
-@pytest.mark.parametrize(
-    ("content", "loaders", "expected"),
-    [
-        # One loader, and what is written is not what it gives.
-        (b"A=x#y\n", ("next",), [(READ, "A", "x", "altered")]),
-        (b"A='x'\n", ("docker",), [(READ, "A", "'x'", "altered")]),
-        (b"A='x'\n", ("next",), [(READ, "A", "x", "")]),
-        (b"A='p$x'\n", ("next",), [(READ, "A", None, "reference")]),
-        (b"A='p$x'\n", ("dotenv",), [(READ, "A", "p$x", "")]),
-        (b"A=1\nB x\n", ("compose",), [(READ, "A", None, "refused"), (BAD, None, None, "not-parsed")]),
-        (b"; x\nA=1\n", ("systemd",), [(READ, None, None, ""), (READ, "A", "1", "")]),
-        (
-            b"\xef\xbb\xbfA=1\nB=2\n",
-            ("systemd",),
-            [(READ, "A", None, "loaders-disagree"), (READ, "B", "2", "")],
-        ),
-        # Several, which agree or do not; one that refuses the file or takes no variable has no say.
-        (b"A=1\n", ALL, [(READ, "A", "1", "")]),
-        (b"A='x'\n", ALL, [(READ, "A", None, "loaders-disagree")]),
-        (b"A='x'\n", ("python-dotenv", "next", "compose"), [(READ, "A", "x", "")]),
-        (b"A=x#y\n", ("python-dotenv", "next"), [(READ, "A", None, "loaders-disagree")]),
-        (b"export A='x'\n", ALL, [(READ, "A", "x", "")]),
-        (b"A: x\n", ALL, [(READ, "A", "x", "")]),
-        (b"A=x$B\n", ("next", "compose"), [(READ, "A", None, "reference")]),
-    ],
-)
-def test_a_value_is_known_if_its_loaders_agree(
-    content: bytes, loaders: tuple[str, ...], expected: list[tuple[str, str | None, str | None, str]]
-) -> None:
-    """The value is the loader's; if several are plausible and read different ones, it is not known."""
-    assert seen(content, loaders) == expected

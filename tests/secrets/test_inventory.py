@@ -1,58 +1,36 @@
 """The inventory sets what is held beside what is expected; what was not supplied is never "missing"."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule
+from audit_lib.settings import GivenValues, Policy, SecretRule
+from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value
 
-TOKEN = fake_value("token")
+TOKEN, OTHER = fake_value("token"), fake_value("other", 12)
 PASSWORD = fake_value("password", 24)
-RULES = (
-    SecretRule(
-        name="API_TOKEN",
-        service="backend",
-        kind="secret",
-        required="always",
-        aliases=("TOKEN",),
-        min_length=20,
-        good_length=43,
-        format="url-safe",
-        max_age_days=90,
-    ),
-    SecretRule(
-        name="DATABASE_URL",
-        service="backend",
-        kind="secret",
-        required="production",
-        required_in=("production",),
-        component="password",
-        min_length=20,
-        classes=("lower", "symbol"),
-        defaults=("postgres",),
-        placeholders=("*@db.example.com*",),
-    ),
-    SecretRule(
-        name="PUBLIC_URL",
-        service="frontend",
-        kind="setting",
-        required="always",
-        expected={"development": "http://localhost:1"},
-        environment_formats={"production": "https"},
-    ),
-)
+LENGTHS = {"min_length": 20, "good_length": 43, "format": "url-safe", "max_age_days": 90}
+OF_URL = {
+    "component": "password",
+    "min_length": 20,
+    "classes": ("lower", "symbol"),
+    "defaults": ("postgres",),
+}
+SETTING = {"expected": {"development": "http://localhost:1"}, "environment_formats": {"production": "https"}}
+PRODUCTION = {"required_in": ("production",), "placeholders": ("*@db.example.com*",)}
 POLICY = Policy(
     name="p",
     path=Path("p.toml"),
     sha256="",
-    secrets=RULES,
+    secrets=(
+        SecretRule("API_TOKEN", "backend", "secret", "always", aliases=("TOKEN",), **LENGTHS),  # type: ignore[arg-type]
+        SecretRule("DATABASE_URL", "backend", "secret", "production", **OF_URL, **PRODUCTION),  # type: ignore[arg-type]
+        SecretRule("PUBLIC_URL", "frontend", "setting", "always", **SETTING),  # type: ignore[arg-type]
+    ),
     formats={"url-safe": r"\A(?:[A-Za-z0-9_-]+)\Z", "https": r"\A(?:https://.+)\Z"},
     placeholders=("*change-me*", "<*>"),
     public_prefixes=("PUBLIC_",),
@@ -61,83 +39,78 @@ POLICY = Policy(
 )
 
 
-def inventory(root: Path, *given: GivenValues, **files: str) -> pd.DataFrame:
+def inventory(root: Path, *given: GivenValues, policy: Policy = POLICY, **files: str) -> pd.DataFrame:
     """The inventory of a project whose env files are `environment_service="text"`."""
-    sources = []
-    for name, text in files.items():
-        environment, service = name.split("_")
-        path = f"{name}.env"
-        (root / path).write_text(text)
-        example = environment == "example"
-        sources.append(EnvSource("" if example else environment, service, path, example=example))
-    project = Project("app", root, environments=("development",), env_sources=tuple(sources))
-    keeper = Keeper(Key(b"k" * 32, "demo"))
-    read, entries = read_env_sources(project, given, keeper, POLICY)
-    return tabulate_inventory(entries, POLICY, project, keeper, read)
+    return read_files(root, policy, *given, **files)[0]
 
 
-def one(frame: pd.DataFrame, secret: str, environment: str = "development") -> dict[str, object]:
+def one(frame: pd.DataFrame, secret: str, environment: str = "development") -> dict[str, Any]:
     """The one row of a secret in an environment."""
     (row,) = frame[(frame["secret"] == secret) & (frame["environment"] == environment)].to_dict("records")
-    return row
+    return {str(name): None if pd.isna(cell) else cell for name, cell in row.items()}
+
+
+def held(root: Path, text: str, secret: str = "API_TOKEN") -> dict[str, Any]:
+    """The row of a secret in development's env file of the backend."""
+    return one(inventory(root, development_backend=text.replace("@T", TOKEN)), secret)
 
 
 @pytest.mark.parametrize(
     ("text", "state"),
     [
-        ("API_TOKEN=@\n", "present"),
-        ("TOKEN=@\n", "present"),
+        ("API_TOKEN=@T\n", "present"),
+        ("TOKEN=@T\n", "present"),
         ("API_TOKEN=\n", "empty"),
-        ("# API_TOKEN=@\n", "missing"),
+        ("# API_TOKEN=@T\n", "missing"),
         ("OTHER=1\n", "missing"),
         ("", "missing"),
-        ("API_TOKEN=\nAPI_TOKEN=@\n", "present"),
-        ("API_TOKEN=@\nAPI_TOKEN=\n", "empty"),
+        ("API_TOKEN=\nAPI_TOKEN=@T\n", "present"),
+        ("API_TOKEN=@T\nAPI_TOKEN=\n", "empty"),
     ],
 )
 def test_a_variable_is_present_empty_or_missing(tmp_path: Path, text: str, state: str) -> None:
     """The last line counts, a comment does not; of a file that was read the rest is missing."""
-    row = one(inventory(tmp_path, development_backend=text.replace("@", TOKEN)), "API_TOKEN")
+    row = held(tmp_path, text)
     assert row["state"] == state
-    assert pd.isna(row["placeholder"]) == (state != "present")
+    assert (row["placeholder"] is None) == (state != "present")
 
 
 def test_what_was_not_supplied_is_not_missing(tmp_path: Path) -> None:
     """Of a place without a source nothing is known."""
-    assert one(inventory(tmp_path), "API_TOKEN")["state"] == "not supplied"
-    assert one(inventory(tmp_path), "API_TOKEN")["source"] == "--env development/backend"
+    row = one(inventory(tmp_path), "API_TOKEN")
+    assert (row["state"], row["source"]) == ("not supplied", "--env development/backend")
+
+
+NOT_KNOWN = {"state": "present", "fingerprint": None, "whole": None, "placeholder": None, "format_ok": None}
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    ("text", "expected"),
     [
-        (TOKEN, {"length": "ok", "format_ok": True, "placeholder": False, "strength_bits": 258.0}),
+        ("@T", {"length": "ok", "format_ok": True, "placeholder": False, "strength_bits": 258.0}),
         (TOKEN[:30], {"length": "below good", "format_ok": True}),
         ("short", {"length": "short", "format_ok": True}),
-        (TOKEN + "!", {"length": "ok", "format_ok": False}),
+        ("@T!", {"length": "ok", "format_ok": False}),
         ("change-me", {"placeholder": True}),
         ("<token>", {"placeholder": True}),
+        # What loaders read differently is there, and no more is claimed.
+        ("${OTHER}-suffix", NOT_KNOWN),
+        ("'change-me' # note", NOT_KNOWN),
     ],
 )
-def test_a_value_is_judged_by_its_rule(tmp_path: Path, value: str, expected: dict[str, object]) -> None:
+def test_a_value_is_judged_by_its_rule(tmp_path: Path, text: str, expected: dict[str, object]) -> None:
     """Length, format, placeholder and strength are those of the value."""
-    row = one(inventory(tmp_path, development_backend=f"API_TOKEN={value}\n"), "API_TOKEN")
+    row = held(tmp_path, f"API_TOKEN={text}\n")
     assert {name: row[name] for name in expected} == expected
+
+
+GOOD = {"component": "password", "length": "ok", "url_ok": True, "default_ok": True, "placeholder": False}
 
 
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        (
-            f"postgresql://app:{PASSWORD}@h/db",
-            {
-                "component": "password",
-                "length": "ok",
-                "url_ok": True,
-                "default_ok": True,
-                "placeholder": False,
-            },
-        ),
+        (f"postgresql://app:{PASSWORD}@h/db", GOOD),
         (
             "postgresql://postgres:postgres@h/db",
             {"default_ok": False, "length": "short", "classes_ok": False},
@@ -152,8 +125,30 @@ def test_a_value_is_judged_by_its_rule(tmp_path: Path, value: str, expected: dic
 )
 def test_of_a_url_the_password_is_judged(tmp_path: Path, url: str, expected: dict[str, object]) -> None:
     """The password is the secret; what is no URL may be one as a whole, a local file holds none."""
-    row = one(inventory(tmp_path, development_backend=f"DATABASE_URL={url}\n"), "DATABASE_URL")
+    row = held(tmp_path, f"DATABASE_URL={url}\n", "DATABASE_URL")
     assert {name: row[name] for name in expected} == expected
+
+
+def test_given_values_count_before_a_file(tmp_path: Path) -> None:
+    """What the platform holds is in force, as pasted: its box fills nothing in; the file's value is not."""
+    given = GivenValues("development", "backend", "-", b"API_TOKEN=${OTHER}-suffix\n")
+    row = one(inventory(tmp_path, given, development_backend="API_TOKEN=change-me\n"), "API_TOKEN")
+    assert (row["origin"], row["placeholder"], row["format_ok"]) == ("given values", False, False)
+
+
+@pytest.mark.parametrize(
+    ("environment", "demanded", "expected_ok", "format_ok"),
+    [("development", False, True, None), ("production", True, None, False)],
+)
+def test_demands_depend_on_the_environment(
+    tmp_path: Path, environment: str, demanded: bool, expected_ok: bool | None, format_ok: bool | None
+) -> None:
+    """A rule for production is not demanded in development, and formats differ."""
+    backend = inventory(tmp_path, **{f"{environment}_backend": "A=1\n"})
+    frontend = inventory(tmp_path, **{f"{environment}_frontend": "PUBLIC_URL=http://localhost:1/\n"})
+    assert one(backend, "DATABASE_URL", environment)["demanded"] is demanded
+    row = one(frontend, "PUBLIC_URL", environment)
+    assert (row["expected_ok"], row["format_ok"], row["public"]) == (expected_ok, format_ok, True)
 
 
 def test_unlisted_variables_that_look_like_secrets(tmp_path: Path) -> None:
@@ -162,29 +157,22 @@ def test_unlisted_variables_that_look_like_secrets(tmp_path: Path) -> None:
         f"STRIPE_KEY={fake_value(1)}\nCACHE_DSN=redis://:{PASSWORD}@h\nPLAIN_DSN=redis://h\nPORT=80\n"
         f"API_TOKEN={TOKEN}\nTOKEN={TOKEN}\nPUBLIC_URL=https://a\n"
     )
-    found = inventory(tmp_path, development_backend=text).set_index("variable")
-    kinds = {"STRIPE_KEY": "unlisted", "CACHE_DSN": "unlisted", "PLAIN_DSN": "setting", "PORT": "setting"}
-    assert {name: found.loc[name, "kind"] for name in kinds} == kinds
-    assert found.loc["TOKEN", ["secret", "kind"]].tolist() == ["TOKEN", "unlisted"]
-    assert found.loc["STRIPE_KEY", "max_age_days"] == 90
-    elsewhere = found[found["service"] == "backend"].loc["PUBLIC_URL"]
-    assert elsewhere[["secret", "kind", "required", "demanded"]].tolist() == [
-        "PUBLIC_URL",
-        "setting",
-        "",
-        False,
-    ]
+    found = inventory(tmp_path, development_backend=text)
+    found = found[found["service"] == "backend"].set_index("variable")
+    names = ["STRIPE_KEY", "CACHE_DSN", "PLAIN_DSN", "PORT", "TOKEN", "PUBLIC_URL"]
+    kinds = ["unlisted", "unlisted", "setting", "setting", "unlisted", "setting"]
+    assert found.loc[names, "kind"].tolist() == kinds
+    assert (found.loc["TOKEN", "secret"], found.loc["STRIPE_KEY", "max_age_days"]) == ("TOKEN", 90)
+    assert found.loc["PUBLIC_URL", ["secret", "required", "demanded"]].tolist() == ["PUBLIC_URL", "", False]
 
 
-def test_a_secret_stays_one_whatever_the_policy_calls_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_stays_one_whatever_the_policy_calls_it(tmp_path: Path) -> None:
     """A setting with a generated value or a password in it is a secret that nobody listed."""
     names = ("MAIL_KEY", "FEED", "LIMIT", "KEY_PATH")
-    rules = tuple(SecretRule(name=name, service="backend", kind="setting", required="") for name in names)
-    monkeypatch.setattr(sys.modules[__name__], "POLICY", replace(POLICY, secrets=(*RULES, *rules)))
+    rules = tuple(SecretRule(name, "backend", "setting", "") for name in names)
     text = f"MAIL_KEY={fake_value(7)}\nFEED=https://a:{PASSWORD}@h/\nLIMIT=10\nKEY_PATH={fake_value(8)}\n"
-    found = inventory(tmp_path, development_backend=text).set_index("variable")["kind"]
+    policy = replace(POLICY, secrets=(*POLICY.secrets, *rules))
+    found = inventory(tmp_path, policy=policy, development_backend=text).set_index("variable")["kind"]
     assert [found[name] for name in names] == ["unlisted", "unlisted", "setting", "setting"]
 
 
@@ -194,23 +182,28 @@ def test_values_of_examples_are_templates(tmp_path: Path) -> None:
     shown = f"API_TOKEN=\nDATABASE_URL=postgresql://you:{PASSWORD}@other/db\n"
     found = inventory(tmp_path, development_backend=text, example_backend=shown)
     assert [one(found, name)["template"] for name in ("API_TOKEN", "DATABASE_URL")] == [False, True]
-    assert pd.isna(one(inventory(tmp_path, development_backend=text), "API_TOKEN")["template"])
+    assert held(tmp_path, text)["template"] is None
 
 
 def test_two_values_in_one_place_are_both_judged(tmp_path: Path) -> None:
     """The later file's value counts; the other one has a row of its own, and a setting has none."""
-    other = fake_value("other", 12)
-    (tmp_path / ".env").write_text(f"API_TOKEN={other}\nPORT=1\nDATABASE_URL=postgresql://a:{PASSWORD}@x/a\n")
-    (tmp_path / ".env.local").write_text(
-        f"API_TOKEN={TOKEN}\nPORT=2\nDATABASE_URL=postgresql://a:{PASSWORD}@y/a\n"
-    )
-    sources = tuple(EnvSource("production", "backend", name) for name in (".env", ".env.local"))
-    project, keeper = Project("p", tmp_path, env_sources=sources), Keeper(Key(b"k" * 32, "demo"))
-    read, entries = read_env_sources(project, (), keeper, POLICY)
-    table = tabulate_inventory(entries, POLICY, project, keeper, read)
-    tokens = table[(table["secret"] == "API_TOKEN") & (table["environment"] == "production")]
+    first = f"API_TOKEN={OTHER}\nPORT=1\nDATABASE_URL=postgresql://a:{PASSWORD}@x/a\n"
+    later = f"API_TOKEN={TOKEN}\nPORT=2\nDATABASE_URL=postgresql://a:{PASSWORD}@y/a\n"
+    found = inventory(tmp_path, production_backend=first, production_backend_local=later)
+    tokens = found[found["secret"].eq("API_TOKEN") & found["environment"].eq("production")]
     assert tokens[["service", "source", "length"]].to_numpy().tolist() == [
-        ["backend", ".env.local", "ok" if len(TOKEN) >= 43 else "below good"],
-        ["backend (.env)", ".env", "short"],
+        ["backend", "production_backend_local.env", "ok"],
+        ["backend (production_backend.env)", "production_backend.env", "short"],
     ]
-    assert set(table.loc[table["service"].str.endswith(")"), "secret"]) == {"API_TOKEN"}
+    assert set(found.loc[found["service"].str.endswith(")"), "secret"]) == {"API_TOKEN"}
+
+
+def test_rows_are_unique_and_in_a_total_order(tmp_path: Path) -> None:
+    """One row for each secret, environment and service, whatever the order of the lines; no value in it."""
+    lines = ["B_KEY=1", "A_KEY=2", f"TOKEN={TOKEN}", "API_TOKEN=", "PUBLIC_URL=x"]
+    places = ("production_backend", "development_backend")
+    orders = [inventory(tmp_path, **dict.fromkeys(places, "\n".join(o))) for o in (lines, lines[::-1])]
+    pd.testing.assert_frame_equal(*(found.drop(columns="line") for found in orders))
+    assert not orders[0].duplicated(["secret", "environment", "service"]).any()
+    assert list(orders[0]["environment"][:2]) == ["development", "production"]
+    assert TOKEN not in orders[0].to_csv()

@@ -32,20 +32,14 @@ def _audit(root: Path, **changed: str) -> Audit:
     return run_audit(load_project(root), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
 
 
-def _differences(audit: Audit) -> dict[tuple[str, ...], str]:
+def _differences(audit: Audit) -> dict[tuple[str, str, str], str]:
     """Check, status and severity of each difference, with the variables that it lists."""
-    findings = audit.findings
-    rows = findings[findings["check"].isin(CHECKS)]
-    listed = ["; ".join(item.subject for item in items) for items in rows["covers"]]
-    return {
-        (row.check, row.status, row.severity): names
-        for row, names in zip(rows.itertuples(index=False), listed, strict=True)
-    }
+    found = audit.findings.query("check in @CHECKS").itertuples(index=False)
+    return {(r.check, r.status, r.severity): "; ".join(item.subject for item in r.covers) for r in found}
 
 
 def _row(audit: Audit, name: str) -> "pd.Series[object]":
-    rows = audit.population
-    return rows[rows["name"].eq(name)].iloc[0]
+    return audit.population.set_index("name").loc[name]
 
 
 def test_each_difference_is_one_list(tmp_path: Path) -> None:
@@ -67,15 +61,18 @@ def test_each_difference_is_one_list(tmp_path: Path) -> None:
         ({"Old_cs": "class Old {}\n"}, "1 file not read, first Old.cs: is in a language"),
         ({"nginx_conf": "set $x OLD_TOKEN;\n"}, "named in nginx.conf:1, but not as a read"),
         ({"compose_yaml": "services:\n  db:\n    image: db:1\n"}, "1 image with code that is not here"),
+        # Of a service that compose builds the code is here.
+        ({"compose_yaml": "services:\n  web:\n    build: .\n    image: web:1\n"}, ""),
+        ({"compose_yaml": "services:\n  job:\n    image: web:1\n    build: .\n"}, ""),
     ],
 )
 def test_read_nowhere_needs_everything_seen(tmp_path: Path, changed: dict[str, str], why: str) -> None:
     """A read without a name, a file that was not read, a word, or an image: it is not known then."""
     audit = _audit(tmp_path, **changed)
     row = _row(audit, "OLD_TOKEN")
-    assert row["read"] == "unknown"
+    assert row["read"] == ("unknown" if why else "no")
     assert str(row["read_reason"]).startswith(why)
-    assert ("declared-read-nowhere", "open", "info") not in _differences(audit)
+    assert (("declared-read-nowhere", "open", "info") in _differences(audit)) == (why == "")
 
 
 @pytest.mark.parametrize(
@@ -85,8 +82,10 @@ def test_read_nowhere_needs_everything_seen(tmp_path: Path, changed: dict[str, s
         ({"_env": ENV + "not understood\n"}, "unknown", "1 line of backend not understood"),
         ({"compose_yaml": SETS}, "unknown", "set in compose.yaml:5"),
         ({"audit_toml": MORE}, "unknown", "1 source of backend not read"),
+        # A key of a blueprint is what the platform holds, and no read of the code.
+        ({"render_yaml": "services:\n- envVars:\n  - key: NEW_SECRET\n"}, "yes", ""),
     ],
-    ids=["whole", "lost line", "compose", "another environment"],
+    ids=["whole", "lost line", "compose", "another environment", "blueprint"],
 )
 def test_supplied_nowhere_needs_every_place(
     tmp_path: Path, changed: dict[str, str], supplied: str, why: str
@@ -94,19 +93,14 @@ def test_supplied_nowhere_needs_every_place(
     """A place that was not supplied, a line that was not understood, or a file that sets it: not known."""
     row = _row(_audit(tmp_path, **changed), "NEW_SECRET")
     assert (row["supplied"], row["supply_reason"]) == (supplied, why)
+    assert row["known_by"] == (("code", "platform") if "render_yaml" in changed else ("code",))
 
 
 def test_each_side_is_counted(tmp_path: Path) -> None:
     """How many variables each side knows, which of them, and whether the side was seen whole."""
     audit = _audit(tmp_path)
     sides = audit.population_sides.set_index("side")
-    assert dict(sides["names"]) == {
-        "code": 3,
-        "policy": 3,
-        "env files": 2,
-        "examples": 0,
-        "platform": 0,
-        "ledger": 0,
-    }
+    counts = {"code": 3, "policy": 3, "env files": 2, "examples": 0, "platform": 0, "ledger": 0}
+    assert dict(sides["names"]) == counts
     assert _row(audit, "DB_PASSWORD")["known_by"] == ("code", "policy", "env files")
     assert (sides["seen"]["code"], sides["seen"]["ledger"]) == ("whole", "nothing")

@@ -14,35 +14,29 @@ RULE = SecretRule("ID", "backend", "secret", "always", rotates_with=("KEY",), ma
 BOTH = replace(POLICY, secrets=(RULE, replace(RULE, name="KEY", rotates_with=("ID",))))
 A, B, C, D = (value(letter) for letter in "abcd")
 
-# snapshots: days ago, the value of ID, the value of KEY
-HISTORIES = {
-    "together": [(20, A, C), (10, B, D)],
-    "apart": [(30, A, C), (20, B, C), (10, B, D)],
-    "unknown": [(20, A, None), (15, A, C), (10, B, D)],
-}
+ITEMS = [inventory_row(("ID", *ENV), B, SOURCE), inventory_row(("KEY", *ENV), D, SOURCE)]
 
 
-@pytest.mark.parametrize("relation", HISTORIES)
-def test_intervals_tell_what_is_sure(relation: str) -> None:
+@pytest.mark.parametrize(
+    ("looks", "relation"),  # days ago, the value of ID, the value of KEY
+    [
+        ([(20, A, C), (10, B, D)], "together"),
+        ([(30, A, C), (20, B, C), (10, B, D)], "apart"),
+        ([(20, A, None)], "unknown"),
+    ],
+)
+def test_intervals_tell_what_is_sure(looks: list[tuple[int, str, str | None]], relation: str) -> None:
     """Changed between the same two snapshots is together; a snapshot between the two changes is apart."""
-    entries = [
-        snapshot(
-            ago(days),
-            [present((name, *ENV), what, SOURCE) for name, what in (("ID", one), ("KEY", two)) if what],
-            ((*ENV, SOURCE),),
-        )
-        for days, one, two in HISTORIES[relation]
-    ]
-    if relation == "unknown":
-        entries = entries[:1]
-    inventory = [inventory_row(("ID", *ENV), B, SOURCE), inventory_row(("KEY", *ENV), D, SOURCE)]
-    table, _ = freshness(inventory, entries, policy=BOTH)
-    pairs = tabulate_rotation_pairs(table, BOTH)
+    entries = []
+    for days, *values in looks:
+        places = zip((("ID", *ENV), ("KEY", *ENV)), values, strict=True)
+        held = [present(place, what, SOURCE) for place, what in places if what]
+        entries.append(snapshot(ago(days), held, ((*ENV, SOURCE),)))
+    pairs = tabulate_rotation_pairs(freshness(ITEMS, entries, policy=BOTH)[0], BOTH)
     assert pairs[["secret", "other_secret", "relation"]].to_numpy().tolist() == [["ID", "KEY", relation]]
 
 
 def test_a_pair_of_which_one_is_not_there_is_none() -> None:
     """With one of the two missing there is nothing to compare: that is another finding."""
-    inventory = [inventory_row(("ID", *ENV), B, SOURCE), inventory_row(("KEY", *ENV), None, SOURCE)]
-    table, _ = freshness(inventory, [], policy=BOTH)
-    assert tabulate_rotation_pairs(table, BOTH).empty
+    items = [ITEMS[0], inventory_row(("KEY", *ENV), None, SOURCE)]
+    assert tabulate_rotation_pairs(freshness(items, [], policy=BOTH)[0], BOTH).empty

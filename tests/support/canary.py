@@ -3,7 +3,7 @@
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from audit_lib.secrecy.matcher import forms
+from audit_lib.secrecy.redact import forms
 from tests.support.fakes import fake_value
 
 SECRET = fake_value("canary", 40)

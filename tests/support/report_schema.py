@@ -11,8 +11,8 @@ from audit_lib.findings import contracts as findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.logins.contracts import Detections
 from audit_lib.report.actions import Actions
+from audit_lib.report.judge import RuleResults
 from audit_lib.report.record import FRAMES, NAMES, PLACE, SCHEMA
-from audit_lib.report.rules import RuleResults
 from audit_lib.report.tables import ServiceDays
 from audit_lib.rotation.contracts import LeakLives, Rotations, Triggers
 from audit_lib.secrets.contracts import Evidence, Freshness, Population, PopulationSides
