@@ -83,16 +83,7 @@ def test_nbval(tmp_path: Path) -> None:
         cell.execution_count = number
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="what was expected\n")]
     nbformat.write(source, tmp_path / "canary.ipynb")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "--nbval",
-        "-s",
-        str(tmp_path / "canary.ipynb"),
-    ]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "-s", "canary.ipynb"]
     run = subprocess.run(
         command, cwd=tmp_path, env=_environment(tmp_path), capture_output=True, check=False, text=True
     )

@@ -2,13 +2,7 @@
 
 import pytest
 
-from audit_lib.secrecy.identities import (
-    keyed_label,
-    map_texts,
-    mask_client,
-    mask_text,
-    numbered_label,
-)
+from audit_lib.secrecy.identities import keyed_label, map_texts, mask_client, mask_text, numbered_label
 from audit_lib.secrecy.keeper import Key
 from tests.support import made_up_audit as frames
 

@@ -5,30 +5,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import EnvSource, Policy, Project, SecretRule
+from audit_lib.settings import Policy, SecretRule
+from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value
 
 A, B, C = (fake_value(f"drift {letter}") for letter in "ABC")
-POLICY = Policy(
-    name="p",
-    path=Path("p.toml"),
-    sha256="",
-    secrets=(
-        SecretRule("API_TOKEN", "backend", "secret", "always", equals=("PUBLIC_TOKEN",), aliases=("TOKEN",)),
-        SecretRule("PUBLIC_TOKEN", "frontend", "secret", "always", equals=("API_TOKEN",)),
-        SecretRule("SERVER_KEY", "backend", "secret", "always", differs=("BROWSER_KEY",)),
-        SecretRule("BROWSER_KEY", "frontend", "secret", "always"),
-        SecretRule("DATABASE_URL", "backend", "secret", "always", component="password"),
-        SecretRule("DSN", "backend", "secret", "always", shared=True),
-        SecretRule("MODE", "backend", "setting", "always"),
-    ),
-    placeholders=("change-me",),
-    secret_names=("*_KEY",),
+RULES = (
+    SecretRule("API_TOKEN", "backend", "secret", equals=("PUBLIC_TOKEN",), aliases=("TOKEN",)),
+    SecretRule("PUBLIC_TOKEN", "frontend", "secret", equals=("API_TOKEN",)),
+    SecretRule("SERVER_KEY", "backend", "secret", differs=("BROWSER_KEY",)),
+    SecretRule("BROWSER_KEY", "frontend", "secret"),
+    SecretRule("DATABASE_URL", "backend", "secret", component="password"),
+    SecretRule("DSN", "backend", "secret", shared=True),
+    SecretRule("MODE", "backend", "setting"),
 )
+POLICY = Policy("p", Path("p.toml"), "", RULES, placeholders=("change-me",), secret_names=("*_KEY",))
 NAMES = ["secret", "other_secret"]
 KEYS = ["secret", "environment", "other_secret", "other_environment"]
 DEV, PROD = "development_backend", "production_backend"
@@ -36,16 +28,7 @@ DEV, PROD = "development_backend", "production_backend"
 
 def drift(root: Path, **files: str) -> pd.DataFrame:
     """The drift of a project whose env files are `environment_service="text"`."""
-    sources = []
-    for name, text in files.items():
-        environment, service = name.split("_")
-        (root / f"{name}.env").write_text(text)
-        example = environment == "example"
-        sources.append(EnvSource("" if example else environment, service, f"{name}.env", example=example))
-    project = Project("app", root, environments=("development",), env_sources=tuple(sources))
-    keeper = Keeper(Key(b"k" * 32, "demo"))
-    read, entries = read_env_sources(project, (), keeper, POLICY)
-    inventory = tabulate_inventory(entries, POLICY, project, keeper, read)
+    inventory, entries, keeper = read_files(root, POLICY, **files)
     return compare_places(inventory, entries, POLICY, keeper)
 
 
@@ -54,35 +37,37 @@ def rows(frame: pd.DataFrame, why: str, *columns: str) -> list[tuple[object, ...
     return list(frame.loc[frame["why"] == why, list(columns)].itertuples(index=False, name=None))
 
 
+EQUAL = ("API_TOKEN", "PUBLIC_TOKEN", "pairing", "same")
+DIFFER = ("SERVER_KEY", "BROWSER_KEY", "must differ", "different")
+
+
 @pytest.mark.parametrize(
-    ("backend", "frontend", "why", "relation"),
+    ("pair", "backend", "frontend", "relation"),
     [
-        (f"API_TOKEN={A}", f"export PUBLIC_TOKEN='{A}'", "pairing", "same"),
-        (f"TOKEN={A}", f"PUBLIC_TOKEN={A}", "pairing", "same"),
-        (f"API_TOKEN={A}", f"PUBLIC_TOKEN={B}", "pairing", "different"),
-        (f"API_TOKEN={A}", "PUBLIC_TOKEN=", "pairing", "unknown"),
-        (f"API_TOKEN={A}", "", "pairing", "unknown"),
-        (f"API_TOKEN={A}", "PUBLIC_TOKEN=${X}", "pairing", "unknown"),
-        (f"SERVER_KEY={A}", f"BROWSER_KEY={A}", "must differ", "same"),
-        (f"SERVER_KEY={A}", f"BROWSER_KEY={B}", "must differ", "different"),
-        (f"SERVER_KEY={A}", "X=1", "must differ", "different"),
-        (f"SERVER_KEY={A}", None, "must differ", "unknown"),
-        (f"SERVER_KEY={A}", "BROWSER_KEY=${X}", "must differ", "unknown"),
+        (EQUAL, f"API_TOKEN={A}", f"export PUBLIC_TOKEN='{A}'", "same"),
+        (EQUAL, f"TOKEN={A}", f"PUBLIC_TOKEN={A}", "same"),
+        (EQUAL, f"API_TOKEN={A}", f"PUBLIC_TOKEN={B}", "different"),
+        (EQUAL, f"API_TOKEN={A}", "PUBLIC_TOKEN=", "unknown"),
+        (EQUAL, f"API_TOKEN={A}", "", "unknown"),
+        (EQUAL, f"API_TOKEN={A}", "PUBLIC_TOKEN=${X}", "unknown"),
+        (DIFFER, f"SERVER_KEY={A}", f"BROWSER_KEY={A}", "same"),
+        (DIFFER, f"SERVER_KEY={A}", f"BROWSER_KEY={B}", "different"),
+        (DIFFER, f"SERVER_KEY={A}", "X=1", "different"),
+        (DIFFER, f"SERVER_KEY={A}", None, "unknown"),
+        (DIFFER, f"SERVER_KEY={A}", "BROWSER_KEY=${X}", "unknown"),
     ],
 )
 def test_a_pair_of_the_policy(
-    tmp_path: Path, backend: str, frontend: str | None, why: str, relation: str
+    tmp_path: Path, pair: tuple[str, str, str, str], backend: str, frontend: str | None, relation: str
 ) -> None:
     """A pair that must be equal is unknown if either is absent; what is not there cannot be the same.
 
     Sources: docs/rules.md#rule-42, docs/rules.md#rule-44.
     """
     files = {DEV: backend} | ({"development_frontend": frontend} if frontend is not None else {})
-    names = {"pairing": ("API_TOKEN", "PUBLIC_TOKEN"), "must differ": ("SERVER_KEY", "BROWSER_KEY")}
-    expected = {"pairing": "same", "must differ": "different"}
+    name, other, why, expected = pair
     found = rows(drift(tmp_path, **files), why, *KEYS, "relation", "expected")
-    one, other = names[why]
-    assert found == [(one, "development", other, "development", relation, expected[why])]
+    assert found == [(name, "development", other, "development", relation, expected)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -10,7 +11,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.base.clock import iso
 from audit_lib.ledger.timeline import CLOCK_SLACK
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.ages import agreement, status_of
@@ -19,6 +19,7 @@ from tests.support.histories import (
     NOW,
     POLICY,
     ago,
+    creation,
     entry,
     freshness,
     inventory_row,
@@ -35,6 +36,7 @@ SOURCE = "--env production/backend"
 FILE = "backend/.env"
 A, B = value("a"), value("b")
 VALUES = {"a": A, "b": B, "": None, "-": None}
+TOKEN = r"(?:file)?([\d.]*)(?:([@!])([\d.]+))?(?::(.*))?"
 FLAGS = {
     "rotated_back": "back",
     "conflict": "conflict",
@@ -51,19 +53,21 @@ def seen(days: float, what: str | None, source: str = SOURCE, **more: Any) -> An
 
 def history(text: str) -> tuple[list[Any], dict[str, Any]]:
     """Entries and options of a history: `20:b` is a look 20 days ago at B, `5:-` one at no value, `5@80:a` a
-    record 5 days ago of a rotation 80 days ago to A; `file3` says that all are of a file, written 3 days ago.
+    record 5 days ago of a rotation 80 days ago to A, `5!80:a` one that A was made then; `file3` says that all
+    are of a file, written 3 days ago.
     """
-    entries, options = [], {"source": FILE if "file" in text else SOURCE}
+    entries: list[Any] = []
+    options: dict[str, Any] = {"source": FILE if "file" in text else SOURCE}
     for token in text.split():
-        days, _, what = token.partition(":")
+        days, mark, claimed, what = re.fullmatch(TOKEN, token).groups("")  # type: ignore[union-attr]
+        source, fingerprint = options["source"], VALUES[what]
         if token.startswith("file"):
-            options |= {"files": {FILE: ago(float(days[4:]))}} if days[4:] else {}
-        elif "@" in token:
-            at, _, claimed = days.partition("@")
-            facts = {"fingerprint": VALUES[what], "source": options["source"]}
-            entries.append(rotation(ago(float(at)), PLACE, ago(float(claimed)), **facts))
+            options |= {"files": {FILE: ago(float(days))}} if days else {}
+        elif mark:
+            record = rotation if mark == "@" else creation
+            entries.append(record(ago(float(days)), PLACE, ago(float(claimed)), fingerprint, source=source))
         else:
-            entries.append(seen(float(days), VALUES[what], options["source"]))
+            entries.append(seen(float(days), fingerprint, source))
     return entries, options
 
 
@@ -149,6 +153,12 @@ def test_two_bounds_decide(lo: float | None, hi: float | None, expected: str) ->
         ("50@50 20:b 10:a", "fresh 9-21 unrecorded"),
         ("20:b 10:a", "fresh 9-21 unrecorded"),
         ("20:b 10:a 3@3:a", "fresh 9-21"),
+        # A provider's date (E11): in force no earlier, and as old as that; of another value; a wrong one.
+        ("2!30:a", "fresh 29-31"),
+        ("2!100:a", "overdue 99-101"),
+        ("20:b 10:a 2!100:a", "overdue 99-101 unrecorded"),
+        ("190!200:b 1:a", "unknown 0-191 straddles unrecorded"),
+        ("60:a 2!30:a", "unknown 59- conflict conflict"),
     ],
 )
 def test_a_history_proves_so_much_and_no_more(text: str, expected: str) -> None:
@@ -168,13 +178,6 @@ def in_part(days: float) -> Any:
     partly = seen(days, None, FILE)
     partly.body["places"][0]["complete"] = False
     return partly
-
-
-def created(days: float, recorded: float, what: str = A) -> Any:
-    """A record that a provider made a value so many days ago."""
-    facts = {"claimed_at": iso(ago(days)), "day_only": False, "fingerprint": what, "source": SOURCE}
-    names = dict(zip(("secret", "environment", "service"), PLACE, strict=True))
-    return entry(ago(recorded), "creation", names | facts | {"by": "Ann", "witness": "the dashboard"})
 
 
 def bridged(**changed: Any) -> list[Any]:
@@ -220,12 +223,6 @@ EPOCH = {"modified_at": "1980-01-01T00:00:00Z"}
         ([seen(60, B), seen(10, A)], {"as_of": ago(30)}, "unknown - reviewed late"),
         ([seen(60, B), seen(40, A), seen(10, A)], {"as_of": ago(30)}, "fresh 9-31 unrecorded"),
         ([], ON_FILE | {"files": {FILE: ago(10)}, "as_of": ago(30)}, "unknown - reviewed late"),
-        # A provider's date (E11): in force no earlier, and as old as that; of another value; a wrong one.
-        ([created(30, 2)], {}, "fresh 29-31"),
-        ([created(100, 2)], {}, "overdue 99-101"),
-        ([seen(20, B), seen(10, A), created(100, 2)], {}, "overdue 99-101 unrecorded"),
-        ([created(200, 190, B), seen(1, A)], {}, "unknown 0-191 straddles unrecorded"),
-        ([seen(60, A), created(30, 2)], {}, "unknown 59- conflict conflict"),
         # A day reaches from UTC+14 to UTC-12: only what is surely later than the value's sighting is false.
         ([seen(29.5, A), rotation(ago(26), PLACE, ago(28), day_only=True), seen(1, A)],
          {}, "unknown 28- straddles"),
@@ -260,8 +257,9 @@ def test_a_verdict_says_by_what_and_what_would_decide() -> None:
     assert found.possibly_overdue_from_at == ago(20) - CLOCK_SLACK + timedelta(days=90)
     assert row([seen(91, A)]).hi_evidence.startswith("E2 ledger ci#1")
     assert row([seen(5.01, B), rotation(ago(5), PLACE, ago(5), A, source=SOURCE)]).hi_evidence[:2] == "E8"
-    assert "Ann recorded that it was created" in row([created(30, 2)]).lo_evidence
-    assert "the dashboard" in row([created(30, 2)]).lo_evidence
+    made = row(history("2!30:a")[0]).lo_evidence
+    assert "Ann recorded that it was created" in made
+    assert "the dashboard" in made
     assert "snapshot" in row([]).next_evidence
     assert "--env production/backend=" in row([], item={"state": "not supplied"}).next_evidence
     late = row([seen(60, B), seen(10, A)], as_of=ago(30))

@@ -7,10 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.inventory import tabulate_inventory
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule
+from audit_lib.settings import GivenValues, Policy, SecretRule
+from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value
 
 TOKEN, OTHER = fake_value("token"), fake_value("other", 12)
@@ -42,17 +40,8 @@ POLICY = Policy(
 
 
 def inventory(root: Path, *given: GivenValues, policy: Policy = POLICY, **files: str) -> pd.DataFrame:
-    """The inventory of a project whose env files are `environment_service="text"`, `…_more` beside it."""
-    sources = []
-    for name, text in files.items():
-        environment, service, *_ = name.split("_")
-        (root / f"{name}.env").write_text(text)
-        example = environment == "example"
-        sources.append(EnvSource("" if example else environment, service, f"{name}.env", example=example))
-    project = Project("app", root, environments=("development",), env_sources=tuple(sources))
-    keeper = Keeper(Key(b"k" * 32, "demo"))
-    read, entries = read_env_sources(project, given, keeper, policy)
-    return tabulate_inventory(entries, policy, project, keeper, read)
+    """The inventory of a project whose env files are `environment_service="text"`."""
+    return read_files(root, policy, *given, **files)[0]
 
 
 def one(frame: pd.DataFrame, secret: str, environment: str = "development") -> dict[str, Any]:

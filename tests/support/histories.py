@@ -74,6 +74,15 @@ def rotation(
     return entry(at, "rotation", {**body, "source": source}, **more)
 
 
+def creation(
+    at: datetime, place: tuple[str, str, str], claimed: datetime, fingerprint: str | None, *, source: str = ""
+) -> Entry:
+    """A record by Ann that a provider's dashboard says when a value was made."""
+    names = dict(zip(("secret", "environment", "service"), place, strict=True))
+    body = {**names, "claimed_at": iso(claimed), "day_only": False, "fingerprint": fingerprint}
+    return entry(at, "creation", {**body, "source": source, "by": "Ann", "witness": "the dashboard"})
+
+
 def ledger_of(entries: list[Entry], as_of: datetime = NOW, broken: frozenset[str] = frozenset()) -> Ledger:
     """The ledger that these entries make, as of an instant."""
     ordered = sorted(entries, key=lambda one: (one.at, one.writer, one.seq))
