@@ -253,11 +253,11 @@ def _key_line(text: str) -> str:
     first = rb"openssh-key-v1\x00" if "OPENSSH" in kind else rb"[\x80-\xff]" if "PGP" in kind else first
     if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""
-    # On a curve the first line without what all such begin with, of DSA the last, else one past the public.
-    if length < 600 and not re.search("OPENSSH|PGP", kind):
-        return str(lines[0][24:])
-    is_dsa = "DSA" in kind or _DSA in start
-    return str(lines[-1 if is_dsa else int(0.7 * (len(lines) - 1))])
+    # Of DSA the last line, on a curve the first without what all such begin with, else one past the public.
+    if "DSA" in kind or _DSA in start:
+        return str(lines[-1])
+    on_curve = length < 600 and not re.search("OPENSSH|PGP", kind)
+    return str(lines[0][24:] if on_curve else lines[int(0.7 * (len(lines) - 1))])
 
 
 def _decoded(base64: str) -> bytes:
