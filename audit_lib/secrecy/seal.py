@@ -49,12 +49,12 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
         keeper.part(whole, component("password"))
     held = frozenset(keeper.fingerprints())
 
+    def is_drawn(value: str) -> bool:  # a text has parts that are ordinary
+        return "://" not in value and len(value.split()) == 1 and could_be_a_piece(value)
+
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
-    sealed = {value for value in strong if value in named or keeper.ask(value, could_be_a_piece)} | (
-        named - held
-    )
-
+    sealed = {value for value in strong if value in named or keeper.ask(value, is_drawn)} | (named - held)
     ordinary_text = f"{public.casefold()}\n{_own_text()}"
 
     def is_ordinary(value: str) -> bool:
