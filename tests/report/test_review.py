@@ -9,13 +9,14 @@ import jsonschema
 import nbformat
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from audit_lib.leaks.tables import NO_SECRETS
 from audit_lib.report.actions import Actions
 from audit_lib.report.exports import to_csv
 from audit_lib.report.figures import plot_ages, plot_daily, png
 from audit_lib.report.record import tool
-from audit_lib.report.render import normalise, page
+from audit_lib.report.render import Screen, normalise, page
 from audit_lib.report.summary import other_figures, show_register
 from audit_lib.report.tables import tabulate_days
 from tests.support import made_up_audit as frames
@@ -125,6 +126,14 @@ def test_a_formula_in_a_cell_is_text(formula: str) -> None:
     written = to_csv(pd.DataFrame({"a": [formula]}))
     (row,) = list(csv.reader(written.splitlines()))[1:] or [[""]]
     assert not re.match(r"\s*[=+\-@]", row[0])
+
+
+def test_a_notebook_shows_a_screen_by_its_templates() -> None:
+    """As HTML and as text, and no printer of IPython's own stands before them."""
+    facts = {"actions": Actions.of([]), "closed_by": {}}
+    screen = Screen("register.html.j2", "register.txt.j2", **facts)
+    shown, _ = DisplayFormatter().format(screen)
+    assert shown == screen._repr_mimebundle_()
 
 
 def test_figures_are_the_same_bytes_and_say_what_they_show() -> None:
