@@ -55,7 +55,6 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
     sealed = {value for value in strong if value in named or keeper.ask(value, _looks_drawn)} | (named - held)
-
     ordinary_text = f"{public.casefold()}\n{_own_text()}"
 
     def is_ordinary(value: str) -> bool:
