@@ -142,7 +142,7 @@ class GuardedStream(io.TextIOBase):
         self._guard, self._target, self._tail = guard, target, Tail()
         self.isatty, self.fileno = target.isatty, target.fileno  # type: ignore[method-assign]
 
-    encoding = property(lambda self: self._target.encoding)  # type: ignore[assignment]
+    encoding = property(lambda self: self._target.encoding)
 
     def write(self, text: str) -> int:
         """The number of characters taken, held back or not."""
