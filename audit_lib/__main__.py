@@ -3,17 +3,34 @@
 import sys
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from audit_lib import __version__
 from audit_lib.base.errors import AuditError
-from audit_lib.cli import GroupedCommands
+from audit_lib.cli import COMMANDS, GROUPS, load_command
 
 
-class _Guarded(GroupedCommands):
-    """Every command under the guard; an error ends in its exit code and one line a fault."""
+class _Commands(click.Group):
+    """Commands in groups, each under the guard; an error ends in its exit code and one line a fault."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return load_command(name) if name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, texts in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name.ljust(max(map(len, COMMANDS))), text) for name, text in texts.items()]
+                )
 
     def invoke(self, ctx: click.Context) -> object:
         # Imported here, so that help does not wait for what searches.
@@ -36,7 +53,7 @@ class _Guarded(GroupedCommands):
                 ctx.exit(1)
 
 
-@click.group(cls=_Guarded, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="audit-lib")
 def main() -> None:
     """Audit an application's secrets and logins. For a first look: `review --sample`."""

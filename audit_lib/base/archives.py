@@ -48,7 +48,6 @@ _BROKEN = (
     zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
 )  # fmt: skip
-_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of others zipfile unpacks a member at once
 _PDF_STREAM = re.compile(rb"<<((?:[^<>]|<(?!<)|>(?!>)|<<[^<>]*>>)*)>>\s*stream\r?\n")
 _PDF_FILTER = re.compile(rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b")
@@ -140,7 +139,7 @@ def _log_pieces(counted: PieceReader) -> Iterator[bytes]:
     decoder: Any = None
     given = 0
     for piece in pieces:
-        if given == 0 and piece[:2] in _UTF_16:
+        if given == 0 and piece[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             decoder = codecs.getincrementaldecoder("utf-16")("replace")  # what is no character becomes U+FFFD
         given += len(piece)
         if given > max(_BOMB_FROM, BOMB_RATIO * counted.taken):

@@ -89,8 +89,7 @@ class CleanObjects:
 
     @classmethod
     def of(cls, folder: Path | None, secret: bytes, root: Path, digest: str) -> "CleanObjects":
-        """What is remembered of a project's search for what the digest names; nothing without a secret. The
-        folder is the user's own: a project could declare itself clean."""
+        """What is remembered of a project's search for what the digest names; nothing without a secret."""
         if folder is None or not secret:
             return cls()
         cache = Cache(folder, secret, "clean", _SEARCHES)

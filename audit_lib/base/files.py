@@ -26,19 +26,13 @@ _OTHER_KINDS = {
     stat.S_IFLNK: "is a symbolic link, which is not followed",
     stat.S_IFIFO: "is a FIFO, not a file",
     stat.S_IFSOCK: "is a socket, not a file",
-    stat.S_IFCHR: "is a device, not a file",
-    stat.S_IFBLK: "is a device, not a file",
 }
+_A_DEVICE = "is a device, not a file"
 _BEHIND_A_LINK = "refused", "is behind a symbolic link, which is not followed"
-_MISSING = "missing", "does not exist"
-_FORBIDDEN = "unreadable", "may not be read by this user"
 _REASONS = {
-    errno.ENOENT: _MISSING,
-    errno.ENOTDIR: _MISSING,
-    errno.ELOOP: _BEHIND_A_LINK,
-    errno.EMLINK: _BEHIND_A_LINK,
-    errno.EACCES: _FORBIDDEN,
-    errno.EPERM: _FORBIDDEN,
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), ("missing", "does not exist")),
+    **dict.fromkeys((errno.ELOOP, errno.EMLINK), _BEHIND_A_LINK),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), ("unreadable", "may not be read by this user")),
     errno.ENAMETOOLONG: ("refused", "has too long a name"),
 }
 
@@ -124,11 +118,8 @@ class OpenSource:
 
 @contextmanager
 def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
-    """The source at a path within the project, opened once and closed at the end of the block.
-
-    Raises `Unreadable` for a path that leads out of the project, for a link in any component,
-    for whatever is not a regular file, and for a file that is missing or may not be read.
-    """
+    """The source at a path within the project, for this block. Raises `Unreadable` for a path that leads out,
+    a link in any component, and a file that is missing, may not be read or is no regular one."""
     descriptor, digest = _descriptor(root, relative), sha256()
     try:
         status = os.fstat(descriptor)
@@ -175,7 +166,7 @@ def _descriptor(root: Path, relative: str) -> int:
 
 def _require_file(status: os.stat_result, relative: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        reason = _OTHER_KINDS.get(stat.S_IFMT(status.st_mode), "is not a file")
+        reason = _OTHER_KINDS.get(stat.S_IFMT(status.st_mode), _A_DEVICE)
         raise Unreadable(relative, "refused", reason)
 
 
@@ -239,10 +230,8 @@ class TreeFile:
 
 
 def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[TreeFile]:
-    """Every regular file below the root; links, devices, unreadable folders go into `left_out`.
-
-    A root that is itself a file is the only one.
-    """
+    """Every regular file below the root, or the root itself if it is one; links, devices and unreadable
+    folders go into `left_out`."""
     if root.is_file():
         descriptor = os.open(root.parent, os.O_RDONLY)
         yield TreeFile(root.name, root.stat().st_size, descriptor)
@@ -261,7 +250,8 @@ def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[TreeFile]:
         for name in sorted(names):
             facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             if not stat.S_ISREG(facts.st_mode):
-                left_out.append(NotSearched(f"{prefix}{name}", _OTHER_KINDS[stat.S_IFMT(facts.st_mode)]))
+                why = _OTHER_KINDS.get(stat.S_IFMT(facts.st_mode), _A_DEVICE)
+                left_out.append(NotSearched(f"{prefix}{name}", why))
             elif not prefix.startswith(_GIT_OBJECTS) or name.startswith("tmp_"):
                 yield TreeFile(f"{prefix}{name}", facts.st_size, descriptor)
 
@@ -290,12 +280,9 @@ def claimed_paths(root: Path, sources: Iterable[Any]) -> list[tuple[Any, list[st
 
 
 def log_paths(root: Path, pattern: str) -> list[str]:
-    """The paths that a pattern names, relative to the root, in sorted order; no folder is among them.
-
-    `*`, `?` and `[…]` match within a part, `**` any depth of folders. No link is followed: one that the
-    pattern would pass through is named in the place of what is behind it, and refused when it is opened.
-    The same holds for a folder that cannot be listed or is deeper than `MAX_DEPTH`.
-    """
+    """The files that a pattern names, relative to the root, in sorted order: `*`, `?`, `[…]` match within a
+    part, `**` any depth of folders. What the pattern would pass through and is not listed (a link, a folder
+    too deep or not to be read) is named in the place of what is behind it, and refused when opened."""
     parts = PurePosixPath(pattern).parts
     paths: list[str] = []
     # Each folder is listed once, with every number of parts that may lead to it.

@@ -36,9 +36,8 @@ _DETAILS = ("claimed_at", "searched", "witness", "folder", "role", "by", "ticket
 _NOT_SHOWN = ("snapshot", "key bridge", "repair")
 _COLUMNS = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "ledger entry", "its hash")
 _ID, _ABOUT = click.argument("id_", metavar="ID"), click.argument("about", metavar="[ID]", default="")
-_REASON, _UNTIL, _OWNER, _PROOF = (
-    option(name, required=True) for name in ("--reason", "--until", "--owner", "--proof")
-)
+_REASON, _UNTIL = option("--reason", required=True), option("--until", required=True)
+_OWNER, _PROOF = option("--owner", required=True), option("--proof", required=True)
 
 
 @click.group()
@@ -77,11 +76,9 @@ def attest(rule: str, folder: Path, no: bool, until: str, **given: Any) -> None:
     asked = [*context.policy.attestations, *owned]
     fault = f"must be one that the policy asks about (decide list){nearest(rule, asked)}"
     cli.refuse_if(rule not in asked, "RULE", fault)
-    fault = "is for questions of the policy: change what it says of the secret instead"
-    cli.refuse_if(rule in owned and no, "--no", fault)
+    cli.refuse_if(rule in owned and no, "--no", "is for the policy's questions: change the policy instead")
     late = rule in owned and parse_instant(until, "--until") > context.at + longest
-    fault = f"is over {longest.days} days from now: a secret is confirmed each quarter"
-    cli.refuse_if(late, "--until", fault)
+    cli.refuse_if(late, "--until", f"is over {longest.days} days from now: confirm it each quarter")
     verdict = "deny" if no else "attest"
     _decide(context, rule, verdict, {"reason": given["reason"]}, {"--until": until})
 
@@ -100,9 +97,9 @@ def list_(about: str, folder: Path, **given: Any) -> None:
         details = [f"{name}: {entry.body[name]}" for name in _DETAILS if entry.body.get(name)]
         say(f"{instant_words(entry.at)}  {entry.kind}  {'; '.join([what, *details])}  ({entry.place})")
     asked = findings.tabulate_attestations(context.policy, ledger, context.at)
-    for row in rows(asked[asked["status"].isin(findings.UNANSWERED)]):
-        if about in ("", row.rule):
-            say(f"{row.rule}: {row.question}")
+    left_open = asked["status"].isin(findings.UNANSWERED) & (asked["rule"].eq(about) | (about == ""))
+    for row in rows(asked[left_open]):
+        say(f"{row.rule}: {row.question}")
     left = f"{len(ledger.entries) - len(entries)} of snapshots, keys and repairs not"
     say(f"{counted(len(listed), 'entry', 'entries')} shown, {left}", err=True)
 
@@ -244,10 +241,9 @@ def _keys() -> dict[str, tuple[Key, str]]:
 def _checked_ledger(path: Path) -> tuple[Ledger, str]:
     """The ledger at a path, and the key that it was checked with; "" if there is none here."""
     folder = path / ".audit" / "ledger" if (path / ".audit" / "ledger").is_dir() else path
-    fault = "does not exist: name a report folder, a ledger folder or a ledger file"
-    cli.refuse_if(not folder.exists(), str(path), fault)
-    fault = "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)"
-    cli.refuse_if(folder.is_dir() and not chain_files(folder), str(path), fault)
+    cli.refuse_if(not folder.exists(), str(path), "does not exist: name a report or a ledger")
+    empty = folder.is_dir() and not chain_files(folder)
+    cli.refuse_if(empty, str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)")
     keys, home = _keys(), folder if folder.is_dir() else folder.parent
     named = current_key_ids(home, {key_id: key for key_id, (key, _) in keys.items()})
     key, words = next((known for key_id, known in keys.items() if key_id in named), (None, ""))
@@ -257,8 +253,8 @@ def _checked_ledger(path: Path) -> tuple[Ledger, str]:
 def signatures(report: Path, ledger: Ledger, key: Key | None = None) -> list[Entry]:
     """The sign-offs of a report as it is now; `BadInput` for another project's, made under another key."""
     digest, _, key_id = _manifest(report)
-    fault = "holds a report made under another key, perhaps another project's: name another folder"
-    cli.refuse_if(key and key_id not in ("", key.key_id), str(report), fault)
+    foreign = key and key_id not in ("", key.key_id)
+    cli.refuse_if(foreign, str(report), "holds a report made under another key: name another folder")
     return [one for one in ledger.of_kind("signoff") if digest and one.body.get("manifest_sha256") == digest]
 
 

@@ -16,7 +16,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.cli.open_project import PATH, Opened, command, flag, layout, opened, refuse_if
-from audit_lib.cli.terminal import print_json, progress_bar, say
+from audit_lib.cli.terminal import print_json, say
 from audit_lib.leaks import tables
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_staged
@@ -56,7 +56,16 @@ def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | No
     if paths:
         _search_paths(context, paths)
         return
-    found = _search_project(context, given)
+    for path in given["also"]:  # env files are the values' homes
+        one, root = path.resolve(), context.project.root.resolve()
+        refuse_if(not one.exists(), "--also", f"{path} does not exist")
+        within = one.is_relative_to(root) or root.is_relative_to(one)
+        refuse_if(within, "--also", f"{path} is in the project or holds it: name a folder beside it")
+    known, stays = context.read(), tenures(context.ledger())
+    how = {name: given[name] for name in ("also", "reports", "patterns")}
+    options = LeakOptions(**how, cache=user_cache())
+    read = (known.policy, known.entries, known.inventory)
+    found = find_leaks(context.project, known.keeper, *read, stays=stays, options=options)
     if given["layout"] == "table":
         _say_leaks(found)
     elif given["layout"] == "json":
@@ -71,19 +80,6 @@ def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | No
         print_json(leaks_sarif(found.leaks, found.places, complete=complete))
     if fail_on:
         sys.exit(tables.exit_code(found.leaks, found.coverage, FAIL_ON[: FAIL_ON.index(fail_on) + 1]))
-
-
-def _search_project(context: Opened, given: dict[str, Any]) -> LeakAudit:
-    for path in given["also"]:  # env files are the values' homes
-        one, root = path.resolve(), context.project.root.resolve()
-        refuse_if(not one.exists(), "--also", f"{path} does not exist")
-        within = one.is_relative_to(root) or root.is_relative_to(one)
-        refuse_if(within, "--also", f"{path} is in the project or holds it: name a folder beside it")
-    known, how = context.read(), {name: given[name] for name in ("also", "reports", "patterns")}
-    read, stays = (known.policy, known.entries, known.inventory), tenures(context.ledger())
-    with progress_bar() as progress:
-        options = LeakOptions(**how, cache=user_cache(), progress=progress)
-        return find_leaks(context.project, known.keeper, *read, stays=stays, options=options)
 
 
 def _say_leaks(found: LeakAudit) -> None:
@@ -106,9 +102,8 @@ def _say_leaks(found: LeakAudit) -> None:
         there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
         commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
         since = "" if leak.first_at is None else f", first {day_words(leak.first_at)}{commit}"
-        where = (
-            f"{'' if leak.at_head else 'not '}at HEAD{'' if leak.reachable else ', not reachable by a ref'}"
-        )
+        where = f"{'' if leak.at_head else 'not '}at HEAD"
+        where += "" if leak.reachable else ", not reachable by a ref"
         text = f": {_WORDS[leak.force]}{there}{since}, {where}, {counted(leak.occurrences, 'occurrence')}"
         kind = "" if leak.kind == "leak" else f" ({leak.kind})"
         colour = "" if leak.kind in tables.NO_SECRETS else _COLOURS[leak.force]
@@ -182,6 +177,5 @@ def _search_staged(folder: Path, given: dict[str, Any]) -> int:
     found = counted(len(done.hits), "place") + " of a secret" if done.hits else "no secret"
     say(f"{counted(done.values, 'known value')}, {counted(done.files, 'staged file')}: {found}", err=True)
     if done.hits:
-        way = "what is not a secret passes `leaks --staged --no-patterns`"
-        say(f"do first: take it out and stage again; {way}", err=True)
+        say("do first: take it out and stage again; --no-patterns lets pass what is not a secret", err=True)
     return tables.FOUND if done.hits else 0

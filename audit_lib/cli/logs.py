@@ -17,7 +17,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted
 from audit_lib.cli.open_project import PATH, command, layout, opened, refuse_if, shown
-from audit_lib.cli.terminal import columns, print_json, print_table, progress_bar, say
+from audit_lib.cli.terminal import columns, print_json, print_table, say
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
 from audit_lib.logins.alerts import evaluate
@@ -59,17 +59,16 @@ _ZONE, _FORMATS = shown("--time-zone", default="UTC", type=_zone), option("--for
     *(layout("table", "csv", "json"), _ZONE, _FORMATS),
     *(option("--scheduler", default="", metavar="ADDR"), "--project"),
 )
-def failures(
-    paths: tuple[str, ...], by: str, layout: str, time_zone: ZoneInfo, folder: Path, **given: Any
-) -> None:
+def failures(paths: tuple[str, ...], by: str, layout: str, folder: Path, **given: Any) -> None:
     """Print the counts of what logs hold by some columns, and on stderr how their lines were read."""
     names = list(dict.fromkeys(filter(None, map(str.strip, by.split(",")))))
     refuse_if(not names or {*names} - {*COLUMNS}, "--by", f"must be one or more of {', '.join(COLUMNS)}")
     formats = _formats(given["file"], folder)
-    with TemporaryDirectory(prefix="audit-log-") as place, progress_bar() as progress:
-        sources = tuple(_source(path, time_zone.key, Path(place)) for path in dict.fromkeys(paths))
+    with TemporaryDirectory(prefix="audit-log-") as place:
+        zone = given["time_zone"].key
+        sources = tuple(_source(path, zone, Path(place)) for path in dict.fromkeys(paths))
         project = replace(load_project(Path(place)), log_sources=sources)
-        read = read_logs(project, None, formats, scheduler=given["scheduler"], progress=progress)
+        read = read_logs(project, None, formats, scheduler=given["scheduler"])
     broken = read.sources["reason"].str.startswith(BROKEN_OFF)
     unread = read.sources[broken | ~read.sources["state"].isin({"read", "empty"})]
     if len(unread):

@@ -36,7 +36,6 @@ from audit_lib.settings import GivenValues, Policy, Project, choose_policy, inst
 Decorator = Callable[[Any], Any]
 flag, shown = partial(option, is_flag=True), partial(option, show_default=True)
 PATH = click.Path(path_type=Path)
-_LONGEST = 64 * 1024  # bytes of a value that is entered
 _WRITTEN = ("by", "approved_by", "owner", "reason", "ticket", "proof", "writer", "source", "out", "previous")
 _TYPED = {
     "--project": option("--project", "folder", type=PATH, default=".", show_default=True),
@@ -165,8 +164,7 @@ def entered_value(prompt: str, *, twice: bool = False) -> str:
     """A value from a prompt that does not echo, or one line of stdin; `BadInput` for anything else."""
     if sys.stdin.isatty():
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
-    raw = sys.stdin.buffer.read(_LONGEST + 1)
+    raw = sys.stdin.buffer.read((64 << 10) + 1)
     value = raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
-    good = value.strip() and len(raw) <= _LONGEST
-    refuse_if(not good, "stdin", f"must be a text of at most {_LONGEST >> 10} KiB")
+    refuse_if(not value.strip() or len(raw) > 64 << 10, "stdin", "must be a text of at most 64 KiB")
     return value

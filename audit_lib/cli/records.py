@@ -137,8 +137,7 @@ def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, d
     value = {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
     supply, which = "needs the current value: supply it with --env", given["revoked"]
     if given["created_at"]:
-        fault = "is required with --created-at: name where the date stands"
-        cli.refuse_if(not given["source"], "--source", fault)
+        cli.refuse_if(not given["source"], "--source", "is required: name where the date stands")
         cli.refuse_if(not fingerprint, "--created-at", supply)
         return "creation", value | {"witness": given["source"]}
     if which:
@@ -168,11 +167,11 @@ def _environment(text: str) -> str:
 def _approval(given: dict[str, Any], context: cli.Opened) -> dict[str, str]:
     """Who approved a rotation and what it was done for; `BadInput` for a trigger in the future."""
     body = {"approved_by": given["approved_by"], "trigger": given["trigger"] or ""}
-    if not given["triggered_at"]:
-        return body
-    known = parse_instant(given["triggered_at"], "--triggered-at", ZoneInfo(context.project.time_zone))
-    cli.refuse_if(known > context.at + timedelta(days=1), "--triggered-at", "is in the future")
-    return body | {"triggered_at": iso(min(known, context.at))}  # of today only the day may be known
+    if text := given["triggered_at"]:
+        known = parse_instant(text, "--triggered-at", ZoneInfo(context.project.time_zone))
+        cli.refuse_if(known > context.at + timedelta(days=1), "--triggered-at", "is in the future")
+        body["triggered_at"] = iso(min(known, context.at))  # of today only the day may be known
+    return body
 
 
 @cli.command("--project", "--ledger")
@@ -209,8 +208,7 @@ def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     at = context.instant(given["as_of"])
     ages = context.read(as_of=at).ages
     schedule = tabulate_schedule(ages)
-    fault = "has no secret in force whose age is limited: nothing was judged"
-    cli.refuse_if(schedule.empty, str(folder), fault)
+    cli.refuse_if(schedule.empty, str(folder), "has no secret with a limit in force: nothing was judged")
     soon = due_within(schedule, at, int(days[1]))
     say(lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days[1]), 'day')}")
     for row in rows(soon):
@@ -329,8 +327,8 @@ def change_key(folder: Path, **given: Any) -> None:
     context.append("key bridge", body, fresh)
     if links:
         take_snapshot(context, fewer=True)
-    linked = counted(len(links), "fingerprint")
-    say(f"key {old.key_id} changed to {fresh.key_id}: {linked} linked; give every reviewer the new key file")
+    changed = f"key {old.key_id} changed to {fresh.key_id}, {counted(len(links), 'fingerprint')} linked"
+    say(f"{changed}: give every reviewer the new key file")
 
 
 @cli.command(
@@ -343,8 +341,7 @@ def validate(folder: Path, environment: str, service: str, values: str, **given:
     policy, root, environ = context.policy, context.project.root, os.environ
     place = _environment(environment) if environment else validation.environment_shown(policy, environ)
     services = sorted({rule.service for rule in policy.secrets})
-    fault = "lists no secret: there is nothing to validate (run init)"
-    cli.refuse_if(not services, f"policy {policy.name}", fault)
+    cli.refuse_if(not services, f"policy {policy.name}", "lists no secret to validate: run init")
     unclear = service not in services and (service or len(services) > 1)
     cli.refuse_if(unclear, "--service", f"must be one of {', '.join(services)}")
     name = service or services[0]
@@ -386,8 +383,8 @@ def init(folder: Path, ledger: Path | None) -> None:
         _write_settings(project, policy, [one.block for one in proposals])
         for one in proposals:
             say(f"in audit.toml, as a comment: {one.question}")
-    snapshot = shlex.join(["audit-lib", "snapshot", "--project", str(folder)])
-    say(f"next: {snapshot}  (weekly: it is what proves ages later)")
+    take = f"audit-lib snapshot --project {shlex.quote(str(folder))}"
+    say(f"next: {take}  (weekly: it is what proves ages later)")
 
 
 def _write_settings(project: settings.Project, policy: settings.Policy, logins: list[str]) -> None:
@@ -423,5 +420,4 @@ def sample(folder: Path) -> None:
     build_sample(folder)
     if not remember_sample(folder):
         say("the sample cannot be opened by its path: no state can be kept in the home folder", err=True)
-    review_it = shlex.join(["audit-lib", "review", "--project", str(folder)])
-    say(f"sample project written; review it: {review_it}")
+    say(f"sample project written; review it: audit-lib review --project {shlex.quote(str(folder))}")

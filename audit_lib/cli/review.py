@@ -18,7 +18,7 @@ from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.cli.decisions import signatures
 from audit_lib.cli.open_project import PATH, Opened, command, flag, opened, refuse_if, shown
 from audit_lib.cli.records import take_snapshot
-from audit_lib.cli.terminal import progress_bar, say
+from audit_lib.cli.terminal import say
 from audit_lib.findings.reviews import read_previous
 from audit_lib.incident.look import address_of
 from audit_lib.logs.files import log_files
@@ -30,10 +30,7 @@ from audit_lib.secrecy.identities import MODES
 INCIDENT = "incident.ipynb"
 FINDINGS = 3  # the exit code for open findings at or above --fail-on
 _SAMPLE = {"quarter": "2026Q3", "as_of": "2026-09-30T23:59:59Z"}  # how its committed report was made
-_NOTHING = (
-    "holds nothing to review (no audit.toml, env file, log or ledger): "
-    "name the application's folder with --project DIR, or try --sample"
-)
+_NOTHING = "holds nothing to review: name the application's folder with --project DIR, or try --sample"
 _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pass": ("Pass.", "green")}
 
 
@@ -92,19 +89,17 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> Opened:
     return context
 
 
-def _publish(
-    name: str, parameters: dict[str, str], given: dict[str, Any], context: Opened | None, out: Path
-) -> None:
+def _publish(name: str, parameters: Any, given: Any, context: Opened | None, out: Path) -> None:
     """Run a notebook, which alone is given what only this run may know, and have it publish into a folder."""
     environ = dict(os.environ) if any(one.endswith("=environ") for one in given["env"]) else {}
     run = {"folder": str(Path.cwd()), "env": given["env"], "environ": environ}
     if context:
         run |= {"stdin": context.stdin.decode("latin-1"), "log": str(context.spool or "")}
     parameters |= {"logs": shlex.join(given["logs"])}
-    with progress_bar(patience=0) as progress, publishing(out) as staging:
+    with publishing(out) as staging:
         closing = f"{'incident' if name == INCIDENT else 'audit'}.publish({str(staging)!r})"
         notebook, content = source_notebook(name), json.dumps(run).encode()
-        run_notebook(notebook, parameters, staging / name, closing, given=content, progress=progress)
+        run_notebook(notebook, parameters, staging / name, closing, given=content)
 
 
 def _say_review(record: dict[str, Any], out: Path) -> None:

@@ -4,16 +4,14 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TextIO
 
 import click
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from tqdm import tqdm
 
-from audit_lib.base.progress import Progress, quiet
 from audit_lib.report import escape as inert
 from audit_lib.report.tables import records
 
@@ -67,22 +65,3 @@ def print_table(table: pd.DataFrame) -> None:
             cut = text if len(text) <= most else f"{text[: most - 1 - tail]}…{text[-tail:]}"
             cells.append(cut.rjust(most) if is_numeric_dtype(kind) else cut.ljust(most))
         click.echo("  ".join(cells).rstrip())
-
-
-@contextmanager
-def progress_bar(patience: float = 1.0) -> Iterator[Progress]:
-    """Reports on a terminal's stderr, as a bar, how far each part of a work is that takes some seconds."""
-    if columns(sys.stderr) is None or os.environ.get("TERM") == "dumb":
-        yield quiet
-        return
-    looks = "{desc:<40.40}{bar}{percentage:4.0f}%"
-    with tqdm(file=sys.stderr, delay=patience, leave=False, bar_format=looks) as bar:
-
-        def show(what: str, done: int, of: int) -> None:
-            if bar.desc != what:
-                bar.set_description_str(what, refresh=False)
-                bar.n = bar.last_print_n = 0
-            bar.total = of
-            bar.update(done - bar.n)
-
-        yield show

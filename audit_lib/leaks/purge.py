@@ -27,10 +27,7 @@ _IN_NAMES = 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REM
 
 @dataclass(frozen=True)
 class Purge:
-    """What of a repository holds leaked values: paths that must go, paths whose text must change.
-
-    `commands` are the lines to type, in order, in one shell (bash or zsh); none holds a value.
-    """
+    """What of a repository holds leaked values, and the lines to type, in order, in one shell of bash."""
 
     whole: tuple[str, ...]  # env files, and what is at HEAD no more
     texts: tuple[str, ...]  # files that must stay, without the value

@@ -70,14 +70,15 @@ class Rules:
         for finding in scanner(GENERATED, self.compiled).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
             by_name, name = is_kind("rule by name", rule), finding.captures.get("NAME", "").strip()
-            if not finding.visible or (generated and by_name) or _is_data(text, finding, rule):
+            if not finding.visible or (generated and by_name):
                 continue
-            value = self._secret(finding.secret, name, rule)
+            if not (value := self._secret(finding.secret, name, rule)) or _is_data(text, finding, rule):
+                continue
             # In code what is a text begins with a quote; an address stands in one.
             before = text[max(0, start - 16) : start]
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
-            if value and not bare:
+            if not bare:
                 yield value, name, rule.removesuffix("-bare")
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
@@ -252,11 +253,11 @@ def _key_line(text: str) -> str:
     first = rb"openssh-key-v1\x00" if "OPENSSH" in kind else rb"[\x80-\xff]" if "PGP" in kind else first
     if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""
-    # On a curve the first line without what all such begin with, of DSA the last, else one past the public.
-    if length < 600 and not re.search("OPENSSH|PGP", kind):
-        return str(lines[0][24:])
-    is_dsa = "DSA" in kind or _DSA in start
-    return str(lines[-1 if is_dsa else int(0.7 * (len(lines) - 1))])
+    # Of DSA the last line, on a curve the first without what all such begin with, else one past the public.
+    if "DSA" in kind or _DSA in start:
+        return str(lines[-1])
+    on_curve = length < 600 and not re.search("OPENSSH|PGP", kind)
+    return str(lines[0][24:] if on_curve else lines[int(0.7 * (len(lines) - 1))])
 
 
 def _decoded(base64: str) -> bytes:

@@ -73,8 +73,6 @@ class Content:
     def text(self) -> bytes:
         """What people can read of it; b"" for a picture, a program or anything else that is not known."""
         data = self.data[:LARGEST]
-        if self.origin.opened in _NO_WORDS:
-            return b""
         if data.startswith(b"SQLite format 3\0"):
             return b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data))
         return data if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000] else b""
@@ -100,14 +98,15 @@ class Source:
     open: Callable[[], BinaryIO]
     start: int = 0  # bytes before what is read: a large object comes in windows
 
-    def contents(self, reading: Reading) -> Iterator[Content]:
-        """Its own bytes, then what it holds if it is an archive or a document."""
+    def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
+        """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
         head = tail = b""
         try:
             for content in self._pieces():
                 yield content
                 head, tail = head or content.data[:HEAD], content.data[-TAIL:]
-            if self.origin.kind == "blob" and not self.start and (kind := kind_of(head, tail)):
+            kind = kind_of(head, tail) if self.origin.kind == "blob" and not self.start else ""
+            if kind and kind not in closed:
                 yield from self._members(kind, reading)
         except OSError as error:
             reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
@@ -136,7 +135,7 @@ class Source:
         """Its texts, each with the member of an archive that it is; of a large source the beginning."""
         if self.size > LARGEST:
             reading.left_out.append(NotSearched(self.origin.name, _TOO_LARGE))
-        for content in self.contents(Reading(budget=reading.budget)):
+        for content in self.contents(Reading(budget=reading.budget), _NO_WORDS):
             if content.start == 0 and (text := content.text):
                 yield content.origin.member, text
             if self.size > LARGEST:

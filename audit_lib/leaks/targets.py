@@ -103,10 +103,7 @@ def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason:
 def with_found(
     targets: pd.DataFrame, shapes: Collection[Shape], keeper: Keeper, held: Collection[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds.
-
-    What is known stays what it is. Instead of a name that must not be shown stands the rule.
-    """
+    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds."""
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])

@@ -15,14 +15,7 @@ import pandas as pd
 from audit_lib.base.in_words import OTHER_ROUTES, counted, day_words, instant_words
 from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
-from audit_lib.logins.traffic import (
-    FAILED_STARTS,
-    START_MESSAGES,
-    RecordedChange,
-    Traffic,
-    fits,
-    next_success,
-)
+from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
@@ -196,7 +189,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
     runs = shared.groupby(["network", "answered"])
     first, several = runs["seconds"].transform("min") - MINUTE, runs["client"].transform("nunique").gt(1)
     # A network that was let in shortly before is one of people.
-    before = next_success(shared.assign(seconds=first), traffic.let_in, "network", "backward")
+    before = next_login(shared.assign(seconds=first), traffic.let_in, "network", "backward")
     shared = shared[several & ~(first - before).le(rule.quiet_hours * HOUR)]
     for key, leading in (("client", own), ("network", shared)):
         # What it does after its first success is its own doing.
@@ -208,7 +201,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
 def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
     """The failures of a run that a success ends soon, if the run reaches a rung of the ladder."""
     rule = traffic.rule("let-in")
-    frame = failures.assign(answered=next_success(failures, traffic.let_in, key))
+    frame = failures.assign(answered=next_login(failures, traffic.let_in, key))
     frame = frame[frame["answered"].notna() & frame["client"].ne("")]
     runs = [frame[key], frame["answered"]]
     last = frame["seconds"].groupby(runs).transform("max")

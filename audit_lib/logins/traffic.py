@@ -344,7 +344,7 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """The failures with `known`, `success` and `mistype`: a success follows soon after a few."""
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
-    success = next_success(failures, good, "client")
+    success = next_login(failures, good, "client")
     known = client.map(good.groupby("client")["seconds"].min()).lt(failures["seconds"] // 60 * 60)
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
@@ -357,7 +357,7 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     return failures.assign(known=known, success=success, mistype=mistype & seldom)
 
 
-def next_success(
+def next_login(
     events: pd.DataFrame, good: pd.DataFrame, key: str, direction: str = "forward"
 ) -> "pd.Series[float]":
     """The seconds of the next minute in which the client or network is let in, or of the last; null: none."""

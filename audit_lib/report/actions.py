@@ -18,8 +18,7 @@ FIRST = 5
 ATTACK, LEAK = "attack-on-logins", "leaked-in-force"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
-_MOST_NAMES = 2
-_MOST_SIGNS = 150  # of a reason
+_MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
 _AGED = {"overdue-secret", "due-secret"}
 _DELETED = {"values-on-disk"}
 _PUBLIC = {"public-exposure", "reused-across-names"}

@@ -98,9 +98,6 @@ def _figure(axes: Axes) -> Figure:
     return figure
 
 
-# ---- Ages and days ----
-
-
 def plot_ages(ages: pd.DataFrame, title: str = "Ages against each secret's own limit") -> Axes:
     """A bar for each secret from its least to its greatest possible age, in days before and after its limit.
 

@@ -96,8 +96,6 @@ def guard(project: str = ".", policy: str = "") -> pd.DataFrame:
     return counts.rename_axis("from here on").to_frame("values")
 
 
-# ---- Parameters ----
-
 # By name what must hold of a parameter's text, or raises `BadInput`, and what is wrong if it does not.
 _RULES: Mapping[str, tuple[Callable[[str], object], str]] = {
     "quarter": (Quarter.parse, ""),

@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 WORDS = {FAIL: "Fail.", UNKNOWN: "Not known.", PASS: "Pass."}
 KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
 BAD, DUE, OK, OPEN = "bad", "due", "ok", "unk"  # one colour each
-MOST_NAMES = 3
-MOST_DATES = 10
+MOST_NAMES, MOST_DATES = 3, 10
 LET_IN = "let-in"  # the detection of a success that should not have been one
-# The surest sign first.
-_SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}
+_SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}  # the surest first
 
 
 # A count with its unit, the parts it consists of by colour, and a remark.
@@ -184,9 +182,6 @@ def _use(audit: "Audit") -> str:
     doubt = "show a client that" if "found" in states else "could not show whether a client"
     show = "show no client that" if states == {"none"} else doubt
     return f"The logs {show} was let in after failed logins."
-
-
-# ---- Key figures ----
 
 
 def _secret_figures(audit: "Audit") -> Iterator[KeyFigure]:

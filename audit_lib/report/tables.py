@@ -94,9 +94,6 @@ def with_lateness(sign_offs: pd.DataFrame) -> pd.DataFrame:
     return sign_offs.assign(due_at=due_at, on_time=on_time)
 
 
-# ---- As JSON ----
-
-
 def records(frame: pd.DataFrame) -> list[Row]:
     """The rows of a frame as JSON values."""
     shown = frame.drop(columns="fingerprint", errors="ignore")

@@ -1,11 +1,6 @@
-"""Lets no known value out of this process: a kernel's messages, its raw streams, a command's output.
-
-It wraps `session.send`, through which every message of a kernel goes out (SECURITY.md#the-guard), also
-in papermill, nbclient, JupyterLab and nbval alike. Cell source is no message: values never belong there.
-"""
+"""Lets no known value out of this process (SECURITY.md#the-guard): of a kernel or a command."""
 
 import atexit
-import codecs
 import io
 import os
 import resource
@@ -19,8 +14,6 @@ from typing import Any
 
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor, Tail
-
-_CHUNK = 65536
 
 
 class Guard:
@@ -138,13 +131,8 @@ def _cover_raw_stream(stream: Any, number: int) -> None:
         reader, writer = os.pipe()
         os.dup2(writer, number)
         os.close(writer)
-
-        def pump() -> None:
-            decoder = codecs.getincrementaldecoder("utf-8")("replace")
-            while chunk := os.read(reader, _CHUNK):
-                stream.write(decoder.decode(chunk))
-
-        threading.Thread(target=pump, daemon=True).start()
+        lines = open(reader, encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115  as long as the kernel
+        threading.Thread(target=stream.writelines, args=(lines,), daemon=True).start()
 
 
 class GuardedStream(io.TextIOBase):
@@ -154,10 +142,7 @@ class GuardedStream(io.TextIOBase):
         self._guard, self._target, self._tail = guard, target, Tail()
         self.isatty, self.fileno = target.isatty, target.fileno  # type: ignore[method-assign]
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """The encoding beneath."""
-        return str(self._target.encoding)
+    encoding = property(lambda self: self._target.encoding)
 
     def write(self, text: str) -> int:
         """The number of characters taken, held back or not."""

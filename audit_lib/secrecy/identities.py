@@ -22,8 +22,7 @@ _ADDRESS = re.compile(
 
 
 def mask_client(client: str, label: Label) -> str:
-    """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of an address, and a label that stays with the client; of a
-    client that is not an address the label alone; "" (none named) stays ""."""
+    """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of a client's address, and its label, or `client #k3v9qa`."""
     return f"{_network(client) or 'client'} #{label(str(_address(client) or client))}" if client else ""
 
 

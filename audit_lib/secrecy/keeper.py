@@ -49,8 +49,7 @@ class Keeper:
 
     def take(self, value: str) -> str:
         """The fingerprint (64 hexadecimal digits) of a value, which is kept from now on."""
-        fingerprint = self.fingerprint(value)
-        self._values[fingerprint] = value
+        self._values[fingerprint := self.fingerprint(value)] = value
         return fingerprint
 
     def fingerprint(self, value: str) -> str:
@@ -86,8 +85,7 @@ class Keeper:
 
 
 def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
-    """The document with the key that it names, by which `verify` knows which to take, and its MAC
-    (HMAC-SHA-256, 64 hexadecimal digits); both are null under a throw-away key."""
+    """The document with the name of its key and its MAC (HMAC-SHA-256), null under a throw-away key."""
     kept = key.origin != "throw-away"
     named = {"key_id": key.key_id if kept else None, "origin": key.origin}
     whole = {**document, "key": document.get("key", named)}

@@ -1,7 +1,4 @@
-"""Finds values in every form (SECURITY.md#forms) and any twelve characters of strong ones, and removes them.
-
-An Aho-Corasick automaton looks for a short part of each form; the form is compared where its part is found.
-"""
+"""Finds values in every form (SECURITY.md#forms), and any twelve characters of strong ones; removes them."""
 
 import html
 import json
@@ -27,7 +24,6 @@ from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
 SHORTEST = 8  # characters, and bytes of a form: a shorter one is found by chance
 WINDOW = 12  # characters of a strong value that are found wherever they stand
-
 _INFLATED = 16 << 20  # bytes of a stream that is no file
 _SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'"}  # of JSON within a <script>
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
@@ -39,9 +35,7 @@ _WRAPPED = re.compile(
     rb"\r\n[ \t]*|\n[ \t]*|\xad|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[0-?]*[ -/]*[@-~]"
     rb'|(?:\\r)?\\n[ \t]*|"\s{0,200},\s{0,200}"'
 )
-# A shorter run is found by the base64 forms, or holds less than a window.
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
-
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")  # a shorter run is a form, or less than a window
 PART = "part"  # the form of a hit that is a part of a value
 BESIDE = "beside its name"
 MOST_HITS = 1_000  # of one form of a value in one content that are listed
@@ -51,7 +45,6 @@ _PIECE = 7  # … so many bytes that begin at a multiple of the step
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])+")  # with which all keys of a provider begin
 _MOST_PARTS = 300_000  # bytes of all strong values together: of many long ones only the beginning
 _AT_ONCE = 1 << 20  # bytes whose parts are listed at a time
-
 MARK = "[secret removed]"
 DEEPEST = 100  # levels of a message: a display has a few
 _LAYERS = 3  # of escapes
@@ -119,7 +112,7 @@ class Hit:
 
 
 class Matcher:
-    """Values of eight characters or more by name, compiled once and searched for from any thread."""
+    """Values of eight characters or more by name: a form is compared where a part of it is found."""
 
     def __init__(
         self,
@@ -128,15 +121,13 @@ class Matcher:
         public: str = "",
         texts: Iterable[tuple[str, str, bytes]] = (),
     ) -> None:
-        """Of strong values any 12 bytes that `public` lacks are found, too; texts, each with a name and the
-        word for its form, as they are."""
+        """Of strong values any 12 bytes that `public` lacks are found, too; texts have two names."""
         self._values = {name: value for name, value in values.items() if len(value) >= SHORTEST}
         # By the part that is looked for: name, form, content, and how many bytes of it stand before the part.
         known: dict[bytes, list[tuple[str, str, bytes, int]]] = defaultdict(list)
         whole = [(name, *form) for name, value in self._values.items() for form in forms(value)]
         for name, form, content in (*whole, *texts):
             known[content[:_HEAD]].append((name, form, content, 0))
-
         strong = [name for name in strong if name in self._values]
         most, open_text = max(_MOST_PARTS // max(1, len(strong)), 4 * WINDOW), encode(public)
         self.forms, self.runs = len(whole), 0
@@ -164,8 +155,7 @@ class Matcher:
         *,
         beside: Mapping[str, Iterable[bytes]] = MappingProxyType({}),
     ) -> Self:
-        """For values that the keeper holds: those named by fingerprint, or all that no text has by chance; of
-        those in `beside` only behind one of these texts, such as `NAME=`."""
+        """Of a keeper's values those named, or all that no text has by chance; some only `beside` a text."""
         held = dict(keeper.values())
         if names is None:
             names = [name for name, value in held.items() if strength_bits(value) >= WEAKEST_BITS]
@@ -268,8 +258,7 @@ class Redactor(Matcher):
         start, behind = (self._spans(data) or [(0, 0)])[-1]
         if start < behind == len(data):  # a part of a value, and the rest may follow
             return start
-        longest = max(map(len, self.contents), default=0)
-        for at in range(max(behind, len(data) - longest), len(data)):
+        for at in range(max(behind, len(data) - max(map(len, self.contents), default=0)), len(data)):
             following = bisect_right(self.contents, data[at:])
             if any(content.startswith(data[at:]) for content in self.contents[following : following + 1]):
                 return at
@@ -296,7 +285,8 @@ class Redactor(Matcher):
         layer = [encode(text)]
         seen = set(layer)
         for _ in range(_LAYERS):
-            layer = [read for content in layer for _, read in readings(content) if read not in seen]
+            found = (read for content in layer for _, read in readings(content) if read not in seen)
+            layer = [*dict.fromkeys(found)]
             if any(self.find(read, 1) for read in layer):
                 return True
             seen.update(layer)

@@ -19,7 +19,6 @@ from audit_lib.secrecy.strength import component, could_be_a_piece, strength_bit
 STRONG_BITS = 64  # a value of fewer may be found by chance in parts
 SHOWN = 20  # hits
 _DEEPEST = 3  # encodings within each other
-_SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in no policy
 _DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?")
 _PACKAGE = Path(__file__).parents[1]
 _TEXTS = (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
@@ -44,19 +43,18 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     could else have one published. Of what a report says anyway, `public`, nothing is searched for."""
     known = inventory.dropna(subset=["fingerprint"])
     set_up = ~known["placeholder"].fillna(False) & ~known["template"].fillna(False)
-    secret = known[known["kind"].isin(_SECRET_KINDS) & set_up]
+    secret = known[known["kind"].isin(["secret", "unlisted"]) & set_up]
     named = frozenset(secret["fingerprint"])
     for whole in keeper.fingerprints():  # whatever the policy says that a URL is for
         keeper.part(whole, component("password"))
     held = frozenset(keeper.fingerprints())
 
-    def is_drawn(value: str) -> bool:
-        return "://" not in value and could_be_a_piece(value)
+    def is_drawn(value: str) -> bool:  # a text has parts that are ordinary
+        return "://" not in value and len(value.split()) == 1 and could_be_a_piece(value)
 
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
     sealed = {value for value in strong if value in named or keeper.ask(value, is_drawn)} | (named - held)
-
     ordinary_text = f"{public.casefold()}\n{_own_text()}"
 
     def is_ordinary(value: str) -> bool:
@@ -64,12 +62,12 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
     weak = secret[secret["fingerprint"].isin(ordinary)]
-    names = weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")"
+    names = set(weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")")
     return Classes(
         sealed=frozenset(sealed),
         whole=held - sealed - ordinary,
         open=ordinary,
-        not_searched=tuple(sorted(set(names))),
+        not_searched=tuple(sorted(names)),
         ordinary=len(ordinary - named),
         names=dict(zip(known["fingerprint"], known["secret"], strict=True)),
         public=public,
@@ -95,6 +93,7 @@ class SealPlan:
     not_searched: tuple[str, ...]
     ordinary: int = 0  # other values that are not searched for
     hits: tuple[str, ...] = ()  # places, never values
+    matcher: Matcher = field(default_factory=lambda: Matcher({}), repr=False)
 
     def statement(self, manifest: str = MANIFEST) -> str:
         """What the report says: true of a published copy and of a run by hand alike."""
@@ -112,16 +111,12 @@ class SealPlan:
 
 def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
     """What will be searched for. Raises `Refused` for a keeper that lacks a value of the inventory."""
-    return _planned(keeper, classes, artefacts)[0]
-
-
-def _planned(keeper: Keeper, classes: Classes, artefacts: int) -> tuple[SealPlan, Matcher]:
     values = classes.sealed | classes.whole
     if missing := sum(value not in keeper for value in values):
         raise Refused(f"the seal lacks {missing} values that the inventory names; nothing was published")
     matcher = Matcher.of(keeper, values, classes.sealed, classes.public)
     counts = (len(values), matcher.forms, matcher.runs, artefacts)
-    return SealPlan(*counts, classes.not_searched, classes.ordinary), matcher
+    return SealPlan(*counts, classes.not_searched, classes.ordinary, matcher=matcher)
 
 
 def seal(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
@@ -134,17 +129,16 @@ def seal(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
 
 
 def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) -> SealPlan:
-    """What is in files, in the names that they have here, and in all that is packed in them. Raises `Refused`
-    for one that cannot be searched as a whole, such as a container that is damaged or not opened."""
-    planned, matcher = _planned(keeper, classes, len(files))
+    """What is in files, their names and all that is packed in them. Raises `Refused` for others."""
+    planned = plan(keeper, classes, len(files))
     seen: set[bytes] = set()
     hits: list[str] = []
     for number, (name, path) in enumerate(files.items(), start=1):
-        in_name = matcher.find(name.encode("utf-8", "surrogateescape"), 1)
+        in_name = planned.matcher.find(name.encode("utf-8", "surrogateescape"), 1)
         hits += [f"the name of artefact {number}: {_called(hit, classes)}" for hit in in_name[:1]]
         shown = f"artefact {number}" if in_name else name
         for way, content in views(shown, path.read_bytes(), seen):
-            first = {(hit.name, hit.form): hit for hit in reversed(matcher.find(content))}
+            first = {(hit.name, hit.form): hit for hit in reversed(planned.matcher.find(content))}
             places = [(_called(hit, classes), hit.start) for hit in sorted(first.values())]
             hits += [f"{shown}: {called}, at byte {start} of its {way}" for called, start in places]
     return replace(planned, hits=tuple(hits))
@@ -164,7 +158,6 @@ def views(name: str, data: bytes, seen: set[bytes]) -> Iterator[tuple[str, bytes
             continue
         seen.add(digest)
         yield way, content
-
         faults: list[str] = []
         parts = unpack(content, faults, budget)
         inner = [(f"member {part.path or 'content'}", part.content, depth) for part in parts]

@@ -19,7 +19,6 @@ _LONG_PART = 16
 _LONGEST_DRAWN = 512  # a longer text is a document: only how a provider begins it speaks for a secret
 _SHORTEST_WORD = 4  # characters: shorter ones occur in random text by chance
 _PAIRS_TO_TELL = 9  # of fewer nothing follows
-
 _FACTS = tomllib.loads(Path(__file__).with_name("strength.toml").read_text("utf-8"))
 _WORDS, _PROVIDERS = (re.compile("|".join(_FACTS[kind])) for kind in ("words", "providers"))
 _DATE, _OF_TEXT, _SETTING = (re.compile(_FACTS[kind]) for kind in ("date", "text", "setting"))
@@ -101,7 +100,7 @@ def is_of_no_language(text: str) -> bool:
 
 def could_be_a_piece(name: str) -> bool:
     """Whether a text in a name's place is more likely a piece of a generated value: it must not be shown."""
-    return any(map(_is_drawn, name.split(".")))  # no alphabet of generators has a dot
+    return "://" not in name and any(map(_is_drawn, name.split(".")))  # no generator's alphabet has a dot
 
 
 def _is_drawn(text: str) -> bool:

@@ -32,7 +32,7 @@ def crash(*args, **given):
     raise ValueError(token)
 
 command = click.Command(sys.argv[1], callback=crash)
-__main__.GroupedCommands.get_command = lambda self, ctx, name: command
+__main__._Commands.get_command = lambda self, ctx, name: command
 __main__.run()
 """
 

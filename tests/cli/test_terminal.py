@@ -9,7 +9,6 @@ from wcwidth import wcswidth
 
 from audit_lib.__main__ import main
 from audit_lib.cli import leaks, review
-from audit_lib.cli.terminal import progress_bar
 from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks, LeakTargets
 from audit_lib.leaks.find_leaks import LeakAudit
 from tests.support import made_up_audit as frames
@@ -95,33 +94,6 @@ def test_a_review_answers_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert places == sorted(places)
     assert places[0] == 0
     assert lines[-1].startswith(f"Open {LONG}/report.html in a browser")
-
-
-def test_no_bar_is_where_it_would_be_noise(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is written elsewhere than on a terminal, on a dumb one, or of a work that is soon done."""
-
-    def work(patience: float = 0) -> None:
-        with progress_bar(patience) as progress:
-            progress("reading", 1, 2)
-
-    work()
-    assert capsys.readouterr().err == ""
-    assert on_terminal(lambda: work(patience=60), 80) == ""
-    monkeypatch.setenv("TERM", "dumb")
-    assert on_terminal(work, 80) == ""
-
-
-def test_a_bar_takes_every_part_of_a_work() -> None:
-    """Whatever part work reports next, the bar goes on with it."""
-
-    def work() -> None:
-        with progress_bar(0) as progress:
-            progress("something else", 1, 2)
-            progress("reading", 1, 2)
-
-    assert "%" in on_terminal(work, 80, out=False)
 
 
 def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[str]) -> None:

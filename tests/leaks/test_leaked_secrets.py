@@ -40,27 +40,16 @@ def test_the_order_of_urgency() -> None:
         leak("production", in_force="development,production", first_at=later),
         leak("production, longer", in_force="production"),
         leak("production, further", in_force="production", occurrences=9),
-        leak("elsewhere", in_force="staging"),
-        leak("head", at_head=True),
-        leak("disk", first_commit="", first_at=None),
-        leak("history"),
-        leak("undated", first_at=None),
+        leak("elsewhere", in_force="staging"), leak("head", at_head=True),
+        leak("disk", first_commit="", first_at=None), leak("history"), leak("undated", first_at=None),
         leak("replaced", variable="OLD", at_head=True),
         leak("template", kind="template", in_force="production"),
-    ]
+    ]  # fmt: skip
     homes = ({"secret": "OLD", "variable": "OLD", "fingerprint": "new"},)
     expected = [
-        "production, further",
-        "production, longer",
-        "production",
-        "elsewhere",
-        "head",
-        "disk",
-        "history",
-        "undated",
-        "replaced",
-        "template",
-    ]
+        "production, further", "production, longer", "production", "elsewhere", "head", "disk", "history",
+        "undated", "replaced", "template",
+    ]  # fmt: skip
     assert ordered(*leaks, homes=homes) == expected
     assert ordered(*leaks[::-1], homes=homes) == expected
 

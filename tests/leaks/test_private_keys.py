@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization as form
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x448, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x448, x25519
 
+from audit_lib.leaks.rules import Rules
+from audit_lib.secrecy.keeper import Keeper, Key
 from tests.leaks.test_find_leaks import audit
 from tests.support.planter import new_plot
 
@@ -19,6 +21,7 @@ def _made() -> Iterator[tuple[str, str]]:
     """The kind and the text of keys that cryptography makes, in each format that it has for them."""
     keys = {
         "RSA": (rsa.generate_private_key(65537, 2048), (_OLD, _PKCS8, _OPENSSH)),
+        "DSA": (dsa.generate_private_key(1024), (_OLD, _PKCS8)),
         "P-256": (ec.generate_private_key(ec.SECP256R1()), (_OLD, _PKCS8, _OPENSSH)),
         "P-521": (ec.generate_private_key(ec.SECP521R1()), (_OLD, _PKCS8, _OPENSSH)),
         "Ed25519": (ed25519.Ed25519PrivateKey.generate(), (_PKCS8, _OPENSSH)),
@@ -68,7 +71,7 @@ def test_every_kind_is_one_leak(keys: dict[str, str], tmp_path: Path) -> None:
     plot.git("add", "-A")
     plot.git("commit", "-qm", "Keys")
     found, _ = audit(plot.root, tmp_path)
-    assert len(keys) >= 17
+    assert len(keys) >= 19
     assert set(found.leaks["kind"]) == {"pattern"}
     assert len(found.leaks) == len(keys)
     on_disk = found.places[found.places["place"] == "working tree"]
@@ -92,3 +95,26 @@ def test_a_public_key_is_no_place_of_its_private_one(keys: dict[str, str], tmp_p
         )
     found, _ = audit(plot.root, tmp_path)
     assert {path.rpartition(".")[2] for path in found.places["path"]} == {"pem"}
+
+
+def test_base64_without_a_header_is_a_key_by_its_structure(keys: dict[str, str]) -> None:
+    """The base64 of a key on one line is found, that of a public key or of anything else is not."""
+    shapes = Rules(Keeper(Key(b"k" * 32, "file")), ())
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(_PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
+    for text, is_key in ((keys["RSA PKCS8"], True), (keys["RSA TraditionalOpenSSL"], True), (public, False)):
+        bare = "".join(text.splitlines()[1:-1])
+        assert bool(shapes.find(f"rsa = '{bare}'\n".encode(), ("a.php",))) == is_key
+
+
+def test_a_header_alone_is_no_key() -> None:
+    """A header with an example, or with what is no key, is none."""
+    shapes = Rules(Keeper(Key(b"k" * 32, "file")), ())
+    for body in (
+        "...",
+        "MIIE" + "o" * 8 + "\n...",
+        "not base64 at all, " * 20,
+        "\n".join(["aGVsbG8gd29ybGQh" * 4] * 4),
+    ):
+        text = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
+        assert not shapes.find(text.encode(), ("key.pem",))

@@ -48,20 +48,14 @@ def test_a_withheld_value_is_said(text: str, tmp_path: Path) -> None:
     assert (values, left_out) == (set(), ["a/b.py:7"])
 
 
-@pytest.mark.parametrize(
-    ("text", "places"),
-    [
-        ('{\n"runs": [', ["report.json"]),
-        ("[1]", ["report.json"]),
-        ('{"runs": [3]}', ["report.json.runs.0"]),
-        (_sarif(_result(), _result(ruleId=3)), ["report.json.runs.0.results.1.ruleId"]),
-        (_sarif(_result(ruleId=""), _result(ruleId=1)), ["report.json.runs.0.results"] * 2),
-        (_sarif(_result(locations=3)), ["report.json.runs.0.results.0.locations"]),
-        ("[" * 100_000, ["report.json"]),
-        ("\udcff", ["report.json"]),
-        (_sarif(*[_result(ruleId="")] * 33), ["report.json"] * 20 + ["--import"]),
-    ],
-)
+@pytest.mark.parametrize(("text", "places"), [
+    ('{\n"runs": [', ["report.json"]), ("[1]", ["report.json"]), ('{"runs": [3]}', ["report.json.runs.0"]),
+    (_sarif(_result(), _result(ruleId=3)), ["report.json.runs.0.results.1.ruleId"]),
+    (_sarif(_result(ruleId=""), _result(ruleId=1)), ["report.json.runs.0.results"] * 2),
+    (_sarif(_result(locations=3)), ["report.json.runs.0.results.0.locations"]),
+    ("[" * 100_000, ["report.json"]), ("\udcff", ["report.json"]),
+    (_sarif(*[_result(ruleId="")] * 33), ["report.json"] * 20 + ["--import"]),
+])  # fmt: skip
 def test_a_bad_report_says_where(text: str, places: list[str], tmp_path: Path) -> None:
     """File and result come first, then the fault, all at once and no value; the last line counts the rest."""
     file = tmp_path / "report.json"

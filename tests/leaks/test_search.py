@@ -16,40 +16,27 @@ from tests.support.planter import FORMS, PLACES, Plot, new_plot
 
 # Where each kind of place of the planter is reported, whatever else holds the value.
 WHERE = {
-    "unreachable commit": ("unreachable", "gone.txt"),
-    "blob at HEAD": ("commit", "a/config.py"),
-    "blob removed later": ("commit", "removed.env"),
-    "blob on another branch": ("commit", "side.txt"),
+    "unreachable commit": ("unreachable", "gone.txt"), "blob at HEAD": ("commit", "a/config.py"),
+    "blob removed later": ("commit", "removed.env"), "blob on another branch": ("commit", "side.txt"),
     "blob on a deleted branch": ("unreachable", "deleted.txt"),
     "path of a file": ("path", "exports/[secret removed].txt"),
-    "path of a folder": ("path", "out-[secret removed]/deep/x.txt"),
-    "commit message": ("commit message", ""),
-    "author's name": ("commit author", ""),
-    "committer's address": ("commit author", ""),
-    "annotated tag": ("tag", "refs/tags/v1"),
-    "name of a tag": ("git file", ".git/packed-refs"),
-    "tag of a blob": ("tag", "refs/tags/blobtag"),
-    "git note": ("note", None),
-    "older stash": ("unreachable", "base.txt"),
-    "newest stash": ("stash", "base.txt"),
-    "amended commit": ("unreachable", "amended.txt"),
-    "dangling blob": ("unreachable", ""),
-    "only in a merge": ("commit", "evil.txt"),
-    "packed with deltas": ("commit", "packed.txt"),
-    "untracked file": ("working tree", "untracked.txt"),
-    "ignored file": ("working tree", "x.secret"),
+    "path of a folder": ("path", "out-[secret removed]/deep/x.txt"), "commit message": ("commit message", ""),
+    "author's name": ("commit author", ""), "committer's address": ("commit author", ""),
+    "annotated tag": ("tag", "refs/tags/v1"), "name of a tag": ("git file", ".git/packed-refs"),
+    "tag of a blob": ("tag", "refs/tags/blobtag"), "git note": ("note", None),
+    "older stash": ("unreachable", "base.txt"), "newest stash": ("stash", "base.txt"),
+    "amended commit": ("unreachable", "amended.txt"), "dangling blob": ("unreachable", ""),
+    "only in a merge": ("commit", "evil.txt"), "packed with deltas": ("commit", "packed.txt"),
+    "untracked file": ("working tree", "untracked.txt"), "ignored file": ("working tree", "x.secret"),
     "name of an untracked file": ("working tree", "dump-[secret removed].bin"),
-    "git config": ("git file", ".git/config"),
-    "reflog message": ("git file", ".git/logs/refs/heads/z"),
+    "git config": ("git file", ".git/config"), "reflog message": ("git file", ".git/logs/refs/heads/z"),
     "log": ("log", "backend/logs/app.log"),
     "built bundle": ("bundle", "frontend/.next/static/chunks/main.js"),
-    "source map": ("bundle", "frontend/.next/static/main.js.map"),
-    "notebook output": ("notebook", "n.ipynb"),
-    "large file": ("working tree", "large.bin"),
-    "large blob": ("commit", "blob.bin"),
+    "source map": ("bundle", "frontend/.next/static/main.js.map"), "notebook output": ("notebook", "n.ipynb"),
+    "large file": ("working tree", "large.bin"), "large blob": ("commit", "blob.bin"),
     "commit message left behind": ("git file", ".git/SQUASH_MSG"),
     "staged, not committed": ("staged", "staged.txt"),
-}
+}  # fmt: skip
 SYMBOLS = "\"'\\<&> +%$/=é"
 
 
@@ -127,16 +114,10 @@ def test_every_form_is_found_in_files_and_in_history(tmp_path: Path) -> None:
         assert len(set(places["place"])) == 2, path
 
 
-@pytest.mark.parametrize(
-    ("text", "matched"),
-    [
-        ("token {first}...", {"truncated"}),
-        ("token ...{last}", {"truncated"}),
-        ("token {whole}", {"exact"}),
-        ("token {whole} and {first}", {"exact", "truncated"}),
-        ("token {short}", set()),
-    ],
-)
+@pytest.mark.parametrize(("text", "matched"), [
+    ("token {first}...", {"truncated"}), ("token ...{last}", {"truncated"}), ("token {whole}", {"exact"}),
+    ("token {whole} and {first}", {"exact", "truncated"}), ("token {short}", set()),
+])  # fmt: skip
 def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tmp_path: Path) -> None:
     """Twelve characters alone are a truncated copy; within the whole value they are not."""
     value = fake_value("cut", 43)

@@ -1,6 +1,7 @@
 """What looks like a secret: recall and precision on the labelled corpora, and what silences nothing."""
 
 import string
+from base64 import b64encode
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.support import held_out, labelled
 from tests.support.fakes import fake_value
 from tests.support.labelled import Case
 
+MIXED = string.ascii_letters + string.digits
 KNOWN_MISSES = {
     "chat paste, no name: API_TOKEN",  # a value alone, with nothing that says what it is
     "Dockerfile: ENCRYPTION_KEY",  # reads as a path
@@ -52,82 +54,210 @@ def test_nothing_cries_wolf(shapes: Rules) -> None:
     assert {case.label for case in cases if _found(shapes, case)} == set()
 
 
-A_VALUE_IS_THAT_OF_ITS_O = (
+OWN_NAMES = (
     ("SESSION_TOKEN=\nREGION_NAME={value}\n", False), ("session_token:\n  region: {value}\n", False),
     ('session_token =\n  "{value}"\n', True), ("Authorization: Bearer {value}...\n", False),
     ("Authorization: Bearer {value}\n", True),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "found"), A_VALUE_IS_THAT_OF_ITS_O)
+@pytest.mark.parametrize(("text", "found"), OWN_NAMES)
 def test_a_value_is_that_of_its_own_name_and_whole(text: str, found: bool, shapes: Rules) -> None:
     """An empty variable does not take the next line for its value; a beginning of a value is none."""
     content = text.format(value=fake_value("own"))
     assert bool(shapes.find(content.encode(), ("settings.txt",))) == found
 
 
-A_GENERATED_VALUE_IS_FOU = (
-    'val apiToken: String = "{value}"\n', '"authorization": "{value}",\n',
-    'cipher.setSigningKey(Base64.decode("{value}"))\n',
-    'go("https://example.org/?next=%3Fa%3D1%26token%3D{value}")\n',
-)  # fmt: skip
-
-
-A_GENERATED_VALUE_IS_FOU = (
-    ("a.json", '{{"text": "{{\\"api_token\\":\\"{value}\\"}}"}}'),
+NOTATIONS = (
+    ("app/Main.scala", 'val apiToken: String = "{value}"\n'),
+    ("app/Main.scala", 'if (token !== "{value}") return\n'),
+    ("app/Main.scala", '"authorization": "{value}",\n'),
+    ("app/Main.scala", 'request.header(AUTHORIZATION, "token {value}")\n'),
+    ("app/Main.scala", 'cipher.setSigningKey(Base64.decode("{value}"))\n'),
+    ("app/Main.scala", "open('https://example.org/a?b=1&oauth_token={value}&c=2')\n"),
+    ("app/Main.scala", 'go("https://example.org/?next=%3Fa%3D1%26token%3D{value}")\n'),
+    ("app.conf", "SERVICE_PSWD={value}\n"), ("a.json", '{{"text": "{{\\"api_token\\":\\"{value}\\"}}"}}'),
+    ("a.json", '{{"tokens": [\n  "{value}",\n  "{value}"\n]}}'),
     ("a.json", '{{"name": "api_token",\n' + 40 * " " + '"value": "{value}"}}'),
-    ("a.html", "api_key = &quot;{value}&quot;"), ("strings.xml", '<string name="api_key">{value}</string>'),
-    ("app/main.go", 'token := []byte("{value}")'),
+    ("a.json", '{{"key": "9{value}8z7"}}'), ("a.html", "api_key = &quot;{value}&quot;"),
+    ("a.html", '<a href="https://example.org/?access_token={value}">'),
+    ("strings.xml", '<string name="api_key">{value}</string>'),
+    ("Info.plist", "<key>apiToken</key>\n\t<string>{value}</string>"),
+    ("app/main.go", 'token := []byte("{value}")'), ("app/main.go", "\tToken:" + 20 * " " + '"{value}",'),
     ("app/main.go", 'http.Get("https://example.org/?a=1&apiToken={value}")'),
-    ("app/main.rs", 'let token = String::from("{value}");'), ("app/main.h", '#define SECRET_KEY "{value}"'),
+    ("app/main.go", 'const token string = "{value}"'),
+    ("app/main.rs", 'let token = String::from("{value}");'),
+    ("app/main.py", "'Authorization': 'token {value}'"), ("app/main.h", '#define SECRET_KEY "{value}"'),
+    ("secrets.yml", "token: |\n  {value}\n"),
 )  # fmt: skip
 
 
-NO_COMMENT_SILENCES_A_FI = (
+@pytest.mark.parametrize(("path", "text"), NOTATIONS)
+def test_a_generated_value_is_found_in_each_notation(path: str, text: str, shapes: Rules) -> None:
+    """Behind a type, as an argument, in a query, in JSON within a text, lists, pages, blocks of YAML."""
+    value = fake_value(("notation", 8), 32, MIXED)
+    assert shapes.find(text.format(value=value).encode(), (path,))
+
+
+@pytest.mark.parametrize("text", ["pyotp.TOTP('{}')", 'ROTP::TOTP.new("{}")', "authenticator.generate('{}')"])
+def test_the_seed_of_one_time_passwords_is_found(text: str, shapes: Rules) -> None:
+    """It is base32, beside the name of the method."""
+    seed = fake_value("seed 2", 32, string.ascii_uppercase + "234567")
+    assert shapes.find(text.format(seed).encode(), ("app/login.py",))
+
+
+NO_SECRETS = (
+    'author = "{value}"\n', '"a key or file.\\u003c/p\\u003e\\u003cp{value}"\n',
+    "http://Bearer:APIKEY@api.sandstorm.example.net:6099/{value}\n",
+    'authorization_response="https://i.example/?code=hello-{value}"\n',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_SECRETS)
+def test_an_author_and_an_address_are_no_secrets(text: str, shapes: Rules) -> None:
+    """A name must end in auth, and an address without a password is none."""
+    assert not shapes.find(text.format(value=fake_value("author", 18, MIXED)).encode(), ("app/main.py",))
+
+
+def test_a_long_token_and_a_text_in_utf16_are_found_whole(shapes: Rules) -> None:
+    """Some providers' tokens are longer than a line; an editor may save a text as UTF-16."""
+    value = fake_value("long", 900, MIXED)
+    (found,) = shapes.find(f'{{"access_token": "{value}"}}'.encode(), ("a.json",))
+    assert found.fingerprint == shapes.keeper.fingerprint(value)
+    assert shapes.find(f"API_TOKEN={fake_value('wide')}\r\n".encode("utf-16"), ("a.env",))
+
+
+def test_a_block_below_a_name_is_no_value(shapes: Rules) -> None:
+    """Lines that go on alike are a certificate or a dump; one alone is a value."""
+    lines = [fake_value(("block", n), 40, MIXED) for n in range(3)]
+    for count, found in ((1, True), (3, False)):
+        text = "Session key\n" + "\n".join(lines[:count]) + "\n\n"
+        assert bool(shapes.find(text.encode(), ("notes.md",))) == found
+
+
+COMMENTS = (
     "# kingfisher:ignore", "# gitleaks:allow", "# pragma: allowlist secret", "# nosec",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("comment", NO_COMMENT_SILENCES_A_FI)
+@pytest.mark.parametrize("comment", COMMENTS)
 def test_no_comment_silences_a_finding(comment: str, shapes: Rules) -> None:
     """A repository cannot waive a finding by a scanner's own comment."""
     text = f"API_TOKEN = '{fake_value('comment')}'  {comment}\n"
     assert shapes.find(text.encode(), ("settings.py",))
 
 
-GENERATED_VALUES_PASS_TH = (
+ALPHABETS = (
     (43, string.ascii_letters + string.digits + "-_", 0.005),
     (28, string.ascii_letters + string.digits, 0.01), (64, "0123456789abcdef", 0.005),
     (32, string.ascii_lowercase + string.digits, 0.01),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("length", "alphabet", "most"), GENERATED_VALUES_PASS_TH)
+@pytest.mark.parametrize(("length", "alphabet", "most"), ALPHABETS)
 def test_generated_values_pass_the_filter(length: int, alphabet: str, most: float) -> None:
     """A random value is hardly ever taken for words, a placeholder or a test value."""
     kept = sum(looks_secret(fake_value((n, length), length, alphabet), "API_TOKEN", ()) for n in range(2000))
     assert kept >= 2000 * (1 - most)
 
 
-WHAT_IS_NO_SECRET_IS_LEF = (
-    ("settings.jwt_secret_key", "secret"), ("OrderableDBInstanceOptionsV2", "SIGNING_KEY"),
-    ("./config/secrets.json", "SECRET_FILE"), ("2024-11-05T10:00:00Z", "token_issued"),
-    ("f59d4f4ac429ec208957107f36398ad039e6fe52", "commit_hash"), ("test-token-1234", "TOKEN"),
-    ("パスワードをお忘れですか?", "forgot_password"), ("^1.7.4.20241016", "types-passlib"),
-    ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509", "Password"), ("GPT-OSS-120B", "MODEL_KEY"),
-    ("a1234567-12ab-4567-ab12-a12ab12aa123", "token_id"), ("oauth2-b2c-enabled", "KEY_ENABLED"),
-    ("value%20with%20spaces", "key"), ("AB:78:EC:AF:10:1B:8A:9B:1F:C7:B1:25:8F:16", "keyid"),
+LEFT_ALONE = (
+    ("settings.jwt_secret_key", "secret"), ("AuthenticationTokenProvider", "TOKEN"),
+    ("OrderableDBInstanceOptionsV2", "SIGNING_KEY"), ("primaryBrokerCertificateAuthority", "SIGNING_KEY"),
+    ("./config/secrets.json", "SECRET_FILE"), ("src/Components/Login2FA/TokenForm3", "TOKEN"),
+    ("2024-11-05T10:00:00Z", "token_issued"), ("your-api-key-goes-here-123", "API_KEY"),
+    ("f59d4f4ac429ec208957107f36398ad039e6fe52", "commit_hash"), ("aaaaaaaaaaaaaaaaaaaaaaaaaaaa1", "TOKEN"),
+    ("test-token-1234", "TOKEN"), ("sk-live-1a2b3c4d5e6f7a8b9c0d", "API_KEY"),
+    ("パスワードをお忘れですか?", "forgot_password"), ("توکن‌های API", "api-tokens"),
+    ("^1.7.4.20241016", "types-passlib"), ("$0.038700", "tokens"),
+    ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509", "Password"), ("gpt4.1-preview", "MODEL_KEY"),
+    ("GPT-OSS-120B", "MODEL_KEY"), ("ap-south-1", "SESSION_TOKEN"),
+    ("a1234567-12ab-4567-ab12-a12ab12aa123", "token_id"), ("r-when-a-card-is-moved", "labelKey"),
+    ("oauth2-b2c-enabled", "KEY_ENABLED"), ("Saml2X509CredentialSource", "credential"),
+    ("value%20with%20spaces", "key"), ("data[1][2].name", "sourceKey"),
+    ("AB:78:EC:AF:10:1B:8A:9B:1F:C7:B1:25:8F:16", "keyid"),
+    ("$argon2id$v=19$m=1024,t=2,p=2$bm9uZXNhbHQ", "password"),
     ("{SHA-256}{c2FsdHNhbHRzYWx0}0a1b2c3d4e5f", "password"),
-    ("DHZ4QKXW8P/20240509/us-east-1/s3/aws4_request", "X-Amz-Credential"), ("v2025.09-nightly", "token"),
-    ("3f8a2c1d-90b7e4d5", "X-Sender-Key-Id"), ("%60%7B%7D%60%7B%7D", "password"),
-    ("0xAb19D82E7f546cC3", "password"), ("AgB" + "x7Kq" * 90, "PASSWORD"),
+    ("%s/%s/eu-west-1/s3/aws4_request", "Credential"),
+    ("DHZ4QKXW8P/20240509/us-east-1/s3/aws4_request", "X-Amz-Credential"), ("ed25519-1.sec", "privateKey"),
+    ("v2025.09-nightly", "token"), ("124f983e0e3dcaeba921cfce", "unique_key"),
+    ("3f8a2c1d-90b7e4d5", "X-Sender-Key-Id"), ("3f8a2c1d-90b7e4d5", "api_key"),
+    ("%60%7B%7D%60%7B%7D", "password"), ("V1001_GOOD_AND_LONG_ENOUGH", "key"),
+    ("0xAb19D82E7f546cC3", "password"), ("ENC(2dfRFqV/cS6TzRd+JyO=)", "secretKey"),
+    ("AgB" + "x7Kq" * 90, "PASSWORD"), ("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Olb3zMAFFxX", "key"),
     ("epdyrw4tsi03xy3deu8g8ly6o", "FAKE_SECRET_ID"),
-    ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__apt_key"), ("qx7v2rm9kw4t", "KEYCLOAK_CLIENT_VERSION"),
-    ("qx7v2rm9kw4t", "GroupKey.getKeyTenant"),
+    ("qx7v-2rm9.iam%2F20240509%2Fauto%2Fstorage%2Fgoog4_request", "X-Goog-Credential"),
+    ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__apt_key"),
+    ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__upstream_key_id"),
+    ("2001:0db8:85a3:08d3:1319:8a2e:0370:7347", "raw_ip_key"), ("qx7v2rm9kw4t", "KEYCLOAK_CLIENT_VERSION"),
+    ("999.0.0-SNAPSHOT", "DEPLOY_KEY"), ("qx7v2rm9kw4t", "GroupKey.getKeyTenant"),
+    ("qx7v2rm9kw4tz8p", "badge_key"),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "name"), WHAT_IS_NO_SECRET_IS_LEF)
+@pytest.mark.parametrize(("value", "name"), LEFT_ALONE)
 def test_what_is_no_secret_is_left_alone(value: str, name: str) -> None:
     """Code, words of any script, paths, versions, dates, hashes, repetitions, placeholders are no secrets."""
     assert not looks_secret(value, name, ("your-*-here*",))
+
+
+@pytest.mark.parametrize(("path", "text", "other"), [
+    (".netrc", "machine h.io login ann password {v}\n", "machine h.io login ann password changeme\n"),
+    (".netrc", "machine h.io\n  login ann\n  password {v}\n", "default login anonymous password user@\n"),
+    (".pgpass", "db.io:5432:shop:ann:{v}\n", "db.io:5432:shop:ann:password\n"),
+    ("sitemanager.xml", '<Pass encoding="base64">{v}</Pass>', "<Pass>secret-pass</Pass>"),
+    ("wp-config.php", "define('AUTH_KEY',  '{w}');", "define('AUTH_KEY', 'put your unique phrase here');"),
+    ("config/master.key", "{h}", "not a key\n"),
+    ("docs/keys.md", "**Key**: `API_TOKEN`\n**Value**: `{v}`\n", "**Key**: `API_TOKEN`\n**Value**: `none`\n"),
+    ("README.md", "- API key: `{h}`\n", "- API key: `your-api-key-here`\n"),
+    ("k8s.yaml", "kind: Secret\ndata:\n  token: {b}\n", "kind: ConfigMap\ndata:\n  token: {b}\n"),
+])  # fmt: skip
+def test_a_value_is_found_in_its_format(path: str, text: str, other: str) -> None:
+    """The format says what is the value; the same format with a placeholder holds none."""
+    value, digits = fake_value(path, 32, MIXED), fake_value(path, 32, "0123456789abcdef")
+    long = fake_value(path, 64, MIXED + "!#%&*+-.:=?@^_~")
+    encoded = b64encode(value.encode()).decode()
+    rules = Rules(Keeper(Key(b"k" * 32, "file")), ())
+    content = text.format(v=value, w=long, h=digits, b=encoded).encode()
+    met = {found.fingerprint for found in rules.find(content, (path,))}
+    held = {rules.keeper.fingerprint(one) for one in (value, long, digits)}
+    assert met & held
+    told = {found.fingerprint for found in rules.find(other.format(b=encoded).encode(), (path,))}
+    assert not told & held
+
+
+HEX, SMALL, LARGE = "0123456789abcdef", string.ascii_lowercase + string.digits, string.ascii_uppercase
+BASE32 = LARGE + "234567"
+# What each begins with, and of how many characters of which kinds its parts are: {0}, {1}.
+KINDS = [
+    ("glpat-{0}", (20, MIXED)), ("SG.{0}.{1}", (22, MIXED), (43, MIXED)),
+    ("hf_{0}", (34, string.ascii_letters)), ("dckr_pat_{0}", (27, MIXED)), ("dop_v1_{0}", (64, HEX)),
+    ("shpat_{0}", (32, HEX)), ("PMAK-{0}-{1}", (24, HEX), (34, HEX)), ("pypi-AgEI{0}", (150, MIXED)),
+    ("gsk_{0}", (52, MIXED)), ("dapi{0}", (32, HEX)), ("hvs.{0}", (90, MIXED)),
+    ("NRAK-{0}", (27, LARGE + string.digits)), ("BBDC-M{0}", (43, MIXED)), ("{0}-us12", (32, HEX)),
+    ("key-{0}", (32, HEX)), ("xkeysib-{0}-{1}", (64, HEX), (16, MIXED)), ("GOCSPX-{0}", (28, MIXED)),
+    ("AGE-SECRET-KEY-1{0}", (58, LARGE + string.digits)), ("SU{0}", (56, BASE32)), ("sqp_{0}", (40, HEX)),
+    ("{0}:AA{1}", (10, "123456789"), (33, MIXED)),
+    ("access_token$production${0}${1}", (16, SMALL), (32, HEX)),
+    ("https://hooks.slack.com/services/T{0}/B{0}/{1}", (10, LARGE), (24, MIXED)),
+    ("AccountKey={0}==", (86, MIXED)), ("phx_{0}", (43, MIXED)), ("sbp_v0_{0}", (40, HEX)),
+    ("PMAT-{0}", (26, LARGE + string.digits)), ("LTAI{0}", (20, MIXED)), ("GR1348941{0}", (20, MIXED)),
+    ("ABIA{0}", (16, LARGE + string.digits)), ('{{"kty":"oct", "k":"{0}"}}', (43, MIXED)),
+]  # fmt: skip
+
+
+def _made(kind: str, *parts: tuple[int, str]) -> str:
+    return kind.format(*(fake_value((kind, n), length, signs) for n, (length, signs) in enumerate(parts)))
+
+
+def test_each_kind_is_found_alone(shapes: Rules) -> None:
+    """No name stands near it, and the file is generated: the beginning says what it is."""
+    missed = [kind for kind, *parts in KINDS if not shapes.find(_made(kind, *parts).encode(), ("a.html",))]
+    assert missed == []
+
+
+def test_a_token_within_base64_is_none(shapes: Rules) -> None:
+    """A picture in a notebook has what any token begins with; behind a path it is one."""
+    token, data = "AK" + "IA" + fake_value("in data", 16, LARGE), fake_value("around", 60, MIXED)
+    assert not shapes.find(f'"image/png": "{data}/{token}/{data}"\n'.encode(), ("a.txt",))
+    assert shapes.find(f"https://example.org/users/{token}/keys\n".encode(), ("a.txt",))

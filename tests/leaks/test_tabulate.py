@@ -84,17 +84,11 @@ def test_under_a_key_no_date_names_a_leak() -> None:
     assert named[1]["a"] != named[1]["f"]
 
 
-@pytest.mark.parametrize(
-    ("matched", "kind", "expected"),
-    [
-        ("exact", "leak", ("leak", "exact")),
-        ("exact", "template", ("template", "exact")),
-        ("exact", "weak default", ("weak default", "exact")),
-        ("exact", "pattern", ("pattern", "pattern")),
-        ("truncated", "leak", ("truncated", "truncated")),
-        ("truncated", "pattern", ("truncated", "truncated")),
-    ],
-)
+@pytest.mark.parametrize(("matched", "kind", "expected"), [
+    ("exact", "leak", ("leak", "exact")), ("exact", "template", ("template", "exact")),
+    ("exact", "weak default", ("weak default", "exact")), ("exact", "pattern", ("pattern", "pattern")),
+    ("truncated", "leak", ("truncated", "truncated")), ("truncated", "pattern", ("truncated", "truncated")),
+])  # fmt: skip
 def test_classes(matched: str, kind: str, expected: tuple[str, str]) -> None:
     """Templates, weak defaults, finds by shape and shortened copies are told apart."""
     leak = leaks([sighting(matched=matched)], [target(kind=kind)]).iloc[0]

@@ -14,15 +14,11 @@ from tests.support.fakes import fake_value
 GENERATED = fake_value("also a setting", 32)
 
 
-@pytest.mark.parametrize(
-    ("user", "password", "reason"),
-    [
-        ("fluffy_gateway_database", "fluffy_gateway_database", "is also the value of a setting"),
-        ("shop", "fluffy_gateway_project", "is the application's own name"),
-        ("shop", "fluffy_gateway_database", ""),
-        (GENERATED, GENERATED, ""),
-    ],
-)
+@pytest.mark.parametrize(("user", "password", "reason"), [
+    ("fluffy_gateway_database", "fluffy_gateway_database", "is also the value of a setting"),
+    ("shop", "fluffy_gateway_project", "is the application's own name"),
+    ("shop", "fluffy_gateway_database", ""), (GENERATED, GENERATED, ""),
+])  # fmt: skip
 def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
     tmp_path: Path, user: str, password: str, reason: str
 ) -> None:

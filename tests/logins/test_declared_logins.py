@@ -17,15 +17,7 @@ from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Policy, Project, choose_policy, load_project
 from tests.support.audits import run_audit
-from tests.support.login_logs import (
-    APPLICATIONS,
-    ATTACKER,
-    START,
-    Application,
-    truth,
-    visits,
-    written,
-)
+from tests.support.login_logs import APPLICATIONS, ATTACKER, START, Application, truth, visits, written
 from tests.support.small_logs import DECLARED_LOG, traffic_of
 
 UNTIL = START + timedelta(days=14)
@@ -237,11 +229,8 @@ def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: P
 def test_tables_mark_known_clients(identities: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a review's tables an own monitor is marked, masked or not, and others are not."""
     monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "none"))
-    log = "".join(
-        _line(10 * n, client, "POST /api/login", 401)
-        for n in range(3)
-        for client in (ATTACKER, "198.51.100.9")
-    )
+    clients = (ATTACKER, "198.51.100.9")
+    log = "".join(_line(10 * n, client, "POST /api/login", 401) for n in range(3) for client in clients)
     _project(tmp_path / "app", log, policy=f'known_clients = ["{ATTACKER}"]\n{DECLARES_401}')
     own = str(tmp_path / "app" / "own.toml")
     opened = load_project(tmp_path / "app")

@@ -48,11 +48,8 @@ def people(count: int, *times: float, status: int = 200) -> list[Ask]:
 
 
 Found = set[tuple[str, str, str]]
-GUESS, SPRAY, IN = (
-    ("guessing", STRANGER, "medium"),
-    ("spraying", API, "high"),
-    ("let-in", STRANGER, "critical"),
-)
+GUESS, SPRAY = ("guessing", STRANGER, "medium"), ("spraying", API, "high")
+IN, URL = ("let-in", STRANGER, "critical"), ("secret-in-url", API, "high")
 NETWORK = ("guessing", "203.0.113.0/24", "medium")
 PROBE, FILES = ("probing", STRANGER, "medium"), ("probing", STRANGER, "critical")
 ONSET = ("known-clients-failing", "all sources")
@@ -66,10 +63,7 @@ CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "on the edge of an hour": (fails(5, 60, start=HOUR - 150), {GUESS}),
     "another address of the network each time": (fails(8, 60, V4), {NETWORK}),
     "another address of the /64 each time": (fails(8, 60, V6), {("guessing", "2001:db8:1:2::/64", "medium")}),
-    "one loud address, and its network later": (
-        fails(9, 30) + fails(8, 60, V4, 9 * HOUR),
-        {GUESS, NETWORK},
-    ),
+    "one loud address, and its network later": (fails(9, 30) + fails(8, 60, V4, 9 * HOUR), {GUESS, NETWORK}),
     "an address that was let in days before": (answers(STRANGER, 0) + fails(9, 30, start=3 * DAY), {GUESS}),
     "a login route": (fails(6, 10, route=LOGIN), {GUESS}),
     # mistypes
@@ -89,10 +83,7 @@ CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
         answers(STRANGER, 0) + fails(54, 5, start=HOUR) + answers(STRANGER, HOUR + 360),
         {IN, GUESS},
     ),
-    "in the same minute": (
-        [*fails(5, 5), *answers(STRANGER, 40)],
-        {("let-in", STRANGER, "high"), GUESS},
-    ),
+    "in the same minute": ([*fails(5, 5), *answers(STRANGER, 40)], {("let-in", STRANGER, "high"), GUESS}),
     "a success an hour later": ([*fails(5, 20), *answers(STRANGER, HOUR + 90)], {GUESS}),
     "nine addresses fail, the tenth gets in": (
         [*fails(9, 20, V4), *answers("203.0.113.99", 240)],
@@ -125,19 +116,13 @@ CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
     ),
     # probing
     "eleven missing routes": (missing(11), {PROBE}),
-    "across the edge of a minute": (
-        missing(11, 110),
-        {PROBE},
-    ),
+    "across the edge of a minute": (missing(11, 110), {PROBE}),
     "ten missing routes": (missing(10), set()),
     "four sensitive files": ([(n * 60.0, STRANGER, "/.git/config", 404) for n in range(4)], {PROBE}),
     "a sensitive file that was answered": ([(0.0, STRANGER, "/.env", 200)], {FILES}),
     "a well-known file": ([(0.0, STRANGER, "/.well-known/security.txt", 200)], set()),
     # secrets in URLs
-    "a token in a query": (
-        [(0.0, PERSON, f"{API}?token=a8f3k2m9q1z7", 200)],
-        {("secret-in-url", API, "high")},
-    ),
+    "a token in a query": ([(0.0, PERSON, f"{API}?token=a8f3k2m9q1z7", 200)], {URL}),
     # application failing
     "eleven errors of one address": (
         people(9, *range(0, 900, 30)) + answers(PERSON, *range(0, 550, 50), status=500),

@@ -13,6 +13,8 @@ from audit_lib.logs.read import tabulate_log_coverage
 from audit_lib.report.tables import tabulate_days
 
 QUARTER = Quarter(2026, 3)
+NOTHING = "no request and no message was recognised in the lines that were read"
+EARLIER = "no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02"
 
 
 def _counts(*rows: tuple[str | None, str, int, int]) -> pd.DataFrame:
@@ -58,18 +60,9 @@ def test_days_are_those_that_have_begun(as_of: datetime, days: int) -> None:
     ("logs", "why"),
     [
         ([_log(state="missing", lines=None)], "no log was read"),
-        ([_log()], "no request and no message was recognised in the lines that were read"),
-        (
-            [_log(reason="no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02")],
-            "no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02",
-        ),
-        (
-            [
-                _log(),
-                _log(source="b.log", reason="no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02"),
-            ],
-            "no request and no message was recognised in the lines that were read",
-        ),
+        ([_log()], NOTHING),
+        ([_log(reason=EARLIER)], EARLIER),
+        ([_log(), _log(source="b.log", reason=EARLIER)], NOTHING),
     ],
 )
 def test_the_reason_why_nothing_was_counted_is_the_true_one(logs: list[dict[str, object]], why: str) -> None:

@@ -90,6 +90,11 @@ def _few_people(ask: Ask) -> Ask:
     return _with(ask, client=f"198.51.{sum(map(ord, ask[1])) % 3}.7")
 
 
+def _week_moved(ask: Ask) -> Ask | None:
+    week = ask[0] // (7 * DAY)
+    return None if week == 1 else _with(ask, at=ask[0] - 7 * DAY) if week == 2 else ask
+
+
 def _without_success(ask: Ask) -> Ask | None:
     return _with(ask, status=500) if ask[3] == 200 else ask
 
@@ -100,15 +105,7 @@ REMOVED: dict[str, Callable[[World], World]] = {
     "own words": lambda world: world.saying(OWN_WORDS),
     "order": lambda world: world.saying(line((0, "198.51.1.1", ROUTES[0], 200))),
     "clocks": lambda world: world.saying(line((40 * DAY, "198.51.1.1", ROUTES[0], 401))),
-    "whole logs": lambda world: world.asking(
-        lambda ask: (
-            _with(ask, at=ask[0] - 7 * DAY)
-            if 14 <= ask[0] / DAY < 21
-            else None
-            if 7 <= ask[0] / DAY < 14
-            else ask
-        )
-    ),
+    "whole logs": lambda world: world.asking(_week_moved),
     "days": lambda world: replace(world, days=DAYS + 1),
     "instances": lambda world: replace(world, source=replace(DECLARED_LOG, instances=0)),
     "zone": lambda world: replace(world, source=ZONE_UNSAID).saying(ZONELESS),
@@ -178,31 +175,20 @@ RULES = tuple(
     AlertRule(kind, "high", (kind,), (), 10, 5, 0)
     for kind in ("unauthorized", "rate_limited", "database_failure")
 )
+EVERY = {rule.name for rule in RULES}
 QUIET = (
     *(line((60.0 * number, "198.51.1.1", ROUTES[0], 200)) for number in range(50)),
     f"{iso(START + timedelta(hours=9))} {VALID}",
 )
 SOURCE_KEYS = {"instances", "zone_declared"}  # declared in audit.toml, all else in the policy
 BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, object], set[str]]] = {
-    "every log read": (lambda lines: (), {}, {rule.name for rule in RULES}),
-    "lines understood": (lambda lines: (*lines, "?? 401\n"), {}, {rule.name for rule in RULES}),
-    "own words": (lambda lines: (*lines, OWN_WORDS), {}, {rule.name for rule in RULES}),
-    "clocks": (
-        lambda lines: (*lines, line((40 * DAY, "198.51.1.1", ROUTES[0], 200))),
-        {},
-        {rule.name for rule in RULES},
-    ),
-    "instances": (lambda lines: lines, {"instances": 0}, {rule.name for rule in RULES}),
-    "zone": (
-        lambda lines: (*lines, ZONELESS),
-        {"zone_declared": False},
-        {rule.name for rule in RULES},
-    ),
-    "a_line_of_the_time": (
-        lambda lines: tuple(one.partition(" ")[2] for one in lines),
-        {},
-        {rule.name for rule in RULES},
-    ),
+    "every log read": (lambda lines: (), {}, EVERY),
+    "lines understood": (lambda lines: (*lines, "?? 401\n"), {}, EVERY),
+    "own words": (lambda lines: (*lines, OWN_WORDS), {}, EVERY),
+    "clocks": (lambda lines: (*lines, line((40 * DAY, "198.51.1.1", ROUTES[0], 200))), {}, EVERY),
+    "instances": (lambda lines: lines, {"instances": 0}, EVERY),
+    "zone": (lambda lines: (*lines, ZONELESS), {"zone_declared": False}, EVERY),
+    "a_line_of_the_time": (lambda lines: tuple(one.partition(" ")[2] for one in lines), {}, EVERY),
     "a failed login declared": (lambda lines: lines, {"failure": None}, {"unauthorized"}),
     "certain_logins": (lambda lines: (*lines, POSSIBLE_WORDS), {}, {"unauthorized"}),
     "an answer": (lambda lines: lines[-1:], {}, {"unauthorized", "rate_limited"}),
@@ -213,11 +199,8 @@ BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, o
 def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -> dict[str, str]:
     (folder / "app.log").write_text("".join(lines), "utf-8")
     paid = bundled_policy("paiid")
-    table = {
-        key: value
-        for key, value in (dict(paid.detections) | declared).items()
-        if value is not None and key not in SOURCE_KEYS
-    }
+    stated = (dict(paid.detections) | declared).items()
+    table = {key: value for key, value in stated if value is not None and key not in SOURCE_KEYS}
     logins = paid.logins if "failure" in table else ()
     policy = detection_policy(replace(paid, logins=logins, detections=table))
     source = replace(DECLARED_LOG, **{key: declared[key] for key in SOURCE_KEYS & declared.keys()})
@@ -234,15 +217,13 @@ def test_alerts_are_quiet_if_all_is_seen(tmp_path: Path) -> None:
     assert facts == set(BLIND) - {"a_line_of_the_time", "certain_logins", "known_wording"}
 
 
+PAGE, GONE = {"route": "/page"}, {"route": "/api/v9/gone", "status": 401}
 NOT_THERE: dict[str, Callable[[Ask], Ask]] = {
-    "login": lambda ask: (
-        _with(ask, route="/api/wp/login", status=404 if ask[3] == 401 else 405)
-        if ask[2] == LOGIN
-        else _with(ask, route="/page")
+    "login": lambda ask: _with(
+        ask,
+        **({"route": "/api/wp/login", "status": 404 if ask[3] == 401 else 405} if ask[2] == LOGIN else PAGE),
     ),
-    "API": lambda ask: (
-        _with(ask, route="/api/v9/gone", status=401) if ask[2] != LOGIN else _with(ask, route="/")
-    ),
+    "API": lambda ask: _with(ask, **({"route": "/"} if ask[2] == LOGIN else GONE)),
     "refused": lambda ask: _with(ask, route="/wp-login.php") if ask[2] == LOGIN and ask[3] == 401 else ask,
     "all": lambda ask: _with(ask, route="/" + ask[2].replace("/", "x"), status=404),
 }

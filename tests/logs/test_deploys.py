@@ -96,12 +96,11 @@ def test_our_own_form_needs_an_instant_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        ("live", "took effect"),
-        ("deactivated", "took effect"),
-        ("build_failed", "failed"),
-        ("update_failed", "failed"),
-        ("pre_deploy_failed", "failed"),
-        ("canceled", "failed"),
+        *((status, "took effect") for status in ("live", "deactivated")),
+        *(
+            (status, "failed")
+            for status in ("build_failed", "update_failed", "pre_deploy_failed", "canceled")
+        ),
         ("build_in_progress", "in progress"),
         ("succeeded", "not told"),
     ],

@@ -107,55 +107,45 @@ def test_a_block_takes_each_of_its_templates(line: str, *, seen: bool) -> None:
     assert [event.message for event in events] == ["apache login failed"] * seen
 
 
+TWICE = "its template names a field twice"
 GOOD = 'examples = ["a"]\ncounter_examples = ["b"]\n'
-# Faulty blocks, and what is said of each.
+# Faulty blocks by section and keys, and what is said of each.
 BROKEN = [
-    ('[[prefix]]\nname = "bare"\ntemplate = "{time} "\n', "prefix #1 (bare): examples: Field required"),
+    ("prefix", 'name = "bare"\ntemplate = "{time} "\n', " #1 (bare): examples: Field required"),
+    ("prefix", 'name = "bare"\ntemplate = "{time} "\n', " #1 (bare): counter_examples: Field required"),
+    ("prefix", 'name = "none"\n' + GOOD, " #2 (none): needs either a template or a list"),
+    ("body", 'template = "{word}"\n' + GOOD, " #1: name: Field required"),
+    ("body", 'name = "hour"\ntemplate = "{hour} x"\n' + GOOD, " #2 (hour): its template has no field {hour}"),
+    ("body", 'name = "x"\ntemplate = "{status} {status}"\n' + GOOD, f" #3 (x): {TWICE}"),
+    ("body", 'name = "y"\ntemplate = "{time:syslog} {time}"\n' + GOOD, f" #4 (y): {TWICE}"),
     (
-        '[[prefix]]\nname = "bare"\ntemplate = "{time} "\n',
-        "prefix #1 (bare): counter_examples: Field required",
+        "body",
+        'name = "t"\ntemplate = "{text}{status}"\n' + GOOD,
+        " #5 (t): its template needs plain text after",
     ),
-    ('[[prefix]]\nname = "none"\n' + GOOD, "prefix #2 (none): needs either a template or a list"),
-    ('[[body]]\ntemplate = "{word}"\n' + GOOD, "body #1: name: Field required"),
+    ("body", 'name = "p"\ntemplate = "{peer}"\n' + GOOD, " #6 (p): matches an empty text"),
+    ("message", 'name = "k"\nkind = "oops"\ntemplate = "x y"\n' + GOOD, " #1 (k): kind: Input should be"),
     (
-        '[[body]]\nname = "hour"\ntemplate = "{hour} x"\n' + GOOD,
-        "body #2 (hour): its template has no field {hour}",
+        "message",
+        f'name = "c"\nkind = "notice"\ncolour = 1\ntemplate = "x"\n{GOOD}',
+        " #2 (c): colour: Extra inputs",
     ),
-    (
-        '[[body]]\nname = "x"\ntemplate = "{status} {status}"\n' + GOOD,
-        "body #3 (x): its template names a field twice",
-    ),
-    (
-        '[[body]]\nname = "y"\ntemplate = "{time:syslog} {time}"\n' + GOOD,
-        "body #4 (y): its template names a field twice",
-    ),
-    (
-        '[[body]]\nname = "t"\ntemplate = "{text}{status}"\n' + GOOD,
-        "body #5 (t): its template needs plain text after",
-    ),
-    ('[[body]]\nname = "p"\ntemplate = "{peer}"\n' + GOOD, "body #6 (p): matches an empty text"),
-    (
-        '[[message]]\nname = "k"\nkind = "oops"\ntemplate = "x y"\n' + GOOD,
-        "message #1 (k): kind: Input should be",
-    ),
-    (
-        '[[message]]\nname = "c"\nkind = "notice"\ncolour = 1\ntemplate = "x"\n' + GOOD,
-        "message #2 (c): colour: Extra inputs",
-    ),
-    ("", "json: Field required"),
-    ("", "query: Field required"),
-    ("[extra]\n", "extra: Extra inputs"),
+    ("json", "", ": Field required"),
+    ("query", "", ": Field required"),
+    ("extra", "[extra]\n", ": Extra inputs"),
 ]
 
 
 def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
     """Every fault of a formats file is told, each with its place, and no block without examples passes."""
     path = tmp_path / "broken.toml"
-    path.write_text("".join(dict.fromkeys(text for text, _ in BROKEN)))
+    blocks = (f"[[{section}]]\n{keys}" if "=" in keys else keys for section, keys, _ in BROKEN)
+    path.write_text("".join(dict.fromkeys(blocks)))
     with pytest.raises(BadInput) as raised:
         load_formats(path)
     told = [str(fault) for fault in raised.value.faults]
-    assert [fault for _, fault in BROKEN if not any(f"broken.toml: {fault}" in each for each in told)] == []
+    expected = [f"broken.toml: {section}{fault}" for section, _, fault in BROKEN]
+    assert [fault for fault in expected if not any(fault in each for each in told)] == []
     assert len(told) == len(BROKEN)
 
 

@@ -18,6 +18,8 @@ from tests.support.paths import SHARED
 
 REAL = SHARED / "data" / "logs"
 UNAUTHORIZED = b'INFO:     203.0.113.7:52341 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
+ODD = "not understood are lines such as `?a` and `?` (from the first on: 1, 2)"
+EARLIER = "no line of 2026Q3: its lines are of 2025-08-01 to 2025-08-01"
 TIMED = b"2026-08-%02d 10:00:00,000 - app.main - INFO - hello\n"
 
 
@@ -44,6 +46,25 @@ def real() -> LogRead:
     return read_logs(_project(REAL, LogSource("*.log")), None)
 
 
+# What truth.json counts lines by, and the message that they are.
+COMPARED = {
+    "Failed login attempt for:": "login failed",
+    "User logged in:": "login succeeded",
+    "JWT auth failed: Invalid token type": "jwt of the wrong type",
+    "JWT auth failed: User not found": "jwt of an unknown user",
+    "JWT validation error": "jwt validation error",
+    "[CSRF] Blocked request": "csrf blocked",
+    "[CSRF] Validation failed": "csrf reason",
+    "Invalid HTTP request received": "invalid http request",
+    "HTTP Request: ": "outbound call unauthorized",
+    "SECRET VALIDATION FAILED": "secrets invalid",
+    "STARTUP VALIDATION FAILED": "startup validation failed",
+    "[DB] Connection or initialization failed": "database failure at start",
+    "All required secrets validated successfully": "secrets valid",
+    "Application startup failed. Exiting": "startup failed",
+}
+
+
 @needs_real
 @pytest.mark.parametrize("name", ["backend_info", "db_connection_refused", "startup_strict_missing_secret"])
 def test_real_logs_count_as_their_truth_says(real: LogRead, name: str) -> None:
@@ -59,40 +80,8 @@ def test_real_logs_count_as_their_truth_says(real: LogRead, name: str) -> None:
     }
     assert _sums(counts[counts["kind"] == "unauthorized"], "client") == truth["access_401_by_client_ip"]
     seen, told = events["message"].value_counts().to_dict(), truth["messages"]
-    assert {
-        "Failed login attempt for:": seen.get("login failed", 0),
-        "User logged in:": seen.get("login succeeded", 0),
-        "JWT auth failed: Invalid token type": seen.get("jwt of the wrong type", 0),
-        "JWT auth failed: User not found": seen.get("jwt of an unknown user", 0),
-        "JWT validation error": seen.get("jwt validation error", 0),
-        "[CSRF] Blocked request": seen.get("csrf blocked", 0),
-        "[CSRF] Validation failed": seen.get("csrf reason", 0),
-        "Invalid HTTP request received": seen.get("invalid http request", 0),
-        "HTTP Request: ": seen.get("outbound call unauthorized", 0),
-        "SECRET VALIDATION FAILED": seen.get("secrets invalid", 0),
-        "STARTUP VALIDATION FAILED": seen.get("startup validation failed", 0),
-        "[DB] Connection or initialization failed": seen.get("database failure at start", 0),
-        "All required secrets validated successfully": seen.get("secrets valid", 0),
-        "Application startup failed. Exiting": seen.get("startup failed", 0),
-    } == {text: count for text, count in told.items() if text in _COMPARED}
-
-
-_COMPARED = {
-    "Failed login attempt for:",
-    "User logged in:",
-    "JWT auth failed: Invalid token type",
-    "JWT auth failed: User not found",
-    "JWT validation error",
-    "[CSRF] Blocked request",
-    "[CSRF] Validation failed",
-    "Invalid HTTP request received",
-    "HTTP Request: ",
-    "SECRET VALIDATION FAILED",
-    "STARTUP VALIDATION FAILED",
-    "[DB] Connection or initialization failed",
-    "All required secrets validated successfully",
-    "Application startup failed. Exiting",
-}
+    expected = {COMPARED[text]: count for text, count in told.items() if text in COMPARED}
+    assert {message: seen.get(message, 0) for message in COMPARED.values()} == expected
 
 
 @needs_real
@@ -145,12 +134,8 @@ def test_instances_merged_out_of_order_keep_their_bounds_in_order(tmp_path: Path
 def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
     """What lies in the quarter is counted, its first and last instant included, and lines on no day are."""
     stamp = b'%s INFO: 1.1.1.1:1 - "GET / HTTP/1.1" 401\n'
-    times = [
-        b"2026-06-30T23:59:59.999Z",
-        b"2026-07-01T00:00:00Z",
-        b"2026-09-30T23:59:59Z",
-        b"2026-10-01T00:00:00Z",
-    ]
+    times = [b"2026-06-30T23:59:59.999Z", b"2026-07-01T00:00:00Z"]
+    times += [b"2026-09-30T23:59:59Z", b"2026-10-01T00:00:00Z"]
     read = _logs(tmp_path, "2026Q3", a_log=UNAUTHORIZED + b"".join(stamp % time for time in times))
     assert read.counts["day"].fillna("none").tolist() == ["2026-07-01", "2026-09-30", "none"]
     assert read.minutes["count"].sum() == 2
@@ -161,17 +146,9 @@ def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
     [
         (b"", "empty", ""),
         (b"\n\n", "read", "no line was understood"),
-        (
-            b"\x89PNG\r\n\x1a\n\0\0",
-            "read",
-            "no line was understood; not understood are lines such as `?a` and `?` (from the first on: 1, 2)",
-        ),
+        (b"\x89PNG\r\n\x1a\n\0\0", "read", f"no line was understood; {ODD}"),
         (UNAUTHORIZED, "read", "no line carries a date"),
-        (
-            TIMED.replace(b"2026", b"2025") % 1,
-            "read",
-            "no line of 2026Q3: its lines are of 2025-08-01 to 2025-08-01",
-        ),
+        (TIMED.replace(b"2026", b"2025") % 1, "read", EARLIER),
         (TIMED % 1, "read", ""),
     ],
 )

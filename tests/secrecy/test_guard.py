@@ -54,12 +54,8 @@ def test_a_bare_client_sees_no_value_in_any_message(tmp_path: Path) -> None:
     heard: list[str] = []
     try:
         for cell in (KNOW, *CELLS, *FAILING):
-            reply = client.execute_interactive(
-                cell,
-                timeout=60,
-                output_hook=lambda message: heard.append(_text(message)),
-                stop_on_error=False,
-            )
+            hook = lambda message: heard.append(_text(message))  # noqa: E731
+            reply = client.execute_interactive(cell, timeout=60, output_hook=hook, stop_on_error=False)
             heard.append(_text(reply))
         for request in (
             client.inspect("SECRET", detail_level=1),
@@ -83,16 +79,7 @@ def test_nbval(tmp_path: Path) -> None:
         cell.execution_count = number
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="what was expected\n")]
     nbformat.write(source, tmp_path / "canary.ipynb")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "--nbval",
-        "-s",
-        str(tmp_path / "canary.ipynb"),
-    ]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "-s", "canary.ipynb"]
     run = subprocess.run(
         command, cwd=tmp_path, env=_environment(tmp_path), capture_output=True, check=False, text=True
     )

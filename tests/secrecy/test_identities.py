@@ -2,13 +2,7 @@
 
 import pytest
 
-from audit_lib.secrecy.identities import (
-    keyed_label,
-    map_texts,
-    mask_client,
-    mask_text,
-    numbered_label,
-)
+from audit_lib.secrecy.identities import keyed_label, map_texts, mask_client, mask_text, numbered_label
 from audit_lib.secrecy.keeper import Key
 from tests.support import made_up_audit as frames
 
@@ -83,8 +77,7 @@ def test_a_frame_is_masked_and_keeps_its_types() -> None:
 def test_without_a_key_the_clients_of_a_network_are_numbered() -> None:
     """In the order given, whatever the spelling; one that was not given is told from none but those."""
     label = numbered_label(["203.0.113.7", "::ffff:203.0.113.7", "203.0.113.9", "198.51.100.1", "gateway"])
-    named = [
-        mask_client(client, label) for client in ("203.0.113.9", "203.0.113.7", "198.51.100.1", "gateway")
-    ]
-    assert named == ["203.0.113.0/24 #2", "203.0.113.0/24 #1", "198.51.100.0/24 #1", "client #1"]
-    assert mask_client("203.0.113.8", label) == "203.0.113.0/24 #other"
+    clients = ("203.0.113.9", "203.0.113.7", "198.51.100.1", "gateway", "203.0.113.8")
+    ours = "203.0.113.0/24"
+    named = [f"{ours} #2", f"{ours} #1", "198.51.100.0/24 #1", "client #1", f"{ours} #other"]
+    assert [mask_client(client, label) for client in clients] == named

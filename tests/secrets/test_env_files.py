@@ -160,21 +160,16 @@ def test_a_place_is_supplied_by_a_file_or_by_given_values(tmp_path: Path, keeper
     assert list(entries["fingerprint"]) == [keeper.fingerprint(TOKEN)]
 
 
-@pytest.mark.parametrize(
-    ("name", "where"), [("project/prod.txt", "prod.txt"), ("outside.txt", "outside.txt")]
-)
-def test_a_file_given_on_disk_is_noted_as_an_export(
-    tmp_path: Path, keeper: Keeper, name: str, where: str
-) -> None:
+def test_a_file_given_on_disk_is_noted_as_an_export(tmp_path: Path, keeper: Keeper) -> None:
     """Values in clear on disk are a source of their own, inside the project by path, outside by name only."""
-    path = tmp_path / name
-    (tmp_path / "project").mkdir()
-    path.write_text(f"API_TOKEN={TOKEN}\n")
-    path.chmod(0o644)
-    values = GivenValues("production", "backend", str(path), path.read_bytes())
-    sources, _ = read_env_sources(project(tmp_path / "project"), (values,), keeper)
-    assert (row(sources, where)["kind"], row(sources, where)["mode"]) == ("export", "0644")
-    assert str(tmp_path) not in sources.to_csv()
+    (tmp_path / "app").mkdir()
+    for path in (tmp_path / "app" / "prod.txt", tmp_path / "outside.txt"):
+        path.write_text(f"API_TOKEN={TOKEN}\n")
+        path.chmod(0o644)
+        values = GivenValues("production", "backend", str(path), path.read_bytes())
+        sources, _ = read_env_sources(project(tmp_path / "app"), (values,), keeper)
+        assert (row(sources, path.name)["kind"], row(sources, path.name)["mode"]) == ("export", "0644")
+        assert str(tmp_path) not in sources.to_csv()
 
 
 def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper) -> None:
