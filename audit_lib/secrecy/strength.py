@@ -100,7 +100,7 @@ def is_of_no_language(text: str) -> bool:
 
 def could_be_a_piece(name: str) -> bool:
     """Whether a text in a name's place is more likely a piece of a generated value: it must not be shown."""
-    return "://" not in name and any(map(_is_drawn, name.split(".")))  # no generator's alphabet has a dot
+    return any(map(_is_drawn, name.split(".")))  # no alphabet of generators has a dot
 
 
 def _is_drawn(text: str) -> bool:
