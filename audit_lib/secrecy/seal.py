@@ -51,7 +51,6 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     for whole in keeper.fingerprints():  # whatever the policy says that a URL is for
         keeper.part(whole, component("password"))
     held = frozenset(keeper.fingerprints())
-
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
     sealed = {value for value in strong if value in named or keeper.ask(value, _looks_drawn)} | (named - held)
@@ -75,7 +74,6 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
 
 
 def _looks_drawn(value: str) -> bool:
-    """Whether a value was drawn rather than written: not a text, of which a part is ordinary."""
     return "://" not in value and len(value.split()) == 1 and _GENERATED.search(value) is not None
 
 
@@ -144,8 +142,8 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         shown = f"artefact {number}" if in_name else name
         for way, content in views(shown, path.read_bytes(), seen):
             first = {(hit.name, hit.form): hit for hit in reversed(planned.matcher.find(content))}
-            places = [(_called(hit, classes), hit.start) for hit in sorted(first.values())]
-            hits += [f"{shown}: {called}, at byte {start} of its {way}" for called, start in places]
+            for hit in sorted(first.values()):
+                hits.append(f"{shown}: {_called(hit, classes)}, at byte {hit.start} of its {way}")
     return replace(planned, hits=tuple(hits))
 
 
