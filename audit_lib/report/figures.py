@@ -20,8 +20,7 @@ from audit_lib.incident.outage import deploys_around, find_outage
 from audit_lib.logins.traffic import Window, unanswered
 from audit_lib.report import escape as inert
 
-SCALE = 2  # the density of the PNG: shown at half its size it is sharp on every screen
-DPI = 96
+SCALE, DPI = 2, 96  # a PNG that is shown at half its size is sharp on every screen
 INK, SOFT, LINE = "#16191d", "#555e68", "#dfe3e8"
 BAD, GOOD, OPEN = "#d9665f", "#6aa5dc", "#aeb6bf"
 COLOURS = {"overdue": BAD, "unknown": OPEN, "due": "#d9a021", "fresh": GOOD}  # in a reader's order

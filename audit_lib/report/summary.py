@@ -71,7 +71,7 @@ def summarise(audit: "Audit") -> Screen:
         word=WORDS[state],
         sentence=sentence,
         reasons=reasons,
-        figures=(*_secret_figures(audit), *_other_figures(audit)),
+        figures=(*secret_figures(audit), *other_figures(audit)),
         actions=_with_dates(first, audit.as_of),
         actions_title=f"Do {these} {first['closes'].sum()} of the {every}"
         if len(first)
@@ -184,7 +184,7 @@ def _use(audit: "Audit") -> str:
     return f"The logs {show} was let in after failed logins."
 
 
-def _secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
+def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     """How many values have leaked and are in use, and how many secrets are too old."""
     leaks = audit.leaks[~audit.leaks["kind"].isin(NO_SECRETS)]
     force = leaks[leaks["force"].eq("in force")]
@@ -207,7 +207,7 @@ def _secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     yield KeyFigure("Too old", str(ages["overdue"]), f"of {counted(ages.total(), 'secret')}", parts, note)
 
 
-def _other_figures(audit: "Audit") -> Iterator[KeyFigure]:
+def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
     """How many requests were refused, how many items are clean, and how many findings are open."""
     count, is_refused = audit.requests["count"], audit.requests["refused"]
     asked, refused = int(count.sum()), int(count[is_refused].sum())

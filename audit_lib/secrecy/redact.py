@@ -232,8 +232,7 @@ class Redactor(Matcher):
     def texts(self, texts: Iterable[str]) -> dict[str, str]:
         """Those of many texts that hold a value, with what is left of each."""
         known = list(texts)
-        together = "\n".join(known)
-        suspects = known if self.text(together) != together else []
+        suspects = known if self.text(together := "\n".join(known)) != together else []
         return {text: clean for text in suspects if (clean := self.text(text)) != text}
 
     def binary(self, data: bytes) -> bytes:

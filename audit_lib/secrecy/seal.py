@@ -14,11 +14,14 @@ from audit_lib.base.errors import Refused
 from audit_lib.base.in_words import few
 from audit_lib.secrecy.keeper import MANIFEST, Keeper
 from audit_lib.secrecy.redact import PART, SHORTEST, WINDOW, Hit, Matcher, readings
-from audit_lib.secrecy.strength import component, could_be_a_piece, strength_bits
+from audit_lib.secrecy.strength import component, strength_bits
 
 STRONG_BITS = 64  # a value of fewer may be found by chance in parts
 SHOWN = 20  # hits
 _DEEPEST = 3  # encodings within each other
+_GENERATED = re.compile(
+    r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
+)
 _DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?")
 _PACKAGE = Path(__file__).parents[1]
 _TEXTS = (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
@@ -48,13 +51,9 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     for whole in keeper.fingerprints():  # whatever the policy says that a URL is for
         keeper.part(whole, component("password"))
     held = frozenset(keeper.fingerprints())
-
-    def is_drawn(value: str) -> bool:  # a text has parts that are ordinary
-        return "://" not in value and len(value.split()) == 1 and could_be_a_piece(value)
-
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
-    sealed = {value for value in strong if value in named or keeper.ask(value, is_drawn)} | (named - held)
+    sealed = {value for value in strong if value in named or keeper.ask(value, _looks_drawn)} | (named - held)
     ordinary_text = f"{public.casefold()}\n{_own_text()}"
 
     def is_ordinary(value: str) -> bool:
@@ -72,6 +71,10 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
         names=dict(zip(known["fingerprint"], known["secret"], strict=True)),
         public=public,
     )
+
+
+def _looks_drawn(value: str) -> bool:
+    return "://" not in value and len(value.split()) == 1 and _GENERATED.search(value) is not None
 
 
 @cache
@@ -139,8 +142,8 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         shown = f"artefact {number}" if in_name else name
         for way, content in views(shown, path.read_bytes(), seen):
             first = {(hit.name, hit.form): hit for hit in reversed(planned.matcher.find(content))}
-            places = [(_called(hit, classes), hit.start) for hit in sorted(first.values())]
-            hits += [f"{shown}: {called}, at byte {start} of its {way}" for called, start in places]
+            for hit in sorted(first.values()):
+                hits.append(f"{shown}: {_called(hit, classes)}, at byte {hit.start} of its {way}")
     return replace(planned, hits=tuple(hits))
 
 

@@ -14,10 +14,8 @@ WEAKEST_BITS = 40  # of a value that texts of other people are rid of; a weaker 
 LONGEST = 72  # characters: zxcvbn takes time with the square of the length
 SHORTEST_PIECE = 8  # characters: a shorter piece of a value is met by chance, and says little of it
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
-_LONG_MARKER = 8  # fixed characters of one that does not occur in random values (docs/rules.md#rule-36)
 _LONG_PART = 16
 _LONGEST_DRAWN = 512  # a longer text is a document: only how a provider begins it speaks for a secret
-_SHORTEST_WORD = 4  # characters: shorter ones occur in random text by chance
 _PAIRS_TO_TELL = 9  # of fewer nothing follows
 _FACTS = tomllib.loads(Path(__file__).with_name("strength.toml").read_text("utf-8"))
 _WORDS, _PROVIDERS = (re.compile("|".join(_FACTS[kind])) for kind in ("words", "providers"))
@@ -63,7 +61,7 @@ def chosen_bits(value: str) -> float:
 
     parts = zxcvbn(value, max_length=LONGEST)["sequence"]
     guessed = [part for part in parts if part["pattern"] != "bruteforce"]
-    words = [part for part in guessed if len(part["token"]) >= _SHORTEST_WORD]
+    words = [part for part in guessed if len(part["token"]) >= 4]  # shorter ones occur by chance
     drawn = len(value) - sum(len(part["token"]) for part in words)
     order = math.log2(math.factorial(len(parts)))
     bits = sum(math.log2(part["guesses"]) for part in words) + order
@@ -100,7 +98,7 @@ def is_of_no_language(text: str) -> bool:
 
 def could_be_a_piece(name: str) -> bool:
     """Whether a text in a name's place is more likely a piece of a generated value: it must not be shown."""
-    return "://" not in name and any(map(_is_drawn, name.split(".")))  # no generator's alphabet has a dot
+    return any(map(_is_drawn, name.split(".")))  # no alphabet of generators has a dot
 
 
 def _is_drawn(text: str) -> bool:
@@ -120,10 +118,10 @@ def _is_drawn(text: str) -> bool:
 
 
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
-    """Whether a value stands for one still to be set. A random value may hold a short marker: it is none."""
+    """Whether a value stands for one still to be set. A random value may hold a short marker (rule 36)."""
     text = value.strip()
     mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
-    long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= _LONG_MARKER]
+    long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= 8]
     return bool(_MASKED.fullmatch(text)) or matches_glob(text, long if mixed else markers)
 
 

@@ -32,6 +32,7 @@ from audit_lib.settings import GivenValues
 
 Row = dict[str, Any]  # of Evidence; `dated` is the upper bound unless it says when
 Before = tuple[Observation | None, bool]  # what was seen before a value, and whether the value came back
+File = tuple[str, datetime | None, Before]  # its path, its last write, and what was seen in it before
 DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 # A date alone can be that of any zone: from UTC+14 to UTC-12 (docs/evidence.md#claims).
 EAST, WEST = timedelta(hours=14), timedelta(hours=12)
@@ -64,12 +65,14 @@ def collect_evidence(
     """
     timeline, values = Timeline(ledger), _values_in_force(inventory, sources)
     backups, alike = _backups(entries, sources, values, keeper), defaultdict(list)
+    files: dict[str, dict[File, None]] = defaultdict(dict)  # of one value in thousands of names: one a file
     for value in values:
         alike[value.fingerprint].append(value)
+        files[value.fingerprint][_file_of(value, timeline)] = None
     found = [*_commits(alike, history), *_records(ledger, timeline, inventory, values)]
     found += [*_stored(dates, inventory), *_later(values, ledger)]
     for value in values:
-        seen = [*_in_ledger(value, timeline), *_in_files(value, alike[value.fingerprint], timeline)]
+        seen = [*_in_ledger(value, timeline), *_in_files(value, files[value.fingerprint], timeline)]
         seen += [_piece(value, "E4", "sighting", **facts) for facts in backups[value.fingerprint]]
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.
         begun = min((row["hi_at"] for row in seen if row["role"] == "bound"), default=None)
@@ -118,19 +121,24 @@ def _in_ledger(value: Any, timeline: Timeline) -> Iterator[Row]:
     Only in one copy is it known that the value came back: another writer's went its own way.
     """
     place, (earliest, returned) = SecretPlace.of(value), _before(value, timeline)
+    told: set[tuple[Any, ...]] = set()  # one value in thousands of names is told once for each look
     for copy, runs in timeline.runs[value.fingerprint].items():
         lasts = (copy.place, copy.source) == (place, value.source) and not runs[-1].replaced
         where = "" if copy.place == place else f" as {copy.place}"
         for run in runs:
             is_current = lasts and run is runs[-1]
             role = "bound" if is_current else "return" if lasts else "sighting"
-            first, before = run.first, earliest if is_current else run.absent
+            first, before, written = run.first, earliest if is_current else run.absent, run.modified_at
+            look = (role, first.place, written, *((before.place, before.fingerprint) if before else ()))
+            if look in told:
+                continue
+            told.add(look)
             kind = "E8" if first.recorded else "E1" if before and before.fingerprint is not None else "E2"
             text = f"first seen{where} {instant_words(first.at)}{_seen_before(before)}"
             bounds = {"lo_at": before.at if before else None, "hi_at": first.at}
             facts = {"source": first.place, "observed_at": first.at}
             yield _piece(value, kind, role, text=text, **bounds, **facts)
-            if (written := run.modified_at) and FIRST_ENV_FILES <= written < first.at:
+            if written and FIRST_ENV_FILES <= written < first.at:
                 yield _file_time(value, written, role, (before, returned), where, **facts)
 
 
@@ -162,12 +170,17 @@ def _seen_before(before: Observation | None) -> str:
 # ---- What files and values say ----
 
 
-def _in_files(value: Any, alike: list[Any], timeline: Timeline) -> Iterator[Row]:
+def _file_of(value: Any, timeline: Timeline) -> File:
+    return value.source, value.modified_at, _before(value, timeline)
+
+
+def _in_files(value: Any, files: Iterable[File], timeline: Timeline) -> Iterator[Row]:
     """E3 of the file that holds the value, and of others that hold the same one."""
-    for holder in alike:
-        if holder.modified_at is not None:
-            role, seen = "bound" if holder is value else "sighting", _before(holder, timeline)
-            yield _file_time(value, holder.modified_at, role, seen, source=holder.source)
+    own = _file_of(value, timeline)
+    for source, written, seen in files:
+        if written is not None:
+            role = "bound" if (source, written, seen) == own else "sighting"
+            yield _file_time(value, written, role, seen, source=source)
 
 
 def _file_time(value: Any, written: datetime, role: str, seen: Before, where: str = "", **facts: Any) -> Row:

@@ -9,14 +9,15 @@ import jsonschema
 import nbformat
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from audit_lib.leaks.tables import NO_SECRETS
 from audit_lib.report.actions import Actions
 from audit_lib.report.exports import to_csv
 from audit_lib.report.figures import plot_ages, plot_daily, png
 from audit_lib.report.record import tool
-from audit_lib.report.render import normalise, page
-from audit_lib.report.summary import show_register
+from audit_lib.report.render import Screen, normalise, page
+from audit_lib.report.summary import other_figures, show_register
 from audit_lib.report.tables import tabulate_days
 from tests.support import made_up_audit as frames
 from tests.support.paths import GOLDEN, ROOT
@@ -127,6 +128,14 @@ def test_a_formula_in_a_cell_is_text(formula: str) -> None:
     assert not re.match(r"\s*[=+\-@]", row[0])
 
 
+def test_a_notebook_shows_a_screen_by_its_templates() -> None:
+    """As HTML and as text, and no printer of IPython's own stands before them."""
+    facts = {"actions": Actions.of([]), "closed_by": {}}
+    screen = Screen("register.html.j2", "register.txt.j2", **facts)
+    shown, _ = DisplayFormatter().format(screen)
+    assert shown == screen._repr_mimebundle_()
+
+
 def test_figures_are_the_same_bytes_and_say_what_they_show() -> None:
     """Two drawings of one frame are equal, and their alternative text counts what is drawn."""
     ages = frames.freshness()
@@ -140,6 +149,16 @@ def test_figures_are_the_same_bytes_and_say_what_they_show() -> None:
 def test_the_tool_is_named() -> None:
     """Version always, the commit where pip knows it."""
     assert tool()["version"]
+
+
+def test_a_failed_login_is_counted_once() -> None:
+    """A declared one is a request that was refused, and none of those that the application reported."""
+    counts = frames.log_counts()
+    declared = counts.query("kind == 'unauthorized'").assign(kind="declared_failure", status=200, count=7)
+    audit = frames.audit(log_counts=pd.concat([counts, declared], ignore_index=True))
+    figure = next(other_figures(audit))
+    assert (figure.count, figure.unit) == ("25", "of 65")
+    assert figure.note.startswith("3 failed logins beside them")
 
 
 def test_days_without_lines_are_not_known() -> None:

@@ -327,3 +327,11 @@ def test_a_value_that_dates_itself_dates_the_value() -> None:
     token = keeper.take(f"head.{base64.urlsafe_b64encode(issued).decode().rstrip('=')}.tail")
     found = row([seen(20, B), seen(10, token)], what=token, keeper=keeper)
     assert (found.status, found.value_age_days_max) == ("overdue", 122)
+
+
+def test_one_value_under_thousands_of_names_takes_no_minutes() -> None:
+    """A file of one value 1,500 times is 1,500 pieces of evidence, not millions that are thrown away."""
+    items = [inventory_row((f"N{number}_KEY", *ENV), A, FILE) for number in range(1500)]
+    table, evidence = freshness(items, [], files={FILE: ago(100)})
+    assert set(table["status"]) == {"overdue"}
+    assert len(evidence) == 1500
