@@ -15,6 +15,7 @@ from audit_lib.base.errors import BadInput, Fault, Refused
 from audit_lib.base.frames import rows
 from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted, day_words, few
+from audit_lib.base.progress import progress_bar
 from audit_lib.cli.open_project import PATH, Opened, command, flag, layout, opened, refuse_if
 from audit_lib.cli.terminal import print_json, say
 from audit_lib.leaks import tables
@@ -63,9 +64,10 @@ def leaks(paths: tuple[Path, ...], folder: Path, staged: bool, fail_on: str | No
         refuse_if(within, "--also", f"{path} is in the project or holds it: name a folder beside it")
     known, stays = context.read(), tenures(context.ledger())
     how = {name: given[name] for name in ("also", "reports", "patterns")}
-    options = LeakOptions(**how, cache=user_cache())
     read = (known.policy, known.entries, known.inventory)
-    found = find_leaks(context.project, known.keeper, *read, stays=stays, options=options)
+    with progress_bar() as progress:
+        options = LeakOptions(**how, cache=user_cache(), progress=progress)
+        found = find_leaks(context.project, known.keeper, *read, stays=stays, options=options)
     if given["layout"] == "table":
         _say_leaks(found)
     elif given["layout"] == "json":

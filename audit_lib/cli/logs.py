@@ -16,6 +16,7 @@ from audit_lib.base.clock import iso, since_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted
+from audit_lib.base.progress import progress_bar
 from audit_lib.cli.open_project import PATH, command, layout, opened, refuse_if, shown
 from audit_lib.cli.terminal import columns, print_json, print_table, say
 from audit_lib.findings.reviews import last_signed
@@ -64,11 +65,11 @@ def failures(paths: tuple[str, ...], by: str, layout: str, folder: Path, **given
     names = list(dict.fromkeys(filter(None, map(str.strip, by.split(",")))))
     refuse_if(not names or {*names} - {*COLUMNS}, "--by", f"must be one or more of {', '.join(COLUMNS)}")
     formats = _formats(given["file"], folder)
-    with TemporaryDirectory(prefix="audit-log-") as place:
+    with TemporaryDirectory(prefix="audit-log-") as place, progress_bar() as progress:
         zone = given["time_zone"].key
         sources = tuple(_source(path, zone, Path(place)) for path in dict.fromkeys(paths))
         project = replace(load_project(Path(place)), log_sources=sources)
-        read = read_logs(project, None, formats, scheduler=given["scheduler"])
+        read = read_logs(project, None, formats, scheduler=given["scheduler"], progress=progress)
     broken = read.sources["reason"].str.startswith(BROKEN_OFF)
     unread = read.sources[broken | ~read.sources["state"].isin({"read", "empty"})]
     if len(unread):

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.in_words import SEVERITIES, counted
+from audit_lib.base.progress import progress_bar
 from audit_lib.cli.decisions import signatures
 from audit_lib.cli.open_project import PATH, Opened, command, flag, opened, refuse_if, shown
 from audit_lib.cli.records import take_snapshot
@@ -96,10 +97,10 @@ def _publish(name: str, parameters: Any, given: Any, context: Opened | None, out
     if context:
         run |= {"stdin": context.stdin.decode("latin-1"), "log": str(context.spool or "")}
     parameters |= {"logs": shlex.join(given["logs"])}
-    with publishing(out) as staging:
+    with publishing(out) as staging, progress_bar() as progress:
         closing = f"{'incident' if name == INCIDENT else 'audit'}.publish({str(staging)!r})"
         notebook, content = source_notebook(name), json.dumps(run).encode()
-        run_notebook(notebook, parameters, staging / name, closing, given=content)
+        run_notebook(notebook, parameters, staging / name, closing, given=content, progress=progress)
 
 
 def _say_review(record: dict[str, Any], out: Path) -> None:

@@ -24,8 +24,9 @@ from audit_lib.logs.values import NOT_AN_ADDRESS
 Facts = Iterator[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 CLOCK_BACK = pd.Timedelta(minutes=10)  # what goes back further is no order of two writers
-# A week with less than a quarter of what is usual is thin; with fewer than so many chance makes some so.
-THIN = (("count", "requests", 50), ("bad", "refusals", 20))
+# So many days together are thin below this share of what is usual; with fewer requests chance makes some so.
+THIN = ((7, 0.25, 50), (1, 0.05, 20))
+CHANCE = 1e-6  # so unlikely must a stretch without refusals be before it is a hint
 
 READ_WHOLE = {"every log read", "lines understood", "own words", "clocks", "instances"}
 _ALWAYS = {*READ_WHOLE, "an answer", "times", "days", "whole logs"}
@@ -202,13 +203,20 @@ def _hints(traffic: Traffic) -> Iterator[str]:
         yield f"the log ends {counted(round(pause / HOUR), 'hour')} before the period does: the longest pause"
     bad = requests.assign(bad=requests["count"].where(requests["refused"], 0))
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)
-    weeks = days[days.index <= end + MINUTE - DAY].rolling(7).sum().dropna()
-    for name, what, least in THIN:
-        usual = weeks[name].median() if len(weeks) > 7 else 0
-        thin = weeks.loc[weeks[name].lt(usual / 4) & weeks["count"].gt(0), name]
+    whole = days.loc[days.index <= end + MINUTE - DAY, "count"]  # the day of the end is not whole
+    for span, share, least in THIN:
+        held = whole.rolling(span).sum().dropna()
+        usual = float(held[held > 0].median()) if len(whole) >= span + 7 else 0.0
+        thin = held[(held > 0) & (held < share * usual)]
         if usual >= least and len(thin):
-            text = f"the week until {thin.index[0]:%Y-%m-%d} holds {thin.iloc[0]:,.0f} {what}"
-            yield f"{text} of usually {usual:,.0f}: lines may be missing"
+            few = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
+            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {few}: the log may be thinned"
+    refusing = days.loc[days["count"].gt(0), "bad"].gt(0)
+    longest = int((~refusing).groupby(refusing.cumsum()).sum().max())
+    # As usual is what the days outside of the stretch show; it may begin on any day.
+    usual = refusing.sum() / (len(refusing) - longest + 1)
+    if refusing.any() and len(refusing) * (1 - usual) ** longest < CHANCE:
+        yield f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out"
     if holes := len(silences(traffic)):
         yield f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing"
 

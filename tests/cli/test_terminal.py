@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
 from wcwidth import wcswidth
 
 from audit_lib.__main__ import main
+from audit_lib.base.progress import progress_bar
 from audit_lib.cli import leaks, review
 from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks, LeakTargets
 from audit_lib.leaks.find_leaks import LeakAudit
@@ -108,3 +110,19 @@ def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[st
     assert lines[0].startswith("No leak was found, but not everything was searched")
     assert lines[2] == "not searched: 3 files: may not be read"
     assert lines[-1].startswith("do first: nothing, as far as was searched")
+
+
+def test_a_long_work_shows_one_moving_bar_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what is done and how far, at most as wide as the terminal; in a pipe nothing is shown."""
+
+    def work() -> None:
+        with progress_bar(0) as progress:
+            for part, done in product(("bytes of logs", "files"), (1, 60, 100)):
+                progress(part, done, 100)
+
+    lines = plain_lines(on_terminal(work, 60))
+    for part in ("bytes of logs", "files"):
+        assert any(line.startswith(part) and line.rstrip().endswith(" 60%") for line in lines)
+    assert max(map(wcswidth, lines)) <= 60
+    work()
+    assert capsys.readouterr().err == ""
