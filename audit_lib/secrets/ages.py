@@ -162,7 +162,7 @@ def _next(item: Any, reason: str, tenure: Interval, age: Interval, as_of: dateti
     """The cheapest evidence that would decide."""
     lo, hi, dropped = age
     if reason == "not supplied":
-        return f"Supply its values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
+        return f"Supply the values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
     if reason == "conflict":
         sides = dict.fromkeys(filter(None, map(_label, (*tenure[:2], dropped[0]))))
         return f"Find out which is right: {' · '.join(sides)}"

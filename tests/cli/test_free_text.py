@@ -49,36 +49,22 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(main, list(map(str, words)))
 
 
+ACCEPT = "decide accept overdue-secret:x --until 2099-01-01"
+RECORD = "record API_TOKEN --environment production --at 2026-01-01"
 COMMANDS = {
-    "accept --reason": ("decide", "accept", "overdue-secret:x", "--until", "2099-01-01", "--reason"),
-    "accept --by": ("decide", "accept", "overdue-secret:x", "--until", "2099-01-01", "--reason", "x", "--by"),
-    "accept ID": ("decide", "accept", "--until", "2099-01-01", "--reason", "x"),
-    "assign --owner": ("decide", "assign", "overdue-secret:x", "--owner"),
-    "assign --ticket": ("decide", "assign", "overdue-secret:x", "--owner", "x", "--ticket"),
-    "assign ID": ("decide", "assign", "--owner", "x"),
-    "close --proof": ("decide", "close", "overdue-secret:x", "--proof"),
-    "attest --reason": ("decide", "attest", "142", "--until", "2099-01-01", "--reason"),
-    "record --by": ("record", "API_TOKEN", "--environment", "production", "--at", "2026-01-01", "--by"),
-    "record --ticket": (
-        "record",
-        "API_TOKEN",
-        "--environment",
-        "production",
-        "--at",
-        "2026-01-01",
-        "--ticket",
-    ),
-    "record --reason": (
-        "record",
-        "API_TOKEN",
-        "--environment",
-        "production",
-        "--at",
-        "2026-01-01",
-        "--reason",
-    ),
-    "review --out": ("review", "--quarter", "2026Q3", "--as-of", "2026-10-01", "--out"),
-    "investigate --out": ("investigate", "--as-of", "2026-10-01", "--out"),
+    "accept --reason": f"{ACCEPT} --reason",
+    "accept --by": f"{ACCEPT} --reason x --by",
+    "accept ID": "decide accept --until 2099-01-01 --reason x",
+    "assign --owner": "decide assign overdue-secret:x --owner",
+    "assign --ticket": "decide assign overdue-secret:x --owner x --ticket",
+    "assign ID": "decide assign --owner x",
+    "close --proof": "decide close overdue-secret:x --proof",
+    "attest --reason": "decide attest 142 --until 2099-01-01 --reason",
+    "record --by": f"{RECORD} --by",
+    "record --ticket": f"{RECORD} --ticket",
+    "record --reason": f"{RECORD} --reason",
+    "review --out": "review --quarter 2026Q3 --as-of 2026-10-01 --out",
+    "investigate --out": "investigate --as-of 2026-10-01 --out",
 }
 
 
@@ -89,7 +75,7 @@ def test_a_value_in_a_text_is_refused(project: Path, tmp_path: Path, command: st
     before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
     text = f"overdue-secret:{value}" if command.endswith("ID") else f"see {value}"
     text = str(tmp_path / "out" / f"for-{value}" / value) if command.endswith("--out") else text
-    done = run(*COMMANDS[command], text, "--project", project)
+    done = run(*COMMANDS[command].split(), text, "--project", project)
     assert (done.exit_code, "holds a secret value" in done.output) == (2, True), done.output
     assert value not in done.output
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
