@@ -220,8 +220,6 @@ class Audit(ProjectRead):
     # `RuleResults`: each of the guide's rules: what decides it, on how much, and what came out.
     rules = frame(tabulate_rules)
 
-    # ---- The report ----
-
     # What is `good`, `bad` or `unknown`, by item: what verdict and score are made of.
     marks = cached_property(mark_items)
     _screen = cached_property(summarise)

@@ -110,7 +110,7 @@ class Values:
             line = line + last.data.count(b"\n", 0, content.start - last.start) if content.start else 1
             last, here = content, self.find(content, line)
             found.update(here)
-            if MOST_HITS in Counter((one.fingerprint, one.encoding) for one in here).values():
+            if max(Counter((one.fingerprint, one.encoding) for one in here).values(), default=0) >= MOST_HITS:
                 reading.left_out.append(NotSearched(source.origin.name, _OFTEN))
         # What an archive holds may stand in its own bytes, too.
         inside = {one.fingerprint for one in found if one.origin.opened}
