@@ -39,7 +39,7 @@ PROVEN_BY_SSH = (
 _SAME_LOGIN = 5
 _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 _PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
-_MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
+_MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
 _MISSING = (404, 405, 410)  # answered if there is no such route, or none by that method
 
 
@@ -68,9 +68,9 @@ class Activity:
 
 
 def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
-    """The frames of logs as detections need them.
+    """The frames of logs as detections need them; what is named as a host has no client.
 
-    A request without a time lies on or after its day. A client that is named as a host is none.
+    A request without a time lies on or after its day, and before the end of the next that its file names.
     """
     counts, events, minutes = (
         frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
@@ -80,13 +80,18 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
     at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
     timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
-    timed = timed.sort_values(["minute_at", "file", "client", "route", "method", "status"], kind="stable")
-    timed = timed.drop(columns="minute_at")
+    order = ["minute_at", "file", "client", "route", "method", "status"]
+    timed = timed.sort_values(order, kind="stable").drop(columns="minute_at")
     untimed = counts[counts["status"].notna() & counts["untimed"].gt(0)]
+    days = counts[["file", "day"]].dropna().drop_duplicates().sort_values(["file", "day"])
+    days["end"] = days.groupby("file")["day"].shift(-1)
+    untimed = untimed.merge(days, "left", ["file", "day"])
+    # Before its first date a file says nothing: such lines lie before the end of that day.
+    end = untimed["end"].mask(untimed["day"].isna(), untimed["file"].map(days.groupby("file")["day"].min()))
     untimed = untimed.assign(
         timed=False,
-        not_before_at=pd.to_datetime(untimed["day"], utc=True).astype("datetime64[us, UTC]"),
-        not_after_at=None,
+        not_before_at=pd.to_datetime(untimed["day"], utc=True),
+        not_after_at=pd.to_datetime(end, utc=True) + _DAY,
         declared=untimed["kind"].eq(DECLARED).astype("int64"),
         count=untimed["untimed"],
         line=untimed["untimed_line"],

@@ -84,6 +84,14 @@ def test_variables_changed_by_a_deploy_explain_an_outage(sample: Path) -> None:
     assert not said.is_attack
 
 
+def test_lines_without_a_time_of_other_weeks_are_not_in_the_window(sample: Path) -> None:
+    """Most of the sample's requests have no time of their own, but lie between days that their file names."""
+    found = open_incident(str(sample), "2026-08-19", "2026-08-22")
+    best = found.explanations.iloc[0]
+    assert (best["explanation"], best["rating"]) == (GUESSED, "likely")
+    assert best["addresses"] == "203.0.113.45"
+
+
 def test_one_set_of_thresholds(tmp_path: Path) -> None:
     """A policy that asks for more failures takes detection and explanation away together."""
     plant(tmp_path, "brute force", 0)
