@@ -45,14 +45,14 @@ _COLOURS = {"fired": "red", "unknown": "yellow", "quiet": "green"}
 _EVENT = ("kind", "message", "method", "route", "status", "client", "subject")
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         raise BadInput.at("--time-zone", "is not a time zone such as UTC or Europe/Berlin") from None
 
 
-_ZONE, _FORMATS = shown("--time-zone", default="UTC", type=_zone), option("--formats", "file", type=PATH)
+_ZONE, _FORMATS = shown("--time-zone", default="UTC", type=zone), option("--formats", "file", type=PATH)
 
 
 @command(
