@@ -13,7 +13,6 @@ import click
 from click import option
 
 from audit_lib import __version__
-from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter, iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import rows
@@ -120,6 +119,8 @@ def _decide(
         known = set(read_previous(found[-1], project.name, context.key).findings) if found else set()
         if subject not in known:
             read = {"project": project, "policy": context.policy, "given": context.given, "as_of": at}
+            from audit_lib.audit import Audit  # noqa: PLC0415  matplotlib comes with it
+
             audit = Audit(**read, keeper=Keeper(context.key), quarter=Quarter.named("", at))  # type: ignore[arg-type]
             last = last_signed(audit.ledger) if verdict == "close" else None
             findings.refuse_unknown_id(subject, {*known, *audit.findings["id"]}, last.opened if last else ())

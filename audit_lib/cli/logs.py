@@ -45,14 +45,15 @@ _COLOURS = {"fired": "red", "unknown": "yellow", "quiet": "green"}
 _EVENT = ("kind", "message", "method", "route", "status", "client", "subject")
 
 
-def zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         raise BadInput.at("--time-zone", "is not a time zone such as UTC or Europe/Berlin") from None
 
 
-_ZONE, _FORMATS = shown("--time-zone", default="UTC", type=zone), option("--formats", "file", type=PATH)
+_ZONE = shown("--time-zone", default="UTC", type=_zone, metavar="ZONE")
+_FORMATS = option("--formats", "file", type=PATH)
 
 
 @command(
@@ -66,8 +67,7 @@ def failures(paths: tuple[str, ...], by: str, layout: str, folder: Path, **given
     refuse_if(not names or {*names} - {*COLUMNS}, "--by", f"must be one or more of {', '.join(COLUMNS)}")
     formats = _formats(given["file"], folder)
     with TemporaryDirectory(prefix="audit-log-") as place, progress_bar() as progress:
-        zone = given["time_zone"].key
-        sources = tuple(_source(path, zone, Path(place)) for path in dict.fromkeys(paths))
+        sources = tuple(_source(path, given["time_zone"].key, Path(place)) for path in dict.fromkeys(paths))
         project = replace(load_project(Path(place)), log_sources=sources)
         read = read_logs(project, None, formats, scheduler=given["scheduler"], progress=progress)
     broken = read.sources["reason"].str.startswith(BROKEN_OFF)

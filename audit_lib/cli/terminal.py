@@ -61,7 +61,6 @@ def print_table(table: pd.DataFrame) -> None:
     for line in lines:
         cells = []
         for text, most, kind in zip(line, widths, table.dtypes, strict=True):
-            tail = most // 2
-            cut = text if len(text) <= most else f"{text[: most - 1 - tail]}…{text[-tail:]}"
+            cut = text if len(text) <= most else f"{text[: (most - 1) // 2]}…{text[-(most // 2) :]}"
             cells.append(cut.rjust(most) if is_numeric_dtype(kind) else cut.ljust(most))
         click.echo("  ".join(cells).rstrip())

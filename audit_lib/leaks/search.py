@@ -91,12 +91,12 @@ class Values:
             form = "plain" if hit.form in (PART, BESIDE) else hit.form
             encoding = f"{form}{opened if line else ' in its name'}"
             matched = "truncated" if hit.form == PART else "exact"
-            where = "message" if data.find(b"\n\n") < hit.start else "author"
-            place = Found(
-                origin, content.start + hit.start, line and line + int(before), hit.name, encoding, matched
-            )
-            found.append(replace(place, where=where) if origin.kind == "commit" else place)
-        return found
+            at = line and line + int(before)
+            found.append(Found(origin, content.start + hit.start, at, hit.name, encoding, matched))
+        if origin.kind != "commit":
+            return found
+        message = data.find(b"\n\n")
+        return [replace(one, where="message" if message < one.start else "author") for one in found]
 
     def find_in_path(self, origin: Origin) -> list[Found]:
         """Each place of each value in the path of an origin."""
