@@ -297,8 +297,8 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
 def _tally_rows(table: str, rule: GuideRule, seen: _Seen) -> Tally:
     """Counts of one frame's rows, each once for all checks of the rule."""
     frame = seen.audit.checked[table]
-    several = (seen.truths[name].to_numpy() for name in rule.checks if BY_ID[name].table == table)
-    truths = np.logical_or.reduce(list(several))
+    several = [seen.truths[name].to_numpy() for name in rule.checks if BY_ID[name].table == table]
+    truths = np.asarray(np.stack(several).any(axis=0))
     names = [column for column in ("secret", "other_secret") if column in frame]
     if rule.secrets and names:
         truths = truths[frame[names].isin(rule.secrets).any(axis=1).to_numpy()]
