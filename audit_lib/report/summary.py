@@ -194,7 +194,9 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
-    parts: Any = ((BAD, there), (DUE, total - there), (OPEN, int(leaks["force"].eq("not known").sum())))
+    unknown = int(leaks["force"].eq("not known").sum())
+    note = f"{unknown} more not decided, {note}" if unknown else note
+    parts: Any = ((BAD, there), (DUE, total - there), (OPEN, unknown))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
     # A limit that nobody stated makes nothing too old: it is the policy's default.
     by_default = audit.ages["status"].eq("overdue") & ~audit.ages["period_stated"]
