@@ -19,7 +19,7 @@ def load_command(name: str, command: click.Command | None = None) -> click.Comma
     """The command of a name from its module, with the texts of its options and subcommands."""
     made = command or getattr(importlib.import_module(f"{__name__}.{COMMANDS[name]}"), name)
     texts = _TEXTS["common"] | _TEXTS[name]
-    made.help = texts["help"] + (f"\n\nExample: {texts['example']}" if "example" in texts else "")
+    made.help = f"{texts['help']}\n\nExample: {texts['example']}"
     for param in made.params:
         if isinstance(param, click.Option):
             param.help = texts[param.opts[0]]

@@ -12,8 +12,6 @@ from click.testing import CliRunner
 from audit_lib.__main__ import main
 from audit_lib.cli import COMMANDS, GROUPS
 
-# Its room is being rewritten.
-
 
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Each command and subcommand with its name, as typed."""
@@ -89,3 +87,10 @@ def test_a_folder_without_an_application_is_not_reviewed(
     assert "--project DIR" in run.stderr
     assert "--sample" in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_help_has_one_example_of_its_own_command(name: str) -> None:
+    """Who reads the help of a command sees it as it is typed; of a group, one of its commands."""
+    (example,) = (text for text in (ALL[name].help or "").split("\n\n") if text.startswith("Example: "))
+    assert f"audit-lib {name} " in f"{example} "
