@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 import click
 
 from audit_lib import __version__
-from audit_lib.base.errors import AuditError
+from audit_lib.base.errors import AuditError, BadInput
+from audit_lib.base.time_limit import time_limit
 from audit_lib.cli import COMMANDS, GROUPS, load_command
 
 
@@ -28,9 +29,8 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, texts in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl(
-                    [(name.ljust(max(map(len, COMMANDS))), text) for name, text in texts.items()]
-                )
+                width = max(map(len, COMMANDS))
+                formatter.write_dl([(name.ljust(width), text) for name, text in texts.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         # Imported here, so that help does not wait for what searches.
@@ -61,7 +61,12 @@ def main() -> None:
 
 def run() -> NoReturn:
     """The console script: one command, then the end of the process."""
-    sys.exit(main())
+    try:
+        with time_limit():
+            sys.exit(main())
+    except BadInput as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from audit_lib.base.errors import BadInput
 
 # O_NONBLOCK: a FIFO must not make the audit wait for its writer. O_NOCTTY: a terminal must not adopt us.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
 _PIECE = 1 << 16  # bytes that are read at a time
 MAX_DEPTH = 100  # folders; each holds a descriptor open while what lies below it is read
 _GIT_OBJECTS = ".git/objects"  # git answers for what lies in here; the rest of .git is read as files
@@ -150,16 +151,25 @@ def _hashed(descriptor: int, size: int, place: str, digest: Any) -> Iterator[byt
 
 
 def _descriptor(root: Path, relative: str) -> int:
-    """Opens a file without following a link in any component below the root."""
+    """Opens the last component without following a link in any component below the root."""
     path = Path(relative)
     if path.is_absolute() or path.drive or ".." in path.parts or not path.parts or "\0" in relative:
         raise Unreadable(relative, "refused", "leads out of the project or is not a file")
+    *folders, name = path.parts
     try:
-        if any((root / folder).is_symlink() for folder in path.parents[:-1]):
-            raise Unreadable(relative, *_BEHIND_A_LINK)
-        # Opening a device can have effects of its own, so its kind is asked first and again once open.
-        _require_file((root / path).lstat(), relative)
-        return os.open(root / path, _FILE)
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for part in folders:
+                if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
+                    raise Unreadable(relative, *_BEHIND_A_LINK)
+                below = os.open(part, _FOLDER, dir_fd=folder)
+                os.close(folder)
+                folder = below
+            # Opening a device can have effects of its own, so its kind is asked first and again once open.
+            _require_file(os.stat(name, dir_fd=folder, follow_symlinks=False), relative)
+            return os.open(name, _FILE, dir_fd=folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         raise _unreadable(relative, error) from None
 
