@@ -94,15 +94,6 @@ def find_leaks(
     return LeakAudit(targets, leaks, places, coverage)
 
 
-def search_places(
-    project: Project, keeper: Keeper, targets: pd.DataFrame, options: LeakOptions | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Sightings` and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
-    search, values = Search(project, keeper.key, options or LeakOptions()), Values(keeper, targets)
-    sightings = tabulate_sightings(search.for_values(values), search, values, {})
-    return sightings, search.coverage(values, targets)
-
-
 class _Result(BaseModel):
     rule: str = Field(validation_alias="ruleId", min_length=1)
     path: str = Field(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)

@@ -236,7 +236,7 @@ READERS: Mapping[str, Callable[[str], Reading]] = {
 
 # ---- Which loader.
 
-_MAX_BYTES = 1_048_576  # of a neighbour
+_MAX_NAMES, _MAX_BYTES = 2_000, 1_048_576  # of a folder, of a neighbour
 _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|Pipfile|manage\.py")
 # Their own readers have rules of their own, as has Vite, which puts references in.
 _OTHER_LANGUAGE = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
@@ -277,11 +277,12 @@ def _that_name(root: Path, path: PurePosixPath) -> Iterator[str]:
 
 
 def _names(folder: Path) -> list[str]:
-    """The names in a folder, in order; none of one that cannot be listed."""
+    """The names in a folder, in order; none of one that cannot be listed, or that holds too many."""
     try:
-        return sorted(path.name for path in folder.iterdir())
+        names = sorted(path.name for path in folder.iterdir())
     except OSError:
         return []
+    return names if len(names) <= _MAX_NAMES else []
 
 
 def _text(root: Path, path: PurePosixPath) -> str:

@@ -27,6 +27,7 @@ ROUTE = re.compile(TEXTS["patterns"]["route"][0])
 REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
+MOST_BLOCKS = 2_000  # of one list
 LARGEST = 100_000  # of numbers: of days nearly three centuries
 _PLACED = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
 
@@ -70,6 +71,8 @@ def no_two(key: str) -> AfterValidator:
     """A check that no two blocks of a list have the same text under a key."""
 
     def judge(blocks: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(blocks) > MOST_BLOCKS:
+            raise fault(f"has more than {MOST_BLOCKS:,} tables")
         numbers: dict[str, int] = {}
         for number, block in enumerate(blocks, 1):
             if (first := numbers.setdefault(getattr(block, key), number)) != number:

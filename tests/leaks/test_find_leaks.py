@@ -6,14 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_places
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions, dated_lines
 from audit_lib.leaks.tables import tabulate_leaks
 from audit_lib.logins.parameters import formats_of
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.settings import LogSource, Project, bundled_policy
-from tests.leaks.test_search import targets_of
+from tests.leaks.test_search import search_places, targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 

@@ -47,10 +47,14 @@ def policy_of(text: str, folder: Path) -> Policy:
 
 
 FAULTS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text("utf-8"))["faults"]
+MANY = "".join(f'[[env]]\npath = "{n}/.env"\nenvironment = "dev"\nservice = "web"\n' for n in range(2_001))
 LONG_KEY = ("a." * 200_000 + "a = 1\n", "is not TOML of keys of at most 16 parts (line 1)")
 
 
-@pytest.mark.parametrize(("text", "fault"), [*FAULTS, LONG_KEY, ("a = " + "[" * 100_000, "is not TOML")])
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [*FAULTS, LONG_KEY, (MANY, "has more than 2,000 tables"), ("a = " + "[" * 100_000, "is not TOML")],
+)
 def test_each_fault_has_its_place(text: str, fault: str, tmp_path: Path) -> None:
     """A broken audit.toml names file, block and key, then the fault."""
     found = faults_of(text, tmp_path)
