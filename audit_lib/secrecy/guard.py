@@ -105,8 +105,7 @@ class _Messages:
                 self._routes[content["name"]] = {**given, "msg_or_type": message}
                 whole = self._tails[content["name"]].feed(redactor, content["text"])
                 return self._say(content["name"], whole)
-            for name, tail in self._tails.items():
-                # Nothing of the cell follows behind its end.
+            for name, tail in self._tails.items():  # nothing of the cell follows behind its end
                 self._say(name, tail.flush(redactor, last=content.get("execution_state") == "idle"))
             parts = {part: redactor.tree(message.get(part, {})) for part in ("content", "metadata")}
             buffers = given.get("buffers") or message.get("buffers") or []
@@ -152,10 +151,12 @@ class GuardedStream(io.TextIOBase):
 
     def flush(self, *, last: bool = False) -> None:
         """Pass on what is held back, but for what may go on as a value unless it is the last."""
-        with self._guard.lock, suppress(*(OSError, ValueError) if last else ()):  # nobody reads any more
-            if not self._target.closed:  # a stream that is thrown away flushes once more
-                self._target.write(self._tail.flush(self._guard.redactor(), last=last))
-                self._target.flush()
+        with self._guard.lock, suppress(*(OSError, ValueError) if last or self._target.closed else ()):
+            self._target.write(self._tail.flush(self._guard.redactor(), last=last))
+            self._target.flush()
+
+    def __del__(self) -> None:
+        """Flushes nothing: that was done, and the interpreter may have ended."""
 
 
 @contextmanager

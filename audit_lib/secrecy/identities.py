@@ -35,9 +35,8 @@ def mask_text(text: str, label: Label) -> str:
 def map_texts(frame: pd.DataFrame, **changes: Callable[[str], str]) -> pd.DataFrame:
     """The frame with some of its columns changed, by the name of each that it has."""
     for name in changes.keys() & set(frame):
-        column = frame[name]
-        texts = {text: changes[name](text) for text in column.unique()}
-        frame = frame.assign(**{name: column.map(texts).astype(column.dtype)})
+        texts = {text: changes[name](text) for text in frame[name].unique()}
+        frame = frame.assign(**{name: frame[name].map(texts).astype(frame[name].dtype)})
     return frame
 
 

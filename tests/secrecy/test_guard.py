@@ -121,3 +121,13 @@ def _text(message: object) -> str:
 
 def _files(folder: Path) -> str:
     return "\n".join(path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_end_of_a_command_is_silent(tmp_path: Path) -> None:
+    """Its streams, thrown away as the interpreter ends, do not speak of modules that are gone."""
+    (tmp_path / ".env").write_text("API_TOKEN=x\n", "utf-8")
+    home = os.environ | {"HOME": str(tmp_path), "AUDIT_KEY_FILE": str(tmp_path / "home" / "key")}
+    for command in (("init",), ("rotate", "due"), ("decide", "list")):
+        run = [sys.executable, "-m", "audit_lib", *command, "--project", str(tmp_path)]
+        done = subprocess.run(run, capture_output=True, text=True, env=home, check=False)
+        assert "Exception ignored" not in done.stderr
