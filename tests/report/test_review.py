@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from html import unescape
 from typing import Any
 
 import jsonschema
@@ -71,6 +72,23 @@ def test_the_first_screen_counts_the_findings(report: dict[str, Any], html: str)
     for one in first:
         assert f'href="#do-{one["number"]}"' in html
         assert f'id="do-{one["number"]}"' in html
+
+
+def test_without_its_style_the_first_screen_keeps_words_apart(report: dict[str, Any]) -> None:
+    """JupyterLab drops the style of an untrusted notebook: what it sets apart has a sign between."""
+    notebook = nbformat.read(GOLDEN / "quarterly_review.ipynb", as_version=4)
+    html = next(
+        out.data["text/html"]
+        for cell in notebook.cells
+        for out in cell.get("outputs", ())
+        if "kpi" in str(out)
+    )
+    shown = [unescape(re.sub("<[^>]*>", "", item)) for item in re.findall("<li>(.*?)</li>", html, re.DOTALL)]
+    for one in report["summary"]["figures"]:
+        assert f"{one['title']}: {one['count']} {one['unit']}; {one['note']}" in shown
+    for row in report["actions"][:5]:
+        (text,) = (text for text in shown if text.startswith(f"{row['number']}. {row['action']} "))
+        assert f" {row['command']}{row['owner']}, " in text or f". {row['owner']}, " in text
 
 
 def test_each_open_finding_is_on_the_page_once(report: dict[str, Any], html: str) -> None:
