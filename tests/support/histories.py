@@ -18,6 +18,7 @@ from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.contracts import EnvEntries, EnvHistory, Inventory
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.settings import Policy
+from tests.support.rows import filled
 
 NOW = datetime(2026, 9, 30, 12, tzinfo=UTC)
 POLICY = Policy(name="test", path=Path("policy.toml"), sha256="", secrets=())
@@ -120,17 +121,6 @@ def inventory_row(
     }
 
 
-def frame_of(contract: Any, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """A frame by a contract from rows that name only what matters; text is empty, truth is False."""
-    empty = {"bool": False, "str": ""}
-    blank = {
-        name: empty[str(column.type)]
-        for name, column in contract.columns().items()
-        if not column.nullable and str(column.type) in empty
-    }
-    return contract.of({**blank, **row} for row in rows)
-
-
 def freshness(
     inventory: list[dict[str, Any]],
     entries: list[Entry],
@@ -162,13 +152,13 @@ def freshness(
         for copy in copies or []
     ]
     lines = [{"kind": "backup", "line": 1, "state": "read", **copy} for copy in copies or []]
-    table = frame_of(Inventory, inventory)
+    table = filled(Inventory, inventory)
     evidence = collect_evidence(
         table,
-        frame_of(EnvEntries, lines),
-        frame_of(Sources, sources),
+        filled(EnvEntries, lines),
+        filled(Sources, sources),
         ledger_of(entries, as_of, broken),
-        history=frame_of(EnvHistory, history or []),
+        history=filled(EnvHistory, history or []),
         as_of=as_of,
         keeper=keeper,
     )
