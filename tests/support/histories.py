@@ -15,7 +15,7 @@ from audit_lib.base.frames import Sources
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.ages import tabulate_freshness
-from audit_lib.secrets.contracts import EnvEntries, EnvHistory, Inventory
+from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.settings import Policy
 from tests.support.rows import filled
@@ -127,7 +127,6 @@ def freshness(
     *,
     as_of: datetime = NOW,
     files: dict[str, datetime] | None = None,
-    history: list[dict[str, Any]] | None = None,
     copies: list[dict[str, Any]] | None = None,
     broken: frozenset[str] = frozenset(),
     keeper: Keeper = KEEPER,
@@ -158,7 +157,6 @@ def freshness(
         filled(EnvEntries, lines),
         filled(Sources, sources),
         ledger_of(entries, as_of, broken),
-        history=filled(EnvHistory, history or []),
         as_of=as_of,
         keeper=keeper,
     )

@@ -34,7 +34,7 @@ leak_coverage = partial(_frame, "leak_coverage")
 def audit(**changed: pd.DataFrame) -> Audit:
     """The made-up audit; a frame given by name stands in for the usual one."""
     empty = {name: contract_of(name).of([]) for name in (*EMPTY, *TABLES)}
-    made = {name: _frame(name) for name in ROWS} | {"population_sides": rows_of("population_sides", {})}
+    made = {name: _frame(name) for name in ROWS} | {"population": rows_of("population", {})}
     made_up = Audit(
         project=Project("shop", Path("/nowhere/shop")),
         policy=Policy("shop", Path("shop.toml"), "0" * 64, ()),
