@@ -146,7 +146,7 @@ def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
     faults = []
     for name, text in given.items():
         words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
-        parts = {part for word in words for _, part in candidates(word)}  # a weak one is there by chance
+        parts = {part for word in words for part in candidates(word)}  # a weak one is there by chance
         strong = {keeper.fingerprint(part) for part in parts if strength_bits(part) >= WEAKEST_BITS}
         if guard.scrub(text) != text or not seen.isdisjoint(strong):
             faults.append(Fault(name, "holds a secret value of this project: describe it in other words"))

@@ -24,7 +24,7 @@ from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import say
 from audit_lib.ledger import Entry, all_heads, read_ledger, write_entry
-from audit_lib.ledger.chain import refuse_writing
+from audit_lib.ledger.chain import chain_to_continue
 from audit_lib.ledger.keys import key_file, key_of, made_key_of, store_key
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.ledger.whose import candidates, whose as answer
@@ -179,7 +179,7 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """Print whose secret a string is that is entered or read from stdin; it is not stored."""
     project, string = settings.load_project(folder, ledger), cli.entered_value("String (not shown)")
     keeper = Keeper(Key.throw_away())
-    for _, candidate in candidates(string):
+    for candidate in candidates(string):
         keeper.take(candidate)
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = key_of(project)
@@ -302,7 +302,7 @@ def _replace(context: cli.Opened, rule: settings.SecretRule, source: Any, value:
     body |= _approval(given, context)
     key, place, at = made_key_of(context.project), context.project.ledger_dir, context.at
     changes = planned(context.project, context.policy, rule, source, new=value, keeper=Keeper(key))
-    refuse_writing(place, key, changes[0].draft(at, body), at, context.writer)
+    chain_to_continue(place, key, changes[0].draft(at, body), at, context.writer)
     written: set[Path] = set()
     for change in changes:
         if change.path not in written:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger.chain import current_key_ids, known_heads
-from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.keeper import Key
 from audit_lib.settings import Project
 
 
@@ -90,11 +90,6 @@ def key_of(project: Project) -> Key:
 def made_key_of(project: Project) -> Key:
     """The key of a project that is about to be written to; made if there is none, as `make_key` makes it."""
     return demo_key() if project.key == "demo" else make_key(project.ledger_dir, project.root)
-
-
-def keeper_of(project: Project) -> Keeper:
-    """An empty keeper under the project's key; `BadInput` as `load_key` raises it."""
-    return Keeper(key_of(project))
 
 
 def _read_key(path: Path) -> Key:
