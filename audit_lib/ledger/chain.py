@@ -29,6 +29,7 @@ GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
 _LARGEST_CHAIN = 512 * 2**20
 LOCK_SECONDS = 60
+_APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _HEAD = re.compile("([1-9][0-9]{0,9}):[0-9a-f]{64}")  # 0 is of no entry: a chain not yet begun
 _ORDER = attrgetter("at", "writer", "seq")
@@ -295,16 +296,19 @@ def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
 # ---- What is remembered outside the project ----
 
 
-def known_heads(ledger_dir: Path) -> tuple[str, Heads]:
-    """The key id and the heads of a ledger as this reviewer last wrote to it."""
-    state = recall_state(_state(ledger_dir))
-    return state.get("key_id", ""), tuple(sorted(state.get("heads", {}).items()))
-
-
 def heads_of(ledger_dir: Path, key: Key) -> Heads:
-    """The heads that are remembered of a ledger, if it was written under this key then."""
-    key_id, heads = known_heads(ledger_dir)
-    return heads if key_id == key.key_id else ()
+    """The heads of a ledger as this reviewer last wrote to it, if that was under this key."""
+    state = recall_state(_state(ledger_dir))
+    return tuple(sorted(state["heads"].items())) if state.get("key_id") == key.key_id else ()
+
+
+def write_entry(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
+    """The entry that `append` writes; how far every chain goes that the key vouches for is remembered."""
+    entry = append(ledger_dir, key, draft, at, writer)
+    if key.origin == "file":
+        heads = recall_state(_state(ledger_dir)).get("heads", {}) | all_heads(ledger_dir, key)
+        remember_state(_state(ledger_dir), {"key_id": key.key_id, "heads": heads})
+    return entry
 
 
 def _state(ledger_dir: Path) -> str:
@@ -313,15 +317,6 @@ def _state(ledger_dir: Path) -> str:
 
 
 # ---- Writing ----
-
-
-def write_entry(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
-    """The entry that `append` writes; how far every chain goes that the key vouches for is remembered."""
-    entry = append(ledger_dir, key, draft, at, writer)
-    if key.origin == "file":
-        heads = dict(known_heads(ledger_dir)[1]) | all_heads(ledger_dir, key)
-        remember_state(_state(ledger_dir), {"key_id": key.key_id, "heads": heads})
-    return entry
 
 
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
@@ -406,13 +401,12 @@ def _locked(ledger_dir: Path, writer: str) -> Iterator[int]:
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
 
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     try:
         ledger_dir.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), (ledger_dir / ".gitignore").open("x", encoding="ascii") as file:
             file.write("*.lock\n")  # whatever has that name stays: a link is not followed
         with FileLock(ledger_dir / ".ledger.lock", timeout=LOCK_SECONDS):
-            handle = os.open(ledger_dir / f"{writer}.jsonl", flags, 0o644)
+            handle = os.open(ledger_dir / f"{writer}.jsonl", _APPENDING, 0o644)
             try:
                 sync_folder(ledger_dir)
                 yield handle
