@@ -92,7 +92,10 @@ def _decide_finding(context: cli.Opened, id_: str, verdict: str, given: dict[str
         from audit_lib.audit import Audit  # noqa: PLC0415  matplotlib comes with it
 
         audit = Audit(
-            **{"project": project, "policy": context.policy, "given": context.given, "as_of": at},
+            project=project,
+            policy=context.policy,
+            given=context.given,
+            as_of=at,
             keeper=Keeper(context.key),
             quarter=Quarter.named("", at),
         )

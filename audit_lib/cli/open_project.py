@@ -65,14 +65,13 @@ def command(
 ) -> Decorator:
     """A decorator for a command; a name alone is a common option, or a text that is empty by default.
 
-    The function of a command that `opens` gets the `Opened` project first, in place of its folder, and then
-    every option and argument by name.
+    The function of a command that `opens` gets the `Opened` project first, then all that was given by name.
     """
 
     def decorate(function: Any) -> click.Command:
         @wraps(function)
-        def run(folder: Path, **given: Any) -> Any:
-            return function(opened(folder, given), **given)
+        def run(**given: Any) -> Any:
+            return function(opened(given["folder"], given), **given)
 
         made: click.Command = (of or click).command(name)(run if opens else function)
         for one in ("--project", *options) if opens else options:

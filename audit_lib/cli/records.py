@@ -369,8 +369,8 @@ def _replace(
     body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     body |= _approval(given, context)
     key, place, at = keys.made_key_of(context.project), context.project.ledger_dir, context.at
-    how = {"new": value, "keeper": Keeper(key)}
-    changes = change.planned(context.project, context.policy, rule, source, **how)
+    here, keeper = (context.project, context.policy), Keeper(key)
+    changes = change.planned(*here, rule, source, new=value, keeper=keeper)
     chain.refuse_writing(place, key, changes[0].draft(at, body), at, context.writer)
     written: set[Path] = set()
     for one in changes:

@@ -34,8 +34,8 @@ def say(*lines: object, lead: str = "", colour: str = "", indent: str = "", err:
     for line in lines:
         shown = f"{head}{inert.plain(line)}"
         if width:
-            how = {"subsequent_indent": f"{indent}  ", "break_on_hyphens": False}
-            shown = textwrap.fill(shown, width - 1, **how)
+            more = f"{indent}  "
+            shown = textwrap.fill(shown, width - 1, subsequent_indent=more, break_on_hyphens=False)
         if lead:
             shown = click.style(shown[: len(head)], fg=colour or None, bold=True) + shown[len(head) :]
         click.echo(shown, err=err)
