@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from audit_lib.base import cache, git, progress
+from audit_lib.base import cache, progress
 from audit_lib.base.errors import BadInput, Refused
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, few
@@ -194,15 +194,14 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
     except BadInput as error:
         say(f"only values of env files are searched for: {error}", err=True)
         key = keeper.Key.throw_away()
-    root, index = context.project.root, os.environ.get("GIT_INDEX_FILE", "")
-    git.follow_link(root)
+    index = os.environ.get("GIT_INDEX_FILE", "")
     known = context.read(key)
     how: dict[str, Any] = {"index": Path(index) if index else None}
     if patterns:
         folder = cache.user_cache() / "rules"
         how["rules"] = rules.Rules(known.keeper, known.policy.placeholders, folder)
     wanted = targets.leak_targets(known.entries, known.inventory, known.policy, known.keeper)
-    done = search_staged(root, known.keeper, wanted, **how)
+    done = search_staged(context.project.root, known.keeper, wanted, **how)
 
     for hit in done.hits:
         say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")
