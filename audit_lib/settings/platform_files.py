@@ -54,62 +54,66 @@ class Configuration(Contract):
     reason: Series[str]
 
 
-Answer = dict[str, Any]
+# Topic, subject, answer, service, line and reason, as in `Configuration`.
+Answer = tuple[str, str, str, str, int | None, str]
 Mapped = dict[Any, Any]
-
-
-def _answer(topic: str, source: str, subject: str, answer: str, **more: Any) -> Answer:
-    """A row of `Configuration`."""
-    row = {"topic": topic, "source": source, "subject": subject, "answer": answer}
-    return {**row, "service": "", "line": None, "reason": "", **more}
 
 
 def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     """`Configuration`: each question that a configuration file of the project answers, file by file."""
     paths = files(project.root)
     contexts: dict[str, set[str]] = defaultdict(set)  # by Dockerfile, the folders that it is built from
-    answers: list[Answer] = []
+    rows: list[tuple[Any, ...]] = []
     for path in paths:
         if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name):
-            answers += _read(project, path, partial(_platform_answers, policy=policy, contexts=contexts))
+            is_blueprint, folder = path.name in BLUEPRINTS, str(path.parent)
+            reader = partial(_deployment_answers, policy if is_blueprint else None, folder, contexts)
+            rows += _read(project, path, reader)
         elif path.name == BASELINE:
-            answers += _read(project, path, baseline_answers)
-    sources = [source for source in project.env_sources if PurePosixPath(source.path) in paths]
-    env_files = [source.path for source in sources if not source.example]
+            rows += _read(project, path, baseline_answers)
+
+    there = {str(path) for path in paths}
+    env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
         # One that no compose file or blueprint names is built from its own folder.
         for context in sorted(contexts.get(str(path), {str(path.parent)})):
-            ignore = _ignore_file(project, path, context)
-            reader = partial(image_answers, env_files=env_files, context=context, ignore=ignore)
-            answers += _read(project, path, reader)
+            if context:
+                reader = partial(image_answers, env_files, context, _left_out(project, path, context))
+                rows += _read(project, path, reader)
+            else:
+                reason = "it is built from a folder that is not known"
+                rows.append(("image context", str(path), str(path), "unknown", "", None, reason))
+
     if is_repository(project.root):
         examples = [source.path for source in project.env_sources if source.example]
         hidden = ignored(project.root, examples) - tracked(project.root)
-        answers += [_answer("example kept", one, one, "no" if one in hidden else "yes") for one in examples]
-    return Configuration.of(answers)
+        kept = [(one, "no" if one in hidden else "yes") for one in examples]
+        rows += [("example kept", path, path, answer, "", None, "") for path, answer in kept]
+    return Configuration.checked(pd.DataFrame(rows, columns=list(Configuration.columns())))
 
 
 def _read(
-    project: Project, path: PurePosixPath, reader: Callable[[str, str], Iterable[Answer]]
-) -> list[Answer]:
-    """The answers of one file; of one that cannot be read or understood, that it is not known."""
+    project: Project, path: PurePosixPath, reader: Callable[[str], Iterable[Answer]]
+) -> list[tuple[Any, ...]]:
+    """The rows of one file; of one that cannot be read or understood, that it is not known."""
+    source = str(path)
     try:
-        text = read_source(project.root, str(path), LARGEST).content.decode("utf-8-sig")
-        return list(reader(str(path), text))
+        text = read_source(project.root, source, LARGEST).content.decode("utf-8-sig")
+        return [(topic, source, *answer) for topic, *answer in reader(text)]
     except Unreadable as error:
         reason = error.reason
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
         reason = "is not understood"
-    return [_answer("file", str(path), str(path), "unknown", reason=reason)]
+    return [("file", source, source, "unknown", "", None, reason)]
 
 
-def baseline_answers(source: str, text: str) -> Iterator[Answer]:
+def baseline_answers(text: str) -> Iterator[Answer]:
     """For each entry of detect-secrets' baseline whether somebody called it no secret."""
     for path, entries in json.loads(text)["results"].items():
         for entry in entries:
             reason = _REVIEWED[entry.get("is_secret")]
-            place = f"{path}:{entry['line_number']}"
-            yield _answer("baseline entry", source, place, "no" if reason else "yes", reason=reason)
+            place, answer = f"{path}:{entry['line_number']}", "no" if reason else "yes"
+            yield "baseline entry", place, answer, "", None, reason
 
 
 # ---- Render's blueprints ----
@@ -123,39 +127,34 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         return {**super().construct_mapping(node, deep=deep), _LINE: node.start_mark.line + 1}
 
 
-def _mappings(text: str) -> list[Mapped]:
-    """The mappings in the documents of a YAML text, outer ones first."""
-    values = list(yaml.load_all(text, Loader=_Loader))
+def _deployment_answers(
+    policy: Policy | None, folder: str, contexts: dict[str, set[str]], text: str
+) -> Iterator[Answer]:
+    """The answers of a blueprint, which has a policy; adds what it or a compose file builds to `contexts`."""
+    values = list(yaml.load_all(text, Loader=_Loader))  # outer ones first
     for number, value in enumerate(values):
         if number > MOST_NODES:
             raise ValueError
         values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [value for value in values if isinstance(value, dict)]
-
-
-def _platform_answers(
-    source: str, text: str, policy: Policy, contexts: dict[str, set[str]]
-) -> Iterator[Answer]:
-    """The answers of a blueprint; of it and of a compose file the builds are added to `contexts`."""
-    mappings = _mappings(text)
-    for dockerfile, context in _builds(mappings, str(PurePosixPath(source).parent)):
+    mappings = [value for value in values if isinstance(value, dict)]
+    for dockerfile, context in _builds(mappings, folder):
         contexts[dockerfile].add(context)
-    if PurePosixPath(source).name in BLUEPRINTS:
-        yield from blueprint_answers(source, mappings[0], policy)
+    if policy:
+        yield from blueprint_answers(mappings[0], policy)
 
 
-def blueprint_answers(source: str, root: Mapped, policy: Policy) -> Iterator[Answer]:
+def blueprint_answers(root: Mapped, policy: Policy) -> Iterator[Answer]:
     """For each secret of each service: no text in the blueprint, none for previews, set in one place."""
     if not {"services", "envVarGroups", "databases"} & root.keys():
         raise ValueError
     groups = {str(one.get("name")): one.get("envVars") or [] for one in root.get("envVarGroups") or ()}
     services = [(str(one.get("name", "")), one) for one in root.get("services") or ()]
     owned = [*groups.items(), *((name, service.get("envVars") or []) for name, service in services)]
-    for owner, variables in owned:
-        for one in (one for one in variables if _is_secret(one, policy)):
+    for owner, one in ((owner, one) for owner, variables in owned for one in variables):
+        if _is_secret(one, policy):
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
             answer = "no" if one.get("value") else "yes" if known else "unknown"
-            yield _answer("blueprint value", source, one["key"], answer, service=owner, line=one[_LINE])
+            yield "blueprint value", one["key"], answer, owner, one[_LINE], ""
 
     for name, service in services:
         own = service.get("envVars") or []
@@ -168,14 +167,13 @@ def blueprint_answers(source: str, root: Mapped, policy: Policy) -> Iterator[Ans
             lines[str(one["key"])].append(one[_LINE])
         for key, (first, *others) in lines.items():
             also = f"also in line {', '.join(map(str, others))}" if others else ""
-            row = {"service": name, "line": first, "reason": also}
-            yield _answer("blueprint name", source, key, "no" if also else once, **row)
+            yield "blueprint name", key, "no" if also else once, name, first, also
 
         has_previews = _has_previews(root) or _has_previews(service)
         for one in (one for one in everything if has_previews and _is_secret(one, policy)):
             apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
             answer = "yes" if apart else "no" if "value" in one else "unknown"
-            yield _answer("blueprint preview", source, one["key"], answer, service=name, line=one[_LINE])
+            yield "blueprint preview", one["key"], answer, name, one[_LINE], ""
 
 
 def _is_secret(variable: Mapped, policy: Policy) -> bool:
@@ -200,8 +198,8 @@ def _builds(mappings: list[Mapped], folder: str) -> Iterator[tuple[str, str]]:
     for one in mappings:
         build = one.get("build")
         if "dockerfilePath" in one or "dockerContext" in one:  # Render's, from the project's own folder
-            top, context, dockerfile = one.get("rootDir"), one.get("dockerContext"), one.get("dockerfilePath")
-            yield _inside(top, dockerfile or "Dockerfile"), _inside(top, context or ".")
+            top, context = one.get("rootDir") or ".", one.get("dockerContext") or "."
+            yield _inside(top, one.get("dockerfilePath") or "Dockerfile"), _inside(top, context)
         elif isinstance(build, str | dict):
             build = build if isinstance(build, dict) else {"context": build}
             context = build.get("context") or "."
@@ -209,51 +207,51 @@ def _builds(mappings: list[Mapped], folder: str) -> Iterator[tuple[str, str]]:
             yield _inside(folder, dockerfile), _inside(folder, context)
 
 
-def _inside(folder: str | None, text: str) -> str:
+def _inside(folder: str, text: str) -> str:
     """A path within the project; "" for an address, a variable, or a path that leads out."""
-    path = normpath(f"{folder or '.'}/{text}")
+    path = normpath(f"{folder}/{text}")
     return "" if path.startswith("..") or re.search(r"[$:\s]|^[/~]", text) else path
 
 
-def _ignore_file(project: Project, dockerfile: PurePosixPath, context: str) -> str | None:
-    """The text of the .dockerignore that counts, "" if there is none; None if it cannot be read.
+def _left_out(project: Project, dockerfile: PurePosixPath, context: str) -> PathSpec[Any] | None:
+    """What the .dockerignore that counts leaves out; None if it cannot be read in full.
 
     The one beside the Dockerfile, under its name, counts before that of the context.
     """
+    text = ""
     own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
     for path in (own, PurePosixPath(context) / ".dockerignore"):
         try:
-            return read_source(project.root, str(path), LARGEST).content.decode("utf-8", "replace")
+            text = read_source(project.root, str(path), LARGEST).content.decode("utf-8", "replace")
+            break
         except Unreadable as error:
             if error.state != "missing":
                 return None
-    return ""
+    patterns = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
+    in_full = len(patterns) <= MOST_PATTERNS and all(map(_PLAIN.fullmatch, patterns))
+    return _anchored(patterns) if in_full else None
+
+
+def _anchored(patterns: list[str]) -> PathSpec[Any]:
+    """What the patterns match, the last one that does counting; all begin in the context's own folder."""
+    return PathSpec.from_lines("gitignore", [re.sub(r"^(!?)\s*(?:\./)?/?", r"\1/", one) for one in patterns])
 
 
 def image_answers(
-    source: str, text: str, env_files: list[str], context: str, ignore: str | None
+    env_files: list[str], context: str, left_out: PathSpec[Any] | None, text: str
 ) -> Iterator[Answer]:
-    """Of each env file in the context of a Dockerfile whether it stays out of the image.
-
-    `context` is "" if it is not known, and `ignore` None if it cannot be read: then nothing is.
-    """
-    if not context:
-        reason = "it is built from a folder that is not known"
-        yield _answer("image context", source, source, "unknown", reason=reason)
-        return
-    patterns = [line for line in map(str.strip, (ignore or "").splitlines()) if line and line[0] != "#"]
-    in_full = ignore is not None and len(patterns) <= MOST_PATTERNS and all(map(_PLAIN.fullmatch, patterns))
+    """Of each env file in the context of a Dockerfile whether it stays out of the image."""
     for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
         copies = _copies(inside, text)
         answer, reason = "no", ""
-        if not copies or (in_full and _matches(patterns, inside)):
+        if not copies or (left_out and left_out.match_file(inside)):
             answer = "yes"
-        elif not in_full:
+        elif left_out is None:
             answer, reason = "unknown", ".dockerignore cannot be read in full"
         elif not any(copies.values()):
             answer, reason = "unknown", "an earlier stage copies it, or what is copied is not plain text"
-        yield _answer("image context", source, path, answer, line=min(copies, default=None), reason=reason)
+        yield "image context", path, answer, "", min(copies, default=None), reason
 
 
 def _copies(inside: str, text: str) -> dict[int, bool]:
@@ -270,13 +268,7 @@ def _copies(inside: str, text: str) -> dict[int, bool]:
         elif not any(part.startswith("--from=") for part in parts):
             copied = [normpath(part.lstrip("/") or ".") for part in parts if not part.startswith("--")][:-1]
             plain = [path for path in copied if "$" not in path and _PLAIN.fullmatch(path)]
-            certain = any(path == "." or _matches([path], inside) for path in plain)
+            certain = "." in plain or any(_anchored([path]).match_file(inside) for path in plain)
             if certain or len(plain) < len(copied):
                 found[text.count("\n", 0, one.start()) + 1] = certain
     return found
-
-
-def _matches(patterns: list[str], path: str) -> bool:
-    """Whether the last pattern that matches a path, or a folder above it, takes it; all begin there."""
-    anchored = [re.sub(r"^(!?)\s*(?:\./)?/?", r"\1/", pattern) for pattern in patterns]
-    return PathSpec.from_lines("gitignore", anchored).match_file(path)
