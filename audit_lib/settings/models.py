@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -420,19 +420,16 @@ def type_like(example: Any) -> Any:
     return {bool: StrictBool, str: StrictStr, int: Number, float: Number}.get(type(example), example)
 
 
-# The keys of the generic policy, what it leaves to the owner, and names of before 0.3.0, which are refused
-# where the new ones are known (logins/parameters.py).
-Detections = type_like(
-    tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))["detections"]
-    | {
-        "failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]},
-        "clients": "real",
-        "limits_requests": False,
-        "known_clients": [""],
-        "grace_hours": Mapping[str, Number],
-    }
-    | {f"A{number}": Any for number in range(1, 21)}
-)
+if TYPE_CHECKING:
+    Detections = Mapping[str, Any]
+else:
+    # What the generic policy has, what it leaves to the owner, and names of before 0.3.0, which are refused
+    # where the new ones are known (logins/parameters.py).
+    _own = {"failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]}, "clients": "real"}
+    _own |= {"limits_requests": False, "known_clients": [""], "grace_hours": Mapping[str, Number]}
+    _own |= {f"A{number}": Any for number in range(1, 21)}
+    _generic = tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))
+    Detections = type_like(_generic["detections"] | _own)
 
 
 @dataclass(frozen=True)
@@ -474,7 +471,7 @@ class Policy(Block):
     rules: StrictStr = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
     access: Mapping[Annotated[StrictStr, text("access")], Texts] = field(default_factory=dict)
     attestations: Mapping[str, Some] = field(default_factory=dict)  # rule: the question
-    detections: Detections = field(default_factory=dict)  # type: ignore[valid-type]
+    detections: Detections = field(default_factory=dict)
     due_days: Mapping[Severity, Annotated[Days, Field(le=3650)]] = field(default_factory=dict)
     emergency: Mapping[str, Some] = field(default_factory=dict)  # diagnosis: lines of the guide
     startup: StartUpSettings = field(default_factory=StartUpSettings)
