@@ -327,7 +327,7 @@ def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[R
         for row, date in product(here, source.dates):
             if date.secret in (row.secret, row.variable):
                 facts: Row = {"source": source.origin, "text": f"{date.text} {instant_words(date.hi_at)}"}
-                yield _piece(row, date.kind, "bound", lo_at=date.lo_at, hi_at=date.hi_at, **facts)
+                yield _piece(row, date.kind, "bound", hi_at=date.hi_at, **facts)
 
 
 def _later(values: list[Any], ledger: Ledger) -> Iterator[Row]:
