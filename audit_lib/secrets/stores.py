@@ -92,8 +92,8 @@ def _recognised(found: Any) -> tuple[Store | None, list[Any]]:
     if isinstance(whole.get("secrets"), list):
         return GITHUB, whole["secrets"]
     entries = found if isinstance(found, list) else [found]
-    keys = next((one.keys() for one in entries if isinstance(one, dict)), set())
-    return next((store for store in STORES if store.marks <= keys), None), entries
+    first = next((one for one in entries if isinstance(one, dict)), {})
+    return next((store for store in STORES if store.marks <= first.keys()), None), entries
 
 
 def _holds_value(entry: Any) -> bool:
