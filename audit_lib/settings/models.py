@@ -255,11 +255,10 @@ class EvidenceSource(Block):
 
 @dataclass(frozen=True)
 class StoreDate:
-    """What a store says of one secret: its value came in after `lo`, if that is known, and by `hi`."""
+    """What a store says of one secret: its value came in by `hi_at`."""
 
-    secret: str  # "" for all of the service
+    secret: str
     kind: str  # E13 | E14
-    lo_at: datetime | None
     hi_at: datetime
     text: str
 
