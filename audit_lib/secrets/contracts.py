@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.base.frames import LINE_STATES, Contract, Field, Instant, Series, Several
+from audit_lib.base.frames import Contract, Field, Instant, Series, Several
 
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
 SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
@@ -16,7 +16,7 @@ class EnvEntries(Contract):
     environment: Series[str]
     service: Series[str]
     line: Series[int]  # 1-based; of the platform's JSON, the position of the entry
-    state: Series[str] = Field(isin=LINE_STATES)
+    state: Series[str] = Field(isin=("read", "not understood", "blank"))
     name: Series[str] = Field(nullable=True)  # null on a comment (read), a blank, a line not understood
     fingerprint: Series[str] = Field(nullable=True)  # null: no name, no value, or one of UNKNOWN_VALUES
     readings: Series[str]  # of a value that is not known: the fingerprints of all that it may be, by commas
