@@ -16,7 +16,7 @@ from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import LoginAnswer, answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
-from audit_lib.logs.templates import Block, Choice, expression, parse_template
+from audit_lib.logs.templates import Block, Choice, expressions, parse_template
 from audit_lib.logs.values import PossibleFailure, Refusal, SecretParameters, Words
 from audit_lib.settings import Login, Project
 
@@ -60,7 +60,7 @@ class _Written(BaseModel):
         for block in blocks:
             plain = max(len(part.literal) for part in block.parts)
             # What holds plain text matches no empty one, and need not be compiled to know that.
-            if not plain and re.match(expression(block.parts, block.whole), b""):
+            if not plain and re.match(b"".join(expressions(block.parts, block.whole)), b""):
                 raise ValueError("matches an empty text")
             if block.anywhere and (plain < 4 or len(block.parts) > 1):
                 raise ValueError("needs, to be sought anywhere, plain text of four characters or more")
