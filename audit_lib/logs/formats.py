@@ -148,8 +148,8 @@ class LogFormats:
 class Matchers(NamedTuple):
     """The formats as lines are matched by them."""
 
-    outer: Choice  # prefixes where a line begins
-    inner: Choice  # prefixes behind another
+    outer: Choice  # prefixes and bodies where a line begins
+    inner: Choice  # the same behind a prefix
     body: Choice  # requests and statements
     message: Choice  # messages where a text begins
     sought: tuple[Block, ...]  # messages anywhere in a line
@@ -165,8 +165,8 @@ def matchers(formats: LogFormats) -> Matchers:
     """What the formats are compiled to; a worker elsewhere does so itself."""
     words, messages = formats.words, formats.messages
     return Matchers(
-        Choice(formats.prefixes),
-        Choice([block for block in formats.prefixes if not block.outer]),
+        Choice(formats.prefixes + formats.bodies),
+        Choice([block for block in formats.prefixes + formats.bodies if not block.outer]),
         Choice(formats.bodies),
         Choice([block for block in messages if not block.anywhere]),
         tuple(block for block in messages if block.anywhere),

@@ -152,36 +152,36 @@ class LineReader:
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
+        is_object, match = _is_object(text), None
         choice = self.by.outer
-        for _ in range(_PREFIXES if not _is_object(text) else 0):
+        for count in range(_PREFIXES + 1 if not is_object else 0):
             match = choice.match(text, self._clock)
-            if match is None:
+            if match is None or match.block.whole:
                 break
             text = text[match.found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = match.block.record and not text.startswith(b"Traceback")
             head = head.then(match.at, match.lacks, match.client, record=record)
-            choice = self.by.inner
-        is_object, fields = _is_object(text), None
+            choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
+            is_object = _is_object(text)
+        fields = None
         if head.structures < _STRUCTURES and (is_object or b"=" in text):
             read = json_fields if is_object else pair_fields
             fields = read(text, self.by.fields, self._clock)
-        if fields is None:
-            return NOT_UNDERSTOOD if is_object and not head.understood else self._plain(text, head)
-        if fields.requested or fields.text or is_object:
+        if fields and (fields.requested or fields.text or is_object):
             return self._structured(fields, head)
-        return self._plain(text, head.behind(fields))
+        if is_object:
+            return self._plain(text, head, self.by.body.match(text, self._clock)) if head.understood else NOT_UNDERSTOOD
+        return self._plain(text, head.behind(fields) if fields else head, match)
 
-    def _plain(self, text: bytes, head: Head) -> Line:
-        """A request or a statement, or else a message."""
-        match, continues = self.by.body.match(text, self._clock), 0
+    def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
+        """A request or a statement, as a body says if one matches, or else a message."""
         if match and match.place.is_request:
             at, lacks = head.at, head.lacks
             if at is None and match.at is not None:
                 at, lacks = match.at, lacks | match.lacks
             return Line("request", at, True, self._request_of(match), 0, lacks)
-        if match and not head.structures:
-            continues = CONTINUES[match.block.continues]
+        continues = CONTINUES[match.block.continues] if match and not head.structures else 0
         events = self._messages(text, head)
         state = "message" if events else "text only" if match or head.understood else "not understood"
         return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)

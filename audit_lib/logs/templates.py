@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import groupby, pairwise
@@ -78,7 +78,7 @@ def expressions(parts: Sequence[Part], whole: bool) -> Iterator[bytes]:
 
 # ---- Many blocks as one expression ----
 
-_TIME = re.compile(FIELDS["time"])
+_TIME = re.compile(FIELDS["time"]).match
 _ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
 _FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
 
@@ -89,7 +89,7 @@ class Block:
 
     name: str
     parts: tuple[Part, ...] = ()
-    whole: bool = False  # a match ends at the end of the line
+    whole: bool = False  # a match ends at the end of the line: it is a body
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
     record: bool = False
@@ -177,16 +177,16 @@ _Row = tuple[int, Block, tuple[bytes, ...]]  # a block with its number, and what
 
 
 class _Alternation:
-    """Blocks as one regular expression: the last group of a match names the block.
+    """Blocks as one regular expression: the last group of a match is a key of `places`, which names the block.
 
     What blocks in a row begin with in common is tried once.
     """
 
-    def __init__(self, blocks: Sequence[tuple[int, Block]], skipped: int = 0) -> None:
-        self._places: dict[int, Place] = {}
+    def __init__(self, blocks: Iterable[tuple[int, Block]], skipped: int = 0) -> None:
+        self.places: dict[int | None, Place] = {}
         self._groups = 0
         rows = [(at, block, tuple(expressions(block.parts[skipped:], block.whole))) for at, block in blocks]
-        self._match = re.compile(self._joined(rows, {}), re.DOTALL).match
+        self.match = re.compile(self._joined(rows, {}), re.DOTALL).match
 
     def _joined(self, rows: Sequence[_Row], groups: Mapping[str, int]) -> bytes:
         """The expression of what is left of the rows, behind the groups before it."""
@@ -195,7 +195,7 @@ class _Alternation:
             if not piece:
                 number, block, _ = next(same)  # of several that take the same, the first
                 self._groups += 1
-                self._places[self._groups] = Place(number, block, groups, self._groups)
+                self.places[self._groups] = Place(number, block, groups, self._groups)
                 choices.append(rb"()")
                 continue
             names = [name.decode() for name in GROUP.findall(piece[0])]
@@ -204,11 +204,6 @@ class _Alternation:
             rest = self._joined([(number, block, left[1:]) for number, block, left in same], within)
             choices.append(GROUP.sub(rb"(", piece[0]) + rest)
         return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
-
-    def match(self, text: bytes, start: int = 0) -> tuple[Place, re.Match[bytes]] | None:
-        """The first block that matches, and what it takes."""
-        found = self._match(text, start)
-        return (self._places[found.lastindex or 0], found) if found else None
 
 
 class Choice:
@@ -225,17 +220,18 @@ class Choice:
         """What the first block that matches takes of a text."""
         first = text[:1]
         if first not in self._others:
-            fitting = [each for each in self._rest if first in (begins_of(each[1].parts[0]) or first)]
+            fitting = (each for each in self._rest if first in (begins_of(each[1].parts[0]) or first))
             self._others[first] = _Alternation(fitting)
-        other = self._others[first].match(text)
-        if (other is None or other[0].number > self._first_timed) and (time := _TIME.match(text)):
+        others = self._others[first]
+        found = others.match(text)
+        place = others.places[found.lastindex] if found else None
+        if (place is None or place.number > self._first_timed) and (time := _TIME(text)):
             at, lacks = clock.read(time[0])
             timed = self._timed.match(text, time.end()) if at is not None else None
-            if timed and (other is None or timed[0].number < other[0].number):
-                return Match(*timed, at, lacks)
-        if other is None:
+            if timed and (place is None or self._timed.places[timed.lastindex].number < place.number):
+                return Match(self._timed.places[timed.lastindex], timed, at, lacks)
+        if place is None or found is None:
             return None
-        place, found = other
         if "time" in place.groups:
             at, lacks = clock.read(found[place.groups["time"]])
             return None if at is None else Match(place, found, at, lacks)
