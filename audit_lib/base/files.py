@@ -221,18 +221,6 @@ class TreeFile:
     size_bytes: int
     _folder: int
 
-    @property
-    def place(self) -> str:
-        """What kind of place it is, which says who may have read it: log, notebook, bundle, …"""
-        *folders, name = self.path.split("/")
-        if ".git" in folders:
-            return "git file"
-        if name.endswith(".map") or {".next", "dist", "build"} & set(folders):
-            return "bundle"
-        if name.endswith(".ipynb"):
-            return "notebook"
-        return "log" if ".log" in name or "logs" in folders else "working tree"
-
     def open(self) -> BinaryIO:
         """The file, opened without following a link or waiting for a FIFO's writer."""
         name = self.path.rpartition("/")[2]
@@ -293,36 +281,32 @@ def log_paths(root: Path, pattern: str) -> list[str]:
     """The files that a pattern names, relative to the root, in sorted order: `*`, `?`, `[…]` match within a
     part, `**` any depth of folders. What the pattern would pass through and is not listed (a link, a folder
     too deep or not to be read) is named in the place of what is behind it, and refused when opened."""
-    parts = PurePosixPath(pattern).parts
-    paths: list[str] = []
-    # Each folder is listed once, with every number of parts that may lead to it.
-    waiting = [("", _reached(parts, {0}))] if parts else []
+    paths: set[str] = set()
+    # Folders, each with the parts of the pattern that lead on from there.
+    waiting = [("", PurePosixPath(pattern).parts)]
+    seen = set()
     while waiting:
-        folder, states = waiting.pop()
+        folder, parts = waiting.pop()
+        if not parts or (folder, parts) in seen:
+            continue
+        seen.add((folder, parts))
+
+        following = parts[1:]
+        if parts[0] == "**":  # for no folder at all, or for one and what is below it
+            waiting.append((folder, following))
+            following = parts
         try:
             if folder.count("/") > MAX_DEPTH:
                 raise OSError
             with os.scandir(root / folder) as listed:
-                entries = list(listed)
+                for entry in listed:
+                    path = folder + entry.name
+                    if not fnmatchcase(entry.name, parts[0]):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append((f"{path}/", following))
+                    elif len(parts) == 1 or (parts[0] != "**" and Path(entry.path).is_dir()):
+                        paths.add(path)
         except OSError:
-            paths.append(folder.rstrip("/") or ".")
-            continue
-        for entry in entries:
-            named = {at + 1 for at in states if parts[at] != "**" and fnmatchcase(entry.name, parts[at])}
-            passed = {at for at in states if parts[at] == "**"}
-            path = folder + entry.name
-            is_folder = Path(entry.path).is_dir()  # or a link to one, but none that leads nowhere
-            if is_folder and not entry.is_symlink():
-                if below := _reached(parts, named | passed) - {len(parts)}:
-                    waiting.append((f"{path}/", below))
-            elif len(parts) in named or (is_folder and named) or (len(parts) - 1 in passed and not is_folder):
-                paths.append(path)
+            paths.add(folder.rstrip("/") or ".")
     return sorted(paths)
-
-
-def _reached(parts: tuple[str, ...], states: set[int]) -> set[int]:
-    """These numbers of parts, and those behind a `**`, which may stand for no folder at all."""
-    for at in range(len(parts) - 1):
-        if at in states and parts[at] == "**":
-            states = states | {at + 1}
-    return states

@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import shutil
-import stat
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, NamedTuple
 
 from audit_lib.base.errors import BadInput
+from audit_lib.base.files import Unreadable, read_source
 
 SECONDS = 600  # that one child may run
 MAX_OUTPUT = 256 << 20  # bytes of an answer that is held whole
@@ -29,12 +29,11 @@ MEMORY = 4 << 30  # bytes of address space of one child
 MOST_ENTRIES = 500_000  # files of a repository
 LARGEST_OBJECT = 64 << 20  # bytes that are held; of a larger one the windows overlap by …
 OVERLAP = 1 << 16  # … so many bytes
-_SMALL = 1 << 20  # bytes of a configuration or a pointer, and of a piece of output
+_SMALL = 1 << 20  # bytes of a configuration or a pointer
 _OWN = tomllib.loads(Path(__file__).with_name("git.toml").read_text("utf-8"))
 _EXTENSION = re.compile(r"(?im)^[ \t]*(?:objectformat|refstorage)[ \t]*=[ \t]*\w{1,20}[ \t]*$")
 _WORKTREE = re.compile(r"(?im)^[ \t]*worktree[ \t]*=[ \t]*\"?([^\"#;\r\n]+)")
 _HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) (\d{1,19})\n")
-_followed: set[Path] = set()  # projects whose alternates may lead out of them
 
 
 class GitFailed(BadInput):
@@ -48,11 +47,6 @@ class Repository:
     top: Path
     git_dir: Path  # HEAD and index
     common: Path  # objects and refs
-
-
-def follow_link(root: Path) -> None:
-    """From now on this project's alternates may lead out of it, as the reviewer alone may say."""
-    _followed.add(root.resolve())
 
 
 def repository_above(root: Path) -> Path | None:
@@ -76,10 +70,11 @@ def find_repository(root: Path) -> Repository:
         inside = git_dir.is_relative_to(top) and common.is_relative_to(top)
         if not inside and not _names_back(git_dir, common, top):
             raise GitFailed.at(".git", "leads out of the project, and nothing is read there")
-    except (OSError, ValueError):
+    except (Unreadable, OSError, ValueError):
         raise GitFailed.at(".git", "cannot be read") from None
-    if (common / "objects" / "info" / "alternates").exists() and not _followed & {root.resolve(), top}:
-        raise GitFailed.at(".git/objects", "leads out of the project, and nothing is read there")
+    if (common / "objects" / "info" / "alternates").exists():
+        fault = "borrows objects of another repository, which is not read: `git repack -a -d`, then delete"
+        raise GitFailed.at(".git/objects", f"{fault} info/alternates")
     _require_sound(common)
     return Repository(top, git_dir, common)
 
@@ -99,11 +94,8 @@ def _names_back(git_dir: Path, common: Path, top: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    """A small plain file's text. Raises `OSError` or `ValueError` for anything else."""
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise OSError
-    with path.open("rb") as file:
-        return file.read(_SMALL).decode()
+    """A small plain file's text. Raises `Unreadable` or `ValueError` for anything else."""
+    return read_source(path.parent, path.name, _SMALL).content.decode()
 
 
 def _require_sound(git_dir: Path) -> None:
@@ -137,7 +129,7 @@ def _own_folder(repository: Repository) -> Iterator[Path]:
         try:
             config = _text(common / "config") if (common / "config").exists() else ""
             (folder / "HEAD").write_text(_text(repository.git_dir / "HEAD"), "utf-8")
-        except (OSError, ValueError):
+        except (Unreadable, OSError, ValueError):
             raise GitFailed.at(".git", "has a HEAD or a config that cannot be read") from None
         (folder / "config").write_text("\n".join([_OWN["config"], *_EXTENSION.findall(config), ""]), "utf-8")
         (folder / "objects").mkdir()  # where the objects are the environment says
@@ -172,7 +164,7 @@ def running(
     own_index = root / index if index else repository.git_dir / "index"
     if index and (own_index.is_symlink() or own_index.resolve().parent != repository.git_dir.resolve()):
         raise GitFailed.at("GIT_INDEX_FILE", "is not a file of this repository")
-    command = [program("git") or "git", "--no-pager", *args]
+    command = [program("git"), "--no-pager", *args]
     with _own_folder(repository) as folder, TemporaryFile() as complaints:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": complaints}
         environment = {
@@ -232,11 +224,6 @@ def run_git(
         return answer
 
 
-def pieces(stream: io.BufferedReader) -> Iterator[bytes]:
-    """All that comes, in pieces."""
-    return iter(lambda: stream.read(_SMALL), b"")
-
-
 class GitObject(NamedTuple):
     """An object, or a window of a large one."""
 
@@ -268,14 +255,13 @@ def read_objects(
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
     """An object in windows that overlap; `GitFailed` if it is not whole."""
     broken = GitFailed.at("git cat-file", "returned less of an object than its size: it is broken")
-    read, content, is_begun = 0, b"", False
-    while read < size or not is_begun:
-        carried, wanted = content[-OVERLAP:], min(size - read, LARGEST_OBJECT)
-        content, is_begun = carried + stream.read(wanted), True
+    content = b""
+    for start in range(0, max(size, 1), LARGEST_OBJECT):
+        carried, wanted = content[-OVERLAP:], min(size - start, LARGEST_OBJECT)
+        content = carried + stream.read(wanted)
         if len(content) < len(carried) + wanted:
             raise broken
-        yield GitObject(oid, kind, content, read - len(carried), size)
-        read += wanted
+        yield GitObject(oid, kind, content, start - len(carried), size)
     if stream.read(1) != b"\n":
         raise broken
 

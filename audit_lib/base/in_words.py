@@ -13,7 +13,6 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 # The kinds under which requests and messages are counted (docs/design.md#kinds-of-log-lines).
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
 DECLARED = "declared_failure"  # what else the policy, or audit.toml, declares to be a failed login
-FAILED_REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 MOST_LOGINS = 20  # that a policy declares, and as many an audit.toml
 # Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
@@ -61,12 +60,6 @@ def day_words(instant: datetime, year: int = 0) -> str:
 def instant_words(instant: datetime, year: int = 0) -> str:
     """`20 Aug 2026 03:00`, in UTC; without its year if that is the reader's `year` anyway."""
     return f"{day_words(instant, year)} {instant.astimezone(UTC):%H:%M}"
-
-
-def whole_days(days: float, name: str) -> int:
-    """Whole days that claim no more than is known: down for `_min`, up for `_max`, else to the nearest."""
-    rounded = {"_min": math.floor, "_max": math.ceil}.get(name[-4:], round)
-    return rounded(days)
 
 
 def age_words(low: float | None, high: float | None, unit: str = "") -> str:

@@ -13,7 +13,6 @@ from click import option
 from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import BadInput, Fault, Refused
 from audit_lib.base.frames import rows
-from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.base.progress import progress_bar
 from audit_lib.cli.open_project import PATH, Opened, command, flag, layout, opened, refuse_if
@@ -162,7 +161,6 @@ def _search_staged(folder: Path, given: dict[str, Any]) -> int:
     except BadInput as error:
         say(f"only values of env files are searched for: {error}", err=True)
         key = Key.throw_away()
-    follow_link(project.root)
     known, patterns = context.read(key), given["patterns"]
     keeper, where = known.keeper, {"index": Path(index) if index else None}
     rules = Rules(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None

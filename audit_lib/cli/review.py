@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import nbformat
 from click import option
 from click.core import ParameterSource
 
@@ -145,9 +144,9 @@ def investigate(folder: Path, **given: Any) -> None:
     parameters = {option: given[option] for option in ("since", "until", "secret")}
     parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}
     _publish(INCIDENT, parameters | {"ledger": str(given["ledger"] or "")}, given, context, out)
-    cells = nbformat.read(out / INCIDENT, as_version=4).cells
-    summary = next(cell for cell in cells if "summary" in cell.metadata.get("tags", []))
-    for line in summary.outputs[0]["data"]["text/plain"].splitlines():
+    cells = json.loads((out / INCIDENT).read_text("utf-8"))["cells"]
+    summary = next(cell for cell in cells if "summary" in cell["metadata"].get("tags", []))
+    for line in "".join(summary["outputs"][0]["data"]["text/plain"]).splitlines():
         say(line)
     say()
     say(f"published in {out}: {INCIDENT}, incident.html, evidence/, MANIFEST.json")

@@ -261,9 +261,7 @@ CONDITIONS = {
     ),
     "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=_known_by("policy")),
     "read-supplied-nowhere": when(
-        has("supplied", "no"),
-        has("supplied", "unknown") & has("group", "secrets"),
-        about=_known_by("code"),
+        has("supplied", "no"), has("supplied", "unknown") & has("group", "secrets"), about=_known_by("code")
     ),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(has("review", "late", "missing")),

@@ -191,7 +191,7 @@ class Search:
                 yield source, reading
                 read += source.size
                 self._options.progress("files", read, 0)
-        clean = CleanObjects.of(self._options.cache, self._secret, root, digest)
+        clean = CleanObjects(self._options.cache, self._secret, root, digest)
         wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean.objects]
         more = adding_up(self._options.progress, what, sum(one.size for one in wanted))
         self.objects, left_out = Reading(), 0

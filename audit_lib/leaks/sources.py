@@ -148,12 +148,24 @@ def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iter
     above = (root.parent if root.is_file() else root) if outside else Path()
     for file in walk_files(root, left_out):
         reading.count += 1
-        path, place = file.path, file.place
+        path, place = file.path, _place_of(file.path)
         if outside:
             path = str(above / path)
             place = next((kind for kind in OUTSIDE[:-1] if is_kind(kind, path)), OUTSIDE[-1])
         yield Source(Origin(place, path), file.size_bytes, file.open)
     reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
+
+
+def _place_of(path: str) -> str:
+    """What kind of place a file of the project is, which says who may have read it."""
+    *folders, name = path.split("/")
+    if ".git" in folders:
+        return "git file"
+    if name.endswith(".map") or {".next", "dist", "build"} & set(folders):
+        return "bundle"
+    if name.endswith(".ipynb"):
+        return "notebook"
+    return "log" if ".log" in name or "logs" in folders else "working tree"
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
@@ -214,7 +226,7 @@ class History:
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
             with git.running(self.root, _DIFF, commits) as stream:
-                for piece in git.pieces(stream):
+                for piece in iter(partial(stream.read, PIECE), b""):
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:
                         if oid:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,7 @@ from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
 from audit_lib.base.progress import Progress, adding_up, quiet
 from audit_lib.logs.contracts import LogCoverage
-from audit_lib.logs.files import LogFile, allowed_folder, is_outside, log_files
+from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import UNREAD
 from audit_lib.logs.tally import MOST_NAMES, LogSums, Plan, read_log, tabulate
@@ -31,12 +31,9 @@ from audit_lib.logs.times import NONE, ZONELESS, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import LogSource, Project
-from audit_lib.settings.load import FOLDERS
-from audit_lib.settings.models import source_row
 
 _NOTHING_COUNTED = "no request and no message was recognised in the lines that were read"
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
-NOT_ALLOWED = "is outside the project, and only the owner may allow that"
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
 PACKED = ("gz", "zst", "bz2", "xz")
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
@@ -197,14 +194,9 @@ def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
-    """A row if the source is not allowed, has no file, or fewer than it has instances."""
+    """A row if the source has no file, or fewer than it has instances."""
     place = f"{source.environment or 'production'}/{source.service or 'backend'}"
     given = f"--log {place}=FILE (- is stdin)"
-    if is_outside(source) and not allowed_folder(project, source):
-        folder = PurePosixPath(source.pattern).parent
-        remedy = f"allow its folder ({FOLDERS}={folder}), or give the log with {given}"
-        yield source_row(source, source.pattern, "log", state="refused", reason=NOT_ALLOWED, remedy=remedy)
-        return
     if source.file is not None:  # the pattern of its place counts the instances
         return
     here = (source.environment, source.service)

@@ -29,7 +29,7 @@ SCHEMA = "audit_lib/report/4"  # a new field, or one that means something else, 
 OBJECTIVE = "Secrets are known, owned, kept where they belong and rotated in time, and failed logins are seen"
 PLACE = ("secret", "environment", "service")
 FRAMES = (
-    "sources", "population", "population_sides", "detections", "rotations", "triggers", "leak_lives",
+    "sources", "population", "detections", "rotations", "triggers", "leak_lives",
     "actions", "findings", "changes", "decisions", "attestations", "ownership", "sign_offs",
 )  # fmt: skip
 # Columns that have another name in report.json, by frame.

@@ -33,7 +33,7 @@ _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
 # Ends of lines, soft hyphens, signs of no width, colour codes, and ends of strings in a list.
 _WRAPPED = re.compile(
     rb"\r\n[ \t]*|\n[ \t]*|\xad|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[0-?]*[ -/]*[@-~]"
-    rb'|(?:\\r)?\\n[ \t]*|"\s{0,200},\s{0,200}"'
+    rb'|\\r\\n[ \t]*|\\n[ \t]*|"\s{0,200},\s{0,200}"'  # a branch that begins with a choice makes it slow
 )
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")  # a shorter run is a form, or less than a window
 PART = "part"  # the form of a hit that is a part of a value

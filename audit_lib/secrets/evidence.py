@@ -53,7 +53,6 @@ def collect_evidence(
     sources: pd.DataFrame,
     ledger: Ledger,
     *,
-    history: pd.DataFrame,
     as_of: datetime,
     keeper: Keeper,
     dates: Iterable[GivenValues] = (),
@@ -64,12 +63,11 @@ def collect_evidence(
     held by then; else nothing bounds its age. What is dated later is `left out`.
     """
     timeline, values = Timeline(ledger), _values_in_force(inventory, sources)
-    backups, alike = _backups(entries, sources, values, keeper), defaultdict(list)
+    backups = _backups(entries, sources, values, keeper)
     files: dict[str, dict[File, None]] = defaultdict(dict)  # of one value in thousands of names: one a file
     for value in values:
-        alike[value.fingerprint].append(value)
         files[value.fingerprint][_file_of(value, timeline)] = None
-    found = [*_commits(alike, history), *_records(ledger, timeline, inventory, values)]
+    found = [*_records(ledger, timeline, inventory, values)]
     found += [*_stored(dates, inventory), *_later(values, ledger)]
     for value in values:
         seen = [*_in_ledger(value, timeline), *_in_files(value, files[value.fingerprint], timeline)]
@@ -237,15 +235,6 @@ def _issued(value: str) -> float:
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         return 0.0
     return seconds if _SANE[0] <= seconds <= _SANE[1] else 0.0
-
-
-def _commits(alike: dict[str, list[Any]], history: pd.DataFrame) -> Iterator[Row]:
-    """E5: a claim, since whoever may commit chooses the date of a commit."""
-    for row in rows(history[history["fingerprint"].isin(alike)]):
-        text = f"commit {row.commit[:12]}, dated {instant_words(row.committed_at)}, added it to {row.file}"
-        for value in alike[row.fingerprint]:
-            source = f"{row.file} {row.commit[:12]}"
-            yield _piece(value, "E5", "claim", hi_at=row.committed_at, source=source, text=text)
 
 
 # ---- What people and stores say ----

@@ -17,7 +17,6 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import collect_evidence
-from audit_lib.secrets.history import env_history
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.secrets.stores import read_store_dates
@@ -57,7 +56,7 @@ class ProjectRead:
     @cached_property
     def logs(self) -> LogRead:
         """The logs, read once the keeper has the values."""
-        _ = self.entries, self.history
+        _ = self.entries
         return self.read_logs()
 
     @cached_property
@@ -69,10 +68,8 @@ class ProjectRead:
     @cached_property
     def evidence(self) -> pd.DataFrame:
         """`Evidence`: each piece that bounds when a value came into use. No log is read for it."""
-        read, dates = (self.inventory, self.entries, self.places, self.ledger), self._stores[1]
-        return collect_evidence(
-            *read, history=self.history, as_of=self.as_of, keeper=self.keeper, dates=dates
-        )
+        read = (self.inventory, self.entries, self.places, self.ledger)
+        return collect_evidence(*read, as_of=self.as_of, keeper=self.keeper, dates=self._stores[1])
 
     @cached_property
     def sources(self) -> pd.DataFrame:
@@ -82,7 +79,6 @@ class ProjectRead:
 
     entries = frame(lambda self: self._env[1])  # `EnvEntries`
     deploys = frame(lambda self: self._deploys.deploys)  # `Deploys`
-    history = frame(lambda self: env_history(self.project, self.keeper))  # `EnvHistory`
     places = frame(  # `Sources` but for logs
         lambda self: Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
     )

@@ -16,8 +16,9 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
+from audit_lib.base.in_words import few
+from audit_lib.logs.files import source_row
 from audit_lib.settings import EvidenceSource, GivenValues, Project, StoreDate
-from audit_lib.settings.models import first_faults, source_row
 
 MOST = 10_000  # entries of one export
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -156,4 +157,4 @@ def _read_export(project: Project, source: EvidenceSource, path: str) -> tuple[d
             "remedy": f"rm {path}",
         }, StoreExport()
     state = "read" if export.dates else "unreadable" if export.faults else "empty"
-    return vars(read.facts) | {"state": state, "reason": first_faults(export.faults)}, export
+    return vars(read.facts) | {"state": state, "reason": few(export.faults, 20, "; ", "; ")}, export

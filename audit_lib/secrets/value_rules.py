@@ -7,7 +7,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from audit_lib.base.bounded import SLOW, TooSlow, matches_glob, matches_whole, url_parts
+from audit_lib.base.bounded import SLOW, matches_glob, matches_whole, url_parts
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import (
@@ -103,7 +103,7 @@ def _matches(held: ValueInForce, name: str, policy: Policy) -> bool | None:
     pattern = policy.formats.get(name, "")
     try:
         return held.whole_is(partial(matches_whole, pattern)) if pattern else None
-    except TooSlow:
+    except TimeoutError:
         raise BadInput.at(f"policy {policy.name}: formats.{name}", SLOW) from None
 
 

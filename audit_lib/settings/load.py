@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
@@ -20,7 +19,6 @@ from audit_lib.settings.discover import discover
 from audit_lib.settings.models import GuideRule, GuideRules, Policy, Project, SecretRule
 from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, type_of_detections, unknown_key
 
-FOLDERS = "AUDIT_LOG_FOLDERS"
 LAYOUT = "AUDIT_TOML"
 MOST_LINKS = 40  # as many as the kernel follows
 POLICIES = Path(__file__).with_name("policies")
@@ -174,7 +172,7 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         raise BadInput.at("project", "does not exist or cannot be reached") from None
     if not root.is_dir():
         raise BadInput.at("project", "is not a folder")
-    folders, given = allowed_folders(root), given_layout(root)
+    given = given_layout(root)
     found = [] if given else [place for place in PLACES if os.path.lexists(root / place)]
     if len(found) == 2:
         raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
@@ -190,7 +188,7 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
     if layout.key and not (sample or (place == "audit.toml" and is_sample(root))):
         # Else whoever may commit to a project could sign its ledger, and stop its clock.
         raise BadInput.at(place, _FOR_SAMPLES)
-    return replace(layout, configured=True, ledger=ledger, log_folders=folders)
+    return replace(layout, configured=True, ledger=ledger)
 
 
 def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Project:
@@ -286,7 +284,7 @@ def _recognised(project: Project) -> str:
     return known[0] if known else GENERIC
 
 
-# ---- What may be read: within the project no way out of it, outside only what its owner allows ----
+# ---- What may be read: within the project no way out of it, outside only what the reviewer names ----
 
 
 def link_faults(project: Project, root: Path, place: str) -> list[Fault]:
@@ -294,8 +292,9 @@ def link_faults(project: Project, root: Path, place: str) -> list[Fault]:
     named = [project.guide, project.formats, *project.exports]
     named += [project.leavers, project.breaches, project.access_log]
     named += [source.path for source in project.env_sources]
-    sources: tuple[Any, ...] = (*project.log_sources, *project.deploy_sources, *project.evidence_sources)
-    named += [source.pattern for source in sources if not source.pattern.startswith("/")]
+    patterns = [source.pattern for source in project.log_sources]
+    patterns += [source.pattern for source in project.deploy_sources]
+    named += patterns + [source.pattern for source in project.evidence_sources]
     led_out = [text for text in dict.fromkeys(named) if text and leads_out(text, root)]
     return [Fault(place, f"{text} leads out of the project through a symbolic link") for text in led_out]
 
@@ -311,30 +310,17 @@ def leads_out(text: str, root: Path) -> bool:
         return True
 
 
-def allowed_folders(root: Path, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The folders that AUDIT_LOG_FOLDERS names, separated as in PATH; only there may audit.toml name logs.
-
-    `BadInput` if one is relative, is the root of the file system, or lies behind a link of the project.
-    """
-    named = [Path(text) for text in environ.get(FOLDERS, "").split(os.pathsep) if text.strip()]
-    for number, path in enumerate(named, 1):
-        if not _is_absolute(path) or not path.name:
-            fault = "must be the absolute path of a folder, without .. and other than /"
-            raise BadInput.at(FOLDERS, f"#{number} {fault}")
-        followed(path, root, f"{FOLDERS} #{number}")
-    return tuple(path.as_posix() for path in named)
-
-
-def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+def given_layout(root: Path) -> Path | None:
     """The audit.toml that AUDIT_TOML names, in place of the project's own; None if it names none.
 
     `BadInput` if it is relative, lies in the project or behind a link of it, or is no file.
     """
-    if not (text := environ.get(LAYOUT, "").strip()):
+    named = Path(os.environ.get(LAYOUT, "").strip())
+    if named == Path():
         return None
-    if not _is_absolute(Path(text)):
+    if not named.is_absolute() or ".." in named.parts:
         raise BadInput.at(LAYOUT, "must be the absolute path of a file, without ..")
-    path = followed(Path(text), root, LAYOUT)
+    path = real_path(named, root, LAYOUT)
     if path.is_relative_to(root):
         raise BadInput.at(LAYOUT, "is in the project, whose own audit.toml is read without it")
     if not path.is_file():
@@ -342,25 +328,20 @@ def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | 
     return path
 
 
-def _is_absolute(path: Path) -> bool:
-    return path.is_absolute() and ".." not in path.parts
-
-
-def followed(path: Path, root: Path, place: str, most: int = MOST_LINKS) -> Path:
-    """Where a path leads, with its links followed; `BadInput` if one of them lies within the project.
+def real_path(path: Path, root: Path, place: str) -> Path:
+    """Where a path leads that the reviewer names; `BadInput` if a link on its way lies in the project.
 
     A link there is the word of whoever may commit to it, and could lead to any file.
     """
-    end = Path(path.absolute().anchor)
-    for part in path.absolute().parts[1:]:
-        step = end.parent if part == ".." else end / part
-        if step.is_symlink():
-            fault = "leads through a symbolic link of the project, which is not followed"
-            if end.is_relative_to(root) or most == 0:
-                raise BadInput.at(place, fault if most else "leads through too many symbolic links")
-            step = followed(end / step.readlink(), root, place, most - 1)
-        end = step
-    return end
+    at = path.absolute()
+    for _ in range(MOST_LINKS):
+        link = next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None)
+        if link is None:
+            return Path(os.path.realpath(path))
+        if Path(os.path.realpath(link.parent)).is_relative_to(root):
+            raise BadInput.at(place, "leads through a symbolic link of the project, which is not followed")
+        at = link.parent / link.readlink() / at.relative_to(link)
+    raise BadInput.at(place, "leads through too many symbolic links")
 
 
 # ---- Samples: only folders that this program wrote may use the public key and a pinned date ----

@@ -5,7 +5,7 @@ Each key is a field with its type and its check, whose message never repeats wha
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -29,7 +29,6 @@ REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
 MOST_BLOCKS = 2_000  # of one list
 LARGEST = 100_000  # of numbers: of days nearly three centuries
-_PLACED = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
 
 
 # ---- The types of keys ----
@@ -94,17 +93,17 @@ def environment_name(text: str) -> str:
     return name if name in ENVIRONMENTS else ""
 
 
-def path_fault(text: str, *, absolute: bool = False) -> str:
-    """What is wrong with a path or pattern, which must stay within the project unless it may be absolute."""
+def path_fault(text: str) -> str:
+    """What is wrong with a path or pattern, which must stay within the project; "" if nothing is."""
     if not text.strip() or any(ord(char) < 32 or ord(char) == 127 for char in text):
         return "is empty or has a control character"
-    if text.startswith(("~",) if absolute else ("/", "~")) or PureWindowsPath(text).drive or "\\" in text:
+    if text.startswith(("/", "~")) or PureWindowsPath(text).drive or "\\" in text:
         return "must be relative to the project, with / between its parts"
     return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
 
 
-def _path(text: str, *, absolute: bool = False) -> str:
-    if text and (wrong := path_fault(text, absolute=absolute)):
+def _path(text: str) -> str:
+    if text and (wrong := path_fault(text)):
         raise fault(wrong)
     return PurePosixPath(text).as_posix() if text else ""
 
@@ -135,7 +134,6 @@ Name = Annotated[StrictStr, text("name")]
 NameGiven = Annotated[Name, Needed]
 InProject = Annotated[StrictStr, AfterValidator(_path)]
 InProjectGiven = Annotated[InProject, Needed]
-Anywhere = Annotated[StrictStr, AfterValidator(lambda text: _path(text, absolute=True)), Needed]
 Environment = Annotated[
     StrictStr,
     check(lambda text: not text or environment_name(text), f"must be one of {_NAMED}"),
@@ -185,14 +183,18 @@ WholeEnv = Annotated[
 ]
 
 
+# Who may commit to the project could name any file of the reviewer's machine.
+_NOT_OUTSIDE = check(lambda text: not text.startswith("/"), "is absolute: give a log outside with --log")
+
+
 @dataclass(frozen=True)
 class LogSource(Block):
-    """Log files by pattern, within the project or absolute, and the zone of their zone-less times.
+    """Log files of the project by pattern, and the zone of their zone-less times.
 
     Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
     """
 
-    pattern: Anywhere
+    pattern: Annotated[StrictStr, _NOT_OUTSIDE, AfterValidator(_path), Needed]
     service: Name = ""
     environment: Environment = ""
     time_zone: Zone = "UTC"
@@ -221,20 +223,6 @@ class EvidenceSource(Block):
     secret: AnyVariable = ""
 
 
-def source_row(
-    source: LogSource | DeploySource | EvidenceSource, name: str, kind: str, **columns: Any
-) -> dict[str, Any]:
-    """A row of the contract Sources for a file, or a pattern, of a source: read, unless `columns` differ."""
-    place = {"source": name, "kind": kind, "environment": source.environment, "service": source.service}
-    return place | {"state": "read", "reason": "", "remedy": ""} | columns
-
-
-def first_faults(faults: Iterable[str]) -> str:
-    """The first twenty faults of a file, and how many more there are; "" if it has none."""
-    listed = list(faults)
-    return "; ".join([*listed[:20], *([f"{len(listed) - 20} more faults"] if listed[20:] else [])])
-
-
 @dataclass(frozen=True)
 class StoreDate:
     """What a store says of one secret: its value came in after `lo`, if that is known, and by `hi`."""
@@ -255,13 +243,6 @@ class GivenValues:
     origin: str
     content: bytes = field(repr=False)  # of an export of dates alone there is none
     dates: tuple[StoreDate, ...] = ()
-
-
-def placed_option(text: str) -> tuple[str, str, str] | None:
-    """What `ENVIRONMENT/SERVICE=REST` names, with the environment's full name; None for any other text."""
-    found = _PLACED.fullmatch(text)
-    environment = environment_name(found[1]) if found else ""
-    return (environment, found[2], found[3]) if found and environment else None
 
 
 # ---- What is demanded ----
@@ -487,7 +468,7 @@ class GuideRules(Block):
 
 @dataclass(frozen=True)
 class Project(Block):
-    """Where one application's evidence is: paths within `root`, logs also in a folder of `log_folders`."""
+    """Where one application's evidence is, by paths within `root`."""
 
     name: Name
     root: Annotated[Path, Computed] = Path()
@@ -496,7 +477,6 @@ class Project(Block):
     environments: Environments = ENVIRONMENTS
     env_sources: Annotated[tuple[WholeEnv, ...], no_two("path")] = ()
     log_sources: Annotated[tuple[Annotated[LogSource, written(time_zone="")], ...], no_two("pattern")] = ()
-    log_folders: Annotated[tuple[str, ...], Computed] = ()  # outside, whose logs the owner allows to read
     formats: InProject = ""  # a file of log formats to read by, in place of the bundled ones
     deploy_sources: Annotated[tuple[DeploySource, ...], no_two("pattern")] = ()
     evidence_sources: tuple[EvidenceSource, ...] = ()

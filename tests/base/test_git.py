@@ -11,7 +11,6 @@ import pytest
 from audit_lib.base import git as module
 from audit_lib.base.git import (
     GitFailed,
-    follow_link,
     ignored,
     is_repository,
     program,
@@ -124,15 +123,6 @@ def test_a_worktree_is_followed_if_its_repository_names_it(project: Path, tmp_pa
     assert "kept.txt" in tracked(root)
     shutil.copytree(root, tmp_path / "copy")
     assert not is_repository(tmp_path / "copy")
-
-
-def test_alternates_are_followed_if_the_reviewer_says_so(project: Path, tmp_path: Path) -> None:
-    """A clone that shares objects is not read until then."""
-    root = tmp_path / "alternates"
-    git(tmp_path, "clone", "-q", "--shared", str(project), str(root))
-    assert not is_repository(root)
-    follow_link(root)
-    assert "kept.txt" in tracked(root)
 
 
 def test_git_is_never_taken_from_a_relative_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from audit_lib.base.frames import Sources
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.ages import tabulate_freshness
-from audit_lib.secrets.contracts import EnvEntries, EnvHistory, Inventory
+from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.settings import Policy
 
@@ -137,7 +137,6 @@ def freshness(
     *,
     as_of: datetime = NOW,
     files: dict[str, datetime] | None = None,
-    history: list[dict[str, Any]] | None = None,
     copies: list[dict[str, Any]] | None = None,
     broken: frozenset[str] = frozenset(),
     keeper: Keeper = KEEPER,
@@ -168,7 +167,6 @@ def freshness(
         frame_of(EnvEntries, lines),
         frame_of(Sources, sources),
         ledger_of(entries, as_of, broken),
-        history=frame_of(EnvHistory, history or []),
         as_of=as_of,
         keeper=keeper,
     )

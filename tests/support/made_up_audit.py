@@ -161,7 +161,7 @@ def audit(**changed: pd.DataFrame) -> Audit:
         "findings": findings(),
         "detections": detections(),
         "leak_coverage": leak_coverage(),
-        "population_sides": rows_of("population_sides", {}),
+        "population": rows_of("population", {}),
     }
     made_up = Audit(
         project=Project("shop", Path("/nowhere/shop")),

@@ -17,7 +17,6 @@ from audit_lib.secrets.contracts import (
     Freshness,
     Inventory,
     Population,
-    PopulationSides,
     RotationPairs,
 )
 from audit_lib.settings.platform_files import Configuration
@@ -80,11 +79,8 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "supplied": "yes",
             "read_reason": "",
             "supply_reason": "",
+            "code_seen": True,
         },
-    ),
-    "population_sides": (
-        PopulationSides,
-        {"side": "code", "names": 9, "seen": "whole", "reason": ""},
     ),
     "ownership": (
         Ownership,
