@@ -35,7 +35,6 @@ UNREAD, REFUSAL, OWN_WORDS = UNKNOWN = ("not understood", "refusal", "own words"
 _PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
 _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says nothing
-_CHOICES = ("outer", "inner", "body", "message")
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _SPACE = b" \t\v\f"
@@ -171,7 +170,11 @@ class LineReader:
         if fields and (fields.requested or fields.text or is_object):
             return self._structured(fields, head)
         if is_object:
-            return self._plain(text, head, self.by.body.match(text, self._clock)) if head.understood else NOT_UNDERSTOOD
+            return (
+                self._plain(text, head, self.by.body.match(text, self._clock))
+                if head.understood
+                else NOT_UNDERSTOOD
+            )
         return self._plain(text, head.behind(fields) if fields else head, match)
 
     def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
@@ -297,7 +300,7 @@ class Explained:
     nearest: str = ""
 
 
-class _Recorded:
+class _Recorded(Choice):
     """A choice that notes the texts that it was given, each with the name of the block that took it."""
 
     def __init__(self, choice: Choice, noted: list[tuple[bytes, str]]) -> None:
@@ -314,8 +317,8 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
     """How a line is read; the state, time and events are those that every command counts."""
     reader, text = LineReader(formats, zone), bare(raw)
     noted = [(text, "")]
-    choices = {name: _Recorded(getattr(reader.by, name), noted) for name in _CHOICES}
-    reader.by = reader.by._replace(**choices)
+    outer, inner, body, message = (_Recorded(choice, noted) for choice in reader.by[:4])
+    reader.by = reader.by._replace(outer=outer, inner=inner, body=body, message=message)
     line = reader.read(raw)
     if len(raw) > LINE_LIMIT:
         return Explained(line, ())

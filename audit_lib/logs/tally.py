@@ -157,13 +157,13 @@ def categories(texts: Iterable[str]) -> pd.Categorical:
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of all frames: texts as categories in their order."""
-    if len(frames) == 1:
-        return frames[0]
     whole = pd.concat(frames, ignore_index=True)
-    texts = {name: [frame[name] for frame in frames] for name in whole if name in TEXTS}
-    return whole.assign(
-        **{name: union_categoricals(each, sort_categories=True) for name, each in texts.items()}
-    )
+    for name in whole:
+        if name in TEXTS:
+            known = (frame[name] for frame in frames)
+            texts = [each if each.dtype == "category" else categories(each) for each in known]
+            whole[name] = union_categoricals(texts, sort_categories=True)
+    return whole
 
 
 def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
@@ -180,7 +180,8 @@ def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
     except (Bomb, Unreadable) as error:
         state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
         return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
-    requests, events = settle_logins(sums.requests, sums.events, formats.logins)
+    settled = settle_logins(sums.requests, sums.events, formats.logins)
+    requests, events = (together([frame]) for frame in settled)
     return replace(sums, requests=requests, events=events)
 
 
@@ -381,6 +382,6 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
             stamps = np.where(numbers < 0, 0, numbers * unit).astype("datetime64[us]")
             stamps[numbers < 0] = np.datetime64("NaT", "us")
             typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
-    days, numbers = pd.factorize(frame["day"])
-    names = [f"{instant_of((number - 1) * DAY):%Y-%m-%d}" if number else None for number in numbers.tolist()]
+    days, known = pd.factorize(frame["day"])
+    names = [f"{instant_of((day - 1) * DAY):%Y-%m-%d}" if day else None for day in known.tolist()]
     return typed.assign(day=pd.array(names, dtype="str").take(days))

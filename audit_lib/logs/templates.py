@@ -167,7 +167,9 @@ class Match(NamedTuple):
         """
         before, behind = self.block.around_client
         if before:
-            _, again, rest = self.found.string[self.found.end(self.place.groups["client"]) :].partition(before)
+            _, again, rest = self.found.string[self.found.end(self.place.groups["client"]) :].partition(
+                before
+            )
             if again and behind in rest:
                 return b""
         return self.field("client")
@@ -177,7 +179,7 @@ _Row = tuple[int, Block, tuple[bytes, ...]]  # a block with its number, and what
 
 
 class _Alternation:
-    """Blocks as one regular expression: the last group of a match is a key of `places`, which names the block.
+    """Blocks as one regular expression: `places` names the block by the last group of a match.
 
     What blocks in a row begin with in common is tried once.
     """
@@ -236,5 +238,7 @@ class Choice:
             at, lacks = clock.read(found[place.groups["time"]])
             return None if at is None else Match(place, found, at, lacks)
         if "yearless" in place.groups:
-            return Match(place, found, clock.read_yearless(found[place.groups["yearless"]]), ZONELESS | YEARLESS)
+            return Match(
+                place, found, clock.read_yearless(found[place.groups["yearless"]]), ZONELESS | YEARLESS
+            )
         return Match(place, found)
