@@ -75,7 +75,6 @@ def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str
         "claimed_not_done": _not_done(pieces),
         "rotated_back": bool(pieces["return"]),
         "unrecorded_rotation": _unrecorded(pieces),
-        "evidence_left_out": len(pieces["left out"]),
     }
 
 

@@ -81,7 +81,6 @@ def freshness() -> pd.DataFrame:
             "hi_evidence": "E2 snapshot 3" if low else "",
             "reason": "no evidence" if status == "unknown" else "",
             "next_evidence": "weekly snapshots" if status == "unknown" else "",
-            "evidence_left_out": 1 if status == "due" else 0,
         }
         for name, status, low, high, limit in rows
     )

@@ -162,7 +162,6 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "claimed_not_done": False,
             "rotated_back": False,
             "unrecorded_rotation": False,
-            "evidence_left_out": 0,
         },
     ),
     "rotation_pairs": (
