@@ -47,8 +47,10 @@ def tabulate_inventory(
     held = _held(entries)
     found: list[Row] = []
     for place in places | supplied.keys():
+        nothing = {"state": "missing" if place in supplied else "not supplied", "origin": "", "loader": ""}
+        nothing |= {"source": supplied.get(place, f"--env {'/'.join(place)}"), "length": ""}
         for rule, several in _assigned(held[place], place, policy):
-            found += judged.rows(rule, several) or [_absent(rule, place, supplied.get(place))]
+            found += judged.rows(rule, several) or [_demands(rule, rule.name, place) | nothing]
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
     return Inventory.of(sorted(found, key=lambda row: _order(row, order)))
 
@@ -107,12 +109,6 @@ def _assigned(
         else:
             kind, component = ("unlisted", known.component) if known else ("", "whole")
             yield SecretRule(name, "", kind, "", missing_severity="", component=component), here[name]
-
-
-def _absent(rule: SecretRule, place: Place, source: str | None) -> Row:
-    state = "not supplied" if source is None else "missing"
-    row = _demands(rule, rule.name, place) | {"state": state, "origin": "", "loader": "", "length": ""}
-    return row | {"source": source or f"--env {place[0]}/{place[1]}"}
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,9 @@ def judge(
     is_url = rule.component == "password" and held.whole_is(_is_url)
     return {
         "placeholder": held.any_is(lambda value: is_placeholder(value, markers)),
-        "compromised": held.any_is(lambda value: _digest(value) in policy.compromised),
+        "compromised": held.any_is(
+            lambda value: sha256(value.encode("utf-8", "surrogatepass")).hexdigest() in policy.compromised
+        ),
         "template": None if examples is None else not examples.isdisjoint({held.whole, held.part}),
         "default_ok": not held.any_is(partial(matches_glob, globs=rule.defaults)) if rule.defaults else None,
         "expected_ok": held.whole_is(lambda value: value.rstrip("/") == expected) if stated else None,
@@ -93,10 +95,6 @@ def judge(
         "forbidden_format_ok": not any(forbidden) if rule.forbidden_formats else None,
         **_strength(held, rule),
     }
-
-
-def _digest(value: str) -> str:
-    return sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _matches(held: ValueInForce, name: str, policy: Policy) -> bool | None:
