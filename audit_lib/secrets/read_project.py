@@ -17,9 +17,9 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import collect_evidence
+from audit_lib.secrets.given import read_store_dates
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources
-from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 
 _RECORDED = ("secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint")
