@@ -21,7 +21,7 @@ from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
-from audit_lib.base.progress import Progress, adding_up, quiet
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.logs.contracts import LogCoverage
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
@@ -110,7 +110,7 @@ def read_logs(
             logs += [_Log(source, file, plan, row)] if plan else []
     found: dict[str, LogSums] = {}
     total = sum(log.row["size_bytes"] for log in logs)
-    more = adding_up(progress, "bytes of logs", total)
+    done = 0
     with _readers(partial(read, formats), len(logs), total, scheduler) as run:
         for log, sums in zip(logs, run(logs), strict=True):
             if plain := _unpacked_copy(log, sums, found):
@@ -118,7 +118,8 @@ def read_logs(
             else:
                 log.row.update(_described(log, sums, quarter))
                 found[log.file.name] = sums
-            more(log.row["size_bytes"])
+            done += log.row["size_bytes"]
+            progress("bytes of logs", done, total)
     return LogRead(Sources.of(rows), *tabulate(found, routes))
 
 
