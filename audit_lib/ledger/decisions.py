@@ -34,18 +34,10 @@ def decisions(ledger: Ledger, *verdicts: str) -> tuple[Decision, ...]:
 
 
 def _decision(entry: Entry) -> Decision:
-<<<<<<< HEAD
-    verdict, names = _EARLIER.get(entry.kind, ("", {}))
-    body = {**entry.body, **{new: entry.body[old] for new, old in names.items() if old in entry.body}}
-    facts = {name: body.get(name, "") for name in ("subject", "by", "reason", "owner", "ticket")}
-    verdict = "deny" if body.get("answer") == "no" else verdict or body["verdict"]
-    until = parse_instant(min(body["until"], LAST), entry.place) if "until" in body else None
-=======
     body = entry.body | {new: entry.body[old] for old, new in _NAMES.items() if old in entry.body}
     verdict = "deny" if body.get("answer") == "no" else _EARLIER.get(entry.kind) or body["verdict"]
-    until = ending_instant(body["until"], entry.place) if "until" in body else None
+    until = parse_instant(min(body["until"], LAST), entry.place) if "until" in body else None
     facts = {name: body.get(name, "") for name in ("subject", "by", "reason", "owner", "ticket")}
->>>>>>> next
     return Decision(verdict=verdict, until=until, at=entry.at, place=entry.place, **facts)
 
 
