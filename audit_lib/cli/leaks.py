@@ -152,8 +152,8 @@ def _say_leak(leak: Any, places: pd.DataFrame) -> None:
         commit = f" {place.commit[:12]}" if place.commit else ""
         line = "" if place.line is None else f":{place.line}"
         say(f"{place.place}{commit} {place.path}{line} ({place.encoding})", indent="    ")
-    if len(places) > _MOST_PLACES:
-        say(f"and {counted(len(places) - _MOST_PLACES, 'more place')} (--format json)", indent="    ")
+    more = len(places) - _MOST_PLACES
+    say(f"and {counted(more, 'more place')} (--format json)" if more > 0 else None, indent="    ")
 
 
 def _say_coverage(coverage: pd.DataFrame) -> None:
@@ -179,8 +179,8 @@ def _search_paths(context: cli.Opened, paths: Iterable[Path]) -> None:
 
     done = seal.search_files(files, known.keeper, classes)
     say(*done.hits)
-    if done.not_searched:
-        say(f"too weak to be searched for: {', '.join(done.not_searched)}", err=True)
+    weak = ", ".join(done.not_searched)
+    say(weak or None, lead="too weak to be searched for: ", err=True)
     searched = f"{counted(done.artefacts, 'file')} searched for {counted(done.values, 'value')}"
     say(f"{searched} in {counted(done.forms, 'form')}: {counted(len(done.hits), 'place')}", err=True)
     if done.hits:
@@ -205,12 +205,13 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
 
     for hit in done.hits:
         say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")
-    left_out = [f"{one.place}: {one.reason}" for one in done.left_out]
-    if not patterns:
-        left_out.append("what looks like a secret: only known values were searched for")
-    if not done.values:
-        left_out.append("known values: there is neither an env file nor a ledger")
-    say(*left_out, lead="not searched: ", err=True)
+    say(
+        *(f"{one.place}: {one.reason}" for one in done.left_out),
+        None if patterns else "what looks like a secret: only known values were searched for",
+        None if done.values else "known values: there is neither an env file nor a ledger",
+        lead="not searched: ",
+        err=True,
+    )
     found = f"{counted(len(done.hits), 'place')} of a secret" if done.hits else "no secret"
     say(f"{counted(done.values, 'known value')}, {counted(done.files, 'staged file')}: {found}", err=True)
     if done.hits:

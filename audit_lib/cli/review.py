@@ -131,7 +131,7 @@ def _say_review(record: dict[str, Any], out: Path) -> None:
         when = f"{'overdue since' if action['overdue'] else 'by'} {action['due_at'][:10]}"
         lead = f"{action['number']}. {action['action']}"
         say(f" ({when}, owner: {action['owner']})", lead=lead, indent="  ")
-        say(*filter(None, [action["command"]]), indent="     ")
+        say(action["command"] or None, indent="     ")
     say("")
     for figure in screen["figures"]:
         say(f" {figure['count']} {figure['unit']} ({figure['note']})", lead=f"{figure['title']}:")
