@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import SHOWING_VALUES
 from audit_lib.findings.check import DEVELOPMENT, Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
+from audit_lib.logs.formats import SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
 

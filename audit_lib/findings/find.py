@@ -238,8 +238,7 @@ def _cell_words(cell: Any, column: str) -> str:
     if isinstance(cell, pd.Timestamp):
         return instant_words(cell.to_pydatetime())
     if isinstance(cell, float):
-        rounded = {"_min": math.floor, "_max": math.ceil}.get(column[-4:], round)
-        return str(rounded(cell))
+        return str({"_min": math.floor, "_max": math.ceil}.get(column[-4:], round)(cell))
     return _EVIDENCE_KIND.sub("", str(cell)) if column.endswith("_evidence") else str(cell)
 
 

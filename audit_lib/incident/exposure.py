@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import BOOT
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import ExposureWindows
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import Tenure
+from audit_lib.logs.formats import BOOT
 
 _VALUES = ("leak", "weak default", "truncated")  # kinds of leaks that show a value of the secret
 Sighting = tuple[datetime | None, str]  # when and where; None: a place has no date, and may be the oldest

@@ -24,6 +24,10 @@ BUNDLED = Path(__file__).with_name("log_formats.toml")
 POSSIBLE_FAILURE = "possible login failure"
 SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
 CLOCK_SET_BACK = "clock set back"
+MOST_ROUTES = 100_000  # beyond these the requests to the others are counted together, under …
+OTHER_ROUTES = "(other routes)"  # … a name that no path has
+BOOT = "secrets valid"  # what a start writes
+SHOWING_VALUES = ("value in a validation error", SECRET_IN_URL)  # messages whose lines show a value
 
 _NAME = r"[\w ,.:/-]{1,80}"
 _CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)

@@ -13,22 +13,17 @@ import pandas as pd
 
 from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream
 from audit_lib.base.files import Unreadable
-from audit_lib.base.in_words import (
-    DECLARED,
-    LOG_LINE_STATES,
-    MOST_ROUTES,
-    NOTICE,
-    OTHER_ROUTES,
-    REQUEST_KINDS,
-)
+from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
 from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.file_lines import raw_lines, read_lines
 from audit_lib.logs.files import LogFile
-from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
+from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_ROUTES, OTHER_ROUTES, LogFormats
 from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent
 from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
 from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of
 
+# Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
+LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
 OTHER_CLIENTS = "(other addresses)"
 MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are counted together
 YEAR_TAKEN = "its times carry no year; it was taken from the file's date"

@@ -5,6 +5,7 @@ import math
 import shlex
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from audit_lib import __version__
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.base.git import head_of
-from audit_lib.base.in_words import NOT_KNOWN, day_words, letters
+from audit_lib.base.in_words import NOT_KNOWN, day_words
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.report import escape as inert
 from audit_lib.report.judge import score, verdict
@@ -124,6 +125,12 @@ def _auth_failures(audit: "Audit") -> Row:
     }
 
 
+def _letters(number: int) -> str:
+    """A, B, … Z, AA, AB, … for 0, 1, …"""
+    last = ascii_uppercase[number % 26]
+    return last if number < 26 else _letters(number // 26 - 1) + last
+
+
 def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     """Where each secret has the same value: the same letters are the same value, whatever its name."""
     secrets = inventory[inventory["kind"].eq("secret")]
@@ -132,7 +139,7 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     for row in rows(secrets.sort_values([*PLACE, "component", "source"], kind="stable")):
         held = "not supplied" if row.state == "not supplied" else "missing"
         if row.state == "present" and row.fingerprint is not None:
-            same = "placeholder" if row.placeholder else f"value {letters(len(letter))}"
+            same = "placeholder" if row.placeholder else f"value {_letters(len(letter))}"
             held = same if row.placeholder else letter.setdefault(row.fingerprint, same)
         place = inert.plain(f"{row.environment}/{row.service}".strip("/"))
         found.setdefault((inert.plain(row.secret), row.component), {})[place] = held

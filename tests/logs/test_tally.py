@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit_lib.base.in_words import OTHER_ROUTES
 from audit_lib.logs import tally
 from audit_lib.logs.files import LogFile
+from audit_lib.logs.formats import OTHER_ROUTES
 from audit_lib.logs.line import LINE_LIMIT
 from audit_lib.logs.read import read_logs
 from audit_lib.logs.tally import OTHER_CLIENTS, Plan, read_log, tabulate
