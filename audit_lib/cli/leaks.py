@@ -59,17 +59,12 @@ def _search_project(
 ) -> None:
     """Print every leak, by the layout that was given; ends with 3 or 2 as `--fail-on` says."""
     root = context.project.root.resolve()
-    beside = [(path, path.resolve()) for path in also]
+    nested = [path for path in also if root in (path.resolve(), *path.resolve().parents)]
+    nested += [path for path in also if path.resolve() in root.parents]
+    fault = "is in the project or holds it: name a folder beside it"  # env files are the values' homes
     cli.refuse(
-        *((not path.exists(), "--also", f"{path} does not exist") for path, _ in beside),
-        *(  # env files are the values' homes
-            (
-                full.is_relative_to(root) or root.is_relative_to(full),
-                "--also",
-                f"{path} is in the project or holds it: name a folder beside it",
-            )
-            for path, full in beside
-        ),
+        *((not path.exists(), "--also", f"{path} does not exist") for path in also),
+        *((True, "--also", f"{path} {fault}") for path in nested),
     )
     known, stays = context.read(), tenures(context.ledger())
     read = (known.policy, known.entries, known.inventory)
@@ -91,10 +86,8 @@ def _search_project(
 def _document(found: LeakAudit) -> dict[str, Any]:
     """The leaks with their places as in report.json, what was searched, and what to do first."""
     places = dict(list(found.places.rename(columns=contracts.PUBLISHED_PLACE).groupby("leak_id")))
-    listed = [
-        leak | {"places": records(places[leak["leak_id"]].drop(columns="leak_id"))}
-        for leak in records(found.leaks)
-    ]
+    nested = {id_: {"places": records(rows.drop(columns="leak_id"))} for id_, rows in places.items()}
+    listed = [leak | nested[leak["leak_id"]] for leak in records(found.leaks)]
     first = tables.next_step(found.leaks, found.coverage)
     return {"leaks": listed, "coverage": records(found.coverage), "do_first": first}
 
@@ -113,16 +106,13 @@ def _say_totals(leaks: pd.DataFrame, coverage: pd.DataFrame) -> None:
     """How many values leaked, by whether they are in force. "No leak" is only said if all was searched."""
     none = leaks["kind"].isin(tables.NO_SECRETS)
     forces = leaks.loc[~none, "force"].value_counts().reindex(tables.FORCES, fill_value=0)
-    places = leaks["in_force"].str.split(",")
+    others, places = leaks.loc[none, "kind"].value_counts(), leaks["in_force"].str.split(",")
     production = int(places.map(lambda names: tables.PRODUCTION in names).sum())
     counts = [
         f"{production} in force in production",
         f"{forces[tables.IN_FORCE] - production} elsewhere",
         *(f"{forces[force]} {_FORCES[force][0]}" for force in tables.FORCES[1:]),
-        *(
-            f"{counted(count, 'more value')} of kind {kind}"
-            for kind, count in leaks.loc[none, "kind"].value_counts().items()
-        ),
+        *(f"{counted(count, 'more value')} of kind {kind}" for kind, count in others.items()),
     ]
     answer, colour = "No leak was found, but not everything was searched", "yellow"
     if forces.sum():

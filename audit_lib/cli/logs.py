@@ -17,19 +17,16 @@ from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import columns, print_json, print_table, say
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
-from audit_lib.logins import traffic
-from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logs.file_lines import formats_by_line, raw_lines
+from audit_lib.logins import alerts as rules, parameters, traffic
+from audit_lib.logs import file_lines, times
 from audit_lib.logs.line import explain_line
 from audit_lib.logs.read import BROKEN_OFF, read_logs
-from audit_lib.logs.times import instant_of
 from audit_lib.report.tables import records
 from audit_lib.secrecy import guard, redact
 from audit_lib.settings import LogSource, Project, dump, load
 
 COLUMNS = ("day", "kind", "status", "address", "route")
-FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
+UNKNOWN = 2  # too little could be read to evaluate the alert: bad input
 _NOUNS = {"lines": "line", "requests": "request", "messages": "message"}
 _OTHERS = {"text_only": "text only", "not_understood": "not understood", "blank": "blank"}
 _MOST_ROWS, _ROWS_ON_A_TERMINAL = 1_000, 20  # of a table; the others are one row
@@ -61,7 +58,7 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, zone: ZoneInfo, **gi
     formats = None
     if load.is_configured(folder):
         context = cli.opened(folder, {})
-        formats = formats_of(context.project, context.policy)
+        formats = parameters.formats_of(context.project, context.policy)
 
     sources = tuple(_source(path, zone.key) for path in dict.fromkeys(paths))
     with progress.progress_bar() as bar:
@@ -145,13 +142,13 @@ def alerts(context: cli.Opened, since: str, layout: str, **_: Any) -> None:
     project, policy, until = context.project, context.policy, context.at
     window = traffic.Window(clock.since_instant(since, until), until)
     cli.refuse((not policy.alerts, f"policy {policy.name}", "has no [[alerts]]"))
-    detections = detection_policy(policy)
-    read = read_logs(project, None, formats_of(project, policy))
+    detections = parameters.detection_policy(policy)
+    read = read_logs(project, None, parameters.formats_of(project, policy))
     activity = traffic.tabulate_activity(read, detections)
     here = traffic.Traffic(activity, detections, window, project.log_sources)
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(project.ledger_dir, context.key if project.ledger_dir.exists() else None, until)
-    found = evaluate(policy.alerts, here, ledger)
+    found = rules.evaluate(policy.alerts, here, ledger)
     if layout == "json":
         print_json(records(found))
     else:
@@ -165,7 +162,7 @@ def alerts(context: cli.Opened, since: str, layout: str, **_: Any) -> None:
     say(f"settings and formats: {dump.digest_of_difference(in_force)} ({state})", err=layout == "json")
     unknown = [f"alert {row.alert}: not known: {row.reason}" for row in rows(found) if row.state == "unknown"]
     say(*changed, *unknown, err=True)
-    sys.exit(FIRED if found["state"].eq("fired").any() else UNKNOWN if unknown or changed else 0)
+    sys.exit(cli.FOUND if found["state"].eq("fired").any() else UNKNOWN if unknown or changed else 0)
 
 
 def _say_alerts(found: pd.DataFrame) -> None:
@@ -181,16 +178,16 @@ def _say_alerts(found: pd.DataFrame) -> None:
 @cli.command(_ZONE)
 def explain(context: cli.Opened, zone: ZoneInfo, **_: Any) -> None:
     """Print how each line of stdin is read; the line itself and values of the project are not shown."""
-    formats = formats_of(context.project, context.policy)
+    formats = parameters.formats_of(context.project, context.policy)
     context.read()
-    lines = formats_by_line(raw_lines(sys.stdin.buffer), formats)
+    lines = file_lines.formats_by_line(file_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
         read = explain_line(raw, declared, zone)
         line = read.line
         by = f", by {' > '.join(read.formats)}" if read.formats else ""
         nearest = "; no format matches its beginning" if line.state == "not understood" else ""
         nearest = f"; nearest is {read.nearest}" if read.nearest else nearest
-        at = "none" if line.at is None else clock.iso(instant_of(line.at))
+        at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
         fields = (
             [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]
             for event in line.events

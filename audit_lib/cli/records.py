@@ -20,16 +20,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import say
-from audit_lib.ledger import (
-    Entry,
-    all_heads,
-    chain,
-    keys,
-    read_ledger,
-    timeline,
-    whose as answers,
-    write_entry,
-)
+from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
 from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
 from audit_lib.report import escape as inert
@@ -41,7 +32,6 @@ from audit_lib.secrets import env, evidence, given as given_values, loaders, rea
 from audit_lib.settings import first_file, load
 from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
 
-LEFT = 3  # the exit code for what is due, not done or not valid
 _MOST_NAMES = 5  # that are shown
 _LEDGER = ("--env", "--policy", "--ledger", "--writer")
 _SECRET = click.argument("secret")
@@ -132,7 +122,7 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     fault = fault if seen[0] else "has no env file that can be read, and no --env was given"
     cli.refuse((not all(seen), root, fault))
 
-    taken = read_ledger(project.ledger_dir, key).of_kind("snapshot")
+    taken = chain.read_ledger(project.ledger_dir, key).of_kind("snapshot")
     before = next((entry for entry in reversed(taken) if entry.writer == context.writer), None)
     lost = [] if fewer else read_project.places_lost(draft, before)
     fault = f"no value of {', '.join(lost)} was seen, and {before.place if before else ''} saw some"
@@ -234,7 +224,7 @@ def whose(folder: Path, ledger: Path | None) -> None:
         keeper.take(candidate)
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = keys.key_of(project)
-    known = read_ledger(project.ledger_dir, key)
+    known = chain.read_ledger(project.ledger_dir, key)
     say(*answers.whose(string, known, key).lines)
     say(*known.faults, lead="the ledger is damaged: ", err=True)
 
@@ -266,7 +256,7 @@ def due(context: cli.Opened, folder: Path, within: str, calendar: Path | None, *
         text = schedule.calendar_text(planned, context.project.name, at)
         calendar.write_text(text, "utf-8", newline="")
         say(f"{calendar}: {counted(len(planned), 'secret')}", err=True)
-    sys.exit(0 if soon.empty else LEFT)
+    sys.exit(0 if soon.empty else cli.FOUND)
 
 
 @cli.command(*_STEPS, of=rotate)
@@ -296,7 +286,7 @@ def check(context: cli.Opened, secret: str, since: str, **given: Any) -> None:
         place = f" [{step.place}]" if step.place else ""
         say(f"{step.state:<9}  {step.step}{place}: {step.why}", indent="  ")
     say(*found.half_done, lead="half done: ")
-    sys.exit(0 if found.whole else LEFT)
+    sys.exit(0 if found.whole else cli.FOUND)
 
 
 def _plan(context: cli.Opened, secret: str, given: dict[str, Any]) -> runbook.RotationPlan:
@@ -361,7 +351,7 @@ def _replace(
         if one.path not in written:
             one.write()
             written.add(one.path)
-        entry = write_entry(place, key, one.draft(at, body), at, context.writer)
+        entry = chain.write_entry(place, key, one.draft(at, body), at, context.writer)
         say(f"{entry.place}: {one.place}: replaced in {one.source}")
     say(f"The old value stays in use until it starts anew ({rule.restart or 'restart'})", err=True)
 
@@ -373,7 +363,7 @@ def change_key(context: cli.Opened, **_: Any) -> None:
     cli.refuse((old.origin != "file", "key", f"is a {old.origin} key, which cannot be changed"))
     before, after = (context.read(key).inventory["fingerprint"] for key in (old, fresh))
     links = {was: now for was, now in zip(before, after, strict=True) if isinstance(was, str)}
-    heads = all_heads(context.project.ledger_dir, old)
+    heads = chain.all_heads(context.project.ledger_dir, old)
     keys.store_key(fresh, context.project.root)
     body = {"from_key_id": old.key_id, "lost": False, "links": links, "heads": heads}
     context.append("key bridge", body, fresh)
@@ -411,6 +401,6 @@ def validate(context: cli.Opened, environment: str, service: str, values: str, *
     result = validation.validate(held, policy, place, name, unknown)
     say(*result.lines, err=not result)
     if not result and (given["strict"] or validation.is_strict(policy, {**environ, **held}, place)):
-        sys.exit(LEFT)
+        sys.exit(cli.FOUND)
     goes_on = "The start goes on: validation is not strict here (--strict)"
     say(None if result else goes_on, err=True)
