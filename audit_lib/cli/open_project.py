@@ -169,7 +169,7 @@ def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
 def _holds_value(text: str, keeper: Keeper, seen: Collection[str]) -> bool:
     """Whether a text holds a known value, or a word of it is a value by one of these fingerprints."""
     words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
-    parts = {part for word in words for _, part in whose.candidates(word)}
+    parts = {part for word in words for part in whose.candidates(word)}
     # A weak one is there by chance.
     strong = (part for part in parts if strength.strength_bits(part) >= strength.WEAKEST_BITS)
     return guard.scrub(text) != text or any(keeper.fingerprint(part) in seen for part in strong)

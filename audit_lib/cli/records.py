@@ -220,7 +220,7 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """Print whose secret a string is that is entered or read from stdin; it is not stored."""
     project, string = settings.load_project(folder, ledger), cli.entered_value("String (not shown)")
     keeper = Keeper(Key.throw_away())
-    for _, candidate in answers.candidates(string):
+    for candidate in answers.candidates(string):
         keeper.take(candidate)
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = keys.key_of(project)
@@ -345,7 +345,7 @@ def _replace(
     key, place, at = keys.made_key_of(context.project), context.project.ledger_dir, context.at
     here, keeper = (context.project, context.policy), Keeper(key)
     changes = change.planned(*here, rule, source, new=value, keeper=keeper)
-    chain.refuse_writing(place, key, changes[0].draft(at, body), at, context.writer)
+    chain.chain_to_continue(place, key, changes[0].draft(at, body), at, context.writer)
     written: set[Path] = set()
     for one in changes:
         if one.path not in written:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.secrets.env import EnvLine, entry, is_binary, parse_env
-from audit_lib.secrets.stores import is_store_export, parse_store_export
+from audit_lib.secrets.stores import parse_store_export
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, environment_name
 
 STDIN, ENVIRON = "-", "environ"
@@ -56,8 +56,8 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     content = stdin.read(LIMIT_BYTES + 1) if origin == STDIN else _read_file(Path(origin), place)
     if len(content) > LIMIT_BYTES:
         raise BadInput.at(place, f"contains more than {LIMIT_BYTES:,} bytes")
-    if is_store_export(content):
-        export = parse_store_export(content, secret or "")
+    export = parse_store_export(content, secret or "")
+    if export.is_known:
         if export.faults:
             raise BadInput(Fault(place, fault) for fault in export.faults)
         return GivenValues(environment, service, origin, b"", tuple(export.dates))

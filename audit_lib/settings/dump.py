@@ -8,8 +8,7 @@ from typing import Any
 
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
-from audit_lib.settings.load import POLICIES
-from audit_lib.settings.models import Policy, Project
+from audit_lib.settings.models import POLICIES, Policy, Project
 
 # What judges nothing: titles, lines of the guide, and what is of this machine or this run.
 _LEFT_OUT = (

@@ -6,8 +6,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
-from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from audit_lib.base.bounded import parse_toml, read_text_file, shown_name
@@ -16,12 +15,11 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.settings.code_reads import code_variables, env_variables
 from audit_lib.settings.discover import discover
-from audit_lib.settings.models import GuideRule, GuideRules, Policy, Project, SecretRule
-from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, type_of_detections, unknown_key
+from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule, leads_out
+from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, unknown_key
 
 LAYOUT = "AUDIT_TOML"
 MOST_LINKS = 40  # as many as the kernel follows
-POLICIES = Path(__file__).with_name("policies")
 PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
@@ -65,30 +63,26 @@ def load_policy(path: Path, place: str = "") -> Policy:
 
 
 def _policy(table: Table, path: Path, place: str, digest: str) -> Policy:
+    """The policy of a table that was read from a file; `BadInput` with all of its faults."""
     faults: list[Fault] = []
-    policy = _demanded(table, table, path, place, faults)
+    policy = _demanded(table, path, place, faults)
     if policy and not faults:
         faults = cross_faults(policy, place)
     if not policy or faults:
         raise BadInput(faults)
     stated = {name: rf"\A(?:{pattern})\Z" for name, pattern in policy.formats.items()}
-    rules = tuple(_with_periods(rule, policy) for rule in policy.secrets)
+    rules = tuple(_with_period(rule, policy) for rule in policy.secrets)
     return replace(policy, path=path, sha256=digest, formats=stated, secrets=rules)
 
 
-def _demanded(table: Table, demands: Table, path: Path, place: str, faults: list[Fault]) -> Policy | None:
+def _demanded(table: Table, path: Path, place: str, faults: list[Fault]) -> Policy | None:
     """What a file demands over the bundled policy that it extends: the generic one, if it names none."""
-    name = table.get("extends", "" if path.parent == POLICIES else GENERIC)
-    if path == POLICIES / f"{GENERIC}.toml":
-        base: Table = {}
-    else:
-        if name not in bundled_names():
-            faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
-        base = _table(name if name in bundled_names() else GENERIC)
-    policy = checked(Policy, _extended(demands, base), place, faults)
-    detections = {"detections": demands.get("detections", {})}
-    checked(type_of_detections(_table(GENERIC)["detections"]), detections, place, faults)
-    return policy
+    name = table.get("extends", GENERIC)
+    if name not in bundled_names():
+        faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
+        name = GENERIC
+    base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name)
+    return checked(Policy, _extended(table, base), place, faults)
 
 
 @cache
@@ -124,7 +118,7 @@ def _laid_over(own: list[Any], base: list[Table]) -> list[Any]:
     return [*found, *under.values()]
 
 
-def _with_periods(rule: SecretRule, policy: Policy) -> SecretRule:
+def _with_period(rule: SecretRule, policy: Policy) -> SecretRule:
     """The rule with the policy's periods, where it has none of its own; what is public by design has none."""
     stated = rule.max_age_days is not None
     if rule.exempt or rule.kind != "secret" or (rule.public and not stated):
@@ -149,8 +143,7 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
         return ()
     path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
     faults: list[Fault] = []
-    table = parse_toml(read_text_file(path, path.name), path.name)
-    found = checked(GuideRules, table, path.name, faults)
+    found = checked(GuideRules, parse_toml(read_text_file(path, path.name), path.name), path.name, faults)
     if not found:
         raise BadInput(faults)
     return found.rule
@@ -179,38 +172,36 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
     if not given:
         _refuse_old_policy(root)
     if not found and not given:
-        layout = _layout(DEFAULT_LAYOUT, DEFAULT_LAYOUT.name, root)
-        return replace(discover(layout), ledger=ledger)
+        # Nobody named the files of an assumed layout: reading refuses the links among them.
+        return replace(discover(_project(DEFAULT_LAYOUT, DEFAULT_LAYOUT.name, root, None)), ledger=ledger)
+
     if found and leads_out(found[0], root):
         raise BadInput.at(found[0], "leads out of the project through a symbolic link")
-    place, path = (LAYOUT, given) if given else (found[0], root / found[0])
-    layout = _layout(path, place, root, links=True)
-    if layout.key and not (sample or (place == "audit.toml" and is_sample(root))):
+    place = LAYOUT if given else found[0]
+    project = _project(given or root / place, place, root, root)
+    if project.key and not (sample or (place == "audit.toml" and is_sample(root))):
         # Else whoever may commit to a project could sign its ledger, and stop its clock.
         raise BadInput.at(place, _FOR_SAMPLES)
-    return replace(layout, configured=True, ledger=ledger)
+    return replace(project, configured=True, ledger=ledger)
 
 
-def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Project:
-    """The project that a layout file describes; `BadInput` with every fault of the file.
-
-    Of an assumed layout `links` are no fault: nobody named them, and reading refuses them one by one.
-    """
+def _project(path: Path, place: str, root: Path, links_from: Path | None) -> Project:
+    """The project that a layout file describes; `BadInput` with every fault of the file."""
     content = read_text_file(path, place)
     table = parse_toml(content, place)
-    faults: list[Fault] = []
     places = {key: value for key, value in table.items() if key in PLACE_KEYS}
     demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
     folder = re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
-    project = checked(Project, {**places, "name": places.get("name") or folder}, place, faults)
-    _demanded(table, {"name": "x"} | demands, path, place, faults)
+    faults: list[Fault] = []
+    project = checked(Project, {**places, "name": places.get("name") or folder}, place, faults, links_from)
+    base = {"extends": table["extends"]} if "extends" in table else {}
+    _demanded({"name": "x"} | base | demands, path, place, faults)
     if project and project.pinned_as_of and not project.key:
         # Else any project could stop its clock, and no secret would ever be too old.
         faults.append(Fault(place, 'pinned_as_of is only for a sample, with key = "demo"'))
-    if project and links and not faults:
-        faults += link_faults(project, root, place)
     if not project or faults:
         raise BadInput(faults)
+
     zoned = "time_zone" in places
     logs = tuple(
         replace(log, time_zone=log.time_zone or project.time_zone, zone_declared=zoned or log.time_zone != "")
@@ -241,11 +232,9 @@ def is_configured(root: Path) -> bool:
 
 def instant_of(project: Project, as_of: str) -> datetime:
     """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
-    if as_of:
-        return parse_instant(as_of, "as_of")
-    if project.pinned_as_of:
-        return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
-    raise BadInput.at("as_of", "is required: a date such as 2026-09-30")
+    if not as_of and not project.pinned_as_of:
+        raise BadInput.at("as_of", "is required: a date such as 2026-09-30")
+    return parse_instant(as_of or project.pinned_as_of, "as_of")
 
 
 # ---- Which policy a project is audited by ----
@@ -257,10 +246,9 @@ def choose_policy(project: Project, override: str = "") -> Policy:
     An audit.toml that extends nothing extends the bundled policy that recognises the project by its
     variables' names, else the generic one. The logins that audit.toml adds are in it, too.
     """
-    if override in bundled_names():
-        policy = bundled_policy(override)
-    elif override:
-        policy = load_policy(Path(override), override)
+    if override:
+        is_bundled = override in bundled_names()
+        policy = bundled_policy(override) if is_bundled else load_policy(Path(override), override)
     else:
         base = project.extends or _recognised(project)
         policy = bundled_policy(base)
@@ -275,39 +263,13 @@ def choose_policy(project: Project, override: str = "") -> Policy:
 def _recognised(project: Project) -> str:
     """The bundled policy of which a project's files name enough variables, else the generic one."""
     others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
-    held = set(env_variables(project))
-    # The code is searched only where the env files and examples do not tell: it takes longer.
-    known = [one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least]
-    if not known:
-        held |= code_variables(project, {name for one in others for name in one.recognised_by}).keys()
-        known = [one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least]
-    return known[0] if known else GENERIC
+    wanted = {name for policy in others for name in policy.recognised_by}
+    held = {*env_variables(project), *code_variables(project, wanted)}
+    known = (one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least)
+    return next(known, GENERIC)
 
 
-# ---- What may be read: within the project no way out of it, outside only what the reviewer names ----
-
-
-def link_faults(project: Project, root: Path, place: str) -> list[Fault]:
-    """A fault for each path that a symbolic link leads out of the project, up to a pattern's wildcard."""
-    named = [project.guide, project.formats, *project.exports]
-    named += [project.leavers, project.breaches, project.access_log]
-    named += [source.path for source in project.env_sources]
-    patterns = [source.pattern for source in project.log_sources]
-    patterns += [source.pattern for source in project.deploy_sources]
-    named += patterns + [source.pattern for source in project.evidence_sources]
-    led_out = [text for text in dict.fromkeys(named) if text and leads_out(text, root)]
-    return [Fault(place, f"{text} leads out of the project through a symbolic link") for text in led_out]
-
-
-def leads_out(text: str, root: Path) -> bool:
-    """Whether a link leads a path out of the project; also if it cannot be followed at all."""
-    fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts)
-    try:
-        end = root.joinpath(*fixed).resolve()
-        # From Python 3.13 on a circle of links is no error: it is left in the path.
-        return not end.is_relative_to(root) or any(part.is_symlink() for part in (end, *end.parents))
-    except (OSError, ValueError, RuntimeError):
-        return True
+# ---- What may be read outside the project: only what the reviewer names ----
 
 
 def given_layout(root: Path) -> Path | None:

@@ -8,18 +8,31 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationInfo,
+    with_config,
+)
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
 from audit_lib.base.bounded import is_expression
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, MOST_LOGINS, REQUEST_KINDS, SEVERITIES
 
+POLICIES = Path(__file__).with_name("policies")
 TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
 ENVIRONMENTS = tuple(TEXTS["words"]["environment"])
 METHODS = tuple(TEXTS["words"]["method"])
@@ -72,9 +85,9 @@ def no_two(key: str) -> AfterValidator:
     def judge(blocks: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(blocks) > MOST_BLOCKS:
             raise fault(f"has more than {MOST_BLOCKS:,} tables")
-        numbers: dict[str, int] = {}
-        for number, block in enumerate(blocks, 1):
-            if (first := numbers.setdefault(getattr(block, key), number)) != number:
+        names = [getattr(block, key) for block in blocks]
+        for number, name in enumerate(names, 1):
+            if (first := names.index(name) + 1) != number:
                 raise fault(f"#{first} and #{number} have the same {key}")
         return blocks
 
@@ -102,8 +115,23 @@ def path_fault(text: str) -> str:
     return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
 
 
-def _path(text: str) -> str:
-    if text and (wrong := path_fault(text)):
+def leads_out(text: str, root: Path) -> bool:
+    """Whether a link leads a path, up to its wildcard, out of the project, or cannot be followed."""
+    fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts)
+    try:
+        end = root.joinpath(*fixed).resolve()
+        # From Python 3.13 on a circle of links is no error: it is left in the path.
+        return not end.is_relative_to(root) or any(part.is_symlink() for part in (end, *end.parents))
+    except (OSError, ValueError, RuntimeError):
+        return True
+
+
+def _path(text: str, info: ValidationInfo) -> str:
+    """A path in its plain form. The context of the check is the project's folder, or None."""
+    wrong = path_fault(text) if text else ""
+    if text and not wrong and info.context and leads_out(text, info.context):
+        wrong = "leads out of the project through a symbolic link"
+    if wrong:
         raise fault(wrong)
     return PurePosixPath(text).as_posix() if text else ""
 
@@ -122,6 +150,8 @@ Some = Annotated[StrictStr, Needed]
 Texts = Annotated[tuple[Some, ...], Distinct]
 Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
 Days = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
+_NUMBER = f"must be a number from 0 to {LARGEST:,}"
+Number = Annotated[Any, check(lambda it: type(it) in (int, float) and 0 <= it <= LARGEST, _NUMBER)]
 Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Distinct]
 Severity = Annotated[StrictStr, among(*SEVERITIES)]
 AnyVariable = Annotated[StrictStr, text("variable")]
@@ -225,11 +255,10 @@ class EvidenceSource(Block):
 
 @dataclass(frozen=True)
 class StoreDate:
-    """What a store says of one secret: its value came in after `lo`, if that is known, and by `hi`."""
+    """What a store says of one secret: its value came in by `hi_at`."""
 
-    secret: str  # "" for all of the service
+    secret: str
     kind: str  # E13 | E14
-    lo_at: datetime | None
     hi_at: datetime
     text: str
 
@@ -301,6 +330,12 @@ def _one_cause(alert: AlertRule) -> AlertRule:
     return replace(alert, kinds=(*alert.kinds, DECLARED)) if declared else alert
 
 
+def _milder(block: Any) -> Any:
+    """A block of a secret as it is; of a setting, which is only listed if it is missing."""
+    is_secret = not isinstance(block, dict) or block.get("kind", "secret") == "secret"
+    return block if is_secret else {"missing_severity": "", **block}
+
+
 @dataclass(frozen=True)
 class SecretRule(Block):
     """What a policy says of one variable. `lines` are those of the guide, by what they state.
@@ -359,19 +394,12 @@ class SecretRule(Block):
         return tuple(sorted({line for fact in facts for line in self.lines.get(fact, ())}))
 
 
-def _with_kind(block: Any) -> Any:
-    """A block with its kind, and how grave it is if it is missing: a setting is only listed."""
-    if not isinstance(block, dict):
-        return block
-    severity = "high" if block.get("kind", "secret") == "secret" else ""
-    return {"kind": "secret", "missing_severity": severity, **block}
-
-
 _DATED = "has a max_age_days, but is exempt from rotation"
 _SHOWN = "expected would contain a secret's value: only a setting or an identifier may have one"
 WholeSecret = Annotated[
     SecretRule,
-    BeforeValidator(_with_kind),
+    written(kind="secret"),
+    BeforeValidator(_milder),
     check(lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret"), _DATED),
     check(
         lambda it: it.good_length == 0 or it.good_length >= it.min_length,
@@ -379,6 +407,28 @@ WholeSecret = Annotated[
     ),
     check(lambda it: not it.expected or it.kind != "secret", _SHOWN),
 ]
+
+
+def type_like(example: Any) -> Any:
+    """The type of an example's value; of a table each key may be left out, and no other may be there."""
+    if isinstance(example, dict):
+        table = TypedDict("table", {key: NotRequired[type_like(example[key])] for key in example})  # type: ignore
+        return with_config(Block.__pydantic_config__)(table)
+    if isinstance(example, list):
+        return list[type_like(example[0])] if example else list[StrictStr]  # type: ignore[misc]
+    return {bool: StrictBool, str: StrictStr, int: Number, float: Number}.get(type(example), example)
+
+
+if TYPE_CHECKING:
+    Detections = Mapping[str, Any]
+else:
+    # What the generic policy has, what it leaves to the owner, and names of before 0.3.0, which are refused
+    # where the new ones are known (logins/parameters.py).
+    _own = {"failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]}, "clients": "real"}
+    _own |= {"limits_requests": False, "known_clients": [""], "grace_hours": Mapping[str, Number]}
+    _own |= {f"A{number}": Any for number in range(1, 21)}
+    _generic = tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))
+    Detections = type_like(_generic["detections"] | _own)
 
 
 @dataclass(frozen=True)
@@ -420,7 +470,7 @@ class Policy(Block):
     rules: StrictStr = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
     access: Mapping[Annotated[StrictStr, text("access")], Texts] = field(default_factory=dict)
     attestations: Mapping[str, Some] = field(default_factory=dict)  # rule: the question
-    detections: Mapping[str, Any] = field(default_factory=dict)  # checked against the bundled ones
+    detections: Detections = field(default_factory=dict)
     due_days: Mapping[Severity, Annotated[Days, Field(le=3650)]] = field(default_factory=dict)
     emergency: Mapping[str, Some] = field(default_factory=dict)  # diagnosis: lines of the guide
     startup: StartUpSettings = field(default_factory=StartUpSettings)

@@ -171,14 +171,18 @@ def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        *((env(f'"{path}"'), path) for path in ("out/.env", "link.env", "loop/.env")),
-        *((f'[[{key}]]\npattern = "out/*.x"\n', "out/*.x") for key in ("log", "deploys")),
-        ('guide = "out/guide.md"\n', "out/guide.md"),
-        ('exports = ["out/render.yaml"]\n', "out/render.yaml"),
+        *((env(f'"{path}"'), f"env #1 ({path}): path") for path in ("out/.env", "link.env", "loop/.env")),
+        *(
+            (f'[[{key}]]\npattern = "out/*.x"\n', f"{key} #1 (out/*.x): pattern")
+            for key in ("log", "deploys")
+        ),
+        ('guide = "out/guide.md"\n', "guide"),
+        ('leavers = "out/a.csv"\n', "leavers"),
+        ('exports = ["out/render.yaml"]\n', "exports #1"),
     ],
 )
 def test_no_link_leads_out_of_the_project(text: str, named: str, tmp_path: Path) -> None:
-    """A path through a symbolic link to the outside, or in a circle, is refused by name."""
+    """A path through a symbolic link to the outside, or in a circle, is refused by block and key."""
     project = write(tmp_path / "app", {"inside/.env": ""})
     write(tmp_path / "outside", {".env": "", "a.log": ""})
     (project / "out").symlink_to(tmp_path / "outside")
