@@ -20,6 +20,7 @@ from audit_lib.leaks import contracts, rules, search, tables, targets
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_staged
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import exports, known_values
+from audit_lib.report.record import nested
 from audit_lib.report.tables import records
 from audit_lib.secrecy import keeper, seal
 
@@ -59,13 +60,11 @@ def _search_project(
 ) -> None:
     """Print every leak, by the layout that was given; ends with 3 or 2 as `--fail-on` says."""
     root = context.project.root.resolve()
-    nested = [path for path in also if root in (path.resolve(), *path.resolve().parents)]
-    nested += [path for path in also if path.resolve() in root.parents]
+    paths = [path.resolve() for path in also]
+    within = [path for path in paths if path.is_relative_to(root) or root.is_relative_to(path)]
     fault = "is in the project or holds it: name a folder beside it"  # env files are the values' homes
-    cli.refuse(
-        *((not path.exists(), "--also", f"{path} does not exist") for path in also),
-        *((True, "--also", f"{path} {fault}") for path in nested),
-    )
+    cli.refuse(*((not path.exists(), "--also", f"{path} does not exist") for path in paths))
+    cli.refuse(*((True, "--also", f"{path} {fault}") for path in within))
     known, stays = context.read(), tenures(context.ledger())
     read = (known.policy, known.entries, known.inventory)
     with progress.progress_bar() as bar:
@@ -75,21 +74,15 @@ def _search_project(
     if given["layout"] == "table":
         _say_leaks(found)
     elif given["layout"] == "json":
-        print_json(_document(found))
+        places = records(found.places.rename(columns=contracts.PUBLISHED_PLACE))
+        listed = nested(records(found.leaks), places, ("leak_id",), "places")
+        first = tables.next_step(found.leaks, found.coverage)
+        print_json({"leaks": listed, "coverage": records(found.coverage), "do_first": first})
     else:
         complete = not found.coverage["state"].eq("incomplete").any()
         print_json(exports.leaks_sarif(found.leaks, found.places, complete=complete))
     if fail_on := given["fail_on"]:
         sys.exit(tables.exit_code(found.leaks, found.coverage, FAIL_ON[: FAIL_ON.index(fail_on) + 1]))
-
-
-def _document(found: LeakAudit) -> dict[str, Any]:
-    """The leaks with their places as in report.json, what was searched, and what to do first."""
-    places = dict(list(found.places.rename(columns=contracts.PUBLISHED_PLACE).groupby("leak_id")))
-    nested = {id_: {"places": records(rows.drop(columns="leak_id"))} for id_, rows in places.items()}
-    listed = [leak | nested[leak["leak_id"]] for leak in records(found.leaks)]
-    first = tables.next_step(found.leaks, found.coverage)
-    return {"leaks": listed, "coverage": records(found.coverage), "do_first": first}
 
 
 def _say_leaks(found: LeakAudit) -> None:

@@ -10,7 +10,6 @@ import click
 import pandas as pd
 
 from audit_lib.base import clock, progress
-from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted
 from audit_lib.cli import open_project as cli
@@ -34,36 +33,25 @@ _COLOURS = {"fired": "red", "unknown": "yellow", "quiet": "green"}
 _EVENT = ("kind", "message", "method", "route", "status", "client", "subject")
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise BadInput.at("--time-zone", "is not a time zone such as UTC or Europe/Berlin") from None
-
-
-_ZONE = cli.shown("--time-zone", "zone", default="UTC", type=_zone, metavar="ZONE")
-
-
 @cli.command(
     click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
-    *(cli.shown("--by", default="day,kind"), cli.layout("table", "csv", "json"), _ZONE),
+    *(cli.shown("--by", default="day,kind"), cli.layout("table", "csv", "json")),
     *(click.option("--scheduler", default="", metavar="ADDR"), "--project"),
     opens=False,
 )
-def failures(paths: tuple[str, ...], by: str, folder: Path, zone: ZoneInfo, **given: Any) -> None:
+def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, scheduler: str) -> None:
     """Print the counts of what logs hold by some columns, and on stderr how their lines were read."""
     names = list(dict.fromkeys(filter(None, map(str.strip, by.split(",")))))
     fault = f"must be one or more of {', '.join(COLUMNS)}"
     cli.refuse((not names or {*names} - {*COLUMNS}, "--by", fault))
-    formats = None
+    project, formats = Project("logs"), None
     if load.is_configured(folder):
         context = cli.opened(folder, {})
-        formats = parameters.formats_of(context.project, context.policy)
-
-    sources = tuple(_source(path, zone.key) for path in dict.fromkeys(paths))
+        project, formats = context.project, parameters.formats_of(context.project, context.policy)
+    sources = tuple(_source(path, project.time_zone) for path in dict.fromkeys(paths))
     with progress.progress_bar() as bar:
         project = Project("logs", log_sources=sources)
-        read = read_logs(project, None, formats, scheduler=given["scheduler"], progress=bar)
+        read = read_logs(project, None, formats, scheduler=scheduler, progress=bar)
     broken = read.sources["reason"].str.startswith(BROKEN_OFF)
     unread = rows(read.sources[broken | ~read.sources["state"].isin({"read", "empty"})])
     cli.refuse(*((True, row.source, row.reason or row.state) for row in unread))
@@ -75,9 +63,9 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, zone: ZoneInfo, **gi
     table = counts.groupby(names, dropna=False, as_index=False, observed=True)[sums].sum()
     table = table.sort_values(names, na_position="first")
     plain = table.drop(columns="failures")
-    if given["layout"] == "table":
+    if layout == "table":
         _say_failures(counts, table, names)
-    elif given["layout"] == "json":
+    elif layout == "json":
         print_json(records(plain))
     else:
         click.echo(plain.to_csv(index=False, lineterminator="\n"), nl=False)
@@ -94,9 +82,6 @@ def _source(path: str, zone: str) -> LogSource:
 
 def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) -> None:
     """The answer, then a table with most failures first; what comes late is one row, and so is the total."""
-    if table.empty:
-        say("", lead="no request and no failure message was found")
-        return
     failed = table["failures"].sum()
     say("", lead=_answer(counts), colour="red" if failed else "")
 
@@ -175,10 +160,13 @@ def _say_alerts(found: pd.DataFrame) -> None:
         say(f"{row.alert}: {row.count}{span}{why}", lead=f"{state:<9}", colour=_COLOURS[row.state])
 
 
-@cli.command(_ZONE)
-def explain(context: cli.Opened, zone: ZoneInfo, **_: Any) -> None:
+@cli.command()
+def explain(context: cli.Opened, **_: Any) -> None:
     """Print how each line of stdin is read; the line itself and values of the project are not shown."""
-    formats = parameters.formats_of(context.project, context.policy)
+    formats, zone = (
+        parameters.formats_of(context.project, context.policy),
+        ZoneInfo(context.project.time_zone),
+    )
     context.read()
     lines = file_lines.formats_by_line(file_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
@@ -188,13 +176,9 @@ def explain(context: cli.Opened, zone: ZoneInfo, **_: Any) -> None:
         nearest = "; no format matches its beginning" if line.state == "not understood" else ""
         nearest = f"; nearest is {read.nearest}" if read.nearest else nearest
         at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
-        fields = (
-            [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]
-            for event in line.events
-        )
-        texts = [
-            f"{number}: {line.state}{by}{nearest}",
-            *([] if line.state == "blank" else [f"   time: {at}"]),
-            *(f"   {', '.join(named)}" for named in fields),
-        ]
-        say(*(guard.scrub(redact.redact_named(text)) for text in texts))
+        texts = [f"{number}: {line.state}{by}{nearest}", f"   time: {at}"]
+        for event in line.events:
+            fields = [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]
+            texts.append(f"   {', '.join(fields)}")
+        shown = texts[: 1 if line.state == "blank" else None]
+        say(*(guard.scrub(redact.redact_named(text)) for text in shown))

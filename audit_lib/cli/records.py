@@ -28,7 +28,7 @@ from audit_lib.rotation import change, contracts, progress, runbook, schedule, v
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import env, evidence, given as given_values, loaders, read_project
+from audit_lib.secrets import env, evidence, given as given_values, read_project
 from audit_lib.settings import first_file, load
 from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
 
@@ -320,10 +320,9 @@ def new(context: cli.Opened, secret: str, into: Path | None, entered: bool, **gi
     environment = source.environment if source else given["environment"] or "production"
     if entered:
         value = cli.entered_value("New value (not shown)", twice=True)
+        place, text = f"the value entered for {rule.name}", "must be one line of printable text"
         faults = validation.new_value_faults(rule, value, policy, environment)
-        place = f"the value entered for {rule.name}"
-        cli.refuse((not value.isprintable(), "stdin", "must be one line of printable text"))
-        cli.refuse(*((True, place, fault) for fault in faults))
+        cli.refuse((not value.isprintable(), place, text), *((True, place, fault) for fault in faults))
     else:
         value = validation.made_value(rule, policy, environment)
     if source:
@@ -373,28 +372,22 @@ def change_key(context: cli.Opened, **_: Any) -> None:
     say(f"{changed}: give every reviewer the new key file")
 
 
-@cli.command(
-    *("--policy", "--environment", "--service", cli.flag("--strict")),
-    cli.shown("--values", default=given_values.ENVIRON, metavar="FILE|-|environ"),
-)
-def validate(context: cli.Opened, environment: str, service: str, values: str, **given: Any) -> None:
+@cli.command("--env", "--policy", "--environment", "--service", cli.flag("--strict"))
+def validate(context: cli.Opened, environment: str, service: str, **given: Any) -> None:
     """Judge what a service starts with by the policy; 3 if that fails and validation is strict."""
-    policy, root, environ = context.policy, context.project.root, os.environ
-    place = environment or validation.environment_shown(policy, environ)
+    policy, environ, given_places = context.policy, os.environ, [one.environment for one in context.given]
+    place = environment or next(iter(given_places), validation.environment_shown(policy, environ))
     services = sorted({rule.service for rule in policy.secrets})
     unclear = service not in services and (service or len(services) > 1)
+    name = service or next(iter(services), "")
+    own = [one for one in context.given if (one.environment, one.service) == (place, name)]
     cli.refuse(
         (not services, f"policy {policy.name}", "lists no secret to validate: run init"),
         (services and unclear, "--service", f"must be one of {', '.join(services)}"),
+        (context.given and not own, "--env", f"gives no value of {place}/{name or 'SERVICE'}"),
     )
-    name = service or services[0]
-    read = given_values.parse_env_option(f"{place}/{name}={values}", sys.stdin.buffer)
-    lines = given_values.given_lines(read, policy)
-    # A file of the project is read as its service reads it, any other one as the platform's box is.
-    sources = {(root / source.path).resolve(): source for source in context.project.env_sources}
-    own = sources.get(Path(values).resolve())
-    if own and values not in (given_values.ENVIRON, given_values.STDIN):
-        lines = env.parse_env(read.content, loaders.loaders_of(root, own, read.content))
+    started = settings.GivenValues(place, name, given_values.ENVIRON, b"")
+    lines = given_values.given_lines(own[0] if own else started, policy)
     held = {line.name: line.value for line in lines if line.name and line.value is not None}
     unknown = frozenset(line.name for line in lines if line.name and env.value_is_unknown(line.faults))
 
