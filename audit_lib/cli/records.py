@@ -68,7 +68,7 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     """Write a first audit.toml, and print what it cannot name and what was not searched."""
     policy, entries, public = context.policy, context.read().entries, set()
     known = entries[entries["kind"].eq("env file") & entries["loader"].ne("")]
-    guesses: tuple[first_file.Guess, ...] = ()
+    guesses: list[dict[str, Any]] = []
     unread = list(map(str, project.not_searched))
     if policy.name == "generic":
         with suppress(git.GitFailed):
