@@ -156,7 +156,7 @@ def _coverage(audit: "Audit") -> Row:
         "log_lines": sources.loc[sources["kind"].eq("log"), _LOG_LINES].sum().astype(int).to_dict(),
         "days_without_logs": list(map(str, daily.index[daily["requests"].isna()])),
         "lines_not_understood": records(lost),
-        "evidence_left_out": int(audit.ages["evidence_left_out"].sum()),
+        "evidence_left_out": int(audit.evidence["role"].eq("left out").sum()),
         "rules": _rows(audit, "rules"),
     }
 
