@@ -375,7 +375,7 @@ def _replace(
     written: set[Path] = set()
     for one in changes:
         if one.path not in written:
-            one.write()
+            change.replace_file(one.path, one.before, one.after)
             written.add(one.path)
         entry = write_entry(place, key, one.draft(at, body), at, context.writer)
         say(f"{entry.place}: {one.place}: replaced in {one.source}")
