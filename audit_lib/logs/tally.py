@@ -157,7 +157,7 @@ def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         if name in TEXTS:
             known = (frame[name] for frame in frames)
             texts = [each if each.dtype == "category" else categories(each) for each in known]
-            whole[name] = union_categoricals(texts, sort_categories=True)
+            whole[name] = union_categoricals(texts, sort_categories=True).remove_unused_categories()
     return whole
 
 
@@ -175,8 +175,13 @@ def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
     except (Bomb, Unreadable) as error:
         state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
         return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
-    settled = settle_logins(sums.requests, sums.events, formats.logins)
-    requests, events = (together([frame]) for frame in settled)
+    return settled(formats, sums)
+
+
+def settled(formats: LogFormats, sums: LogSums) -> LogSums:
+    """The sums with each login that was redirected counted as it ended."""
+    frames = settle_logins(sums.requests, sums.events, formats.logins)
+    requests, events = (together([frame]) for frame in frames)
     return replace(sums, requests=requests, events=events)
 
 

@@ -2,7 +2,8 @@
 
 import os
 import re
-from dataclasses import fields, replace
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -15,8 +16,8 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.settings.code_reads import code_variables, env_variables
 from audit_lib.settings.discover import discover
-from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule, leads_out
-from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, unknown_key
+from audit_lib.settings.keys import MOVED, checked, leads_out, shown_key, types_of_keys, unknown_key
+from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 
 LAYOUT = "AUDIT_TOML"
 MOST_LINKS = 40  # as many as the kernel follows
@@ -25,9 +26,9 @@ DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
 GENERIC = "generic"
 # The keys of audit.toml that say where things are; all others say what is demanded.
-PLACE_KEYS = {*(one.name for one in fields(Project)), *KEYS} - {"secret", "formats"}
+PLACE_KEYS, DEMAND_KEYS = types_of_keys(Project).keys(), types_of_keys(Policy).keys()
 JOINED = re.compile(r"placeholders|compromised|.*_prefixes|.*_names")  # lists of the own and of those below
-NOT_INHERITED = ("name", "title", "recognised_by", "recognised_at_least")
+NOT_INHERITED = ("name", "recognised_by")
 _FOR_SAMPLES = (
     'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
     "remove both, or write the sample anew"
@@ -67,7 +68,7 @@ def _policy(table: Table, path: Path, place: str, digest: str) -> Policy:
     faults: list[Fault] = []
     policy = _demanded(table, path, place, faults)
     if policy and not faults:
-        faults = cross_faults(policy, place)
+        faults = _cross_faults(policy, place)
     if not policy or faults:
         raise BadInput(faults)
     stated = {name: rf"\A(?:{pattern})\Z" for name, pattern in policy.formats.items()}
@@ -82,7 +83,29 @@ def _demanded(table: Table, path: Path, place: str, faults: list[Fault]) -> Poli
         faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
         name = GENERIC
     base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name)
-    return checked(Policy, _extended(table, base), place, faults)
+    return checked(Policy, _extended(table, base), place, faults, beside=PLACE_KEYS)
+
+
+def _cross_faults(policy: Policy, place: str) -> list[Fault]:
+    """The faults of names that a policy uses and does not have, or has twice."""
+    spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
+    twice = {name: count for name, count in sorted(spelt.items()) if count > 1}
+    faults = [
+        Fault(place, f"secret {shown_key(name)} appears {count} times (as name or alias)")
+        for name, count in twice.items()
+    ]
+    for number, rule in enumerate(policy.secrets, 1):
+        block = f"{place}: secret #{number} ({rule.name})"
+        others = [(key, one) for key in ("equals", "differs", "rotates_with") for one in getattr(rule, key)]
+        faults += [
+            Fault(block, f"{key} {shown_key(other)} must name another variable of the policy")
+            for key, other in others
+            if other == rule.name or other not in spelt
+        ]
+        used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
+        unknown = sorted(used - {"", *policy.formats})
+        faults += [Fault(block, f"format {shown_key(name)} is not in [formats]") for name in unknown]
+    return faults
 
 
 @cache
@@ -189,13 +212,13 @@ def _project(path: Path, place: str, root: Path, links_from: Path | None) -> Pro
     """The project that a layout file describes; `BadInput` with every fault of the file."""
     content = read_text_file(path, place)
     table = parse_toml(content, place)
-    places = {key: value for key, value in table.items() if key in PLACE_KEYS}
+    name = table.get("name") or re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
+    places = {key: value for key, value in table.items() if key in PLACE_KEYS} | {"name": name}
     demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
-    folder = re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
     faults: list[Fault] = []
-    project = checked(Project, {**places, "name": places.get("name") or folder}, place, faults, links_from)
-    base = {"extends": table["extends"]} if "extends" in table else {}
-    _demanded({"name": "x"} | base | demands, path, place, faults)
+    project = checked(Project, places, place, faults, root=links_from)
+    base = {"name": "x"} | ({"extends": table["extends"]} if "extends" in table else {})
+    _demanded(base | demands, path, place, faults)
     if project and project.pinned_as_of and not project.key:
         # Else any project could stop its clock, and no secret would ever be too old.
         faults.append(Fault(place, 'pinned_as_of is only for a sample, with key = "demo"'))
@@ -214,8 +237,7 @@ def _project(path: Path, place: str, root: Path, links_from: Path | None) -> Pro
 
 def _refuse_old_policy(root: Path) -> None:
     """Raises `BadInput` for a policy.toml of before 0.3.0, with the new place of each of its keys."""
-    as_it_is = {*KEYS, *(one.name for one in fields(Policy))} - {"secrets"}
-    moved = dict.fromkeys(as_it_is, "goes into audit.toml as it is") | MOVED
+    moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | MOVED
     moved |= dict.fromkeys(("name", "title"), "is left out: audit.toml has a name")
     for place in OLD_POLICIES:
         if os.path.lexists(root / place) and not leads_out(place, root):
@@ -261,11 +283,11 @@ def choose_policy(project: Project, override: str = "") -> Policy:
 
 
 def _recognised(project: Project) -> str:
-    """The bundled policy of which a project's files name enough variables, else the generic one."""
+    """The bundled policy of which a project's files name half of the variables, else the generic one."""
     others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
     wanted = {name for policy in others for name in policy.recognised_by}
     held = {*env_variables(project), *code_variables(project, wanted)}
-    known = (one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least)
+    known = (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by))
     return next(known, GENERIC)
 
 
