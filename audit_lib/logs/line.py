@@ -38,6 +38,7 @@ _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says no
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _SPACE = b" \t\v\f"
+_PAIRED = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@-]*+=")  # what may begin with key=value
 
 
 class LogEvent(NamedTuple):
@@ -101,10 +102,8 @@ NOT_UNDERSTOOD = Line("not understood")
 def bare(raw: bytes) -> bytes:
     """A line without its end, NULs and colours; what stays is what the formats see."""
     text = raw[:-1] if raw[-1:] == b"\n" else raw
-    if b"\0" in text:
-        text = text.replace(b"\0", b"")
-    if b"\x1b" in text:
-        text = _ANSI.sub(b"", text)
+    if b"\0" in text or b"\x1b" in text:
+        text = _ANSI.sub(b"", text.replace(b"\0", b""))
     return text.removeprefix(BOM_UTF8).rstrip(b"\r")
 
 
@@ -123,7 +122,7 @@ class LineReader:
         if len(raw) > LINE_LIMIT and len(raw) - raw.endswith(b"\n") > LINE_LIMIT:
             return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(bare(raw)))
         text = bare(raw)
-        if not text.strip(_SPACE):
+        if text[:1] in _SPACE and not text.strip(_SPACE):
             return BLANK
         line = self._read(text, NOTHING)
         if line.state == "request":
@@ -164,7 +163,7 @@ class LineReader:
             choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
             is_object = _is_object(text)
         fields = None
-        if head.structures < _STRUCTURES and (is_object or b"=" in text):
+        if head.structures < _STRUCTURES and (is_object or _PAIRED.match(text)):
             read = json_fields if is_object else pair_fields
             fields = read(text, self.by.fields, self._clock)
         if fields and (fields.requested or fields.text or is_object):
@@ -233,18 +232,21 @@ class LineReader:
 
     def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
-        block = match.block
-        logged, method, path, status = match.found.group(*match.place.request)
-        if block.around_client[0]:
+        place = match.place
+        logged, method, path, status = match.found.group(*place.request)
+        if place.is_guarded:
             logged = match.client
-        client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
-        return self.request(block.status or int(status), client, block.method or clean_method(method), path)
+        client = clean_client(strip_port(logged, always=True)) if place.has_port else client_of(logged)
+        method = place.block.method or clean_method(method)
+        return self.request(place.block.status or int(status), client, method, path)
 
     def request(self, status: int, client: str, method: str, path: bytes) -> tuple[LogEvent, ...]:
         """A request as an event, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route = clean_route(bare_path)
         kind, message, subject = self._kinds.get(status, "other"), "", ""
+        if not query and not self.by.answers:
+            return (LogEvent(kind, "", status, client, method, route),)
         answers = self.by.answers.get(bare_route(route), ()) if self.by.answers else ()
         if answer := next((each for each in answers if each.fits(status, method, query)), None):
             kind = kind if answer.event else DECLARED

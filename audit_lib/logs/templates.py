@@ -102,11 +102,6 @@ class Block:
     anywhere: bool = False
 
     @cached_property
-    def has_port(self) -> bool:
-        """Whether a port follows its address."""
-        return Part("peer") in self.parts
-
-    @cached_property
     def around_client(self) -> tuple[bytes, bytes]:
         """What stands before an address and behind it, if a name that its client chose may hold both.
 
@@ -134,6 +129,16 @@ class Place:
     def is_request(self) -> bool:
         """Whether it says with which status something was answered."""
         return "status" in self.groups or self.block.status is not None
+
+    @cached_property
+    def has_port(self) -> bool:
+        """Whether a port follows its address."""
+        return Part("peer") in self.block.parts
+
+    @cached_property
+    def is_guarded(self) -> bool:
+        """Whether its address may be made up, as `Match.client` tells."""
+        return bool(self.block.around_client[0])
 
     @cached_property
     def request(self) -> tuple[int, ...]:
