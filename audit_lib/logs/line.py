@@ -290,64 +290,25 @@ def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
     return tuple(kept)
 
 
-# ---- How a line was read ----
-
-
-@dataclass(frozen=True)
-class Explained:
-    """How a line was read. `formats` are the blocks that matched, in turn; `nearest` is of one without."""
-
-    line: Line
-    formats: tuple[str, ...]
-    nearest: str = ""
-
-
 class _Recorded(Choice):
-    """A choice that notes the texts that it was given, each with the name of the block that took it."""
+    """A choice that notes which block took a text."""
 
-    def __init__(self, choice: Choice, noted: list[tuple[bytes, str]]) -> None:
-        self._choice, self._noted = choice, noted
+    def __init__(self, choice: Choice, names: list[str]) -> None:
+        self._choice, self._names = choice, names
 
     def match(self, text: bytes, clock: Clock) -> Match | None:
         """What the first block that matches takes of a text."""
         match = self._choice.match(text, clock)
-        self._noted.append((text, match.block.name if match else ""))
+        self._names += [match.block.name] if match else []
         return match
 
 
-def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
-    """How a line is read; the state, time and events are those that every command counts."""
-    reader, text = LineReader(formats, zone), bare(raw)
-    noted = [(text, "")]
-    outer, inner, body, message = (_Recorded(choice, noted) for choice in reader.by[:4])
+def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line, list[str]]:
+    """How a line is read, as every command counts it, and the names of the blocks that matched, in turn."""
+    names: list[str] = []
+    reader = LineReader(formats, zone)
+    outer, inner, body, message = (_Recorded(choice, names) for choice in reader.by[:4])
     reader.by = reader.by._replace(outer=outer, inner=inner, body=body, message=message)
     line = reader.read(raw)
-    if len(raw) > LINE_LIMIT:
-        return Explained(line, ())
-    names = filter(None, (*(name for _, name in noted), *(event.message for event in line.events)))
-    blocks = (*formats.bodies, *formats.messages) if line.state in ("not understood", "text only") else ()
-    blocks = (*formats.prefixes, *blocks) if line.state == "not understood" else blocks
-    left = noted[-1][0]
-    before = len(text) - len(left)
-    like = [((0, 0), ""), *(_likeness(block, left, before) for block in blocks)]
-    return Explained(line, tuple(dict.fromkeys(names)), max(like, key=itemgetter(0))[1])
-
-
-def _likeness(block: Block, text: bytes, before: int) -> tuple[tuple[int, int], str]:
-    """How much a template takes of a text, and what it expects then; one step alone is no likeness."""
-    taken = count = 0
-    for end, part in enumerate(block.parts, 1):
-        if part.field in ("text", "rest"):
-            continue  # takes anything: only what follows it says something
-        found = _compiled(block.parts[:end]).match(text)
-        if found is None:
-            awaited = f"{{{part.field}}}" if part.field else f"`{part.literal.decode('utf-8', 'replace')}`"
-            where = f"{block.name}: it matches to column {before + taken}, and expects {awaited}"
-            return ((taken, count), where) if count > 1 else ((0, 0), "")
-        taken, count = found.end(), end
-    return (0, 0), ""
-
-
-@lru_cache(maxsize=1 << 12)
-def _compiled(parts: tuple[Part, ...]) -> re.Pattern[bytes]:
-    return re.compile(b"".join(expressions(parts, whole=False)), re.DOTALL)
+    names += [event.message for event in line.events if event.message]
+    return line, list(dict.fromkeys(names))
