@@ -51,15 +51,14 @@ _BROKEN = (
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of others zipfile unpacks a member at once
 _PDF_STREAM = re.compile(rb"<<((?:[^<>]|<(?!<)|>(?!>)|<<[^<>]*>>)*)>>\s*stream\r?\n")
 _PDF_FILTER = re.compile(rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b")
-_PNG_TEXT = re.compile(rb"(.{4})(tEXt|zTXt|iTXt|eXIf)", re.DOTALL)
-_ZLIB = re.compile(rb"(?<=\0)x[\x01\x5e\x9c\xda]")
+# What stands before a packed text; a plain one is found in the PNG's own bytes.
+_PNG_TEXT = re.compile(rb"zTXt[^\0]{0,200}\0\0|iTXt[^\0]{0,200}\0\x01\0[^\0]{0,200}\0[^\0]{0,200}\0")
 _PDF_TEXT = re.compile(rb"\(((?:[^()\\]|\\.)*)\)")
 
 
 def kind_of(head: bytes, tail: bytes = b"") -> str:
     """gzip, bzip2, xz, zstd, zip, tar, pdf or png by a content's first bytes, or a zip by its last, whatever
-    stands before; the words for a container that is not opened, such as "7z archive"; "" for anything else.
-    """
+    stands before; the words for a container that is not opened, such as "7z archive"; "" for all else."""
     if head[257:262] == b"ustar":
         return "tar"
     if kind := next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), ""):
@@ -68,43 +67,32 @@ def kind_of(head: bytes, tail: bytes = b"") -> str:
     return "zip" if end and b"PK\1\2" in listed else ""
 
 
-def _counted(file: BinaryIO) -> PieceReader:
-    """The file, whose bytes are counted as they are taken: what they grow to can be bounded."""
-    return PieceReader(iter(lambda: file.read(_AHEAD), b""))
-
-
 _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
     "gzip": lambda: zlib.decompressobj(31),
     "bzip2": bz2.BZ2Decompressor,
     "xz": lambda: lzma.LZMADecompressor(memlimit=_MEMORY),
-    "zstd": lambda: zstandard.ZstdDecompressor(max_window_size=_MEMORY >> 1),
+    "zstd": lambda: zstandard.ZstdDecompressor(max_window_size=_MEMORY >> 1).decompressobj(),
 }
 
 
 def _decompress(file: BinaryIO, kind: str) -> Iterator[bytes]:
     """The content of compressed streams that follow each other; `EOFError` if the last one is cut."""
-    make = _DECOMPRESSORS[kind]
-    if kind == "zstd":
-        reader = make().stream_reader(file, read_across_frames=True)
-        yield from iter(lambda: reader.read(PIECE), b"")
-        return
-    data = file.read(_AHEAD)
+    # zstandard unpacks all that it is given: of so few bytes no more than a piece.
+    ahead, most = (256, ()) if kind == "zstd" else (_AHEAD, (PIECE,))
+    data = file.read(ahead)
     for _ in range(_STREAMS):
         if not data:
             return
-        unpacker: Any = make()
+        unpacker: Any = _DECOMPRESSORS[kind]()
         while not unpacker.eof:
-            piece = unpacker.decompress(data, PIECE)
+            piece = unpacker.decompress(data, *most)
             if piece:
                 yield piece
             data = getattr(unpacker, "unconsumed_tail", b"")  # zlib gives back what the others keep
-            if not unpacker.eof and not data and len(piece) < PIECE and not (data := file.read(_AHEAD)):
+            if not unpacker.eof and not data and len(piece) < PIECE and not (data := file.read(ahead)):
                 raise EOFError
-        data = (unpacker.unused_data or file.read(_AHEAD)).lstrip(b"\0")
+        data = (unpacker.unused_data or file.read(ahead)).lstrip(b"\0")
     raise ValueError("too many streams")
-
-
-# --- a log ---
 
 
 class Bomb(Exception):
@@ -112,13 +100,11 @@ class Bomb(Exception):
 
 
 class LogStream(PieceReader):
-    """A log's bytes in UTF-8, by its first bytes and not its name: unpacked, and transcoded from UTF-16.
-
-    They end where a packed stream is damaged: `broken` names the fault. Reading raises `Bomb` for a bomb.
-    """
+    """A log's bytes in UTF-8, by its first bytes and not its name: unpacked, and transcoded from UTF-16. They
+    end where a packed stream is damaged: `broken` names the fault. Reading raises `Bomb` for a bomb."""
 
     def __init__(self, file: BinaryIO) -> None:
-        super().__init__(self._unpacked(_counted(file)))
+        super().__init__(self._unpacked(PieceReader(iter(lambda: file.read(_AHEAD), b""))))
         self.broken = ""
 
     def _unpacked(self, packed: PieceReader) -> Iterator[bytes]:
@@ -143,9 +129,6 @@ def _bounded_log(packed: PieceReader) -> Iterator[bytes]:
         if unpacked > max(_BOMB_FROM, BOMB_RATIO * packed.taken):
             raise Bomb
         yield piece
-
-
-# --- containers ---
 
 
 @dataclass(frozen=True)
@@ -173,7 +156,8 @@ def unpack(
 ) -> Iterator[Part]:
     """All content in a container, members of members too, but not its own bytes; nothing of any other source.
     What is not read is named in `faults`."""
-    packed = _counted(io.BytesIO(source) if isinstance(source, bytes) else source)
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    packed = PieceReader(iter(lambda: file.read(_AHEAD), b""))
     pieces = iter(lambda: packed.read(_AHEAD) or b"", b"")
     head = next(pieces, b"")
     kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
@@ -329,12 +313,9 @@ def _pdf(content: bytes, faults: list[str]) -> _Members:
 
 
 def _png(content: bytes, faults: list[str]) -> _Members:
-    """The texts of a PNG, plain or inflated."""
-    for chunk in _PNG_TEXT.finditer(content):
-        text = content[chunk.end() :][: int.from_bytes(chunk[1], "big")]
-        yield "", iter([text])
-        if chunk[2] != b"tEXt" and (packed := _ZLIB.search(text)):
-            yield "", iter([_inflated(text[packed.start() :], faults)])
+    """The packed texts of a PNG, inflated."""
+    for found in _PNG_TEXT.finditer(content):
+        yield "", iter([_inflated(content[found.end() :], faults)])
 
 
 def _inflated(packed: bytes, faults: list[str]) -> bytes:

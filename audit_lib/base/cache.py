@@ -84,16 +84,14 @@ class CleanObjects:
 
     def __init__(self, folder: Path | None, secret: bytes, root: Path, digest: str) -> None:
         """What is remembered of a project's search for what the digest names; nothing without a secret."""
-        self.objects = frozenset[str]()
-        self._cache = Cache(folder, secret, "clean", _SEARCHES) if folder and secret else None
-        if self._cache:
-            self._name = self._cache.name(str(root.resolve()), digest)
-            self.objects = frozenset(json.loads(self._cache.recall(self._name) or b"[]"))
+        home = folder if folder and secret else Path(os.devnull)  # below which nothing can be kept
+        self._cache = Cache(home, secret, "clean", _SEARCHES)
+        self._name = self._cache.name(str(root.resolve()), digest)
+        self.objects = frozenset[str](json.loads(self._cache.recall(self._name) or b"[]"))
 
     def store(self, objects: Iterable[str]) -> None:
         """Replace what is remembered."""
-        if self._cache:
-            self._cache.keep(self._name, json.dumps(sorted(set(objects))).encode("ascii"))
+        self._cache.keep(self._name, json.dumps(sorted(objects)).encode("ascii"))
 
 
 def recall_state(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
@@ -114,10 +114,8 @@ def _require_sound(git_dir: Path) -> None:
                     folders.append(Path(entry.path))
                 elif not entry.is_file(follow_symlinks=False):
                     raise GitFailed.at(".git", "has a link, a FIFO or a device, for which git could wait")
-    stems = [
-        {path.stem for path in (git_dir / "objects/pack").glob(f"pack-*.{end}")} for end in ("pack", "idx")
-    ]
-    if stems[0] != stems[1]:
+    packs = git_dir / "objects" / "pack"
+    if {path.stem for path in packs.glob("pack-*.pack")} != {path.stem for path in packs.glob("pack-*.idx")}:
         raise GitFailed.at(".git", "has a pack without its index, or an index without its pack")
 
 
@@ -165,8 +163,13 @@ def running(
     if index and (own_index.is_symlink() or own_index.resolve().parent != repository.git_dir.resolve()):
         raise GitFailed.at("GIT_INDEX_FILE", "is not a file of this repository")
     command = [program("git"), "--no-pager", *args]
-    with _own_folder(repository) as folder, TemporaryFile() as complaints:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": complaints}
+    with _own_folder(repository) as folder, TemporaryFile() as questions, TemporaryFile() as complaints:
+        # A file, since git answers while it is still being asked.
+        questions.writelines(
+            line if isinstance(line, bytes) else f"{line}\n".encode("ascii") for line in lines
+        )
+        questions.seek(0)
+        pipes = {"stdin": questions, "stdout": subprocess.PIPE, "stderr": complaints}
         environment = {
             **{name: os.environ[name] for name in _OWN["inherited"] if name in os.environ},
             **_OWN["environment"],
@@ -185,7 +188,6 @@ def running(
                 resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
-        threading.Thread(target=_feed, args=(process.stdin, lines), daemon=True).start()
         try:
             with process.stdout:
                 yield process.stdout
@@ -202,22 +204,11 @@ def running(
             raise GitFailed.at(place, "complained of something: it is incomplete")
 
 
-def _feed(pipe: IO[bytes], lines: Iterable[str | bytes]) -> None:
-    """Writes from a thread of its own: git answers while it is still being asked."""
-    with suppress(OSError, ValueError), pipe:
-        for line in lines:
-            pipe.write(line if isinstance(line, bytes) else f"{line}\n".encode("ascii"))
-
-
 def run_git(
-    root: Path,
-    *args: str,
-    input: bytes = b"",  # noqa: A002
-    ok: tuple[int, ...] = (0,),
-    index: Path | None = None,
+    root: Path, *args: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,), index: Path | None = None
 ) -> bytes:
     """What a plumbing command writes, as a whole. `GitFailed` as of `running`, and for a too large answer."""
-    with running(root, args, [input], ok=ok, complains=True, index=index) as stream:
+    with running(root, args, [stdin], ok=ok, complains=True, index=index) as stream:
         answer = stream.read(MAX_OUTPUT + 1)
         if len(answer) > MAX_OUTPUT:
             raise GitFailed.at(f"git {args[0]}", f"answered with more than {MAX_OUTPUT:,} bytes")
@@ -234,13 +225,11 @@ class GitObject(NamedTuple):
     size: int = 0  # of the whole object
 
 
-def read_objects(
-    root: Path, oids: Iterable[str] | None = None, missing: list[str] | None = None
-) -> Iterator[GitObject]:
-    """All objects, reachable or not, or those named; ids of those that are not there go into `missing`.
-    Raises `GitFailed` where git fails: what came before is then incomplete."""
-    every = ("--batch-all-objects", "--unordered") if oids is None else ()
-    with running(root, ("cat-file", "--batch", "--buffer", *every), oids or ()) as stream:
+def read_objects(root: Path, oids: Iterable[str], missing: list[str]) -> Iterator[GitObject]:
+    """The objects named; ids of those that are not there go into `missing`.
+
+    Raises `GitFailed` if git fails: what came before is then incomplete."""
+    with running(root, ("cat-file", "--batch", "--buffer"), oids) as stream:
         while line := stream.readline():
             if header := _HEADER.fullmatch(line):
                 yield from _windows(stream, header[1].decode(), header[2].decode(), int(header[3]))
@@ -248,8 +237,7 @@ def read_objects(
             name, _, state = line.strip().partition(b" ")
             if state != b"missing":
                 raise GitFailed.at("git cat-file", "is out of step: an object is broken")
-            if missing is not None:
-                missing.append(name.decode("ascii", "replace"))
+            missing.append(name.decode("ascii", "replace"))
 
 
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
@@ -282,7 +270,7 @@ def ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
     options = ("-z", "--stdin", "--no-index")
-    return _paths(run_git(root, "check-ignore", *options, input=listed, ok=(0, 1))) if listed else set()
+    return _paths(run_git(root, "check-ignore", *options, stdin=listed, ok=(0, 1))) if listed else set()
 
 
 def _paths(output: bytes) -> set[str]:

@@ -146,13 +146,13 @@ def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iter
     """Every file below a folder, or that file; outside the project under its path as given, by its kind."""
     left_out: list[NotSearched] = []
     above = (root.parent if root.is_file() else root) if outside else Path()
-    for file in walk_files(root, left_out):
+    for found, size, opener in walk_files(root, left_out):
         reading.count += 1
-        path, place = file.path, _place_of(file.path)
+        path, place = found, _place_of(found)
         if outside:
             path = str(above / path)
             place = next((kind for kind in OUTSIDE[:-1] if is_kind(kind, path)), OUTSIDE[-1])
-        yield Source(Origin(place, path), file.size_bytes, file.open)
+        yield Source(Origin(place, path), size, opener)
     reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
 
 
@@ -246,7 +246,7 @@ class History:
         """By commit the columns of Sightings: what reaches it, and two times that can be forged."""
         facts: dict[str, dict[str, Any]] = {}
         named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
-        shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", input=named) if commits else b""
+        shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", stdin=named) if commits else b""
         for oid, *seconds in map(str.split, shown.decode("ascii", "replace").splitlines()):
             if len(seconds) == 2:
                 times = dict(zip(("authored_at", "committed_at"), map(_instant, seconds), strict=True))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audit_lib.base.clock import ending_instant, iso, parse_instant
+from audit_lib.base.clock import LAST, iso, parse_instant
 from audit_lib.ledger.chain import Entry, Ledger
 from audit_lib.ledger.timeline import Links, SecretPlace
 
@@ -36,7 +36,7 @@ def decisions(ledger: Ledger, *verdicts: str) -> tuple[Decision, ...]:
 def _decision(entry: Entry) -> Decision:
     body = entry.body | {new: entry.body[old] for old, new in _NAMES.items() if old in entry.body}
     verdict = "deny" if body.get("answer") == "no" else _EARLIER.get(entry.kind) or body["verdict"]
-    until = ending_instant(body["until"], entry.place) if "until" in body else None
+    until = parse_instant(min(body["until"], LAST), entry.place) if "until" in body else None
     facts = {name: body.get(name, "") for name in ("subject", "by", "reason", "owner", "ticket")}
     return Decision(verdict=verdict, until=until, at=entry.at, place=entry.place, **facts)
 

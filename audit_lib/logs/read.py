@@ -15,7 +15,7 @@ from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
-from audit_lib.base.progress import Progress, adding_up, quiet
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.logs.contracts import LogCoverage
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
@@ -112,7 +112,7 @@ def read_logs(
     new = [(log.file, log.plan) for log in logs if log.file.name not in known]
     found: dict[str, LogSums] = {}
     total = sum(log.row["size_bytes"] for log in logs)
-    more = adding_up(progress, "bytes of logs", total)
+    done = 0
     read = read_all(formats, new, total, scheduler)
     for log in logs:
         if (sums := known.get(log.file.name)) is None:
@@ -124,7 +124,8 @@ def read_logs(
         else:
             log.row.update(_described(log, sums, quarter))
             found[log.file.name] = sums
-        more(log.row["size_bytes"])
+        done += log.row["size_bytes"]
+        progress("bytes of logs", done, total)
     return LogRead(Sources.of(rows), *tabulate(found, routes))
 
 

@@ -20,6 +20,7 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from ahocorasick_rs import BytesAhoCorasick
 
+from audit_lib.base.archives import kind_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
@@ -245,7 +246,8 @@ def readings(
         seen.add(digest)
         yield way, data
         inner = [(step, part, depth) for step, part in members(data)]
-        if depth < _LAYERS and not (depth and b"\0" in data):  # what was decoded to a picture holds no text
+        # Neither what is packed nor what was decoded to a picture is a text that hides another one.
+        if depth < _LAYERS and not (inner and kind_of(data)) and not (depth and b"\0" in data):
             inner += [(step, text, depth + 1) for step, text in _decoded(data)]
         above = "" if way == "bytes" else f"{way}, "
         waiting += [(above + step, part, deeper) for step, part, deeper in inner if part]

@@ -6,7 +6,6 @@ these speak for several, or for none, all that are plausible count, and a value 
 """
 
 import io
-import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
@@ -249,7 +248,6 @@ _OTHER_LANGUAGE = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.x
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
 _MAY_NAME = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml|.*\.service")  # compose files, systemd's units
-_WORD = re.compile(r"(?m)^[ \t]*#.*$|[^\s\[\],'\"=]+")
 
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
@@ -265,22 +263,14 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     elif "package.json" in names and not any(map(_OTHER_LANGUAGE.fullmatch, names)):
         package = _text(root, path.parent / "package.json")
         found.append("next" if _NEXT_PACKAGE.search(package) else "dotenv")
-    found += ["compose", "systemd"] if _is_named(root, path) else []
+    beside = [
+        folder / name
+        for folder in path.parents
+        for name in filter(_MAY_NAME.fullmatch, _names(root / folder))
+    ]
+    if found and any(path.name in _text(root, file) for file in beside):  # something else may read it as well
+        found += ["compose", "systemd"]
     return tuple(found) or UNDECLARED
-
-
-def _is_named(root: Path, path: PurePosixPath) -> bool:
-    """Whether a compose file or a unit, beside the env file or above it, names it: it may read it as well."""
-    for folder in path.parents:
-        for name in filter(_MAY_NAME.fullmatch, _names(root / folder)):
-            words = (word.removeprefix("-") for word in _WORD.findall(_text(root, folder / name)))
-            if any(
-                os.path.normpath(folder / word) == str(path)
-                or (word.startswith("/") and PurePosixPath(word).name == path.name)  # on the server
-                for word in words
-            ):
-                return True
-    return False
 
 
 def _names(folder: Path) -> list[str]:
