@@ -3,9 +3,8 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache, reduce
-from operator import itemgetter, or_
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,7 @@ from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Block, Choice, Match, Part, expressions
+from audit_lib.logs.templates import Choice, Match
 from audit_lib.logs.times import MINUTE, WHOLE, Clock
 from audit_lib.logs.values import (
     clean_client,
