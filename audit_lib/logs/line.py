@@ -233,7 +233,7 @@ class LineReader:
         """What a request shows, from the block that matched and its fields."""
         place = match.place
         logged, method, path, status = match.found.group(*place.request)
-        if place.is_guarded:
+        if place.around_client[0]:
             logged = match.client
         client = clean_client(strip_port(logged, always=True)) if place.has_port else client_of(logged)
         method = place.block.method or clean_method(method)
