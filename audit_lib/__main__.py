@@ -16,14 +16,15 @@ _LONGEST = 6 * 3600  # seconds of a command: no cron job waits in silence for ev
 
 
 class _Commands(click.Group):
-    """Commands in groups, each under the guard; an error ends in its exit code and one line a fault."""
+    """Commands in groups, each under the guard; an error ends in its exit code and one line a fault.
+
+    What no room raised on purpose ends with 1, and is named by its class and place alone: its message may hold
+    a value.
+    """
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         return load_command(name) if name in COMMANDS else None
@@ -62,8 +63,11 @@ def main() -> None:
 
 
 def run() -> NoReturn:
-    """The console script: one command, then the end of the process."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, even if native code never returns
+    """The console script: one command, then the end of the process.
+
+    The system ends what runs for longer than `_LONGEST`, and so does not wait for native code to return.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_LONGEST)
     sys.exit(main())
 
