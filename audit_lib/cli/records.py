@@ -280,11 +280,8 @@ def check(context: cli.Opened, secret: str, since: str, **given: Any) -> None:
 
 def _plan(context: cli.Opened, secret: str, given: dict[str, Any]) -> runbook.RotationPlan:
     """The plan to rotate a secret, as of the instant that was given."""
-    how = {name: given[name] for name in ("environment", "compromised")}
-    at, keeper = context.instant(given["as_of"]), Keeper(context.key)
-    return runbook.plan_rotation(
-        secret, context.project, context.policy, keeper, at, given=context.given, **how
-    )
+    read = context.read(as_of=context.instant(given["as_of"]))
+    return runbook.plan_rotation(secret, read, given["environment"], compromised=given["compromised"])
 
 
 @cli.command(
@@ -337,7 +334,7 @@ def _replace(
     written: set[Path] = set()
     for one in changes:
         if one.path not in written:
-            one.write()
+            change.replace_file(one.path, one.before, one.after)
             written.add(one.path)
         entry = chain.write_entry(place, key, one.draft(at, body), at, context.writer)
         say(f"{entry.place}: {one.place}: replaced in {one.source}")
