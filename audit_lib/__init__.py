@@ -15,14 +15,8 @@ from importlib import import_module  # noqa: E402
 from typing import Any  # noqa: E402
 
 # By name its module: imported when it is asked for, so that a command starts at once.
-_MODULES = {
-    "guard": "report.notebook",
-    "open_audit": "audit",
-    "open_incident": "investigation",
-    "pick": "incident.look",
-    "plot_ages": "report.figures",
-    "plot_daily": "report.figures",
-}
+_MODULES = {"open_audit": "audit", "open_incident": "investigation", "pick": "incident.look"}
+_MODULES |= {"guard": "report.notebook", "plot_ages": "report.figures", "plot_daily": "report.figures"}
 __all__ = ["guard", "open_audit", "open_incident", "pick", "plot_ages", "plot_daily"]
 
 
