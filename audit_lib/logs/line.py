@@ -208,7 +208,7 @@ class LineReader:
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
         if self.by.possible.client_in(cause) is None:
             return ()
-        if head.client and self.by.fields.outcome.read("is_refused", fields.text):
+        if head.client and self.by.fields.is_refused(fields.text):
             return self._messages(REFUSED_LOGIN, head)
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
