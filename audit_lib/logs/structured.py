@@ -53,7 +53,9 @@ class FieldNames:
     def is_refused(self, value: bytes) -> bool | None:
         """Whether a value is that of a refusal, or of its contrary; None for any other."""
         small = value.translate(SMALL).decode("latin-1")
-        return True if small in self.outcome["refused"] else False if small in self.outcome["granted"] else None
+        return (
+            True if small in self.outcome["refused"] else False if small in self.outcome["granted"] else None
+        )
 
     def is_login(self, value: bytes) -> bool:
         """Whether an event is a login, by its name."""
