@@ -1,4 +1,4 @@
-"""`rotate new`: values by the policy's rules, replaced in files with their twins, recorded, killed at any byte."""
+"""`rotate new`: values by the policy's rules, replaced with their twins, recorded, killed at any byte."""
 
 import json
 import os
