@@ -151,13 +151,13 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:
     """The steps of these names of which all conditions hold, for each item that the step is about."""
     facts, words = _facts(plan), _words(plan, environment)
-    for block in (block for name in names for block in _BOOK["step"] if block["name"] == name):
+    for step, block in ((name, block) for name in names for block in _BOOK["step"][name]):
         for item in _items(plan, block.get("each", "")):
             if {*facts, item.get("refresh", "")}.issuperset(block.get("if", ())):
                 filled = {part: str(block.get(part, "")).format_map({**words, **item}) for part in _PARTS}
                 commands = tuple(filter(None, filled.pop("command").splitlines()))
                 service = str(item.get("service", ""))
-                yield RunbookStep(block["name"], environment, service, commands=commands, **filled)
+                yield RunbookStep(step, environment, service, commands=commands, **filled)
 
 
 def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
