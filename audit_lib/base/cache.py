@@ -1,8 +1,7 @@
 """What is kept between runs outside of every project: events of logs, objects searched clean, and state.
 
 A cache may be deleted at any time. It holds no value, is read without pickle, and believed only by its MAC,
-which is also over this package: other code may find or store otherwise, and no number has to be raised.
-"""
+which is also over this package: other code may find or store otherwise, and no number has to be raised."""
 
 import hmac
 import json
@@ -98,7 +97,7 @@ def recall_state(name: str) -> dict[str, Any]:
     """What was remembered under a name; empty if there is nothing, or someone else could have written it."""
     with suppress(OSError, ValueError, RecursionError, RuntimeError):
         facts = _state(name).lstat()
-        own = os.name != "posix" or (facts.st_uid == os.geteuid() and not facts.st_mode & 0o022)
+        own = facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
         if stat.S_ISREG(facts.st_mode) and own and facts.st_size <= _LARGEST_STATE:
             state = json.loads(_state(name).read_text("utf-8"))
             return state if isinstance(state, dict) else {}
