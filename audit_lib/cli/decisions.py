@@ -18,14 +18,12 @@ from audit_lib.base.in_words import counted, instant_words, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import say
 from audit_lib.findings import decisions as findings, reviews
-from audit_lib.ledger import Entry, Ledger, all_heads, chain_files, current_key_ids, read_ledger
-from audit_lib.ledger.keys import demo_key, keys_at_hand
+from audit_lib.ledger import Entry, Ledger, all_heads, chain_files, current_key_ids, keys, read_ledger
 from audit_lib.report import escape as inert
 from audit_lib.report.folder import SIGNED
 from audit_lib.secrecy.keeper import MANIFEST, Keeper, Key, signature_holds
 
 ROLES = ("prepared", "reviewed", "approved")
-BREAK = 3
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _SUBJECTS = ("subject", "id", "rule")  # by which `decide list` finds an entry
 _SHOWN = ("verdict", *_SUBJECTS, "secret", "environment", "service", "owner", "until")
@@ -33,7 +31,8 @@ _DETAILS = ("claimed_at", "searched", "witness", "folder", "role", "by", "ticket
 _NOT_SHOWN = ("snapshot", "key bridge", "repair")
 _COLUMNS = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "ledger entry", "its hash")
 _ID, _REASON = click.argument("id_", metavar="ID"), click.option("--reason", required=True)
-_UNTIL = click.option("--until", required=True)
+_UNTIL, _DUE = click.option("--until", required=True), click.option("--due", "until", default="")
+_OWNER, _PROOF = click.option("--owner", required=True), click.option("--proof", required=True)
 
 
 @click.group()
@@ -47,16 +46,13 @@ def accept(context: cli.Opened, id_: str, **given: Any) -> None:
     _decide_finding(context, id_, "accept", given)
 
 
-_OWNER, _DUE = click.option("--owner", required=True), click.option("--due", "until", default="")
-
-
 @cli.command(_ID, "--by", _OWNER, _DUE, "--ticket", "--ledger", "--writer", of=decide)
 def assign(context: cli.Opened, id_: str, **given: Any) -> None:
     """Record who answers for a finding, and by when."""
     _decide_finding(context, id_, "assign", given)
 
 
-@cli.command(_ID, "--by", click.option("--proof", required=True), "--ledger", "--writer", of=decide)
+@cli.command(_ID, "--by", _PROOF, "--ledger", "--writer", of=decide)
 def close(context: cli.Opened, id_: str, proof: str, **given: Any) -> None:
     """Record what shows that a finding was fixed."""
     _decide_finding(context, id_, "close", given | {"reason": proof})
@@ -85,7 +81,7 @@ def _decide_finding(context: cli.Opened, id_: str, verdict: str, given: dict[str
     """Record a decision on an id of the newest report, a fresh audit or, to close it, the last sign-off."""
     cli.refuse_values(context, {"ID": id_})
     body, project, at = _decision(context, id_, verdict, given), context.project, context.instant("")
-    reports = sorted(Path("reports").glob(f"{context.name}-*/report.json"))
+    reports = sorted(Path("reports").glob(f"{project.name}-*/report.json"))
     read = [reviews.read_previous(path, project.name, context.key) for path in reports[-1:]]
     known = {found for report in read for found in report.findings}
     if id_ not in known:
@@ -166,14 +162,9 @@ def sign(context: cli.Opened, report: Path, role: str, reason: str, **_: Any) ->
             heads |= reviews.kept(json.loads(record.read_bytes()))
         except _UNREADABLE:
             raise BadInput.at(str(record), "is not a report.json of this tool") from None
-    body = {
-        "by": by,
-        "role": role,
-        "reason": reason,
-        "folder": report.resolve().name,
-        "manifest_sha256": _manifest(report)[0],
-        "made_with": f"audit_lib {__version__}, Python {platform.python_version()}",
-    }
+    body = {"by": by, "role": role, "reason": reason, "folder": report.resolve().name}
+    made_with = f"audit_lib {__version__}, Python {platform.python_version()}"
+    body |= {"manifest_sha256": _manifest(report)[0], "made_with": made_with}
     entry = context.append("signoff", body | heads)
 
     (report / SIGNED).write_text(signed_text(report, context.ledger()), "utf-8")
@@ -226,7 +217,7 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
     is_report = (path / MANIFEST).is_file()
     faults, lines = _check_report(path, ledger) if is_report else _check_ledger(path)
     say(*(faults or lines), err=bool(faults))
-    ctx.exit(BREAK if faults else 0)
+    ctx.exit(cli.FOUND if faults else 0)
 
 
 def _check_ledger(path: Path) -> tuple[list[Fault], list[str]]:
@@ -242,9 +233,9 @@ def _check_ledger(path: Path) -> tuple[list[Fault], list[str]]:
 
 def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[str]]:
     """What is wrong with the report in a folder, and what to say of it."""
-    faults, key_id, keys = report_faults(report), _manifest(report)[2], _keys()
+    faults, key_id, known = report_faults(report), _manifest(report)[2], _keys()
     words = "'s signature was not checked, since its key is not available"
-    words = f"'s signature holds under {keys[key_id][1]}" if key_id in keys else words
+    words = f"'s signature holds under {known[key_id][1]}" if key_id in known else words
     words = words if key_id else " names no key, so anyone could have written it"
     lines = ["every file matches the manifest", f"the manifest{words}"]
     if ledger is not None:
@@ -253,9 +244,8 @@ def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[
         if (copy := report / SIGNED).is_file() and copy.read_bytes() != signed_text(report, found).encode():
             faults.append(Fault(SIGNED, "is not what the ledger holds of who signed"))
         for entry in signed:
-            role = f" as {entry.body['role']}" if entry.body.get("role") else ""
-            signer = f"{entry.body.get('by', '')}{role}, {instant_words(entry.at)} UTC"
-            lines.append(f"signed by {signer} ({entry.place})")
+            signer = " as ".join(filter(None, map(entry.body.get, ("by", "role"))))
+            lines.append(f"signed by {signer}, {instant_words(entry.at)} UTC ({entry.place})")
         lines += _in_several_roles(signed) if signed else ["nobody has signed this manifest"]
     return faults, [f"{report.name}: {line}" for line in lines]
 
@@ -297,8 +287,10 @@ def _manifest(report: Path) -> tuple[str, dict[str, Any], str]:
 
 def _keys() -> dict[str, tuple[Key, str]]:
     """The keys by id, with what to call them; one's own first, since anyone can name the public one."""
-    demo, public = demo_key(), "the public DEMO key, so anyone could have written it"
-    return {key_id: (key, key_id) for key_id, key in keys_at_hand().items()} | {demo.key_id: (demo, public)}
+    demo, public = keys.demo_key(), "the public DEMO key, so anyone could have written it"
+    return {key_id: (key, key_id) for key_id, key in keys.keys_at_hand().items()} | {
+        demo.key_id: (demo, public)
+    }
 
 
 def _checked_ledger(path: Path) -> tuple[Ledger, str]:
@@ -310,7 +302,7 @@ def _checked_ledger(path: Path) -> tuple[Ledger, str]:
         (not folder.exists(), str(path), "does not exist: name a report or a ledger"),
         (empty, str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)"),
     )
-    keys, home = _keys(), folder if folder.is_dir() else folder.parent
-    named = current_key_ids(home, {key_id: key for key_id, (key, _) in keys.items()})
-    key, words = next((known for key_id, known in keys.items() if key_id in named), (None, ""))
+    known, home = _keys(), folder if folder.is_dir() else folder.parent
+    named = current_key_ids(home, {key_id: key for key_id, (key, _) in known.items()})
+    key, words = next((found for key_id, found in known.items() if key_id in named), (None, ""))
     return read_ledger(folder, key), words

@@ -20,6 +20,7 @@ from audit_lib.leaks import contracts, rules, search, tables, targets
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_staged
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import exports, known_values
+from audit_lib.report.record import nested
 from audit_lib.report.tables import records
 from audit_lib.secrecy import keeper, seal
 
@@ -59,18 +60,11 @@ def _search_project(
 ) -> None:
     """Print every leak, by the layout that was given; ends with 3 or 2 as `--fail-on` says."""
     root = context.project.root.resolve()
-    beside = [(path, path.resolve()) for path in also]
-    cli.refuse(
-        *((not path.exists(), "--also", f"{path} does not exist") for path, _ in beside),
-        *(  # env files are the values' homes
-            (
-                full.is_relative_to(root) or root.is_relative_to(full),
-                "--also",
-                f"{path} is in the project or holds it: name a folder beside it",
-            )
-            for path, full in beside
-        ),
-    )
+    paths = [path.resolve() for path in also]
+    within = [path for path in paths if path.is_relative_to(root) or root.is_relative_to(path)]
+    fault = "is in the project or holds it: name a folder beside it"  # env files are the values' homes
+    cli.refuse(*((not path.exists(), "--also", f"{path} does not exist") for path in paths))
+    cli.refuse(*((True, "--also", f"{path} {fault}") for path in within))
     known, stays = context.read(), tenures(context.ledger())
     read = (known.policy, known.entries, known.inventory)
     with progress.progress_bar() as bar:
@@ -80,23 +74,15 @@ def _search_project(
     if given["layout"] == "table":
         _say_leaks(found)
     elif given["layout"] == "json":
-        print_json(_document(found))
+        places = records(found.places.rename(columns=contracts.PUBLISHED_PLACE))
+        listed = nested(records(found.leaks), places, ("leak_id",), "places")
+        first = tables.next_step(found.leaks, found.coverage)
+        print_json({"leaks": listed, "coverage": records(found.coverage), "do_first": first})
     else:
         complete = not found.coverage["state"].eq("incomplete").any()
         print_json(exports.leaks_sarif(found.leaks, found.places, complete=complete))
     if fail_on := given["fail_on"]:
         sys.exit(tables.exit_code(found.leaks, found.coverage, FAIL_ON[: FAIL_ON.index(fail_on) + 1]))
-
-
-def _document(found: LeakAudit) -> dict[str, Any]:
-    """The leaks with their places as in report.json, what was searched, and what to do first."""
-    places = dict(list(found.places.rename(columns=contracts.PUBLISHED_PLACE).groupby("leak_id")))
-    listed = [
-        leak | {"places": records(places[leak["leak_id"]].drop(columns="leak_id"))}
-        for leak in records(found.leaks)
-    ]
-    first = tables.next_step(found.leaks, found.coverage)
-    return {"leaks": listed, "coverage": records(found.coverage), "do_first": first}
 
 
 def _say_leaks(found: LeakAudit) -> None:
@@ -113,16 +99,13 @@ def _say_totals(leaks: pd.DataFrame, coverage: pd.DataFrame) -> None:
     """How many values leaked, by whether they are in force. "No leak" is only said if all was searched."""
     none = leaks["kind"].isin(tables.NO_SECRETS)
     forces = leaks.loc[~none, "force"].value_counts().reindex(tables.FORCES, fill_value=0)
-    places = leaks["in_force"].str.split(",")
+    others, places = leaks.loc[none, "kind"].value_counts(), leaks["in_force"].str.split(",")
     production = int(places.map(lambda names: tables.PRODUCTION in names).sum())
     counts = [
         f"{production} in force in production",
         f"{forces[tables.IN_FORCE] - production} elsewhere",
         *(f"{forces[force]} {_FORCES[force][0]}" for force in tables.FORCES[1:]),
-        *(
-            f"{counted(count, 'more value')} of kind {kind}"
-            for kind, count in leaks.loc[none, "kind"].value_counts().items()
-        ),
+        *(f"{counted(count, 'more value')} of kind {kind}" for kind, count in others.items()),
     ]
     answer, colour = "No leak was found, but not everything was searched", "yellow"
     if forces.sum():
@@ -152,8 +135,8 @@ def _say_leak(leak: Any, places: pd.DataFrame) -> None:
         commit = f" {place.commit[:12]}" if place.commit else ""
         line = "" if place.line is None else f":{place.line}"
         say(f"{place.place}{commit} {place.path}{line} ({place.encoding})", indent="    ")
-    if len(places) > _MOST_PLACES:
-        say(f"and {counted(len(places) - _MOST_PLACES, 'more place')} (--format json)", indent="    ")
+    more = len(places) - _MOST_PLACES
+    say(f"and {counted(more, 'more place')} (--format json)" if more > 0 else None, indent="    ")
 
 
 def _say_coverage(coverage: pd.DataFrame) -> None:
@@ -179,8 +162,8 @@ def _search_paths(context: cli.Opened, paths: Iterable[Path]) -> None:
 
     done = seal.search_files(files, known.keeper, classes)
     say(*done.hits)
-    if done.not_searched:
-        say(f"too weak to be searched for: {', '.join(done.not_searched)}", err=True)
+    weak = ", ".join(done.not_searched)
+    say(weak or None, lead="too weak to be searched for: ", err=True)
     searched = f"{counted(done.artefacts, 'file')} searched for {counted(done.values, 'value')}"
     say(f"{searched} in {counted(done.forms, 'form')}: {counted(len(done.hits), 'place')}", err=True)
     if done.hits:
@@ -205,12 +188,13 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
 
     for hit in done.hits:
         say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")
-    left_out = [f"{one.place}: {one.reason}" for one in done.left_out]
-    if not patterns:
-        left_out.append("what looks like a secret: only known values were searched for")
-    if not done.values:
-        left_out.append("known values: there is neither an env file nor a ledger")
-    say(*left_out, lead="not searched: ", err=True)
+    say(
+        *(f"{one.place}: {one.reason}" for one in done.left_out),
+        None if patterns else "what looks like a secret: only known values were searched for",
+        None if done.values else "known values: there is neither an env file nor a ledger",
+        lead="not searched: ",
+        err=True,
+    )
     found = f"{counted(len(done.hits), 'place')} of a secret" if done.hits else "no secret"
     say(f"{counted(done.values, 'known value')}, {counted(done.files, 'staged file')}: {found}", err=True)
     if done.hits:

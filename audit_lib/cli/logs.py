@@ -10,26 +10,22 @@ import click
 import pandas as pd
 
 from audit_lib.base import clock, progress
-from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import columns, print_json, print_table, say
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
-from audit_lib.logins import traffic
-from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.parameters import detection_policy, formats_of
-from audit_lib.logs.file_lines import formats_by_line, raw_lines
+from audit_lib.logins import alerts as rules, parameters, traffic
+from audit_lib.logs import file_lines, times
 from audit_lib.logs.line import explain_line
 from audit_lib.logs.read import BROKEN_OFF, read_logs
-from audit_lib.logs.times import instant_of
 from audit_lib.report.tables import records
 from audit_lib.secrecy import guard, redact
 from audit_lib.settings import LogSource, Project, dump, load
 
 COLUMNS = ("day", "kind", "status", "address", "route")
-FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
+UNKNOWN = 2  # too little could be read to evaluate the alert: bad input
 _NOUNS = {"lines": "line", "requests": "request", "messages": "message"}
 _OTHERS = {"text_only": "text only", "not_understood": "not understood", "blank": "blank"}
 _MOST_ROWS, _ROWS_ON_A_TERMINAL = 1_000, 20  # of a table; the others are one row
@@ -37,36 +33,25 @@ _COLOURS = {"fired": "red", "unknown": "yellow", "quiet": "green"}
 _EVENT = ("kind", "message", "method", "route", "status", "client", "subject")
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise BadInput.at("--time-zone", "is not a time zone such as UTC or Europe/Berlin") from None
-
-
-_ZONE = cli.shown("--time-zone", "zone", default="UTC", type=_zone, metavar="ZONE")
-
-
 @cli.command(
     click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
-    *(cli.shown("--by", default="day,kind"), cli.layout("table", "csv", "json"), _ZONE),
+    *(cli.shown("--by", default="day,kind"), cli.layout("table", "csv", "json")),
     *(click.option("--scheduler", default="", metavar="ADDR"), "--project"),
     opens=False,
 )
-def failures(paths: tuple[str, ...], by: str, folder: Path, zone: ZoneInfo, **given: Any) -> None:
+def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, scheduler: str) -> None:
     """Print the counts of what logs hold by some columns, and on stderr how their lines were read."""
     names = list(dict.fromkeys(filter(None, map(str.strip, by.split(",")))))
     fault = f"must be one or more of {', '.join(COLUMNS)}"
     cli.refuse((not names or {*names} - {*COLUMNS}, "--by", fault))
-    formats = None
+    project, formats = Project("logs"), None
     if load.is_configured(folder):
         context = cli.opened(folder, {})
-        formats = formats_of(context.project, context.policy)
-
-    sources = tuple(_source(path, zone.key) for path in dict.fromkeys(paths))
+        project, formats = context.project, parameters.formats_of(context.project, context.policy)
+    sources = tuple(_source(path, project.time_zone) for path in dict.fromkeys(paths))
     with progress.progress_bar() as bar:
         project = Project("logs", log_sources=sources)
-        read = read_logs(project, None, formats, scheduler=given["scheduler"], progress=bar)
+        read = read_logs(project, None, formats, scheduler=scheduler, progress=bar)
     broken = read.sources["reason"].str.startswith(BROKEN_OFF)
     unread = rows(read.sources[broken | ~read.sources["state"].isin({"read", "empty"})])
     cli.refuse(*((True, row.source, row.reason or row.state) for row in unread))
@@ -78,9 +63,9 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, zone: ZoneInfo, **gi
     table = counts.groupby(names, dropna=False, as_index=False, observed=True)[sums].sum()
     table = table.sort_values(names, na_position="first")
     plain = table.drop(columns="failures")
-    if given["layout"] == "table":
+    if layout == "table":
         _say_failures(counts, table, names)
-    elif given["layout"] == "json":
+    elif layout == "json":
         print_json(records(plain))
     else:
         click.echo(plain.to_csv(index=False, lineterminator="\n"), nl=False)
@@ -97,9 +82,6 @@ def _source(path: str, zone: str) -> LogSource:
 
 def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) -> None:
     """The answer, then a table with most failures first; what comes late is one row, and so is the total."""
-    if table.empty:
-        say("", lead="no request and no failure message was found")
-        return
     failed = table["failures"].sum()
     say("", lead=_answer(counts), colour="red" if failed else "")
 
@@ -145,13 +127,13 @@ def alerts(context: cli.Opened, since: str, layout: str, **_: Any) -> None:
     project, policy, until = context.project, context.policy, context.at
     window = traffic.Window(clock.since_instant(since, until), until)
     cli.refuse((not policy.alerts, f"policy {policy.name}", "has no [[alerts]]"))
-    detections = detection_policy(policy)
-    read = read_logs(project, None, formats_of(project, policy))
+    detections = parameters.detection_policy(policy)
+    read = read_logs(project, None, parameters.formats_of(project, policy))
     activity = traffic.tabulate_activity(read, detections)
     here = traffic.Traffic(activity, detections, window, project.log_sources)
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(project.ledger_dir, context.key if project.ledger_dir.exists() else None, until)
-    found = evaluate(policy.alerts, here, ledger)
+    found = rules.evaluate(policy.alerts, here, ledger)
     if layout == "json":
         print_json(records(found))
     else:
@@ -165,7 +147,7 @@ def alerts(context: cli.Opened, since: str, layout: str, **_: Any) -> None:
     say(f"settings and formats: {dump.digest_of_difference(in_force)} ({state})", err=layout == "json")
     unknown = [f"alert {row.alert}: not known: {row.reason}" for row in rows(found) if row.state == "unknown"]
     say(*changed, *unknown, err=True)
-    sys.exit(FIRED if found["state"].eq("fired").any() else UNKNOWN if unknown or changed else 0)
+    sys.exit(cli.FOUND if found["state"].eq("fired").any() else UNKNOWN if unknown or changed else 0)
 
 
 def _say_alerts(found: pd.DataFrame) -> None:
@@ -178,26 +160,25 @@ def _say_alerts(found: pd.DataFrame) -> None:
         say(f"{row.alert}: {row.count}{span}{why}", lead=f"{state:<9}", colour=_COLOURS[row.state])
 
 
-@cli.command(_ZONE)
-def explain(context: cli.Opened, zone: ZoneInfo, **_: Any) -> None:
+@cli.command()
+def explain(context: cli.Opened, **_: Any) -> None:
     """Print how each line of stdin is read; the line itself and values of the project are not shown."""
-    formats = formats_of(context.project, context.policy)
+    formats, zone = (
+        parameters.formats_of(context.project, context.policy),
+        ZoneInfo(context.project.time_zone),
+    )
     context.read()
-    lines = formats_by_line(raw_lines(sys.stdin.buffer), formats)
+    lines = file_lines.formats_by_line(file_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
         read = explain_line(raw, declared, zone)
         line = read.line
         by = f", by {' > '.join(read.formats)}" if read.formats else ""
         nearest = "; no format matches its beginning" if line.state == "not understood" else ""
         nearest = f"; nearest is {read.nearest}" if read.nearest else nearest
-        at = "none" if line.at is None else clock.iso(instant_of(line.at))
-        fields = (
-            [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]
-            for event in line.events
-        )
-        texts = [
-            f"{number}: {line.state}{by}{nearest}",
-            *([] if line.state == "blank" else [f"   time: {at}"]),
-            *(f"   {', '.join(named)}" for named in fields),
-        ]
-        say(*(guard.scrub(redact.redact_named(text)) for text in texts))
+        at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
+        texts = [f"{number}: {line.state}{by}{nearest}", f"   time: {at}"]
+        for event in line.events:
+            fields = [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]
+            texts.append(f"   {', '.join(fields)}")
+        shown = texts[: 1 if line.state == "blank" else None]
+        say(*(guard.scrub(redact.redact_named(text)) for text in shown))

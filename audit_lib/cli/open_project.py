@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
-from click import option
 
 from audit_lib import settings
 from audit_lib.base.clock import iso
@@ -26,12 +25,13 @@ from audit_lib.report.known_values import guard_values
 from audit_lib.rotation.rotations import TRIGGERS
 from audit_lib.secrecy import guard, strength
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.given import LIMIT_BYTES, parse_env_options
+from audit_lib.secrets import given as given_values
 from audit_lib.secrets.read_project import ProjectRead
 
 Decorator = Callable[[Any], Any]
-flag, shown = partial(option, is_flag=True), partial(option, show_default=True)
+flag, shown = partial(click.option, is_flag=True), partial(click.option, show_default=True)
 PATH = click.Path(path_type=Path)
+FOUND = 3  # the exit code of a command that found something to act upon
 _LONGEST = 64 << 10  # bytes of a value that is entered
 _WRITTEN = ("by", "approved_by", "owner", "reason", "ticket", "proof", "writer", "source", "out", "previous")
 
@@ -50,13 +50,13 @@ def environment_of(_: click.Context, param: click.Parameter, text: str) -> str:
 
 
 _TYPED = {
-    "--project": option("--project", "folder", type=PATH, default=".", show_default=True),
-    "--env": option("--env", multiple=True, metavar="ENVIRONMENT/SERVICE=FILE|-|environ"),
-    "--log": option("--log", "logs", multiple=True, metavar="ENVIRONMENT/SERVICE=PATH|-"),
-    "--ledger": option("--ledger", type=PATH),
-    "--out": option("--out", type=PATH),
-    "--environment": option("--environment", default="", callback=environment_of),
-    "--trigger": option("--trigger", type=click.Choice(TRIGGERS)),
+    "--project": click.option("--project", "folder", type=PATH, default=".", show_default=True),
+    "--env": click.option("--env", multiple=True, metavar="ENVIRONMENT/SERVICE=FILE|-|environ"),
+    "--log": click.option("--log", "logs", multiple=True, metavar="ENVIRONMENT/SERVICE=PATH|-"),
+    "--ledger": click.option("--ledger", type=PATH),
+    "--out": click.option("--out", type=PATH),
+    "--environment": click.option("--environment", default="", callback=environment_of),
+    "--trigger": click.option("--trigger", type=click.Choice(TRIGGERS)),
 }
 
 
@@ -75,7 +75,7 @@ def command(
 
         made: click.Command = (of or click).command(name)(run if opens else function)
         for one in ("--project", *options) if opens else options:
-            made = (_TYPED.get(one, option(one, default="")) if isinstance(one, str) else one)(made)
+            made = (_TYPED.get(one, click.option(one, default="")) if isinstance(one, str) else one)(made)
         return made
 
     return decorate
@@ -104,11 +104,6 @@ class Opened:
         """The ledger's key, or a throw-away one where there is no ledger."""
         return keys.key_of(self.project)
 
-    @property
-    def name(self) -> str:
-        """The project's name as a part of a folder's name."""
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.project.name).strip("-.") or "project"
-
     def instant(self, as_of: str) -> datetime:
         """The instant that a text names; of "" the sample's own, else now."""
         return settings.instant_of(self.project, as_of or self.project.pinned_as_of or iso(self.at))
@@ -136,12 +131,12 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     env, logs = given.get("env", ()), given.get("logs", ())
     piped = [one for one in (*env, *logs) if one.endswith("=-")]
     refuse((len(piped) > 1, "--log, --env", "stdin (-) can be given once only"))
-    stdin = sys.stdin.buffer.read(LIMIT_BYTES + 1) if {*piped} & {*env} else b""
+    stdin = sys.stdin.buffer.read(given_values.LIMIT_BYTES + 1) if {*piped} & {*env} else b""
     spool = spooled_stdin() if {*piped} & {*logs} else None
 
     project = settings.load_project(folder, given.get("ledger"))
     project = with_logs(project, logs, BytesIO(), lambda _: spool or Path())
-    values = parse_env_options(env, BytesIO(stdin))
+    values = given_values.parse_env_options(env, BytesIO(stdin))
     policy, user = settings.choose_policy(project, given.get("policy", "")), "someone"
     with suppress(OSError, KeyError):
         user = getpass.getuser()

@@ -12,7 +12,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from click import option
 
 from audit_lib import settings
 from audit_lib.base import clock, git
@@ -21,34 +20,18 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import say
-from audit_lib.ledger import (
-    Entry,
-    all_heads,
-    chain,
-    keys,
-    read_ledger,
-    timeline,
-    whose as answers,
-    write_entry,
-)
-from audit_lib.logins.declared import propose
-from audit_lib.logins.parameters import detection_policy, formats_of
+from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
+from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
 from audit_lib.report import escape as inert
-from audit_lib.rotation import change, progress, runbook, schedule, validation
-from audit_lib.rotation.contracts import DONE
+from audit_lib.rotation import change, contracts, progress, runbook, schedule, validation
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import env, given as given_values
-from audit_lib.secrets.evidence import seen_already
-from audit_lib.secrets.loaders import loaders_of
-from audit_lib.secrets.read_project import places_lost, snapshot_draft
-from audit_lib.settings import first_file
+from audit_lib.secrets import env, evidence, given as given_values, read_project
+from audit_lib.settings import first_file, load
 from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
-from audit_lib.settings.load import remember_sample
 
-LEFT = 3  # the exit code for what is due, not done or not valid
 _MOST_NAMES = 5  # that are shown
 _LEDGER = ("--env", "--policy", "--ledger", "--writer")
 _SECRET = click.argument("secret")
@@ -62,15 +45,15 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     """Make the key and write a first audit.toml; an existing file is never overwritten."""
     project, policy, path = context.project, context.policy, keys.key_file()
     there, key = path.exists(), keys.made_key_of(project)
-    state = "exists" if there else "was created"
-    keep = "" if there else ": keep a copy, the ledger cannot be read without it"
-    own = f"{key.key_id} {state} in {path}{keep}"
-    say(f"key: {'the public DEMO key' if key.origin == 'demo' else own}")
+    state = "exists in" if there else "keep a copy, the ledger cannot be read without it. It was created in"
+    own = f"{key.key_id}: {state} {path}"
+    say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
 
     if policy.name == "generic" and not project.configured:
         project = first_file.with_environments(project)
-    rules, logs = detection_policy(policy), read_logs(project, None, formats_of(project, policy))
-    proposals = propose(logs.counts, rules.logins, rules.failed_statuses)
+    logs = read_logs(project, None, parameters.formats_of(project, policy))
+    rules = parameters.detection_policy(policy)
+    proposals = declared.propose(logs.counts, rules.logins, rules.failed_statuses)
     if project.configured:
         say("audit.toml: exists and is kept")
         click.echo("\n".join(one.block for one in proposals), nl=bool(proposals))
@@ -100,17 +83,16 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     variables = counted(len(guesses or policy.secrets), "variable")
     say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
     odd = [source.path for source in project.env_sources if not first_file.nameable(source.path)]
-    named = map(shown, odd)
-    say(*named, lead="not named in audit.toml, because of the characters in its name: ")
-    say(*([few(unread, _MOST_NAMES, "; ")] if unread else []), lead="not searched: ")
+    say(*map(shown, odd), lead="not named in audit.toml, because of the characters in its name: ")
+    say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
 
 
 @cli.command(click.argument("folder", metavar="DIR", type=cli.PATH), opens=False)
 def sample(folder: Path) -> None:
     """Write the sample project to a new or empty folder."""
     build_sample(folder)
-    if not remember_sample(folder):
-        say("the sample cannot be opened by its path: no state can be kept in the home folder", err=True)
+    fault = "the sample cannot be opened by its path: no state can be kept in the home folder"
+    say(None if load.remember_sample(folder) else fault, err=True)
     say(f"sample project written; review it: audit-lib review --project {shlex.quote(str(folder))}")
 
 
@@ -121,41 +103,38 @@ def snapshot(context: cli.Opened, fewer: bool, **_: Any) -> None:
     seen = entry.body["secrets"]
     absent = [f"{one['variable']} in {one['environment']}" for one in seen if one["fingerprint"] is None]
     present, where = counted(len(seen) - len(absent), "value"), counted(len(entry.body["places"]), "place")
-    at = clock.iso(context.at)
-    say(f": {present} in {where} seen at {at}", lead=entry.place, colour="green")
-    if absent:
-        names = few(absent, _MOST_NAMES)
-        say(f" {counted(len(absent), 'secret')}: {names}", lead="without a value:", colour="yellow")
+    without = f" {counted(len(absent), 'secret')}: {few(absent, _MOST_NAMES)}"
+    say(f": {present} in {where} seen at {clock.iso(context.at)}", lead=entry.place, colour="green")
+    say(without if absent else None, lead="without a value:", colour="yellow")
 
 
 def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some."""
     project, had_key = context.project, keys.key_file().exists()
     key, root = keys.made_key_of(project), str(project.root)
-    if not had_key and key.origin == "file":
-        say(f"key: {key.key_id} created in {keys.key_file()}: keep a copy", err=True)
+    made = not had_key and key.origin == "file"
+    say(f"key: {key.key_id} created in {keys.key_file()}: keep a copy" if made else None, err=True)
 
     read = context.read(key)
-    draft = snapshot_draft(read.inventory, read.places)
+    draft = read_project.snapshot_draft(read.inventory, read.places)
     seen = draft.body["places"], any(row["fingerprint"] for row in draft.body["secrets"])
     fault = "has not one value of a secret: there is nothing to record"
     fault = fault if seen[0] else "has no env file that can be read, and no --env was given"
     cli.refuse((not all(seen), root, fault))
 
-    taken = read_ledger(project.ledger_dir, key).of_kind("snapshot")
+    taken = chain.read_ledger(project.ledger_dir, key).of_kind("snapshot")
     before = next((entry for entry in reversed(taken) if entry.writer == context.writer), None)
-    if before and not fewer:
-        lost = places_lost(draft, before)
-        fault = f"no value of {', '.join(lost)} was seen, and {before.place} saw some"
-        cli.refuse((lost, "snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer"))
+    lost = [] if fewer else read_project.places_lost(draft, before)
+    fault = f"no value of {', '.join(lost)} was seen, and {before.place if before else ''} saw some"
+    cli.refuse((lost, "snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer"))
     configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
     return context.append("snapshot", {**draft.body, "configuration": configuration}, key)
 
 
 @cli.command(
-    *(_SECRET, option("--environment", required=True, callback=cli.environment_of), "--service"),
-    option("--at", "claimed", default=""),
-    option("--revoked", type=click.Choice(("current", "previous"))),
+    *(_SECRET, click.option("--environment", required=True, callback=cli.environment_of), "--service"),
+    click.option("--at", "claimed", default=""),
+    click.option("--revoked", type=click.Choice(("current", "previous"))),
     *("--created-at", "--source", "--proof", *_LEDGER, *_CLAIM),
 )
 def record(context: cli.Opened, secret: str, environment: str, service: str, **given: Any) -> None:
@@ -194,8 +173,8 @@ def record(context: cli.Opened, secret: str, environment: str, service: str, **g
         "revocation": f"the {which} value of {place}, revoked {at}: a claim, no provider was asked",
     }
     say(f"{context.append(kind, body | own).place}: {words[kind]}")
-    if kind == "rotation" and not own["fingerprint"]:
-        say("its value was not supplied (--env), so this is only a claim and proves nothing", err=True)
+    unproven = "its value was not supplied (--env), so this is only a claim and proves nothing"
+    say(None if kind != "rotation" or own["fingerprint"] else unproven, err=True)
 
 
 def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -219,14 +198,10 @@ def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, d
             cli.refuse((":" in fingerprint, "--revoked", fault))
         return "revocation", {"fingerprint": fingerprint, "proof": given["proof"]}
     cli.refuse((given["proof"], "--proof", "is only for --revoked"))
-    if fingerprint and not given["claimed"]:
-        seen = seen_already(context.ledger(), place, row.source, row.fingerprint)
-        fault = (
-            f"{seen.place} saw this value at {clock.iso(seen.at)}, and nothing shows a rotation since"
-            if seen
-            else ""
-        )
-        cli.refuse((seen, "--at", f"is needed: {fault}. Rotate it first, or say when it was rotated"))
+    ledger, undated = context.ledger(), fingerprint and not given["claimed"]
+    if undated and (seen := evidence.seen_already(ledger, place, row.source, row.fingerprint)):
+        fault = f"{seen.place} saw this value at {clock.iso(seen.at)}, and nothing shows a rotation since"
+        raise BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
     return "rotation", value | _approval(given, context)
 
 
@@ -249,7 +224,7 @@ def whose(folder: Path, ledger: Path | None) -> None:
         keeper.take(candidate)
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = keys.key_of(project)
-    known = read_ledger(project.ledger_dir, key)
+    known = chain.read_ledger(project.ledger_dir, key)
     say(*answers.whose(string, known, key).lines)
     say(*known.faults, lead="the ledger is damaged: ", err=True)
 
@@ -260,28 +235,28 @@ def rotate() -> None:
 
 
 @cli.command(
-    *(cli.shown("--within", default="14d"), option("--calendar", type=cli.PATH), *_EVIDENCE), of=rotate
+    *(cli.shown("--within", default="14d"), click.option("--calendar", type=cli.PATH), *_EVIDENCE),
+    of=rotate,
 )
 def due(context: cli.Opened, folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     """Print what falls due within some days, and write all dates as a calendar; 3 if there is any."""
-    days = re.fullmatch(r"(\d{1,3})d?", within.strip())
-    if not days:
-        raise BadInput.at("--within", "must be a number of days such as 14d, at most 999")
-    at = context.instant(given["as_of"])
+    days, at = within.strip().removesuffix("d"), context.instant(given["as_of"])
+    fault = "must be a number of days such as 14d, at most 999"
+    cli.refuse((not re.fullmatch(r"\d{1,3}", days), "--within", fault))
     ages = context.read(as_of=at).ages
     planned = schedule.tabulate_schedule(ages)
     cli.refuse((planned.empty, str(folder), "has no secret with a limit in force: nothing was judged"))
-    soon = schedule.due_within(planned, at, int(days[1]))
-    words = f"{counted(len(soon), 'secret')} may fall due within {counted(int(days[1]), 'day')}"
-    say("", lead=words)
+    soon = schedule.due_within(planned, at, int(days))
+    say("", lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days), 'day')}")
     say(*(schedule.due_words(row, at) for row in rows(soon)))
-    if unseen := int(ages["reason"].eq("not supplied").sum()):
-        say(f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them", err=True)
+    unseen = int(ages["reason"].eq("not supplied").sum())
+    words = f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them"
+    say(words if unseen else None, err=True)
     if calendar:
         text = schedule.calendar_text(planned, context.project.name, at)
         calendar.write_text(text, "utf-8", newline="")
         say(f"{calendar}: {counted(len(planned), 'secret')}", err=True)
-    sys.exit(0 if soon.empty else LEFT)
+    sys.exit(0 if soon.empty else cli.FOUND)
 
 
 @cli.command(*_STEPS, of=rotate)
@@ -292,11 +267,10 @@ def plan(context: cli.Opened, secret: str, **given: Any) -> None:
     for number, step in enumerate(made.steps, 1):
         place = f" [{step.environment}]" if step.environment else ""
         say("", f"{number}. {step.text}{place}.")
-        for command in step.commands:
-            click.echo(f"     {inert.plain(command)}")  # whole, to be copied
-        say(f"Verify: {step.verify}.", indent="   ")
-        if step.breaks:
-            say(f"It breaks: {step.breaks}.", indent="   ")
+        for command in step.commands:  # whole, to be copied
+            click.echo(f"     {inert.plain(command)}")
+        breaks = f"It breaks: {step.breaks}." if step.breaks else None
+        say(f"Verify: {step.verify}.", breaks, indent="   ")
 
 
 @cli.command(*_STEPS, "--since", of=rotate)
@@ -305,28 +279,25 @@ def check(context: cli.Opened, secret: str, since: str, **given: Any) -> None:
     made = _plan(context, secret, given)
     began = clock.parse_instant(since, "--since") if since else made.read.as_of - progress.LONGEST
     found = made.progress(began)
-    left, steps = sum(step.state != DONE for step in found.steps), counted(len(found.steps), "step")
+    left, steps = sum(step.state != contracts.DONE for step in found.steps), counted(len(found.steps), "step")
     answer = f"{left} of {steps} not done or not known" if left else f"all of {steps} are done"
     say(f": {answer}", lead=f"Rotation of {made.rules[0].name} since {clock.iso(began)}")
     for step in found.steps:
         place = f" [{step.place}]" if step.place else ""
         say(f"{step.state:<9}  {step.step}{place}: {step.why}", indent="  ")
     say(*found.half_done, lead="half done: ")
-    sys.exit(0 if found.whole else LEFT)
+    sys.exit(0 if found.whole else cli.FOUND)
 
 
 def _plan(context: cli.Opened, secret: str, given: dict[str, Any]) -> runbook.RotationPlan:
     """The plan to rotate a secret, as of the instant that was given."""
-    how = {name: given[name] for name in ("environment", "compromised")}
-    at, keeper = context.instant(given["as_of"]), Keeper(context.key)
-    return runbook.plan_rotation(
-        secret, context.project, context.policy, keeper, at, given=context.given, **how
-    )
+    read = context.read(as_of=context.instant(given["as_of"]))
+    return runbook.plan_rotation(secret, read, given["environment"], compromised=given["compromised"])
 
 
 @cli.command(
-    *(_SECRET, option("--into", type=cli.PATH), cli.flag("--given", "entered")),
-    *(option("--fd", type=click.IntRange(0)), cli.flag("--show"), "--environment"),
+    *(_SECRET, click.option("--into", type=cli.PATH), cli.flag("--given", "entered")),
+    *(click.option("--fd", type=click.IntRange(0)), cli.flag("--show"), "--environment"),
     *(*_CLAIM, "--policy", "--ledger", "--writer"),
     of=rotate,
 )
@@ -346,10 +317,9 @@ def new(context: cli.Opened, secret: str, into: Path | None, entered: bool, **gi
     environment = source.environment if source else given["environment"] or "production"
     if entered:
         value = cli.entered_value("New value (not shown)", twice=True)
+        place, text = f"the value entered for {rule.name}", "must be one line of printable text"
         faults = validation.new_value_faults(rule, value, policy, environment)
-        place = f"the value entered for {rule.name}"
-        cli.refuse((not value.isprintable(), "stdin", "must be one line of printable text"))
-        cli.refuse(*((True, place, fault) for fault in faults))
+        cli.refuse((not value.isprintable(), place, text), *((True, place, fault) for fault in faults))
     else:
         value = validation.made_value(rule, policy, environment)
     if source:
@@ -375,9 +345,9 @@ def _replace(
     written: set[Path] = set()
     for one in changes:
         if one.path not in written:
-            one.write()
+            change.replace_file(one.path, one.before, one.after)
             written.add(one.path)
-        entry = write_entry(place, key, one.draft(at, body), at, context.writer)
+        entry = chain.write_entry(place, key, one.draft(at, body), at, context.writer)
         say(f"{entry.place}: {one.place}: replaced in {one.source}")
     say(f"The old value stays in use until it starts anew ({rule.restart or 'restart'})", err=True)
 
@@ -389,7 +359,7 @@ def change_key(context: cli.Opened, **_: Any) -> None:
     cli.refuse((old.origin != "file", "key", f"is a {old.origin} key, which cannot be changed"))
     before, after = (context.read(key).inventory["fingerprint"] for key in (old, fresh))
     links = {was: now for was, now in zip(before, after, strict=True) if isinstance(was, str)}
-    heads = all_heads(context.project.ledger_dir, old)
+    heads = chain.all_heads(context.project.ledger_dir, old)
     keys.store_key(fresh, context.project.root)
     body = {"from_key_id": old.key_id, "lost": False, "links": links, "heads": heads}
     context.append("key bridge", body, fresh)
@@ -399,35 +369,28 @@ def change_key(context: cli.Opened, **_: Any) -> None:
     say(f"{changed}: give every reviewer the new key file")
 
 
-@cli.command(
-    *("--policy", "--environment", "--service", cli.flag("--strict")),
-    cli.shown("--values", default=given_values.ENVIRON, metavar="FILE|-|environ"),
-)
-def validate(context: cli.Opened, environment: str, service: str, values: str, **given: Any) -> None:
+@cli.command("--env", "--policy", "--environment", "--service", cli.flag("--strict"))
+def validate(context: cli.Opened, environment: str, service: str, **given: Any) -> None:
     """Judge what a service starts with by the policy; 3 if that fails and validation is strict."""
-    policy, root, environ = context.policy, context.project.root, os.environ
-    place = environment or validation.environment_shown(policy, environ)
+    policy, environ, given_places = context.policy, os.environ, [one.environment for one in context.given]
+    place = environment or next(iter(given_places), validation.environment_shown(policy, environ))
     services = sorted({rule.service for rule in policy.secrets})
     unclear = service not in services and (service or len(services) > 1)
+    name = service or next(iter(services), "")
+    own = [one for one in context.given if (one.environment, one.service) == (place, name)]
     cli.refuse(
         (not services, f"policy {policy.name}", "lists no secret to validate: run init"),
         (services and unclear, "--service", f"must be one of {', '.join(services)}"),
+        (context.given and not own, "--env", f"gives no value of {place}/{name or 'SERVICE'}"),
     )
-    name = service or services[0]
-    read = given_values.parse_env_option(f"{place}/{name}={values}", sys.stdin.buffer)
-    lines = given_values.given_lines(read, policy)
-    # A file of the project is read as its service reads it, any other one as the platform's box is.
-    sources = {(root / source.path).resolve(): source for source in context.project.env_sources}
-    if values not in (given_values.ENVIRON, given_values.STDIN) and (
-        own := sources.get(Path(values).resolve())
-    ):
-        lines = env.parse_env(read.content, loaders_of(root, own, read.content))
+    started = settings.GivenValues(place, name, given_values.ENVIRON, b"")
+    lines = given_values.given_lines(own[0] if own else started, policy)
     held = {line.name: line.value for line in lines if line.name and line.value is not None}
     unknown = frozenset(line.name for line in lines if line.name and env.value_is_unknown(line.faults))
 
     result = validation.validate(held, policy, place, name, unknown)
     say(*result.lines, err=not result)
-    if not result:
-        if given["strict"] or validation.is_strict(policy, {**environ, **held}, place):
-            sys.exit(LEFT)
-        say("The start goes on: validation is not strict here (--strict)", err=True)
+    if not result and (given["strict"] or validation.is_strict(policy, {**environ, **held}, place)):
+        sys.exit(cli.FOUND)
+    goes_on = "The start goes on: validation is not strict here (--strict)"
+    say(None if result else goes_on, err=True)

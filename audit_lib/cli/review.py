@@ -27,7 +27,6 @@ from audit_lib.report.package import ARTEFACTS, NOTEBOOK
 from audit_lib.secrecy.identities import MODES
 
 INCIDENT = "incident.ipynb"
-FINDINGS = 3  # the exit code for open findings at or above --fail-on
 _SAMPLE = {"quarter": "2026Q3", "as_of": "2026-09-30T23:59:59Z"}  # how its committed report was made
 _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pass": ("Pass.", "green")}
 
@@ -35,8 +34,7 @@ _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pas
 @cli.command(
     *("--project", cli.flag("--sample"), "--quarter", "--as-of", "--out"),
     *(click.option("--previous", type=cli.PATH), click.option("--fail-on", type=click.Choice(SEVERITIES))),
-    cli.flag("--new-only"),
-    cli.shown("--identities", default="masked", type=click.Choice(MODES)),
+    *(cli.flag("--new-only"), cli.shown("--identities", default="masked", type=click.Choice(MODES))),
     *("--policy", "--env", "--log", "--ledger", cli.flag("--snapshot")),
     opens=False,
 )
@@ -55,7 +53,7 @@ def review(folder: Path, sample: bool, **given: Any) -> None:
         given |= {option: given[option] or text for option, text in _SAMPLE.items()}
     else:
         context = _tried(folder, named, given)
-        moment, name = context.instant(given["as_of"]), context.name
+        moment, name = context.instant(given["as_of"]), context.project.name
         given |= {"as_of": iso(moment), "quarter": str(Quarter.named(given["quarter"], moment))}
 
     out = given["out"] or Path("reports") / f"{name}-{given['quarter']}"
@@ -71,7 +69,7 @@ def review(folder: Path, sample: bool, **given: Any) -> None:
     if level := given["fail_on"]:
         count = _count_findings(record, level, new_only=given["new_only"])
         say(f"{counted(count, 'open finding')} of severity {level} or worse", err=True)
-        sys.exit(FINDINGS if count else 0)
+        sys.exit(cli.FOUND if count else 0)
 
 
 def _tried(folder: Path, named: bool, given: dict[str, Any]) -> cli.Opened:
@@ -99,16 +97,11 @@ def _publish(name: str, parameters: Any, given: Any, context: cli.Opened | None,
     run = {"folder": str(Path.cwd()), "env": given["env"], "environ": environ}
     if context:
         run |= {"stdin": context.stdin.decode("latin-1"), "log": str(context.spool or "")}
+    parameters |= {"logs": shlex.join(given["logs"])}
     with publishing(out) as staging, progress_bar() as progress:
-        subject = "incident" if name == INCIDENT else "audit"
-        run_notebook(
-            source_notebook(name),
-            parameters | {"logs": shlex.join(given["logs"])},
-            staging / name,
-            f"{subject}.publish({str(staging)!r})",
-            given=json.dumps(run).encode(),
-            progress=progress,
-        )
+        closing = f"{'incident' if name == INCIDENT else 'audit'}.publish({str(staging)!r})"
+        notebook, content = source_notebook(name), json.dumps(run).encode()
+        run_notebook(notebook, parameters, staging / name, closing, given=content, progress=progress)
 
 
 def _count_findings(record: dict[str, Any], level: str, *, new_only: bool) -> int:
@@ -131,7 +124,7 @@ def _say_review(record: dict[str, Any], out: Path) -> None:
         when = f"{'overdue since' if action['overdue'] else 'by'} {action['due_at'][:10]}"
         lead = f"{action['number']}. {action['action']}"
         say(f" ({when}, owner: {action['owner']})", lead=lead, indent="  ")
-        say(*filter(None, [action["command"]]), indent="     ")
+        say(action["command"] or None, indent="     ")
     say("")
     for figure in screen["figures"]:
         say(f" {figure['count']} {figure['unit']} ({figure['note']})", lead=f"{figure['title']}:")
@@ -144,23 +137,20 @@ def _say_published(out: Path, names: tuple[str, ...], page: str, notebook: str) 
     say(f" {out / page} in a browser, or {out / notebook} in JupyterLab", lead="Open")
 
 
-@cli.command(
-    *("--since", "--until", "--secret", "--address", "--as-of", "--out"),
-    *("--env", "--log", "--ledger"),
-)
+@cli.command("--since", "--until", "--secret", "--address", "--as-of", "--out", "--env", "--log", "--ledger")
 def investigate(context: cli.Opened, folder: Path, **given: Any) -> None:
     """Print what cannot wait, and publish the incident notebook of a window, a secret or an address."""
     address, rule = address_of(given["address"]), context.policy.rule(given["secret"].strip())
     say(" Copy the logs that rotate away, before any restart.", lead="Now:")
-    lead, command = "If you have the leaked string:", "audit-lib whose"
+    lead, command = "If you have the leaked string:", "whose"
     if rule:
-        lead, command = f"To replace {rule.name}:", f"audit-lib rotate plan {rule.name} --compromised"
-    say(f" {command} --project {shlex.quote(str(folder))}", lead=lead)
+        lead, command = f"To replace {rule.name}:", f"rotate plan {rule.name} --compromised"
+    say(f" audit-lib {command} --project {shlex.quote(str(folder))}", lead=lead)
     say("")
 
     moment = context.instant(given["as_of"])
     question = repr([given[name] for name in ("since", "until", "secret", "address")])  # is not shown
-    name = f"{context.name}-incident-{moment:%Y-%m-%d}-{sha256(question.encode()).hexdigest()[:8]}"
+    name = f"{context.project.name}-incident-{moment:%Y-%m-%d}-{sha256(question.encode()).hexdigest()[:8]}"
     out = given["out"] or Path("reports") / name
     parameters = {option: given[option] for option in ("since", "until", "secret")}
     parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}

@@ -26,12 +26,12 @@ def columns(stream: TextIO) -> int | None:
 
 
 def say(*lines: object, lead: str = "", colour: str = "", indent: str = "", err: bool = False) -> None:
-    """Write inert lines, each after the `lead`, which is bold.
+    """Write inert lines, each after the `lead`, which is bold; a line that is None is left out.
 
     On a terminal a line is wrapped, and what follows its first part is set in by two more.
     """
     width, head = columns(sys.stderr if err else sys.stdout), inert.plain(f"{indent}{lead}")
-    for line in lines:
+    for line in (line for line in lines if line is not None):
         shown = f"{head}{inert.plain(line)}"
         if width:
             more = f"{indent}  "

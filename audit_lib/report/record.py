@@ -64,7 +64,7 @@ def report_record(audit: "Audit") -> Row:
         "ledger": dict(audit.ledger.heads),
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),
-        "leaks": _nested(_rows(audit, "leaks"), _rows(audit, "leak_places"), ("leak_id",), "places"),
+        "leaks": nested(_rows(audit, "leaks"), _rows(audit, "leak_places"), ("leak_id",), "places"),
         "drift": values_by_place(audit.inventory),
         "settings": {"changes": _rows(audit, "settings_changes"), "in_force": list(audit.settings)},
         "not_ended": records(gone.assign(status="unknown")),
@@ -86,7 +86,7 @@ def _rows(audit: "Audit", name: str) -> list[Row]:
     return records(getattr(audit, name).rename(columns=dict(NAMES.get(name, {}))))
 
 
-def _nested(outer: list[Row], inner: list[Row], key: tuple[str, ...], name: str) -> list[Row]:
+def nested(outer: list[Row], inner: list[Row], key: tuple[str, ...], name: str) -> list[Row]:
     """Each row with its inner rows, which then lack the key."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in inner:
@@ -96,7 +96,7 @@ def _nested(outer: list[Row], inner: list[Row], key: tuple[str, ...], name: str)
 
 def _freshness(audit: "Audit") -> list[Row]:
     """The ages with their evidence, to one decimal outward: they claim no more than is known."""
-    ages = _nested(_rows(audit, "ages"), _rows(audit, "evidence"), PLACE, "evidence")
+    ages = nested(_rows(audit, "ages"), _rows(audit, "evidence"), PLACE, "evidence")
     for row in ages:
         for name, days in row.items():
             if days is not None and name.endswith(("_days_min", "_days_max")):
@@ -156,7 +156,7 @@ def _coverage(audit: "Audit") -> Row:
         "log_lines": sources.loc[sources["kind"].eq("log"), _LOG_LINES].sum().astype(int).to_dict(),
         "days_without_logs": list(map(str, daily.index[daily["requests"].isna()])),
         "lines_not_understood": records(lost),
-        "evidence_left_out": int(audit.ages["evidence_left_out"].sum()),
+        "evidence_left_out": int(audit.evidence["role"].eq("left out").sum()),
         "rules": _rows(audit, "rules"),
     }
 

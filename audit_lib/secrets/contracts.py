@@ -113,7 +113,6 @@ class Freshness(Contract):
     claimed_not_done: Series[bool]  # a rotation was recorded, the value did not change
     rotated_back: Series[bool]  # the value was in force before, another one between
     unrecorded_rotation: Series[bool]
-    evidence_left_out: Series[int]  # pieces dated after as_of
 
 
 class Drift(Contract):

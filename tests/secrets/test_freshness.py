@@ -262,8 +262,8 @@ def test_a_verdict_says_by_what_and_what_would_decide() -> None:
     assert "the dashboard" in made
     assert "snapshot" in row([]).next_evidence
     assert "--env production/backend=" in row([], item={"state": "not supplied"}).next_evidence
-    late = row([seen(60, B), seen(10, A)], as_of=ago(30))
-    assert (late.reason, late.evidence_left_out) == ("reviewed late", 1)
+    table, late = freshness([inventory_row(PLACE, A, SOURCE)], [seen(60, B), seen(10, A)], as_of=ago(30))
+    assert (table.iloc[0].reason, list(late["role"])) == ("reviewed late", ["left out"])
     reasons = [row([], item=item).reason for item in ({"placeholder": True}, {"state": "missing"})]
     assert reasons == ["placeholder: no secret is in force", "missing: no value is in force"]
 
