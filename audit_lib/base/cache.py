@@ -7,7 +7,6 @@ import hmac
 import json
 import os
 import stat
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +18,6 @@ from typing import Any
 import audit_lib
 
 _MAC = 32
-_SEARCHES = 40  # whose clean objects are kept
 _LARGEST_STATE = 4 << 20  # bytes
 
 
@@ -76,21 +74,6 @@ def _replace(path: Path, content: bytes) -> None:
     with NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(content)
     Path(file.name).replace(path)
-
-
-class CleanObjects:
-    """The objects of git in which one search of one project found nothing, as it remembers them."""
-
-    def __init__(self, folder: Path | None, secret: bytes, root: Path, digest: str) -> None:
-        """What is remembered of a project's search for what the digest names; nothing without a secret."""
-        home = folder if folder and secret else Path(os.devnull)  # below which nothing can be kept
-        self._cache = Cache(home, secret, "clean", _SEARCHES)
-        self._name = self._cache.name(str(root.resolve()), digest)
-        self.objects = frozenset[str](json.loads(self._cache.recall(self._name) or b"[]"))
-
-    def store(self, objects: Iterable[str]) -> None:
-        """Replace what is remembered."""
-        self._cache.keep(self._name, json.dumps(sorted(objects)).encode("ascii"))
 
 
 def recall_state(name: str) -> dict[str, Any]:
