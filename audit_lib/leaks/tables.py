@@ -49,8 +49,8 @@ def tabulate_leaks(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings`.
 
-    What a commit after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is known
-    again. `keyed`: under a key that lasts.
+    What a commit after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is
+    known again. `keyed`: under a key that lasts.
     """
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]

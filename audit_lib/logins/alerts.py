@@ -1,6 +1,6 @@
 """Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -28,16 +28,13 @@ def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd
     """`Alerts`: one row for each rule, in their order, over the window of the traffic."""
     coverage, blank = cover(traffic), {"count": 0, "reason": "", "evidence": ""}
     return Alerts.of(
-        {
-            **blank,
-            **{"alert": rule.name, "severity": rule.severity, "guide_line": rule.guide_line},
-            **(_of_ledger(rule, traffic, ledger) if rule.records else _of_logs(rule, traffic, coverage)),
-        }
+        {**blank, "alert": rule.name, "severity": rule.severity, "guide_line": rule.guide_line}
+        | (_of_ledger(rule, traffic, ledger) if rule.records else _of_logs(rule, traffic, coverage))
         for rule in rules
     )
 
 
-def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> Mapping[str, Any]:
+def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> dict[str, Any]:
     recorded = (
         decisions(ledger, _DECISIONS[kind]) if kind in _DECISIONS else ledger.of_kind(kind)
         for kind in rule.records
@@ -51,7 +48,7 @@ def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> Mapping[str
     return {"state": "fired", "count": len(inside), "evidence": evidence, **bounds}
 
 
-def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> Mapping[str, Any]:
+def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str, Any]:
     events = traffic.events[traffic.events["kind"].isin(rule.kinds)]
     if {*rule.kinds} & {*LOGIN_KINDS}:  # also those that only messages report
         events = pd.concat([events, message_failures(traffic.events, events, traffic.policy)])
@@ -76,15 +73,14 @@ def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> str
     since, until, events = traffic.window.since, traffic.window.until, traffic.events
     logins, requests = ({*rule.kinds} & {*kinds} for kinds in (LOGIN_KINDS, REQUESTS))
     seen = pd.concat([traffic.requests["at"] + timedelta(minutes=1), events["at"]]).between(since, until)
-    possible = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
+    unclear = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
+    possible = int(unclear.sum()) if logins else 0
     messages = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
     reasons = (
         coverage.reason(NEEDS),
         "" if seen.any() else f"no log line since {iso(since)} has a time",
         coverage.reason((*(NEEDS_OF_LOGINS if logins else ()), *(NEEDS_OF_REQUESTS if requests else ()))),
-        f"{possible.sum():,} possible failed logins are in words that no format knows"
-        if logins and possible.any()
-        else "",
+        f"{possible:,} possible failed logins are in words that no format knows" if possible else "",
         unknown_wording(messages, events, traffic.policy) if messages else "",
     )
     return next(filter(None, reasons), "")

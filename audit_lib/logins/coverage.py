@@ -83,8 +83,9 @@ def _of_reading(traffic: Traffic) -> Facts:
     latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     stepped, ended = steps["not_after_at"].gt(latest), sources["last_at"].gt(latest)
     late = _logs([*steps.loc[stepped, "file"], *sources.loc[ended, "source"]])
+    unread = [f"{log.source}: {log.reason or log.state}" for log in rows(sources[lost])]
     return [
-        *(("every log read", f"{log.source}: {log.reason or log.state}", "{}") for log in rows(sources[lost])),
+        *(("every log read", text, "{}") for text in unread),
         ("lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"),
         ("own words", sources["own_words"].sum(), "{:,} lines may be refusals in words that no format knows"),
         ("clocks", late, "{} holds a time after the review: a clock is wrong"),
@@ -102,27 +103,19 @@ def _of_requests(traffic: Traffic) -> Facts:
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
     starts = traffic.events["message"].isin(START_MESSAGES).any()
     return [
-        (
-            "an answer", not asked["status"].between(200, 299).any(),
-            "no request was answered with 2xx: the log may be another application's",
-        ),
-        (
-            "times", counts.loc[judged, "untimed"].sum(),
-            "{:,} requests or failed logins have no time of their own",
-        ),
+        ("an answer", not asked["status"].between(200, 299).any(),
+         "no request was answered with 2xx: the log may be another application's"),
+        ("times", counts.loc[judged, "untimed"].sum(),
+         "{:,} requests or failed logins have no time of their own"),
         ("clients named", asked.loc[unnamed, "count"].sum(), "{:,} requests have no address"),
         ("clients are callers", traffic.collapsed, "{}"),
-        (
-            "clients are callers", few,
-            f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's; "
-            'the policy may say otherwise (clients = "real")',
-        ),
+        ("clients are callers", few,
+         f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's; "
+         'the policy may say otherwise (clients = "real")'),
         ("routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"),
         ("queries kept", not policy.logs_queries, "logs_queries does not say that the logs keep queries"),
-        (
-            "a usual rate", mean < expected,
-            f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}",
-        ),
+        ("a usual rate", mean < expected,
+         f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"),
         ("wording", not starts and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
         ("wording", unknown_wording(("database_failure",), traffic.events, policy), "{}"),
     ]  # fmt: skip
@@ -158,47 +151,26 @@ def _of_logins(traffic: Traffic) -> Facts:
     fact, certain = "a failed login declared", "certain messages"
     return [
         *((fact, one.question, "{} Declare it ([[logins]])") for one in proposals),
-        (
-            fact, counts.loc[possible & ~reported, "count"].sum(),
-            "{:,} logins were answered with a redirect that no declared request follows",
-        ),
-        (
-            fact, not declared and bool(policy.added_logins),
-            "audit.toml alone declares logins, and none of them was seen to fail",
-        ),
+        (fact, counts.loc[possible & ~reported, "count"].sum(),
+         "{:,} logins were answered with a redirect that no declared request follows"),
+        (fact, not declared and bool(policy.added_logins),
+         "audit.toml alone declares logins, and none of them was seen to fail"),
         (fact, not declared, "the policy does not declare what a failed login looks like"),
-        (
-            "a login seen", by_status and not (there["protected"] | there["on_login"]).any(),
-            "no request to a login or protected route that the application has: name them ([access])",
-        ),
-        (
-            "a failed login seen", not refused_there.any(),
-            "no failed login on a route that the application has was seen: perhaps these logs show none",
-        ),
-        (
-            "a success seen", not there["let_in"].any(),
-            "no login that succeeds, no protected answer was seen",
-        ),
-        (
-            "a success seen", requests.loc[sent, "count"].sum(),
-            "{:,} redirects on routes that refuse may be logins that succeed",
-        ),
-        (
-            certain, failed["untimed"].sum(),
-            "{:,} failed logins that messages report have no time of their own",
-        ),
-        (
-            certain, failed.loc[private, "count"].sum(),
-            "{:,} failed logins are of private addresses, perhaps a proxy's",
-        ),
-        (
-            certain, failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(),
-            "{:,} failed logins are of hosts that are named",
-        ),
-        (
-            certain, counts.loc[possible & reported, "count"].sum(),
-            "{:,} possible failed logins are in unknown words",
-        ),
+        ("a login seen", by_status and not (there["protected"] | there["on_login"]).any(),
+         "no request to a login or protected route that the application has: name them ([access])"),
+        ("a failed login seen", not refused_there.any(),
+         "no failed login on a route that the application has was seen: perhaps these logs show none"),
+        ("a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"),
+        ("a success seen", requests.loc[sent, "count"].sum(),
+         "{:,} redirects on routes that refuse may be logins that succeed"),
+        (certain, failed["untimed"].sum(),
+         "{:,} failed logins that messages report have no time of their own"),
+        (certain, failed.loc[private, "count"].sum(),
+         "{:,} failed logins are of private addresses, perhaps a proxy's"),
+        (certain, failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(),
+         "{:,} failed logins are of hosts that are named"),
+        (certain, counts.loc[possible & reported, "count"].sum(),
+         "{:,} possible failed logins are in unknown words"),
     ]  # fmt: skip
 
 
@@ -211,67 +183,68 @@ def _of_times(traffic: Traffic) -> Facts:
     read = days_by_service(sources, traffic.activity.counts)
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
     return [
-        (
-            "instances", _logs(log.pattern for log in traffic.log_sources if not log.instances),
-            "another instance may have a log of its own: declare `instances` of {} in audit.toml",
-        ),
-        (
-            "zone", _logs(sources.loc[zoneless, "source"]),
-            "times without a zone may be hours off: declare `time_zone` of {} in audit.toml",
-        ),
+        ("instances", _logs(log.pattern for log in traffic.log_sources if not log.instances),
+         "another instance may have a log of its own: declare `instances` of {} in audit.toml"),
+        ("zone", _logs(sources.loc[zoneless, "source"]),
+         "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"),
         ("order", _logs(steps.loc[back, "file"]), "times go back within {}"),
         ("days", left > 0 and f"{left} of {days} days have no line of {service}", "{}"),
         *(("whole logs", hint, "{}") for hint in _hints(traffic)),
     ]  # fmt: skip
 
 
-def _hints(traffic: Traffic) -> Iterator[str]:
+def _hints(traffic: Traffic) -> list[str]:
     """Hints at lines that are missing, thinned, copied, or of another application; none is a proof."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
     logs = traffic.activity.sources.query("kind == 'log' and state == 'read'").dropna(subset="sha256")
     same = logs.loc[logs["sha256"].duplicated(keep=False), "source"]
-    if len(same):
-        yield f"{' and '.join(sorted(same))} hold the same bytes"
+    copied = [f"{' and '.join(sorted(same))} hold the same bytes"] if len(same) else []
     if requests.empty:
-        return
+        return copied
     # Only an answer shows that a route is there: scanners ask for login pages of any application.
     named = (*policy.access.protected, *(login.route for login in policy.own_logins))
     there = requests.loc[requests["there"], "route"].unique()
-    if named and not any(matches_glob(route, named) for route in there):
-        yield "no route that the policy names was answered with 2xx: the log may be another application's"
-    at, pause = requests["at"], end - requests["at"].iloc[-1]
-    if at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR):
-        yield f"the log ends {counted(round(pause / HOUR), 'hour')} before the period does: the longest pause"
+    other = named and not any(matches_glob(route, named) for route in there)
+    at, pause, holes = requests["at"], end - requests["at"].iloc[-1], len(list(silences(traffic)))
+    cut = at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR)
     bad = requests.assign(bad=requests["count"].where(requests["refused"], 0))
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)
-    whole = days.loc[days.index <= end + MINUTE - DAY, "count"]  # the day of the end is not whole
-    for span, share, least in THIN:
-        held = whole.rolling(span).sum().dropna()
-        usual = float(held[held > 0].median()) if len(whole) >= span + 7 else 0.0
-        thin = held[(held > 0) & (held < share * usual)]
-        if usual >= least and len(thin):
-            few = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
-            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {few}: the log may be thinned"
     refusing = days.loc[days["count"].gt(0), "bad"].gt(0)
     longest = int((~refusing).groupby(refusing.cumsum()).sum().max())
     # As usual is what the days outside of the stretch show; it may begin on any day.
     usual = refusing.sum() / (len(refusing) - longest + 1)
-    if refusing.any() and len(refusing) * (1 - usual) ** longest < CHANCE:
-        yield f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out"
-    if holes := len(silences(traffic)):
-        yield f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing"
+    rare = refusing.any() and len(refusing) * (1 - usual) ** longest < CHANCE
+    hints = {
+        "no route that the policy names was answered with 2xx: the log may be another application's": other,
+        f"the log ends {counted(round(pause / HOUR), 'hour')} before the period does: the longest pause": cut,
+        # The day of the end is not whole.
+        **dict.fromkeys(_thin_stretches(days.loc[days.index <= end + MINUTE - DAY, "count"]), True),
+        f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out": rare,
+        f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing": holes,
+    }
+    return [*copied, *(text for text, holds in hints.items() if holds)]
 
 
-def silences(traffic: Traffic) -> list[tuple[float, float, float]]:
+def _thin_stretches(counts: "pd.Series[int]") -> Iterator[str]:
+    """Which days hold far fewer requests than as many others do, the first of each length."""
+    for span, share, least in THIN:
+        held = counts.rolling(span).sum().dropna()
+        usual = float(held[held > 0].median()) if len(counts) >= span + 7 else 0.0
+        thin = held[(held > 0) & (held < share * usual)]
+        if usual >= least and len(thin):
+            few = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
+            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {few}: the log may be thinned"
+
+
+def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
     """Stretches without a request in which many were to be expected: first and last second, and how many."""
     rule, requests = traffic.rule("application-failing"), traffic.requests
     minutes = requests["seconds"].drop_duplicates() // 60
     hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
     by_hour = hours.groupby(pd.DatetimeIndex(hours.index).hour).median().reindex(range(24), fill_value=0)
-    usual, found = by_hour.to_numpy() / 60, []
-    for last, pause in zip(minutes, minutes.diff(), strict=True):
-        if pause > rule.silence_minutes:
-            first = int(last - pause)
-            missed = float(usual[np.arange(first, min(int(last), first + 7 * 1440)) // 60 % 24].sum())
-            found += [(first * 60.0, last * 60.0, missed)] if missed >= rule.expected else []
-    return found
+    is_long, usual = minutes.diff().gt(rule.silence_minutes), by_hour.to_numpy() / 60
+    for last, pause in zip(minutes[is_long], minutes.diff()[is_long], strict=True):
+        first = int(last - pause)
+        missed = float(usual[np.arange(first, min(int(last), first + 7 * 1440)) // 60 % 24].sum())
+        if missed >= rule.expected:
+            yield first * 60.0, last * 60.0, missed
