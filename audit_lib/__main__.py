@@ -1,5 +1,6 @@
 """The command line: `audit-lib COMMAND`, or `python -m audit_lib COMMAND`."""
 
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any, NoReturn
 import click
 
 from audit_lib import __version__
-from audit_lib.base.errors import AuditError, BadInput
-from audit_lib.base.time_limit import time_limit
+from audit_lib.base.errors import AuditError
 from audit_lib.cli import COMMANDS, GROUPS, load_command
+
+_LONGEST = 6 * 3600  # seconds of a command: no cron job waits in silence for ever
 
 
 class _Commands(click.Group):
@@ -61,12 +63,9 @@ def main() -> None:
 
 def run() -> NoReturn:
     """The console script: one command, then the end of the process."""
-    try:
-        with time_limit():
-            sys.exit(main())
-    except BadInput as error:
-        click.echo(str(error), err=True)
-        sys.exit(error.exit_code)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, even if native code never returns
+    signal.alarm(_LONGEST)
+    sys.exit(main())
 
 
 if __name__ == "__main__":

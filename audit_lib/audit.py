@@ -34,7 +34,7 @@ from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.identities import mask_client
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrets.ages import tabulate_rotation_pairs
-from audit_lib.secrets.population import tabulate_population, tabulate_sides
+from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.read_project import ProjectRead, frame
 from audit_lib.settings.code_reads import read_code
 from audit_lib.settings.dump import dump
@@ -42,7 +42,7 @@ from audit_lib.settings.platform_files import tabulate_configuration
 
 # The frames that checks know by the names that they have here.
 CHECKED = (
-    "sources", "entries", "inventory", "drift", "population", "population_sides", "triggers", "leaks",
+    "sources", "entries", "inventory", "drift", "population", "triggers", "leaks",
     "leak_places", "leak_coverage", "settings_changes", "attestations", "ownership",
 )  # fmt: skip
 
@@ -81,7 +81,7 @@ class Audit(ProjectRead):
     @cached_property
     def logs(self) -> LogRead:
         """The logs of the quarter, read once the keeper has the values."""
-        _ = self.entries, self.history
+        _ = self.entries
         formats = formats_of(self.project, self.policy)
         read = read_logs(self.project, self.quarter, formats, progress=self.progress)
         return without_values(read, Redactor.of(self.keeper))
@@ -101,10 +101,6 @@ class Audit(ProjectRead):
     _code = cached_property(lambda it: read_code(it.project))
     # `Population`: who knows each variable: code, policy, files, platform, ledger.
     population = frame(lambda it: tabulate_population(it.project, it.policy, it._code, it, it.keeper))
-    # `PopulationSides`: how much of each of these was seen.
-    population_sides = frame(
-        lambda it: tabulate_sides(it.population, it.policy, it._code, it.sources, it.ledger)
-    )
     # `Schedule`: when each secret may be overdue, and when it is.
     schedule = frame(lambda it: tabulate_schedule(it.ages))
     # `Rotations` of the quarter: what changed between which days, and whether it was recorded.

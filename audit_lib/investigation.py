@@ -128,5 +128,5 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     if not (read.sources["state"].eq("read").any() or read.ledger.entries or len(leaks)):
         raise BadInput.at("project", "holds nothing of an application: no env file, log, ledger or leak")
     name = secret_of(secret, case.policy, read.inventory)
-    window = window_of(since, until, case.as_of, first_seen(name, leaks, read.history))
+    window = window_of(since, until, case.as_of, first_seen(name, leaks))
     return Investigation(replace(case, window=window, secret=name, address=address_of(address)))

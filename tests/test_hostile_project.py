@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from tests.support.artefacts import text_of
 from tests.support.fakes import fake_value
 from tests.support.homes import with_rules
 from tests.support.hostile import booby_trap, deep_tree
@@ -74,7 +73,7 @@ def test_nothing_of_a_hostile_project_runs_or_leads_out(project: Path, tmp_path:
     for path in ("backend/.env.local", ".env", "backend/logs/fifo.log", "backend/logs/bomb.log.gz"):
         assert sources[path]["state"] == "refused", path
     assert "symbolic link" in sources["docs/SECRETS.md"]["reason"]
-    texts = [run.stdout, run.stderr, *map(text_of, out.iterdir())]
+    texts = [run.stdout, run.stderr, *(path.read_text("utf-8") for path in out.iterdir())]
     assert not any(MARK in text for text in texts)
 
 

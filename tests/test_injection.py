@@ -18,7 +18,6 @@ from audit_lib.cli.review import review
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.settings.load import remember_sample
-from tests.support.artefacts import text_of
 from tests.support.browser import browser, new_page
 from tests.support.fakes import fake_value
 from tests.support.payloads import MARKUP, OTHER, payloads
@@ -167,7 +166,7 @@ def test_no_artefact_holds_a_control_or_direction_character(attacked: Path) -> N
     """Escape sequences, bidi controls and invisible characters reach no artefact."""
     # The archive has these files once more, to the byte.
     for path in sorted(path for path in attacked.iterdir() if path.suffix != ".zip"):
-        text = text_of(path)
+        text = path.read_text("utf-8")
         is_json = path.suffix in (".json", ".ipynb")
         assert not ALIVE.search(json.dumps(json.loads(text), ensure_ascii=False) if is_json else text), path
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -12,11 +13,11 @@ from audit_lib.cli.decisions import signed_text
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from tests.support.paths import GOLDEN, ROOT
-from tests.support.worst_project import AS_OF
 
 PAGE = (ROOT / "docs" / "review.md").read_text("utf-8")
 ROWS = re.findall(r"^\| ([^|]+\?) \| ([^|]+) \|$", PAGE.partition("## The package")[2], re.MULTILINE)
 # The sample has no earlier report to compare with, and its findings are those of one review.
+AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
 MAY_BE_EMPTY = {"changes"}
 
 

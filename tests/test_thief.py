@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from tests.support.artefacts import text_of
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("stolen token")
@@ -63,7 +62,7 @@ def test_a_stolen_value_is_blotted_out(tmp_path: Path, command: str) -> None:
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
     published = done.output + "".join(
-        text_of(path) for path in (tmp_path / "out").iterdir() if path.is_file()
+        path.read_text("utf-8") for path in (tmp_path / "out").iterdir() if path.is_file()
     )
     if command == "investigate":
         published += "".join(path.read_text("utf-8") for path in (tmp_path / "out/evidence").iterdir())

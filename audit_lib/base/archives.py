@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from time import thread_time
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import zstandard
 
@@ -51,16 +51,14 @@ _BROKEN = (
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of others zipfile unpacks a member at once
 _PDF_STREAM = re.compile(rb"<<((?:[^<>]|<(?!<)|>(?!>)|<<[^<>]*>>)*)>>\s*stream\r?\n")
 _PDF_FILTER = re.compile(rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b")
-_PNG_TEXT = re.compile(rb"(.{4})(tEXt|zTXt|iTXt|eXIf)", re.DOTALL)
-_ZLIB = re.compile(rb"(?<=\0)x[\x01\x5e\x9c\xda]")
-_STREAMED = ("gzip", "bzip2", "xz", "zstd", "tar")  # what is not read as a whole
+# What stands before a packed text; a plain one is found in the PNG's own bytes.
+_PNG_TEXT = re.compile(rb"zTXt[^\0]{0,200}\0\0|iTXt[^\0]{0,200}\0\x01\0[^\0]{0,200}\0[^\0]{0,200}\0")
 _PDF_TEXT = re.compile(rb"\(((?:[^()\\]|\\.)*)\)")
 
 
 def kind_of(head: bytes, tail: bytes = b"") -> str:
     """gzip, bzip2, xz, zstd, zip, tar, pdf or png by a content's first bytes, or a zip by its last, whatever
-    stands before; the words for a container that is not opened, such as "7z archive"; "" for anything else.
-    """
+    stands before; the words for a container that is not opened, such as "7z archive"; "" for all else."""
     if head[257:262] == b"ustar":
         return "tar"
     if kind := next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), ""):
@@ -69,44 +67,32 @@ def kind_of(head: bytes, tail: bytes = b"") -> str:
     return "zip" if end and b"PK\1\2" in listed else ""
 
 
-def _counted(file: BinaryIO) -> PieceReader:
-    """The file, whose bytes are counted as they are taken: what they grow to can be bounded."""
-    return PieceReader(iter(lambda: file.read(_AHEAD), b""))
-
-
-def _streams(file: BinaryIO, make: Callable[[], Any]) -> Iterator[bytes]:
-    """The content of compressed streams that follow each other; `EOFError` if the last one is cut."""
-    data = file.read(_AHEAD)
-    for _ in range(_STREAMS):
-        if not data:
-            return
-        unpacker = make()
-        while not unpacker.eof:
-            piece = unpacker.decompress(data, PIECE)
-            if piece:
-                yield piece
-            data = getattr(unpacker, "unconsumed_tail", b"")  # zlib gives back what the others keep
-            if not unpacker.eof and not data and len(piece) < PIECE and not (data := file.read(_AHEAD)):
-                raise EOFError
-        data = (unpacker.unused_data or file.read(_AHEAD)).lstrip(b"\0")
-    raise ValueError("too many streams")
-
-
-def _zstd(file: BinaryIO) -> Iterator[bytes]:
-    opener = zstandard.ZstdDecompressor(max_window_size=_MEMORY >> 1)
-    reader = opener.stream_reader(file, read_across_frames=True)
-    return iter(lambda: reader.read(PIECE), b"")
-
-
-_DECOMPRESSED: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
-    "gzip": lambda file: _streams(file, lambda: zlib.decompressobj(31)),
-    "bzip2": lambda file: _streams(file, bz2.BZ2Decompressor),
-    "xz": lambda file: _streams(file, lambda: lzma.LZMADecompressor(memlimit=_MEMORY)),
-    "zstd": _zstd,
+_DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+    "gzip": lambda: zlib.decompressobj(31),
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": lambda: lzma.LZMADecompressor(memlimit=_MEMORY),
+    "zstd": lambda: zstandard.ZstdDecompressor(max_window_size=_MEMORY >> 1).decompressobj(),
 }
 
 
-# --- a log ---
+def _decompress(file: BinaryIO, kind: str) -> Iterator[bytes]:
+    """The content of compressed streams that follow each other; `EOFError` if the last one is cut."""
+    # zstandard unpacks all that it is given: of so few bytes no more than a piece.
+    ahead, most = (256, ()) if kind == "zstd" else (_AHEAD, (PIECE,))
+    data = file.read(ahead)
+    for _ in range(_STREAMS):
+        if not data:
+            return
+        unpacker: Any = _DECOMPRESSORS[kind]()
+        while not unpacker.eof:
+            piece = unpacker.decompress(data, *most)
+            if piece:
+                yield piece
+            data = getattr(unpacker, "unconsumed_tail", b"")  # zlib gives back what the others keep
+            if not unpacker.eof and not data and len(piece) < PIECE and not (data := file.read(ahead)):
+                raise EOFError
+        data = (unpacker.unused_data or file.read(ahead)).lstrip(b"\0")
+    raise ValueError("too many streams")
 
 
 class Bomb(Exception):
@@ -114,42 +100,35 @@ class Bomb(Exception):
 
 
 class LogStream(PieceReader):
-    """A log's bytes in UTF-8, by its first bytes and not its name: unpacked, and transcoded from UTF-16.
-
-    They end where a packed stream is damaged: `broken` names the fault. Reading raises `Bomb` for a bomb.
-    """
+    """A log's bytes in UTF-8, by its first bytes and not its name: unpacked, and transcoded from UTF-16. They
+    end where a packed stream is damaged: `broken` names the fault. Reading raises `Bomb` for a bomb."""
 
     def __init__(self, file: BinaryIO) -> None:
-        super().__init__(_log_pieces(_counted(file)))
+        super().__init__(self._unpacked(PieceReader(iter(lambda: file.read(_AHEAD), b""))))
         self.broken = ""
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """How many bytes were put into the buffer; 0 at the end."""
+    def _unpacked(self, packed: PieceReader) -> Iterator[bytes]:
         try:
-            return 0 if self.broken else super().readinto(buffer)
+            pieces = _bounded_log(packed)
+            first = next(pieces, b"")
+            pieces = chain([first], pieces)
+            if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                text = codecs.iterdecode(pieces, "utf-16", "replace")  # what is no character becomes U+FFFD
+                pieces = codecs.iterencode(text, "utf-8", "replace")
+            yield from pieces
         except _BROKEN as error:
             self.broken = type(error).__name__
-            return 0
 
 
-def _log_pieces(counted: PieceReader) -> Iterator[bytes]:
-    file = io.BufferedReader(counted, _BUFFER)
-    opener = _DECOMPRESSED.get(kind_of(file.peek(6)))
-    pieces = opener(cast(BinaryIO, file)) if opener else iter(lambda: file.read1(_BUFFER), b"")
-    decoder: Any = None
-    given = 0
+def _bounded_log(packed: PieceReader) -> Iterator[bytes]:
+    file = io.BufferedReader(packed, _BUFFER)
+    kind, unpacked = kind_of(file.peek(6)), 0
+    pieces = _decompress(file, kind) if kind in _DECOMPRESSORS else iter(lambda: file.read1(_BUFFER), b"")
     for piece in pieces:
-        if given == 0 and piece[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            decoder = codecs.getincrementaldecoder("utf-16")("replace")  # what is no character becomes U+FFFD
-        given += len(piece)
-        if given > max(_BOMB_FROM, BOMB_RATIO * counted.taken):
+        unpacked += len(piece)
+        if unpacked > max(_BOMB_FROM, BOMB_RATIO * packed.taken):
             raise Bomb
-        yield decoder.decode(piece).encode("utf-8", "replace") if decoder else piece
-    if decoder:
-        yield decoder.decode(b"", True).encode("utf-8", "replace")
-
-
-# --- containers ---
+        yield piece
 
 
 @dataclass(frozen=True)
@@ -168,41 +147,43 @@ class Budget:
     left: int = SURPLUS
 
 
+class _Spent(Exception):
+    """A source has reached the bound that this names, and what is left of it is not read."""
+
+
 def unpack(
     source: BinaryIO | bytes, faults: list[str], budget: Budget | None = None, kind: str = ""
 ) -> Iterator[Part]:
     """All content in a container, members of members too, but not its own bytes; nothing of any other source.
     What is not read is named in `faults`."""
-    packed = _counted(io.BytesIO(source) if isinstance(source, bytes) else source)
-    unpacker = _Unpacker(packed, budget or Budget(), faults)
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    packed = PieceReader(iter(lambda: file.read(_AHEAD), b""))
     pieces = iter(lambda: packed.read(_AHEAD) or b"", b"")
     head = next(pieces, b"")
     kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
-    if kind:
-        yield from unpacker.open(chain([head], pieces), kind, "", 1)
-    if unpacker.spent:
-        faults.append(f"{unpacker.spent}: the rest was not searched")
+    try:
+        if kind:
+            yield from _Unpacker(packed, budget or Budget(), faults).open(chain([head], pieces), kind, "", 1)
+    except _Spent as bound:
+        faults.append(f"{bound}: the rest was not searched")
     faults[:] = dict.fromkeys(faults)
-
-
-_Members = Iterator[tuple[str, Iterator[bytes]]]
 
 
 @dataclass
 class _Unpacker:
-    """One source as it is opened: what was taken out of it, and why it is left if it is."""
+    """One source as it is opened, and how much was taken out of it."""
 
     packed: PieceReader
     budget: Budget
     faults: list[str]
     taken: int = 0
-    members: int = 0
-    spent: str = ""
     surplus: int = 0
+    members: int = 0
     until: float = field(default_factory=lambda: thread_time() + SECONDS_A_SOURCE)
 
     def open(self, pieces: Iterator[bytes], kind: str, path: str, depth: int) -> Iterator[Part]:
-        """The parts of a container of this kind, whose bytes these are."""
+        """The parts of a container of this kind, whose bytes these are; of one in another its bytes, too, if
+        they are held. What is not opened is left in the iterator."""
         if kind in _KINDS["other"]:
             self.faults.append(f"is a {kind}, which is not opened: its content was not searched")
             return
@@ -210,12 +191,18 @@ class _Unpacker:
             self.faults.append(f"has archives within each other deeper than {DEPTH}: they were not searched")
             return
         try:
-            for name, content in _OPENERS[kind](self, pieces):
+            file = io.BufferedReader(PieceReader(pieces))
+            if kind in _HELD_WHOLE:
+                whole = self._whole(pieces, kind)
+                if depth > 1:
+                    yield Part(path, whole)
+                members = _HELD_WHOLE[kind](whole, self.faults)
+            else:
+                members = _tar(file) if kind == "tar" else iter([("", _decompress(file, kind))])
+            for name, content in members:
                 self.members += 1
                 if self.members > MEMBERS:
-                    self.spent = f"has more than {MEMBERS:,} members"
-                if self.spent:
-                    return
+                    raise _Spent(f"has more than {MEMBERS:,} members")
                 if name:
                     yield Part(path, name.encode("utf-8", "surrogateescape"))
                 inner = f"{path}!{name}" if path and name else path or name
@@ -225,28 +212,23 @@ class _Unpacker:
 
     def _content(self, pieces: Iterator[bytes], path: str, depth: int) -> Iterator[Part]:
         """The parts of one content: itself, or what is in it if it is a container."""
-        first = next(pieces, b"")
-        kind, pieces = kind_of(first), chain([first], pieces)
-        if kind in _STREAMED:
-            yield from self.open(pieces, kind, path, depth + 1)
-            return
-        if kind in _OPENERS:
-            content = self.hold(pieces, kind)
-            yield Part(path, content)
-            yield from self.open(iter([content]), kind, path, depth + 1)
-            return
-        if kind:
-            self.faults.append(f"holds a {kind}, which is not opened: its content was not searched")
-        carried, start = b"", 0
-        for piece in pieces:
-            content = carried + piece
-            yield Part(path, content, start)
-            if start == 0 and len(content) < PIECE and kind_of(b"", content):
-                yield from self.open(iter([content]), "zip", path, depth + 1)
-            carried = content[-OVERLAP:]
-            start += len(content) - len(carried)
+        try:
+            first = next(pieces, b"")
+            kind, pieces = kind_of(first), chain([first], pieces)
+            if kind:
+                yield from self.open(pieces, kind, path, depth + 1)
+            carried, start = b"", 0  # what is not opened is searched as it stands
+            for piece in pieces:
+                content = carried + piece
+                yield Part(path, content, start)
+                if start == 0 and len(content) < PIECE and kind_of(b"", content):
+                    yield from self.open(iter([content]), "zip", path, depth + 1)
+                carried = content[-OVERLAP:]
+                start += len(content) - len(carried)
+        except _BROKEN as error:
+            self.faults.append(f"is broken or not understood ({type(error).__name__})")
 
-    def hold(self, pieces: Iterator[bytes], kind: str) -> bytes:
+    def _whole(self, pieces: Iterator[bytes], kind: str) -> bytes:
         """A content as a whole. Raises `ValueError` if it is too large."""
         content = bytearray()
         for piece in pieces:
@@ -256,35 +238,25 @@ class _Unpacker:
                 raise ValueError
         return bytes(content)
 
-    def inflated(self, packed: bytes) -> bytes:
-        """A stream within a document, up to what is held."""
-        stream = zlib.decompressobj()
-        content = stream.decompress(packed, HELD)
-        if stream.unconsumed_tail:
-            self.faults.append(f"has a stream larger than {HELD:,} bytes: the rest was not searched")
-        return content
-
     def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The pieces up to a fault or a bound; processor time counts what is done with them, too."""
-        try:
-            for piece in pieces:
-                if self.spent:
-                    return
-                yield piece
-                self.taken += len(piece)
-                before, self.surplus = self.surplus, max(0, self.taken - FAIR * self.packed.taken)
-                self.budget.left -= self.surplus - before
-                if self.taken >= EXPANDED:
-                    self.spent = f"holds more than {EXPANDED:,} bytes"
-                elif self.surplus and self.budget.left <= 0:
-                    self.spent = f"grows to more than {FAIR} times its size"
-                elif thread_time() > self.until:
-                    self.spent = f"takes more than {SECONDS_A_SOURCE} seconds"
-        except _BROKEN as error:
-            self.faults.append(f"is broken or not understood ({type(error).__name__})")
+        """The pieces up to a bound; processor time counts what is done with them, too."""
+        for piece in pieces:
+            yield piece
+            self.taken += len(piece)
+            before, self.surplus = self.surplus, max(0, self.taken - FAIR * self.packed.taken)
+            self.budget.left -= self.surplus - before
+            if self.taken >= EXPANDED:
+                raise _Spent(f"holds more than {EXPANDED:,} bytes")
+            if self.surplus and self.budget.left <= 0:
+                raise _Spent(f"grows to more than {FAIR} times its size")
+            if thread_time() > self.until:
+                raise _Spent(f"takes more than {SECONDS_A_SOURCE} seconds")
 
 
-def _tar(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
+_Members = Iterator[tuple[str, Iterator[bytes]]]  # the name of each, "" if it has none, and its content
+
+
+def _tar(file: BinaryIO) -> _Members:
     """The name and content of each member, read as a stream, and what its extended header holds."""
     extended = 0
 
@@ -299,19 +271,17 @@ def _tar(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
                 raise ValueError("a tar's extended header is too long")
             return made
 
-    file = io.BufferedReader(PieceReader(pieces))
     with tarfile.open(fileobj=file, mode="r|", tarinfo=BoundedHeader, errorlevel=0) as archive:
         for member in archive:
             archive.members = []  # type: ignore[attr-defined]  # tarfile keeps them all
-            name = f"{member.name} -> {member.linkname}" if member.linkname else member.name
             if said := "\n".join(f"{key}={value}" for key, value in member.pax_headers.items()):
                 yield "", iter([said.encode("utf-8", "surrogateescape")])
+            name = f"{member.name} -> {member.linkname}" if member.linkname else member.name
             content = archive.extractfile(member) if member.isfile() else None
             yield name, iter(lambda: content.read(PIECE), b"") if content else iter(())  # noqa: B023
 
 
-def _zip(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
-    content = unpacker.hold(pieces, "zip")
+def _zip(content: bytes, faults: list[str]) -> _Members:
     if content.count(b"PK\1\2") > _ENTRIES:
         raise ValueError("a zip lists too many members")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -320,48 +290,41 @@ def _zip(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
         for entry in archive.infolist():
             if entry.flag_bits & 1 or entry.compress_type not in _ZIP_METHODS:
                 how = "encrypted" if entry.flag_bits & 1 else "packed in a way that is not opened"
-                unpacker.faults.append(f"has a member that is {how}: its content was not searched")
+                faults.append(f"has a member that is {how}: its content was not searched")
                 yield entry.filename, iter(())
                 continue
             with archive.open(entry) as member:
                 yield entry.filename, iter(lambda: member.read(PIECE), b"")
 
 
-def _pdf(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
+def _pdf(content: bytes, faults: list[str]) -> _Members:
     """The streams of a PDF, inflated, and the texts in each without what stands between them."""
-    content = unpacker.hold(pieces, "pdf")
     if b"/Encrypt" in content:
-        unpacker.faults.append("is an encrypted PDF: its content was not searched")
+        faults.append("is an encrypted PDF: its content was not searched")
     for found in _PDF_STREAM.finditer(content):
         end = content.find(b"endstream", found.end())
         packed = content[found.end() : end if end >= 0 else len(content)]
         if other := _PDF_FILTER.search(found[1]):
-            unpacker.faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
+            faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
         elif b"FlateDecode" in found[1]:
-            inflated = unpacker.inflated(packed)
+            inflated = _inflated(packed, faults)
             yield "", iter([inflated])
             yield "", iter([b"".join(_PDF_TEXT.findall(inflated))])
 
 
-def _png(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
-    """The texts of a PNG, plain or inflated."""
-    content = unpacker.hold(pieces, "png")
-    for chunk in _PNG_TEXT.finditer(content):
-        text = content[chunk.end() :][: int.from_bytes(chunk[1], "big")]
-        yield "", iter([text])
-        if chunk[2] != b"tEXt" and (packed := _ZLIB.search(text)):
-            yield "", iter([unpacker.inflated(text[packed.start() :])])
+def _png(content: bytes, faults: list[str]) -> _Members:
+    """The packed texts of a PNG, inflated."""
+    for found in _PNG_TEXT.finditer(content):
+        yield "", iter([_inflated(content[found.end() :], faults)])
 
 
-def _packed(kind: str) -> Callable[[_Unpacker, Iterator[bytes]], _Members]:
-    """The one content of a compressed file, which has no name."""
-    return lambda unpacker, pieces: iter([("", _DECOMPRESSED[kind](cast(BinaryIO, PieceReader(pieces))))])
+def _inflated(packed: bytes, faults: list[str]) -> bytes:
+    """A stream within a document, up to what is held."""
+    stream = zlib.decompressobj()
+    content = stream.decompress(packed, HELD)
+    if stream.unconsumed_tail:
+        faults.append(f"has a stream larger than {HELD:,} bytes: the rest was not searched")
+    return content
 
 
-_OPENERS: dict[str, Callable[[_Unpacker, Iterator[bytes]], _Members]] = {
-    **{kind: _packed(kind) for kind in _DECOMPRESSED},
-    "tar": _tar,
-    "zip": _zip,
-    "pdf": _pdf,
-    "png": _png,
-}
+_HELD_WHOLE: dict[str, Callable[[bytes, list[str]], _Members]] = {"zip": _zip, "pdf": _pdf, "png": _png}

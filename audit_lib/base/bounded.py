@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -36,8 +37,6 @@ def read_text_file(path: Path, place: str) -> bytes:
 
 def parse_toml(content: bytes, place: str) -> dict[str, Any]:
     """The tables of a TOML text; `BadInput` if it is not UTF-8, not TOML or too deep, with its line."""
-    if len(content) > MAX_BYTES:
-        raise BadInput.at(place, f"is larger than {MAX_BYTES:,} bytes")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -68,25 +67,17 @@ def matches_glob(text: str, globs: Iterable[str]) -> bool:
     )
 
 
-class TooSlow(Exception):
-    """An expression did not come to an end, as nested repetition does on some texts."""
-
-
 def is_expression(pattern: str) -> bool:
     """Whether a text is a regular expression; a flag is written (?i:…), since one for all has no place."""
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return True
+    with suppress(re.error, OverflowError, RecursionError):
+        return bool(re.compile(pattern))
+    return False
 
 
 def matches_whole(pattern: str, text: str) -> bool:
-    """Whether a text as a whole is what the expression says; `TooSlow` after some seconds."""
-    try:
-        return regex.fullmatch(pattern, text, timeout=SECONDS) is not None
-    except TimeoutError:
-        raise TooSlow from None
+    """Whether a text as a whole is what the expression says. Raises `TimeoutError` after some seconds, since
+    nested repetition may have no end."""
+    return regex.fullmatch(pattern, text, timeout=SECONDS) is not None
 
 
 @dataclass(frozen=True)

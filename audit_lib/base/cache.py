@@ -79,27 +79,19 @@ def _replace(path: Path, content: bytes) -> None:
     Path(file.name).replace(path)
 
 
-@dataclass(frozen=True)
 class CleanObjects:
     """The objects of git in which one search of one project found nothing, as it remembers them."""
 
-    cache: Cache | None = None
-    name: str = ""
-    objects: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, folder: Path | None, secret: bytes, root: Path, digest: str) -> "CleanObjects":
+    def __init__(self, folder: Path | None, secret: bytes, root: Path, digest: str) -> None:
         """What is remembered of a project's search for what the digest names; nothing without a secret."""
-        if folder is None or not secret:
-            return cls()
-        cache = Cache(folder, secret, "clean", _SEARCHES)
-        name = cache.name(str(root.resolve()), digest)
-        return cls(cache, name, frozenset(json.loads(cache.recall(name) or b"[]")))
+        home = folder if folder and secret else Path(os.devnull)  # below which nothing can be kept
+        self._cache = Cache(home, secret, "clean", _SEARCHES)
+        self._name = self._cache.name(str(root.resolve()), digest)
+        self.objects = frozenset[str](json.loads(self._cache.recall(self._name) or b"[]"))
 
     def store(self, objects: Iterable[str]) -> None:
         """Replace what is remembered."""
-        if self.cache and (kept := frozenset(objects)) != self.objects:
-            self.cache.keep(self.name, json.dumps(sorted(kept)).encode("ascii"))
+        self._cache.keep(self._name, json.dumps(sorted(objects)).encode("ascii"))
 
 
 def recall_state(name: str) -> dict[str, Any]:

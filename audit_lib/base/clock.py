@@ -13,6 +13,7 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 _SECOND = timedelta(seconds=1)
 # Tools write the first or last instant of the calendar if they have none: Go's zero time is of the year 1.
 _FIRST, _END = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+LAST = "8999-12-31T23:59:59Z"  # with which a decision for ever ends: 0.2.0 wrote the year 9999
 
 
 @dataclass(frozen=True, order=True)
@@ -74,11 +75,6 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
     if not _FIRST <= instant < _END:
         raise BadInput.at(place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z")
     return instant
-
-
-def ending_instant(text: str, place: str) -> datetime:
-    """When a decision ends that the ledger holds; one for ever ends with the years that are counted."""
-    return parse_instant(min(text, iso(_END - _SECOND)), place)
 
 
 def since_instant(text: str, now: datetime) -> datetime:

@@ -4,11 +4,12 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -28,7 +29,6 @@ _OTHER_KINDS = {
     stat.S_IFIFO: "is a FIFO, not a file",
     stat.S_IFSOCK: "is a socket, not a file",
 }
-_A_DEVICE = "is a device, not a file"
 _BEHIND_A_LINK = "refused", "is behind a symbolic link, which is not followed"
 _REASONS = {
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), ("missing", "does not exist")),
@@ -47,9 +47,6 @@ class Unreadable(BadInput):
         self.reason = reason
 
 
-# --- one file ---
-
-
 @dataclass(frozen=True)
 class FileFacts:
     """What the open descriptor says of a file. `mode` is like "0600"."""
@@ -65,11 +62,7 @@ class SourceBytes:
 
     content: bytes
     facts: FileFacts
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of just these bytes."""
-        return sha256(self.content).hexdigest()
+    sha256: str  # of just these bytes
 
 
 class PieceReader(io.RawIOBase):
@@ -136,7 +129,7 @@ def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
     with open_source(root, relative) as source:
         if source.facts.size_bytes > limit:
             raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
-        return SourceBytes(source.file.read(), source.facts)
+        return SourceBytes(source.file.read(), source.facts, source.finish())
 
 
 def _hashed(descriptor: int, size: int, place: str, digest: Any) -> Iterator[bytes]:
@@ -175,9 +168,14 @@ def _descriptor(root: Path, relative: str) -> int:
 
 
 def _require_file(status: os.stat_result, relative: str) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        reason = _OTHER_KINDS.get(stat.S_IFMT(status.st_mode), _A_DEVICE)
-        raise Unreadable(relative, "refused", reason)
+    if other := _other_kind(status):
+        raise Unreadable(relative, "refused", other)
+
+
+def _other_kind(status: os.stat_result) -> str:
+    """What is said of anything but a regular file; "" for one."""
+    kind = stat.S_IFMT(status.st_mode)
+    return "" if kind == stat.S_IFREG else _OTHER_KINDS.get(kind, "is a device, not a file")
 
 
 def _facts(status: os.stat_result) -> FileFacts:
@@ -202,9 +200,6 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-# --- all files ---
-
-
 @dataclass(frozen=True, order=True)
 class NotSearched:
     """Something that was not searched, or not wholly: where, and why."""
@@ -213,38 +208,12 @@ class NotSearched:
     reason: str
 
 
-@dataclass(frozen=True)
-class TreeFile:
-    """One regular file, to be opened before the walk goes on."""
-
-    path: str  # within the project
-    size_bytes: int
-    _folder: int
-
-    @property
-    def place(self) -> str:
-        """What kind of place it is, which says who may have read it: log, notebook, bundle, …"""
-        *folders, name = self.path.split("/")
-        if ".git" in folders:
-            return "git file"
-        if name.endswith(".map") or {".next", "dist", "build"} & set(folders):
-            return "bundle"
-        if name.endswith(".ipynb"):
-            return "notebook"
-        return "log" if ".log" in name or "logs" in folders else "working tree"
-
-    def open(self) -> BinaryIO:
-        """The file, opened without following a link or waiting for a FIFO's writer."""
-        name = self.path.rpartition("/")[2]
-        return os.fdopen(os.open(name, _FILE, dir_fd=self._folder), "rb", buffering=0)
-
-
-def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[TreeFile]:
-    """Every regular file below the root, or the root itself if it is one; links, devices and unreadable
-    folders go into `left_out`."""
+def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
+    """Path, size and opener of every regular file below the root, or of the root itself if it is one, to be
+    opened before the walk goes on; links, devices and unreadable folders go into `left_out`."""
     if root.is_file():
         descriptor = os.open(root.parent, os.O_RDONLY)
-        yield TreeFile(root.name, root.stat().st_size, descriptor)
+        yield root.name, root.stat().st_size, partial(_open_file, root.name, descriptor)
         os.close(descriptor)
         return
 
@@ -259,11 +228,15 @@ def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[TreeFile]:
         folders[:] = [name for name, why in reasons.items() if not why]
         for name in sorted(names):
             facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            if not stat.S_ISREG(facts.st_mode):
-                why = _OTHER_KINDS.get(stat.S_IFMT(facts.st_mode), _A_DEVICE)
-                left_out.append(NotSearched(f"{prefix}{name}", why))
+            if other := _other_kind(facts):
+                left_out.append(NotSearched(f"{prefix}{name}", other))
             elif not prefix.startswith(_GIT_OBJECTS) or name.startswith("tmp_"):
-                yield TreeFile(f"{prefix}{name}", facts.st_size, descriptor)
+                yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
+
+
+def _open_file(name: str, folder: int) -> BinaryIO:
+    """A file, opened without following a link or waiting for a FIFO's writer."""
+    return os.fdopen(os.open(name, _FILE, dir_fd=folder), "rb", buffering=0)
 
 
 def _not_entered(path: str, name: str, folder: int) -> str:
@@ -276,53 +249,42 @@ def _not_entered(path: str, name: str, folder: int) -> str:
     return f"is deeper than {MAX_DEPTH} folders" if len(parts) > MAX_DEPTH else ""
 
 
-# --- files by pattern ---
-
-
-def claimed_paths(root: Path, sources: Iterable[Any]) -> list[tuple[Any, list[str]]]:
+def claimed_paths(root: Path, sources: Iterable[Any]) -> Iterator[tuple[Any, list[str]]]:
     """Each source with the paths of its `pattern`; a path belongs to the first that names it."""
     seen: set[str] = set()
-    claimed = []
     for source in sources:
-        claimed.append((source, [path for path in log_paths(root, source.pattern) if path not in seen]))
-        seen.update(claimed[-1][1])
-    return claimed
+        paths = [path for path in log_paths(root, source.pattern) if path not in seen]
+        seen.update(paths)
+        yield source, paths
 
 
 def log_paths(root: Path, pattern: str) -> list[str]:
     """The files that a pattern names, relative to the root, in sorted order: `*`, `?`, `[…]` match within a
     part, `**` any depth of folders. What the pattern would pass through and is not listed (a link, a folder
     too deep or not to be read) is named in the place of what is behind it, and refused when opened."""
-    parts = PurePosixPath(pattern).parts
-    paths: list[str] = []
-    # Each folder is listed once, with every number of parts that may lead to it.
-    waiting = [("", _reached(parts, {0}))] if parts else []
+    paths: set[str] = set()
+    # Folders, each with the parts of the pattern that lead on from there.
+    waiting = [("", PurePosixPath(pattern).parts)]
+    seen = set()
     while waiting:
-        folder, states = waiting.pop()
+        folder, parts = waiting.pop()
+        if not parts or (folder, parts) in seen:
+            continue
+        seen.add((folder, parts))
+
+        following = parts[1:]
+        if parts[0] == "**":  # for no folder at all, or for one and what is below it
+            waiting.append((folder, following))
+            following = parts
         try:
             if folder.count("/") > MAX_DEPTH:
                 raise OSError
             with os.scandir(root / folder) as listed:
-                entries = list(listed)
+                for entry in (entry for entry in listed if fnmatchcase(entry.name, parts[0])):
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append((f"{folder}{entry.name}/", following))
+                    elif len(parts) == 1 or (parts[0] != "**" and Path(entry.path).is_dir()):
+                        paths.add(folder + entry.name)
         except OSError:
-            paths.append(folder.rstrip("/") or ".")
-            continue
-        for entry in entries:
-            named = {at + 1 for at in states if parts[at] != "**" and fnmatchcase(entry.name, parts[at])}
-            passed = {at for at in states if parts[at] == "**"}
-            path = folder + entry.name
-            is_folder = Path(entry.path).is_dir()  # or a link to one, but none that leads nowhere
-            if is_folder and not entry.is_symlink():
-                if below := _reached(parts, named | passed) - {len(parts)}:
-                    waiting.append((f"{path}/", below))
-            elif len(parts) in named or (is_folder and named) or (len(parts) - 1 in passed and not is_folder):
-                paths.append(path)
+            paths.add(folder.rstrip("/") or ".")
     return sorted(paths)
-
-
-def _reached(parts: tuple[str, ...], states: set[int]) -> set[int]:
-    """These numbers of parts, and those behind a `**`, which may stand for no folder at all."""
-    for at in range(len(parts) - 1):
-        if at in states and parts[at] == "**":
-            states = states | {at + 1}
-    return states

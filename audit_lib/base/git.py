@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import shutil
-import stat
 import subprocess
 import sys
 import threading
@@ -19,9 +18,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from audit_lib.base.errors import BadInput
+from audit_lib.base.files import Unreadable, read_source
 
 SECONDS = 600  # that one child may run
 MAX_OUTPUT = 256 << 20  # bytes of an answer that is held whole
@@ -29,12 +29,11 @@ MEMORY = 4 << 30  # bytes of address space of one child
 MOST_ENTRIES = 500_000  # files of a repository
 LARGEST_OBJECT = 64 << 20  # bytes that are held; of a larger one the windows overlap by …
 OVERLAP = 1 << 16  # … so many bytes
-_SMALL = 1 << 20  # bytes of a configuration or a pointer, and of a piece of output
+_SMALL = 1 << 20  # bytes of a configuration or a pointer
 _OWN = tomllib.loads(Path(__file__).with_name("git.toml").read_text("utf-8"))
 _EXTENSION = re.compile(r"(?im)^[ \t]*(?:objectformat|refstorage)[ \t]*=[ \t]*\w{1,20}[ \t]*$")
 _WORKTREE = re.compile(r"(?im)^[ \t]*worktree[ \t]*=[ \t]*\"?([^\"#;\r\n]+)")
 _HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) (\d{1,19})\n")
-_followed: set[Path] = set()  # projects whose alternates may lead out of them
 
 
 class GitFailed(BadInput):
@@ -48,11 +47,6 @@ class Repository:
     top: Path
     git_dir: Path  # HEAD and index
     common: Path  # objects and refs
-
-
-def follow_link(root: Path) -> None:
-    """From now on this project's alternates may lead out of it, as the reviewer alone may say."""
-    _followed.add(root.resolve())
 
 
 def repository_above(root: Path) -> Path | None:
@@ -76,10 +70,11 @@ def find_repository(root: Path) -> Repository:
         inside = git_dir.is_relative_to(top) and common.is_relative_to(top)
         if not inside and not _names_back(git_dir, common, top):
             raise GitFailed.at(".git", "leads out of the project, and nothing is read there")
-    except (OSError, ValueError):
+    except (Unreadable, OSError, ValueError):
         raise GitFailed.at(".git", "cannot be read") from None
-    if (common / "objects" / "info" / "alternates").exists() and not _followed & {root.resolve(), top}:
-        raise GitFailed.at(".git/objects", "leads out of the project, and nothing is read there")
+    if (common / "objects" / "info" / "alternates").exists():
+        fault = "borrows objects of another repository, which is not read: `git repack -a -d`, then delete"
+        raise GitFailed.at(".git/objects", f"{fault} info/alternates")
     _require_sound(common)
     return Repository(top, git_dir, common)
 
@@ -99,11 +94,8 @@ def _names_back(git_dir: Path, common: Path, top: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    """A small plain file's text. Raises `OSError` or `ValueError` for anything else."""
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise OSError
-    with path.open("rb") as file:
-        return file.read(_SMALL).decode()
+    """A small plain file's text. Raises `Unreadable` or `ValueError` for anything else."""
+    return read_source(path.parent, path.name, _SMALL).content.decode()
 
 
 def _require_sound(git_dir: Path) -> None:
@@ -122,10 +114,8 @@ def _require_sound(git_dir: Path) -> None:
                     folders.append(Path(entry.path))
                 elif not entry.is_file(follow_symlinks=False):
                     raise GitFailed.at(".git", "has a link, a FIFO or a device, for which git could wait")
-    stems = [
-        {path.stem for path in (git_dir / "objects/pack").glob(f"pack-*.{end}")} for end in ("pack", "idx")
-    ]
-    if stems[0] != stems[1]:
+    packs = git_dir / "objects" / "pack"
+    if {path.stem for path in packs.glob("pack-*.pack")} != {path.stem for path in packs.glob("pack-*.idx")}:
         raise GitFailed.at(".git", "has a pack without its index, or an index without its pack")
 
 
@@ -137,7 +127,7 @@ def _own_folder(repository: Repository) -> Iterator[Path]:
         try:
             config = _text(common / "config") if (common / "config").exists() else ""
             (folder / "HEAD").write_text(_text(repository.git_dir / "HEAD"), "utf-8")
-        except (OSError, ValueError):
+        except (Unreadable, OSError, ValueError):
             raise GitFailed.at(".git", "has a HEAD or a config that cannot be read") from None
         (folder / "config").write_text("\n".join([_OWN["config"], *_EXTENSION.findall(config), ""]), "utf-8")
         (folder / "objects").mkdir()  # where the objects are the environment says
@@ -172,9 +162,14 @@ def running(
     own_index = root / index if index else repository.git_dir / "index"
     if index and (own_index.is_symlink() or own_index.resolve().parent != repository.git_dir.resolve()):
         raise GitFailed.at("GIT_INDEX_FILE", "is not a file of this repository")
-    command = [program("git") or "git", "--no-pager", *args]
-    with _own_folder(repository) as folder, TemporaryFile() as complaints:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": complaints}
+    command = [program("git"), "--no-pager", *args]
+    with _own_folder(repository) as folder, TemporaryFile() as questions, TemporaryFile() as complaints:
+        # A file, since git answers while it is still being asked.
+        questions.writelines(
+            line if isinstance(line, bytes) else f"{line}\n".encode("ascii") for line in lines
+        )
+        questions.seek(0)
+        pipes = {"stdin": questions, "stdout": subprocess.PIPE, "stderr": complaints}
         environment = {
             **{name: os.environ[name] for name in _OWN["inherited"] if name in os.environ},
             **_OWN["environment"],
@@ -193,7 +188,6 @@ def running(
                 resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
-        threading.Thread(target=_feed, args=(process.stdin, lines), daemon=True).start()
         try:
             with process.stdout:
                 yield process.stdout
@@ -210,31 +204,15 @@ def running(
             raise GitFailed.at(place, "complained of something: it is incomplete")
 
 
-def _feed(pipe: IO[bytes], lines: Iterable[str | bytes]) -> None:
-    """Writes from a thread of its own: git answers while it is still being asked."""
-    with suppress(OSError, ValueError), pipe:
-        for line in lines:
-            pipe.write(line if isinstance(line, bytes) else f"{line}\n".encode("ascii"))
-
-
 def run_git(
-    root: Path,
-    *args: str,
-    input: bytes = b"",  # noqa: A002
-    ok: tuple[int, ...] = (0,),
-    index: Path | None = None,
+    root: Path, *args: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,), index: Path | None = None
 ) -> bytes:
     """What a plumbing command writes, as a whole. `GitFailed` as of `running`, and for a too large answer."""
-    with running(root, args, [input], ok=ok, complains=True, index=index) as stream:
+    with running(root, args, [stdin], ok=ok, complains=True, index=index) as stream:
         answer = stream.read(MAX_OUTPUT + 1)
         if len(answer) > MAX_OUTPUT:
             raise GitFailed.at(f"git {args[0]}", f"answered with more than {MAX_OUTPUT:,} bytes")
         return answer
-
-
-def pieces(stream: io.BufferedReader) -> Iterator[bytes]:
-    """All that comes, in pieces."""
-    return iter(lambda: stream.read(_SMALL), b"")
 
 
 class GitObject(NamedTuple):
@@ -247,13 +225,11 @@ class GitObject(NamedTuple):
     size: int = 0  # of the whole object
 
 
-def read_objects(
-    root: Path, oids: Iterable[str] | None = None, missing: list[str] | None = None
-) -> Iterator[GitObject]:
-    """All objects, reachable or not, or those named; ids of those that are not there go into `missing`.
-    Raises `GitFailed` where git fails: what came before is then incomplete."""
-    every = ("--batch-all-objects", "--unordered") if oids is None else ()
-    with running(root, ("cat-file", "--batch", "--buffer", *every), oids or ()) as stream:
+def read_objects(root: Path, oids: Iterable[str], missing: list[str]) -> Iterator[GitObject]:
+    """The objects named; ids of those that are not there go into `missing`.
+
+    Raises `GitFailed` if git fails: what came before is then incomplete."""
+    with running(root, ("cat-file", "--batch", "--buffer"), oids) as stream:
         while line := stream.readline():
             if header := _HEADER.fullmatch(line):
                 yield from _windows(stream, header[1].decode(), header[2].decode(), int(header[3]))
@@ -261,21 +237,19 @@ def read_objects(
             name, _, state = line.strip().partition(b" ")
             if state != b"missing":
                 raise GitFailed.at("git cat-file", "is out of step: an object is broken")
-            if missing is not None:
-                missing.append(name.decode("ascii", "replace"))
+            missing.append(name.decode("ascii", "replace"))
 
 
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
     """An object in windows that overlap; `GitFailed` if it is not whole."""
     broken = GitFailed.at("git cat-file", "returned less of an object than its size: it is broken")
-    read, content, is_begun = 0, b"", False
-    while read < size or not is_begun:
-        carried, wanted = content[-OVERLAP:], min(size - read, LARGEST_OBJECT)
-        content, is_begun = carried + stream.read(wanted), True
+    content = b""
+    for start in range(0, max(size, 1), LARGEST_OBJECT):
+        carried, wanted = content[-OVERLAP:], min(size - start, LARGEST_OBJECT)
+        content = carried + stream.read(wanted)
         if len(content) < len(carried) + wanted:
             raise broken
-        yield GitObject(oid, kind, content, read - len(carried), size)
-        read += wanted
+        yield GitObject(oid, kind, content, start - len(carried), size)
     if stream.read(1) != b"\n":
         raise broken
 
@@ -296,7 +270,7 @@ def ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
     options = ("-z", "--stdin", "--no-index")
-    return _paths(run_git(root, "check-ignore", *options, input=listed, ok=(0, 1))) if listed else set()
+    return _paths(run_git(root, "check-ignore", *options, stdin=listed, ok=(0, 1))) if listed else set()
 
 
 def _paths(output: bytes) -> set[str]:

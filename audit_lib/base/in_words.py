@@ -4,45 +4,25 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from string import ascii_uppercase
 
 NOT_KNOWN = "not known"
 SEVERITIES = ("info", "low", "medium", "high", "critical")  # of a finding, the mildest first
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 # The kinds under which requests and messages are counted (docs/design.md#kinds-of-log-lines).
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
 DECLARED = "declared_failure"  # what else the policy, or audit.toml, declares to be a failed login
-FAILED_REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 MOST_LOGINS = 20  # that a policy declares, and as many an audit.toml
-# Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
-LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
 POSSIBLE = "possible_login_failure"  # said in words that no format knows, or beside a line that counts
-BOOT = "secrets valid"  # the message of log_formats.toml that a start writes
-SHOWING_VALUES = ("value in a validation error", "secret in a url")  # messages whose lines show a value
 NOTICE = "notice"  # an event that is not a failure
 MESSAGE_KINDS = (
     "login_failed", "jwt_invalid", "csrf_blocked", "database_failure", "secret_validation_failed",
     "startup_failed", "validation_error", "connection_failed", "process_ended", POSSIBLE, NOTICE,
 )  # fmt: skip
-MOST_ROUTES = 100_000  # beyond these the requests to the others are counted together, under …
-OTHER_ROUTES = "(other routes)"  # … a name that no path has
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
     """`1 line`, `2,000 lines`; `plural` is the noun with an "s" unless it is given."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def number_words(count: int) -> str:
-    """`two`, `11`: a number as a sentence has it."""
-    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
-
-
-def letters(number: int) -> str:
-    """A, B, … Z, AA, AB, … for 0, 1, …"""
-    last = ascii_uppercase[number % 26]
-    return last if number < 26 else letters(number // 26 - 1) + last
 
 
 def few(names: Iterable[str], most: int, apart: str = ", ", end: str = " and ") -> str:
@@ -61,12 +41,6 @@ def day_words(instant: datetime, year: int = 0) -> str:
 def instant_words(instant: datetime, year: int = 0) -> str:
     """`20 Aug 2026 03:00`, in UTC; without its year if that is the reader's `year` anyway."""
     return f"{day_words(instant, year)} {instant.astimezone(UTC):%H:%M}"
-
-
-def whole_days(days: float, name: str) -> int:
-    """Whole days that claim no more than is known: down for `_min`, up for `_max`, else to the nearest."""
-    rounded = {"_min": math.floor, "_max": math.ceil}.get(name[-4:], round)
-    return rounded(days)
 
 
 def age_words(low: float | None, high: float | None, unit: str = "") -> str:

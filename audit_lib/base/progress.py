@@ -13,18 +13,6 @@ def quiet(what: str, done: int, of: int) -> None:
     """Reports no progress."""
 
 
-def adding_up(progress: Progress, what: str, of: int) -> Callable[[int], None]:
-    """A function that is given how much more is done, and reports how much that is in all."""
-    done = 0
-
-    def more(count: int) -> None:
-        nonlocal done
-        done = min(done + count, of)  # what is read twice is not done twice
-        progress(what, done, of)
-
-    return more
-
-
 @contextmanager
 def progress_bar(patience: float = 1.0) -> Iterator[Progress]:
     """Shows on a terminal how far each part of a work is, from so many seconds on; nothing elsewhere."""

@@ -6,188 +6,227 @@ import secrets
 import shlex
 import sys
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from click import option
 
 from audit_lib import settings
-from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base import clock, git
+from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
-from audit_lib.base.git import GitFailed, tracked
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import say
-from audit_lib.ledger import Entry, all_heads, read_ledger, write_entry
-from audit_lib.ledger.chain import refuse_writing
-from audit_lib.ledger.keys import key_file, key_of, made_key_of, store_key
-from audit_lib.ledger.timeline import SecretPlace, tenures
-from audit_lib.ledger.whose import candidates, whose as answer
-from audit_lib.logins.declared import propose
-from audit_lib.logins.parameters import detection_policy, formats_of
+from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
+from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
 from audit_lib.report import escape as inert
-from audit_lib.rotation import validation
-from audit_lib.rotation.change import env_source, planned
-from audit_lib.rotation.contracts import DONE
-from audit_lib.rotation.progress import LONGEST
-from audit_lib.rotation.runbook import RotationPlan, plan_rotation
-from audit_lib.rotation.schedule import calendar_text, due_within, due_words, tabulate_schedule
+from audit_lib.rotation import change, contracts, progress, runbook, schedule, validation
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.env import parse_env, value_is_unknown
-from audit_lib.secrets.evidence import seen_already
-from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, parse_env_option
-from audit_lib.secrets.loaders import loaders_of
-from audit_lib.secrets.read_project import places_lost, snapshot_draft
-from audit_lib.secrets.sources import MAX_BYTES
-from audit_lib.settings import first_file
+from audit_lib.secrets import env, evidence, given as given_values, read_project
+from audit_lib.settings import first_file, load
 from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
-from audit_lib.settings.load import remember_sample
 
-_MOST_SHOWN = 5  # places that were not searched
-LEFT = 3  # the exit code for what is due, not done or not valid
-_MOST_NAMES = 5
-_LEDGER = ("--project", "--env", "--policy", "--ledger", "--writer")
+_MOST_NAMES = 5  # that are shown
+_LEDGER = ("--env", "--policy", "--ledger", "--writer")
 _SECRET = click.argument("secret")
 _EVIDENCE = ("--env", "--policy", "--ledger", "--as-of")
-_STEPS = (_SECRET, "--project", cli.flag("--compromised"), "--environment", *_EVIDENCE)
-_RECORD = ("--by", "--approved-by", "--ticket", "--trigger", "--triggered-at", "--reason")
-_ANSWERS = {
-    "rotation": "{place}, rotated {by}{at}",
-    "creation": "{place}, created {at} by {source}: a claim in your name",
-    "revocation": "the {revoked} value of {place}, revoked {at}: a claim, no provider was asked",
-}
+_STEPS = (_SECRET, cli.flag("--compromised"), "--environment", *_EVIDENCE)
+_CLAIM = ("--by", "--approved-by", "--ticket", "--trigger", "--triggered-at", "--reason")
+
+
+@cli.command("--ledger")
+def init(context: cli.Opened, folder: Path, **_: Any) -> None:
+    """Make the key and write a first audit.toml; an existing file is never overwritten."""
+    project, policy, path = context.project, context.policy, keys.key_file()
+    there, key = path.exists(), keys.made_key_of(project)
+    state = "exists in" if there else "keep a copy, the ledger cannot be read without it. It was created in"
+    own = f"{key.key_id}: {state} {path}"
+    say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
+
+    if policy.name == "generic" and not project.configured:
+        project = first_file.with_environments(project)
+    logs = read_logs(project, None, parameters.formats_of(project, policy))
+    rules = parameters.detection_policy(policy)
+    proposals = declared.propose(logs.counts, rules.logins, rules.failed_statuses)
+    if project.configured:
+        say("audit.toml: exists and is kept")
+        click.echo("\n".join(one.block for one in proposals), nl=bool(proposals))
+    else:
+        _write_settings(context, project, [one.block for one in proposals])
+        say(*(f"in audit.toml, as a comment: {one.question}" for one in proposals))
+    take = f"audit-lib snapshot --project {shlex.quote(str(folder))}"
+    say(f"next: {take}  (weekly: it is what proves ages later)")
+
+
+def _write_settings(context: cli.Opened, project: settings.Project, logins: list[str]) -> None:
+    """Write a first audit.toml, and print what it cannot name and what was not searched."""
+    policy, entries, public = context.policy, context.read().entries, set()
+    known = entries[entries["kind"].eq("env file") & entries["loader"].ne("")]
+    guesses: list[dict[str, Any]] = []
+    unread = list(map(str, project.not_searched))
+    if policy.name == "generic":
+        with suppress(git.GitFailed):
+            public = git.tracked(project.root)
+        guesses = first_file.guess_variables(project, policy, public)
+        beyond, most = len(code_files(project)) - MAX_CODE_FILES, f"{MAX_CODE_FILES:,}"
+        unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
+    loaders = dict(zip(known["source"], known["loader"], strict=True))
+    text = first_file.first_audit_toml(project, policy.name, guesses, loaders, logins)
+    first_file.write_new(project.root / "audit.toml", text, "audit.toml")
+
+    variables = counted(len(guesses or policy.secrets), "variable")
+    say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
+    odd = [source.path for source in project.env_sources if not first_file.nameable(source.path)]
+    say(*map(shown, odd), lead="not named in audit.toml, because of the characters in its name: ")
+    say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
+
+
+@cli.command(click.argument("folder", metavar="DIR", type=cli.PATH), opens=False)
+def sample(folder: Path) -> None:
+    """Write the sample project to a new or empty folder."""
+    build_sample(folder)
+    fault = "the sample cannot be opened by its path: no state can be kept in the home folder"
+    say(None if load.remember_sample(folder) else fault, err=True)
+    say(f"sample project written; review it: audit-lib review --project {shlex.quote(str(folder))}")
 
 
 @cli.command(*_LEDGER, cli.flag("--fewer"))
-def snapshot(folder: Path, fewer: bool, **given: Any) -> None:
+def snapshot(context: cli.Opened, fewer: bool, **_: Any) -> None:
     """Append a snapshot to the ledger, and print what was seen and which secrets have no value."""
-    context = cli.opened(folder, given)
     entry = take_snapshot(context, fewer)
     seen = entry.body["secrets"]
     absent = [f"{one['variable']} in {one['environment']}" for one in seen if one["fingerprint"] is None]
     present, where = counted(len(seen) - len(absent), "value"), counted(len(entry.body["places"]), "place")
-    say(f": {present} in {where} seen at {iso(context.at)}", entry.place, "green")
-    if absent:
-        say(f" {counted(len(absent), 'secret')}: {few(absent, _MOST_NAMES)}", "without a value:", "yellow")
+    without = f" {counted(len(absent), 'secret')}: {few(absent, _MOST_NAMES)}"
+    say(f": {present} in {where} seen at {clock.iso(context.at)}", lead=entry.place, colour="green")
+    say(without if absent else None, lead="without a value:", colour="yellow")
 
 
 def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some."""
-    project, had_key = context.project, key_file().exists()
-    key, root = made_key_of(project), str(project.root)
-    if not had_key and key.origin == "file":
-        say(f"key: {key.key_id} created in {key_file()}: keep a copy", err=True)
+    project, had_key = context.project, keys.key_file().exists()
+    key, root = keys.made_key_of(project), str(project.root)
+    made = not had_key and key.origin == "file"
+    say(f"key: {key.key_id} created in {keys.key_file()}: keep a copy" if made else None, err=True)
+
     read = context.read(key)
-    draft = snapshot_draft(read.inventory, read.places)
+    draft = read_project.snapshot_draft(read.inventory, read.places)
+    seen = draft.body["places"], any(row["fingerprint"] for row in draft.body["secrets"])
+    fault = "has not one value of a secret: there is nothing to record"
+    fault = fault if seen[0] else "has no env file that can be read, and no --env was given"
+    cli.refuse((not all(seen), root, fault))
+
+    taken = chain.read_ledger(project.ledger_dir, key).of_kind("snapshot")
+    before = next((entry for entry in reversed(taken) if entry.writer == context.writer), None)
+    lost = [] if fewer else read_project.places_lost(draft, before)
+    fault = f"no value of {', '.join(lost)} was seen, and {before.place if before else ''} saw some"
+    cli.refuse((lost, "snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer"))
     configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
-    cli.refuse_if(not draft.body["places"], root, "has no env file that can be read, and no --env was given")
-    none = all(row["fingerprint"] is None for row in draft.body["secrets"])
-    cli.refuse_if(none, root, "has not one value of a secret: there is nothing to record")
-    taken = read_ledger(project.ledger_dir, key).of_kind("snapshot")
-    own = [one for one in taken if one.writer == context.writer]
-    if not fewer and (lost := places_lost(draft, own[-1] if own else None)):
-        fault = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
-        raise BadInput.at("snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer")
     return context.append("snapshot", {**draft.body, "configuration": configuration}, key)
 
 
 @cli.command(
-    *(_SECRET, option("--environment", required=True), "--service", option("--at", "claimed", default="")),
-    *(option("--revoked", type=click.Choice(("current", "previous"))), "--created-at", "--source", "--proof"),
-    *(*_LEDGER, *_RECORD),
+    *(_SECRET, click.option("--environment", required=True, callback=cli.environment_of), "--service"),
+    click.option("--at", "claimed", default=""),
+    click.option("--revoked", type=click.Choice(("current", "previous"))),
+    *("--created-at", "--source", "--proof", *_LEDGER, *_CLAIM),
 )
-def record(secret: str, folder: Path, environment: str, service: str, **given: Any) -> None:
+def record(context: cli.Opened, secret: str, environment: str, service: str, **given: Any) -> None:
     """Append what somebody claims of a secret to the ledger: a rotation unless an option says otherwise."""
-    context, environment = cli.opened(folder, given), _environment(environment)
     rule, inventory = context.policy.rule(secret), context.read().inventory
     named = inventory["secret"].eq(rule.name if rule else secret) & inventory["environment"].eq(environment)
     found = [row for row in rows(inventory[named]) if service in ("", row.service)]
     names = ", ".join(sorted(row.service for row in found))
-    cli.refuse_if(not found, "SECRET", f"is not known in {environment}{service and '/'}{service}")
-    cli.refuse_if(len(found) > 1, "--service", f"is required: {environment} has the secret in {names}")
-    (row,), text, moment, day_only = found, given["created_at"] or given["claimed"], context.at, False
+    cli.refuse(
+        (not found, "SECRET", f"is not known in {environment}{service and '/'}{service}"),
+        (len(found) > 1, "--service", f"is required: {environment} has the secret in {names}"),
+    )
+    (row,), text, moment = found, given["created_at"] or given["claimed"], context.at
+    day_only = bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
     if text:
-        moment = parse_instant(text, "--at", ZoneInfo(context.project.time_zone))
-        if day_only := bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip())):
-            moment = moment.replace(hour=0, minute=0, second=0)
+        at = f"{text.strip()}T00:00:00Z" if day_only else text
+        moment = clock.parse_instant(at, "--at", ZoneInfo(context.project.time_zone))
     latest = context.at + timedelta(hours=14 if day_only else 0)  # somewhere on earth it may be tomorrow
-    cli.refuse_if(moment > latest, "--at", "is in the future: record a rotation when it is done")
+    cli.refuse((moment > latest, "--at", "is in the future: record a rotation when it is done"))
+
     kind, own = _claim(row, context, given)
-    body = {"secret": row.secret, "environment": environment, "service": row.service, "by": context.by}
-    body |= {"ticket": given["ticket"], "reason": given["reason"]}
-    entry = context.append(kind, {**body, "claimed_at": iso(moment), "day_only": day_only, **own})
-    words = given | {"by": "" if given["claimed"] else "by ", "at": iso(moment)}
-    words["place"] = f"{row.secret} in {environment}/{row.service}"
-    say(f"{entry.place}: {_ANSWERS[kind].format_map(words)}")
-    if kind == "rotation" and not own["fingerprint"]:
-        say("its value was not supplied (--env), so this is only a claim and proves nothing", err=True)
+    body = {
+        "secret": row.secret,
+        "environment": environment,
+        "service": row.service,
+        "by": context.by,
+        "ticket": given["ticket"],
+        "reason": given["reason"],
+        "claimed_at": clock.iso(moment),
+        "day_only": day_only,
+    }
+    place, at, which = f"{row.secret} in {environment}/{row.service}", clock.iso(moment), given["revoked"]
+    words = {
+        "rotation": f"{place}, rotated {'' if given['claimed'] else 'by '}{at}",
+        "creation": f"{place}, created {at} by {given['source']}: a claim in your name",
+        "revocation": f"the {which} value of {place}, revoked {at}: a claim, no provider was asked",
+    }
+    say(f"{context.append(kind, body | own).place}: {words[kind]}")
+    unproven = "its value was not supplied (--env), so this is only a claim and proves nothing"
+    say(None if kind != "rotation" or own["fingerprint"] else unproven, err=True)
 
 
 def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The kind of the record, and what it adds: the value in place, or the one that was revoked."""
-    fingerprint, place = row.fingerprint if row.state == "present" else None, SecretPlace.of(row)
+    fingerprint, place = row.fingerprint if row.state == "present" else None, timeline.SecretPlace.of(row)
     value = {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
-    supply, which = "needs the current value: supply it with --env", given["revoked"]
+    supply, which, source = "needs the current value: supply it with --env", given["revoked"], given["source"]
     if given["created_at"]:
-        cli.refuse_if(not given["source"], "--source", "is required: name where the date stands")
-        cli.refuse_if(not fingerprint, "--created-at", supply)
-        return "creation", value | {"witness": given["source"]}
+        cli.refuse(
+            (not source, "--source", "is required: name where the date stands"),
+            (not fingerprint, "--created-at", supply),
+        )
+        return "creation", value | {"witness": source}
     if which:
         lacks = row.state == "not supplied" or (which == "current" and not fingerprint)
-        cli.refuse_if(lacks, "--revoked", supply)
+        cli.refuse((lacks, "--revoked", supply))
         if which == "previous":  # under a key that is gone it cannot be compared with any value
-            held = [stay.fingerprint for stay in tenures(context.ledger()) if stay.home == place]
+            held = [stay.fingerprint for stay in timeline.tenures(context.ledger()) if stay.home == place]
             fingerprint = next((one for one in reversed(held) if one != row.fingerprint), ":")
             fault = "is not possible: the ledger has no value before the current one"
-            cli.refuse_if(":" in fingerprint, "--revoked", fault)
+            cli.refuse((":" in fingerprint, "--revoked", fault))
         return "revocation", {"fingerprint": fingerprint, "proof": given["proof"]}
-    cli.refuse_if(given["proof"], "--proof", "is only for --revoked")
-    looked = fingerprint and not given["claimed"]
-    if looked and (seen := seen_already(context.ledger(), place, row.source, row.fingerprint)):
-        fault = f"{seen.place} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
+    cli.refuse((given["proof"], "--proof", "is only for --revoked"))
+    ledger, undated = context.ledger(), fingerprint and not given["claimed"]
+    if undated and (seen := evidence.seen_already(ledger, place, row.source, row.fingerprint)):
+        fault = f"{seen.place} saw this value at {clock.iso(seen.at)}, and nothing shows a rotation since"
         raise BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
     return "rotation", value | _approval(given, context)
-
-
-def _environment(text: str) -> str:
-    """The environment that `--environment` names; `BadInput` for any other text."""
-    name = settings.environment_name(text)
-    cli.refuse_if(not name, "--environment", "must be one of development, staging, production (dev, prod)")
-    return name
 
 
 def _approval(given: dict[str, Any], context: cli.Opened) -> dict[str, str]:
     """Who approved a rotation and what it was done for; `BadInput` for a trigger in the future."""
     body = {"approved_by": given["approved_by"], "trigger": given["trigger"] or ""}
     if text := given["triggered_at"]:
-        known = parse_instant(text, "--triggered-at", ZoneInfo(context.project.time_zone))
-        cli.refuse_if(known > context.at + timedelta(days=1), "--triggered-at", "is in the future")
-        body["triggered_at"] = iso(min(known, context.at))  # of today only the day may be known
+        known = clock.parse_instant(text, "--triggered-at", ZoneInfo(context.project.time_zone))
+        cli.refuse((known > context.at + timedelta(days=1), "--triggered-at", "is in the future"))
+        body["triggered_at"] = clock.iso(min(known, context.at))  # of today only the day may be known
     return body
 
 
-@cli.command("--project", "--ledger")
+@cli.command("--project", "--ledger", opens=False)
 def whose(folder: Path, ledger: Path | None) -> None:
     """Print whose secret a string is that is entered or read from stdin; it is not stored."""
     project, string = settings.load_project(folder, ledger), cli.entered_value("String (not shown)")
     keeper = Keeper(Key.throw_away())
-    for _, candidate in candidates(string):
+    for candidate in answers.candidates(string):
         keeper.take(candidate)
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
-    key = key_of(project)
-    known = read_ledger(project.ledger_dir, key)
-    for line in answer(string, known, key).lines:
-        say(line)
-    for fault in known.faults:
-        say(f"the ledger is damaged: {fault}", err=True)
+    key = keys.key_of(project)
+    known = chain.read_ledger(project.ledger_dir, key)
+    say(*answers.whose(string, known, key).lines)
+    say(*known.faults, lead="the ledger is damaged: ", err=True)
 
 
 @click.group()
@@ -196,94 +235,94 @@ def rotate() -> None:
 
 
 @cli.command(
-    *("--project", cli.shown("--within", default="14d"), option("--calendar", type=cli.PATH), *_EVIDENCE),
+    *(cli.shown("--within", default="14d"), click.option("--calendar", type=cli.PATH), *_EVIDENCE),
     of=rotate,
 )
-def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
+def due(context: cli.Opened, folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     """Print what falls due within some days, and write all dates as a calendar; 3 if there is any."""
-    days = re.fullmatch(r"(\d{1,3})d?", within.strip())
-    if not days:
-        raise BadInput.at("--within", "must be a number of days such as 14d, at most 999")
-    context = cli.opened(folder, given)
-    at = context.instant(given["as_of"])
+    days, at = within.strip().removesuffix("d"), context.instant(given["as_of"])
+    fault = "must be a number of days such as 14d, at most 999"
+    cli.refuse((not re.fullmatch(r"\d{1,3}", days), "--within", fault))
     ages = context.read(as_of=at).ages
-    schedule = tabulate_schedule(ages)
-    cli.refuse_if(schedule.empty, str(folder), "has no secret with a limit in force: nothing was judged")
-    soon = due_within(schedule, at, int(days[1]))
-    say(lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days[1]), 'day')}")
-    for row in rows(soon):
-        say(due_words(row, at))
-    if unseen := int(ages["reason"].eq("not supplied").sum()):
-        say(f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them", err=True)
+    planned = schedule.tabulate_schedule(ages)
+    cli.refuse((planned.empty, str(folder), "has no secret with a limit in force: nothing was judged"))
+    soon = schedule.due_within(planned, at, int(days))
+    say("", lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days), 'day')}")
+    say(*(schedule.due_words(row, at) for row in rows(soon)))
+    unseen = int(ages["reason"].eq("not supplied").sum())
+    words = f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them"
+    say(words if unseen else None, err=True)
     if calendar:
-        calendar.write_text(calendar_text(schedule, context.project.name, at), "utf-8", newline="")
-        say(f"{calendar}: {counted(len(schedule), 'secret')}", err=True)
-    sys.exit(0 if soon.empty else LEFT)
+        text = schedule.calendar_text(planned, context.project.name, at)
+        calendar.write_text(text, "utf-8", newline="")
+        say(f"{calendar}: {counted(len(planned), 'secret')}", err=True)
+    sys.exit(0 if soon.empty else cli.FOUND)
 
 
 @cli.command(*_STEPS, of=rotate)
-def plan(secret: str, folder: Path, **given: Any) -> None:
+def plan(context: cli.Opened, secret: str, **given: Any) -> None:
     """Print the ordered steps of a rotation, each with how to verify it and what it breaks."""
-    context = cli.opened(folder, given)
-    made = _plan(secret, context, given, context.instant(given["as_of"]))
-    say(f"Runbook for {made.rules[0].name}: {made.mode}, as of {iso(made.read.as_of)}")
+    made = _plan(context, secret, given)
+    say(f"Runbook for {made.rules[0].name}: {made.mode}, as of {clock.iso(made.read.as_of)}")
     for number, step in enumerate(made.steps, 1):
-        say()
-        say(f"{number}. {step.text}{f' [{step.environment}]' if step.environment else ''}.")
-        for command in step.commands:
-            click.echo(f"     {inert.plain(command)}")  # whole, to be copied
-        say(f"Verify: {step.verify}.", indent="   ")
-        if step.breaks:
-            say(f"It breaks: {step.breaks}.", indent="   ")
+        place = f" [{step.environment}]" if step.environment else ""
+        say("", f"{number}. {step.text}{place}.")
+        for command in step.commands:  # whole, to be copied
+            click.echo(f"     {inert.plain(command)}")
+        breaks = f"It breaks: {step.breaks}." if step.breaks else None
+        say(f"Verify: {step.verify}.", breaks, indent="   ")
 
 
 @cli.command(*_STEPS, "--since", of=rotate)
-def check(secret: str, folder: Path, since: str, **given: Any) -> None:
+def check(context: cli.Opened, secret: str, since: str, **given: Any) -> None:
     """Print how far a rotation is, and what is half done; 3 unless every step is done."""
-    context = cli.opened(folder, given)
-    made = _plan(secret, context, given, context.instant(given["as_of"] or iso(context.at)))
-    began = parse_instant(since, "--since") if since else made.read.as_of - LONGEST
-    progress = made.progress(began)
-    left, steps = sum(one.state != DONE for one in progress.steps), counted(len(progress.steps), "step")
+    made = _plan(context, secret, given)
+    began = clock.parse_instant(since, "--since") if since else made.read.as_of - progress.LONGEST
+    found = made.progress(began)
+    left, steps = sum(step.state != contracts.DONE for step in found.steps), counted(len(found.steps), "step")
     answer = f"{left} of {steps} not done or not known" if left else f"all of {steps} are done"
-    say(f": {answer}", f"Rotation of {made.rules[0].name} since {iso(began)}")
-    for one in progress.steps:
-        say(f"{one.state:<9}  {one.step}{f' [{one.place}]' if one.place else ''}: {one.why}", indent="  ")
-    for half in progress.half_done:
-        say(f"half done: {half}")
-    sys.exit(0 if progress.whole else LEFT)
+    say(f": {answer}", lead=f"Rotation of {made.rules[0].name} since {clock.iso(began)}")
+    for step in found.steps:
+        place = f" [{step.place}]" if step.place else ""
+        say(f"{step.state:<9}  {step.step}{place}: {step.why}", indent="  ")
+    say(*found.half_done, lead="half done: ")
+    sys.exit(0 if found.whole else cli.FOUND)
 
 
-def _plan(secret: str, context: cli.Opened, given: dict[str, Any], at: datetime) -> RotationPlan:
-    environment = _environment(given["environment"]) if given["environment"] else ""
-    how = {"given": context.given, "environment": environment, "compromised": given["compromised"]}
-    return plan_rotation(secret, context.project, context.policy, Keeper(context.key), at, **how)
+def _plan(context: cli.Opened, secret: str, given: dict[str, Any]) -> runbook.RotationPlan:
+    """The plan to rotate a secret, as of the instant that was given."""
+    how = {name: given[name] for name in ("environment", "compromised")}
+    at, keeper = context.instant(given["as_of"]), Keeper(context.key)
+    return runbook.plan_rotation(
+        secret, context.project, context.policy, keeper, at, given=context.given, **how
+    )
 
 
 @cli.command(
-    *(_SECRET, option("--into", type=cli.PATH), cli.flag("--given", "entered")),
-    *(option("--fd", type=click.IntRange(0)), cli.flag("--show"), "--environment"),
-    *("--project", *_RECORD, "--policy", "--ledger", "--writer"),
+    *(_SECRET, click.option("--into", type=cli.PATH), cli.flag("--given", "entered")),
+    *(click.option("--fd", type=click.IntRange(0)), cli.flag("--show"), "--environment"),
+    *(*_CLAIM, "--policy", "--ledger", "--writer"),
     of=rotate,
 )
-def new(secret: str, folder: Path, into: Path | None, entered: bool, **given: Any) -> None:
+def new(context: cli.Opened, secret: str, into: Path | None, entered: bool, **given: Any) -> None:
     """Put a new value into env files, which the ledger records, or write it to a descriptor or terminal."""
     one_place = sum((into is not None, given["fd"] is not None, given["show"])) == 1
-    cli.refuse_if(not one_place, "rotate new", "needs one of --into FILE, --fd NUMBER and --show")
     piped = given["show"] and not sys.stdout.isatty()
-    cli.refuse_if(piped, "--show", "is for a terminal: use --fd to write to a program")
-    context = cli.opened(folder, given)
     rule, policy = context.policy.rule(secret), context.policy
-    if rule is None:
-        near = nearest(secret, [one.name for one in policy.secrets])
-        raise BadInput.at("SECRET", f"must be a variable of the policy {policy.name}{near}")
-    source = env_source(context.project, into) if into else None
-    environment = source.environment if source else _environment(given["environment"] or "production")
+    near = nearest(secret, [one.name for one in policy.secrets])
+    cli.refuse(
+        (not one_place, "rotate new", "needs one of --into FILE, --fd NUMBER and --show"),
+        (piped, "--show", "is for a terminal: use --fd to write to a program"),
+        (rule is None, "SECRET", f"must be a variable of the policy {policy.name}{near}"),
+    )
+    assert rule
+    source = change.env_source(context.project, into) if into else None
+    environment = source.environment if source else given["environment"] or "production"
     if entered:
         value = cli.entered_value("New value (not shown)", twice=True)
-        cli.refuse_if(not value.isprintable(), "stdin", "must be one line of printable text")
-        if faults := tuple(validation.new_value_faults(rule, value, policy, environment)):
-            raise BadInput(Fault(f"the value entered for {rule.name}", fault) for fault in faults)
+        place, text = f"the value entered for {rule.name}", "must be one line of printable text"
+        faults = validation.new_value_faults(rule, value, policy, environment)
+        cli.refuse((not value.isprintable(), place, text), *((True, place, fault) for fault in faults))
     else:
         value = validation.made_value(rule, policy, environment)
     if source:
@@ -296,33 +335,35 @@ def new(secret: str, folder: Path, into: Path | None, entered: bool, **given: An
         raise BadInput.at(f"--fd {descriptor}", f"cannot be written ({error.strerror})") from None
 
 
-def _replace(context: cli.Opened, rule: settings.SecretRule, source: Any, value: str, given: Any) -> None:
+def _replace(
+    context: cli.Opened, rule: settings.SecretRule, source: settings.EnvSource, value: str, given: Any
+) -> None:
     """Write a new value into an env file and its twins, and each change into the ledger."""
     body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     body |= _approval(given, context)
-    key, place, at = made_key_of(context.project), context.project.ledger_dir, context.at
-    changes = planned(context.project, context.policy, rule, source, new=value, keeper=Keeper(key))
-    refuse_writing(place, key, changes[0].draft(at, body), at, context.writer)
+    key, place, at = keys.made_key_of(context.project), context.project.ledger_dir, context.at
+    here, keeper = (context.project, context.policy), Keeper(key)
+    changes = change.planned(*here, rule, source, new=value, keeper=keeper)
+    chain.chain_to_continue(place, key, changes[0].draft(at, body), at, context.writer)
     written: set[Path] = set()
-    for change in changes:
-        if change.path not in written:
-            change.write()
-            written.add(change.path)
-        entry = write_entry(place, key, change.draft(at, body), at, context.writer)
-        say(f"{entry.place}: {change.place}: replaced in {change.source}")
+    for one in changes:
+        if one.path not in written:
+            one.write()
+            written.add(one.path)
+        entry = chain.write_entry(place, key, one.draft(at, body), at, context.writer)
+        say(f"{entry.place}: {one.place}: replaced in {one.source}")
     say(f"The old value stays in use until it starts anew ({rule.restart or 'restart'})", err=True)
 
 
 @cli.command(*_LEDGER, of=rotate, name="key")
-def change_key(folder: Path, **given: Any) -> None:
+def change_key(context: cli.Opened, **_: Any) -> None:
     """Bridge the ledger to a new key, with the fingerprints of all values linked that are supplied."""
-    context = cli.opened(folder, given)
     old, fresh = context.key, Key(secrets.token_bytes(32), "file")
-    cli.refuse_if(old.origin != "file", "key", f"is a {old.origin} key, which cannot be changed")
+    cli.refuse((old.origin != "file", "key", f"is a {old.origin} key, which cannot be changed"))
     before, after = (context.read(key).inventory["fingerprint"] for key in (old, fresh))
     links = {was: now for was, now in zip(before, after, strict=True) if isinstance(was, str)}
-    heads = all_heads(context.project.ledger_dir, old)
-    store_key(fresh, context.project.root)
+    heads = chain.all_heads(context.project.ledger_dir, old)
+    keys.store_key(fresh, context.project.root)
     body = {"from_key_id": old.key_id, "lost": False, "links": links, "heads": heads}
     context.append("key bridge", body, fresh)
     if links:
@@ -331,93 +372,28 @@ def change_key(folder: Path, **given: Any) -> None:
     say(f"{changed}: give every reviewer the new key file")
 
 
-@cli.command(
-    *("--project", "--policy", "--environment", "--service", cli.flag("--strict")),
-    cli.shown("--values", default=ENVIRON, metavar="FILE|-|environ"),
-)
-def validate(folder: Path, environment: str, service: str, values: str, **given: Any) -> None:
+@cli.command("--env", "--policy", "--environment", "--service", cli.flag("--strict"))
+def validate(context: cli.Opened, environment: str, service: str, **given: Any) -> None:
     """Judge what a service starts with by the policy; 3 if that fails and validation is strict."""
-    context = cli.opened(folder, given)
-    policy, root, environ = context.policy, context.project.root, os.environ
-    place = _environment(environment) if environment else validation.environment_shown(policy, environ)
+    policy, environ, given_places = context.policy, os.environ, [one.environment for one in context.given]
+    place = environment or next(iter(given_places), validation.environment_shown(policy, environ))
     services = sorted({rule.service for rule in policy.secrets})
-    cli.refuse_if(not services, f"policy {policy.name}", "lists no secret to validate: run init")
     unclear = service not in services and (service or len(services) > 1)
-    cli.refuse_if(unclear, "--service", f"must be one of {', '.join(services)}")
-    name = service or services[0]
-    # A file of the project is read as its service reads it, any other one as the platform's box is.
-    sources = {root / one.path: one for one in context.project.env_sources}
-    own = sources.get(Path(values).resolve()) if values not in (ENVIRON, STDIN) else None
-    read = parse_env_option(f"{place}/{name}={values}", sys.stdin.buffer)
-    lines = parse_env(read.content, loaders_of(root, own, read.content)) if own else given_lines(read, policy)
+    name = service or next(iter(services), "")
+    own = [one for one in context.given if (one.environment, one.service) == (place, name)]
+    cli.refuse(
+        (not services, f"policy {policy.name}", "lists no secret to validate: run init"),
+        (services and unclear, "--service", f"must be one of {', '.join(services)}"),
+        (context.given and not own, "--env", f"gives no value of {place}/{name or 'SERVICE'}"),
+    )
+    started = settings.GivenValues(place, name, given_values.ENVIRON, b"")
+    lines = given_values.given_lines(own[0] if own else started, policy)
     held = {line.name: line.value for line in lines if line.name and line.value is not None}
-    unknown = frozenset(line.name for line in lines if line.name and value_is_unknown(line.faults))
+    unknown = frozenset(line.name for line in lines if line.name and env.value_is_unknown(line.faults))
+
     result = validation.validate(held, policy, place, name, unknown)
-    for text in result.lines:
-        say(text, err=not result)
-    if not result:
-        if given["strict"] or validation.is_strict(policy, {**environ, **held}, place):
-            sys.exit(LEFT)
-        say("The start goes on: validation is not strict here (--strict)", err=True)
-
-
-@cli.command("--project", "--ledger")
-def init(folder: Path, ledger: Path | None) -> None:
-    """Make the key and write a first audit.toml; an existing file is never overwritten."""
-    project = settings.load_project(folder, ledger)
-    policy = settings.choose_policy(project)
-    generic = policy.name == "generic"
-    project = first_file.with_environments(project) if generic and not project.configured else project
-    there, key = key_file().exists(), made_key_of(project)
-    new = "" if there else ": keep a copy, the ledger cannot be read without it"
-    own = f"{key.key_id} {'exists' if there else 'was created'} in {key_file()}{new}"
-    say(f"key: {'the public DEMO key' if key.origin == 'demo' else own}")
-    rules = detection_policy(policy)
-    logs = read_logs(project, None, formats_of(project, policy))
-    proposals = propose(logs.counts, rules.logins, rules.failed_statuses)
-    if project.configured:
-        say("audit.toml: exists and is kept")
-        for one in proposals:
-            click.echo(one.block)
-    else:
-        _write_settings(project, policy, [one.block for one in proposals])
-        for one in proposals:
-            say(f"in audit.toml, as a comment: {one.question}")
-    take = f"audit-lib snapshot --project {shlex.quote(str(folder))}"
-    say(f"next: {take}  (weekly: it is what proves ages later)")
-
-
-def _write_settings(project: settings.Project, policy: settings.Policy, logins: list[str]) -> None:
-    """Write a first audit.toml, and print what it cannot name and what was not searched."""
-    public: set[str] = set()
-    loaders: dict[str, str] = {}
-    with suppress(GitFailed):
-        public = tracked(project.root)
-    for source in project.env_sources:
-        with suppress(Unreadable):
-            content = read_source(project.root, source.path, MAX_BYTES).content
-            likely = () if source.example else loaders_of(project.root, source, content)
-            loaders |= {source.path: likely[0]} if len(likely) == 1 else {}
-    generic = policy.name == "generic"
-    known = settings.bundled_policy("generic")
-    guesses = first_file.guess_variables(project, known, public) if generic else ()
-    text = first_file.first_audit_toml(project, policy.name, guesses, loaders, logins)
-    first_file.write_new(project.root / "audit.toml", text, "audit.toml")
-    variables = counted(len(guesses or policy.secrets), "variable")
-    say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
-    for source in project.env_sources:
-        if not first_file.nameable(source.path):
-            say(f"not named in audit.toml, because of the characters in its name: {shown(source.path)}")
-    beyond = len(code_files(project)) - MAX_CODE_FILES if generic else 0
-    notes = [f"{counted(beyond, 'code file')} beyond the first {MAX_CODE_FILES:,}"] if beyond > 0 else []
-    if notes := [*notes, *map(str, project.not_searched)]:
-        say(f"not searched: {few(notes, _MOST_SHOWN, '; ')}")
-
-
-@cli.command(click.argument("folder", metavar="DIR", type=cli.PATH))
-def sample(folder: Path) -> None:
-    """Write the sample project to a new or empty folder."""
-    build_sample(folder)
-    if not remember_sample(folder):
-        say("the sample cannot be opened by its path: no state can be kept in the home folder", err=True)
-    say(f"sample project written; review it: audit-lib review --project {shlex.quote(str(folder))}")
+    say(*result.lines, err=not result)
+    if not result and (given["strict"] or validation.is_strict(policy, {**environ, **held}, place)):
+        sys.exit(cli.FOUND)
+    goes_on = "The start goes on: validation is not strict here (--strict)"
+    say(None if result else goes_on, err=True)

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import nbformat
-from click import option
 from click.core import ParameterSource
 
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.in_words import SEVERITIES, counted
 from audit_lib.base.progress import progress_bar
+from audit_lib.cli import open_project as cli
 from audit_lib.cli.decisions import signatures
-from audit_lib.cli.open_project import PATH, Opened, command, flag, opened, refuse_if, shown
 from audit_lib.cli.records import take_snapshot
 from audit_lib.cli.terminal import say
 from audit_lib.findings.reviews import read_previous
@@ -29,68 +27,71 @@ from audit_lib.report.package import ARTEFACTS, NOTEBOOK
 from audit_lib.secrecy.identities import MODES
 
 INCIDENT = "incident.ipynb"
-FINDINGS = 3  # the exit code for open findings at or above --fail-on
 _SAMPLE = {"quarter": "2026Q3", "as_of": "2026-09-30T23:59:59Z"}  # how its committed report was made
-_NOTHING = "holds nothing to review: name the application's folder with --project DIR, or try --sample"
 _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pass": ("Pass.", "green")}
 
 
-@command(
-    *("--project", flag("--sample"), "--quarter", "--as-of", "--out", option("--previous", type=PATH)),
-    *(option("--fail-on", type=click.Choice(SEVERITIES)), flag("--new-only")),
-    shown("--identities", default="masked", type=click.Choice(MODES)),
-    *("--policy", "--env", "--log", "--ledger", flag("--snapshot")),
+@cli.command(
+    *("--project", cli.flag("--sample"), "--quarter", "--as-of", "--out"),
+    *(click.option("--previous", type=cli.PATH), click.option("--fail-on", type=click.Choice(SEVERITIES))),
+    *(cli.flag("--new-only"), cli.shown("--identities", default="masked", type=click.Choice(MODES))),
+    *("--policy", "--env", "--log", "--ledger", cli.flag("--snapshot")),
+    opens=False,
 )
 def review(folder: Path, sample: bool, **given: Any) -> None:
     """Publish the review of a project, or of the sample; 3 for findings at or above --fail-on."""
     named = click.get_current_context().get_parameter_source("folder") is not ParameterSource.DEFAULT
-    apart = given["snapshot"] or given["env"] or given["logs"] or given["ledger"]
-    refuse_if(sample and named, "review", "needs either --project DIR or --sample, not both")
-    fault = "cannot be combined with --snapshot, --env, --log or --ledger"
-    refuse_if(sample and apart, "--sample", fault)
-    lone = given["new_only"] and not (given["previous"] and given["fail_on"])
-    refuse_if(lone, "--new-only", "needs --fail-on and --previous, the report.json to compare with")
-    context, name = None if sample else _tried(folder, named, given), "sample"
-    if context:
-        moment, name = context.instant(given["as_of"]), context.name
-        given |= {"as_of": iso(moment), "quarter": str(Quarter.named(given["quarter"], moment))}
-    else:
+    apart = sample and any(given[name] for name in ("snapshot", "env", "logs", "ledger"))
+    alone = given["new_only"] and not (given["previous"] and given["fail_on"])
+    cli.refuse(
+        (sample and named, "review", "needs either --project DIR or --sample, not both"),
+        (apart, "--sample", "cannot be combined with --snapshot, --env, --log or --ledger"),
+        (alone, "--new-only", "needs --fail-on and --previous, the report.json to compare with"),
+    )
+    context, name, signed = None, "sample", []
+    if sample:
         given |= {option: given[option] or text for option, text in _SAMPLE.items()}
+    else:
+        context = _tried(folder, named, given)
+        moment, name = context.instant(given["as_of"]), context.project.name
+        given |= {"as_of": iso(moment), "quarter": str(Quarter.named(given["quarter"], moment))}
+
     out = given["out"] or Path("reports") / f"{name}-{given['quarter']}"
-    signed = signatures(out, context.ledger(), context.key) if context else []
-    refuse_if(signed, str(out), "holds a report that was signed: name another folder with --out")
+    if context:
+        signed = signatures(out, context.ledger(), context.key)
+    cli.refuse((signed, str(out), "holds a report that was signed: name another folder with --out"))
     texts = ("quarter", "as_of", "policy", "previous", "ledger", "identities")
     parameters = {option: str(given[option] or "") for option in texts}
     _publish(NOTEBOOK, parameters | {"project": "" if sample else str(folder)}, given, context, out)
+
     record = json.loads((out / "report.json").read_text("utf-8"))
     _say_review(record, out)
     if level := given["fail_on"]:
-        worse, changes = SEVERITIES[SEVERITIES.index(level) :], record["changes"]
-        new = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
-        grave = [one for one in record["findings"] if one["status"] == "open" and one["severity"] in worse]
-        if count := sum(not given["new_only"] or one["id"] in new for one in grave):
-            say(f"{counted(count, 'open finding')} of severity {level} or worse", err=True)
-            sys.exit(FINDINGS)
+        count = _count_findings(record, level, new_only=given["new_only"])
+        say(f"{counted(count, 'open finding')} of severity {level} or worse", err=True)
+        sys.exit(cli.FOUND if count else 0)
 
 
-def _tried(folder: Path, named: bool, given: dict[str, Any]) -> Opened:
+def _tried(folder: Path, named: bool, given: dict[str, Any]) -> cli.Opened:
     """The project, its inputs tried before a kernel starts; a report of nothing would look good."""
-    context = opened(folder, given)
+    context = cli.opened(folder, given)
     project, root = context.project, context.project.root
     held = [source for source in project.env_sources if (root / source.path).is_file()]
     known = project.configured or project.ledger_dir.exists() or (named and (root / ".git").exists())
     anything = known or held or context.given or any(files for _, files in log_files(project))
-    refuse_if(not anything, str(folder) if named else "the current folder", _NOTHING)
+    nothing = "holds nothing to review: name the application's folder with --project DIR, or try --sample"
+    cli.refuse((not anything, str(folder) if named else "the current folder", nothing))
+
     if given["previous"]:
         read_previous(given["previous"], project.name, context.key)
-    if given["snapshot"] and (context.given or any(not (one.example or one.backup) for one in held)):
-        say(f"snapshot: {take_snapshot(context).place}")
-    elif given["snapshot"]:
-        say("no snapshot: no env file was found, and no --env was given", err=True)
+    if given["snapshot"]:
+        has_values = context.given or any(not (one.example or one.backup) for one in held)
+        words = take_snapshot(context).place if has_values else "none: no env file, and no --env was given"
+        say(f"snapshot: {words}", err=not has_values)
     return context
 
 
-def _publish(name: str, parameters: Any, given: Any, context: Opened | None, out: Path) -> None:
+def _publish(name: str, parameters: Any, given: Any, context: cli.Opened | None, out: Path) -> None:
     """Run a notebook, which alone is given what only this run may know, and have it publish into a folder."""
     environ = dict(os.environ) if any(one.endswith("=environ") for one in given["env"]) else {}
     run = {"folder": str(Path.cwd()), "env": given["env"], "environ": environ}
@@ -103,52 +104,59 @@ def _publish(name: str, parameters: Any, given: Any, context: Opened | None, out
         run_notebook(notebook, parameters, staging / name, closing, given=content, progress=progress)
 
 
+def _count_findings(record: dict[str, Any], level: str, *, new_only: bool) -> int:
+    """How many findings of a report.json are open and at least as severe, or of these only the new ones."""
+    worse = SEVERITIES[SEVERITIES.index(level) :]
+    changes, found = record["changes"], record["findings"]
+    new = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
+    grave = [one["id"] for one in found if one["status"] == "open" and one["severity"] in worse]
+    return sum(not new_only or id_ in new for id_ in grave)
+
+
 def _say_review(record: dict[str, Any], out: Path) -> None:
     """The answer first, then what to do first, the key figures, and what to open."""
-    screen = record["summary"]
-    say(f" {screen['sentence']}", *_VERDICTS[record["verdict"]])
-    for reason in screen["reasons"]:
-        say(reason, indent="  ")
-    say()
-    actions = {one["number"]: one for one in record["actions"]}
-    for one in map(actions.__getitem__, screen["first"]):
-        when = f"{'overdue since' if one['overdue'] else 'by'} {one['due_at'][:10]}"
-        say(f" ({when}, owner: {one['owner']})", f"{one['number']}. {one['action']}", indent="  ")
-        if one["command"]:
-            say(one["command"], indent="     ")
-    say()
-    for one in screen["figures"]:
-        say(f" {one['count']} {one['unit']} ({one['note']})", f"{one['title']}:")
-    say()
-    say(f"published in {out}: {', '.join(ARTEFACTS)}")
-    say(f" {out / 'report.html'} in a browser, or {out / NOTEBOOK} in JupyterLab", "Open")
+    screen, actions = record["summary"], {action["number"]: action for action in record["actions"]}
+    verdict, colour = _VERDICTS[record["verdict"]]
+    say(f" {screen['sentence']}", lead=verdict, colour=colour)
+    say(*screen["reasons"], indent="  ")
+    say("")
+    for action in map(actions.__getitem__, screen["first"]):
+        when = f"{'overdue since' if action['overdue'] else 'by'} {action['due_at'][:10]}"
+        lead = f"{action['number']}. {action['action']}"
+        say(f" ({when}, owner: {action['owner']})", lead=lead, indent="  ")
+        say(action["command"] or None, indent="     ")
+    say("")
+    for figure in screen["figures"]:
+        say(f" {figure['count']} {figure['unit']} ({figure['note']})", lead=f"{figure['title']}:")
+    _say_published(out, ARTEFACTS, "report.html", NOTEBOOK)
 
 
-@command(
-    *("--project", "--since", "--until", "--secret", "--address", "--as-of", "--out"),
-    *("--env", "--log", "--ledger"),
-)
-def investigate(folder: Path, **given: Any) -> None:
+def _say_published(out: Path, names: tuple[str, ...], page: str, notebook: str) -> None:
+    """The last lines: what was published, and what to open."""
+    say("", f"published in {out}: {', '.join(names)}")
+    say(f" {out / page} in a browser, or {out / notebook} in JupyterLab", lead="Open")
+
+
+@cli.command("--since", "--until", "--secret", "--address", "--as-of", "--out", "--env", "--log", "--ledger")
+def investigate(context: cli.Opened, folder: Path, **given: Any) -> None:
     """Print what cannot wait, and publish the incident notebook of a window, a secret or an address."""
-    context, address = opened(folder, given), address_of(given["address"])
-    rule, where = context.policy.rule(given["secret"].strip()), f"--project {shlex.quote(str(folder))}"
-    say(" Copy the logs that rotate away, before any restart.", "Now:")
-    first = f" audit-lib whose {where}", "If you have the leaked string:"
+    address, rule = address_of(given["address"]), context.policy.rule(given["secret"].strip())
+    say(" Copy the logs that rotate away, before any restart.", lead="Now:")
+    lead, command = "If you have the leaked string:", "whose"
     if rule:
-        first = f" audit-lib rotate plan {rule.name} --compromised {where}", f"To replace {rule.name}:"
-    say(*first)
-    say()
+        lead, command = f"To replace {rule.name}:", f"rotate plan {rule.name} --compromised"
+    say(f" audit-lib {command} --project {shlex.quote(str(folder))}", lead=lead)
+    say("")
+
     moment = context.instant(given["as_of"])
     question = repr([given[name] for name in ("since", "until", "secret", "address")])  # is not shown
-    name = f"{context.name}-incident-{moment:%Y-%m-%d}-{sha256(question.encode()).hexdigest()[:8]}"
+    name = f"{context.project.name}-incident-{moment:%Y-%m-%d}-{sha256(question.encode()).hexdigest()[:8]}"
     out = given["out"] or Path("reports") / name
     parameters = {option: given[option] for option in ("since", "until", "secret")}
     parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}
     _publish(INCIDENT, parameters | {"ledger": str(given["ledger"] or "")}, given, context, out)
-    cells = nbformat.read(out / INCIDENT, as_version=4).cells
-    summary = next(cell for cell in cells if "summary" in cell.metadata.get("tags", []))
-    for line in summary.outputs[0]["data"]["text/plain"].splitlines():
-        say(line)
-    say()
-    say(f"published in {out}: {INCIDENT}, incident.html, evidence/, MANIFEST.json")
-    say(f" {out / 'incident.html'} in a browser, or {out / INCIDENT} in JupyterLab", "Open")
+
+    cells = json.loads((out / INCIDENT).read_text("utf-8"))["cells"]
+    summary = next(cell for cell in cells if "summary" in cell["metadata"].get("tags", []))
+    say(*"".join(summary["outputs"][0]["data"]["text/plain"]).splitlines())
+    _say_published(out, (INCIDENT, "incident.html", "evidence/", "MANIFEST.json"), "incident.html", INCIDENT)

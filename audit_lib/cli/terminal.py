@@ -4,16 +4,13 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from audit_lib.report import escape as inert
-from audit_lib.report.tables import records
 
 _SHORTEST = 8  # characters that every column of a table keeps
 
@@ -24,29 +21,28 @@ def colour() -> bool | None:
 
 
 def columns(stream: TextIO) -> int | None:
-    """How many columns may be written in a line; None if no terminal shows them."""
-    if stream.isatty():
-        with suppress(OSError):
-            return max(os.get_terminal_size(stream.fileno()).columns or 80, 20)
-        return 80
-    return None
+    """The columns that may be written in a line of a stream; None if no terminal shows them."""
+    return max(os.get_terminal_size(stream.fileno()).columns or 80, 20) if stream.isatty() else None
 
 
-def say(text: object = "", lead: str = "", colour: str = "", *, indent: str = "", err: bool = False) -> None:
-    """Write one inert line, its `lead` bold; on a terminal wrapped, and what follows set in by two more."""
-    head = inert.plain(f"{indent}{lead}")
-    shown = f"{head}{inert.plain(text)}"
-    if width := columns(sys.stderr if err else sys.stdout):
-        shown = textwrap.fill(shown, width - 1, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
-    end = len(shown) if not text else len(head) if shown.startswith(head) else 0  # of the lead
-    if lead and end:
-        shown = click.style(shown[:end], fg=colour or None, bold=True) + shown[end:]
-    click.echo(shown, err=err)
+def say(*lines: object, lead: str = "", colour: str = "", indent: str = "", err: bool = False) -> None:
+    """Write inert lines, each after the `lead`, which is bold; a line that is None is left out.
+
+    On a terminal a line is wrapped, and what follows its first part is set in by two more.
+    """
+    width, head = columns(sys.stderr if err else sys.stdout), inert.plain(f"{indent}{lead}")
+    for line in (line for line in lines if line is not None):
+        shown = f"{head}{inert.plain(line)}"
+        if width:
+            more = f"{indent}  "
+            shown = textwrap.fill(shown, width - 1, subsequent_indent=more, break_on_hyphens=False)
+        if lead:
+            shown = click.style(shown[: len(head)], fg=colour or None, bold=True) + shown[len(head) :]
+        click.echo(shown, err=err)
 
 
-def print_json(content: pd.DataFrame | Mapping[str, Any]) -> None:
-    """Print a frame as a list of records, or what has such in it."""
-    document = records(content) if isinstance(content, pd.DataFrame) else content
+def print_json(document: object) -> None:
+    """Print a document that holds JSON values alone, indented."""
     click.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 
@@ -56,8 +52,10 @@ def print_table(table: pd.DataFrame) -> None:
     lines = [list(table.columns), *shown.to_numpy().tolist()]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     width = columns(sys.stdout) or sys.maxsize
+
     while sum(widths) + 2 * len(widths) > width and max(widths) > _SHORTEST:
         widths[widths.index(max(widths))] -= 1
+
     for line in lines:
         cells = []
         for text, most, kind in zip(line, widths, table.dtypes, strict=True):

@@ -1,4 +1,4 @@
-"""Which findings one action closes: those about one value, one file, one guide, the history."""
+"""Which findings one action closes: those about one value, one address, one file, one guide, the history."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -7,6 +7,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Tables
 from audit_lib.findings.find import Finding
+from audit_lib.logins.detect import BY_SOURCE
 
 WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records", "settings")
 Key = tuple[str, ...]
@@ -18,10 +19,9 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
 
     What is not known joins nothing: it names many secrets that have only their missing evidence in common.
     """
-    values, lines, named = _values(tables["inventory"]), _lines(tables), []
-    for finding in findings:
-        keys = [*_keys(finding, values, lines)]
-        named.append((finding.id, keys if finding.status == "open" else keys[:1]))
+    values, joined = _values(tables["inventory"]), _lines(tables) | _addresses(tables)
+    every = [(one, [*_keys(one, values, joined)]) for one in findings]
+    named = [(one.id, keys if one.status == "open" else keys[:1]) for one, keys in every]
     pairs = [
         [*_of(values, row.secret, row.environment), *_of(values, row.other_secret, row.environment)]
         for row in rows(tables["rotation_pairs"])
@@ -56,7 +56,15 @@ def _lines(tables: Tables) -> dict[str, list[Key]]:
     return lines
 
 
-def _keys(finding: Finding, values: Mapping[Key, list[Key]], lines: Mapping[str, list[Key]]) -> Iterator[Key]:
+def _addresses(tables: Tables) -> dict[str, list[Key]]:
+    """The subjects of findings about what one address did, each with the address."""
+    seen = tables["detections"][tables["detections"]["detection"].isin(BY_SOURCE)]
+    return {f"{row.detection} {row.subject}": [("address", row.subject)] for row in rows(seen)}
+
+
+def _keys(
+    finding: Finding, values: Mapping[Key, list[Key]], joined: Mapping[str, list[Key]]
+) -> Iterator[Key]:
     """What must be changed to close a finding."""
     action, where = finding.check.action, finding.where[0] if finding.where else ""
     if action in WHOLE:
@@ -68,10 +76,10 @@ def _keys(finding: Finding, values: Mapping[Key, list[Key]], lines: Mapping[str,
             names = [name for name in subject.replace("=", " ").split() if (name, environment) in values]
             for name in names or [subject]:
                 yield from _of(values, name, environment)
-    elif action == "line" and where in lines:
-        yield from lines[where]
+    elif action == "line" and where in joined:
+        yield from joined[where]
     else:
-        yield ("subject", *finding.item)
+        yield from joined.get(finding.item[0], [("subject", *finding.item)])
     yield ("finding", finding.id)
 
 

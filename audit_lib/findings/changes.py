@@ -28,6 +28,7 @@ _BETWEEN_PLACES = ("drift", "rotation_pairs")
 _OF_LOGS = ("log_events", "log_coverage", "detections")
 _BLIND_LOGS = ("log-gap", "log-not-understood")
 _HOLD_VALUES = ("env file", "export", "given values")
+_NAME_VARIABLES = (*_HOLD_VALUES, "example", "store export")
 
 
 def compare(
@@ -122,18 +123,18 @@ class _Seen:
             mine = rows["detection"].eq(subject.partition(" ")[0]) & rows["verdict"].eq("unknown")
             return not blind.any() and not (check.table == "detections" and mine.any())
         if between or check.table == "population":
-            return not unread.any() and (between or self._sides_seen())
+            return not unread.any() and (between or self._variables_seen())
         if check.family == "leak" or check.table == "settings_changes":
             # Settings are always read, and compared with what they were before.
             return check.family != "leak" or self._leak_seen(was, subject)
         read = check.table not in _OF_PLACES or self._place_read(environment, service)
         return read and not (unread & here).any()
 
-    def _sides_seen(self) -> bool:
-        """Whether the code was there and each side of the population that was read was read whole."""
-        sides = self.tables["population_sides"]
-        code = sides.loc[sides["side"].eq("code"), "seen"]
-        return bool(code.eq("whole").any()) and not sides["seen"].eq("in part").any()
+    def _variables_seen(self) -> bool:
+        """Whether code, sources of variables and ledger were read whole, as far as they are there."""
+        sources, code_seen = self.tables["sources"], self.tables["population"]["code_seen"]
+        lost = sources["kind"].isin(_NAME_VARIABLES) & sources["not_understood"].gt(0)
+        return bool(code_seen.any()) and not lost.any() and self.tables["ledger_faults"].empty
 
     def _place_read(self, environment: str, service: str) -> bool:
         """Whether the values of a place were read."""

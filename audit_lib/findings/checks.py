@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import SHOWING_VALUES
 from audit_lib.findings.check import DEVELOPMENT, Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
+from audit_lib.logs.formats import SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
 
@@ -261,9 +261,7 @@ CONDITIONS = {
     ),
     "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=_known_by("policy")),
     "read-supplied-nowhere": when(
-        has("supplied", "no"),
-        has("supplied", "unknown") & has("group", "secrets"),
-        about=_known_by("code"),
+        has("supplied", "no"), has("supplied", "unknown") & has("group", "secrets"), about=_known_by("code")
     ),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(has("review", "late", "missing")),

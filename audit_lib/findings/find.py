@@ -1,5 +1,6 @@
 """The findings: every check over its table, with stable ids, the gravest first."""
 
+import math
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import NOT_KNOWN, SEVERITIES, age_words, few, instant_words, whole_days
+from audit_lib.base.in_words import NOT_KNOWN, SEVERITIES, age_words, few, instant_words
 from audit_lib.findings.check import Case, Check, Item, Tables
 from audit_lib.findings.checks import CHECKS
 from audit_lib.settings import Policy
@@ -229,7 +230,7 @@ def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
 
 
 def _cell_words(cell: Any, column: str) -> str:
-    """One cell: a date without seconds, whole days, `not known` for a null."""
+    """One cell: a date without seconds, days that claim no more than is known, `not known` for a null."""
     if isinstance(cell, tuple):
         return ", ".join(map(str, cell))
     if pd.isna(cell):
@@ -237,7 +238,7 @@ def _cell_words(cell: Any, column: str) -> str:
     if isinstance(cell, pd.Timestamp):
         return instant_words(cell.to_pydatetime())
     if isinstance(cell, float):
-        return str(whole_days(cell, column))
+        return str({"_min": math.floor, "_max": math.ceil}.get(column[-4:], round)(cell))
     return _EVIDENCE_KIND.sub("", str(cell)) if column.endswith("_evidence") else str(cell)
 
 

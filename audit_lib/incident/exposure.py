@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import BOOT
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import ExposureWindows
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import Tenure
+from audit_lib.logs.formats import BOOT
 
 _VALUES = ("leak", "weak default", "truncated")  # kinds of leaks that show a value of the secret
 Sighting = tuple[datetime | None, str]  # when and where; None: a place has no date, and may be the oldest
@@ -43,17 +43,14 @@ def in_force(exposure: pd.DataFrame) -> dict[str, str]:
 
 
 def values_of(case: Case, secret: str) -> frozenset[str]:
-    """Every value that a secret has or had, by ledger, history and env files."""
-    rule, inventory, history = case.policy.rule(secret), case.read.inventory, case.read.history
+    """Every value that a secret has or had, by ledger and env files."""
+    inventory = case.read.inventory
     held = {one.fingerprint for one in case.tenures if one.home.secret == secret}
-    committed = history.loc[history["name"].isin([secret, *(rule.aliases if rule else ())]), "fingerprint"]
-    return frozenset(
-        {*held, *committed, *inventory.loc[inventory["secret"] == secret, "fingerprint"].dropna()}
-    )
+    return frozenset({*held, *inventory.loc[inventory["secret"] == secret, "fingerprint"].dropna()})
 
 
 def leaked_secrets(case: Case) -> tuple[str, ...]:
-    """The secrets of which a leak is known, the most urgent first; a commit of an env file is one.
+    """The secrets of which a leak is known, the most urgent first.
 
     What the policy does not name is a setting if the inventory says so, as in a review.
     """
@@ -61,7 +58,7 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
     named = leaks.loc[leaks["kind"].isin(("leak", "truncated")), "variable"]
     settings = set(inventory.loc[inventory["kind"].eq("setting"), "secret"])
     found = []
-    for name in (*named, *sorted(set(case.read.history["name"]))):
+    for name in named:
         rule = case.policy.rule(name)
         if rule.kind == "secret" if rule else name not in settings:
             found.append(rule.name if rule else name)
@@ -98,11 +95,10 @@ def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
 
 def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
     """None if no leak of the value is known."""
-    leaks, history, places = case.leaked.leaks, case.read.history, case.leaked.places
+    leaks, places = case.leaked.leaks, case.leaked.places
     leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].isin(_VALUES)]
     places = places[places["leak_id"].isin(leaks["leak_id"])]
-    committed = rows(history[history["fingerprint"].eq(fingerprint)])
-    dated = [(row.committed_at, f"commit {row.commit[:12]} ({row.file})") for row in committed]
+    dated = []
     for leak in rows(leaks[leaks["first_commit"] != ""]):
         at = min(filter(None, (leak.first_at, leak.first_committed_at)), default=None)
         dated += [(at, f"commit {leak.first_commit[:12]}")] if at else []

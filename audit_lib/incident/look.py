@@ -23,11 +23,10 @@ def window_of(since: str, until: str, as_of: datetime, first_at: datetime | None
     return window
 
 
-def first_seen(secret: str, leaks: pd.DataFrame, history: pd.DataFrame) -> datetime | None:
+def first_seen(secret: str, leaks: pd.DataFrame) -> datetime | None:
     """When a leak of a secret was first seen, if that is dated."""
     mine = leaks.loc[leaks["variable"].eq(secret) & leaks["kind"].eq("leak"), "first_at"].dropna()
-    seen = [*mine, *history.loc[history["name"].eq(secret), "committed_at"]] if secret else []
-    return min((at.to_pydatetime() for at in seen), default=None)
+    return min(mine).to_pydatetime() if secret and len(mine) else None
 
 
 def secret_of(text: str, policy: Policy, inventory: pd.DataFrame) -> str:

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import BOOT, SHOWING_VALUES, counted
+from audit_lib.base.in_words import counted
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import Timeline
 from audit_lib.ledger.decisions import revocations
 from audit_lib.logins.traffic import succeeded, within
+from audit_lib.logs.formats import BOOT, SHOWING_VALUES
 from audit_lib.logs.logins import FAILED_LOGIN
 
 _MESSAGES = {

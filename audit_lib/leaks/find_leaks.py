@@ -77,7 +77,8 @@ def find_leaks(
     ]
     sightings = tabulate_sightings(found, search, values, owners, formats_of(project, policy))
     coverage = search.coverage(values, targets)
-    targets = targets.assign(fingerprint=targets["fingerprint"].replace(owners)).drop_duplicates("fingerprint")
+    owned = targets["fingerprint"].replace(owners)
+    targets = targets.assign(fingerprint=owned).drop_duplicates("fingerprint")
     # A default in a test or a document is counted and not listed.
     default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
     sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]

@@ -16,7 +16,7 @@ from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
 from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.in_words import counted
-from audit_lib.base.progress import Progress, adding_up, quiet
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_kind, is_others
 from audit_lib.leaks.contracts import LeakCoverage
@@ -192,13 +192,14 @@ class Search:
                 yield source, reading
                 read += source.size
                 self._options.progress("files", read, 0)
-        clean = CleanObjects.of(self._options.cache, self._secret, root, digest)
+        clean = CleanObjects(self._options.cache, self._secret, root, digest)
         wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean.objects]
-        more = adding_up(self._options.progress, what, sum(one.size for one in wanted))
+        done, total = 0, sum(one.size for one in wanted)
         self.objects, left_out = Reading(), 0
         for source in sources.object_sources(root, [one.oid for one in wanted], self.objects):
             yield source, self.objects
-            more(source.size)
+            done += source.size if source.start == 0 else 0  # of a large object several windows come
+            self._options.progress(what, done, total)
             marked |= {source.origin.oid} if len(self.objects.left_out) > left_out else set()
             left_out = len(self.objects.left_out)
         if not (self.objects.faults or self.objects.missing or self.history.faults):

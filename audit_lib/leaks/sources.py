@@ -144,13 +144,25 @@ def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iter
     """Every file below a folder, or that file; outside the project under its path as given, by its kind."""
     left_out: list[NotSearched] = []
     above = (root.parent if root.is_file() else root) if outside else Path()
-    for file in walk_files(root, left_out):
+    for found, size, opener in walk_files(root, left_out):
         reading.count += 1
-        path = str(above / file.path)
+        path = str(above / found)
         kinds = (kind for kind in OUTSIDE[:-1] if is_kind(kind, path))
-        place = next(kinds, OUTSIDE[-1]) if outside else file.place
-        yield Source(Origin(place, path), file.size_bytes, file.open)
+        place = next(kinds, OUTSIDE[-1]) if outside else _place_of(found)
+        yield Source(Origin(place, path), size, opener)
     reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
+
+
+def _place_of(path: str) -> str:
+    """What kind of place a file of the project is, which says who may have read it."""
+    *folders, name = path.split("/")
+    if ".git" in folders:
+        return "git file"
+    if name.endswith(".map") or {".next", "dist", "build"} & set(folders):
+        return "bundle"
+    if name.endswith(".ipynb"):
+        return "notebook"
+    return "log" if ".log" in name or "logs" in folders else "working tree"
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
@@ -210,7 +222,7 @@ class History:
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
             with git.running(self.root, _DIFF, commits) as stream:
-                for piece in git.pieces(stream):
+                for piece in iter(partial(stream.read, PIECE), b""):
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:
                         if oid:
@@ -231,7 +243,7 @@ class History:
         """By commit what reaches it, and its two times in seconds since 1970, which can be forged."""
         facts: dict[str, dict[str, Any]] = {}
         named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
-        shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", input=named) if commits else b""
+        shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", stdin=named) if commits else b""
         for oid, *seconds in map(str.split, shown.decode("ascii", "replace").splitlines()):
             if len(seconds) == 2:
                 times = dict(zip(("authored_at", "committed_at"), seconds, strict=True))

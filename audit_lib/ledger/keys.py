@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger.chain import current_key_ids, known_heads
-from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.ledger.chain import current_key_ids, heads_of
+from audit_lib.secrecy.keeper import Key
 from audit_lib.settings import Project
 
 
@@ -36,9 +36,9 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     """
     available = keys_at_hand(environ)
     named = current_key_ids(ledger_dir, available)
-    for key_id in (*(one for one in available if one in named), known_heads(ledger_dir)[0]):
-        if key_id in available:
-            return available[key_id]
+    for key in available.values():
+        if key.key_id in named or heads_of(ledger_dir, key):
+            return key
     if not named:
         main = key_file(environ)
         return _read_key(main) if os.path.lexists(main) else Key.throw_away()
@@ -90,11 +90,6 @@ def key_of(project: Project) -> Key:
 def made_key_of(project: Project) -> Key:
     """The key of a project that is about to be written to; made if there is none, as `make_key` makes it."""
     return demo_key() if project.key == "demo" else make_key(project.ledger_dir, project.root)
-
-
-def keeper_of(project: Project) -> Keeper:
-    """An empty keeper under the project's key; `BadInput` as `load_key` raises it."""
-    return Keeper(key_of(project))
 
 
 def _read_key(path: Path) -> Key:

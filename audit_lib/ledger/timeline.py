@@ -95,10 +95,10 @@ class Links:
 
     def now(self, fingerprint: str, key_id: str) -> str:
         """The fingerprint under the present key, or `keyid:fingerprint` where no bridge carries it."""
-        seen = set()
-        while key_id in self._next and key_id not in seen:
-            seen.add(key_id)
-            links, into = self._next[key_id]
+        for _ in self._next:  # bridges that somebody forged may lead around in a circle
+            links, into = self._next.get(key_id, ({}, ""))
+            if not into:
+                break
             if fingerprint not in links:
                 return f"{key_id}:{fingerprint}"
             fingerprint, key_id = links[fingerprint], into
@@ -108,10 +108,10 @@ class Links:
         """Whether two are one value; None if two keys keep that from being known."""
         if one is None or other is None or one == other:
             return one == other
-        ours, theirs = sorted((one.rpartition(":"), other.rpartition(":")))
-        if ours[0] == theirs[0]:
-            return False
-        return False if not ours[0] and ours[2] in self._carried.get(theirs[0], ()) else None
+        (key_id, _, mark), (other_id, _, _) = sorted((one.rpartition(":"), other.rpartition(":")))
+        # A value that a bridge carried from the other key is not one that it left behind.
+        differ = key_id == other_id or (not key_id and mark in self._carried.get(other_id, ()))
+        return False if differ else None
 
 
 class Timeline:
@@ -168,8 +168,15 @@ class Timeline:
                     if runs and runs[-1].gone is None:
                         runs[-1] = replace(runs[-1], gone=seen)
                 elif same:
-                    run = Tenure(home, fingerprint, seen, seen, before, looked=not seen.recorded)
-                    run = replace(run, modified_at=seen.modified_at)
+                    run = Tenure(
+                        home,
+                        fingerprint,
+                        first=seen,
+                        last=seen,
+                        absent=before,
+                        looked=not seen.recorded,
+                        modified_at=seen.modified_at,
+                    )
                     if runs and not any(
                         runs[-1].last.surely_before(at) and at.surely_before(seen) for at in others
                     ):

@@ -12,11 +12,11 @@ import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import OTHER_ROUTES, POSSIBLE, counted
+from audit_lib.base.in_words import POSSIBLE, counted
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, mapped, network_of
-from audit_lib.logs.formats import CLOCK_SET_BACK
+from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.read import BROKEN_OFF, COPY, days_by_service
 from audit_lib.logs.values import NOT_AN_ADDRESS

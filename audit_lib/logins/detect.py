@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.in_words import OTHER_ROUTES, counted, day_words, instant_words
+from audit_lib.base.in_words import counted, day_words, instant_words
 from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
-from audit_lib.logs.formats import SECRET_IN_URL
+from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
 MINUTE, HOUR, DAY = 60, 3600, 86400

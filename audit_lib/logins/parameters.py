@@ -10,7 +10,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import MESSAGE_KINDS, SEVERITIES
 from audit_lib.logs.formats import LogFormats, project_formats
 from audit_lib.settings import Login, Policy, Project, bundled_policy
-from audit_lib.settings.models import among
+from audit_lib.settings.keys import among
 
 REFUSED = (401, 403)
 DETECTIONS = (

@@ -12,11 +12,11 @@ import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.in_words import DECLARED, OTHER_ROUTES
+from audit_lib.base.in_words import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
-from audit_lib.logs.formats import CLOCK_SET_BACK
+from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS

@@ -14,11 +14,12 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
+from audit_lib.base.in_words import few
 from audit_lib.logs.contracts import Deploys
+from audit_lib.logs.files import source_row
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor, redact_named
 from audit_lib.settings import DeploySource, Project, environment_name
-from audit_lib.settings.models import first_faults, source_row
 
 KIND = "deploy list"
 LARGEST_BYTES = 16 * 2**20
@@ -75,7 +76,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
             found, faults, number = parse_deploys(read.content, path)
             on_line = Counter(each["line"] for each in found)
             deploys = [_columns(each, on_line, source, as_of) for each in found if each["began_at"] <= as_of]
-            reason = first_faults(faults) if number else "lists no deploy"
+            reason = few(faults, 20, "; ", "; ") if number else "lists no deploy"
             if later := len(found) - len(deploys):
                 reason += f"{'; ' * bool(reason)}{later} deploys dated after this review are left out"
             state = "unreadable" if faults and not found else "read" if number else "empty"

@@ -1,4 +1,4 @@
-"""The files of a project's logs: within it, in folders that its owner allows, or given by hand."""
+"""The files of a project's logs: within it, or given by `--log`."""
 
 import os
 import re
@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from shutil import copyfileobj
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -23,13 +23,20 @@ from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LineReader
 from audit_lib.logs.times import instant_of
 from audit_lib.secrecy.redact import redact_named
-from audit_lib.settings import ENVIRONMENTS, LogSource, Project
-from audit_lib.settings.load import followed
-from audit_lib.settings.models import placed_option
+from audit_lib.settings import (
+    ENVIRONMENTS,
+    DeploySource,
+    EvidenceSource,
+    LogSource,
+    Project,
+    environment_name,
+)
+from audit_lib.settings.load import real_path
 
 STDIN = "-"
 _LONGEST = 2_000  # characters of a line that is quoted
 _PLACE = re.compile(r"(.+):(\d+)")
+_OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
 _FORM = "must have the form ENVIRONMENT/SERVICE=PATH or =- (stdin)"
 Spool = Callable[[BinaryIO], Path]
 
@@ -76,24 +83,10 @@ def log_files(project: Project) -> list[tuple[LogSource, list[LogFile]]]:
     return claimed
 
 
-def is_outside(source: LogSource) -> bool:
-    """Whether a source names logs by an absolute path."""
-    return source.file is None and source.pattern.startswith("/")
-
-
 def outside_logs(project: Project) -> list[str]:
-    """The sources that name logs outside the project, as the report calls them."""
-    return [
-        source.pattern
-        for source in project.log_sources
-        if is_outside(source) or (source.file and not source.file.is_relative_to(project.root))
-    ]
-
-
-def allowed_folder(project: Project, source: LogSource) -> str:
-    """The folder, of those that the owner allows, that an absolute pattern lies in; "" if there is none."""
-    parents = set(map(str, PurePosixPath(source.pattern).parents))
-    return max(parents.intersection(project.log_folders), key=len, default="")
+    """The logs outside the project that `--log` gives, as the report calls them."""
+    files = ((source.file, source.pattern) for source in project.log_sources)
+    return [name for file, name in files if file and not file.is_relative_to(project.root)]
 
 
 def _named(project: Project, source: LogSource) -> list[LogFile]:
@@ -105,14 +98,15 @@ def _named(project: Project, source: LogSource) -> list[LogFile]:
         return [LogFile(file.parent, file.name, source.pattern, source.dated)]
     if not source.dated:  # no settings file says that of a pattern: the command line names a URL
         return [RemoteLog(root, source.pattern, source.pattern, dated=False)]
-    if not is_outside(source):
-        return [LogFile(root, path, path) for path in log_paths(root, source.pattern)]
-    folder = allowed_folder(project, source)
-    if not folder:
-        return []
-    outside = followed(Path(folder), root, folder)
-    below = str(PurePosixPath(source.pattern).relative_to(folder))
-    return [LogFile(outside, path, f"{folder}/{path}") for path in log_paths(outside, below)]
+    return [LogFile(root, path, path) for path in log_paths(root, source.pattern)]
+
+
+def source_row(
+    source: LogSource | DeploySource | EvidenceSource, name: str, kind: str, **columns: Any
+) -> dict[str, Any]:
+    """A row of the contract Sources for a file, or a pattern, of a source: read, unless `columns` differ."""
+    place = {"source": name, "kind": kind, "environment": source.environment, "service": source.service}
+    return place | {"state": "read", "reason": "", "remedy": ""} | columns
 
 
 def with_logs(
@@ -137,10 +131,11 @@ def with_logs(
 
 
 def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool | None) -> LogSource:
-    found = placed_option(option)
-    if found is None:
+    found = _OPTION.fullmatch(option)
+    environment = environment_name(found[1]) if found else ""
+    if not found or not environment:
         raise BadInput.at("--log", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
-    environment, service, origin = found
+    _, service, origin = found.groups()
     name = f"--log {environment}/{service}"
     source = replace(_declared(project, environment, service), pattern=name)
     if origin == STDIN:
@@ -152,7 +147,7 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
         raise BadInput.at(name, "names a file that does not exist or cannot be read")
     if not path.is_file():
         raise BadInput.at(name, "is not a regular file")
-    return replace(source, pattern=f"{name}: {path.name}", file=followed(path, project.root, name))
+    return replace(source, pattern=f"{name}: {path.name}", file=real_path(path, project.root, name))
 
 
 def _declared(project: Project, environment: str, service: str) -> LogSource:

@@ -16,7 +16,7 @@ from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import LoginAnswer, answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
-from audit_lib.logs.templates import Block, Choice, expression, parse_template
+from audit_lib.logs.templates import Block, Choice, expressions, parse_template
 from audit_lib.logs.values import PossibleFailure, Refusal, SecretParameters, Words
 from audit_lib.settings import Login, Project
 
@@ -24,6 +24,10 @@ BUNDLED = Path(__file__).with_name("log_formats.toml")
 POSSIBLE_FAILURE = "possible login failure"
 SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
 CLOCK_SET_BACK = "clock set back"
+MOST_ROUTES = 100_000  # beyond these the requests to the others are counted together, under …
+OTHER_ROUTES = "(other routes)"  # … a name that no path has
+BOOT = "secrets valid"  # what a start writes
+SHOWING_VALUES = ("value in a validation error", SECRET_IN_URL)  # messages whose lines show a value
 
 _NAME = r"[\w ,.:/-]{1,80}"
 _CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -60,7 +64,7 @@ class _Written(BaseModel):
         for block in blocks:
             plain = max(len(part.literal) for part in block.parts)
             # What holds plain text matches no empty one, and need not be compiled to know that.
-            if not plain and re.match(expression(block.parts, block.whole), b""):
+            if not plain and re.match(b"".join(expressions(block.parts, block.whole)), b""):
                 raise ValueError("matches an empty text")
             if block.anywhere and (plain < 4 or len(block.parts) > 1):
                 raise ValueError("needs, to be sought anywhere, plain text of four characters or more")
@@ -148,8 +152,8 @@ class LogFormats:
 class Matchers(NamedTuple):
     """The formats as lines are matched by them."""
 
-    outer: Choice  # prefixes where a line begins
-    inner: Choice  # prefixes behind another
+    outer: Choice  # prefixes and bodies where a line begins
+    inner: Choice  # the same behind a prefix
     body: Choice  # requests and statements
     message: Choice  # messages where a text begins
     sought: tuple[Block, ...]  # messages anywhere in a line
@@ -165,8 +169,8 @@ def matchers(formats: LogFormats) -> Matchers:
     """What the formats are compiled to; a worker elsewhere does so itself."""
     words, messages = formats.words, formats.messages
     return Matchers(
-        Choice(formats.prefixes),
-        Choice([block for block in formats.prefixes if not block.outer]),
+        Choice(formats.prefixes + formats.bodies),
+        Choice([block for block in formats.prefixes + formats.bodies if not block.outer]),
         Choice(formats.bodies),
         Choice([block for block in messages if not block.anywhere]),
         tuple(block for block in messages if block.anywhere),

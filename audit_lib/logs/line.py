@@ -13,7 +13,7 @@ from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Block, Choice, Match, Part, expression
+from audit_lib.logs.templates import Block, Choice, Match, Part, expressions
 from audit_lib.logs.times import MINUTE, WHOLE, Clock
 from audit_lib.logs.values import (
     clean_client,
@@ -75,23 +75,25 @@ class Head(NamedTuple):
     lacks: int = WHOLE  # of its time
     record: bool = False
     client: str | None = None  # "" where it was logged as none
-    understood: bool = False
     structures: int = 0
+    understood: bool = True
 
-    def then(self, at: int | None, lacks: int, client: bytes = b"", *, record: bool = False) -> "Head":
+    def then(self, at: int | None, lacks: int, client: bytes, *, record: bool, structures: int = 0) -> "Head":
         """What stands before a text behind another piece with a time, a client, a record's beginning."""
         known = self.client if self.client is not None or not client else client_of(client)
-        is_first = self.at is None and at is not None
-        time = (at, self.lacks | lacks) if is_first else (self.at, self.lacks)
-        return Head(*time, self.record or record, known, True, self.structures)
+        if self.at is None and at is not None:
+            lacks |= self.lacks
+        else:
+            at, lacks = self.at, self.lacks
+        return Head(at, lacks, self.record or record, known, self.structures + structures)
 
     def behind(self, fields: NamedFields) -> "Head":
         """What stands before the text of a structured line."""
         record = fields.level and not fields.text.startswith(b"Traceback")
-        head = self.then(fields.time, fields.lacks, fields.client, record=record)
-        return head._replace(structures=self.structures + 1)
+        return self.then(fields.time, fields.lacks, fields.client, record=record, structures=1)
 
 
+NOTHING = Head(understood=False)  # before the text of a whole line
 BLANK = Line("blank")
 NOT_UNDERSTOOD = Line("not understood")
 
@@ -111,7 +113,8 @@ class LineReader:
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo, written: int | None = None) -> None:
         self.formats, self.zone = formats, zone
-        self._by = matchers(formats)
+        self.by = matchers(formats)
+        self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
         self._clock = Clock(zone, written)
         self._warned = False
 
@@ -122,7 +125,7 @@ class LineReader:
         text = bare(raw)
         if not text.strip(_SPACE):
             return BLANK
-        line = self._read(text, Head())
+        line = self._read(text, NOTHING)
         if line.state == "request":
             return line
         # A client can write a carriage return: an event with one counts, other lines hide something.
@@ -130,7 +133,7 @@ class LineReader:
             return self._with_words(text, NOT_UNDERSTOOD)
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
         named = any(event.once for event in line.events)
-        sought = (block for block in self._by.sought if block.parts[0].literal in text)
+        sought = (block for block in self.by.sought if block.parts[0].literal in text)
         kinds = {block.name: block.kind for block in sought if block.kind == NOTICE or not named}
         if kinds:
             phrases = [LogEvent(kind, name) for name, kind in kinds.items()]
@@ -141,49 +144,50 @@ class LineReader:
         """The line with what can be said of words that no format knows."""
         unknown = UNREAD if line.state == "not understood" else ""
         if line.state == "text only" and not line.is_statement:
-            unknown = REFUSAL if self._by.refusal.is_in(text) else OWN_WORDS
+            unknown = REFUSAL if self.by.refusal.is_in(text) else OWN_WORDS
         warns = not self._warned and is_warning(text)
         self._warned = self._warned or warns
         return line._replace(unknown=unknown, shape=shape_of(text) if unknown else "", warns=warns)
 
-    def match(self, choice: Choice, text: bytes) -> Match | None:
-        """What the first of the blocks takes of a text."""
-        return choice.match(text, self._clock)
-
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
-        choice = self._by.outer
-        for _ in range(_PREFIXES if not _is_object(text) else 0):
-            match = self.match(choice, text)
-            if match is None:
+        is_object, match = _is_object(text), None
+        choice = self.by.outer
+        for count in range(_PREFIXES + 1 if not is_object else 0):
+            match = choice.match(text, self._clock)
+            if match is None or match.block.whole:
                 break
             text = text[match.found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = match.block.record and not text.startswith(b"Traceback")
             head = head.then(match.at, match.lacks, match.client, record=record)
-            choice = self._by.inner
-        is_object, fields = _is_object(text), None
+            choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
+            is_object = _is_object(text)
+        fields = None
         if head.structures < _STRUCTURES and (is_object or b"=" in text):
             read = json_fields if is_object else pair_fields
-            fields = read(text, self._by.fields, self._clock)
-        if fields is None:
-            return NOT_UNDERSTOOD if is_object and not head.understood else self._plain(text, head)
-        if fields.requested or fields.text or is_object:
+            fields = read(text, self.by.fields, self._clock)
+        if fields and (fields.requested or fields.text or is_object):
             return self._structured(fields, head)
-        return self._plain(text, head.behind(fields))
+        if is_object:
+            return (
+                self._plain(text, head, self.by.body.match(text, self._clock))
+                if head.understood
+                else NOT_UNDERSTOOD
+            )
+        return self._plain(text, head.behind(fields) if fields else head, match)
 
-    def _plain(self, text: bytes, head: Head) -> Line:
-        """A request or a statement, or else a message."""
-        is_statement, continues = False, 0
-        if match := self.match(self._by.body, text):
-            block = match.block
-            if block.status or "status" in match.groups:
-                within = head.then(match.at, match.lacks)
-                return Line("request", within.at, True, self._request_of(match), 0, within.lacks)
-            is_statement, continues = True, 0 if head.structures else CONTINUES[block.continues]
+    def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
+        """A request or a statement, as a body says if one matches, or else a message."""
+        if match and match.place.is_request:
+            at, lacks = head.at, head.lacks
+            if at is None and match.at is not None:
+                at, lacks = match.at, lacks | match.lacks
+            return Line("request", at, True, self._request_of(match), 0, lacks)
+        continues = CONTINUES[match.block.continues] if match and not head.structures else 0
         events = self._messages(text, head)
-        state = "message" if events else "text only" if is_statement or head.understood else "not understood"
-        return Line(state, head.at, head.record, events, continues, head.lacks, is_statement)
+        state = "message" if events else "text only" if match or head.understood else "not understood"
+        return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
@@ -204,9 +208,9 @@ class LineReader:
         """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
         is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
-        if self._by.possible.client_in(cause) is None:
+        if self.by.possible.client_in(cause) is None:
             return ()
-        if head.client and self._by.fields.outcome.read("is_refused", fields.text):
+        if head.client and self.by.fields.outcome.read("is_refused", fields.text):
             return self._messages(REFUSED_LOGIN, head)
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
@@ -221,33 +225,35 @@ class LineReader:
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""
         text = _SYMBOLS.sub(b"", text, count=1)
-        if match := self.match(self._by.message, text):
+        if match := self.by.message.match(text, self._clock):
             return (_message(match, head.client or ""),)
-        client = self._by.possible.client_in(text)
+        client = self.by.possible.client_in(text)
         possible = LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=client or head.client or "")
         return () if client is None else (possible,)
 
     def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
-        block, logged = match.block, match.client
+        block = match.block
+        logged, method, path, status = match.found.group(*match.place.request)
+        if block.around_client[0]:
+            logged = match.client
         client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
-        method = block.method or clean_method(match.field("method"))
-        return self.request(block.status or int(match.field("status")), client, method, match.field("path"))
+        return self.request(block.status or int(status), client, block.method or clean_method(method), path)
 
     def request(self, status: int, client: str, method: str, path: bytes) -> tuple[LogEvent, ...]:
         """A request as an event, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route = clean_route(bare_path)
-        is_declared = status in self.formats.declared_statuses
-        kind, message, subject = REQUEST_KINDS.get(status, DECLARED if is_declared else "other"), "", ""
-        answers = self._by.answers.get(bare_route(route), ()) if self._by.answers else ()
+        kind, message, subject = self._kinds.get(status, "other"), "", ""
+        answers = self.by.answers.get(bare_route(route), ()) if self.by.answers else ()
         if answer := next((each for each in answers if each.fits(status, method, query)), None):
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, status, client, method, route, subject)
-        parameter = self._by.parameters.first_in(query) if query else ""
-        shown = LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
-        return (request, shown) if parameter else (request,)
+        parameter = self.by.parameters.first_in(query) if query else ""
+        if not parameter:
+            return (request,)
+        return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
 
 
 def _is_object(text: bytes) -> bool:
@@ -294,33 +300,32 @@ class Explained:
     nearest: str = ""
 
 
-class _TracedReader(LineReader):
-    """A reader that notes what matched, and the text that was left for bodies and messages."""
+class _Recorded(Choice):
+    """A choice that notes the texts that it was given, each with the name of the block that took it."""
 
-    def __init__(self, formats: LogFormats, zone: ZoneInfo) -> None:
-        super().__init__(formats, zone)
-        self.matched: list[str] = []
-        self.left = b""
+    def __init__(self, choice: Choice, noted: list[tuple[bytes, str]]) -> None:
+        self._choice, self._noted = choice, noted
 
-    def match(self, choice: Choice, text: bytes) -> Match | None:
-        match = super().match(choice, text)
-        if match is not None:
-            self.matched.append(match.block.name)
-        self.left = text
+    def match(self, text: bytes, clock: Clock) -> Match | None:
+        """What the first block that matches takes of a text."""
+        match = self._choice.match(text, clock)
+        self._noted.append((text, match.block.name if match else ""))
         return match
 
 
 def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
     """How a line is read; the state, time and events are those that every command counts."""
-    reader = _TracedReader(formats, zone)
+    reader, text = LineReader(formats, zone), bare(raw)
+    noted = [(text, "")]
+    outer, inner, body, message = (_Recorded(choice, noted) for choice in reader.by[:4])
+    reader.by = reader.by._replace(outer=outer, inner=inner, body=body, message=message)
     line = reader.read(raw)
-    if line.state == "blank" or len(raw) > LINE_LIMIT:
+    if len(raw) > LINE_LIMIT:
         return Explained(line, ())
-    text = bare(raw)
-    left = reader.left or text
-    names = (*reader.matched, *(event.message for event in line.events if event.message))
+    names = filter(None, (*(name for _, name in noted), *(event.message for event in line.events)))
     blocks = (*formats.bodies, *formats.messages) if line.state in ("not understood", "text only") else ()
     blocks = (*formats.prefixes, *blocks) if line.state == "not understood" else blocks
+    left = noted[-1][0]
     before = len(text) - len(left)
     like = [((0, 0), ""), *(_likeness(block, left, before) for block in blocks)]
     return Explained(line, tuple(dict.fromkeys(names)), max(like, key=itemgetter(0))[1])
@@ -343,4 +348,4 @@ def _likeness(block: Block, text: bytes, before: int) -> tuple[tuple[int, int], 
 
 @lru_cache(maxsize=1 << 12)
 def _compiled(parts: tuple[Part, ...]) -> re.Pattern[bytes]:
-    return re.compile(expression(parts, whole=False), re.DOTALL)
+    return re.compile(b"".join(expressions(parts, whole=False)), re.DOTALL)

@@ -1,17 +1,11 @@
 """Reads logs for a quarter: every line counted, failures with their place and time, a row for each file."""
 
-import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import islice
-from multiprocessing import get_context
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,26 +15,23 @@ from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
-from audit_lib.base.progress import Progress, adding_up, quiet
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.logs.contracts import LogCoverage
-from audit_lib.logs.files import LogFile, allowed_folder, is_outside, log_files
+from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import UNREAD
-from audit_lib.logs.tally import MOST_NAMES, LogSums, Plan, read_log, tabulate
+from audit_lib.logs.processes import read_all
+from audit_lib.logs.tally import MOST_NAMES, LogSums, Plan, categories, tabulate
 from audit_lib.logs.times import NONE, ZONELESS, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import LogSource, Project
-from audit_lib.settings.load import FOLDERS
-from audit_lib.settings.models import source_row
 
 _NOTHING_COUNTED = "no request and no message was recognised in the lines that were read"
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
-NOT_ALLOWED = "is outside the project, and only the owner may allow that"
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
 PACKED = ("gz", "zst", "bz2", "xz")
-_ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
-_MOST_PROCESSES, _MOST_KEPT = 8, 400  # at once; logs in the cache
+_MOST_KEPT = 400  # logs in the cache
 _SHAPES = 3  # that are shown of a file
 _STATES = ("requests", "messages", "text_only", "not_understood", "blank")  # columns of LOG_LINE_STATES
 _ROTATED = re.compile(
@@ -69,21 +60,27 @@ class _Log(NamedTuple):
     row: dict[str, Any]
 
 
-def _read_new(formats: LogFormats, log: _Log) -> LogSums:
-    return read_log(formats, log.file, log.plan)
+class _Kept:
+    """What logs hold, kept between runs without known values, by contents and formats."""
 
+    def __init__(self, folder: Path, keeper: Keeper, search: Redactor) -> None:
+        self._cache = Cache(folder, keeper.key.derive("log cache"), "log", _MOST_KEPT)
+        self._search = search
 
-def _read_kept(cache: Cache, search: Redactor, formats: LogFormats, log: _Log) -> LogSums:
-    """What a log holds, as it was kept without known values, or read now and kept."""
-    name = cache.name(log.row["sha256"], repr(log.plan), formats.digest, search.contents)
-    if body := cache.recall(name):
-        return LogSums.loads(body)
-    sums = _read_new(formats, log)
-    for frame in (sums.requests, sums.events):
-        _redact(frame, search)
-    if not (sums.broken or sums.state):
-        cache.keep(name, sums.dumps())
-    return sums
+    def recall(self, log: _Log, formats: LogFormats) -> LogSums | None:
+        """What was kept of a log; None if that is lost."""
+        body = self._cache.recall(self._name(log, formats))
+        return LogSums.loads(body) if body else None
+
+    def keep(self, log: _Log, formats: LogFormats, sums: LogSums) -> None:
+        """Keeps what a log holds if it could be read to its end; known values are removed in place."""
+        for frame in (sums.requests, sums.events):
+            _redact(frame, self._search)
+        if not (sums.broken or sums.state):
+            self._cache.keep(self._name(log, formats), sums.dumps())
+
+    def _name(self, log: _Log, formats: LogFormats) -> str:
+        return self._cache.name(log.row["sha256"], repr(log.plan), formats.digest, self._search.contents)
 
 
 def nothing_read() -> LogRead:
@@ -99,7 +96,7 @@ def read_logs(
     scheduler: str = "",
     progress: Progress = quiet,
     routes: int = MOST_NAMES,
-    read: Callable[[LogFormats, _Log], LogSums] = _read_new,
+    kept: _Kept | None = None,
 ) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given)."""
     formats = formats or load_formats()
@@ -111,28 +108,33 @@ def read_logs(
             row, plan = _opened(source, file, quarter)
             rows.append(row)
             logs += [_Log(source, file, plan, row)] if plan else []
+    known = {log.file.name: sums for log in logs if kept and (sums := kept.recall(log, formats))}
+    new = [(log.file, log.plan) for log in logs if log.file.name not in known]
     found: dict[str, LogSums] = {}
     total = sum(log.row["size_bytes"] for log in logs)
-    more = adding_up(progress, "bytes of logs", total)
-    with _readers(partial(read, formats), len(logs), total, scheduler) as run:
-        for log, sums in zip(logs, run(logs), strict=True):
-            if plain := _unpacked_copy(log, sums, found):
-                log.row.update(state="refused", reason=f"{COPY} {plain}", sha256=None)
-            else:
-                log.row.update(_described(log, sums, quarter))
-                found[log.file.name] = sums
-            more(log.row["size_bytes"])
+    done = 0
+    read = read_all(formats, new, total, scheduler)
+    for log in logs:
+        if (sums := known.get(log.file.name)) is None:
+            sums = next(read)
+            if kept:
+                kept.keep(log, formats, sums)
+        if plain := _unpacked_copy(log, sums, found):
+            log.row.update(state="refused", reason=f"{COPY} {plain}", sha256=None)
+        else:
+            log.row.update(_described(log, sums, quarter))
+            found[log.file.name] = sums
+        done += log.row["size_bytes"]
+        progress("bytes of logs", done, total)
     return LogRead(Sources.of(rows), *tabulate(found, routes))
 
 
 def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
     """All logs of a project, known values removed from routes, clients, subjects and names of files."""
-    search, read = Redactor.of(keeper), _read_new
+    search, kept = Redactor.of(keeper), None
     if keeper.key.origin != "throw-away":
-        home = (folder or user_cache()) / "logs"
-        cache = Cache(home, keeper.key.derive("log cache"), "log", _MOST_KEPT)
-        read = partial(_read_kept, cache, search)
-    return without_values(read_logs(project, None, read=read, **how), search)
+        kept = _Kept((folder or user_cache()) / "logs", keeper, search)
+    return without_values(read_logs(project, None, kept=kept, **how), search)
 
 
 def without_values(logs: LogRead, search: Redactor) -> LogRead:
@@ -145,31 +147,8 @@ def without_values(logs: LogRead, search: Redactor) -> LogRead:
 def _redact(frame: pd.DataFrame, search: Redactor) -> None:
     for column in _FOREIGN:
         if column in frame and (changed := search.texts(frame[column].unique())):
-            frame[column] = frame[column].astype("str").replace(changed)
-
-
-@contextmanager
-def _readers(read: Callable[[_Log], LogSums], logs: int, size: int, scheduler: str) -> Iterator[Any]:
-    """Reads logs: as many at once as there are processors, or one after another if they are small."""
-    count = min(_MOST_PROCESSES, logs, len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
-    if scheduler:
-        from audit_lib.logs.cluster import workers  # noqa: PLC0415  slow to import
-
-        with workers(scheduler) as run:
-            yield partial(run, read)
-    elif count < 2 or size < _ALONE:
-        yield partial(map, read)
-    else:
-        # A fork has the formats with all that was compiled of them.
-        with ProcessPoolExecutor(count, get_context("fork"), _shared.append, (read,)) as pool:
-            yield partial(pool.map, _read_shared)
-
-
-_shared: list[Callable[[_Log], LogSums]] = []  # what a process reads logs by, at the end
-
-
-def _read_shared(log: _Log) -> LogSums:
-    return _shared[-1](log)
+            texts = frame[column].astype("str").replace(changed)
+            frame[column] = categories(texts) if frame[column].dtype == "category" else texts
 
 
 def _opened(source: LogSource, file: LogFile, quarter: Quarter | None) -> tuple[dict[str, Any], Plan | None]:
@@ -197,14 +176,9 @@ def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
-    """A row if the source is not allowed, has no file, or fewer than it has instances."""
+    """A row if the source has no file, or fewer than it has instances."""
     place = f"{source.environment or 'production'}/{source.service or 'backend'}"
     given = f"--log {place}=FILE (- is stdin)"
-    if is_outside(source) and not allowed_folder(project, source):
-        folder = PurePosixPath(source.pattern).parent
-        remedy = f"allow its folder ({FOLDERS}={folder}), or give the log with {given}"
-        yield source_row(source, source.pattern, "log", state="refused", reason=NOT_ALLOWED, remedy=remedy)
-        return
     if source.file is not None:  # the pattern of its place counts the instances
         return
     here = (source.environment, source.service)

@@ -10,25 +10,21 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream
 from audit_lib.base.files import Unreadable
-from audit_lib.base.in_words import (
-    DECLARED,
-    LOG_LINE_STATES,
-    MOST_ROUTES,
-    NOTICE,
-    OTHER_ROUTES,
-    REQUEST_KINDS,
-)
+from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
 from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.file_lines import raw_lines, read_lines
 from audit_lib.logs.files import LogFile
-from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
+from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_ROUTES, OTHER_ROUTES, LogFormats
 from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent
 from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
-from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of
+from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of, instant_of
 
+# Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
+LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
 OTHER_CLIENTS = "(other addresses)"
 MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are counted together
 YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
@@ -96,6 +92,25 @@ class Facts:
         kinds = UNKNOWN[1:] if self.warned and self.states["request"] else (REFUSAL,)
         return dict(sum((Counter(self.shapes[kind]) for kind in kinds), Counter()))
 
+    def add_shape(self, unknown: str, shape: str, count: int = 1) -> None:
+        """Counts lines that nobody understands."""
+        shapes = self.shapes[unknown]
+        key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
+        shapes[key] = shapes.get(key, 0) + count
+
+    def append(self, later: "Facts") -> None:
+        """Adds those of the lines that follow in the same file."""
+        self.unread += [self.lines + number for number in later.unread][: SHOWN_LINES - len(self.unread)]
+        for state, count in later.states.items():
+            self.states[state] += count
+        for unknown, shapes in later.shapes.items():
+            for shape, count in shapes.items():
+                self.add_shape(unknown, shape, count)
+        self.undated, self.in_period = self.undated + later.undated, self.in_period + later.in_period
+        self.first = later.first if self.first == NONE else self.first
+        self.last = self.last if later.last == NONE else later.last
+        self.lacks, self.warned = self.lacks | later.lacks, self.warned or later.warned
+
 
 @dataclass(frozen=True)
 class LogSums:
@@ -120,17 +135,30 @@ class LogSums:
         return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
 
 
-def frame_of(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    """A frame of rows: texts as categories, all else as whole numbers."""
-    frame = pd.DataFrame(list(rows), columns=list(columns))
-    return frame.astype({name: "category" if name in TEXTS else "int64" for name in columns})
+def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    """A frame of rows: texts as categories in their order, all else as whole numbers."""
+    values = dict(zip(columns, zip(*rows, strict=True), strict=False))
+    frame = {}
+    for name in columns:
+        column = values.get(name, ())
+        frame[name] = categories(column) if name in TEXTS else np.array(column, "int64")
+    return pd.DataFrame(frame)
+
+
+def categories(texts: Iterable[str]) -> pd.Categorical:
+    """Texts as categories in their order."""
+    return pd.Categorical(pd.array(list(texts), dtype="str"))
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of all frames: texts as categories in their order."""
     whole = pd.concat(frames, ignore_index=True)
-    texts = [name for name in whole if name in TEXTS]
-    return whole.astype(dict.fromkeys(texts, "str")).astype(dict.fromkeys(texts, "category"))
+    for name in whole:
+        if name in TEXTS:
+            known = (frame[name] for frame in frames)
+            texts = [each if each.dtype == "category" else categories(each) for each in known]
+            whole[name] = union_categoricals(texts, sort_categories=True).remove_unused_categories()
+    return whole
 
 
 def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
@@ -147,21 +175,21 @@ def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
     except (Bomb, Unreadable) as error:
         state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
         return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
-    requests, events = settle_logins(sums.requests, sums.events, formats.logins)
+    return settled(formats, sums)
+
+
+def settled(formats: LogFormats, sums: LogSums) -> LogSums:
+    """The sums with each login that was redirected counted as it ended."""
+    frames = settle_logins(sums.requests, sums.events, formats.logins)
+    requests, events = (together([frame]) for frame in frames)
     return replace(sums, requests=requests, events=events)
 
 
 def _sum(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
-    tally = Tally(plan)
-    gc.disable()  # what is kept grows with each line and has no circles: looking for them takes a third
-    try:
-        with file.open() as opened:
-            stream = LogStream(opened.file)
-            for line in read_lines(raw_lines(stream), formats, plan.zone, plan.written):
-                tally.add(line)
-        return replace(tally.sums(), broken=stream.broken)
-    finally:
-        gc.enable()
+    with file.open() as opened:
+        stream = LogStream(opened.file)
+        lines = read_lines(raw_lines(stream), formats, plan.zone, plan.written)
+        return replace(Tally(plan).total(lines), broken=stream.broken)
 
 
 class Tally:
@@ -175,6 +203,7 @@ class Tally:
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
+        self._until = NONE  # so long times are of that day, and the period holds them or does not
         self._held = True  # whether the period holds the last time
         self._steps = 0  # of a clock that was set back
         self._waiting: list[tuple[int, int, LogEvent]] = []  # for the next line with a time
@@ -182,47 +211,61 @@ class Tally:
         self._opened = False  # whether a record with a time is open
         self._inside = False  # whether the line before continued it
 
-    def add(self, line: Line) -> None:
-        """Adds the next line."""
-        facts, at = self._facts, line.at
+    def total(self, lines: Iterable[Line], following: Line | None = None) -> LogSums:
+        """The sums of lines in their order, with the time of the one that follows them in the file."""
+        gc.disable()  # what is kept grows with each line and has no circles: looking for them takes a third
+        try:
+            for line in lines:
+                self._add(line)
+            if following and following.at is not None:
+                self._number += 1
+                self._pass_time(following.at)
+            return self._sums()
+        finally:
+            gc.enable()
+
+    def _add(self, line: Line) -> None:
+        state, at, record, events, continues, lacks, _, unknown, shape, warns = line
+        facts = self._facts
         self._number += 1
-        facts.states[line.state] += 1
-        facts.lacks |= line.lacks
-        facts.warned = facts.warned or line.warns
+        facts.states[state] += 1
+        facts.lacks |= lacks
         if at is not None:
-            self._pass_time(at)
-        if line.unknown:
-            self._add_shape(line.unknown, line.shape)
+            if facts.last <= at < self._until and not self._waiting:
+                facts.last = at
+            else:
+                self._pass_time(at)
+        if unknown:
+            facts.add_shape(unknown, shape)
+            if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
+                facts.unread.append(self._number)
+        facts.warned = facts.warned or warns
         facts.undated += not self._day
         facts.in_period += self._held and self._day > 0
-        if line.record:
+        if record:
             self._counted.clear()
-        if line.state != "blank":
+        if state != "blank":
             follows = False
-            if line.continues and self._opened and at is None and not line.record:
-                follows = line.continues == 1 or self._inside
+            if continues and self._opened and at is None and not record:
+                follows = continues == 1 or self._inside
             self._opened, self._inside = follows or at is not None, follows
             if follows:
                 at = facts.last
-        for event in line.events if self._held else ():
-            self._count(event, at)
-        if len(self._events) + len(self._requests) > _MOST_ROWS:
-            self._pack()
-
-    def _add_shape(self, unknown: str, shape: str) -> None:
-        shapes, unread = self._facts.shapes[unknown], self._facts.unread
-        key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
-        shapes[key] = shapes.get(key, 0) + 1
-        if unknown == UNREAD and len(unread) < SHOWN_LINES:
-            unread.append(self._number)
+        if self._held:
+            for event in events:
+                self._count(event, at)
+            if len(self._events) + len(self._requests) > _MOST_ROWS:
+                self._pack()
 
     def _pass_time(self, at: int) -> None:
         """Moves on to the time of a line, or notes that the clock was set back."""
-        before, self._facts.last = self._facts.last, at
+        plan, before, self._facts.last = self._plan, self._facts.last, at
         if before == NONE:
             self._facts.first = at
-        self._held = self._plan.first <= at < self._plan.end
+        self._held = plan.first <= at < plan.end
         self._day = day_of(at)
+        bounds = (bound for bound in (plan.first, plan.end, self._day * DAY) if bound > at)
+        self._until = min(bounds)
         if self._held and before - at > MINUTE and before != NONE and self._steps < MOST_STEPS:
             self._steps += 1
             self._add_event(LogEvent(NOTICE, CLOCK_SET_BACK), self._number, at, at, before, self._day)
@@ -234,16 +277,19 @@ class Tally:
 
     def _count(self, event: LogEvent, at: int | None) -> None:
         """Counts what a line shows; a failure and a message is a row of its own, too."""
-        if event.once:
-            if event.kind in self._counted:
+        kind, message, status, client, method, route, _, once = event
+        if once:
+            if kind in self._counted:
                 return
-            self._counted.add(event.kind)
+            self._counted.add(kind)
         # A login that was redirected is counted once it is known how it ended.
-        if event.status and event.message not in OPEN_LOGINS:
-            minute, day = (-1, self._day) if at is None else (at // MINUTE, day_of(at))
-            key = (minute, day, event.kind, event.status, event.client, event.method, event.route)
-            self._requests.setdefault(key, [0, self._number])[0] += 1
-            if event.kind == "other":
+        if status and message not in OPEN_LOGINS:
+            key = (-1 if at is None else at // MINUTE, self._day, kind, status, client, method, route)
+            if counted := self._requests.get(key):
+                counted[0] += 1
+            else:
+                self._requests[key] = [1, self._number]
+            if kind == "other":
                 return
         if at is None:
             self._waiting.append((self._number, self._facts.last, event))
@@ -257,21 +303,24 @@ class Tally:
 
     def _pack(self) -> None:
         """Turns the rows so far into frames, which take a tenth of the memory."""
-        requests = frame_of(REQUESTS, ((*key, *counted) for key, counted in self._requests.items()))
+        requests = frame_of(REQUESTS, [(*key, *counted) for key, counted in self._requests.items()])
         self._frames.append((requests, frame_of(EVENTS, self._events)))
         self._requests.clear()
         self._events.clear()
 
-    def sums(self) -> LogSums:
-        """The sums of all lines."""
+    def _sums(self) -> LogSums:
         for number, before, event in self._waiting:
             self._add_event(event, number, NONE, before, NONE, day_of(before))
         self._waiting.clear()
         self._pack()
         requests, events = (together(frames) for frames in zip(*self._frames, strict=True))
-        groups = requests.groupby(list(GROUP), observed=True, sort=False, as_index=False)
-        counts = groups.agg(count=("count", "sum"), line=("line", "min"))
-        return LogSums(counts, events, self._facts)
+        return LogSums(grouped(requests), events, self._facts)
+
+
+def grouped(requests: pd.DataFrame) -> pd.DataFrame:
+    """The rows of REQUESTS with each group once, where it came first."""
+    groups = requests.groupby(list(GROUP), observed=True, sort=False, as_index=False)
+    return groups.agg(count=("count", "sum"), line=("line", "min"))
 
 
 # ---- The frames of all logs ----
@@ -281,9 +330,8 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; beyond so many routes the others are one."""
     if not logs:
         return LogCounts.of([]), LogEvents.of([]), LogMinutes.of([])
-    requests = _limited(together([sums.requests.assign(file=name) for name, sums in logs.items()]), most)
-    requests = _typed(requests)
-    events = _typed(together([sums.events.assign(file=name) for name, sums in logs.items()]))
+    requests = _typed(_limited(_of_all(logs, "requests"), most))
+    events = _typed(_of_all(logs, "events"))
     messages = events[events["status"].isna() & events["kind"].ne(NOTICE)].assign(count=1)
     columns = [*_BY_GROUP, "count", "line", "at"]
     both = together([requests.rename(columns={"minute_at": "at"})[columns], messages[columns]])
@@ -301,6 +349,12 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
         LogEvents.checked(ordered[list(LogEvents.columns())]),
         LogMinutes.checked(minutes[list(LogMinutes.columns())]),
     )
+
+
+def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:
+    """A frame of all logs, with the name of each in `file`."""
+    frames = ((file, getattr(sums, name)) for file, sums in logs.items())
+    return together([frame.assign(file=categories([file] * len(frame))) for file, frame in frames])
 
 
 def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
@@ -322,10 +376,12 @@ def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows with instants and days in place of numbers, and nothing in place of no number."""
     typed = frame.assign(status=frame["status"].astype("Int64").mask(frame["status"].eq(0)))
-    for name, unit in (("minute", MINUTE), ("at", 1), ("not_before", 1), ("not_after", 1), ("day", DAY)):
+    for name, unit in (("minute", MINUTE), ("at", 1), ("not_before", 1), ("not_after", 1)):
         if name in frame:
-            numbers = frame[name].to_numpy() - (name == "day")
+            numbers = frame[name].to_numpy()
             stamps = np.where(numbers < 0, 0, numbers * unit).astype("datetime64[us]")
             stamps[numbers < 0] = np.datetime64("NaT", "us")
             typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
-    return typed.assign(day=typed["day"].dt.strftime("%Y-%m-%d"))
+    days, known = pd.factorize(frame["day"])
+    names = [f"{instant_of((day - 1) * DAY):%Y-%m-%d}" if day else None for day in known.tolist()]
+    return typed.assign(day=pd.array(names, dtype="str").take(days))

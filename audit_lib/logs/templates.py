@@ -2,10 +2,10 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,31 +51,34 @@ def parse_template(template: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def expression(parts: Sequence[Part], whole: bool) -> bytes:
-    """The regular expression of a template; `whole` ends it at the end of the line."""
-    pieces: list[bytes] = []
-    open_text = False
-    texts = [place for place, part in enumerate(parts[:-1]) if part.field == "text"]
-    for place, part in enumerate(parts):
+def expressions(parts: Sequence[Part], whole: bool) -> Iterator[bytes]:
+    """The regular expression of a template in pieces, of which none but the last gives a byte back.
+
+    `whole` ends it at the end of the line.
+    """
+    texts = [at for at, part in enumerate(parts[:-1]) if part.field == "text"]
+    open_end: list[bytes] = []  # from the last text on the pieces are one
+    for at, part in enumerate(parts):
         if part.field == "text":
-            open_text = True
+            if at == len(parts) - 1:
+                open_end.append(rb".*")
             continue
         piece = rb"(?: .*|\Z)" if part.field == "rest" else FIELDS.get(part.field) or re.escape(part.literal)
-        if open_text:
-            if parts[place + 1 :] and parts[place + 1].field == "end":
+        if at and parts[at - 1].field == "text":
+            if parts[at + 1 :] and parts[at + 1].field == "end":
                 piece = rb"(?>.*" + piece + rb"\Z)"
             else:
-                piece = rb".*?" + piece if texts[-1] == place - 1 else rb"(?>.*?" + piece + rb")"
-        pieces.append(piece)
-        open_text = False
-    if open_text:
-        pieces.append(rb".*")
-    return b"".join(pieces) + (rb"\Z" if whole else b"")
+                piece = rb".*?" + piece if texts[-1] == at - 1 else rb"(?>.*?" + piece + rb")"
+        if open_end or part.field == "rest" or piece.startswith(b".*"):
+            open_end.append(piece)
+        else:
+            yield piece
+    yield b"".join(open_end) + (rb"\Z" if whole else b"")
 
 
 # ---- Many blocks as one expression ----
 
-_TIME = re.compile(FIELDS["time"])
+_TIME = re.compile(FIELDS["time"]).match
 _ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
 _FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
 
@@ -86,7 +89,7 @@ class Block:
 
     name: str
     parts: tuple[Part, ...] = ()
-    whole: bool = False  # a match ends at the end of the line
+    whole: bool = False  # a match ends at the end of the line: it is a body
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
     record: bool = False
@@ -118,20 +121,42 @@ class Block:
         return self.parts[at - 1].literal, behind
 
 
+@dataclass(frozen=True)
+class Place:
+    """A block in an alternation: how many stand before it, and the numbers of its fields' groups."""
+
+    number: int
+    block: Block
+    groups: Mapping[str, int]
+    end: int  # its last group, which is empty
+
+    @cached_property
+    def is_request(self) -> bool:
+        """Whether it says with which status something was answered."""
+        return "status" in self.groups or self.block.status is not None
+
+    @cached_property
+    def request(self) -> tuple[int, ...]:
+        """The groups of client, method, path and status; what it has not is its last group."""
+        return tuple(self.groups.get(name, self.end) for name in ("client", "method", "path", "status"))
+
+
 class Match(NamedTuple):
     """What a block took of a text: its fields, its time, and where it ends."""
 
-    block: Block
-    groups: Mapping[str, int]  # the number of each field's group
+    place: Place
     found: re.Match[bytes]
-    place: int  # of the block among all
     at: int | None = None
     lacks: int = WHOLE  # of its time
 
+    @property
+    def block(self) -> Block:
+        """What matched."""
+        return self.place.block
+
     def field(self, name: str) -> bytes:
         """The bytes of a field; empty if the block has none."""
-        group = self.groups.get(name)
-        return (self.found[group] or b"") if group else b""
+        return self.found[self.place.groups.get(name, self.place.end)]
 
     @property
     def client(self) -> bytes:
@@ -142,34 +167,45 @@ class Match(NamedTuple):
         """
         before, behind = self.block.around_client
         if before:
-            _, again, rest = self.found.string[self.found.end(self.groups["client"]) :].partition(before)
+            _, again, rest = self.found.string[self.found.end(self.place.groups["client"]) :].partition(
+                before
+            )
             if again and behind in rest:
                 return b""
         return self.field("client")
 
 
+_Row = tuple[int, Block, tuple[bytes, ...]]  # a block with its number, and what of its expression is left
+
+
 class _Alternation:
-    """Blocks with their places as one regular expression: the last group of a match names the block."""
+    """Blocks as one regular expression: `places` names the block by the last group of a match.
 
-    def __init__(self, blocks: Sequence[tuple[int, Block]], skipped: int = 0) -> None:
-        self._ends: dict[int, tuple[int, Block, Mapping[str, int]]] = {}
-        sources, count = [], 0
-        for place, block in blocks:
-            source = expression(block.parts[skipped:], block.whole)
-            names = [name.decode() for name in GROUP.findall(source)]
-            groups = {name: count + number for number, name in enumerate(names, 1)}
-            count += len(names) + 1
-            self._ends[count] = place, block, groups
-            sources.append(GROUP.sub(rb"(", source) + rb"()")
-        self._pattern = re.compile(b"|".join(sources) or rb"(?!)", re.DOTALL)
+    What blocks in a row begin with in common is tried once.
+    """
 
-    def match(self, text: bytes, start: int = 0) -> Match | None:
-        """What the first block that matches takes, without its time."""
-        found = self._pattern.match(text, start)
-        if not found:
-            return None
-        place, block, groups = self._ends[found.lastindex or 0]
-        return Match(block, groups, found, place)
+    def __init__(self, blocks: Iterable[tuple[int, Block]], skipped: int = 0) -> None:
+        self.places: dict[int | None, Place] = {}
+        self._groups = 0
+        rows = [(at, block, tuple(expressions(block.parts[skipped:], block.whole))) for at, block in blocks]
+        self.match = re.compile(self._joined(rows, {}), re.DOTALL).match
+
+    def _joined(self, rows: Sequence[_Row], groups: Mapping[str, int]) -> bytes:
+        """The expression of what is left of the rows, behind the groups before it."""
+        choices = []
+        for piece, same in groupby(rows, key=lambda row: row[2][:1]):
+            if not piece:
+                number, block, _ = next(same)  # of several that take the same, the first
+                self._groups += 1
+                self.places[self._groups] = Place(number, block, groups, self._groups)
+                choices.append(rb"()")
+                continue
+            names = [name.decode() for name in GROUP.findall(piece[0])]
+            within = {**groups, **{name: self._groups + at for at, name in enumerate(names, 1)}}
+            self._groups += len(names)
+            rest = self._joined([(number, block, left[1:]) for number, block, left in same], within)
+            choices.append(GROUP.sub(rb"(", piece[0]) + rest)
+        return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
 
 
 class Choice:
@@ -186,18 +222,23 @@ class Choice:
         """What the first block that matches takes of a text."""
         first = text[:1]
         if first not in self._others:
-            fitting = [each for each in self._rest if first in (begins_of(each[1].parts[0]) or first)]
+            fitting = (each for each in self._rest if first in (begins_of(each[1].parts[0]) or first))
             self._others[first] = _Alternation(fitting)
-        match = self._others[first].match(text)
-        earlier = match is not None and match.place < self._first_timed
-        if not earlier and (time := _TIME.match(text)):
+        others = self._others[first]
+        found = others.match(text)
+        place = others.places[found.lastindex] if found else None
+        if (place is None or place.number > self._first_timed) and (time := _TIME(text)):
             at, lacks = clock.read(time[0])
             timed = self._timed.match(text, time.end()) if at is not None else None
-            if timed and (not match or timed.place < match.place):
-                return Match(*timed[:4], at, lacks)
-        if match and "yearless" in match.groups:
-            return match._replace(at=clock.read_yearless(match.field("yearless")), lacks=ZONELESS | YEARLESS)
-        if match and "time" in match.groups:
-            at, lacks = clock.read(match.field("time"))
-            return None if at is None else Match(*match[:4], at, lacks)
-        return match
+            if timed and (place is None or self._timed.places[timed.lastindex].number < place.number):
+                return Match(self._timed.places[timed.lastindex], timed, at, lacks)
+        if place is None or found is None:
+            return None
+        if "time" in place.groups:
+            at, lacks = clock.read(found[place.groups["time"]])
+            return None if at is None else Match(place, found, at, lacks)
+        if "yearless" in place.groups:
+            return Match(
+                place, found, clock.read_yearless(found[place.groups["yearless"]]), ZONELESS | YEARLESS
+            )
+        return Match(place, found)

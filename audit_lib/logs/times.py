@@ -92,10 +92,18 @@ class Clock:
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
+        self._seconds: dict[bytes, tuple[int | None, int]] = {}  # what was read last
         self._minutes: dict[tuple[bytes, bytes], tuple[int | None, int]] = {}
 
     def read(self, raw: bytes) -> tuple[int | None, int]:
         """The instant, None where no calendar has it, and what it lacks."""
+        if (known := self._seconds.get(raw)) is None:
+            if len(self._seconds) > _MOST_MINUTES:
+                self._seconds.clear()
+            known = self._seconds[raw] = self._read(raw)
+        return known
+
+    def _read(self, raw: bytes) -> tuple[int | None, int]:
         found = _PARTS.fullmatch(raw)
         if not found:
             return parse_time(raw, self.zone), lacks_of(raw)

@@ -140,7 +140,7 @@ PASS_NEEDS = (
 
 def not_seen(audit: "Audit") -> tuple[Need, ...]:
     """What must have been seen before anything can pass, and was not."""
-    sources, sides, detections = audit.sources, audit.population_sides, audit.detections
+    sources, code_seen, detections = audit.sources, audit.population["code_seen"], audit.detections
     silent, read = {*unread(audit)["kind"]}, {*sources.loc[sources["state"].eq("read"), "kind"]}
     # No guide is expected if no policy cites one, and the project has none.
     cited = bool(audit.policy.guide_sha256 and audit.project.guide)
@@ -149,7 +149,7 @@ def not_seen(audit: "Audit") -> tuple[Need, ...]:
     open_ = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
     seen = {
         "values": not read.isdisjoint(_VALUES),
-        "code": list(sides.loc[sides["side"].eq("code"), "seen"]) == ["whole"],
+        "code": len(code_seen) > 0 and code_seen.all(),
         "guide": "guide" in read or not guided,
         "lists": silent.isdisjoint(KINDS.values()),
         "ages": audit.ages["status"].isin(("fresh", "due")).any(),

@@ -3,15 +3,11 @@
 import json
 import os
 import socket
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-
-# Through nbformat comes jsonschema, which builds a grammar of IRIs when it can: two seconds of no use.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 import nbformat
 import papermill

@@ -22,7 +22,7 @@ from pandas.io.formats.style import Styler
 from audit_lib.base.clock import Quarter, iso, parse_instant
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.base.in_words import nearest
-from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger.keys import key_of
 from audit_lib.logs.files import with_logs
 from audit_lib.report import CHANNEL
 from audit_lib.report.figures import show_in_kernel
@@ -30,6 +30,7 @@ from audit_lib.report.known_values import guard_values
 from audit_lib.sample import build_sample
 from audit_lib.secrecy.guard import install, scrub
 from audit_lib.secrecy.identities import MODES
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.seal import Classes
 from audit_lib.secrets.given import parse_env_options
 from audit_lib.secrets.read_project import ProjectRead
@@ -53,7 +54,7 @@ def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
             project = with_logs(project, shlex.split(logs), stream, lambda _: spooled)
     except ValueError:
         raise BadInput.at("logs", "has a quote that is not closed") from None
-    keeper, now = keeper_of(project), iso(datetime.now(UTC))
+    keeper, now = Keeper(key_of(project)), iso(datetime.now(UTC))
     install(keeper)
     return {
         "project": project,

@@ -5,6 +5,7 @@ import math
 import shlex
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from audit_lib import __version__
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.base.git import head_of
-from audit_lib.base.in_words import NOT_KNOWN, day_words, letters
+from audit_lib.base.in_words import NOT_KNOWN, day_words
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.report import escape as inert
 from audit_lib.report.judge import score, verdict
@@ -29,7 +30,7 @@ SCHEMA = "audit_lib/report/4"  # a new field, or one that means something else, 
 OBJECTIVE = "Secrets are known, owned, kept where they belong and rotated in time, and failed logins are seen"
 PLACE = ("secret", "environment", "service")
 FRAMES = (
-    "sources", "population", "population_sides", "detections", "rotations", "triggers", "leak_lives",
+    "sources", "population", "detections", "rotations", "triggers", "leak_lives",
     "actions", "findings", "changes", "decisions", "attestations", "ownership", "sign_offs",
 )  # fmt: skip
 # Columns that have another name in report.json, by frame.
@@ -63,7 +64,7 @@ def report_record(audit: "Audit") -> Row:
         "ledger": dict(audit.ledger.heads),
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),
-        "leaks": _nested(_rows(audit, "leaks"), _rows(audit, "leak_places"), ("leak_id",), "places"),
+        "leaks": nested(_rows(audit, "leaks"), _rows(audit, "leak_places"), ("leak_id",), "places"),
         "drift": values_by_place(audit.inventory),
         "settings": {"changes": _rows(audit, "settings_changes"), "in_force": list(audit.settings)},
         "not_ended": records(gone.assign(status="unknown")),
@@ -85,7 +86,7 @@ def _rows(audit: "Audit", name: str) -> list[Row]:
     return records(getattr(audit, name).rename(columns=dict(NAMES.get(name, {}))))
 
 
-def _nested(outer: list[Row], inner: list[Row], key: tuple[str, ...], name: str) -> list[Row]:
+def nested(outer: list[Row], inner: list[Row], key: tuple[str, ...], name: str) -> list[Row]:
     """Each row with its inner rows, which then lack the key."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in inner:
@@ -95,7 +96,7 @@ def _nested(outer: list[Row], inner: list[Row], key: tuple[str, ...], name: str)
 
 def _freshness(audit: "Audit") -> list[Row]:
     """The ages with their evidence, to one decimal outward: they claim no more than is known."""
-    ages = _nested(_rows(audit, "ages"), _rows(audit, "evidence"), PLACE, "evidence")
+    ages = nested(_rows(audit, "ages"), _rows(audit, "evidence"), PLACE, "evidence")
     for row in ages:
         for name, days in row.items():
             if days is not None and name.endswith(("_days_min", "_days_max")):
@@ -124,6 +125,12 @@ def _auth_failures(audit: "Audit") -> Row:
     }
 
 
+def _letters(number: int) -> str:
+    """A, B, … Z, AA, AB, … for 0, 1, …"""
+    last = ascii_uppercase[number % 26]
+    return last if number < 26 else _letters(number // 26 - 1) + last
+
+
 def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     """Where each secret has the same value: the same letters are the same value, whatever its name."""
     secrets = inventory[inventory["kind"].eq("secret")]
@@ -132,7 +139,7 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     for row in rows(secrets.sort_values([*PLACE, "component", "source"], kind="stable")):
         held = "not supplied" if row.state == "not supplied" else "missing"
         if row.state == "present" and row.fingerprint is not None:
-            same = "placeholder" if row.placeholder else f"value {letters(len(letter))}"
+            same = "placeholder" if row.placeholder else f"value {_letters(len(letter))}"
             held = same if row.placeholder else letter.setdefault(row.fingerprint, same)
         place = inert.plain(f"{row.environment}/{row.service}".strip("/"))
         found.setdefault((inert.plain(row.secret), row.component), {})[place] = held
@@ -149,7 +156,7 @@ def _coverage(audit: "Audit") -> Row:
         "log_lines": sources.loc[sources["kind"].eq("log"), _LOG_LINES].sum().astype(int).to_dict(),
         "days_without_logs": list(map(str, daily.index[daily["requests"].isna()])),
         "lines_not_understood": records(lost),
-        "evidence_left_out": int(audit.ages["evidence_left_out"].sum()),
+        "evidence_left_out": int(audit.evidence["role"].eq("left out").sum()),
         "rules": _rows(audit, "rules"),
     }
 

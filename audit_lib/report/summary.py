@@ -9,7 +9,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words, number_words
+from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.findings.find import next_step
 from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
 from audit_lib.report.actions import FIRST
@@ -23,6 +23,7 @@ WORDS = {FAIL: "Fail.", UNKNOWN: "Not known.", PASS: "Pass."}
 KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
 BAD, DUE, OK, OPEN = "bad", "due", "ok", "unk"  # one colour each
 MOST_NAMES, MOST_DATES = 3, 10
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 LET_IN = "let-in"  # the detection of a success that should not have been one
 _SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}  # the surest first
 
@@ -54,7 +55,7 @@ def summarise(audit: "Audit") -> Screen:
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
-    several = f"these {number_words(len(first))} first: they close"
+    several = f"these {_number_words(len(first))} first: they close"
     these = "this one first: it closes" if len(first) == 1 else several
     every = counted(int(audit.actions["closes"].sum()), "open finding")
     more = f"Then {counted(len(rest), 'other action')} for {counted(int(rest['closes'].sum()), 'finding')}"
@@ -285,5 +286,9 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
 
 def _several(count: int, noun: str, plural: str = "s") -> str:
     """`Two secrets`, `One secret`, to begin a sentence."""
-    words = number_words(count)
+    words = _number_words(count)
     return f"{words[:1].upper()}{words[1:]} {noun}{plural if count != 1 else ''}"
+
+
+def _number_words(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"

@@ -10,10 +10,11 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.frames import Contract, Field, Series
-from audit_lib.base.in_words import DECLARED, FAILED_REQUESTS
+from audit_lib.base.in_words import DECLARED, REQUEST_KINDS
 from audit_lib.report import escape as inert
 
 Row = dict[str, Any]
+FAILED_REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 REQUESTS = (*FAILED_REQUESTS, "other")
 LOGIN_FAILURES = ("login_failed", DECLARED)
 DUE_DAYS = 30  # after its quarter a review is due: docs/review.md#the-package

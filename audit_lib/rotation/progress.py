@@ -13,7 +13,7 @@ from audit_lib.base.frames import rows
 from audit_lib.leaks.tables import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.decisions import Revocation, revocations
-from audit_lib.ledger.timeline import Links, SecretPlace, Tenure, tenures
+from audit_lib.ledger.timeline import SecretPlace, Tenure, tenures
 from audit_lib.rotation.contracts import DONE, NOT_DONE, NOT_KNOWN, LeakLives
 
 LONGEST = timedelta(days=14)  # a rotation that takes longer is two
@@ -48,8 +48,7 @@ class RotationRead:
     @cached_property
     def revoked(self) -> Mapping[str, Revocation]:
         """What was recorded as revoked, by the value's fingerprint under the present key."""
-        keys, links = {entry.place: entry.key_id for entry in self.ledger.entries}, Links(self.ledger)
-        return {links.now(made.fingerprint, keys[made.place]): made for made in revocations(self.ledger)}
+        return {made.fingerprint: made for made in revocations(self.ledger)}
 
 
 class StepProgress(NamedTuple):

@@ -7,9 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, all_heads, append
-from audit_lib.ledger.decisions import decision_draft
 from audit_lib.sample.story import (
     DROPPED,
     FILES,
@@ -33,10 +32,11 @@ def write_ledger(folder: Path, keeper: Keeper, held: Sequence[HeldVariable]) -> 
         variable = next(each for each in held if (each.environment, each.name) == place)
         append(folder, keeper.key, _rotation(keeper, variable, at, row), at, "alice")
     for number, row in enumerate(_rows("decisions.csv")):
-        end = parse_instant(f"{row['until']}T23:59:59Z", "sample")
-        more = {"owner": row["owner"], "ticket": row["ticket"]} if row["owner"] else {}
-        draft = decision_draft(row["finding"], row["verdict"], "Bo B.", row["reason"], end, **more)
-        append(folder, keeper.key, draft, midnight(row["day"]) + timedelta(minutes=number), "bob")
+        body = {"subject": row["finding"], "by": "Bo B.", "until": f"{row['until']}T23:59:59Z"}
+        body |= {name: row[name] for name in ("verdict", "reason")}
+        body |= {name: row[name] for name in ("owner", "ticket") if row[name]}
+        at = midnight(row["day"]) + timedelta(minutes=number)
+        append(folder, keeper.key, Draft("decision", body), at, "bob")
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -4,8 +4,8 @@ import base64
 import hmac
 import ipaddress
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache
 from hashlib import sha256
 
 import pandas as pd
@@ -34,10 +34,8 @@ def mask_text(text: str, label: Label) -> str:
 
 def map_texts(frame: pd.DataFrame, **changes: Callable[[str], str]) -> pd.DataFrame:
     """The frame with some of its columns changed, by the name of each that it has."""
-    for name in changes.keys() & set(frame):
-        texts = {text: changes[name](text) for text in frame[name].unique()}
-        frame = frame.assign(**{name: frame[name].map(texts).astype(frame[name].dtype)})
-    return frame
+    changed = {name: frame[name].map(cache(change)) for name, change in changes.items() if name in frame}
+    return frame.assign(**changed).astype(frame.dtypes)
 
 
 def keyed_label(key: Key) -> Label:
@@ -53,11 +51,8 @@ def keyed_label(key: Key) -> Label:
 
 def numbered_label(clients: Iterable[str]) -> Label:
     """Labels that count the clients of a network, in the order given: the same in each run without a key."""
-    numbers: dict[str, str] = {}
-    of_network: Counter[str] = Counter()
-    for client in dict.fromkeys(str(_address(client) or client) for client in clients):
-        of_network[_network(client)] += 1
-        numbers[client] = str(of_network[_network(client)])
+    networks = pd.Series({str(_address(client) or client): _network(client) for client in clients}, dtype=str)
+    numbers = networks.groupby(networks).cumcount().add(1).astype(str).to_dict()
     return lambda client: numbers.get(client, "other")
 
 

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from ahocorasick_rs import BytesAhoCorasick
 
+from audit_lib.base.archives import kind_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
@@ -33,7 +35,7 @@ _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
 # Ends of lines, soft hyphens, signs of no width, colour codes, and ends of strings in a list.
 _WRAPPED = re.compile(
     rb"\r\n[ \t]*|\n[ \t]*|\xad|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[0-?]*[ -/]*[@-~]"
-    rb'|(?:\\r)?\\n[ \t]*|"\s{0,200},\s{0,200}"'
+    rb'|\\r\\n[ \t]*|\\n[ \t]*|"\s{0,200},\s{0,200}"'  # a branch that begins with a choice makes it slow
 )
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")  # a shorter run is a form, or less than a window
 PART = "part"  # the form of a hit that is a part of a value
@@ -46,8 +48,9 @@ _PREFIX = re.compile(rb"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])+")  # with which all key
 _MOST_PARTS = 300_000  # bytes of all strong values together: of many long ones only the beginning
 _AT_ONCE = 1 << 20  # bytes whose parts are listed at a time
 MARK = "[secret removed]"
+Reading = tuple[str, bytes]  # a way of reading some bytes, and what is read so
 DEEPEST = 100  # levels of a message: a display has a few
-_LAYERS = 3  # of escapes
+_LAYERS = 3  # encodings within each other
 _HARMLESS = 3  # characters of a value that say nothing of it
 _BASE64_END = re.compile(rb"[A-Za-z0-9+/_=-]{0,4}")
 _OPENING = re.compile(r"""(?:\\*["'`])?""")
@@ -65,40 +68,63 @@ def encode(text: str) -> bytes:
 
 def forms(value: str) -> Iterator[tuple[str, bytes]]:
     """Pairs of a form's name and its bytes; no bytes twice, none under eight bytes, plain first."""
-    plain, seen = encode(value), set[bytes]()
-    every = [("plain", plain)]
-    for name, written in _written(value, plain):
-        dumped = json.dumps(written)[1:-1], json.dumps(written, ensure_ascii=False)[1:-1]
-        every += [(name, encode(text)) for text in (written, *dumped)]
-    for before in range(3):  # the groups that hold bytes of the value alone, at each alignment
-        groups = b64encode(plain[-before % 3 : len(plain) - (len(plain) + before) % 3])
-        every += [("base64", groups), ("base64url", groups.translate(_URL_SAFE))]
-    every += [("utf-16", value.encode(codec, "surrogatepass")) for codec in ("utf-16-le", "utf-16-be")]
+    plain = encode(value)
+    texts = ((name, text) for name, written in _written(value, plain).items() for text in written)
+    # At each alignment the groups that hold bytes of the value alone.
+    ends = [(-before % 3, len(plain) - (len(plain) + before) % 3) for before in range(3)]
+    groups = [b64encode(plain[start:end]) for start, end in ends]
+    every = [
+        ("plain", plain),
+        *((name, encode(form)) for name, text in texts for form in (text, *_dumped(text))),
+        *(("base64", group) for group in groups),
+        *(("base64url", group.translate(_URL_SAFE)) for group in groups),
+        *(("utf-16", value.encode(codec, "surrogatepass")) for codec in ("utf-16-le", "utf-16-be")),
+    ]
+    named: dict[bytes, str] = {}
     for name, form in every:
-        if len(form) >= SHORTEST and form not in seen:
-            seen.add(form)
-            yield name, form
+        named.setdefault(form, name)
+    yield from ((name, form) for form, name in named.items() if len(form) >= SHORTEST)
 
 
-def _written(value: str, plain: bytes) -> Iterator[tuple[str, str]]:
-    """What writers of texts make of a value, before it is perhaps put into a JSON text, as in a log."""
-    escaped = html.escape(value)
-    for text in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
-        slashed, safe = text.replace("/", "\\/"), text.translate(_SCRIPT_SAFE)
-        yield from (("json", form) for form in (text, slashed, safe))
-    numeric = escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-    yield from (("html", text) for text in (escaped, numeric, html.escape(value, quote=False)))
-    yield from (("quoted", text) for text in (repr(value)[1:-1], repr(plain)[2:-1]))
-    yield from (("quoted", value.replace("$", "$$")), ("quoted", value.replace("$", "\\$")))
-    yield from (("reversed", value[::-1]), ("spaced", " ".join(value)))
-    for text in (quote(plain, safe=""), quote(plain), quote_plus(plain)):
-        small = (_PERCENT.sub(lambda found: found[0].lower(), text), text.lower()) if "%" in text else ()
-        yield from (("url", form) for form in (text, *small))
-    for digits in (plain.hex("-"), plain.hex("-").upper()):
-        yield "hex", digits.replace("-", "")
-        yield from (("escaped bytes", sign + digits.replace("-", sign)) for sign in ("\\x", "%"))
-    yield from (("numbers", apart.join(map(str, plain))) for apart in (",", ", ", " "))
-    yield from (("numbers", apart.join(map(hex, plain))) for apart in (", ", " "))
+def _dumped(text: str) -> tuple[str, str]:
+    return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _written(value: str, plain: bytes) -> dict[str, list[str]]:
+    """What writers of texts make of a value, by form, before it perhaps is put into JSON, as in a log."""
+    escaped, digits = html.escape(value), (plain.hex("-"), plain.hex("-").upper())
+    urls = (quote(plain, safe=""), quote(plain), quote_plus(plain))
+    return {
+        "json": [
+            form
+            for text in _dumped(value)
+            for form in (text, text.replace("/", "\\/"), text.translate(_SCRIPT_SAFE))
+        ],
+        "html": [
+            escaped,
+            escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+            html.escape(value, quote=False),
+        ],
+        "quoted": [
+            repr(value)[1:-1],
+            repr(plain)[2:-1],
+            value.replace("$", "$$"),
+            value.replace("$", "\\$"),
+        ],
+        "reversed": [value[::-1]],
+        "spaced": [" ".join(value)],
+        "url": [
+            *urls,
+            *(_PERCENT.sub(lambda found: found[0].lower(), url) for url in urls),
+            *(url.lower() for url in urls if "%" in url),
+        ],
+        "hex": [text.replace("-", "") for text in digits],
+        "escaped bytes": [sign + text.replace("-", sign) for text in digits for sign in ("\\x", "%")],
+        "numbers": [
+            *(apart.join(map(str, plain)) for apart in (",", ", ", " ")),
+            *(apart.join(map(hex, plain)) for apart in (", ", " ")),
+        ],
+    }
 
 
 @dataclass(frozen=True, order=True)
@@ -185,22 +211,46 @@ class Matcher:
         return sorted(hit for places in merged.values() for hit in places)
 
 
-def readings(content: bytes) -> Iterator[tuple[str, bytes]]:
+def _decoded(content: bytes) -> Iterator[Reading]:
     """Pairs of a way of reading and what its readers see then: unescaped, unwrapped, decoded."""
     if b"<" in content or b"&" in content:
         for text in (_TAG.sub(b"", content), content):
             yield "HTML", html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "replace")
-    yield "escapes", _ESCAPE.sub(lambda at: at[3] or encode(chr(int(at[1] or at[2], 16))), content)
-    yield "URL", unquote_to_bytes(content)
-    yield "CSV", content.replace(b'""', b'"')
-    yield "joined lines", _WRAPPED.sub(b"", content)
+    yield from {
+        "escapes": _ESCAPE.sub(lambda at: at[3] or encode(chr(int(at[1] or at[2], 16))), content),
+        "URL": unquote_to_bytes(content),
+        "CSV": content.replace(b'""', b'"'),
+        "joined lines": _WRAPPED.sub(b"", content),
+    }.items()
     with suppress(zlib.error):  # a stream without a header by which it is known
         yield "zlib", zlib.decompressobj().decompress(content, _INFLATED)
     runs = (run.rstrip(b"=").translate(_STANDARD) for run in _BASE64.findall(content))
-    decoded = [b64decode(run[: len(run) - (len(run) % 4 == 1)] + b"==") for run in runs]
+    parts = [b64decode(run[: len(run) - (len(run) % 4 == 1)] + b"==") for run in runs]
     # Files one by one, since each may be packed in its own way; short texts together.
-    yield from (("base64", part) for part in decoded if len(part) > 64 or part[:2] == b"\x1f\x8b")
-    yield "base64", b"\n".join(decoded)
+    yield from (("base64", part) for part in parts if len(part) > 64 or part[:2] == b"\x1f\x8b")
+    yield "base64", b"\n".join(parts)
+
+
+def readings(
+    content: bytes,
+    seen: set[bytes],
+    members: Callable[[bytes], Iterable[Reading]] = lambda whole: (),
+) -> Iterator[Reading]:
+    """Pairs of a way of reading and what is read so: the content, its members, and what is encoded in them up
+    to three times. Nothing that is `seen` comes; what comes is, by its digest."""
+    waiting = [("bytes", content, 0)]
+    while waiting:
+        way, data, depth = waiting.pop()
+        if (digest := sha256(data).digest()) in seen:
+            continue
+        seen.add(digest)
+        yield way, data
+        inner = [(step, part, depth) for step, part in members(data)]
+        # Neither what is packed nor what was decoded to a picture is a text that hides another one.
+        if depth < _LAYERS and not (inner and kind_of(data)) and not (depth and b"\0" in data):
+            inner += [(step, text, depth + 1) for step, text in _decoded(data)]
+        above = "" if way == "bytes" else f"{way}, "
+        waiting += [(above + step, part, deeper) for step, part, deeper in inner if part]
 
 
 def redact_named(text: str) -> str:
@@ -281,16 +331,7 @@ class Redactor(Matcher):
         return [found.span() for found in re.finditer(rb"\x01+", covered)]
 
     def _hides_value(self, text: str) -> bool:
-        layer = [encode(text)]
-        seen = set(layer)
-        for _ in range(_LAYERS):
-            found = (read for content in layer for _, read in readings(content) if read not in seen)
-            layer = [*dict.fromkeys(found)]
-            if any(self.find(read, 1) for read in layer):
-                return True
-            seen.update(layer)
-            layer = [read for read in layer if b"\0" not in read]  # a picture holds no text
-        return False
+        return any(self.find(read, 1) for _, read in readings(encode(text), set()))
 
 
 class Tail:

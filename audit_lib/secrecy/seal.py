@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.base.archives import Budget, kind_of, unpack
+from audit_lib.base.archives import Budget, unpack
 from audit_lib.base.errors import Refused
 from audit_lib.base.in_words import few
 from audit_lib.secrecy.keeper import MANIFEST, Keeper
@@ -18,7 +17,6 @@ from audit_lib.secrecy.strength import component, strength_bits
 
 STRONG_BITS = 64  # a value of fewer may be found by chance in parts
 SHOWN = 20  # hits
-_DEEPEST = 3  # encodings within each other
 _GENERATED = re.compile(
     r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
 )
@@ -142,8 +140,8 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         shown = f"artefact {number}" if in_name else name
         for way, content in views(shown, path.read_bytes(), seen):
             first = {(hit.name, hit.form): hit for hit in reversed(planned.matcher.find(content))}
-            for hit in sorted(first.values()):
-                hits.append(f"{shown}: {_called(hit, classes)}, at byte {hit.start} of its {way}")
+            named = ((_called(hit, classes), hit.start) for hit in sorted(first.values()))
+            hits += [f"{shown}: {value}, at byte {start} of its {way}" for value, start in named]
     return replace(planned, hits=tuple(hits))
 
 
@@ -154,22 +152,15 @@ def _called(hit: Hit, classes: Classes) -> str:
 
 def views(name: str, data: bytes, seen: set[bytes]) -> Iterator[tuple[str, bytes]]:
     """Pairs of a way of reading and what is read so, and is not in `seen` yet. Raises `Refused`."""
-    budget, waiting = Budget(), [("bytes", data, 0)]
-    while waiting:
-        way, content, depth = waiting.pop()
-        if (digest := sha256(content).digest()) in seen:
-            continue
-        seen.add(digest)
-        yield way, content
+    budget = Budget()
+
+    def members(content: bytes) -> list[tuple[str, bytes]]:
         faults: list[str] = []
-        parts = unpack(content, faults, budget)
-        inner = [(f"member {part.path or 'content'}", part.content, depth) for part in parts]
+        found = [
+            (f"member {part.path or 'content'}", part.content) for part in unpack(content, faults, budget)
+        ]
         if faults:
             raise Refused(f"{name}: {faults[0]}")
-        if depth < _DEEPEST and not (inner and kind_of(content)):
-            inner += [(step, text, depth + 1) for step, text in readings(content)]
-        waiting += [
-            (step if way == "bytes" else f"{way}, {step}", part, deeper)
-            for step, part, deeper in inner
-            if part not in (b"", content)
-        ]
+        return found
+
+    return readings(data, seen, members)

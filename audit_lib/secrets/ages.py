@@ -13,7 +13,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger.timeline import CLOCK_SLACK, SAME_TIME
 from audit_lib.secrets.contracts import Freshness, RotationPairs
-from audit_lib.secrets.value_rules import is_made_up
+from audit_lib.secrets.inventory import is_made_up
 from audit_lib.settings import Policy
 
 # What bounds a tenure, the most trusted first (docs/evidence.md#combining-evidence).
@@ -54,9 +54,6 @@ def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str
     strict = rule.strict_max_age_days if rule and period else None
     status, reason = _verdict(item, age, pieces, policy, as_of)
     stricter = _verdict(item._replace(max_age_days=strict), age, pieces, policy, as_of)[0] if strict else ""
-    values = [row for role in ("bound", "return", "sighting") for row in pieces[role]]
-    value_hi = min((row.hi_at for row in values if row.hi_at is not None), default=None)
-    value_lo = max((row.lo_at for row in values if row.kind == "E19"), default=None)
     return {
         **{name: getattr(item, name) for name in ("secret", "environment", "service", "max_age_days")},
         "status": status,
@@ -64,8 +61,6 @@ def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str
         # Whole days, rounded so that no more is claimed than is known.
         "age_days_min": hi_at and max(0, floor((as_of - hi_at) / DAY)),
         "age_days_max": lo_at and max(0, ceil((as_of - lo_at) / DAY)),
-        "value_age_days_min": value_hi and max(0, floor((as_of - value_hi) / DAY)),
-        "value_age_days_max": value_lo and max(0, ceil((as_of - value_lo) / DAY)),
         "period_stated": item.period_stated,
         "strict_max_age_days": strict,
         "strict_status": stricter,
@@ -80,7 +75,6 @@ def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str
         "claimed_not_done": _not_done(pieces),
         "rotated_back": bool(pieces["return"]),
         "unrecorded_rotation": _unrecorded(pieces),
-        "evidence_left_out": len(pieces["left out"]),
     }
 
 

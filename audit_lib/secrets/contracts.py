@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.base.frames import LINE_STATES, Contract, Field, Instant, Series, Several
+from audit_lib.base.frames import Contract, Field, Instant, Series, Several
 
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
 SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
@@ -16,23 +16,12 @@ class EnvEntries(Contract):
     environment: Series[str]
     service: Series[str]
     line: Series[int]  # 1-based; of the platform's JSON, the position of the entry
-    state: Series[str] = Field(isin=LINE_STATES)
+    state: Series[str] = Field(isin=("read", "not understood", "blank"))
     name: Series[str] = Field(nullable=True)  # null on a comment (read), a blank, a line not understood
     fingerprint: Series[str] = Field(nullable=True)  # null: no name, no value, or one of UNKNOWN_VALUES
     readings: Series[str]  # of a value that is not known: the fingerprints of all that it may be, by commas
     faults: Series[str]  # comma-separated, as secrets/env.py lists them
     loader: Series[str]  # whose reading the value is; "" if it is not known, or if there is no loader
-
-
-class EnvHistory(Contract):
-    """One row for each commit (of all refs) with a value in an env file that none of its parents has."""
-
-    file: Series[str]
-    name: Series[str]
-    component: Series[str]  # whole | password
-    fingerprint: Series[str]
-    commit: Series[str]
-    committed_at: Series[Instant]
 
 
 class Inventory(Contract):
@@ -108,8 +97,6 @@ class Freshness(Contract):
     # In whole days, rounded outwards: on the tenure clock at least so old (null: not known) …
     age_days_min: Series[float] = Field(nullable=True)
     age_days_max: Series[float] = Field(nullable=True)  # … and at most so old; null: no bound
-    value_age_days_min: Series[float] = Field(nullable=True)  # value clock
-    value_age_days_max: Series[float] = Field(nullable=True)
     max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
     period_stated: Series[bool]  # somebody gives this period; else it is the policy's default
     strict_max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)  # the guide's one period for all
@@ -126,7 +113,6 @@ class Freshness(Contract):
     claimed_not_done: Series[bool]  # a rotation was recorded, the value did not change
     rotated_back: Series[bool]  # the value was in force before, another one between
     unrecorded_rotation: Series[bool]
-    evidence_left_out: Series[int]  # pieces dated after as_of
 
 
 class Drift(Contract):
@@ -158,15 +144,7 @@ class Population(Contract):
     supplied: Series[str] = Field(isin=("yes", "no", "unknown"))  # by an env file or the platform
     read_reason: Series[str]  # why `read` is not known; "" if it is
     supply_reason: Series[str]  # why `supplied` is not known; "" if it is
-
-
-class PopulationSides(Contract):
-    """One row for each side that may know variables: how many it knows, and whether it was seen whole."""
-
-    side: Series[str] = Field(isin=SIDES)
-    names: Series[int]  # rows of Population that it knows
-    seen: Series[str] = Field(isin=("whole", "in part", "nothing"))
-    reason: Series[str]  # what was not read
+    code_seen: Series[bool]  # code is here, and every file of it was read; the same in all rows
 
 
 class RotationPairs(Contract):

@@ -80,7 +80,11 @@ def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]
     with_password = across["component"].eq("password") | across["other_component"].eq("password")
     urls = across[with_password & across["whole"].notna() & across["other_whole"].notna()]
     marks = {*urls["whole"], *urls["other_whole"]}
-    local = {mark for mark in marks if keeper.ask(mark, _leads_here)}
+    local = {
+        mark
+        for mark in marks
+        if keeper.ask(mark, lambda value: getattr(url_parts(value), "host", None) in THIS_MACHINE)
+    }
     strict = urls["expected"].ne("any") & ~(urls["whole"].isin(local) & urls["other_whole"].isin(local))
     for part, expected in URL_PARTS.items():
         found = urls.assign(component=part, expected=np.where(strict, expected, "any"))
@@ -90,11 +94,6 @@ def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]
             found[f"{side}fingerprint"] = urls[f"{side}whole"].map(cut)
             found[f"{side}absent"] |= found[f"{side}fingerprint"].isna()
         yield found
-
-
-def _leads_here(value: str) -> bool:
-    parts = url_parts(value)
-    return parts is not None and parts.host in THIS_MACHINE
 
 
 def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:

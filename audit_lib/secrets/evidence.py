@@ -9,7 +9,6 @@ from itertools import product
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
@@ -32,19 +31,14 @@ from audit_lib.settings import GivenValues
 
 Row = dict[str, Any]  # of Evidence; `dated` is the upper bound unless it says when
 Before = tuple[Observation | None, bool]  # what was seen before a value, and whether the value came back
-File = tuple[str, datetime | None, Before]  # its path, its last write, and what was seen in it before
-DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
+DAY = timedelta(days=1)
 # A date alone can be that of any zone: from UTC+14 to UTC-12 (docs/evidence.md#claims).
 EAST, WEST = timedelta(hours=14), timedelta(hours=12)
 # Env files came with dotenv and the twelve-factor app. What is dated before is no write: tools that pack
 # images and archives set fixed times (1970, 1980-01-01, npm's 1985-10-26, Bazel's 2010-01-01).
 FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
 _SANE = (946_684_800.0, 4_102_444_800.0)  # 2000 to 2100: what else a number may mean is no date
-_BY_NTP, _NTP_SLACK = (
-    ("E13", "E14", "E19"),
-    timedelta(minutes=5),
-)  # dated by a provider, whose clocks are right
-_RECORDED = {True: ("E8", "with the current value"), False: ("E9", "with another value")}
+_BY_PROVIDERS, _PROVIDER_SLACK = ("E13", "E14", "E19"), timedelta(minutes=5)  # their clocks are right
 
 
 def collect_evidence(
@@ -53,7 +47,6 @@ def collect_evidence(
     sources: pd.DataFrame,
     ledger: Ledger,
     *,
-    history: pd.DataFrame,
     as_of: datetime,
     keeper: Keeper,
     dates: Iterable[GivenValues] = (),
@@ -64,15 +57,24 @@ def collect_evidence(
     held by then; else nothing bounds its age. What is dated later is `left out`.
     """
     timeline, values = Timeline(ledger), _values_in_force(inventory, sources)
-    backups, alike = _backups(entries, sources, values, keeper), defaultdict(list)
-    files: dict[str, dict[File, None]] = defaultdict(dict)  # of one value in thousands of names: one a file
-    for value in values:
-        alike[value.fingerprint].append(value)
-        files[value.fingerprint][_file_of(value, timeline)] = None
-    found = [*_commits(alike, history), *_records(ledger, timeline, inventory, values)]
-    found += [*_stored(dates, inventory), *_later(values, ledger)]
-    for value in values:
-        seen = [*_in_ledger(value, timeline), *_in_files(value, files[value.fingerprint], timeline)]
+    backups = _backups(entries, sources, values, keeper)
+    # The files that hold a value; one that has it under thousands of names is there once.
+    files: dict[str, set[tuple[str, datetime, Before]]] = defaultdict(set)
+    before = [_before(value, timeline) for value in values]
+    for value, seen_before in zip(values, before, strict=True):
+        if value.modified_at:
+            files[value.fingerprint].add((value.source, value.modified_at, seen_before))
+
+    found = [
+        *_records(ledger, timeline, inventory, values),
+        *_stored(dates, inventory),
+        *_later(values, ledger),
+    ]
+    for value, seen_before in zip(values, before, strict=True):
+        seen = list(_in_ledger(value, timeline, seen_before))
+        for source, written, other in files[value.fingerprint]:
+            is_own = (source, written, other) == (value.source, value.modified_at, seen_before)
+            seen.append(_file_time(value, written, "bound" if is_own else "sighting", other, source=source))
         seen += [_piece(value, "E4", "sighting", **facts) for facts in backups[value.fingerprint]]
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.
         begun = min((row["hi_at"] for row in seen if row["role"] == "bound"), default=None)
@@ -89,15 +91,16 @@ def _piece(place: Any, kind: str, role: str, **facts: Any) -> Row:
 def _widened(pieces: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     """`Evidence`: the pieces with both bounds widened by the clock uncertainty of their kind."""
     columns = ("lo_at", "hi_at", "observed_at", "dated")
-    instants = {name: pd.to_datetime(pieces[name], utc=True).dt.as_unit("us") for name in columns}
-    minutes = np.where(pieces["kind"].isin(_BY_NTP), _NTP_SLACK / _MINUTE, CLOCK_SLACK / _MINUTE)
-    slack, hi_at = pd.to_timedelta(minutes, "min"), instants["hi_at"]
-    late = instants["dated"].fillna(hi_at) - slack > as_of
+    lo_at, hi_at, observed_at, dated = (
+        pd.to_datetime(pieces[name], utc=True).dt.as_unit("us") for name in columns
+    )
+    by_provider = pieces["kind"].isin(_BY_PROVIDERS)
+    slack = by_provider.map({True: _PROVIDER_SLACK, False: CLOCK_SLACK}).astype("timedelta64[us]")
     found = pieces.drop(columns="dated").assign(
-        lo_at=instants["lo_at"] - slack,
+        lo_at=lo_at - slack,
         hi_at=hi_at + slack,
-        observed_at=instants["observed_at"].fillna(hi_at),
-        role=pieces["role"].mask(late, "left out"),
+        observed_at=observed_at.fillna(hi_at),
+        role=pieces["role"].mask(dated.fillna(hi_at) - slack > as_of, "left out"),
     )
     order = ["environment", "service", "secret", "role", "kind", "source", "hi_at", "lo_at", "text"]
     return Evidence.checked(found.sort_values(order, kind="stable"))
@@ -115,12 +118,12 @@ def _values_in_force(inventory: pd.DataFrame, sources: pd.DataFrame) -> list[Any
 # ---- What snapshots saw ----
 
 
-def _in_ledger(value: Any, timeline: Timeline) -> Iterator[Row]:
+def _in_ledger(value: Any, timeline: Timeline, seen_before: Before) -> Iterator[Row]:
     """E1, E2 or E8 for each run of the value, here and elsewhere; E3 for the last write of its file then.
 
     Only in one copy is it known that the value came back: another writer's went its own way.
     """
-    place, (earliest, returned) = SecretPlace.of(value), _before(value, timeline)
+    place, (earliest, returned) = SecretPlace.of(value), seen_before
     told: set[tuple[Any, ...]] = set()  # one value in thousands of names is told once for each look
     for copy, runs in timeline.runs[value.fingerprint].items():
         lasts = (copy.place, copy.source) == (place, value.source) and not runs[-1].replaced
@@ -168,19 +171,6 @@ def _seen_before(before: Observation | None) -> str:
 
 
 # ---- What files and values say ----
-
-
-def _file_of(value: Any, timeline: Timeline) -> File:
-    return value.source, value.modified_at, _before(value, timeline)
-
-
-def _in_files(value: Any, files: Iterable[File], timeline: Timeline) -> Iterator[Row]:
-    """E3 of the file that holds the value, and of others that hold the same one."""
-    own = _file_of(value, timeline)
-    for source, written, seen in files:
-        if written is not None:
-            role = "bound" if (source, written, seen) == own else "sighting"
-            yield _file_time(value, written, role, seen, source=source)
 
 
 def _file_time(value: Any, written: datetime, role: str, seen: Before, where: str = "", **facts: Any) -> Row:
@@ -239,15 +229,6 @@ def _issued(value: str) -> float:
     return seconds if _SANE[0] <= seconds <= _SANE[1] else 0.0
 
 
-def _commits(alike: dict[str, list[Any]], history: pd.DataFrame) -> Iterator[Row]:
-    """E5: a claim, since whoever may commit chooses the date of a commit."""
-    for row in rows(history[history["fingerprint"].isin(alike)]):
-        text = f"commit {row.commit[:12]}, dated {instant_words(row.committed_at)}, added it to {row.file}"
-        for value in alike[row.fingerprint]:
-            source = f"{row.file} {row.commit[:12]}"
-            yield _piece(value, "E5", "claim", hi_at=row.committed_at, source=source, text=text)
-
-
 # ---- What people and stores say ----
 
 
@@ -301,8 +282,10 @@ def _is_of(entry: Entry, value: Any, timeline: Timeline) -> bool | None:
 
 def _recorded(entry: Entry, place: SecretPlace, timeline: Timeline, value: Any) -> Row:
     """A recorded rotation: E8 (with the value in force), E9 (with another), E10 (with none)."""
-    lo, hi = claim_interval(entry)
-    kind, what = _RECORDED.get(_is_of(entry, value, timeline), ("E10", "without its value"))  # type: ignore[arg-type]
+    (lo, hi), same = claim_interval(entry), _is_of(entry, value, timeline)
+    kind, what = ("E8", "with the current value") if same else ("E9", "with another value")
+    if same is None:
+        kind, what = "E10", "without its value"
     found = timeline.runs[value.fingerprint] if value else {}
     runs = [found.get(copy, []) for copy in timeline.copies if copy.place == place]
     since = [one for one in runs if one and not one[-1].replaced and one[-1].last.at > hi + CLOCK_SLACK]
@@ -338,7 +321,7 @@ def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[R
         for row, date in product(here, source.dates):
             if date.secret in (row.secret, row.variable):
                 facts: Row = {"source": source.origin, "text": f"{date.text} {instant_words(date.hi_at)}"}
-                yield _piece(row, date.kind, "bound", lo_at=date.lo_at, hi_at=date.hi_at, **facts)
+                yield _piece(row, date.kind, "bound", hi_at=date.hi_at, **facts)
 
 
 def _later(values: list[Any], ledger: Ledger) -> Iterator[Row]:

@@ -6,10 +6,9 @@ these speak for several, or for none, all that are plausible count, and a value 
 """
 
 import io
-import os
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate
@@ -172,51 +171,57 @@ def _expanded(value: str, held: Mapping[str, str | None], most: int) -> tuple[st
 
 def read_docker(text: str) -> Reading:
     """The statements of a text; a name with a space, or none, refuses the file."""
-    found, at, refused, number = [], 0, False, _line_numbers(text)
+    at, refused, line_of = 0, False, _line_numbers(text)
+    statements: list[Statement] = []
     for own in text.split("\n"):
         line = own.removeprefix("" if at else "\ufeff").removesuffix("\r").lstrip()
         name, equals, value = line.partition("=")
         if line and not line.startswith("#"):
             refused |= not name or " " in name or "\t" in name
-            found += [Statement(number(at), number(at + len(own) - 1), name, value)] if equals else []
+            last = line_of(at + len(own) - 1)
+            statements += [Statement(line_of(at), last, name, value)] if equals else []
         at += len(own) + 1
-    return Reading(tuple(found), refused)
+    return Reading(tuple(statements), refused)
 
 
-# ---- compose, systemd: only what neither can read differently is known.
+# ---- compose, systemd: a value is known only if neither can read it differently.
 _SIGNS = r"\w!%&()*+,\-./:;<=>?@\[\]^{|}~"
-_CAREFUL = re.compile(  # A=1, export A='1', A="1<line end>2"; else the line, with what it assigns
-    r"(?:[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"
+_PLAIN = re.compile(  # A=1, export A='1', A="1<line end>2"; else the line, with what it assigns
+    r"[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"
     r"(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)"
-    rf"|(?P<plain>(?:(?!#)[{_SIGNS}#]+(?: [{_SIGNS}][{_SIGNS}#]*)*)?))[ \t]*"
-    r"|(?P<other>\ufeff?[ \t]*(?:export[ \t]+)?(?P<assigned>[\w.-]+)[ \t]*=[ \t]*(?P<written>.*)|.*))\n"
+    rf"|(?P<plain>(?:(?!#)[{_SIGNS}#]+(?: [{_SIGNS}][{_SIGNS}#]*)*)?))[ \t]*\n"
+    r"|\ufeff?[ \t]*(?:export[ \t]+)?(?P<assigned>[\w.-]+)[ \t]*=[ \t]*(?P<written>.*)\n"
+    r"|.*\n"
 )
 _OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\])*\1[ \t]*$)")
 _BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
 
 
-def _read_carefully(text: str, *, compose: bool) -> Reading:
-    """The statements of a text; behind a quote that is open, or a backslash, nothing is known.
+def _read_plainly(text: str, *, compose: bool) -> Reading:
+    """The statements of a text; nothing is known of a file with an open quote or a backslash at a line's end.
 
     Compose refuses a file with a line that is no statement. To systemd `;` begins a comment, and a name with
     `export` is none.
     """
-    text = _with_line_feeds(text) + "\n"
-    line, is_open, refused = _line_numbers(text), False, False
+    text, comments = _with_line_feeds(text) + "\n", "#" if compose else "#;"
+    line, in_doubt, refused = _line_numbers(text), False, False
     statements: list[Statement] = []
-    for found in _CAREFUL.finditer(text):
-        first, last, own = line(found.start()), line(found.end() - 1), found["other"]
-        if own is None and (compose or not found["export"]):
-            value = found["plain"] or found["quoted"] or ""
-            known = not is_open and value.replace("\n", "").isprintable()
-            statements.append(Statement(first, last, found["name"], value if known else None))
-        elif own and own.strip() and own.lstrip()[0] not in ("#" if compose else "#;"):
-            name, value = found["assigned"], found["written"] or ""
-            statements += [Statement(first, last, name)] if name else []
-            refused |= bool(_BAD_REFERENCE.search(value)) or not (name or own.strip().isidentifier())
-            is_open |= bool(_OPEN.match(value))
-        is_open |= (own or "").endswith("\\")
-    if compose and is_open:  # it may refuse the file
+
+    for found in _PLAIN.finditer(text):
+        own, name = found[0].strip(), found["name"] or found["assigned"]
+        in_doubt |= own.endswith("\\")
+        if not own or own[0] in comments:
+            continue
+
+        value, written = found["plain"] or found["quoted"] or "", found["written"] or ""
+        in_doubt |= _OPEN.match(written) is not None
+        refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
+        if name and (compose or not found["export"]):
+            known = found["name"] and value.replace("\n", "").isprintable()
+            first, last = line(found.start()), line(found.end() - 1)
+            statements.append(Statement(first, last, name, value if known else None))
+
+    if in_doubt:
         statements = [replace(one, value=None) for one in statements]
     return Reading(tuple(statements), refused=compose and refused)
 
@@ -225,9 +230,9 @@ READERS: Mapping[str, Callable[[str], Reading]] = {
     "python-dotenv": read_python_dotenv,
     "dotenv": read_node_dotenv,
     "next": read_next,
-    "compose": partial(_read_carefully, compose=True),
     "docker": read_docker,
-    "systemd": partial(_read_carefully, compose=False),
+    "compose": partial(_read_plainly, compose=True),
+    "systemd": partial(_read_plainly, compose=False),
     # Render's "Add from .env" box. Render says no more of its rules than "the format of a .env file":
     # they are taken to be those of node's dotenv.
     "render": read_node_dotenv,
@@ -242,9 +247,7 @@ _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|
 _OTHER_LANGUAGE = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
-_COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml")
-_UNIT_FILE = re.compile(r"(?m)^[ \t]*EnvironmentFile[ \t]*=[ \t]*-?(.+)$")
-_UNCOMMENTED = re.compile(r"(?m)^[ \t]*#.*$|[^\s\[\],'\"]+")
+_MAY_NAME = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml|.*\.service")  # compose files, systemd's units
 
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
@@ -260,20 +263,14 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     elif "package.json" in names and not any(map(_OTHER_LANGUAGE.fullmatch, names)):
         package = _text(root, path.parent / "package.json")
         found.append("next" if _NEXT_PACKAGE.search(package) else "dotenv")
-    return tuple(dict.fromkeys((*found, *_that_name(root, path)))) or UNDECLARED
-
-
-def _that_name(root: Path, path: PurePosixPath) -> Iterator[str]:
-    """The loaders of the compose files and units, beside the file or above it, that name it."""
-    for folder in path.parents:
-        for name in _names(root / folder):
-            text = _text(root, folder / name) if _COMPOSE.fullmatch(name) or name.endswith(".service") else ""
-            files = (PurePosixPath(file.strip("\"' \t")) for file in _UNIT_FILE.findall(text))
-            if name.endswith(".service") and any(file.name == path.name for file in files):
-                yield "systemd"
-            words = _UNCOMMENTED.findall(text) if "env_file" in text else []
-            if any(os.path.normpath(folder / word) == str(path) for word in words):
-                yield "compose"
+    beside = [
+        folder / name
+        for folder in path.parents
+        for name in filter(_MAY_NAME.fullmatch, _names(root / folder))
+    ]
+    if found and any(path.name in _text(root, file) for file in beside):  # something else may read it as well
+        found += ["compose", "systemd"]
+    return tuple(found) or UNDECLARED
 
 
 def _names(folder: Path) -> list[str]:

@@ -11,9 +11,8 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, few
-from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.contracts import SIDES, Population, PopulationSides
+from audit_lib.secrets.contracts import SIDES, Population
 from audit_lib.secrets.inventory import rule_name
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import IN_FORCE
@@ -67,6 +66,7 @@ def tabulate_population(
         row = {"name": name, "service": service, "declared": policy.rule(name) is not None, "known_by": sides}
         row |= {"group": "secrets" if name in secrets else "settings", "read": is_read, "supplied": supplied}
         row |= {"read_reason": read_reason, "supply_reason": supply_reason}
+        row["code_seen"] = bool(code.files) and not code.unread
         for column, wanted in (("read_at", ["code"]), ("held_at", list(SOURCES_OF))):
             shown = dict.fromkeys(places.loc[places["side"].isin(wanted), "place"])
             row[column] = few(shown, SHOWN, "; ", "; ")
@@ -161,24 +161,3 @@ def _unsupplied(sources: pd.DataFrame) -> dict[str, str]:
         why += [f"{counted(lost, 'line')} of {service} not understood"] if lost else []
         found[str(service)] = "; ".join(why)
     return found
-
-
-def tabulate_sides(
-    population: pd.DataFrame, policy: Policy, code: code_reads.CodeRead, sources: pd.DataFrame, ledger: Ledger
-) -> pd.DataFrame:
-    """`PopulationSides`, one row for each side, in their order."""
-    seen = {"code": (code.files, code.unread), "policy": (1, ())}
-    seen["ledger"] = (len(ledger.entries), (*ledger.faults, *ledger.lost))
-    for side, kinds in SOURCES_OF.items():
-        found = sources[sources["kind"].isin(kinds)]
-        read = found["state"].isin(("read", "empty"))
-        seen[side] = (read.sum(), tuple(found.loc[~read | found["not_understood"].gt(0), "source"]))
-    return PopulationSides.of(
-        {
-            "side": side,
-            "names": sum(side in known for known in population["known_by"]),
-            "seen": "nothing" if not seen[side][0] else "in part" if seen[side][1] else "whole",
-            "reason": few(map(str, seen[side][1]), SHOWN, "; ", "; "),
-        }
-        for side in SIDES
-    )

@@ -1,6 +1,6 @@
 """A project as it is read up to the age of its secrets: what review, rotation and investigation share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,10 +17,9 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import collect_evidence
-from audit_lib.secrets.history import env_history
+from audit_lib.secrets.given import read_store_dates
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources
-from audit_lib.secrets.stores import read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 
 _RECORDED = ("secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint")
@@ -57,7 +56,7 @@ class ProjectRead:
     @cached_property
     def logs(self) -> LogRead:
         """The logs, read once the keeper has the values."""
-        _ = self.entries, self.history
+        _ = self.entries
         return self.read_logs()
 
     @cached_property
@@ -69,10 +68,8 @@ class ProjectRead:
     @cached_property
     def evidence(self) -> pd.DataFrame:
         """`Evidence`: each piece that bounds when a value came into use. No log is read for it."""
-        read, dates = (self.inventory, self.entries, self.places, self.ledger), self._stores[1]
-        return collect_evidence(
-            *read, history=self.history, as_of=self.as_of, keeper=self.keeper, dates=dates
-        )
+        read = (self.inventory, self.entries, self.places, self.ledger)
+        return collect_evidence(*read, as_of=self.as_of, keeper=self.keeper, dates=self._stores[1])
 
     @cached_property
     def sources(self) -> pd.DataFrame:
@@ -82,7 +79,6 @@ class ProjectRead:
 
     entries = frame(lambda self: self._env[1])  # `EnvEntries`
     deploys = frame(lambda self: self._deploys.deploys)  # `Deploys`
-    history = frame(lambda self: env_history(self.project, self.keeper))  # `EnvHistory`
     places = frame(  # `Sources` but for logs
         lambda self: Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
     )
@@ -104,23 +100,26 @@ def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
     whole = sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
     read = sources[whole]
     places = read[["environment", "service", "source"]].assign(complete=read["not_understood"].eq(0))
+
     kept = inventory[inventory["kind"].ne("setting") & inventory["state"].ne("not supplied")]
-    written = {(row.source, row.environment): row.modified_at for row in rows(read)}
-    secrets = []
-    for row in rows(kept):
-        at = written.get((row.source, row.environment)) if row.origin == "env file" else None
-        facts = {name: getattr(row, name) for name in _RECORDED}
-        secrets.append(facts | {"modified_at": at and iso(at)})
+    written = read[["source", "environment", "modified_at"]].assign(origin="env file")
+    written = written.drop_duplicates(["source", "environment"], keep="last")
+    seen = kept[[*_RECORDED, "origin"]].merge(written, how="left").drop(columns="origin")
+    secrets = [
+        row._asdict() | {"modified_at": row.modified_at and iso(row.modified_at)} for row in rows(seen)
+    ]
     return Draft("snapshot", {"places": places.to_dict("records"), "secrets": secrets})
 
 
 def places_lost(draft: Draft, before: Entry | None) -> list[str]:
     """The places (`production/backend`) of which an earlier snapshot saw values and this one sees none."""
-    seen = _places_with_values(before.body) if before else set()
-    return sorted("/".join(place) for place in seen - _places_with_values(draft.body))
-
-
-def _places_with_values(body: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Environment and service; a second value in one place, of `SERVICE (FILE)`, is of that place."""
-    present = [row for row in body["secrets"] if row["fingerprint"] is not None]
-    return {(row["environment"], row["service"].partition(" (")[0]) for row in present}
+    then, now = (
+        # A second value in one place, of `SERVICE (FILE)`, is of that place.
+        {
+            f"{row['environment']}/{row['service'].partition(' (')[0]}"
+            for row in body.get("secrets", ())
+            if row["fingerprint"] is not None
+        }
+        for body in (before.body if before else {}, draft.body)
+    )
+    return sorted(then - now)

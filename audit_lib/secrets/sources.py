@@ -24,6 +24,7 @@ from audit_lib.settings import EnvSource, GivenValues, Policy, Project
 MAX_BYTES = 2 * 1024 * 1024  # of one file: by default Linux gives a process no larger environment
 # Each value is searched for in dozens of forms, and strong ones in every part: it is they that cost.
 MAX_IN_ALL = {"lines": 200_000, "values": 3_000, "characters": 250_000}
+_ORIGINS = {STDIN: "from stdin", ENVIRON: "from the process environment"}
 IN_FORCE = ("env file", "export", "given values")  # kinds of sources whose values an application gets
 Row = dict[str, Any]
 
@@ -82,48 +83,40 @@ class _Reader:
         """An env file. That it is missing is no gap where its values are supplied; a backup never is one."""
         kinds = {"example": source.example, "backup": source.backup, "export": source.export}
         kind = next((kind for kind, is_one in kinds.items() if is_one), "env file")
-        place = _place(source.path, kind, source.environment, source.service)
-        remedy = _supply(source.environment, source.service)
-        if source.example or source.backup:
-            remedy = f"commit {source.path} with every name and no value" if source.example else ""
-        facts: Row = {}
+        remedies = {"example": f"commit {source.path} with every name and no value", "backup": ""}
+        remedy = remedies.get(kind, _supply(source.environment, source.service))
+        row = _place(source.path, kind, source.environment, source.service) | {"reason": "", "remedy": remedy}
         try:
             found = read_source(self.project.root, source.path, MAX_BYTES)
-            facts = vars(found.facts) | {"keyed_digest": self.keeper.key.digest(found.content)}
+            row |= vars(found.facts) | {"keyed_digest": self.keeper.key.digest(found.content)}
             lines, loader = self._parse(source, found.content)
         except BadInput as fault:
             state = fault.state if isinstance(fault, Unreadable) else "refused"
             if state != "missing":
-                facts |= self._git_facts(source.path)
+                row |= self._git_facts(source.path)
             elif source.backup or supplied:
                 return
-            reason = {"state": state, "reason": fault.faults[0].text, "remedy": remedy}
-            self.sources.append(place | facts | reason)
-            return
-        is_empty = all(line.state == "blank" for line in lines)
-        reason = {"reason": "holds nothing" if is_empty else "", "remedy": remedy if is_empty else ""}
-        self._add(place | facts | self._git_facts(source.path) | reason, lines, loader)
+            self.sources.append(row | {"state": state, "reason": fault.faults[0].text})
+        else:
+            self._add(row | self._git_facts(source.path), lines, loader)
 
     def read_given(self, given: GivenValues, lines: Sequence[EnvLine], loader: str) -> None:
         """Given values. The file that they come from is itself a plain export on disk, which is a finding."""
-        origins = {STDIN: "from stdin", ENVIRON: "from the process environment"}
-        place = _place(place_of(given), "given values", given.environment, given.service)
+        place = (given.environment, given.service)
         digest = None if given.origin == ENVIRON else self.keeper.key.digest(given.content)
-        row: Row = {"reason": origins.get(given.origin, "from a file"), "remedy": "", "keyed_digest": digest}
-        self._add(place | row, lines, loader)
-        if given.origin in origins or given.origin.startswith("/dev/fd/"):
+        row: Row = {"reason": _ORIGINS.get(given.origin, "from a file"), "remedy": "", "keyed_digest": digest}
+        self._add(_place(place_of(given), "given values", *place) | row, lines, loader)
+        if given.origin in _ORIGINS or given.origin.startswith("/dev/fd/"):
             return
+
         path = Path(given.origin).resolve()
         inside = path.is_relative_to(self.project.root)
         name = str(path.relative_to(self.project.root)) if inside else path.name
-        row |= {
-            "state": "read",
-            "reason": f"plain-text values left on disk{'' if inside else ' outside the project'}",
-        }
-        row |= {"size_bytes": len(given.content)} | (self._git_facts(name) if inside else {})
+        row |= {"state": "read", "reason": "plain-text values left on disk", "size_bytes": len(given.content)}
+        row |= self._git_facts(name) if inside else {"reason": f"{row['reason']} outside the project"}
         with suppress(Unreadable):
             row |= vars(read_source(path.parent, path.name, MAX_BYTES).facts)
-        self.sources.append(_place(name, "export", given.environment, given.service) | row)
+        self.sources.append(_place(name, "export", *place) | row)
 
     def _parse(self, source: EnvSource, content: bytes) -> tuple[Sequence[EnvLine], str]:
         """The lines of a file, and the loader whose reading they are; "" if that is not known or not needed.
@@ -158,21 +151,28 @@ class _Reader:
         """
         states = Counter(line.state for line in lines)
         counts = {column: states[column.replace("_", " ")] for column in ("read", "not_understood", "blank")}
-        state = "read" if len(lines) > states["blank"] else "empty"
-        self.sources.append(row | {"state": state, "lines": len(lines)} | counts)
+        if len(lines) > states["blank"]:
+            row |= {"state": "read", "remedy": ""}
+        else:
+            row |= {"state": "empty", "reason": row["reason"] or "holds nothing"}
+        self.sources.append(row | {"lines": len(lines)} | counts)
+
         place = {name: row[name] for name in ("source", "kind", "environment", "service")}
         for line in lines:
             suspects = [self.keeper.take(suspect) for suspect in line.suspects]
             not_known = bool(line.name) and value_is_unknown(line.faults)
-            entry = {
-                "line": line.line,
-                "state": line.state,
-                "name": line.name,
-                "faults": ",".join(line.faults),
-            }
-            entry["fingerprint"] = self.keeper.take(line.value) if line.value else None
-            entry["readings"] = ",".join(suspects) if not_known else ""
-            self.entries.append(place | entry | {"loader": loader if line.name else ""})
+            self.entries.append(
+                place
+                | {
+                    "line": line.line,
+                    "state": line.state,
+                    "name": line.name,
+                    "fingerprint": self.keeper.take(line.value) if line.value else None,
+                    "readings": ",".join(suspects) if not_known else "",
+                    "faults": ",".join(line.faults),
+                    "loader": loader if line.name else "",
+                }
+            )
 
 
 def _place(source: str, kind: str, environment: str, service: str) -> Row:

@@ -8,13 +8,12 @@ from typing import Any
 
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
-from audit_lib.settings.load import POLICIES
-from audit_lib.settings.models import Policy, Project
+from audit_lib.settings.models import POLICIES, Policy, Project
 
 # What judges nothing: titles, lines of the guide, and what is of this machine or this run.
 _LEFT_OUT = (
-    "title", "lines", "guide_line", "path", "sha256", "recognised_by", "recognised_at_least", "root", "file",
-    "log_folders", "ledger", "configured", "layout", "layout_sha256", "demands", "not_searched", "dated",
+    "title", "lines", "guide_line", "path", "sha256", "recognised_by", "root", "file",
+    "ledger", "configured", "layout", "layout_sha256", "demands", "not_searched", "dated",
 )  # fmt: skip
 LARGEST = 1 << 20  # bytes of a file of log formats
 

@@ -8,8 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import jinja2
 
@@ -17,56 +18,48 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import few
 from audit_lib.settings.code_reads import Mention, code_variables, env_variables, is_of_tests
 from audit_lib.settings.discover import service_of_variable
+from audit_lib.settings.keys import path_fault
 from audit_lib.settings.kinds import is_issued, likely_kind
-from audit_lib.settings.models import ENVIRONMENTS, Policy, Project, path_fault
+from audit_lib.settings.models import ENVIRONMENTS, Policy, Project
 
 
-class Guess(NamedTuple):
-    """What one variable seems to be; `places` say where its name was seen."""
+def guess_variables(project: Project, generic: Policy, tracked: Collection[str] = ()) -> list[dict[str, Any]]:
+    """What each variable seems to be that an example names or the code reads, by service, then name.
 
-    name: str
-    service: str
-    kind: str
-    component: str
-    required: str
-    issued: bool  # by a provider
-    pair: str  # the same name without or with a public prefix; "" if there is none
-    places: tuple[Mention, ...]
-
-
-def guess_variables(project: Project, generic: Policy, tracked: Collection[str] = ()) -> tuple[Guess, ...]:
-    """A guess for each variable that an example names or the code reads, by service, then name.
-
-    The names in an env file that git tracks are as public as an example's; others are not read.
+    A guess has the keys of a [[secret]]; `issued` by a provider; `pair`, the same name without or with a
+    public prefix, else ""; and the `places` of its name. The names in an env file that git tracks are as
+    public as an example's; others are not read.
     """
     templates = {source.path for source in project.env_sources if source.example or source.path in tracked}
     in_files, in_templates = env_variables(project), env_variables(project, templates)
     in_code = {
-        name: own
+        name: tuple(place for place in places if not is_of_tests(place.path))
         for name, places in code_variables(project).items()
-        if (own := tuple(place for place in places if not is_of_tests(place.path)))
     }
     sizes = Counter(path for places in in_files.values() for path in {place.path for place in places})
-    names = in_templates.keys() | in_code.keys()
+    names = in_templates.keys() | {name for name in in_code if in_code[name]}
     guesses = []
     for name in names:
-        seen, read = in_templates.get(name, ()), in_code.get(name, ())
-        forms = {place.form for place in in_files.get(name, ()) if place.form}
-        kind, component = likely_kind(name, forms, generic)
-        set_in = {place.path: sizes[place.path] for place in in_files.get(name, ())}
-        # Code says which service reads a variable.
-        service = service_of_variable(read or seen, set_in, project)
+        seen, read, held = in_templates.get(name, ()), in_code.get(name, ()), in_files.get(name, ())
+        kind, component = likely_kind(name, {place.form for place in held if place.form}, generic)
+        set_in = {place.path: sizes[place.path] for place in held}
+        bare = [name.removeprefix(prefix) for prefix in generic.public_prefixes if name.startswith(prefix)]
+        others = (*bare, *(prefix + name for prefix in generic.public_prefixes))
         needed = any(place.needed for place in read) and not any(place.optional for place in read)
-        issued = kind == "secret" and is_issued(name, project.name)
-        pair = _pair(name, names, generic.public_prefixes)
-        required = "always" if needed else "optional"
-        guesses.append(Guess(name, service, kind, component, required, issued, pair, (*seen, *read)))
-    return tuple(sorted(guesses, key=lambda guess: (guess.service, guess.name)))
-
-
-def _pair(name: str, names: Collection[str], prefixes: tuple[str, ...]) -> str:
-    bare = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
-    return next((other for other in (*bare, *(prefix + name for prefix in prefixes)) if other in names), "")
+        guesses.append(
+            {
+                "name": name,
+                # Code says which service reads a variable.
+                "service": service_of_variable(read or seen, set_in, project),
+                "kind": kind,
+                "component": component,
+                "required": "always" if needed else "optional",
+                "issued": kind == "secret" and is_issued(name, project.name),
+                "pair": next((other for other in others if other in names), ""),
+                "places": (*seen, *read),
+            }
+        )
+    return sorted(guesses, key=itemgetter("service", "name"))
 
 
 def with_environments(project: Project) -> Project:
@@ -79,7 +72,7 @@ def with_environments(project: Project) -> Project:
 def first_audit_toml(
     project: Project,
     extends: str,
-    guesses: Iterable[Guess],
+    guesses: Iterable[Mapping[str, Any]],
     loaders: Mapping[str, str] | None = None,
     logins: Iterable[str] = (),
 ) -> str:

@@ -2,13 +2,12 @@
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
-from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from audit_lib.base.bounded import parse_toml, read_text_file, shown_name
@@ -17,21 +16,19 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.settings.code_reads import code_variables, env_variables
 from audit_lib.settings.discover import discover
-from audit_lib.settings.models import GuideRule, GuideRules, Policy, Project, SecretRule
-from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, type_of_detections, unknown_key
+from audit_lib.settings.keys import MOVED, checked, leads_out, shown_key, types_of_keys, unknown_key
+from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 
-FOLDERS = "AUDIT_LOG_FOLDERS"
 LAYOUT = "AUDIT_TOML"
 MOST_LINKS = 40  # as many as the kernel follows
-POLICIES = Path(__file__).with_name("policies")
 PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
 GENERIC = "generic"
 # The keys of audit.toml that say where things are; all others say what is demanded.
-PLACE_KEYS = {*(one.name for one in fields(Project)), *KEYS} - {"secret", "formats"}
+PLACE_KEYS, DEMAND_KEYS = types_of_keys(Project).keys(), types_of_keys(Policy).keys()
 JOINED = re.compile(r"placeholders|compromised|.*_prefixes|.*_names")  # lists of the own and of those below
-NOT_INHERITED = ("name", "title", "recognised_by", "recognised_at_least")
+NOT_INHERITED = ("name", "recognised_by")
 _FOR_SAMPLES = (
     'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
     "remove both, or write the sample anew"
@@ -67,30 +64,48 @@ def load_policy(path: Path, place: str = "") -> Policy:
 
 
 def _policy(table: Table, path: Path, place: str, digest: str) -> Policy:
+    """The policy of a table that was read from a file; `BadInput` with all of its faults."""
     faults: list[Fault] = []
-    policy = _demanded(table, table, path, place, faults)
+    policy = _demanded(table, path, place, faults)
     if policy and not faults:
-        faults = cross_faults(policy, place)
+        faults = _cross_faults(policy, place)
     if not policy or faults:
         raise BadInput(faults)
     stated = {name: rf"\A(?:{pattern})\Z" for name, pattern in policy.formats.items()}
-    rules = tuple(_with_periods(rule, policy) for rule in policy.secrets)
+    rules = tuple(_with_period(rule, policy) for rule in policy.secrets)
     return replace(policy, path=path, sha256=digest, formats=stated, secrets=rules)
 
 
-def _demanded(table: Table, demands: Table, path: Path, place: str, faults: list[Fault]) -> Policy | None:
+def _demanded(table: Table, path: Path, place: str, faults: list[Fault]) -> Policy | None:
     """What a file demands over the bundled policy that it extends: the generic one, if it names none."""
-    name = table.get("extends", "" if path.parent == POLICIES else GENERIC)
-    if path == POLICIES / f"{GENERIC}.toml":
-        base: Table = {}
-    else:
-        if name not in bundled_names():
-            faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
-        base = _table(name if name in bundled_names() else GENERIC)
-    policy = checked(Policy, _extended(demands, base), place, faults)
-    detections = {"detections": demands.get("detections", {})}
-    checked(type_of_detections(_table(GENERIC)["detections"]), detections, place, faults)
-    return policy
+    name = table.get("extends", GENERIC)
+    if name not in bundled_names():
+        faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
+        name = GENERIC
+    base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name)
+    return checked(Policy, _extended(table, base), place, faults, beside=PLACE_KEYS)
+
+
+def _cross_faults(policy: Policy, place: str) -> list[Fault]:
+    """The faults of names that a policy uses and does not have, or has twice."""
+    spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
+    twice = {name: count for name, count in sorted(spelt.items()) if count > 1}
+    faults = [
+        Fault(place, f"secret {shown_key(name)} appears {count} times (as name or alias)")
+        for name, count in twice.items()
+    ]
+    for number, rule in enumerate(policy.secrets, 1):
+        block = f"{place}: secret #{number} ({rule.name})"
+        others = [(key, one) for key in ("equals", "differs", "rotates_with") for one in getattr(rule, key)]
+        faults += [
+            Fault(block, f"{key} {shown_key(other)} must name another variable of the policy")
+            for key, other in others
+            if other == rule.name or other not in spelt
+        ]
+        used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
+        unknown = sorted(used - {"", *policy.formats})
+        faults += [Fault(block, f"format {shown_key(name)} is not in [formats]") for name in unknown]
+    return faults
 
 
 @cache
@@ -126,7 +141,7 @@ def _laid_over(own: list[Any], base: list[Table]) -> list[Any]:
     return [*found, *under.values()]
 
 
-def _with_periods(rule: SecretRule, policy: Policy) -> SecretRule:
+def _with_period(rule: SecretRule, policy: Policy) -> SecretRule:
     """The rule with the policy's periods, where it has none of its own; what is public by design has none."""
     stated = rule.max_age_days is not None
     if rule.exempt or rule.kind != "secret" or (rule.public and not stated):
@@ -151,8 +166,7 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
         return ()
     path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
     faults: list[Fault] = []
-    table = parse_toml(read_text_file(path, path.name), path.name)
-    found = checked(GuideRules, table, path.name, faults)
+    found = checked(GuideRules, parse_toml(read_text_file(path, path.name), path.name), path.name, faults)
     if not found:
         raise BadInput(faults)
     return found.rule
@@ -174,45 +188,43 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         raise BadInput.at("project", "does not exist or cannot be reached") from None
     if not root.is_dir():
         raise BadInput.at("project", "is not a folder")
-    folders, given = allowed_folders(root), given_layout(root)
+    given = given_layout(root)
     found = [] if given else [place for place in PLACES if os.path.lexists(root / place)]
     if len(found) == 2:
         raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
     if not given:
         _refuse_old_policy(root)
     if not found and not given:
-        layout = _layout(DEFAULT_LAYOUT, DEFAULT_LAYOUT.name, root)
-        return replace(discover(layout), ledger=ledger)
+        # Nobody named the files of an assumed layout: reading refuses the links among them.
+        return replace(discover(_project(DEFAULT_LAYOUT, DEFAULT_LAYOUT.name, root, None)), ledger=ledger)
+
     if found and leads_out(found[0], root):
         raise BadInput.at(found[0], "leads out of the project through a symbolic link")
-    place, path = (LAYOUT, given) if given else (found[0], root / found[0])
-    layout = _layout(path, place, root, links=True)
-    if layout.key and not (sample or (place == "audit.toml" and is_sample(root))):
+    place = LAYOUT if given else found[0]
+    project = _project(given or root / place, place, root, root)
+    if project.key and not (sample or (place == "audit.toml" and is_sample(root))):
         # Else whoever may commit to a project could sign its ledger, and stop its clock.
         raise BadInput.at(place, _FOR_SAMPLES)
-    return replace(layout, configured=True, ledger=ledger, log_folders=folders)
+    return replace(project, configured=True, ledger=ledger)
 
 
-def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Project:
-    """The project that a layout file describes; `BadInput` with every fault of the file.
-
-    Of an assumed layout `links` are no fault: nobody named them, and reading refuses them one by one.
-    """
+def _project(path: Path, place: str, root: Path, links_from: Path | None) -> Project:
+    """The project that a layout file describes; `BadInput` with every fault of the file."""
     content = read_text_file(path, place)
     table = parse_toml(content, place)
-    faults: list[Fault] = []
-    places = {key: value for key, value in table.items() if key in PLACE_KEYS}
+    name = table.get("name") or re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
+    places = {key: value for key, value in table.items() if key in PLACE_KEYS} | {"name": name}
     demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
-    folder = re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
-    project = checked(Project, {**places, "name": places.get("name") or folder}, place, faults)
-    _demanded(table, {"name": "x"} | demands, path, place, faults)
+    faults: list[Fault] = []
+    project = checked(Project, places, place, faults, root=links_from)
+    base = {"name": "x"} | ({"extends": table["extends"]} if "extends" in table else {})
+    _demanded(base | demands, path, place, faults)
     if project and project.pinned_as_of and not project.key:
         # Else any project could stop its clock, and no secret would ever be too old.
         faults.append(Fault(place, 'pinned_as_of is only for a sample, with key = "demo"'))
-    if project and links and not faults:
-        faults += link_faults(project, root, place)
     if not project or faults:
         raise BadInput(faults)
+
     zoned = "time_zone" in places
     logs = tuple(
         replace(log, time_zone=log.time_zone or project.time_zone, zone_declared=zoned or log.time_zone != "")
@@ -225,8 +237,7 @@ def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Proje
 
 def _refuse_old_policy(root: Path) -> None:
     """Raises `BadInput` for a policy.toml of before 0.3.0, with the new place of each of its keys."""
-    as_it_is = {*KEYS, *(one.name for one in fields(Policy))} - {"secrets"}
-    moved = dict.fromkeys(as_it_is, "goes into audit.toml as it is") | MOVED
+    moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | MOVED
     moved |= dict.fromkeys(("name", "title"), "is left out: audit.toml has a name")
     for place in OLD_POLICIES:
         if os.path.lexists(root / place) and not leads_out(place, root):
@@ -243,11 +254,9 @@ def is_configured(root: Path) -> bool:
 
 def instant_of(project: Project, as_of: str) -> datetime:
     """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
-    if as_of:
-        return parse_instant(as_of, "as_of")
-    if project.pinned_as_of:
-        return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
-    raise BadInput.at("as_of", "is required: a date such as 2026-09-30")
+    if not as_of and not project.pinned_as_of:
+        raise BadInput.at("as_of", "is required: a date such as 2026-09-30")
+    return parse_instant(as_of or project.pinned_as_of, "as_of")
 
 
 # ---- Which policy a project is audited by ----
@@ -259,10 +268,9 @@ def choose_policy(project: Project, override: str = "") -> Policy:
     An audit.toml that extends nothing extends the bundled policy that recognises the project by its
     variables' names, else the generic one. The logins that audit.toml adds are in it, too.
     """
-    if override in bundled_names():
-        policy = bundled_policy(override)
-    elif override:
-        policy = load_policy(Path(override), override)
+    if override:
+        is_bundled = override in bundled_names()
+        policy = bundled_policy(override) if is_bundled else load_policy(Path(override), override)
     else:
         base = project.extends or _recognised(project)
         policy = bundled_policy(base)
@@ -275,66 +283,28 @@ def choose_policy(project: Project, override: str = "") -> Policy:
 
 
 def _recognised(project: Project) -> str:
-    """The bundled policy of which a project's files name enough variables, else the generic one."""
+    """The bundled policy of which a project's files name half of the variables, else the generic one."""
     others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
-    held = set(env_variables(project))
-    # The code is searched only where the env files and examples do not tell: it takes longer.
-    known = [one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least]
-    if not known:
-        held |= code_variables(project, {name for one in others for name in one.recognised_by}).keys()
-        known = [one.name for one in others if len(held & {*one.recognised_by}) >= one.recognised_at_least]
-    return known[0] if known else GENERIC
+    wanted = {name for policy in others for name in policy.recognised_by}
+    held = {*env_variables(project), *code_variables(project, wanted)}
+    known = (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by))
+    return next(known, GENERIC)
 
 
-# ---- What may be read: within the project no way out of it, outside only what its owner allows ----
+# ---- What may be read outside the project: only what the reviewer names ----
 
 
-def link_faults(project: Project, root: Path, place: str) -> list[Fault]:
-    """A fault for each path that a symbolic link leads out of the project, up to a pattern's wildcard."""
-    named = [project.guide, project.formats, *project.exports]
-    named += [project.leavers, project.breaches, project.access_log]
-    named += [source.path for source in project.env_sources]
-    sources: tuple[Any, ...] = (*project.log_sources, *project.deploy_sources, *project.evidence_sources)
-    named += [source.pattern for source in sources if not source.pattern.startswith("/")]
-    led_out = [text for text in dict.fromkeys(named) if text and leads_out(text, root)]
-    return [Fault(place, f"{text} leads out of the project through a symbolic link") for text in led_out]
-
-
-def leads_out(text: str, root: Path) -> bool:
-    """Whether a link leads a path out of the project; also if it cannot be followed at all."""
-    fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts)
-    try:
-        end = root.joinpath(*fixed).resolve()
-        # From Python 3.13 on a circle of links is no error: it is left in the path.
-        return not end.is_relative_to(root) or any(part.is_symlink() for part in (end, *end.parents))
-    except (OSError, ValueError, RuntimeError):
-        return True
-
-
-def allowed_folders(root: Path, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The folders that AUDIT_LOG_FOLDERS names, separated as in PATH; only there may audit.toml name logs.
-
-    `BadInput` if one is relative, is the root of the file system, or lies behind a link of the project.
-    """
-    named = [Path(text) for text in environ.get(FOLDERS, "").split(os.pathsep) if text.strip()]
-    for number, path in enumerate(named, 1):
-        if not _is_absolute(path) or not path.name:
-            fault = "must be the absolute path of a folder, without .. and other than /"
-            raise BadInput.at(FOLDERS, f"#{number} {fault}")
-        followed(path, root, f"{FOLDERS} #{number}")
-    return tuple(path.as_posix() for path in named)
-
-
-def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+def given_layout(root: Path) -> Path | None:
     """The audit.toml that AUDIT_TOML names, in place of the project's own; None if it names none.
 
     `BadInput` if it is relative, lies in the project or behind a link of it, or is no file.
     """
-    if not (text := environ.get(LAYOUT, "").strip()):
+    named = Path(os.environ.get(LAYOUT, "").strip())
+    if named == Path():
         return None
-    if not _is_absolute(Path(text)):
+    if not named.is_absolute() or ".." in named.parts:
         raise BadInput.at(LAYOUT, "must be the absolute path of a file, without ..")
-    path = followed(Path(text), root, LAYOUT)
+    path = real_path(named, root, LAYOUT)
     if path.is_relative_to(root):
         raise BadInput.at(LAYOUT, "is in the project, whose own audit.toml is read without it")
     if not path.is_file():
@@ -342,25 +312,20 @@ def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | 
     return path
 
 
-def _is_absolute(path: Path) -> bool:
-    return path.is_absolute() and ".." not in path.parts
-
-
-def followed(path: Path, root: Path, place: str, most: int = MOST_LINKS) -> Path:
-    """Where a path leads, with its links followed; `BadInput` if one of them lies within the project.
+def real_path(path: Path, root: Path, place: str) -> Path:
+    """Where a path leads that the reviewer names; `BadInput` if a link on its way lies in the project.
 
     A link there is the word of whoever may commit to it, and could lead to any file.
     """
-    end = Path(path.absolute().anchor)
-    for part in path.absolute().parts[1:]:
-        step = end.parent if part == ".." else end / part
-        if step.is_symlink():
-            fault = "leads through a symbolic link of the project, which is not followed"
-            if end.is_relative_to(root) or most == 0:
-                raise BadInput.at(place, fault if most else "leads through too many symbolic links")
-            step = followed(end / step.readlink(), root, place, most - 1)
-        end = step
-    return end
+    at = path.absolute()
+    for _ in range(MOST_LINKS):
+        link = next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None)
+        if link is None:
+            return Path(os.path.realpath(path))
+        if Path(os.path.realpath(link.parent)).is_relative_to(root):
+            raise BadInput.at(place, "leads through a symbolic link of the project, which is not followed")
+        at = link.parent / link.readlink() / at.relative_to(link)
+    raise BadInput.at(place, "leads through too many symbolic links")
 
 
 # ---- Samples: only folders that this program wrote may use the public key and a pinned date ----

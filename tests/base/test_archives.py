@@ -9,13 +9,14 @@ import tarfile
 import tracemalloc
 import zipfile
 import zlib
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 import zstandard
 
 from audit_lib.base import archives
-from audit_lib.base.archives import PIECE, Budget, kind_of, unpack
+from audit_lib.base.archives import PIECE, Budget, LogStream, kind_of, unpack
 from tests.support.hostile_files import gzip_zeros, tar_block
 
 MB = 1 << 20
@@ -73,7 +74,7 @@ OPENED = {
     "a prefixed zip": b"#!/bin/sh\nexit\n" + _zip(),
     "zip four deep": _nested(4),
     "tar.gz in a zip": _zip(gzip.compress(_tar()), "a.tgz"),
-    "png, tEXt": _png(b"tEXt", b"Comment\0" + SOUGHT),
+    "png, tEXt": _zip(_png(b"tEXt", b"Comment\0" + SOUGHT), "a.png"),
     "png, zTXt": _png(b"zTXt", b"Comment\0\0" + zlib.compress(SOUGHT)),
     "png, iTXt": _png(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(SOUGHT)),
     "pdf": _pdf(zlib.compress(SOUGHT), b"/Filter /FlateDecode"),
@@ -90,6 +91,7 @@ NOT_OPENED = {
     "an encrypted pdf": _pdf(b"", b"") + b"trailer << /Encrypt 2 0 R >>",
     "a pdf by LZW": _pdf(b"x", b"/Filter /LZWDecode"),
     "a gzip that is cut": gzip.compress(SOUGHT * 999)[:-30],
+    "a zstd that is cut": zstandard.compress(bytes(range(256)) * 999)[:-30],
     "a tar that is cut": _tar()[:700],
     "a zip without its list": _zip()[:60],
     "a long pax header": tar_block(b"x", b"x", 9 * MB) + b"1" * (9 * MB),
@@ -111,6 +113,16 @@ def test_what_is_not_read_is_said(content: bytes) -> None:
     faults: list[str] = []
     list(unpack(content, faults))
     assert faults
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
+def test_a_packed_log_is_read_to_its_end(compress: Callable[[bytes], bytes]) -> None:
+    """Stream after stream; one that is cut is broken, and does not just end."""
+    packed = compress(b"one\n" * 9_000) + compress(b"two\n")
+    whole, cut = LogStream(io.BytesIO(packed)), LogStream(io.BytesIO(packed[:-9]))
+    assert (io.BufferedReader(whole).read(), whole.broken) == (b"one\n" * 9_000 + b"two\n", "")
+    assert io.BufferedReader(cut).read().startswith(b"one\n" * 9_000)
+    assert cut.broken == "EOFError"
 
 
 def test_a_text_is_no_container() -> None:

@@ -54,15 +54,15 @@ def test_other_code_or_rules_believe_nothing(
 
 def test_only_what_held_something_is_read_again(tmp_path: Path) -> None:
     """For the same search of the same project the objects that held nothing are known, and no others."""
-    CleanObjects.of(tmp_path, b"secret", tmp_path, "digest").store(EVERY)
-    assert CleanObjects.of(tmp_path, b"secret", tmp_path, "digest").objects == EVERY
+    CleanObjects(tmp_path, b"secret", tmp_path, "digest").store(EVERY)
+    assert CleanObjects(tmp_path, b"secret", tmp_path, "digest").objects == EVERY
     for secret, root, digest in (
         (b"secret", tmp_path, "another"),
         (b"secret", tmp_path / "else", "digest"),
         (b"other", tmp_path, "digest"),
         (b"", tmp_path, "digest"),
     ):
-        assert not CleanObjects.of(tmp_path, secret, root, digest).objects
+        assert not CleanObjects(tmp_path, secret, root, digest).objects
 
 
 def test_state_that_another_could_write_is_not_believed(

@@ -147,10 +147,10 @@ def test_every_file_is_walked_and_what_is_not_is_said(project: Path) -> None:
         (project / path).write_text("x")
     left_out: list[NotSearched] = []
     walked = []
-    for file in walk_files(project, left_out):
-        with file.open() as opened:
-            walked.append((file.path, opened.read()))
-    assert sorted(walked) == [(path, b"x") for path in sorted([*FILES, ".git/HEAD"])]
+    for path, size, opener in walk_files(project, left_out):
+        with opener() as opened:
+            walked.append((path, opened.read(), size))
+    assert sorted(walked) == [(path, b"x", 1) for path in sorted([*FILES, ".git/HEAD"])]
     assert sorted(left.place for left in left_out) == [
         "fifo",
         "link.log",
@@ -159,4 +159,4 @@ def test_every_file_is_walked_and_what_is_not_is_said(project: Path) -> None:
         "sub/.git/objects",
         "up",
     ]
-    assert [file.path for file in walk_files(project / "a.log", left_out)] == ["a.log"]
+    assert [path for path, _, _ in walk_files(project / "a.log", left_out)] == ["a.log"]

@@ -40,7 +40,7 @@ WRONG: dict[str, dict[str, Any]] = {
 def test_what_is_right_is_coerced() -> None:
     """A right frame has the contract's types and order, its nulls as they were, and a fresh index."""
     checked = Example.checked(pd.DataFrame(RIGHT, index=[7, 7]))
-    assert dict(checked.dtypes) == Example.types()
+    assert dict(checked.dtypes) == {name: column.type for name, column in Example.columns().items()}
     assert list(checked["at"]) == [AT, pd.NaT]
     assert checked["state"].isna().tolist() == [False, True]
     assert list(checked.index) == [0, 1]
@@ -62,7 +62,7 @@ def test_other_columns_are_refused(columns: list[str]) -> None:
 
 def test_a_frame_without_rows_has_its_types() -> None:
     """A frame without rows is right for a contract, and its columns have their types."""
-    assert dict(Example.of([]).dtypes) == Example.types()
+    assert dict(Example.of([]).dtypes) == {name: column.type for name, column in Example.columns().items()}
 
 
 def test_rows_leave_a_frame_that_was_handed_over_as_it_was() -> None:

@@ -274,6 +274,14 @@ def test_one_action_closes_what_hangs_together() -> None:
     assert found["A"] == found["B"] != found["C"]
 
 
+def test_what_one_address_did_has_one_action() -> None:
+    """Two detections of one address are one thing to do; another address, or another kind, is its own."""
+    names = (("let-in", "192.0.2.1"), ("probing", "192.0.2.1"), ("guessing", "192.0.2.9"))
+    seen = [{"detection": name, "subject": subject, "verdict": "found"} for name, subject in names]
+    found = _find(detections=seen).set_index("subject")["action"]
+    assert found["let-in 192.0.2.1"] == found["probing 192.0.2.1"] != found["guessing 192.0.2.9"]
+
+
 @pytest.mark.parametrize(
     ("verdict", "days", "status"),
     [("attest", 9, "attested"), ("deny", 9, "answered no"), ("attest", -9, "expired"), ("", 0, "open")],

@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.base.in_words import MOST_ROUTES
 from audit_lib.incident import case
 from audit_lib.incident.explain import OUTAGE, USED
-from audit_lib.logs.formats import load_formats
+from audit_lib.logs.formats import MOST_ROUTES, load_formats
 from audit_lib.logs.read import read_logs, without_values
 from audit_lib.secrecy.redact import Redactor
 from tests.support.planted_incidents import INCIDENT, opened, plant

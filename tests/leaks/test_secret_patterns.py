@@ -10,9 +10,8 @@ from audit_lib.leaks.candidates import looks_secret
 from audit_lib.leaks.rules import Rules
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import bundled_policy
-from tests.support import held_out, labelled
 from tests.support.fakes import fake_value
-from tests.support.labelled import Case
+from tests.support.labelled import Case, negatives, positives
 
 MIXED = string.ascii_letters + string.digits
 KNOWN_MISSES = {
@@ -39,7 +38,7 @@ def test_every_shape_is_known(shapes: Rules) -> None:
     """Of the labelled secrets only the named misses are missed, and nothing else is reported."""
     keeper = Keeper(Key(b"k" * 32, "file"))
     missed, more = set(), set()
-    for case in (*labelled.positives(), *held_out.positives()):
+    for case in positives():
         wanted = {keeper.fingerprint(value) for value in case.secrets}
         found = _found(shapes, case)
         missed |= set() if found & wanted else {case.label}
@@ -50,8 +49,7 @@ def test_every_shape_is_known(shapes: Rules) -> None:
 
 def test_nothing_cries_wolf(shapes: Rules) -> None:
     """Lock files, hashes, generated and cached files, placeholders and test values give nothing."""
-    cases = (*labelled.negatives(), *held_out.negatives())
-    assert {case.label for case in cases if _found(shapes, case)} == set()
+    assert {case.label for case in negatives() if _found(shapes, case)} == set()
 
 
 OWN_NAMES = (

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit_lib.ledger import append, read_ledger
-from audit_lib.ledger.decisions import decision_draft, decisions, revocations
+from audit_lib.base.clock import iso
+from audit_lib.ledger import Draft, append, read_ledger
+from audit_lib.ledger.decisions import decisions, revocations
 from audit_lib.ledger.timeline import tenures
 from audit_lib.secrecy.keeper import Keeper, Key
 
@@ -15,8 +16,8 @@ MARCH, JUNE, DECEMBER = (datetime(2026, *day, 23, 59, 59, tzinfo=UTC) for day in
 
 def test_a_decision_is_read_as_it_was_made(tmp_path: Path) -> None:
     """Subject, verdict, who, why and until when come back; an assignment also has owner and ticket."""
-    draft = decision_draft("a:B", "assign", "Ann", "", MARCH, owner="Bob", ticket="OPS-2")
-    append(tmp_path, KEY, draft, MARCH, "ann")
+    body = {"subject": "a:B", "verdict": "assign", "by": "Ann", "reason": "", "until": iso(MARCH)}
+    append(tmp_path, KEY, Draft("decision", body | {"owner": "Bob", "ticket": "OPS-2"}), MARCH, "ann")
     (one,) = decisions(read_ledger(tmp_path, KEY))
     assert (one.subject, one.verdict, one.by, one.until, one.at) == ("a:B", "assign", "Ann", MARCH, MARCH)
     assert (one.owner, one.ticket, one.place) == ("Bob", "OPS-2", "ledger ann#1")

@@ -36,8 +36,8 @@ def told(folder: Path, text: str) -> str:
         (f'API_TOKEN="{NEW}"', "in force at the last snapshot"),
         (f"Authorization: Bearer {NEW}", "in force at the last snapshot"),
         (OLD, "retired by ledger alice#1, between 2026-01-01T00:00:00Z and 2026-01-10T00:00:00Z"),
-        (TWIN, "ONE equals OTHER"),
-        ("postgresql://app:pass%3Aword%401@db:5432/app", "the password of the URL is a secret"),
+        (TWIN, "OTHER, production/backend: in force"),
+        ("postgresql://app:pass%3Aword%401@db:5432/app", "DATABASE_URL, production/backend: in force"),
         ("nothing-that-is-known-here", "not seen since the first snapshot of 2026-01-01T00:00:00Z"),
     ],
 )

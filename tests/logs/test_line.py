@@ -4,8 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit_lib.base.in_words import SHOWING_VALUES
-from audit_lib.logs.formats import SECRET_IN_URL, load_formats
+from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES, load_formats
 from audit_lib.logs.line import LINE_LIMIT
 from audit_lib.logs.times import WHOLE, parse_time
 from audit_lib.logs.values import clean_route, mask_email

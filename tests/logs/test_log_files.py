@@ -8,10 +8,9 @@ from tempfile import mkdtemp
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.logs.files import log_files, quote_lines, spooled, with_logs
-from audit_lib.logs.read import NOT_ALLOWED, LogRead, read_logs
+from audit_lib.logs.files import spooled, with_logs
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Project, load_project
-from audit_lib.settings.load import FOLDERS
 
 LINE = b'2026-08-01T10:00:00Z INFO:     203.0.113.7:1 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
 
@@ -40,58 +39,14 @@ def _states(read: LogRead) -> list[tuple[str, str, str]]:
     return list(read.sources[["source", "state", "reason"]].itertuples(index=False, name=None))
 
 
-def test_audit_toml_alone_reads_nothing_outside(app: Path) -> None:
-    """An absolute path that nobody allowed is refused, whatever is there; what would allow it is said."""
-    for pattern in (app.parent / "outside" / "*.log", "/root/.ssh/id_rsa", "/etc/shadow", "/nowhere/x"):
-        project = _naming(app, pattern)
-        read = read_logs(project, None)
-        assert _states(read) == [(str(pattern), "refused", NOT_ALLOWED)]
-        assert log_files(project)[0][1] == []
-        assert f"{FOLDERS}={Path(pattern).parent}" in read.sources["remedy"].item()
-        assert "--log production/api=FILE" in read.sources["remedy"].item()
-
-
-def test_an_allowed_folder_is_read(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Below a folder that the owner allows a pattern finds its files; their names are absolute."""
-    outside = app.parent / "outside"
-    monkeypatch.setenv(FOLDERS, f"/nowhere:{outside}")
-    project = _naming(app, outside / "*.log")
-    assert _states(read_logs(project, None)) == [(f"{outside}/a.log", "read", "")]
-    assert quote_lines(project, [f"{outside}/a.log:1"])["text"].tolist() == [LINE.decode().rstrip()]
-
-
-@pytest.mark.parametrize("place", ["elsewhere", "outside-2"])
-def test_another_folder_is_not_allowed(app: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """A folder allows what is below it, not one whose name begins alike."""
-    monkeypatch.setenv(FOLDERS, str(app.parent / "outside"))
-    (app.parent / place).mkdir()
-    (app.parent / place / "a.log").write_bytes(LINE)
-    read = read_logs(_naming(app, app.parent / place / "a.log"), None)
-    assert _states(read)[0][1:] == ("refused", NOT_ALLOWED)
-
-
-def test_no_link_is_followed_below_an_allowed_folder(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link there, to a file or a folder, is named and refused."""
-    outside, secret = app.parent / "outside", app.parent / "secret.log"
-    secret.write_bytes(LINE)
-    (outside / "link.log").symlink_to(secret)
-    monkeypatch.setenv(FOLDERS, str(outside))
-    states = dict(row[:2] for row in _states(read_logs(_naming(app, outside / "l*.log"), None)))
-    assert states == {f"{outside}/link.log": "refused"}
-
-
-def test_a_link_of_the_project_leads_nowhere(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither an allowed folder nor a given log may lie behind a link within the project."""
+def test_a_link_of_the_project_leads_nowhere(app: Path) -> None:
+    """A given log may not lie behind a link within the project."""
     (app / "logs").symlink_to(app.parent / "outside")
     (app.parent / "owner").symlink_to(app / "logs")
     project = _naming(app, "none.log")
     for place in (app / "logs", app.parent / "owner"):
         with pytest.raises(BadInput, match="a symbolic link of the project"):
             _given(project, f"production/api={place}/a.log")
-        monkeypatch.setenv(FOLDERS, str(place))
-        with pytest.raises(BadInput, match="a symbolic link of the project"):
-            load_project(app)
-        monkeypatch.delenv(FOLDERS)
 
 
 def test_a_link_of_the_owner_is_followed(app: Path) -> None:
@@ -99,14 +54,6 @@ def test_a_link_of_the_owner_is_followed(app: Path) -> None:
     (app.parent / "current.log").symlink_to(app.parent / "outside" / "a.log")
     project = _given(_naming(app, "none.log"), f"production/api={app.parent}/current.log")
     assert _states(read_logs(project, None)) == [("--log production/api: current.log", "read", "")]
-
-
-@pytest.mark.parametrize("text", ["relative", "/", "/var/../etc"])
-def test_a_folder_that_is_none_is_told(app: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Only absolute folders count, and never the whole file system."""
-    monkeypatch.setenv(FOLDERS, text)
-    with pytest.raises(BadInput, match=f"{FOLDERS}: #1 must be the absolute path"):
-        load_project(app)
 
 
 def test_stdin_is_a_log_like_others(app: Path) -> None:

@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit_lib.base.in_words import OTHER_ROUTES
-from audit_lib.logs import tally
+from audit_lib.logs import processes, tally
 from audit_lib.logs.files import LogFile
+from audit_lib.logs.formats import OTHER_ROUTES
 from audit_lib.logs.line import LINE_LIMIT
 from audit_lib.logs.read import read_logs
 from audit_lib.logs.tally import OTHER_CLIENTS, Plan, read_log, tabulate
+from audit_lib.logs.times import YEARLESS
 from audit_lib.settings import LogSource, Project
-from tests.support.log_lines import FORMATS, events_of, read_text, requests_of
+from tests.support.log_lines import FORMATS, events_of, read_line, read_text, requests_of
 
 PIECES = [
     line for block in (*FORMATS.prefixes, *FORMATS.bodies, *FORMATS.messages) for line in block.examples
@@ -52,10 +53,28 @@ def test_processes_read_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (tmp_path / f"{name}.log").write_text(_mixture(ord(name), 2_000))
     project = Project("p", tmp_path, log_sources=(LogSource("*.log"),))
     one = read_logs(project, None)
-    monkeypatch.setattr("audit_lib.logs.read._ALONE", 1)
+    monkeypatch.setattr("audit_lib.logs.processes._ALONE", 1)
     several = read_logs(project, None)
     for name in ("sources", "counts", "events", "minutes"):
         assert getattr(one, name).equals(getattr(several, name))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_log_in_pieces_adds_up_to_the_same(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a log of every kind of line is cut, requests, events, order and facts are those of the whole."""
+    kinds = [line for line in PIECES if not read_line(line).lacks & YEARLESS and "Started " not in line]
+    monkeypatch.setattr("tests.logs.test_tally.PIECES", kinds)
+    (tmp_path / "a.log").write_text(_mixture(seed, 3_000))
+    logs = [(LogFile(tmp_path, "a.log", "a.log"), Plan(ZoneInfo("UTC"), first=1_785_628_800_000_000))]
+    for name, value in (("PIECE", 64 * 100), ("_ALONE", 1), ("_read", None)):
+        monkeypatch.setattr(processes, name, value)
+    (parts,) = processes.read_all(FORMATS, logs, 2)
+    whole = read_log(FORMATS, *logs[0])
+    assert parts.dumps() == whole.dumps()
+    assert parts.requests.equals(whole.requests)
+    assert parts.events.equals(whole.events)
 
 
 def test_untimed_lines_lie_between_their_neighbours() -> None:

@@ -21,7 +21,7 @@ WHOLE: Tables = {
     "findings": frames.findings().query("status == 'accepted'"),
     "detections": frames.detections(),
     "leak_coverage": frames.leak_coverage(),
-    "population_sides": rows_of("population_sides", {}),
+    "population": rows_of("population", {}),
 }
 
 
@@ -48,11 +48,10 @@ def _doubted(tables: Tables) -> pd.DataFrame:
 REMOVED: tuple[tuple[str, tuple[Callable[[Tables], pd.DataFrame], ...]], ...] = (
     ("sources", (lambda tables: tables["sources"].query("kind == 'log'"),)),
     (
-        "population_sides",
+        "population",
         (
-            lambda tables: tables["population_sides"].head(0),
-            lambda tables: tables["population_sides"].assign(seen="nothing"),
-            lambda tables: tables["population_sides"].assign(seen="in part"),
+            lambda tables: tables["population"].head(0),
+            lambda tables: tables["population"].assign(code_seen=False),
         ),
     ),
     ("sources", (_guide_unreadable,)),

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger.keys import key_of
 from audit_lib.rotation.runbook import RotationPlan, plan_rotation
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, bundled_policy, load_policy, load_project
 from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject, sliced
 
@@ -27,7 +28,7 @@ def planned(
     """The plan of a rotation as of now."""
     project = load_project(app.root)
     return plan_rotation(
-        secret, project, policy, keeper_of(project), datetime.now(UTC), compromised=compromised
+        secret, project, policy, Keeper(key_of(project)), datetime.now(UTC), compromised=compromised
     )
 
 

@@ -160,8 +160,8 @@ def test_what_was_declared_strict_in_the_file_holds(project: Path) -> None:
         str(project),
         "--service",
         "backend",
-        "--values",
-        "-",
+        "--env",
+        "development/backend=-",
         given="STRICT_SECRET_VALIDATION=true\n",
     )
     assert done.exit_code == 3
@@ -173,6 +173,10 @@ def test_what_was_declared_strict_in_the_file_holds(project: Path) -> None:
         ((), "--service: must be one of backend, frontend"),
         (("--service", "backnd"), "--service: must be one of backend, frontend"),
         (("--service", "backend", "--policy", "generic"), "policy generic: lists no secret"),
+        (
+            ("--service", "backend", "--env", "production/frontend=environ"),
+            "--env: gives no value of production/b",
+        ),
     ],
 )
 def test_nothing_is_validated_by_mistake(project: Path, words: tuple[str, ...], fault: str) -> None:

@@ -4,7 +4,7 @@ from tests.support.clock_truth import measure
 
 
 def test_no_clock_makes_a_wrong_verdict(long_run: bool) -> None:
-    """Skewed and jumping clocks, restores, copies, clones, rebases, images, false records: nothing false."""
+    """Skewed and jumping clocks, restores, copies, clones, images, false records: nothing false."""
     tally = measure(range(2000 if long_run else 60))
     assert tally.wrong_verdicts == []
     assert tally.wrong_intervals == []

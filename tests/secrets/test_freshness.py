@@ -262,8 +262,8 @@ def test_a_verdict_says_by_what_and_what_would_decide() -> None:
     assert "the dashboard" in made
     assert "snapshot" in row([]).next_evidence
     assert "--env production/backend=" in row([], item={"state": "not supplied"}).next_evidence
-    late = row([seen(60, B), seen(10, A)], as_of=ago(30))
-    assert (late.reason, late.evidence_left_out) == ("reviewed late", 1)
+    table, late = freshness([inventory_row(PLACE, A, SOURCE)], [seen(60, B), seen(10, A)], as_of=ago(30))
+    assert (table.iloc[0].reason, list(late["role"])) == ("reviewed late", ["left out"])
     reasons = [row([], item=item).reason for item in ({"placeholder": True}, {"state": "missing"})]
     assert reasons == ["placeholder: no secret is in force", "missing: no value is in force"]
 
@@ -299,20 +299,6 @@ def test_a_twins_file_is_no_older_than_another_value_seen_in_it(written: float, 
     assert table.set_index("secret").loc["TOKEN", "status"] == status
 
 
-def test_a_commit_s_date_is_a_claim() -> None:
-    """E5: whoever may commit chooses the date, so that it makes nothing old, and nothing new."""
-    line = {"file": FILE, "name": "TOKEN", "component": "whole", "fingerprint": A, "commit": "c" * 40}
-    old, recent, later = (line | {"committed_at": ago(days)} for days in (400, 15, -1))
-    looks = [seen(20, B), seen(10, A)]
-    assert said(row(looks, source=FILE, history=[old, recent])) == said(row(looks, source=FILE))
-    table, evidence = freshness([inventory_row(PLACE, A, FILE)], [], history=[old, later])
-    assert table.iloc[0].status == "unknown"
-    assert sorted(zip(evidence["kind"], evidence["role"], strict=True)) == [
-        ("E5", "claim"),
-        ("E5", "left out"),
-    ]
-
-
 def test_a_copy_is_a_witness() -> None:
     """E4: an old backup with the same value proves that it is old."""
     copy = {"source": "backend/.env.bak", "name": "TOKEN", "fingerprint": A, "modified_at": ago(95)}
@@ -326,7 +312,7 @@ def test_a_value_that_dates_itself_dates_the_value() -> None:
     keeper = Keeper(Key(b"k" * 32, "demo"))
     token = keeper.take(f"head.{base64.urlsafe_b64encode(issued).decode().rstrip('=')}.tail")
     found = row([seen(20, B), seen(10, token)], what=token, keeper=keeper)
-    assert (found.status, found.value_age_days_max) == ("overdue", 122)
+    assert (found.status, found.age_days_min) == ("overdue", 121)
 
 
 def test_one_value_under_thousands_of_names_takes_no_minutes() -> None:

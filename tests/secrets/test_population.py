@@ -96,11 +96,14 @@ def test_supplied_nowhere_needs_every_place(
     assert row["known_by"] == (("code", "platform") if "render_yaml" in changed else ("code",))
 
 
-def test_each_side_is_counted(tmp_path: Path) -> None:
-    """How many variables each side knows, which of them, and whether the side was seen whole."""
-    audit = _audit(tmp_path)
-    sides = audit.population_sides.set_index("side")
-    counts = {"code": 3, "policy": 3, "env files": 2, "examples": 0, "platform": 0, "ledger": 0}
-    assert dict(sides["names"]) == counts
-    assert _row(audit, "DB_PASSWORD")["known_by"] == ("code", "policy", "env files")
-    assert (sides["seen"]["code"], sides["seen"]["ledger"]) == ("whole", "nothing")
+@pytest.mark.parametrize(
+    ("changed", "seen"), [({}, True), ({"app_py": "os.environ["}, False), ({"Old_cs": "class Old {}"}, False)]
+)
+def test_code_is_seen_if_every_file_of_it_was_read(
+    tmp_path: Path, changed: dict[str, str], seen: bool
+) -> None:
+    """Who knows a variable stands beside it, and whether all code was read."""
+    audit = _audit(tmp_path, **changed)
+    assert set(audit.population["code_seen"]) == {seen}
+    known = ("code", "policy", "env files") if "app_py" not in changed else ("policy", "env files")
+    assert _row(audit, "DB_PASSWORD")["known_by"] == known

@@ -70,7 +70,7 @@ def test_all_faults_of_a_file_come_at_once(tmp_path: Path) -> None:
     assert faults_of(text, tmp_path) == [
         "audit.toml: env #1 (../.env): has no service",
         "audit.toml: env #1 (../.env): path leads out of the project with ..",
-        "audit.toml: log #1 (/x/../y): pattern leads out of the project with ..",
+        "audit.toml: log #1 (/x/../y): pattern is absolute: give a log outside with --log",
         "audit.toml: log #1 (/x/../y): service must be a text",
         "audit.toml: key must be one of demo",
         "audit.toml: secret #1 (SHOP_KEY): min_length must be a whole number",
@@ -171,14 +171,18 @@ def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        *((env(f'"{path}"'), path) for path in ("out/.env", "link.env", "loop/.env")),
-        *((f'[[{key}]]\npattern = "out/*.x"\n', "out/*.x") for key in ("log", "deploys")),
-        ('guide = "out/guide.md"\n', "out/guide.md"),
-        ('exports = ["out/render.yaml"]\n', "out/render.yaml"),
+        *((env(f'"{path}"'), f"env #1 ({path}): path") for path in ("out/.env", "link.env", "loop/.env")),
+        *(
+            (f'[[{key}]]\npattern = "out/*.x"\n', f"{key} #1 (out/*.x): pattern")
+            for key in ("log", "deploys")
+        ),
+        ('guide = "out/guide.md"\n', "guide"),
+        ('leavers = "out/a.csv"\n', "leavers"),
+        ('exports = ["out/render.yaml"]\n', "exports #1"),
     ],
 )
 def test_no_link_leads_out_of_the_project(text: str, named: str, tmp_path: Path) -> None:
-    """A path through a symbolic link to the outside, or in a circle, is refused by name."""
+    """A path through a symbolic link to the outside, or in a circle, is refused by block and key."""
     project = write(tmp_path / "app", {"inside/.env": ""})
     write(tmp_path / "outside", {".env": "", "a.log": ""})
     (project / "out").symlink_to(tmp_path / "outside")
@@ -338,6 +342,8 @@ def test_the_reviewers_layout_is_read_alone(app: Path, monkeypatch: pytest.Monke
         ("{app}/../own.toml", "must be the absolute path of a file"),
         ("{app}/audit.toml", "is in the project"),
         ("{app}/link.toml", "leads through a symbolic link of the project"),
+        ("{outside}/chain.toml", "leads through a symbolic link of the project"),
+        ("{outside}/round.toml", "leads through too many symbolic links"),
         ("{app}-none.toml", "is not a file"),
         ("{outside}/demo.toml", 'key = "demo" and pinned_as_of are for a sample'),
     ],
@@ -345,6 +351,8 @@ def test_the_reviewers_layout_is_read_alone(app: Path, monkeypatch: pytest.Monke
 def test_another_path_is_refused(app: Path, text: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the project decides what is read, and no file outside makes it a sample."""
     (app / "link.toml").symlink_to(app.parent / "own.toml")
+    (app.parent / "chain.toml").symlink_to("app/../app/link.toml")
+    (app.parent / "round.toml").symlink_to("round.toml")
     (app.parent / "demo.toml").write_text(OWN + 'key = "demo"\n')
     monkeypatch.setenv("AUDIT_TOML", text.format(app=app, outside=app.parent))
     with pytest.raises(BadInput, match="AUDIT_TOML: ") as caught:

@@ -5,7 +5,7 @@ from typing import Any
 
 from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter
-from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger.keys import key_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import GivenValues, Project, choose_policy, instant_of
 
@@ -29,7 +29,7 @@ def run_audit(
         policy=choose_policy(project, policy),
         quarter=Quarter.named(quarter, moment),
         as_of=moment,
-        keeper=keeper_of(project) if keeper is None else keeper,
+        keeper=Keeper(key_of(project)) if keeper is None else keeper,
         given=given,
         previous=previous,
         identities=identities,

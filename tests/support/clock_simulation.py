@@ -2,7 +2,7 @@
 
 Each secret has a home of its own: a platform, or an env file on one machine with copies on others. What
 befalls it is drawn from a seed: rotations, restores, copies, edits of another variable, images, clones that
-lag, commits that are rebased or squashed; irregular snapshots by several writers, records true and false.
+lag; irregular snapshots by several writers, records true and false.
 """
 
 import random
@@ -79,7 +79,6 @@ class SecretLife:
         self.rotations: list[tuple[datetime, str]] = []
         self.restored: list[datetime] = []
         self.claims: list[tuple[datetime, str]] = []  # a rotation that was recorded, and what it brought in
-        self.history: list[dict[str, Any]] = []
         self.backups: list[dict[str, Any]] = []
         self._rotate()
         if self.is_file:
@@ -87,8 +86,6 @@ class SecretLife:
         self.copies = [self.origin, *self._clones()]
         self.entries = self._snapshots()
         self._record()
-        if self.is_file and self.chance.random() < 0.3:
-            self._commit()
         self.reviewer = self._reviewer()
         self._look()
 
@@ -206,20 +203,6 @@ class SecretLife:
     def _seen_already(self, at: datetime, what: str) -> bool:
         before = ledger_of([entry for entry in self.entries if entry.at <= at])
         return seen_already(before, SecretPlace(*self.place), self.source, what) is not None
-
-    def _commit(self) -> None:
-        """The file is committed late; a rebase or a squash moves commit and parents to another day."""
-        for at, what in self.rotations:
-            done = at + self.chance.uniform(0, 10) * DAY
-            rewritten = done + self.chance.choice((0, 0, self.chance.uniform(1, 120))) * DAY
-            parent = rewritten - self.chance.uniform(0.01, 20) * DAY
-            if rewritten < NOW and (held := self.origin.at(done)) and held[0] == what:
-                row = {"file": self.source, "name": "TOKEN", "component": "whole", "fingerprint": what}
-                row |= {"commit": value(self.seed, at)[:40], "on_head": True, "at_head": False}
-                shows = self.origin.clock.shows
-                self.history.append({**row, "committed_at": shows(rewritten), "parents_at": shows(parent)})
-        if self.history:
-            self.history[-1]["at_head"] = True
 
     def _reviewer(self) -> Copy:
         """The machine that the review runs on: one that has taken a snapshot, as `review --snapshot` does."""

@@ -83,7 +83,6 @@ def measure(seeds: Iterable[int], batch: int = 50) -> Tally:
             items,
             [entry for one in lives for entry in one.entries],
             files={one.source: one.reviewer.at(NOW)[1] for one in lives if one.is_file},
-            history=[row for one in lives for row in one.history],
             copies=[copy for one in lives for copy in one.backups],
         )
         by_service = {row.service: row for _, row in table.iterrows()}

@@ -72,16 +72,6 @@ def spoilt(good: bytes, rng: random.Random) -> bytes:
     return bytes(data[: 1 << 20])
 
 
-def _archive(good: bytes) -> Callable[[bytes, Path], None]:
-
-    def read(data: bytes, folder: Path) -> None:
-        for member in unpack(data, []):
-            for _ in member.content:
-                pass
-
-    return read
-
-
 def _tar() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -100,18 +90,9 @@ def _zip() -> bytes:
     return buffer.getvalue()
 
 
-def _toml(data: bytes, folder: Path) -> None:
-    parse_toml(data, "x.toml")
-
-
-def _layout(data: bytes, folder: Path) -> None:
-    (folder / "audit.toml").write_bytes(data)
-    load_project(folder, sample=True)
-
-
-def _policy(data: bytes, folder: Path) -> None:
-    (folder / "own.toml").write_bytes(data)
-    load_policy(folder / "own.toml")
+def _put(folder: Path, name: str, data: bytes) -> Path:
+    (folder / name).write_bytes(data)
+    return folder / name
 
 
 def _env(data: bytes, folder: Path) -> None:
@@ -120,29 +101,24 @@ def _env(data: bytes, folder: Path) -> None:
         parse_env(data, tuple(LOADERS))
 
 
-def _compose(data: bytes, folder: Path) -> None:
-    list(in_code(data.decode("utf-8", "replace"), "compose.yml"))
-
-
 def _ledger(data: bytes, folder: Path) -> None:
-    (folder / "alice.jsonl").write_bytes(data)
     for key in (None, KEY):
-        read_ledger(folder, key)
-
-
-def _report(data: bytes, folder: Path) -> None:
-    (folder / "report.json").write_bytes(data)
-    read_previous(folder / "report.json", "x", KEY)
+        read_ledger(_put(folder, "alice.jsonl", data).parent, key)
 
 
 def _notebook(data: bytes, folder: Path) -> None:
-    for _ in views("n.ipynb", data, set()):
-        pass
+    list(views("n.ipynb", data, set()))
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         return
     Redactor({"v": fake_value("fuzz")}).tree(content)
+
+
+def _unpacked(data: bytes, folder: Path) -> None:
+    for member in unpack(data, []):
+        for _ in member.content:
+            pass
 
 
 def _git(data: bytes, folder: Path) -> None:
@@ -187,13 +163,11 @@ def _three_entries() -> bytes:
         return (Path(folder) / "alice.jsonl").read_bytes()
 
 
-LEDGER = _three_entries()
+GENERIC = (POLICIES / "generic.toml").read_bytes()
 REPORT = b'{"schema": "audit_lib/report/1", "project": "x", '
 REPORT += b'"findings": [{"id": "a", "check": "b", "status": "open"}]}'
-NOTEBOOK = json.dumps(
-    {"cells": [{"outputs": [{"data": {"text/plain": ["a", "b"]}}], "source": ["x"]}]}
-).encode()
-_ARCHIVES = {
+NOTEBOOK = b'{"cells": [{"outputs": [{"data": {"text/plain": ["a", "b"]}}], "source": ["x"]}]}'
+ARCHIVES = {
     "gzip": gzip.compress(TEXT, mtime=0),
     "bzip2": bz2.compress(TEXT),
     "xz": lzma.compress(TEXT),
@@ -202,17 +176,21 @@ _ARCHIVES = {
     "tar.gz": gzip.compress(_tar(), mtime=0),
     "zip": _zip(),
 }
-READERS: dict[str, tuple[bytes, Callable[[bytes, Path], None]]] = {
-    "toml": ((POLICIES / "generic.toml").read_bytes(), _toml),
-    "layout": (LAYOUT, _layout),
-    "policy": ((POLICIES / "generic.toml").read_bytes(), _policy),
+# By name a good file, and what reads it in a folder.
+READERS: dict[str, tuple[bytes, Callable[[bytes, Path], object]]] = {
+    "toml": (GENERIC, lambda data, _: parse_toml(data, "x.toml")),
+    "layout": (
+        LAYOUT,
+        lambda data, folder: load_project(_put(folder, "audit.toml", data).parent, sample=True),
+    ),
+    "policy": (GENERIC, lambda data, folder: load_policy(_put(folder, "own.toml", data))),
     "env": (ENV, _env),
-    "compose": (COMPOSE, _compose),
-    "ledger": (LEDGER, _ledger),
-    "report": (REPORT, _report),
+    "compose": (COMPOSE, lambda data, _: list(in_code(data.decode("utf-8", "replace"), "compose.yml"))),
+    "ledger": (_three_entries(), _ledger),
+    "report": (REPORT, lambda data, folder: read_previous(_put(folder, "report.json", data), "x", KEY)),
     "notebook": (NOTEBOOK, _notebook),
     "git": (bytes(range(256)), _git),
-    **{name: (good, _archive(good)) for name, good in _ARCHIVES.items()},
+    **{name: (good, _unpacked) for name, good in ARCHIVES.items()},
 }
 
 

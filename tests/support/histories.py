@@ -15,9 +15,10 @@ from audit_lib.base.frames import Sources
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.ages import tabulate_freshness
-from audit_lib.secrets.contracts import EnvEntries, EnvHistory, Inventory
+from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.settings import Policy
+from tests.support.rows import filled
 
 NOW = datetime(2026, 9, 30, 12, tzinfo=UTC)
 POLICY = Policy(name="test", path=Path("policy.toml"), sha256="", secrets=())
@@ -42,25 +43,29 @@ def entry(
     return Entry(v=1, writer=writer, seq=seq, at=at, kind=kind, key_id=key_id, body=body, **made)
 
 
-def present(place: tuple[str, str, str], fingerprint: str, source: str, **more: Any) -> dict[str, Any]:
+Place = tuple[str, str, str]  # secret, environment, service
+
+
+def _named(place: Place, *names: str) -> dict[str, Any]:
+    return dict(zip(names or ("secret", "environment", "service"), place, strict=True))
+
+
+def present(place: Place, fingerprint: str, source: str, **more: Any) -> dict[str, Any]:
     """A snapshot's line for a value that is there."""
-    names = dict(zip(("secret", "environment", "service"), place, strict=True))
-    return {**names, "source": source, "state": "present", "fingerprint": fingerprint, **more}
+    return {**_named(place), "source": source, "state": "present", "fingerprint": fingerprint, **more}
 
 
 def snapshot(
-    at: datetime, secrets: list[dict[str, Any]], places: tuple[tuple[str, str, str], ...] = (), **more: Any
+    at: datetime, secrets: list[dict[str, Any]], places: tuple[Place, ...] = (), **more: Any
 ) -> Entry:
     """A snapshot; `places` are the environment, service and source of what was read whole."""
-    read = [
-        dict(zip(("environment", "service", "source"), p, strict=True)) | {"complete": True} for p in places
-    ]
+    read = [_named(place, "environment", "service", "source") | {"complete": True} for place in places]
     return entry(at, "snapshot", {"places": read, "secrets": secrets, "pairs": []}, **more)
 
 
 def rotation(
     at: datetime,
-    place: tuple[str, str, str],
+    place: Place,
     claimed: datetime,
     fingerprint: str | None = None,
     *,
@@ -69,18 +74,14 @@ def rotation(
     **more: Any,
 ) -> Entry:
     """A recorded rotation."""
-    names = dict(zip(("secret", "environment", "service"), place, strict=True))
-    body = {**names, "claimed_at": iso(claimed), "day_only": day_only, "fingerprint": fingerprint}
+    body = {**_named(place), "claimed_at": iso(claimed), "day_only": day_only, "fingerprint": fingerprint}
     return entry(at, "rotation", {**body, "source": source}, **more)
 
 
-def creation(
-    at: datetime, place: tuple[str, str, str], claimed: datetime, fingerprint: str | None, *, source: str = ""
-) -> Entry:
+def creation(at: datetime, *what: Any, source: str = "") -> Entry:
     """A record by Ann that a provider's dashboard says when a value was made."""
-    names = dict(zip(("secret", "environment", "service"), place, strict=True))
-    body = {**names, "claimed_at": iso(claimed), "day_only": False, "fingerprint": fingerprint}
-    return entry(at, "creation", {**body, "source": source, "by": "Ann", "witness": "the dashboard"})
+    body = rotation(at, *what, source=source).body
+    return entry(at, "creation", {**body, "by": "Ann", "witness": "the dashboard"})
 
 
 def ledger_of(entries: list[Entry], as_of: datetime = NOW, broken: frozenset[str] = frozenset()) -> Ledger:
@@ -91,44 +92,23 @@ def ledger_of(entries: list[Entry], as_of: datetime = NOW, broken: frozenset[str
     return Ledger(entries=by_then, later=later, broken=broken)
 
 
-def inventory_row(
-    place: tuple[str, str, str], fingerprint: str | None, source: str, **more: Any
-) -> dict[str, Any]:
+def inventory_row(place: Place, fingerprint: str | None, source: str, **more: Any) -> dict[str, Any]:
     """A row of the inventory: a secret with a period of 90 days unless `more` says otherwise."""
-    secret, environment, service = place
-    return {
-        "secret": secret,
-        "variable": secret,
-        "environment": environment,
-        "service": service,
+    usual = {
+        **_named(place),
+        "variable": place[0],
         "kind": "secret",
         "required": "always",
         "component": "whole",
         "state": "present" if fingerprint else "missing",
         "source": source,
         "origin": "given values" if source.startswith("--env") else "env file",
-        "loader": "",
         "fingerprint": fingerprint,
         "placeholder": False,
-        "length": "",
-        "format": "",
-        "public": False,
         "max_age_days": 90,
         "period_stated": True,
-        "guide_lines": "",
-        **more,
     }
-
-
-def frame_of(contract: Any, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """A frame by a contract from rows that name only what matters; text is empty, truth is False."""
-    empty = {"bool": False, "str": ""}
-    blank = {
-        name: empty[str(column.type)]
-        for name, column in contract.columns().items()
-        if not column.nullable and str(column.type) in empty
-    }
-    return contract.of({**blank, **row} for row in rows)
+    return usual | more
 
 
 def freshness(
@@ -137,38 +117,30 @@ def freshness(
     *,
     as_of: datetime = NOW,
     files: dict[str, datetime] | None = None,
-    history: list[dict[str, Any]] | None = None,
     copies: list[dict[str, Any]] | None = None,
     broken: frozenset[str] = frozenset(),
     keeper: Keeper = KEEPER,
     policy: Policy = POLICY,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Freshness and evidence of an inventory; `files` gives each source's last write."""
-    files = files or {}
+    there = [(row, (files or {}).get(row["source"])) for row in inventory]
     sources = [
-        {
-            "source": row["source"],
-            "kind": "env file",
-            "environment": row["environment"],
-            "service": row["service"],
-            "state": "read",
-            "modified_at": files[row["source"]],
-        }
-        for row in inventory
-        if row["source"] in files
+        {name: row[name] for name in ("source", "environment", "service")}
+        | {"kind": "env file", "state": "read", "modified_at": written}
+        for row, written in there
+        if written
     ]
     sources += [
         {"source": copy["source"], "kind": "backup", "state": "read", "modified_at": copy.pop("modified_at")}
         for copy in copies or []
     ]
     lines = [{"kind": "backup", "line": 1, "state": "read", **copy} for copy in copies or []]
-    table = frame_of(Inventory, inventory)
+    table = filled(Inventory, inventory)
     evidence = collect_evidence(
         table,
-        frame_of(EnvEntries, lines),
-        frame_of(Sources, sources),
+        filled(EnvEntries, lines),
+        filled(Sources, sources),
         ledger_of(entries, as_of, broken),
-        history=frame_of(EnvHistory, history or []),
         as_of=as_of,
         keeper=keeper,
     )
@@ -179,7 +151,7 @@ def freshness(
 class Life:
     """What truly happened to one secret: (adopted at, value or None), in order of time."""
 
-    place: tuple[str, str, str]
+    place: Place
     source: str
     changes: list[tuple[datetime, str | None]] = field(default_factory=list)
 
@@ -191,10 +163,6 @@ class Life:
     def adopted(self, instant: datetime) -> datetime:
         """Since when the value in force at an instant is in force."""
         return max(when for when, _ in self.changes if when <= instant)
-
-    def uses(self, wanted: str, until: datetime) -> list[datetime]:
-        """Each adoption of a value up to an instant."""
-        return [when for when, what in self.changes if what == wanted and when <= until]
 
 
 def renewals(seed: object, period: float, until: datetime, days: float) -> Iterator[datetime]:

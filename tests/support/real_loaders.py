@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -25,16 +26,16 @@ _MARK = "MARK_BETWEEN_FILES"
 
 def missing(loader: str) -> str:
     """Why a loader cannot be run here; "" if it can."""
-    if loader in ("dotenv", "next"):
-        there = shutil.which("node") and (NODE_FOLDER / "node_modules" / "@next" / "env").is_dir()
-        return "" if there else f"npm ci of tests/loaders into {NODE_FOLDER.relative_to(ROOT)} is needed"
-    if loader == "compose":
-        return "" if shutil.which("docker-compose") else "docker-compose is not installed"
-    if loader == "docker":
-        return "" if shutil.which("docker") else "docker's command line is not installed"
-    if loader == "systemd":
-        return "" if _systemd() else "libsystemd-shared is not installed"
-    return ""
+    node = shutil.which("node") and (NODE_FOLDER / "node_modules" / "@next" / "env").is_dir()
+    npm = f"npm ci of tests/loaders into {NODE_FOLDER.relative_to(ROOT)} is needed"
+    there, fault = {
+        "dotenv": (node, npm),
+        "next": (node, npm),
+        "compose": (shutil.which("docker-compose"), "docker-compose is not installed"),
+        "docker": (shutil.which("docker"), "docker's command line is not installed"),
+        "systemd": (_systemd(), "libsystemd-shared is not installed"),
+    }.get(loader, (True, ""))
+    return "" if there else fault
 
 
 def read_by(loader: str, texts: Sequence[str], refused: Sequence[bool]) -> list[Values | None]:
@@ -44,42 +45,30 @@ def read_by(loader: str, texts: Sequence[str], refused: Sequence[bool]) -> list[
     """
     if loader in ("compose", "docker"):
         with _engine() as server:
-            run = _compose if loader == "compose" else lambda some: _docker(some, server)
+            run = _compose if loader == "compose" else partial(_docker, server)
             good = iter(_in_batches([text for text, bad in zip(texts, refused, strict=True) if not bad], run))
-            return [
-                _in_batches([text], run)[0] if bad else next(good)
-                for text, bad in zip(texts, refused, strict=True)
-            ]
-    return {
-        "python-dotenv": _by_python_dotenv,
-        "dotenv": lambda texts: [read["dotenv"] for read in _by_node(texts)],
-        "next": lambda texts: [read["next"] for read in _by_node(texts)],
-        "systemd": _by_systemd,
-    }[loader](texts)
-
-
-def _by_python_dotenv(texts: Sequence[str]) -> list[Values | None]:
-    return [
-        dict(dotenv_values(stream=io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")))
-        for text in texts
-    ]
+            pairs = zip(texts, refused, strict=True)
+            return [_in_batches([text], run)[0] if bad else next(good) for text, bad in pairs]
+    if loader == "python-dotenv":
+        streams = (io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8") for text in texts)
+        return [dict(dotenv_values(stream=stream)) for stream in streams]
+    return _by_systemd(texts) if loader == "systemd" else [read[loader] for read in _by_node(texts)]
 
 
 def _by_node(texts: Sequence[str]) -> list[dict[str, Values]]:
     command = ["node", "--stack-size=200", str(ROOT / "tests" / "loaders" / "read.cjs")]
+    given = json.dumps(texts).encode()
     done = subprocess.run(
-        command,
-        input=json.dumps(texts).encode(),
-        cwd=NODE_FOLDER,
-        capture_output=True,
-        timeout=300,
-        check=False,
+        command, input=given, cwd=NODE_FOLDER, capture_output=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     return list(json.loads(done.stdout))
 
 
-def _in_batches(texts: Sequence[str], run: Any) -> list[Values | None]:
+Batch = Callable[[Sequence[str]], list[Values | None] | None]
+
+
+def _in_batches(texts: Sequence[str], run: Batch) -> list[Values | None]:
     """The values of each text by a command that reads many files, or fails if one of them is refused."""
     if not texts:
         return []
@@ -92,29 +81,39 @@ def _in_batches(texts: Sequence[str], run: Any) -> list[Values | None]:
     return _in_batches(texts[:half], run) + _in_batches(texts[half:], run)
 
 
-def _compose(texts: Sequence[str]) -> list[Values | None] | None:
+@contextmanager
+def _folder(texts: Sequence[str]) -> Iterator[Path]:
+    """A folder with each text in an env file by its number."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        services = {}
         for number, text in enumerate(texts):
-            (folder / f"{number}.env").write_bytes(text.encode())
-            services[f"s{number}"] = {"image": "x", "env_file": f"{number}.env"}
+            Path(name, f"{number}.env").write_bytes(text.encode())
+        yield Path(name)
+
+
+def _output(folder: Path, command: list[str], **environment: str) -> bytes | None:
+    """What a command prints; None if it fails."""
+    homes = {"PATH": os.environ["PATH"], "HOME": str(folder), **environment}
+    done = subprocess.run(command, cwd=folder, env=homes, capture_output=True, timeout=300, check=False)
+    return None if done.returncode else done.stdout
+
+
+def _compose(texts: Sequence[str]) -> list[Values | None] | None:
+    services = {f"s{number}": {"image": "x", "env_file": f"{number}.env"} for number in range(len(texts))}
+    with _folder(texts) as folder:
         (folder / "compose.json").write_text(json.dumps({"services": services}))
         command = ["docker-compose", "-p", "x", "-f", "compose.json", "config", "--format", "json"]
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": name},
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-    if done.returncode:
+        said = _output(folder, command)
+    if said is None:
         return None
-    found = json.loads(done.stdout)["services"]
-    held = [found[f"s{number}"].get("environment") or {} for number in range(len(texts))]
+    read = json.loads(said)["services"]
     # `config` writes a file that can be read again: a dollar sign is doubled.
-    return [{name: (value or "").replace("$$", "$") for name, value in one.items()} for one in held]
+    return [
+        {
+            name: (value or "").replace("$$", "$")
+            for name, value in (read[one].get("environment") or {}).items()
+        }
+        for one in services
+    ]
 
 
 class _Engine(BaseHTTPRequestHandler):
@@ -155,29 +154,13 @@ def _engine() -> Iterator[HTTPServer]:
         server.server_close()
 
 
-def _docker(texts: Sequence[str], server: HTTPServer) -> list[Values | None] | None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+def _docker(server: HTTPServer, texts: Sequence[str]) -> list[Values | None] | None:
+    with _folder(texts) as folder:
         (folder / "mark").write_text(f"{_MARK}=\n")
-        options = []
-        for number, text in enumerate(texts):
-            (folder / f"{number}.env").write_bytes(text.encode())
-            options += ["--env-file", f"{number}.env", "--env-file", "mark"]
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": name,
-            "DOCKER_HOST": f"tcp://127.0.0.1:{server.server_port}",
-        }
-        done = subprocess.run(
-            ["docker", "create", *options, "x"],
-            cwd=folder,
-            env=environ,
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-    if done.returncode:
-        return None
+        files = (file for number in range(len(texts)) for file in (f"{number}.env", "mark"))
+        command = ["docker", "create", *(word for file in files for word in ("--env-file", file)), "x"]
+        if _output(folder, command, DOCKER_HOST=f"tcp://127.0.0.1:{server.server_port}") is None:
+            return None
     found: list[Values | None] = []
     held: Values = {}
     for line in server.asked[-1]:  # type: ignore[attr-defined]
@@ -202,25 +185,20 @@ def _by_systemd(texts: Sequence[str]) -> list[Values | None]:
     library.strv_env_clean_with_callback.argtypes = [strings, ctypes.c_void_p, ctypes.c_void_p]
     library.strv_env_clean_with_callback.restype = strings
     found: list[Values | None] = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "env"
-        for text in texts:
-            path.write_bytes(text.encode())
+    with _folder(texts) as folder:
+        for number in range(len(texts)):
             got = strings()
-            code = library.load_env_file(None, os.fsencode(path), ctypes.byref(got))
-            if code < 0 or not got:
-                found.append(None if code < 0 else {})
-                continue
-            cleaned = library.strv_env_clean_with_callback(got, None, None)
-            found.append(_pairs(cleaned))
+            path = os.fsencode(folder / f"{number}.env")
+            refused = library.load_env_file(None, path, ctypes.byref(got)) < 0
+            clean = library.strv_env_clean_with_callback(got, None, None) if got and not refused else None
+            found.append(None if refused else dict(_pairs(clean)))
     return found
 
 
-def _pairs(strings: Any) -> Values:
-    held: Values = {}
+def _pairs(strings: Any) -> Iterator[tuple[str, str]]:
+    """Name and value of each variable up to the null that ends them."""
     number = 0
-    while strings[number] is not None:
+    while strings and strings[number] is not None:
         variable, _, value = strings[number].decode().partition("=")
-        held[variable] = value
+        yield variable, value
         number += 1
-    return held

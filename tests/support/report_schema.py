@@ -15,14 +15,13 @@ from audit_lib.report.judge import RuleResults
 from audit_lib.report.record import FRAMES, NAMES, PLACE, SCHEMA
 from audit_lib.report.tables import ServiceDays
 from audit_lib.rotation.contracts import LeakLives, Rotations, Triggers
-from audit_lib.secrets.contracts import Evidence, Freshness, Population, PopulationSides
+from audit_lib.secrets.contracts import Evidence, Freshness, Population
 from tests.support.paths import ROOT
 
 Schema = dict[str, Any]
 CONTRACTS: Mapping[str, type[Contract]] = {
     "sources": Sources,
     "population": Population,
-    "population_sides": PopulationSides,
     "detections": Detections,
     "rotations": Rotations,
     "triggers": Triggers,

@@ -1,331 +1,39 @@
-"""A row without fault for each table that a check looks at; tests change what they are about."""
+"""Rows of tables for tests: one without fault of each table that a check looks at, and rows filled up."""
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import Contract, Sources
-from audit_lib.findings.contracts import Attestations, LedgerFaults, Ownership, SettingsChanges
-from audit_lib.leaks.contracts import ChosenPasswords, Exposure, LeakCoverage, LeakedSecrets
-from audit_lib.logins.contracts import Detections
-from audit_lib.logs.contracts import LogCoverage, LogEvents
-from audit_lib.rotation.contracts import Triggers
-from audit_lib.secrets.contracts import (
-    Drift,
-    EnvEntries,
-    Freshness,
-    Inventory,
-    Population,
-    PopulationSides,
-    RotationPairs,
-)
-from audit_lib.settings.platform_files import Configuration
+import audit_lib.audit  # noqa: F401  with it every contract is known
+from audit_lib.base.frames import Contract
 
 NOW = pd.Timestamp("2026-09-30", tz="UTC")
+CONTRACTS = {contract.__name__: contract for contract in Contract.__subclasses__()}
+_EMPTY = {"str": "", "bool": False, "int64": 0, "object": (), "datetime64[us, UTC]": NOW}
+
+
+def contract_of(table: str) -> type[Contract]:
+    """The contract of a table, whose name is the table's."""
+    return CONTRACTS["".join(map(str.capitalize, {"entries": "env_entries"}.get(table, table).split("_")))]
+
+
+def data(path: Path) -> dict[str, Any]:
+    """A file of rows in TOML; a list in it is a tuple, and `null` names what is not known in a row."""
+    return {name: _cell(held) for name, held in tomllib.loads(path.read_text("utf-8")).items()}
+
+
+def _cell(held: Any) -> Any:
+    if isinstance(held, dict):
+        unknown = dict.fromkeys(held.get("null", ()))
+        return {name: _cell(one) for name, one in held.items() if name != "null"} | unknown
+    return tuple(map(_cell, held)) if isinstance(held, list) else held
+
+
 TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
-    "inventory": (
-        Inventory,
-        {
-            "secret": "API_TOKEN",
-            "variable": "API_TOKEN",
-            "environment": "production",
-            "service": "backend",
-            "kind": "secret",
-            "required": "always",
-            "demanded": True,
-            "missing_severity": "critical",
-            "exposure_severity": "",
-            "fallback": "",
-            "renewal": "make one",
-            "component": "whole",
-            "state": "present",
-            "source": "backend/.env",
-            "line": 3,
-            "origin": "env file",
-            "loader": "",
-            "fingerprint": "f",
-            "placeholder": False,
-            "compromised": False,
-            "template": False,
-            "length": "ok",
-            "min_length": 20,
-            "good_length": 43,
-            "format": "url-safe",
-            "format_ok": True,
-            "usual_format": "",
-            "usual_format_ok": True,
-            "forbidden_format_ok": True,
-            "classes_ok": True,
-            "default_ok": True,
-            "expected_ok": None,
-            "url_ok": True,
-            "strength_bits": 250.0,
-            "public": False,
-            "max_age_days": 90,
-            "period_stated": True,
-        },
-    ),
-    "population": (
-        Population,
-        {
-            "name": "API_TOKEN",
-            "service": "backend",
-            "group": "secrets",
-            "declared": True,
-            "known_by": ("code", "policy", "env files", "examples", "ledger"),
-            "read": "yes",
-            "read_at": "backend/app.py:3",
-            "held_at": "backend/.env:3",
-            "supplied": "yes",
-            "read_reason": "",
-            "supply_reason": "",
-        },
-    ),
-    "population_sides": (
-        PopulationSides,
-        {"side": "code", "names": 9, "seen": "whole", "reason": ""},
-    ),
-    "ownership": (
-        Ownership,
-        {
-            "secret": "API_TOKEN",
-            "service": "backend",
-            "purpose": "authenticates callers",
-            "owner": "Platform team",
-            "reach": "all routes",
-            "max_age_days": 90,
-            "period_reason": "many hands hold it",
-            "reviewed_at": NOW,
-            "reviewed_by": "R. Eviewer",
-            "review": "current",
-        },
-    ),
-    "configuration": (
-        Configuration,
-        {
-            "topic": "blueprint value",
-            "source": "render.yaml",
-            "subject": "API_TOKEN",
-            "answer": "yes",
-            "service": "backend",
-            "line": 7,
-            "reason": "",
-        },
-    ),
-    "triggers": (
-        Triggers,
-        {
-            "kind": "leaver",
-            "source": "audit/leavers.csv",
-            "line": 2,
-            "subject": "who left on 2026-05-01",
-            "at": NOW,
-            "secret": "API_TOKEN",
-            "environment": "production",
-            "service": "backend",
-            "answer": "yes",
-            "reason": "",
-        },
-    ),
-    "drift": (
-        Drift,
-        {
-            "secret": "API_TOKEN",
-            "environment": "production",
-            "service": "backend",
-            "other_secret": "OTHER_TOKEN",
-            "other_environment": "production",
-            "other_service": "frontend",
-            "component": "whole",
-            "relation": "different",
-            "expected": "different",
-            "why": "names",
-        },
-    ),
-    "freshness": (
-        Freshness,
-        {
-            "secret": "API_TOKEN",
-            "environment": "production",
-            "service": "backend",
-            "status": "fresh",
-            "age_days_min": 10.0,
-            "age_days_max": 17.0,
-            "max_age_days": 90,
-            "period_stated": True,
-            "strict_max_age_days": 90,
-            "strict_status": "fresh",
-            "lo_at": NOW - pd.Timedelta(days=17),
-            "hi_at": NOW - pd.Timedelta(days=10),
-            "lo_evidence": "E1 snapshot",
-            "hi_evidence": "E1 snapshot",
-            "reason": "",
-            "next_evidence": "",
-            "conflict": False,
-            "claimed_not_done": False,
-            "rotated_back": False,
-            "unrecorded_rotation": False,
-            "evidence_left_out": 0,
-        },
-    ),
-    "rotation_pairs": (
-        RotationPairs,
-        {
-            "secret": "ALPACA_KEY",
-            "other_secret": "ALPACA_SECRET",
-            "environment": "production",
-            "service": "backend",
-            "relation": "together",
-            "lo_at": NOW - pd.Timedelta(days=17),
-            "hi_at": NOW - pd.Timedelta(days=10),
-            "other_lo_at": NOW - pd.Timedelta(days=17),
-            "other_hi_at": NOW - pd.Timedelta(days=10),
-        },
-    ),
-    "sources": (
-        Sources,
-        {
-            "source": "backend/.env",
-            "kind": "env file",
-            "environment": "development",
-            "service": "backend",
-            "state": "read",
-            "reason": "",
-            "lines": 10,
-            "read": 10,
-            "not_understood": 0,
-            "blank": 0,
-            "mode": "0600",
-            "tracked": False,
-            "ignored": True,
-            "remedy": "",
-        },
-    ),
-    "entries": (
-        EnvEntries,
-        {
-            "source": "backend/.env",
-            "kind": "env file",
-            "environment": "production",
-            "service": "backend",
-            "line": 3,
-            "state": "read",
-            "name": "API_TOKEN",
-            "fingerprint": "f",
-            "faults": "",
-            "loader": "python-dotenv",
-            "readings": "",
-        },
-    ),
-    "log_events": (
-        LogEvents,
-        {
-            "file": "app.log",
-            "line": 3,
-            "at": NOW,
-            "not_before_at": NOW,
-            "not_after_at": NOW,
-            "day": "2026-09-30",
-            "kind": "unauthorized",
-            "message": "",
-            "status": 401,
-            "client": "192.0.2.1",
-            "method": "GET",
-            "route": "/api",
-            "subject": "",
-        },
-    ),
-    "log_coverage": (
-        LogCoverage,
-        {
-            "quarter": "2026Q3",
-            "files": 1,
-            "lines": 100,
-            "counted": 90,
-            "untimed": 0,
-            "days_read": 92,
-            "days": 92,
-            "why": "",
-            "places": "app.log",
-            "remedy": "",
-        },
-    ),
-    "detections": (
-        Detections,
-        {
-            "detection": "guessing",
-            "cause": "",
-            "verdict": "none",
-            "reason": "",
-            "subject": "192.0.2.1",
-            "classification": "5 failed logins within 2 minutes",
-            "first_at": NOW,
-            "last_at": NOW,
-            "count": 5,
-            "severity": "medium",
-            "evidence": "app.log:3",
-        },
-    ),
-    "attestations": (
-        Attestations,
-        {
-            "rule": "140",
-            "question": "Is the role limited?",
-            "status": "attested",
-            "by": "R. Eviewer",
-            "reason": "looked at the grants",
-            "until_at": NOW,
-        },
-    ),
-    "exposure": (
-        Exposure,
-        {
-            "leak_id": "leak-1",
-            "secret": "API_TOKEN",
-            "environment": "production",
-            "service": "backend",
-            "status": "historic",
-            "first_at": NOW,
-            "reason": "another value is in force there",
-        },
-    ),
-    "leaked_secrets": (
-        LeakedSecrets,
-        {
-            "secret": "API_TOKEN",
-            "environment": "production",
-            "service": "",
-            "status": "historic",
-            "held_by": "production/backend",
-            "covers": (("API_TOKEN", "production", "backend"),),
-            "leak_ids": "leak-1",
-            "also": "",
-            "places": "app.py:3",
-            "first_at": NOW,
-            "reason": "another value is in force there",
-        },
-    ),
-    "chosen_passwords": (
-        ChosenPasswords,
-        {"variable": "DB_PASSWORD", "deploys": True, "values": 0, "leak_ids": "leak-1", "places": "app.py:3"},
-    ),
-    "leak_coverage": (
-        LeakCoverage,
-        {"part": "files", "place": ".", "state": "searched", "count": 3, "reason": ""},
-    ),
-    "settings_changes": (
-        SettingsChanges,
-        {
-            "setting": "secret API_TOKEN: max_age_days",
-            "was": "90",
-            "now": "400",
-            "known": True,
-            "since": "the review",
-            "digest": "1a2b",
-        },
-    ),
-    "ledger_faults": (LedgerFaults, {"place": "alice.jsonl:3", "fault": "", "lost": False}),
+    table: (contract_of(table), row) for table, row in data(Path(__file__).with_suffix(".toml")).items()
 }
 
 
@@ -333,3 +41,10 @@ def rows_of(table: str, *changes: Mapping[str, Any]) -> pd.DataFrame:
     """The table by its contract, with one row for each change to the row without fault."""
     contract, row = TABLES[table]
     return contract.of({**row, **change} for change in changes)
+
+
+def filled(contract: type[Contract], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows as a frame; a column that they leave out and that cannot be null holds "", no, zero or now."""
+    types = {name: str(column.type) for name, column in contract.columns().items() if not column.nullable}
+    blank = {name: _EMPTY[kind] for name, kind in types.items() if kind in _EMPTY}
+    return contract.of({**blank, **row} for row in rows)

@@ -8,12 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.in_words import MOST_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.traffic import Traffic, Window, recorded_changes, tabulate_activity
-from audit_lib.logs.formats import load_formats
+from audit_lib.logs.formats import MOST_ROUTES, load_formats
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
 

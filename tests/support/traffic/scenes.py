@@ -13,14 +13,13 @@ from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.traffic import Traffic, Window
+from audit_lib.logins.traffic import Window
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import Project, bundled_policy
-from tests.support.small_logs import DECLARED_LOG, traffic_of as traffic_of_logs
-from tests.support.traffic.background import DAY, HOUR, Line, ordinary
-from tests.support.traffic.incidents import ATTACKS, Plant, Truth, broken, silent, storm
-from tests.support.traffic.mishaps import MISHAPS, decoys, set_back
-from tests.support.traffic.networks import HOPPERS, office
+from tests.support.small_logs import DECLARED_LOG, traffic_of
+from tests.support.traffic import plants
+from tests.support.traffic.background import DAY, HOUR, Line, office, ordinary
+from tests.support.traffic.plants import Truth, Write, truth_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)  # a Monday
 DAYS = 28
@@ -39,43 +38,39 @@ class Scene:
 
 def clean(seed: object) -> Scene:
     """Ordinary weeks."""
-    return _scene(list(ordinary(seed, DAYS)), [])
+    return _scene(ordinary(seed, DAYS), [])
 
 
 def attacked(seed: object) -> Scene:
     """Each attack once, on days of its own, at any hour."""
-    return _with(ATTACKS, random.Random(f"attacked {seed}"), list(ordinary(seed, DAYS)))
+    return _with(plants.ATTACKS, random.Random(f"attacked {seed}"), ordinary(seed, DAYS))
 
 
 def hopped(seed: object) -> Scene:
     """Each attack that only a network shows once, beside an office whose people share one."""
     lines = [*ordinary(seed, DAYS), *office(seed, DAYS)]
-    return _with(HOPPERS, random.Random(f"hopped {seed}"), lines)
+    return _with(plants.HOPPERS, random.Random(f"hopped {seed}"), lines)
 
 
-def _with(plants: Iterable[Plant], chance: random.Random, lines: list[Line]) -> Scene:
+def _with(planted: dict[str, tuple[str, Write]], chance: random.Random, lines: Iterable[Line]) -> Scene:
     """Lines with each incident planted, on days of their own from the fifteenth."""
-    truths = []
-    for day, plant in enumerate(plants, 15):
-        added, truth = plant(chance, day * DAY + chance.uniform(5, 18) * HOUR, f"{plant.__name__} {day}")
-        truths.append(truth)
-        lines += added
-    return _scene(lines, truths)
+    truths, whole = [], list(lines)
+    for day, (name, (detection, write)) in enumerate(planted.items(), 15):
+        added = write(chance, day * DAY + chance.uniform(5, 18) * HOUR)
+        truths.append(truth_of(detection, f"{name} {day}", added))
+        whole += added
+    return _scene(whole, truths)
 
 
 def changed(seed: object, *, recorded: bool = True) -> Scene:
     """A rotation with its storm, a broken deploy, and a gap; or the rotation alone, on no record."""
     chance = random.Random(f"changed {seed}")
-    lines, truths = list(ordinary(seed, DAYS)), []
     at = 16 * DAY + chance.uniform(8, 15) * HOUR
-    lines, truth = storm(chance, at, f"storm {seed}", lines)
-    truths.append(truth)
-    if recorded:
-        for plant, day in ((broken, 21), (silent, 23)):
-            lines, truth = plant(
-                chance, day * DAY + chance.uniform(9, 13) * HOUR, f"{plant.__name__} {seed}", lines
-            )
-            truths.append(truth)
+    lines, truth = plants.storm(chance, at, list(ordinary(seed, DAYS)))
+    truths = [truth]
+    for accident, day in ((plants.broken, 21), (plants.silent, 23)) if recorded else ():
+        lines, truth = accident(chance, day * DAY + chance.uniform(9, 13) * HOUR, lines)
+        truths.append(truth)
     return _scene(lines, truths, (at,) if recorded else ())
 
 
@@ -84,13 +79,12 @@ def mishaps(seed: object) -> Scene:
     and a clock that is set back; beside each what looks like it and is ordinary. Six weeks."""
     chance = random.Random(f"mishaps {seed}")
     lines, truths = list(ordinary(seed, LONG)), []
-    for plant, day in MISHAPS:
-        at = day * DAY + chance.uniform(8, 15) * HOUR
-        added, truth = plant(chance, at, f"{plant.__name__} {seed}")
-        truths.append(truth)
+    for name, (day, detection, write) in plants.MISHAPS.items():
+        added = write(chance, day * DAY + chance.uniform(8, 15) * HOUR)
+        truths.append(truth_of(detection, name, added))
         lines += added
-    lines, truth = set_back(chance, 40 * DAY + chance.uniform(6, 15) * HOUR, f"set back {seed}", lines)
-    return _scene([*lines, *decoys(chance, lines)], [*truths, truth], days=LONG)
+    lines, truth = plants.set_back(chance, 40 * DAY + chance.uniform(6, 15) * HOUR, lines)
+    return _scene([*lines, *plants.decoys(chance, lines)], [*truths, truth], days=LONG)
 
 
 def skewed(scene: Scene, seed: object) -> Scene:
@@ -102,57 +96,42 @@ def skewed(scene: Scene, seed: object) -> Scene:
 
 
 def _scene(
-    lines: list[Line], truths: Iterable[Truth], rotations: tuple[float, ...] = (), days: int = DAYS
+    lines: Iterable[Line], truths: Iterable[Truth], rotations: tuple[float, ...] = (), days: int = DAYS
 ) -> Scene:
     inside = [line for line in lines if 0 <= line.at < days * DAY]
     ordered = tuple(sorted(inside, key=lambda line: (line.at, line.client, line.route)))
     return Scene(ordered, tuple(truths), rotations, days)
 
 
-def instant(at: float) -> datetime:
+def _instant(at: float) -> datetime:
     """The instant of seconds since START."""
     return START + timedelta(seconds=at)
 
 
-def written(line: Line) -> str:
+def _written(line: Line) -> str:
     """The line as the platform's export writes it."""
-    at = iso(instant(line.at + line.shift))
+    at = iso(_instant(line.at + line.shift))
     if line.text:
         return f"{at} {line.text}\n"
     client = f"[{line.client}]" if ":" in line.client else line.client
     return f'{at} INFO:     {client}:0 - "GET {line.route} HTTP/1.1" {line.status} X\n'
 
 
-def traffic_of(scene: Scene, folder: Path) -> Traffic:
-    """The scene, written and read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "app.log").write_text("".join(map(written, scene.lines)), "utf-8")
-    project = Project("traffic", folder, log_sources=(DECLARED_LOG,))
-    read = read_logs(project, None)
-    rules = detection_policy(bundled_policy("paiid"))
-    window = Window(START, instant(scene.days * DAY))
-    return traffic_of_logs(read, rules, window, project, ledger=_ledger(scene, folder))
-
-
 def detections_of(scene: Scene, folder: Path) -> pd.DataFrame:
-    """`Detections` of the scene, addresses in full."""
-    return tabulate(judge(traffic_of(scene, folder)))
+    """`Detections` of the scene, written and read, addresses in full."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "app.log").write_text("".join(map(_written, scene.lines)), "utf-8")
+    project = Project("traffic", folder, log_sources=(DECLARED_LOG,))
+    rules, window = detection_policy(bundled_policy("paiid")), Window(START, _instant(scene.days * DAY))
+    read, ledger = read_logs(project, None), _ledger(scene, folder / "ledger")
+    return tabulate(judge(traffic_of(read, rules, window, project, ledger=ledger)))
 
 
 def _ledger(scene: Scene, folder: Path) -> Ledger:
     """A ledger that holds the rotations of the scene."""
-    key, where = demo_key(), folder / "ledger"
+    body = {"secret": "API_TOKEN", "environment": "production", "service": "backend", "source": "given"}
+    body |= {"day_only": False, "fingerprint": None, "by": "Al I.", "reason": "planned"}
     for at in scene.rotations:
-        body = {
-            "secret": "API_TOKEN",
-            "environment": "production",
-            "service": "backend",
-            "source": "given",
-            "claimed_at": iso(instant(at)),
-            "day_only": False,
-            "fingerprint": None,
-            "by": "Al I.",
-            "reason": "planned",
-        }
-        append(where, key, Draft("rotation", body), instant(at), "alice")
-    return read_ledger(where, key)
+        claimed = body | {"claimed_at": iso(_instant(at))}
+        append(folder, demo_key(), Draft("rotation", claimed), _instant(at), "alice")
+    return read_ledger(folder, demo_key())

@@ -1,0 +1,261 @@
+"""The types of keys, and the check of a table: all faults at once, by file and key, and no value in them.
+
+The message of a check never repeats what was written.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from itertools import takewhile
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, NotRequired, TypeVar, get_args, get_type_hints
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
+from typing_extensions import TypedDict
+
+from audit_lib.base.bounded import is_expression, shown_name
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.in_words import SEVERITIES, nearest
+from audit_lib.secrecy.strength import looks_generated
+
+TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+MOVED: dict[str, str] = TEXTS["moved"]  # where a key of 0.2 went
+MOST_BLOCKS = 2_000  # of one list
+LARGEST = 100_000  # of numbers: of days nearly three centuries
+Made = TypeVar("Made")
+
+
+# ---- Checks of one key ----
+
+
+def fault(text: str, kind: str = "settings") -> PydanticCustomError:
+    """An error of a check, in words of our own."""
+    return PydanticCustomError(kind, text)  # type: ignore[arg-type,unused-ignore]
+
+
+def check(holds: Callable[[Any], object], text: str) -> AfterValidator:
+    """A check of a value that was read; `text` is the fault where it does not hold, or cannot be judged."""
+
+    def judge(value: Any) -> Any:
+        try:
+            if holds(value):
+                return value
+        except (BadInput, OSError, ValueError, KeyError):
+            pass
+        raise fault(text)
+
+    return AfterValidator(judge)
+
+
+def among(*words: str) -> AfterValidator:
+    """A check that a text is one of these words, or nothing."""
+    return check(lambda text: text in ("", *words), f"must be one of {', '.join(words)}")
+
+
+def text(kind: str) -> AfterValidator:
+    """A check that a text is of a kind of texts.toml, or nothing."""
+    if kind in TEXTS["words"]:
+        return among(*TEXTS["words"][kind])
+    pattern, what = TEXTS["patterns"][kind]
+    return check(lambda value: not value or re.fullmatch(pattern, value), what)
+
+
+def no_two(key: str) -> AfterValidator:
+    """A check that no two blocks of a list have the same text under a key."""
+
+    def judge(blocks: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(blocks) > MOST_BLOCKS:
+            raise fault(f"has more than {MOST_BLOCKS:,} tables")
+        names = [getattr(block, key) for block in blocks]
+        for number, name in enumerate(names, 1):
+            if (first := names.index(name) + 1) != number:
+                raise fault(f"#{first} and #{number} have the same {key}")
+        return blocks
+
+    return AfterValidator(judge)
+
+
+def written(**defaults: str) -> BeforeValidator:
+    """What a block of a file may leave out although the code always states it."""
+    return BeforeValidator(lambda block: {**defaults, **block} if isinstance(block, dict) else block)
+
+
+def path_fault(text: str) -> str:
+    """What is wrong with a path or pattern, which must stay within the project; "" if nothing is."""
+    if not text.strip() or any(ord(char) < 32 or ord(char) == 127 for char in text):
+        return "is empty or has a control character"
+    if text.startswith(("/", "~")) or PureWindowsPath(text).drive or "\\" in text:
+        return "must be relative to the project, with / between its parts"
+    return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
+
+
+def leads_out(text: str, root: Path) -> bool:
+    """Whether a link leads a path, up to its wildcard, out of the project, or cannot be followed."""
+    fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts)
+    try:
+        end = root.joinpath(*fixed).resolve()
+        # From Python 3.13 on a circle of links is no error: it is left in the path.
+        return not end.is_relative_to(root) or any(part.is_symlink() for part in (end, *end.parents))
+    except (OSError, ValueError, RuntimeError):
+        return True
+
+
+def path_in_project(text: str, info: ValidationInfo) -> str:
+    """A path in its plain form. The context of the check is the project's folder, or None."""
+    wrong = path_fault(text) if text else ""
+    if text and not wrong and info.context and leads_out(text, info.context):
+        wrong = "leads out of the project through a symbolic link"
+    if wrong:
+        raise fault(wrong)
+    return PurePosixPath(text).as_posix() if text else ""
+
+
+def _refuse(_: object) -> object:
+    raise fault("", "extra_forbidden")
+
+
+# ---- Types ----
+
+_TIME = "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
+
+Computed = BeforeValidator(_refuse)  # what the audit finds out itself: no file may state it
+Needed = check(bool, "is empty")
+Distinct = check(lambda values: len(set(values)) == len(values), "contains something twice")
+Some = Annotated[StrictStr, Needed]
+Texts = Annotated[tuple[Some, ...], Distinct]
+Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
+Days = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
+_NUMBER = f"must be a number from 0 to {LARGEST:,}"
+Number = Annotated[Any, check(lambda it: type(it) in (int, float) and 0 <= it <= LARGEST, _NUMBER)]
+Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Distinct]
+Severity = Annotated[StrictStr, among(*SEVERITIES)]
+AnyVariable = Annotated[StrictStr, text("variable")]
+Names = Annotated[tuple[Annotated[AnyVariable, Needed], ...], Distinct]
+Digest = Annotated[StrictStr, text("digest")]
+Expression = Annotated[Some, check(lambda it: is_expression(rf"\A(?:{it})\Z"), "is not a regular expression")]
+Instant = Annotated[StrictStr, check(lambda text: not text or parse_instant(text, ""), _TIME)]
+Zone = Annotated[StrictStr, check(lambda text: ZoneInfo(text or "UTC"), "must be a zone, as Europe/Berlin")]
+Name = Annotated[StrictStr, text("name")]
+NameGiven = Annotated[Name, Needed]
+InProject = Annotated[StrictStr, AfterValidator(path_in_project)]
+InProjectGiven = Annotated[InProject, Needed]
+InFull = Annotated[StrictStr, text("environment")]
+Redirect = Annotated[StrictStr, text("redirect")]
+
+
+class Block:
+    """What a file writes as a table: it has the keys that are its fields, and no other."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+def type_like(example: Any) -> Any:
+    """The type of an example's value; of a table each key may be left out, and no other may be there."""
+    if isinstance(example, dict):
+        keys = {key: NotRequired[type_like(example[key])] for key in example}
+        table = TypedDict("table", keys)  # type: ignore[misc]
+        return with_config(Block.__pydantic_config__)(table)
+    if isinstance(example, list):
+        return list[type_like(example[0])] if example else list[StrictStr]  # type: ignore[misc]
+    return {bool: StrictBool, str: StrictStr, int: Number, float: Number}.get(type(example), example)
+
+
+# ---- The check of a table ----
+
+
+def checked(
+    kind: type[Made],
+    table: Mapping[str, Any],
+    place: str,
+    faults: list[Fault],
+    *,
+    root: Path | None = None,
+    beside: Collection[str] = (),
+) -> Made | None:
+    """A table as a value of its kind; None if it has faults, which are noted by place and key.
+
+    With a `root` a path that a link leads out of it is a fault, too. The keys `beside` are those that
+    another kind has in the same file.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(dict(table), context=root)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    faults += [_fault(one, kind, table, place, beside) for one in found]
+    return None
+
+
+def _fault(error: Any, kind: type, value: Any, place: str, beside: Collection[str]) -> Fault:
+    """The fault of one error: place, the block with its number and name, and what is wrong with the key."""
+    keys: list[str] = []
+    for part in takewhile(lambda part: part != "[key]", error["loc"]):
+        if isinstance(part, str):
+            value = value.get(part) if isinstance(value, Mapping) else None
+            keys.append(shown_key(part))
+            continue
+        value = value[part]
+        keys[-1] += f" #{part + 1}"
+        if isinstance(value, dict):
+            place, keys = f"{place}: {'.'.join(keys)}{_label(value)}", []
+    text = error["msg"].replace("Input should be", "must be")  # of a bound, or in words of our own
+    if error["type"] == "missing":
+        text = f"has no {keys.pop()}"
+    elif error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        text = unknown_key(keys.pop(), _known(kind, error["loc"], beside))
+    elif error["type"] != "settings" and not error["type"].endswith("_than_equal"):
+        text = TEXTS["types"].get(error["type"], "cannot be used")
+    return Fault(place, f"{'.'.join(keys)} {text}".lstrip())
+
+
+def _label(block: Mapping[str, Any]) -> str:
+    """The name of a block, or where it is, as a fault may show it."""
+    name = next((block[key] for key in ("name", "path", "pattern", "number") if key in block), "")
+    known = isinstance(name, str) and re.fullmatch(r"[\w./*-]{1,80}", name)
+    return f" ({name})" if known and not any(map(looks_generated, re.split(r"[./]", name))) else ""
+
+
+def types_of_keys(kind: Any) -> dict[str, Any]:
+    """The type of each key that a table of a file may have."""
+    found: dict[str, Any] = {}
+    types = get_type_hints(kind)
+    for name, annotated in get_type_hints(kind, include_extras=True).items():
+        facts = getattr(annotated, "__metadata__", ())
+        key = next((fact.alias for fact in facts if isinstance(fact, FieldInfo) and fact.alias), name)
+        found |= {key: types[name]} if Computed not in facts else {}
+    return found
+
+
+def _known(kind: Any, parts: tuple[str | int, ...], beside: Collection[str]) -> list[str]:
+    """The keys that may be where a fault is."""
+    for part in parts[:-1]:
+        kind = types_of_keys(kind)[part] if isinstance(part, str) else get_args(kind)[0]
+    return [*types_of_keys(kind), *(beside if len(parts) == 1 else ())]
+
+
+def unknown_key(key: str, known: Collection[str]) -> str:
+    """The fault of a key that nothing reads, with the nearest that something does."""
+    if key in MOVED:
+        return f"{key} {MOVED[key]}"
+    near = nearest(key, sorted({*known})) if key not in known and re.fullmatch(r"\w{1,40}", key) else ""
+    return f"has an unknown key {shown_key(key)}{near}"
+
+
+def shown_key(key: str) -> str:
+    """A key as a fault may show it: one that is none could be a value that somebody pasted."""
+    return shown_name("" if looks_generated(key) else key, r"[A-Za-z_][\w.-]{0,39}|\d{1,4}")
