@@ -337,8 +337,8 @@ CONDITIONS = {
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("checks.toml").read_text("utf-8"))
 CHECKS: tuple[Check, ...] = tuple(
-    check_of({**_TEXTS["defaults"].get(block["table"], {}), **block}, CONDITIONS[block["id"]])
-    for block in _TEXTS["check"]
+    check_of({"id": id_, **_TEXTS["defaults"].get(block["table"], {}), **block}, CONDITIONS[id_])
+    for id_, block in _TEXTS["check"].items()
 )
 BY_ID = {check.id: check for check in CHECKS}
 # Checks before 0.3.0 by the one that each was merged into.

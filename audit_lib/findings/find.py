@@ -217,7 +217,7 @@ def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
     """Each cell by its column, and what is made of several or only said in words, such as `age`."""
     words = {str(column): _cell_words(cell, str(column)) for column, cell in row.items()}
     if "age_days_min" in row:
-        words["age"] = age_words(_number(row["age_days_min"]), _number(row["age_days_max"]), " days")
+        words["age"] = age_words(row["age_days_min"], row["age_days_max"], " days")
     if "max_age_days" in row and "period_stated" in row:
         default = "" if row["period_stated"] else ", the policy's default"
         words["limit"] = f"{words['max_age_days']} days{default}"
@@ -240,7 +240,3 @@ def _cell_words(cell: Any, column: str) -> str:
     if isinstance(cell, float):
         return str({"_min": math.floor, "_max": math.ceil}.get(column[-4:], round)(cell))
     return _EVIDENCE_KIND.sub("", str(cell)) if column.endswith("_evidence") else str(cell)
-
-
-def _number(cell: Any) -> float | None:
-    return None if pd.isna(cell) else float(cell)

@@ -6,6 +6,7 @@ these speak for several, or for none, all that are plausible count, and a value 
 """
 
 import io
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
@@ -247,7 +248,11 @@ _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|
 _OTHER_LANGUAGE = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
-_MAY_NAME = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml|.*\.service")  # compose files, systemd's units
+_FILES_THAT_NAME = {
+    "compose": re.compile(r"(docker-)?compose[\w.-]*\.ya?ml"),
+    "systemd": re.compile(r".*\.service"),
+}
+_WORD = re.compile(r"(?m)^[ \t]*#.*$|[^\s\[\],'\"=]+")
 
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
@@ -263,14 +268,20 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     elif "package.json" in names and not any(map(_OTHER_LANGUAGE.fullmatch, names)):
         package = _text(root, path.parent / "package.json")
         found.append("next" if _NEXT_PACKAGE.search(package) else "dotenv")
-    beside = [
-        folder / name
-        for folder in path.parents
-        for name in filter(_MAY_NAME.fullmatch, _names(root / folder))
-    ]
-    if found and any(path.name in _text(root, file) for file in beside):  # something else may read it as well
-        found += ["compose", "systemd"]
+    found += [loader for loader in _FILES_THAT_NAME if _is_named(root, path, _FILES_THAT_NAME[loader])]
     return tuple(found) or UNDECLARED
+
+
+def _is_named(root: Path, path: PurePosixPath, names: re.Pattern[str]) -> bool:
+    """Whether a file of these names, beside the env file or above, names it; on a server by its last part."""
+    for folder in path.parents:
+        for name in filter(names.fullmatch, _names(root / folder)):
+            for word in _WORD.findall(_text(root, folder / name)):
+                named = word.removeprefix("-")
+                on_server = named.startswith("/") and PurePosixPath(named).name == path.name
+                if on_server or os.path.normpath(folder / named) == str(path):
+                    return True
+    return False
 
 
 def _names(folder: Path) -> list[str]:

@@ -112,7 +112,6 @@ def test_references_do_not_grow_without_end(loader: str) -> None:
 NEXT_PACKAGE = json.dumps({"dependencies": {"next": "16"}})
 LISTED = "services:\n  a:\n    env_file:\n      - web/.env\n    image: x\n"
 WITH_PATH = "services:\n  a:\n    env_file:\n      - path: ./web/.env\n        required: false\n"
-PLAIN = ("compose", "systemd")
 UNIT = "[Service]\nEnvironmentFile=-/srv/app/.env\n"
 
 
@@ -136,16 +135,16 @@ def chosen(root: Path, neighbours: dict[str, str], content: bytes = b"A=1\n") ->
         ({"web/package.json": "{}", "web/composer.json": "{}"}, UNDECLARED),
         ({"web/package.json": "{}", "web/vite.config.ts": ""}, UNDECLARED),
         ({"web/next.config.mjs": "", "web/package.json": "{}"}, ("next",)),
-        ({"compose.yml": "services:\n  a:\n    env_file: web/.env\n"}, UNDECLARED),
-        ({"docker-compose.prod.yaml": LISTED}, UNDECLARED),
-        ({"compose.yaml": WITH_PATH}, UNDECLARED),
-        ({"web/compose.yaml": "services:\n  a:\n    env_file: ['.env', other.env]\n"}, UNDECLARED),
+        ({"compose.yml": "services:\n  a:\n    env_file: web/.env\n"}, ("compose",)),
+        ({"docker-compose.prod.yaml": LISTED}, ("compose",)),
+        ({"compose.yaml": WITH_PATH}, ("compose",)),
+        ({"web/compose.yaml": "services:\n  a:\n    env_file: ['.env', other.env]\n"}, ("compose",)),
         ({"compose.yaml": "services:\n  a:\n    env_file: api/.env\n    # web/.env\n"}, UNDECLARED),
-        ({"app.service": UNIT}, UNDECLARED),
+        ({"app.service": UNIT}, ("systemd",)),
         ({"app.service": UNIT.replace("/.env", "/other.env")}, UNDECLARED),
         ({"requirements.txt": "", "package.json": "{}"}, UNDECLARED),
         ({"web/setup.py": "", "web/package.json": "{}"}, ("python-dotenv", "dotenv")),
-        ({"web/setup.py": "", "compose.yaml": LISTED}, ("python-dotenv", *PLAIN)),
+        ({"web/setup.py": "", "compose.yaml": LISTED}, ("python-dotenv", "compose")),
     ],
 )
 def test_neighbours_speak_for_a_loader(
