@@ -12,21 +12,10 @@ from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.timeline import Tenure, tenures
+from audit_lib.logins import traffic as flow
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect import Incident, Verdict, judge
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
-from audit_lib.logins.traffic import (
-    Activity,
-    RecordedChange,
-    Traffic,
-    Window,
-    network_of,
-    reaches_back,
-    recorded_changes,
-    tabulate_activity,
-    tabulate_clients,
-    within,
-)
 from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead
@@ -57,8 +46,8 @@ class Case:
     rules: DetectionPolicy
     read: ProjectRead
     leaked: LeakAudit
-    activity: Activity  # requests and events of whatever time
-    window: Window
+    activity: flow.Activity  # requests and events of whatever time
+    window: flow.Window
     secret: str = ""  # the one under suspicion; "" if none is named
     address: str = ""  # the one to look at; "" if none is named
 
@@ -70,12 +59,12 @@ class Case:
     @cached_property
     def here(self) -> pd.DataFrame:
         """The requests that may lie in the window."""
-        return within(self.activity.requests, self.window)
+        return flow.within(self.activity.requests, self.window)
 
     @cached_property
     def said(self) -> pd.DataFrame:
         """The events that may lie in the window."""
-        return within(self.activity.events, self.window)
+        return flow.within(self.activity.events, self.window)
 
     @property
     def is_seen(self) -> bool:
@@ -85,10 +74,10 @@ class Case:
     @cached_property
     def clients(self) -> pd.DataFrame:
         """Everyone who may have sent a request in the window, as `tabulate_clients` says."""
-        return tabulate_clients(self.activity.requests, self.window, self.rules)
+        return flow.tabulate_clients(self.activity.requests, self.window, self.rules)
 
     @cached_property
-    def traffic(self) -> Traffic:
+    def traffic(self) -> flow.Traffic:
         """The traffic of the window and of the weeks before it, from which detections learn."""
         requests, events = self.activity.requests, self.activity.events
         times = pd.concat([requests.loc[requests["timed"], "not_before_at"], events["at"]]).dropna()
@@ -96,11 +85,11 @@ class Case:
         learnt = max(LEARNT, timedelta(days=self.rules.thresholds["let-in"].days + 1))
         # Days before the first line are not a gap in what was kept: they are left out.
         begin = max(self.window.since - learnt, min([self.window.since, *times.nsmallest(1)]))
-        span = Window(begin, self.window.until)
+        span = flow.Window(begin, self.window.until)
         activity, declared = self.activity.within(span), self.project.log_sources
-        recorded = recorded_changes(self.read.ledger, activity.events, self.read.deploys, span)
+        recorded = flow.recorded_changes(self.read.ledger, activity.events, self.read.deploys, span)
         seen = sorted((*recorded, *map(_recorded, self.changes_seen)), key=lambda one: (one.at, one.name))
-        return Traffic(activity, self.rules, span, declared, tuple(seen), self.as_of)
+        return flow.Traffic(activity, self.rules, span, declared, tuple(seen), self.as_of)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -131,13 +120,13 @@ class Case:
     def lacks_history(self) -> str:
         """The logs without which nobody is known to be new; "" if they are there."""
         days = self.rules.thresholds["let-in"].days
-        enough = reaches_back(self.activity.requests, self.window, days)
+        enough = flow.reaches_back(self.activity.requests, self.window, days)
         return "" if enough else f"logs of {days:.0f} days before the window: without them nobody is new"
 
     @cached_property
     def new_addresses(self) -> tuple[NewAddress, ...]:
         """The new addresses that were let in within the window, the busiest first."""
-        guessed = {network_of(name) for name in names_of(self.found(*GUESSING, LET_IN, accidents=False))}
+        guessed = {flow.network_of(name) for name in names_of(self.found(*GUESSING, LET_IN, accidents=False))}
         new = set(self.clients.loc[self.clients["classification"].eq("new network"), "client"])
         here = self.here[self.here["timed"] & self.here["let_in"] & self.here["client"].isin(new)]
         found = [
@@ -188,8 +177,8 @@ def read_case(  # noqa: PLR0917
     options = LeakOptions(cache=user_cache(), patterns=False, progress=progress)
     stays, parts = tenures(read.ledger), (read.entries, read.inventory)
     leaked = find_leaks(project, keeper, policy, *parts, stays=stays, options=options)
-    window = Window(as_of - timedelta(days=7), as_of)
-    return Case(project, policy, as_of, rules, read, leaked, tabulate_activity(read.logs, rules), window)
+    window = flow.Window(as_of - timedelta(days=7), as_of)
+    return Case(project, policy, as_of, rules, read, leaked, flow.tabulate_activity(read.logs, rules), window)
 
 
 def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
@@ -201,14 +190,14 @@ def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
     return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
 
 
-def _recorded(tenure: Tenure) -> RecordedChange:
+def _recorded(tenure: Tenure) -> flow.RecordedChange:
     assert tenure.absent is not None
     bounds = pd.Timestamp(tenure.absent.at), pd.Timestamp(tenure.first.at)
     place = f"{tenure.absent.place}; {tenure.first.place}"
-    return RecordedChange(tenure.home.secret, *bounds, place)
+    return flow.RecordedChange(tenure.home.secret, *bounds, place)
 
 
-def _in_window(one: Verdict, window: Window) -> Verdict:
+def _in_window(one: Verdict, window: flow.Window) -> Verdict:
     """What a detection found that may lie in the window; one without times may lie anywhere."""
     inside = tuple(
         found

@@ -14,12 +14,7 @@ from audit_lib.base import in_words
 from audit_lib.base.in_words import instant_words
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, URLS, Case, names_of
 from audit_lib.incident.exposure import public_twins, values_of
-from audit_lib.incident.outage import (
-    deploys_around,
-    find_outage,
-    is_of_variables,
-    pairs_apart,
-)
+from audit_lib.incident.outage import deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
 from audit_lib.logins.detect import Incident
 from audit_lib.logins.traffic import BEGUN

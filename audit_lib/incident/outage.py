@@ -41,17 +41,14 @@ def find_outage(case: Case) -> Outage | None:
 
     It is the part of what was detected in which most failures follow each other within `PAUSE`.
     """
-    here, refused = (
-        case.here[case.here["timed"]],
-        [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"],
-    )
+    here = case.here[case.here["timed"]]
+    refused = [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"]
     broken = refused or [one for one in case.found(APPLICATION) if one.subject == EVERYONE]
     if not broken:
         return None
     worst = max(broken, key=lambda one: one.count)
-    failed = here[
-        (here["refused"] if refused else here["status"].ge(500)) & worst.during(here["not_before_at"])
-    ]
+    shown = here["refused"] if refused else here["status"].ge(500)
+    failed = here[shown & worst.during(here["not_before_at"])]
     runs = failed["not_before_at"].sort_values().diff().gt(PAUSE).cumsum()
     if failed.empty:
         return None

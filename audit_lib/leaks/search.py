@@ -1,5 +1,6 @@
 """Two passes over everything: what rules find, then where known and found values are."""
 
+import json
 import os
 import re
 from collections import Counter, defaultdict
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.cache import CleanObjects
+from audit_lib.base.cache import Cache
 from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
 from audit_lib.base.git import GitFailed, run_git
@@ -38,6 +39,7 @@ _LOGS = "is a log outside the project: its lines are counted, and values are not
 _LOST = "cannot be read: it was never fetched, or it is broken"
 _OTHERS = "belong to installed packages or to git"
 _OFTEN = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
+_SEARCHES = 40  # whose clean objects are kept
 _IDLE = (
     "values under a password's name are placeholders, or defaults in a comment, a test, an example or a "
     "document: counted, not listed"
@@ -134,9 +136,9 @@ class Search:
     def __init__(self, project: Project, key: Key, options: LeakOptions) -> None:
         self.history, self._project, self._options = History.of(project.root), project, options
         self._homes = {source.path for source in project.env_sources if not source.example}  # of values
-        self._secret = (
-            key.derive("scan cache") if key.origin == "file" else b""
-        )  # of a key that all know none
+        # Objects that held nothing, by search; of a key that all know nothing is believed.
+        kept = Cache(options.cache, key.derive("scan cache"), "clean", _SEARCHES) if options.cache else None
+        self._clean = kept if key.origin == "file" else None
         self.objects, self._folders = Reading(), dict[Path, Reading]()
         self.patterns: Reading | None = None
         self.reports = Reading()  # of other scanners
@@ -191,8 +193,9 @@ class Search:
                 yield source, reading
                 read += source.size
                 self._options.progress("files", read, 0)
-        clean = CleanObjects(self._options.cache, self._secret, root, digest)
-        wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean.objects]
+        name = self._clean.name(str(root.resolve()), digest) if self._clean else ""
+        clean = frozenset(json.loads((self._clean and self._clean.recall(name)) or b"[]"))
+        wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean]
         done, total = 0, sum(one.size for one in wanted)
         self.objects, left_out = Reading(), 0
         for source in sources.object_sources(root, [one.oid for one in wanted], self.objects):
@@ -201,8 +204,9 @@ class Search:
             self._options.progress(what, done, total)
             marked |= {source.origin.oid} if len(self.objects.left_out) > left_out else set()
             left_out = len(self.objects.left_out)
-        if not (self.objects.faults or self.objects.missing or self.history.faults):
-            clean.store(one.oid for one in self.history.objects if one.oid not in marked)
+        if self._clean and not (self.objects.faults or self.objects.missing or self.history.faults):
+            left = sorted(one.oid for one in self.history.objects if one.oid not in marked)
+            self._clean.keep(name, json.dumps(left).encode("ascii"))
 
     def coverage(self, values: Values, targets: pd.DataFrame) -> pd.DataFrame:
         """`LeakCoverage`: how much was searched, and everything that was not."""

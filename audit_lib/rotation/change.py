@@ -47,10 +47,6 @@ class FileChange:
     previous: str | None  # the fingerprint that the variable had; None: it was not set
     fingerprint: str | None
 
-    def write(self) -> None:
-        """Change the file; `BadInput` if it has changed meanwhile or cannot be written."""
-        replace_file(self.path, self.before, self.after)
-
     def draft(self, at: datetime, said: Mapping[str, str]) -> Draft:
         """The ledger's record of the change: both values were seen, and `said` is by whom and why."""
         body: dict[str, object] = {**self.place._asdict(), "source": self.source, "loader": self.loader}
@@ -89,7 +85,7 @@ def planned(
         before = after = _content(path, file.path) if file == source or path.exists() else b""
         loaders, here = loaders_of(project.root, file, before), []
         for twin in twins:
-            name, old = _held(before, twin, loaders, file.path)
+            name, old = current_value(before, (twin.name, *twin.aliases), loaders, file.path)
             if old is not None or (twin is rule and file == source):
                 part = twin.component == "password" and "://" not in new
                 change: Change = partial(_with_password, twin, new) if part else (lambda _: new)
@@ -103,13 +99,6 @@ def planned(
                 here.append(FileChange(place, file.path, loader, path, before, b"", *held))
         changes += [replace(change, after=after) for change in here]
     return tuple(changes)
-
-
-def _held(content: bytes, rule: SecretRule, loaders: tuple[str, ...], place: str) -> tuple[str, str | None]:
-    """The name under which a file sets a variable, perhaps an alias, and its value; None if it does not."""
-    names = (rule.name, *rule.aliases)
-    found = {name: current_value(content, name, loaders, place) for name in names}
-    return next(((name, value) for name, value in found.items() if value is not None), (rule.name, None))
 
 
 def _with_password(rule: SecretRule, password: str, old: str) -> str:
@@ -130,18 +119,22 @@ def _with_password(rule: SecretRule, password: str, old: str) -> str:
 # ---- The bytes of a file, whichever loader reads it ----
 
 
-def current_value(content: bytes, name: str, loaders: tuple[str, ...], place: str) -> str | None:
-    """The value that a file sets, None if it does not set the variable.
+def current_value(
+    content: bytes, names: tuple[str, ...], loaders: tuple[str, ...], place: str
+) -> tuple[str, str | None]:
+    """The first of a variable's names that a file sets, and its value; the first name and None without one.
 
-    `BadInput`, with the file's place, if it sets it more than once or to a value that is not known.
+    `BadInput`, with the file's place, if it sets one more than once or to a value that is not known.
     """
-    lines = [line for line in parse_env(content, loaders) if line.name == name]
-    if len(lines) > 1:
-        raise BadInput.at(place, f"sets {name} {len(lines)} times: keep one line")
-    if lines and (lines[0].value is None or value_is_unknown(lines[0].faults)):
-        unclear = f"sets {name} to what loaders read differently: state its loader in audit.toml"
-        raise BadInput.at(place, unclear)
-    return lines[0].value if lines else None
+    parsed = parse_env(content, loaders)
+    found = {name: [line for line in parsed if line.name == name] for name in names}
+    for name, lines in found.items():
+        if len(lines) > 1:
+            raise BadInput.at(place, f"sets {name} {len(lines)} times: keep one line")
+        if lines and (lines[0].value is None or value_is_unknown(lines[0].faults)):
+            unclear = f"sets {name} to what loaders read differently: state its loader in audit.toml"
+            raise BadInput.at(place, unclear)
+    return next(((name, lines[0].value) for name, lines in found.items() if lines), (names[0], None))
 
 
 def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ...], place: str) -> bytes:
@@ -151,16 +144,16 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
     a comment behind it gets a line of its own; both stay if only the file's own loader reads it then. A
     variable that is not set is appended.
     """
-    old = current_value(content, name, loaders, place)
+    _, old = current_value(content, (name,), loaders, place)
     new = change(old or "")
     if old == new:
         return content
     text, other_encoding = decoded(content)
-    lines = parse_env(content, loaders)
-    own = next((line for line in lines if line.name == name), None)
     end = _line_end(text)
     missing = "" if not text or text.endswith(("\n", "\r")) else end
-    written = _replaced(text, lines, own, change, new) if own else [f"{text}{missing}{name}={new}{end}"]
+    added = [f"{text}{missing}{name}={new}{end}"]
+    lines = parse_env(content, loaders)
+    written = added if old is None else _replaced(text, lines, name, change, new)
     candidates = [one.encode("utf-8", "surrogateescape") for one in written if not other_encoding]
     for readers in (tuple(READERS), loaders):
         for candidate in candidates:
@@ -169,18 +162,17 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
     raise BadInput.at(place, f"cannot be given a new {name} that its loader reads as it is: edit it by hand")
 
 
-def _replaced(
-    text: str, lines: tuple[EnvLine, ...], line: EnvLine, change: Change, new: str
-) -> Iterator[str]:
+def _replaced(text: str, lines: tuple[EnvLine, ...], name: str, change: Change, new: str) -> Iterator[str]:
     """The texts that may do, the one that keeps most first."""
     raw = list(io.StringIO(text, newline=""))
-    first, last = line.line - 1, line.line
+    first = next(number for number, line in enumerate(lines) if line.name == name)
+    last = first + 1
     while last < len(lines) and "continuation" in lines[last].faults:
         last += 1
     before, own, after = ("".join(part) for part in (raw[:first], raw[first:last], raw[last:]))
     body = own.rstrip("\r\n")
     end = own[len(body) :]
-    found = re.fullmatch(_ASSIGNMENT.format(name=re.escape(line.name or "")), body, re.DOTALL)
+    found = re.fullmatch(_ASSIGNMENT.format(name=re.escape(name)), body, re.DOTALL)
     value = found and (_QUOTED.fullmatch(found[3]) or _BARE.fullmatch(found[3]))
     if not found or not value:
         return

@@ -1,6 +1,6 @@
 """How far a rotation is, by env files, stores and the ledger: which places changed, which half is missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,9 +12,9 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.leaks.tables import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.decisions import Revocation, revocations
 from audit_lib.ledger.timeline import SecretPlace, Tenure, tenures
 from audit_lib.rotation.contracts import DONE, NOT_DONE, NOT_KNOWN, LeakLives
+from audit_lib.rotation.rotations import Revocation, revocations
 
 LONGEST = timedelta(days=14)  # a rotation that takes longer is two
 
@@ -75,14 +75,12 @@ class Progress:
 
 
 def rotation_progress(
-    stores: Iterable[Store], read: RotationRead, since: datetime, *, revocable: bool = True
+    stores: Collection[Store], read: RotationRead, since: datetime, *, revocable: bool = True
 ) -> Progress:
     """The progress of a rotation that began at an instant. Steps that leave no evidence have no row."""
-    here: dict[str, list[Store]] = {}
-    for store in stores:
-        here.setdefault(store.place.environment, []).append(store)
     steps, halves = [], []
-    for environment, mine in here.items():
+    for environment in dict.fromkeys(store.place.environment for store in stores):
+        mine = [store for store in stores if store.place.environment == environment]
         replaced = [StepProgress("replace", str(store), *_change(store, read, since)) for store in mine]
         old = {step.old for step in replaced if step.old}
         worst = next((state for state in (NOT_DONE, NOT_KNOWN) if state in {s.state for s in replaced}), DONE)

@@ -19,11 +19,10 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import SECRETS
-from audit_lib.ledger.timeline import SecretPlace
+from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
-from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, SecretRule
+from audit_lib.settings import ENVIRONMENTS, Project, SecretRule
 
 # Two orders, and the blocks of each step.
 _BOOK = tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))
@@ -79,41 +78,30 @@ class RotationPlan:
 
 
 def plan_rotation(
-    secret: str,
-    project: Project,
-    policy: Policy,
-    keeper: Keeper,
-    as_of: datetime,
-    *,
-    given: tuple[GivenValues, ...] = (),
-    environment: str = "",
-    compromised: bool = False,
+    secret: str, found: ProjectRead, environment: str = "", *, compromised: bool = False
 ) -> RotationPlan:
-    """The plan as of an instant, from env files, stores and the ledger; for a compromised value all of the
-    project is searched. `BadInput` for a secret, a file or a ledger that cannot be used."""
-    found = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=as_of, given=given)
+    """The plan as of the instant of what was read; for a compromised value all of the project is searched.
+
+    `BadInput` for a secret, a file or a ledger that cannot be used.
+    """
     leaks = None
     if compromised:
-        stays = RotationRead(as_of, found.inventory, found.ledger).stays
-        read, options = (found.entries, found.inventory), LeakOptions(cache=user_cache())
-        leaks = find_leaks(project, keeper, policy, *read, stays=stays, options=options)
-    return plan_of(secret, project, policy, found, as_of, environment=environment, leaks=leaks)
+        here = (found.project, found.keeper, found.policy, found.entries, found.inventory)
+        options = LeakOptions(cache=user_cache())
+        leaks = find_leaks(*here, stays=tenures(found.ledger), options=options)
+    return plan_of(secret, found, environment, leaks)
 
 
 def plan_of(
-    secret: str,
-    project: Project,
-    policy: Policy,
-    found: ProjectRead,
-    as_of: datetime,
-    *,
-    environment: str = "",
-    leaks: LeakAudit | None = None,
+    secret: str, found: ProjectRead, environment: str = "", leaks: LeakAudit | None = None
 ) -> RotationPlan:
-    """The plan for a project that was read. With `leaks` the value is compromised, and the plan names the
-    places alone that hold, or held, a value that leaked: all, if nobody knows where it was. `BadInput` if
-    neither the policy nor the project has such a variable."""
-    inventory, rule = found.inventory, policy.rule(secret)
+    """The plan for a project that was read, in one environment or in all.
+
+    With `leaks` the value is compromised, and the plan names the places alone that hold, or held, a value
+    that leaked: all, if nobody knows where it was. `BadInput` if neither the policy nor the project has such
+    a variable.
+    """
+    policy, inventory, rule = found.policy, found.inventory, found.policy.rule(secret)
     if rule is None and not (inventory["secret"] == secret).any():
         near = nearest(secret, {*(other.name for other in policy.secrets), *inventory["secret"]})
         raise BadInput.at("SECRET", f"must be a variable of the policy or the project{near}")
@@ -122,10 +110,10 @@ def plan_of(
     twins = [other for other in others if other.name in rule.equals or rule.name in other.equals]
     partners = [one for one in others if one.name in rule.rotates_with or rule.name in one.rotates_with]
     rules = (rule, *twins, *(one for one in partners if one not in twins))
-    read = RotationRead(as_of, inventory, found.ledger)
+    read = RotationRead(found.as_of, inventory, found.ledger)
     stores = tuple(_stores({one.name for one in rules}, inventory, environment))
     same = frozenset((rule.name, *(twin.name for twin in twins)))
-    plan = RotationPlan(project, rules, same, stores, read, environment)
+    plan = RotationPlan(found.project, rules, same, stores, read, environment)
     return plan if leaks is None else _compromised(plan, leaks)
 
 
@@ -163,13 +151,13 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:
     """The steps of these names of which all conditions hold, for each item that the step is about."""
     facts, words = _facts(plan), _words(plan, environment)
-    for block in (block for name in names for block in _BOOK["step"] if block["name"] == name):
+    for step, block in ((name, block) for name in names for block in _BOOK["step"][name]):
         for item in _items(plan, block.get("each", "")):
             if {*facts, item.get("refresh", "")}.issuperset(block.get("if", ())):
                 filled = {part: str(block.get(part, "")).format_map({**words, **item}) for part in _PARTS}
                 commands = tuple(filter(None, filled.pop("command").splitlines()))
                 service = str(item.get("service", ""))
-                yield RunbookStep(block["name"], environment, service, commands=commands, **filled)
+                yield RunbookStep(step, environment, service, commands=commands, **filled)
 
 
 def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from audit_lib.rotation.contracts import Schedule
 ADVANCE = timedelta(days=10)
 LEAST_DAYS = 30  # of a shorter limit ten days would be too large a part
 REMINDER = timedelta(days=-7)
+_UNKNOWN = "its age is not known, so it may be overdue already"
 
 
 def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
@@ -42,20 +43,18 @@ def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFra
 
 def due_words(row: Any, as_of: datetime) -> str:
     """One row of `Schedule` as a sentence."""
-    place, default = SecretPlace.of(row), "" if row.period_stated else ", a default"
-    limit = f" ({row.max_age_days} days{default})"
-    if row.provable_at is not None and row.provable_at <= as_of:
-        return f"{place}: overdue since {day_words(row.provable_at)}{limit if default else ''}"
-    sure = f", is overdue from {day_words(row.provable_at)}" if row.provable_at is not None else ""
-    if row.possible_at is None and sure:
-        return f"{place}: may be overdue already{sure}{limit}"
-    if row.possible_at is None:
-        return f"{place}: its age is not known, so it may be overdue already"
-    possible = day_words(row.possible_at)
-    if row.possible_at <= as_of:
-        return f"{place}: may be overdue since {possible}{sure}{limit}"
-    advised = day_words(max(row.advised_at, as_of))
-    return f"{place}: rotate by {advised}; may be overdue from {possible}{limit}"
+    limit = f" ({row.max_age_days} days{'' if row.period_stated else ', a default'})"
+    possible, provable = (at and day_words(at) for at in (row.possible_at, row.provable_at))
+    if provable and row.provable_at <= as_of:
+        text = f"overdue since {provable}{'' if row.period_stated else limit}"
+    elif not possible:
+        text = f"may be overdue already, is overdue from {provable}{limit}" if provable else _UNKNOWN
+    elif row.possible_at <= as_of:
+        text = f"may be overdue since {possible}{f', is overdue from {provable}' if provable else ''}{limit}"
+    else:
+        advised = day_words(max(row.advised_at, as_of))
+        text = f"rotate by {advised}; may be overdue from {possible}{limit}"
+    return f"{SecretPlace.of(row)}: {text}"
 
 
 def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
@@ -64,9 +63,7 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
     For each secret one event on the day by which to rotate it, and one on the day from which it is provably
     overdue. An event keeps its identity from one calendar to the next, so an import moves it.
     """
-    calendar = Calendar()
-    calendar.add("prodid", "-//audit-lib//rotation//EN")
-    calendar.add("version", "2.0")
+    calendar = _component(Calendar(), prodid="-//audit-lib//rotation//EN", version="2.0")
     calendar.add("x-wr-calname", f"Rotations of {project}")
     for row in rows(schedule):
         place = SecretPlace.of(row)
@@ -78,20 +75,25 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
         )
         for title, at, text in events:
             if at is not None and at > as_of:  # what is late already is in the report
-                event = _event(f"{title} {place.secret} ({place.environment}/{place.service})", at, text)
+                words = f"{title} {place.secret} ({place.environment}/{place.service})"
                 identity = sha256("\0".join((project, *place, title)).encode("utf-8")).hexdigest()[:32]
-                event.add("uid", f"{identity}@audit-lib")
-                event.add("dtstamp", as_of)
+                event = _component(
+                    Event(),
+                    dtstart=at.date(),
+                    dtend=at.date() + timedelta(days=1),
+                    summary=words,
+                    description=text,
+                    transp="TRANSPARENT",
+                    uid=f"{identity}@audit-lib",
+                    dtstamp=as_of,
+                )
+                alarm = _component(Alarm(), action="DISPLAY", trigger=REMINDER, description=words)
+                event.add_component(alarm)
                 calendar.add_component(event)
     return str(calendar.to_ical(sorted=False), "utf-8")
 
 
-def _event(title: str, at: datetime, text: str) -> Event:
-    event, alarm = Event(), Alarm()
-    days = {"dtstart": at.date(), "dtend": at.date() + timedelta(days=1)}
-    for name, value in {**days, "summary": title, "description": text, "transp": "TRANSPARENT"}.items():
-        event.add(name, value)
-    for name, value in {"action": "DISPLAY", "trigger": REMINDER, "description": title}.items():
-        alarm.add(name, value)
-    event.add_component(alarm)
-    return event
+def _component(component: Any, **properties: Any) -> Any:
+    for name, value in properties.items():
+        component.add(name, value)
+    return component

@@ -93,13 +93,8 @@ def _since(at: datetime, age: Any) -> dict[str, str]:
 
 def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict[str, Any], list[Event]]:
     """The row of `Sources` of a list, and its events by an instant; lines that are left out are counted."""
-    row: dict[str, Any] = {
-        "source": path,
-        "kind": KINDS[kind],
-        "environment": "",
-        "service": "",
-        "remedy": _REMEDY,
-    }
+    place = {"source": path, "kind": KINDS[kind], "environment": "", "service": ""}
+    row: dict[str, Any] = place | {"remedy": _REMEDY}
     try:
         source = read_source(project.root, path, LARGEST_BYTES)
         found = list(_lines(source.content.decode("utf-8-sig")))

@@ -8,6 +8,7 @@ import secrets
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.errors import BadInput
@@ -25,16 +26,12 @@ _KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-._")
 _COMMAND = re.compile(r"token_(urlsafe|hex)\((\d+)\)")
 
 
-@dataclass(frozen=True)
-class InvalidSecret:
+class InvalidSecret(NamedTuple):
     """A variable that must not be as it is; `fault` never holds a value."""
 
     name: str
     required: bool
     fault: str
-
-    def __str__(self) -> str:
-        return f"   {self.name}{' (REQUIRED)' if self.required else ''}: {self.fault}"
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,12 @@ class Validation:
         place = f"{self.environment}/{self.service}"
         if self.invalid:
             found = f"Missing or invalid secrets detected in {place}:"
-            return "SECRET VALIDATION FAILED!", found, *map(str, self.invalid)
-        if not self.checked:
-            return (f"No secret was validated ({place}: none is set, and the policy requires none)",)
-        judged = counted(self.checked, "variable")
-        return (f"All required secrets validated successfully ({place}: {judged} judged)",)
+            marks = {True: " (REQUIRED)", False: ""}
+            faults = (f"   {one.name}{marks[one.required]}: {one.fault}" for one in self.invalid)
+            return "SECRET VALIDATION FAILED!", found, *faults
+        judged = f"{place}: {counted(self.checked, 'variable')} judged"
+        none = f"No secret was validated ({place}: none is set, and the policy requires none)"
+        return (f"All required secrets validated successfully ({judged})" if self.checked else none,)
 
 
 def validate(
@@ -89,9 +87,8 @@ def validate(
 
 def _is_required(rule: SecretRule, environment: str) -> bool:
     """Whether a service must not start without the variable."""
-    if rule.required == "always":
-        return not rule.required_in or environment in rule.required_in
-    return rule.required == "production" and environment == "production"
+    always = rule.required == "always" and (not rule.required_in or environment in rule.required_in)
+    return always or rule.required == environment == "production"
 
 
 def value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
@@ -127,9 +124,10 @@ def _pair_faults(rule: SecretRule, held: Mapping[str, str]) -> Iterator[str]:
 
 def environment_shown(policy: Policy, environ: Mapping[str, str]) -> str:
     """Production if any of the policy's signs, which a platform documents, is there; else development."""
-    signs = policy.startup.production_signs.items()
-    shown = any(name in environ and matches_glob(environ[name], (glob,)) for name, glob in signs)
-    return "production" if shown else "development"
+    for name, glob in policy.startup.production_signs.items():
+        if name in environ and matches_glob(environ[name], (glob,)):
+            return "production"
+    return "development"
 
 
 def is_strict(policy: Policy, environ: Mapping[str, str], environment: str) -> bool:

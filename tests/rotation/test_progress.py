@@ -77,10 +77,9 @@ class App:
         """What is done of a rotation."""
         self.read()
         project = load_project(self.root)
-        plan = plan_rotation(
-            secret, project, choose_policy(project), self.keeper, AS_OF, environment=environment
-        )
-        return plan.progress(BEGAN)
+        policy = choose_policy(project)
+        found = ProjectRead(project=project, policy=policy, keeper=self.keeper, as_of=AS_OF)
+        return plan_rotation(secret, found, environment).progress(BEGAN)
 
 
 @pytest.fixture(name="app")
@@ -166,7 +165,7 @@ def test_a_leak_concerns_its_own_places(app: App) -> None:
     policy = choose_policy(project)
     found = ProjectRead(project=project, policy=policy, keeper=app.keeper, as_of=AS_OF)
     audit = LeakAudit(leaks, leaks, filled(LeakPlaces, []), leaks)
-    plan = plan_of("JWT_SECRET_KEY", project, policy, found, AS_OF, leaks=audit)
+    plan = plan_of("JWT_SECRET_KEY", found, leaks=audit)
     assert [store.source for store in plan.stores] == ["backend.production.env"]
     assert {step.environment for step in plan.steps} == {"", "production"}
     assert tabulate_leak_lives(leaks, plan.read)["state"].tolist() == ["in force"]

@@ -10,6 +10,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.ledger.keys import key_of
 from audit_lib.rotation.runbook import RotationPlan, plan_rotation
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import Policy, bundled_policy, load_policy, load_project
 from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject, sliced
 
@@ -27,9 +28,10 @@ def planned(
 ) -> RotationPlan:
     """The plan of a rotation as of now."""
     project = load_project(app.root)
-    return plan_rotation(
-        secret, project, policy, Keeper(key_of(project)), datetime.now(UTC), compromised=compromised
+    found = ProjectRead(
+        project=project, policy=policy, keeper=Keeper(key_of(project)), as_of=datetime.now(UTC)
     )
+    return plan_rotation(secret, found, compromised=compromised)
 
 
 def names_of(plan: RotationPlan) -> list[str]:
