@@ -16,8 +16,8 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import print_json, say
-from audit_lib.leaks import contracts, rules, search, tables, targets
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_staged
+from audit_lib.leaks import contracts, rules, search, tables
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, leak_targets, search_staged
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import exports, known_values
 from audit_lib.report.record import nested
@@ -181,7 +181,7 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
     known = context.read(key)
     folder, place = cache.user_cache() / "rules", Path(index) if index else None
     shapes = rules.Rules(known.keeper, known.policy.placeholders, folder) if patterns else None
-    wanted = targets.leak_targets(known.entries, known.inventory, known.policy, known.keeper)
+    wanted = leak_targets(known.entries, known.inventory, known.policy, known.keeper)
     done = search_staged(context.project.root, known.keeper, wanted, index=place, rules=shapes)
 
     for hit in done.hits:

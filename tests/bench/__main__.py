@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 
 from tests.bench import logs
-from tests.secrets.test_cadence import STATUSES, TABLE, measure as measure_cadence
+from tests.secrets.test_ages import STATUSES, TABLE, measure as measure_cadence
 from tests.support.clock_truth import FLAGS, measure as measure_clocks
 
 
