@@ -179,12 +179,10 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
         key = keeper.Key.throw_away()
     index = os.environ.get("GIT_INDEX_FILE", "")
     known = context.read(key)
-    how: dict[str, Any] = {"index": Path(index) if index else None}
-    if patterns:
-        folder = cache.user_cache() / "rules"
-        how["rules"] = rules.Rules(known.keeper, known.policy.placeholders, folder)
+    folder, place = cache.user_cache() / "rules", Path(index) if index else None
+    shapes = rules.Rules(known.keeper, known.policy.placeholders, folder) if patterns else None
     wanted = targets.leak_targets(known.entries, known.inventory, known.policy, known.keeper)
-    done = search_staged(context.project.root, known.keeper, wanted, **how)
+    done = search_staged(context.project.root, known.keeper, wanted, index=place, rules=shapes)
 
     for hit in done.hits:
         say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")

@@ -1,7 +1,7 @@
 """The search for leaks from values to tables: what is searched for, where it is, which leaks that makes."""
 
-import os
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +18,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import deploys
 from audit_lib.leaks.rules import Rules, Shape
-from audit_lib.leaks.search import (
-    Found,
-    LeakOptions,
-    Search,
-    Values,
-    dated_lines,
-    tabulate_sightings,
-)
+from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
 from audit_lib.leaks.tables import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, weakness, with_found
@@ -38,6 +31,7 @@ _LARGEST_REPORT = 64 << 20  # bytes
 _MOST_FAULTS = 20  # that are listed
 _PLACE = ("locations", 0, "physicalLocation")  # in SARIF
 _PATTERN = "looks like a secret"
+_REPORT = "scanner report"  # a place
 
 
 @dataclass(frozen=True)
@@ -77,18 +71,17 @@ def find_leaks(
     found = search.for_values(values)
     here = {one.fingerprint for one in found}
     found += [  # a value that is nowhere is where the other scanner saw it
-        Found(Origin("scanner report", path), line, line, shape.fingerprint, "as reported", "exact")
+        Found(Origin(_REPORT, path), line, line, shape.fingerprint, "as reported", "exact", _REPORT)
         for shape, (path, line) in reported.items()
         if shape.fingerprint not in here
     ]
-    sightings = tabulate_sightings(found, search, values, owners)
+    sightings = tabulate_sightings(found, search, values, owners, formats_of(project, policy))
     coverage = search.coverage(values, targets)
-    targets = targets.assign(fingerprint=targets["fingerprint"].replace(owners))
-    targets = targets.drop_duplicates("fingerprint")
+    owned = targets["fingerprint"].replace(owners)
+    targets = targets.assign(fingerprint=owned).drop_duplicates("fingerprint")
     # A default in a test or a document is counted and not listed.
     default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
     sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]
-    sightings = dated_lines(sightings, project, formats_of(project, policy))
     keyed = keeper.key.origin != "throw-away"
     leaks, places = tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed)
     return LeakAudit(targets, leaks, places, coverage)
@@ -193,35 +186,35 @@ def search_staged(
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     wanted, _ = with_found(real, shapes, keeper, held)
     values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
-    hits: dict[tuple[str, int], set[StagedHit]] = {}
+
+    hits: dict[tuple[str, int], set[StagedHit]] = defaultdict(set)
     for source in sources:
         here = values.search(source, reading)
         for path in staged[source.origin.oid]:
-            name = os.fsdecode(path)
-            for one in [*here, *values.find_in_path(Origin("git", name))]:
-                row, at = known[one.fingerprint], (path, one.fingerprint)
-                if one.matched != "exact" or (row.kind == "pattern" and at in old):
-                    continue
-                place = values.scrub(f"{name}!{one.origin.member}" if one.origin.member else name), one.line
-                by = f"in force in {row.in_force}" if row.in_force else "not known to be in force"
-                by = _PATTERN if row.kind == "pattern" else by
-                hits.setdefault(place, set()).add(StagedHit(*place, row.variable, by))
+            for one in [*here, *values.find_in_path(Origin("git", path))]:
+                row = known[one.fingerprint]
+                if one.matched == "exact" and (row.kind != "pattern" or (path, one.fingerprint) not in old):
+                    inside = f"!{one.origin.member}" if one.origin.member else ""
+                    by = f"in force in {row.in_force}" if row.in_force else "not known to be in force"
+                    by = _PATTERN if row.kind == "pattern" else by
+                    hit = StagedHit(values.scrub(path + inside), one.line, row.variable, by)
+                    hits[hit.path, hit.line].add(hit)
     # What is known says more of a line than a pattern.
     best = [{hit for hit in some if hit.known != _PATTERN} or some for some in hits.values()]
     lost = dict.fromkeys(reading.missing, "cannot be read")
     lost |= {one.place.removeprefix("git object "): one.reason for one in reading.left_out}
-    left_out = {NotSearched(os.fsdecode(path), why) for oid, why in lost.items() for path in staged[oid]}
+    left_out = {NotSearched(path, why) for oid, why in lost.items() for path in staged[oid]}
     return StagedSearch(len(changed), len(real), tuple(sorted(set().union(*best))), tuple(sorted(left_out)))
 
 
 def _shapes(
-    sources: Iterable[Source], blobs: Mapping[str, Iterable[bytes]], rules: Rules | None, reading: Reading
-) -> set[tuple[bytes, Shape]]:
+    sources: Iterable[Source], blobs: Mapping[str, Collection[str]], rules: Rules | None, reading: Reading
+) -> set[tuple[str, Shape]]:
     """What looks like a secret in some blobs, by path; nothing without rules."""
     return {
         (path, shape)
         for source in (sources if rules else ())
         for _, text in source.texts(reading)
-        for shape in (rules.find(text, list(map(os.fsdecode, blobs[source.origin.oid]))) if rules else ())
+        for shape in (rules.find(text, blobs[source.origin.oid]) if rules else ())
         for path in blobs[source.origin.oid]
     }

@@ -110,8 +110,9 @@ class Rules:
         return "" if weak or by_name or looks_made_up(made, self._markers) else value
 
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
-        """The passwords that somebody chose in one file, and how many more are placeholders or unused."""
-        found, idle, whole = set[Shape](), 0, content.decode("latin-1")
+        """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
+        idle, whole = 0, content.decode("latin-1")
+        found = {Shape(self.keeper.take(one), "", HASH) for one in password_hashes(content)}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
         # What begins and ends a text of several lines.

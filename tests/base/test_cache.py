@@ -7,10 +7,9 @@ import pytest
 
 import audit_lib
 from audit_lib.base import cache
-from audit_lib.base.cache import Cache, CleanObjects, recall_state, remember_state
+from audit_lib.base.cache import Cache, recall_state, remember_state
 
 PACKAGE = Path(audit_lib.__file__).parent
-EVERY = frozenset({"1" * 40, "2" * 40})
 
 
 def _cache(folder: Path, secret: bytes = b"secret") -> Cache:
@@ -52,17 +51,13 @@ def test_other_code_or_rules_believe_nothing(
     assert kept.recall("a") == (b"found" if believed else None)
 
 
-def test_only_what_held_something_is_read_again(tmp_path: Path) -> None:
-    """For the same search of the same project the objects that held nothing are known, and no others."""
-    CleanObjects(tmp_path, b"secret", tmp_path, "digest").store(EVERY)
-    assert CleanObjects(tmp_path, b"secret", tmp_path, "digest").objects == EVERY
-    for secret, root, digest in (
-        (b"secret", tmp_path, "another"),
-        (b"secret", tmp_path / "else", "digest"),
-        (b"other", tmp_path, "digest"),
-        (b"", tmp_path, "digest"),
-    ):
-        assert not CleanObjects(tmp_path, secret, root, digest).objects
+def test_a_name_is_of_all_that_decides(tmp_path: Path) -> None:
+    """Under another secret, or of other parts, it is another one, and tells none of them."""
+    name = _cache(tmp_path).name("project", "digest")
+    others = {_cache(tmp_path).name("project", "other"), _cache(tmp_path, b"other").name("project", "digest")}
+    assert _cache(tmp_path / "elsewhere").name("project", "digest") == name
+    assert name not in others
+    assert "project" not in name
 
 
 def test_state_that_another_could_write_is_not_believed(
