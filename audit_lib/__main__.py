@@ -16,7 +16,10 @@ _LONGEST = 6 * 3600  # seconds of a command: no cron job waits in silence for ev
 
 
 class _Commands(click.Group):
-    """Commands in groups, each under the guard; an error ends in its exit code and one line a fault."""
+    """Commands in groups, each under the guard; an error ends in its exit code and one line a fault.
+
+    What no room raised on purpose ends with 1, with its class and place alone: its text may hold a value.
+    """
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -29,9 +32,9 @@ class _Commands(click.Group):
         return load_command(name) if name in COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, COMMANDS))
         for title, texts in GROUPS.items():
             with formatter.section(title):
-                width = max(map(len, COMMANDS))
                 formatter.write_dl([(name.ljust(width), text) for name, text in texts.items()])
 
     def invoke(self, ctx: click.Context) -> object:
@@ -49,9 +52,8 @@ class _Commands(click.Group):
             except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
                 raise
             except Exception as error:
-                frame = traceback.extract_tb(error.__traceback__)[-1]
-                place = f"{Path(frame.filename).name}:{frame.lineno}"
-                click.echo(f"internal error: {type(error).__name__} at {place}", err=True)
+                frame, kind = traceback.extract_tb(error.__traceback__)[-1], type(error).__name__
+                click.echo(f"internal error: {kind} at {Path(frame.filename).name}:{frame.lineno}", err=True)
                 ctx.exit(1)
 
 
@@ -62,8 +64,11 @@ def main() -> None:
 
 
 def run() -> NoReturn:
-    """The console script: one command, then the end of the process."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, even if native code never returns
+    """The console script: one command, then the end of the process.
+
+    The system ends what runs for longer than `_LONGEST`, even if native code never returns.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_LONGEST)
     sys.exit(main())
 

@@ -68,8 +68,8 @@ class Audit(ProjectRead):
 
     @cached_property
     def _previous(self) -> reviews.PreviousReport | None:
-        path = self.previous
-        return reviews.read_previous(path, self.project.name, self.keeper.key) if path else None
+        name, key = self.project.name, self.keeper.key
+        return reviews.read_previous(self.previous, name, key) if self.previous else None
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -4,7 +4,7 @@ import json
 import platform
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,22 @@ _SHOWN = ("verdict", *_SUBJECTS, "secret", "environment", "service", "owner", "u
 _DETAILS = ("claimed_at", "searched", "witness", "folder", "role", "by", "ticket", "reason", "proof")
 _NOT_SHOWN = ("snapshot", "key bridge", "repair")
 _COLUMNS = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "ledger entry", "its hash")
+
+
+def _later(_: click.Context, param: click.Parameter, text: str) -> str:
+    """The instant that an option names, "" for none; `BadInput` for one that is over by now."""
+    if not text:
+        return ""
+    until = parse_instant(text, param.opts[0])
+    cli.refuse((until <= datetime.now(UTC), param.opts[0], "is in the past: it must be later than now"))
+    return iso(until)
+
+
+decide = click.Group("decide")
 _ID, _REASON = click.argument("id_", metavar="ID"), click.option("--reason", required=True)
-_UNTIL, _DUE = click.option("--until", required=True), click.option("--due", "until", default="")
+_UNTIL = click.option("--until", required=True, callback=_later)
+_DUE = click.option("--due", "until", default="", callback=_later)
 _OWNER, _PROOF = click.option("--owner", required=True), click.option("--proof", required=True)
-
-
-@click.group()
-def decide() -> None:
-    """The commands that record what somebody answers for."""
 
 
 @cli.command(_ID, "--by", _REASON, _UNTIL, "--ledger", "--writer", of=decide)
@@ -74,47 +82,30 @@ def attest(context: cli.Opened, rule: str, no: bool, **given: Any) -> None:
         (rule in owned and no, "--no", "is for the policy's questions: change the policy instead"),
         (late, "--until", f"is over {longest.days} days from now: confirm it each quarter"),
     )
-    _append(context, _decision(context, rule, "deny" if no else "attest", given))
+    _record(context, rule, "deny" if no else "attest", given)
 
 
 def _decide_finding(context: cli.Opened, id_: str, verdict: str, given: dict[str, Any]) -> None:
     """Record a decision on an id of the newest report, a fresh audit or, to close it, the last sign-off."""
     cli.refuse_values(context, {"ID": id_})
-    body, project, at = _decision(context, id_, verdict, given), context.project, context.instant("")
+    project, at = context.project, context.instant("")
     reports = sorted(Path("reports").glob(f"{project.name}-*/report.json"))
     read = [reviews.read_previous(path, project.name, context.key) for path in reports[-1:]]
     known = {found for report in read for found in report.findings}
     if id_ not in known:
         from audit_lib.audit import Audit  # noqa: PLC0415  matplotlib comes with it
 
-        audit = Audit(
-            project=project,
-            policy=context.policy,
-            given=context.given,
-            as_of=at,
-            keeper=Keeper(context.key),
-            quarter=Quarter.named("", at),
-        )
+        here: dict[str, Any] = {"project": project, "policy": context.policy, "given": context.given}
+        audit = Audit(**here, as_of=at, keeper=Keeper(context.key), quarter=Quarter.named("", at))
         last = reviews.last_signed(audit.ledger) if verdict == "close" else None
         findings.refuse_unknown_id(id_, {*known, *audit.findings["id"]}, last.opened if last else ())
-    _append(context, body)
+    _record(context, id_, verdict, given)
 
 
-def _decision(context: cli.Opened, subject: str, verdict: str, given: dict[str, Any]) -> dict[str, str]:
-    """What the ledger keeps of a decision; `BadInput` for one that would be over by now."""
-    body = {"subject": subject, "verdict": verdict, "reason": given.get("reason", ""), "by": context.by}
-    body |= {name: given[name] for name in ("owner", "ticket") if given.get(name)}
-    if text := given.get("until"):
-        name = "--due" if verdict == "assign" else "--until"
-        until = parse_instant(text, name)
-        cli.refuse((until <= context.at, name, "is in the past: it must be later than now"))
-        body["until"] = iso(until)
-    return body
-
-
-def _append(context: cli.Opened, body: dict[str, str]) -> None:
+def _record(context: cli.Opened, subject: str, verdict: str, given: dict[str, Any]) -> None:
     """Append a decision to the ledger, unless the last one of its kind says the same."""
-    subject, verdict = body["subject"], body["verdict"]
+    body = {"subject": subject, "verdict": verdict, "reason": given.get("reason", ""), "by": context.by}
+    body |= {name: given[name] for name in ("owner", "ticket", "until") if given.get(name)}
     made = context.ledger().of_kind("decision")
     same = [one for one in made if (one.body["subject"], one.body["verdict"]) == (subject, verdict)]
     for entry in same[-1:]:
@@ -203,11 +194,8 @@ def _in_several_roles(signed: Iterable[Entry]) -> list[str]:
     roles: dict[str, set[str]] = {}
     for entry in signed:
         roles.setdefault(str(entry.body.get("by")), set()).add(str(entry.body.get("role", "")))
-    return [
-        f"one person in {len(held)} roles: {by} signed as {' and as '.join(sorted(held))}"
-        for by, held in sorted(roles.items())
-        if len(held) > 1
-    ]
+    several = [(by, " and as ".join(sorted(held))) for by, held in sorted(roles.items()) if len(held) > 1]
+    return [f"one person in {len(roles[by])} roles: {by} signed as {held}" for by, held in several]
 
 
 @cli.command(click.argument("path", type=cli.PATH), "--ledger", opens=False)

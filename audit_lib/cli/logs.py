@@ -82,22 +82,6 @@ def _source(path: str, zone: str) -> LogSource:
 
 def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) -> None:
     """The answer, then a table with most failures first; what comes late is one row, and so is the total."""
-    failed = table["failures"].sum()
-    say("", lead=_answer(counts), colour="red" if failed else "")
-
-    most = _ROWS_ON_A_TERMINAL if columns(sys.stdout) else _MOST_ROWS
-    ranked = table.sort_values(["failures", "count"], ascending=False, kind="stable")
-    late = ranked.iloc[most:]
-    sums = {"total": table} if late.empty else {f"({counted(len(late), 'more row')})": late, "total": table}
-    rest = pd.DataFrame([{by[0]: name, **part.drop(columns=by).sum()} for name, part in sums.items()])
-    listed = pd.concat([ranked.head(most), rest.reindex(columns=table.columns, fill_value="")])
-    share = (100 * listed["failures"] / failed).map("{:5.1f} %".format) if failed else ""
-    listed.insert(len(by) + 1, "share", share)
-    print_table(listed)
-
-
-def _answer(counts: pd.DataFrame) -> str:
-    """How many requests failed, how many messages speak of a failure, and from when to when."""
     kinds, days = counts.groupby("kind", observed=True)["count"].sum(), counts["day"].dropna()
     reported = kinds.index.isin({*MESSAGE_KINDS} - {POSSIBLE, NOTICE})
     requests = int(kinds[~kinds.index.isin(MESSAGE_KINDS)].sum())
@@ -109,7 +93,18 @@ def _answer(counts: pd.DataFrame) -> str:
         counted(possible, "possible login failure") if possible else "",
         f"{days.min()} to {days.max()}" if len(days) else "",
     ]
-    return ", ".join(filter(None, facts))
+    failed = table["failures"].sum()
+    say("", lead=", ".join(filter(None, facts)), colour="red" if failed else "")
+
+    most = _ROWS_ON_A_TERMINAL if columns(sys.stdout) else _MOST_ROWS
+    ranked = table.sort_values(["failures", "count"], ascending=False, kind="stable")
+    late = ranked.iloc[most:]
+    sums = {"total": table} if late.empty else {f"({counted(len(late), 'more row')})": late, "total": table}
+    rest = pd.DataFrame([{by[0]: name, **part.drop(columns=by).sum()} for name, part in sums.items()])
+    listed = pd.concat([ranked.head(most), rest.reindex(columns=table.columns, fill_value="")])
+    shares = (100 * listed["failures"] / failed).map("{:5.1f} %".format) if failed else ""
+    listed.insert(len(by) + 1, "share", shares)
+    print_table(listed)
 
 
 def _say_lines(sources: pd.DataFrame) -> None:
@@ -170,15 +165,12 @@ def explain(context: cli.Opened, **_: Any) -> None:
     context.read()
     lines = file_lines.formats_by_line(file_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
-        read = explain_line(raw, declared, zone)
-        line = read.line
-        by = f", by {' > '.join(read.formats)}" if read.formats else ""
-        nearest = "; no format matches its beginning" if line.state == "not understood" else ""
-        nearest = f"; nearest is {read.nearest}" if read.nearest else nearest
+        line, names = explain_line(raw, declared, zone)
+        by = f", by {' > '.join(names)}" if names else ""
         at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
-        texts = [f"{number}: {line.state}{by}{nearest}", f"   time: {at}"]
+        texts = [f"{number}: {line.state}{by}"]
+        texts += [] if line.state == "blank" else [f"   time: {at}"]
         for event in line.events:
             fields = [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]
             texts.append(f"   {', '.join(fields)}")
-        shown = texts[: 1 if line.state == "blank" else None]
-        say(*(guard.scrub(redact.redact_named(text)) for text in shown))
+        say(*(guard.scrub(redact.redact_named(text)) for text in texts))

@@ -34,6 +34,7 @@ from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
 
 _MOST_NAMES = 5  # that are shown
 _LEDGER = ("--env", "--policy", "--ledger", "--writer")
+rotate = click.Group("rotate")
 _SECRET = click.argument("secret")
 _EVIDENCE = ("--env", "--policy", "--ledger", "--as-of")
 _STEPS = (_SECRET, cli.flag("--compromised"), "--environment", *_EVIDENCE)
@@ -150,23 +151,16 @@ def record(context: cli.Opened, secret: str, environment: str, service: str, **g
     (row,), text, moment = found, given["created_at"] or given["claimed"], context.at
     day_only = bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
     if text:
-        at = f"{text.strip()}T00:00:00Z" if day_only else text
-        moment = clock.parse_instant(at, "--at", ZoneInfo(context.project.time_zone))
+        begin = f"{text.strip()}T00:00:00Z" if day_only else text
+        moment = clock.parse_instant(begin, "--at", ZoneInfo(context.project.time_zone))
     latest = context.at + timedelta(hours=14 if day_only else 0)  # somewhere on earth it may be tomorrow
     cli.refuse((moment > latest, "--at", "is in the future: record a rotation when it is done"))
 
     kind, own = _claim(row, context, given)
-    body = {
-        "secret": row.secret,
-        "environment": environment,
-        "service": row.service,
-        "by": context.by,
-        "ticket": given["ticket"],
-        "reason": given["reason"],
-        "claimed_at": clock.iso(moment),
-        "day_only": day_only,
-    }
-    place, at, which = f"{row.secret} in {environment}/{row.service}", clock.iso(moment), given["revoked"]
+    at, which = clock.iso(moment), given["revoked"]
+    body = {"secret": row.secret, "environment": environment, "service": row.service, "by": context.by}
+    body |= {"ticket": given["ticket"], "reason": given["reason"], "claimed_at": at, "day_only": day_only}
+    place = f"{row.secret} in {environment}/{row.service}"
     words = {
         "rotation": f"{place}, rotated {'' if given['claimed'] else 'by '}{at}",
         "creation": f"{place}, created {at} by {given['source']}: a claim in your name",
@@ -225,13 +219,8 @@ def whose(folder: Path, ledger: Path | None) -> None:
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = keys.key_of(project)
     known = chain.read_ledger(project.ledger_dir, key)
-    say(*answers.whose(string, known, key).lines)
+    say(*answers.whose(string, known, key))
     say(*known.faults, lead="the ledger is damaged: ", err=True)
-
-
-@click.group()
-def rotate() -> None:
-    """The commands of a rotation."""
 
 
 @cli.command(

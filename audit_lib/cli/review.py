@@ -60,8 +60,8 @@ def review(folder: Path, sample: bool, **given: Any) -> None:
     if context:
         signed = signatures(out, context.ledger(), context.key)
     cli.refuse((signed, str(out), "holds a report that was signed: name another folder with --out"))
-    texts = ("quarter", "as_of", "policy", "previous", "ledger", "identities")
-    parameters = {option: str(given[option] or "") for option in texts}
+    names = ("quarter", "as_of", "policy", "previous", "ledger", "identities")
+    parameters = {name: str(given[name] or "") for name in names}
     _publish(NOTEBOOK, parameters | {"project": "" if sample else str(folder)}, given, context, out)
 
     record = json.loads((out / "report.json").read_text("utf-8"))
@@ -149,12 +149,12 @@ def investigate(context: cli.Opened, folder: Path, **given: Any) -> None:
     say("")
 
     moment = context.instant(given["as_of"])
-    question = repr([given[name] for name in ("since", "until", "secret", "address")])  # is not shown
-    name = f"{context.project.name}-incident-{moment:%Y-%m-%d}-{sha256(question.encode()).hexdigest()[:8]}"
-    out = given["out"] or Path("reports") / name
-    parameters = {option: given[option] for option in ("since", "until", "secret")}
-    parameters |= {"project": str(folder), "address": address, "as_of": iso(moment)}
-    _publish(INCIDENT, parameters | {"ledger": str(given["ledger"] or "")}, given, context, out)
+    question = [given[name] for name in ("since", "until", "secret", "address")]  # is not shown
+    digest = sha256(repr(question).encode()).hexdigest()[:8]
+    out = given["out"] or Path("reports") / f"{context.project.name}-incident-{moment:%Y-%m-%d}-{digest}"
+    parameters = {name: given[name] for name in ("since", "until", "secret")}
+    parameters |= {"project": str(folder), "ledger": str(given["ledger"] or "")}
+    _publish(INCIDENT, parameters | {"address": address, "as_of": iso(moment)}, given, context, out)
 
     cells = json.loads((out / INCIDENT).read_text("utf-8"))["cells"]
     summary = next(cell for cell in cells if "summary" in cell["metadata"].get("tags", []))

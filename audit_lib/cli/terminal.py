@@ -52,10 +52,8 @@ def print_table(table: pd.DataFrame) -> None:
     lines = [list(table.columns), *shown.to_numpy().tolist()]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     width = columns(sys.stdout) or sys.maxsize
-
     while sum(widths) + 2 * len(widths) > width and max(widths) > _SHORTEST:
         widths[widths.index(max(widths))] -= 1
-
     for line in lines:
         cells = []
         for text, most, kind in zip(line, widths, table.dtypes, strict=True):

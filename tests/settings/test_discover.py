@@ -11,28 +11,23 @@ from tests.support.applications import write
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
 
 
-NAMES = {
-    ("env", "development"): ".env .env.local docker.env .envrc env.txt .env.product test-service.env",
-    (
-        "env",
-        "production",
-    ): ".env.production .env.prod .env-prod prod.env .env.production.local .env.production.test",
-    ("env", "staging"): ".env.staging .env.preview",
-    ("backup", "development"): ".env.backup .env.bak .env~ .env.swp .env.1 .env.2026-11-01",
-    ("backup", "production"): ".env.prod.bak",
-    (
-        "example",
-        "",
-    ): ".env.example .env.sample example.env .env.production.example .env.test .env.test.local ci.env",
-    ("", None): "env.ts .env.d.ts environment.yml .environment sendenv",
-}
+NAMES = [
+    ("env", "development", ".env .env.local docker.env .envrc env.txt .env.product test-service.env"),
+    ("env", "production", ".env.production .env.prod .env-prod prod.env .env.production.local"),
+    ("env", "production", ".env.production.test"),
+    ("env", "staging", ".env.staging .env.preview"),
+    ("backup", "development", ".env.backup .env.bak .env~ .env.swp .env.1 .env.2026-11-01"),
+    ("backup", "production", ".env.prod.bak"),
+    ("example", "", ".env.example .env.sample example.env .env.production.example .env.test"),
+    ("example", "", ".env.test.local ci.env"),
+    ("", "", "env.ts .env.d.ts environment.yml .environment sendenv"),
+]
 
 
 @pytest.mark.parametrize(
-    ("name", "sort", "environment"),
-    [(name, *kind) for kind, names in NAMES.items() for name in names.split()],
+    ("name", "sort", "environment"), [(name, *row[:2]) for row in NAMES for name in row[2].split()]
 )
-def test_a_files_name_says_what_it_is(name: str, sort: str, environment: str | None) -> None:
+def test_a_files_name_says_what_it_is(name: str, sort: str, environment: str) -> None:
     """Env-like names give environment and whether the file is an example or a backup; others are left."""
     assert is_env_like(PurePosixPath(name)) == bool(sort)
     if sort:
@@ -42,29 +37,31 @@ def test_a_files_name_says_what_it_is(name: str, sort: str, environment: str | N
         assert (found.example, found.backup) == (sort == "example", sort == "backup")
 
 
-def test_folders_give_the_service() -> None:
-    """The first folder that is no grouping and no environment is the service, backend at the top."""
-    expected = {
-        "backend development": ".env backend/.env",
-        "web development": "apps/web/.env",
-        "backend production": "deploy/production/.env",
-        "mail staging": "services/mail/config/.env.staging",
-        "live development": "apps/live/.env",
-        "live production": "apps/live/.env.live",
-        "all-in-one development": "deployments/all-in-one/variables.env",
-        "django production": ".envs/.production/.django",
-        "postgres development": ".envs/.local/.postgres",
-    }
-    for words, paths in expected.items():
-        for found in (env_source(PurePosixPath(path)) for path in paths.split()):
-            assert f"{found.service} {found.environment}" == words
-
-
-def test_a_files_name_may_say_a_service() -> None:
-    """What is neither env, nor an example's word, nor an environment names the service."""
-    words = {"env/redis.env": "redis", ".env.redis-cache": "redis-cache", "env/redis.env.example": "redis"}
-    words |= dict.fromkeys([".env.production.local", ".env", "prod.env"], "")
-    assert {path: file_words(PurePosixPath(path)) for path in words} == words
+@pytest.mark.parametrize(
+    ("path", "service", "environment"),
+    [  # the first folder that is no grouping and no environment, backend at the top
+        (".env", "backend", "development"),
+        ("backend/.env", "backend", "development"),
+        ("apps/web/.env", "web", "development"),
+        ("deploy/production/.env", "backend", "production"),
+        ("services/mail/config/.env.staging", "mail", "staging"),
+        ("apps/live/.env", "live", "development"),
+        ("apps/live/.env.live", "live", "production"),
+        ("deployments/all-in-one/variables.env", "all-in-one", "development"),
+        (".envs/.production/.django", "django", "production"),
+        (".envs/.local/.postgres", "postgres", "development"),
+        # a file's name may say a service: what is neither env, nor an example's word, nor an environment
+        ("env/redis.env", "redis", "development"),
+        (".env.redis-cache", "redis-cache", "development"),
+        ("env/redis.env.example", "redis", ""),
+        (".env.production.local", "backend", "production"),
+        ("prod.env", "backend", "production"),
+    ],
+)
+def test_folders_and_names_give_the_service(path: str, service: str, environment: str) -> None:
+    """Folder and name say whose a file is, and of which environment."""
+    found = env_source(PurePosixPath(path))
+    assert (found.service, found.environment) == (service, environment)
 
 
 def test_the_default_layout_is_assumed(tmp_path: Path) -> None:

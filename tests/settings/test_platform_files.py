@@ -10,32 +10,14 @@ import pytest
 
 from audit_lib.settings import bundled_policy, load_project
 from audit_lib.settings.platform_files import tabulate_configuration
+from tests.support.applications import write
 from tests.support.fakes import fake_value
 
-IMAGES = tomllib.loads(Path(__file__).with_name("images.toml").read_text("utf-8"))["images"]
-BLUEPRINT = """
-previews:
-  generation: {previews}
-envVarGroups:
-  - name: shared
-    envVars:
-      - key: API_TOKEN
-        sync: false
-      - key: LOG_LEVEL
-        value: info
-services:
-  - type: web
-    name: backend
-    envVars:
-      - fromGroup: shared
-      - key: JWT_SECRET_KEY
-        value: {value}
-      - key: DATABASE_URL
-        fromDatabase: {{name: db, property: connectionString}}
-      - key: LOG_LEVEL
-        value: debug
-      - key: SENTRY_DSN
-"""
+ROWS = tomllib.loads(Path(__file__).with_name("platform_files.toml").read_text("utf-8"))
+BLUEPRINT = ROWS["blueprint"]
+SECRETS = {"API_TOKEN": "yes", "JWT_SECRET_KEY": "no", "DATABASE_URL": "yes", "SENTRY_DSN": "unknown"}
+ONCE = dict.fromkeys(["JWT_SECRET_KEY", "DATABASE_URL", "LOG_LEVEL", "SENTRY_DSN", "API_TOKEN"], "yes")
+OPEN = dict.fromkeys(["JWT_SECRET_KEY", "DATABASE_URL", "LOG_LEVEL", "SENTRY_DSN"], "unknown")
 
 
 def _answers(root: Path, topic: str = "") -> pd.DataFrame:
@@ -48,44 +30,39 @@ def _told(root: Path, topic: str) -> dict[str, str]:
     return dict(zip(rows["subject"], rows["answer"], strict=True))
 
 
-def test_a_text_in_a_blueprint_is_told_and_never_shown(tmp_path: Path) -> None:
-    """By reference or by hand is as it should be, a text is not, and what says nothing is unknown."""
+@pytest.mark.parametrize(
+    ("topic", "previews", "group", "expected"),
+    [
+        # By reference or by hand is as it should be, a text is not, and what says nothing is unknown.
+        ("blueprint value", "off", "shared", SECRETS),
+        # What is entered by hand, or of a database of their own, previews do not share.
+        ("blueprint preview", "off", "shared", {}),
+        ("blueprint preview", "automatic", "shared", SECRETS),
+        # A service's own variable hides its group's; a group of elsewhere may set any name again.
+        ("blueprint name", "off", "shared", ONCE | {"LOG_LEVEL": "no"}),
+        ("blueprint name", "off", "elsewhere", OPEN),
+    ],
+)
+def test_a_blueprint_answers_for_each_variable(
+    topic: str, previews: str, group: str, expected: dict[str, str], tmp_path: Path
+) -> None:
+    """For each variable of each service one answer with its line, and never a value."""
     value = fake_value("in a blueprint")
-    (tmp_path / "render.yaml").write_text(BLUEPRINT.format(previews="off", value=value))
-    told = {"API_TOKEN": "yes", "JWT_SECRET_KEY": "no", "DATABASE_URL": "yes", "SENTRY_DSN": "unknown"}
-    assert _told(tmp_path, "blueprint value") == told
+    text = BLUEPRINT.format(previews=previews, value=value).replace(
+        "fromGroup: shared", f"fromGroup: {group}"
+    )
+    write(tmp_path, {"render.yaml": text})
+    assert _told(tmp_path, topic) == expected
     rows = _answers(tmp_path)
     assert value not in rows.to_csv()
-    assert rows.loc[rows["subject"].eq("JWT_SECRET_KEY"), "line"].iloc[0] == 16
-
-
-def test_a_name_is_set_once(tmp_path: Path) -> None:
-    """A service's own variable hides its group's, wherever the two are."""
-    (tmp_path / "render.yaml").write_text(BLUEPRINT.format(previews="off", value="x"))
-    told = _told(tmp_path, "blueprint name")
-    assert [name for name in told if told[name] == "no"] == ["LOG_LEVEL"]
-
-
-def test_previews_get_what_is_written_down(tmp_path: Path) -> None:
-    """What is entered by hand, or of a database of their own, they do not share."""
-    told = {"API_TOKEN": "yes", "JWT_SECRET_KEY": "no", "DATABASE_URL": "yes", "SENTRY_DSN": "unknown"}
-    for previews, expected in (("off", {}), ("automatic", told)):
-        (tmp_path / "render.yaml").write_text(BLUEPRINT.format(previews=previews, value="x"))
-        assert _told(tmp_path, "blueprint preview") == expected
-
-
-def test_a_group_of_elsewhere_leaves_names_open(tmp_path: Path) -> None:
-    """A service that joins a group which the blueprint does not hold may get a name twice."""
-    text = BLUEPRINT.format(previews="off", value="x").replace("fromGroup: shared", "fromGroup: elsewhere")
-    (tmp_path / "render.yaml").write_text(text)
-    assert set(_told(tmp_path, "blueprint name").values()) == {"unknown"}
+    assert rows.loc[rows["subject"].eq("JWT_SECRET_KEY"), "line"].unique().tolist() == [15]
 
 
 def test_a_text_that_looks_like_a_secret_is_one_under_any_name(tmp_path: Path) -> None:
     """The address of a store with a password is a secret, whatever its variable is called."""
     value = f"postgres://u:{fake_value('inside an address')}@h/d"
     text = f"services:\n  - name: b\n    envVars:\n      - key: TARGET\n        value: {value}\n"
-    (tmp_path / "render.yaml").write_text(text)
+    write(tmp_path, {"render.yaml": text})
     assert _told(tmp_path, "blueprint value") == {"TARGET": "no"}
 
 
@@ -100,79 +77,61 @@ def test_a_text_that_looks_like_a_secret_is_one_under_any_name(tmp_path: Path) -
 )  # fmt: skip
 def test_a_blueprint_that_is_none_is_not_known(tmp_path: Path, text: str) -> None:
     """A file that cannot be understood has said nothing."""
-    (tmp_path / "render.yaml").write_text(text)
-    rows = _answers(tmp_path, "file")
-    assert rows["answer"].tolist() == ["unknown"]
+    write(tmp_path, {"render.yaml": text})
+    assert _told(tmp_path, "file") == {"render.yaml": "unknown"}
 
 
-@pytest.mark.parametrize(("dockerfile", "ignore", "answer"), IMAGES)
+@pytest.mark.parametrize(("dockerfile", "ignore", "answer"), ROWS["images"])
 def test_an_image_takes_what_it_copies_and_does_not_ignore(
     tmp_path: Path, dockerfile: str, ignore: str, answer: str
 ) -> None:
-    """The final stage counts, with what it copies from others; the last pattern that matches counts."""
-    (tmp_path / "backend").mkdir()
-    (tmp_path / "backend/.env").write_text("A=1\n")
-    (tmp_path / "backend/Dockerfile").write_text(dockerfile)
-    (tmp_path / "backend/.dockerignore").write_text(ignore)
+    """What the last stage copies it holds, of an earlier one it is not known; the last pattern counts."""
+    files = {".env": "A=1\n", "Dockerfile": dockerfile, ".dockerignore": ignore}
+    write(tmp_path / "backend", files)
     assert _told(tmp_path, "image context") == {"backend/.env": answer}
     if answer == "no":  # a list beside the Dockerfile, under its name, counts first
-        (tmp_path / "backend/Dockerfile.dockerignore").write_text(".env\n")
+        write(tmp_path, {"backend/Dockerfile.dockerignore": ".env\n"})
         assert _told(tmp_path, "image context") == {"backend/.env": "yes"}
+
+
+@pytest.mark.parametrize(("name", "text"), ROWS["builds"])
+def test_an_image_is_built_from_the_folder_that_its_build_names(tmp_path: Path, name: str, text: str) -> None:
+    """A Dockerfile in a folder of its own copies what is in the context, by the context's .dockerignore."""
+    write(tmp_path, {"backend/.env": "A=1\n", "docker/Dockerfile": "FROM a\nCOPY backend /app\n"})
+    assert _told(tmp_path, "image context") == {}
+    write(tmp_path, {name: text})
+    assert _told(tmp_path, "image context")["backend/.env"] == "no"
+    write(tmp_path, {".dockerignore": "**/.env\n"})
+    assert _told(tmp_path, "image context")["backend/.env"] == "yes"
+
+
+def test_a_context_that_is_not_plain_is_not_known(tmp_path: Path) -> None:
+    """A variable, an address or a folder elsewhere may hold any env file; broken YAML names no build."""
+    write(tmp_path, {"api/Dockerfile": "FROM a\nCOPY . /app\n", "compose.yaml": "a: ["})
+    for context in ("$DIR", "https://example.com/a.git", "../other"):
+        text = f"services: [{{dockerfilePath: api/Dockerfile, dockerContext: '{context}'}}]"
+        write(tmp_path, {"render.yaml": text})
+        assert _told(tmp_path, "image context") == {"api/Dockerfile": "unknown"}
+        assert _told(tmp_path, "file") == {"compose.yaml": "unknown"}
 
 
 def test_a_baseline_needs_somebody_s_answer(tmp_path: Path) -> None:
     """No secret is as it should be; a secret, or no answer, is not."""
     entries = [{"line_number": n, "is_secret": said} for n, said in ((1, False), (2, True))]
     record = {"results": {"a.py": [*entries, {"line_number": 3}]}}
-    (tmp_path / ".secrets.baseline").write_text(json.dumps(record))
+    write(tmp_path, {".secrets.baseline": json.dumps(record)})
     assert _told(tmp_path, "baseline entry") == {"a.py:1": "yes", "a.py:2": "no", "a.py:3": "no"}
-    (tmp_path / ".secrets.baseline").write_text('{"results": 3}')
-    assert _answers(tmp_path, "file")["answer"].tolist() == ["unknown"]
+    write(tmp_path, {".secrets.baseline": '{"results": 3}'})
+    assert _told(tmp_path, "file") == {".secrets.baseline": "unknown"}
 
 
 def test_an_ignored_example_is_told(tmp_path: Path) -> None:
     """A pattern such as .env* hides the example, too, until git tracks it; without git nothing is asked."""
-    (tmp_path / ".env.example").write_text("A=\n")
+    write(tmp_path, {".env.example": "A=\n"})
     assert _told(tmp_path, "example kept") == {}
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     assert _told(tmp_path, "example kept") == {".env.example": "yes"}
-    (tmp_path / ".gitignore").write_text(".env*\n")
+    write(tmp_path, {".gitignore": ".env*\n"})
     assert _told(tmp_path, "example kept") == {".env.example": "no"}
     subprocess.run(["git", "-C", tmp_path, "add", "-f", ".env.example"], check=True)
     assert _told(tmp_path, "example kept") == {".env.example": "yes"}  # git keeps what it tracks
-
-
-BUILT = "services: {api: {build: {context: %s, dockerfile: docker/Dockerfile}}}"
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("compose.yaml", BUILT % "."),
-        ("deploy/docker-compose.yml", BUILT % ".."),
-        ("compose.yaml", "x-a: &a {build: {dockerfile: docker/Dockerfile}}\nservices: {api: {<<: *a}}"),
-        ("render.yaml", "services: [{name: a, dockerfilePath: ./docker/Dockerfile}]"),
-    ],
-)
-def test_an_image_is_built_from_the_folder_that_its_build_names(tmp_path: Path, name: str, text: str) -> None:
-    """A Dockerfile in a folder of its own copies what is in the context, by the context's .dockerignore."""
-    for path in ("docker", "deploy", "backend", ".github/workflows"):
-        (tmp_path / path).mkdir(parents=True)
-    (tmp_path / "backend/.env").write_text("A=1\n")
-    (tmp_path / "docker/Dockerfile").write_text("FROM a\nCOPY backend /app\n")
-    assert _told(tmp_path, "image context") == {}
-    (tmp_path / name).write_text(text)
-    assert _told(tmp_path, "image context")["backend/.env"] == "no"
-    (tmp_path / ".dockerignore").write_text("**/.env\n")
-    assert _told(tmp_path, "image context")["backend/.env"] == "yes"
-
-
-def test_a_context_that_is_not_plain_is_not_known(tmp_path: Path) -> None:
-    """A variable, an address or a folder elsewhere may hold any env file; broken YAML names no build."""
-    (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . /app\n")
-    for context in ("$DIR", "https://example.com/a.git", "../other"):
-        text = f"services: [{{dockerfilePath: Dockerfile, dockerContext: '{context}'}}]"
-        (tmp_path / "render.yaml").write_text(text)
-        assert _told(tmp_path, "image context") == {"Dockerfile": "unknown"}
-    (tmp_path / "compose.yaml").write_text("a: [")
-    assert _answers(tmp_path, "file")["source"].tolist() == ["compose.yaml"]
