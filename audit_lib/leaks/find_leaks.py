@@ -25,7 +25,6 @@ from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
 from audit_lib.leaks.tables import tabulate_leaks
 from audit_lib.ledger.timeline import Tenure
-from audit_lib.logins.parameters import formats_of
 from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import SHORTEST, Redactor
@@ -68,6 +67,8 @@ def find_leaks(
     What patterns find is then searched for like a value that was given. `as_of` and `stays` are those of
     `tabulate_leaks`. Raises `BadInput` for a report that cannot be used.
     """
+    from audit_lib.logins.parameters import formats_of  # noqa: PLC0415  which a hook has no time for
+
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
     rules = Rules(keeper, policy.placeholders, user_cache() / "rules")
     options = options or LeakOptions()
