@@ -8,6 +8,7 @@ import pytest
 
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.search import LeakOptions, Search as SearchOf, Values, tabulate_sightings
+from audit_lib.logs.formats import load_formats
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
@@ -17,9 +18,9 @@ from tests.support.planter import FORMS, PLACES, Plot, new_plot
 def search_places(
     project: Project, keeper: Keeper, targets: pd.DataFrame, options: LeakOptions | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Sightings` and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
+    """Sightings and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
     search, values = SearchOf(project, keeper.key, options or LeakOptions()), Values(keeper, targets)
-    sightings = tabulate_sightings(search.for_values(values), search, values, {})
+    sightings = tabulate_sightings(search.for_values(values), search, values, {}, load_formats())
     return sightings, search.coverage(values, targets)
 
 
