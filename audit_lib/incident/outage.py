@@ -96,7 +96,7 @@ class PairApart:
 def pairs_apart(case: Case) -> tuple[PairApart, ...]:
     """The pairs of production, or of the secret that is asked for, the latest first.
 
-    Each from when until when both values are known to have been there, by the ledger and by what is there now.
+    Each from when until when both values are known to have been there, by ledger and inventory.
     """
     held, found = list(_held(case)), set()
     for mine, value, since, until in held:
