@@ -10,6 +10,7 @@ import pytest
 from audit_lib.settings import GivenValues, Policy, SecretRule
 from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value
+from tests.support.rows import data
 
 TOKEN, OTHER = fake_value("token"), fake_value("other", 12)
 PASSWORD = fake_value("password", 24)
@@ -61,54 +62,14 @@ def one(frame: pd.DataFrame, secret: str, environment: str = "development") -> d
     return {str(name): None if pd.isna(cell) else cell for name, cell in row.items()}
 
 
-NOT_KNOWN = {"state": "present", "fingerprint": None, "whole": None, "placeholder": None, "format_ok": None}
-STRONG = {"length": "ok", "format_ok": True, "placeholder": False, "strength_bits": 258.0}
-WEAK = {"default_ok": False, "length": "short", "classes_ok": False}
-GOOD = {"component": "password", "length": "ok", "url_ok": True, "default_ok": True, "placeholder": False}
-NO_PASSWORD = {"kind": "secret", "length": "short", "strength_bits": 0.0}
-ABSENT = {"state": "missing", "placeholder": None}
-EMPTY = {"state": "empty", "placeholder": None}
-HERE = {"state": "present", "placeholder": False}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        # The last line counts, a comment does not; of a file that was read the rest is missing.
-        ("API_TOKEN=@T\n", HERE),
-        ("TOKEN=@T\n", HERE),
-        ("API_TOKEN=\n", EMPTY),
-        ("# API_TOKEN=@T\n", ABSENT),
-        ("OTHER=1\n", ABSENT),
-        ("", ABSENT),
-        ("API_TOKEN=\nAPI_TOKEN=@T\n", HERE),
-        ("API_TOKEN=@T\nAPI_TOKEN=\n", EMPTY),
-        # Length, format, placeholder and strength are those of the value.
-        ("API_TOKEN=@T", STRONG),
-        (f"API_TOKEN={TOKEN[:30]}", {"length": "below good", "format_ok": True}),
-        ("API_TOKEN=short", {"length": "short", "format_ok": True}),
-        ("API_TOKEN=@T!", {"length": "ok", "format_ok": False}),
-        ("API_TOKEN=change-me", {"placeholder": True}),
-        ("API_TOKEN=<token>", {"placeholder": True}),
-        # What loaders read differently is there, and no more is claimed.
-        ("API_TOKEN=${OTHER}-suffix", NOT_KNOWN),
-        ("API_TOKEN='change-me' # note", NOT_KNOWN),
-        # Of a URL the password is the secret; what is no URL may be one as a whole, a local file holds none.
-        ("DATABASE_URL=postgresql://app:@P@h/db", GOOD),
-        ("DATABASE_URL=postgresql://postgres:postgres@h/db", WEAK),
-        ("DATABASE_URL=postgresql://app:@P@db.example.com/db", {"placeholder": True}),
-        ("DATABASE_URL=postgresql://app:change-me@h/db", {"placeholder": True}),
-        ("DATABASE_URL=postgresql://app:@P@@h/db", {"url_ok": False}),
-        ("DATABASE_URL=postgresql://app@h/db", NO_PASSWORD),
-        ("DATABASE_URL=sqlite:///local.db", {"kind": "setting", "length": ""}),
-        ("DATABASE_URL=@T", {"component": "whole", "kind": "secret", "strength_bits": 258.0}),
-    ],
-)
+@pytest.mark.parametrize(("text", "expected"), data(Path(__file__).with_suffix(".toml"))["judged"])
 def test_a_variable_is_judged_by_its_rule(tmp_path: Path, text: str, expected: dict[str, object]) -> None:
     """What is held in development's env file of the backend, and how it is judged."""
     secret = "DATABASE_URL" if text.startswith("DATABASE_URL") else "API_TOKEN"
-    held = inventory(tmp_path, development_backend=text.replace("@T", TOKEN).replace("@P", PASSWORD))
-    row = one(held, secret)
+    values = {"@T": TOKEN, "@S": TOKEN[:30], "@P": PASSWORD}
+    for mark, value in values.items():
+        text = text.replace(mark, value)
+    row = one(inventory(tmp_path, development_backend=text), secret)
     assert {name: row[name] for name in expected} == expected
 
 
