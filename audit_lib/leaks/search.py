@@ -140,14 +140,13 @@ class Search:
         # Objects that held nothing, by search; of a key that all know nothing is believed.
         kept = Cache(options.cache, key.derive("scan cache"), "clean", _SEARCHES) if options.cache else None
         self._clean = kept if key.origin == "file" else None
-        self.objects, self._folders = Reading(), dict[Path, Reading]()
-        self.patterns: Reading | None = None  # of the search by rules
-        self.reports = Reading()  # of other scanners
+        self.objects, self._folders = Reading("git objects", ".git"), dict[Path, Reading]()
+        self.patterns, self.reports = Reading("patterns"), Reading("reports")  # of other scanners
         self.idle = 0  # values under a password's name that are counted and not listed
 
     def by_rules(self, rules: Rules) -> set[Shape]:
         """Everything that looks like a secret; of chosen passwords those of files, not of history."""
-        self.patterns = reading = Reading()
+        self.patterns = reading = Reading("patterns", count=1)
         shapes, marked, installed = set[Shape](), set[str](), 0
         own = f"{os.path.relpath(self.project.ledger_dir, self.history.root)}/"
         for source, _ in self._sources("shapes in git objects", rules.digest, marked, but="tree"):
@@ -190,7 +189,8 @@ class Search:
         """Every file, then each object that is not remembered as clean; all but those `marked` then are."""
         root, read = self.history.root, 0
         for folder in (root, *self._options.also):
-            reading = self._folders[folder] = Reading()
+            reading = Reading("files") if folder == root else Reading("files outside", str(folder))
+            self._folders[folder] = reading
             for source in sources.file_sources(folder, reading, outside=folder != root):
                 yield source, reading
                 read += source.size
@@ -199,7 +199,7 @@ class Search:
         clean = frozenset(json.loads((self._clean and self._clean.recall(name)) or b"[]"))
         wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean]
         done, total = 0, sum(one.size for one in wanted)
-        self.objects, left_out = Reading(), 0
+        self.objects, left_out = Reading("git objects", ".git"), 0
         for source in sources.object_sources(root, [one.oid for one in wanted], self.objects):
             yield source, self.objects
             done += source.size if source.start == 0 else 0  # of a large object several windows come
@@ -212,34 +212,35 @@ class Search:
 
     def coverage(self, values: Values, targets: pd.DataFrame) -> pd.DataFrame:
         """`LeakCoverage`: how much was searched, and everything that was not."""
-        history, objects, files = self.history, self.objects, self._folders[self.history.root]
-        listed: list[tuple[Any, ...]] = [("git objects", ".git", "not searched", 0, NO_REPOSITORY)]
+        history, objects = self.history, self.objects
+        parts = [objects, *self._folders.values()] if history.there else list(self._folders.values())
         if history.there:
             objects.faults, objects.count = [*history.faults, *objects.faults], len(history.objects)
             objects.left_out += history.limits()
-            listed = _rows("git objects", ".git", objects, values)
-        files.left_out += [NotSearched(one, _LOGS) for one in outside_logs(self.project)]
-        listed += _rows("files", ".", files, values)
-        for folder in self._options.also:
-            listed += _rows("files outside", str(folder), self._folders[folder], values)
+        self._folders[history.root].left_out += [
+            NotSearched(one, _LOGS) for one in outside_logs(self.project)
+        ]
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
-        weak = targets["searched"].ne("everywhere")
-        listed.append(("values", "", "searched", int((~weak).sum()), "in every form, in every place"))
-        by_name = rows(targets[weak].sort_values(["variable", "reason"]))  # fingerprints are the key's
-        listed += [("values", row.variable, "partly", 1, row.reason) for row in by_name]
-        listed += _rows("patterns", ".", self.patterns, values) if self.patterns else []
-        listed += _rows("reports", ".", self.reports, values) if self.reports.count else []
-        listed += [("patterns", "files", "partly", self.idle, _IDLE)] if self.idle else []
+        # Fingerprints are the key's, and give no order.
+        weak = targets[targets["searched"].ne("everywhere")].sort_values(["variable", "reason"])
+        listed = [
+            *([] if history.there else [("git objects", ".git", "not searched", 0, NO_REPOSITORY)]),
+            *(row for one in parts for row in _rows(one, values)),
+            ("values", "", "searched", len(targets) - len(weak), "in every form, in every place"),
+            *(("values", row.variable, "partly", 1, row.reason) for row in rows(weak)),
+            *(row for one in (self.patterns, self.reports) if one.count for row in _rows(one, values)),
+            *([("patterns", "files", "partly", self.idle, _IDLE)] if self.idle else []),
+        ]
         return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns())))
 
 
-def _rows(part: str, place: str, reading: Reading, values: Values) -> list[tuple[Any, ...]]:
+def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
     """git failing is "incomplete", whatever was found until then."""
-    failed, left_out = "; ".join(dict.fromkeys(reading.faults)), sorted(set(reading.left_out))
+    failed, left_out = "; ".join(dict.fromkeys(one.faults)), sorted(set(one.left_out))
     state = "incomplete" if failed else "partly" if left_out else "searched"
-    count = None if part == "patterns" or (failed and not reading.count) else reading.count
-    more = [(part, values.scrub(one.place), "not searched", 1, one.reason) for one in left_out]
-    return [(part, values.scrub(place), state, count, failed), *more]
+    count = None if one.part == "patterns" or (failed and not one.count) else one.count
+    more = [(one.part, values.scrub(part.place), "not searched", 1, part.reason) for part in left_out]
+    return [(one.part, values.scrub(one.place), state, count, failed), *more]
 
 
 def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:

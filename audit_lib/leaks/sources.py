@@ -81,8 +81,10 @@ class Content:
 
 @dataclass
 class Reading:
-    """How a search went: what was left out, what git did not give, and what archives may still grow to."""
+    """How the search of a part went: what was left out, what git lacks, what archives may still grow to."""
 
+    part: str = ""  # as LeakCoverage names it
+    place: str = "."
     left_out: list[NotSearched] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # objects
     faults: list[str] = field(default_factory=list)  # of git

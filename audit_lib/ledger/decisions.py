@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit_lib.base.clock import LAST, iso, parse_instant
+from audit_lib.base.clock import LAST, parse_instant
 from audit_lib.ledger.chain import Entry, Ledger
 
 # Ledgers before 0.3.0 had a kind for each verdict, and other names for the fields.

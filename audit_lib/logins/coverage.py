@@ -178,14 +178,13 @@ def _of_times(traffic: Traffic) -> Facts:
     sources = traffic.activity.sources.query("kind == 'log'")
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     back = (steps["not_after_at"] - steps["at"]).gt(CLOCK_BACK)
-    zoneless = sources["zone_assumed"].eq(True).fillna(False)
     days = max(0, -int(-(traffic.window.until - traffic.window.since) // DAY))
     read = days_by_service(sources, traffic.activity.counts)
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
     return [
         ("instances", _logs(log.pattern for log in traffic.log_sources if not log.instances),
          "another instance may have a log of its own: declare `instances` of {} in audit.toml"),
-        ("zone", _logs(sources.loc[zoneless, "source"]),
+        ("zone", _logs(sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"]),
          "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"),
         ("order", _logs(steps.loc[back, "file"]), "times go back within {}"),
         ("days", left > 0 and f"{left} of {days} days have no line of {service}", "{}"),

@@ -64,28 +64,26 @@ def test_what_was_appended_is_read(folder: Path) -> None:
     assert (len(early.entries), len(early.later), early.heads[0][1][:2]) == (3, 3, "3:")
 
 
+# The lines of a chain by number, or as they were changed: x its third, y and z its last, n an invented one.
 @pytest.mark.parametrize(
-    ("change", "broken"),
+    ("order", "broken"),
     [
-        (
-            lambda lines: [*lines[:2], lines[2].replace(b"known", b"other"), *lines[3:]],
-            "ledger alice#3: was edited",
-        ),
-        (lambda lines: lines[:2] + lines[3:], "ledger alice#3: has the number 4"),
-        (lambda lines: lines[1:], "ledger alice#1: has the number 2"),
-        (lambda lines: [*lines[:3], lines[2], *lines[3:]], "ledger alice#4: has the number 3"),
-        (lambda lines: [*lines[:3], b"{}", *lines[3:]], "ledger alice#4: is no entry"),
-        (lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]], "ledger alice#3: has the number 4"),
-        (lambda lines: [*lines[:5], lines[5].replace(b'"v":2', b'"v": 2')], "ledger alice#6: was edited"),
-        (
-            lambda lines: [*lines[:5], lines[5].replace(b'"mac":"', b'"mac":"0')[:-2] + b"}"],
-            "ledger alice#6: ",
-        ),
+        ("01x345", "ledger alice#3: was edited"),
+        ("01345", "ledger alice#3: has the number 4"),
+        ("12345", "ledger alice#1: has the number 2"),
+        ("0122345", "ledger alice#4: has the number 3"),
+        ("012n345", "ledger alice#4: is no entry"),
+        ("013245", "ledger alice#3: has the number 4"),
+        ("01234y", "ledger alice#6: was edited"),
+        ("01234z", "ledger alice#6: "),
     ],
 )
-def test_the_first_broken_entry_is_named(folder: Path, change, broken: str) -> None:
+def test_the_first_broken_entry_is_named(folder: Path, order: str, broken: str) -> None:
     """An edit, a deletion, an insertion and a reorder show without the key, at the right entry."""
-    rewrite(folder, change(lines_of(folder)))
+    lines = dict(zip("012345", lines_of(folder), strict=True)) | {"n": b"{}"}
+    lines["x"], lines["y"] = lines["2"].replace(b"known", b"other"), lines["5"].replace(b'"v":2', b'"v": 2')
+    lines["z"] = lines["5"].replace(b'"mac":"', b'"mac":"0')[:-2] + b"}"
+    rewrite(folder, [lines[sign] for sign in order])
     for key in (None, KEY):
         ledger = read_ledger(folder, key)
         assert str(ledger.faults[0]).startswith(broken)
