@@ -20,7 +20,8 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import say
-from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
+from audit_lib.incident import whose as answers
+from audit_lib.ledger import Entry, chain, keys, timeline
 from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
 from audit_lib.report import escape as inert
@@ -330,7 +331,7 @@ def _replace(
     key, place, at = keys.made_key_of(context.project), context.project.ledger_dir, context.at
     here, keeper = (context.project, context.policy), Keeper(key)
     changes = change.planned(*here, rule, source, new=value, keeper=keeper)
-    chain.chain_to_continue(place, key, changes[0].draft(at, body), at, context.writer)
+    chain.sound_chain(place, key, changes[0].draft(at, body), at, context.writer)
     written: set[Path] = set()
     for one in changes:
         if one.path not in written:
