@@ -19,8 +19,7 @@ import click
 from audit_lib import settings
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.incident import whose
-from audit_lib.ledger import Draft, Entry, Ledger, keys, read_ledger, timeline, write_entry
+from audit_lib.ledger import Draft, Entry, Ledger, keys, read_ledger, timeline, whose, write_entry
 from audit_lib.logs.files import spooled, with_logs
 from audit_lib.report.known_values import guard_values
 from audit_lib.rotation.rotations import TRIGGERS

@@ -20,8 +20,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import say
-from audit_lib.incident import whose as answers
-from audit_lib.ledger import Entry, chain, keys, timeline
+from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
 from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
 from audit_lib.report import escape as inert

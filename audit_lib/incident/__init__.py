@@ -1,1 +1,1 @@
-"""From a window to what happened in it, why, and what to do; `whose` says of a string whose secret it is."""
+"""From a window to what happened in it, why, and what to do: `case` is what was read, the rest its frames."""
