@@ -247,7 +247,7 @@ class Tally:
         if state != "blank":
             follows = False
             if continues and self._opened and at is None and not record:
-                follows = continues == 1 or self._inside
+                follows = continues == "record" or self._inside
             self._opened, self._inside = follows or at is not None, follows
             if follows:
                 at = facts.last
