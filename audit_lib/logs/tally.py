@@ -173,9 +173,14 @@ def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
                 sums = _sum(formats, file, replace(plan, written=None))
                 sums.facts.remark = YEAR_OPEN
     except (Bomb, Unreadable) as error:
-        state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
-        return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
+        return unread(error)
     return settled(formats, sums)
+
+
+def unread(error: Bomb | Unreadable) -> LogSums:
+    """The sums of a log that cannot be read, with the reason."""
+    state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
+    return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
 
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
