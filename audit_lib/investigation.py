@@ -11,8 +11,8 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.incident.case import Case, read_case
 from audit_lib.incident.explain import explain, tabulate_explanations
-from audit_lib.incident.exposure import tabulate_exposure
-from audit_lib.incident.look import address_of, first_seen, secret_of, window_of
+from audit_lib.incident.exposure import first_seen, tabulate_exposure
+from audit_lib.incident.look import address_of, secret_of, window_of
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
@@ -128,5 +128,5 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     if not (read.sources["state"].eq("read").any() or read.ledger.entries or len(leaks)):
         raise BadInput.at("project", "holds nothing of an application: no env file, log, ledger or leak")
     name = secret_of(secret, case.policy, read.inventory)
-    window = window_of(since, until, case.as_of, first_seen(name, leaks))
+    window = window_of(since, until, case.as_of, first_seen(case, name))
     return Investigation(replace(case, window=window, secret=name, address=address_of(address)))

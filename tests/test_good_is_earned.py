@@ -4,8 +4,8 @@ On planted projects: a token that leaked in the history was rotated between two 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from shutil import copytree, rmtree
 
@@ -28,10 +28,9 @@ from tests.support.planted_incidents import AS_OF, INCIDENT, START, plant
 ENV = "backend/.env"
 LEDGER = ".audit/ledger"
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 5))]
-# What the report before said, and is gone since.
-WAS = {
-    "forbidden-format": ("JWT_SECRET_KEY", "production", "backend"),
-}
+WAS_CHECK = "forbidden-format"  # what the report before said of another secret, and is gone since
+WAS = {"check": WAS_CHECK, "id": "x", "status": "open", "severity": "high", "covers": ""}
+WAS |= {"subject": "JWT_SECRET_KEY", "environment": "production", "service": "backend"}
 
 
 def good(folder: Path) -> set[str]:
@@ -49,30 +48,13 @@ def good(folder: Path) -> set[str]:
 
 
 def _ended(audit: Audit) -> set[str]:
-    findings = {
-        check: {
-            "id": f"{check}:x",
-            "check": check,
-            "status": "open",
-            "severity": "high",
-            "covers": "",
-            "subject": subject,
-            "environment": environment,
-            "service": service,
-        }
-        for check, (subject, environment, service) in WAS.items()
-    }
-    frames, previous = audit.checked, PreviousReport(findings, INCIDENT, (), {})
-    found = [finding.columns for finding in find(frames, audit.policy)]
-    changes = compare(previous, found, frames, audit.ledger)
-    return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & set(WAS)
+    frames, previous = audit.checked, PreviousReport({"x": WAS}, INCIDENT, (), {})
+    changes = compare(previous, [one.columns for one in find(frames, audit.policy)], frames, audit.ledger)
+    return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & {WAS_CHECK}
 
 
-def _edit(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
-    def edited(folder: Path) -> None:
-        (folder / name).write_text(change((folder / name).read_text("utf-8")), "utf-8")
-
-    return edited
+def _edit(before: str, after: str, folder: Path) -> None:
+    (folder / ENV).write_text((folder / ENV).read_text("utf-8").replace(before, after), "utf-8")
 
 
 def _look(folder: Path, at: datetime, writer: str) -> None:
@@ -100,34 +82,18 @@ def _lost_object(folder: Path) -> None:
     objects[0].unlink()
 
 
-@dataclass(frozen=True)
-class Removal:
-    """One way to take a precondition away, and the verdicts that rest on it."""
-
-    name: str
-    take: Callable[[Path], None]
-    lost: frozenset[str]
-
-
-def _of(name: str, take: Callable[[Path], None], *lost: str) -> Removal:
-    return Removal(name, take, frozenset(lost))
-
-
-VALUES = ("fresh", "not in force", *(f"ended: {check}" for check in WAS))
-SEARCH = ("no other leak",)
-REMOVED = (
-    _of("the env file", lambda folder: (folder / ENV).unlink(), *VALUES),
-    _of("its variable", _edit(ENV, lambda text: text.replace("API_TOKEN=", "#")), "fresh", "not in force"),
-    _of(
-        "one reading of the line",
-        _edit(ENV, lambda text: text.replace("API_TOKEN=", "API_TOKEN=$x")),
-        "fresh",
-    ),
-    _of("a look before the change", _without_look_before, "fresh"),
-    _of("looks that agree", _old_value_again, "fresh"),
-    _of("the history", lambda folder: rmtree(folder / ".git"), *SEARCH),
-    _of("an object of the history", _lost_object, *SEARCH),
-)
+SEARCH = frozenset({"no other leak"})
+ENDED = frozenset({f"ended: {WAS_CHECK}"})
+# What is taken away, and the verdicts that rest on it.
+REMOVED: dict[str, tuple[Callable[[Path], object], frozenset[str]]] = {
+    "the env file": (lambda folder: (folder / ENV).unlink(), ENDED | {"fresh", "not in force"}),
+    "its variable": (partial(_edit, "API_TOKEN=", "#"), frozenset({"fresh", "not in force"})),
+    "one reading of the line": (partial(_edit, "API_TOKEN=", "API_TOKEN=$x"), frozenset({"fresh"})),
+    "a look before the change": (_without_look_before, frozenset({"fresh"})),
+    "looks that agree": (_old_value_again, frozenset({"fresh"})),
+    "the history": (lambda folder: rmtree(folder / ".git"), SEARCH),
+    "an object of the history": (_lost_object, SEARCH),
+}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -139,14 +105,12 @@ def test_no_good_verdict_stays_without_what_it_rests_on(seed: int, tmp_path: Pat
     audit = (whole / "audit.toml").read_text("utf-8")
     (whole / "audit.toml").write_text(f'environments = ["production"]\n{audit}', "utf-8")
     remember_sample(whole)
-    before = good(whole)
-    stayed = {}
-    for number, removal in enumerate(REMOVED):
+    before, stayed = good(whole), {}
+    for number, (name, (take, lost)) in enumerate(REMOVED.items()):
         folder = tmp_path / str(number)
         copytree(whole, folder)
-        removal.take(folder)
+        take(folder)
         remember_sample(folder)
-        after = good(folder)
-        stayed[removal.name] = after & removal.lost
-    assert set().union(*(removal.lost for removal in REMOVED)) <= before
+        stayed[name] = good(folder) & lost
+    assert set().union(*(lost for _, lost in REMOVED.values())) <= before
     assert {name: kept for name, kept in stayed.items() if kept} == {}

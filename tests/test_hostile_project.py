@@ -80,18 +80,17 @@ def test_nothing_of_a_hostile_project_runs_or_leads_out(project: Path, tmp_path:
 @pytest.mark.parametrize(
     "layout",
     [
-        '[[log]]\npattern = "../*.log"',
-        '[[log]]\npattern = "/etc/*.conf"',
-        '[[log]]\npattern = "linked/logs/*.log"',
-        'guide = "~/notes.md"',
-        'guide = "docs\\\\..\\\\..\\\\x"',
-        'extends = "../policy.toml"',
-        'exports = ["../x"]',
-        '[[env]]\nenvironment = "prod"\nservice = "x"\npath = "linked/.env"',
-        'name = "../../x"',
-        "x = " + "[" * 100_000,
+        pytest.param('[[log]]\npattern = "../*.log"', id="above"),
+        pytest.param('[[log]]\npattern = "/etc/*.conf"', id="absolute"),
+        pytest.param('[[log]]\npattern = "linked/logs/*.log"', id="link"),
+        pytest.param('guide = "~/notes.md"', id="home"),
+        pytest.param('guide = "docs\\\\..\\\\..\\\\x"', id="backslash"),
+        pytest.param('extends = "../policy.toml"', id="policy"),
+        pytest.param('exports = ["../x"]', id="export"),
+        pytest.param('[[env]]\nenvironment = "prod"\nservice = "x"\npath = "linked/.env"', id="env"),
+        pytest.param('name = "../../x"', id="name"),
+        pytest.param("x = " + "[" * 100_000, id="nested"),
     ],
-    ids=["above", "absolute", "link", "home", "backslash", "policy", "export", "env", "name", "nested"],
 )
 def test_a_path_that_leads_out_is_one_line(project: Path, tmp_path: Path, layout: str) -> None:
     """Exit 2 with the place, before anything is read or written."""

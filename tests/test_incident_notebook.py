@@ -4,6 +4,7 @@ import csv
 import json
 from hashlib import sha256
 from pathlib import Path
+from shutil import copytree
 
 import nbformat
 import pytest
@@ -68,14 +69,9 @@ def test_an_edited_page_is_noticed(published: tuple[Path, str], tmp_path: Path) 
     """`verify` sees a byte that was changed."""
     verify = ["verify", str(published[0])]
     assert CliRunner().invoke(main, verify).exit_code == 0
-    copied = tmp_path / "incident"
-    copied.mkdir()
-    for path in published[0].rglob("*"):
-        (copied / path.relative_to(published[0])).parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file():
-            (copied / path.relative_to(published[0])).write_bytes(
-                path.read_bytes() + b" " * (path.suffix == ".html")
-            )
+    copied = Path(copytree(published[0], tmp_path / "incident"))
+    with (copied / "incident.html").open("a") as page:
+        page.write(" ")
     assert CliRunner().invoke(main, ["verify", str(copied)]).exit_code == 3
 
 
@@ -101,10 +97,5 @@ def test_the_notebook_runs_in_a_kernel_with_pickers(tmp_path: Path, monkeypatch:
     assert all(len(cell.source.splitlines()) <= 9 for cell in code)
     (picked,) = (cell for cell in code if "pick(" in cell.source)
     assert "application/vnd.jupyter.widget-view+json" in picked.outputs[0]["data"]
-    frames = [
-        out
-        for cell in code
-        for out in cell.outputs
-        if "dataframe" in out.get("data", {}).get("text/html", "")
-    ]
-    assert len(frames) >= 10
+    shown = [out.get("data", {}).get("text/html", "") for cell in code for out in cell.outputs]
+    assert sum("dataframe" in text for text in shown) >= 10

@@ -27,7 +27,21 @@ FOREIGN = """[...document.querySelectorAll('*')].filter(e => [...e.attributes].s
     a.name.startsWith('on') || (['src', 'href', 'data', 'action', 'background', 'srcdoc'].includes(a.name)
     && !/^(data:image|#)/.test(a.value)))).map(e => e.outerHTML.slice(0, 200))"""
 ELEMENT = re.compile(r"<\s*(script|iframe|object|embed|link|meta|base|form|input|video|audio|img)\b", re.I)
-RICH = ("text/html",)
+AUDIT = """name = "attacked"
+key = "demo"
+pinned_as_of = "2026-09-30"
+extends = "generic"
+env = [{path = "backend/.env", environment = "development", service = "backend"}]
+log = [{pattern = "backend/logs/*.log", service = "backend"}]
+[[secret]]
+name = "API_TOKEN"
+service = "backend"
+title = TITLE
+required = "always"
+max_age_days = 90
+revoke = TITLE
+obtain = TITLE
+"""
 ALIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ufeff\u2028\u2029]")
 
 
@@ -79,12 +93,8 @@ def _write_project(project: Path, base: str) -> int:
     for name in names[:20]:
         (project / "backend" / "logs" / f"{name}.log").write_text("INFO:     nothing\n", "utf-8")
     for number, text in enumerate([*payloads(base, 6000, MARKUP)][:30]):
-        body = {
-            "id": f"finding {text}",
-            "by": f"someone {text}",
-            "reason": text,
-            "until": "2027-01-01T00:00:00Z",
-        }
+        body = {"id": f"finding {text}", "by": f"someone {text}", "reason": text}
+        body["until"] = "2027-01-01T00:00:00Z"
         at = datetime(2026, 9, 1, 0, number, tzinfo=UTC)
         append(project / ".audit" / "ledger", demo_key(), Draft("acceptance", body), at, "mallory")
     _commit(project, [*payloads(base, 7000, MARKUP)][:20])
@@ -99,18 +109,8 @@ def _write_env(project: Path, texts: list[str]) -> None:
     lines = [f"API_TOKEN={fake_value('injection')}", f"JWT_SECRET_KEY={fake_value('injection 2')}"]
     lines += [f"{text.replace(chr(10), ' ')}_SECRET=x{number}" for number, text in enumerate(texts)]
     (project / "backend" / ".env").write_text("\n".join(lines) + "\n", "utf-8")
-    layout = [
-        'name = "attacked"',
-        'key = "demo"',
-        'pinned_as_of = "2026-09-30"',
-        'extends = "generic"',
-        '[[env]]\nenvironment = "development"\nservice = "backend"\npath = "backend/.env"',
-        '[[log]]\npattern = "backend/logs/*.log"\nservice = "backend"',
-    ]
     title = json.dumps("<img src=x onerror=alert(1)> =1+1 $x$")
-    rule = f'[[secret]]\nname = "API_TOKEN"\nservice = "backend"\ntitle = {title}\nrequired = "always"\n'
-    rule += f"max_age_days = 90\nrevoke = {title}\nobtain = {title}\n"
-    (project / "audit.toml").write_text("\n".join([*layout, rule]), "utf-8")
+    (project / "audit.toml").write_text(AUDIT.replace("TITLE", title), "utf-8")
     remember_sample(project)
 
 
@@ -148,18 +148,12 @@ def test_the_page_is_dead_in_a_real_browser(attacked: Path, listener: ThreadingH
         page.goto((attacked / "report.html").as_uri(), wait_until="load")
         for link in page.query_selector_all("a, details, summary"):
             assert not (link.get_attribute("href") or "").startswith(("javascript", "http"))
-        foreign = page.evaluate(FOREIGN)
-        scripts = page.evaluate("document.scripts.length")
-    assert foreign == []
-    assert scripts <= 1
+        assert page.evaluate(FOREIGN) == []
+        assert page.evaluate("document.scripts.length") <= 1
     assert dialogs == []
     assert listener.seen == []  # type: ignore[attr-defined]
-
-
-def test_the_payloads_reach_the_report(attacked: Path, listener: ThreadingHTTPServer) -> None:
-    """Their text is shown, as text: a report that dropped them would prove nothing."""
-    page = (attacked / "report.html").read_text("utf-8")
-    assert page.count(f"127.0.0.1:{listener.server_port}") > 50
+    # Their text is shown, as text: a report that dropped them would prove nothing.
+    assert (attacked / "report.html").read_text("utf-8").count(f"127.0.0.1:{listener.server_port}") > 50
 
 
 def test_no_artefact_holds_a_control_or_direction_character(attacked: Path) -> None:
@@ -171,10 +165,9 @@ def test_no_artefact_holds_a_control_or_direction_character(attacked: Path) -> N
         assert not ALIVE.search(json.dumps(json.loads(text), ensure_ascii=False) if is_json else text), path
 
 
-@pytest.mark.parametrize("name", ["findings.csv"])
-def test_no_cell_of_the_csv_is_a_formula(attacked: Path, name: str) -> None:
+def test_no_cell_of_the_csv_is_a_formula(attacked: Path) -> None:
     """A spreadsheet finds no cell that begins as a formula does."""
-    with (attacked / name).open(encoding="utf-8-sig", newline="") as file:
+    with (attacked / "findings.csv").open(encoding="utf-8-sig", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert cells
     assert [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r")] == []
@@ -185,7 +178,7 @@ def test_no_output_of_the_notebook_is_markup_of_an_attacker(attacked: Path) -> N
     notebook = nbformat.read(attacked / "quarterly_review.ipynb", as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     data = [(kind, str(text)) for output in outputs for kind, text in output.get("data", {}).items()]
-    rich = [text for kind, text in data if kind in RICH]
+    rich = [text for kind, text in data if kind == "text/html"]
     assert rich
     assert [found[0] for text in rich for found in ELEMENT.finditer(text)] == []
-    assert {kind for kind, _ in data} <= {*RICH, "text/plain", "image/png"}
+    assert {kind for kind, _ in data} <= {"text/html", "text/plain", "image/png"}

@@ -124,44 +124,32 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("nbconvert", "kernels"):
         (folder / "share/jupyter" / name).symlink_to(Path(sys.prefix) / "share/jupyter" / name)
     uv = str(Path(sys.executable).with_name("uv"))
-    command = [
-        uv,
-        "pip",
-        "install",
-        "--offline",
-        "--no-deps",
-        "--python",
-        str(folder / "bin/python"),
-        str(wheel),
-    ]
+    command = [uv, "pip", "install", "--offline", "--no-deps", "--python", folder / "bin/python", wheel]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "bin"
 
 
-def _run(bin_: Path, *words: str, cwd: Path, home: Path) -> "subprocess.CompletedProcess[str]":
-    """The console script as its user types it, in a home of its own."""
+def _run(bin_: Path, command: list[str], cwd: Path, home: Path) -> str:
+    """What a command says to its user, who has the console script on the path and a home of their own."""
     environment = {"HOME": str(home), "PATH": f"{bin_}:/usr/bin:/bin"}
-    done = subprocess.run(
-        ["audit-lib", *words],
-        executable=bin_ / "audit-lib",
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    return done
+    return done.stdout
+
+
+def _write_project(project: Path) -> Path:
+    (project / "backend").mkdir(parents=True)
+    (project / "backend" / ".env").write_text(f"JWT_SECRET_KEY={fake_value('inside')}\n")
+    return project
 
 
 def test_installed_it_reviews_the_sample_to_the_byte(installed: Path, tmp_path: Path) -> None:
     """Started within a project whose modules and settings are traps, it springs none, uses the notebooks of
     the package in its own interpreter, and gives the committed report anywhere."""
-    project, sprung = tmp_path / "project", tmp_path / "sprung"
-    (project / "backend").mkdir(parents=True)
-    (project / "backend" / ".env").write_text(f"JWT_SECRET_KEY={fake_value('inside')}\n")
+    project, sprung = _write_project(tmp_path / "project"), tmp_path / "sprung"
     booby_trap(project, sprung)
-    _run(installed, "leaks", "--project", ".", cwd=project, home=with_rules(tmp_path / "home"))
+    script = str(installed / "audit-lib")
+    _run(installed, [script, "leaks", "--project", "."], project, with_rules(tmp_path / "home"))
     reproduce(["audit-lib"], project, tmp_path / "another home", {"PATH": f"{installed}:/usr/bin:/bin"})
     assert not sprung.exists(), sprung.read_text()
     code = "import audit_lib, sys; sys.stdout.write(audit_lib.__file__)"
@@ -171,15 +159,8 @@ def test_installed_it_reviews_the_sample_to_the_byte(installed: Path, tmp_path: 
 
 def test_a_printed_command_runs_as_printed(installed: Path, tmp_path: Path) -> None:
     """`init` prints the next command quoted; a shell takes it as it is."""
-    cwd, project = installed.parents[1], tmp_path / "my project's"
-    (project / "backend").mkdir(parents=True)
-    (project / "backend" / ".env").write_text(f"JWT_SECRET_KEY={fake_value('inside')}\n")
-    environment = {"HOME": str(tmp_path), "PATH": f"{installed}:/usr/bin:/bin"}
-    command = [installed / "audit-lib", "init", "--project", str(project)]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True)
-    following = re.search(r"(?m)^next: (.*?)  \(", done.stdout)
+    cwd, project = installed.parents[1], _write_project(tmp_path / "my project's")
+    said = _run(installed, [str(installed / "audit-lib"), "init", "--project", str(project)], cwd, tmp_path)
+    following = re.search(r"(?m)^next: (audit-lib snapshot --project .*?)  \(", said)
     assert following is not None
-    assert following[1].startswith("audit-lib snapshot --project ")
-    shell = ["sh", "-c", following[1]]
-    again = subprocess.run(shell, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert (again.returncode, " seen at " in again.stdout) == (0, True), again.stderr
+    assert " seen at " in _run(installed, ["sh", "-c", following[1]], cwd, tmp_path)

@@ -11,24 +11,13 @@ from audit_lib.__main__ import main
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("stolen token")
-AUDIT = """name = "shop"
-extends = "paiid"
-
-[[env]]
-environment = "production"
-service = "backend"
-path = ".env"
-
-[[log]]
-pattern = "logs/*.log"
-"""
+AUDIT = 'name = "shop"\nextends = "paiid"\nlog = [{pattern = "logs/*.log"}]\n'
+AUDIT += 'env = [{environment = "production", service = "backend", path = ".env"}]\n'
 WAYS: dict[str, Callable[[str], str]] = {
     "every byte": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()),
     "every other byte": lambda value: "".join(f"%{ord(c):02x}" if n % 2 else c for n, c in enumerate(value)),
     "twice": lambda value: "".join(f"%25{byte:02X}" for byte in value.encode()),
-    "base64 of escapes": lambda value: base64.urlsafe_b64encode(
-        "".join(f"%{byte:02X}" for byte in value.encode()).encode()
-    ).decode(),
+    "base64 of escapes": lambda value: base64.urlsafe_b64encode(WAYS["every byte"](value).encode()).decode(),
 }
 
 
@@ -61,11 +50,8 @@ def test_a_stolen_value_is_blotted_out(tmp_path: Path, command: str) -> None:
     given = [command, "--project", str(root), *COMMANDS[command], "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
-    published = done.output + "".join(
-        path.read_text("utf-8") for path in (tmp_path / "out").iterdir() if path.is_file()
-    )
-    if command == "investigate":
-        published += "".join(path.read_text("utf-8") for path in (tmp_path / "out/evidence").iterdir())
-        assert "203.0.113.45" in published
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    published = done.output + "".join(path.read_text("utf-8") for path in files)
+    assert command == "review" or "203.0.113.45" in published
     for form in (TOKEN, *(write(TOKEN) for write in WAYS.values())):
         assert form not in published

@@ -35,12 +35,10 @@ TAIL = 22 + (1 << 16)  # … by so many last ones
 BOMB_RATIO = 250  # a log that grows further from a small file was made to fill a disk or a memory
 _BOMB_FROM = 64 << 20
 _MEMORY = 1 << 28  # bytes that a decompressor may take for its window
-_STREAMS = 100_000  # compressed streams that follow each other in one file
-_ENTRIES = 100_000  # of a zip's list
+_MANY = 100_000  # compressed streams that follow each other in one file, or entries of a zip's list
 _EXTENDED = 8 << 10  # bytes of a tar's extended header: Python before 3.11.10 takes the square of its digits
 _IN_A_ROW = 4  # such headers
 _AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
-_BUFFER = 1 << 18
 
 _KINDS = tomllib.loads(Path(__file__).with_name("containers.toml").read_text("utf-8"))
 _MAGIC = {bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()}
@@ -80,7 +78,7 @@ def _decompress(file: BinaryIO, kind: str) -> Iterator[bytes]:
     # zstandard unpacks all that it is given: of so few bytes no more than a piece.
     ahead, most = (256, ()) if kind == "zstd" else (_AHEAD, (PIECE,))
     data = file.read(ahead)
-    for _ in range(_STREAMS):
+    for _ in range(_MANY):
         if not data:
             return
         unpacker: Any = _DECOMPRESSORS[kind]()
@@ -121,9 +119,9 @@ class LogStream(PieceReader):
 
 
 def _bounded_log(packed: PieceReader) -> Iterator[bytes]:
-    file = io.BufferedReader(packed, _BUFFER)
+    file = io.BufferedReader(packed, _AHEAD)
     kind, unpacked = kind_of(file.peek(6)), 0
-    pieces = _decompress(file, kind) if kind in _DECOMPRESSORS else iter(lambda: file.read1(_BUFFER), b"")
+    pieces = _decompress(file, kind) if kind in _DECOMPRESSORS else iter(lambda: file.read1(_AHEAD), b"")
     for piece in pieces:
         unpacked += len(piece)
         if unpacked > max(_BOMB_FROM, BOMB_RATIO * packed.taken):
@@ -282,7 +280,7 @@ def _tar(file: BinaryIO) -> _Members:
 
 
 def _zip(content: bytes, faults: list[str]) -> _Members:
-    if content.count(b"PK\1\2") > _ENTRIES:
+    if content.count(b"PK\1\2") > _MANY:
         raise ValueError("a zip lists too many members")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         comments = filter(None, [archive.comment, *(entry.comment for entry in archive.infolist())])

@@ -1,14 +1,12 @@
 """What is kept between runs outside of every project: events of logs, objects searched clean, and state.
 
 A cache may be deleted at any time. It holds no value, is read without pickle, and believed only by its MAC,
-which is also over this package: other code may find or store otherwise, and no number has to be raised.
-"""
+which is also over this package: other code may find or store otherwise, and no number has to be raised."""
 
 import hmac
 import json
 import os
 import stat
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +18,6 @@ from typing import Any
 import audit_lib
 
 _MAC = 32
-_SEARCHES = 40  # whose clean objects are kept
 _LARGEST_STATE = 4 << 20  # bytes
 
 
@@ -79,26 +76,11 @@ def _replace(path: Path, content: bytes) -> None:
     Path(file.name).replace(path)
 
 
-class CleanObjects:
-    """The objects of git in which one search of one project found nothing, as it remembers them."""
-
-    def __init__(self, folder: Path | None, secret: bytes, root: Path, digest: str) -> None:
-        """What is remembered of a project's search for what the digest names; nothing without a secret."""
-        home = folder if folder and secret else Path(os.devnull)  # below which nothing can be kept
-        self._cache = Cache(home, secret, "clean", _SEARCHES)
-        self._name = self._cache.name(str(root.resolve()), digest)
-        self.objects = frozenset[str](json.loads(self._cache.recall(self._name) or b"[]"))
-
-    def store(self, objects: Iterable[str]) -> None:
-        """Replace what is remembered."""
-        self._cache.keep(self._name, json.dumps(sorted(objects)).encode("ascii"))
-
-
 def recall_state(name: str) -> dict[str, Any]:
     """What was remembered under a name; empty if there is nothing, or someone else could have written it."""
     with suppress(OSError, ValueError, RecursionError, RuntimeError):
         facts = _state(name).lstat()
-        own = os.name != "posix" or (facts.st_uid == os.geteuid() and not facts.st_mode & 0o022)
+        own = facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
         if stat.S_ISREG(facts.st_mode) and own and facts.st_size <= _LARGEST_STATE:
             state = json.loads(_state(name).read_text("utf-8"))
             return state if isinstance(state, dict) else {}

@@ -16,11 +16,10 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.terminal import print_json, say
-from audit_lib.leaks import contracts, rules, search, tables, targets
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, search_staged
+from audit_lib.leaks import contracts, rules, search, tables
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, leak_targets, search_staged
 from audit_lib.ledger.timeline import tenures
-from audit_lib.report import exports, known_values
-from audit_lib.report.record import nested
+from audit_lib.report import known_values
 from audit_lib.report.tables import records
 from audit_lib.secrecy import keeper, seal
 
@@ -74,13 +73,17 @@ def _search_project(
     if given["layout"] == "table":
         _say_leaks(found)
     elif given["layout"] == "json":
+        from audit_lib.report.record import nested  # noqa: PLC0415  with the pages, which a hook has no time for
+
         places = records(found.places.rename(columns=contracts.PUBLISHED_PLACE))
         listed = nested(records(found.leaks), places, ("leak_id",), "places")
         first = tables.next_step(found.leaks, found.coverage)
         print_json({"leaks": listed, "coverage": records(found.coverage), "do_first": first})
     else:
+        from audit_lib.report.exports import leaks_sarif  # noqa: PLC0415  as above
+
         complete = not found.coverage["state"].eq("incomplete").any()
-        print_json(exports.leaks_sarif(found.leaks, found.places, complete=complete))
+        print_json(leaks_sarif(found.leaks, found.places, complete=complete))
     if fail_on := given["fail_on"]:
         sys.exit(tables.exit_code(found.leaks, found.coverage, FAIL_ON[: FAIL_ON.index(fail_on) + 1]))
 
@@ -181,7 +184,7 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
     known = context.read(key)
     folder, place = cache.user_cache() / "rules", Path(index) if index else None
     shapes = rules.Rules(known.keeper, known.policy.placeholders, folder) if patterns else None
-    wanted = targets.leak_targets(known.entries, known.inventory, known.policy, known.keeper)
+    wanted = leak_targets(known.entries, known.inventory, known.policy, known.keeper)
     done = search_staged(context.project.root, known.keeper, wanted, index=place, rules=shapes)
 
     for hit in done.hits:

@@ -165,13 +165,10 @@ def explain(context: cli.Opened, **_: Any) -> None:
     context.read()
     lines = file_lines.formats_by_line(file_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
-        read = explain_line(raw, declared, zone)
-        line = read.line
-        by = f", by {' > '.join(read.formats)}" if read.formats else ""
-        nearest = "; no format matches its beginning" if line.state == "not understood" else ""
-        nearest = f"; nearest is {read.nearest}" if read.nearest else nearest
+        line, names = explain_line(raw, declared, zone)
+        by = f", by {' > '.join(names)}" if names else ""
         at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
-        texts = [f"{number}: {line.state}{by}{nearest}"]
+        texts = [f"{number}: {line.state}{by}"]
         texts += [] if line.state == "blank" else [f"   time: {at}"]
         for event in line.events:
             fields = [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]

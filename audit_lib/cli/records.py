@@ -219,7 +219,7 @@ def whose(folder: Path, ledger: Path | None) -> None:
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = keys.key_of(project)
     known = chain.read_ledger(project.ledger_dir, key)
-    say(*answers.whose(string, known, key).lines)
+    say(*answers.whose(string, known, key))
     say(*known.faults, lead="the ledger is damaged: ", err=True)
 
 

@@ -174,7 +174,7 @@ def read_case(  # noqa: PLR0917
     read = ProjectRead(
         project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs
     )
-    options = LeakOptions(cache=user_cache(), patterns=False, progress=progress)
+    options = LeakOptions(cache=user_cache(), progress=progress)
     stays, parts = tenures(read.ledger), (read.entries, read.inventory)
     leaked = find_leaks(project, keeper, policy, *parts, stays=stays, options=options)
     window = flow.Window(as_of - timedelta(days=7), as_of)

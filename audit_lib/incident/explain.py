@@ -17,7 +17,6 @@ from audit_lib.incident.exposure import public_twins, values_of
 from audit_lib.incident.outage import deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
 from audit_lib.logins.detect import Incident
-from audit_lib.logins.traffic import BEGUN
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
 CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
@@ -197,7 +196,7 @@ def _cut_off(case: Case) -> Explanation:
     one, outage = Explanation(CUT_OFF), find_outage(case)
     after = [found for found in case.found(KNOWN_CLIENTS) if found.cause]
     mine = {case.secret, *case.coupled(case.secret)}
-    begun = [found for found in after if found.cause in BEGUN]
+    begun = [found for found in after if found.cause != "rotation"]
     rotated = [found for found in after if found not in begun and (not case.secret or found.subject in mine)]
     names = names_of(after)
     one.shown += [f"{found.classification} ({few(names)})" for found in rotated[:2]]

@@ -13,7 +13,6 @@ from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.logs.formats import BOOT
 
-_VALUES = ("leak", "weak default", "truncated")  # kinds of leaks that show a value of the secret
 Sighting = tuple[datetime | None, str]  # when and where; None: a place has no date, and may be the oldest
 
 
@@ -49,6 +48,13 @@ def values_of(case: Case, secret: str) -> frozenset[str]:
     return frozenset({*held, *inventory.loc[inventory["secret"] == secret, "fingerprint"].dropna()})
 
 
+def first_seen(case: Case, secret: str) -> datetime | None:
+    """When a leak of one of a secret's values was first seen, if that is dated."""
+    leaks = case.leaked.leaks
+    mine = leaks.loc[leaks["fingerprint"].isin(values_of(case, secret)), "first_at"].dropna()
+    return min(mine).to_pydatetime() if len(mine) else None
+
+
 def leaked_secrets(case: Case) -> tuple[str, ...]:
     """The secrets of which a leak is known, the most urgent first.
 
@@ -56,9 +62,12 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
     """
     leaks, inventory = case.leaked.leaks, case.read.inventory
     named = leaks.loc[leaks["kind"].isin(("leak", "truncated")), "variable"]
+    # A value that is in force no more leaked under every name that the ledger saw it under.
+    shown = set(leaks["fingerprint"].dropna())
+    retired = [stay.home.secret for stay in case.tenures if stay.fingerprint in shown]
     settings = set(inventory.loc[inventory["kind"].eq("setting"), "secret"])
     found = []
-    for name in named:
+    for name in (*named, *retired):
         rule = case.policy.rule(name)
         if rule.kind == "secret" if rule else name not in settings:
             found.append(rule.name if rule else name)
@@ -96,7 +105,7 @@ def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
 def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
     """None if no leak of the value is known."""
     leaks, places = case.leaked.leaks, case.leaked.places
-    leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].isin(_VALUES)]
+    leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].ne("template")]
     places = places[places["leak_id"].isin(leaks["leak_id"])]
     dated = []
     for leak in rows(leaks[leaks["first_commit"] != ""]):

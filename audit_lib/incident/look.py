@@ -23,12 +23,6 @@ def window_of(since: str, until: str, as_of: datetime, first_at: datetime | None
     return window
 
 
-def first_seen(secret: str, leaks: pd.DataFrame) -> datetime | None:
-    """When a leak of a secret was first seen, if that is dated."""
-    mine = leaks.loc[leaks["variable"].eq(secret) & leaks["kind"].eq("leak"), "first_at"].dropna()
-    return min(mine).to_pydatetime() if secret and len(mine) else None
-
-
 def secret_of(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
     """The secret that a name or an alias means; `BadInput` if neither policy nor project has it."""
     name = text.strip()

@@ -9,10 +9,10 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.incident.case import Case
 from audit_lib.incident.contracts import Timeline
-from audit_lib.ledger.decisions import revocations
 from audit_lib.logins.traffic import succeeded, within
 from audit_lib.logs.formats import BOOT, SHOWING_VALUES
 from audit_lib.logs.logins import FAILED_LOGIN
+from audit_lib.rotation.rotations import revocations
 
 _MESSAGES = {
     "database_failure": "database failure",

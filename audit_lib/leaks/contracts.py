@@ -6,37 +6,19 @@ from audit_lib.base.frames import Contract, Field, Instant, Series, Several
 
 _KINDS = ("leak", "template", "weak default", "pattern", "possible", "hash")
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
-_FORCES = ("in force", "not known", "not in force")
 _STATUSES = ("emergency", "historic", "unknown")
 
 
 class LeakTargets(Contract):
-    """One row for each value that is searched for, or that cannot be and is said so."""
+    """One row for each value that is searched for: everywhere, or, if it is weak, beside its names alone."""
 
     fingerprint: Series[str] = Field(unique=True)
     variable: Series[str]  # the first of its names
     names: Series[str]  # all, comma-separated
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
     kind: Series[str] = Field(isin=_KINDS)
-    searched: Series[str] = Field(isin=("everywhere", "beside its name", "not searched"))
+    searched: Series[str] = Field(isin=("everywhere", "beside its name"))
     reason: Series[str]
-
-
-class Sightings(Contract):
-    """One row for each value, place, path and encoding: where it was seen first and how often."""
-
-    fingerprint: Series[str]
-    matched: Series[str] = Field(isin=("exact", "truncated"))
-    place: Series[str]  # commit | path | commit message | unreachable | working tree | log | outside | …
-    path: Series[str]
-    line: Series[pd.Int64Dtype] = Field(nullable=True)
-    commit: Series[str]  # the earliest that put it there; "" outside the history
-    encoding: Series[str]
-    authored_at: Series[Instant] = Field(nullable=True)  # of a line in a log its own time
-    committed_at: Series[Instant] = Field(nullable=True)
-    at_head: Series[bool]
-    reachable: Series[bool]  # by any ref; a file on disk is not
-    occurrences: Series[int]
 
 
 class LeakCoverage(Contract):
@@ -63,7 +45,7 @@ class Leaks(Contract):
     at_head: Series[bool]
     reachable: Series[bool]
     in_force: Series[str]  # environments, comma-separated; "" where it is in force nowhere, as far as known
-    force: Series[str] = Field(isin=_FORCES)
+    force: Series[str] = Field(isin=("in force", "not known", "not in force"))
     occurrences: Series[int]
 
 
@@ -95,7 +77,6 @@ class LeakedSecrets(Contract):
 
     secret: Series[str]
     environment: Series[str]  # the most urgent in which a leaked value is in force; "" for none
-    service: Series[str]  # always ""
     status: Series[str] = Field(isin=_STATUSES)
     held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
     covers: Series[Several]  # the same as (secret, environment, service)

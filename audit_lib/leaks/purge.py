@@ -44,7 +44,7 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
         listed = at_head(project.root)
     except GitFailed:  # without a repository that can be read nothing is at HEAD
         listed = {}
-    head = {path.decode("utf-8", "surrogateescape") for paths in listed.values() for path in paths}
+    head = {path for paths in listed.values() for path in paths}
     place = places["place"]
     # An archive goes as a whole.
     held = {path.partition("!")[0] for path in places.loc[place.isin(_IN_FILES), "path"]} - {""}

@@ -70,15 +70,13 @@ class Rules:
         for finding in scanner(GENERATED, self.compiled).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
             by_name, name = is_kind("rule by name", rule), finding.captures.get("NAME", "").strip()
-            if not finding.visible or (generated and by_name):
-                continue
-            if not (value := self._secret(finding.secret, name, rule)) or _is_data(text, finding, rule):
-                continue
+            is_shown = finding.visible and not (generated and by_name)
+            value = self._secret(finding.secret, name, rule) if is_shown else ""
             # In code what is a text begins with a quote; an address stands in one.
             before = text[max(0, start - 16) : start]
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
-            if not bare:
+            if value and not bare and not _is_data(text, finding, rule):
                 yield value, name, rule.removesuffix("-bare")
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
@@ -110,8 +108,9 @@ class Rules:
         return "" if weak or by_name or looks_made_up(made, self._markers) else value
 
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
-        """The passwords that somebody chose in one file, and how many more are placeholders or unused."""
-        found, idle, whole = set[Shape](), 0, content.decode("latin-1")
+        """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
+        idle, whole = 0, content.decode("latin-1")
+        found = {Shape(self.keeper.take(one), "", HASH) for one in password_hashes(content)}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
         # What begins and ends a text of several lines.
@@ -127,9 +126,9 @@ class Rules:
             if line.endswith("\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text
             before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
-            in_text = is_kind("code file", path) and bisect(quotes, first) % 2 == 1
-            bare = in_text or not is_kind("code file", path)
-            value, user, password = _chosen(name, line, before, rest, rule=rule, bare=bare)
+            in_code = is_kind("code file", path)
+            in_text = in_code and bisect(quotes, first) % 2 == 1
+            value, user, password = _chosen(name, line, before, rest, rule=rule, bare=in_text or not in_code)
             if not value:
                 continue
             core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
@@ -190,10 +189,8 @@ def _login(rest: str, rule: str) -> tuple[str, str, str]:
         value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
         parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later
         user, password, host = (parts.user, parts.password, parts.host) if parts else ("", "", "")
-        chosen = looks_chosen(password, "password", shortest=3) and not re.search(
-            r"(?i)\bexample(?:\.|$)", host
-        )
-        return value if chosen else "", user, password
+        sample = re.search(r"(?i)\bexample(?:\.|$)", host)
+        return value if looks_chosen(password, "password", 3) and not sample else "", user, password
     value = re.split(r"[\"'`\s,;)]" if rule == "basic" else r"[\"'`]", rest)[0]
     text = _decoded(value).decode("utf-8", "replace") if rule == "basic" else value
     user, _, password = text.partition(":")

@@ -1,18 +1,18 @@
 """Two passes over everything: what rules find, then where known and found values are."""
 
+import json
 import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from audit_lib.base.cache import CleanObjects
+from audit_lib.base.cache import Cache
 from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
 from audit_lib.base.git import GitFailed, run_git
@@ -20,9 +20,9 @@ from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_kind, is_others
-from audit_lib.leaks.contracts import LeakCoverage, Sightings
-from audit_lib.leaks.rules import HASH, Rules, Shape, password_hashes
-from audit_lib.leaks.sources import OUTSIDE, UNREACHABLE, Content, History, Origin, Place, Reading, Source
+from audit_lib.leaks.contracts import LeakCoverage
+from audit_lib.leaks.rules import Rules, Shape
+from audit_lib.leaks.sources import OUTSIDE, UNREACHABLE, Content, History, Origin, Reading, Source
 from audit_lib.logs.files import line_times, outside_logs
 from audit_lib.logs.formats import LogFormats
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -32,12 +32,17 @@ from audit_lib.settings import Project
 NO_REPOSITORY = "the project is not a git repository"
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
 _GOES_ON = re.compile(rb"[\w-]{2}")  # beside its name a value is not the beginning of another
-# In the history a line moves from commit to commit; in a file each is one to go to.
+_TIMES = ["authored_at", "committed_at"]
 _SAME = ["fingerprint", "matched", "place", "path", "encoding", "own_line"]
+_SIGHTED = [
+    *("fingerprint", "matched", "place", "path", "line", "commit", "encoding", *_TIMES),
+    *("at_head", "reachable", "occurrences"),
+]
 _LOGS = "is a log outside the project: its lines are counted, and values are not searched for"
 _LOST = "cannot be read: it was never fetched, or it is broken"
 _OTHERS = "belong to installed packages or to git"
 _OFTEN = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
+_SEARCHES = 40  # whose clean objects are kept
 _IDLE = (
     "values under a password's name are placeholders, or defaults in a comment, a test, an example or a "
     "document: counted, not listed"
@@ -54,7 +59,7 @@ class Found:
     fingerprint: str
     encoding: str
     matched: str  # exact | truncated
-    where: str = ""  # of a commit: message or author
+    place: str  # the origin's, and of a commit its message or author
 
 
 class Values:
@@ -81,22 +86,20 @@ class Values:
 
     def find(self, content: Content, line: int = 1) -> list[Found]:
         """Each place of each value in a content that begins on a line; on line 0 of a name."""
-        origin, data, found = content.origin, content.data, []
-        hits = self._matcher.find(data)
-        breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) if hits else ()
-        opened = f" in {origin.opened}" if origin.opened else ""
-        for hit, before in zip(hits, np.searchsorted(breaks, [hit.start for hit in hits]), strict=True):
+        origin, data, found, at = content.origin, content.data, list[Found](), 0
+        opened = (f" in {origin.opened}" if origin.opened else "") if line else " in its name"
+        message = data.find(b"\n\n")  # of a commit: where its headers end
+        for hit in self._matcher.find(data):
             if hit.form == BESIDE and _GOES_ON.match(data, hit.end - 1):
                 continue
+            line, at = line and line + data.count(b"\n", at, hit.start), hit.start
             form = "plain" if hit.form in (PART, BESIDE) else hit.form
-            encoding = f"{form}{opened if line else ' in its name'}"
-            matched = "truncated" if hit.form == PART else "exact"
-            at = line and line + int(before)
-            found.append(Found(origin, content.start + hit.start, at, hit.name, encoding, matched))
-        if origin.kind != "commit":
-            return found
-        message = data.find(b"\n\n")
-        return [replace(one, where="message" if message < one.start else "author") for one in found]
+            matched, place = "truncated" if hit.form == PART else "exact", origin.place
+            if origin.kind == "commit":
+                place = f"commit {'message' if message < at else 'author'}"
+            start = content.start + at
+            found.append(Found(origin, start, line, hit.name, form + opened, matched, place))
+        return found
 
     def find_in_path(self, origin: Origin) -> list[Found]:
         """Each place of each value in the path of an origin."""
@@ -132,36 +135,36 @@ class Search:
     """A search of a project's history and files, and of folders beside it, and how far it came."""
 
     def __init__(self, project: Project, key: Key, options: LeakOptions) -> None:
-        self.history, self._project, self._options = History.of(project.root), project, options
+        self.project, self.history, self._options = project, History.of(project.root), options
         self._homes = {source.path for source in project.env_sources if not source.example}  # of values
-        self._secret = (
-            key.derive("scan cache") if key.origin == "file" else b""
-        )  # of a key that all know none
-        self.objects, self._folders = Reading(), dict[Path, Reading]()
-        self.patterns: Reading | None = None
-        self.reports = Reading()  # of other scanners
+        # Objects that held nothing, by search; of a key that all know nothing is believed.
+        kept = Cache(options.cache, key.derive("scan cache"), "clean", _SEARCHES) if options.cache else None
+        self._clean = kept if key.origin == "file" else None
+        self.objects, self._folders = Reading("git objects", ".git"), dict[Path, Reading]()
+        self.patterns, self.reports = Reading("patterns"), Reading("reports")  # of other scanners
         self.idle = 0  # values under a password's name that are counted and not listed
 
     def by_rules(self, rules: Rules) -> set[Shape]:
         """Everything that looks like a secret; of chosen passwords those of files, not of history."""
-        self.patterns, shapes, marked, installed = Reading(), set[Shape](), set[str](), 0
-        own = f"{os.path.relpath(self._project.ledger_dir, self.history.root)}/"
+        self.patterns = reading = Reading("patterns", count=1)
+        shapes, marked, installed = set[Shape](), set[str](), 0
+        own = f"{os.path.relpath(self.project.ledger_dir, self.history.root)}/"
         for source, _ in self._sources("shapes in git objects", rules.digest, marked, but="tree"):
-            origin, in_git = source.origin, source.origin.place == "git"
-            places = self.history.places.get(origin.oid, ()) if in_git else ()
-            paths = list(dict.fromkeys(os.fsdecode(path) for _, path in places)) if in_git else [origin.path]
-            installed += not in_git and is_kind("installed", origin.path)
-            apart = origin.path in self._homes or origin.path.startswith(own)
-            for member, text in () if apart or is_others(*paths) else source.texts(self.patterns):
-                found = rules.find(text, paths)
+            origin, paths = source.origin, [source.origin.path]
+            if origin.oid:
+                paths = sorted({path for _, path in self.history.places.get(origin.oid, ())})
+            installed += not origin.oid and is_kind("installed", origin.path)
+            apart = origin.path in self._homes or origin.path.startswith(own) or is_others(*paths)
+            found = set[Shape]()
+            for member, text in () if apart else source.texts(reading):
+                found |= rules.find(text, paths)
                 if origin.place not in ("git", *OUTSIDE) and not member:
-                    found |= {Shape(rules.keeper.take(one), "", HASH) for one in password_hashes(text)}
                     chosen, idle = rules.find_chosen(text, origin.path)
                     found, self.idle = found | chosen, self.idle + idle
-                marked |= {origin.oid} if found or source.size > sources.LARGEST else set()
-                shapes |= found
-        self.patterns.left_out += [NotSearched(counted(installed, "file"), _OTHERS)] if installed else []
-        self.patterns.faults += [*self.history.faults, *self.objects.faults]
+            marked |= {origin.oid} if found or (source.size > sources.LARGEST and not apart) else set()
+            shapes |= found
+        reading.left_out += [NotSearched(counted(installed, "file"), _OTHERS)] if installed else []
+        reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 
     def for_values(self, values: Values) -> list[Found]:
@@ -175,7 +178,7 @@ class Search:
             (trees if origin.kind == "tree" else found).extend(here)
         # Every version of a folder is a tree that has a name again: which paths that is the history says.
         paths = {path for places in self.history.places.values() for _, path in places} if trees else set()
-        named = [one for path in paths for one in values.find_in_path(Origin("git", os.fsdecode(path)))]
+        named = [one for path in paths for one in values.find_in_path(Origin("git", path))]
         lost = {one.fingerprint: one for one in trees} | {one.fingerprint: None for one in named}
         self.objects.left_out += [NotSearched(f"git object {oid}", _LOST) for oid in self.objects.missing]
         return [*found, *named, *filter(None, lost.values())]
@@ -186,124 +189,135 @@ class Search:
         """Every file, then each object that is not remembered as clean; all but those `marked` then are."""
         root, read = self.history.root, 0
         for folder in (root, *self._options.also):
-            reading = self._folders[folder] = Reading()
+            reading = Reading("files") if folder == root else Reading("files outside", str(folder))
+            self._folders[folder] = reading
             for source in sources.file_sources(folder, reading, outside=folder != root):
                 yield source, reading
                 read += source.size
                 self._options.progress("files", read, 0)
-        clean = CleanObjects(self._options.cache, self._secret, root, digest)
-        wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean.objects]
+        name = self._clean.name(str(root.resolve()), digest) if self._clean else ""
+        clean = frozenset(json.loads((self._clean and self._clean.recall(name)) or b"[]"))
+        wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean]
         done, total = 0, sum(one.size for one in wanted)
-        self.objects, left_out = Reading(), 0
+        self.objects, left_out = Reading("git objects", ".git"), 0
         for source in sources.object_sources(root, [one.oid for one in wanted], self.objects):
             yield source, self.objects
             done += source.size if source.start == 0 else 0  # of a large object several windows come
             self._options.progress(what, done, total)
             marked |= {source.origin.oid} if len(self.objects.left_out) > left_out else set()
             left_out = len(self.objects.left_out)
-        if not (self.objects.faults or self.objects.missing or self.history.faults):
-            clean.store(one.oid for one in self.history.objects if one.oid not in marked)
+        if self._clean and not (self.objects.faults or self.objects.missing or self.history.faults):
+            left = sorted(one.oid for one in self.history.objects if one.oid not in marked)
+            self._clean.keep(name, json.dumps(left).encode("ascii"))
 
     def coverage(self, values: Values, targets: pd.DataFrame) -> pd.DataFrame:
         """`LeakCoverage`: how much was searched, and everything that was not."""
-        history, objects, files = self.history, self.objects, self._folders[self.history.root]
-        objects.faults, objects.count = [*history.faults, *objects.faults], len(history.objects)
-        objects.left_out += history.limits() if history.there else []
-        files.left_out += [NotSearched(one, _LOGS) for one in outside_logs(self._project)]
-        listed = [("git objects", ".git", "not searched", 0, NO_REPOSITORY)]
-        listed = _rows("git objects", ".git", objects, values) if history.there else listed
-        listed += _rows("files", ".", files, values)
-        for folder in self._options.also:
-            listed += _rows("files outside", str(folder), self._folders[folder], values)
+        history, objects = self.history, self.objects
+        parts = [objects, *self._folders.values()] if history.there else list(self._folders.values())
+        if history.there:
+            objects.faults, objects.count = [*history.faults, *objects.faults], len(history.objects)
+            objects.left_out += history.limits()
+        self._folders[history.root].left_out += [
+            NotSearched(one, _LOGS) for one in outside_logs(self.project)
+        ]
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
-        weak = targets["searched"].ne("everywhere")
-        listed.append(("values", "", "searched", int((~weak).sum()), "in every form, in every place"))
-        by_name = rows(targets[weak].sort_values(["variable", "reason"]))  # fingerprints are the key's
-        listed += [("values", row.variable, "partly", 1, row.reason) for row in by_name]
-        listed += _rows("patterns", ".", self.patterns, values) if self.patterns else []
-        listed += _rows("reports", ".", self.reports, values) if self.reports.count else []
-        listed += [("patterns", "files", "partly", self.idle, _IDLE)] if self.idle else []
+        # Fingerprints are the key's, and give no order.
+        weak = targets[targets["searched"].ne("everywhere")].sort_values(["variable", "reason"])
+        listed = [
+            *([] if history.there else [("git objects", ".git", "not searched", 0, NO_REPOSITORY)]),
+            *(row for one in parts for row in _rows(one, values)),
+            ("values", "", "searched", len(targets) - len(weak), "in every form, in every place"),
+            *(("values", row.variable, "partly", 1, row.reason) for row in rows(weak)),
+            *(row for one in (self.patterns, self.reports) if one.count for row in _rows(one, values)),
+            *([("patterns", "files", "partly", self.idle, _IDLE)] if self.idle else []),
+        ]
         return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns())))
 
 
-def _rows(part: str, place: str, reading: Reading, values: Values) -> list[tuple[Any, ...]]:
+def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
     """git failing is "incomplete", whatever was found until then."""
-    failed, left_out = "; ".join(dict.fromkeys(reading.faults)), sorted(set(reading.left_out))
+    failed, left_out = "; ".join(dict.fromkeys(one.faults)), sorted(set(one.left_out))
     state = "incomplete" if failed else "partly" if left_out else "searched"
-    count = None if part == "patterns" or (failed and not reading.count) else reading.count
-    more = [(part, values.scrub(one.place), "not searched", 1, one.reason) for one in left_out]
-    return [(part, values.scrub(place), state, count, failed), *more]
+    count = None if one.part == "patterns" or (failed and not one.count) else one.count
+    more = [(one.part, values.scrub(part.place), "not searched", 1, part.reason) for part in left_out]
+    return [(one.part, values.scrub(one.place), state, count, failed), *more]
 
 
 def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
-    """What was found in git with columns of `Sightings`: each commit and path, or where else it is."""
-    wanted = {one.origin.oid for one in found} | {os.fsencode(one.origin.path) for one in found}
-    held: dict[str | bytes, list[tuple[str, Place]]] = defaultdict(list)  # by blob, or by path
-    for oid, places in history.places.items():
-        for place in places:
-            for key in wanted.intersection((oid, place[1])):
-                held[key].append((oid, place))
-    commits = {commit for places in held.values() for _, (commit, _) in places}
+    """What was found in git with columns of LeakPlaces: each commit and path, or where else it is."""
+    wanted = {one.origin.oid or f"/{one.origin.path}" for one in found}
+    held: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # by blob, or by path
+    for oid, put in history.places.items():
+        for commit, path in put:
+            for key in wanted.intersection((oid, f"/{path}")):
+                held[key].append((oid, commit, path))
+    commits = {commit for places in held.values() for _, commit, _ in places}
     facts = history.facts_of(commits | {one.origin.oid for one in found if one.origin.kind == "commit"})
     head, index = sources.at_head(history.root), sources.in_index(history.root)
     layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
-    lines = (line.split(b"\0") for line in run_git(history.root, "for-each-ref", layout).splitlines())
-    refs = {oid.decode("ascii"): name for name, *oids in lines for oid in oids}
+    lines = map(os.fsdecode, run_git(history.root, "for-each-ref", layout).splitlines())
+    refs = {oid: name for name, *oids in (line.split("\0") for line in lines) for oid in oids}
     for one in found:
-        oid, path = one.origin.oid, os.fsencode(one.origin.path)
-        for blob, (commit, there) in held.get(path or oid, ()):
-            row = {"path": there, "commit": commit, "at_head": there in head.get(blob, ())}
-            yield one, row | facts.get(commit, {"place": UNREACHABLE}) | ({"place": "path"} if path else {})
-        if one.origin.kind == "commit":
-            yield one, {"commit": oid} | facts.get(oid, {}) | {"place": f"commit {one.where}"}
-        elif one.origin.kind == "tree":
+        oid, kind = one.origin.oid, one.origin.kind
+        places = held.get(oid or f"/{one.origin.path}", [])
+        for blob, commit, path in places:
+            row = {"path": path, "commit": commit, "at_head": path in head.get(blob, ())}
+            yield one, row | facts.get(commit, {"place": UNREACHABLE}) | ({} if oid else {"place": "path"})
+        if kind == "commit":
+            yield one, {"commit": oid} | facts.get(oid, {}) | {"place": one.place}
+        elif kind == "tree":
             yield one, {"place": "path"}
-        elif oid in index and oid not in held:
-            yield from ((one, {"place": "staged", "path": there}) for there in sorted(index[oid]))
-        elif oid and oid not in held:
-            ref = refs.get(oid, b"")
+        elif oid in index and not places:
+            yield from ((one, {"place": "staged", "path": path}) for path in sorted(index[oid]))
+        elif oid and not places:
+            ref = refs.get(oid, "")
             yield one, {"place": "tag" if ref else UNREACHABLE, "path": ref, "reachable": bool(ref)}
 
 
 def tabulate_sightings(
-    found: Collection[Found], search: Search, values: Values, owners: Mapping[str, str]
+    found: Collection[Found], search: Search, values: Values, owners: Mapping[str, str], formats: LogFormats
 ) -> pd.DataFrame:
-    """`Sightings` in a total order. `owners` says of a text that was searched for whose value it holds."""
+    """One row for each value, place, path and encoding, in a total order: where it was first, how often.
+
+    The columns of LeakPlaces without its id, and fingerprint, matched (exact | truncated), authored_at (of a
+    line in a log its own time), committed_at, at_head, reachable (by any ref; a file on disk is not) and
+    occurrences. `owners` says of a text that was searched for whose value it holds.
+    """
     in_git = [one for one in found if one.origin.place == "git"]
     try:
         located = list(locate(search.history, in_git)) if in_git else []
     except GitFailed as failed:  # then objects are only named as such
         search.objects.faults.append(str(failed))
         located = [(one, {"place": "git object"}) for one in in_git]
-    located += [(one, {"place": one.origin.place}) for one in found if one.origin.place != "git"]
+    located += [(one, {"place": one.place}) for one in found if one.origin.place != "git"]
+
+    lines: dict[str, set[int]] = defaultdict(set)  # of logs
+    for one in found:
+        if one.place == "log" and one.line and not one.origin.member:
+            lines[one.origin.path].add(one.line)
+    times = line_times(search.project, lines, formats) if lines else {}
     scrub, listed = cache(values.scrub), []  # many objects have the same few paths
     for one, where in located:
-        origin = one.origin
-        row: dict[str, Any] = dict.fromkeys(Sightings.columns()) | {
+        origin, inside = one.origin, f"!{scrub(one.origin.member)}" if one.origin.member else ""
+        line = (one.line or None) if origin.kind == "blob" else None
+        row = dict.fromkeys(_SIGHTED) | {"commit": "", "at_head": False, "reachable": False} | where
+        listed.append(row | {
             "fingerprint": owners.get(one.fingerprint, one.fingerprint), "matched": one.matched,
-            "encoding": one.encoding, "path": os.fsencode(origin.path), "commit": "", "at_head": False,
-            "reachable": False, "line": (one.line or None) if origin.kind == "blob" else None,
+            "encoding": one.encoding, "path": scrub(where.get("path", origin.path)) + inside, "line": line,
+            "logged_at": None if origin.member else times.get((origin.path, one.line)),
+            # In the history a line moves from commit to commit; in a file each is one to go to.
+            "own_line": "" if row["commit"] else str(line),
             # The same content at two commits is one occurrence.
             "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",
-        } | where  # fmt: skip
-        inside = f"!{scrub(origin.member)}" if origin.member else ""
-        path = scrub(os.fsdecode(row["path"])) + inside
-        listed.append(row | {"path": path, "own_line": "" if row["commit"] else str(row["line"])})
-    frame = pd.DataFrame(listed, columns=[*Sightings.columns(), "content", "own_line"])
-    times = ["authored_at", "committed_at"]
-    frame[times] = frame[times].apply(pd.to_datetime, utc=True)
-    frame = frame.sort_values([*_SAME, *times, "commit", "line"])
+        })  # fmt: skip
+
+    frame = pd.DataFrame(listed, columns=[*_SIGHTED, "own_line", "content", "logged_at"])
+    frame = frame.astype({"line": "Int64", "at_head": bool, "reachable": bool})
+    for name in _TIMES:
+        frame[name] = pd.to_datetime(pd.to_numeric(frame[name]), unit="s", utc=True, errors="coerce")
+    frame["authored_at"] = frame["authored_at"].fillna(pd.to_datetime(frame["logged_at"], utc=True))
+    frame = frame.sort_values([*_SAME, *_TIMES, "commit", "line"], ignore_index=True)
     same = frame.groupby(_SAME)
     frame["occurrences"] = same["content"].transform("nunique")
     frame[["at_head", "reachable"]] = same[["at_head", "reachable"]].transform("any")
-    return Sightings.checked(frame.drop_duplicates(_SAME)[list(Sightings.columns())])
-
-
-def dated_lines(sightings: pd.DataFrame, project: Project, formats: LogFormats) -> pd.DataFrame:
-    """`Sightings`, each in a line of a log with the time of that line. Its index is fresh."""
-    sightings = sightings.reset_index(drop=True)
-    in_log = sightings[sightings["place"].eq("log") & sightings["line"].notna()]
-    lines = {str(path): set(map(int, numbers)) for path, numbers in in_log.groupby("path")["line"]}
-    times = line_times(project, lines, formats) if lines else {}
-    at = [times.get((row.path, row.line), row.authored_at) for row in rows(sightings)]
-    return Sightings.checked(sightings.assign(authored_at=pd.to_datetime(pd.Series(at), utc=True)))
+    return frame.drop_duplicates(_SAME)[_SIGHTED]

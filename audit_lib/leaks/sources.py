@@ -1,15 +1,15 @@
 """What is searched: files and git's objects, with what archives and documents in them hold; and a history."""
 
 import io
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from html import unescape
 from pathlib import Path
+from sys import intern
 from typing import Any, BinaryIO
 
 from audit_lib.base import git
@@ -39,9 +39,10 @@ _REACH = {
     "commit": ("--branches", "--tags", "--remotes", "HEAD"),
 }
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
+_NO_FILE = "0"  # in the place of what is neither a file nor a link
 _ENTRY = re.compile(rb"(?<![^\0])(\d{6}) (?:blob |commit )?([0-9a-f]{40,64})(?: \d)?\t([^\0]+)\0")
 _DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
-Place = tuple[str, bytes]  # a commit and a path that it put something at
+Place = tuple[str, str]  # a commit and a path that it put something at
 
 
 @dataclass(frozen=True, order=True)
@@ -80,8 +81,10 @@ class Content:
 
 @dataclass
 class Reading:
-    """How a search went: what was left out, what git did not give, and what archives may still grow to."""
+    """How the search of a part went: what was left out, what git lacks, what archives may still grow to."""
 
+    part: str = ""  # as LeakCoverage names it
+    place: str = "."
     left_out: list[NotSearched] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # objects
     faults: list[str] = field(default_factory=list)  # of git
@@ -99,26 +102,23 @@ class Source:
     start: int = 0  # bytes before what is read: a large object comes in windows
 
     def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
-        """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
-        head = tail = b""
+        """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`.
+
+        Pieces of a large one overlap, so that a value over their border is found.
+        """
+        head, tail, start = b"", b"", self.start
         try:
-            for content in self._pieces():
-                yield content
-                head, tail = head or content.data[:HEAD], content.data[-TAIL:]
+            with self.open() as file:
+                while piece := file.read(PIECE):
+                    data = tail + piece
+                    yield Content(self.origin, data, start)
+                    head, tail = head or data[:HEAD], data[-TAIL:]
+                    start += len(data) - len(tail)
             kind = kind_of(head, tail) if self.origin.kind == "blob" and not self.start else ""
             if kind and kind not in closed:
                 yield from self._members(kind, reading)
         except OSError as error:
             reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
-
-    def _pieces(self) -> Iterator[Content]:
-        tail, start = b"", self.start
-        with self.open() as file:
-            while piece := file.read(PIECE):
-                data = tail + piece
-                yield Content(self.origin, data, start)
-                tail = data[-TAIL:]
-                start += len(data) - len(tail)
 
     def _members(self, kind: str, reading: Reading) -> Iterator[Content]:
         faults: list[str] = []
@@ -148,10 +148,9 @@ def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iter
     above = (root.parent if root.is_file() else root) if outside else Path()
     for found, size, opener in walk_files(root, left_out):
         reading.count += 1
-        path, place = found, _place_of(found)
-        if outside:
-            path = str(above / path)
-            place = next((kind for kind in OUTSIDE[:-1] if is_kind(kind, path)), OUTSIDE[-1])
+        path = str(above / found)
+        kinds = (kind for kind in OUTSIDE[:-1] if is_kind(kind, path))
+        place = next(kinds, OUTSIDE[-1]) if outside else _place_of(found)
         yield Source(Origin(place, path), size, opener)
     reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
 
@@ -221,7 +220,6 @@ class History:
     def places(self) -> dict[str, list[Place]]:
         """By blob the commits and paths that put it there, as far as git could follow the history."""
         places: dict[str, list[Place]] = defaultdict(list)
-        paths: dict[bytes, bytes] = {}  # each once
         commit, oid, rest = "", "", b""
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
@@ -230,26 +228,27 @@ class History:
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:
                         if oid:
-                            places[oid].append((commit, paths.setdefault(text, text)))
+                            places[oid].append((commit, intern(os.fsdecode(text))))
                             oid = ""
                         elif text.startswith(b":"):
                             _, mode, _, after, _ = text.split(b" ")
                             # Of another kind than a file or a link the path follows all the same.
-                            oid = after.decode("ascii") if mode[:2] in (b"10", b"12") else "0"
+                            oid = after.decode("ascii") if mode[:2] in (b"10", b"12") else _NO_FILE
                         else:
                             commit = text.decode("ascii", "replace").strip()
         except GitFailed as failed:
             self.faults.append(str(failed))
-        return {blob: there for blob, there in places.items() if blob != "0"}
+        places.pop(_NO_FILE, None)
+        return dict(places)
 
     def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:
-        """By commit the columns of Sightings: what reaches it, and two times that can be forged."""
+        """By commit what reaches it, and its two times in seconds since 1970, which can be forged."""
         facts: dict[str, dict[str, Any]] = {}
         named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
         shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", stdin=named) if commits else b""
         for oid, *seconds in map(str.split, shown.decode("ascii", "replace").splitlines()):
             if len(seconds) == 2:
-                times = dict(zip(("authored_at", "committed_at"), map(_instant, seconds), strict=True))
+                times = dict(zip(("authored_at", "committed_at"), seconds, strict=True))
                 facts[oid] = {"place": UNREACHABLE, "reachable": False} | times
         for place, refs in _REACH.items() if facts else ():
             known = [ref for ref in refs if ref != "HEAD" or git.head_of(self.root)]
@@ -257,47 +256,40 @@ class History:
                 facts[oid] |= {"place": place, "reachable": True}
         return facts
 
-    def limits(self) -> list[NotSearched]:
+    def limits(self) -> Iterator[NotSearched]:
         """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
-        limits: dict[str, str] = {}
-        with suppress(GitFailed):  # said by whoever reads its objects
+        names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
+        try:
             if (git.find_repository(self.root).common / "shallow").exists():
-                limits[".git/shallow"] = "is a shallow clone: older commits are not here"
+                yield NotSearched(".git/shallow", "is a shallow clone: older commits are not here")
             for mode, _, path in _ENTRY.findall(run_git(self.root, "ls-files", "-z", "--stage")):
                 if mode == _SUBMODULE:
                     name = path.decode("utf-8", "backslashreplace")
-                    limits[name] = "is a submodule: its history is another repository's"
-            limits[".git/objects"] = "has refs or a history that git cannot follow to the end"
-            names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
-            lost = 0
-            for command in (("for-each-ref",), names):  # the first leaves a broken ref out, and complains
-                with git.running(self.root, command) as stream:
-                    lost += sum(line.startswith(b"?") for line in stream)
-            limits[".git/objects"] = f"lacks {counted(lost, 'object')} that its history names" if lost else ""
-        return [NotSearched(place, why) for place, why in limits.items() if why]
+                    yield NotSearched(name, "is a submodule: its history is another repository's")
+            with git.running(self.root, ("for-each-ref",)) as stream:  # leaves broken refs out, and complains
+                stream.read()
+            with git.running(self.root, names) as stream:
+                lost = sum(line.startswith(b"?") for line in stream)
+            if lost:
+                yield NotSearched(".git/objects", f"lacks {counted(lost, 'object')} that its history names")
+        except GitFailed:
+            yield NotSearched(".git/objects", "has refs or a history that git cannot follow to the end")
 
 
-def _instant(seconds: str) -> datetime | None:
-    """None for what no calendar knows."""
-    with suppress(ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(int(seconds), UTC)
-    return None
-
-
-def at_head(root: Path) -> dict[str, set[bytes]]:
+def at_head(root: Path) -> dict[str, set[str]]:
     """The paths at HEAD of each blob; empty if there is no commit yet. Raises `GitFailed`."""
     return _paths(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD") if git.head_of(root) else b"")
 
 
-def in_index(root: Path, index: Path | None = None) -> dict[str, set[bytes]]:
+def in_index(root: Path, index: Path | None = None) -> dict[str, set[str]]:
     """The paths of each blob in the repository's index, or in another one. Raises `GitFailed`."""
     return _paths(run_git(root, "ls-files", "-z", "--stage", index=index))
 
 
-def _paths(listed: bytes) -> dict[str, set[bytes]]:
+def _paths(listed: bytes) -> dict[str, set[str]]:
     """The paths of each id; a submodule's content is another repository's."""
-    paths: dict[str, set[bytes]] = defaultdict(set)
+    paths: dict[str, set[str]] = defaultdict(set)
     for mode, oid, path in _ENTRY.findall(listed):
         if mode != _SUBMODULE:
-            paths[oid.decode("ascii")].add(path)
+            paths[oid.decode("ascii")].add(os.fsdecode(path))
     return dict(paths)

@@ -28,10 +28,13 @@ _DO_FIRST = (
     "rotate {}, or give the values in force (--env) to show that it was replaced",
     "make sure that the old value of {} was revoked at its provider",
 )
-# Columns of Leaks: of all sightings of a value, and of the earliest commit or line of a log.
-_OF_ALL = dict.fromkeys(("variable", "kind", "matched", "in_force", "path"), "first")
-_OF_ALL |= {"at_head": "any", "reachable": "any", "occurrences": "sum"}
+# Columns of Leaks: of all places of a value, and of the earliest commit or line of a log.
+_OF_ALL = {
+    **dict.fromkeys(("variable", "kind", "matched", "in_force", "path"), "first"),
+    **{"at_head": "any", "reachable": "any", "occurrences": "sum"},
+}
 _FIRST = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
+_BY_AGE = ["authored_at", "committed_at", "commit", "place", "path", "line", "encoding", "variable"]
 _Homes = list[tuple[SecretPlace, str, str]]  # places, whether the leaked value is in force there, and why
 
 
@@ -44,35 +47,36 @@ def tabulate_leaks(
     stays: Collection[Tenure] = (),
     keyed: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Leaks` and `LeakPlaces`, the most urgent first, without what a commit after `as_of` brought. By the
-    ledger's `stays` a value that was replaced is known again. `keyed`: under a key that lasts."""
+    """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings`.
+
+    What a commit after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is
+    known again. `keyed`: under a key that lasts.
+    """
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
     known = targets.set_index("fingerprint")[["variable", "kind", "in_force"]]
-    by_age = ["authored_at", "place", "path", "line", "commit", "encoding", "variable"]
-    seen = sightings.join(known, on="fingerprint").sort_values(by_age, kind="stable")
+    seen = sightings.join(known, on="fingerprint").sort_values(_BY_AGE, kind="stable")
     exact = seen["matched"].eq("exact")
     whole = seen[exact | ~seen["fingerprint"].isin(seen.loc[exact, "fingerprint"])]
+
     # A line of a log is dated, too: what it shows was there before any commit.
-    dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()]
-    by_commit = dated.sort_values(["authored_at", "committed_at", "commit", "path"])
-    first = by_commit.drop_duplicates("fingerprint").set_index("fingerprint")[list(_FIRST)]
-    found = whole.groupby("fingerprint", sort=False).agg(_OF_ALL).join(first.rename(columns=_FIRST))
-    found = found.reset_index()
-    owners = found["fingerprint"].map({stay.fingerprint: stay.home.secret for stay in stays}).astype("str")
+    dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()].drop_duplicates("fingerprint")
+    first = dated.set_index("fingerprint")[list(_FIRST)].rename(columns=_FIRST)
+    found = whole.groupby("fingerprint", sort=False).agg(_OF_ALL).join(first).reset_index()
+    owners = found["fingerprint"].map({stay.fingerprint: stay.home.secret for stay in stays})
     pattern, short = found["kind"].eq("pattern"), found["matched"].eq("truncated")
     found = found.assign(
-        variable=found["variable"].mask(pattern & owners.notna(), owners),
+        variable=found["variable"].mask(pattern & owners.notna(), owners.astype("str")),
         kind=found["kind"].mask(short, "truncated"),
         matched=found["matched"].mask(pattern & ~short, "pattern"),
         first_commit=found["first_commit"].fillna(""),
         force=NOT_KNOWN,
     )
+
     # A date is a commit's author's to choose. Under a throw-away key ids follow from what a report shows.
-    about = found[["kind", "variable", "path"]]
-    about = about.assign(number=about.groupby(list(about), sort=False).cumcount() + 1)
-    ids = (found[["fingerprint"]] if keyed else about).itertuples(index=False)
-    found["leak_id"] = [leak_id(*map(str, row)) for row in ids]
+    about = ["fingerprint"] if keyed else ["kind", "variable", "path", "number"]
+    found["number"] = found.groupby(["kind", "variable", "path"], sort=False).cumcount() + 1
+    found["leak_id"] = [leak_id(*map(str, row)) for row in found[about].itertuples(index=False)]
     there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
     standing = seen.loc[there & seen["path"].map(deploys).astype(bool), "fingerprint"]
     leaks = with_force(Leaks.checked(found[list(Leaks.columns())]), inventory, stays, standing)
@@ -114,13 +118,11 @@ def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) ->
     services of an environment where it is in force, whose value of that name is another secret."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
     held = {SecretPlace.of(row): row for row in inventory}
-    holding = {
-        place for place, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint
-    }
+    own = leak.fingerprint or ""
+    holding = {place for place, row in held.items() if own and row.fingerprint == own}
     secrets = {place.secret for place in (*last, *holding)}
     secrets |= {row.secret for row in inventory if row.variable == leak.variable}
-    in_force = {place.environment for place in holding}
-    homes: _Homes = []
+    in_force, homes = {place.environment for place in holding}, []
     for place in dict.fromkeys((*held, *last)):
         row, stay, before = held.get(place), last.get(place), ""
         if stay and stay.gone:
@@ -147,11 +149,12 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], 
     force = min([force for _, force, _ in homes], key=FORCES.index, default=NOT_KNOWN)
     if leak.in_force or force == IN_FORCE:
         return IN_FORCE
-    secrets, services = {place.secret for place, *_ in homes}, {place.service for place, *_ in homes}
-    places = {place for place, *_ in homes} | {stay.home for stay in stays if stay.home.secret in secrets}
-    by_ledger = any(stay.fingerprint == leak.fingerprint for stay in stays)
-    proved = services <= {place.service for place in places if place.environment == PRODUCTION}
-    return force if proved and (by_ledger or not standing) else NOT_KNOWN
+    places = [place for place, *_ in homes]
+    secrets = {place.secret for place in places}
+    known = [*places, *(stay.home for stay in stays if stay.home.secret in secrets)]
+    services = {place.service for place in known if place.environment == PRODUCTION}
+    by_ledger = not standing or any(stay.fingerprint == leak.fingerprint for stay in stays)
+    return force if by_ledger and services.issuperset(place.service for place in places) else NOT_KNOWN
 
 
 def tabulate_exposure(
@@ -163,11 +166,11 @@ def tabulate_exposure(
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
         nobody = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
         homes = _homes_of(leak, held, stays) or [nobody]
-        if leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes):
-            homes = [(place, NOT_KNOWN, _UNDECIDED) for place, *_ in homes]
+        undecided = leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes)
         exposed += [
-            {"leak_id": leak.leak_id, "first_at": leak.first_at, "reason": reason, **place._asdict()}
-            | {"status": STATUSES[FORCES.index(force)]}
+            {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
+            | {"status": "unknown" if undecided else STATUSES[FORCES.index(force)]}
+            | {"reason": _UNDECIDED if undecided else reason}
             for place, force, reason in homes
         ]
     return Exposure.of(exposed)
@@ -201,7 +204,6 @@ def _secret_row(
     return {
         "secret": secret,
         "environment": held[0][0] if held and status == STATUSES[0] else "",
-        "service": "",
         "status": status,
         "held_by": ", ".join("/".join(place) for place in held),
         "covers": tuple((secret, *place) for place in held),

@@ -1,11 +1,10 @@
-"""What people decided and answer for by name, until a date; and which values they recorded as revoked."""
+"""What people decided and answer for by name, until a date."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from audit_lib.base.clock import LAST, iso, parse_instant
+from audit_lib.base.clock import LAST, parse_instant
 from audit_lib.ledger.chain import Entry, Ledger
-from audit_lib.ledger.timeline import Links, SecretPlace
 
 # Ledgers before 0.3.0 had a kind for each verdict, and other names for the fields.
 _EARLIER = {"acceptance": "accept", "assignment": "assign", "closure": "close", "attestation": "attest"}
@@ -39,33 +38,3 @@ def _decision(entry: Entry) -> Decision:
     until = parse_instant(min(body["until"], LAST), entry.place) if "until" in body else None
     facts = {name: body.get(name, "") for name in ("subject", "by", "reason", "owner", "ticket")}
     return Decision(verdict=verdict, until=until, at=entry.at, place=entry.place, **facts)
-
-
-@dataclass(frozen=True)
-class Revocation:
-    """One record. That the value works no longer is what somebody says: no provider is asked."""
-
-    home: SecretPlace
-    fingerprint: str  # of the value that was revoked, under the present key (`Links.now`)
-    claimed_at: datetime  # of a day alone its first instant
-    until: datetime  # the last instant that the claim allows
-    place: str
-    by: str
-    proof: str
-    said: str  # who recorded it when, and with what proof
-
-
-def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
-    """Every record of a revocation, in order of recording."""
-    links, found = Links(ledger), []
-    for entry in ledger.of_kind("revocation"):
-        body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
-        until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
-        by, proof, mark = body["by"], body["proof"], links.now(body["fingerprint"], entry.key_id)
-        said = (
-            f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; proof: {proof or 'none given'}"
-        )
-        said = f"{said}; the provider was not asked"
-        home = SecretPlace.named_in(body)
-        found.append(Revocation(home, mark, at, until, entry.place, by, proof, said))
-    return tuple(found)

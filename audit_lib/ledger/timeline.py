@@ -168,18 +168,10 @@ class Timeline:
                     if runs and runs[-1].gone is None:
                         runs[-1] = replace(runs[-1], gone=seen)
                 elif same:
-                    run = Tenure(
-                        home,
-                        fingerprint,
-                        first=seen,
-                        last=seen,
-                        absent=before,
-                        looked=not seen.recorded,
-                        modified_at=seen.modified_at,
-                    )
-                    if runs and not any(
-                        runs[-1].last.surely_before(at) and at.surely_before(seen) for at in others
-                    ):
+                    looked, written = not seen.recorded, seen.modified_at
+                    run = Tenure(home, fingerprint, seen, seen, before, looked=looked, modified_at=written)
+                    last = runs[-1].last if runs else seen
+                    if runs and not any(last.surely_before(at) and at.surely_before(seen) for at in others):
                         run = _join(replace(runs.pop(), gone=None), replace(run, absent=None))
                     runs.append(run)
                     others = []

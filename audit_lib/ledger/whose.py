@@ -1,7 +1,6 @@
 """Says of a text whose secret it is, by the ledger's fingerprints alone: it is compared, never stored."""
 
 import re
-from typing import NamedTuple
 from urllib.parse import unquote
 
 from audit_lib.base.bounded import url_parts
@@ -16,30 +15,26 @@ _SCHEME = re.compile(r"(?is)(?:authorization:\s*)?(?:bearer|token|basic)\s+(\S+)
 _QUOTED = re.compile(r"(?s)\A(['\"`])(.*)\1\Z")
 
 
-class Answer(NamedTuple):
-    """What is known of a text. `known` is None if it cannot be compared with all that was seen."""
+def whose(text: str, ledger: Ledger, key: Key) -> tuple[str, ...]:
+    """Whose secret the text is, a line for each place: in force since when, or retired when.
 
-    known: bool | None
-    lines: tuple[str, ...]
-
-
-def whose(text: str, ledger: Ledger, key: Key) -> Answer:
-    """Whose secret the text is, in force where, retired when; or that no snapshot has seen it."""
+    A single line says that no snapshot has seen it, or that it is not known, and why it cannot be compared.
+    """
     marks = {Keeper(key).fingerprint(candidate) for candidate in candidates(text)}
     held = [tenure for tenure in tenures(ledger) if tenure.fingerprint in marks]
-    if held:
-        held.sort(key=lambda tenure: (tenure.gone is not None, tenure.home, tenure.first.at))
-        return Answer(True, tuple(map(_state, held)))
+    held.sort(key=lambda tenure: (tenure.gone is not None, tenure.home, tenure.first.at))
     snapshots = ledger.of_kind("snapshot")
     older = [entry for entry in snapshots if entry.key_id != key.key_id]
+    if held:
+        return tuple(map(_state, held))
     if not snapshots or key.origin == "throw-away":
-        return Answer(None, ("not known: the ledger has no snapshot to compare with",))
+        return ("not known: the ledger has no snapshot to compare with",)
     if older:
         under = f"{counted(len(older), 'snapshot')} under key {older[-1].key_id}"
         seen = f"of {iso(older[0].at)} to {iso(older[-1].at)}"
-        return Answer(None, (f"not known: {under}, {seen}, cannot be compared; no later one has it",))
+        return (f"not known: {under}, {seen}, cannot be compared; no later one has it",)
     unseen = f"not seen since the first snapshot of {iso(snapshots[0].at)} (last {iso(snapshots[-1].at)})"
-    return Answer(False, (f"{unseen}: it may be older, of a place that no snapshot covers, or cut short",))
+    return (f"{unseen}: it may be older, of a place that no snapshot covers, or cut short",)
 
 
 def candidates(text: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -27,20 +27,20 @@ _DECISIONS = {"acceptance": "accept", "attestation": "attest"}
 def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd.DataFrame:
     """`Alerts`: one row for each rule, in their order, over the window of the traffic."""
     coverage, blank = cover(traffic), {"count": 0, "reason": "", "evidence": ""}
-    found = []
-    for rule in rules:
-        judged = _of_ledger(rule, traffic, ledger) if rule.records else _of_logs(rule, traffic, coverage)
-        row = {"alert": rule.name, "severity": rule.severity, "guide_line": rule.guide_line}
-        found.append({**blank, **row, **judged})
-    return Alerts.of(found)
+    return Alerts.of(
+        {**blank, "alert": rule.name, "severity": rule.severity, "guide_line": rule.guide_line}
+        | (_of_ledger(rule, traffic, ledger) if rule.records else _of_logs(rule, traffic, coverage))
+        for rule in rules
+    )
 
 
-def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> Mapping[str, Any]:
-    entries = []
-    for kind in rule.records:
-        recorded = decisions(ledger, _DECISIONS[kind]) if kind in _DECISIONS else ledger.of_kind(kind)
-        entries += [(entry.at, entry.place) for entry in recorded]
-    inside = [(at, place) for at, place in entries if traffic.window.since <= at <= traffic.window.until]
+def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> dict[str, Any]:
+    recorded = (
+        decisions(ledger, _DECISIONS[kind]) if kind in _DECISIONS else ledger.of_kind(kind)
+        for kind in rule.records
+    )
+    since, until = traffic.window.since, traffic.window.until
+    inside = [(one.at, one.place) for entries in recorded for one in entries if since <= one.at <= until]
     if len(inside) < rule.at_least:
         return {"state": "quiet", "count": len(inside), "reason": "only what was recorded can be seen here"}
     times, evidence = [at for at, _ in inside], "; ".join(place for _, place in inside)
@@ -48,37 +48,39 @@ def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> Mapping[str
     return {"state": "fired", "count": len(inside), "evidence": evidence, **bounds}
 
 
-def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> Mapping[str, Any]:
-    since, until = traffic.window.since, traffic.window.until
+def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str, Any]:
     events = traffic.events[traffic.events["kind"].isin(rule.kinds)]
     if {*rule.kinds} & {*LOGIN_KINDS}:  # also those that only messages report
         events = pd.concat([events, message_failures(traffic.events, events, traffic.policy)])
-    timed, untimed = events[events["at"].between(since, until)], events[events["at"].isna()]
+    timed = events[events["at"].between(traffic.window.since, traffic.window.until)]
+    untimed = events[events["at"].isna()]
     loud = in_windows(timed.assign(all="all"), "all", [(rule.at_least, rule.minutes)])
     if loud.empty and rule.at_least == 1:
-        loud = untimed[untimed["not_before_at"].ge(since)]
+        loud = untimed[untimed["not_before_at"].ge(traffic.window.since)]
     if len(loud):
         first, last = loud["not_before_at"].min(), loud["at"].fillna(loud["not_before_at"]).max()
         bounds = {"first_at": first, "last_at": last, "evidence": "; ".join(places(loud))}
         return {"state": "fired", "count": len(loud), **bounds}
-    may = int((~untimed["not_after_at"].lt(since)).sum())
-    if reason := next(filter(None, _why_not_quiet(rule, traffic, coverage)), ""):
-        return {"state": "unknown", "reason": reason}
-    if may and may + len(timed) >= rule.at_least:
+    reason = _why_not_quiet(rule, traffic, coverage)
+    may = int((~untimed["not_after_at"].lt(traffic.window.since)).sum())
+    if not reason and may and may + len(timed) >= rule.at_least:
         reason = f"{may:,} events have no time of their own"
     return {"state": "unknown" if reason else "quiet", "count": len(timed), "reason": reason}
 
 
-def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> Iterator[str]:
-    """The reasons why the rule's silence proves nothing; "" for what would have shown its events."""
+def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> str:
+    """The first reason why the rule's silence proves nothing; "" if its events would have been seen."""
     since, until, events = traffic.window.since, traffic.window.until, traffic.events
     logins, requests = ({*rule.kinds} & {*kinds} for kinds in (LOGIN_KINDS, REQUESTS))
-    yield coverage.reason(NEEDS)
     seen = pd.concat([traffic.requests["at"] + timedelta(minutes=1), events["at"]]).between(since, until)
-    yield "" if seen.any() else f"no log line since {iso(since)} has a time"
-    yield coverage.reason((*(NEEDS_OF_LOGINS if logins else ()), *(NEEDS_OF_REQUESTS if requests else ())))
-    possible = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
-    if logins and possible.any():
-        yield f"{possible.sum():,} possible failed logins are in words that no format knows"
+    unclear = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
+    possible = int(unclear.sum()) if logins else 0
     messages = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
-    yield unknown_wording(messages, events, traffic.policy) if messages else ""
+    reasons = (
+        coverage.reason(NEEDS),
+        "" if seen.any() else f"no log line since {iso(since)} has a time",
+        coverage.reason((*(NEEDS_OF_LOGINS if logins else ()), *(NEEDS_OF_REQUESTS if requests else ()))),
+        f"{possible:,} possible failed logins are in words that no format knows" if possible else "",
+        unknown_wording(messages, events, traffic.policy) if messages else "",
+    )
+    return next(filter(None, reasons), "")

@@ -21,7 +21,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.read import BROKEN_OFF, COPY, days_by_service
 from audit_lib.logs.values import NOT_AN_ADDRESS
 
-Facts = Iterator[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
+Facts = list[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 CLOCK_BACK = pd.Timedelta(minutes=10)  # what goes back further is no order of two writers
 # So many days together are thin below this share of what is usual; with fewer requests chance makes some so.
@@ -63,7 +63,7 @@ def cover(traffic: Traffic) -> Coverage:
                 missing.setdefault(fact, text.format(what if isinstance(what, str) else int(what)))
     if traffic.activity.counts.empty and traffic.events.empty:
         text = missing.get("every log read", "no log line of the period was read")
-        return Coverage(dict.fromkeys(set().union(*NEEDS.values()), text))
+        missing = dict.fromkeys(set().union(*NEEDS.values()), text)
     return Coverage(missing)
 
 
@@ -76,44 +76,49 @@ def _logs(names: Iterable[str]) -> str:
 def _of_reading(traffic: Traffic) -> Facts:
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     sources = traffic.activity.sources.query("kind == 'log'")
-    latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     # The packed copy of a log that was read beside it is no loss.
     lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
-    for log in rows(sources[lost | sources["reason"].str.startswith(BROKEN_OFF)]):
-        yield "every log read", f"{log.source}: {log.reason or log.state}", "{}"
-    yield "lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"
-    yield "own words", sources["own_words"].sum(), "{:,} lines may be refusals in words that no format knows"
+    lost |= sources["reason"].str.startswith(BROKEN_OFF)
     # Also beyond the period, of which no request is counted.
+    latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     stepped, ended = steps["not_after_at"].gt(latest), sources["last_at"].gt(latest)
     late = _logs([*steps.loc[stepped, "file"], *sources.loc[ended, "source"]])
-    yield "clocks", late, "{} holds a time after the review: a clock is wrong"
+    unread = [f"{log.source}: {log.reason or log.state}" for log in rows(sources[lost])]
+    return [
+        *(("every log read", text, "{}") for text in unread),
+        ("lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"),
+        ("own words", sources["own_words"].sum(), "{:,} lines may be refusals in words that no format knows"),
+        ("clocks", late, "{} holds a time after the review: a clock is wrong"),
+    ]
 
 
 def _of_requests(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     asked, judged = counts.dropna(subset="status"), counts["status"].notna() | are_failures(counts, policy)
-    answered = asked["status"].between(200, 299).any()
-    yield "an answer", not answered, "no request was answered with 2xx: the log may be another application's"
-    untimed = counts.loc[judged, "untimed"].sum()
-    yield "times", untimed, "{:,} requests or failed logins have no time of their own"
-    unnamed = asked["client"].isin(("", NOT_AN_ADDRESS))
-    yield "clients named", asked.loc[unnamed, "count"].sum(), "{:,} requests have no address"
-    yield "clients are callers", traffic.collapsed, "{}"
+    unnamed, others = asked["client"].isin(("", NOT_AN_ADDRESS)), asked["route"].eq(OTHER_ROUTES)
     addresses = [client for client in asked["client"].unique() if network_of(client) != client]
     public = sum(not policy.is_private(address) for address in addresses)
     few = not policy.clients and public < (policy.public_addresses or np.inf)
-    text = f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's"
-    yield "clients are callers", few, f'{text}; the policy may say otherwise (clients = "real")'
-    others = asked["route"].eq(OTHER_ROUTES)
-    yield "routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"
-    yield "queries kept", not policy.logs_queries, "logs_queries does not say that the logs keep queries"
     expected = traffic.rule("application-failing").expected
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
-    text = f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"
-    yield "a usual rate", mean < expected, text
-    if not traffic.events["message"].isin(START_MESSAGES).any():
-        yield "wording", unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"
-    yield "wording", unknown_wording(("database_failure",), traffic.events, policy), "{}"
+    starts = traffic.events["message"].isin(START_MESSAGES).any()
+    return [
+        ("an answer", not asked["status"].between(200, 299).any(),
+         "no request was answered with 2xx: the log may be another application's"),
+        ("times", counts.loc[judged, "untimed"].sum(),
+         "{:,} requests or failed logins have no time of their own"),
+        ("clients named", asked.loc[unnamed, "count"].sum(), "{:,} requests have no address"),
+        ("clients are callers", traffic.collapsed, "{}"),
+        ("clients are callers", few,
+         f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's; "
+         'the policy may say otherwise (clients = "real")'),
+        ("routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"),
+        ("queries kept", not policy.logs_queries, "logs_queries does not say that the logs keep queries"),
+        ("a usual rate", mean < expected,
+         f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"),
+        ("wording", not starts and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
+        ("wording", unknown_wording(("database_failure",), traffic.events, policy), "{}"),
+    ]  # fmt: skip
 
 
 def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: DetectionPolicy) -> str:
@@ -130,107 +135,115 @@ def _of_logins(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     # Who may change audit.toml alone makes nothing known by declaring what never happens.
     declared = policy.failure_declared or has_failed(policy.added_logins, counts)
-    fact = "a failed login declared"
-    for proposal in propose(counts, policy.logins, policy.failed_statuses):
-        yield fact, proposal.uncounted or not declared, f"{proposal.question} Declare it ([[logins]])"
-    moved = counts.loc[counts["kind"].eq(POSSIBLE) & counts["status"].notna(), "count"].sum()
-    yield fact, moved, "{:,} logins were answered with a redirect that no declared request follows"
-    unseen = not declared and policy.added_logins
-    yield fact, bool(unseen), "audit.toml alone declares logins, and none of them was seen to fail"
-    yield fact, not declared, "the policy does not declare what a failed login looks like"
+    proposed = propose(counts, policy.logins, policy.failed_statuses)
+    proposals = [one for one in proposed if one.uncounted or not declared]
     there = requests[requests["there"]]
     # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
-    if policy.failed_statuses or not policy.failure_declared:
-        seen = (there["protected"] | there["on_login"]).any()
-        text = "no request to a login or protected route that the application has: name them ([access])"
-        yield "a login seen", not seen, text
+    by_status = policy.failed_statuses or not policy.failure_declared
     refusals = counts[are_failures(counts, policy)]
-    seen = (refusals["status"].isna() | refusals["route"].isin(there["route"])).any()
-    text = "no failed login on a route that the application has was seen: perhaps these logs show none"
-    yield "a failed login seen", not seen, text
-    yield "a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"
+    refused_there = refusals["status"].isna() | refusals["route"].isin(there["route"])
     # A redirect after a form that refused others is a login or a refusal: the policy would say which.
     sent = requests["status"].isin(REDIRECTS) & ~requests["method"].isin(READING) & ~requests["on_login"]
     sent &= requests["route"].isin(traffic.failures["route"])
-    text = "{:,} redirects on routes that refuse may be logins that succeed"
-    yield "a success seen", requests.loc[sent, "count"].sum(), text
-    messages = counts[counts["status"].isna()]
-    failed = messages[messages["kind"].eq(FAILED_LOGIN)]
-    clients = failed["client"].astype("str")
-    private = mapped(clients, policy.is_private).astype(bool) & (not policy.clients)
-    for number, text in (
-        (failed["untimed"], "failed logins that messages report have no time of their own"),
-        (failed.loc[private, "count"], "failed logins are of private addresses, perhaps a proxy's"),
-        (failed.loc[clients.eq(NOT_AN_ADDRESS), "count"], "failed logins are of hosts that are named"),
-        (messages.loc[messages["kind"].eq(POSSIBLE), "count"], "possible failed logins are in unknown words"),
-    ):
-        yield "certain messages", number.sum(), f"{{:,}} {text}"
+    possible, reported = counts["kind"].eq(POSSIBLE), counts["status"].isna()
+    failed = counts[reported & counts["kind"].eq(FAILED_LOGIN)].astype({"client": "str"})
+    private = mapped(failed["client"], policy.is_private).astype(bool) & (not policy.clients)
+    fact, certain = "a failed login declared", "certain messages"
+    return [
+        *((fact, one.question, "{} Declare it ([[logins]])") for one in proposals),
+        (fact, counts.loc[possible & ~reported, "count"].sum(),
+         "{:,} logins were answered with a redirect that no declared request follows"),
+        (fact, not declared and bool(policy.added_logins),
+         "audit.toml alone declares logins, and none of them was seen to fail"),
+        (fact, not declared, "the policy does not declare what a failed login looks like"),
+        ("a login seen", by_status and not (there["protected"] | there["on_login"]).any(),
+         "no request to a login or protected route that the application has: name them ([access])"),
+        ("a failed login seen", not refused_there.any(),
+         "no failed login on a route that the application has was seen: perhaps these logs show none"),
+        ("a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"),
+        ("a success seen", requests.loc[sent, "count"].sum(),
+         "{:,} redirects on routes that refuse may be logins that succeed"),
+        (certain, failed["untimed"].sum(),
+         "{:,} failed logins that messages report have no time of their own"),
+        (certain, failed.loc[private, "count"].sum(),
+         "{:,} failed logins are of private addresses, perhaps a proxy's"),
+        (certain, failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(),
+         "{:,} failed logins are of hosts that are named"),
+        (certain, counts.loc[possible & reported, "count"].sum(),
+         "{:,} possible failed logins are in unknown words"),
+    ]  # fmt: skip
 
 
 def _of_times(traffic: Traffic) -> Facts:
     sources = traffic.activity.sources.query("kind == 'log'")
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
-    text = "another instance may have a log of its own: declare `instances` of {} in audit.toml"
-    yield "instances", _logs(log.pattern for log in traffic.log_sources if not log.instances), text
-    zoneless = _logs(sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"])
-    yield "zone", zoneless, "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"
     back = (steps["not_after_at"] - steps["at"]).gt(CLOCK_BACK)
-    yield "order", _logs(steps.loc[back, "file"]), "times go back within {}"
     days = max(0, -int(-(traffic.window.until - traffic.window.since) // DAY))
     read = days_by_service(sources, traffic.activity.counts)
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
-    yield "days", left > 0 and f"{left} of {days} days have no line of {service}", "{}"
-    for hint in _hints(traffic):
-        yield "whole logs", hint, "{}"
+    return [
+        ("instances", _logs(log.pattern for log in traffic.log_sources if not log.instances),
+         "another instance may have a log of its own: declare `instances` of {} in audit.toml"),
+        ("zone", _logs(sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"]),
+         "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"),
+        ("order", _logs(steps.loc[back, "file"]), "times go back within {}"),
+        ("days", left > 0 and f"{left} of {days} days have no line of {service}", "{}"),
+        *(("whole logs", hint, "{}") for hint in _hints(traffic)),
+    ]  # fmt: skip
 
 
-def _hints(traffic: Traffic) -> Iterator[str]:
+def _hints(traffic: Traffic) -> list[str]:
     """Hints at lines that are missing, thinned, copied, or of another application; none is a proof."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
     logs = traffic.activity.sources.query("kind == 'log' and state == 'read'").dropna(subset="sha256")
     same = logs.loc[logs["sha256"].duplicated(keep=False), "source"]
-    if len(same):
-        yield f"{' and '.join(sorted(same))} hold the same bytes"
+    copied = [f"{' and '.join(sorted(same))} hold the same bytes"] if len(same) else []
     if requests.empty:
-        return
+        return copied
     # Only an answer shows that a route is there: scanners ask for login pages of any application.
     named = (*policy.access.protected, *(login.route for login in policy.own_logins))
     there = requests.loc[requests["there"], "route"].unique()
-    if named and not any(matches_glob(route, named) for route in there):
-        yield "no route that the policy names was answered with 2xx: the log may be another application's"
-    at, pause = requests["at"], end - requests["at"].iloc[-1]
-    if at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR):
-        yield f"the log ends {counted(round(pause / HOUR), 'hour')} before the period does: the longest pause"
+    other = named and not any(matches_glob(route, named) for route in there)
+    at, pause, holes = requests["at"], end - requests["at"].iloc[-1], len(list(silences(traffic)))
+    cut = at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR)
     bad = requests.assign(bad=requests["count"].where(requests["refused"], 0))
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)
-    whole = days.loc[days.index <= end + MINUTE - DAY, "count"]  # the day of the end is not whole
-    for span, share, least in THIN:
-        held = whole.rolling(span).sum().dropna()
-        usual = float(held[held > 0].median()) if len(whole) >= span + 7 else 0.0
-        thin = held[(held > 0) & (held < share * usual)]
-        if usual >= least and len(thin):
-            few = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
-            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {few}: the log may be thinned"
     refusing = days.loc[days["count"].gt(0), "bad"].gt(0)
     longest = int((~refusing).groupby(refusing.cumsum()).sum().max())
     # As usual is what the days outside of the stretch show; it may begin on any day.
     usual = refusing.sum() / (len(refusing) - longest + 1)
-    if refusing.any() and len(refusing) * (1 - usual) ** longest < CHANCE:
-        yield f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out"
-    if holes := len(silences(traffic)):
-        yield f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing"
+    rare = refusing.any() and len(refusing) * (1 - usual) ** longest < CHANCE
+    hints = {
+        "no route that the policy names was answered with 2xx: the log may be another application's": other,
+        f"the log ends {counted(round(pause / HOUR), 'hour')} before the period does: the longest pause": cut,
+        # The day of the end is not whole.
+        **dict.fromkeys(_thin_stretches(days.loc[days.index <= end + MINUTE - DAY, "count"]), True),
+        f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out": rare,
+        f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing": holes,
+    }
+    return [*copied, *(text for text, holds in hints.items() if holds)]
 
 
-def silences(traffic: Traffic) -> list[tuple[float, float, float]]:
+def _thin_stretches(counts: "pd.Series[int]") -> Iterator[str]:
+    """Which days hold far fewer requests than as many others do, the first of each length."""
+    for span, share, least in THIN:
+        held = counts.rolling(span).sum().dropna()
+        usual = float(held[held > 0].median()) if len(counts) >= span + 7 else 0.0
+        thin = held[(held > 0) & (held < share * usual)]
+        if usual >= least and len(thin):
+            few = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
+            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {few}: the log may be thinned"
+
+
+def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
     """Stretches without a request in which many were to be expected: first and last second, and how many."""
     rule, requests = traffic.rule("application-failing"), traffic.requests
     minutes = requests["seconds"].drop_duplicates() // 60
     hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
     by_hour = hours.groupby(pd.DatetimeIndex(hours.index).hour).median().reindex(range(24), fill_value=0)
-    usual, found = by_hour.to_numpy() / 60, []
-    for last, pause in zip(minutes, minutes.diff(), strict=True):
-        if pause > rule.silence_minutes:
-            first = int(last - pause)
-            missed = float(usual[np.arange(first, min(int(last), first + 7 * 1440)) // 60 % 24].sum())
-            found += [(first * 60.0, last * 60.0, missed)] if missed >= rule.expected else []
-    return found
+    is_long, usual = minutes.diff().gt(rule.silence_minutes), by_hour.to_numpy() / 60
+    for last, pause in zip(minutes[is_long], minutes.diff()[is_long], strict=True):
+        first = int(last - pause)
+        missed = float(usual[np.arange(first, min(int(last), first + 7 * 1440)) // 60 % 24].sum())
+        if missed >= rule.expected:
+            yield first * 60.0, last * 60.0, missed

@@ -29,23 +29,20 @@ _LEAST = 2  # answers of a status that are worth a question
 
 def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
     """Which requests are to any of these logins, by their methods."""
-    result = pd.Series(False, index=requests.index)
+    wanted = {(login.method, bare_route(login.route)) for login in logins}
     bare = requests["route"].map({name: bare_route(name) for name in requests["route"].unique()})
-    for login in logins:
-        result |= bare.eq(bare_route(login.route)) & requests["method"].eq(login.method)
-    return result
+    named = [pair in wanted for pair in zip(requests["method"], bare, strict=True)]
+    return pd.Series(named, requests.index, dtype=bool)
 
 
 def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
     """Which requests are logins that succeed: by declared statuses, else by the usual if statuses tell."""
     result, status = pd.Series(False, index=requests.index), requests["status"]
+    usual = status.between(200, 299) | status.isin(REDIRECTS)
     for login in logins:
-        good = status.between(200, 299) | status.isin(REDIRECTS)
-        if login.succeeded_statuses:
-            good = status.isin(login.succeeded_statuses)
-        elif login.failed_redirect or login.failed_message:
-            continue
-        result |= on_logins(requests, [login]) & good & ~status.isin(login.failed_statuses)
+        if login.succeeded_statuses or not (login.failed_redirect or login.failed_message):
+            good = status.isin(login.succeeded_statuses) if login.succeeded_statuses else usual
+            result |= on_logins(requests, [login]) & good & ~status.isin(login.failed_statuses)
     return result
 
 
@@ -64,6 +61,7 @@ class Proposal(NamedTuple):
     question: str
     block: str  # the question and the declaration as comments, to be taken over
     uncounted: bool  # failures of it may be among requests that count as none
+    answers: int  # that it gave
 
 
 def propose(
@@ -71,16 +69,14 @@ def propose(
 ) -> tuple[Proposal, ...]:
     """The routes of LogCounts that look like logins and are not declared, the busiest first."""
     # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
-    known = {(login.method, bare_route(login.route)) for login in logins}
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
     requests = requests[requests["method"].isin({*METHODS} - {*READING})].astype({"status": int})
-    proposals: list[tuple[int, Proposal]] = []
-    for key, own in requests.groupby(["method", "route"]):
-        method, route = map(str, key)
-        fits = ROUTE.fullmatch(route) and _LOGS_IN.search(route) and not _DOES_OTHER.search(route)
-        if not fits or (method, bare_route(route)) in known:
-            continue
+    routes = filter(ROUTE.fullmatch, filter(_LOGS_IN.search, requests["route"].unique()))
+    requests = requests[requests["route"].isin([route for route in routes if not _DOES_OTHER.search(route)])]
+    requests = requests[~on_logins(requests, tuple(logins))]
+    proposals = []
+    for (method, route), own in requests.groupby(["method", "route"]):
         answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()
         often = [status for status, count in answers.items() if count >= _LEAST]
         good = [status for status in answers if status // 100 == 2]
@@ -94,20 +90,19 @@ def propose(
         if shown and (reported or redirected or (failed and succeeded)):
             words = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
             question = f"{method} {route} was answered {words}: is that your login?"
-            block = _block(question, method, route, failed, succeeded)
-            proposal = Proposal(question, block, not failed or not {*failed} <= {*counted})
-            proposals.append((sum(shown.values()), proposal))
-    busiest = sorted(proposals, key=lambda each: (-each[0], each[1].question))
-    return tuple(proposal for _, proposal in busiest[:_MOST])
+            block = _block(question, str(method), str(route), failed, succeeded)
+            uncounted = not failed or not {*failed} <= {*counted}
+            proposals.append(Proposal(question, block, uncounted, sum(shown.values())))
+    return tuple(sorted(proposals, key=lambda each: (-each.answers, each.question))[:_MOST])
 
 
 def _block(question: str, method: str, route: str, failed: list[int], succeeded: list[int]) -> str:
     words = [word for word in re.findall(r"[A-Za-z0-9-]+", route) if word != "id"] or ["login"]
+    answers = [f"failed_statuses = {failed}", f"succeeded_statuses = {succeeded}"]
+    unknown = [
+        'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
+        'failed_message = "…"  # what the application writes then',
+    ]
     name = words[-1][:40].strip("-")
-    lines = [question, "[[logins]]", f'name = "{name}"', f'route = "{route}"', f'method = "{method}"']
-    if failed:
-        lines += [f"failed_statuses = {failed}", f"succeeded_statuses = {succeeded}"]
-    else:
-        lines += ['failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or']
-        lines += ['failed_message = "…"  # what the application writes then']
-    return "\n".join(f"# {line}" for line in lines)
+    named = ["[[logins]]", f'name = "{name}"', f'route = "{route}"', f'method = "{method}"']
+    return "\n".join(f"# {line}" for line in [question, *named, *(answers if failed else unknown)])

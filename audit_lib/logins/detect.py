@@ -96,11 +96,12 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
 
 
 def _verdict(name: str, incidents: Iterable[Incident], traffic: Traffic, coverage: Coverage) -> Verdict:
-    doubt, shown, first = coverage.reason(NEEDS[name]), [], pd.Timestamp.min.tz_localize("UTC")
+    policy, doubt, shown = traffic.policy, coverage.reason(NEEDS[name]), list[Incident]()
     for found in () if name in BY_SOURCE and traffic.collapsed else incidents:
-        known = any(map(traffic.policy.is_known, {found.client, *found.clients}))
+        known = any(map(policy.is_known, {found.client, *found.clients}))
         text = f"{found.classification}; a known client takes part (known_clients)"
         shown.append(replace(found, classification=text) if known else found)
+    first = pd.Timestamp.min.tz_localize("UTC")
     shown.sort(key=lambda each: (each.first_at or first, each.subject, each.client, each.classification))
     verdict = "found" if shown else "unknown" if doubt else "none"
     return Verdict(name, verdict, traffic.rule(name).severity, tuple(shown), doubt)
@@ -147,9 +148,8 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
         "then let in": soon.any(),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
-    return incident(
-        run, clauses, rule.severity if len(run) < rule.high or rule.severity == "critical" else "high"
-    )
+    is_high = len(run) >= rule.high and rule.severity != "critical"
+    return incident(run, clauses, "high" if is_high else rule.severity)
 
 
 def _in_words(run: pd.DataFrame) -> str:
@@ -199,17 +199,14 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
 
 
 def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
-    """The failures of a run that a success ends soon, if the run reaches a rung of the ladder."""
+    """The failures in windows that reach a rung of the ladder, and soon after which a success follows."""
     rule = traffic.rule("let-in")
     frame = failures.assign(answered=next_login(failures, traffic.let_in, key))
     frame = frame[frame["answered"].notna() & frame["client"].ne("")]
-    runs = [frame[key], frame["answered"]]
-    last = frame["seconds"].groupby(runs).transform("max")
-    enough = pd.Series(False, index=frame.index)
-    for number, *_, minutes in rule.ladder:
-        near = frame["seconds"].ge(last - minutes * MINUTE)
-        enough |= near & near.groupby(runs).transform("sum").ge(number)
-    return frame[enough & (frame["answered"] - last).le(rule.minutes * MINUTE)]
+    frame = frame.assign(run=frame.groupby([key, "answered"]).ngroup())
+    frame = in_windows(frame, "run", rule.ladder)
+    last = frame.groupby("run")["seconds"].transform("max")
+    return frame[(frame["answered"] - last).le(rule.minutes * MINUTE)]
 
 
 def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
@@ -237,7 +234,8 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """An address or network that asks for many routes that are not there, or for sensitive files."""
-    requests, rule, route = traffic.requests, traffic.rule("probing"), traffic.requests["route"]
+    requests, policy, route = traffic.requests, traffic.policy, traffic.requests["route"]
+    rule, answered = traffic.rule("probing"), requests["status"].between(200, 299)
 
     def missing(run: pd.DataFrame) -> Incident:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
@@ -245,20 +243,20 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def files(run: pd.DataFrame) -> Incident:
-        answered = run.loc[run["status"].between(200, 299), "route"]
-        if answered.empty:
-            text = f"requests for files such as {run['route'].iloc[0]}, none answered"
-            return incident(run, text, rule.severity)
-        text = f"{answered.min()} was requested and answered, but must not be served"
-        return incident(run, text, "critical")
+        served = run.loc[answered, "route"].min()
+        clauses = {
+            f"requests for files such as {run['route'].iloc[0]}, none answered": pd.isna(served),
+            f"{served} was requested and answered, but must not be served": pd.notna(served),
+        }
+        return incident(run, clauses, rule.severity if pd.isna(served) else "critical")
 
     probed, many = requests[requests["status"].isin(PROBED)], [(1, rule.routes + 1, rule.minutes)]
-    probes, _ = by_source(probed, many, PROBING_PAUSE, missing, label="route")
-    hidden = route.str.contains(_DOTFILE) & ~fits(route, traffic.policy.access.open)
-    sensitive = requests[fits(route, traffic.policy.sensitive_routes) | hidden]
-    weight = sensitive["count"].mask(sensitive["status"].between(200, 299), rule.sensitive)  # one is enough
+    hidden = route.str.contains(_DOTFILE) & ~fits(route, policy.access.open)
+    weight = requests["count"].mask(answered, rule.sensitive)  # one answer is enough
+    sensitive = requests.assign(weight=weight)[fits(route, policy.sensitive_routes) | hidden]
     several = [(rule.sensitive, PROBING_PAUSE)]
-    return [*probes, *by_source(sensitive.assign(weight=weight), several, PROBING_PAUSE, files)[0]]
+    probes, _ = by_source(probed, many, PROBING_PAUSE, missing, label="route")
+    return [*probes, *by_source(sensitive, several, PROBING_PAUSE, files)[0]]
 
 
 def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
@@ -282,11 +280,10 @@ def find_onsets(traffic: Traffic) -> list[Onset]:
     runs, causes = runs[lasting & runs["count"].ge(2)], list[tuple[RecordedChange | None, pd.DataFrame]]()
     for change in reversed(traffic.changes):  # the nearest change before it is the cause
         rotated = change.kind == "rotation"
-        if rotated and policy.caller_secrets and change.name not in policy.caller_secrets:
-            continue
         until = change.until.timestamp() + policy.grace(change.name if rotated else "deploy") * HOUR
         own = runs[runs["first"].between(change.at.timestamp() - MINUTE, until)]
-        if _is_onset(traffic, change, own):
+        is_felt = not rotated or not policy.caller_secrets or change.name in policy.caller_secrets
+        if is_felt and _is_onset(traffic, change, own):
             causes.append((change, own))
             runs = runs.drop(own.index)
     together = [(1, 1 if traffic.collapsed else rule.clients, rule.onset_minutes)]

@@ -12,7 +12,6 @@ import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
@@ -27,7 +26,6 @@ from audit_lib.settings import LogSource
 
 START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a process that starts writes one
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
-BEGUN = ("start", "deploy")
 # A server of ssh writes the first of each user that it does not have, the next two of a session whose
 # attempts all failed, the last when the client says so. Where only keys are allowed, no other line proves it.
 PROVEN_BY_SSH = (
@@ -224,10 +222,9 @@ def with_addresses(
     def marked(client: str) -> str:
         return f"{client if full else label(client)}{' (known)' if known(client) else ''}"
 
-    if full:
-        return shown.map_texts(table, client=marked)
-    texts = {"client": shown.mask_client, "subject": shown.mask_text}
-    return shown.map_texts(table, **{name: partial(mask, label=marked) for name, mask in texts.items()})
+    masked = {"client": shown.mask_client, "subject": shown.mask_text}
+    masks = {name: partial(mask, label=marked) for name, mask in masked.items()}
+    return shown.map_texts(table, **({"client": marked} if full else masks))
 
 
 @dataclass(frozen=True)
@@ -238,11 +235,7 @@ class RecordedChange:
     at: pd.Timestamp
     until: pd.Timestamp
     place: str
-
-    @property
-    def kind(self) -> str:
-        """`rotation`, `deploy` or `start`."""
-        return self.name if self.name in BEGUN else "rotation"
+    kind: str = "rotation"  # deploy | start
 
 
 def recorded_changes(
@@ -254,15 +247,15 @@ def recorded_changes(
         at = pd.Timestamp(parse_instant(str(entry.body["claimed_at"]), entry.place))
         until = at + timedelta(days=1 if entry.body.get("day_only") else 0)
         changes.append(RecordedChange(str(entry.body["secret"]), at, until, entry.place))
-    for deploy in rows(deploys) if deploys is not None else ():
-        began, ended = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
-        # If it may have put something in place; its callers may fail two days later.
-        near = ended >= window.since - timedelta(days=2) and began <= window.until
-        if near and deploy.outcome in ("took effect", "not told"):
-            changes.append(RecordedChange("deploy", began, ended, deploy.evidence))
-    starts = events[events["message"].isin(START_MESSAGES) & events["at"].notna()]
-    for at, file, line in zip(starts["at"], starts["file"], starts["line"], strict=True):
-        changes.append(RecordedChange("start", at, at, f"{file}:{line}"))
+    if deploys is not None:
+        # Those that may have put something in place: their callers may fail two days later.
+        near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
+        effective = deploys[near & deploys["outcome"].isin(("took effect", "not told"))]
+        named = effective[["began_at", "ended_at", "evidence"]].itertuples(index=False)
+        changes += [RecordedChange("deploy", at, until, place, "deploy") for at, until, place in named]
+    starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
+    for at, file, line in starts[["at", "file", "line"]].itertuples(index=False):
+        changes.append(RecordedChange("start", at, at, f"{file}:{line}", "start"))
     return tuple(sorted(changes, key=lambda change: (change.at, change.name, change.place)))
 
 

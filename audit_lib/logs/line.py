@@ -3,9 +3,8 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache, reduce
-from operator import itemgetter, or_
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,7 @@ from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Block, Choice, Match, Part, expressions
+from audit_lib.logs.templates import Choice, Match
 from audit_lib.logs.times import MINUTE, WHOLE, Clock
 from audit_lib.logs.values import (
     clean_client,
@@ -38,6 +37,7 @@ _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says no
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _SPACE = b" \t\v\f"
+_PAIRED = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@-]*+=")  # what may begin with key=value
 
 
 class LogEvent(NamedTuple):
@@ -101,10 +101,8 @@ NOT_UNDERSTOOD = Line("not understood")
 def bare(raw: bytes) -> bytes:
     """A line without its end, NULs and colours; what stays is what the formats see."""
     text = raw[:-1] if raw[-1:] == b"\n" else raw
-    if b"\0" in text:
-        text = text.replace(b"\0", b"")
-    if b"\x1b" in text:
-        text = _ANSI.sub(b"", text)
+    if b"\0" in text or b"\x1b" in text:
+        text = _ANSI.sub(b"", text.replace(b"\0", b""))
     return text.removeprefix(BOM_UTF8).rstrip(b"\r")
 
 
@@ -123,7 +121,7 @@ class LineReader:
         if len(raw) > LINE_LIMIT and len(raw) - raw.endswith(b"\n") > LINE_LIMIT:
             return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(bare(raw)))
         text = bare(raw)
-        if not text.strip(_SPACE):
+        if text[:1] in _SPACE and not text.strip(_SPACE):
             return BLANK
         line = self._read(text, NOTHING)
         if line.state == "request":
@@ -164,7 +162,7 @@ class LineReader:
             choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
             is_object = _is_object(text)
         fields = None
-        if head.structures < _STRUCTURES and (is_object or b"=" in text):
+        if head.structures < _STRUCTURES and (is_object or _PAIRED.match(text)):
             read = json_fields if is_object else pair_fields
             fields = read(text, self.by.fields, self._clock)
         if fields and (fields.requested or fields.text or is_object):
@@ -210,7 +208,7 @@ class LineReader:
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
         if self.by.possible.client_in(cause) is None:
             return ()
-        if head.client and self.by.fields.outcome.read("is_refused", fields.text):
+        if head.client and self.by.fields.is_refused(fields.text):
             return self._messages(REFUSED_LOGIN, head)
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
@@ -233,18 +231,21 @@ class LineReader:
 
     def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
-        block = match.block
-        logged, method, path, status = match.found.group(*match.place.request)
-        if block.around_client[0]:
+        place = match.place
+        logged, method, path, status = match.found.group(*place.request)
+        if place.around_client[0]:
             logged = match.client
-        client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
-        return self.request(block.status or int(status), client, block.method or clean_method(method), path)
+        client = clean_client(strip_port(logged, always=True)) if place.has_port else client_of(logged)
+        method = place.block.method or clean_method(method)
+        return self.request(place.block.status or int(status), client, method, path)
 
     def request(self, status: int, client: str, method: str, path: bytes) -> tuple[LogEvent, ...]:
         """A request as an event, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route = clean_route(bare_path)
         kind, message, subject = self._kinds.get(status, "other"), "", ""
+        if not query and not self.by.answers:
+            return (LogEvent(kind, "", status, client, method, route),)
         answers = self.by.answers.get(bare_route(route), ()) if self.by.answers else ()
         if answer := next((each for each in answers if each.fits(status, method, query)), None):
             kind = kind if answer.event else DECLARED
@@ -288,64 +289,25 @@ def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
     return tuple(kept)
 
 
-# ---- How a line was read ----
-
-
-@dataclass(frozen=True)
-class Explained:
-    """How a line was read. `formats` are the blocks that matched, in turn; `nearest` is of one without."""
-
-    line: Line
-    formats: tuple[str, ...]
-    nearest: str = ""
-
-
 class _Recorded(Choice):
-    """A choice that notes the texts that it was given, each with the name of the block that took it."""
+    """A choice that notes which block took a text."""
 
-    def __init__(self, choice: Choice, noted: list[tuple[bytes, str]]) -> None:
-        self._choice, self._noted = choice, noted
+    def __init__(self, choice: Choice, names: list[str]) -> None:
+        self._choice, self._names = choice, names
 
     def match(self, text: bytes, clock: Clock) -> Match | None:
         """What the first block that matches takes of a text."""
         match = self._choice.match(text, clock)
-        self._noted.append((text, match.block.name if match else ""))
+        self._names += [match.block.name] if match else []
         return match
 
 
-def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
-    """How a line is read; the state, time and events are those that every command counts."""
-    reader, text = LineReader(formats, zone), bare(raw)
-    noted = [(text, "")]
-    outer, inner, body, message = (_Recorded(choice, noted) for choice in reader.by[:4])
+def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line, list[str]]:
+    """How a line is read, as every command counts it, and the names of the blocks that matched, in turn."""
+    names: list[str] = []
+    reader = LineReader(formats, zone)
+    outer, inner, body, message = (_Recorded(choice, names) for choice in reader.by[:4])
     reader.by = reader.by._replace(outer=outer, inner=inner, body=body, message=message)
     line = reader.read(raw)
-    if len(raw) > LINE_LIMIT:
-        return Explained(line, ())
-    names = filter(None, (*(name for _, name in noted), *(event.message for event in line.events)))
-    blocks = (*formats.bodies, *formats.messages) if line.state in ("not understood", "text only") else ()
-    blocks = (*formats.prefixes, *blocks) if line.state == "not understood" else blocks
-    left = noted[-1][0]
-    before = len(text) - len(left)
-    like = [((0, 0), ""), *(_likeness(block, left, before) for block in blocks)]
-    return Explained(line, tuple(dict.fromkeys(names)), max(like, key=itemgetter(0))[1])
-
-
-def _likeness(block: Block, text: bytes, before: int) -> tuple[tuple[int, int], str]:
-    """How much a template takes of a text, and what it expects then; one step alone is no likeness."""
-    taken = count = 0
-    for end, part in enumerate(block.parts, 1):
-        if part.field in ("text", "rest"):
-            continue  # takes anything: only what follows it says something
-        found = _compiled(block.parts[:end]).match(text)
-        if found is None:
-            awaited = f"{{{part.field}}}" if part.field else f"`{part.literal.decode('utf-8', 'replace')}`"
-            where = f"{block.name}: it matches to column {before + taken}, and expects {awaited}"
-            return ((taken, count), where) if count > 1 else ((0, 0), "")
-        taken, count = found.end(), end
-    return (0, 0), ""
-
-
-@lru_cache(maxsize=1 << 12)
-def _compiled(parts: tuple[Part, ...]) -> re.Pattern[bytes]:
-    return re.compile(b"".join(expressions(parts, whole=False)), re.DOTALL)
+    names += [event.message for event in line.events if event.message]
+    return line, list(dict.fromkeys(names))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,36 +31,15 @@ _NAME = re.compile(rb"[0-9A-Za-z ._:/()-]{1,64}")  # of an event; what has other
 _SIGNS = b" ._:/()-"
 
 
-class LoginOutcome:
-    """How the fields of a structured line say that a login was refused."""
-
-    def __init__(self, words: Words) -> None:
-        self.words = dict.fromkeys(OUTCOME, ()) | dict(words)
-
-    def read(self, kind: str, value: bytes) -> bool | None:
-        """Whether a value is that of a refusal (or of its contrary), of a login, of a failed login."""
-        small = value.translate(SMALL).decode("latin-1")
-        if kind == "is_refused":
-            return (
-                True if small in self.words["refused"] else False if small in self.words["granted"] else None
-            )
-        if kind == "is_login":
-            is_aside = any(word in small for word in self.words["aside"])
-            return (not is_aside and any(word in small for word in self.words["login"])) or None
-        # By its name alone, as user.login_failed.
-        name = value.translate(SMALL, _SIGNS).decode("latin-1")
-        return (bool(_NAME.fullmatch(value)) and name.endswith(self.words["failed"])) or None
-
-
 class FieldNames:
     """Names of a structured line's fields, in order of preference; a dotted name counts by its last part."""
 
     def __init__(self, words: Words, outcome: Words) -> None:
-        self.outcome = LoginOutcome(outcome)
+        self.outcome = dict.fromkeys(OUTCOME, ()) | dict(outcome)
         self.wrapper, self.records, self.labels, self.foreign = (
             frozenset(words.get(name, ())) for name in ("wrapper", "records", "labels", "foreign")
         )
-        ended, event = self.outcome.words["ended"], self.outcome.words["event"]
+        ended, event = self.outcome["ended"], self.outcome["event"]
         named = {kind: words.get(kind, ()) for kind in _KINDS}
         # For each name what it may name, and its place among the names for that.
         self.ranks: dict[str, list[tuple[str, int]]] = {}
@@ -69,8 +48,25 @@ class FieldNames:
                 self.ranks.setdefault(name, []).append((kind, rank))
         # What the `name` of a record says is an event, since a record is one.
         is_whole = "name" in event or not self.records
-        within = {**outcome, "event": (*event, "name")}
-        self.within_records = self if is_whole else FieldNames(words, within)
+        self.within_records = self if is_whole else FieldNames(words, {**outcome, "event": (*event, "name")})
+
+    def is_refused(self, value: bytes) -> bool | None:
+        """Whether a value is that of a refusal, or of its contrary; None for any other."""
+        small = value.translate(SMALL).decode("latin-1")
+        return (
+            True if small in self.outcome["refused"] else False if small in self.outcome["granted"] else None
+        )
+
+    def is_login(self, value: bytes) -> bool:
+        """Whether an event is a login, by its name."""
+        small = value.translate(SMALL).decode("latin-1")
+        about, aside = (any(word in small for word in self.outcome[name]) for name in ("login", "aside"))
+        return about and not aside
+
+    def is_failed(self, value: bytes) -> bool:
+        """Whether an event is a failed login by its name alone, as user.login_failed."""
+        small = value.translate(SMALL, _SIGNS).decode("latin-1")
+        return bool(_NAME.fullmatch(value)) and small.endswith(self.outcome["failed"])
 
 
 @dataclass(frozen=True)
@@ -186,7 +182,7 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
             place = (depth, rank)
             if kind in best and best[kind] <= place:
                 continue
-            if (value := _fit(kind, raw, quoted, names.outcome, clock)) is not None:
+            if (value := _fit(kind, raw, quoted, names, clock)) is not None:
                 best[kind], selected[kind] = place, value
                 if kind == "time":
                     selected["lacks"] = WHOLE if _NUMBER.fullmatch(raw) else lacks_of(raw)
@@ -199,10 +195,10 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
     return NamedFields(**selected)
 
 
-def _fit(kind: str, value: bytes, quoted: bool, outcome: LoginOutcome, clock: Clock) -> Any:
+def _fit(kind: str, value: bytes, quoted: bool, names: FieldNames, clock: Clock) -> Any:
     """The value as that of a field; None if it cannot be one."""
     if kind == "is_refused":
-        return outcome.read(kind, value)
+        return names.is_refused(value)
     if kind == "status":
         return int(value) if _STATUS.fullmatch(value) else None
     if kind == "time":
@@ -210,18 +206,23 @@ def _fit(kind: str, value: bytes, quoted: bool, outcome: LoginOutcome, clock: Cl
         return clock.read(value)[0] if is_written else _since_1970(value)
     if kind == "level":
         return True if quoted or value not in (b"true", b"false") else None
-    return _fit_text(kind, value, outcome) if quoted and value else None
+    if kind == "client":  # of a list, the one that the nearest proxy has seen
+        value = value.rpartition(b",")[2].strip(b" ")
+    return value if quoted and value and _FITS.get(kind, _any)(value, names) else None
 
 
-def _fit_text(kind: str, value: bytes, outcome: LoginOutcome) -> Any:
-    """As `_fit`, of a text."""
-    if kind == "client":
-        last = value.rpartition(b",")[2].strip(b" ")  # of a list, the one that the nearest proxy has seen
-        return last if _ADDRESS.fullmatch(strip_port(last)) else None
-    if kind in ("is_login", "is_failed"):
-        return outcome.read(kind, value)
-    pattern = {"method": _METHOD.fullmatch, "path": _PATH.match}.get(kind)
-    return value if pattern is None or pattern(value) else None
+def _any(_value: bytes, _names: FieldNames) -> bool:
+    return True
+
+
+# Of what is text, what else must hold.
+_FITS: dict[str, Callable[[bytes, FieldNames], Any]] = {
+    "client": lambda value, _: _ADDRESS.fullmatch(strip_port(value)),
+    "is_login": lambda value, names: names.is_login(value),
+    "is_failed": lambda value, names: names.is_failed(value),
+    "method": lambda value, _: _METHOD.fullmatch(value),
+    "path": lambda value, _: _PATH.match(value),
+}
 
 
 def _since_1970(value: bytes) -> int | None:

@@ -78,7 +78,6 @@ def expressions(parts: Sequence[Part], whole: bool) -> Iterator[bytes]:
 
 # ---- Many blocks as one expression ----
 
-_TIME = re.compile(FIELDS["time"]).match
 _ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
 _FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
 
@@ -101,10 +100,24 @@ class Block:
     once: bool = False
     anywhere: bool = False
 
+
+@dataclass(frozen=True)
+class Place:
+    """A block in an alternation, with the numbers of its fields' groups; its last group is empty."""
+
+    block: Block
+    groups: Mapping[str, int]
+    end: int
+
+    @cached_property
+    def is_request(self) -> bool:
+        """Whether it says with which status something was answered."""
+        return "status" in self.groups or self.block.status is not None
+
     @cached_property
     def has_port(self) -> bool:
         """Whether a port follows its address."""
-        return Part("peer") in self.parts
+        return Part("peer") in self.block.parts
 
     @cached_property
     def around_client(self) -> tuple[bytes, bytes]:
@@ -112,28 +125,13 @@ class Block:
 
         Empty where no such name stands before the address, or all that follows it is known.
         """
-        fields = [part.field for part in self.parts]
+        parts = self.block.parts
+        fields = [part.field for part in parts]
         at = next((at for at, name in enumerate(fields) if name in _ADDRESSES), 0)
         is_closed = fields[-1:] == ["end"] and "text" not in fields[at:]
         if is_closed or _FREE.isdisjoint(fields[:at]):
             return b"", b""
-        behind = self.parts[at + 1].literal if at + 1 < len(fields) else b""
-        return self.parts[at - 1].literal, behind
-
-
-@dataclass(frozen=True)
-class Place:
-    """A block in an alternation: how many stand before it, and the numbers of its fields' groups."""
-
-    number: int
-    block: Block
-    groups: Mapping[str, int]
-    end: int  # its last group, which is empty
-
-    @cached_property
-    def is_request(self) -> bool:
-        """Whether it says with which status something was answered."""
-        return "status" in self.groups or self.block.status is not None
+        return parts[at - 1].literal, parts[at + 1].literal if at + 1 < len(fields) else b""
 
     @cached_property
     def request(self) -> tuple[int, ...]:
@@ -165,7 +163,7 @@ class Match(NamedTuple):
         A client may choose a name that holds an address, and what stands around one. So where that stands
         once more behind the address, the client is not known.
         """
-        before, behind = self.block.around_client
+        before, behind = self.place.around_client
         if before:
             _, again, rest = self.found.string[self.found.end(self.place.groups["client"]) :].partition(
                 before
@@ -175,7 +173,7 @@ class Match(NamedTuple):
         return self.field("client")
 
 
-_Row = tuple[int, Block, tuple[bytes, ...]]  # a block with its number, and what of its expression is left
+_Row = tuple[Block, tuple[bytes, ...]]  # a block with what of its expression is left
 
 
 class _Alternation:
@@ -184,61 +182,58 @@ class _Alternation:
     What blocks in a row begin with in common is tried once.
     """
 
-    def __init__(self, blocks: Iterable[tuple[int, Block]], skipped: int = 0) -> None:
+    def __init__(self, blocks: Iterable[Block]) -> None:
         self.places: dict[int | None, Place] = {}
         self._groups = 0
-        rows = [(at, block, tuple(expressions(block.parts[skipped:], block.whole))) for at, block in blocks]
+        rows = [(block, tuple(expressions(block.parts, block.whole))) for block in blocks]
         self.match = re.compile(self._joined(rows, {}), re.DOTALL).match
 
     def _joined(self, rows: Sequence[_Row], groups: Mapping[str, int]) -> bytes:
         """The expression of what is left of the rows, behind the groups before it."""
         choices = []
-        for piece, same in groupby(rows, key=lambda row: row[2][:1]):
+        for piece, same in groupby(rows, key=lambda row: row[1][:1]):
             if not piece:
-                number, block, _ = next(same)  # of several that take the same, the first
                 self._groups += 1
-                self.places[self._groups] = Place(number, block, groups, self._groups)
+                # Of several that take the same, the first.
+                self.places[self._groups] = Place(next(same)[0], groups, self._groups)
                 choices.append(rb"()")
                 continue
             names = [name.decode() for name in GROUP.findall(piece[0])]
             within = {**groups, **{name: self._groups + at for at, name in enumerate(names, 1)}}
             self._groups += len(names)
-            rest = self._joined([(number, block, left[1:]) for number, block, left in same], within)
+            rest = self._joined([(block, left[1:]) for block, left in same], within)
             choices.append(GROUP.sub(rb"(", piece[0]) + rest)
         return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
 
 
 class Choice:
-    """Of many blocks the first, in their order, that a text begins with."""
+    """Of many blocks the first, in their order, that a text begins with.
+
+    Those that begin with a time stand together, so that one is looked for once.
+    """
 
     def __init__(self, blocks: Sequence[Block]) -> None:
-        timed = [(at, block) for at, block in enumerate(blocks) if block.parts[0].field == "time"]
-        self._timed = _Alternation(timed, 1)
-        self._first_timed = timed[0][0] if timed else len(blocks)
-        self._rest = [each for each in enumerate(blocks) if each not in timed]
-        self._others: dict[bytes, _Alternation] = {}  # of the rest what may match by the first byte
+        is_timed = [block.parts[0].field == "time" for block in blocks]
+        first = is_timed.index(True) if any(is_timed) else 0
+        places = sorted(range(len(blocks)), key=lambda at: (at >= first, at >= first and not is_timed[at]))
+        self._blocks = [blocks[at] for at in places]
+        self._by_byte: dict[bytes, _Alternation] = {}  # what may match by the first byte
 
     def match(self, text: bytes, clock: Clock) -> Match | None:
-        """What the first block that matches takes of a text."""
+        """What the first block that matches takes of a text; None also where no calendar has its time."""
         first = text[:1]
-        if first not in self._others:
-            fitting = (each for each in self._rest if first in (begins_of(each[1].parts[0]) or first))
-            self._others[first] = _Alternation(fitting)
-        others = self._others[first]
-        found = others.match(text)
-        place = others.places[found.lastindex] if found else None
-        if (place is None or place.number > self._first_timed) and (time := _TIME(text)):
-            at, lacks = clock.read(time[0])
-            timed = self._timed.match(text, time.end()) if at is not None else None
-            if timed and (place is None or self._timed.places[timed.lastindex].number < place.number):
-                return Match(self._timed.places[timed.lastindex], timed, at, lacks)
-        if place is None or found is None:
+        if first not in self._by_byte:
+            fitting = (block for block in self._blocks if first in (begins_of(block.parts[0]) or first))
+            self._by_byte[first] = _Alternation(fitting)
+        choice = self._by_byte[first]
+        found = choice.match(text)
+        if not found:
             return None
+        place = choice.places[found.lastindex]
         if "time" in place.groups:
             at, lacks = clock.read(found[place.groups["time"]])
             return None if at is None else Match(place, found, at, lacks)
         if "yearless" in place.groups:
-            return Match(
-                place, found, clock.read_yearless(found[place.groups["yearless"]]), ZONELESS | YEARLESS
-            )
+            at = clock.read_yearless(found[place.groups["yearless"]])
+            return Match(place, found, at, ZONELESS | YEARLESS)
         return Match(place, found)

@@ -12,9 +12,9 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.leaks.tables import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.decisions import Revocation, revocations
 from audit_lib.ledger.timeline import SecretPlace, Tenure, tenures
 from audit_lib.rotation.contracts import DONE, NOT_DONE, NOT_KNOWN, LeakLives
+from audit_lib.rotation.rotations import Revocation, revocations
 
 LONGEST = timedelta(days=14)  # a rotation that takes longer is two
 

@@ -1,14 +1,15 @@
-"""The rotations of a period as a table: what, when, by whom, approved by whom, proved or only claimed."""
+"""What was rotated in a period, by whom, proved or only claimed; and what was recorded as revoked."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, floor
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import parse_instant
+from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.timeline import SecretPlace, tenures
+from audit_lib.ledger.timeline import Links, SecretPlace, tenures
 from audit_lib.rotation.contracts import Rotations
 from audit_lib.secrets.evidence import claim_interval
 
@@ -58,3 +59,33 @@ def _row(
         days = {"days_to_done_min": floor(least * 10) / 10, "days_to_done_max": ceil(most * 10) / 10}
         days["triggered_at"] = triggered
     return {**place._asdict(), "after_at": after, "by_at": by, **said, **days, **columns}
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """One record. That the value works no longer is what somebody says: no provider is asked."""
+
+    home: SecretPlace
+    fingerprint: str  # of the value that was revoked, under the present key (`Links.now`)
+    claimed_at: datetime  # of a day alone its first instant
+    until: datetime  # the last instant that the claim allows
+    place: str
+    by: str
+    proof: str
+    said: str  # who recorded it when, and with what proof
+
+
+def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
+    """Every record of a revocation, in order of recording."""
+    links, found = Links(ledger), []
+    for entry in ledger.of_kind("revocation"):
+        body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
+        until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
+        by, proof, mark = body["by"], body["proof"], links.now(body["fingerprint"], entry.key_id)
+        said = (
+            f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; proof: {proof or 'none given'}"
+        )
+        said = f"{said}; the provider was not asked"
+        home = SecretPlace.named_in(body)
+        found.append(Revocation(home, mark, at, until, entry.place, by, proof, said))
+    return tuple(found)

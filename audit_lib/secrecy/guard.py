@@ -45,9 +45,8 @@ class Guard:
             secret = {name: value for name, value in known if name not in self._open}
             strong = [name for name in secret if self._strong is None or name in self._strong]
             # Compared by the values themselves: as many of another keeper are other values.
-            if (secret, strong, self._public) != self._built_from:
-                self._built_from = (secret, strong, self._public)
-                self._redactor = Redactor(*self._built_from)
+            if (built_from := (secret, strong, self._public)) != self._built_from:
+                self._built_from, self._redactor = built_from, Redactor(*built_from)
             return self._redactor
 
 
@@ -79,8 +78,7 @@ def install(keeper: Keeper | None = None) -> Guard:
 
 def forbid_core_dumps() -> None:
     """Set RLIMIT_CORE to 0 for this process and all that it starts: a dump would hold the values."""
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # whoever lowers a limit may
 
 
 class _Messages:
@@ -122,8 +120,7 @@ class _Messages:
 
 def _cover_raw_stream(stream: Any, number: int) -> None:
     """Lead what is written to a raw descriptor, by a child too, into the kernel's stream alone."""
-    terminal = getattr(stream, "_original_stdstream_copy", None)
-    if terminal is not None:
+    if (terminal := getattr(stream, "_original_stdstream_copy", None)) is not None:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
             os.dup2(nowhere.fileno(), terminal)
     if not getattr(stream, "_should_watch", False):

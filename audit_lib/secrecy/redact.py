@@ -8,13 +8,12 @@ import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
@@ -42,8 +41,6 @@ PART = "part"  # the form of a hit that is a part of a value
 BESIDE = "beside its name"
 MOST_HITS = 1_000  # of one form of a value in one content that are listed
 _HEAD = 32  # bytes by which a form is looked for
-_STEP = 6  # any 12 bytes hold one of the parts of …
-_PIECE = 7  # … so many bytes that begin at a multiple of the step
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])+")  # with which all keys of a provider begin
 _MOST_PARTS = 300_000  # bytes of all strong values together: of many long ones only the beginning
 _AT_ONCE = 1 << 20  # bytes whose parts are listed at a time
@@ -71,8 +68,8 @@ def forms(value: str) -> Iterator[tuple[str, bytes]]:
     plain = encode(value)
     texts = ((name, text) for name, written in _written(value, plain).items() for text in written)
     # At each alignment the groups that hold bytes of the value alone.
-    ends = [(-before % 3, len(plain) - (len(plain) + before) % 3) for before in range(3)]
-    groups = [b64encode(plain[start:end]) for start, end in ends]
+    size = len(plain)
+    groups = [b64encode(plain[-before % 3 : size - (size + before) % 3]) for before in range(3)]
     every = [
         ("plain", plain),
         *((name, encode(form)) for name, text in texts for form in (text, *_dumped(text))),
@@ -92,38 +89,22 @@ def _dumped(text: str) -> tuple[str, str]:
 
 def _written(value: str, plain: bytes) -> dict[str, list[str]]:
     """What writers of texts make of a value, by form, before it perhaps is put into JSON, as in a log."""
-    escaped, digits = html.escape(value), (plain.hex("-"), plain.hex("-").upper())
+    dumped, digits = _dumped(value), (plain.hex("-"), plain.hex("-").upper())
+    escaped = (html.escape(value), html.escape(value, quote=False))
     urls = (quote(plain, safe=""), quote(plain), quote_plus(plain))
     return {
-        "json": [
-            form
-            for text in _dumped(value)
-            for form in (text, text.replace("/", "\\/"), text.translate(_SCRIPT_SAFE))
-        ],
-        "html": [
-            escaped,
-            escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-            html.escape(value, quote=False),
-        ],
-        "quoted": [
-            repr(value)[1:-1],
-            repr(plain)[2:-1],
-            value.replace("$", "$$"),
-            value.replace("$", "\\$"),
-        ],
+        "json": [*dumped, *(text.replace("/", "\\/") for text in dumped)]
+        + [text.translate(_SCRIPT_SAFE) for text in dumped],
+        "html": [*escaped, escaped[0].replace("&#x27;", "&#39;").replace("&quot;", "&#34;")],
+        "quoted": [repr(value)[1:-1], repr(plain)[2:-1], value.replace("$", "$$"), value.replace("$", "\\$")],
         "reversed": [value[::-1]],
         "spaced": [" ".join(value)],
-        "url": [
-            *urls,
-            *(_PERCENT.sub(lambda found: found[0].lower(), url) for url in urls),
-            *(url.lower() for url in urls if "%" in url),
-        ],
+        "url": [*urls, *(url.lower() for url in urls if "%" in url)]
+        + [_PERCENT.sub(lambda found: found[0].lower(), url) for url in urls],
         "hex": [text.replace("-", "") for text in digits],
         "escaped bytes": [sign + text.replace("-", sign) for text in digits for sign in ("\\x", "%")],
-        "numbers": [
-            *(apart.join(map(str, plain)) for apart in (",", ", ", " ")),
-            *(apart.join(map(hex, plain)) for apart in (", ", " ")),
-        ],
+        "numbers": [apart.join(map(str, plain)) for apart in (",", ", ", " ")]
+        + [apart.join(map(hex, plain)) for apart in (", ", " ")],
     }
 
 
@@ -138,7 +119,7 @@ class Hit:
 
 
 class Matcher:
-    """Values of eight characters or more by name: a form is compared where a part of it is found."""
+    """Values of eight characters or more by name: a form is compared where its beginning is found."""
 
     def __init__(
         self,
@@ -149,11 +130,11 @@ class Matcher:
     ) -> None:
         """Of strong values any 12 bytes that `public` lacks are found, too; texts have two names."""
         self._values = {name: value for name, value in values.items() if len(value) >= SHORTEST}
-        # By the part that is looked for: name, form, content, and how many bytes of it stand before the part.
-        known: dict[bytes, list[tuple[str, str, bytes, int]]] = defaultdict(list)
+        # By its beginning, which is looked for: name, form and content.
+        known: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)
         whole = [(name, *form) for name, value in self._values.items() for form in forms(value)]
         for name, form, content in (*whole, *texts):
-            known[content[:_HEAD]].append((name, form, content, 0))
+            known[content[:_HEAD]].append((name, form, content))
         strong = [name for name in strong if name in self._values]
         most, open_text = max(_MOST_PARTS // max(1, len(strong)), 4 * WINDOW), encode(public)
         self.forms, self.runs = len(whole), 0
@@ -164,12 +145,11 @@ class Matcher:
             own = max(prefix.end() + SHORTEST - WINDOW, 0) if prefix else 0
             for at in range(own, len(content) - WINDOW + 1):
                 if (window := content[at : at + WINDOW]) not in open_text:
-                    first = -(-at // _STEP) * _STEP
-                    known[content[first : first + _PIECE]].append((name, PART, window, first - at))
+                    known[window].append((name, PART, window))
                     self.runs += 1
         self._parts = list(known.values())
         self._automaton = BytesAhoCorasick(list(known))
-        self.contents = sorted({content for entries in self._parts for _, _, content, _ in entries})
+        self.contents = sorted({content for entries in self._parts for _, _, content in entries})
 
     @classmethod
     def of(
@@ -178,29 +158,28 @@ class Matcher:
         names: Iterable[str] | None = None,
         strong: Iterable[str] | None = None,
         public: str = "",
-        *,
-        beside: Mapping[str, Iterable[bytes]] = MappingProxyType({}),
+        beside: Mapping[str, Iterable[bytes]] | None = None,
     ) -> Self:
         """Of a keeper's values those named, or all that no text has by chance; some only `beside` a text."""
         held = dict(keeper.values())
         if names is None:
             names = [name for name, value in held.items() if strength_bits(value) >= WEAKEST_BITS]
         values = {name: held[name] for name in sorted(names)}
-        texts = [(name, BESIDE, text + encode(held[name])) for name in beside for text in beside[name]]
+        own = (beside or {}).items()
+        texts = [(name, BESIDE, text + encode(held[name])) for name, before in own for text in before]
         return cls(values, values if strong is None else sorted(strong), public, texts)
 
     def find(self, data: bytes, most: int = MOST_HITS) -> list[Hit]:
         """The places of each value in order, what overlaps as one; of each form no more than so many."""
         hits: set[Hit] = set()
-        counts: Counter[tuple[str, str, bytes, int]] = Counter()
+        counts: Counter[tuple[str, str, bytes]] = Counter()
         for base in range(0, len(data), _AT_ONCE):
             some = data[base : base + _AT_ONCE + _HEAD]
             for number, at, _ in self._automaton.find_matches_as_indexes(some, overlapping=True):
-                for known in self._parts[number]:
-                    name, form, content, before = known
-                    start = base + at - before
-                    if counts[known] < most and start >= 0 and data.startswith(content, start):
-                        counts[known] += 1
+                start = base + at
+                for name, form, content in self._parts[number]:
+                    if counts[name, form, content] < most and data.startswith(content, start):
+                        counts[name, form, content] += 1
                         hits.add(Hit(start, start + len(content), name, form))
         merged: dict[str, list[Hit]] = defaultdict(list)
         for hit in sorted(hits):
@@ -232,9 +211,7 @@ def _decoded(content: bytes) -> Iterator[Reading]:
 
 
 def readings(
-    content: bytes,
-    seen: set[bytes],
-    members: Callable[[bytes], Iterable[Reading]] = lambda whole: (),
+    content: bytes, seen: set[bytes], members: Callable[[bytes], Iterable[Reading]] = lambda whole: ()
 ) -> Iterator[Reading]:
     """Pairs of a way of reading and what is read so: the content, its members, and what is encoded in them up
     to three times. Nothing that is `seen` comes; what comes is, by its digest."""
@@ -279,11 +256,11 @@ class Redactor(Matcher):
                 lines[at : at + size] = [MARK + line[len(line.rstrip("\r\n")) :] for line in some]
         return f"{MARK}\n" if self._hides_value("".join(lines)) else "".join(lines)
 
-    def texts(self, texts: Iterable[str]) -> dict[str, str]:
+    def texts(self, texts: Collection[str]) -> dict[str, str]:
         """Those of many texts that hold a value, with what is left of each."""
-        known = list(texts)
-        suspects = known if self.text(together := "\n".join(known)) != together else []
-        return {text: clean for text in suspects if (clean := self.text(text)) != text}
+        if self.text(together := "\n".join(texts)) == together:
+            return {}
+        return {text: clean for text in texts if (clean := self.text(text)) != text}
 
     def binary(self, data: bytes) -> bytes:
         """The bytes with known values overwritten, so that lengths and offsets stay."""
@@ -337,8 +314,7 @@ class Redactor(Matcher):
 class Tail:
     """The line of a stream that goes on, which is held back: a value may go on with it."""
 
-    def __init__(self) -> None:
-        self._held = ""
+    _held = ""
 
     def feed(self, redactor: Redactor, text: str) -> str:
         """What may go out: all whole lines so far."""

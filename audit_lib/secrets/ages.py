@@ -141,15 +141,15 @@ def _verdict(item: Any, age: Interval, pieces: Pieces, policy: Policy, as_of: da
 
 def _exempt(item: Any) -> str:
     """Why no age is to be known here; "" if one is."""
-    if item.max_age_days is None:
-        return "no limit in the policy"
-    if item.public and item.exposure_severity == "info":
-        return "public by the policy: it protects nothing, so it has no age"
-    if item.state in ("missing", "empty"):
-        return f"{item.state}: no value is in force"
-    if is_made_up(item.template, item.strength_bits):
-        return "an example's value: no secret is in force"
-    return "placeholder: no secret is in force" if item.placeholder else ""
+    reasons = {
+        "no limit in the policy": item.max_age_days is None,
+        "public by the policy: it protects nothing, so it has no age": item.public
+        and item.exposure_severity == "info",
+        f"{item.state}: no value is in force": item.state in ("missing", "empty"),
+        "an example's value: no secret is in force": is_made_up(item.template, item.strength_bits),
+        "placeholder: no secret is in force": item.placeholder,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), "")
 
 
 def _next(item: Any, reason: str, tenure: Interval, age: Interval, as_of: datetime) -> str:
@@ -194,13 +194,12 @@ def _unrecorded(pieces: Pieces) -> bool:
     if not changes:
         return False
     after, by = changes[0].lo_at - CLOCK_SLACK, changes[0].hi_at + CLOCK_SLACK
-    for claim in pieces["claim"]:
-        is_later = claim.observed_at >= after
-        if claim.kind == "E8" and (is_later or not pieces["return"]):
-            return False
-        if claim.kind == "E10" and is_later and (claim.lo_at is None or claim.lo_at <= by):
-            return False
-    return True
+    later = [claim for claim in pieces["claim"] if claim.observed_at >= after]
+    with_value = later if pieces["return"] else pieces["claim"]
+    told = any(claim.kind == "E8" for claim in with_value)
+    return not told and not any(
+        claim.kind == "E10" and (claim.lo_at is None or claim.lo_at <= by) for claim in later
+    )
 
 
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:

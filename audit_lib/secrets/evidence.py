@@ -282,10 +282,12 @@ def _is_of(entry: Entry, value: Any, timeline: Timeline) -> bool | None:
 
 def _recorded(entry: Entry, place: SecretPlace, timeline: Timeline, value: Any) -> Row:
     """A recorded rotation: E8 (with the value in force), E9 (with another), E10 (with none)."""
-    (lo, hi), same = claim_interval(entry), _is_of(entry, value, timeline)
-    kind, what = ("E8", "with the current value") if same else ("E9", "with another value")
-    if same is None:
-        kind, what = "E10", "without its value"
+    lo, hi = claim_interval(entry)
+    kind, what = {
+        True: ("E8", "with the current value"),
+        False: ("E9", "with another value"),
+        None: ("E10", "without its value"),
+    }[_is_of(entry, value, timeline)]
     found = timeline.runs[value.fingerprint] if value else {}
     runs = [found.get(copy, []) for copy in timeline.copies if copy.place == place]
     since = [one for one in runs if one and not one[-1].replaced and one[-1].last.at > hi + CLOCK_SLACK]

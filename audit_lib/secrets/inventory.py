@@ -177,9 +177,10 @@ class _Judge:
     def _holds_nothing(self, rule: SecretRule, entry: Any) -> bool:
         """Whether there is no value, or one that says so: null or none, and of a secret false."""
         mark = entry.fingerprint
-        if mark is None or not self.keeper.ask(mark, strength.is_no_value):
-            return mark is None
-        return rule.kind in ("secret", "unlisted") or not self.keeper.ask(mark, strength.is_plain)
+        return mark is None or (
+            self.keeper.ask(mark, strength.is_no_value)
+            and (rule.kind in ("secret", "unlisted") or not self.keeper.ask(mark, strength.is_plain))
+        )
 
 
 def _differ(one: Row, other: Row) -> bool:

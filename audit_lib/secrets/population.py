@@ -63,14 +63,24 @@ def tabulate_population(
         nothing = unsupplied.get(service, f"nothing of {service} was supplied")
         is_held = not {"env files", "platform"}.isdisjoint(sides)
         supplied, supply_reason = _answer(is_held, set_at, nothing)
-        row = {"name": name, "service": service, "declared": policy.rule(name) is not None, "known_by": sides}
-        row |= {"group": "secrets" if name in secrets else "settings", "read": is_read, "supplied": supplied}
-        row |= {"read_reason": read_reason, "supply_reason": supply_reason}
-        row["code_seen"] = bool(code.files) and not code.unread
-        for column, wanted in (("read_at", ["code"]), ("held_at", list(SOURCES_OF))):
-            shown = dict.fromkeys(places.loc[places["side"].isin(wanted), "place"])
-            row[column] = few(shown, SHOWN, "; ", "; ")
-        found.append(row)
+        found.append(
+            {
+                "name": name,
+                "service": service,
+                "group": "secrets" if name in secrets else "settings",
+                "declared": policy.rule(name) is not None,
+                "known_by": sides,
+                "read": is_read,
+                "read_at": few(places.loc[places["side"].eq("code"), "place"].unique(), SHOWN, "; ", "; "),
+                "held_at": few(
+                    places.loc[places["side"].isin(SOURCES_OF), "place"].unique(), SHOWN, "; ", "; "
+                ),
+                "supplied": supplied,
+                "read_reason": read_reason,
+                "supply_reason": supply_reason,
+                "code_seen": bool(code.files) and not code.unread,
+            }
+        )
     return Population.of(found)
 
 
@@ -136,13 +146,15 @@ def _unseen(project: Project, code: code_reads.CodeRead, named: code_reads.Named
     """What may read a variable unseen; "" if nothing does."""
     if not code.files:
         return "no code is here"
-    deployed = [
+    deployed = (
         path for path in code_reads.code_files(project) if code_reads.is_deployment(PurePosixPath(path))
+    )
+    images = [
+        path
+        for path in deployed
+        for service in _SERVICE.split(code_reads.text_of(project, path))
+        if _IMAGE.search(service) and not _BUILD.search(service)
     ]
-    services = [
-        (path, text) for path in deployed for text in _SERVICE.split(code_reads.text_of(project, path))
-    ]
-    images = [path for path, text in services if _IMAGE.search(text) and not _BUILD.search(text)]
     doubts = (
         (code.dynamic, "read", "without a name, first"),
         (sorted({*code.unread, *named.unread}), "file", "not read, first"),

@@ -11,7 +11,7 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import Sources, rows
 from audit_lib.ledger import Draft, Entry, Ledger, heads_of, read_ledger
-from audit_lib.logs.deploys import DeployRead, read_deploys
+from audit_lib.logs.deploys import read_deploys
 from audit_lib.logs.read import LogRead, nothing_read
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
@@ -41,17 +41,9 @@ class ProjectRead:
     given: tuple[GivenValues, ...] = ()
     read_logs: Callable[[], LogRead] = nothing_read
 
-    @cached_property
-    def _env(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return read_env_sources(self.project, self.given, self.keeper, self.policy)
-
-    @cached_property
-    def _deploys(self) -> DeployRead:
-        return read_deploys(self.project, self.keeper, self.as_of)
-
-    @cached_property
-    def _stores(self) -> tuple[pd.DataFrame, tuple[GivenValues, ...]]:
-        return read_store_dates(self.project, self.given)
+    _env = cached_property(lambda self: read_env_sources(self.project, self.given, self.keeper, self.policy))
+    _deploys = cached_property(lambda self: read_deploys(self.project, self.keeper, self.as_of))
+    _stores = cached_property(lambda self: read_store_dates(self.project, self.given))
 
     @cached_property
     def logs(self) -> LogRead:
@@ -64,12 +56,6 @@ class ProjectRead:
         """The ledger's entries by the instant."""
         key, folder = self.keeper.key, self.project.ledger_dir
         return read_ledger(folder, key, self.as_of, heads_of(folder, key))
-
-    @cached_property
-    def evidence(self) -> pd.DataFrame:
-        """`Evidence`: each piece that bounds when a value came into use. No log is read for it."""
-        read = (self.inventory, self.entries, self.places, self.ledger)
-        return collect_evidence(*read, as_of=self.as_of, keeper=self.keeper, dates=self._stores[1])
 
     @cached_property
     def sources(self) -> pd.DataFrame:
@@ -89,10 +75,17 @@ class ProjectRead:
         lambda self: compare_places(self.inventory, self.entries, self.policy, self.keeper)
     )
 
-    @cached_property
-    def ages(self) -> pd.DataFrame:
-        """`Freshness`: the interval of each secret's age in each place, and the verdict."""
-        return tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
+    # `Evidence`: each piece that bounds when a value came into use. No log is read for it.
+    evidence = frame(
+        lambda self: collect_evidence(
+            *(self.inventory, self.entries, self.places, self.ledger),
+            as_of=self.as_of,
+            keeper=self.keeper,
+            dates=self._stores[1],
+        )
+    )
+    # `Freshness`: the interval of each secret's age in each place, and the verdict.
+    ages = frame(lambda self: tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of))
 
 
 def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:

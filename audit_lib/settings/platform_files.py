@@ -154,7 +154,7 @@ def blueprint_answers(root: Mapped, policy: Policy) -> Iterator[Answer]:
         if _is_secret(one, policy):
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
             answer = "no" if one.get("value") else "yes" if known else "unknown"
-            yield "blueprint value", one["key"], answer, owner, one[_LINE], ""
+            yield "blueprint value", str(one["key"]), answer, owner, one[_LINE], ""
 
     for name, service in services:
         own = service.get("envVars") or []
@@ -173,7 +173,7 @@ def blueprint_answers(root: Mapped, policy: Policy) -> Iterator[Answer]:
         for one in (one for one in everything if has_previews and _is_secret(one, policy)):
             apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
             answer = "yes" if apart else "no" if "value" in one else "unknown"
-            yield "blueprint preview", one["key"], answer, name, one[_LINE], ""
+            yield "blueprint preview", str(one["key"]), answer, name, one[_LINE], ""
 
 
 def _is_secret(variable: Mapped, policy: Policy) -> bool:

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base import bounded
-from audit_lib.base.bounded import matches_glob, matches_whole, parse_toml, read_text_file, url_parts
+from audit_lib.base.bounded import (
+    UrlParts,
+    matches_glob,
+    matches_whole,
+    parse_toml,
+    read_text_file,
+    url_parts,
+)
 from audit_lib.base.errors import BadInput
 
 
@@ -70,32 +77,29 @@ def test_a_glob_has_stars_alone(text: str, glob: str, matches: bool) -> None:
 HOST = "db.dev.internal"
 
 
-@pytest.mark.parametrize(
-    ("url", "user", "password", "host", "database", "unambiguous"),
-    [
-        (f"postgresql://app:secret@{HOST}:5432/main", "app", "secret", HOST, "main", True),
-        (f"postgresql+psycopg://app:secret@{HOST}/main?sslmode=require", "app", "secret", HOST, "main", True),
-        (f"postgresql://app:p%40ss%2Fw%25@{HOST}/main", "app", "p@ss/w%", HOST, "main", True),
-        (f"postgresql://app:p@ss@{HOST}/main", "app", "p@ss", HOST, "main", False),
-        (f"postgresql://app:p/ss@{HOST}/main", "app", "p/ss", HOST, "main", False),
-        (f"postgresql://app:p:ss@{HOST}/main", "app", "p:ss", HOST, "main", True),
-        (f"postgresql://app:p%ss@{HOST}/main", "app", "p%ss", HOST, "main", False),
-        ("redis://:secret@[::1]:6379/0", "", "secret", "::1", "0", True),
-        (f"postgresql://app@{HOST}/main", "app", "", HOST, "main", True),
-        (f"postgresql://{HOST}/main?user=app&password=secret", "", "secret", HOST, "main", True),
-        ("sqlite:///./local.db", "", "", "", "./local.db", True),
-        ("HTTPS://Example.Test/Path", "", "", "example.test", "Path", True),
-    ],
-)
-def test_components(
-    url: str, user: str, password: str, host: str, database: str, *, unambiguous: bool
-) -> None:
+URLS = [
+    (f"postgresql://app:secret@{HOST}:5432/main", "app", "secret", HOST, "main", True),
+    (f"postgresql+psycopg://app:secret@{HOST}/main?sslmode=require", "app", "secret", HOST, "main", True),
+    (f"postgresql://app:p%40ss%2Fw%25@{HOST}/main", "app", "p@ss/w%", HOST, "main", True),
+    (f"postgresql://app:p@ss@{HOST}/main", "app", "p@ss", HOST, "main", False),
+    (f"postgresql://app:p/ss@{HOST}/main", "app", "p/ss", HOST, "main", False),
+    (f"postgresql://app:p:ss@{HOST}/main", "app", "p:ss", HOST, "main", True),
+    (f"postgresql://app:p%ss@{HOST}/main", "app", "p%ss", HOST, "main", False),
+    ("redis://:secret@[::1]:6379/0", "", "secret", "::1", "0", True),
+    (f"postgresql://app@{HOST}/main", "app", "", HOST, "main", True),
+    (f"postgresql://{HOST}/main?user=app&password=secret", "", "secret", HOST, "main", True),
+    ("sqlite:///./local.db", "", "", "", "./local.db", True),
+    ("HTTPS://Example.Test/Path", "", "", "example.test", "Path", True),
+]
+
+
+@pytest.mark.parametrize("row", URLS, ids=lambda row: str(row[0]))
+def test_components(row: tuple[str, str, str, str, str, bool]) -> None:
     """Components are percent-decoded; a raw reserved character in the password makes the URL ambiguous."""
+    url, *expected = row
     parts = url_parts(url)
-    assert parts is not None
-    assert (parts.user, parts.password, parts.host, parts.database) == (user, password, host, database)
-    assert parts.unambiguous is unambiguous
-    assert not password or password not in repr(parts)
+    assert parts == UrlParts(*expected)
+    assert not parts.password or parts.password not in repr(parts)
 
 
 @pytest.mark.parametrize("value", ["", "secret", "a:b@c", "://x", "1x://y"])

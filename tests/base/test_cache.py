@@ -7,10 +7,9 @@ import pytest
 
 import audit_lib
 from audit_lib.base import cache
-from audit_lib.base.cache import Cache, CleanObjects, recall_state, remember_state
+from audit_lib.base.cache import Cache, recall_state, remember_state
 
 PACKAGE = Path(audit_lib.__file__).parent
-EVERY = frozenset({"1" * 40, "2" * 40})
 
 
 def _cache(folder: Path, secret: bytes = b"secret") -> Cache:
@@ -18,18 +17,21 @@ def _cache(folder: Path, secret: bytes = b"secret") -> Cache:
 
 
 def test_only_the_same_secret_and_bytes_are_believed(tmp_path: Path) -> None:
-    """The newest that were kept come back; under another secret, cut short or changed they do not."""
-    kept = _cache(tmp_path)
+    """The newest that were kept come back; under another secret, cut short or changed they do not. A name is
+    of all that decides, and tells none of it."""
+    kept, other = _cache(tmp_path), _cache(tmp_path, b"other")
     for number in range(12):
         kept.keep(f"older {number}", b"x")
     kept.keep("a", b"found")
     assert len(list(tmp_path.glob("*.kept"))) == 9
-    assert kept.recall("a") == b"found"
-    assert _cache(tmp_path, b"other").recall("a") is None
+    assert (kept.recall("a"), other.recall("a")) == (b"found", None)
     content = (tmp_path / "a.kept").read_bytes()
     for changed in (content[:-1], content + b"!", content[:-1] + b"X", b""):
         (tmp_path / "a.kept").write_bytes(changed)
         assert kept.recall("a") is None
+    name = kept.name("project", "digest")
+    assert name not in {kept.name("project", "other"), other.name("project", "digest")}
+    assert "project" not in name
 
 
 @pytest.mark.parametrize(
@@ -44,25 +46,11 @@ def test_other_code_or_rules_believe_nothing(
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(audit_lib, "__file__", str(copy / "__init__.py"))
     monkeypatch.setattr(cache, "_program", cache._program.__wrapped__)
-    kept = _cache(tmp_path)
-    kept.keep("a", b"found")
+    _cache(tmp_path).keep("a", b"found")
     (copy / name).parent.mkdir(exist_ok=True)
     with (copy / name).open("a") as file:
         file.write("\n")
-    assert kept.recall("a") == (b"found" if believed else None)
-
-
-def test_only_what_held_something_is_read_again(tmp_path: Path) -> None:
-    """For the same search of the same project the objects that held nothing are known, and no others."""
-    CleanObjects(tmp_path, b"secret", tmp_path, "digest").store(EVERY)
-    assert CleanObjects(tmp_path, b"secret", tmp_path, "digest").objects == EVERY
-    for secret, root, digest in (
-        (b"secret", tmp_path, "another"),
-        (b"secret", tmp_path / "else", "digest"),
-        (b"other", tmp_path, "digest"),
-        (b"", tmp_path, "digest"),
-    ):
-        assert not CleanObjects(tmp_path, secret, root, digest).objects
+    assert _cache(tmp_path).recall("a") == (b"found" if believed else None)
 
 
 def test_state_that_another_could_write_is_not_believed(

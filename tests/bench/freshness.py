@@ -1,6 +1,6 @@
 """How often one looks decides what one can prove: shares of each status, and how many were wrong."""
 
-from tests.secrets.test_cadence import STATUSES, TABLE, measure
+from tests.secrets.test_ages import STATUSES, TABLE, measure
 
 SECRETS = 4000
 

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Ledger, read_ledger
-from audit_lib.ledger.decisions import revocations
 from audit_lib.ledger.keys import key_of
 from audit_lib.report.record import report_record
 from audit_lib.report.tables import to_json
+from audit_lib.rotation.rotations import revocations
 from audit_lib.settings import load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value

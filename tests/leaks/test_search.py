@@ -8,6 +8,7 @@ import pytest
 
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.search import LeakOptions, Search as SearchOf, Values, tabulate_sightings
+from audit_lib.logs.formats import load_formats
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
@@ -17,9 +18,9 @@ from tests.support.planter import FORMS, PLACES, Plot, new_plot
 def search_places(
     project: Project, keeper: Keeper, targets: pd.DataFrame, options: LeakOptions | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Sightings` and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
+    """Sightings and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
     search, values = SearchOf(project, keeper.key, options or LeakOptions()), Values(keeper, targets)
-    sightings = tabulate_sightings(search.for_values(values), search, values, {})
+    sightings = tabulate_sightings(search.for_values(values), search, values, {}, load_formats())
     return sightings, search.coverage(values, targets)
 
 
@@ -68,9 +69,9 @@ class Search:
     coverage: pd.DataFrame
 
 
-def search(root: Path, values: dict[str, str], tmp_path: Path) -> tuple[Search, Keeper]:
+def search(root: Path, values: dict[str, str], tmp_path: Path, origin: str = "file") -> tuple[Search, Keeper]:
     """What the search finds of the values."""
-    keeper = Keeper(Key(b"k" * 32, "file"))
+    keeper = Keeper(Key(b"k" * 32, origin))
     options = LeakOptions(cache=tmp_path / "cache")
     return Search(*search_places(Project("p", root), keeper, targets_of(keeper, values), options)), keeper
 
@@ -79,6 +80,15 @@ def met(found: Search, keeper: Keeper, value: str) -> pd.DataFrame:
     """The exact sightings of one value."""
     frame = found.sightings
     return frame[(frame["fingerprint"] == keeper.fingerprint(value)) & (frame["matched"] == "exact")]
+
+
+@pytest.mark.parametrize(("origin", "kept"), [("file", 1), ("demo", 0), ("throw-away", 0)])
+def test_only_an_own_key_remembers_what_held_nothing(tmp_path: Path, origin: str, kept: int) -> None:
+    """Under a key that all know anybody could say of an object that it is clean."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("a.py", "nothing = 1\n")
+    search(plot.root, {"TOKEN": fake_value("kept")}, tmp_path, origin)
+    assert len(list((tmp_path / "cache").glob("*.clean"))) == kept
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import pytest
 
 from audit_lib.leaks.contracts import LeakTargets
+from audit_lib.leaks.find_leaks import shown_names, with_found
 from audit_lib.leaks.rules import Shape
-from audit_lib.leaks.targets import shown_names, with_found
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.fakes import fake_value
 

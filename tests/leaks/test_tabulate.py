@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.contracts import LeakTargets, Sightings
+from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.tables import leak_id, tabulate_leaks
 from tests.support.rows import rows_of
 
@@ -39,7 +39,7 @@ def leaks(
     sightings: list[dict[str, Any]], targets: list[dict[str, Any]], as_of: datetime | None = None
 ) -> pd.DataFrame:
     """The leaks that the sightings make."""
-    return tabulate_leaks(Sightings.of(sightings), LeakTargets.of(targets), NO_INVENTORY, as_of)[0]
+    return tabulate_leaks(pd.DataFrame(sightings), LeakTargets.of(targets), NO_INVENTORY, as_of)[0]
 
 
 def test_many_places_are_one_leak() -> None:
@@ -75,7 +75,7 @@ def test_under_a_key_no_date_names_a_leak() -> None:
     targets = LeakTargets.of([target(), target(fingerprint="a")])
     forged = sighting(fingerprint="a", authored_at=at(1), committed_at=at(1))
     named = [
-        tabulate_leaks(Sightings.of(met), targets, NO_INVENTORY, keyed=True)[0].set_index("fingerprint")[
+        tabulate_leaks(pd.DataFrame(met), targets, NO_INVENTORY, keyed=True)[0].set_index("fingerprint")[
             "leak_id"
         ]
         for met in ([sighting()], [sighting(), forged])

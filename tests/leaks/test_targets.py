@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.targets import leak_targets
+from audit_lib.leaks.find_leaks import leak_targets
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import choose_policy, load_project

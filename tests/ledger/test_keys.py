@@ -81,23 +81,23 @@ def test_a_ledger_that_was_written_here_is_reviewed_under_its_key(
     ]
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
-def test_a_key_that_others_can_read_is_refused(project: Path, environ: dict[str, str], mode: int) -> None:
-    """The mode is named, with what mends it."""
-    make_key(project / "ledger", project, environ)
-    Path(environ["AUDIT_KEY_FILE"]).chmod(mode)
-    with pytest.raises(BadInput, match=rf"mode {mode:04o}\): chmod 600"):
-        load_key(project / "ledger", environ)
+NO_KEYS = (b"", b"not hexadecimal", b"00" * 31, b"00" * 33, b"\xff" * 64, b"zz" * 32)
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"not hexadecimal", b"00" * 31, b"00" * 33, b"\xff" * 64, b"zz" * 32]
+    ("content", "mode", "fault"),
+    [
+        *((b"00" * 32, mode, rf"mode {mode:04o}\): chmod 600") for mode in (0o640, 0o604, 0o660, 0o644)),
+        *((content, 0o600, "is not a key of this tool") for content in NO_KEYS),
+    ],
 )
-def test_a_file_that_is_no_key_is_refused(project: Path, environ: dict[str, str], content: bytes) -> None:
-    """The fault names the file and never what it holds."""
+def test_a_file_that_others_read_or_that_is_no_key_is_refused(
+    project: Path, environ: dict[str, str], content: bytes, mode: int, fault: str
+) -> None:
+    """The fault names the file, its mode with what mends it, and never what it holds."""
     path = Path(environ["AUDIT_KEY_FILE"])
     path.parent.mkdir()
     path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(BadInput, match="is not a key of this tool"):
+    path.chmod(mode)
+    with pytest.raises(BadInput, match=fault):
         load_key(project / "ledger", environ)

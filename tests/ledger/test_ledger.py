@@ -5,16 +5,18 @@ import os
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Draft, all_heads, append, current_key_ids, heads_of, read_ledger, write_entry
-from audit_lib.ledger.chain import read_chain, sealed_line
+from audit_lib.ledger.chain import Entry, read_chain, sealed_line
 from audit_lib.secrecy.keeper import Key
 
 KEY, NEW, THEIRS = (Key(sign * 32, "file") for sign in (b"1", b"9", b"5"))
 START = datetime(2026, 7, 1, tzinfo=UTC)
+CANONICAL: Any = {"sort_keys": True, "separators": (",", ":")}  # JSON as the ledger writes it
 
 
 def decision(number: int) -> Draft:
@@ -62,39 +64,30 @@ def test_what_was_appended_is_read(folder: Path) -> None:
     assert (len(early.entries), len(early.later), early.heads[0][1][:2]) == (3, 3, "3:")
 
 
-def edited(lines: list[bytes]) -> list[bytes]:
-    """The third line with another reason."""
-    return [*lines[:2], lines[2].replace(b"known", b"other"), *lines[3:]]
-
-
+# The lines of a chain by number, or as they were changed: x its third, y and z its last, n an invented one.
 @pytest.mark.parametrize(
-    ("change", "broken"),
+    ("order", "broken"),
     [
-        (edited, "ledger alice#3: was edited"),
-        (lambda lines: lines[:2] + lines[3:], "ledger alice#3: has the number 4"),
-        (lambda lines: lines[1:], "ledger alice#1: has the number 2"),
-        (lambda lines: [*lines[:3], lines[2], *lines[3:]], "ledger alice#4: has the number 3"),
-        (lambda lines: [*lines[:3], b"{}", *lines[3:]], "ledger alice#4: is no entry"),
-        (lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]], "ledger alice#3: has the number 4"),
-        (lambda lines: [*lines[:5], lines[5].replace(b'"v":2', b'"v": 2')], "ledger alice#6: was edited"),
-        (
-            lambda lines: [*lines[:5], lines[5].replace(b'"mac":"', b'"mac":"0')[:-2] + b"}"],
-            "ledger alice#6: ",
-        ),
+        ("01x345", "ledger alice#3: was edited"),
+        ("01345", "ledger alice#3: has the number 4"),
+        ("12345", "ledger alice#1: has the number 2"),
+        ("0122345", "ledger alice#4: has the number 3"),
+        ("012n345", "ledger alice#4: is no entry"),
+        ("013245", "ledger alice#3: has the number 4"),
+        ("01234y", "ledger alice#6: was edited"),
+        ("01234z", "ledger alice#6: "),
     ],
 )
-def test_the_first_broken_entry_is_named(folder: Path, change, broken: str) -> None:
+def test_the_first_broken_entry_is_named(folder: Path, order: str, broken: str) -> None:
     """An edit, a deletion, an insertion and a reorder show without the key, at the right entry."""
-    rewrite(folder, change(lines_of(folder)))
+    lines = dict(zip("012345", lines_of(folder), strict=True)) | {"n": b"{}"}
+    lines["x"], lines["y"] = lines["2"].replace(b"known", b"other"), lines["5"].replace(b'"v":2', b'"v": 2')
+    lines["z"] = lines["5"].replace(b'"mac":"', b'"mac":"0')[:-2] + b"}"
+    rewrite(folder, [lines[sign] for sign in order])
     for key in (None, KEY):
         ledger = read_ledger(folder, key)
         assert str(ledger.faults[0]).startswith(broken)
         assert ledger.broken == {"alice"}
-
-
-def canonical(content: object) -> bytes:
-    """JSON as the ledger writes it."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def test_a_rewrite_of_the_whole_chain_shows_with_the_key(folder: Path) -> None:
@@ -104,8 +97,8 @@ def test_a_rewrite_of_the_whole_chain_shows_with_the_key(folder: Path) -> None:
         content = json.loads(line)
         del content["hash"]
         content["body"]["reason"], content["prev"] = "forged", previous
-        content["hash"] = previous = sha256(canonical(content)).hexdigest()
-        forged.append(canonical(content))
+        content["hash"] = previous = sha256(json.dumps(content, **CANONICAL).encode()).hexdigest()
+        forged.append(json.dumps(content, **CANONICAL).encode())
     rewrite(folder, forged)
     assert read_ledger(folder, None).faults == ()
     ledger = read_ledger(folder, KEY)
@@ -127,18 +120,18 @@ def test_a_recorded_head_that_is_gone_shows(folder: Path) -> None:
         (folder / "alice.jsonl").unlink(missing_ok=True)
 
 
-def test_a_torn_last_line_reads_and_is_repaired(folder: Path) -> None:
-    """Every cut inside the last write leaves the entries before it; the next entry records the repair."""
-    whole = (folder / "alice.jsonl").read_bytes()
-    start = whole[:-1].rindex(b"\n") + 1
-    for cut in range(start + 1, len(whole), 37):
-        (folder / "alice.jsonl").write_bytes(whole[:cut])
-        torn = read_ledger(folder, KEY)
-        assert (len(torn.entries), torn.broken) == (5, frozenset())
-        assert "alice#6: is torn" in str(torn.faults[0])
-        append(folder, KEY, decision(7), days(8), "alice")
-        repaired = read_ledger(folder, KEY)
-        assert (repaired.faults, repaired.of_kind("repair")[0].body["removed_bytes"]) == ((), cut - start)
+def test_an_entry_of_version_1_is_read_and_followed(tmp_path: Path) -> None:
+    """It names no project and no other chain; all that follow are of the project that its hash names."""
+    facts = {"writer": "alice", "seq": 1, "at": START, "kind": "acceptance", "key_id": KEY.key_id}
+    first = Entry(v=1, body=dict(decision(1).body), **facts)  # type: ignore[arg-type]
+    line = first.model_copy(update={"mac": first.mac_under(KEY)}).line()
+    assert b"project" not in line
+    rewrite(tmp_path, [line])
+    append(tmp_path, KEY, decision(2), days(1), "alice")
+    append(tmp_path, KEY, decision(3), days(2), "bob")
+    ledger = read_ledger(tmp_path, KEY)
+    assert (ledger.faults, ids(tmp_path)) == ((), ["check/1", "check/2", "check/3"])
+    assert {entry.project for entry in ledger.entries[1:]} == {ledger.entries[0].hash[:32]}
 
 
 @pytest.mark.parametrize(

@@ -15,36 +15,25 @@ KEY = Key(bytes(range(32)), "file")
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+PLACE = {"environment": "production", "service": "backend"}
+
+
 def seen(folder: Path, day: int, values: dict[str, str], writer: str = "weekly", key: Key = KEY) -> None:
     """A snapshot of production/backend on a day; a name without a value is missing."""
-    keeper = Keeper(key)
-    secrets = [
-        {
-            "secret": name,
-            "environment": "production",
-            "service": "backend",
-            "source": ".env",
-            "state": "present" if text else "missing",
-            "fingerprint": keeper.fingerprint(text) if text else None,
-        }
-        for name, text in values.items()
-    ]
-    place = {"environment": "production", "service": "backend", "source": ".env", "complete": True}
-    body: dict[str, Any] = {"places": [place], "secrets": secrets, "pairs": []}
+    file, secrets = PLACE | {"source": ".env"}, []
+    for name, text in values.items():
+        mark = Keeper(key).fingerprint(text) if text else None
+        secrets.append(
+            {"secret": name, **file, "state": "present" if text else "missing", "fingerprint": mark}
+        )
+    body: dict[str, Any] = {"places": [file | {"complete": True}], "secrets": secrets, "pairs": []}
     append(folder, key, Draft("snapshot", body), DAY + timedelta(days=day), writer)
 
 
 def rotated(folder: Path, day: int, name: str, text: str) -> None:
     """A recorded rotation on a day."""
-    at = DAY + timedelta(days=day)
-    body = {
-        "secret": name,
-        "environment": "production",
-        "service": "backend",
-        "claimed_at": iso(at),
-        "day_only": False,
-        "fingerprint": Keeper(KEY).fingerprint(text),
-    }
+    at, mark = DAY + timedelta(days=day), Keeper(KEY).fingerprint(text)
+    body = {"secret": name, **PLACE, "claimed_at": iso(at), "day_only": False, "fingerprint": mark}
     append(folder, KEY, Draft("rotation", body), at, "alice")
 
 

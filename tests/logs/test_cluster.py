@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from distributed import Client, LocalCluster
 
 from audit_lib.__main__ import main
-from audit_lib.logs.processes import workers
 from audit_lib.logs.files import LogFile
+from audit_lib.logs.processes import workers
 from audit_lib.logs.tally import LogSums, Plan, read_log
 from tests.support.log_lines import FORMATS, read_text, requests_of
 

@@ -63,7 +63,7 @@ def test_processes_read_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_log_in_pieces_adds_up_to_the_same(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever a log of every kind of line is cut, requests, events, order and facts are those of the whole."""
+    """Wherever a log of every kind of line is cut, its sums and their order are those of the whole."""
     kinds = [line for line in PIECES if not read_line(line).lacks & YEARLESS and "Started " not in line]
     monkeypatch.setattr("tests.logs.test_tally.PIECES", kinds)
     (tmp_path / "a.log").write_text(_mixture(seed, 3_000))

@@ -22,6 +22,9 @@ def finding(check: str, subject: str, where: str = "backend/.env:3", **more: Any
     return {**place, **facts, **text, "due_at": pd.Timestamp(NOW), **more}
 
 
+OPEN_MODE = finding("open-file-mode", "env file", action="values-on-disk")
+
+
 @pytest.mark.parametrize(
     ("findings", "state", "action"),
     [
@@ -32,14 +35,7 @@ def finding(check: str, subject: str, where: str = "backend/.env:3", **more: Any
             "Revoke and replace API_TOKEN in production",
         ),
         ([finding("missing-secret", "API_TOKEN")], "missing", "Set API_TOKEN in production"),
-        (
-            [
-                finding("values-on-disk", "env file"),
-                finding("open-file-mode", "env file", action="values-on-disk"),
-            ],
-            "present",
-            "Delete backend/.env",
-        ),
+        ([finding("values-on-disk", "env file"), OPEN_MODE], "present", "Delete backend/.env"),
         ([finding("open-file-mode", "env file")], "present", "Correct backend/.env"),
         ([finding("tracked-env-file", "env file")], "present", "Untrack backend/.env"),
     ],

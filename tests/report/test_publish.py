@@ -42,14 +42,9 @@ def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     """Whatever ends the block, the old report is as it was."""
     out = tmp_path / "report"
     _report(out, old="old")
-
-    def refused() -> None:
-        with publishing(out) as staging:
-            _report(staging, new="new")
-            raise Refused("a value is in new")
-
-    with pytest.raises(Refused):
-        refused()
+    with pytest.raises(Refused), publishing(out) as staging:  # noqa: PT012  what ends the block is the test
+        _report(staging, new="new")
+        raise Refused("a value is in new")
     assert {path.name for path in out.iterdir()} == {"old", MANIFEST}
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
@@ -66,27 +61,24 @@ def test_a_crash_between_is_healed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    ("mine", "report", "said"),
     [
-        ("file", "is not a folder"),
-        ("others", "is a folder with other files"),
-        ("beside", "mine.txt is not part of the report"),
+        ("out", {}, "is not a folder"),
+        ("out/mine.txt", {}, "is a folder with other files"),
+        ("out/mine.txt", {"report": "old"}, "mine.txt is not part of the report"),
     ],
 )
-def test_what_is_not_ours_is_not_replaced(tmp_path: Path, made: str, said: str) -> None:
+def test_what_is_not_ours_is_not_replaced(
+    tmp_path: Path, mine: str, report: dict[str, str], said: str
+) -> None:
     """A file, a folder with other files, a report with a file of somebody's own: refused and kept."""
-    out = tmp_path / "out"
-    if made == "file":
-        out.write_text("mine")
-    else:
-        out.mkdir()
-        (out / "mine.txt").write_text("mine")
-    if made == "beside":
-        _report(out, report="old")
-        (out / "mine.txt").write_text("mine")
-    with pytest.raises(BadInput, match=said), publishing(out):
+    if report:
+        _report(tmp_path / "out", **report)
+    (tmp_path / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / mine).write_text("mine")
+    with pytest.raises(BadInput, match=said), publishing(tmp_path / "out"):
         pytest.fail("published")
-    assert (out if made == "file" else out / "mine.txt").read_text() == "mine"
+    assert (tmp_path / mine).read_text() == "mine"
 
 
 def _notebook(path: Path, *cells: str) -> Path:

@@ -7,13 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.report.judge import tabulate_rules
-from audit_lib.settings import Policy, bundled_policy
+from audit_lib.settings import bundled_policy
 from audit_lib.settings.load import guide_rules
 from tests.support.made_up_audit import audit, filled
 from tests.support.rows import rows_of
@@ -21,27 +20,25 @@ from tests.support.rows import rows_of
 RULE = '[[rule]]\nnumber = "{}"\nsays = "x"\n{}\n'
 
 
-def _rules(made: Audit, policy: Policy) -> pd.DataFrame:
-    made.policy = policy
+def _rules(tmp_path: Path, content: str, name: str = "rules.toml", **tables: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the rules in a file that the policy names."""
+    (tmp_path / "rules.toml").write_text(content)
+    made = audit(**tables)
+    made.policy = replace(made.policy, path=tmp_path / "policy.toml", rules=name)
     return tabulate_rules(made)
 
 
 def _results(tmp_path: Path, decider: str, **tables: pd.DataFrame) -> dict[str, Any]:
     """The row of one rule, of a policy that names a file with it alone."""
-    (tmp_path / "rules.toml").write_text(RULE.format("R1", decider))
-    made = audit(**tables)
-    policy = replace(made.policy, path=tmp_path / "policy.toml", rules="rules.toml")
-    (row,) = _rules(made, policy).to_dict("records")
+    (row,) = _rules(tmp_path, RULE.format("R1", decider), **tables).to_dict("records")
     return {str(key): value for key, value in row.items()}
 
 
 def test_each_rule_of_the_guide_has_one_row() -> None:
     """1 to 147, then the contradictions D1 to D40, each with what decides it: none is forgotten."""
     rules = guide_rules(bundled_policy("paiid"))
-    assert [rule.number for rule in rules] == [
-        *map(str, range(1, 148)),
-        *(f"D{number}" for number in range(1, 41)),
-    ]
+    numbers = [*map(str, range(1, 148)), *(f"D{number}" for number in range(1, 41))]
+    assert [rule.number for rule in rules] == numbers
     assert {name for rule in rules for name in rule.checks} <= {check.id for check in CHECKS}
     assert {rule.question for rule in rules if rule.question} <= {str(n) for n in range(139, 148)}
 
@@ -107,38 +104,26 @@ def test_without_what_pass_needs_a_rule_is_unknown(tmp_path: Path) -> None:
 
 def test_an_answer_counts_as_long_as_it_holds(tmp_path: Path) -> None:
     """A rule for people is attested by a name, and unknown without one or after its end."""
-    answers = {
-        status: rows_of("attestations", {"rule": "R9", "status": status, "by": "Bo", "reason": "seen"})
-        for status in ("attested", "answered no", "expired", "open")
-    }
-    verdicts = {
-        status: _results(tmp_path, 'question = "R9"', attestations=rows)["verdict"]
-        for status, rows in answers.items()
-    }
-    unknown = dict.fromkeys(("expired", "open"), "unknown")
-    assert verdicts == {"attested": "attested", "answered no": "fail", **unknown}
+    expected = {"attested": "attested", "answered no": "fail", "expired": "unknown", "open": "unknown"}
+    for status, verdict in expected.items():
+        rows = rows_of("attestations", {"rule": "R9", "status": status, "by": "Bo", "reason": "seen"})
+        assert _results(tmp_path, 'question = "R9"', attestations=rows)["verdict"] == verdict
 
 
 def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
     """A value in a document is an exception of the rule on documents, and none of that on source code."""
     leak = {"leak_id": "leak-1", "kind": "leak", "matched": "exact", "force": "not known"}
-    leaks = filled(Leaks, [leak])
-    places = filled(LeakPlaces, [{"leak_id": "leak-1", "place": "working tree", "path": "docs/a.md"}])
-    found = {
-        glob: _results(
-            tmp_path, f'leaks_in = ["working tree"]\npaths = ["{glob}"]', leaks=leaks, leak_places=places
-        )
-        for glob in ("*.md", "*.py")
-    }
-    assert [row["exceptions"] for row in found.values()] == [1, 0]
-    assert (found["*.md"]["verdict"], found["*.md"]["evidence"]) == ("fail", ("leak-1",))
+    place = {"leak_id": "leak-1", "place": "working tree", "path": "docs/a.md"}
+    tables = {"leaks": filled(Leaks, [leak]), "leak_places": filled(LeakPlaces, [place])}
+    decider = 'leaks_in = ["working tree"]\npaths = ["*.{}"]'
+    in_text, in_code = (_results(tmp_path, decider.format(ending), **tables) for ending in ("md", "py"))
+    assert (in_text["exceptions"], in_text["verdict"], in_text["evidence"]) == (1, "fail", ("leak-1",))
+    assert in_code["exceptions"] == 0
 
 
 def test_a_policy_without_rules_has_those_of_its_checks() -> None:
     """Each check is a rule of a stranger's policy."""
-    made = audit()
-    results = tabulate_rules(made)
-    assert results["rule"].tolist() == [check.id for check in CHECKS]
+    assert tabulate_rules(audit())["rule"].tolist() == [check.id for check in CHECKS]
 
 
 @pytest.mark.parametrize(
@@ -155,16 +140,11 @@ def test_a_policy_without_rules_has_those_of_its_checks() -> None:
 )
 def test_a_faulty_rule_is_said(tmp_path: Path, content: str, said: str) -> None:
     """Place, then fault."""
-    (tmp_path / "rules.toml").write_text(content)
-    made = audit()
-    policy = replace(made.policy, path=tmp_path / "policy.toml", rules="rules.toml")
     with pytest.raises(BadInput, match=said):
-        _rules(made, policy)
+        _rules(tmp_path, content)
 
 
-def test_rules_lie_beside_their_policy() -> None:
+def test_rules_lie_beside_their_policy(tmp_path: Path) -> None:
     """A name that leads elsewhere is refused."""
-    made = audit()
-    policy = replace(made.policy, rules="../rules.toml")
     with pytest.raises(BadInput, match="a bundled name or a file beside the policy"):
-        _rules(made, policy)
+        _rules(tmp_path, "", "../rules.toml")

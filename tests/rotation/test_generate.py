@@ -1,16 +1,19 @@
-"""`generate`: values by the policy's rules, replaced in files with their twins, and recorded."""
+"""`rotate new`: values by the policy's rules, replaced with their twins, recorded, killed at any byte."""
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
+from audit_lib.base.clock import iso
 from audit_lib.rotation.validation import made_value, new_value_faults
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
@@ -27,19 +30,24 @@ FRONTEND = f"NEXT_PUBLIC_API_TOKEN={fake_value('token')}\nNEXT_PUBLIC_BACKEND_AP
 PLACES = {"backend/.env": ("backend", BACKEND), "frontend/.env.local": ("frontend", FRONTEND)}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+def _app(root: Path, places: dict[str, tuple[str, str]]) -> Path:
     """An application with two services, and both halves of a pair."""
-    layout = 'extends = "paiid"\n'
-    for place, (service, text) in PLACES.items():
-        path = tmp_path / "app" / place
-        path.parent.mkdir(parents=True)
+    layout = 'extends = "paiid"\nenvironments = ["production"]\n'
+    for place, (service, text) in places.items():
+        path = root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         path.chmod(0o600)
         layout += f'[[env]]\npath = "{place}"\nenvironment = "production"\nservice = "{service}"\n'
         layout += f'loader = "{"next" if service == "frontend" else "python-dotenv"}"\n'
-    (tmp_path / "app" / "audit.toml").write_text(layout, "utf-8")
-    return tmp_path / "app"
+    (root / "audit.toml").write_text(layout, "utf-8")
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The application, to which nothing was done."""
+    return _app(tmp_path / "app", PLACES)
 
 
 def _run(project: Path, *words: str, given: str = "") -> Result:
@@ -52,7 +60,7 @@ def _entries(project: Path) -> list[dict[str, object]]:
 
 
 def _value(project: Path, place: str, name: str) -> str:
-    return re.findall(rf"(?m)^{name}=(.*)$", (project / place).read_text("utf-8"))[0]
+    return str(re.findall(rf"(?m)^{name}=(.*)$", (project / place).read_text("utf-8"))[0])
 
 
 @pytest.mark.parametrize("rule", MADE, ids=[rule.name for rule in MADE])
@@ -179,33 +187,87 @@ def test_a_pair_in_one_file_is_one_write(tmp_path: Path, secret: str, half: bool
 KILLED = """
 import os, resource, signal, sys
 from audit_lib.__main__ import main
+from audit_lib.base.clock import iso
 import audit_lib.cli.open_project, audit_lib.rotation.change
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-for root in sys.argv[1:]:
+secret, file, *roots = sys.argv[1:]
+for root in roots:
     if not os.fork():
         limit = int(root.rpartition("at")[2])
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        main(["rotate", "new", "POSTGRES_PASSWORD", "--project", root, "--into", root + "/.env"])
-    os.wait()
+        main(["rotate", "new", secret, "--project", root, "--into", f"{root}/{file}"])
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
 """
+
+
+def _killed(secret: str, file: str, places: list[Path]) -> set[str]:
+    """The exit codes of rotations that the system killed when a file got longer than the place's number."""
+    command = [sys.executable, "-B", "-c", KILLED, secret, file, *map(str, places)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limits of a process")
 def test_a_pair_in_one_file_that_is_killed_is_old_or_new(tmp_path: Path, long_run: bool) -> None:
     """Killed at any byte that is written, both halves are the old ones or both are the new ones."""
-    places = [
-        _pair(tmp_path / f"at{limit}", PASSWORD, PASSWORD) for limit in range(0, 1900, 1 if long_run else 90)
-    ]
-    subprocess.run(
-        [sys.executable, "-B", "-c", KILLED, *map(str, places)], cwd=ROOT, check=True, capture_output=True
-    )
+    limits = range(0, 1900, 1 if long_run else 90)
+    places = [_pair(tmp_path / f"at{limit}", PASSWORD, PASSWORD) for limit in limits]
+    _killed("POSTGRES_PASSWORD", ".env", places)
     seen = set()
     for place in places:
         password, url = _value(place, ".env", "POSTGRES_PASSWORD"), _value(place, ".env", "DATABASE_URL")
         assert url == f"postgresql://app:{password}@db:5432/app"
         seen.add(password == PASSWORD)
     assert seen == {True, False}
+
+
+OLD = fake_value("token")
+PADDED = "# " + "x" * 1500 + "\n"  # so that the second file is larger than the ledger is by then
+FILES = {
+    "backend.env": ("backend", f"API_TOKEN={OLD}\nLEVEL=info\n"),
+    "frontend.env": ("frontend", f"{PADDED}NEXT_PUBLIC_API_TOKEN={OLD}\n"),
+}
+
+
+def _tokens(root: Path) -> list[str]:
+    """What both files hold; each must be whole."""
+    found = [_value(root, file, "(?:NEXT_PUBLIC_)?API_TOKEN") for file in FILES]
+    for token, (file, (_, text)) in zip(found, FILES.items(), strict=True):
+        assert (root / file).read_text("utf-8") == text.replace(OLD, token)
+    return found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limits of a process")
+def test_a_pair_that_is_killed_anywhere_is_named_and_mended(tmp_path: Path, long_run: bool) -> None:
+    """At each byte old and old, new and old, or new and new; --check names the half; then it is whole."""
+    app = _app(tmp_path / "app", FILES)
+    # In a chain of its own: the one that the rotation is recorded in begins empty.
+    words = ["snapshot", "--project", str(app), "--writer", "before"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    limits = range(0, 2400, 1 if long_run else 149)
+    places = [Path(shutil.copytree(app, tmp_path / f"at{limit}")) for limit in limits]
+    assert {"-25", "0"} <= _killed("API_TOKEN", "backend.env", places)  # SIGXFSZ, and one that went through
+    states = {}
+    for place in places:
+        token, other = _tokens(place)
+        assert other in (token, OLD)
+        states[place] = (token != OLD, other != OLD)
+    assert set(states.values()) == {(False, False), (True, False), (True, True)}
+
+    halves = [place for place, state in states.items() if state == (True, False)]
+    tomorrow = iso(datetime.now(UTC) + timedelta(days=1))
+    words = ["rotate", "check", "API_TOKEN", "--as-of", tomorrow, "--project", str(halves[0])]
+    half = "half done: one half of production: API_TOKEN in backend.env changed"
+    assert half in CliRunner().invoke(main, words).output
+    for place in places[::25] if long_run else [places[0], halves[0], halves[-1], places[-1]]:
+        mended = _run(place, "API_TOKEN", "--into", str(place / "backend.env"))
+        assert mended.exit_code == 0, mended.output
+        token, other = _tokens(place)
+        assert token == other != OLD
+        assert not list(place.glob("*.audit-lib-new"))
+        verified = CliRunner().invoke(main, ["verify", str(place / ".audit" / "ledger")])
+        assert verified.exit_code == 0, verified.output
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no FIFOs")

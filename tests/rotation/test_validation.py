@@ -24,68 +24,39 @@ GOOD = {
     "JWT_SECRET_KEY": fake_value("jwt"),
 }
 LIVE_KEY = "AK" + fake_value("live", 18, "ABCDEFG0123456789")
-NEW, OLD = fake_value("same"), fake_value("same")
-CASES = {
-    "all is well": ({}, "production", {}),
-    "missing": ({"API_TOKEN": None}, "development", {"API_TOKEN": "is missing or empty"}),
-    "empty": ({"API_TOKEN": " "}, "production", {"API_TOKEN": "is missing or empty"}),
-    "the guide's placeholder of API_TOKEN": (
-        {"API_TOKEN": "change-me"},
-        "production",
-        {"API_TOKEN": "is a placeholder, not a real value"},
-    ),
-    "the guide's placeholder of JWT_SECRET_KEY": (
-        {"JWT_SECRET_KEY": "dev-secret-key-change-in-production-please"},
-        "development",
-        {"JWT_SECRET_KEY": "is a placeholder, not a real value"},
-    ),
-    "API_TOKEN of 19": (
-        {"API_TOKEN": fake_value(1, 19)},
-        "production",
-        {"API_TOKEN": "must be at least 20 characters long"},
-    ),
-    "API_TOKEN of 20": ({"API_TOKEN": fake_value(1, 20)}, "production", {}),
-    "JWT_SECRET_KEY of 31": (
-        {"JWT_SECRET_KEY": fake_value(1, 31)},
-        "production",
-        {"JWT_SECRET_KEY": "must be at least 32 characters long"},
-    ),
-    "JWT_SECRET_KEY of 32": ({"JWT_SECRET_KEY": fake_value(1, 32)}, "production", {}),
-    "another database": (
-        {"DATABASE_URL": f"mysql://a:{fake_value(2, 32)}@db/x"},
-        "production",
-        {"DATABASE_URL": "must have the format postgresql-url"},
-    ),
-    "a file as database": ({"DATABASE_URL": "sqlite:///./paiid.db"}, "development", {}),
-    "the example's password in development": (
-        {"DATABASE_URL": "postgresql://postgres:postgres@localhost:5432/paiid"},
-        "development",
-        {"DATABASE_URL": "must be at least 20 characters long"},
-    ),
-    "the example's password in production": (
-        {"DATABASE_URL": "postgresql://postgres:postgres@localhost:5432/paiid"},
-        "production",
-        {"DATABASE_URL": "is a default that everyone knows"},
-    ),
-    "a live key for paper trading": (
-        {"ALPACA_PAPER_API_KEY": LIVE_KEY},
-        "production",
-        {"ALPACA_PAPER_API_KEY": FORBIDDEN},
-    ),
-    "one value for two": (
-        {"API_TOKEN": NEW, "JWT_SECRET_KEY": OLD},
+SAME, MYSQL = fake_value("same"), f"mysql://a:{fake_value(2, 32)}@db/x"
+PLACEHOLDER, EXAMPLE = (
+    "dev-secret-key-change-in-production-please",
+    "postgresql://postgres:postgres@localhost:5432/x",
+)
+MISSING, SHORT = "is missing or empty", "must be at least {} characters long"
+IS_PLACEHOLDER, KNOWN = "is a placeholder, not a real value", "is a default that everyone knows"
+# What is changed of the good values, where, and the fault of each variable.
+CASES: list[tuple[dict[str, str], str, dict[str, str]]] = [
+    ({}, "production", {}),
+    ({"API_TOKEN": ""}, "development", {"API_TOKEN": MISSING}),
+    ({"API_TOKEN": " "}, "production", {"API_TOKEN": MISSING}),
+    ({"API_TOKEN": "change-me"}, "production", {"API_TOKEN": IS_PLACEHOLDER}),
+    ({"JWT_SECRET_KEY": PLACEHOLDER}, "development", {"JWT_SECRET_KEY": IS_PLACEHOLDER}),
+    ({"API_TOKEN": fake_value(1, 19)}, "production", {"API_TOKEN": SHORT.format(20)}),
+    ({"API_TOKEN": fake_value(1, 20)}, "production", {}),
+    ({"JWT_SECRET_KEY": fake_value(1, 31)}, "production", {"JWT_SECRET_KEY": SHORT.format(32)}),
+    ({"JWT_SECRET_KEY": fake_value(1, 32)}, "production", {}),
+    ({"DATABASE_URL": MYSQL}, "production", {"DATABASE_URL": "must have the format postgresql-url"}),
+    ({"DATABASE_URL": "sqlite:///./paiid.db"}, "development", {}),
+    ({"DATABASE_URL": EXAMPLE}, "development", {"DATABASE_URL": SHORT.format(20)}),
+    ({"DATABASE_URL": EXAMPLE}, "production", {"DATABASE_URL": KNOWN}),
+    ({"ALPACA_PAPER_API_KEY": LIVE_KEY}, "production", {"ALPACA_PAPER_API_KEY": FORBIDDEN}),
+    (
+        {"API_TOKEN": SAME, "JWT_SECRET_KEY": SAME},
         "production",
         {
             "API_TOKEN": "must not be the same as JWT_SECRET_KEY",
             "JWT_SECRET_KEY": "must not be the same as API_TOKEN",
         },
     ),
-    "an optional one that is short": (
-        {"GITHUB_WEBHOOK_SECRET": "abc"},
-        "development",
-        {"GITHUB_WEBHOOK_SECRET": "must be at least 32 characters long"},
-    ),
-}
+    ({"GITHUB_WEBHOOK_SECRET": "abc"}, "development", {"GITHUB_WEBHOOK_SECRET": SHORT.format(32)}),
+]
 
 
 def _run(*words: str, given: str = "", environ: dict[str, str] | None = None) -> Result:
@@ -100,11 +71,10 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_each_rule_of_the_guide(case: str) -> None:
+@pytest.mark.parametrize(("changed", "environment", "faults"), CASES)
+def test_each_rule_of_the_guide(changed: dict[str, str], environment: str, faults: dict[str, str]) -> None:
     """Each rule of the guide makes exactly its own variable invalid, and no message holds a value."""
-    changed, environment, faults = CASES[case]
-    values = {name: value for name, value in (GOOD | changed).items() if value is not None}
+    values = {name: value for name, value in (GOOD | changed).items() if value}
     found = validate(values, POLICY, environment, "backend")
     assert {one.name: one.fault for one in found.invalid} == faults
     assert bool(found) is not bool(faults)
@@ -135,9 +105,8 @@ def test_what_is_not_known_is_not_valid() -> None:
 )
 def test_strictness(project: Path, words: tuple[str, ...], environ: dict[str, str], code: int) -> None:
     """A failure stops the start by flag, by the variable, and by the signs of production; else it is said."""
-    done = _run(
-        "--project", str(project), "--service", "backend", *words, environ={"API_TOKEN": "x"} | environ
-    )
+    words = ("--project", str(project), "--service", "backend", *words)
+    done = _run(*words, environ={"API_TOKEN": "x"} | environ)
     assert done.exit_code == code
     assert "SECRET VALIDATION FAILED!" in done.stderr
     assert "JWT_SECRET_KEY (REQUIRED): is missing or empty" in done.stderr

@@ -1,8 +1,9 @@
 """Every env source of a project ends in a row, every line in a count, every value with the keeper alone."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,9 +16,11 @@ from tests.base.test_git import git
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("api token")
+LINE = f"API_TOKEN={TOKEN}\n"
 ENV = EnvSource("development", "backend", "backend/.env")
 EXAMPLE = EnvSource("", "backend", "backend/.env.example", example=True)
 BACKUP = EnvSource("development", "backend", "backend/.env.bak", backup=True)
+EXPORT = EnvSource("production", "backend", "backend/export.json", export=True)
 
 
 @pytest.fixture
@@ -26,42 +29,47 @@ def keeper() -> Keeper:
     return Keeper(Key(b"k" * 32, "demo"))
 
 
-def project(root: Path, *sources: EnvSource, environments: tuple[str, ...] = ("development",)) -> Project:
-    """A project with these sources."""
-    (root / "backend").mkdir(exist_ok=True)
-    return Project("app", root, environments=environments, env_sources=sources)
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project's folder, with that of its backend."""
+    (tmp_path / "app" / "backend").mkdir(parents=True)
+    return tmp_path / "app"
 
 
-def row(frame: pd.DataFrame, source: str) -> dict[str, object]:
+def read(
+    root: Path,
+    keeper: Keeper,
+    *sources: EnvSource,
+    environments: tuple[str, ...] = ("development",),
+    **given: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sources and entries of a project with these env sources and `values`."""
+    project = Project("app", root, environments=environments, env_sources=sources)
+    return read_env_sources(project, given.pop("values", ()), keeper, **given)
+
+
+def row(frame: pd.DataFrame, source: str) -> dict[str, Any]:
     """The one row of a source."""
     (found,) = frame[frame["source"] == source].to_dict("records")
     return found
 
 
-def test_a_file_is_counted_and_its_values_go_to_the_keeper(tmp_path: Path, keeper: Keeper) -> None:
+def test_a_file_is_counted_and_its_values_go_to_the_keeper(root: Path, keeper: Keeper) -> None:
     """The counts add up to the lines, the frame holds fingerprints, facts are of the file."""
     token = TOKEN[:30] + "aB1"
-    text = f"# note\n\nAPI_TOKEN={TOKEN}\nEMPTY=\nbad line {token}\n"
-    (tmp_path / "backend").mkdir()
-    (tmp_path / ENV.path).write_text(text)
-    (tmp_path / ENV.path).chmod(0o600)
-    sources, entries = read_env_sources(project(tmp_path, ENV), (), keeper)
+    text = f"# note\n\n{LINE}EMPTY=\nbad line {token}\n"
+    (root / ENV.path).write_text(text)
+    (root / ENV.path).chmod(0o600)
+    sources, entries = read(root, keeper, ENV)
     found = row(sources, ENV.path)
     assert [found[name] for name in ("lines", "read", "not_understood", "blank")] == [5, 3, 1, 1]
     assert (found["state"], found["mode"], found["size_bytes"]) == ("read", "0600", len(text))
-    assert pd.isna(found["sha256"])
-    assert pd.isna(found["tracked"])
+    assert pd.isna([found["sha256"], found["tracked"]]).all()
     named = entries.set_index("name")["fingerprint"]
-    assert named["API_TOKEN"] == keeper.fingerprint(TOKEN)
-    assert pd.isna(named["EMPTY"])
+    assert (named["API_TOKEN"], pd.isna(named["EMPTY"])) == (keeper.fingerprint(TOKEN), True)
     # What may be a secret in a line that was not understood is kept, too, so that no artefact shows it.
     assert {keeper.fingerprint(TOKEN), keeper.fingerprint(token)} == set(keeper.fingerprints())
     assert TOKEN not in sources.to_csv() + entries.to_csv()
-
-
-def _make_large(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(2 * 1024 * 1024 + 1)
 
 
 def _write(content: bytes) -> Callable[[Path], object]:
@@ -80,16 +88,15 @@ def _write(content: bytes) -> Callable[[Path], object]:
         (lambda path: path.symlink_to("/etc/hostname"), "refused", "symbolic link"),
         (os.mkfifo, "refused", "FIFO"),
         (_write(b"\n" * 20_001), "refused", "20,000 lines"),
-        (_make_large, "refused", "2,097,152 bytes"),
+        (_write(b" " * (2 * 1024 * 1024 + 1)), "refused", "2,097,152 bytes"),
     ],
 )
 def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(
-    tmp_path: Path, keeper: Keeper, make: Callable[[Path], object], state: str, reason: str
+    root: Path, keeper: Keeper, make: Callable[[Path], object], state: str, reason: str
 ) -> None:
     """Each unusable source is a row with its state, reason and remedy, and gives no entry."""
-    described = project(tmp_path, ENV)
-    make(tmp_path / ENV.path)
-    sources, entries = read_env_sources(described, (), keeper)
+    make(root / ENV.path)
+    sources, entries = read(root, keeper, ENV)
     found = row(sources, ENV.path)
     assert (found["state"], reason in str(found["reason"])) == (state, True)
     assert str(found["remedy"]).startswith("--env development/backend=-")
@@ -112,113 +119,101 @@ LEAKY = (
     st.sampled_from(("utf-8", "utf-16", "utf-8-sig")),
 )
 def test_no_value_is_in_a_frame_wherever_it_stands(
-    tmp_path: Path, lines: list[str], seed: int, encoding: str
+    root: Path, lines: list[str], seed: int, encoding: str
 ) -> None:
     """A value in any place of a line, in the place of a name too, is in no frame; every line is counted."""
     value = fake_value(f"leak {seed}", 40) + "aB3"
     text = "\n".join(line.format(*[value] * 2) for line in lines) + "\n"
-    described = project(tmp_path, ENV)
-    (tmp_path / ENV.path).write_bytes(text.encode(encoding))
-    sources, entries = read_env_sources(described, (), Keeper(Key(b"k" * 32, "demo")))
+    (root / ENV.path).write_bytes(text.encode(encoding))
+    sources, entries = read(root, Keeper(Key(b"k" * 32, "demo")), ENV)
     assert value not in sources.to_csv() + entries.to_csv()
     counted = row(sources, ENV.path)
     assert counted["lines"] == text.count("\n") == len(entries)
-    assert counted["lines"] == sum(int(str(counted[name])) for name in ("read", "not_understood", "blank"))
+    assert counted["lines"] == sum(counted[name] for name in ("read", "not_understood", "blank"))
 
 
 @pytest.mark.parametrize(
     ("content", "state"),
     [
         (f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]', "read"),
-        (f"API_TOKEN={TOKEN}\n", "read"),
+        (LINE, "read"),
         ('[{"envVar":', "refused"),
     ],
 )
-def test_an_export_left_in_a_file_is_read(content: str, state: str, tmp_path: Path, keeper: Keeper) -> None:
+def test_an_export_left_in_a_file_is_read(content: str, state: str, root: Path, keeper: Keeper) -> None:
     """The platform's JSON or dotenv text, named in audit.toml, is in force; broken JSON is a row."""
-    export = EnvSource("production", "backend", "backend/export.json", export=True)
-    where = project(tmp_path, export)
-    (tmp_path / export.path).write_text(content)
-    sources, entries = read_env_sources(where, (), keeper)
-    found = row(sources, export.path)
+    (root / EXPORT.path).write_text(content)
+    sources, entries = read(root, keeper, EXPORT)
+    found = row(sources, EXPORT.path)
     assert (found["kind"], found["state"]) == ("export", state)
     assert list(entries["name"].dropna()) == ["API_TOKEN"] * (state == "read")
 
 
-def test_a_place_is_supplied_by_a_file_or_by_given_values(tmp_path: Path, keeper: Keeper) -> None:
+def test_a_place_is_supplied_by_a_file_or_by_given_values(root: Path, keeper: Keeper) -> None:
     """What nothing supplies is a row with the command that does; what was given stands for a missing file."""
-    sources, _ = read_env_sources(
-        project(tmp_path, ENV, environments=("development", "production")), (), keeper
+    found = row(
+        read(root, keeper, ENV, environments=("development", "production"))[0], "--env production/backend"
     )
-    found = row(sources, "--env production/backend")
     assert (found["kind"], found["state"]) == ("given values", "missing")
     assert str(found["remedy"]).startswith("--env production/backend=-")
-    values = GivenValues("development", "backend", "-", f"API_TOKEN={TOKEN}\n".encode())
-    sources, entries = read_env_sources(project(tmp_path, ENV, BACKUP), (values,), keeper)
+    values = (GivenValues("development", "backend", "-", LINE.encode()),)
+    sources, entries = read(root, keeper, ENV, BACKUP, values=values)
     assert list(sources["source"]) == ["--env development/backend"]
     assert list(entries["kind"]) == ["given values"]
     assert list(entries["fingerprint"]) == [keeper.fingerprint(TOKEN)]
 
 
-def test_a_file_given_on_disk_is_noted_as_an_export(tmp_path: Path, keeper: Keeper) -> None:
+def test_a_file_given_on_disk_is_noted_as_an_export(root: Path, keeper: Keeper) -> None:
     """Values in clear on disk are a source of their own, inside the project by path, outside by name only."""
-    (tmp_path / "app").mkdir()
-    for path in (tmp_path / "app" / "prod.txt", tmp_path / "outside.txt"):
-        path.write_text(f"API_TOKEN={TOKEN}\n")
+    for path in (root / "prod.txt", root.parent / "outside.txt"):
+        path.write_text(LINE)
         path.chmod(0o644)
-        values = GivenValues("production", "backend", str(path), path.read_bytes())
-        sources, _ = read_env_sources(project(tmp_path / "app"), (values,), keeper)
+        values = (GivenValues("production", "backend", str(path), path.read_bytes()),)
+        sources, _ = read(root, keeper, values=values)
         assert (row(sources, path.name)["kind"], row(sources, path.name)["mode"]) == ("export", "0644")
-        assert str(tmp_path) not in sources.to_csv()
+        assert str(root.parent) not in sources.to_csv()
 
 
-def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper) -> None:
+def test_environ_takes_only_what_the_policy_lists(root: Path, keeper: Keeper) -> None:
     """Of the process environment only the policy's names and aliases are read."""
     rule = SecretRule("API_TOKEN", "backend", "secret", "always", aliases=("TOKEN",))
-    policy = Policy(name="p", path=tmp_path, sha256="", secrets=(rule,))
-    environ = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
-    values = GivenValues("production", "backend", "environ", b"")
-    _, entries = read_env_sources(project(tmp_path), (values,), keeper, policy, environ)
+    policy = Policy(name="p", path=root, sha256="", secrets=(rule,))
+    environ: Mapping[str, str] = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
+    values = (GivenValues("production", "backend", "environ", b""),)
+    _, entries = read(root, keeper, values=values, policy=policy, environ=environ)
     assert list(entries["name"]) == ["API_TOKEN", "TOKEN"]
     assert set(keeper.fingerprints()) == {keeper.fingerprint(TOKEN), keeper.fingerprint("x")}
 
 
-def test_git_says_what_is_tracked_and_what_is_ignored(tmp_path: Path, keeper: Keeper) -> None:
+def test_git_says_what_is_tracked_and_what_is_ignored(root: Path, keeper: Keeper) -> None:
     """A tracked file that a pattern covers is both; a path behind a link hides no answer on others."""
-    behind = EnvSource("production", "backend", "linked/.env")
-    described = project(tmp_path, ENV, EXAMPLE, behind)
-    git(tmp_path, "init", "-q")
-    (tmp_path / "linked").symlink_to("backend")
-    (tmp_path / ".gitignore").write_text(".env\n")
-    (tmp_path / ENV.path).write_text("A=1\n")
-    (tmp_path / EXAMPLE.path).write_text("A=\n")
-    git(tmp_path, "add", "-f", ENV.path)
-    sources, _ = read_env_sources(described, (), keeper)
+    git(root, "init", "-q")
+    (root / "linked").symlink_to("backend")
+    for path, text in {".gitignore": ".env\n", ENV.path: "A=1\n", EXAMPLE.path: "A=\n"}.items():
+        (root / path).write_text(text)
+    git(root, "add", "-f", ENV.path)
+    sources, _ = read(root, keeper, ENV, EXAMPLE, EnvSource("production", "backend", "linked/.env"))
     shown = [(one["state"], one["tracked"], one["ignored"]) for one in sources.to_dict("records")]
     assert shown[:2] == [("read", True, True), ("read", False, False)]
-    assert shown[2][0] == "refused"
-    assert pd.isna(shown[2][2])
+    assert (shown[2][0], pd.isna(shown[2][2])) == ("refused", True)
 
 
-def test_all_files_together_have_a_limit(
-    tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_files_together_have_a_limit(root: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many files of many lines end in a stated refusal, not in a machine without memory."""
     monkeypatch.setitem(MAX_IN_ALL, "lines", 100)
     many = [EnvSource("development", "backend", f"backend/{number}.env") for number in range(7)]
-    described = project(tmp_path, *many)
     for source in many:
-        (tmp_path / source.path).write_bytes(b"\n" * 20)
-    sources, entries = read_env_sources(described, (), keeper)
+        (root / source.path).write_bytes(b"\n" * 20)
+    sources, entries = read(root, keeper, *many)
     assert list(sources["state"]) == ["empty"] * 5 + ["refused"] * 2
     assert "limit of 100 lines of all env files" in str(sources["reason"].iloc[-1])
     assert len(entries) == 100
 
 
-def test_what_discovery_left_out_is_a_row(tmp_path: Path, keeper: Keeper) -> None:
+def test_what_discovery_left_out_is_a_row(root: Path, keeper: Keeper) -> None:
     """A folder that was not searched stands among the sources, with the reason."""
-    (tmp_path / "linked").symlink_to(tmp_path.parent)
-    (tmp_path / ".env").write_text("A_KEY=\n", "utf-8")
-    found = row(read_env_sources(load_project(tmp_path), (), keeper)[0], "linked/")
+    (root / "linked").symlink_to(root.parent)
+    (root / ".env").write_text("A_KEY=\n", "utf-8")
+    found = row(read_env_sources(load_project(root), (), keeper)[0], "linked/")
     assert (found["kind"], found["state"]) == ("folder", "refused")
     assert found["reason"] == "is a symbolic link, which is not followed"

@@ -1,20 +1,139 @@
-"""Each loader of env files is read as the real one reads them; which one reads a file, its neighbours say."""
+"""Env files line by line: each is read, not understood or blank, as the loader of its service reads it."""
 
-import json
+import io
 import os
+import string
+import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import example, given, settings, strategies as st
 
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.env import parse_env
+from audit_lib.secrets.env import EnvLine, is_binary, looks_like_value, parse_env
 from audit_lib.secrets.loaders import READERS, UNDECLARED, Reading, loaders_of
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import EnvSource, GivenValues, Project
 from tests.support.fakes import fake_value
 from tests.support.made_env_files import made_env_file
 from tests.support.real_loaders import missing, read_by
+
+READ, BAD, BLANK = "read", "not understood", "blank"
+PYTHON = ("python-dotenv",)
+ALL = tuple(READERS)
+CASES = tomllib.loads(Path(__file__).with_name("env_lines.toml").read_text("utf-8"))
+
+
+def shown(line: EnvLine) -> str:
+    """A line as the cases have it: NAME=VALUE or its state, and its faults."""
+    text = f"{line.name}={'?' if line.value is None else line.value}" if line.name else line.state
+    return f"{text} !{','.join(line.faults)}" if line.faults else text
+
+
+def seen(content: bytes, loaders: tuple[str, ...] = PYTHON) -> list[str]:
+    """Each line of these bytes."""
+    lines = parse_env(content, loaders)
+    assert all(one.state == READ for one in lines if one.name)
+    return list(map(shown, lines))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        *((text.encode(), expected) for text, expected in CASES["lines"]),
+        ("A=1\nB=é\n".encode("utf-16"), ["A=1 !utf-16", "B=é"]),
+        (b"\xfe\xff" + "A=1".encode("utf-16-be"), ["A=1 !utf-16"]),
+        ("A=1\n".encode("utf-16") + b"x", ["A=1 !utf-16", "not understood !undecodable"]),
+        (b"A=\xff\nB=2\n", ["not understood !undecodable", "B=2"]),
+        (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", ["not understood !too-long", "B=1"]),
+    ],
+)
+def test_each_line_ends_in_one_state(content: bytes, expected: list[str]) -> None:
+    """Name, value or state, and faults are those of the table, line by line."""
+    assert seen(content) == expected
+
+
+@pytest.mark.parametrize(("text", "loaders", "expected"), CASES["by_loaders"])
+def test_a_value_is_known_if_its_loaders_agree(text: str, loaders: list[str], expected: list[str]) -> None:
+    """The value is the loader's; if several are plausible and read different ones, it is not known."""
+    assert seen(text.encode(), ALL if loaders == ["all"] else tuple(loaders)) == expected
+
+
+def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
+    """A token alone on its line, with `=` at its end or behind a colon is a suspect and no name.
+
+    Of a value with an equals sign in it, whose short beginning alone is no secret, the whole is one.
+    """
+    token = fake_value("token", 32) + "7aB"
+    places = ("{}", "{}==", "API_TOKEN: {}", "{}=x y", "set A '{}'")
+    lines = {place.format(token): token for place in places}
+    lines |= {whole: whole for whole in ("_1Uco4wd1WB=Ra7x", "pX3Pwd9q=", "zmFzZ4Fy===")}
+    for text, suspect in lines.items():
+        (line,) = parse_env(f"{text}\n".encode(), PYTHON)
+        assert (line.state, line.name, line.suspects) == (BAD, None, (suspect,))
+        assert suspect not in repr(line)
+
+
+def test_what_a_value_may_be_is_suspected_and_never_shown() -> None:
+    """Each reading of a value that is not known goes to the keeper; no representation holds one."""
+    value = fake_value("quoted")
+    (line,) = parse_env(f"A='{value}'\n".encode(), ("dotenv", "docker"))
+    assert (line.value, set(line.suspects)) == (None, {value, f"'{value}'"})
+    assert value not in repr(line) + repr(EnvLine(1, READ, "A", value, suspects=(value,)))
+
+
+def test_binary_is_known_from_text() -> None:
+    """NULs make a file binary unless it has a byte order mark or is UTF-8 with few of them."""
+    few = b"A=" + b"1" * 40 + b"\0\n"
+    assert not any(map(is_binary, (b"", b"A=1\n", b"A=\xff\n", few, "A=1\n".encode("utf-16"))))
+    elf = b"\x7fELF\x02\x01\x01" + b"\0" * 9
+    assert all(map(is_binary, (b"A=\0\xff" + b"1" * 40, elf, "A=1\n".encode("utf-16-le"))))
+
+
+NAMES = """API_TOKEN NEXT_PUBLIC_BACKEND_API_BASE_URL S3_BUCKET_NAME_FOR_UPLOADS_2 oauth2ClientSecret
+ConnectionStrings__DefaultConnection AzureWebJobsStorageConnectionString spring.datasource.password
+AzureAd2ClientId STRIPE_V2_KEY"""
+
+
+def test_names_and_values_are_told_apart() -> None:
+    """Long names of words are names; of 300 values in each of three alphabets none passes for one."""
+    assert not any(map(looks_like_value, NAMES.split()))
+    for alphabet in (string.hexdigits[:16], string.ascii_uppercase + "234567", string.ascii_letters):
+        assert all(looks_like_value(fake_value(f"name {seed}", 40, alphabet)) for seed in range(300))
+
+
+@pytest.mark.parametrize("length", range(8, 20))
+def test_the_beginning_of_a_value_hardly_passes_for_a_name(length: int) -> None:
+    """Of 300 beginnings of generated values at most one in twelve passes, of long ones one in 20."""
+    alphabet = string.ascii_letters + string.digits
+    cut = [fake_value(f"cut {length} {seed}", length, alphabet) for seed in range(300)]
+    assert sum(not looks_like_value(text) for text in cut) <= 300 / (12 if length < 12 else 20)
+
+
+# Whatever means something to the parser, kinds of white space, and what no encoding should hold.
+PIECES = st.one_of(
+    st.sampled_from("AB='\"\\#x$é \t\n\r\0\x0b\x85\u2028\ufeff\ud800"),
+    st.sampled_from(("\r\n", "export ", "${A}")),
+)
+TEXTS = st.lists(PIECES, max_size=40).map(lambda pieces: "".join(pieces).encode("utf-8", "surrogatepass"))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(TEXTS, st.binary(max_size=200)), st.sampled_from([ALL, *((name,) for name in ALL)]))
+@example(b"\xff\xfe\x00", ALL)
+@example(b"\x00\x00\xfe\xff\xff\xff\xff\xff", ALL)
+def test_no_bytes_raise_and_no_line_is_lost(content: bytes, loaders: tuple[str, ...]) -> None:
+    """Whatever the bytes are, each line is there once, in order and in one of three states."""
+    lines = parse_env(content, loaders)
+    assert [line.line for line in lines] == list(range(1, len(lines) + 1))
+    assert {line.state for line in lines} <= {READ, BAD, BLANK}
+    if not content.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+        text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+        assert len(lines) == len(list(io.StringIO(text, newline="")))
+
+
+# ---- As the real loaders read ----
 
 REAL = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
 EXACT = ("python-dotenv", "dotenv", "next", "docker")
@@ -63,31 +182,11 @@ def test_each_loader_that_can_be_declared_names_its_lines(loader: str) -> None:
     assert (one.first, one.last) == (3, 3)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("A='x$B'", {"python-dotenv": "x$B", "dotenv": "x$B", "next": None, "systemd": None}),
-        ("B=1\nA=$B", {"python-dotenv": "$B", "dotenv": "$B", "next": "1", "compose": None, "docker": "$B"}),
-        ("B=1\nA=${B}", {"python-dotenv": "1", "dotenv": "${B}", "next": "1", "systemd": None}),
-        ("A=${B}\nB=1", {"python-dotenv": None, "next": "1", "compose": None}),
-        ("A=x\\$B", {"python-dotenv": "x\\$B", "next": "x$B", "systemd": None, "docker": "x\\$B"}),
-        ("A=x#y", {"python-dotenv": "x#y", "dotenv": "x", "next": "x", "compose": "x#y", "docker": "x#y"}),
-        ("A=x # y", {"python-dotenv": "x", "dotenv": "x", "docker": "x # y", "systemd": None}),
-        ("A=`x`", {"python-dotenv": "`x`", "dotenv": "x", "next": "x", "compose": None}),
-        ("A='x'", {"python-dotenv": "x", "docker": "'x'", "compose": "x", "systemd": "x", "render": "x"}),
-        ('A="x\\ny"', {"python-dotenv": "x\ny", "dotenv": "x\ny", "compose": None, "systemd": None}),
-        ("A=x\\\ny", {"dotenv": "x\\", "systemd": None}),
-        ("A: x", {"dotenv": "x"}),
-        ("A='x#y\\' # z' v", {"dotenv": "x#y\\", "next": "x#y\\"}),
-        ("A=\n'x'", {"dotenv": "x", "python-dotenv": ""}),
-        ("B='open\nA=1", {"compose": None, "systemd": None, "docker": "1"}),
-        ("B=x\\\nA=1", {"systemd": None, "docker": "1"}),
-        ("B='1\n2'\nA=1", {"compose": "1", "systemd": "1"}),
-    ],
-)
-def test_one_text_is_several_values(text: str, expected: dict[str, str | None]) -> None:
-    """The value of A by loader; None if the file does not say what it refers to, or it may be another."""
-    assert {name: held(READERS[name](text))["A"] for name in expected} == expected
+@pytest.mark.parametrize(("text", "expected"), CASES["values"])
+def test_one_text_is_several_values(text: str, expected: dict[str, str]) -> None:
+    """The value of A by loader; `?` if the file does not say what it refers to, or it may be another."""
+    found = {name: held(READERS[name](text))["A"] for name in expected}
+    assert {name: "?" if value is None else value for name, value in found.items()} == expected
 
 
 REFUSED = [("next", "A=x$A\nB=1"), ("compose", "A=${1}"), ("compose", "A=1\nB x"), ("docker", "export A=1")]
@@ -109,11 +208,6 @@ def test_references_do_not_grow_without_end(loader: str) -> None:
 
 # ---- Which loader
 
-NEXT_PACKAGE = json.dumps({"dependencies": {"next": "16"}})
-LISTED = "services:\n  a:\n    env_file:\n      - web/.env\n    image: x\n"
-WITH_PATH = "services:\n  a:\n    env_file:\n      - path: ./web/.env\n        required: false\n"
-UNIT = "[Service]\nEnvironmentFile=-/srv/app/.env\n"
-
 
 def chosen(root: Path, neighbours: dict[str, str], content: bytes = b"A=1\n") -> tuple[str, ...]:
     """The loaders of web/.env beside these files."""
@@ -124,34 +218,13 @@ def chosen(root: Path, neighbours: dict[str, str], content: bytes = b"A=1\n") ->
 
 
 @pytest.mark.parametrize(
-    ("neighbours", "expected"),
-    [
-        ({}, UNDECLARED),
-        ({"web/requirements.txt": ""}, ("python-dotenv",)),
-        ({"web/pyproject.toml": ""}, ("python-dotenv",)),
-        ({"web/package.json": "{}"}, ("dotenv",)),
-        ({"web/package.json": "[" * 100_000}, ("dotenv",)),
-        ({"web/package.json": NEXT_PACKAGE}, ("next",)),
-        ({"web/package.json": "{}", "web/composer.json": "{}"}, UNDECLARED),
-        ({"web/package.json": "{}", "web/vite.config.ts": ""}, UNDECLARED),
-        ({"web/next.config.mjs": "", "web/package.json": "{}"}, ("next",)),
-        ({"compose.yml": "services:\n  a:\n    env_file: web/.env\n"}, ("compose",)),
-        ({"docker-compose.prod.yaml": LISTED}, ("compose",)),
-        ({"compose.yaml": WITH_PATH}, ("compose",)),
-        ({"web/compose.yaml": "services:\n  a:\n    env_file: ['.env', other.env]\n"}, ("compose",)),
-        ({"compose.yaml": "services:\n  a:\n    env_file: api/.env\n    # web/.env\n"}, UNDECLARED),
-        ({"app.service": UNIT}, ("systemd",)),
-        ({"app.service": UNIT.replace("/.env", "/other.env")}, UNDECLARED),
-        ({"requirements.txt": "", "package.json": "{}"}, UNDECLARED),
-        ({"web/setup.py": "", "web/package.json": "{}"}, ("python-dotenv", "dotenv")),
-        ({"web/setup.py": "", "compose.yaml": LISTED}, ("python-dotenv", "compose")),
-    ],
+    ("neighbours", "expected"), [*CASES["neighbours"], ({"web/package.json": "[" * 100_000}, ["dotenv"])]
 )
 def test_neighbours_speak_for_a_loader(
-    tmp_path: Path, neighbours: dict[str, str], expected: tuple[str, ...]
+    tmp_path: Path, neighbours: dict[str, str], expected: list[str]
 ) -> None:
     """One that is named is the loader; none, or several, leave it open."""
-    assert chosen(tmp_path, neighbours) == expected
+    assert chosen(tmp_path, neighbours) == (tuple(expected) or UNDECLARED)
 
 
 def entries(root: Path, text: str, loader: str = "", *given: GivenValues) -> tuple[pd.DataFrame, Keeper]:

@@ -1,5 +1,6 @@
 """Without an audit.toml: the default layout, and what is discovered beside it."""
 
+import tomllib
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -11,22 +12,11 @@ from tests.support.applications import write
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
 
 
-NAMES = [
-    ("env", "development", ".env .env.local docker.env .envrc env.txt .env.product test-service.env"),
-    ("env", "production", ".env.production .env.prod .env-prod prod.env .env.production.local"),
-    ("env", "production", ".env.production.test"),
-    ("env", "staging", ".env.staging .env.preview"),
-    ("backup", "development", ".env.backup .env.bak .env~ .env.swp .env.1 .env.2026-11-01"),
-    ("backup", "production", ".env.prod.bak"),
-    ("example", "", ".env.example .env.sample example.env .env.production.example .env.test"),
-    ("example", "", ".env.test.local ci.env"),
-    ("", "", "env.ts .env.d.ts environment.yml .environment sendenv"),
-]
+ROWS = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
+FILES = [(name, *row[:2]) for row in ROWS["files"] for name in row[2].split()]
 
 
-@pytest.mark.parametrize(
-    ("name", "sort", "environment"), [(name, *row[:2]) for row in NAMES for name in row[2].split()]
-)
+@pytest.mark.parametrize(("name", "sort", "environment"), FILES)
 def test_a_files_name_says_what_it_is(name: str, sort: str, environment: str) -> None:
     """Env-like names give environment and whether the file is an example or a backup; others are left."""
     assert is_env_like(PurePosixPath(name)) == bool(sort)
@@ -37,27 +27,7 @@ def test_a_files_name_says_what_it_is(name: str, sort: str, environment: str) ->
         assert (found.example, found.backup) == (sort == "example", sort == "backup")
 
 
-@pytest.mark.parametrize(
-    ("path", "service", "environment"),
-    [  # the first folder that is no grouping and no environment, backend at the top
-        (".env", "backend", "development"),
-        ("backend/.env", "backend", "development"),
-        ("apps/web/.env", "web", "development"),
-        ("deploy/production/.env", "backend", "production"),
-        ("services/mail/config/.env.staging", "mail", "staging"),
-        ("apps/live/.env", "live", "development"),
-        ("apps/live/.env.live", "live", "production"),
-        ("deployments/all-in-one/variables.env", "all-in-one", "development"),
-        (".envs/.production/.django", "django", "production"),
-        (".envs/.local/.postgres", "postgres", "development"),
-        # a file's name may say a service: what is neither env, nor an example's word, nor an environment
-        ("env/redis.env", "redis", "development"),
-        (".env.redis-cache", "redis-cache", "development"),
-        ("env/redis.env.example", "redis", ""),
-        (".env.production.local", "backend", "production"),
-        ("prod.env", "backend", "production"),
-    ],
-)
+@pytest.mark.parametrize(("path", "service", "environment"), ROWS["places"])
 def test_folders_and_names_give_the_service(path: str, service: str, environment: str) -> None:
     """Folder and name say whose a file is, and of which environment."""
     found = env_source(PurePosixPath(path))
@@ -71,11 +41,8 @@ def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
     project = load_project(tmp_path)
     assert [source.path for source in project.env_sources] == LAYOUT
     assert [(log.pattern, log.service) for log in project.log_sources] == [("backend/logs/*.log*", "backend")]
-    assert (project.exports, project.guide, project.configured) == (
-        ("render.yaml",),
-        "docs/SECRETS.md",
-        False,
-    )
+    assert (project.exports, project.guide) == (("render.yaml",), "docs/SECRETS.md")
+    assert not project.configured
 
 
 INSTALLED = "node_modules/a/.env .git/.env .venv/lib/.env backend/__pycache__/.env .next/.env .audit/.env"

@@ -1,5 +1,6 @@
 """Settings as lines: whatever changes what a review looks for is a line of the difference."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,24 +10,8 @@ from audit_lib.settings.dump import difference, digest_of_difference, dump
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 
-BEFORE = """name = "shop"
-extends = "paiid"
-environments = ["production", "staging"]
-placeholders = ["*todo*"]
-[[env]]
-path = "backend/.env"
-environment = "production"
-service = "backend"
-[[log]]
-pattern = "logs/*.log"
-instances = 2
-[[secret]]
-name = "SHOP_KEY"
-service = "backend"
-max_age_days = 90
-[detections]
-known_clients = ["192.0.2.1"]
-"""
+ROWS = tomllib.loads(Path(__file__).with_name("dump.toml").read_text("utf-8"))
+BEFORE = ROWS["before"]
 
 
 def lines_of(folder: Path, text: str, policy: str = "") -> tuple[str, ...]:
@@ -35,32 +20,11 @@ def lines_of(folder: Path, text: str, policy: str = "") -> tuple[str, ...]:
     return dump(choose_policy(project, policy), project)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "lines"),
-    [
-        ("= 90", "= 900", [
-            "- secret SHOP_KEY: max_age_days = 90", "+ secret SHOP_KEY: max_age_days = 900"]),
-        ("max_age_days = 90", "exempt = true", [
-            "+ secret SHOP_KEY: exempt = True", "- secret SHOP_KEY: max_age_days = 90",
-            "- secret SHOP_KEY: period_stated = True", "- secret SHOP_KEY: strict_max_age_days = 90"]),
-        ('"staging"]', "]", ["- audit.toml: environments = staging"]),
-        ('"*todo*"', '"*todo*", "*a*"', ["+ policy: placeholders = *a*"]),
-        ('"192.0.2.1"', '"0.0.0.0/0"', [
-            "- policy: detections.known_clients = 192.0.2.1",
-            "+ policy: detections.known_clients = 0.0.0.0/0"]),
-        ("instances = 2", "", ["- log logs/*.log: instances = 2"]),
-        ('environment = "production"\nservice', 'environment = "staging"\nservice', [
-            "- env backend/.env: environment = production", "+ env backend/.env: environment = staging"]),
-        ("[detections]", "[detections.guessing]\nhigh = 9\n[detections]", [
-            "- policy: detections.guessing.high = 60", "+ policy: detections.guessing.high = 9"]),
-        ("# none", "", []),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("old", "new", "lines"), ROWS["changes"])
 def test_a_change_is_its_lines(old: str, new: str, lines: list[str], tmp_path: Path) -> None:
     """Old and new line by line, whichever way it went; a comment changes nothing."""
-    text = BEFORE + "# none\n"
-    assert old in text
-    changed = difference(lines_of(tmp_path, text), lines_of(tmp_path, text.replace(old, new, 1)))
+    assert old in BEFORE
+    changed = difference(lines_of(tmp_path, BEFORE), lines_of(tmp_path, BEFORE.replace(old, new, 1)))
     assert list(changed) == lines
     assert bool(digest_of_difference(changed)) == bool(lines)
 

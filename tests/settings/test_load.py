@@ -20,9 +20,6 @@ HEAD = 'name = "shop"\n'
 SECRET = '[[secret]]\nname = "SHOP_KEY"\nservice = "web"\n'
 OTHER = '[[secret]]\nname = "OTHER_KEY"\nservice = "web"\n'
 ENV = '[[env]]\npath = "a/.env"\nenvironment = "development"\nservice = "web"\n'
-EXAMPLE = 'service = "web"\nexample = true\n'
-LOG = '[[log]]\npattern = "logs/*.log"\n'
-DEPLOYS = '[[deploys]]\npattern = "evidence/deploys*.json"\n'
 ALERT = '[[alerts]]\nname = "x"\n'
 LOGIN = '[[logins]]\nname = "page"\nroute = "/login"\n'
 
@@ -46,15 +43,13 @@ def policy_of(text: str, folder: Path) -> Policy:
     return choose_policy(load_project(folder))
 
 
-FAULTS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text("utf-8"))["faults"]
-MANY = "".join(f'[[env]]\npath = "{n}/.env"\nenvironment = "dev"\nservice = "web"\n' for n in range(2_001))
+ROWS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text("utf-8"))
+NESTED = ("a = " + "[" * 100_000, "is not TOML")
+MANY = ("".join(f'[[deploys]]\npattern = "{n}"\n' for n in range(2_001)), "has more than 2,000 tables")
 LONG_KEY = ("a." * 200_000 + "a = 1\n", "is not TOML of keys of at most 16 parts (line 1)")
 
 
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [*FAULTS, LONG_KEY, (MANY, "has more than 2,000 tables"), ("a = " + "[" * 100_000, "is not TOML")],
-)
+@pytest.mark.parametrize(("text", "fault"), [*ROWS["faults"], LONG_KEY, NESTED, MANY])
 def test_each_fault_has_its_place(text: str, fault: str, tmp_path: Path) -> None:
     """A broken audit.toml names file, block and key, then the fault."""
     found = faults_of(text, tmp_path)
@@ -63,21 +58,7 @@ def test_each_fault_has_its_place(text: str, fault: str, tmp_path: Path) -> None
 
 def test_all_faults_of_a_file_come_at_once(tmp_path: Path) -> None:
     """Faults of places and of what is demanded, in different tables, are all there."""
-    text = (
-        'key = "x"\nwarn_days = -1\n' + env('"../.env"', "") + '[[log]]\npattern = "/x/../y"\nservice = 1\n'
-    )
-    text += SECRET + "min_length = false\nmax_age_days = -1\n" + OTHER + 'mood = "good"\n'
-    assert faults_of(text, tmp_path) == [
-        "audit.toml: env #1 (../.env): has no service",
-        "audit.toml: env #1 (../.env): path leads out of the project with ..",
-        "audit.toml: log #1 (/x/../y): pattern is absolute: give a log outside with --log",
-        "audit.toml: log #1 (/x/../y): service must be a text",
-        "audit.toml: key must be one of demo",
-        "audit.toml: secret #1 (SHOP_KEY): min_length must be a whole number",
-        "audit.toml: secret #1 (SHOP_KEY): max_age_days must be greater than or equal to 1",
-        "audit.toml: secret #2 (OTHER_KEY): has an unknown key mood",
-        "audit.toml: warn_days must be greater than or equal to 0",
-    ]
+    assert faults_of(ROWS["many"]["text"], tmp_path) == ROWS["many"]["faults"]
 
 
 def test_a_fault_never_repeats_a_value(tmp_path: Path) -> None:
@@ -118,27 +99,7 @@ def test_what_is_no_small_text_file_is_refused(tmp_path: Path) -> None:
 
 def test_an_audit_toml_says_where_everything_is(tmp_path: Path) -> None:
     """Each key arrives in the project; dev and prod stand for development and production."""
-    text = f"""
-guide = "doc/./KEYS.md"
-log_formats = "formats.toml"
-environments = ["prod", "dev"]
-exports = ["exports/*.json"]
-time_zone = "Europe/Berlin"
-pinned_as_of = "2026-09-30"
-key = "demo"
-{env('"web/.env"')}
-{env('"web/.env.prod"', 'environment = "PROD"  # in any letter case' + chr(10) + 'service = "web"' + chr(10))}
-{env('"web/.env.bak"')}backup = true
-{env('"web/.env.example"', EXAMPLE)}
-{LOG}service = "web"
-[[log]]
-pattern = "old/*.log*"
-environment = "staging"
-time_zone = "Asia/Tokyo"
-{DEPLOYS}environment = "prod"
-service = "web"
-"""
-    write(tmp_path, {"my shop!/audit.toml": text, "my shop!/backend/.env": "A=b\n"})
+    write(tmp_path, {"my shop!/audit.toml": ROWS["whole"], "my shop!/backend/.env": "A=b\n"})
     project = load_project(tmp_path / "my shop!", tmp_path / "elsewhere", sample=True)
     assert (project.name, project.formats, project.guide) == ("my-shop", "formats.toml", "doc/KEYS.md")
     assert project.environments == ("development", "production")
@@ -265,34 +226,16 @@ def test_every_bundled_policy_loads() -> None:
     assert len(guide_rules(bundled_policy("paiid"))) > 147
 
 
-NAMES = ("TRADIER_API_KEY", "ALPACA_PAPER_API_KEY", "TRADIER_ACCOUNT_ID")
-KNOWN = "".join(f"{name}=\n" for name in NAMES)
-TWO = "".join(f"{name}=\n" for name in NAMES[:2])
-CODE = 'import os\nos.environ["TRADIER_ACCOUNT_ID"], os.getenv("ALPACA_PAPER_SECRET_KEY")\n'
-
-
-@pytest.mark.parametrize(
-    ("files", "override", "name"),
-    [
-        ({"README.md": ""}, "", "generic"),
-        ({"README.md": ""}, "paiid", "paiid"),
-        ({"audit.toml": 'extends = "paiid"\n'}, "", "paiid"),
-        ({"audit.toml": 'extends = "paiid"\nname = "own"\nwarn_days = 3\n'}, "", "own"),
-        ({"audit.toml": 'extends = "paiid"\nwarn_days = 3\n'}, "generic", "generic"),
-        ({"audit.toml": "", "backend/.env.example": KNOWN}, "", "generic"),
-        ({"audit.toml": env('"b/.env"'), "b/.env": KNOWN}, "", "paiid"),
-        ({"backend/.env.example": KNOWN}, "", "paiid"),
-        ({"backend/.env": KNOWN.replace("=", f"={fake_value('x', 20)}")}, "", "paiid"),
-        ({"backend/.env.example": TWO}, "", "generic"),
-        ({"backend/.env.example": TWO, "app/settings.py": CODE}, "", "paiid"),
-        ({"app/settings.py": CODE, "notes.md": KNOWN}, "", "generic"),
-    ],
-)
+@pytest.mark.parametrize(("files", "override", "name"), ROWS["chosen"])
 def test_the_policy_is_chosen_in_order(
     files: dict[str, str], override: str, name: str, tmp_path: Path
 ) -> None:
     """The flag, then what audit.toml demands, then recognition by names, then generic."""
-    assert choose_policy(load_project(write(tmp_path, files)), override).name == name
+    value = fake_value("in force", 20)
+    project = load_project(
+        write(tmp_path, {path: text.replace("VALUE", value) for path, text in files.items()})
+    )
+    assert choose_policy(project, override).name == name
 
 
 def test_an_old_policy_is_refused_with_the_new_places(tmp_path: Path) -> None:
@@ -335,19 +278,7 @@ def test_the_reviewers_layout_is_read_alone(app: Path, monkeypatch: pytest.Monke
     assert load_project(app).name == "own"
 
 
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("own.toml", "must be the absolute path of a file"),
-        ("{app}/../own.toml", "must be the absolute path of a file"),
-        ("{app}/audit.toml", "is in the project"),
-        ("{app}/link.toml", "leads through a symbolic link of the project"),
-        ("{outside}/chain.toml", "leads through a symbolic link of the project"),
-        ("{outside}/round.toml", "leads through too many symbolic links"),
-        ("{app}-none.toml", "is not a file"),
-        ("{outside}/demo.toml", 'key = "demo" and pinned_as_of are for a sample'),
-    ],
-)
+@pytest.mark.parametrize(("text", "fault"), ROWS["given"])
 def test_another_path_is_refused(app: Path, text: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the project decides what is read, and no file outside makes it a sample."""
     (app / "link.toml").symlink_to(app.parent / "own.toml")
@@ -362,28 +293,22 @@ def test_another_path_is_refused(app: Path, text: str, fault: str, monkeypatch: 
 
 # ---- Broken files of every kind: a clear fault or a valid result, never another error ----
 
-ODD = ["0", "-1", "true", '""', '"x"', "[]", "[1]", '["a", 1]', "{}", "{a = 1}", "1979-05-27", "nan"]
-ODD += ["'\\0'", "=", "["]
-
 
 def mutated(text: str, seed: int) -> str:
-    """The text with a few lines dropped, doubled, swapped, or given another value."""
+    """The text with a few lines dropped, replaced, doubled, cut, or given another value."""
     rng = random.Random(seed)
     lines = text.splitlines()
     for _ in range(rng.randint(1, 4)):
         at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
-        match rng.randrange(5):
-            case 0:
-                del lines[at]
-            case 1:
-                lines.insert(other, lines[at])
-            case 2:
-                lines[at], lines[other] = lines[other], lines[at]
-            case 3:
-                lines[at] = f"{lines[at].split('=')[0]}= {rng.choice(ODD)}"
-            case _:
-                cut = rng.randrange(len(lines[at]) + 1)
-                lines[at] = lines[at][:cut] + rng.choice("\"'[]{}=#\\\t\x00é") + lines[at][cut:]
+        cut = rng.randrange(len(lines[at]) + 1)
+        changes = [
+            [],
+            [lines[other]],
+            [lines[at], lines[other]],
+            [f"{lines[at].split('=')[0]}= {rng.choice(ROWS['odd'])}"],
+            [lines[at][:cut] + rng.choice("\"'[]{}=#\\\t\x00é") + lines[at][cut:]],
+        ]
+        lines[at : at + 1] = rng.choice(changes)
     return "\n".join(lines)
 
 

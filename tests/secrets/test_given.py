@@ -1,7 +1,8 @@
-"""Secret stores as evidence: what an export proves of an age, what it refuses."""
+"""What is given: values by `--env`, which are stored nowhere, and exports of stores, which date values."""
 
 import io
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,15 +13,119 @@ import pytest
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.given import MOST, parse_env_option, parse_store_export
+from audit_lib.secrets.given import (
+    MOST,
+    given_lines,
+    parse_env_option,
+    parse_env_options,
+    parse_store_export,
+)
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.one_file import one_file
 
-KEY = Key.throw_away()
+VALUE = fake_value("given")
 NOW = datetime.now(UTC).replace(microsecond=0)
+LATER = NOW + timedelta(minutes=10)
+
+
+def option(content: bytes | str, text: str = "prod/backend=-") -> GivenValues:
+    """What an option gives that reads these bytes from stdin."""
+    return parse_env_option(text, io.BytesIO(content if isinstance(content, bytes) else content.encode()))
+
+
+def given(text: str) -> list[tuple[int, str, str | None, str | None]]:
+    """Line, state, name and value of what stdin gives."""
+    return [(line.line, line.state, line.name, line.value) for line in given_lines(option(text))]
+
+
+LOST = ("not understood", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"# note\nA={VALUE}\n", [(1, "read", None, None), (2, "read", "A", VALUE)]),
+        (json.dumps({"A": VALUE, "B": ""}), [(1, "read", "A", VALUE), (2, "read", "B", "")]),
+        (json.dumps([{"key": "A", "value": VALUE}]), [(1, "read", "A", VALUE)]),
+        (json.dumps([{"envVar": {"key": "A", "value": VALUE}, "cursor": "c"}]), [(1, "read", "A", VALUE)]),
+        ('{"A": 10, "B": 1.50}', [(1, "read", "A", "10"), (2, "read", "B", "1.50")]),
+        ('{"C": true, "D": null}', [(1, "read", "C", "true"), (2, "read", "D", "")]),
+        ('{"A": "1", "A": "2"}', [(1, "read", "A", "1"), (2, "read", "A", "2")]),
+        ('\ufeff {"A": "1", "B": [1], "C": {}}', [(1, "read", "A", "1"), (2, *LOST), (3, *LOST)]),
+        ('[{"key": "A", "value": "1"}, {"key": "B"}, 7]', [(1, "read", "A", "1"), (2, *LOST), (3, *LOST)]),
+        (
+            '[{"key": "A", "value": "1"}, {"key": "[", "value": "x"}, {"envVar": 1}]',
+            [(1, "read", "A", "1"), (2, *LOST), (3, *LOST)],
+        ),
+    ],
+)
+def test_stdin_is_dotenv_text_or_json(text: str, expected: list[tuple[Any, ...]]) -> None:
+    """Both forms give the same lines; an entry of another shape is counted, not dropped."""
+    assert given(text) == expected
+
+
+EMPTY = "--env production/backend: contains"
+
+
+@pytest.mark.parametrize(
+    ("text", "content", "fault"),
+    [
+        *(
+            (bad, b"", "must have the form")
+            for bad in ("", "production", "production=-", "production/backend")
+        ),
+        *((bad, b"", "must have the form") for bad in ("production/backend=", "production/../x=-")),
+        ("live/backend=-", b"", "one of development, staging, production"),
+        ("production/backend=/nowhere/file", b"", "does not exist"),
+        ("production/backend=/dev/zero", b"", "not a regular file"),
+        ("production/backend=/", b"", "not a regular file"),
+        ("production/backend=-", b"", "contains no variable"),
+        # Nothing, binary and too much are each one line, never silence.
+        *(("prod/backend=-", content, EMPTY) for content in (b"\n", b"no variable here", b"\x7fELF\0\0\0\0")),
+        ("prod/backend=-", b"x" * (2 * 1024 * 1024 + 1), EMPTY),
+        *(
+            ("prod/backend=-", text, "looks like JSON and cannot")
+            for text in (b"[1", b"{", b'{"A": ', b"[" * 10**5)
+        ),
+    ],
+)
+def test_a_bad_option_is_one_line_that_does_not_repeat_it(text: str, content: bytes, fault: str) -> None:
+    """What was given by mistake may be a value: neither it nor what it contains is quoted."""
+    with pytest.raises(BadInput, match=fault) as error:
+        option(content, text)
+    assert "\n" not in str(error.value)
+    assert "/nowhere" not in str(error.value)
+
+
+def test_all_faults_of_all_options_are_told_at_once() -> None:
+    """Two bad options, one given twice and stdin twice are four lines."""
+    options = ["x", "prod/y=/nowhere", "dev/api=environ", "development/api=environ", "dev/a=-", "dev/b=-"]
+    with pytest.raises(BadInput) as error:
+        parse_env_options(options, io.BytesIO(b"A=1\n"))
+    for fault in ("stdin (-)", "must have the form", "does not exist", "development/api: is given twice"):
+        assert fault in str(error.value)
+
+
+def test_aliases_files_and_pipes(tmp_path: Path) -> None:
+    """dev and prod stand for their environments; a file is read from anywhere, and a pipe of the shell."""
+    path = tmp_path / "values.txt"
+    path.write_text(f"A={VALUE}\n")
+    read = option(b"", f"PROD/front-end={path}")
+    assert (read.environment, read.service, read.origin) == ("production", "front-end", str(path))
+    assert VALUE not in repr(read)
+    assert option(b"", "dev/backend=environ").environment == "development"
+    reader, writer = os.pipe()
+    os.write(writer, b"A=1\n")
+    os.close(writer)
+    assert option(b"", f"prod/backend=/dev/fd/{reader}").content == b"A=1\n"
+    os.close(reader)
+
+
+# ---- Exports of stores ----
+
 POLICY = "name = 'small'\n" + "".join(
     f"[[secret]]\nname = '{name}'\nservice = 'backend'\nmax_age_days = 90\n" for name in ("API_TOKEN", "SALT")
 )
@@ -69,10 +174,10 @@ def project(tmp_path: Path) -> Path:
 
 
 def _read(root: Path, *given: GivenValues) -> ProjectRead:
-    project = load_project(root)
-    at = datetime.now(UTC) + timedelta(minutes=10)
-    policy, keeper = choose_policy(project), Keeper(KEY)
-    return ProjectRead(project=project, policy=policy, keeper=keeper, as_of=at, given=given)
+    project, keeper = load_project(root), Keeper(Key.throw_away())
+    return ProjectRead(
+        project=project, policy=choose_policy(project), keeper=keeper, as_of=LATER, given=given
+    )
 
 
 def _age(read: ProjectRead, secret: str = "API_TOKEN") -> dict[str, Any]:
@@ -99,7 +204,7 @@ def test_an_export_on_stdin_gives_dates_and_no_values(project: Path) -> None:
     """`--env production/backend:API_TOKEN=-` bounds the age: the values count as not supplied still."""
     value = fake_value("one password")
     for export in (vault(120), one_password(120, value)):
-        given = parse_env_option("prod/backend:API_TOKEN=-", io.BytesIO(json.dumps(export).encode()))
+        given = option(json.dumps(export), "prod/backend:API_TOKEN=-")
         read = _read(project, given)
         assert _age(read)["status"] == "overdue"
         assert read.inventory["state"].unique().tolist() == ["not supplied"]
@@ -110,7 +215,7 @@ def test_values_in_an_export_on_disk_are_refused(project: Path) -> None:
     """A file with a value in clear is a finding."""
     content = json.dumps(one_password(120, fake_value("one password")))
     (project / "evidence" / "item.json").write_text(content, "utf-8")
-    audit = run_audit(load_project(project), as_of=iso(NOW + timedelta(minutes=10)))
+    audit = run_audit(load_project(project), as_of=iso(LATER))
     (source,) = audit.sources.query("kind == 'store export'").to_dict("records")
     assert (source["state"], "holds values in clear" in source["reason"]) == ("refused", True)
     assert "source-not-read" in set(audit.findings["check"])
@@ -128,7 +233,7 @@ def test_every_fault_is_told_at_once_and_no_content() -> None:
     gone = parse_store_export(json.dumps(vault(1, destroyed=True)).encode(), "API_TOKEN")
     assert gone.faults == ["entry #1: its current version is deleted"]
     with pytest.raises(BadInput) as caught:
-        parse_env_option("prod/backend=-", io.BytesIO(json.dumps(bad).encode()))
+        option(json.dumps(bad))
     assert len(caught.value.faults) == 3
     assert "s3cret" not in str(caught.value)
     assert not parse_store_export(b'{"API_TOKEN": "x"}').is_known
