@@ -54,15 +54,3 @@ def test_links_lead_somewhere(path: Path) -> None:
         if _leads_nowhere(path.name + link if link.startswith("#") else link, path.parent)
     ]
     assert broken == []
-
-
-def test_no_page_is_an_orphan() -> None:
-    """A reader comes from the README to every page."""
-    seen, todo = set(), [ROOT / "README.md"]
-    while todo:
-        here = todo.pop()
-        seen.add(here)
-        links = LINK.findall(_without_blocks(here.read_text("utf-8")))
-        found = {(here.parent / link.partition("#")[0]).resolve() for link in links if "://" not in link}
-        todo += sorted(found & set(PAGES) - seen)
-    assert set(PAGES) == seen

@@ -200,10 +200,3 @@ def test_a_previous_report_that_does_not_verify_compares_nothing(
     assert findings.loc["settings-changed:settings", "status"] == "unknown"
     assert "the previous report" in findings.loc["settings-changed:settings", "evidence"]
     assert [need for need in not_seen(audit) if "settings_changes" in need.tables]
-
-
-def test_another_project_s_report_is_refused(project: Path, first: Path) -> None:
-    """Comparing with it would call its findings closed."""
-    (project / "audit.toml").write_text(AUDIT.replace('"shop"', '"other"'))
-    with pytest.raises(BadInput, match="is a report of another project than other"):
-        _ = _audit(project, previous=first).changes

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import nbformat
-import pytest
 
 from audit_lib.logs.formats import BUNDLED, parse_formats
 from audit_lib.settings import load_policy
@@ -45,11 +44,3 @@ def test_its_blocks_are_read(tmp_path: Path) -> None:
     assert rule is not None
     assert rule.owner == "Billing team"
     assert "time between bars" in repr(parse_formats(BUNDLED.read_bytes() + prefix.encode(), "mine"))
-
-
-@pytest.mark.long
-def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in a folder, it leaves nothing there."""
-    monkeypatch.chdir(tmp_path)
-    run_notebook(NOTEBOOK, {})
-    assert list(tmp_path.iterdir()) == []

@@ -66,12 +66,12 @@ class SourceBytes:
 
 
 class PieceReader(io.RawIOBase):
-    """Pieces as a file to read from, whose bytes are counted; after a fault each further read raises it."""
+    """Pieces as a file to read from, whose bytes are counted. What the pieces raise, reading raises, once: a
+    generator that raised is at its end."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._held = pieces, memoryview(b"")
-        self.taken = 0
-        self._fault: Exception | None = None  # a generator that raised would seem to be at its end
+        self.taken = 0  # bytes
 
     def readable(self) -> bool:
         """True."""
@@ -79,16 +79,10 @@ class PieceReader(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Up to a buffer of the pieces; 0 at their end."""
-        if self._fault:
-            raise self._fault
-        try:
-            while not self._held:
-                self._held = memoryview(next(self._pieces))
-        except StopIteration:
-            return 0
-        except Exception as fault:
-            self._fault = fault
-            raise
+        while not self._held:
+            if (piece := next(self._pieces, None)) is None:
+                return 0
+            self._held = memoryview(piece)
         size = min(len(buffer), len(self._held))
         buffer[:size], self._held = self._held[:size], self._held[size:]
         self.taken += size

@@ -90,7 +90,10 @@ def _is_mere_leak(case: Case, one: Explanation) -> bool:
 
 
 def tabulate_explanations(explained: Iterable[Explanation]) -> pd.DataFrame:
-    """One row for each explanation, in their order."""
+    """A frame of the explanations, in order: name, rating, what speaks for and against, what is missing.
+
+    Points of one cell are parted by semicolons, `addresses` (those that it is about) by commas.
+    """
     return pd.DataFrame(
         {
             "explanation": one.name,

@@ -42,14 +42,20 @@ def in_force(exposure: pd.DataFrame) -> dict[str, str]:
 
 
 def values_of(case: Case, secret: str) -> frozenset[str]:
-    """Every value that a secret has or had, by ledger and env files."""
+    """The fingerprints of every value that a secret has or had, by ledger and env files.
+
+    One that only a commit held, and no snapshot, is not among them: nothing says whose it was.
+    """
     inventory = case.read.inventory
     held = {one.fingerprint for one in case.tenures if one.home.secret == secret}
     return frozenset({*held, *inventory.loc[inventory["secret"] == secret, "fingerprint"].dropna()})
 
 
 def first_seen(case: Case, secret: str) -> datetime | None:
-    """When a leak of one of a secret's values was first seen, if that is dated."""
+    """When a leak of one of a secret's values was first seen; None if none is known, or none is dated.
+
+    Of a commit it is the author's date, which the author chooses.
+    """
     leaks = case.leaked.leaks
     mine = leaks.loc[leaks["fingerprint"].isin(values_of(case, secret)), "first_at"].dropna()
     return min(mine).to_pydatetime() if len(mine) else None
@@ -75,7 +81,10 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
 
 
 def public_twins(case: Case, secret: str) -> tuple[str, ...]:
-    """The public variables that hold, or held, one of the secret's values: a bundle shows them."""
+    """The public variables that hold, or held, one of the secret's values, in order: a bundle shows them.
+
+    Public are those that the policy says are, and those with a build tool's public prefix.
+    """
     values, inventory = values_of(case, secret), case.read.inventory
     found = set(inventory.loc[inventory["fingerprint"].isin(values) & inventory["public"], "secret"])
     for name in (secret, *case.coupled(secret)):

@@ -71,7 +71,7 @@ def deploys_around(case: Case, outage: Outage) -> tuple[Any, Any]:
 
 
 def is_of_variables(deploy: Any) -> bool:
-    """Whether a change of variables set a deploy off."""
+    """Whether a change of variables set a deploy off, by what the platform calls its cause."""
     return bool(_VARIABLES.search(deploy.trigger))
 
 
@@ -94,7 +94,10 @@ class PairApart:
 
 
 def pairs_apart(case: Case) -> tuple[PairApart, ...]:
-    """The pairs of production, or of the secret that is asked for, the latest first."""
+    """The pairs of production, or of the secret that is asked for, the latest first.
+
+    Each from when until when both values are known to have been there, by ledger and inventory.
+    """
     held, found = list(_held(case)), set()
     for mine, value, since, until in held:
         rule = case.policy.rule(mine.secret)

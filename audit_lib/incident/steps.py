@@ -38,7 +38,11 @@ Step = tuple[str, str, str, str, str]  # what comes after the number
 
 
 def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame) -> pd.DataFrame:
-    """One row for each step: what the best explanation asks for, then the rotation of each secret."""
+    """A frame of the steps by number: what the best explanation asks for, then the rotation of each secret.
+
+    `command` is to be typed, `done_when` is how to see that it worked, `breaks` what it breaks meanwhile.
+    Of a secret that is asked for all steps of its rotation are there, of others the command that lists them.
+    """
     best, leaked = next(iter(supported(case, explained)), None), in_force(exposure)
     found = list(_first(case, best)) if best else []
     if case.secret:

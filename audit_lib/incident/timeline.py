@@ -1,7 +1,7 @@
 """What happened in a window, in order: each thing with its evidence, what has no time between its bounds."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -20,28 +20,21 @@ _MESSAGES = {
     "startup_failed": "failed start",
 }
 
-
-class Entry(NamedTuple):
-    """One thing that happened, at an instant or between its bounds."""
-
-    kind: str
-    not_before_at: Any
-    not_after_at: Any
-    subject: str
-    text: str
-    evidence: str
-    occurrences: int = 1
+COLUMNS = ["kind", "not_before_at", "not_after_at", "subject", "text", "evidence", "count"]
+# One thing that happened, at an instant or between its bounds.
+Entry = tuple[str, Any, Any, str, str, str, int]
 
 
 def tabulate_timeline(case: Case) -> pd.DataFrame:
-    """`Timeline` of the window. Requests and failed logins are summed by class of address and minute."""
+    """`Timeline` of the window, in order; what has no instant stands by its earliest one.
+
+    Requests and failed logins are summed by class of address and minute; the evidence is the first line.
+    """
     parts = (_requests, _messages, _detected, _ledger, _deploys, _leaks)
-    frame = pd.DataFrame([one for part in parts for one in part(case)], columns=list(Entry._fields))
+    frame = pd.DataFrame([one for part in parts for one in part(case)], columns=COLUMNS)
     low, high = (pd.to_datetime(frame[name], utc=True) for name in ("not_before_at", "not_after_at"))
     instant = frame["kind"].eq("deploy") | low.eq(high) | (high - low).lt(pd.Timedelta(minutes=1))
-    frame = frame.assign(
-        not_before_at=low, not_after_at=high, at=low.where(instant), count=frame["occurrences"]
-    )
+    frame = frame.assign(not_before_at=low, not_after_at=high, at=low.where(instant))
     order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
     here = within(frame, case.window).sort_values(order, kind="stable", na_position="first")
     return Timeline.checked(here[list(Timeline.columns())])
@@ -60,7 +53,7 @@ def _requests(case: Case) -> Iterator[Entry]:
             names, count = sorted(set(group["client"]) - {""}), int(group["count"].sum())
             text = f"{count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"
             bounds = group["not_before_at"].min(), group["not_after_at"].max()
-            yield Entry(kind, *bounds, str(subject), text, f"{file}:{group['line'].min()}", count)
+            yield kind, *bounds, str(subject), text, f"{file}:{group['line'].min()}", count
 
 
 def _messages(case: Case) -> Iterator[Entry]:
@@ -69,16 +62,15 @@ def _messages(case: Case) -> Iterator[Entry]:
     for one in rows(said[told]):
         text, subject = one.message or one.kind.replace("_", " "), one.subject or "application"
         shown = "leak" if one.message in SHOWING_VALUES else _MESSAGES.get(one.kind, "boot")
-        yield Entry(shown, one.not_before_at, one.not_after_at, subject, text, f"{one.file}:{one.line}")
+        yield shown, one.not_before_at, one.not_after_at, subject, text, f"{one.file}:{one.line}", 1
 
 
 def _detected(case: Case) -> Iterator[Entry]:
     for name in case.verdicts:
         for one in case.found(name):
             text = ": ".join(filter(None, (one.client or one.subject, one.classification)))
-            yield Entry(
-                "detected", one.first_at, one.last_at, name, text, "; ".join(one.evidence[:1]), one.count
-            )
+            evidence = "; ".join(one.evidence[:1])
+            yield "detected", one.first_at, one.last_at, name, text, evidence, one.count
 
 
 def _ledger(case: Case) -> Iterator[Entry]:
@@ -88,9 +80,10 @@ def _ledger(case: Case) -> Iterator[Entry]:
             by = f"recorded in {stay.claim.place}" if stay.claim else "not recorded"
             text = f"{'first' if stay.absent.fingerprint is None else 'another'} value; {by}"
             places = f"{stay.absent.place}; {stay.first.place}"
-            yield Entry("change", stay.absent.at, stay.first.at, str(stay.home), text, places)
+            yield "change", stay.absent.at, stay.first.at, str(stay.home), text, places, 1
     for one in revocations(case.read.ledger):
-        yield Entry("change", one.claimed_at, one.until, str(one.home), f"revoked, says {one.by}", one.place)
+        text = f"revoked, says {one.by}"
+        yield "change", one.claimed_at, one.until, str(one.home), text, one.place, 1
 
 
 def _deploys(case: Case) -> Iterator[Entry]:
@@ -99,7 +92,8 @@ def _deploys(case: Case) -> Iterator[Entry]:
         cause = f"set off by {one.trigger}" if one.trigger else ""
         words = (outcome, f"commit {one.commit[:12]}" if one.commit else "", one.message, cause)
         place = "/".join(filter(None, (one.environment, one.service))) or one.file
-        yield Entry("deploy", one.began_at, one.ended_at, place, "; ".join(filter(None, words)), one.evidence)
+        text = "; ".join(filter(None, words))
+        yield "deploy", one.began_at, one.ended_at, place, text, one.evidence, 1
 
 
 def _leaks(case: Case) -> Iterator[Entry]:
@@ -107,4 +101,4 @@ def _leaks(case: Case) -> Iterator[Entry]:
     for one in rows(leaks[leaks["first_at"].notna()]):
         force = f"in force in {one.in_force}" if one.in_force else "not in force"
         place = f"commit {one.first_commit[:12]}" if one.first_commit else "a log"
-        yield Entry("leak", one.first_at, one.first_at, one.variable, f"first seen; {force}", place)
+        yield "leak", one.first_at, one.first_at, one.variable, f"first seen; {force}", place, 1

@@ -29,7 +29,7 @@ from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import SHORTEST, Redactor
 from audit_lib.secrecy.strength import WEAKEST_BITS
-from audit_lib.secrets.inventory import hold
+from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy, Project
 from audit_lib.settings.kinds import likely_kind, shape_by
 

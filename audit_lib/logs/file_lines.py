@@ -23,7 +23,7 @@ _NUMBERS = ("s-port", "sc-substatus", "sc-win32-status", "sc-bytes", "cs-bytes",
 _BEFORE = rb"(?P<before>[^\"{]*?)(?P<tags>(?:\[[^\] \"]+\] )*)"
 _BEGUN = re.compile(
     _BEFORE
-    + rb'Started (?P<method>[A-Z]+) "(?P<path>[^ "]*)" for (?P<client>[0-9A-Fa-f:.]+) at (?P<time>.{25})'
+    + rb'Started (?P<method>[A-Z]{1,16}) "(?P<path>[^ "]*)" for (?P<client>[0-9A-Fa-f:.]+) at (?P<time>.{25})'
 )
 _ENDED = re.compile(_BEFORE + rb"Completed [1-5]\d\d ")
 _PROCESS = re.compile(rb"#(\d+)\]|\[(\d+)\]: ")

@@ -7,20 +7,19 @@ nothing behind it. A log is not cut that declares its columns, has requests of R
 import os
 import re
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from io import BufferedReader, BytesIO
+from io import BufferedReader
+from itertools import chain, islice, pairwise
 from multiprocessing import get_context
-from threading import Semaphore
 from typing import Any
 
 from audit_lib.base.archives import Bomb, LogStream
 from audit_lib.base.errors import BadInput
-from audit_lib.base.files import Unreadable
+from audit_lib.base.files import PieceReader, Unreadable
 from audit_lib.logs.file_lines import raw_lines, read_lines
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
@@ -39,116 +38,93 @@ from audit_lib.logs.tally import (
 )
 from audit_lib.logs.times import YEARLESS
 
-PIECE = 8 << 20  # bytes, at least, …
-_MOST_HELD = 4 * PIECE  # … and at most, if no record begins
-_MOST_TRIED = 1_000  # lines, for one that begins a record
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
+_BLOCK = 1 << 20  # bytes that are read at a time
 _MOST_PROCESSES = 8
+_MOST_TRIED = 1_000  # lines of a block, for one that begins a record
 _PATIENCE_SECONDS = 10  # for an answer of a cluster
-_RAILS = re.compile(rb'Started [A-Z]+ "')
-
-
+_RAILS = re.compile(rb'Started [A-Z]{1,16} "')
 Log = tuple[LogFile, Plan]
-_Submitted = tuple[Log, list["Future[LogSums]"]]
-
-
-class _NotCut(Exception):
-    """A log of which a piece cannot be read alone."""
+_Piece = tuple[LogFile, Plan, int, int]  # from which byte on, and before which one; 0: to the end
 
 
 def read_all(formats: LogFormats, logs: Sequence[Log], size: int, scheduler: str = "") -> Iterator[LogSums]:
     """What each log holds, in their order; they have so many bytes in all. `BadInput` for no scheduler."""
-    count = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    count = min(_MOST_PROCESSES, len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
     if scheduler:
         with workers(scheduler) as run:
             yield from run(partial(_read, formats), logs)
     elif count < 2 or size < _ALONE:
         yield from map(partial(_read, formats), logs)
     else:
-        count = min(count, _MOST_PROCESSES)
+        pieces = [_pieces(formats, log, count) for log in logs]
         # A fork has the formats with all that was compiled of them.
         with ProcessPoolExecutor(count, get_context("fork"), _shared.append, (formats,)) as pool:
-            slots, waiting = Semaphore(2 * count), deque[_Submitted]()
-
-            def submit(*piece: Any) -> "Future[LogSums]":
-                slots.acquire()  # pieces that wait are held in memory
-                future = pool.submit(_run, _read_piece, *piece)
-                future.add_done_callback(lambda _: slots.release())
-                return future
-
-            for log in logs:
-                parts = _submit_pieces(formats, log, submit) or [pool.submit(_run, _read, log)]
-                waiting.append((log, parts))
-                while waiting and all(part.done() for part in waiting[0][1]):
-                    yield _collect(formats, *waiting.popleft())
-            for submitted in waiting:
-                yield _collect(formats, *submitted)
+            read = pool.map(_read_piece, chain.from_iterable(pieces))
+            for log, own in zip(logs, pieces, strict=True):
+                sums = _joined(list(islice(read, len(own))))
+                yield settled(formats, sums) if sums else _read(formats, log)
 
 
 _shared: list[LogFormats] = []  # what a process reads logs by, at the end
-
-
-def _run(work: Callable[..., LogSums], *given: Any) -> LogSums:
-    return work(_shared[-1], *given)
 
 
 def _read(formats: LogFormats, log: Log) -> LogSums:
     return read_log(formats, *log)
 
 
-def _submit_pieces(
-    formats: LogFormats, log: Log, submit: Callable[..., "Future[LogSums]"]
-) -> list["Future[LogSums]"]:
-    """The pieces of a log, as they are read elsewhere; none of a log that is not cut."""
-    file, plan = log
+def _pieces(formats: LogFormats, log: Log, count: int) -> list[_Piece]:
+    """A log, if it is large, in about so many pieces, each but the first from a record with a time on."""
+    (file, plan), cuts, done, tail = log, [0], 0, b""
+    reader = LineReader(formats, plan.zone)
     try:
         with file.open() as opened:
-            if opened.facts.size_bytes < 2 * PIECE:
-                return []
-            stream = LogStream(opened.file)
-            pieces = cut(stream, LineReader(formats, plan.zone))
-            return [submit(plan, *piece, stream.broken) for piece in pieces]
-    except (_NotCut, Bomb, Unreadable):
-        return []
+            least = opened.facts.size_bytes // count
+            stream = BufferedReader(LogStream(opened.file), _BLOCK)
+            while least >= _ALONE // 2 and (block := stream.read(_BLOCK)):
+                if (not done and block.startswith(b"#")) or _RAILS.search(tail + block):
+                    return [(*log, 0, 0)]
+                if done >= least * len(cuts) and (at := _first_record(block, reader)):
+                    cuts.append(done + at)
+                done, tail = done + len(block), block[-32:]
+    except (Bomb, Unreadable):
+        cuts = [0]
+    return [(*log, *each) for each in pairwise([*cuts, 0])]
 
 
-def _collect(formats: LogFormats, log: Log, parts: list["Future[LogSums]"]) -> LogSums:
-    """What a log holds, by its pieces or else read now."""
-    sums = _joined([part.result() for part in parts])
-    return settled(formats, sums) if sums else _read(formats, log)
-
-
-def cut(stream: LogStream, reader: LineReader) -> Iterator[tuple[bytes, bytes]]:
-    """Pieces of a log, each with the line that the next one begins with; raises `_NotCut`."""
-    file, held = BufferedReader(stream, PIECE), b""
-    while block := file.read(PIECE):
-        held += block
-        if held.startswith(b"#") or _RAILS.search(held):
-            raise _NotCut
-        if at := _last_record(held, reader):
-            yield held[:at], held[at : held.index(b"\n", at) + 1]
-            held = held[at:]
-        elif len(held) > _MOST_HELD:
-            raise _NotCut
-    yield held, b""
-
-
-def _last_record(held: bytes, reader: LineReader) -> int:
-    """Where the last whole line begins that begins a record with a time of its own; 0 if none is near."""
-    end = held.rfind(b"\n")
-    for _ in range(_MOST_TRIED):
-        start = held.rfind(b"\n", 0, max(end, 0)) + 1
-        line = reader.read(held[start : end + 1])
-        if start == 0 or (line.record and line.at is not None and not line.lacks & YEARLESS):
-            return start
-        end = start - 1
+def _first_record(block: bytes, reader: LineReader) -> int:
+    """Where the first whole line is that begins a record with a time of its own; 0 if none is near."""
+    at = block.find(b"\n") + 1
+    for _ in range(_MOST_TRIED if at else 0):
+        end = block.find(b"\n", at) + 1
+        line = reader.read(block[at:end])
+        if not end or (line.record and line.at is not None and not line.lacks & YEARLESS):
+            return at if end else 0
+        at = end
     return 0
 
 
-def _read_piece(formats: LogFormats, plan: Plan, content: bytes, following: bytes, broken: str) -> LogSums:
-    lines = read_lines(raw_lines(BytesIO(content)), formats, plan.zone, plan.written)
-    after = LineReader(formats, plan.zone, plan.written).read(following) if following else None
-    return replace(Tally(plan).total(lines, after), broken=broken)
+def _read_piece(piece: _Piece) -> LogSums:
+    (file, plan, start, end), formats = piece, _shared[-1]
+    if not start and not end:
+        return read_log(formats, file, plan)
+    with file.open() as opened:
+        stream = LogStream(opened.file)
+        content = BufferedReader(stream, _BLOCK)
+        for _ in _blocks(content, start):
+            pass
+        own = PieceReader(_blocks(content, end - start)) if end else content
+        here, behind = (
+            read_lines(raw_lines(part), formats, plan.zone, plan.written) for part in (own, content)
+        )
+        return replace(Tally(plan).total(here, islice(behind, 1)), broken=stream.broken)
+
+
+def _blocks(content: "BufferedReader[LogStream]", size: int) -> Iterator[bytes]:
+    """The next so many bytes."""
+    while size and (block := content.read(min(size, _BLOCK))):
+        size -= len(block)
+        yield block
 
 
 def _joined(parts: Sequence[LogSums]) -> LogSums | None:

@@ -211,15 +211,15 @@ class Tally:
         self._opened = False  # whether a record with a time is open
         self._inside = False  # whether the line before continued it
 
-    def total(self, lines: Iterable[Line], following: Line | None = None) -> LogSums:
-        """The sums of lines in their order, with the time of the one that follows them in the file."""
+    def total(self, lines: Iterable[Line], following: Iterable[Line] = ()) -> LogSums:
+        """The sums of lines in their order, with the time of the one that follows them."""
         gc.disable()  # what is kept grows with each line and has no circles: looking for them takes a third
         try:
             for line in lines:
                 self._add(line)
-            if following and following.at is not None:
+            for line in following:
                 self._number += 1
-                self._pass_time(following.at)
+                self._pass_time(line.at if line.at is not None else self._facts.last)
             return self._sums()
         finally:
             gc.enable()

@@ -18,9 +18,9 @@ from audit_lib.ledger import Draft
 from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env import EnvLine, decoded, parse_env, value_is_unknown
-from audit_lib.secrets.inventory import hold
 from audit_lib.secrets.loaders import READERS, loaders_of
 from audit_lib.secrets.sources import MAX_BYTES
+from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 
 # The password of a URL, from the colon behind the user to the @ before the host.

@@ -14,7 +14,7 @@ from audit_lib.base.bounded import matches_glob
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.inventory import format_of, hold, judge
+from audit_lib.secrets.value_rules import format_of, hold, judge
 from audit_lib.settings import Policy, SecretRule
 
 FORBIDDEN = "has a format that is forbidden here, such as that of a live or an admin key"

@@ -13,7 +13,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger.timeline import CLOCK_SLACK, SAME_TIME
 from audit_lib.secrets.contracts import Freshness, RotationPairs
-from audit_lib.secrets.inventory import is_made_up
+from audit_lib.secrets.value_rules import is_made_up
 from audit_lib.settings import Policy
 
 # What bounds a tenure, the most trusted first (docs/evidence.md#combining-evidence).

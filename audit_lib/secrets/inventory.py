@@ -3,24 +3,21 @@
 The keeper answers about each value: placeholder, published, length, formats, strength.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.bounded import SLOW, matches_glob, matches_whole, url_parts
-from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
+from audit_lib.secrets.value_rules import format_of, has_host, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.kinds import likely_kind, shape_by
 
@@ -30,7 +27,6 @@ OF_RULE = (
     "kind", "component", "public", "missing_severity", "exposure_severity", "fallback", "usual_format",
     "max_age_days", "period_stated",
 )  # fmt: skip
-_CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
 
 
 def tabulate_inventory(
@@ -204,112 +200,4 @@ def _demands(rule: SecretRule, variable: str, place: Place) -> Row:
         "min_length": rule.min_length or None,
         "good_length": rule.good_length or None,
         "format": format_of(rule, environment),
-    }
-
-
-# ---- One value, by its rule ----
-
-
-@dataclass(frozen=True)
-class ValueInForce:
-    """A value in force, by fingerprint: the whole, and the component of it that is the secret."""
-
-    keeper: Keeper
-    whole: str
-    part: str  # "" of a URL without a password: it leads somewhere and nothing guards it
-    component: str  # whole | password
-
-    def whole_is(self, question: Callable[[str], bool]) -> bool:
-        """What a question about the whole value answers."""
-        return self.keeper.ask(self.whole, question)
-
-    def any_is(self, question: Callable[[str], bool]) -> bool:
-        """Whether a question holds of the whole value or of its secret component."""
-        return self.whole_is(question) or (self.part != "" and self.keeper.ask(self.part, question))
-
-
-def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
-    """The value with its component taken out. What is no URL is judged as a whole: it may be the secret."""
-    if component == "whole" or not keeper.ask(fingerprint, _is_url):
-        return ValueInForce(keeper, fingerprint, fingerprint, "whole")
-    return ValueInForce(
-        keeper, fingerprint, keeper.part(fingerprint, strength.component(component)) or "", component
-    )
-
-
-def is_made_up(template: Any, bits: Any) -> bool:
-    """Whether a value is what an example made up: it holds it and anyone can guess it, so it is no secret."""
-    return template is True and bits < strength.GUESSABLE_BITS
-
-
-def _is_url(value: str) -> bool:
-    return url_parts(value) is not None
-
-
-def has_host(value: str) -> bool:
-    """Whether a value is a connection URL that leads to a host, as one to a local file does not."""
-    return bool(getattr(url_parts(value), "host", ""))
-
-
-def format_of(rule: SecretRule, environment: str) -> str:
-    """The name of the format that a rule demands in an environment; "" if it demands none."""
-    return rule.environment_formats.get(environment, rule.format)
-
-
-def judge(
-    held: ValueInForce, rule: SecretRule, policy: Policy, environment: str, examples: frozenset[str] | None
-) -> dict[str, Any]:
-    """The columns of Inventory that a value decides. `examples` are the fingerprints that example files hold.
-
-    Null where the policy demands nothing, or where no example was read. A slash at the end of a setting does
-    not count (docs/rules.md#rule-9). Every parser must read the same password out of a URL (rule 27).
-    """
-    markers = policy.placeholders + rule.placeholders
-    stated, expected = environment in rule.expected, rule.expected.get(environment, "").rstrip("/")
-    forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
-    is_url = rule.component == "password" and held.whole_is(_is_url)
-    return {
-        "placeholder": held.any_is(lambda value: strength.is_placeholder(value, markers)),
-        "compromised": held.any_is(
-            lambda value: sha256(value.encode("utf-8", "surrogatepass")).hexdigest() in policy.compromised
-        ),
-        "template": None if examples is None else not examples.isdisjoint({held.whole, held.part}),
-        "default_ok": not held.any_is(partial(matches_glob, globs=rule.defaults)) if rule.defaults else None,
-        "expected_ok": held.whole_is(lambda value: value.rstrip("/") == expected) if stated else None,
-        "url_ok": held.whole_is(lambda value: getattr(url_parts(value), "unambiguous", False))
-        if is_url
-        else None,
-        "format_ok": _matches(held, format_of(rule, environment), policy),
-        "usual_format_ok": _matches(held, rule.usual_format, policy),
-        "forbidden_format_ok": not any(forbidden) if rule.forbidden_formats else None,
-        **_strength(held, rule),
-    }
-
-
-def _matches(held: ValueInForce, name: str, policy: Policy) -> bool | None:
-    pattern = policy.formats.get(name, "")
-    try:
-        return held.whole_is(partial(matches_whole, pattern)) if pattern else None
-    except TimeoutError:
-        raise BadInput.at(f"policy {policy.name}: formats.{name}", SLOW) from None
-
-
-def _strength(held: ValueInForce, rule: SecretRule) -> dict[str, Any]:
-    """Length, kinds of characters and bits of the secret component; a missing password has none of them.
-
-    A URL to a local file needs no password, so nothing is demanded of it. A password strong enough may lack
-    a kind of character (docs/rules.md#rule-24).
-    """
-    if not held.part and not held.whole_is(has_host):
-        return {"length": "", "classes_ok": None, "strength_bits": 0.0}
-    length, bits, classes_ok = 0, 0.0, False
-    if held.part:
-        length, bits = held.keeper.ask(held.part, len), held.keeper.ask(held.part, strength.strength_bits)
-        kinds = [_CLASSES[name] for name in rule.classes]
-        classes_ok = held.keeper.ask(held.part, lambda value: all(re.search(kind, value) for kind in kinds))
-    judged = "short" if length < rule.min_length else "below good" if length < rule.good_length else "ok"
-    return {
-        "length": judged if rule.min_length or rule.good_length else "",
-        "classes_ok": classes_ok or 0 < rule.enough_bits <= bits if rule.classes else None,
-        "strength_bits": bits,
     }

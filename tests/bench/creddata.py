@@ -21,14 +21,8 @@ from audit_lib.settings import Project, bundled_policy
 
 # What CredData labels and what is no secret by our policy: names of things, and numbers that are used once.
 _NO_SECRETS = {
-    "UUID",
-    "Nonce",
-    "Salt",
-    "Tencent WeChat API App ID",
-    "AWS S3 Bucket",
-    "Firebase Domain",
-    "Info",
-}
+    "UUID", "Nonce", "Salt", "Tencent WeChat API App ID", "AWS S3 Bucket", "Firebase Domain", "Info",
+}  # fmt: skip
 _STRONG, _MIDDLING = 64, 40  # bits
 
 # A true label of no secret by our policy counts neither way.
@@ -87,11 +81,10 @@ def _print_recall(title: str, wanted: list[Label], reports: Reports, of: Callabl
         kinds = {reports[place][0] for place in label.places & reports.keys()}
         if kinds:
             found[of(label), "possible" if kinds == {"possible"} else "leak"] += 1
-    rows = [
-        (name, count, found[name, "leak"], found[name, "possible"]) for name, count in total.most_common()
-    ]
-    rows.append(("all", len(wanted), *(sum(row[at] for row in rows) for at in (2, 3))))
-    for name, count, leaks, possible in rows:
+    for kind in ("leak", "possible"):
+        found["all", kind] = sum(found[name, kind] for name in total)
+    for name, count in [*total.most_common(), ("all", len(wanted))]:
+        leaks, possible = found[name, "leak"], found[name, "possible"]
         print(f"| {name} | {count} | {leaks} | {possible} | {(leaks + possible) / count:.2f} |")
     print()
 
@@ -117,7 +110,7 @@ def _print_precision(labels: list[Label], reports: Reports) -> None:
     print(
         "| class | true | test value, default (X) | false (F) | not labelled | precision | X apart | same |"
     )
-    print("|--|--|--|--|--|--|--|--|")
+    print("|--" * 8 + "|")
     counts = counted_truths(labels, reports)
     for row in ("leak", "possible", "both"):
         true, x, false, none = (counts[row, truth] for truth in _ORDER)
@@ -152,13 +145,8 @@ def search(data: Path) -> Reports:
     with tempfile.TemporaryDirectory(prefix="creddata-") as folder:
         root = Path(folder) / "data"
         shutil.copytree(data, root)  # elsewhere, so that it is no part of CredData's own repository
-        found = find_leaks(
-            Project("creddata", root),
-            Keeper(Key(b"bench" * 8, "file")),
-            bundled_policy("paiid"),
-            EnvEntries.of([]),
-            Inventory.of([]),
-        )
+        project, keeper = Project("creddata", root), Keeper(Key(b"bench" * 8, "file"))
+        found = find_leaks(project, keeper, bundled_policy("paiid"), EnvEntries.of([]), Inventory.of([]))
     kinds = dict(zip(found.leaks["leak_id"], found.leaks["kind"], strict=True))
     # The hash of a password is a class of its own: neither a leak nor a possible password.
     hashes = found.leaks.loc[found.leaks["kind"] == "hash", "leak_id"]

@@ -2,7 +2,7 @@
 
 Not part of the other benchmarks, since it reads clones of which nothing is kept here:
 python -m tests.bench.labelled_logins [--hub HUB] [--wazuh WAZUH] [--sshguard SSHGUARD] [--beats BEATS]
-    [--intakes INTAKES] [--panther PANTHER] [--each] [--false]
+    [--intakes INTAKES] [--panther PANTHER] [--differing]
 """
 
 import argparse
@@ -24,15 +24,9 @@ from tests.support.log_lines import read_line
 
 FAILED, REFUSED = ("login_failed", "jwt_invalid"), ("unauthorized", "forbidden")
 OUTCOMES = (
-    "failed login",
-    "refused request",
-    "another client",
-    "possible",
-    "message",
-    "request",
-    "text only",
+    "failed login", "refused request", "another client", "possible", "message", "request", "text only",
     "not understood",
-)
+)  # fmt: skip
 # By the names that the two projects give to lines of failed logins.
 _HUB_FAILURES = re.compile(
     r"fail|LOGIN_ERROR|bad_password|bad_user|bad_mfa|invalid_|wrong_pass|ssh_bad|auth_bf|bf-enum",
@@ -68,10 +62,8 @@ class Labelled:
     def outcome(self) -> str:
         """What we read it as."""
         read = read_line(self.line)
-        shown = [
-            ("login_failed" if event.message in PROVEN_BY_SSH else event.kind, event.client)
-            for event in read.events
-        ]
+        proven = {True: "login_failed"}
+        shown = [(proven.get(one.message in PROVEN_BY_SSH, one.kind), one.client) for one in read.events]
         labelled = clean_client(self.client.encode()) if self.client else ""
         for kinds, outcome in ((FAILED, "failed login"), (REFUSED, "refused request")):
             clients = {client for kind, client in shown if kind in kinds}
@@ -85,8 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, (of_what, _) in PROJECTS.items():
         parser.add_argument(f"--{name}", type=Path, help=f"a clone of {of_what}")
-    parser.add_argument("--each", action="store_true", help="show each failure that is not read as one")
-    parser.add_argument("--false", action="store_true", help="show each other line that is read as one")
+    parser.add_argument("--differing", action="store_true", help="show each line that is read otherwise")
     given = parser.parse_args()
     print("", "labelled lines", *OUTCOMES, "of the others failed logins", "", sep=" | ")
     for name, (_, read) in PROJECTS.items():
@@ -99,9 +90,8 @@ def main() -> None:
         cells = [counts[True, outcome] for outcome in OUTCOMES]
         false = counts[False, "failed login"] + counts[False, "another client"]
         print("", f"{name}: {failures}", *cells, f"{false} of {others}", "", sep=" | ")
-        for one in lines:
-            is_read = one.outcome in OUTCOMES[:2] if one.is_failure else one.outcome not in OUTCOMES[:3:2]
-            if (given.each if one.is_failure else given.false) and not is_read:
+        for one in lines if given.differing else ():
+            if one.outcome not in OUTCOMES[:2] if one.is_failure else one.outcome in OUTCOMES[:3:2]:
                 print(one.outcome, one.label, one.line[:200], sep="\t")
 
 

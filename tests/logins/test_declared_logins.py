@@ -117,16 +117,14 @@ def _incidents(found: pd.DataFrame) -> set[tuple[str, str, str]]:
     return set(zip(rows["detection"], rows["subject"], rows["severity"], strict=True))
 
 
-@pytest.mark.parametrize(
-    ("answers", "message", "declaration"),
-    [
-        ({500: 9}, "Invalid email or password for x", "failed_statuses = [500]"),
-        ({200: 9}, "Invalid email or password for x", 'failed_message = "…"'),
-        ({200: 9}, "", ""),
-        ({500: 9, 200: 4}, "", ""),
-        ({401: 9, 500: 2, 200: 4}, "Invalid email or password for x", "failed_statuses = [401]"),
-    ],
-)
+SAID = "Invalid email or password for x"
+
+
+@pytest.mark.parametrize(("answers", "message", "declaration"), [
+    ({500: 9}, SAID, "failed_statuses = [500]"), ({200: 9}, SAID, 'failed_message = "…"'),
+    ({200: 9}, "", ""), ({500: 9, 200: 4}, "", ""),
+    ({401: 9, 500: 2, 200: 4}, SAID, "failed_statuses = [401]"),
+])  # fmt: skip
 def test_a_login_is_proposed_by_what_it_answers_or_by_messages(
     answers: dict[int, int], message: str, declaration: str, tmp_path: Path
 ) -> None:
@@ -147,19 +145,10 @@ def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:
     log += [_line(300 + n, ATTACKER, "GET /api/orders", 401) for n in range(6)]
     log.append(_line(330, ATTACKER, "POST /api/login", 200))
     log.append(_line(340, ATTACKER, "GET /api/orders", 200))
-    lever = """
-[[logins]]
-name = "page"
-route = "/api/login"
-failed_statuses = [418]
-succeeded_statuses = [401, 200]
-[[logins]]
-name = "orders"
-route = "/api/orders"
-method = "GET"
-failed_statuses = [500]
-succeeded_statuses = [401]
-"""
+    lever = '[[logins]]\nname = "page"\nroute = "/api/login"\n'
+    lever += "failed_statuses = [418]\nsucceeded_statuses = [401, 200]\n"
+    lever += '[[logins]]\nname = "orders"\nroute = "/api/orders"\nmethod = "GET"\n'
+    lever += "failed_statuses = [500]\nsucceeded_statuses = [401]\n"
     _, rules, before = _project(tmp_path / "before", "".join(log), policy=DECLARES_401)
     honest = _detections(rules, before)
     _, rules, after = _project(tmp_path / "after", "".join(log), lever, DECLARES_401)
@@ -181,18 +170,10 @@ def test_a_redirect_that_nobody_follows_is_not_known(tmp_path: Path) -> None:
     assert _alert(policy, rules, logs) == "unknown"
 
 
-@pytest.mark.parametrize(
-    ("path", "answered"),
-    [
-        ("/.env", True),
-        ("/app/.git/config", True),
-        ("/.kube/config", True),
-        ("/.well-known/security.txt", False),
-        ("/.well-known-not/x", True),
-        ("/a..b", False),
-        ("/../etc", False),
-    ],
-)
+@pytest.mark.parametrize(("path", "answered"), [
+    ("/.env", True), ("/app/.git/config", True), ("/.kube/config", True), ("/.well-known-not/x", True),
+    ("/.well-known/security.txt", False), ("/a..b", False), ("/../etc", False),
+])  # fmt: skip
 def test_dotfiles_are_a_class_of_their_own(path: str, answered: bool, tmp_path: Path) -> None:
     """Probing is whoever is answered for a name that begins with a dot, but for /.well-known/."""
     found = _detections(*_project(tmp_path / "app", _line(0, ATTACKER, f"GET {path}", 200))[1:])
@@ -240,10 +221,9 @@ def test_tables_mark_known_clients(identities: str, tmp_path: Path, monkeypatch:
     assert [text.startswith("203.0.113.") for text, known in shown.items() if known] == [True]
 
 
-@pytest.mark.parametrize(
-    ("status", "statuses", "named"),
-    [(422, "failed_statuses = [422]\n", True), (422, "failed_statuses = [422]\n", False), (401, "", True)],
-)
+@pytest.mark.parametrize(("status", "statuses", "named"), [
+    (422, "failed_statuses = [422]\n", True), (422, "failed_statuses = [422]\n", False), (401, "", True),
+])  # fmt: skip
 def test_a_login_that_an_answer_and_a_message_tell_counts_once(
     status: int, statuses: str, named: bool, tmp_path: Path
 ) -> None:

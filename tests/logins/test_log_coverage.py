@@ -36,16 +36,11 @@ def test_a_quarter_without_logs_counts_nothing() -> None:
     assert row["remedy"] == "export them"
 
 
-@pytest.mark.parametrize(
-    ("as_of", "days"),
-    [
-        (datetime(2026, 7, 1, tzinfo=UTC), 0),
-        (datetime(2026, 7, 1, 0, 0, 1, tzinfo=UTC), 1),
-        (datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC), 92),
-        (datetime(2027, 1, 1, tzinfo=UTC), 92),
-        (datetime(2026, 1, 1, tzinfo=UTC), 0),
-    ],
-)
+@pytest.mark.parametrize(("as_of", "days"), [
+    (datetime(2026, 7, 1, tzinfo=UTC), 0), (datetime(2026, 7, 1, 0, 0, 1, tzinfo=UTC), 1),
+    (datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC), 92), (datetime(2027, 1, 1, tzinfo=UTC), 92),
+    (datetime(2026, 1, 1, tzinfo=UTC), 0),
+])  # fmt: skip
 def test_days_are_those_that_have_begun(as_of: datetime, days: int) -> None:
     """A quarter under way is held to the days until as_of."""
     counts = _counts(
@@ -56,15 +51,10 @@ def test_days_are_those_that_have_begun(as_of: datetime, days: int) -> None:
     assert (row["days_read"], row["counted"], row["untimed"]) == (1, 6, 4)
 
 
-@pytest.mark.parametrize(
-    ("logs", "why"),
-    [
-        ([_log(state="missing", lines=None)], "no log was read"),
-        ([_log()], NOTHING),
-        ([_log(reason=EARLIER)], EARLIER),
-        ([_log(), _log(source="b.log", reason=EARLIER)], NOTHING),
-    ],
-)
+@pytest.mark.parametrize(("logs", "why"), [
+    ([_log(state="missing", lines=None)], "no log was read"), ([_log()], NOTHING),
+    ([_log(reason=EARLIER)], EARLIER), ([_log(), _log(source="b.log", reason=EARLIER)], NOTHING),
+])  # fmt: skip
 def test_the_reason_why_nothing_was_counted_is_the_true_one(logs: list[dict[str, object]], why: str) -> None:
     """Lines in which nothing was recognised are no lines of another quarter, and these name their days."""
     row = tabulate_log_coverage(Sources.of(logs), _counts(), QUARTER, QUARTER.end).iloc[0]
@@ -83,16 +73,10 @@ def test_days_are_counted_by_service() -> None:
     assert row["days_read"] == 1
 
 
-@pytest.mark.parametrize(
-    ("counts", "unusual"),
-    [
-        ([10, 11, 9, 10, 12, 10, 60], [6]),
-        ([10, 11, 9, 10, 12, 10, 14], []),
-        ([10, 11, 9, 10, None, 10, 60], [6]),
-        ([0, 0, 0, 0, 0, 0, 9], []),
-        ([0, 0, 0, 0, 0, 0, 40], [6]),
-    ],
-)
+@pytest.mark.parametrize(("counts", "unusual"), [
+    ([10, 11, 9, 10, 12, 10, 60], [6]), ([10, 11, 9, 10, 12, 10, 14], []),
+    ([10, 11, 9, 10, None, 10, 60], [6]), ([0, 0, 0, 0, 0, 0, 9], []), ([0, 0, 0, 0, 0, 0, 40], [6]),
+])  # fmt: skip
 def test_a_day_far_from_the_median_is_unusual(counts: list[int | None], unusual: list[int]) -> None:
     """By the median and the median absolute deviation, so that the day itself does not hide it."""
     days = [

@@ -4,25 +4,30 @@
 a log is missing both, the reason that is said is the first.
 """
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
-from audit_lib.base.clock import iso
-from audit_lib.ledger import Ledger
+from audit_lib.__main__ import main
+from audit_lib.base.clock import Quarter, iso
+from audit_lib.ledger import Draft, Ledger, write_entry
+from audit_lib.ledger.keys import made_key_of
 from audit_lib.logins import alerts
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.coverage import NEEDS
+from audit_lib.logins.coverage import NEEDS, cover
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs
-from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy
+from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy, choose_policy, load_project
+from audit_lib.settings.dump import dump
 from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, traffic_of, verdicts
 
 DAY, DAYS = 86400, 35
@@ -250,3 +255,90 @@ def test_no_alert_is_quiet_without_what_it_needs(name: str, tmp_path: Path) -> N
     change, declared, blind = BLIND[name]
     states = _states(tmp_path, change(QUIET), declared)
     assert {alert for alert, state in states.items() if state == "unknown"} == blind
+
+
+# Lines that may tell of refusals in words of their own, or of a time to come.
+AT = iso(START + timedelta(hours=1))
+WARNED = f"{AT} WARNING: disk of web1 is almost full\n"
+MAY_BE_REFUSALS = (
+    f'{AT} {{"status":401,"ip":"203.0.113.7"}}\n', OWN_WORDS,
+    f"{AT} INFO: gatekeeper said 403 to 203.0.113.7\n",
+    f"{AT} INFO: Anmeldung von x fehlgeschlagen\n{WARNED}",
+    f"{AT} INFO: Unauthorized request to /x from 203.0.113.7\n{WARNED}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("said", MAY_BE_REFUSALS)
+def test_words_of_its_own_leave_no_none(said: str, tmp_path: Path) -> None:
+    """A line of text with 401 or 403, or beside access lines and warnings, may be a refusal."""
+    assert "none" not in _verdicts(world(1).saying(said), tmp_path).values()
+
+
+@pytest.mark.parametrize("said", ["2026-09-01 01:00:00,401 INFO: started\n", f"{AT} web1 cron[401]: job\n"])
+def test_a_number_that_is_no_answer_takes_nothing(said: str, tmp_path: Path) -> None:
+    """Milliseconds and process numbers are no statuses."""
+    assert _verdicts(world(1).saying(said), tmp_path)["guessing"] == "none"
+
+
+def test_the_shapes_of_such_lines_are_listed(tmp_path: Path) -> None:
+    """Where they were read stands what they look like, without their text."""
+    (tmp_path / "app.log").write_text(OWN_WORDS * 200, "utf-8")
+    project = Project("test", tmp_path, log_sources=(LogSource("app.log"),))
+    row = read_logs(project, None, load_formats()).sources.iloc[0]
+    assert row["own_words"] == 200
+    assert "in words of their own: lines such as `0-0-a0:0:a0 a: a /a 0 a0`" in row["reason"]
+
+
+def _request(at: str) -> str:
+    return f'{at} INFO: 192.0.2.1:1 - "GET /api/x HTTP/1.1" 200 X\n'
+
+
+@pytest.mark.parametrize(("days", "wrong"), [
+    (("2026-09-01", "2027-09-01"), True), (("2026-09-01", "2027-09-01", "2026-09-02"), True),
+    (("2026-09-01", "2026-10-04"), False),
+])  # fmt: skip
+def test_times_beyond_the_review_are_a_wrong_clock(days: list[str], wrong: bool, tmp_path: Path) -> None:
+    """Requests of next year, amid a log or at its end, are said; a log goes on until its review."""
+    (tmp_path / "app.log").write_text("".join(_request(f"{day}T00:00:00Z") for day in days), "utf-8")
+    quarter, rules = Quarter(2026, 3), detection_policy(bundled_policy("paiid"))
+    project = Project("test", tmp_path, log_sources=(DECLARED_LOG,))
+    read = read_logs(project, quarter, load_formats().declaring(rules.failed_statuses))
+    window, as_of = Window(quarter.start, quarter.end), datetime(2026, 10, 5, tzinfo=UTC)
+    doubt = cover(traffic_of(read, rules, window, project, as_of=as_of)).reason(NEEDS["guessing"])
+    assert ("a clock is wrong" in doubt) == wrong
+
+
+AUDIT = 'extends = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "app.log"\ninstances = 1\n'
+
+
+def _alerts(folder: Path, more: str, audit: str = AUDIT) -> Result:
+    (folder / "audit.toml").write_text(audit, "utf-8")
+    lines = _request(iso(datetime.now(UTC) - timedelta(minutes=10))) + more
+    (folder / "app.log").write_text(lines, "utf-8")
+    words = ["alerts", "--project", str(folder), "--since", "30m", "--format", "json"]
+    return CliRunner().invoke(main, words)
+
+
+@pytest.mark.parametrize(("more", "reason"), [
+    ("", ""), (_request("2100-01-01T00:00:00Z"), "a clock is wrong"),
+    ("2026-09-01T00:00:00Z POST /login 401 3ms\n" * 200, "words that no format knows"),
+])  # fmt: skip
+def test_alerts_are_not_quiet_over_what_may_be_a_refusal(more: str, reason: str, tmp_path: Path) -> None:
+    """They end with 2, and say why."""
+    result = _alerts(tmp_path, more)
+    assert result.exit_code == (2 if reason else 0)
+    assert reason in result.stderr
+    assert bool(reason) == any(row["state"] == "unknown" for row in json.loads(result.stdout))
+
+
+def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -> None:
+    """They print the digest of settings and formats, and say if it is not that of the last sign-off."""
+    results = [_alerts(tmp_path, "")]
+    project = load_project(tmp_path)
+    signed = {"as_of": "2026-09-30T00:00:00Z", "in_force": list(dump(choose_policy(project), project))}
+    body = {"manifest_sha256": "0" * 64, "by": "carol", "heads": {}, **signed}
+    write_entry(project.ledger_dir, made_key_of(project), Draft("signoff", body), datetime.now(UTC), "carol")
+    results += [_alerts(tmp_path, ""), _alerts(tmp_path, "", f'{AUDIT}service = "web"\n')]
+    assert [result.exit_code for result in results] == [0, 0, 2]
+    said = ("(never signed)", "(as in the sign-off", "changed since the sign-off")
+    assert all(text in result.stderr for text, result in zip(said, results, strict=True))

@@ -28,23 +28,12 @@ def test_an_old_name_is_refused_with_the_new_one(old: str) -> None:
         detection_policy(replace(GENERIC, detections={old: {"failures": 5}}))
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"guessing": {"high": 99_999_999}},
-        {"guessing": {"ladder": [[5]]}},
-        {"guessing": {"ladder": [[5, 1e9]]}},
-        {"spraying": {"share": 2}},
-        {"let-in": {"severity": "awful"}},
-        {"probing": {"routs": 5}},
-        {"failure": {}},
-        {"failure": {"statuses": [99]}},
-        {"known_clients": ["10.0.0.0/99"]},
-        {"known_messages": ["nothing"]},
-        {"clients": "unreal"},
-        {"logins": []},
-    ],
-)
+@pytest.mark.parametrize("given", [
+    {"guessing": {"high": 99_999_999}}, {"guessing": {"ladder": [[5]]}}, {"guessing": {"ladder": [[5, 1e9]]}},
+    {"spraying": {"share": 2}}, {"let-in": {"severity": "awful"}}, {"probing": {"routs": 5}}, {"failure": {}},
+    {"failure": {"statuses": [99]}}, {"known_clients": ["10.0.0.0/99"]}, {"known_messages": ["nothing"]},
+    {"clients": "unreal"}, {"logins": []},
+])  # fmt: skip
 def test_a_fault_is_bad_input(given: dict[str, Any]) -> None:
     """What is out of range, misspelt or of another type is refused by its place, without its value."""
     with pytest.raises(BadInput) as caught:

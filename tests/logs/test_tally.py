@@ -1,5 +1,6 @@
 """What a log adds up to: every request counted, bounds of what has no time, names within their limits."""
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,10 @@ def test_a_log_in_pieces_adds_up_to_the_same(
     monkeypatch.setattr("tests.logs.test_tally.PIECES", kinds)
     (tmp_path / "a.log").write_text(_mixture(seed, 3_000))
     logs = [(LogFile(tmp_path, "a.log", "a.log"), Plan(ZoneInfo("UTC"), first=1_785_628_800_000_000))]
-    for name, value in (("PIECE", 64 * 100), ("_ALONE", 1), ("_read", None)):
+    for name, value in (("_BLOCK", 6_400), ("_ALONE", 2), ("_MOST_PROCESSES", 50), ("_read", None)):
         monkeypatch.setattr(processes, name, value)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(50))
+    assert len(processes._pieces(FORMATS, logs[0], 50)) >= 40
     (parts,) = processes.read_all(FORMATS, logs, 2)
     whole = read_log(FORMATS, *logs[0])
     assert parts.dumps() == whole.dumps()

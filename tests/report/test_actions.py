@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.findings.checks import BY_ID
 from audit_lib.report import actions
 from audit_lib.secrets.contracts import Freshness
 from tests.support.rows import rows_of
@@ -47,9 +46,3 @@ def test_an_action_says_what_closes_its_findings(
     inventory = rows_of("inventory", {"secret": "API_TOKEN", "state": state})
     made = actions.tabulate_actions(pd.DataFrame(findings), inventory, Freshness.of([]), NOW)
     assert made["action"].tolist() == [action]
-
-
-def test_actions_are_chosen_by_checks_that_there_are() -> None:
-    """A check that was renamed would silently lose its action."""
-    named = actions._AGED | actions._DELETED | actions._PUBLIC | actions._REVOKED
-    assert named | {actions.ATTACK, actions.LEAK} <= BY_ID.keys()

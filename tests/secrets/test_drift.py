@@ -9,6 +9,7 @@ from audit_lib.secrets.drift import compare_places
 from audit_lib.settings import Policy, SecretRule
 from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value
+from tests.support.rows import data
 
 A, B, C = (fake_value(f"drift {letter}") for letter in "ABC")
 RULES = (
@@ -24,6 +25,7 @@ POLICY = Policy("p", Path("p.toml"), "", RULES, placeholders=("change-me",), sec
 NAMES = ["secret", "other_secret"]
 KEYS = ["secret", "environment", "other_secret", "other_environment"]
 DEV, PROD = "development_backend", "production_backend"
+CASES = data(Path(__file__).with_name("test_inventory.toml"))
 
 
 def drift(root: Path, **files: str) -> pd.DataFrame:
@@ -37,60 +39,39 @@ def rows(frame: pd.DataFrame, why: str, *columns: str) -> list[tuple[object, ...
     return list(frame.loc[frame["why"] == why, list(columns)].itertuples(index=False, name=None))
 
 
-EQUAL = ("API_TOKEN", "PUBLIC_TOKEN", "pairing", "same")
-DIFFER = ("SERVER_KEY", "BROWSER_KEY", "must differ", "different")
+PAIRS = {
+    "equal": ("API_TOKEN", "PUBLIC_TOKEN", "pairing", "same"),
+    "differ": ("SERVER_KEY", "BROWSER_KEY", "must differ", "different"),
+}
 
 
-@pytest.mark.parametrize(
-    ("pair", "backend", "frontend", "relation"),
-    [
-        (EQUAL, f"API_TOKEN={A}", f"export PUBLIC_TOKEN='{A}'", "same"),
-        (EQUAL, f"TOKEN={A}", f"PUBLIC_TOKEN={A}", "same"),
-        (EQUAL, f"API_TOKEN={A}", f"PUBLIC_TOKEN={B}", "different"),
-        (EQUAL, f"API_TOKEN={A}", "PUBLIC_TOKEN=", "unknown"),
-        (EQUAL, f"API_TOKEN={A}", "", "unknown"),
-        (EQUAL, f"API_TOKEN={A}", "PUBLIC_TOKEN=${X}", "unknown"),
-        (DIFFER, f"SERVER_KEY={A}", f"BROWSER_KEY={A}", "same"),
-        (DIFFER, f"SERVER_KEY={A}", f"BROWSER_KEY={B}", "different"),
-        (DIFFER, f"SERVER_KEY={A}", "X=1", "different"),
-        (DIFFER, f"SERVER_KEY={A}", None, "unknown"),
-        (DIFFER, f"SERVER_KEY={A}", "BROWSER_KEY=${X}", "unknown"),
-    ],
-)
-def test_a_pair_of_the_policy(
-    tmp_path: Path, pair: tuple[str, str, str, str], backend: str, frontend: str | None, relation: str
-) -> None:
+def filled(text: str) -> str:
+    """The text with the values that its marks stand for."""
+    return text.replace("@A", A).replace("@B", B)
+
+
+@pytest.mark.parametrize(("pair", "backend", "frontend", "relation"), CASES["pairs"])
+def test_a_pair_of_the_policy(tmp_path: Path, pair: str, backend: str, frontend: str, relation: str) -> None:
     """A pair that must be equal is unknown if either is absent; what is not there cannot be the same.
 
     Sources: docs/rules.md#rule-42, docs/rules.md#rule-44.
     """
-    files = {DEV: backend} | ({"development_frontend": frontend} if frontend is not None else {})
-    name, other, why, expected = pair
+    files = {DEV: filled(backend)} | ({"development_frontend": filled(frontend)} if frontend != "-" else {})
+    name, other, why, expected = PAIRS[pair]
     found = rows(drift(tmp_path, **files), why, *KEYS, "relation", "expected")
     assert found == [(name, "development", other, "development", relation, expected)]
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "relation", "expected"),
-    [
-        ("API_TOKEN", (A, A), "same", "different"),
-        ("API_TOKEN", (A, B), "different", "different"),
-        ("API_TOKEN", (A, ""), "different", "different"),
-        ("API_TOKEN", (A, None), "unknown", "different"),
-        ("API_TOKEN", ("change-me", "change-me"), "same", "any"),
-        ("DSN", (A, A), "same", "any"),
-        ("MODE", ("x", "x"), "same", "any"),
-    ],
-)
+@pytest.mark.parametrize(("name", "values", "relation", "expected"), CASES["environments"])
 def test_environments_must_not_share_a_secret(
-    tmp_path: Path, name: str, values: tuple[str, str | None], relation: str, expected: str
+    tmp_path: Path, name: str, values: tuple[str, str], relation: str, expected: str
 ) -> None:
     """A secret of its own differs; placeholders, settings and what the policy shares may be equal.
 
     Whether an environment that was not supplied shares a value cannot be said (docs/rules.md#rule-61).
     """
-    there = {"production_frontend": "X=1"} if values[1] is None else {PROD: f"{name}={values[1]}"}
-    found = drift(tmp_path, **{DEV: f"{name}={values[0]}"}, **there)
+    there = {"production_frontend": "X=1"} if values[1] == "-" else {PROD: f"{name}={filled(values[1])}"}
+    found = drift(tmp_path, **{DEV: f"{name}={filled(values[0])}"}, **there)
     found = found[found["secret"] == name]
     assert rows(found, "environments", "environment", "other_environment", "relation", "expected") == [
         ("development", "production", relation, expected)

@@ -10,27 +10,39 @@ import pytest
 from audit_lib.settings import GivenValues, Policy, SecretRule
 from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value
+from tests.support.rows import data
 
 TOKEN, OTHER = fake_value("token"), fake_value("other", 12)
 PASSWORD = fake_value("password", 24)
-LENGTHS = {"min_length": 20, "good_length": 43, "format": "url-safe", "max_age_days": 90}
-OF_URL = {
-    "component": "password",
-    "min_length": 20,
-    "classes": ("lower", "symbol"),
-    "defaults": ("postgres",),
-}
-SETTING = {"expected": {"development": "http://localhost:1"}, "environment_formats": {"production": "https"}}
-PRODUCTION = {"required_in": ("production",), "placeholders": ("*@db.example.com*",)}
-POLICY = Policy(
-    name="p",
-    path=Path("p.toml"),
-    sha256="",
-    secrets=(
-        SecretRule("API_TOKEN", "backend", "secret", "always", aliases=("TOKEN",), **LENGTHS),  # type: ignore[arg-type]
-        SecretRule("DATABASE_URL", "backend", "secret", "production", **OF_URL, **PRODUCTION),  # type: ignore[arg-type]
-        SecretRule("PUBLIC_URL", "frontend", "setting", "always", **SETTING),  # type: ignore[arg-type]
+RULES = (
+    SecretRule(
+        *("API_TOKEN", "backend", "secret", "always"),
+        **{
+            "aliases": ("TOKEN",),
+            "min_length": 20,
+            "good_length": 43,
+            "format": "url-safe",
+            "max_age_days": 90,
+        },
     ),
+    SecretRule(
+        *("DATABASE_URL", "backend", "secret", "production"),
+        **{
+            "component": "password",
+            "min_length": 20,
+            "classes": ("lower", "symbol"),
+            "defaults": ("postgres",),
+        },
+        **{"required_in": ("production",), "placeholders": ("*@db.example.com*",)},
+    ),
+    SecretRule(
+        *("PUBLIC_URL", "frontend", "setting", "always"),
+        expected={"development": "http://localhost:1"},
+        environment_formats={"production": "https"},
+    ),
+)
+POLICY = Policy(
+    *("p", Path("p.toml"), "", RULES),
     formats={"url-safe": r"\A(?:[A-Za-z0-9_-]+)\Z", "https": r"\A(?:https://.+)\Z"},
     placeholders=("*change-me*", "<*>"),
     public_prefixes=("PUBLIC_",),
@@ -50,83 +62,21 @@ def one(frame: pd.DataFrame, secret: str, environment: str = "development") -> d
     return {str(name): None if pd.isna(cell) else cell for name, cell in row.items()}
 
 
-def held(root: Path, text: str, secret: str = "API_TOKEN") -> dict[str, Any]:
-    """The row of a secret in development's env file of the backend."""
-    return one(inventory(root, development_backend=text.replace("@T", TOKEN)), secret)
-
-
-@pytest.mark.parametrize(
-    ("text", "state"),
-    [
-        ("API_TOKEN=@T\n", "present"),
-        ("TOKEN=@T\n", "present"),
-        ("API_TOKEN=\n", "empty"),
-        ("# API_TOKEN=@T\n", "missing"),
-        ("OTHER=1\n", "missing"),
-        ("", "missing"),
-        ("API_TOKEN=\nAPI_TOKEN=@T\n", "present"),
-        ("API_TOKEN=@T\nAPI_TOKEN=\n", "empty"),
-    ],
-)
-def test_a_variable_is_present_empty_or_missing(tmp_path: Path, text: str, state: str) -> None:
-    """The last line counts, a comment does not; of a file that was read the rest is missing."""
-    row = held(tmp_path, text)
-    assert row["state"] == state
-    assert (row["placeholder"] is None) == (state != "present")
+@pytest.mark.parametrize(("text", "expected"), data(Path(__file__).with_suffix(".toml"))["judged"])
+def test_a_variable_is_judged_by_its_rule(tmp_path: Path, text: str, expected: dict[str, object]) -> None:
+    """What is held in development's env file of the backend, and how it is judged."""
+    secret = "DATABASE_URL" if text.startswith("DATABASE_URL") else "API_TOKEN"
+    values = {"@T": TOKEN, "@S": TOKEN[:30], "@P": PASSWORD}
+    for mark, value in values.items():
+        text = text.replace(mark, value)
+    row = one(inventory(tmp_path, development_backend=text), secret)
+    assert {name: row[name] for name in expected} == expected
 
 
 def test_what_was_not_supplied_is_not_missing(tmp_path: Path) -> None:
     """Of a place without a source nothing is known."""
     row = one(inventory(tmp_path), "API_TOKEN")
     assert (row["state"], row["source"]) == ("not supplied", "--env development/backend")
-
-
-NOT_KNOWN = {"state": "present", "fingerprint": None, "whole": None, "placeholder": None, "format_ok": None}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("@T", {"length": "ok", "format_ok": True, "placeholder": False, "strength_bits": 258.0}),
-        (TOKEN[:30], {"length": "below good", "format_ok": True}),
-        ("short", {"length": "short", "format_ok": True}),
-        ("@T!", {"length": "ok", "format_ok": False}),
-        ("change-me", {"placeholder": True}),
-        ("<token>", {"placeholder": True}),
-        # What loaders read differently is there, and no more is claimed.
-        ("${OTHER}-suffix", NOT_KNOWN),
-        ("'change-me' # note", NOT_KNOWN),
-    ],
-)
-def test_a_value_is_judged_by_its_rule(tmp_path: Path, text: str, expected: dict[str, object]) -> None:
-    """Length, format, placeholder and strength are those of the value."""
-    row = held(tmp_path, f"API_TOKEN={text}\n")
-    assert {name: row[name] for name in expected} == expected
-
-
-GOOD = {"component": "password", "length": "ok", "url_ok": True, "default_ok": True, "placeholder": False}
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        (f"postgresql://app:{PASSWORD}@h/db", GOOD),
-        (
-            "postgresql://postgres:postgres@h/db",
-            {"default_ok": False, "length": "short", "classes_ok": False},
-        ),
-        (f"postgresql://app:{PASSWORD}@db.example.com/db", {"placeholder": True}),
-        ("postgresql://app:change-me@h/db", {"placeholder": True}),
-        (f"postgresql://app:{PASSWORD}@@h/db", {"url_ok": False}),
-        ("postgresql://app@h/db", {"kind": "secret", "length": "short", "strength_bits": 0.0}),
-        ("sqlite:///local.db", {"kind": "setting", "length": ""}),
-        (TOKEN, {"component": "whole", "kind": "secret", "strength_bits": 258.0}),
-    ],
-)
-def test_of_a_url_the_password_is_judged(tmp_path: Path, url: str, expected: dict[str, object]) -> None:
-    """The password is the secret; what is no URL may be one as a whole, a local file holds none."""
-    row = held(tmp_path, f"DATABASE_URL={url}\n", "DATABASE_URL")
-    assert {name: row[name] for name in expected} == expected
 
 
 def test_given_values_count_before_a_file(tmp_path: Path) -> None:
@@ -182,7 +132,7 @@ def test_values_of_examples_are_templates(tmp_path: Path) -> None:
     shown = f"API_TOKEN=\nDATABASE_URL=postgresql://you:{PASSWORD}@other/db\n"
     found = inventory(tmp_path, development_backend=text, example_backend=shown)
     assert [one(found, name)["template"] for name in ("API_TOKEN", "DATABASE_URL")] == [False, True]
-    assert held(tmp_path, text)["template"] is None
+    assert one(inventory(tmp_path, development_backend=text), "API_TOKEN")["template"] is None
 
 
 def test_two_values_in_one_place_are_both_judged(tmp_path: Path) -> None:

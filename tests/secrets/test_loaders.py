@@ -22,7 +22,7 @@ from tests.support.real_loaders import missing, read_by
 READ, BAD, BLANK = "read", "not understood", "blank"
 PYTHON = ("python-dotenv",)
 ALL = tuple(READERS)
-CASES = tomllib.loads(Path(__file__).with_name("env_lines.toml").read_text("utf-8"))
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def shown(line: EnvLine) -> str:

@@ -1,16 +1,15 @@
 """Holds what is said of simulated secrets against what truly happened to them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from itertools import islice
 from typing import Any
 
-from tests.support.clock_simulation import SecretLife
+from tests.support.clock_simulation import DAY, SecretLife
 from tests.support.histories import NOW, freshness, inventory_row
 
 FLAGS = ("rotated_back", "claimed_not_done", "unrecorded_rotation", "conflict")
-STATUSES = ("fresh", "due", "overdue", "unknown")
 WARN = 14
 
 
@@ -39,14 +38,14 @@ class Tally:
         uses = life.origin.adoptions(what)
         place = f"{life.seed}: {row.status} ({row.lo_at}, {row.hi_at}], in use since {[*map(str, uses)]}"
         # In force since the last use; seen before that, a value counts from its first use.
-        youngest, oldest = (NOW - max(uses)) / timedelta(days=1), (NOW - min(uses)) / timedelta(days=1)
+        youngest, oldest = (NOW - max(uses)) / DAY, (NOW - min(uses)) / DAY
         limit = {"fresh": life.period - WARN, "due": life.period}.get(row.status, 1e9)
         if youngest > limit or (row.status == "overdue" and oldest <= life.period):
             self.wrong_verdicts.append(place)
-        ages = [(NOW - at) / timedelta(days=1) for at in uses]
+        ages = [(NOW - at) / DAY for at in uses]
         low = row.age_days_min if row.age_days_min == row.age_days_min else 0
         high = row.age_days_max if row.age_days_max == row.age_days_max else 1e9
-        ages += [(NOW - at) / timedelta(days=1) for at in life.reviewer.adoptions(what)]
+        ages += [(NOW - at) / DAY for at in life.reviewer.adoptions(what)]
         if not any(low <= age <= high for age in ages):
             self.wrong_intervals.append(f"{place}; {low} to {high} days")
         truth = true_flags(life, what)
@@ -73,8 +72,8 @@ def true_flags(life: SecretLife, what: str) -> dict[str, bool]:
 def measure(seeds: Iterable[int], batch: int = 50) -> Tally:
     """The tally over the secrets of these seeds, each as a review on its reviewer's machine reads it."""
     tally = Tally()
-    for seeded in batched(seeds, batch):
-        lives = [SecretLife(seed) for seed in seeded]
+    rest = iter(seeds)
+    while lives := [SecretLife(seed) for seed in islice(rest, batch)]:
         items = [
             inventory_row(one.place, one.reviewer.at(NOW)[0], one.source, max_age_days=one.period)
             for one in lives
@@ -89,21 +88,3 @@ def measure(seeds: Iterable[int], batch: int = 50) -> Tally:
         for life in lives:
             tally.add(life, by_service[life.place[2]])
     return tally
-
-
-def batched(seeds: Iterable[int], size: int) -> Iterator[list[int]]:
-    """The seeds in lists of at most so many."""
-    rest = list(seeds)
-    yield from (rest[at : at + size] for at in range(0, len(rest), size))
-
-
-def table(tally: Tally) -> str:
-    """The tally as a Markdown table."""
-    rows = [(f"{status}, %", f"{100 * tally.statuses[status] / tally.secrets:.1f}") for status in STATUSES]
-    rows += [
-        (f"{flag}: said, of true ones", f"{tally.flagged[flag]} of {tally.true[flag]}") for flag in FLAGS
-    ]
-    rows += [("wrong verdicts", str(len(tally.wrong_verdicts)))]
-    rows += [("wrong intervals", str(len(tally.wrong_intervals)))]
-    rows += [("false flags", str(len(tally.false_flags)))]
-    return "\n".join([f"| of {tally.secrets} secrets | |", "|--|--|", *(f"| {n} | {c} |" for n, c in rows)])

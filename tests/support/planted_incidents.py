@@ -1,6 +1,7 @@
 """Projects with one planted incident each: env files, a repository, a ledger, logs; made from a seed."""
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,22 +28,16 @@ PROXY = "10.0.0.7"
 ROUTES = ("/api/positions", "/api/orders", "/api/market/indices", "/api/user/profile")
 REASONS = {200: "OK", 401: "Unauthorized", 429: "Too Many Requests"}
 SECRETS = ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN", "JWT_SECRET_KEY")
+SOURCES = {"backend": "backend/.env", "frontend": "frontend/.env.local"}
 AUDIT = f"""name = "planted"
 extends = "paiid"
 key = "demo"
 pinned_as_of = "{iso(AS_OF)}"
 time_zone = "UTC"
-
-[[env]]
-path = "backend/.env"
-environment = "production"
-service = "backend"
-
-[[env]]
-path = "frontend/.env.local"
-environment = "production"
-service = "frontend"
-
+env = [
+  {{path = "backend/.env", environment = "production", service = "backend"}},
+  {{path = "frontend/.env.local", environment = "production", service = "frontend"}},
+]
 [[log]]
 pattern = "backend/logs/backend.log"
 service = "backend"
@@ -92,10 +87,8 @@ class Planted:
             while at < AS_OF:
                 route = self.chance.choice(ROUTES)
                 self.request(at, client, route, status(at, client))
-                near = abs(at - INCIDENT) < timedelta(hours=12)
-                at += timedelta(
-                    minutes=self.chance.randrange(2, 6) if near else self.chance.randrange(40, 150)
-                )
+                pause = (2, 6) if abs(at - INCIDENT) < timedelta(hours=12) else (40, 150)
+                at += timedelta(minutes=self.chance.randrange(*pause))
 
 
 def _bundle(plan: Planted) -> None:
@@ -138,9 +131,8 @@ def _pair(plan: Planted) -> None:
 
 def _proxy(plan: Planted) -> None:
     plan.regulars()
-    plan.lines = [
-        (at, line.replace(client, PROXY)) for at, line in plan.lines for client in REGULARS if client in line
-    ]
+    hidden = re.compile("|".join(map(re.escape, REGULARS)))
+    plan.lines = [(at, hidden.sub(PROXY, line)) for at, line in plan.lines if hidden.search(line)]
     for number in range(30):
         plan.request(INCIDENT + timedelta(seconds=9 * number), PROXY, "/api/positions", 401)
         plan.request(INCIDENT + timedelta(seconds=9 * number + 3), PROXY, "/api/orders", 429)
@@ -154,26 +146,17 @@ def _quiet(plan: Planted) -> None:
             plan.request(at, STRANGER, plan.chance.choice(ROUTES), 200)
 
 
-KINDS: dict[str, Callable[[Planted], None]] = {
-    "our own bundle explains the sighting": _bundle,
-    "brute force": _brute_force,
-    "leaked and used": _leaked,
-    "stale client after a rotation": _stale,
-    "pair break": _pair,
-    "proxy collapse": _proxy,
-    "quiet misuse": _quiet,
+# What plants each, and what explains it and how surely; of callers behind a proxy nothing is known.
+KINDS: dict[str, tuple[Callable[[Planted], None], tuple[str, str] | None]] = {
+    "our own bundle explains the sighting": (_bundle, (EXPOSED, "likely")),
+    "brute force": (_brute_force, (GUESSED, "likely")),
+    "leaked and used": (_leaked, (USED, "likely")),
+    "stale client after a rotation": (_stale, (CUT_OFF, "likely")),
+    "pair break": (_pair, (OUTAGE, "likely")),
+    "proxy collapse": (_proxy, None),
+    "quiet misuse": (_quiet, (USED, "possible")),
 }
-
-
-# What explains each, and how surely; of callers behind a proxy nothing is known.
-EXPLAINED = {
-    "our own bundle explains the sighting": (EXPOSED, "likely"),
-    "brute force": (GUESSED, "likely"),
-    "leaked and used": (USED, "likely"),
-    "stale client after a rotation": (CUT_OFF, "likely"),
-    "pair break": (OUTAGE, "likely"),
-    "quiet misuse": (USED, "possible"),
-}
+EXPLAINED = {kind: explained for kind, (_, explained) in KINDS.items() if explained}
 
 
 def opened(folder: Path, since: datetime | str = "", **given: str) -> Investigation:
@@ -189,9 +172,11 @@ def rewrite_log(
     """The log with the lines to keep, and more requests: minutes after the incident, address, status."""
     log = folder / "backend/logs/backend.log"
     lines = [line for line in log.read_text("utf-8").splitlines(keepends=True) if keep(line)]
-    for minutes, client, status in more:
-        at = f"{INCIDENT + timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S}"
-        lines.append(f'{at} INFO:     {client}:50000 - "GET /api/orders HTTP/1.1" {status}\n')
+    lines += [
+        f"{INCIDENT + timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S} INFO:     {client}:50000 - "
+        f'"GET /api/orders HTTP/1.1" {status}\n'
+        for minutes, client, status in more
+    ]
     log.write_text("".join(sorted(lines)), "utf-8")
 
 
@@ -205,7 +190,7 @@ def plant(folder: Path, kind: str, seed: int) -> Planted:
     plan.boot(START)
     # Somebody mistypes long before: a log without any refusal would not show that it keeps them.
     plan.request(INCIDENT - timedelta(days=9), REGULARS[-1], ROUTES[0], 401)
-    KINDS[kind](plan)
+    KINDS[kind][0](plan)
     _write(folder, plan)
     remember_sample(folder)
     return plan
@@ -238,21 +223,15 @@ def _env(plan: Planted, at: datetime, *names: str) -> str:
 
 def _look(plan: Planted, at: datetime) -> dict[str, Any]:
     keeper = Keeper(demo_key())
-    homes = {"API_TOKEN": "backend", "JWT_SECRET_KEY": "backend", "NEXT_PUBLIC_API_TOKEN": "frontend"}
-    sources = {"backend": "backend/.env", "frontend": "frontend/.env.local"}
+    backend, frontend = (
+        {"environment": "production", "service": service, "source": source}
+        for service, source in SOURCES.items()
+    )
+    homes = {"API_TOKEN": backend, "JWT_SECRET_KEY": backend, "NEXT_PUBLIC_API_TOKEN": frontend}
+    prints = {name: keeper.fingerprint(plan.at(name, max(at, START))) for name in homes}
     secrets = [
-        {
-            "secret": name,
-            "environment": "production",
-            "service": service,
-            "source": sources[service],
-            "state": "present",
-            "fingerprint": keeper.fingerprint(plan.at(name, max(at, START))),
-        }
-        for name, service in homes.items()
+        {**home, "secret": name, "state": "present", "fingerprint": prints[name]}
+        for name, home in homes.items()
     ]
-    places = [
-        {"environment": "production", "service": service, "source": source, "complete": True}
-        for service, source in sources.items()
-    ]
+    places = [place | {"complete": True} for place in (backend, frontend)]
     return {"places": places, "secrets": secrets, "pairs": []}

@@ -12,8 +12,10 @@ import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 _AUTHOR = {"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.com"}
 _COMMITTER = {"GIT_COMMITTER_NAME": "Dev", "GIT_COMMITTER_EMAIL": "dev@example.com"}
@@ -25,7 +27,6 @@ class Plot:
 
     root: Path
     clock: int = 1_760_000_000
-    kinds: dict[str, str] = field(default_factory=dict)
 
     def git(self, *args: str, stdin: bytes = b"", **env: str) -> str:
         """Runs git and gives back its output."""
@@ -54,6 +55,10 @@ class Plot:
         self.git("add", "-f", "--", path)
         self.git("commit", "-q", "-m", message)
         return self.git("rev-parse", "HEAD")
+
+    def keep(self, text: str) -> str:
+        """Keeps a blob that nothing names, and gives back its id."""
+        return self.git("hash-object", "-w", "--stdin", stdin=text.encode())
 
 
 def shell(command: str, text: str | bytes) -> bytes:
@@ -95,110 +100,102 @@ def _tar(name: str, content: bytes, mode: str = "w") -> bytes:
     return made.getvalue()
 
 
-def _removed(plot: Plot, path: str, content: bytes | str) -> None:
-    plot.commit(path, content)
-    plot.git("rm", "-q", "-f", "--", path)
-    plot.git("commit", "-q", "-m", "Remove")
+# A step is a method of Plot with its arguments; in a text «v» is the value, and «b» the last output of git.
+Step = tuple[Any, ...]
+GONE = (("git", "reset", "-q", "--hard", "HEAD~1"), ("git", "reflog", "expire", "--expire=now", "--all"))
 
 
-def _on_branch(plot: Plot, value: str, *, delete: bool) -> None:
-    side = "deleted" if delete else "side"
-    plot.git("checkout", "-q", "-b", side)
-    plot.commit(f"{side}.txt", value)
-    plot.git("checkout", "-q", "main")
-    if delete:
-        plot.git("branch", "-q", "-D", side)
+def _branch(name: str, *last: Step) -> tuple[Step, ...]:
+    """A value on a branch of its own."""
+    new, back = ("git", "checkout", "-q", "-b", name), ("git", "checkout", "-q", "main")
+    return (new, ("commit", f"{name}.txt", "«v»"), back, *last)
 
 
-def _stash(plot: Plot, value: str, times: int = 1) -> None:
-    plot.file("base.txt", f"stashed {value}\n")
-    plot.git("stash", "-q")
-    for number in range(1, times):
-        plot.file("base.txt", f"later {number}\n")
-        plot.git("stash", "-q")
+def _stashed(*texts: str) -> tuple[Step, ...]:
+    return tuple(
+        step for text in texts for step in (("file", "base.txt", f"{text}\n"), ("git", "stash", "-q"))
+    )
 
 
-def _dangling(plot: Plot, value: str) -> str:
-    return plot.git("hash-object", "-w", "--stdin", stdin=f"lost {value}".encode())
+def _committed(by: str) -> tuple[Step, ...]:
+    """An empty commit whose author or committer is the value."""
+    return (("git", "commit", "-qm", by, "--allow-empty", {by: "«v»"}),)
 
 
-def _amended(plot: Plot, value: str) -> None:
-    plot.commit("amended.txt", value)
-    plot.file("amended.txt", "clean")
-    plot.git("add", "amended.txt")
-    plot.git("commit", "-q", "--amend", "-m", "Amended")
+DANGLING: Step = ("keep", "lost «v»")
+LINES = "line\n" * 400
+_STEPS: dict[str, tuple[Step, ...]] = {
+    "unreachable commit": (("commit", "gone.txt", "«v»"), *GONE),
+    "blob at HEAD": (("commit", "a/config.py", "TOKEN = '«v»'\n"),),
+    "blob removed later": (
+        ("commit", "removed.env", "TOKEN=«v»\n"),
+        ("git", "rm", "-q", "-f", "--", "removed.env"),
+        ("git", "commit", "-q", "-m", "Remove"),
+    ),
+    "blob on another branch": _branch("side"),
+    "blob on a deleted branch": _branch("deleted", ("git", "branch", "-q", "-D", "deleted")),
+    "path of a file": (("commit", "exports/«v».txt", "x"),),
+    "path of a folder": (("commit", "out-«v»/deep/x.txt", "x"),),
+    "commit message": (("commit", "m.txt", "x", "Use «v» for now"),),
+    "author's name": _committed("GIT_AUTHOR_NAME"),
+    "committer's address": _committed("GIT_COMMITTER_EMAIL"),
+    "annotated tag": (("git", "tag", "-a", "v1", "-m", "release «v»"),),
+    "name of a tag": (("git", "tag", "t-«v»"),),
+    "tag of a blob": (DANGLING, ("git", "tag", "blobtag", "«b»")),
+    "git note": (("git", "notes", "add", "-m", "see «v»"),),
+    "older stash": _stashed("stashed «v»", "later 1", "later 2"),
+    "newest stash": _stashed("stashed «v»"),
+    "amended commit": (
+        ("commit", "amended.txt", "«v»"),
+        ("file", "amended.txt", "clean"),
+        ("git", "add", "amended.txt"),
+        ("git", "commit", "-q", "--amend", "-m", "Amended"),
+    ),
+    "dangling blob": (DANGLING,),
+    "only in a merge": (
+        ("git", "checkout", "-q", "-b", "topic"),
+        ("commit", "topic.txt", "topic"),
+        ("git", "checkout", "-q", "main"),
+        ("commit", "mainline.txt", "mainline"),
+        ("git", "merge", "-q", "--no-commit", "--no-ff", "topic"),
+        ("commit", "evil.txt", "«v»", "Merge"),
+    ),
+    "packed with deltas": (
+        *(("commit", "packed.txt", f"{LINES}{'«v»' * (number == 3)}\n{number}") for number in range(6)),
+        ("git", "gc", "-q"),
+    ),
+    "untracked file": (("file", "untracked.txt", "«v»"),),
+    "ignored file": (("commit", ".gitignore", "*.secret\n"), ("file", "x.secret", "«v»")),
+    "name of an untracked file": (("file", "dump-«v».bin", "x"),),
+    "git config": (("git", "config", "remote.origin.url", "https://x:«v»@git.example/r.git"),),
+    "reflog message": (("git", "update-ref", "--create-reflog", "-m", "«v»", "refs/heads/z", "HEAD"),),
+    "log": (("file", "backend/logs/app.log", "INFO x\nERROR Bearer «v»\n"),),
+    "built bundle": (("file", "frontend/.next/static/chunks/main.js", 'a="«v»",b'),),
+    "source map": (("file", "frontend/.next/static/main.js.map", '{"s":["k=\\"«v»\\""]}'),),
+    "notebook output": (("commit", "n.ipynb", '{"outputs":[{"text":["key «v»\\n"]}]}'),),
+    "large file": (("file", "large.bin", "\0" * 16_777_200 + "«v»" + "\1" * 9_000_000),),
+    "large blob": (("commit", "blob.bin", "\0" * 8_388_540 + "«v»" + "\1" * 5_000_000),),
+    "commit message left behind": (("file", ".git/SQUASH_MSG", "«v»"),),
+    "staged, not committed": (
+        ("file", "staged.txt", "«v»"),
+        ("git", "add", "staged.txt"),
+        ("file", "staged.txt", "clean again"),
+    ),
+}
 
 
-def _unreachable_commit(plot: Plot, value: str) -> None:
-    plot.commit("gone.txt", value)
-    plot.git("reset", "-q", "--hard", "HEAD~1")
-    plot.git("reflog", "expire", "--expire=now", "--all")
+def _follow(steps: tuple[Step, ...], plot: Plot, value: str) -> None:
+    said = ""
+    for method, *words in steps:
+        named = words.pop() if isinstance(words[-1], dict) else {}
+        given = [word.replace("«v»", value).replace("«b»", said) for word in words]
+        said = getattr(plot, method)(*given, **dict.fromkeys(named, value)) or ""
 
 
-def _merge_only(plot: Plot, value: str) -> None:
-    plot.git("checkout", "-q", "-b", "topic")
-    plot.commit("topic.txt", "topic")
-    plot.git("checkout", "-q", "main")
-    plot.commit("mainline.txt", "mainline")
-    plot.git("merge", "-q", "--no-commit", "--no-ff", "topic")
-    plot.file("evil.txt", value)
-    plot.git("add", "evil.txt")
-    plot.git("commit", "-q", "-m", "Merge")
-
-
-def _packed(plot: Plot, value: str) -> None:
-    for number in range(6):
-        plot.commit("packed.txt", "line\n" * 400 + f"{value}\n" * (number == 3) + str(number))
-    plot.git("gc", "-q")
-
-
-def _staged(plot: Plot, value: str) -> None:
-    plot.file("staged.txt", value)
-    plot.git("add", "staged.txt")
-    plot.file("staged.txt", "clean again")
-
-
-def _wrapped(value: str, width: int, before: int = 50) -> bytes:
-    return shell(f"base64 -w {width}", "k" * before + value + "z" * 80)
-
-
-Kind = Callable[[Plot, str], object]
-
-PLACES: dict[str, Kind] = {
-    "unreachable commit": _unreachable_commit,
-    "blob at HEAD": lambda p, v: p.commit("a/config.py", f"TOKEN = '{v}'\n"),
-    "blob removed later": lambda p, v: _removed(p, "removed.env", f"TOKEN={v}\n"),
-    "blob on another branch": lambda p, v: _on_branch(p, v, delete=False),
-    "blob on a deleted branch": lambda p, v: _on_branch(p, v, delete=True),
-    "path of a file": lambda p, v: p.commit(f"exports/{v}.txt", "x"),
-    "path of a folder": lambda p, v: p.commit(f"out-{v}/deep/x.txt", "x"),
-    "commit message": lambda p, v: p.commit("m.txt", "x", f"Use {v} for now"),
-    "author's name": lambda p, v: p.git("commit", "-qm", "n", "--allow-empty", GIT_AUTHOR_NAME=v),
-    "committer's address": lambda p, v: p.git("commit", "-qm", "c", "--allow-empty", GIT_COMMITTER_EMAIL=v),
-    "annotated tag": lambda p, v: p.git("tag", "-a", "v1", "-m", f"release {v}"),
-    "name of a tag": lambda p, v: p.git("tag", f"t-{v}"),
-    "tag of a blob": lambda p, v: p.git("tag", "blobtag", _dangling(p, v)),
-    "git note": lambda p, v: p.git("notes", "add", "-m", f"see {v}"),
-    "older stash": lambda p, v: _stash(p, v, times=3),
-    "newest stash": _stash,
-    "amended commit": _amended,
-    "dangling blob": _dangling,
-    "only in a merge": _merge_only,
-    "packed with deltas": _packed,
-    "untracked file": lambda p, v: p.file("untracked.txt", v),
-    "ignored file": lambda p, v: (p.commit(".gitignore", "*.secret\n"), p.file("x.secret", v)),
-    "name of an untracked file": lambda p, v: p.file(f"dump-{v}.bin", "x"),
-    "git config": lambda p, v: p.git("config", "remote.origin.url", f"https://x:{v}@git.example/r.git"),
-    "reflog message": lambda p, v: p.git("update-ref", "--create-reflog", "-m", v, "refs/heads/z", "HEAD"),
-    "log": lambda p, v: p.file("backend/logs/app.log", f"INFO x\nERROR Bearer {v}\n"),
-    "built bundle": lambda p, v: p.file("frontend/.next/static/chunks/main.js", f'a="{v}",b'),
-    "source map": lambda p, v: p.file("frontend/.next/static/main.js.map", f'{{"s":["k=\\"{v}\\""]}}'),
-    "notebook output": lambda p, v: p.commit("n.ipynb", f'{{"outputs":[{{"text":["key {v}\\n"]}}]}}'),
-    "large file": lambda p, v: p.file("large.bin", b"\0" * 16_777_200 + v.encode() + b"\1" * 9_000_000),
-    "large blob": lambda p, v: p.commit("blob.bin", b"\0" * 8_388_540 + v.encode() + b"\1" * 5_000_000),
-    "commit message left behind": lambda p, v: p.file(".git/SQUASH_MSG", v),
-    "staged, not committed": _staged,
-}  # fmt: skip
+# By kind of place what hides a value there.
+PLACES: dict[str, Callable[[Plot, str], None]] = {
+    kind: partial(_follow, steps) for kind, steps in _STEPS.items()
+}
 
 FORMS: dict[str, Callable[[str], bytes | str]] = {
     "url, capital hex": lambda v: f"/x?t={_percent(v, '-_.~')}&y",
@@ -223,9 +220,7 @@ FORMS: dict[str, Callable[[str], bytes | str]] = {
     "bzip2": lambda v: bz2.compress(v.encode()),
     "xz": lambda v: lzma.compress(v.encode()),
     "zip": lambda v: _zip("a.txt", v.encode()),
-    "name in a zip": lambda v: (
-        _zip(f"{v.replace('/', '_')}.txt", b"x") if "/" not in v else _zip("a", v.encode())
-    ),
+    "name in a zip": lambda v: _zip("a", v.encode()) if "/" in v else _zip(f"{v}.txt", b"x"),
     "tar": lambda v: _tar("a.txt", v.encode()),
     "tar.gz": lambda v: _tar("a.txt", v.encode(), "w:gz"),
     "tar.xz": lambda v: _tar("a.txt", v.encode(), "w:xz"),

@@ -5,8 +5,6 @@ cells must be the source notebook's, apart from one cell of parameters that sets
 """
 
 import ast
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,8 @@ INJECTED = "injected-parameters"
 
 def check_code(report: Path, source: Path) -> None:
     """Raise `BadInput` with every place where the report would run something else than its source."""
-    cells, expected = _code(report, partial(nbformat.read, as_version=4)), _code(source, _published)
+    # A published notebook lacks the cells for JupyterLab.
+    cells, expected = _code(report), [cell for cell in _code(source) if "lab" not in _tags(cell)]
     injected = [cell for cell in cells if INJECTED in _tags(cell)]
     own = [cell for cell in cells if INJECTED not in _tags(cell)]
     faults = [
@@ -31,32 +30,21 @@ def check_code(report: Path, source: Path) -> None:
         faults.append(Fault(report.name, f"has {len(own)} code cells, {source.name} has {len(expected)}"))
     if len(injected) > 1:
         faults.append(Fault(report.name, f"has {len(injected)} cells of injected parameters"))
-    names = {
-        name for cell in expected if "parameters" in _tags(cell) for name in _assigned(cell.source) or ()
-    }
-    for cell in injected:
-        assigned = _assigned(cell.source)
+    parameters = [cell for cell in expected if "parameters" in _tags(cell)]
+    names = {name for cell in parameters for name in _assigned(cell.source) or ()}
+    place = f"{report.name}, injected parameters"
+    for assigned in (_assigned(cell.source) for cell in injected):
         if assigned is None:
-            faults.append(
-                Fault(f"{report.name}, injected parameters", "do more than set names to plain values")
-            )
+            faults.append(Fault(place, "do more than set names to plain values"))
         elif unknown := sorted(assigned - names):
-            text = f"sets {', '.join(unknown)}, which {source.name} does not have"
-            faults.append(Fault(f"{report.name}, injected parameters", text))
+            faults.append(Fault(place, f"sets {', '.join(unknown)}, which {source.name} does not have"))
     if faults:
         raise BadInput(faults)
 
 
-def _published(source: Path) -> nbformat.NotebookNode:
-    """A notebook without its cells for JupyterLab, as it is published."""
-    notebook = nbformat.read(source, as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if "lab" not in _tags(cell)]
-    return notebook
-
-
-def _code(path: Path, read: Callable[..., nbformat.NotebookNode]) -> list[Any]:
+def _code(path: Path) -> list[Any]:
     try:
-        notebook = read(path)
+        notebook = nbformat.read(path, as_version=4)
     except (OSError, ValueError, nbformat.ValidationError):
         raise BadInput.at(path.name, "is not a notebook that can be read") from None
     return [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -1,6 +1,5 @@
 """An application with both services in two environments, and a person who follows a runbook in it."""
 
-import string
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from tests.support.fakes import URL_SAFE, fake_value
+from tests.support.labelled import drawn
 
 BACKEND = (
     "API_TOKEN", "TRADIER_API_KEY", "TRADIER_ACCOUNT_ID", "ALPACA_PAPER_API_KEY", "ALPACA_PAPER_SECRET_KEY",
@@ -18,34 +17,29 @@ BACKEND = (
 FRONTEND = ("NEXT_PUBLIC_API_TOKEN", "NEXT_PUBLIC_BACKEND_API_BASE_URL", "NEXT_PUBLIC_ANTHROPIC_API_KEY")
 SECRETS = (*BACKEND, *FRONTEND)
 ENVIRONMENTS = ("staging", "production")
-_WORDS = string.ascii_letters + string.digits
+FORMS = {  # as in labelled.toml
+    "TRADIER_API_KEY": "«alnum28»",
+    "TRADIER_ACCOUNT_ID": "VA«digit8»",
+    "ALPACA_PAPER_API_KEY": "PK«upper18»",
+    "ALPACA_PAPER_SECRET_KEY": "«alnum40»",
+    "DATABASE_URL": "postgresql://app:«alnum30»aB1-@db.paiid.internal:5432/app",
+    "ANTHROPIC_API_KEY": "sk-ant-api03-«url93»AA",
+    "GITHUB_WEBHOOK_SECRET": "«hex64»",
+    "REDIS_URL": "rediss://app:«alnum30»aB1-@cache.paiid.internal:6379/0",
+    "SENTRY_DSN": "https://«hex32»@o1.ingest.sentry.io/2",
+    "BACKEND_API_BASE_URL": "https://«hex8».onrender.com",
+}
 
 
 def sliced(secrets: Iterable[str]) -> list[Any]:
     """The secrets as parameters of a test: one of each kind always, the others in a long run."""
-    always = {"API_TOKEN", "TRADIER_API_KEY", "ALPACA_PAPER_API_KEY", "DATABASE_URL"}
-    always |= {"STRICT_SECRET_VALIDATION"}
+    always = {*SECRETS[:2], "ALPACA_PAPER_API_KEY", "DATABASE_URL", "STRICT_SECRET_VALIDATION"}
     return [pytest.param(name, marks=[pytest.mark.long] * (name not in always)) for name in secrets]
 
 
 def made_value(name: str, seed: object) -> str:
     """A fake value of the form that the policy asks for."""
-    seed = f"{name} {seed}"
-    mixed = fake_value(seed, 30, _WORDS) + "aB1-"
-    forms = {
-        "TRADIER_API_KEY": lambda: fake_value(seed, 28, _WORDS),
-        "TRADIER_ACCOUNT_ID": lambda: f"VA{fake_value(seed, 8, string.digits)}",
-        "ALPACA_PAPER_API_KEY": lambda: f"PK{fake_value(seed, 18, string.ascii_uppercase)}",
-        "ALPACA_PAPER_SECRET_KEY": lambda: fake_value(seed, 40, _WORDS),
-        "DATABASE_URL": lambda: f"postgresql://app:{mixed}@db.paiid.internal:5432/app",
-        "REDIS_URL": lambda: f"rediss://app:{mixed}@cache.paiid.internal:6379/0",
-        "GITHUB_WEBHOOK_SECRET": lambda: fake_value(seed, 64, "0123456789abcdef"),
-        "SENTRY_DSN": lambda: f"https://{fake_value(seed, 32, '0123456789abcdef')}@o1.ingest.sentry.io/2",
-        "NEXT_PUBLIC_BACKEND_API_BASE_URL": lambda: f"https://{fake_value(seed, 8, 'abcdef')}.onrender.com",
-    }
-    if "ANTHROPIC" in name:
-        return "-".join(("sk", "ant", "api03", fake_value(seed, 93, URL_SAFE) + "AA"))
-    return forms.get(name, lambda: fake_value(seed))()
+    return drawn(FORMS.get(name.removeprefix("NEXT_PUBLIC_"), "«url43»"), f"{name} {seed}")
 
 
 class RotatingProject:

@@ -19,7 +19,7 @@ from audit_lib.settings import Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG, traffic_of
 from tests.support.traffic import plants
 from tests.support.traffic.background import DAY, HOUR, Line, office, ordinary
-from tests.support.traffic.plants import Truth, Write, truth_of
+from tests.support.traffic.plants import Plant, Truth, truth_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)  # a Monday
 DAYS = 28
@@ -52,12 +52,12 @@ def hopped(seed: object) -> Scene:
     return _with(plants.HOPPERS, random.Random(f"hopped {seed}"), lines)
 
 
-def _with(planted: dict[str, tuple[str, Write]], chance: random.Random, lines: Iterable[Line]) -> Scene:
+def _with(planted: dict[str, Plant], chance: random.Random, lines: Iterable[Line]) -> Scene:
     """Lines with each incident planted, on days of their own from the fifteenth."""
     truths, whole = [], list(lines)
-    for day, (name, (detection, write)) in enumerate(planted.items(), 15):
-        added = write(chance, day * DAY + chance.uniform(5, 18) * HOUR)
-        truths.append(truth_of(detection, f"{name} {day}", added))
+    for day, (name, plant) in enumerate(planted.items(), 15):
+        added = plant.lines(chance, day * DAY + chance.uniform(5, 18) * HOUR)
+        truths.append(truth_of(plant.detection, f"{name} {day}", added))
         whole += added
     return _scene(whole, truths)
 
@@ -79,9 +79,9 @@ def mishaps(seed: object) -> Scene:
     and a clock that is set back; beside each what looks like it and is ordinary. Six weeks."""
     chance = random.Random(f"mishaps {seed}")
     lines, truths = list(ordinary(seed, LONG)), []
-    for name, (day, detection, write) in plants.MISHAPS.items():
-        added = write(chance, day * DAY + chance.uniform(8, 15) * HOUR)
-        truths.append(truth_of(detection, name, added))
+    for name, plant in plants.MISHAPS.items():
+        added = plant.lines(chance, plant.day * DAY + chance.uniform(8, 15) * HOUR)
+        truths.append(truth_of(plant.detection, name, added))
         lines += added
     lines, truth = plants.set_back(chance, 40 * DAY + chance.uniform(6, 15) * HOUR, lines)
     return _scene([*lines, *plants.decoys(chance, lines)], [*truths, truth], days=LONG)

@@ -1,0 +1,249 @@
+"""One leak for each value, one row for each secret: identity, classes, urgency, what to do first."""
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets
+from audit_lib.leaks.tables import (
+    exit_code,
+    leak_id,
+    tabulate_exposure,
+    tabulate_leaked_secrets,
+    tabulate_leaks,
+    with_force,
+)
+from audit_lib.ledger.timeline import Observation, SecretPlace, Tenure
+from tests.support.rows import rows_of
+
+NO_INVENTORY = rows_of("inventory")
+DAY = pd.Timestamp("2026-05-01", tz="UTC")
+
+
+def at(day: int) -> datetime:
+    """Noon of a day in March 2026."""
+    return pd.Timestamp(2026, 3, day, 12, tz="UTC").to_pydatetime()
+
+
+def sighting(**changed: Any) -> dict[str, Any]:
+    """A sighting in a commit."""
+    return {
+        "fingerprint": "f", "matched": "exact", "place": "commit", "path": "a.py", "line": 3, "commit": "c1",
+        "encoding": "plain", "authored_at": at(5), "committed_at": at(6), "at_head": True, "reachable": True,
+        "occurrences": 2,
+    } | changed  # fmt: skip
+
+
+def target(**changed: Any) -> dict[str, Any]:
+    """A value in force."""
+    return {
+        "fingerprint": "f", "variable": "API_TOKEN", "names": "API_TOKEN", "in_force": "production",
+        "kind": "leak", "searched": "everywhere", "reason": "",
+    } | changed  # fmt: skip
+
+
+def leaks(sightings: list[dict[str, Any]], targets: list[dict[str, Any]], **given: Any) -> pd.DataFrame:
+    """The leaks that the sightings make."""
+    seen, sought = pd.DataFrame(sightings), LeakTargets.of(targets)
+    return tabulate_leaks(seen, sought, given.pop("inventory", NO_INVENTORY), **given)[0]
+
+
+def test_many_places_are_one_leak() -> None:
+    """Paths, encodings and commits of one value are one leak; its first commit is the earliest."""
+    rows = [
+        sighting(),
+        sighting(path="b.py", commit="c0", authored_at=at(2), committed_at=at(9), at_head=False),
+        sighting(place="working tree", commit="", authored_at=None, committed_at=None, reachable=False),
+        sighting(encoding="base64", commit="c2", authored_at=at(7)),
+    ]
+    leak = leaks(rows, [target()]).squeeze()
+    assert (leak["first_commit"], leak["first_at"], leak["first_committed_at"]) == ("c0", at(2), at(9))
+    assert (leak["occurrences"], leak["at_head"], leak["reachable"]) == (8, True, True)
+
+
+def test_an_identifier_is_of_places_and_names_alone() -> None:
+    """Each run without a key gives other fingerprints, and the same ids: of kind, variable, path, ordinal."""
+    met = [("f", "a.py", at(5)), ("g", "a.py", at(6)), ("h", "b.py", at(1))]
+    about = [("b.py", 1), ("a.py", 1), ("a.py", 2)]
+    for key in ("one", "other"):
+        sightings = [sighting(fingerprint=key + f, path=path, authored_at=day) for f, path, day in met]
+        table = leaks(sightings, [target(fingerprint=key + f, in_force="") for f, *_ in met])
+        named = [leak_id("leak", "API_TOKEN", path, str(ordinal)) for path, ordinal in about]
+        assert list(table["leak_id"]) == named
+
+
+def test_under_a_key_no_date_names_a_leak() -> None:
+    """A commit that is dated before all others renames none: the id follows from the keyed fingerprint."""
+    targets = [target(), target(fingerprint="a")]
+    forged = sighting(fingerprint="a", authored_at=at(1), committed_at=at(1))
+    for met in ([sighting()], [sighting(), forged]):
+        table = leaks(met, targets, keyed=True)
+        assert dict(zip(table["fingerprint"], table["leak_id"], strict=True))["f"] == leak_id("f")
+    assert table["leak_id"].is_unique
+
+
+@pytest.mark.parametrize(("matched", "kind", "expected"), [
+    ("exact", "leak", ("leak", "exact")), ("exact", "template", ("template", "exact")),
+    ("exact", "weak default", ("weak default", "exact")), ("exact", "pattern", ("pattern", "pattern")),
+    ("truncated", "leak", ("truncated", "truncated")), ("truncated", "pattern", ("truncated", "truncated")),
+])  # fmt: skip
+def test_classes(matched: str, kind: str, expected: tuple[str, str]) -> None:
+    """Templates, weak defaults, finds by shape and shortened copies are told apart."""
+    leak = leaks([sighting(matched=matched)], [target(kind=kind)]).iloc[0]
+    assert (leak["kind"], leak["matched"]) == expected
+
+
+def test_a_later_commit_is_left_out_by_date() -> None:
+    """As of an earlier day what a later commit brought is left out; a file on disk has no date."""
+    on_disk = {"commit": "", "place": "log", "authored_at": None, "committed_at": None}
+    rows, targets = (
+        [sighting(), sighting(fingerprint="g", **on_disk)],
+        [target(), target(fingerprint="g", variable="OTHER")],
+    )
+    assert list(leaks(rows, targets, as_of=at(5))["variable"]) == ["OTHER"]
+    assert list(leaks(rows, targets, as_of=at(6))["variable"]) == ["API_TOKEN", "OTHER"]
+
+
+def leak(name: str, **changed: Any) -> dict[str, Any]:
+    """A leak of a value that only the history holds, and of which nothing is known."""
+    return {
+        "leak_id": name, "variable": name, "kind": "leak", "matched": "exact", "fingerprint": name,
+        "first_commit": "c", "first_at": DAY, "first_committed_at": DAY, "at_head": False,
+        "reachable": True, "in_force": "", "force": "not known", "occurrences": 1,
+    } | changed  # fmt: skip
+
+
+def test_the_order_of_urgency() -> None:
+    """Production first, then how long, then reach; elsewhere; not known at HEAD, in history; replaced."""
+    later = DAY + pd.Timedelta(days=1)
+    ordered = [
+        leak("production, further", in_force="production", occurrences=9),
+        leak("production, longer", in_force="production"),
+        leak("production", in_force="development,production", first_at=later),
+        leak("elsewhere", in_force="staging"), leak("head", at_head=True),
+        leak("disk", first_commit="", first_at=None), leak("history"), leak("undated", first_at=None),
+        leak("replaced", variable="OLD", at_head=True),
+        leak("template", kind="template", in_force="production"),
+    ]  # fmt: skip
+    inventory = rows_of("inventory", {"secret": "OLD", "variable": "OLD", "fingerprint": "new"})
+    for given in (ordered[::-1], [*ordered[5:], *ordered[:5]]):
+        found = with_force(Leaks.of(given), inventory)
+        assert list(found["leak_id"]) == [one["leak_id"] for one in ordered]
+
+
+OTHER = {"fingerprint": "other"}
+HOMES: tuple[tuple[tuple[dict[str, Any], ...], str], ...] = (
+    ((), "not known"), (({"fingerprint": "API_TOKEN"},), "in force"), ((OTHER,), "not in force"),
+    ((OTHER, {"fingerprint": None, "state": "not supplied"}), "not known"),
+    (({**OTHER, "environment": "development"},), "not known"),
+    ((OTHER, {"fingerprint": "third", "environment": "staging"}), "not in force"),
+    ((OTHER, {"fingerprint": "third", "environment": "staging", "service": "worker"}), "not known"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("homes", "force"), HOMES)
+def test_not_in_force_is_earned(homes: tuple[dict[str, Any], ...], force: str) -> None:
+    """A leaked value is not in force only if another one was seen in each place of its secret, production of
+    each service among them: a name in development proves nothing of it."""
+    table = with_force(Leaks.of([leak("API_TOKEN")]), rows_of("inventory", *homes))
+    assert list(table["force"]) == [force]
+    assert exit_code(table, LeakCoverage.of([]), ("not-known",)) == (3 if force == "not known" else 0)
+
+
+def stay(fingerprint: str, gone: str | None, environment: str = "production") -> Tenure:
+    """One value's stay until a snapshot in September saw another."""
+    look = Observation(DAY.to_pydatetime(), fingerprint, "ledger#1", "ledger")
+    after = Observation(pd.Timestamp("2026-09-05", tz="UTC").to_pydatetime(), gone, "ledger#2", "ledger")
+    home = SecretPlace("API_TOKEN", environment, "backend")
+    return Tenure(home, fingerprint, look, look, gone=after if gone else None)
+
+
+BEFORE, NOBODY = "leaked before, rotated by 5 Sep 2026", "nobody gave this value"
+STAYS = (
+    ((), stay("f", "g"), "not in force", "historic", BEFORE),
+    (({"fingerprint": "g"},), stay("f", "g"), "not in force", "historic", BEFORE),
+    (({"fingerprint": None, "state": "not supplied"},), stay("f", "g"), "not known", "unknown",
+     f"{BEFORE}; what is in force there is not supplied"),
+    ((), stay("f", None), "not known", "unknown", "what is in force there was not supplied"),
+    ((), stay("f", "g", "staging"), "not known", "unknown",
+     "another value is in force there, but nothing shows that it replaced this one"),
+    ((), stay("other", "g"), "not known", "unknown", NOBODY),
+    (({"fingerprint": "f"},), stay("f", "g"), "in force", "emergency",
+     "the leaked value is in force: rotate now"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("homes", "stayed", "force", "status", "reason"), STAYS)
+def test_the_ledger_knows_a_rotated_value_again(
+    homes: tuple[dict[str, Any], ...], stayed: Tenure, force: str, status: str, reason: str
+) -> None:
+    """A value that a pattern finds, and that no source holds any more, is the earlier one of its secret."""
+    inventory, in_force = rows_of("inventory", *homes), "production" if force == "in force" else ""
+    found = target(variable="token of a kind", in_force=in_force, kind="pattern")
+    table = leaks([sighting()], [found], inventory=inventory, stays=[stayed])
+    known = "API_TOKEN" if stayed.fingerprint == "f" else "token of a kind"
+    assert (table["variable"].item(), table["force"].item()) == (known, force)
+    exposure = tabulate_exposure(table, inventory, [stayed])
+    assert exposure[["secret", "status", "reason"]].values.tolist() == [[known, status, reason]]
+
+
+def exposed(secret: str, status: str, environment: str = "production", **more: Any) -> dict[str, Any]:
+    """A row of Exposure."""
+    place = {"environment": environment, "service": "backend" if environment else "", "first_at": DAY}
+    return {"leak_id": secret, "secret": secret, "status": status, "reason": "why"} | place | more
+
+
+def test_a_secret_is_one_row_of_its_worst_status() -> None:
+    """In force in two places and replaced in a third: one row, of production, with the two and all places."""
+    rows = [
+        exposed("KEY", "emergency", "staging"), exposed("KEY", "emergency"), exposed("FOUND", "unknown", ""),
+        exposed("KEY", "historic", "development", leak_id="OLDER"),
+    ]  # fmt: skip
+    given = [leak("KEY", in_force="production,staging"), leak("OLDER"), leak("FOUND", kind="pattern")]
+    places = LeakPlaces.of(
+        {"leak_id": "KEY", "place": "commit", "path": f"f{n}", "line": n, "commit": "c" * 40, "encoding": ""}
+        for n in range(7)
+    )
+    table = tabulate_leaked_secrets(Leaks.of(given), places, Exposure.of(rows))
+    key, found = table.to_dict("records")
+    assert (key["secret"], key["status"], key["environment"]) == ("KEY", "emergency", "production")
+    assert key["covers"] == (("KEY", "production", "backend"), ("KEY", "staging", "backend"))
+    assert key["places"].endswith("f4:4 in cccccccccccc; and 2 more in report.json")
+    assert key["also"] == "; other values of it that leaked: OLDER"
+    assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", ())
+
+
+CLASSES = ("in-force", "not-known", "not-in-force", "possible")
+WHOLE = [("git objects", "searched"), ("files", "searched"), ("values", "searched")]
+
+
+def _leaks(*rows: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["kind", "force"]).assign(variable="NAME")
+
+
+def _coverage(rows: list[tuple[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["part", "state"]).assign(count=1)
+
+
+@pytest.mark.parametrize(("leak", "codes"), [
+    (("leak", "in force"), (3, 3, 3, 3)), (("pattern", "not known"), (0, 3, 3, 3)),
+    (("truncated", "not in force"), (0, 0, 3, 3)), (("possible", "not known"), (0, 0, 0, 3)),
+    (("hash", "not known"), (0, 0, 0, 3)), (("template", "not known"), (0, 0, 0, 0)),
+])  # fmt: skip
+def test_a_class_stops_with_all_that_is_more_urgent(leak: tuple[str, str], codes: tuple[int, ...]) -> None:
+    """What is less urgent than the class named lets a pipeline go on."""
+    stops = (CLASSES[: number + 1] for number in range(len(CLASSES)))
+    assert tuple(exit_code(_leaks(leak), _coverage(WHOLE), one) for one in stops) == codes
+
+
+@pytest.mark.parametrize(("row", "code"), [
+    (("files", "not searched"), 2), (("files outside", "not searched"), 2), (("patterns", "incomplete"), 2),
+    (("values", "not searched"), 0), (("patterns", "partly"), 0),
+])  # fmt: skip
+def test_what_was_not_searched_is_no_pass(row: tuple[str, str], code: int) -> None:
+    """A place that was left out is 2 where nothing was found, and a leak stays 3."""
+    coverage = _coverage([*WHOLE, row])
+    assert exit_code(_leaks(), coverage, ("in-force",)) == code
+    assert exit_code(_leaks(("leak", "in force")), coverage, ("in-force",)) == 3
