@@ -17,7 +17,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted, instant_words, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.findings import decisions as findings, reviews
-from audit_lib.ledger import Entry, Ledger, all_heads, chain_files, current_key_ids, keys, read_ledger
+from audit_lib.ledger import Entry, Ledger, all_heads, chain, keys, read_ledger
 from audit_lib.report import escape as inert
 from audit_lib.report.folder import SIGNED
 from audit_lib.secrecy.keeper import MANIFEST, Keeper, Key, signature_holds
@@ -283,12 +283,12 @@ def _checked_ledger(path: Path) -> tuple[Ledger, str]:
     """The ledger at a path, and the key that it was checked with; "" if there is none here."""
     inner = path / ".audit" / "ledger"
     folder = inner if inner.is_dir() else path
-    empty = folder.is_dir() and not chain_files(folder)
+    empty = folder.is_dir() and not chain.chain_files(folder)
     cli.refuse(
         (not folder.exists(), str(path), "does not exist: name a report or a ledger"),
         (empty, str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)"),
     )
     known, home = _keys(), folder if folder.is_dir() else folder.parent
-    named = current_key_ids(home, {key_id: key for key_id, (key, _) in known.items()})
+    named = chain.current_key_ids(home, {key_id: key for key_id, (key, _) in known.items()})
     key, words = next((found for key_id, found in known.items() if key_id in named), (None, ""))
     return read_ledger(folder, key), words

@@ -328,7 +328,7 @@ def _replace(
     key, place, at = keys.made_key_of(context.project), context.project.ledger_dir, context.at
     here, keeper = (context.project, context.policy), Keeper(key)
     changes = change.planned(*here, rule, source, new=value, keeper=keeper)
-    chain.chain_to_continue(place, key, changes[0].draft(at, body), at, context.writer)
+    chain.sound_chain(place, key, changes[0].draft(at, body), at, context.writer)
     written: set[Path] = set()
     for one in changes:
         if one.path not in written:
