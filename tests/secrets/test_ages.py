@@ -301,20 +301,7 @@ def test_a_pair_of_which_one_is_not_there_is_none() -> None:
 
 # Clocks may be wrong by 14 hours, so a change between snapshots of exactly 90 and 60 days ago is not known to
 # be due: each bound is widened.
-# period, cadence in days, share of rotations that were recorded with both sides seen; then the share of
-# fresh, due, overdue, unknown in per cent.
-TABLE = [
-    (90, 91, 0.0, (0, 0, 15.5, 84.5)),
-    (90, 30, 0.0, (62.1, 0, 3.1, 34.9)),
-    (90, 7, 0.0, (70.3, 10.4, 15.5, 3.8)),
-    (90, 1, 0.0, (74.6, 8.8, 15.5, 1.1)),
-    (90, 91, 0.8, (59.8, 7.8, 15.7, 16.7)),
-    (180, 91, 0.0, (47.4, 0, 16.3, 36.3)),
-    (180, 30, 0.0, (73.5, 0, 9.1, 17.5)),
-    (180, 7, 0.0, (77.1, 4.6, 16.3, 2.0)),
-    (180, 1, 0.0, (78.4, 4.4, 16.6, 0.7)),
-    (180, 91, 0.8, (72.0, 3.4, 16.7, 7.9)),
-]
+TABLE = CASES["cadence"]
 STATUSES = ("fresh", "due", "overdue", "unknown")
 
 
