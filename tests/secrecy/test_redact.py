@@ -62,7 +62,7 @@ def test_values_in_a_structure_are_removed() -> None:
     assert redactor.texts(["x", f"a {VALUE}"]) == {f"a {VALUE}": f"a {MARK}"}
 
 
-# A line with values that nobody knows (%), and what is left of it (# for the mark).
+# A line with values that nobody knows (%), and what is left of it (# for the mark); the examples, too.
 LINES = [
     ('{"user":"amy","password":"%","ok":false}', '{"user":"amy","password":"#","ok":false}'),
     ("{'api_key': '%', 'n': 1}", "{'api_key': '#', 'n': 1}"),
@@ -78,7 +78,6 @@ LINES = [
     ("GET /in?user=amy&pwd=%,%;% 401", "GET /in?user=amy&pwd=# 401"),
     ("DB_PASSWORD=%&%;x=1", "DB_PASSWORD=#;x=1"),
     ("<password>%</password>", "<password>#</password>"),
-    ("mysql --password % -u root", "mysql --password # -u root"),
     ("Authorization: Bearer %", "Authorization: #"),
     ("'Cookie': 'session=%'", "'Cookie': '#'"),
     ("postgresql://amy:%@db/app", "postgresql://amy:#@db/app"),
@@ -87,10 +86,8 @@ LINES = [
     ("password=<%>&%<%, n=1", "password=#, n=1"),
     ("token expired for amy", "token expired for amy"),
     ('"GET /api/token HTTP/1.1" 401 12', '"GET /api/token HTTP/1.1" 401 12'),
-    (
-        "Failed password for root from 192.0.2.1 port 22",
-        "Failed password for root from 192.0.2.1 port 22",
-    ),
+    *((place["example"], place["example"].replace("%", "#")) for place in _BESIDE["place"]),
+    *((place["other"], place["other"]) for place in _BESIDE["place"]),
 ]
 
 
@@ -98,13 +95,6 @@ LINES = [
 def test_an_unknown_value_beside_its_name_is_redacted(line: str, expected: str) -> None:
     """In any notation; what is beside it stays, and so does a line without a value."""
     assert redact_named(line.replace("%", VALUE)) == expected.replace("#", MARK)
-
-
-@pytest.mark.parametrize("place", _BESIDE["place"])
-def test_each_place_of_an_unknown_value_has_an_example(place: dict[str, str]) -> None:
-    """What beside_names.toml redacts, and what it leaves alone."""
-    assert redact_named(place["example"].replace("%", VALUE)) == place["example"].replace("%", MARK)
-    assert redact_named(place["other"]) == place["other"]
 
 
 @pytest.mark.parametrize("flushes", [False, True], ids=["one stream", "other messages between"])
@@ -137,34 +127,33 @@ def test_text_that_ends_like_a_value_comes_out_in_the_end() -> None:
         assert tail.flush(_redactor(VALUE), last=True) == expected
 
 
-def _guard() -> Guard:
-    guard, keeper = Guard(), Keeper(Key.throw_away())
-    keeper.take(VALUE)
-    guard.watch(keeper)
-    return guard
+def _keeper(value: str) -> Keeper:
+    keeper = Keeper(Key.throw_away())
+    keeper.take(value)
+    return keeper
 
 
 def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
     """A line waits for its end or a flush, a value in any pieces is removed, a closed stream is no error."""
-    beneath = io.StringIO()
-    stream = GuardedStream(_guard(), beneath)
+    guard, beneath = Guard(), io.StringIO()
+    guard.watch(_keeper(VALUE))
+    stream = GuardedStream(guard, beneath)
     for word in (*VALUE, "\n"):
         print(word, end=" ", file=stream)
     assert beneath.getvalue() == f"{MARK} \n"
     print("Name? ", end="", flush=True, file=stream)
     assert beneath.getvalue().endswith("Name? ")
     with (tmp_path / "beneath").open("w", encoding="utf-8") as file:
-        closed = GuardedStream(_guard(), file)
+        closed = GuardedStream(guard, file)
     closed.close()
     assert closed.closed
 
 
 def test_forgetting_forgets() -> None:
     """A second keeper of the same size is another keeper; what was forgotten is text like any other."""
-    guard, keepers = Guard(), [Keeper(Key.throw_away()) for _ in range(2)]
-    values = [keeper.take(fake_value(number)) and fake_value(number) for number, keeper in enumerate(keepers)]
-    for keeper, value in zip(keepers, values, strict=True):
-        guard.watch(keeper)
+    guard = Guard()
+    for value in (VALUE, PASSWORD):
+        guard.watch(_keeper(value))
         assert guard.redactor().text(value) == MARK
         guard.forget()
         assert guard.redactor().text(value) == value
