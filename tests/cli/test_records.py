@@ -117,7 +117,7 @@ SIGNED, VERIFY = "sign {report} --by Ada", "verify {report} --ledger {project}"
 TWICE = "one person in 2 roles: Ada signed as approved and as reviewed"
 
 # By what they show the steps of a scene: what is done to the project, or a command, its exit code and a text
-# that it prints; one that begins with "!" is not printed. A snapshot comes first, unless the scene begins with
+# that it prints; one that begins with "!" is not printed. A snapshot comes first, unless a scene begins with
 # one or with what is done to the project.
 SCENES = {
     "a record of a value that did not change needs a date; a change that was seen awaits its record": [
