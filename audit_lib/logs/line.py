@@ -311,7 +311,7 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line,
 
 
 def _nearest(text: bytes, before: int, formats: LogFormats) -> str:
-    """The block that takes most of a text's beginning, in steps, and what it expects then; "" for one step."""
+    """The block that takes most of a beginning, in steps, and what it expects then; "" for one step."""
     near, most = "", 0
     for block in (*formats.prefixes, *formats.bodies, *formats.messages) if text else ():
         # A step that takes anything says nothing.
