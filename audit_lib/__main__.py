@@ -39,7 +39,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         # Imported here, so that help does not wait for what searches.
-        from audit_lib.cli.terminal import colour  # noqa: PLC0415
+        from audit_lib.cli.open_project import colour  # noqa: PLC0415
         from audit_lib.secrecy.guard import guarded_command  # noqa: PLC0415
 
         ctx.color = colour()

@@ -26,15 +26,9 @@ def _limit() -> None:
 
 
 def _run(first: int, seeds: int, *readers: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.support.fuzz", str(first), str(seeds), *readers],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=WALL_SECONDS,
-        preexec_fn=_limit,
-        check=False,
-    )
+    command = [sys.executable, "-m", "tests.support.fuzz", str(first), str(seeds), *readers]
+    limits = {"timeout": WALL_SECONDS, "preexec_fn": _limit}
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **limits)
     last = run.stdout.splitlines()[-1:]
     assert run.returncode == 0, f"{last}: {run.returncode} {run.stderr[-600:]}"
 

@@ -44,18 +44,20 @@ def test_all_faults_come_at_once() -> None:
     check_parameters(GOOD)
 
 
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ('quarter = "Q3"', "quarter: must have the form 2026Q3"),
-        ('projct = "/srv/shop"', "projct: is not a parameter; did you mean project?"),
-    ],
-)
-def test_a_person_sees_one_line_and_no_traceback(
-    line: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a bare kernel a bad parameter ends the first cell after the parameters with its fault."""
+WRONG = {
+    'quarter = "Q3"': "quarter: must have the form 2026Q3",
+    'projct = "/srv/shop"': "projct: is not a parameter; did you mean project?",
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+
+
+@pytest.mark.parametrize(("line", "fault"), WRONG.items())
+def test_a_person_sees_one_line_and_no_traceback(line: str, fault: str, tmp_path: Path) -> None:
+    """In a bare kernel a bad parameter ends the first cell after the parameters with its fault."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:3]
     notebook.cells[1].source += f"\n{line}"
@@ -65,11 +67,8 @@ def test_a_person_sees_one_line_and_no_traceback(
     assert [output["traceback"] for output in outputs] == [[f"BadInput: {fault}"]]
 
 
-def test_a_notebook_of_one_s_own_is_guarded_by_two_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_notebook_of_one_s_own_is_guarded_by_two_lines(tmp_path: Path) -> None:
     """After the import and `guard`, no output of one's own cells holds a value of the project."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     value = fake_value("my own notebook")
     (tmp_path / ".env").write_text(f"API_TOKEN={value}\n", "utf-8")
     cells = ("import audit_lib", "audit_lib.guard('.')", "print(open('.env').read())")

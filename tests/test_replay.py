@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -13,15 +14,19 @@ from tests.support.canary import notebook
 from tests.support.paths import ROOT
 from tests.support.replay import check_code
 
-
-def _injected(source: str) -> nbformat.NotebookNode:
-    return new_code_cell(source, metadata={"tags": ["injected-parameters"]})
+Change = Callable[[list[nbformat.NotebookNode]], object]
 
 
-def _pair(folder: Path, *changes: object) -> tuple[Path, Path]:
+def _with(*sources: str) -> Change:
+    """Injected parameters behind the first cell."""
+    cells = [new_code_cell(source, metadata={"tags": ["injected-parameters"]}) for source in sources]
+    return lambda all_: all_.__setitem__(slice(1, 1), cells)
+
+
+def _pair(folder: Path, *changes: Change) -> tuple[Path, Path]:
     source, report = notebook("print(project)", "1 + 1"), notebook("print(project)", "1 + 1")
     for change in changes:
-        change(report.cells)  # type: ignore[operator]
+        change(report.cells)
     nbformat.write(source, folder / "source.ipynb")
     nbformat.write(report, folder / "report.ipynb")
     return folder / "report.ipynb", folder / "source.ipynb"
@@ -29,12 +34,10 @@ def _pair(folder: Path, *changes: object) -> tuple[Path, Path]:
 
 def test_parameters_and_text_may_differ(tmp_path: Path) -> None:
     """Injected parameters with plain values, outputs and markdown do not count."""
-    report, source = _pair(
-        tmp_path,
-        lambda cells: cells.insert(1, _injected("# Parameters\nproject = '/srv/a'\n")),
-        lambda cells: cells.append(new_markdown_cell("said")),
+    said = new_markdown_cell("said")
+    check_code(
+        *_pair(tmp_path, _with("# Parameters\nproject = '/srv/a'\n"), lambda cells: cells.append(said))
     )
-    check_code(report, source)
 
 
 @pytest.mark.parametrize(
@@ -43,16 +46,13 @@ def test_parameters_and_text_may_differ(tmp_path: Path) -> None:
         (lambda cells: cells.append(new_code_cell("import os")), "has 4 code cells"),
         (lambda cells: cells.pop(), "has 2 code cells"),
         (lambda cells: cells[2].update(source="1 + 2"), "code cell 3: differs"),
-        (
-            lambda cells: cells.insert(1, _injected("project = __import__('os').system('true')")),
-            "more than set names",
-        ),
-        (lambda cells: cells.insert(1, _injected("print = 1")), "sets print, which"),
-        (lambda cells: cells.extend([_injected("project = ''"), _injected("")]), "2 cells of injected"),
-        (lambda cells: cells.insert(1, _injected("import os")), "more than set names"),
+        (_with("project = __import__('os').system('true')"), "more than set names"),
+        (_with("print = 1"), "sets print, which"),
+        (_with("project = ''", ""), "2 cells of injected"),
+        (_with("import os"), "more than set names"),
     ],
 )
-def test_other_code_is_refused(tmp_path: Path, change: object, fault: str) -> None:
+def test_other_code_is_refused(tmp_path: Path, change: Change, fault: str) -> None:
     """A cell more, a cell less, another cell, and parameters that do something."""
     with pytest.raises(BadInput, match=fault):
         check_code(*_pair(tmp_path, change))

@@ -75,8 +75,10 @@ def is_expression(pattern: str) -> bool:
 
 
 def matches_whole(pattern: str, text: str) -> bool:
-    """Whether a text as a whole is what the expression says. Raises `TimeoutError` after some seconds, since
-    nested repetition may have no end."""
+    """Whether a text as a whole is what the expression says.
+
+    Raises `TimeoutError` after `SECONDS`: nested repetition does not come to an end on some texts.
+    """
     return regex.fullmatch(pattern, text, timeout=SECONDS) is not None
 
 
@@ -92,7 +94,11 @@ class UrlParts:
 
 
 def url_parts(value: str) -> UrlParts | None:
-    """The components of a connection URL; None for any other value."""
+    """The components of a connection URL, decoded; None for any other value (docs/rules.md#rule-27).
+
+    Where parsers differ the password is the standard library's, or SQLAlchemy's if that finds none; then the
+    parts are not `unambiguous`.
+    """
     url = _URL.fullmatch(value.strip())
     if not url:
         return None

@@ -28,7 +28,10 @@ def user_cache() -> Path:
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder of the newest files of one kind, each named by what decided it."""
+    """A folder of the `most` newest files of one kind, each named by what decided it.
+
+    Whoever has the `secret` alone can write what is believed.
+    """
 
     folder: Path
     secret: bytes

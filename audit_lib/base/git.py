@@ -154,8 +154,12 @@ def running(
     complains: bool = False,
     index: Path | None = None,
 ) -> Iterator[io.BufferedReader]:
-    """A plumbing command's output; `GitFailed` at the end if the answer is not complete, by git's exit code,
-    its time or a complaint on stderr. `index` is another index file in the repository's own folder."""
+    """A plumbing command's output, while it runs; `index` is another index file in the repository's folder.
+
+    Raises `GitFailed` at the end if the answer is not complete: by git's exit code, unless it is `ok`, by its
+    time, or by a complaint on stderr, unless it `complains` anyway. `ValueError` for a command that could run
+    a program which the repository names.
+    """
     if args[0] not in _OWN["plumbing"] or any(arg.startswith(tuple(_OWN["runs_programs"])) for arg in args):
         raise ValueError(f"git {args[0]} could run a program that the repository names")
     place, repository = f"git {args[0]}", find_repository(root)
@@ -207,7 +211,10 @@ def running(
 def run_git(
     root: Path, *args: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,), index: Path | None = None
 ) -> bytes:
-    """What a plumbing command writes, as a whole. `GitFailed` as of `running`, and for a too large answer."""
+    """What a plumbing command writes, as a whole.
+
+    Raises `GitFailed` as `running` does, and for an answer of more than `MAX_OUTPUT` bytes.
+    """
     with running(root, args, [stdin], ok=ok, complains=True, index=index) as stream:
         answer = stream.read(MAX_OUTPUT + 1)
         if len(answer) > MAX_OUTPUT:
@@ -262,7 +269,7 @@ def is_repository(root: Path) -> bool:
 
 
 def tracked(root: Path) -> set[str]:
-    """The paths in the index, relative to the root and below it."""
+    """The paths in the index, relative to the root and below it. Raises `GitFailed`."""
     return _paths(run_git(root, "ls-files", "-z"))
 
 

@@ -7,12 +7,17 @@ from pathlib import Path
 import click
 
 # What each says of itself is data, so that a list of all commands imports none of them.
-_FILE = Path(__file__).with_name("commands.toml")
-_TEXTS: dict[str, dict[str, str]] = tomllib.loads(_FILE.read_text("utf-8"))
+_TEXTS: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("commands.toml").read_text("utf-8"),
+)
 COMMANDS = {name: texts["module"] for name, texts in _TEXTS.items() if "module" in texts}
-GROUPS: dict[str, dict[str, str]] = {}
-for _name in COMMANDS:
-    GROUPS.setdefault(_TEXTS[_name]["group"], {})[_name] = _TEXTS[_name]["help"].partition("\n")[0]
+# By the title of a group its commands, each with the first line of its help.
+GROUPS: dict[str, dict[str, str]] = {
+    title: {
+        name: _TEXTS[name]["help"].partition("\n")[0] for name in COMMANDS if _TEXTS[name]["group"] == title
+    }
+    for title in dict.fromkeys(_TEXTS[name]["group"] for name in COMMANDS)
+}
 
 
 def load_command(name: str, command: click.Command | None = None) -> click.Command:

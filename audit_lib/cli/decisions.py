@@ -16,9 +16,8 @@ from audit_lib.base.clock import Quarter, iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted, instant_words, nearest
 from audit_lib.cli import open_project as cli
-from audit_lib.cli.terminal import say
 from audit_lib.findings import decisions as findings, reviews
-from audit_lib.ledger import Entry, Ledger, all_heads, chain_files, current_key_ids, keys, read_ledger
+from audit_lib.ledger import Entry, Ledger, all_heads, chain, keys, read_ledger
 from audit_lib.report import escape as inert
 from audit_lib.report.folder import SIGNED
 from audit_lib.secrecy.keeper import MANIFEST, Keeper, Key, signature_holds
@@ -112,7 +111,7 @@ def _record(context: cli.Opened, subject: str, verdict: str, given: dict[str, An
         cli.refuse((entry.body == body, "ID", f"has this decision already ({entry.place})"))
     until = f" until {body['until']}" if "until" in body else ": the next review decides"
     owner = f" to {body['owner']}" if "owner" in body else ""
-    say(f"{context.append('decision', body).place}: {verdict} {subject}{owner}{until}")
+    cli.say(f"{context.append('decision', body).place}: {verdict} {subject}{owner}{until}")
 
 
 @cli.command(
@@ -121,19 +120,19 @@ def _record(context: cli.Opened, subject: str, verdict: str, given: dict[str, An
 def list_(context: cli.Opened, about: str, **_: Any) -> None:
     """Print the entries that people made, or those about one id, and the questions left open."""
     ledger = context.ledger()
-    say(*ledger.faults, err=True)
+    cli.say(*ledger.faults, err=True)
     entries = [entry for entry in ledger.entries if entry.kind not in _NOT_SHOWN]
     listed = [entry for entry in entries if about in ("", *(entry.body.get(name) for name in _SUBJECTS))]
     for entry in listed:
         what = " ".join(str(entry.body[name]) for name in _SHOWN if entry.body.get(name))
         details = [f"{name}: {entry.body[name]}" for name in _DETAILS if entry.body.get(name)]
-        say(f"{instant_words(entry.at)}  {entry.kind}  {'; '.join([what, *details])}  ({entry.place})")
+        cli.say(f"{instant_words(entry.at)}  {entry.kind}  {'; '.join([what, *details])}  ({entry.place})")
 
     questions = findings.tabulate_attestations(context.policy, ledger, context.at)
     left_open = questions["status"].isin(findings.UNANSWERED) & (questions["rule"].eq(about) | (about == ""))
-    say(*(questions["rule"] + ": " + questions["question"])[left_open])
+    cli.say(*(questions["rule"] + ": " + questions["question"])[left_open])
     left = f"{len(ledger.entries) - len(entries)} of snapshots, keys and repairs not"
-    say(f"{counted(len(listed), 'entry', 'entries')} shown, {left}", err=True)
+    cli.say(f"{counted(len(listed), 'entry', 'entries')} shown, {left}", err=True)
 
 
 @cli.command(
@@ -159,9 +158,9 @@ def sign(context: cli.Opened, report: Path, role: str, reason: str, **_: Any) ->
     entry = context.append("signoff", body | heads)
 
     (report / SIGNED).write_text(signed_text(report, context.ledger()), "utf-8")
-    say(f"{entry.place}: {report.name} signed by {by} as {role}")
-    say(*_in_several_roles([*signed, entry]), err=True)
-    say(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.head}")
+    cli.say(f"{entry.place}: {report.name} signed by {by} as {role}")
+    cli.say(*_in_several_roles([*signed, entry]), err=True)
+    cli.say(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.head}")
 
 
 def signatures(report: Path, ledger: Ledger, key: Key | None = None) -> list[Entry]:
@@ -202,9 +201,8 @@ def _in_several_roles(signed: Iterable[Entry]) -> list[str]:
 @click.pass_context
 def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
     """Print what is wrong with a report or a ledger, and end with 3; else what was checked and who signed."""
-    is_report = (path / MANIFEST).is_file()
-    faults, lines = _check_report(path, ledger) if is_report else _check_ledger(path)
-    say(*(faults or lines), err=bool(faults))
+    faults, lines = _check_report(path, ledger) if (path / MANIFEST).is_file() else _check_ledger(path)
+    cli.say(*(faults or lines), err=bool(faults))
     ctx.exit(cli.FOUND if faults else 0)
 
 
@@ -285,12 +283,12 @@ def _checked_ledger(path: Path) -> tuple[Ledger, str]:
     """The ledger at a path, and the key that it was checked with; "" if there is none here."""
     inner = path / ".audit" / "ledger"
     folder = inner if inner.is_dir() else path
-    empty = folder.is_dir() and not chain_files(folder)
+    empty = folder.is_dir() and not chain.chain_files(folder)
     cli.refuse(
         (not folder.exists(), str(path), "does not exist: name a report or a ledger"),
         (empty, str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)"),
     )
     known, home = _keys(), folder if folder.is_dir() else folder.parent
-    named = current_key_ids(home, {key_id: key for key_id, (key, _) in known.items()})
+    named = chain.current_key_ids(home, {key_id: key for key_id, (key, _) in known.items()})
     key, words = next((found for key_id, found in known.items() if key_id in named), (None, ""))
     return read_ledger(folder, key), words

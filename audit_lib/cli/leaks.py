@@ -10,12 +10,9 @@ from typing import Any
 import click
 import pandas as pd
 
-from audit_lib.base import cache, progress
-from audit_lib.base.errors import BadInput, Refused
-from audit_lib.base.frames import rows
+from audit_lib.base import cache, errors, frames, progress
 from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.cli import open_project as cli
-from audit_lib.cli.terminal import print_json, say
 from audit_lib.leaks import contracts, rules, search, tables
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, leak_targets, search_staged
 from audit_lib.ledger.timeline import tenures
@@ -24,6 +21,7 @@ from audit_lib.report.tables import records
 from audit_lib.secrecy import keeper, seal
 
 FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urgent first
+_FORMAT = cli.shown("--format", "layout", default="table", type=click.Choice(("table", "json", "sarif")))
 _MOST_PLACES, _MOST_NAMES = 3, 4  # that are shown
 _STATES = ("incomplete", "not searched", "partly", "searched")
 _FORCES = {  # in words, and their colour
@@ -35,7 +33,7 @@ _FORCES = {  # in words, and their colour
 
 @cli.command(
     click.argument("paths", nargs=-1, type=cli.PATH, metavar="[PATH...]"),
-    *(cli.layout("table", "json", "sarif"), "--env", "--policy", "--ledger", cli.flag("--staged")),
+    *(_FORMAT, "--env", "--policy", "--ledger", cli.flag("--staged")),
     click.option("--patterns/--no-patterns", default=True),
     click.option("--also", multiple=True, type=cli.PATH),
     click.option("--import", "reports", multiple=True, type=cli.PATH),
@@ -43,9 +41,9 @@ _FORCES = {  # in words, and their colour
 )
 def leaks(context: cli.Opened, paths: tuple[Path, ...], staged: bool, patterns: bool, **given: Any) -> None:
     """Search the whole project, or only some paths, or what is staged."""
+    modes = [staged, paths, given["reports"] or given["also"] or given["fail_on"]]
     fault = "cannot combine --staged, PATHs and the options of a whole search (--import, --also, --fail-on)"
-    whole = given["reports"] or given["also"] or given["fail_on"]
-    cli.refuse((sum(map(bool, (staged, paths, whole))) > 1, "leaks", fault))
+    cli.refuse((sum(map(bool, modes)) > 1, "leaks", fault))
     if staged:
         _search_staged(context, patterns)
     elif paths:
@@ -62,8 +60,10 @@ def _search_project(
     paths = [path.resolve() for path in also]
     within = [path for path in paths if path.is_relative_to(root) or root.is_relative_to(path)]
     fault = "is in the project or holds it: name a folder beside it"  # env files are the values' homes
-    cli.refuse(*((not path.exists(), "--also", f"{path} does not exist") for path in paths))
-    cli.refuse(*((True, "--also", f"{path} {fault}") for path in within))
+    cli.refuse(
+        *((not path.exists(), "--also", f"{path} does not exist") for path in paths),
+        *((True, "--also", f"{path} {fault}") for path in within),
+    )
     known, stays = context.read(), tenures(context.ledger())
     read = (known.policy, known.entries, known.inventory)
     with progress.progress_bar() as bar:
@@ -78,12 +78,12 @@ def _search_project(
         places = records(found.places.rename(columns=contracts.PUBLISHED_PLACE))
         listed = nested(records(found.leaks), places, ("leak_id",), "places")
         first = tables.next_step(found.leaks, found.coverage)
-        print_json({"leaks": listed, "coverage": records(found.coverage), "do_first": first})
+        cli.print_json({"leaks": listed, "coverage": records(found.coverage), "do_first": first})
     else:
         from audit_lib.report.exports import leaks_sarif  # noqa: PLC0415  as above
 
         complete = not found.coverage["state"].eq("incomplete").any()
-        print_json(leaks_sarif(found.leaks, found.places, complete=complete))
+        cli.print_json(leaks_sarif(found.leaks, found.places, complete=complete))
     if fail_on := given["fail_on"]:
         sys.exit(tables.exit_code(found.leaks, found.coverage, FAIL_ON[: FAIL_ON.index(fail_on) + 1]))
 
@@ -91,11 +91,11 @@ def _search_project(
 def _say_leaks(found: LeakAudit) -> None:
     """The answer, each leak with some of its places, what was searched, and what to do first."""
     _say_totals(found.leaks, found.coverage)
-    for leak in rows(found.leaks):
+    for leak in frames.rows(found.leaks):
         _say_leak(leak, found.places[found.places["leak_id"].eq(leak.leak_id)])
-    say("")
+    cli.say("")
     _say_coverage(found.coverage)
-    say("", f"do first: {tables.next_step(found.leaks, found.coverage)}")
+    cli.say("", f"do first: {tables.next_step(found.leaks, found.coverage)}")
 
 
 def _say_totals(leaks: pd.DataFrame, coverage: pd.DataFrame) -> None:
@@ -115,7 +115,7 @@ def _say_totals(leaks: pd.DataFrame, coverage: pd.DataFrame) -> None:
         answer, colour = counted(forces.sum(), "leak"), "red"
     elif tables.shows_no_leak(coverage):
         answer, colour = "No leak", "green"
-    say(f": {', '.join(counts)}" if len(leaks) else "", lead=answer, colour=colour)
+    cli.say(f": {', '.join(counts)}" if len(leaks) else "", lead=answer, colour=colour)
 
 
 def _say_leak(leak: Any, places: pd.DataFrame) -> None:
@@ -130,16 +130,18 @@ def _say_leak(leak: Any, places: pd.DataFrame) -> None:
         counted(leak.occurrences, "occurrence"),
         leak.leak_id,
     ]
-    kind = "" if leak.kind == "leak" else f" ({leak.kind})"
-    colour = "" if leak.kind in tables.NO_SECRETS else colour
-    say(f": {', '.join(filter(None, facts))}", lead=f"{leak.variable}{kind}", colour=colour)
+    cli.say(
+        f": {', '.join(filter(None, facts))}",
+        lead=leak.variable if leak.kind == "leak" else f"{leak.variable} ({leak.kind})",
+        colour="" if leak.kind in tables.NO_SECRETS else colour,
+    )
 
-    for place in rows(places.head(_MOST_PLACES)):
+    for place in frames.rows(places.head(_MOST_PLACES)):
         commit = f" {place.commit[:12]}" if place.commit else ""
         line = "" if place.line is None else f":{place.line}"
-        say(f"{place.place}{commit} {place.path}{line} ({place.encoding})", indent="    ")
+        cli.say(f"{place.place}{commit} {place.path}{line} ({place.encoding})", indent="    ")
     more = len(places) - _MOST_PLACES
-    say(f"and {counted(more, 'more place')} (--format json)" if more > 0 else None, indent="    ")
+    cli.say(f"and {counted(more, 'more place')} (--format json)" if more > 0 else None, indent="    ")
 
 
 def _say_coverage(coverage: pd.DataFrame) -> None:
@@ -150,7 +152,7 @@ def _say_coverage(coverage: pd.DataFrame) -> None:
         amount = counted(count, singular, str(part)) if group["count"].notna().any() else part
         named = few([place for place in group["place"] if place not in ("", ".")], _MOST_NAMES)
         text = f" {amount}{f' ({named})' if named else ''}{f': {reason}' if reason else ''}"
-        say(text, lead=f"{state}:", colour="" if state == "searched" else "yellow")
+        cli.say(text, lead=f"{state}:", colour="" if state == "searched" else "yellow")
 
 
 def _search_paths(context: cli.Opened, paths: Iterable[Path]) -> None:
@@ -164,21 +166,20 @@ def _search_paths(context: cli.Opened, paths: Iterable[Path]) -> None:
     cli.refuse(*((not one.is_file(), name, "is not a file that can be read") for name, one in files.items()))
 
     done = seal.search_files(files, known.keeper, classes)
-    say(*done.hits)
-    weak = ", ".join(done.not_searched)
-    say(weak or None, lead="too weak to be searched for: ", err=True)
+    cli.say(*done.hits)
+    cli.say(", ".join(done.not_searched) or None, lead="too weak to be searched for: ", err=True)
     searched = f"{counted(done.artefacts, 'file')} searched for {counted(done.values, 'value')}"
-    say(f"{searched} in {counted(done.forms, 'form')}: {counted(len(done.hits), 'place')}", err=True)
+    cli.say(f"{searched} in {counted(done.forms, 'form')}: {counted(len(done.hits), 'place')}", err=True)
     if done.hits:
-        raise Refused("a secret value is in what you would give away")
+        raise errors.Refused("a secret value is in what you would give away")
 
 
 def _search_staged(context: cli.Opened, patterns: bool) -> None:
     """Print each place of a known value or of what looks like a secret; ends with 3 if there is one."""
     try:
         key = context.key
-    except BadInput as error:
-        say(f"only values of env files are searched for: {error}", err=True)
+    except errors.BadInput as error:
+        cli.say(f"only values of env files are searched for: {error}", err=True)
         key = keeper.Key.throw_away()
     index = os.environ.get("GIT_INDEX_FILE", "")
     known = context.read(key)
@@ -188,8 +189,8 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
     done = search_staged(context.project.root, known.keeper, wanted, index=place, rules=shapes)
 
     for hit in done.hits:
-        say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")
-    say(
+        cli.say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")
+    cli.say(
         *(f"{one.place}: {one.reason}" for one in done.left_out),
         None if patterns else "what looks like a secret: only known values were searched for",
         None if done.values else "known values: there is neither an env file nor a ledger",
@@ -197,7 +198,9 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
         err=True,
     )
     found = f"{counted(len(done.hits), 'place')} of a secret" if done.hits else "no secret"
-    say(f"{counted(done.values, 'known value')}, {counted(done.files, 'staged file')}: {found}", err=True)
+    cli.say(f"{counted(done.values, 'known value')}, {counted(done.files, 'staged file')}: {found}", err=True)
     if done.hits:
-        say("do first: take it out and stage again; --no-patterns lets pass what is not a secret", err=True)
+        cli.say(
+            "do first: take it out and stage again; --no-patterns lets pass what is not a secret", err=True
+        )
         sys.exit(tables.FOUND)

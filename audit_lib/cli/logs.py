@@ -9,11 +9,9 @@ from zoneinfo import ZoneInfo
 import click
 import pandas as pd
 
-from audit_lib.base import clock, progress
-from audit_lib.base.frames import rows
+from audit_lib.base import clock, frames, progress
 from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted
 from audit_lib.cli import open_project as cli
-from audit_lib.cli.terminal import columns, print_json, print_table, say
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
 from audit_lib.logins import alerts as rules, parameters, traffic
@@ -26,6 +24,7 @@ from audit_lib.settings import LogSource, Project, dump, load
 
 COLUMNS = ("day", "kind", "status", "address", "route")
 UNKNOWN = 2  # too little could be read to evaluate the alert: bad input
+_FORMAT = cli.shown("--format", "layout", default="table", type=click.Choice(("table", "csv", "json")))
 _NOUNS = {"lines": "line", "requests": "request", "messages": "message"}
 _OTHERS = {"text_only": "text only", "not_understood": "not understood", "blank": "blank"}
 _MOST_ROWS, _ROWS_ON_A_TERMINAL = 1_000, 20  # of a table; the others are one row
@@ -35,7 +34,7 @@ _EVENT = ("kind", "message", "method", "route", "status", "client", "subject")
 
 @cli.command(
     click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
-    *(cli.shown("--by", default="day,kind"), cli.layout("table", "csv", "json")),
+    *(cli.shown("--by", default="day,kind"), _FORMAT),
     *(click.option("--scheduler", default="", metavar="ADDR"), "--project"),
     opens=False,
 )
@@ -53,9 +52,9 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, schedul
         project = Project("logs", log_sources=sources)
         read = read_logs(project, None, formats, scheduler=scheduler, progress=bar)
     broken = read.sources["reason"].str.startswith(BROKEN_OFF)
-    unread = rows(read.sources[broken | ~read.sources["state"].isin({"read", "empty"})])
+    unread = frames.rows(read.sources[broken | ~read.sources["state"].isin({"read", "empty"})])
     cli.refuse(*((True, row.source, row.reason or row.state) for row in unread))
-    say(*dict.fromkeys(filter(None, read.sources["reason"])), err=True)
+    cli.say(*dict.fromkeys(filter(None, read.sources["reason"])), err=True)
 
     counts = read.counts.rename(columns={"client": "address"})
     counts["failures"] = counts["count"].mask(counts["kind"].isin({"other", POSSIBLE, NOTICE}), 0)
@@ -66,7 +65,7 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, schedul
     if layout == "table":
         _say_failures(counts, table, names)
     elif layout == "json":
-        print_json(records(plain))
+        cli.print_json(records(plain))
     else:
         click.echo(plain.to_csv(index=False, lineterminator="\n"), nl=False)
     _say_lines(read.sources)
@@ -94,9 +93,9 @@ def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) 
         f"{days.min()} to {days.max()}" if len(days) else "",
     ]
     failed = table["failures"].sum()
-    say("", lead=", ".join(filter(None, facts)), colour="red" if failed else "")
+    cli.say("", lead=", ".join(filter(None, facts)), colour="red" if failed else "")
 
-    most = _ROWS_ON_A_TERMINAL if columns(sys.stdout) else _MOST_ROWS
+    most = _ROWS_ON_A_TERMINAL if cli.columns(sys.stdout) else _MOST_ROWS
     ranked = table.sort_values(["failures", "count"], ascending=False, kind="stable")
     late = ranked.iloc[most:]
     sums = {"total": table} if late.empty else {f"({counted(len(late), 'more row')})": late, "total": table}
@@ -104,7 +103,7 @@ def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) 
     listed = pd.concat([ranked.head(most), rest.reindex(columns=table.columns, fill_value="")])
     shares = (100 * listed["failures"] / failed).map("{:5.1f} %".format) if failed else ""
     listed.insert(len(by) + 1, "share", shares)
-    print_table(listed)
+    cli.print_table(listed)
 
 
 def _say_lines(sources: pd.DataFrame) -> None:
@@ -113,46 +112,39 @@ def _say_lines(sources: pd.DataFrame) -> None:
     lines, *known = (counted(int(states[name]), noun) for name, noun in _NOUNS.items())
     others = [f"{states[name]:,} {words}" for name, words in _OTHERS.items()]
     nothing = f"nothing was read ({lines}, {', '.join(others[1:])})"
-    say(f"{lines}: {', '.join([*known, *others])}" if states["read"] else nothing, err=True)
+    cli.say(f"{lines}: {', '.join([*known, *others])}" if states["read"] else nothing, err=True)
 
 
-@cli.command(cli.shown("--since", default="30m"), "--log", "--policy", cli.layout("table", "json"))
-def alerts(context: cli.Opened, since: str, layout: str, **_: Any) -> None:
+@cli.command(cli.shown("--since", default="30m"), "--log", "--policy")
+def alerts(context: cli.Opened, since: str, **_: Any) -> None:
     """Evaluate the alerts since an instant; 3 if one fired, 2 if one is not known or the settings changed."""
     project, policy, until = context.project, context.policy, context.at
     window = traffic.Window(clock.since_instant(since, until), until)
     cli.refuse((not policy.alerts, f"policy {policy.name}", "has no [[alerts]]"))
-    detections = parameters.detection_policy(policy)
-    read = read_logs(project, None, parameters.formats_of(project, policy))
-    activity = traffic.tabulate_activity(read, detections)
+    detections, formats = parameters.detection_policy(policy), parameters.formats_of(project, policy)
+    activity = traffic.tabulate_activity(read_logs(project, None, formats), detections)
     here = traffic.Traffic(activity, detections, window, project.log_sources)
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(project.ledger_dir, context.key if project.ledger_dir.exists() else None, until)
     found = rules.evaluate(policy.alerts, here, ledger)
-    if layout == "json":
-        print_json(records(found))
-    else:
-        _say_alerts(found)
+    ranked = found.sort_values("state", key=lambda states: states.map([*_COLOURS].index), kind="stable")
+    for row in frames.rows(ranked):
+        state = row.state.upper() if row.state == "fired" else row.state
+        span = "" if row.first_at is None else f" from {clock.iso(row.first_at)} to {clock.iso(row.last_at)}"
+        why = f" ({row.evidence or row.reason})" if row.evidence or row.reason else ""
+        cli.say(f"{row.alert}: {row.count}{span}{why}", lead=f"{state:<9}", colour=_COLOURS[row.state])
 
     in_force, last = dump.dump(policy, project), last_signed(ledger)
     changed, state = [], "never signed"
     if last and last.settings is not None:
         changed = list(dump.difference(last.settings, in_force))
         state = f"{'changed since' if changed else 'as in'} the sign-off {last.place}"
-    say(f"settings and formats: {dump.digest_of_difference(in_force)} ({state})", err=layout == "json")
-    unknown = [f"alert {row.alert}: not known: {row.reason}" for row in rows(found) if row.state == "unknown"]
-    say(*changed, *unknown, err=True)
+    cli.say(f"settings and formats: {dump.digest_of_difference(in_force)} ({state})")
+    unknown = [
+        f"alert {row.alert}: not known: {row.reason}" for row in frames.rows(found) if row.state == "unknown"
+    ]
+    cli.say(*changed, *unknown, err=True)
     sys.exit(cli.FOUND if found["state"].eq("fired").any() else UNKNOWN if unknown or changed else 0)
-
-
-def _say_alerts(found: pd.DataFrame) -> None:
-    """Each alert by its state, the worst first: how often, from when to when, and why."""
-    ranked = found.sort_values("state", key=lambda states: states.map([*_COLOURS].index), kind="stable")
-    for row in rows(ranked):
-        state = row.state.upper() if row.state == "fired" else row.state
-        span = "" if row.first_at is None else f" from {clock.iso(row.first_at)} to {clock.iso(row.last_at)}"
-        why = f" ({row.evidence or row.reason})" if row.evidence or row.reason else ""
-        say(f"{row.alert}: {row.count}{span}{why}", lead=f"{state:<9}", colour=_COLOURS[row.state])
 
 
 @cli.command()
@@ -173,4 +165,4 @@ def explain(context: cli.Opened, **_: Any) -> None:
         for event in line.events:
             fields = [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]
             texts.append(f"   {', '.join(fields)}")
-        say(*(guard.scrub(redact.redact_named(text)) for text in texts))
+        cli.say(*(guard.scrub(redact.redact_named(text)) for text in texts))

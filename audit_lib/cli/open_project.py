@@ -1,9 +1,15 @@
-"""What the commands share: options, the project that these open, and how an option is refused."""
+"""What the commands share: their options, the project that they open, how they refuse and what they print.
+
+A command prints wrapped and coloured on a terminal, in plain whole lines elsewhere, and as JSON.
+"""
 
 import getpass
+import json
+import os
 import platform
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,15 +18,17 @@ from functools import partial, wraps
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TextIO
 
 import click
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from audit_lib import settings
-from audit_lib.base.clock import iso
-from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base import clock, errors
 from audit_lib.ledger import Draft, Entry, Ledger, keys, read_ledger, timeline, whose, write_entry
 from audit_lib.logs.files import spooled, with_logs
+from audit_lib.report import escape as inert
 from audit_lib.report.known_values import guard_values
 from audit_lib.rotation.rotations import TRIGGERS
 from audit_lib.secrecy import guard, strength
@@ -32,14 +40,15 @@ Decorator = Callable[[Any], Any]
 flag, shown = partial(click.option, is_flag=True), partial(click.option, show_default=True)
 PATH = click.Path(path_type=Path)
 FOUND = 3  # the exit code of a command that found something to act upon
+_SHORTEST = 8  # characters that every column of a table keeps
 _LONGEST = 64 << 10  # bytes of a value that is entered
 _WRITTEN = ("by", "approved_by", "owner", "reason", "ticket", "proof", "writer", "source", "out", "previous")
 
 
 def refuse(*faults: tuple[object, str, str]) -> None:
     """Raise `BadInput` with all faults whose condition holds: each a condition, a place and a text."""
-    if found := [Fault(place, text) for condition, place, text in faults if condition]:
-        raise BadInput(found)
+    if found := [errors.Fault(place, text) for condition, place, text in faults if condition]:
+        raise errors.BadInput(found)
 
 
 def environment_of(_: click.Context, param: click.Parameter, text: str) -> str:
@@ -81,11 +90,6 @@ def command(
     return decorate
 
 
-def layout(*formats: str) -> Decorator:
-    """The option in which of these formats to print, the first by default."""
-    return shown("--format", "layout", default=formats[0], type=click.Choice(formats))
-
-
 @dataclass(frozen=True)
 class Opened:
     """A project with its policy, the values that were given, and who opened it."""
@@ -106,7 +110,7 @@ class Opened:
 
     def instant(self, as_of: str) -> datetime:
         """The instant that a text names; of "" the sample's own, else now."""
-        return settings.instant_of(self.project, as_of or self.project.pinned_as_of or iso(self.at))
+        return settings.instant_of(self.project, as_of or self.project.pinned_as_of or clock.iso(self.at))
 
     def read(self, key: Key | None = None, as_of: datetime | None = None) -> ProjectRead:
         """The project as of an instant, by default now. From now on no output holds a value of it."""
@@ -117,13 +121,13 @@ class Opened:
 
     def ledger(self) -> Ledger:
         """What the ledger holds now; MACs are checked unless there is no key."""
-        key = self.key
-        return read_ledger(self.project.ledger_dir, None if key.origin == "throw-away" else key)
+        return read_ledger(self.project.ledger_dir, None if self.key.origin == "throw-away" else self.key)
 
     def append(self, kind: str, body: Mapping[str, Any], key: Key | None = None) -> Entry:
         """The entry that was appended to the writer's chain."""
-        draft = Draft(kind, dict(body))
-        return write_entry(self.project.ledger_dir, key or self.key, draft, self.at, self.writer)
+        return write_entry(
+            self.project.ledger_dir, key or self.key, Draft(kind, dict(body)), self.at, self.writer
+        )
 
 
 def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
@@ -160,8 +164,7 @@ def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
     given = {name: str(text) for name, text in texts.items() if text}
     if not given:
         return
-    keeper = context.read().keeper
-    seen = {stay.fingerprint for stay in timeline.tenures(context.ledger())}
+    keeper, seen = context.read().keeper, {one.fingerprint for one in timeline.tenures(context.ledger())}
     fault = "holds a secret value of this project: describe it in other words"
     refuse(*((_holds_value(text, keeper, seen), name, fault) for name, text in given.items()))
 
@@ -180,6 +183,56 @@ def entered_value(prompt: str, *, twice: bool = False) -> str:
     if sys.stdin.isatty():
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
     raw = sys.stdin.buffer.read(_LONGEST + 1)
-    value = raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
-    refuse((not value.strip() or len(raw) > _LONGEST, "stdin", "must be a text of at most 64 KiB"))
-    return value
+    refuse((not raw.strip() or len(raw) > _LONGEST, "stdin", "must be a text of at most 64 KiB"))
+    return raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+# ---- What is printed ----
+
+
+def colour() -> bool | None:
+    """click's `color`: False if NO_COLOR (no-color.org) is set or the terminal is dumb; else it decides."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def columns(stream: TextIO) -> int | None:
+    """The columns that may be written in a line of a stream; None if no terminal shows them."""
+    return max(os.get_terminal_size(stream.fileno()).columns or 80, 20) if stream.isatty() else None
+
+
+def say(*lines: object, lead: str = "", colour: str = "", indent: str = "", err: bool = False) -> None:
+    """Write inert lines, each after the `lead`, which is bold; a line that is None is left out.
+
+    On a terminal a line is wrapped, and what follows its first part is set in by two more.
+    """
+    width, head = columns(sys.stderr if err else sys.stdout), inert.plain(f"{indent}{lead}")
+    for line in (line for line in lines if line is not None):
+        shown = f"{head}{inert.plain(line)}"
+        if width:
+            more = f"{indent}  "
+            shown = textwrap.fill(shown, width - 1, subsequent_indent=more, break_on_hyphens=False)
+        if lead:
+            shown = click.style(shown[: len(head)], fg=colour or None, bold=True) + shown[len(head) :]
+        click.echo(shown, err=err)
+
+
+def print_json(document: object) -> None:
+    """Print a document that holds JSON values alone, indented."""
+    click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+
+
+def print_table(table: pd.DataFrame) -> None:
+    """Print a frame, "-" for a null; on a narrower terminal the middle of the longest texts is left out."""
+    shown = table.astype(object).where(table.notna(), "-").map(inert.plain)
+    lines = [list(table.columns), *shown.to_numpy().tolist()]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    width = columns(sys.stdout) or sys.maxsize
+    while sum(widths) + 2 * len(widths) > width and max(widths) > _SHORTEST:
+        widths[widths.index(max(widths))] -= 1
+    aligned = [str.rjust if is_numeric_dtype(kind) else str.ljust for kind in table.dtypes]
+    for line in lines:
+        cells = (
+            align(text if len(text) <= most else f"{text[: (most - 1) // 2]}…{text[-(most // 2) :]}", most)
+            for text, most, align in zip(line, widths, aligned, strict=True)
+        )
+        click.echo("  ".join(cells).rstrip())

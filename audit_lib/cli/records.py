@@ -14,12 +14,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from audit_lib import settings
-from audit_lib.base import clock, git
-from audit_lib.base.errors import BadInput
-from audit_lib.base.frames import rows
+from audit_lib.base import clock, errors, frames, git
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
-from audit_lib.cli.terminal import say
 from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
 from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
@@ -48,7 +45,7 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     there, key = path.exists(), keys.made_key_of(project)
     state = "exists in" if there else "keep a copy, the ledger cannot be read without it. It was created in"
     own = f"{key.key_id}: {state} {path}"
-    say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
+    cli.say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
 
     if policy.name == "generic" and not project.configured:
         project = first_file.with_environments(project)
@@ -56,13 +53,13 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     rules = parameters.detection_policy(policy)
     proposals = declared.propose(logs.counts, rules.logins, rules.failed_statuses)
     if project.configured:
-        say("audit.toml: exists and is kept")
+        cli.say("audit.toml: exists and is kept")
         click.echo("\n".join(one.block for one in proposals), nl=bool(proposals))
     else:
         _write_settings(context, project, [one.block for one in proposals])
-        say(*(f"in audit.toml, as a comment: {one.question}" for one in proposals))
+        cli.say(*(f"in audit.toml, as a comment: {one.question}" for one in proposals))
     take = f"audit-lib snapshot --project {shlex.quote(str(folder))}"
-    say(f"next: {take}  (weekly: it is what proves ages later)")
+    cli.say(f"next: {take}  (weekly: it is what proves ages later)")
 
 
 def _write_settings(context: cli.Opened, project: settings.Project, logins: list[str]) -> None:
@@ -82,10 +79,10 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     first_file.write_new(project.root / "audit.toml", text, "audit.toml")
 
     variables = counted(len(guesses or policy.secrets), "variable")
-    say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
-    odd = [source.path for source in project.env_sources if not first_file.nameable(source.path)]
-    say(*map(shown, odd), lead="not named in audit.toml, because of the characters in its name: ")
-    say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
+    cli.say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
+    odd = (shown(one.path) for one in project.env_sources if not first_file.nameable(one.path))
+    cli.say(*odd, lead="not named in audit.toml, because of the characters in its name: ")
+    cli.say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
 
 
 @cli.command(click.argument("folder", metavar="DIR", type=cli.PATH), opens=False)
@@ -93,8 +90,8 @@ def sample(folder: Path) -> None:
     """Write the sample project to a new or empty folder."""
     build_sample(folder)
     fault = "the sample cannot be opened by its path: no state can be kept in the home folder"
-    say(None if load.remember_sample(folder) else fault, err=True)
-    say(f"sample project written; review it: audit-lib review --project {shlex.quote(str(folder))}")
+    cli.say(None if load.remember_sample(folder) else fault, err=True)
+    cli.say(f"sample project written; review it: audit-lib review --project {shlex.quote(str(folder))}")
 
 
 @cli.command(*_LEDGER, cli.flag("--fewer"))
@@ -104,17 +101,20 @@ def snapshot(context: cli.Opened, fewer: bool, **_: Any) -> None:
     seen = entry.body["secrets"]
     absent = [f"{one['variable']} in {one['environment']}" for one in seen if one["fingerprint"] is None]
     present, where = counted(len(seen) - len(absent), "value"), counted(len(entry.body["places"]), "place")
-    without = f" {counted(len(absent), 'secret')}: {few(absent, _MOST_NAMES)}"
-    say(f": {present} in {where} seen at {clock.iso(context.at)}", lead=entry.place, colour="green")
-    say(without if absent else None, lead="without a value:", colour="yellow")
+    cli.say(f": {present} in {where} seen at {clock.iso(context.at)}", lead=entry.place, colour="green")
+    cli.say(
+        f" {counted(len(absent), 'secret')}: {few(absent, _MOST_NAMES)}" if absent else None,
+        lead="without a value:",
+        colour="yellow",
+    )
 
 
 def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some."""
     project, had_key = context.project, keys.key_file().exists()
     key, root = keys.made_key_of(project), str(project.root)
-    made = not had_key and key.origin == "file"
-    say(f"key: {key.key_id} created in {keys.key_file()}: keep a copy" if made else None, err=True)
+    if not had_key and key.origin == "file":
+        cli.say(f"key: {key.key_id} created in {keys.key_file()}: keep a copy", err=True)
 
     read = context.read(key)
     draft = read_project.snapshot_draft(read.inventory, read.places)
@@ -142,7 +142,7 @@ def record(context: cli.Opened, secret: str, environment: str, service: str, **g
     """Append what somebody claims of a secret to the ledger: a rotation unless an option says otherwise."""
     rule, inventory = context.policy.rule(secret), context.read().inventory
     named = inventory["secret"].eq(rule.name if rule else secret) & inventory["environment"].eq(environment)
-    found = [row for row in rows(inventory[named]) if service in ("", row.service)]
+    found = [row for row in frames.rows(inventory[named]) if service in ("", row.service)]
     names = ", ".join(sorted(row.service for row in found))
     cli.refuse(
         (not found, "SECRET", f"is not known in {environment}{service and '/'}{service}"),
@@ -166,9 +166,9 @@ def record(context: cli.Opened, secret: str, environment: str, service: str, **g
         "creation": f"{place}, created {at} by {given['source']}: a claim in your name",
         "revocation": f"the {which} value of {place}, revoked {at}: a claim, no provider was asked",
     }
-    say(f"{context.append(kind, body | own).place}: {words[kind]}")
-    unproven = "its value was not supplied (--env), so this is only a claim and proves nothing"
-    say(None if kind != "rotation" or own["fingerprint"] else unproven, err=True)
+    cli.say(f"{context.append(kind, body | own).place}: {words[kind]}")
+    if kind == "rotation" and not own["fingerprint"]:
+        cli.say("its value was not supplied (--env), so this is only a claim and proves nothing", err=True)
 
 
 def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -195,7 +195,7 @@ def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, d
     ledger, undated = context.ledger(), fingerprint and not given["claimed"]
     if undated and (seen := evidence.seen_already(ledger, place, row.source, row.fingerprint)):
         fault = f"{seen.place} saw this value at {clock.iso(seen.at)}, and nothing shows a rotation since"
-        raise BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
+        raise errors.BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
     return "rotation", value | _approval(given, context)
 
 
@@ -219,8 +219,8 @@ def whose(folder: Path, ledger: Path | None) -> None:
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = keys.key_of(project)
     known = chain.read_ledger(project.ledger_dir, key)
-    say(*answers.whose(string, known, key))
-    say(*known.faults, lead="the ledger is damaged: ", err=True)
+    cli.say(*answers.whose(string, known, key))
+    cli.say(*known.faults, lead="the ledger is damaged: ", err=True)
 
 
 @cli.command(
@@ -230,21 +230,20 @@ def whose(folder: Path, ledger: Path | None) -> None:
 def due(context: cli.Opened, folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     """Print what falls due within some days, and write all dates as a calendar; 3 if there is any."""
     days, at = within.strip().removesuffix("d"), context.instant(given["as_of"])
-    fault = "must be a number of days such as 14d, at most 999"
-    cli.refuse((not re.fullmatch(r"\d{1,3}", days), "--within", fault))
+    wrong = not re.fullmatch(r"\d{1,3}", days)
+    cli.refuse((wrong, "--within", "must be a number of days such as 14d, at most 999"))
     ages = context.read(as_of=at).ages
     planned = schedule.tabulate_schedule(ages)
     cli.refuse((planned.empty, str(folder), "has no secret with a limit in force: nothing was judged"))
     soon = schedule.due_within(planned, at, int(days))
-    say("", lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days), 'day')}")
-    say(*(schedule.due_words(row, at) for row in rows(soon)))
-    unseen = int(ages["reason"].eq("not supplied").sum())
-    words = f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them"
-    say(words if unseen else None, err=True)
+    cli.say("", lead=f"{counted(len(soon), 'secret')} may fall due within {counted(int(days), 'day')}")
+    cli.say(*(schedule.due_words(row, at) for row in frames.rows(soon)))
+    if unseen := int(ages["reason"].eq("not supplied").sum()):
+        cli.say(f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them", err=True)
     if calendar:
-        text = schedule.calendar_text(planned, context.project.name, at)
-        calendar.write_text(text, "utf-8", newline="")
-        say(f"{calendar}: {counted(len(planned), 'secret')}", err=True)
+        events = schedule.calendar_text(planned, context.project.name, at)
+        calendar.write_text(events, "utf-8", newline="")
+        cli.say(f"{calendar}: {counted(len(planned), 'secret')}", err=True)
     sys.exit(0 if soon.empty else cli.FOUND)
 
 
@@ -252,14 +251,13 @@ def due(context: cli.Opened, folder: Path, within: str, calendar: Path | None, *
 def plan(context: cli.Opened, secret: str, **given: Any) -> None:
     """Print the ordered steps of a rotation, each with how to verify it and what it breaks."""
     made = _plan(context, secret, given)
-    say(f"Runbook for {made.rules[0].name}: {made.mode}, as of {clock.iso(made.read.as_of)}")
+    cli.say(f"Runbook for {made.rules[0].name}: {made.mode}, as of {clock.iso(made.read.as_of)}")
     for number, step in enumerate(made.steps, 1):
-        place = f" [{step.environment}]" if step.environment else ""
-        say("", f"{number}. {step.text}{place}.")
+        cli.say("", f"{number}. {step.text}{f' [{step.environment}]' if step.environment else ''}.")
         for command in step.commands:  # whole, to be copied
             click.echo(f"     {inert.plain(command)}")
         breaks = f"It breaks: {step.breaks}." if step.breaks else None
-        say(f"Verify: {step.verify}.", breaks, indent="   ")
+        cli.say(f"Verify: {step.verify}.", breaks, indent="   ")
 
 
 @cli.command(*_STEPS, "--since", of=rotate)
@@ -270,11 +268,11 @@ def check(context: cli.Opened, secret: str, since: str, **given: Any) -> None:
     found = made.progress(began)
     left, steps = sum(step.state != contracts.DONE for step in found.steps), counted(len(found.steps), "step")
     answer = f"{left} of {steps} not done or not known" if left else f"all of {steps} are done"
-    say(f": {answer}", lead=f"Rotation of {made.rules[0].name} since {clock.iso(began)}")
+    cli.say(f": {answer}", lead=f"Rotation of {made.rules[0].name} since {clock.iso(began)}")
     for step in found.steps:
         place = f" [{step.place}]" if step.place else ""
-        say(f"{step.state:<9}  {step.step}{place}: {step.why}", indent="  ")
-    say(*found.half_done, lead="half done: ")
+        cli.say(f"{step.state:<9}  {step.step}{place}: {step.why}", indent="  ")
+    cli.say(*found.half_done, lead="half done: ")
     sys.exit(0 if found.whole else cli.FOUND)
 
 
@@ -318,7 +316,7 @@ def new(context: cli.Opened, secret: str, into: Path | None, entered: bool, **gi
     try:  # past the terminal's guard: whoever asked for it must see it
         os.write(descriptor, value.encode("utf-8") + b"\n")
     except OSError as error:
-        raise BadInput.at(f"--fd {descriptor}", f"cannot be written ({error.strerror})") from None
+        raise errors.BadInput.at(f"--fd {descriptor}", f"cannot be written ({error.strerror})") from None
 
 
 def _replace(
@@ -330,15 +328,15 @@ def _replace(
     key, place, at = keys.made_key_of(context.project), context.project.ledger_dir, context.at
     here, keeper = (context.project, context.policy), Keeper(key)
     changes = change.planned(*here, rule, source, new=value, keeper=keeper)
-    chain.chain_to_continue(place, key, changes[0].draft(at, body), at, context.writer)
+    chain.sound_chain(place, key, changes[0].draft(at, body), at, context.writer)
     written: set[Path] = set()
     for one in changes:
         if one.path not in written:
             change.replace_file(one.path, one.before, one.after)
             written.add(one.path)
         entry = chain.write_entry(place, key, one.draft(at, body), at, context.writer)
-        say(f"{entry.place}: {one.place}: replaced in {one.source}")
-    say(f"The old value stays in use until it starts anew ({rule.restart or 'restart'})", err=True)
+        cli.say(f"{entry.place}: {one.place}: replaced in {one.source}")
+    cli.say(f"The old value stays in use until it starts anew ({rule.restart or 'restart'})", err=True)
 
 
 @cli.command(*_LEDGER, of=rotate, name="key")
@@ -350,12 +348,12 @@ def change_key(context: cli.Opened, **_: Any) -> None:
     links = {was: now for was, now in zip(before, after, strict=True) if isinstance(was, str)}
     heads = chain.all_heads(context.project.ledger_dir, old)
     keys.store_key(fresh, context.project.root)
-    body = {"from_key_id": old.key_id, "lost": False, "links": links, "heads": heads}
-    context.append("key bridge", body, fresh)
+    bridge = {"from_key_id": old.key_id, "lost": False, "links": links, "heads": heads}
+    context.append("key bridge", bridge, fresh)
     if links:
         take_snapshot(context, fewer=True)
-    changed = f"key {old.key_id} changed to {fresh.key_id}, {counted(len(links), 'fingerprint')} linked"
-    say(f"{changed}: give every reviewer the new key file")
+    linked = f"{counted(len(links), 'fingerprint')} linked: give every reviewer the new key file"
+    cli.say(f"key {old.key_id} changed to {fresh.key_id}, {linked}")
 
 
 @cli.command("--env", "--policy", "--environment", "--service", cli.flag("--strict"))
@@ -378,8 +376,8 @@ def validate(context: cli.Opened, environment: str, service: str, **given: Any) 
     unknown = frozenset(line.name for line in lines if line.name and env.value_is_unknown(line.faults))
 
     result = validation.validate(held, policy, place, name, unknown)
-    say(*result.lines, err=not result)
+    cli.say(*result.lines, err=not result)
     if not result and (given["strict"] or validation.is_strict(policy, {**environ, **held}, place)):
         sys.exit(cli.FOUND)
     goes_on = "The start goes on: validation is not strict here (--strict)"
-    say(None if result else goes_on, err=True)
+    cli.say(None if result else goes_on, err=True)

@@ -11,13 +11,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from audit_lib.base.clock import Quarter, iso
+from audit_lib.base import clock, progress
 from audit_lib.base.in_words import SEVERITIES, counted
-from audit_lib.base.progress import progress_bar
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.decisions import signatures
 from audit_lib.cli.records import take_snapshot
-from audit_lib.cli.terminal import say
 from audit_lib.findings.reviews import read_previous
 from audit_lib.incident.look import address_of
 from audit_lib.logs.files import log_files
@@ -41,24 +39,30 @@ _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pas
 def review(folder: Path, sample: bool, **given: Any) -> None:
     """Publish the review of a project, or of the sample; 3 for findings at or above --fail-on."""
     named = click.get_current_context().get_parameter_source("folder") is not ParameterSource.DEFAULT
-    apart = sample and any(given[name] for name in ("snapshot", "env", "logs", "ledger"))
-    alone = given["new_only"] and not (given["previous"] and given["fail_on"])
+    apart, compared = ("snapshot", "env", "logs", "ledger"), given["previous"] and given["fail_on"]
     cli.refuse(
         (sample and named, "review", "needs either --project DIR or --sample, not both"),
-        (apart, "--sample", "cannot be combined with --snapshot, --env, --log or --ledger"),
-        (alone, "--new-only", "needs --fail-on and --previous, the report.json to compare with"),
+        (
+            sample and any(map(given.get, apart)),
+            "--sample",
+            "cannot be combined with --snapshot, --env, --log or --ledger",
+        ),
+        (
+            given["new_only"] and not compared,
+            "--new-only",
+            "needs --fail-on and --previous, the report.json to compare with",
+        ),
     )
-    context, name, signed = None, "sample", []
+    context, name = None, "sample"
     if sample:
         given |= {option: given[option] or text for option, text in _SAMPLE.items()}
     else:
         context = _tried(folder, named, given)
         moment, name = context.instant(given["as_of"]), context.project.name
-        given |= {"as_of": iso(moment), "quarter": str(Quarter.named(given["quarter"], moment))}
+        given |= {"as_of": clock.iso(moment), "quarter": str(clock.Quarter.named(given["quarter"], moment))}
 
     out = given["out"] or Path("reports") / f"{name}-{given['quarter']}"
-    if context:
-        signed = signatures(out, context.ledger(), context.key)
+    signed = context and signatures(out, context.ledger(), context.key)
     cli.refuse((signed, str(out), "holds a report that was signed: name another folder with --out"))
     names = ("quarter", "as_of", "policy", "previous", "ledger", "identities")
     parameters = {name: str(given[name] or "") for name in names}
@@ -68,7 +72,7 @@ def review(folder: Path, sample: bool, **given: Any) -> None:
     _say_review(record, out)
     if level := given["fail_on"]:
         count = _count_findings(record, level, new_only=given["new_only"])
-        say(f"{counted(count, 'open finding')} of severity {level} or worse", err=True)
+        cli.say(f"{counted(count, 'open finding')} of severity {level} or worse", err=True)
         sys.exit(cli.FOUND if count else 0)
 
 
@@ -87,7 +91,7 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> cli.Opened:
     if given["snapshot"]:
         has_values = context.given or any(not (one.example or one.backup) for one in held)
         words = take_snapshot(context).place if has_values else "none: no env file, and no --env was given"
-        say(f"snapshot: {words}", err=not has_values)
+        cli.say(f"snapshot: {words}", err=not has_values)
     return context
 
 
@@ -98,65 +102,71 @@ def _publish(name: str, parameters: Any, given: Any, context: cli.Opened | None,
     if context:
         run |= {"stdin": context.stdin.decode("latin-1"), "log": str(context.spool or "")}
     parameters |= {"logs": shlex.join(given["logs"])}
-    with publishing(out) as staging, progress_bar() as progress:
+    with publishing(out) as staging, progress.progress_bar() as bar:
         closing = f"{'incident' if name == INCIDENT else 'audit'}.publish({str(staging)!r})"
         notebook, content = source_notebook(name), json.dumps(run).encode()
-        run_notebook(notebook, parameters, staging / name, closing, given=content, progress=progress)
+        run_notebook(notebook, parameters, staging / name, closing, given=content, progress=bar)
 
 
 def _count_findings(record: dict[str, Any], level: str, *, new_only: bool) -> int:
     """How many findings of a report.json are open and at least as severe, or of these only the new ones."""
-    worse = SEVERITIES[SEVERITIES.index(level) :]
-    changes, found = record["changes"], record["findings"]
+    changes, worse = record["changes"], SEVERITIES[SEVERITIES.index(level) :]
     new = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
-    grave = [one["id"] for one in found if one["status"] == "open" and one["severity"] in worse]
-    return sum(not new_only or id_ in new for id_ in grave)
+    return sum(
+        finding["status"] == "open"
+        and finding["severity"] in worse
+        and (not new_only or finding["id"] in new)
+        for finding in record["findings"]
+    )
 
 
 def _say_review(record: dict[str, Any], out: Path) -> None:
     """The answer first, then what to do first, the key figures, and what to open."""
     screen, actions = record["summary"], {action["number"]: action for action in record["actions"]}
     verdict, colour = _VERDICTS[record["verdict"]]
-    say(f" {screen['sentence']}", lead=verdict, colour=colour)
-    say(*screen["reasons"], indent="  ")
-    say("")
+    cli.say(f" {screen['sentence']}", lead=verdict, colour=colour)
+    cli.say(*screen["reasons"], indent="  ")
+    cli.say("")
     for action in map(actions.__getitem__, screen["first"]):
         when = f"{'overdue since' if action['overdue'] else 'by'} {action['due_at'][:10]}"
-        lead = f"{action['number']}. {action['action']}"
-        say(f" ({when}, owner: {action['owner']})", lead=lead, indent="  ")
-        say(action["command"] or None, indent="     ")
-    say("")
+        cli.say(
+            f" ({when}, owner: {action['owner']})",
+            lead=f"{action['number']}. {action['action']}",
+            indent="  ",
+        )
+        cli.say(action["command"] or None, indent="     ")
+    cli.say("")
     for figure in screen["figures"]:
-        say(f" {figure['count']} {figure['unit']} ({figure['note']})", lead=f"{figure['title']}:")
+        cli.say(f" {figure['count']} {figure['unit']} ({figure['note']})", lead=f"{figure['title']}:")
     _say_published(out, ARTEFACTS, "report.html", NOTEBOOK)
 
 
 def _say_published(out: Path, names: tuple[str, ...], page: str, notebook: str) -> None:
     """The last lines: what was published, and what to open."""
-    say("", f"published in {out}: {', '.join(names)}")
-    say(f" {out / page} in a browser, or {out / notebook} in JupyterLab", lead="Open")
+    cli.say("", f"published in {out}: {', '.join(names)}")
+    cli.say(f" {out / page} in a browser, or {out / notebook} in JupyterLab", lead="Open")
 
 
 @cli.command("--since", "--until", "--secret", "--address", "--as-of", "--out", "--env", "--log", "--ledger")
 def investigate(context: cli.Opened, folder: Path, **given: Any) -> None:
     """Print what cannot wait, and publish the incident notebook of a window, a secret or an address."""
     address, rule = address_of(given["address"]), context.policy.rule(given["secret"].strip())
-    say(" Copy the logs that rotate away, before any restart.", lead="Now:")
+    cli.say(" Copy the logs that rotate away, before any restart.", lead="Now:")
     lead, command = "If you have the leaked string:", "whose"
     if rule:
         lead, command = f"To replace {rule.name}:", f"rotate plan {rule.name} --compromised"
-    say(f" audit-lib {command} --project {shlex.quote(str(folder))}", lead=lead)
-    say("")
+    cli.say(f" audit-lib {command} --project {shlex.quote(str(folder))}", lead=lead)
+    cli.say("")
 
     moment = context.instant(given["as_of"])
-    question = [given[name] for name in ("since", "until", "secret", "address")]  # is not shown
-    digest = sha256(repr(question).encode()).hexdigest()[:8]
+    question = repr([given[name] for name in ("since", "until", "secret", "address")]).encode()
+    digest = sha256(question).hexdigest()[:8]  # the question itself is not shown
     out = given["out"] or Path("reports") / f"{context.project.name}-incident-{moment:%Y-%m-%d}-{digest}"
     parameters = {name: given[name] for name in ("since", "until", "secret")}
     parameters |= {"project": str(folder), "ledger": str(given["ledger"] or "")}
-    _publish(INCIDENT, parameters | {"address": address, "as_of": iso(moment)}, given, context, out)
+    _publish(INCIDENT, parameters | {"address": address, "as_of": clock.iso(moment)}, given, context, out)
 
     cells = json.loads((out / INCIDENT).read_text("utf-8"))["cells"]
     summary = next(cell for cell in cells if "summary" in cell["metadata"].get("tags", []))
-    say(*"".join(summary["outputs"][0]["data"]["text/plain"]).splitlines())
+    cli.say(*"".join(summary["outputs"][0]["data"]["text/plain"]).splitlines())
     _say_published(out, (INCIDENT, "incident.html", "evidence/", "MANIFEST.json"), "incident.html", INCIDENT)

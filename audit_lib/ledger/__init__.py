@@ -6,8 +6,6 @@ from audit_lib.ledger.chain import (
     Ledger as Ledger,
     all_heads as all_heads,
     append as append,
-    chain_files as chain_files,
-    current_key_ids as current_key_ids,
     heads_of as heads_of,
     read_ledger as read_ledger,
     write_entry as write_entry,

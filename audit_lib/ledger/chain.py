@@ -6,14 +6,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b, sha256
 from itertools import takewhile
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
 
@@ -30,17 +30,17 @@ LONGEST_LINE = 8 * 2**20
 _LARGEST_CHAIN = 512 * 2**20
 LOCK_SECONDS = 60
 _APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # others would stand in what people copy to a shell
 _HEAD = re.compile("([1-9][0-9]{0,9}):[0-9a-f]{64}")  # 0 is of no entry: a chain not yet begun
 _ORDER = attrgetter("at", "writer", "seq")
 Heads = tuple[tuple[str, str], ...]  # writer, and "number:hash" of an entry
+Bridges = tuple[Mapping[str, Any], ...]  # bodies of entries that change the key
 Name = Annotated[str, StringConstraints(pattern=f"^{WRITER.pattern}$")]
 Digest = Annotated[str, StringConstraints(pattern="^([0-9a-f]{64})?$")]
 At = Annotated[datetime, BeforeValidator(lambda text: parse_instant(str(text), "at")), PlainSerializer(iso)]
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """What is to be recorded: a kind, and what it holds."""
 
     kind: str
@@ -75,12 +75,6 @@ class Entry(BaseModel):
         """Number and hash, by which other chains and what is kept outside name it: `12:9f…`."""
         return f"{self.seq}:{self.hash}"
 
-    @property
-    def named_heads(self) -> dict[str, str]:
-        """The heads of chains that it holds: its own, and those that a sign-off or a key bridge anchors."""
-        anchored = self.body.get("heads")
-        return self.heads | (anchored if isinstance(anchored, dict) else {})
-
     def mac_under(self, key: Key) -> str:
         """The MAC of the entry if the key's holder writes it."""
         return hmac.digest(key.derive("ledger"), _canonical(self._content()), sha256).hex()
@@ -104,14 +98,13 @@ def _canonical(content: Any) -> bytes:
     return text.encode("ascii")
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """What one file holds."""
 
     writer: str
     entries: tuple[Entry, ...] = ()  # those whose own hash holds, also beyond a break
     faults: tuple[Fault, ...] = ()  # what is broken, in order, then the torn end
-    torn: bytes = field(default=b"", repr=False)  # what follows the last newline: a write that never ended
+    torn: bytes = b""  # what follows the last newline: a write that never ended
     end: Entry | Fault | None = None  # the last line: its entry, or why it is none
 
 
@@ -126,21 +119,14 @@ class Ledger:
     macs_checked: int = 0
     lost: tuple[Fault, ...] = ()  # chains that were longer, or are gone, by what is known elsewhere
     broken: frozenset[str] = frozenset()  # writers whose chain has a break: it proves no "not before"
-    project: str = ""  # the id that its entries name
 
     def of_kind(self, *kinds: str) -> tuple[Entry, ...]:
         """The entries of these kinds, in order."""
         return tuple(entry for entry in self.entries if entry.kind in kinds)
 
 
-# ---- Reading ----
-
-
 def chain_files(ledger_dir: Path) -> list[Path]:
-    """The files of a ledger folder, in order; none if there is no folder.
-
-    `BadInput` for a folder that cannot be listed, or that is a link in a project.
-    """
+    """The files of a ledger folder; `BadInput` for one that cannot be listed, or is a link in a project."""
     for folder in (ledger_dir.parent, ledger_dir):  # a link could lead to another project's ledger
         if ledger_dir.parent.name == ".audit" and folder.is_symlink():
             raise BadInput.at(str(folder), "is a symbolic link: put the ledger's own folder in its place")
@@ -196,7 +182,7 @@ def read_ledger(
     key: Key | None,
     as_of: datetime = END_OF_TIME,
     known: Iterable[tuple[str, str]] = (),
-    bridges: tuple[Mapping[str, Any], ...] = (),
+    bridges: Bridges = (),
 ) -> Ledger:
     """The ledger in a folder, or in one chain's file; an empty one where there is none.
 
@@ -206,10 +192,9 @@ def read_ledger(
     """
     alone, known = ledger_dir.is_file(), tuple(known)
     files = [ledger_dir] if alone else chain_files(ledger_dir)
-    # A name that is no writer's would stand in what people copy to a shell.
     chains = [read_chain(path) for path in files if WRITER.fullmatch(path.stem)]
     every = sorted((entry for chain in chains for entry in chain.entries), key=_ORDER)
-    project, doubts = _doubts(every, key, known, bridges)
+    doubts = _doubts(every, key, known, bridges)
     faults: list[Fault] = []
     broken: set[str] = set()
     heads: dict[str, str] = {}
@@ -221,7 +206,7 @@ def read_ledger(
         heads |= {entry.writer: entry.head for entry in sound}
     good = [entry for entry in every if entry.hash not in doubts]
     there = {(entry.writer, entry.head) for entry in every}
-    named = [(*head, entry.place) for entry in good for head in entry.named_heads.items()]
+    named = [(*head, entry.place) for entry in good for head in _named_heads(entry)]
     missing = "refers to entry {} of {}, which is missing or was replaced"
     faults += [] if alone else [Fault(by, missing.format(last, who)) for who, last, by in _gone(named, there)]
     if strange := len(files) - len(chains):
@@ -237,19 +222,13 @@ def read_ledger(
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
         lost=tuple(Fault(f"ledger {who}", lost.format(last)) for who, last, _ in seen),
         broken=frozenset(broken),
-        project=project,
     )
 
 
-def _doubts(
-    entries: list[Entry], key: Key | None, known: Heads, bridges: tuple[Mapping[str, Any], ...]
-) -> tuple[str, dict[str, Fault]]:
-    """The id of the ledger's project, and by hash why entries are left out.
-
-    With the key, each entry is held against its MAC. An entry under an earlier key is vouched for by the
-    heads in a key bridge under the present key, along the links alone. The project is that of a `known`
-    head, else of the first entry that names one.
-    """
+def _doubts(entries: list[Entry], key: Key | None, known: Heads, bridges: Bridges) -> dict[str, Fault]:
+    """Why entries are left out, by their hash. One under an earlier key is vouched for by the heads in a key
+    bridge under the present one, along the links alone; the project is that of a `known` head, else of the
+    first entry with one."""
     vouched = {entry.hash for entry in entries if key is None or entry.is_under(key)}
     if key:
         bridges += tuple(one.body for one in entries if one.kind == "key bridge" and one.hash in vouched)
@@ -267,7 +246,12 @@ def _doubts(
             text = f"is under key {entry.key_id}, but nothing under key {key.key_id} vouches for it"
             text = "was not written with the key (MAC mismatch)" if entry.key_id == key.key_id else text
         doubts |= {entry.hash: Fault(entry.place, text)} if text else {}
-    return project, doubts
+    return doubts
+
+
+def _named_heads(entry: Entry) -> Iterable[tuple[str, str]]:
+    anchored = entry.body.get("heads")  # by a sign-off, or a key bridge
+    return (entry.heads | (anchored if isinstance(anchored, dict) else {})).items()
 
 
 def _gone(named: Iterable[tuple[str, str, str]], there: set[tuple[str, str]]) -> list[tuple[str, str, str]]:
@@ -293,9 +277,6 @@ def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
     return dict(read_ledger(ledger_dir, key).heads)
 
 
-# ---- What is remembered outside the project ----
-
-
 def heads_of(ledger_dir: Path, key: Key) -> Heads:
     """The heads of a ledger as this reviewer last wrote to it, if that was under this key."""
     state = recall_state(_state(ledger_dir))
@@ -316,27 +297,22 @@ def _state(ledger_dir: Path) -> str:
     return f"ledger-{blake2b(place, digest_size=16).hexdigest()}"
 
 
-# ---- Writing ----
-
-
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
-    """The entry as it is on the disk, at the end of the writer's chain.
-
-    A torn last line (a crash in the middle of a write, never acknowledged) is cut off, and a repair
-    entry says so first. `BadInput` for a throw-away key, a writer's name that is not a plain one, a full
-    disk, a lock that another process holds, and as `chain_to_continue` raises it.
-    """
+    """The entry as it is on the disk, at the end of the writer's chain; after a repair entry if a crash left
+    a torn line, which was never acknowledged and is cut off. `BadInput` for a throw-away key, a name that no
+    writer may have, a disk or a lock that does not allow it, and as `sound_chain` raises it."""
     if key.origin == "throw-away":
         raise BadInput.at("key", "does not exist yet: create one first (init, or a first snapshot)")
     if not WRITER.fullmatch(writer):
         raise BadInput.at("writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
     chain_files(ledger_dir)  # refuses a link before anything is made behind it
     with _locked(ledger_dir, writer) as handle:
-        chain, ledger = chain_to_continue(ledger_dir, key, draft, at, writer)
+        chain, ledger = sound_chain(ledger_dir, key, draft, at, writer)
         # All writers agree on the project: a ledger that names none is known by its first entry.
         text = json.dumps([writer, iso(at), draft.kind, draft.body], sort_keys=True)
         new = hmac.digest(key.derive("project"), text.encode(), sha256).hex()
-        project = ledger.project or (ledger.entries[0].hash if ledger.entries else new)[:32]
+        named = [entry.project for entry in ledger.entries if entry.project]
+        project = (*named, *(entry.hash for entry in ledger.entries[:1]), new)[0][:32]
         heads = {other: head for other, head in ledger.heads if other != writer}
         seal = partial(sealed_line, key, at=at, writer=writer, project=project, heads=heads)
         last = chain.entries[-1] if chain.entries else None
@@ -347,14 +323,10 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
         return _write(handle, seal(last, draft))
 
 
-def chain_to_continue(
-    ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str
-) -> tuple[Chain, Ledger]:
+def sound_chain(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> tuple[Chain, Ledger]:
     """The writer's chain and its ledger, if a draft may follow there: it will vouch for what is before it.
-
-    `BadInput` for a last line that is no entry, or that the key does not vouch for, and for an instant
-    before the last entry's. Nothing is written.
-    """
+    `BadInput` for a last line that is no entry or that the key does not vouch for, and for an instant before
+    the last entry's. Nothing is written."""
     bridges = (draft.body,) if draft.kind == "key bridge" else ()
     ledger = read_ledger(ledger_dir, key, known=heads_of(ledger_dir, key), bridges=bridges)
     chains = map(read_chain, chain_files(ledger_dir))
@@ -395,10 +367,7 @@ def _write(handle: int, line: bytes) -> Entry:
 
 @contextmanager
 def _locked(ledger_dir: Path, writer: str) -> Iterator[int]:
-    """The writer's open chain; while it is open no other process writes to the ledger.
-
-    Two chains that begin at once would each begin a ledger, and name two projects.
-    """
+    """The writer's open chain, under a lock: two that begin at once would name two projects."""
     from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
 
     try:

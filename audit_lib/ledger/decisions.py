@@ -1,7 +1,7 @@
 """What people decided and answer for by name, until a date."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from audit_lib.base.clock import LAST, parse_instant
 from audit_lib.ledger.chain import Entry, Ledger
@@ -11,8 +11,7 @@ _EARLIER = {"acceptance": "accept", "assignment": "assign", "closure": "close", 
 _NAMES = {"id": "subject", "rule": "subject", "due": "until", "proof": "reason"}
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """One decision on a finding's id, or one answer to a question of the policy."""
 
     subject: str

@@ -21,33 +21,28 @@ def demo_key() -> Key:
 
 def key_file(environ: Mapping[str, str] = os.environ) -> Path:
     """Where the key is: `AUDIT_KEY_FILE`, else `~/.config/audit_lib/key`."""
-    if named := environ.get("AUDIT_KEY_FILE", ""):
-        return Path(named).expanduser()
-    home = environ.get("HOME", "")
-    return (Path(home) if home else Path.home()) / ".config" / "audit_lib" / "key"
+    named, home = environ.get("AUDIT_KEY_FILE", ""), environ.get("HOME", "")
+    return Path(named).expanduser() if named else Path(home or Path.home()) / ".config" / "audit_lib" / "key"
 
 
 def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     """The available key that the ledger goes on under; the key file's, or a throw-away one, without a ledger.
 
-    Whoever may commit to the project can name any key in its ledger: that never makes this reviewer change to
-    a key that is not here, nor refuse a ledger that was written here. `BadInput` for a key file that others
-    can read or that is no key, and for a ledger whose key is not here.
+    Whoever commits may name any key: that never makes this reviewer change to it, nor refuse what was
+    written here. `BadInput` for a key file that others can read or that is no key, and for a key not here.
     """
     available = keys_at_hand(environ)
     named = current_key_ids(ledger_dir, available)
     for key in available.values():
         if key.key_id in named or heads_of(ledger_dir, key):
             return key
-    if not named:
-        main = key_file(environ)
-        return _read_key(main) if os.path.lexists(main) else Key.throw_away()
-    raise BadInput.at(
-        str(ledger_dir),
-        f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: "
-        "put its file there. If it is lost, move these files away: the next snapshot begins a new ledger, "
-        "with which nothing of the old one can be compared",
+    if not named:  # the first that is available is the key file's
+        return next(iter(available.values())) if os.path.lexists(key_file(environ)) else Key.throw_away()
+    fault = f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}"
+    lost = (
+        "If it is lost, move these files away: the next snapshot begins a new ledger, with which nothing of"
     )
+    raise BadInput.at(str(ledger_dir), f"{fault}: put its file there. {lost} the old one can be compared")
 
 
 def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:

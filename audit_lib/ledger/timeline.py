@@ -10,10 +10,8 @@ from typing import Any, NamedTuple, Self
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger.chain import Entry, Ledger
 
-# How far a machine's clock may be off, either way. A clock that keeps local time and is read as UTC, the
-# ordinary fault of virtual machines, containers and dual boots, is off by its zone: at most UTC+14 or UTC-12.
-# Nothing on one machine can show that its clock is wrong (docs/evidence.md#combining-evidence). It covers
-# what a file system rounds (2 s) and the ledger cuts (1 s).
+# How far a clock may be off: one that keeps local time and is read as UTC is off by its zone, at most UTC+14
+# or UTC-12; nothing on its machine shows it (docs/evidence.md#combining-evidence). It covers what is rounded.
 CLOCK_SLACK = timedelta(hours=14)
 SAME_TIME = 2 * CLOCK_SLACK  # instants of two machines closer than this cannot be told apart
 GIVEN = "--env"  # how the source of given values begins
@@ -49,8 +47,7 @@ class Copy(NamedTuple):
     writer: str  # "" for values of the platform (`--env …`), which are the same for all
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(NamedTuple):
     """A value, or none, seen in a place at an instant."""
 
     at: datetime
@@ -88,10 +85,8 @@ class Links:
     def __init__(self, ledger: Ledger) -> None:
         bridges = ledger.of_kind("key bridge")
         self._next = {str(e.body["from_key_id"]): (dict(e.body["links"]), e.key_id) for e in bridges}
-        self._carried = {
-            key_id: {self.now(new, into) for new in links.values()}
-            for key_id, (links, into) in self._next.items()
-        }
+        steps = self._next.items()
+        self._carried = {old: {self.now(new, by) for new in links.values()} for old, (links, by) in steps}
 
     def now(self, fingerprint: str, key_id: str) -> str:
         """The fingerprint under the present key, or `keyid:fingerprint` where no bridge carries it."""
@@ -161,7 +156,9 @@ class Timeline:
             before: Observation | None = None
             others: list[Observation] = []  # other values since the value was last seen
             for seen in observed:
-                same = self._same(seen, fingerprint, loaders[fingerprint])
+                same = self.links.same(seen.fingerprint, fingerprint)
+                if same is False and seen.fingerprint and not read_alike(loaders[fingerprint], seen.loader):
+                    continue  # the file may be the same, as another loader reads it
                 if same is False:
                     before = seen
                     others += [seen] if seen.fingerprint is not None else []
@@ -176,12 +173,6 @@ class Timeline:
                     runs.append(run)
                     others = []
             yield from (replace(run, replaced=run is not runs[-1] or bool(others)) for run in runs)
-
-    def _same(self, seen: Observation, fingerprint: str, loader: str) -> bool | None:
-        """As `Links.same`; None if another loader read what was seen, so that the file may be the same."""
-        same = self.links.same(seen.fingerprint, fingerprint)
-        is_other = same is False and seen.fingerprint is not None
-        return None if is_other and not read_alike(loader, seen.loader) else same
 
     def _brought_in(self, record: Entry, tenure: Tenure) -> bool:
         """Whether a record tells of the rotation by which a value came in."""
@@ -229,23 +220,16 @@ def _join(run: Tenure, other: Tenure) -> Tenure:
     first, last = min(run.first, other.first, key=_AT), max(run.last, other.last, key=_AT)
     before = [seen for seen in (run.absent, other.absent) if seen and seen.at <= first.at]
     after = [seen for seen in (run.gone, other.gone) if seen and seen.at >= last.at]
+    absent, gone = max(before, key=_AT, default=None), min(after, key=_AT, default=None)
     written = min(filter(None, (run.modified_at, other.modified_at)), default=None)
-    return replace(
-        run,
-        first=first,
-        last=last,
-        absent=max(before, key=_AT, default=None),
-        gone=min(after, key=_AT, default=None),
-        looked=run.looked or other.looked,
-        modified_at=written,
-    )
+    whole = replace(run, first=first, last=last, absent=absent, gone=gone)
+    return replace(whole, looked=run.looked or other.looked, modified_at=written)
 
 
 def _ended_by(tenure: Tenure, new: Tenure) -> Tenure:
     """A tenure that nobody saw after another value was recorded in its place ended with that record."""
-    gone_before = tenure.gone is not None and tenure.gone.at <= new.first.at
-    seen_after = tenure.last.at >= new.first.at or gone_before
-    return tenure if seen_after or tenure.fingerprint == new.fingerprint else replace(tenure, gone=new.first)
+    over = (tenure.gone and tenure.gone.at <= new.first.at) or tenure.last.at >= new.first.at
+    return tenure if over or tenure.fingerprint == new.fingerprint else replace(tenure, gone=new.first)
 
 
 def _variable(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -253,8 +237,7 @@ def _variable(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _observed(entry: Entry, ever: set[tuple[str, str, str, str]]) -> list[dict[str, Any]]:
-    """The values that one entry saw, and the absence of those that a file held `ever`; of a record also the
-    value that it replaced."""
+    """The values that an entry saw, of a record also the one before; none where a file held one `ever`."""
     body = entry.body
     if entry.kind in ("rotation", "creation") and body["fingerprint"] is not None:
         return [{**body, "fingerprint": mark} for mark in (body.get("previous"), body["fingerprint"]) if mark]
@@ -273,12 +256,6 @@ def _observed(entry: Entry, ever: set[tuple[str, str, str, str]]) -> list[dict[s
 def _observation(entry: Entry, row: Mapping[str, Any], links: Links) -> tuple[Copy, Observation]:
     source, written, mark = str(row.get("source", "")), row.get("modified_at"), row["fingerprint"]
     copy = Copy(SecretPlace.named_in(row), source, "" if source.startswith(GIVEN) else entry.writer)
-    return copy, Observation(
-        at=entry.at,
-        fingerprint=None if mark is None else links.now(mark, entry.key_id),
-        place=entry.place,
-        writer=entry.writer,
-        recorded=entry.kind != "snapshot",
-        modified_at=parse_instant(written, entry.place) if written else None,
-        loader=loader_in(row),
-    )
+    at, mark = written and parse_instant(written, entry.place), mark and links.now(mark, entry.key_id)
+    whose = (entry.at, mark, entry.place, entry.writer)
+    return copy, Observation(*whose, entry.kind != "snapshot", at, loader_in(row))

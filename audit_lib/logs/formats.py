@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
 
@@ -14,7 +14,7 @@ from audit_lib.base.bounded import MAX_BYTES, parse_toml, read_text_file, shown_
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.logs.logins import LoginAnswer, answers_of, phrases_of
+from audit_lib.logs.logins import answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import Block, Choice, expressions, parse_template
 from audit_lib.logs.values import PossibleFailure, Refusal, SecretParameters, Words
@@ -149,37 +149,26 @@ class LogFormats:
         )
 
 
-class Matchers(NamedTuple):
+class Matchers:
     """The formats as lines are matched by them."""
 
-    outer: Choice  # prefixes and bodies where a line begins
-    inner: Choice  # the same behind a prefix
-    body: Choice  # requests and statements
-    message: Choice  # messages where a text begins
-    sought: tuple[Block, ...]  # messages anywhere in a line
-    fields: FieldNames
-    possible: PossibleFailure
-    refusal: Refusal
-    parameters: SecretParameters
-    answers: Mapping[bytes, list[LoginAnswer]]  # requests that bear on declared logins, by route
+    def __init__(self, formats: LogFormats) -> None:
+        words, messages, blocks = formats.words, formats.messages, formats.prefixes + formats.bodies
+        self.outer = Choice(blocks)  # where a line begins
+        self.inner = Choice([block for block in blocks if not block.outer])  # behind a prefix
+        self.body = Choice(formats.bodies)
+        self.message = Choice([block for block in messages if not block.anywhere])
+        self.sought = [block for block in messages if block.anywhere]
+        self.fields = FieldNames(words["json"], words["outcome"])
+        self.possible, self.refusal = PossibleFailure(words["possible"]), Refusal(words["refusal"])
+        self.parameters = SecretParameters(words["query"]["secret_parameters"])
+        self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
 
 
 @lru_cache(maxsize=16)
 def matchers(formats: LogFormats) -> Matchers:
     """What the formats are compiled to; a worker elsewhere does so itself."""
-    words, messages = formats.words, formats.messages
-    return Matchers(
-        Choice(formats.prefixes + formats.bodies),
-        Choice([block for block in formats.prefixes + formats.bodies if not block.outer]),
-        Choice(formats.bodies),
-        Choice([block for block in messages if not block.anywhere]),
-        tuple(block for block in messages if block.anywhere),
-        FieldNames(words["json"], words["outcome"]),
-        PossibleFailure(words["possible"]),
-        Refusal(words["refusal"]),
-        SecretParameters(words["query"]["secret_parameters"]),
-        answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses}),
-    )
+    return Matchers(formats)
 
 
 def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:

@@ -3,6 +3,7 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
+from copy import copy
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
@@ -27,8 +28,6 @@ from audit_lib.logs.values import (
 
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
 LINE_LIMIT = 1 << 20
-# Whether a statement continues its record: always, or only behind one that does.
-CONTINUES = {"": 0, "record": 1, "continuation": 2}
 # Lines that no format matches, text that speaks of a refusal, and other text that no format knows.
 UNREAD, REFUSAL, OWN_WORDS = UNKNOWN = ("not understood", "refusal", "own words")
 _PREFIXES = 6  # as many a line may have, one behind another
@@ -60,7 +59,7 @@ class Line(NamedTuple):
     at: int | None = None
     record: bool = False
     events: tuple[LogEvent, ...] = ()
-    continues: int = 0  # CONTINUES: it is part of the record before it, as far as it can tell
+    continues: str = ""  # "record": it is part of the one before; "continuation": if the line before is
     lacks: int = WHOLE  # what its time has not of its own
     is_statement: bool = False  # whether a body of the formats matches its words
     unknown: str = ""  # UNKNOWN: why nobody knows what its words say; "" if somebody does
@@ -181,8 +180,8 @@ class LineReader:
             at, lacks = head.at, head.lacks
             if at is None and match.at is not None:
                 at, lacks = match.at, lacks | match.lacks
-            return Line("request", at, True, self._request_of(match), 0, lacks)
-        continues = CONTINUES[match.block.continues] if match and not head.structures else 0
+            return Line("request", at, True, self._request_of(match), "", lacks)
+        continues = match.block.continues if match and not head.structures else ""
         events = self._messages(text, head)
         state = "message" if events else "text only" if match or head.understood else "not understood"
         return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)
@@ -193,7 +192,7 @@ class LineReader:
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
             events = self.request(fields.status, client, clean_method(fields.method), fields.path)
-            return Line("request", within.at, True, events, 0, within.lacks)
+            return Line("request", within.at, True, events, "", within.lacks)
         pieces = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
         events = _without_repeats(event for line in pieces for event in line.events)
         events = events or self._cause(fields, within)
@@ -224,7 +223,11 @@ class LineReader:
         """The first message that stands where the text begins, after symbols and emoji."""
         text = _SYMBOLS.sub(b"", text, count=1)
         if match := self.by.message.match(text, self._clock):
-            return (_message(match, head.client or ""),)
+            block, email, path = match.block, match.field("email"), match.field("path")
+            subject = match.field("variable").decode() or (mask_email(email) if email else "")
+            named = client_of(match.client) if match.client else head.client or ""
+            route = clean_route(path) if path else ""
+            return (LogEvent(block.kind, block.name, None, named, "", route, subject, block.once),)
         client = self.by.possible.client_in(text)
         possible = LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=client or head.client or "")
         return () if client is None else (possible,)
@@ -266,16 +269,7 @@ def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
     state = "request" if any(event.status for event in events) else "message" if events else "text only"
     record = head.record or any(line.record for line in lines)
-    return Line(state, at, record, events, 0, lacks, any(line.is_statement for line in lines))
-
-
-def _message(match: Match, client: str) -> LogEvent:
-    """What a message shows; `client` is what stood before it."""
-    block, email, path = match.block, match.field("email"), match.field("path")
-    subject = match.field("variable").decode() or (mask_email(email) if email else "")
-    client = client_of(match.client) if match.client else client
-    route = clean_route(path) if path else ""
-    return LogEvent(block.kind, block.name, None, client, "", route, subject, block.once)
+    return Line(state, at, record, events, "", lacks, any(line.is_statement for line in lines))
 
 
 def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
@@ -306,8 +300,9 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line,
     """How a line is read, as every command counts it, and the names of the blocks that matched, in turn."""
     names: list[str] = []
     reader = LineReader(formats, zone)
-    outer, inner, body, message = (_Recorded(choice, names) for choice in reader.by[:4])
-    reader.by = reader.by._replace(outer=outer, inner=inner, body=body, message=message)
+    reader.by = copy(reader.by)
+    for name in ("outer", "inner", "body", "message"):
+        setattr(reader.by, name, _Recorded(getattr(reader.by, name), names))
     line = reader.read(raw)
     names += [event.message for event in line.events if event.message]
     return line, list(dict.fromkeys(names))

@@ -20,22 +20,12 @@ from typing import Any
 from audit_lib.base.archives import Bomb, LogStream
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import PieceReader, Unreadable
+from audit_lib.logs import tally
 from audit_lib.logs.file_lines import raw_lines, read_lines
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
 from audit_lib.logs.line import LineReader
-from audit_lib.logs.tally import (
-    MOST_STEPS,
-    OTHER_SHAPES,
-    Facts,
-    LogSums,
-    Plan,
-    Tally,
-    grouped,
-    read_log,
-    settled,
-    together,
-)
+from audit_lib.logs.tally import LogSums, Plan, Tally, read_log
 from audit_lib.logs.times import YEARLESS
 
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
@@ -63,7 +53,7 @@ def read_all(formats: LogFormats, logs: Sequence[Log], size: int, scheduler: str
             read = pool.map(_read_piece, chain.from_iterable(pieces))
             for log, own in zip(logs, pieces, strict=True):
                 sums = _joined(list(islice(read, len(own))))
-                yield settled(formats, sums) if sums else _read(formats, log)
+                yield tally.settled(formats, sums) if sums else _read(formats, log)
 
 
 _shared: list[LogFormats] = []  # what a process reads logs by, at the end
@@ -108,16 +98,19 @@ def _read_piece(piece: _Piece) -> LogSums:
     (file, plan, start, end), formats = piece, _shared[-1]
     if not start and not end:
         return read_log(formats, file, plan)
-    with file.open() as opened:
-        stream = LogStream(opened.file)
-        content = BufferedReader(stream, _BLOCK)
-        for _ in _blocks(content, start):
-            pass
-        own = PieceReader(_blocks(content, end - start)) if end else content
-        here, behind = (
-            read_lines(raw_lines(part), formats, plan.zone, plan.written) for part in (own, content)
-        )
-        return replace(Tally(plan).total(here, islice(behind, 1)), broken=stream.broken)
+    try:
+        with file.open() as opened:
+            stream = LogStream(opened.file)
+            content = BufferedReader(stream, _BLOCK)
+            for _ in _blocks(content, start):
+                pass
+            own = PieceReader(_blocks(content, end - start)) if end else content
+            here, behind = (
+                read_lines(raw_lines(part), formats, plan.zone, plan.written) for part in (own, content)
+            )
+            return replace(Tally(plan).total(here, islice(behind, 1)), broken=stream.broken)
+    except (Bomb, Unreadable) as error:
+        return tally.unread(error)
 
 
 def _blocks(content: "BufferedReader[LogStream]", size: int) -> Iterator[bytes]:
@@ -131,18 +124,20 @@ def _joined(parts: Sequence[LogSums]) -> LogSums | None:
     """The sums of a log of those of its pieces; None if these do not tell what those of the whole are."""
     if len(parts) == 1:
         return parts[0]
-    facts, requests, events = Facts(), [], []
+    facts, requests, events = tally.Facts(), [], []
+    if any(part.state for part in parts):
+        return None
     for part in parts:
         before = facts.lines
         requests.append(part.requests.assign(line=part.requests["line"] + before))
         events.append(part.events.assign(line=part.events["line"] + before))
         facts.append(part.facts)
-    if facts.lacks & YEARLESS or any(OTHER_SHAPES in shapes for shapes in facts.shapes.values()):
+    if facts.lacks & YEARLESS or any(tally.OTHER_SHAPES in shapes for shapes in facts.shapes.values()):
         return None
-    shown = together(events)
+    shown = tally.together(events)
     steps = shown["message"].eq(CLOCK_SET_BACK)
-    kept = shown[~steps | steps.cumsum().le(MOST_STEPS)]
-    return LogSums(grouped(together(requests)), together([kept]), facts, parts[-1].broken)
+    kept = shown[~steps | steps.cumsum().le(tally.MOST_STEPS)]
+    return LogSums(tally.grouped(tally.together(requests)), tally.together([kept]), facts, parts[-1].broken)
 
 
 # ---- On a cluster ----

@@ -173,9 +173,14 @@ def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
                 sums = _sum(formats, file, replace(plan, written=None))
                 sums.facts.remark = YEAR_OPEN
     except (Bomb, Unreadable) as error:
-        state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
-        return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
+        return unread(error)
     return settled(formats, sums)
+
+
+def unread(error: Bomb | Unreadable) -> LogSums:
+    """The sums of a log that cannot be read, with the reason."""
+    state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
+    return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
 
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
@@ -247,7 +252,7 @@ class Tally:
         if state != "blank":
             follows = False
             if continues and self._opened and at is None and not record:
-                follows = continues == 1 or self._inside
+                follows = continues == "record" or self._inside
             self._opened, self._inside = follows or at is not None, follows
             if follows:
                 at = facts.last

@@ -102,13 +102,10 @@ class SecretParameters:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
-        ends = (name.encode() for name in names)
         known = (
-            rb"([^&=]*" + re.escape(end[1:]) if end[:1] == b"*" else b"(" + re.escape(end) for end in ends
+            f"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names
         )
-        self._pattern = re.compile(
-            rb"(?i)(?:\A|&)(?:" + b"|".join(each + b")" for each in known) + rb")=[^&]"
-        )
+        self._pattern = re.compile(rf"(?i)(?:\A|&)(?:{'|'.join(known)})=[^&]".encode())
 
     def first_in(self, query: bytes) -> str:
         """What says that a parameter is a secret, of the first one with a value; "" if none is."""
@@ -133,7 +130,6 @@ _WARNING = re.compile(
     rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
     rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
 )
-_LEVEL_WITHIN = 160  # bytes of a line
 
 
 class PossibleFailure:
@@ -170,8 +166,8 @@ class Refusal:
 
 
 def is_warning(text: bytes) -> bool:
-    """Whether a line has the level of a warning or of something worse."""
-    return bool(_WARNING.search(text, 0, _LEVEL_WITHIN))
+    """Whether a line has the level of a warning or of something worse, within its first 160 bytes."""
+    return bool(_WARNING.search(text, 0, 160))
 
 
 def shape_of(text: bytes) -> str:

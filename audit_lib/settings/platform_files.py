@@ -176,7 +176,7 @@ def image_rows(project: Project, path: PurePosixPath, env_files: list[str]) -> I
 
 
 def _image_answer(inside: str, text: str, left_out: PathSpec[Any] | None) -> tuple[str, int | None, str]:
-    """Whether a file of a context stays out of the image, the line that copies it, and a reason if unknown."""
+    """Whether a file of a context stays out of the image, the line that copies it, why it is unknown."""
     copies = _copies(inside, text)
     line = min(copies, default=None)
     if not copies or (left_out and left_out.match_file(inside)):

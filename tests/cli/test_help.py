@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
@@ -27,43 +26,34 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 ALL = dict(commands())
 
 
-def test_every_command_is_in_one_group() -> None:
-    """The four groups hold each command once."""
-    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
-
-
 def test_a_summary_is_the_first_sentence_of_the_help() -> None:
-    """The list of commands imports none of them, and says the same as each of them."""
+    """Each command is in one group. The list of commands imports none, and says the same as each of them: a
+    whole sentence, also at 80 columns."""
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
     summaries = {name: text for group in GROUPS.values() for name, text in group.items()}
     assert {name: ALL[name].get_short_help_str(100) for name in COMMANDS} == summaries
+    lines = CliRunner().invoke(main, ["--help"], terminal_width=80).output.splitlines()
+    assert [f"{title}:" in lines for title in GROUPS] == [True] * len(GROUPS)
+    for name, text in summaries.items():
+        line = next(line for line in lines if line.startswith(f"  {name} "))
+        assert line.endswith(text)
+        assert text.endswith(".") and not text.endswith("...")  # noqa: PT018
     code = "import sys, audit_lib.__main__ as m; m.main(['-h'], standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {f"audit_lib.cli.{module}" for module in COMMANDS.values()}
     assert loaded.isdisjoint(done.stdout.split())
 
 
-def test_help_lists_the_groups_with_whole_summaries() -> None:
-    """At 80 columns a summary fits its line and ends with a full stop."""
-    lines = CliRunner().invoke(main, ["--help"], terminal_width=80).output.splitlines()
-    assert [f"{title}:" in lines for title in GROUPS] == [True] * len(GROUPS)
-    for name in COMMANDS:
-        summary = next(line for line in lines if line.startswith(f"  {name} "))
-        assert summary.endswith(".")
-        assert not summary.endswith("..."), summary
-
-
-@pytest.mark.parametrize("name", sorted(set(ALL)))
-def test_every_option_has_help(name: str) -> None:
-    """An option without a word of help cannot be used; -h works as --help."""
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_explains_itself(name: str) -> None:
+    """An option without a word of help cannot be used; -h works as --help, and has one example of the command
+    as it is typed, or of one of its own. Where a command takes --project, it is `.` unless it is given."""
     options = [one for one in ALL[name].params if isinstance(one, click.Option)]
     assert [one.name for one in options if not one.help] == []
     assert CliRunner().invoke(main, [*name.split(), "-h"]).exit_code == 0
-
-
-@pytest.mark.parametrize("name", sorted(set(ALL)))
-def test_the_project_is_by_default_the_current_folder(name: str) -> None:
-    """Where a command takes --project, it is `.` unless it is given."""
-    assert {one.default for one in ALL[name].params if "--project" in one.opts} <= {"."}
+    (example,) = (text for text in (ALL[name].help or "").split("\n\n") if text.startswith("Example: "))
+    assert f"audit-lib {name} " in f"{example} "
+    assert {one.default for one in options if "--project" in one.opts} <= {"."}
 
 
 @pytest.mark.parametrize(
@@ -75,22 +65,3 @@ def test_a_wrong_command_is_answered_with_the_nearest(typed: str, hint: str) -> 
     run = CliRunner().invoke(main, [typed])
     assert run.exit_code == 2
     assert run.stderr.splitlines()[-1] == f"Error: No such command '{typed}'.{hint}"
-
-
-def test_a_folder_without_an_application_is_not_reviewed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Exit 2 with what to do and no report, unless the folder was named."""
-    monkeypatch.chdir(tmp_path)
-    run = CliRunner().invoke(main, ["review"])
-    assert (run.exit_code, run.stdout) == (2, "")
-    assert "--project DIR" in run.stderr
-    assert "--sample" in run.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_a_help_has_one_example_of_its_own_command(name: str) -> None:
-    """Who reads the help of a command sees it as it is typed; of a group, one of its commands."""
-    (example,) = (text for text in (ALL[name].help or "").split("\n\n") if text.startswith("Example: "))
-    assert f"audit-lib {name} " in f"{example} "

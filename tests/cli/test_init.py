@@ -2,7 +2,6 @@
 
 import re
 import stat
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,10 +24,28 @@ def shop(tmp_path: Path) -> Path:
 
 def run_init(project: Path) -> Result:
     """What `init` ended with, its key beside the project."""
-    key_file = project.parent / "home" / "key"
-    return CliRunner().invoke(
-        main, ["init", "--project", str(project)], env={"AUDIT_KEY_FILE": str(key_file)}
-    )
+    environ = {"AUDIT_KEY_FILE": str(project.parent / "home" / "key")}
+    return CliRunner().invoke(main, ["init", "--project", str(project)], env=environ)
+
+
+# Service, variable, kind, component, whether it is required.
+GUESSES = """
+backend ALGOLIA_ADMIN_KEY secret whole optional
+backend ALGOLIA_APP_ID identifier whole always
+backend ALLOWED_HOSTS setting whole optional
+backend CELERY_BROKER_URL secret password optional
+backend DATABASE_URL secret password always
+backend DJANGO_SECRET_KEY secret whole always
+backend EMAIL_HOST_PASSWORD secret whole optional
+backend LEGACY_TOKEN secret whole always
+backend SENTRY_DSN setting whole optional
+backend STRIPE_SECRET_KEY secret whole always
+frontend VITE_API_TOKEN secret whole optional
+frontend VITE_API_URL setting whole optional
+frontend VITE_FLAG setting whole optional
+frontend VITE_MAPS_KEY secret whole optional
+frontend VITE_STRIPE_PUBLIC_KEY setting whole optional
+""".strip()
 
 
 def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
@@ -45,86 +62,60 @@ def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
     assert [(log.pattern, log.service) for log in project.log_sources] == [("logs/*.log*", "backend")]
     policy = choose_policy(project)
     assert (policy.name, policy.extends) == ("shop", "generic")
-    assert [(r.service, r.name, r.kind, r.component, r.required) for r in policy.secrets] == [
-        ("backend", "ALGOLIA_ADMIN_KEY", "secret", "whole", "optional"),
-        ("backend", "ALGOLIA_APP_ID", "identifier", "whole", "always"),
-        ("backend", "ALLOWED_HOSTS", "setting", "whole", "optional"),
-        ("backend", "CELERY_BROKER_URL", "secret", "password", "optional"),
-        ("backend", "DATABASE_URL", "secret", "password", "always"),
-        ("backend", "DJANGO_SECRET_KEY", "secret", "whole", "always"),
-        ("backend", "EMAIL_HOST_PASSWORD", "secret", "whole", "optional"),
-        ("backend", "LEGACY_TOKEN", "secret", "whole", "always"),
-        ("backend", "SENTRY_DSN", "setting", "whole", "optional"),
-        ("backend", "STRIPE_SECRET_KEY", "secret", "whole", "always"),
-        ("frontend", "VITE_API_TOKEN", "secret", "whole", "optional"),
-        ("frontend", "VITE_API_URL", "setting", "whole", "optional"),
-        ("frontend", "VITE_FLAG", "setting", "whole", "optional"),
-        ("frontend", "VITE_MAPS_KEY", "secret", "whole", "optional"),
-        ("frontend", "VITE_STRIPE_PUBLIC_KEY", "setting", "whole", "optional"),
-    ]
+    rules = [(r.service, r.name, r.kind, r.component, r.required) for r in policy.secrets]
+    assert "\n".join(" ".join(rule) for rule in rules) == GUESSES
 
 
 def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Path) -> None:
     """Neither an example's line nor a read with a default is a demand, and no limit is invented."""
-    run_init(
-        write(
-            tmp_path / "api",
-            {
-                ".env.example": "BILLING_TOKEN=change-me\nMAIL_TOKEN=change-me\nDEPLOY_TOKEN=change-me\n",
-                "app.py": (
-                    'import os\nBILLING = os.environ["BILLING_TOKEN"]\nMAIL = os.environ.get("MAIL_TOKEN")\n'
-                ),
-            },
-        )
-    )
+    code = 'import os\nBILLING = os.environ["BILLING_TOKEN"]\nMAIL = os.environ.get("MAIL_TOKEN")\n'
+    example = "BILLING_TOKEN=change-me\nMAIL_TOKEN=change-me\nDEPLOY_TOKEN=change-me\n"
+    run_init(write(tmp_path / "api", {".env.example": example, "app.py": code}))
     policy = choose_policy(load_project(tmp_path / "api"))
     required = {rule.name: rule.required for rule in policy.secrets}
     assert required == {"BILLING_TOKEN": "always", "DEPLOY_TOKEN": "optional", "MAIL_TOKEN": "optional"}
     assert not any(rule.period_stated for rule in policy.secrets)
 
 
-def test_guesses_are_marked_and_places_named(shop: Path) -> None:
-    """Each guessed line says so, and each variable has the places where its name was seen."""
+def test_guesses_are_marked_and_the_rest_is_left_to_fill_in(shop: Path) -> None:
+    """Each guessed line says so, each variable has the places where its name was seen, and of no secret an
+    owner or a reason is guessed."""
     run_init(shop)
     text = (shop / "audit.toml").read_text("utf-8")
     assert "# Seen in .env.example:1, shop/settings.py:4\n[[secret]]\n" in text
     guessed = [line for line in text.splitlines() if re.match(r"(service|kind|required|component) ", line)]
     assert guessed
     assert all(line.endswith("# guess") for line in guessed)
+    secrets = [rule for rule in choose_policy(load_project(shop)).secrets if rule.kind == "secret"]
+    assert text.count('owner = ""  # fill in') == len(secrets)
+    left = {(rule.purpose, rule.owner, rule.reach, rule.reviewed, rule.reason) for rule in secrets}
+    assert left == {("", "", "", "", "")}
 
 
 def test_nothing_stands_for_the_owners_word(shop: Path) -> None:
     """Instances and zone are lines to fill in: init declares neither, and both are read once taken over."""
     run_init(shop)
     text = (shop / "audit.toml").read_text("utf-8")
-    (log,) = load_project(shop).log_sources
-    assert (log.instances, log.zone_declared) == (0, False)
     filled = text.replace("# instances", "instances").replace("# time_zone", "time_zone")
-    (shop / "audit.toml").write_text(filled, "utf-8")
-    (log,) = load_project(shop).log_sources
-    assert (log.instances, log.zone_declared) == (1, True)
-
-
-def test_what_only_the_owner_knows_is_left_to_fill_in(shop: Path) -> None:
-    """Each secret has the five fields, empty: init guesses no owner and no reason."""
-    run_init(shop)
-    policy = choose_policy(load_project(shop))
-    text = (shop / "audit.toml").read_text("utf-8")
-    secrets = [rule for rule in policy.secrets if rule.kind == "secret"]
-    assert text.count('owner = ""  # fill in') == len(secrets)
-    told = {(rule.purpose, rule.owner, rule.reach, rule.reviewed, rule.reason) for rule in secrets}
-    assert told == {("", "", "", "", "")}
+    for content, declared in ((text, (0, False)), (filled, (1, True))):
+        (shop / "audit.toml").write_text(content, "utf-8")
+        (log,) = load_project(shop).log_sources
+        assert (log.instances, log.zone_declared) == declared
 
 
 def test_no_value_is_written_or_printed(shop: Path) -> None:
-    """Neither the file nor the output holds a value, nor a name that only a live file has."""
+    """Neither the file nor the output holds a value, or a name that only a live file has. The key is outside,
+    0600 in a folder of 0700."""
     result = run_init(shop)
     lines = (shop / ".env").read_text("utf-8").splitlines()
     values = [value for _, _, value in (line.partition("=") for line in lines) if len(value) > 12]
     assert len(values) == 4
+    key = shop.parent / "home" / "key"
     for text in (result.output, (shop / "audit.toml").read_text("utf-8")):
-        assert not [value for value in values if value in text]
-        assert "ONLY_IN_THE_LIVE_FILE" not in text
+        hidden = [*values, "ONLY_IN_THE_LIVE_FILE", key.read_text("ascii").strip()]
+        assert not [value for value in hidden if value in text]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (key, key.parent)] == [0o600, 0o700]
+    assert not (shop / ".audit").exists()
 
 
 def test_what_exists_is_kept(shop: Path) -> None:
@@ -151,34 +142,24 @@ def test_nothing_is_written_over_or_through_a_link(tmp_path: Path) -> None:
         write_new(tmp_path / "gone" / "file", "new", "file")
 
 
-def test_the_key_is_made_outside_for_its_owner_alone(shop: Path) -> None:
-    """The key file is 0600, its folder 0700, and the project holds no key."""
-    result = run_init(shop)
-    key_file = shop.parent / "home" / "key"
-    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(key_file.parent.stat().st_mode) == 0o700
-    assert key_file.read_text("ascii").strip() not in result.output
-    assert not (shop / ".audit").exists()
+KNOWN = "".join(
+    f"{n}=\n" for n in ("API_TOKEN", "TRADIER_API_KEY", "TRADIER_ACCOUNT_ID", "ALPACA_PAPER_API_KEY")
+)
 
 
-def test_a_known_application_gets_its_own_policy(tmp_path: Path) -> None:
-    """A project whose example holds a bundled policy's variables extends it, and has no guesses."""
-    names = "API_TOKEN TRADIER_API_KEY TRADIER_ACCOUNT_ID ALPACA_PAPER_API_KEY"
-    project = write(tmp_path / "app", {"backend/.env.example": "".join(f"{n}=\n" for n in names.split())})
-    result = run_init(project)
-    assert result.exit_code == 0
-    assert tomllib.loads((project / "audit.toml").read_text("utf-8"))["extends"] == "paiid"
-    assert "[[secret]]" not in (project / "audit.toml").read_text("utf-8")
-    assert choose_policy(load_project(project)).name == "paiid"
-
-
-def test_an_empty_project_gets_the_generic_policy(tmp_path: Path) -> None:
-    """Where nothing names a variable there is nothing to guess, and the file still loads."""
-    result = run_init(write(tmp_path / "bare", {"README.md": "nothing\n"}))
-    assert result.exit_code == 0
-    project = load_project(tmp_path / "bare")
-    assert (project.env_sources, project.log_sources) == ((), ())
-    assert choose_policy(project).name == "generic"
+@pytest.mark.parametrize(
+    ("files", "policy", "sources"),
+    [({"backend/.env.example": KNOWN}, "paiid", 1), ({"README.md": "nothing\n"}, "generic", 0)],
+)
+def test_what_is_known_is_not_guessed(
+    tmp_path: Path, files: dict[str, str], policy: str, sources: int
+) -> None:
+    """An application whose example holds a bundled policy's variables extends it, and has no guesses."""
+    assert run_init(write(tmp_path / "app", files)).exit_code == 0
+    assert "[[secret]]" not in (tmp_path / "app" / "audit.toml").read_text("utf-8")
+    project = load_project(tmp_path / "app")
+    found = (project.extends, choose_policy(project).name, len(project.env_sources), project.log_sources)
+    assert found == (policy, policy, sources, ())
 
 
 def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
@@ -204,34 +185,26 @@ def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("files", "fault"),
     [
-        ({"audit.toml": "nmae = 1\n"}, "audit.toml: has an unknown key nmae"),
-        ({"policy.toml": "x = 1\n"}, "policy.toml: is not read any more"),
-        ({"audit.toml": "", ".audit/audit.toml": ""}, "audit.toml: exists twice"),
+        ({"app/audit.toml": "nmae = 1\n"}, "audit.toml: has an unknown key nmae"),
+        ({"app/policy.toml": "x = 1\n"}, "policy.toml: is not read any more"),
+        ({"app/audit.toml": "", "app/.audit/audit.toml": ""}, "audit.toml: exists twice"),
+        ({"app": ""}, "project: is not a folder"),
+        ({}, "project: does not exist"),
     ],
 )
 def test_a_broken_file_is_one_clear_line(files: dict[str, str], fault: str, tmp_path: Path) -> None:
     """Bad input ends in exit 2 with place and fault on stderr, and nothing is written."""
-    project = write(tmp_path / "app", files)
-    result = run_init(project)
-    assert result.exit_code == 2
-    assert result.stderr.startswith(fault)
-    assert not (tmp_path / "home").exists()
-
-
-def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
-    """A project that is no folder, or is not there, ends in exit 2."""
-    (tmp_path / "file").write_text("", "utf-8")
-    for name, fault in (("file", "project: is not a folder"), ("gone", "project: does not exist")):
-        result = run_init(tmp_path / name)
-        assert (result.exit_code, fault in result.stderr) == (2, True)
+    write(tmp_path / "all", files)
+    result = run_init(tmp_path / "all" / "app")
+    assert (result.exit_code, result.stderr.startswith(fault)) == (2, True)
+    assert not (tmp_path / "all" / "home").exists()
 
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
 def test_logins_are_proposed_as_comments(application: Application, tmp_path: Path) -> None:
     """A new audit.toml asks about the login that the logs show; taken over, it is read without a fault."""
     project = write(tmp_path / "app", {"logs/web.log": written(application, visits(3))})
-    result = run_init(project)
-    assert "is that your login?" in result.stdout
+    assert "is that your login?" in run_init(project).stdout
     text = (project / "audit.toml").read_text("utf-8")
     assert load_project(project).logins == ()
     taken = re.sub(r"(?m)^# (\[\[logins|(?:name|route|method|failed_|succeeded_))", r"\1", text)

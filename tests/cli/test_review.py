@@ -1,13 +1,13 @@
 """`review` publishes a whole, searched report, or says in one line why it did not."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,15 +20,7 @@ from audit_lib.report.package import ARTEFACTS
 from audit_lib.secrecy.seal import SealPlan
 from tests.support.paths import GOLDEN, ROOT
 
-
-def _run(
-    *arguments: object, cwd: Path = ROOT, given: str = "", **environ: str
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "audit_lib", "review", *map(str, arguments)]
-    environment = {**os.environ, **environ}
-    return subprocess.run(
-        command, cwd=cwd, env=environment, input=given, capture_output=True, text=True, check=False
-    )
+COMMAND = (sys.executable, "-m", "audit_lib", "review", "--sample", "--out")
 
 
 def test_the_report_states_what_was_searched() -> None:
@@ -86,55 +78,48 @@ def test_bad_input_is_one_line(arguments: list[str], said: str, monkeypatch: pyt
     assert run.stdout == ""
 
 
-def test_a_report_without_a_folder_of_its_own_goes_into_reports(
+def test_other_files_are_kept_and_of_nothing_nothing_is_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Into reports/PROJECT-QUARTER of the current folder; other files that are there already are kept."""
+    """By default a report goes into reports/PROJECT-QUARTER of the current folder, and keeps what is there.
+    A report about nothing would look like a good one: exit 2 with what to do, also for a named folder."""
     there = tmp_path / "reports" / "sample-2026Q3" / "mine.txt"
     there.parent.mkdir(parents=True)
     there.write_text("mine")
+    (tmp_path / "README.md").write_text("To do.\n", "utf-8")
     monkeypatch.chdir(tmp_path)
-    run = CliRunner().invoke(main, ["review", "--sample"])
-    assert (run.exit_code, run.stdout) == (2, "")
-    assert run.stderr.startswith(f"--out {there.parent}: is a folder with other files")
-    assert there.read_text() == "mine"
-
-
-def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
-    """A report about nothing would look like a good one: exit 2, and nothing is published.
-
-    A text that holds nothing makes no application.
-    """
-    empty, out = tmp_path / "empty", tmp_path / "out"
-    empty.mkdir()
-    (empty / "README.md").write_text("To do.\n", "utf-8")
-    arguments = ["--project", str(empty), "--as-of", "2026-10-01", "--out", str(out)]
-    run = CliRunner().invoke(main, ["review", *arguments])
-    assert (run.exit_code, run.stdout) == (2, "")
-    assert "holds nothing to review" in run.stderr
-    assert not out.exists()
+    monkeypatch.setattr("audit_lib.cli.review.run_notebook", _no_kernel)
+    for words, said in (
+        ("--sample", f"--out {there.parent}: is a folder with other files"),
+        ("", "the current folder: holds nothing to review: name the application's folder with --project DIR"),
+        (f"--project {tmp_path} --as-of 2026-10-01", f"{tmp_path}: holds nothing to review"),
+    ):
+        run = CliRunner().invoke(main, ["review", *words.split()])
+        assert (run.exit_code, run.stdout) == (2, "")
+        assert run.stderr.startswith(said)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [there.parents[2] / "README.md", there]
 
 
 @pytest.mark.long
-def test_a_kill_at_any_moment_leaves_the_last_report(tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_the_last_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kill -9 at 20 random moments of a whole review: the last report stands; the next run leaves nothing."""
     generator = random.Random("kill a review")
     out, scratch = tmp_path / "reports" / "report", tmp_path / "tmp"
     scratch.mkdir()
-    assert _run("--sample", "--out", out).returncode == 0
+    review = partial(subprocess.run, [*COMMAND, str(out)], cwd=ROOT, check=True, capture_output=True)
+    review()
     expected = {name: sha256((GOLDEN / name).read_bytes()).digest() for name in ARTEFACTS}
     started = time.monotonic()
-    _run("--sample", "--out", out)
+    review()
     took = time.monotonic() - started
-    environment = {**os.environ, "TMPDIR": str(scratch)}
-    command = [sys.executable, "-m", "audit_lib", "review", "--sample", "--out", str(out)]
+    monkeypatch.setenv("TMPDIR", str(scratch))
     for _ in range(20):
-        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as run:
+        with subprocess.Popen([*COMMAND, str(out)], cwd=ROOT, stdout=subprocess.DEVNULL) as run:
             with suppress(subprocess.TimeoutExpired):  # what has ended is not waited for
                 run.wait(generator.uniform(0, took))
             run.send_signal(signal.SIGKILL)
         assert {name: sha256((out / name).read_bytes()).digest() for name in ARTEFACTS} == expected
         assert report_faults(out) == []
-    assert _run("--sample", "--out", out, TMPDIR=str(scratch)).returncode == 0
+    review()
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     assert list(scratch.glob("audit-*")) == []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.support.terminals import STYLE, on_terminal, plain_lines
 WIDTHS = (60, 80, 120)
 LONG = f"a/{'yes' * 25}/{'x' * 150}"
 ROUTE = "/settings/profile/orders/invoices/history/of-the-year/by-month/as-a-table/in-full"
+LINE = '203.0.113.9 - - [01/Aug/2026:10:00:00 +0000] "GET /{}-list{} HTTP/1.1" 401 12 "-" "x"\n'
 
 
 @pytest.fixture(autouse=True)
@@ -28,30 +30,24 @@ def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
-def _review() -> None:
+def _review(_: Path) -> None:
     record = json.loads((ROOT / "reports/sample-2026Q3/report.json").read_text("utf-8"))
     review._say_review(record, Path(LONG))
 
 
-def _failures(tmp_path: Path) -> Callable[[], object]:
-    log = tmp_path / "a.log"
-    line = '203.0.113.9 - - [01/Aug/2026:10:00:00 +0000] "GET /{} HTTP/1.1" 401 12 "-" "x"\n'
-    log.write_text(
-        "".join(line.format(f"{letter}-list{ROUTE}") for letter in "abcdefghijklmnopqrstuvwxy"), "utf-8"
-    )
-    return lambda: main(["failures", str(log), "--by", "address,route"], standalone_mode=False)
+def _failures(folder: Path) -> None:
+    log = folder / "a.log"
+    log.write_text("".join(LINE.format(letter, ROUTE) for letter in "abcdefghijklmnopqrstuvwxy"), "utf-8")
+    main(["failures", str(log), "--by", "address,route"], standalone_mode=False)
 
 
-@pytest.fixture(params=["review", "failures"])
-def command(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], object]:
-    """Something that says much, with hostile and long names."""
-    return _review if request.param == "review" else _failures(tmp_path)
-
-
+@pytest.mark.parametrize("command", [_review, _failures])
 @pytest.mark.parametrize("columns", WIDTHS)
-def test_nothing_is_wider_than_the_terminal(command: Callable[[], object], columns: int) -> None:
-    """At 60, 80 and 120 columns no line is wider, also of long names; the width is used."""
-    lines = plain_lines(on_terminal(command, columns))
+def test_nothing_is_wider_than_the_terminal(
+    command: Callable[[Path], None], columns: int, tmp_path: Path
+) -> None:
+    """At 60, 80 and 120 columns no line is wider, also of long and hostile names; the width is used."""
+    lines = plain_lines(on_terminal(partial(command, tmp_path), columns))
     widths = [wcswidth(line) for line in lines]
     assert min(widths) >= 0, "a control character reached the terminal"
     assert 0.75 * columns < max(widths) <= columns
@@ -64,10 +60,10 @@ def test_colour_is_as_wanted(
     environ: dict[str, str], coloured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A terminal is coloured, and not with NO_COLOR or a dumb one; what is said is the same."""
-    told = on_terminal(_failures(tmp_path), 80)
+    told = on_terminal(partial(_failures, tmp_path), 80)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    as_wanted = on_terminal(_failures(tmp_path), 80)
+    as_wanted = on_terminal(partial(_failures, tmp_path), 80)
     assert bool(STYLE.search(as_wanted)) == coloured
     assert plain_lines(as_wanted) == plain_lines(told)
 
@@ -78,8 +74,8 @@ def test_elsewhere_lines_are_whole_and_plain(tmp_path: Path, capsys: pytest.Capt
     for columns in ("40", "200"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("COLUMNS", columns)
-            _review()
-            _failures(tmp_path)()
+            _review(tmp_path)
+            _failures(tmp_path)
         said.append(capsys.readouterr())
     assert said[0] == said[1]
     assert "\x1b" not in "".join(said[0])
@@ -89,7 +85,7 @@ def test_elsewhere_lines_are_whole_and_plain(tmp_path: Path, capsys: pytest.Capt
 
 def test_a_review_answers_first(capsys: pytest.CaptureFixture[str]) -> None:
     """The verdict, what to do first, the totals, and in the last line the page."""
-    _review()
+    _review(Path())
     lines = capsys.readouterr().out.splitlines()
     order = ["Fail.", "  1. ", "  2. ", "published in ", "Open "]
     places = [next(i for i, line in enumerate(lines) if line.startswith(start)) for start in order]

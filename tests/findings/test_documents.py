@@ -13,16 +13,16 @@ from audit_lib.settings import Project, bundled_policy
 TEXT = b"# Secrets\n\nRotate.\n"
 
 
-@pytest.mark.parametrize(
-    ("cited", "reason"),
-    [
-        (TEXT, ""),
-        (TEXT.replace(b"\n", b"\r\n"), ""),
-        (TEXT.rstrip(), ""),
-        (TEXT + b"More.\n", OTHER_GUIDE),
-        (b"", ""),
-    ],
-)
+CITED = {
+    TEXT: "",
+    TEXT.replace(b"\n", b"\r\n"): "",
+    TEXT.rstrip(): "",
+    TEXT + b"More.\n": OTHER_GUIDE,
+    b"": "",
+}
+
+
+@pytest.mark.parametrize(("cited", "reason"), CITED.items())
 def test_the_guide_is_held_against_the_policy(cited: bytes, reason: str, tmp_path: Path) -> None:
     """Another text is said, another end of line is none; a policy that cites no guide asks nothing."""
     (tmp_path / "guide.md").write_bytes(cited.replace(b"More.\n", b"Less.\n") or TEXT)

@@ -1,7 +1,9 @@
 """The search for what nobody gave: history, messages and files, by shape and then by value."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,18 +19,11 @@ from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 
 
-def audit(root: Path, tmp_path: Path) -> tuple[LeakAudit, Keeper]:
+def audit(root: Path, tmp_path: Path, **given: Any) -> tuple[LeakAudit, Keeper]:
     """The leaks of a project whose values nobody knows."""
-    keeper = Keeper(Key(b"k" * 32, "file"))
-    found = find_leaks(
-        Project("p", root),
-        keeper,
-        bundled_policy("paiid"),
-        EnvEntries.of([]),
-        Inventory.of([]),
-        options=LeakOptions(cache=tmp_path / "cache"),
-    )
-    return found, keeper
+    keeper, options = Keeper(Key(b"k" * 32, "file")), LeakOptions(cache=tmp_path / "cache", **given)
+    known = bundled_policy("paiid"), EnvEntries.of([]), Inventory.of([])
+    return find_leaks(Project("p", root), keeper, *known, options=options), keeper
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
@@ -56,43 +51,40 @@ def test_one_leak_for_each_secret(tmp_path: Path) -> None:
     plot.commit("b.txt", value.encode().hex())
     plot.file("backend/logs/app.log", f"Bearer {value}\n")
     found, keeper = audit(plot.root, tmp_path)
-    assert list(found.leaks["variable"]) == ["API_TOKEN"]
-    leak = found.leaks.iloc[0]
-    assert (leak["kind"], leak["matched"], leak["first_commit"], leak["in_force"]) == (
-        "pattern",
-        "pattern",
-        first,
-        "",
-    )
+    (leak,) = found.leaks.to_dict("records")
+    wanted = {"variable": "API_TOKEN", "kind": "pattern", "matched": "pattern", "in_force": ""}
+    assert wanted | {"first_commit": first} == {name: leak[name] for name in (*wanted, "first_commit")}
     assert {"docs/SETUP.md", "notes.txt", "b.txt", "backend/logs/app.log"} == set(found.places["path"])
     assert set(found.places["encoding"]) == {"plain", "hex"}
     assert keeper.fingerprint(value) in keeper
 
 
-@pytest.mark.parametrize("where", ["commit message", "removed file", "dangling blob", "tag message", "stash"])
+def _removed(plot: Plot, text: str) -> None:
+    plot.commit("a.env", text)
+    plot.git("rm", "-q", "a.env")
+    plot.git("commit", "-qm", "Remove")
+
+
+def _stashed(plot: Plot, text: str) -> None:
+    plot.file("base.txt", text)
+    plot.git("stash", "-q")
+
+
+HIDDEN: dict[str, Callable[[Plot, str], object]] = {
+    "commit message": lambda plot, text: plot.git("commit", "-q", "--allow-empty", "-m", text),
+    "removed file": _removed,
+    "dangling blob": lambda plot, text: plot.git("hash-object", "-w", "--stdin", stdin=text.encode()),
+    "tag message": lambda plot, text: plot.git("tag", "-a", "v1", "-m", text),
+    "stash": _stashed,
+}
+
+
+@pytest.mark.parametrize("where", HIDDEN)
 def test_history_is_searched_by_shape(where: str, tmp_path: Path) -> None:
     """What only the history holds is found by its shape too."""
     plot = new_plot(tmp_path / "repo")
-    text = f"JWT_SECRET_KEY={fake_value(where)}\n"
-    _hide(plot, where, text)
-    found, _ = audit(plot.root, tmp_path)
-    assert list(found.leaks["variable"]) == ["JWT_SECRET_KEY"]
-
-
-def _hide(plot: Plot, where: str, text: str) -> None:
-    if where == "commit message":
-        plot.git("commit", "-q", "--allow-empty", "-m", text)
-    elif where == "removed file":
-        plot.commit("a.env", text)
-        plot.git("rm", "-q", "a.env")
-        plot.git("commit", "-qm", "Remove")
-    elif where == "dangling blob":
-        plot.git("hash-object", "-w", "--stdin", stdin=text.encode())
-    elif where == "tag message":
-        plot.git("tag", "-a", "v1", "-m", text)
-    else:
-        plot.file("base.txt", text)
-        plot.git("stash", "-q")
+    HIDDEN[where](plot, f"JWT_SECRET_KEY={fake_value(where)}\n")
+    assert list(audit(plot.root, tmp_path)[0].leaks["variable"]) == ["JWT_SECRET_KEY"]
 
 
 def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
@@ -101,6 +93,5 @@ def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     plot.commit("a.py", f"API_TOKEN = '{fake_value('again')}'\n")
     plot.commit("b.py", "nothing = 1\n")
     first, second = (audit(plot.root, tmp_path)[0] for _ in range(2))
-    pd.testing.assert_frame_equal(first.leaks, second.leaks)
-    pd.testing.assert_frame_equal(first.places, second.places)
-    pd.testing.assert_frame_equal(first.coverage, second.coverage)
+    for name in ("leaks", "places", "coverage"):
+        pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization as form
@@ -19,7 +20,7 @@ _PLAIN, _LOCKED = form.NoEncryption(), form.BestAvailableEncryption(b"a passphra
 
 def _made() -> Iterator[tuple[str, str]]:
     """The kind and the text of keys that cryptography makes, in each format that it has for them."""
-    keys = {
+    keys: dict[str, tuple[Any, tuple[str, ...]]] = {
         "RSA": (rsa.generate_private_key(65537, 2048), (_OLD, _PKCS8, _OPENSSH)),
         "DSA": (dsa.generate_private_key(1024), (_OLD, _PKCS8)),
         "P-256": (ec.generate_private_key(ec.SECP256R1()), (_OLD, _PKCS8, _OPENSSH)),
@@ -32,18 +33,17 @@ def _made() -> Iterator[tuple[str, str]]:
     for name, (key, formats) in keys.items():
         for layout in formats:
             private = getattr(form.PrivateFormat, layout)
-            yield f"{name} {layout}", key.private_bytes(_PEM, private, _PLAIN).decode()
+            yield f"{name}-{layout}", key.private_bytes(_PEM, private, _PLAIN).decode()
             if name in ("RSA", "P-256", "Ed25519") and layout != _OPENSSH:  # that needs bcrypt
-                yield f"{name} {layout} encrypted", key.private_bytes(_PEM, private, _LOCKED).decode()
+                yield f"{name}-{layout}-encrypted", key.private_bytes(_PEM, private, _LOCKED).decode()
 
 
 def _putty() -> str:
     """A file of PuTTY's third format as its documentation lays it out, of a key made now."""
     key = ed25519.Ed25519PrivateKey.generate()
     body = key.private_bytes(_PEM, form.PrivateFormat.PKCS8, _PLAIN).decode().split("\n")[1]
-    public = (
-        key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode().split()[1]
-    )
+    shared = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
+    public = shared.decode().split()[1]
     return (
         "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: test\nPublic-Lines: 2\n"
         f"{public[:64]}\n{public[64:]}\nPrivate-Lines: 1\n{body[-48:]}\nPrivate-MAC: {'0a' * 32}\n"
@@ -53,68 +53,55 @@ def _putty() -> str:
 @pytest.fixture(scope="module")
 def keys() -> dict[str, str]:
     """Private keys by their kind."""
-    return dict(_made()) | {"PuTTY by its format": _putty()}
+    return dict(_made()) | {"PuTTY": _putty()}
 
 
 def test_every_kind_is_one_leak(keys: dict[str, str], tmp_path: Path) -> None:
     """Each key is one leak in its file, however it is written there, and no key is a shortened copy."""
-    plot = new_plot(tmp_path / "repo")
+    plot, files = new_plot(tmp_path / "repo"), dict[str, str]()
     for kind, text in keys.items():
-        name = kind.replace(" ", "-")
-        plot.file(f"{name}/key.pem", text)
-        escaped = text.strip().replace("\n", "\\n")
-        plot.file(f"{name}/key.json", f'{{"private": "{escaped}"}}\n')
-        plot.file(
-            f"{name}/key.py",
-            "KEY = (\n" + "".join(f'    "{line}\\n"\n' for line in text.splitlines()) + ")\n",
-        )
+        escaped, lines = text.strip().replace("\n", "\\n"), text.splitlines()
+        files[f"{kind}/key.pem"] = text
+        files[f"{kind}/key.json"] = f'{{"private": "{escaped}"}}\n'
+        files[f"{kind}/key.py"] = "KEY = (\n" + "".join(f'    "{line}\\n"\n' for line in lines) + ")\n"
+    for path, content in files.items():
+        plot.file(path, content)
     plot.git("add", "-A")
     plot.git("commit", "-qm", "Keys")
     found, _ = audit(plot.root, tmp_path)
     assert len(keys) >= 19
     assert set(found.leaks["kind"]) == {"pattern"}
     assert len(found.leaks) == len(keys)
-    on_disk = found.places[found.places["place"] == "working tree"]
-    assert sorted(on_disk["path"]) == sorted(
-        f"{kind.replace(' ', '-')}/key.{end}" for kind in keys for end in ("pem", "json", "py")
-    )
+    assert sorted(found.places.loc[found.places["place"] == "working tree", "path"]) == sorted(files)
 
 
 def test_a_public_key_is_no_place_of_its_private_one(keys: dict[str, str], tmp_path: Path) -> None:
     """What a private key shares with its public one does not tell it."""
     plot = new_plot(tmp_path / "repo")
     for kind, text in keys.items():
-        if "encrypted" in kind or "True" in kind or not text.startswith("-----BEGIN") or "PGP" in text:
-            continue
-        load = form.load_ssh_private_key if "OPENSSH" in text else form.load_pem_private_key
-        public = load(text.encode(), None).public_key()
-        name = kind.replace(" ", "-")
-        plot.file(f"{name}/key.pem", text)
-        plot.file(
-            f"{name}/key.pub", public.public_bytes(_PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
-        )
+        if "encrypted" not in kind and text.startswith("-----BEGIN"):
+            load = form.load_ssh_private_key if "OPENSSH" in text else form.load_pem_private_key
+            public: Any = load(text.encode(), None).public_key()
+            shared = public.public_bytes(_PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
+            plot.file(f"{kind}/key.pem", text)
+            plot.file(f"{kind}/key.pub", shared)
     found, _ = audit(plot.root, tmp_path)
     assert {path.rpartition(".")[2] for path in found.places["path"]} == {"pem"}
 
 
 def test_base64_without_a_header_is_a_key_by_its_structure(keys: dict[str, str]) -> None:
     """The base64 of a key on one line is found, that of a public key or of anything else is not."""
-    shapes = Rules(Keeper(Key(b"k" * 32, "file")), ())
-    key = rsa.generate_private_key(65537, 2048)
+    rules, key = Rules(Keeper(Key(b"k" * 32, "file")), ()), rsa.generate_private_key(65537, 2048)
     public = key.public_key().public_bytes(_PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
-    for text, is_key in ((keys["RSA PKCS8"], True), (keys["RSA TraditionalOpenSSL"], True), (public, False)):
+    for text, is_key in ((keys["RSA-PKCS8"], True), (keys["RSA-TraditionalOpenSSL"], True), (public, False)):
         bare = "".join(text.splitlines()[1:-1])
-        assert bool(shapes.find(f"rsa = '{bare}'\n".encode(), ("a.php",))) == is_key
+        assert bool(rules.find(f"rsa = '{bare}'\n".encode(), ("a.php",))) == is_key
 
 
-def test_a_header_alone_is_no_key() -> None:
+@pytest.mark.parametrize("body", [
+    "...", "MIIE" + "o" * 8 + "\n...", "not base64 at all, " * 20, "\n".join(["aGVsbG8gd29ybGQh" * 4] * 4),
+])  # fmt: skip
+def test_a_header_alone_is_no_key(body: str) -> None:
     """A header with an example, or with what is no key, is none."""
-    shapes = Rules(Keeper(Key(b"k" * 32, "file")), ())
-    for body in (
-        "...",
-        "MIIE" + "o" * 8 + "\n...",
-        "not base64 at all, " * 20,
-        "\n".join(["aGVsbG8gd29ybGQh" * 4] * 4),
-    ):
-        text = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
-        assert not shapes.find(text.encode(), ("key.pem",))
+    text = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
+    assert not Rules(Keeper(Key(b"k" * 32, "file")), ()).find(text.encode(), ("key.pem",))

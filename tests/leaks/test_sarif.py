@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.leaks.find_leaks import find_leaks, read_reports
+from audit_lib.leaks.find_leaks import read_reports
 from audit_lib.leaks.rules import Rules
-from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.sources import Reading
 from audit_lib.leaks.tables import shows_no_leak
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.contracts import EnvEntries, Inventory
-from audit_lib.settings import Project, bundled_policy
+from tests.leaks.test_find_leaks import audit
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot
 
@@ -70,21 +68,12 @@ def test_a_bad_report_says_where(text: str, places: list[str], tmp_path: Path) -
 
 def test_a_value_of_a_report_is_found_where_it_is(tmp_path: Path) -> None:
     """It joins a known leak or is one; a result without its value never counts as searched."""
-    plot = new_plot(tmp_path / "repo")
-    known = fake_value("known")
+    plot, known = new_plot(tmp_path / "repo"), fake_value("known")
     plot.commit("a/b.py", f"API_TOKEN = '{known}'\nplain({VALUE})\n")
+    results = _result(known), _result(VALUE, "other.py"), _result(fake_value("lost"), "wiki.md")
     report = tmp_path / "report.json"
-    lost = _result(fake_value("lost"), "wiki.md")
-    withheld = _result("REDACTED", "gone.py", 3)
-    report.write_text(_sarif(_result(known), _result(VALUE, "other.py"), lost, withheld))
-    found = find_leaks(
-        Project("p", plot.root),
-        Keeper(Key(b"k" * 32, "file")),
-        bundled_policy("generic"),
-        EnvEntries.of([]),
-        Inventory.of([]),
-        options=LeakOptions(reports=(report,)),
-    )
+    report.write_text(_sarif(*results, _result("REDACTED", "gone.py", 3)))
+    found, _ = audit(plot.root, tmp_path, reports=(report,))
     assert len(found.leaks) == 3
     assert set(found.places["path"]) == {"a/b.py", "wiki.md"}
     rows = found.coverage[found.coverage["part"] == "reports"]

@@ -1,7 +1,7 @@
 """The exact search, against a planter that shares no code with it."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -13,16 +13,6 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
-
-
-def search_places(
-    project: Project, keeper: Keeper, targets: pd.DataFrame, options: LeakOptions | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sightings and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
-    search, values = SearchOf(project, keeper.key, options or LeakOptions()), Values(keeper, targets)
-    sightings = tabulate_sightings(search.for_values(values), search, values, {}, load_formats())
-    return sightings, search.coverage(values, targets)
-
 
 # Where each kind of place of the planter is reported, whatever else holds the value.
 WHERE = {
@@ -61,19 +51,26 @@ def targets_of(keeper: Keeper, values: dict[str, str]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Search:
+class Search(NamedTuple):
     """What a search gave."""
 
     sightings: pd.DataFrame
     coverage: pd.DataFrame
 
 
+def search_places(
+    project: Project, keeper: Keeper, targets: pd.DataFrame, options: LeakOptions | None = None
+) -> Search:
+    """Sightings and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
+    run, values = SearchOf(project, keeper.key, options or LeakOptions()), Values(keeper, targets)
+    sightings = tabulate_sightings(run.for_values(values), run, values, {}, load_formats())
+    return Search(sightings, run.coverage(values, targets))
+
+
 def search(root: Path, values: dict[str, str], tmp_path: Path, origin: str = "file") -> tuple[Search, Keeper]:
-    """What the search finds of the values."""
-    keeper = Keeper(Key(b"k" * 32, origin))
-    options = LeakOptions(cache=tmp_path / "cache")
-    return Search(*search_places(Project("p", root), keeper, targets_of(keeper, values), options)), keeper
+    """What the search finds of the values, under a key of an origin."""
+    keeper, options = Keeper(Key(b"k" * 32, origin)), LeakOptions(cache=tmp_path / "cache")
+    return search_places(Project("p", root), keeper, targets_of(keeper, values), options), keeper
 
 
 def met(found: Search, keeper: Keeper, value: str) -> pd.DataFrame:
@@ -157,10 +154,7 @@ def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
     targets = targets_of(keeper, {"DB_PASSWORD": "postgres"})
     targets["searched"] = "beside its name"
     found, _ = search_places(Project("p", repo), keeper, targets)
-    assert list(found[["path", "line", "occurrences"]].itertuples(index=False, name=None)) == [
-        ("a.txt", 2, 1),
-        ("b.yml", 1, 1),
-    ]
+    assert found[["path", "line", "occurrences"]].values.tolist() == [["a.txt", 2, 1], ["b.yml", 1, 1]]
 
 
 def test_an_env_file_is_the_home_of_its_values(tmp_path: Path) -> None:
@@ -174,10 +168,8 @@ def test_an_env_file_is_the_home_of_its_values(tmp_path: Path) -> None:
     assert search_places(project, keeper, targets)[0].empty
     plot.git("add", "-f", "backend/.env")
     plot.git("commit", "-qm", "Oops")
-    found = search_places(project, keeper, targets)[0]
-    assert list(
-        found[["place", "path", "line", "at_head", "reachable"]].itertuples(index=False, name=None)
-    ) == [("commit", "backend/.env", 1, True, True)]
+    found = search_places(project, keeper, targets)[0][["place", "path", "line", "at_head", "reachable"]]
+    assert found.values.tolist() == [["commit", "backend/.env", 1, True, True]]
 
 
 def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
@@ -191,10 +183,5 @@ def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
     row = search(plot.root, {"TOKEN": value}, tmp_path)[0].sightings.iloc[0]
     assert (row["place"], row["path"], row["line"], row["commit"]) == ("commit", "a.py", 3, first)
     assert (row["at_head"], row["reachable"], row["occurrences"]) == (False, True, 2)
-    assert int(row["authored_at"].timestamp()) == plot_time(plot, first)
+    assert int(row["authored_at"].timestamp()) == int(plot.git("show", "-s", "--format=%at", first))
     assert row["committed_at"] == row["authored_at"]
-
-
-def plot_time(plot: Plot, commit: str) -> int:
-    """A commit's author time, as git says it."""
-    return int(plot.git("show", "-s", "--format=%at", commit))

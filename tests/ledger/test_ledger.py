@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger import Draft, all_heads, append, current_key_ids, heads_of, read_ledger, write_entry
-from audit_lib.ledger.chain import Entry, read_chain, sealed_line
+from audit_lib.ledger import Draft, all_heads, append, heads_of, read_ledger, write_entry
+from audit_lib.ledger.chain import Entry, current_key_ids, read_chain, sealed_line
 from audit_lib.secrecy.keeper import Key
 
 KEY, NEW, THEIRS = (Key(sign * 32, "file") for sign in (b"1", b"9", b"5"))

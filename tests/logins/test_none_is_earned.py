@@ -28,7 +28,16 @@ from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.dump import dump
-from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, traffic_of, verdicts
+from tests.support.small_logs import (
+    DECLARED_LOG,
+    START,
+    Ask,
+    detections,
+    line,
+    small_traffic,
+    traffic_of,
+    verdicts,
+)
 
 DAY, DAYS = 86400, 35
 ROUTES = ("/api/positions", "/api/orders", "/api/market", "/api/news")
@@ -175,7 +184,6 @@ def test_a_fact_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch, tm
 
 
 # Alerts: of each kind one, and how what it needs to be quiet is taken away.
-UNTIL = START + timedelta(days=1)
 RULES = tuple(
     AlertRule(kind, "high", (kind,), (), 10, 5, 0)
     for kind in ("unauthorized", "rate_limited", "database_failure")
@@ -202,17 +210,10 @@ BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, o
 
 
 def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -> dict[str, str]:
-    (folder / "app.log").write_text("".join(lines), "utf-8")
-    paid = bundled_policy("paiid")
-    stated = (dict(paid.detections) | declared).items()
-    table = {key: value for key, value in stated if value is not None and key not in SOURCE_KEYS}
-    logins = paid.logins if "failure" in table else ()
-    policy = detection_policy(replace(paid, logins=logins, detections=table))
     source = replace(DECLARED_LOG, **{key: declared[key] for key in SOURCE_KEYS & declared.keys()})
-    project = Project("test", folder, log_sources=(source,))
-    logs = read_logs(project, None, load_formats().declaring(policy.failed_statuses))
-    alerts = evaluate(RULES, traffic_of(logs, policy, Window(START, UNTIL), project), Ledger())
-    return dict(zip(alerts["alert"], alerts["state"], strict=True))
+    stated = {key: value for key, value in declared.items() if key not in SOURCE_KEYS}
+    found = evaluate(RULES, small_traffic(folder, lines, source=source, **stated), Ledger())
+    return dict(zip(found["alert"], found["state"], strict=True))
 
 
 def test_alerts_are_quiet_if_all_is_seen(tmp_path: Path) -> None:

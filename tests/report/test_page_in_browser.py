@@ -30,7 +30,8 @@ def _opened(chromium: Browser, wide: int = 1280, scripts: bool = True, at: str =
 
 @pytest.mark.parametrize(("wide", "tall"), [(1280, 2500), (390, 6000)])
 def test_folded_it_is_short_and_loads_nothing(chromium: Browser, wide: int, tall: int) -> None:
-    """On a screen and on a phone: not taller than can be read, nothing beyond its width, no request."""
+    """On a screen and on a phone: small, no taller than can be read, nothing beyond its width, no request."""
+    assert REPORT.stat().st_size <= LARGEST
     page = new_page(chromium, viewport={"width": wide, "height": 900})
     requests, faults = list[str](), list[str]()
     page.on("request", lambda request: requests.append(request.url))
@@ -51,11 +52,6 @@ def test_the_five_actions_are_on_the_first_screen(chromium: Browser) -> None:
         assert box is not None
         assert box["y"] + box["height"] <= 900
         assert "overdue since" in action.inner_text() or "by " in action.inner_text()
-
-
-def test_it_is_small() -> None:
-    """The whole page with its figures."""
-    assert REPORT.stat().st_size <= LARGEST
 
 
 def test_without_scripts_it_is_whole(chromium: Browser) -> None:

@@ -16,6 +16,20 @@ from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
 from tests.support.paths import ROOT
 from tests.support.run_notebook import run_notebook
 
+SCRATCH = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "HOME")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    scratch = {name: str(folder / name) for name in SCRATCH}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **scratch}
+
+
+def _python(folder: Path, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """What a Python says that is run in an environment of its own."""
+    command = [sys.executable, *arguments]
+    environment = _environment(folder)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, check=False, text=True)
+
 
 def _check(text: str) -> None:
     assert disclosed(text) == []
@@ -23,29 +37,32 @@ def _check(text: str) -> None:
     assert "done" in text
 
 
+def _text(message: object) -> str:
+    shown = lambda part: bytes(part).hex() if isinstance(part, memoryview) else str(part)  # noqa: E731
+    return json.dumps(message, default=shown)
+
+
+def _files(folder: Path) -> str:
+    return "\n".join(path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file())
+
+
 def test_papermill(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The runner's kernel, whose values came through the pipe, says none of them, on its terminal neither."""
     source = tmp_path / "canary.ipynb"
     nbformat.write(notebook(KNOW, *CELLS), source)
-    executed = run_notebook(source, {"project": "p"})
-    _check(nbformat.writes(executed))
+    _check(nbformat.writes(run_notebook(source, {"project": "p"})))
     assert disclosed("".join(capfd.readouterr())) == []
 
 
 def test_nbclient(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A kernel that installed the guard itself says nothing through nbclient; tracebacks are scrubbed too."""
     source = notebook(KNOW, *CELLS, *FAILING)
-    client = NotebookClient(
-        source, timeout=60, allow_errors=True, kernel_name="python3", coalesce_streams=True
-    )
-    client.execute(env=_environment(tmp_path), cwd=str(ROOT))
-    text = nbformat.writes(source)
-    _check(text)
-    assert sum(output.output_type == "error" for cell in source.cells[1:] for output in cell.outputs) == len(
-        FAILING
-    )
-    assert disclosed("".join(capfd.readouterr())) == []
-    assert disclosed(_files(tmp_path)) == []
+    how = {"timeout": 60, "allow_errors": True, "kernel_name": "python3", "coalesce_streams": True}
+    NotebookClient(source, **how).execute(env=_environment(tmp_path), cwd=str(ROOT))
+    _check(nbformat.writes(source))
+    kinds = [output.output_type for cell in source.cells[1:] for output in cell.outputs]
+    assert kinds.count("error") == len(FAILING)
+    assert disclosed("".join(capfd.readouterr()) + _files(tmp_path)) == []
 
 
 def test_a_bare_client_sees_no_value_in_any_message(tmp_path: Path) -> None:
@@ -79,10 +96,8 @@ def test_nbval(tmp_path: Path) -> None:
         cell.execution_count = number
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="what was expected\n")]
     nbformat.write(source, tmp_path / "canary.ipynb")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "-s", "canary.ipynb"]
-    run = subprocess.run(
-        command, cwd=tmp_path, env=_environment(tmp_path), capture_output=True, check=False, text=True
-    )
+    command = ("-m", "pytest", "-p", "no:cacheprovider", "--nbval", "-s", "canary.ipynb")
+    run = _python(tmp_path, *command, cwd=tmp_path)
     assert "what was expected" in run.stdout, run.stdout
     assert disclosed(run.stdout + run.stderr) == []
 
@@ -92,42 +107,15 @@ def test_nbval(tmp_path: Path) -> None:
 )
 def test_a_command_says_no_value(way: str, tmp_path: Path) -> None:
     """Outside a kernel stdout, stderr and an uncaught exception's traceback are scrubbed."""
-    code = f"import sys\n{KNOW}\nprint('before')\n{way}"
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=_environment(tmp_path),
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    run = _python(tmp_path, "-c", f"import sys\n{KNOW}\nprint('before')\n{way}")
     assert "before" in run.stdout
     assert MARK in run.stdout + run.stderr
     assert disclosed(run.stdout + run.stderr) == []
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    scratch = {
-        name: str(folder / name) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "HOME")
-    }
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **scratch}
-
-
-def _text(message: object) -> str:
-    return json.dumps(
-        message, default=lambda part: bytes(part).hex() if isinstance(part, memoryview) else str(part)
-    )
-
-
-def _files(folder: Path) -> str:
-    return "\n".join(path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file())
-
-
-def test_the_end_of_a_command_is_silent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["init", "rotate due", "decide list"])
+def test_the_end_of_a_command_is_silent(tmp_path: Path, command: str) -> None:
     """Its streams, thrown away as the interpreter ends, do not speak of modules that are gone."""
     (tmp_path / ".env").write_text("API_TOKEN=x\n", "utf-8")
-    home = os.environ | {"HOME": str(tmp_path), "AUDIT_KEY_FILE": str(tmp_path / "home" / "key")}
-    for command in (("init",), ("rotate", "due"), ("decide", "list")):
-        run = [sys.executable, "-m", "audit_lib", *command, "--project", str(tmp_path)]
-        done = subprocess.run(run, capture_output=True, text=True, env=home, check=False)
-        assert "Exception ignored" not in done.stderr
+    done = _python(tmp_path, "-m", "audit_lib", *command.split(), "--project", str(tmp_path))
+    assert "Exception ignored" not in done.stderr

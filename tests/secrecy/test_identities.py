@@ -7,19 +7,28 @@ from audit_lib.secrecy.keeper import Key
 from tests.support import made_up_audit as frames
 
 KEY = keyed_label(Key(b"k" * 32, "file"))
+CLIENTS = [
+    ("203.0.113.7", "203.0.113.0/24 #"),
+    ("::ffff:203.0.113.7", "203.0.113.0/24 #"),
+    ("2001:db8:1:2:3::4", "2001:db8:1:2::/64 #"),
+    ("fe80::1%eth0", "fe80::/64 #"),
+    ("gateway.internal", "client #"),
+    ("<b>", "client #"),
+]
+TEXTS = [
+    ("alice.smith@example.com", "a***@e***.com"),
+    ("for: <bob@mail.example.org>", "for: <b***@m***.org>"),
+    ("root@localhost", "r***@l***"),
+    ("no address here", "no address here"),
+    ("from 203.0.113.7, port 0", f"from {mask_client('203.0.113.7', KEY)}, port 0"),
+    ("from 203.0.113.7.", f"from {mask_client('203.0.113.7', KEY)}."),
+    ("by 2001:db8:1:2::9 twice", f"by {mask_client('2001:db8:1:2::9', KEY)} twice"),
+    ("version 1.2.3.4.5 at 12:30:59", "version 1.2.3.4.5 at 12:30:59"),
+    ("app.log:12:3 std::vec", "app.log:12:3 std::vec"),
+]
 
 
-@pytest.mark.parametrize(
-    ("client", "network"),
-    [
-        ("203.0.113.7", "203.0.113.0/24 #"),
-        ("::ffff:203.0.113.7", "203.0.113.0/24 #"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64 #"),
-        ("fe80::1%eth0", "fe80::/64 #"),
-        ("gateway.internal", "client #"),
-        ("<b>", "client #"),
-    ],
-)
+@pytest.mark.parametrize(("client", "network"), CLIENTS)
 def test_a_client_is_its_network_and_a_label(client: str, network: str) -> None:
     """An address is cut to /24 or /64; what is no address is not shown at all."""
     masked = mask_client(client, KEY)
@@ -31,38 +40,14 @@ def test_the_label_tells_clients_apart_and_depends_on_the_key() -> None:
     """One client has one label, two in the same network have two, and another key gives others."""
     one, two = mask_client("203.0.113.7", KEY), mask_client("203.0.113.8", KEY)
     assert one == mask_client("::ffff:203.0.113.7", KEY)
-    assert one != two
-    assert one != mask_client("203.0.113.7", keyed_label(Key(b"o" * 32, "file")))
+    assert one not in {two, mask_client("203.0.113.7", keyed_label(Key(b"o" * 32, "file")))}
     assert mask_client("", KEY) == ""
 
 
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("alice.smith@example.com", "a***@e***.com"),
-        ("for: <bob@mail.example.org>", "for: <b***@m***.org>"),
-        ("root@localhost", "r***@l***"),
-        ("no address here", "no address here"),
-    ],
-)
-def test_an_address_is_masked(text: str, masked: str) -> None:
-    """First letters and the last label stay."""
+@pytest.mark.parametrize(("text", "masked"), TEXTS)
+def test_addresses_in_a_text_are_masked(text: str, masked: str) -> None:
+    """Of e-mail first letters and the last label stay; times, versions and places are no addresses."""
     assert mask_text(text, KEY) == masked
-
-
-@pytest.mark.parametrize(
-    ("text", "shows"),
-    [
-        ("from 203.0.113.7, port 0", "from 203.0.113.0/24 #"),
-        ("from 203.0.113.7.", "from 203.0.113.0/24 #"),
-        ("by 2001:db8:1:2::9 twice", "by 2001:db8:1:2::/64 #"),
-        ("version 1.2.3.4.5 at 12:30:59", "version 1.2.3.4.5 at 12:30:59"),
-        ("app.log:12:3 std::vec", "app.log:12:3 std::vec"),
-    ],
-)
-def test_an_address_in_a_text_is_masked(text: str, shows: str) -> None:
-    """Addresses are found in sentences; times, versions and places are none."""
-    assert mask_text(text, KEY).startswith(shows)
 
 
 def test_a_frame_is_masked_and_keeps_its_types() -> None:

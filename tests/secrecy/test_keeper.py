@@ -37,11 +37,9 @@ def test_nothing_gives_a_value_back() -> None:
 
 def test_a_file_digest_is_keyed_and_none_under_a_throw_away_key() -> None:
     """It differs by key and from a fingerprint, and is not made where nothing can be compared."""
-    content = VALUE.encode()
-    digests = {KEY.digest(content), Key(b"o" * 32, "file").digest(content), Keeper(KEY).fingerprint(VALUE)}
-    assert len(digests) == 3
-    assert None not in digests
-    assert Key.throw_away().digest(content) is None
+    content, other = VALUE.encode(), Key(b"o" * 32, "file")
+    digests = {KEY.digest(content), other.digest(content), Keeper(KEY).fingerprint(VALUE)} - {None}
+    assert (len(digests), Key.throw_away().digest(content)) == (3, None)
 
 
 def test_a_part_of_a_value_leaves_as_a_fingerprint() -> None:

@@ -5,6 +5,7 @@ import html
 import json
 import urllib.parse
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 
@@ -16,61 +17,54 @@ from tests.support.fakes import fake_value
 AWKWARD = fake_value("awkward", 32) + "/+=\"'\\<&> é$~"
 VALUE = fake_value("matcher", 43)
 
-WRITERS: list[tuple[str, Callable[[str], bytes]]] = [
-    ("plain", lambda v: v.encode()),
-    ("quote, no safe sign", lambda v: urllib.parse.quote(v, safe="").encode()),
-    ("quote_plus", lambda v: urllib.parse.quote_plus(v).encode()),
-    ("json", lambda v: json.dumps({"a": v}).encode()),
-    ("json in UTF-8", lambda v: json.dumps({"a": v}, ensure_ascii=False).encode()),
-    ("json with escaped slashes", lambda v: json.dumps(v).replace("/", "\\/").encode()),
-    ("json in json", lambda v: json.dumps({"log": json.dumps({"a": v})}).encode()),
-    ("html", lambda v: html.escape(v).encode()),
-    ("html in json", lambda v: json.dumps({"text/html": f"<b>{html.escape(v)}</b>"}).encode()),
-    ("repr", lambda v: repr({"a": v}).encode()),
-    ("repr in json", lambda v: json.dumps(repr(v)).encode()),
-    ("HEX", lambda v: v.encode().hex().upper().encode()),
-    ("Buffer", lambda v: json.dumps({"type": "Buffer", "data": list(v.encode())}).encode()),
-    ("numbers", lambda v: json.dumps(list(v.encode()), separators=(",", ":")).encode()),
-    ("print(*bytes)", lambda v: " ".join(map(str, v.encode())).encode()),
-    ("print(*value)", lambda v: " ".join(v).encode()),
-    ("%XX", lambda v: "".join(f"%{byte:02X}" for byte in v.encode()).encode()),
-    ("\\x", lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()).encode()),
-    ("utf-16-le", lambda v: f"x{v}y".encode("utf-16-le")),
-    ("utf-16-be", lambda v: f"x{v}y".encode("utf-16-be")),
-]
+WRITERS: dict[str, Callable[[str], bytes]] = {
+    "plain": lambda v: v.encode(),
+    "quote, no safe sign": lambda v: urllib.parse.quote(v, safe="").encode(),
+    "quote_plus": lambda v: urllib.parse.quote_plus(v).encode(),
+    "json": lambda v: json.dumps({"a": v}).encode(),
+    "json in UTF-8": lambda v: json.dumps({"a": v}, ensure_ascii=False).encode(),
+    "json with escaped slashes": lambda v: json.dumps(v).replace("/", "\\/").encode(),
+    "json in json": lambda v: json.dumps({"log": json.dumps({"a": v})}).encode(),
+    "html": lambda v: html.escape(v).encode(),
+    "html in json": lambda v: json.dumps({"text/html": f"<b>{html.escape(v)}</b>"}).encode(),
+    "repr": lambda v: repr({"a": v}).encode(),
+    "repr in json": lambda v: json.dumps(repr(v)).encode(),
+    "HEX": lambda v: v.encode().hex().upper().encode(),
+    "Buffer": lambda v: json.dumps({"type": "Buffer", "data": list(v.encode())}).encode(),
+    "numbers": lambda v: json.dumps(list(v.encode()), separators=(",", ":")).encode(),
+    "print(*bytes)": lambda v: " ".join(map(str, v.encode())).encode(),
+    "print(*value)": lambda v: " ".join(v).encode(),
+    "%XX": lambda v: "".join(f"%{byte:02X}" for byte in v.encode()).encode(),
+    "\\x": lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()).encode(),
+    "utf-16-le": lambda v: f"x{v}y".encode("utf-16-le"),
+    "utf-16-be": lambda v: f"x{v}y".encode("utf-16-be"),
+}
+VALUES = [fake_value("plain"), AWKWARD, "pass word/with+signs%"]
 
 
-def _base64_within(write: Callable[[bytes], bytes], before: int, after: int) -> Callable[[str], bytes]:
-    return lambda value: write(b"\xf7" * before + value.encode() + b"\xfb" * after)
-
-
-WRITERS += [
-    (f"{write.__name__} at {before}, {after}", _base64_within(write, before, after))
-    for write in (base64.b64encode, base64.urlsafe_b64encode)
-    for before in range(4)
-    for after in range(3)
-]
-
-
-@pytest.mark.parametrize("write", [write for _, write in WRITERS], ids=[name for name, _ in WRITERS])
-@pytest.mark.parametrize("value", [fake_value("plain"), AWKWARD, "pass word/with+signs%"])
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.keys())
+@pytest.mark.parametrize("value", VALUES)
 def test_a_value_is_found_in_what_each_writer_gives(write: Callable[[str], bytes], value: str) -> None:
     """Whatever a writer makes of a value, it is found there, once or as both of its readings."""
-    content = b"before " + write(value) + b" after"
-    assert {hit.name for hit in Matcher({"v": value}).find(content)} == {"v"}
+    assert {hit.name for hit in Matcher({"v": value}).find(b"before " + write(value) + b" after")} == {"v"}
+
+
+@pytest.mark.parametrize("write", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("value", VALUES)
+def test_a_value_is_found_in_base64_at_each_alignment(write: Callable[[bytes], bytes], value: str) -> None:
+    """Whatever stands before it and behind it."""
+    for before, after in product(range(4), range(3)):
+        content = write(b"\xf7" * before + value.encode() + b"\xfb" * after)
+        assert {hit.name for hit in Matcher({"v": value}).find(content)} == {"v"}
 
 
 def test_the_twenty_encodings_are_found() -> None:
     """Each encoding of the tests' own list, of values with and without signs."""
     values = {str(seed): fake_value(seed, 24) + signs for seed, signs in enumerate(("", "/&+", "ä€"))}
     matcher = Matcher(values, values)
-    missed = [
-        (name, encoding)
-        for name, value in values.items()
-        for encoding, form in encodings(value)
-        if name not in {hit.name for hit in matcher.find(b"x " + form + b" y")}
-    ]
-    assert missed == []
+    for name, value in values.items():
+        for encoding, form in encodings(value):
+            assert name in {hit.name for hit in matcher.find(b"x " + form + b" y")}, encoding
 
 
 def test_forms_are_distinct_and_long_enough() -> None:

@@ -4,7 +4,6 @@ import base64
 import json
 import random
 import re
-import tomllib
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,13 +35,14 @@ from tests.support.histories import (
     snapshot,
     value,
 )
+from tests.support.rows import data
 
 PLACE = ("TOKEN", "production", "backend")
 STAGING = ("TOKEN", "staging", "backend")
 ENV = ("production", "backend")
 SOURCE = "--env production/backend"
 FILE = "backend/.env"
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = data(Path(__file__).with_suffix(".toml"))
 A, B = value("a"), value("b")
 VALUES = {"a": A, "b": B, "": None, "-": None}
 TOKEN = r"(?:file)?([\d.]*)(?:([@!])([\d.]+))?(?::(.*))?"
@@ -155,10 +155,8 @@ EPOCH = {"modified_at": "1980-01-01T00:00:00Z"}
         ([looked(20, (STAGING, A, "staging"), (PLACE, B, SOURCE)), seen(10, A)],
          {}, "unknown 19- straddles unrecorded"),
         # Files in images and archives carry fixed times: they prove no age.
-        ([seen(10, A, FILE)],
-         ON_FILE | {"files": {FILE: datetime(1970, 1, 1, tzinfo=UTC)}}, "unknown 9- straddles"),
-        ([seen(10, A, FILE)],
-         ON_FILE | {"files": {FILE: datetime(1985, 10, 26, tzinfo=UTC)}}, "unknown 9- straddles"),
+        *(([seen(10, A, FILE)], ON_FILE | {"files": {FILE: at}}, "unknown 9- straddles")
+          for at in (datetime(1970, 1, 1, tzinfo=UTC), datetime(1985, 10, 26, tzinfo=UTC))),
         ([looked(10, (PLACE, A, FILE), **EPOCH)], ON_FILE, "unknown 9- straddles"),
         # A review of an earlier day knows only what is shown to have held then.
         ([seen(60, B), seen(10, A)], {"as_of": ago(30)}, "unknown - reviewed late"),
@@ -177,12 +175,7 @@ EPOCH = {"modified_at": "1980-01-01T00:00:00Z"}
         ([looked(20, (PLACE, B, FILE), loader="next"), looked(10, (PLACE, A, FILE), loader="next")],
          ON_FILE | {"item": {"loader": "next"}}, "fresh 9-21 unrecorded"),
         # What everyone may read, what has no limit, is a placeholder or missing has no age.
-        ([seen(400, A)], {"item": {"public": True, "exposure_severity": "high"}}, "overdue 399-"),
-        ([seen(400, A)], {"item": {"public": True, "exposure_severity": "info"}}, "exempt 399-"),
-        ([seen(10, A)], {"item": {"max_age_days": None, "kind": "identifier"}}, "exempt 9-"),
-        ([seen(10, A)], {"item": {"placeholder": True}}, "exempt 9-"),
-        ([seen(10, A)], {"item": {"state": "missing"}}, "exempt -"),
-        ([seen(10, A)], {"item": {"state": "not supplied"}}, "unknown - not supplied"),
+        *(([seen(days, A)], {"item": item}, expected) for days, item, expected in CASES["items"]),
     ],
 )  # fmt: skip
 def test_what_is_seen_elsewhere_or_otherwise(
@@ -301,20 +294,7 @@ def test_a_pair_of_which_one_is_not_there_is_none() -> None:
 
 # Clocks may be wrong by 14 hours, so a change between snapshots of exactly 90 and 60 days ago is not known to
 # be due: each bound is widened.
-# period, cadence in days, share of rotations that were recorded with both sides seen; then the share of
-# fresh, due, overdue, unknown in per cent.
-TABLE = [
-    (90, 91, 0.0, (0, 0, 15.5, 84.5)),
-    (90, 30, 0.0, (62.1, 0, 3.1, 34.9)),
-    (90, 7, 0.0, (70.3, 10.4, 15.5, 3.8)),
-    (90, 1, 0.0, (74.6, 8.8, 15.5, 1.1)),
-    (90, 91, 0.8, (59.8, 7.8, 15.7, 16.7)),
-    (180, 91, 0.0, (47.4, 0, 16.3, 36.3)),
-    (180, 30, 0.0, (73.5, 0, 9.1, 17.5)),
-    (180, 7, 0.0, (77.1, 4.6, 16.3, 2.0)),
-    (180, 1, 0.0, (78.4, 4.4, 16.6, 0.7)),
-    (180, 91, 0.8, (72.0, 3.4, 16.7, 7.9)),
-]
+TABLE = CASES["cadence"]
 STATUSES = ("fresh", "due", "overdue", "unknown")
 
 

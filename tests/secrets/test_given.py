@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.support.fakes import fake_value
 from tests.support.one_file import one_file
 
 VALUE = fake_value("given")
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 NOW = datetime.now(UTC).replace(microsecond=0)
 LATER = NOW + timedelta(minutes=10)
 
@@ -41,55 +43,24 @@ def given(text: str) -> list[tuple[int, str, str | None, str | None]]:
     return [(line.line, line.state, line.name, line.value) for line in given_lines(option(text))]
 
 
-LOST = ("not understood", None, None)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (f"# note\nA={VALUE}\n", [(1, "read", None, None), (2, "read", "A", VALUE)]),
-        (json.dumps({"A": VALUE, "B": ""}), [(1, "read", "A", VALUE), (2, "read", "B", "")]),
-        (json.dumps([{"key": "A", "value": VALUE}]), [(1, "read", "A", VALUE)]),
-        (json.dumps([{"envVar": {"key": "A", "value": VALUE}, "cursor": "c"}]), [(1, "read", "A", VALUE)]),
-        ('{"A": 10, "B": 1.50}', [(1, "read", "A", "10"), (2, "read", "B", "1.50")]),
-        ('{"C": true, "D": null}', [(1, "read", "C", "true"), (2, "read", "D", "")]),
-        ('{"A": "1", "A": "2"}', [(1, "read", "A", "1"), (2, "read", "A", "2")]),
-        ('\ufeff {"A": "1", "B": [1], "C": {}}', [(1, "read", "A", "1"), (2, *LOST), (3, *LOST)]),
-        ('[{"key": "A", "value": "1"}, {"key": "B"}, 7]', [(1, "read", "A", "1"), (2, *LOST), (3, *LOST)]),
-        (
-            '[{"key": "A", "value": "1"}, {"key": "[", "value": "x"}, {"envVar": 1}]',
-            [(1, "read", "A", "1"), (2, *LOST), (3, *LOST)],
-        ),
-    ],
-)
-def test_stdin_is_dotenv_text_or_json(text: str, expected: list[tuple[Any, ...]]) -> None:
+@pytest.mark.parametrize(("text", "expected"), CASES["values"])
+def test_stdin_is_dotenv_text_or_json(text: str, expected: list[list[Any]]) -> None:
     """Both forms give the same lines; an entry of another shape is counted, not dropped."""
-    assert given(text) == expected
+    found = given(text.replace("@V", VALUE))
+    assert [["-" if cell is None else cell for cell in line] for line in found] == [
+        [cell.replace("@V", VALUE) if isinstance(cell, str) else cell for cell in line] for line in expected
+    ]
 
 
-EMPTY = "--env production/backend: contains"
+MOST_BYTES, DEEP = b"x" * (2 * 1024 * 1024 + 1), b"[" * 100_000
 
 
 @pytest.mark.parametrize(
     ("text", "content", "fault"),
     [
-        *(
-            (bad, b"", "must have the form")
-            for bad in ("", "production", "production=-", "production/backend")
-        ),
-        *((bad, b"", "must have the form") for bad in ("production/backend=", "production/../x=-")),
-        ("live/backend=-", b"", "one of development, staging, production"),
-        ("production/backend=/nowhere/file", b"", "does not exist"),
-        ("production/backend=/dev/zero", b"", "not a regular file"),
-        ("production/backend=/", b"", "not a regular file"),
-        ("production/backend=-", b"", "contains no variable"),
-        # Nothing, binary and too much are each one line, never silence.
-        *(("prod/backend=-", content, EMPTY) for content in (b"\n", b"no variable here", b"\x7fELF\0\0\0\0")),
-        ("prod/backend=-", b"x" * (2 * 1024 * 1024 + 1), EMPTY),
-        *(
-            ("prod/backend=-", text, "looks like JSON and cannot")
-            for text in (b"[1", b"{", b'{"A": ', b"[" * 10**5)
-        ),
+        *((text, content.encode(), fault) for text, content, fault in CASES["faults"]),
+        ("prod/backend=-", MOST_BYTES, "--env production/backend: contains"),
+        ("prod/backend=-", DEEP, "looks like JSON and cannot be parsed"),
     ],
 )
 def test_a_bad_option_is_one_line_that_does_not_repeat_it(text: str, content: bytes, fault: str) -> None:
@@ -131,33 +102,20 @@ POLICY = "name = 'small'\n" + "".join(
 )
 
 
-def _ago(days: float) -> str:
-    return iso(NOW - timedelta(days=days))
+KINDS = {"vault": "E13", "github": "E14", "one_password": "E14"}
 
 
-def vault(days: float, **version: Any) -> dict[str, Any]:
-    """What `vault kv metadata get -format=json` writes, with times to the nanosecond."""
-    at = _ago(days).replace("Z", ".395814123Z")
-    old = {"created_time": _ago(days + 50), "deletion_time": "", "destroyed": False}
-    versions = {"4": old, "5": {"created_time": at, "deletion_time": "", "destroyed": False} | version}
-    data = {"current_version": 5, "created_time": _ago(days + 99), "updated_time": at, "versions": versions}
-    return {"request_id": "x", "data": data, "warnings": None}
+def export_of(store: str, days: float, value: str = "") -> Any:
+    """What a store's command writes of a value that was written so many days ago."""
+    texts = {f"@{more}": iso(NOW - timedelta(days=days + more)) for more in (0, 9, 50, 99)}
+    nano = texts["@0"].replace("Z", ".395814123Z")
+    return _filled(CASES[store], texts | {"@nano": nano, "@value": value})
 
 
-def github(days: float) -> dict[str, Any]:
-    """What `gh api repos/OWNER/NAME/actions/secrets` writes."""
-    one = {"name": "API_TOKEN", "created_at": _ago(days + 9), "updated_at": _ago(days)}
-    return {"total_count": 1, "secrets": [one]}
-
-
-def one_password(days: float, value: str = "") -> dict[str, Any]:
-    """What `op item get --format json` writes, with the value unless it is left out."""
-    fields = [{"id": "p", "type": "CONCEALED", "label": "API_TOKEN"} | ({"value": value} if value else {})]
-    head = {"id": "abc", "title": "Production", "version": 3, "vault": {"id": "v", "name": "Ops"}}
-    return head | {"created_at": _ago(days + 9), "updated_at": _ago(days), "fields": fields}
-
-
-SHAPES = {"vault": (vault, "E13"), "github": (github, "E14"), "one_password": (one_password, "E14")}
+def _filled(part: Any, texts: dict[str, str]) -> Any:
+    if isinstance(part, dict):
+        return {name: _filled(one, texts) for name, one in part.items()}
+    return [_filled(one, texts) for one in part] if isinstance(part, list) else texts.get(part, part)
 
 
 @pytest.fixture
@@ -185,17 +143,16 @@ def _age(read: ProjectRead, secret: str = "API_TOKEN") -> dict[str, Any]:
     return ages[ages["secret"].eq(secret)].to_dict("records")[0]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_an_old_date_turns_unknown_into_overdue(project: Path, shape: str) -> None:
+@pytest.mark.parametrize(("store", "kind"), KINDS.items())
+def test_an_old_date_turns_unknown_into_overdue(project: Path, store: str, kind: str) -> None:
     """Nobody supplied the value; the store says that it was there 120 days ago. A new date proves nothing."""
-    made, kind = SHAPES[shape]
     assert _age(_read(project))["status"] == "unknown"
     path = project / "evidence" / "export.json"
-    path.write_text(json.dumps(made(120)), "utf-8")
+    path.write_text(json.dumps(export_of(store, 120)), "utf-8")
     age = _age(_read(project))
     assert (age["status"], age["age_days_min"]) == ("overdue", 120.0)
     assert age["hi_evidence"].startswith(f"{kind} evidence/export.json")
-    path.write_text(json.dumps(made(3)), "utf-8")
+    path.write_text(json.dumps(export_of(store, 3)), "utf-8")
     # Written again with the same value, it would have the same date.
     assert _age(_read(project))["status"] == "unknown"
 
@@ -203,7 +160,7 @@ def test_an_old_date_turns_unknown_into_overdue(project: Path, shape: str) -> No
 def test_an_export_on_stdin_gives_dates_and_no_values(project: Path) -> None:
     """`--env production/backend:API_TOKEN=-` bounds the age: the values count as not supplied still."""
     value = fake_value("one password")
-    for export in (vault(120), one_password(120, value)):
+    for export in (export_of("vault", 120), export_of("one_password", 120, value=value)):
         given = option(json.dumps(export), "prod/backend:API_TOKEN=-")
         read = _read(project, given)
         assert _age(read)["status"] == "overdue"
@@ -213,7 +170,7 @@ def test_an_export_on_stdin_gives_dates_and_no_values(project: Path) -> None:
 
 def test_values_in_an_export_on_disk_are_refused(project: Path) -> None:
     """A file with a value in clear is a finding."""
-    content = json.dumps(one_password(120, fake_value("one password")))
+    content = json.dumps(export_of("one_password", 120, value=fake_value("one password")))
     (project / "evidence" / "item.json").write_text(content, "utf-8")
     audit = run_audit(load_project(project), as_of=iso(LATER))
     (source,) = audit.sources.query("kind == 'store export'").to_dict("records")
@@ -223,14 +180,16 @@ def test_values_in_an_export_on_disk_are_refused(project: Path) -> None:
 
 def test_every_fault_is_told_at_once_and_no_content() -> None:
     """Wrong times, entries that are none, names that are none; a deleted version; never what was found."""
-    bad = {"secrets": [{"name": "A", "updated_at": "s3cret"}, 7, {"name": "a b", "updated_at": _ago(1)}]}
+    bad = {"secrets": [{"name": "A", "updated_at": "s3cret"}, 7, {"name": "a b", "updated_at": iso(NOW)}]}
     export = parse_store_export(json.dumps(bad).encode())
     assert export.faults == [
         "entry #1: updated_at is not a time",
         "entry #2: is not an object",
         "entry #3: does not name a variable: say which with `secret`",
     ]
-    gone = parse_store_export(json.dumps(vault(1, destroyed=True)).encode(), "API_TOKEN")
+    deleted = export_of("vault", 1)
+    deleted["data"]["versions"]["5"]["destroyed"] = True
+    gone = parse_store_export(json.dumps(deleted).encode(), "API_TOKEN")
     assert gone.faults == ["entry #1: its current version is deleted"]
     with pytest.raises(BadInput) as caught:
         option(json.dumps(bad))
@@ -238,7 +197,7 @@ def test_every_fault_is_told_at_once_and_no_content() -> None:
     assert "s3cret" not in str(caught.value)
     assert not parse_store_export(b'{"API_TOKEN": "x"}').is_known
     assert parse_store_export(b"[" * 100_000).faults == ["cannot be parsed as JSON"]
-    many = {"secrets": [{"name": "A", "updated_at": _ago(1)}] * (MOST + 1)}
+    many = {"secrets": [{"name": "A", "updated_at": iso(NOW)}] * (MOST + 1)}
     assert len(parse_store_export(json.dumps(many).encode()).dates) == MOST
 
 
@@ -257,7 +216,7 @@ def _replaced(found: Any, by: Any) -> Iterator[Any]:
 )
 def test_no_part_of_an_export_ends_in_an_error(by: Any) -> None:
     """Whatever stands in a part's place, what comes out are faults and dates that can be counted with."""
-    for whole in (vault(3), github(3), one_password(3)):
+    for whole in (export_of(store, 3) for store in KINDS):
         for export in _replaced(whole, by):
             for date in parse_store_export(json.dumps(export).encode()).dates:
                 assert timedelta(0) <= NOW - date.hi_at < timedelta(days=99)

@@ -73,6 +73,9 @@ def test_read_nowhere_needs_everything_seen(tmp_path: Path, changed: dict[str, s
     assert row["read"] == ("unknown" if why else "no")
     assert str(row["read_reason"]).startswith(why)
     assert (("declared-read-nowhere", "open", "info") in _differences(audit)) == (why == "")
+    # All code counts as seen if every file of it was read.
+    assert set(audit.population["code_seen"]) == {"file not read" not in why}
+    assert _row(audit, "DB_PASSWORD")["known_by"] == ("code", "policy", "env files")
 
 
 @pytest.mark.parametrize(
@@ -94,16 +97,3 @@ def test_supplied_nowhere_needs_every_place(
     row = _row(_audit(tmp_path, **changed), "NEW_SECRET")
     assert (row["supplied"], row["supply_reason"]) == (supplied, why)
     assert row["known_by"] == (("code", "platform") if "render_yaml" in changed else ("code",))
-
-
-@pytest.mark.parametrize(
-    ("changed", "seen"), [({}, True), ({"app_py": "os.environ["}, False), ({"Old_cs": "class Old {}"}, False)]
-)
-def test_code_is_seen_if_every_file_of_it_was_read(
-    tmp_path: Path, changed: dict[str, str], seen: bool
-) -> None:
-    """Who knows a variable stands beside it, and whether all code was read."""
-    audit = _audit(tmp_path, **changed)
-    assert set(audit.population["code_seen"]) == {seen}
-    known = ("code", "policy", "env files") if "app_py" not in changed else ("policy", "env files")
-    assert _row(audit, "DB_PASSWORD")["known_by"] == known

@@ -11,7 +11,6 @@ import json
 import lzma
 import random
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -36,6 +35,7 @@ from audit_lib.settings.code_reads import in_code, in_env_text
 from audit_lib.settings.load import POLICIES
 from tests.ledger.test_ledger import KEY, days, decision
 from tests.support.fakes import fake_value
+from tests.support.planter import new_plot
 
 TEXT = b"one line of text\n" * 40
 ENV = b"A=1\nexport B='two'\nC=\"x\\n${A}\"\nD=`y`\nE: z\n# note\nF=a #b\nG=$A\n"
@@ -143,15 +143,11 @@ def _git(data: bytes, folder: Path) -> None:
 def _repository() -> Path:
     root = Path(tempfile.gettempdir()) / "fuzzed-repository"
     if not (root / ".git" / "packed-refs").exists():
-        root.mkdir(exist_ok=True)
-        run = ("git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@example.com")
-        subprocess.run([*run, "init", "-q"], check=True)
+        plot = new_plot(root)
         for number in range(4):
-            (root / "a.txt").write_text("line\n" * 200 + str(number))
-            subprocess.run([*run, "add", "-A"], check=True)
-            subprocess.run([*run, "commit", "-qm", "Change"], check=True)
+            plot.commit("a.txt", "line\n" * 200 + str(number))
             if number == 2:
-                subprocess.run([*run, "gc", "-q"], check=True)
+                plot.git("gc", "-q")
     return root
 
 

@@ -135,15 +135,9 @@ def freshness(
         for copy in copies or []
     ]
     lines = [{"kind": "backup", "line": 1, "state": "read", **copy} for copy in copies or []]
-    table = filled(Inventory, inventory)
-    evidence = collect_evidence(
-        table,
-        filled(EnvEntries, lines),
-        filled(Sources, sources),
-        ledger_of(entries, as_of, broken),
-        as_of=as_of,
-        keeper=keeper,
-    )
+    table, ledger = filled(Inventory, inventory), ledger_of(entries, as_of, broken)
+    frames = (table, filled(EnvEntries, lines), filled(Sources, sources))
+    evidence = collect_evidence(*frames, ledger, as_of=as_of, keeper=keeper)
     return tabulate_freshness(table, evidence, policy, as_of), evidence
 
 

@@ -1,21 +1,22 @@
-"""Hides values in a repository, one kind of place and form each. Shares no code with audit_lib/forms.py.
-
-Where it can, it lets the shell's own tools write the form (base64, xxd, gzip, tar, iconv, git).
-"""
+"""Hides values in a repository, one kind of place and form each; shares no code with the search for them."""
 
 import bz2
+import html
 import io
 import json
 import lzma
 import os
+import re
 import subprocess
 import tarfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
+
+from tests.support.packed import zipped
 
 _AUTHOR = {"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.com"}
 _COMMITTER = {"GIT_COMMITTER_NAME": "Dev", "GIT_COMMITTER_EMAIL": "dev@example.com"}
@@ -65,30 +66,6 @@ def shell(command: str, text: str | bytes) -> bytes:
     """What a shell tool makes of a text."""
     data = text.encode() if isinstance(text, str) else text
     return subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=True).stdout
-
-
-def _percent(value: str, keep: str, upper: bool = True) -> str:
-    pattern = "%{:02X}" if upper else "%{:02x}"
-    return "".join(
-        c if (c.isascii() and c.isalnum()) or c in keep else "".join(pattern.format(b) for b in c.encode())
-        for c in value
-    )
-
-
-def _backslash(value: str, signs: str) -> str:
-    return "".join("\\" + c if c in signs else c for c in value)
-
-
-def _entities(value: str) -> str:
-    names = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
-    return "".join(names.get(c, c) for c in value)
-
-
-def _zip(name: str, content: bytes) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, content)
-    return made.getvalue()
 
 
 def _tar(name: str, content: bytes, mode: str = "w") -> bytes:
@@ -198,14 +175,16 @@ PLACES: dict[str, Callable[[Plot, str], None]] = {
 }
 
 FORMS: dict[str, Callable[[str], bytes | str]] = {
-    "url, capital hex": lambda v: f"/x?t={_percent(v, '-_.~')}&y",
-    "url, small hex": lambda v: f"/x?t={_percent(v, '-_.~', upper=False)}&y",
-    "url, slash kept": lambda v: f"/x/{_percent(v, '-_.~/')}",
-    "form data": lambda v: f"t={_percent(v, '-_.').replace('%20', '+')}",
-    "json": lambda v: '{"t": "' + _backslash(v, '"\\') + '"}',
-    "json, escaped slash": lambda v: '{"t": "' + _backslash(v, '"\\/') + '"}',
-    "json within json": lambda v: '{"t": "{\\"u\\": \\"' + _backslash(_backslash(v, '"\\'), '"\\') + '\\"}"}',
-    "html": lambda v: f"<td>{_entities(v)}</td>",
+    "url, capital hex": lambda v: f"/x?t={quote(v, safe='')}&y",
+    "url, small hex": lambda v: re.sub(
+        "%..", lambda escape: escape[0].lower(), f"/x?t={quote(v, safe='')}&y"
+    ),
+    "url, slash kept": lambda v: f"/x/{quote(v)}",
+    "form data": lambda v: f"t={quote_plus(v)}",
+    "json": lambda v: json.dumps({"t": v}, ensure_ascii=False),
+    "json, escaped slash": lambda v: json.dumps({"t": v}, ensure_ascii=False).replace("/", r"\/"),
+    "json within json": lambda v: json.dumps({"t": json.dumps({"u": v})}),
+    "html": lambda v: f"<td>{html.escape(v)}</td>",
     "python repr": lambda v: f"Settings(token={v!r})",
     "hex": lambda v: shell("xxd -p | tr -d '\\n'", v),
     "capital hex": lambda v: shell("xxd -p -u | tr -d '\\n'", v),
@@ -219,8 +198,8 @@ FORMS: dict[str, Callable[[str], bytes | str]] = {
     "two gzips, one after the other": lambda v: shell("gzip -c", "first\n") + shell("gzip -c", v),
     "bzip2": lambda v: bz2.compress(v.encode()),
     "xz": lambda v: lzma.compress(v.encode()),
-    "zip": lambda v: _zip("a.txt", v.encode()),
-    "name in a zip": lambda v: _zip("a", v.encode()) if "/" in v else _zip(f"{v}.txt", b"x"),
+    "zip": lambda v: zipped(v.encode()),
+    "name in a zip": lambda v: zipped(v.encode()) if "/" in v else zipped(b"x", f"{v}.txt"),
     "tar": lambda v: _tar("a.txt", v.encode()),
     "tar.gz": lambda v: _tar("a.txt", v.encode(), "w:gz"),
     "tar.xz": lambda v: _tar("a.txt", v.encode(), "w:xz"),

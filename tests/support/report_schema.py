@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from audit_lib.base.frames import Contract, Sources
 from audit_lib.findings import contracts as findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
@@ -65,15 +63,10 @@ def columns(contract: type[Contract], frame: str = "") -> Schema:
 
 
 def _type(column: Any) -> Schema:
-    kinds = (
-        (pd.api.types.is_object_dtype, {"type": "array"}),
-        (pd.api.types.is_datetime64_any_dtype, INSTANT),
-        (pd.api.types.is_bool_dtype, TRUTH),
-        (pd.api.types.is_integer_dtype, COUNT),
-        (pd.api.types.is_float_dtype, {"type": "number"}),
-    )
+    kinds = {"object": {"type": "array"}, "datetime64[us, UTC]": INSTANT, "float64": {"type": "number"}}
+    kinds |= {"bool": TRUTH, "boolean": TRUTH, "int64": COUNT, "Int64": COUNT}
     text: Schema = {"enum": list(column.isin)} if column.isin else TEXT
-    kind = next((kind for is_of, kind in kinds if is_of(column.type)), text)
+    kind = kinds.get(str(column.type), text)
     return or_null(kind) if column.nullable else kind
 
 

@@ -21,13 +21,8 @@ def reproduce(program: list[str], cwd: Path, home: Path, environment: Mapping[st
     steps = json.loads((GOLDEN / "MANIFEST.json").read_text("utf-8"))["how_to_repeat"]
     (told,) = [step for step in steps if step.startswith("audit-lib review")]
     command = [*program, *shlex.split(told)[1:], "--fail-on", "critical"]
-    run = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**environment, **ELSEWHERE, "HOME": str(home)},
-        check=False,
-        capture_output=True,
-    )
+    homes = {**environment, **ELSEWHERE, "HOME": str(home)}
+    run = subprocess.run(command, cwd=cwd, env=homes, check=False, capture_output=True)
     assert run.returncode == 3, run.stderr
     made = {path.name: path.read_bytes() for path in (cwd / "again").iterdir()}
     committed = {path.name: path.read_bytes() for path in GOLDEN.iterdir()}

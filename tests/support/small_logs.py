@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -29,7 +30,12 @@ def line(ask: Ask) -> str:
     return f'{instant} INFO:     {client}:1 - "{method} {route} HTTP/1.1" {status} X\n'
 
 
-def detections(
+def detections(folder: Path, asks: Iterable[Ask | str], **given: Any) -> pd.DataFrame:
+    """`Detections` of a log with these requests, as `small_traffic` takes them."""
+    return tabulate(judge(small_traffic(folder, asks, **given)))
+
+
+def small_traffic(
     folder: Path,
     asks: Iterable[Ask | str],
     *,
@@ -40,8 +46,8 @@ def detections(
     routes: int = MOST_ROUTES,
     source: LogSource = DECLARED_LOG,
     **declared: object,
-) -> pd.DataFrame:
-    """`Detections` of a log with these requests, in order of time; a text is a line as it stands.
+) -> Traffic:
+    """The traffic of a log with these requests, in order of time; a text is a line as it stands.
 
     `routes` are kept in each budget. `declared` lies over the policy's [detections]; None takes a key out.
     """
@@ -53,8 +59,7 @@ def detections(
     rules = _rules(bundled_policy(policy), declared)
     read = read_logs(project, None, load_formats().declaring(rules.failed_statuses), routes=routes)
     window = Window(START, START + timedelta(days=days))
-    traffic = traffic_of(read, rules, window, project, ledger=ledger, deploys=deploys)
-    return tabulate(judge(traffic))
+    return traffic_of(read, rules, window, project, ledger=ledger, deploys=deploys)
 
 
 def traffic_of(
