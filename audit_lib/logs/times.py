@@ -67,7 +67,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     if not month or not 1970 < year < 2200:
         return None
     try:
-        own = datetime.strptime(offset, "%z").tzinfo if offset else zone
+        own = datetime.fromisoformat(f"2000-01-01T00{offset}").tzinfo if offset else zone
         return micros_of(datetime(year, month, day, hour, minute, second, micros, own).astimezone(UTC))
     except ValueError:
         return None

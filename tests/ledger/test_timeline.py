@@ -43,32 +43,6 @@ def days(stay: Tenure) -> list[int | None]:
     return [None if sight is None else (sight.at - DAY).days for sight in bounds]
 
 
-def of(folder: Path) -> list[list[int | None]]:
-    """The bounds of every stay."""
-    return [days(stay) for stay in tenures(read_ledger(folder, KEY))]
-
-
-@pytest.mark.parametrize(
-    ("looks", "expected"),
-    [
-        ([(0, "a" * 20)], [[None, 0, 0, None]]),
-        ([(0, "a" * 20), (7, "a" * 20), (14, "b" * 20)], [[None, 0, 7, 14], [7, 14, 14, None]]),
-        ([(0, ""), (7, "a" * 20)], [[0, 7, 7, None]]),
-        ([(0, "a" * 20), (7, ""), (14, "")], [[None, 0, 0, 7]]),
-        ([(0, "a" * 20), (7, ""), (14, "a" * 20)], [[None, 0, 14, None]]),
-        ([(0, "a" * 20), (7, ""), (14, "b" * 20)], [[None, 0, 0, 7], [7, 14, 14, None]]),
-        ([(0, "a" * 20), (7, "b" * 20), (14, "a" * 20)], [[None, 0, 0, 7], [0, 7, 7, 14], [7, 14, 14, None]]),
-    ],
-)
-def test_a_stay_lies_between_the_looks_that_bound_it(
-    tmp_path: Path, looks: list[tuple[int, str]], expected: list[list[int | None]]
-) -> None:
-    """A value came in after the last look at another one, and went before the first look at the next."""
-    for day, text in looks:
-        seen(tmp_path, day, {"API_TOKEN": text})
-    assert of(tmp_path) == expected
-
-
 def test_a_recorded_rotation_is_a_look_and_names_itself(tmp_path: Path) -> None:
     """A record narrows the interval, and the stay that it began says so."""
     seen(tmp_path, 0, {"API_TOKEN": "a" * 20})
@@ -81,45 +55,44 @@ def test_a_recorded_rotation_is_a_look_and_names_itself(tmp_path: Path) -> None:
     assert new.claim.place == "ledger alice#1"
 
 
+# Who saw which value on which day (`-` is none), and the four bounds of each stay of a value.
 @pytest.mark.parametrize(
     ("looks", "expected"),
     [
+        ("ann 0 a", {"a": [[None, 0, 0, None]]}),
+        ("ann 0 a, ann 7 a, ann 14 b", {"a": [[None, 0, 7, 14]], "b": [[7, 14, 14, None]]}),
+        ("ann 0 -, ann 7 a", {"a": [[0, 7, 7, None]]}),
+        ("ann 0 a, ann 7 -, ann 14 -", {"a": [[None, 0, 0, 7]]}),
+        ("ann 0 a, ann 7 -, ann 14 a", {"a": [[None, 0, 14, None]]}),
+        ("ann 0 a, ann 7 -, ann 14 b", {"a": [[None, 0, 0, 7]], "b": [[7, 14, 14, None]]}),
+        ("ann 0 a, ann 7 b, ann 14 a", {"a": [[None, 0, 0, 7], [7, 14, 14, None]], "b": [[0, 7, 7, 14]]}),
         # Two laptops hold different values from the first day to the last: nothing was rotated.
         (
-            [("ann", 0, "a"), ("bob", 1, "b"), ("ann", 7, "a"), ("bob", 8, "b"), ("ann", 14, "a")],
+            "ann 0 a, bob 1 b, ann 7 a, bob 8 b, ann 14 a",
             {"a": [[None, 0, 14, None]], "b": [[None, 1, 8, None]]},
         ),
         # Both look at a value that was replaced once: one stay each, bounded by both.
-        (
-            [("ann", 0, "a"), ("bob", 1, "a"), ("ann", 7, "b"), ("bob", 8, "b")],
-            {"a": [[None, 0, 1, 7]], "b": [[1, 7, 8, None]]},
-        ),
+        ("ann 0 a, bob 1 a, ann 7 b, bob 8 b", {"a": [[None, 0, 1, 7]], "b": [[1, 7, 8, None]]}),
         # Only one laptop's copy changed.
-        (
-            [("ann", 0, "a"), ("bob", 1, "a"), ("ann", 7, "b"), ("bob", 8, "a")],
-            {"a": [[None, 0, 8, None]], "b": [[0, 7, 7, None]]},
-        ),
+        ("ann 0 a, bob 1 a, ann 7 b, bob 8 a", {"a": [[None, 0, 8, None]], "b": [[0, 7, 7, None]]}),
         # A value that came back, seen by both.
         (
-            [("ann", 0, "a"), ("ann", 7, "b"), ("bob", 8, "b"), ("ann", 14, "a"), ("bob", 15, "a")],
+            "ann 0 a, ann 7 b, bob 8 b, ann 14 a, bob 15 a",
             {"a": [[None, 0, 0, 7], [8, 14, 15, None]], "b": [[0, 7, 8, 14]]},
         ),
         # Whoever left does not look again: what the other sees ends it.
-        (
-            [("ann", 0, "a"), ("bob", 1, "a"), ("bob", 20, "b")],
-            {"a": [[None, 0, 1, 20]], "b": [[1, 20, 20, None]]},
-        ),
+        ("ann 0 a, bob 1 a, bob 20 b", {"a": [[None, 0, 1, 20]], "b": [[1, 20, 20, None]]}),
     ],
 )
-def test_what_two_writers_see_is_one_timeline(
-    tmp_path: Path, looks: list[tuple[str, int, str]], expected: dict[str, list[list[int | None]]]
+def test_a_stay_lies_between_the_looks_that_bound_it(
+    tmp_path: Path, looks: str, expected: dict[str, list[list[int | None]]]
 ) -> None:
-    """Each writer has copies of its own, so a change is what one of them saw change."""
-    for writer, day, text in looks:
-        seen(tmp_path, day, {"API_TOKEN": text * 20}, writer)
-    ledger, keeper = read_ledger(tmp_path, KEY), Keeper(KEY)
-    names = {keeper.fingerprint(text * 20): text for text in "ab"}
+    """A value came in after the last look at another one, and went before the first look at the next. Each
+    writer has copies of its own, so a change is what one of them saw change."""
+    for writer, day, text in map(str.split, looks.split(", ")):
+        seen(tmp_path, int(day), {"API_TOKEN": text.strip("-") * 20}, writer)
+    names = {Keeper(KEY).fingerprint(text * 20): text for text in "ab"}
     found: dict[str, list[list[int | None]]] = {}
-    for stay in tenures(ledger):
+    for stay in tenures(read_ledger(tmp_path, KEY)):
         found.setdefault(names[stay.fingerprint], []).append(days(stay))
     assert found == expected
