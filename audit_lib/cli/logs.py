@@ -150,15 +150,13 @@ def alerts(context: cli.Opened, since: str, **_: Any) -> None:
 @cli.command()
 def explain(context: cli.Opened, **_: Any) -> None:
     """Print how each line of stdin is read; the line itself and values of the project are not shown."""
-    formats, zone = (
-        parameters.formats_of(context.project, context.policy),
-        ZoneInfo(context.project.time_zone),
-    )
+    formats = parameters.formats_of(context.project, context.policy)
+    zone = ZoneInfo(context.project.time_zone)
     context.read()
     lines = file_lines.formats_by_line(file_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
-        line, names = explain_line(raw, declared, zone)
-        by = f", by {' > '.join(names)}" if names else ""
+        line, names, near = explain_line(raw, declared, zone)
+        by = (f", by {' > '.join(names)}" if names else "") + (f"; nearest is {near}" if near else "")
         at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
         texts = [f"{number}: {line.state}{by}"]
         texts += [] if line.state == "blank" else [f"   time: {at}"]

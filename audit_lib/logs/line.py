@@ -4,7 +4,8 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
 from copy import copy
-from functools import reduce
+from functools import lru_cache, reduce
+from itertools import takewhile
 from operator import or_
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Choice, Match
+from audit_lib.logs.templates import Choice, Match, Part, expressions
 from audit_lib.logs.times import MINUTE, WHOLE, Clock
 from audit_lib.logs.values import (
     clean_client,
@@ -284,25 +285,46 @@ def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
 
 
 class _Recorded(Choice):
-    """A choice that notes which block took a text."""
+    """A choice that notes the texts that it was given, each with the name of the block that took it."""
 
-    def __init__(self, choice: Choice, names: list[str]) -> None:
-        self._choice, self._names = choice, names
+    def __init__(self, choice: Choice, noted: list[tuple[bytes, str]]) -> None:
+        self._choice, self._noted = choice, noted
 
     def match(self, text: bytes, clock: Clock) -> Match | None:
         """What the first block that matches takes of a text."""
         match = self._choice.match(text, clock)
-        self._names += [match.block.name] if match else []
+        self._noted.append((text, match.block.name if match else ""))
         return match
 
 
-def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line, list[str]]:
-    """How a line is read, as every command counts it, and the names of the blocks that matched, in turn."""
-    names: list[str] = []
+def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line, list[str], str]:
+    """How a line is read, as every command counts it; the blocks that matched, in turn; what came nearest."""
+    noted: list[tuple[bytes, str]] = []
     reader = LineReader(formats, zone)
     reader.by = copy(reader.by)
     for name in ("outer", "inner", "body", "message"):
-        setattr(reader.by, name, _Recorded(getattr(reader.by, name), names))
+        setattr(reader.by, name, _Recorded(getattr(reader.by, name), noted))
     line = reader.read(raw)
-    names += [event.message for event in line.events if event.message]
-    return line, list(dict.fromkeys(names))
+    names = filter(None, (*(name for _, name in noted), *(event.message for event in line.events)))
+    left = noted[-1][0] if noted and line.state in ("not understood", "text only") else b""
+    return line, list(dict.fromkeys(names)), _nearest(left, len(bare(raw)) - len(left), formats)
+
+
+def _nearest(text: bytes, before: int, formats: LogFormats) -> str:
+    """The block that takes most of a beginning, in steps, and what it expects then; "" for one step."""
+    near, most = "", 0
+    for block in (*formats.prefixes, *formats.bodies, *formats.messages) if text else ():
+        # A step that takes anything says nothing.
+        steps = [at for at, part in enumerate(block.parts, 1) if part.field not in ("text", "rest")]
+        tried = (_begun(block.parts[:at]).match(text) for at in steps)
+        taken = [found.end() for found in takewhile(bool, tried) if found]
+        if 1 < len(taken) < len(steps) and taken[-1] > most:
+            most, part = taken[-1], block.parts[steps[len(taken)] - 1]
+            awaited = f"{{{part.field}}}" if part.field else f"`{part.literal.decode('utf-8', 'replace')}`"
+            near = f"{block.name}: it matches to column {before + most}, and expects {awaited}"
+    return near
+
+
+@lru_cache(maxsize=1 << 12)
+def _begun(parts: tuple[Part, ...]) -> re.Pattern[bytes]:
+    return re.compile(b"".join(expressions(parts, whole=False)), re.DOTALL)

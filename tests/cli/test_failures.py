@@ -78,8 +78,10 @@ def test_the_table_answers_first_and_has_most_failures_first(
 
 
 def test_explain_says_how_each_line_is_read(tmp_path: Path) -> None:
-    """State, formats and fields of each line. No value of the project is printed, nor a secret of
-    a URL."""
+    """State, formats and fields of each line; of one that is not understood what came nearest.
+
+    No value of the project is printed, nor a secret of a URL.
+    """
     value = fake_value("explain", 40)
     (tmp_path / ".env").write_text(f"API_TOKEN={value}\n", "utf-8")
     last = f'INFO:     203.0.113.9:1 - "GET /x/{value}/y HTTP/1.1" 401 Unauthorized\n'
@@ -99,7 +101,7 @@ def test_explain_says_how_each_line_is_read(tmp_path: Path) -> None:
         "5: not understood",
         "6: blank",
         "7: request, by combined > secret in a url",
-        "8: not understood",
+        "8: not understood; nearest is combined: it matches to column 85, and expects {status}",
         "9: request, by level and colon > uvicorn request",
     ]
     assert not [secret for secret in ("opensesame", value) if secret in result.stdout]
