@@ -131,7 +131,10 @@ class Opened:
 
 
 def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
-    """The project with what a command's options give; `BadInput` for a text that holds a value."""
+    """The project with what a command's options give: values, logs, a policy, a ledger.
+
+    Raises `BadInput` for options that exclude each other, and for a text that holds a value.
+    """
     env, logs = given.get("env", ()), given.get("logs", ())
     piped = [one for one in (*env, *logs) if one.endswith("=-")]
     refuse((len(piped) > 1, "--log, --env", "stdin (-) can be given once only"))
@@ -179,7 +182,10 @@ def _holds_value(text: str, keeper: Keeper, seen: Collection[str]) -> bool:
 
 
 def entered_value(prompt: str, *, twice: bool = False) -> str:
-    """A value from a prompt that does not echo, or one line of stdin; `BadInput` for anything else."""
+    """A value from a prompt that does not echo, or one line of stdin.
+
+    Raises `BadInput` for an empty one, several lines, or more than 64 KiB; the value is never quoted.
+    """
     if sys.stdin.isatty():
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
     raw = sys.stdin.buffer.read(_LONGEST + 1)

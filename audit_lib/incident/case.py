@@ -168,7 +168,10 @@ def read_case(  # noqa: PLR0917
     given: tuple[GivenValues, ...] = (),
     progress: Progress = quiet,
 ) -> Case:
-    """What there is to look at, of whatever time; its window is the last week."""
+    """What there is to look at, of whatever time; its window is the last week.
+
+    No log is read until something asks for it. Raises `BadInput` for a file that cannot be used.
+    """
     rules = detection_policy(policy)
     logs = partial(cached_logs, project, keeper, formats=formats_of(project, policy), progress=progress)
     read = ProjectRead(
@@ -182,7 +185,10 @@ def read_case(  # noqa: PLR0917
 
 
 def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
-    """The addresses that incidents name, the most failures first."""
+    """The addresses that incidents name, the most failures first.
+
+    Of one that several name the largest count decides; of equal ones the address itself.
+    """
     counts: dict[str, int] = {}
     for one in incidents:
         for name in [one.client] if one.client else sorted(one.clients):

@@ -10,8 +10,7 @@ from functools import partial
 
 import pandas as pd
 
-from audit_lib.base import in_words
-from audit_lib.base.in_words import instant_words
+from audit_lib.base.in_words import few as first_few, instant_words
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, URLS, Case, names_of
 from audit_lib.incident.exposure import public_twins, values_of
 from audit_lib.incident.outage import deploys_around, find_outage, is_of_variables, pairs_apart
@@ -24,7 +23,7 @@ ATTACKS = (USED, GUESSED)
 RATINGS = ("likely", "possible", "unknown", "unlikely")  # in the order in which they are shown
 _LONG_AGO = pd.Timestamp(0, tz="UTC")
 MOST = 3  # names and incidents in one point
-few = partial(in_words.few, most=MOST)
+few = partial(first_few, most=MOST)
 
 
 @dataclass

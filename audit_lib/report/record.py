@@ -206,26 +206,29 @@ def command(audit: "Audit") -> str:
     options += [("identities", "full")] if audit.identities == "full" else []
     options += [("log", log) for log in shlex.split(given.get("logs", ""))]
     values = audit.sources.query("kind == 'given values' and state == 'read'")
-    for row in rows(values):
-        options.append(("env", f"{row.environment}/{row.service}={_GIVEN.get(row.reason, 'FILE')}"))
+    places = [(f"{row.environment}/{row.service}", _GIVEN.get(row.reason, "FILE")) for row in rows(values)]
+    options += [("env", f"{place}={origin}") for place, origin in places]
     words = [f"--{name} {shlex.quote(text)}" for name, text in options]
     return inert.plain(" ".join(["audit-lib review", *([] if given["project"] else ["--sample"]), *words]))
 
 
 def _how_to_repeat(audit: "Audit") -> list[str]:
     """What it takes to make the same bytes again, step by step."""
-    key = audit.keeper.key
-    steps = [f"Install audit_lib {__version__}; `make setup` installs each package by its hash."]
-    if audit.parameters.get("project") != "":
-        at = f"at commit {head_of(audit.project.root) or NOT_KNOWN}"
-        steps.append(f"Copy the project's folder {at} by `tar` or `cp -a`, which keep the times of files.")
-    if key.origin == "file":
-        steps.append(f"Have the key {key.key_id} in AUDIT_KEY_FILE.")
-    if audit.ledger.heads:
-        steps.append("Cut each chain of the ledger after its head in `ledger`; take away other chains.")
-    if audit.sources["kind"].eq("given values").any():
-        steps.append("Give the same values with --env: they are stored nowhere.")
-    return [*steps, f"{command(audit)} --out again", f"cmp {MANIFEST} again/{MANIFEST}"]
+    key, commit = audit.keeper.key, head_of(audit.project.root) or NOT_KNOWN
+    copied = (
+        f"Copy the project's folder at commit {commit} by `tar` or `cp -a`, which keep the times of files."
+    )
+    steps = {
+        f"Install audit_lib {__version__}; `make setup` installs each package by its hash.": True,
+        copied: audit.parameters.get("project") != "",
+        f"Have the key {key.key_id} in AUDIT_KEY_FILE.": key.origin == "file",
+        "Cut each chain of the ledger after its head in `ledger`; take away others.": audit.ledger.heads,
+        "Give the same values with --env: they are stored nowhere.": "given values"
+        in set(audit.sources["kind"]),
+        f"{command(audit)} --out again": True,
+        f"cmp {MANIFEST} again/{MANIFEST}": True,
+    }
+    return [step for step, needed in steps.items() if needed]
 
 
 def manifest_of(audit: "Audit", planned: SealPlan) -> Row:

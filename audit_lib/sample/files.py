@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from audit_lib.sample.story import FILES, HeldVariable
-from audit_lib.sample.values import drawn
+from audit_lib.sample.story import FILES, HeldVariable, drawn
 
 DEPLOYS = "evidence/deploys-backend.json"
 # What came into git with the audit; the list of deploys is exported for each review.
@@ -37,7 +36,10 @@ def env_files(held: Sequence[HeldVariable], instant: datetime) -> dict[str, byte
 
 
 def project_files() -> dict[str, bytes]:
-    """The application, its platform's files and its auditor's."""
+    """The application's files, its platform's and its auditor's, by path within the project.
+
+    They are the same at each instant. The blueprint has a value in clear, which the review finds.
+    """
     root = Path(__file__).with_name("project")
     paths = sorted(path for path in root.rglob("*") if path.is_file())
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}

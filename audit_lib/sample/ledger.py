@@ -23,7 +23,10 @@ from audit_lib.secrecy.keeper import Keeper
 
 
 def write_ledger(folder: Path, keeper: Keeper, held: Sequence[HeldVariable]) -> None:
-    """The chains of three writers in the ledger folder, each entry dated in the past of the sample."""
+    """Writes the chains of three writers into the ledger folder, each entry dated in the past of the sample.
+
+    Snapshots come each week; rotations, revocations, decisions and sign-offs as a small company makes them.
+    """
     for at in snapshot_instants():
         append(folder, keeper.key, _snapshot(keeper, held, at), at, "weekly")
     for number, row in enumerate(_rows("rotations.csv")):

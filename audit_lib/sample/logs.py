@@ -25,7 +25,10 @@ Request = Callable[
 
 
 def log_files(held: Iterable[HeldVariable]) -> dict[str, bytes]:
-    """Each log file's bytes: uvicorn and application lines, rotated and packed; an export; JSON lines."""
+    """Each log file's bytes: uvicorn and application lines, rotated and packed; an export; JSON lines.
+
+    By path within the project; times, addresses and values are fixed, so the bytes are the same everywhere.
+    """
     then = midnight("2026-07-06")
     own = {one.name: one.at(then) for one in held if one.environment == "development"}
     shown, in_query = (value.text if (value := own[name]) else "" for name in ("JWT_SECRET_KEY", "API_TOKEN"))

@@ -5,11 +5,11 @@ environments, a breach of Alpaca was read about and not acted upon, somebody gue
 and a deploy on 24 September had the wrong token. Who recorded and decided what is in the CSV files beside it.
 """
 
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from audit_lib.sample.values import ALPHANUMERIC, HEX, UPPER, SampleValue, drawn, plain
+from hashlib import shake_256
 
 START = "2026-01-05"
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
@@ -29,6 +29,34 @@ WATCHED = {
 MONTHLY = ("2026-03-02", "2026-04-06", "2026-05-04", "2026-06-01")
 FIRST_WEEK, WEEKS = "2026-06-29", 14
 IDENTIFIERS = ("TRADIER_ACCOUNT_ID", "NEXT_PUBLIC_BACKEND_API_BASE_URL", "STRICT_SECRET_VALIDATION")
+# Values are made at run time from a seed: the repository holds none that looks like a key.
+ALPHANUMERIC = string.ascii_letters + string.digits
+URL_SAFE = ALPHANUMERIC + "-_"
+UPPER = string.ascii_uppercase + string.digits
+HEX = "0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class SampleValue:
+    """What stands in an env file, and the part of it that is the secret."""
+
+    text: str
+    secret: str
+
+
+def drawn(seed: str, length: int, alphabet: str = URL_SAFE) -> str:
+    """A text of an alphabet that looks random; the same seed gives the same one everywhere.
+
+    A sign that the alphabet has first is a little likelier: for a sample that is random enough.
+    """
+    numbers = shake_256(f"audit_lib sample: {seed}".encode()).digest(2 * length)
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return "".join(alphabet[(256 * high + low) % len(alphabet)] for high, low in pairs)
+
+
+def plain(text: str) -> SampleValue:
+    """A value that is a secret as a whole."""
+    return SampleValue(text, text)
 
 
 @dataclass(frozen=True)
@@ -97,7 +125,10 @@ def _held(environment: str, service: str, **given: SampleValue | list[object]) -
 
 
 def timeline() -> tuple[HeldVariable, ...]:
-    """Every variable of the sample, in the order of its files."""
+    """Every variable of the sample, in the order of its files.
+
+    Halves of a pair have a row each; what a story rotates has several values, each from a day on.
+    """
     old_key, old_secret = _alpaca("production alpaca 1")
     new_key, new_secret = _alpaca("production alpaca 2")
     staging_key, staging_secret = _alpaca("staging alpaca")

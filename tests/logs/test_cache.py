@@ -11,7 +11,7 @@ from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.read import cached_logs
 from audit_lib.logs.tally import LogSums, Plan
-from audit_lib.sample.values import drawn
+from audit_lib.sample.story import drawn
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import LogSource, Project
 

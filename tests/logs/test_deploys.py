@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logs.deploys import DeployRead, parse_deploys, read_deploys
-from audit_lib.sample.values import drawn
+from audit_lib.sample.story import drawn
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import DeploySource, Project
 

@@ -14,7 +14,7 @@ from audit_lib.investigation import Investigation, open_incident
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.sample.repository import Commit, write_repository
-from audit_lib.sample.values import drawn
+from audit_lib.sample.story import drawn
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings.load import remember_sample
 
