@@ -144,7 +144,10 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     project = settings.load_project(folder, given.get("ledger"))
     project = with_logs(project, logs, BytesIO(), lambda _: spool or Path())
     values = given_values.parse_env_options(env, BytesIO(stdin))
-    policy, user = settings.choose_policy(project, given.get("policy", "")), "someone"
+    # To recognise a project without env files its code would be read: a hook must not wait for that.
+    held = project.configured or env or any((project.root / one.path).exists() for one in project.env_sources)
+    unknown = "generic" if given.get("staged") and not held else ""
+    policy, user = settings.choose_policy(project, given.get("policy") or unknown), "someone"
     with suppress(OSError, KeyError):
         user = getpass.getuser()
     host = re.sub(r"[^a-z0-9._-]+", "-", f"{user}-{platform.node() or 'host'}".lower()).strip("-._")
@@ -182,10 +185,7 @@ def _holds_value(text: str, keeper: Keeper, seen: Collection[str]) -> bool:
 
 
 def entered_value(prompt: str, *, twice: bool = False) -> str:
-    """A value from a prompt that does not echo, or one line of stdin.
-
-    Raises `BadInput` for an empty one, several lines, or more than 64 KiB; the value is never quoted.
-    """
+    """A value from a prompt that does not echo, or one line of stdin; `BadInput` for anything else."""
     if sys.stdin.isatty():
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
     raw = sys.stdin.buffer.read(_LONGEST + 1)

@@ -57,7 +57,10 @@ class Explanation:
         self.ruled_out = True
 
     def lack(self, *texts: str) -> None:
-        """Evidence that would decide and is not there; "" is none."""
+        """Evidence that would decide and is not there; "" is none.
+
+        It speaks neither for nor against: it keeps what nothing supports at *unknown*.
+        """
         self.missing += [text for text in texts if text and text not in self.missing]
 
 
