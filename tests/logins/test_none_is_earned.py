@@ -4,7 +4,6 @@
 a log is missing both, the reason that is said is the first.
 """
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -316,7 +315,7 @@ def _alerts(folder: Path, more: str, audit: str = AUDIT) -> Result:
     (folder / "audit.toml").write_text(audit, "utf-8")
     lines = _request(iso(datetime.now(UTC) - timedelta(minutes=10))) + more
     (folder / "app.log").write_text(lines, "utf-8")
-    words = ["alerts", "--project", str(folder), "--since", "30m", "--format", "json"]
+    words = ["alerts", "--project", str(folder), "--since", "30m"]
     return CliRunner().invoke(main, words)
 
 
@@ -329,7 +328,7 @@ def test_alerts_are_not_quiet_over_what_may_be_a_refusal(more: str, reason: str,
     result = _alerts(tmp_path, more)
     assert result.exit_code == (2 if reason else 0)
     assert reason in result.stderr
-    assert bool(reason) == any(row["state"] == "unknown" for row in json.loads(result.stdout))
+    assert bool(reason) == ("unknown" in result.stdout)
 
 
 def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -> None:
@@ -342,4 +341,4 @@ def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -
     results += [_alerts(tmp_path, ""), _alerts(tmp_path, "", f'{AUDIT}service = "web"\n')]
     assert [result.exit_code for result in results] == [0, 0, 2]
     said = ("(never signed)", "(as in the sign-off", "changed since the sign-off")
-    assert all(text in result.stderr for text, result in zip(said, results, strict=True))
+    assert all(text in result.output for text, result in zip(said, results, strict=True))
