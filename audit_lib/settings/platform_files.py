@@ -1,13 +1,14 @@
-"""What the project's own configuration says of secrets: Render's blueprints, Dockerfiles, examples.
+"""What the project's own configuration says of secrets: blueprints, images, baselines, examples.
 
-Sources: Render's blueprint reference (variables with `sync: false` are not copied to previews), Docker's
-documentation of COPY, of stages and of the build context.
+Sources: Render's blueprint reference (variables with `sync: false` are not copied to previews), the Compose
+specification (`build`), Docker's documentation of COPY, of stages and of the build context.
 """
 
-import os
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any
@@ -24,18 +25,21 @@ from audit_lib.settings.kinds import form_of, likely_kind
 from audit_lib.settings.models import Policy, Project
 
 BLUEPRINTS = ("render.yaml", "render.yml")
+BASELINE = ".secrets.baseline"  # of detect-secrets
 LARGEST = 1 << 18  # bytes of a file that is read here
 MOST_NODES = 20_000  # of a YAML file: aliases repeat what they name
 MOST_PATTERNS = 1_000  # of a .dockerignore
-TOP = PurePosixPath()  # the project's own folder
+_COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml")
 _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)file(\..+)?")
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add)[ \t]+((?:\\[ \t\r]*\n|.)+)")
 _PLAIN = re.compile(r"[^\[\\*]*(?:\*+[^\[\\*]*){0,6}")  # few stars, and no other sign that is costly
-_ELSEWHERE = "the folder that it is built from is not known"
-_NOT_UNDERSTOOD = (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError)
+_REVIEWED = {None: "nobody said if it is a secret", True: "somebody said that it is a secret", False: ""}
 _LINE = object()  # the key of a mapping's line
-TOPICS = ("file", "blueprint value", "blueprint name", "blueprint preview", "image context", "example kept")
+TOPICS = (
+    "file", "blueprint value", "blueprint name", "blueprint preview", "baseline entry", "image context",
+    "example kept",
+)  # fmt: skip
 
 
 class Configuration(Contract):
@@ -43,36 +47,42 @@ class Configuration(Contract):
 
     topic: Series[str] = Field(isin=TOPICS)
     source: Series[str]
-    subject: Series[str]  # a variable or a file; never a value
+    subject: Series[str]  # a variable, a file, or a place in one; never a value
     answer: Series[str] = Field(isin=("yes", "no", "unknown"))
     service: Series[str]
     line: Series[pd.Int64Dtype] = Field(nullable=True)
     reason: Series[str]
 
 
-Row = tuple[str, str, str, str, str, int | None, str]  # of `Configuration`
+# Topic, subject, answer, service, line and reason, as in `Configuration`.
+Answer = tuple[str, str, str, str, int | None, str]
 Mapped = dict[Any, Any]
 
 
 def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
-    """`Configuration`: each question that a configuration file of the project answers, file by file.
-
-    A file that cannot be read or understood answers nothing: its row says so.
-    """
+    """`Configuration`: each question that a configuration file of the project answers, file by file."""
     paths = files(project.root)
+    contexts: dict[str, set[str]] = defaultdict(set)  # by Dockerfile, the folders that it is built from
+    rows: list[tuple[Any, ...]] = []
+    for path in paths:
+        if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name):
+            is_blueprint, folder = path.name in BLUEPRINTS, str(path.parent)
+            reader = partial(_deployment_answers, policy if is_blueprint else None, folder, contexts)
+            rows += _read(project, path, reader)
+        elif path.name == BASELINE:
+            rows += _read(project, path, baseline_answers)
+
     there = {str(path) for path in paths}
     env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
-    rows: list[Row] = []
-    for path in paths:
-        try:
-            if path.name in BLUEPRINTS:
-                rows += list(blueprint_rows(project, str(path), policy))
-            elif _DOCKERFILE.fullmatch(path.name):
-                rows += list(image_rows(project, path, env_files))
-        except Unreadable as error:
-            rows.append(("file", str(path), str(path), "unknown", "", None, error.reason))
-        except _NOT_UNDERSTOOD:
-            rows.append(("file", str(path), str(path), "unknown", "", None, "is not understood"))
+    for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
+        # One that no compose file or blueprint names is built from its own folder.
+        for context in sorted(contexts.get(str(path), {str(path.parent)})):
+            if context:
+                reader = partial(image_answers, env_files, context, _left_out(project, path, context))
+                rows += _read(project, path, reader)
+            else:
+                reason = "it is built from a folder that is not known"
+                rows.append(("image context", str(path), str(path), "unknown", "", None, reason))
 
     if is_repository(project.root):
         examples = [source.path for source in project.env_sources if source.example]
@@ -82,8 +92,28 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     return Configuration.checked(pd.DataFrame(rows, columns=list(Configuration.columns())))
 
 
-def _text(project: Project, path: str) -> str:
-    return read_source(project.root, path, LARGEST).content.decode("utf-8-sig")
+def _read(
+    project: Project, path: PurePosixPath, reader: Callable[[str], Iterable[Answer]]
+) -> list[tuple[Any, ...]]:
+    """The rows of one file; of one that cannot be read or understood, that it is not known."""
+    source = str(path)
+    try:
+        text = read_source(project.root, source, LARGEST).content.decode("utf-8-sig")
+        return [(topic, source, *answer) for topic, *answer in reader(text)]
+    except Unreadable as error:
+        reason = error.reason
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
+        reason = "is not understood"
+    return [("file", source, source, "unknown", "", None, reason)]
+
+
+def baseline_answers(text: str) -> Iterator[Answer]:
+    """For each entry of detect-secrets' baseline whether somebody called it no secret."""
+    for path, entries in json.loads(text)["results"].items():
+        for entry in entries:
+            reason = _REVIEWED[entry.get("is_secret")]
+            place, answer = f"{path}:{entry['line_number']}", "no" if reason else "yes"
+            yield "baseline entry", place, answer, "", None, reason
 
 
 # ---- Render's blueprints ----
@@ -97,17 +127,26 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         return {**super().construct_mapping(node, deep=deep), _LINE: node.start_mark.line + 1}
 
 
-def blueprint_rows(project: Project, source: str, policy: Policy) -> Iterator[Row]:
-    """For each secret of each service: no text in the blueprint, none for previews, set in one place."""
-    root = yaml.load(_text(project, source), Loader=_Loader)  # noqa: S506
-    values = [root]
+def _deployment_answers(
+    policy: Policy | None, folder: str, contexts: dict[str, set[str]], text: str
+) -> Iterator[Answer]:
+    """The answers of a blueprint, which has a policy; adds what it or a compose file builds to `contexts`."""
+    values = list(yaml.load_all(text, Loader=_Loader))  # outer ones first
     for number, value in enumerate(values):
         if number > MOST_NODES:
             raise ValueError
         values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    mappings = [value for value in values if isinstance(value, dict)]
+    for dockerfile, context in _builds(mappings, folder):
+        contexts[dockerfile].add(context)
+    if policy:
+        yield from blueprint_answers(mappings[0], policy)
+
+
+def blueprint_answers(root: Mapped, policy: Policy) -> Iterator[Answer]:
+    """For each secret of each service: no text in the blueprint, none for previews, set in one place."""
     if not {"services", "envVarGroups", "databases"} & root.keys():
         raise ValueError
-
     groups = {str(one.get("name")): one.get("envVars") or [] for one in root.get("envVarGroups") or ()}
     services = [(str(one.get("name", "")), one) for one in root.get("services") or ()]
     owned = [*groups.items(), *((name, service.get("envVars") or []) for name, service in services)]
@@ -115,7 +154,7 @@ def blueprint_rows(project: Project, source: str, policy: Policy) -> Iterator[Ro
         if _is_secret(one, policy):
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
             answer = "no" if one.get("value") else "yes" if known else "unknown"
-            yield "blueprint value", source, str(one["key"]), answer, owner, one[_LINE], ""
+            yield "blueprint value", str(one["key"]), answer, owner, one[_LINE], ""
 
     for name, service in services:
         own = service.get("envVars") or []
@@ -128,13 +167,13 @@ def blueprint_rows(project: Project, source: str, policy: Policy) -> Iterator[Ro
             lines[str(one["key"])].append(one[_LINE])
         for key, (first, *others) in lines.items():
             also = f"also in line {', '.join(map(str, others))}" if others else ""
-            yield "blueprint name", source, key, "no" if also else once, name, first, also
+            yield "blueprint name", key, "no" if also else once, name, first, also
 
         has_previews = _has_previews(root) or _has_previews(service)
         for one in (one for one in everything if has_previews and _is_secret(one, policy)):
             apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
             answer = "yes" if apart else "no" if "value" in one else "unknown"
-            yield "blueprint preview", source, str(one["key"]), answer, name, one[_LINE], ""
+            yield "blueprint preview", str(one["key"]), answer, name, one[_LINE], ""
 
 
 def _is_secret(variable: Mapped, policy: Policy) -> bool:
@@ -154,48 +193,34 @@ def _has_previews(owner: Mapped) -> bool:
 # ---- Images ----
 
 
-def image_rows(project: Project, path: PurePosixPath, env_files: list[str]) -> Iterator[Row]:
-    """Of each env file below a Dockerfile whether it stays out of the image.
-
-    An image is built from the Dockerfile's folder if that is the project's own or has a .dockerignore, else
-    perhaps from the project's: then only what holds of both is known.
-    """
-    text, folder = _text(project, str(path)), path.parent
-    below = [one for one in map(PurePosixPath, env_files) if one.is_relative_to(folder)]
-    if env_files and not below:
-        yield "image context", str(path), str(path), "unknown", "", None, _ELSEWHERE
-
-    is_known = folder == TOP or os.path.lexists(project.root / folder / ".dockerignore")
-    left_out = {one: _left_out(project, path, one) for one in ([folder] if is_known else [folder, TOP])}
-    for env_file in below:
-        answers = [_image_answer(str(env_file.relative_to(one)), text, left_out[one]) for one in left_out]
-        answer, line, reason = answers[0]
-        if any(other != answer for other, _, _ in answers):
-            answer, reason = "unknown", _ELSEWHERE
-        yield "image context", str(path), str(env_file), answer, "", line, reason
+def _builds(mappings: list[Mapped], folder: str) -> Iterator[tuple[str, str]]:
+    """Each Dockerfile that a compose file or blueprint names, with the folder that it is built from."""
+    for one in mappings:
+        build = one.get("build")
+        if "dockerfilePath" in one or "dockerContext" in one:  # Render's, from the project's own folder
+            top, context = one.get("rootDir") or ".", one.get("dockerContext") or "."
+            yield _inside(top, one.get("dockerfilePath") or "Dockerfile"), _inside(top, context)
+        elif isinstance(build, str | dict):
+            build = build if isinstance(build, dict) else {"context": build}
+            context = build.get("context") or "."
+            dockerfile = f"{context}/{build.get('dockerfile') or 'Dockerfile'}"
+            yield _inside(folder, dockerfile), _inside(folder, context)
 
 
-def _image_answer(inside: str, text: str, left_out: PathSpec[Any] | None) -> tuple[str, int | None, str]:
-    """Whether a file of a context stays out of the image, the line that copies it, why it is unknown."""
-    copies = _copies(inside, text)
-    line = min(copies, default=None)
-    if not copies or (left_out and left_out.match_file(inside)):
-        return "yes", line, ""
-    if left_out is None:
-        return "unknown", line, ".dockerignore cannot be read in full"
-    if not any(copies.values()):
-        return "unknown", line, "an earlier stage copies it, or what is copied is not plain text"
-    return "no", line, ""
+def _inside(folder: str, text: str) -> str:
+    """A path within the project; "" for an address, a variable, or a path that leads out."""
+    path = normpath(f"{folder}/{text}")
+    return "" if path.startswith("..") or re.search(r"[$:\s]|^[/~]", text) else path
 
 
-def _left_out(project: Project, dockerfile: PurePosixPath, context: PurePosixPath) -> PathSpec[Any] | None:
+def _left_out(project: Project, dockerfile: PurePosixPath, context: str) -> PathSpec[Any] | None:
     """What the .dockerignore that counts leaves out; None if it cannot be read in full.
 
     The one beside the Dockerfile, under its name, counts before that of the context.
     """
     text = ""
     own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
-    for path in (own, context / ".dockerignore"):
+    for path in (own, PurePosixPath(context) / ".dockerignore"):
         try:
             text = read_source(project.root, str(path), LARGEST).content.decode("utf-8", "replace")
             break
@@ -210,6 +235,23 @@ def _left_out(project: Project, dockerfile: PurePosixPath, context: PurePosixPat
 def _anchored(patterns: list[str]) -> PathSpec[Any]:
     """What the patterns match, the last one that does counting; all begin in the context's own folder."""
     return PathSpec.from_lines("gitignore", [re.sub(r"^(!?)\s*(?:\./)?/?", r"\1/", one) for one in patterns])
+
+
+def image_answers(
+    env_files: list[str], context: str, left_out: PathSpec[Any] | None, text: str
+) -> Iterator[Answer]:
+    """Of each env file in the context of a Dockerfile whether it stays out of the image."""
+    for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
+        inside = str(PurePosixPath(path).relative_to(context))
+        copies = _copies(inside, text)
+        answer, reason = "no", ""
+        if not copies or (left_out and left_out.match_file(inside)):
+            answer = "yes"
+        elif left_out is None:
+            answer, reason = "unknown", ".dockerignore cannot be read in full"
+        elif not any(copies.values()):
+            answer, reason = "unknown", "an earlier stage copies it, or what is copied is not plain text"
+        yield "image context", path, answer, "", min(copies, default=None), reason
 
 
 def _copies(inside: str, text: str) -> dict[int, bool]:

@@ -1,5 +1,6 @@
-"""What blueprints and Dockerfiles say of secrets, and what they leave open."""
+"""What blueprints, Dockerfiles and baselines say of secrets, and what they leave open."""
 
+import json
 import subprocess
 import tomllib
 from pathlib import Path
@@ -93,15 +94,35 @@ def test_an_image_takes_what_it_copies_and_does_not_ignore(
         assert _told(tmp_path, "image context") == {"backend/.env": "yes"}
 
 
-@pytest.mark.parametrize(("files", "expected"), ROWS["contexts"])
-def test_what_an_image_is_built_from_is_known_only_where_all_agree(
-    tmp_path: Path, files: dict[str, str], expected: dict[str, str]
-) -> None:
-    """The project's own folder, or one with a .dockerignore, is known; without env files there is no row."""
-    write(tmp_path, files)
+@pytest.mark.parametrize(("name", "text"), ROWS["builds"])
+def test_an_image_is_built_from_the_folder_that_its_build_names(tmp_path: Path, name: str, text: str) -> None:
+    """A Dockerfile in a folder of its own copies what is in the context, by the context's .dockerignore."""
+    write(tmp_path, {"backend/.env": "A=1\n", "docker/Dockerfile": "FROM a\nCOPY backend /app\n"})
     assert _told(tmp_path, "image context") == {}
-    write(tmp_path, {"backend/.env": "A=1\n"})
-    assert _told(tmp_path, "image context") == expected
+    write(tmp_path, {name: text})
+    assert _told(tmp_path, "image context")["backend/.env"] == "no"
+    write(tmp_path, {".dockerignore": "**/.env\n"})
+    assert _told(tmp_path, "image context")["backend/.env"] == "yes"
+
+
+def test_a_context_that_is_not_plain_is_not_known(tmp_path: Path) -> None:
+    """A variable, an address or a folder elsewhere may hold any env file; broken YAML names no build."""
+    write(tmp_path, {"api/Dockerfile": "FROM a\nCOPY . /app\n", "compose.yaml": "a: ["})
+    for context in ("$DIR", "https://example.com/a.git", "../other"):
+        text = f"services: [{{dockerfilePath: api/Dockerfile, dockerContext: '{context}'}}]"
+        write(tmp_path, {"render.yaml": text})
+        assert _told(tmp_path, "image context") == {"api/Dockerfile": "unknown"}
+        assert _told(tmp_path, "file") == {"compose.yaml": "unknown"}
+
+
+def test_a_baseline_needs_somebody_s_answer(tmp_path: Path) -> None:
+    """No secret is as it should be; a secret, or no answer, is not."""
+    entries = [{"line_number": n, "is_secret": said} for n, said in ((1, False), (2, True))]
+    record = {"results": {"a.py": [*entries, {"line_number": 3}]}}
+    write(tmp_path, {".secrets.baseline": json.dumps(record)})
+    assert _told(tmp_path, "baseline entry") == {"a.py:1": "yes", "a.py:2": "no", "a.py:3": "no"}
+    write(tmp_path, {".secrets.baseline": '{"results": 3}'})
+    assert _told(tmp_path, "file") == {".secrets.baseline": "unknown"}
 
 
 def test_an_ignored_example_is_told(tmp_path: Path) -> None:
