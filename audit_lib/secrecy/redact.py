@@ -211,7 +211,7 @@ def _decoded(content: bytes) -> Iterator[Reading]:
 
 
 def readings(
-    content: bytes, seen: set[bytes], members: Callable[[bytes], Iterable[Reading]] = lambda whole: ()
+    content: bytes, seen: set[bytes], members: Callable[[bytes], Iterable[Reading]] | None = None
 ) -> Iterator[Reading]:
     """Pairs of a way of reading and what is read so: the content, its members, and what is encoded in them up
     to three times. Nothing that is `seen` comes; what comes is, by its digest."""
@@ -222,9 +222,9 @@ def readings(
             continue
         seen.add(digest)
         yield way, data
-        inner = [(step, part, depth) for step, part in members(data)]
-        # Neither what is packed nor what was decoded to a picture is a text that hides another one.
-        if depth < _LAYERS and not (inner and kind_of(data)) and not (depth and b"\0" in data):
+        inner = [(step, part, depth) for step, part in (members(data) if members else ())]
+        # What is packed is no text that hides another one; nor, in what is shown, is a picture.
+        if depth < _LAYERS and not (kind_of(data) if inner else not members and depth and b"\0" in data):
             inner += [(step, text, depth + 1) for step, text in _decoded(data)]
         above = "" if way == "bytes" else f"{way}, "
         waiting += [(above + step, part, deeper) for step, part, deeper in inner if part]

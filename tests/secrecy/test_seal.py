@@ -86,6 +86,7 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "record.json": lambda value: json.dumps({json.dumps({"a": value}): 1}).encode(),
     "unicode.json": lambda value: ('["' + "".join(f"\\u{ord(sign):04x}" for sign in value) + '"]').encode(),
     "twice.txt": lambda value: quote(quote(value, safe=""), safe="").encode(),
+    "beside-a-nul.txt": lambda value: b64encode(b"a\0" + quote(quote(value, safe=""), safe="").encode()),
     "evidence.zip": lambda value: _zip("a.txt", value.encode()),
     "names.zip": lambda value: _zip(f"{value}.txt", b""),
     "page-in.zip": lambda value: _zip("a.html", b64encode(gzip.compress(value.encode()))),
