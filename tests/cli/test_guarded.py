@@ -13,8 +13,8 @@ from tests.support.homes import with_rules
 from tests.support.paths import ROOT
 
 TOKEN = fake_value("every command")
-# Starts once and gives each command line a process of its own, since a start takes longer than a command. With
-# a value on stdin the process says it and crashes with it, whatever the command does.
+# Starts once and gives each command line a process of its own, since a start takes longer than a command.
+# With a value on stdin the process says it and crashes with it, whatever the command does.
 _EACH = """
 import os, resource, shlex, sys
 import click

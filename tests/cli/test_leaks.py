@@ -57,8 +57,8 @@ def run(cache: Path) -> Any:
 
 
 def test_the_table_says_what_is_in_force(project: Plot, run: Any) -> None:
-    """The totals, a line for each leak, what is in force first, what was left out, what to do; a pipeline stops
-    at the class that it names."""
+    """The totals, a line for each leak, what is in force first, what was left out, what to do; a pipeline
+    stops at the class that it names."""
     lines = run(project, "--no-patterns", "--fail-on", "in-force", code=3).output.splitlines()
     force = "0 in force in production, 1 elsewhere, 1 not known to be in force, 0 not in force"
     assert lines[0] == f"2 leaks: {force}"

@@ -12,9 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from audit_lib.__main__ import main
 from audit_lib.cli.decisions import report_faults
 from audit_lib.report.package import ARTEFACTS
 from audit_lib.secrecy.seal import SealPlan
