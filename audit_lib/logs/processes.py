@@ -17,7 +17,7 @@ from itertools import chain, islice, pairwise
 from multiprocessing import get_context
 from typing import Any
 
-from audit_lib.base.archives import Bomb, LogStream
+from audit_lib.base.archives import LogStream
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import PieceReader, Unreadable
 from audit_lib.logs import tally
@@ -69,7 +69,7 @@ def _pieces(formats: LogFormats, log: Log, count: int) -> list[_Piece]:
     reader = LineReader(formats, plan.zone)
     try:
         with file.open() as opened:
-            least = opened.facts.size_bytes // count
+            least = opened.facts["size_bytes"] // count
             stream = BufferedReader(LogStream(opened.file), _BLOCK)
             while least >= _ALONE // 2 and (block := stream.read(_BLOCK)):
                 if (not done and block.startswith(b"#")) or _RAILS.search(tail + block):
@@ -77,7 +77,7 @@ def _pieces(formats: LogFormats, log: Log, count: int) -> list[_Piece]:
                 if done >= least * len(cuts) and (at := _first_record(block, reader)):
                     cuts.append(done + at)
                 done, tail = done + len(block), block[-32:]
-    except (Bomb, Unreadable):
+    except Unreadable:
         cuts = [0]
     return [(*log, *each) for each in pairwise([*cuts, 0])]
 
@@ -109,7 +109,7 @@ def _read_piece(piece: _Piece) -> LogSums:
                 read_lines(raw_lines(part), formats, plan.zone, plan.written) for part in (own, content)
             )
             return replace(Tally(plan).total(here, islice(behind, 1)), broken=stream.broken)
-    except (Bomb, Unreadable) as error:
+    except Unreadable as error:
         return tally.unread(error)
 
 

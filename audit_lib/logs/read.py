@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -156,11 +156,11 @@ def _opened(source: LogSource, file: LogFile, quarter: Quarter | None) -> tuple[
     try:
         with file.open() as opened:
             given = opened.facts
-            facts = asdict(given) if file.dated else {"size_bytes": given.size_bytes}
+            facts = given if file.dated else {"size_bytes": given["size_bytes"]}
             row = source_row(source, file.name, "log", **facts, sha256=opened.finish())
     except Unreadable as error:
         return source_row(source, file.name, "log", state=error.state, reason=error.reason), None
-    plan = Plan(ZoneInfo(source.time_zone), micros_of(given.modified_at) if file.dated else None)
+    plan = Plan(ZoneInfo(source.time_zone), micros_of(given["modified_at"]) if file.dated else None)
     if quarter:
         plan = replace(plan, first=micros_of(quarter.start), end=micros_of(quarter.end))
     return row, plan

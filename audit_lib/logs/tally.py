@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream
+from audit_lib.base.archives import LogStream
 from audit_lib.base.files import Unreadable
 from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
 from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
@@ -43,7 +43,6 @@ TEXTS = ("file", "kind", "message", "client", "method", "route", "subject")
 _NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
 _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
-_BOMB = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
 _MOST_ROWS = 200_000  # that are held as Python's own objects
 # A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
@@ -172,15 +171,14 @@ def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
             if not is_near or ((steps["not_after"] - steps["not_before"]) > _LONG).any():
                 sums = _sum(formats, file, replace(plan, written=None))
                 sums.facts.remark = YEAR_OPEN
-    except (Bomb, Unreadable) as error:
+    except Unreadable as error:
         return unread(error)
     return settled(formats, sums)
 
 
-def unread(error: Bomb | Unreadable) -> LogSums:
+def unread(error: Unreadable) -> LogSums:
     """The sums of a log that cannot be read, with the reason."""
-    state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
-    return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
+    return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=error.state, reason=error.reason)
 
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
