@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictStr
 
@@ -287,14 +287,17 @@ WholeSecret = Annotated[
     ),
 ]
 
-# What the generic policy has, what it leaves to the owner, and names of before 0.3.0, which are refused where
-# the new ones are known (logins/parameters.py).
-Detections = keys.type_like(
-    tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))["detections"]
-    | {"failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]}, "clients": "real"}
-    | {"limits_requests": False, "known_clients": [""], "grace_hours": Mapping[str, keys.Number]}
-    | {f"A{number}": Any for number in range(1, 21)}
-)
+if TYPE_CHECKING:
+    Detections = Mapping[str, Any]
+else:
+    # What the generic policy has, what it leaves to the owner, and names of before 0.3.0, which are refused
+    # where the new ones are known (logins/parameters.py).
+    Detections = keys.type_like(
+        tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))["detections"]
+        | {"failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]}, "clients": "real"}
+        | {"limits_requests": False, "known_clients": [""], "grace_hours": Mapping[str, keys.Number]}
+        | {f"A{number}": Any for number in range(1, 21)}
+    )
 
 
 @dataclass(frozen=True)
@@ -334,7 +337,7 @@ class Policy(keys.Block):
     rules: StrictStr = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
     access: Mapping[Annotated[StrictStr, keys.text("access")], keys.Texts] = field(default_factory=dict)
     attestations: Mapping[str, keys.Some] = field(default_factory=dict)  # rule: the question
-    detections: Detections = field(default_factory=dict)  # type: ignore[valid-type]
+    detections: Detections = field(default_factory=dict)
     due_days: Mapping[keys.Severity, Annotated[keys.Days, Field(le=3650)]] = field(default_factory=dict)
     emergency: Mapping[str, keys.Some] = field(default_factory=dict)  # diagnosis: lines of the guide
     startup: StartUpSettings = field(default_factory=StartUpSettings)
