@@ -102,7 +102,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
             state = "unreadable" if faults and not found else "read" if number else "empty"
             columns: dict[str, Any] = {"state": state, "reason": reason, "sha256": read.sha256, "blank": 0}
             columns |= {"lines": number, "read": len(found), "not_understood": number - len(found)}
-            rows.append(source_row(source, path, KIND, **columns, **vars(read.facts)))
+            rows.append(source_row(source, path, KIND, **columns, **read.facts))
             for deploy in deploys:  # of its message the first line
                 message = redact_named(search.text(deploy["message"])).strip()
                 deploy["message"] = message.splitlines()[0][:LONGEST] if message else ""

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from audit_lib.base.archives import Bomb, LogStream
+from audit_lib.base.archives import LogStream
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import OpenSource, Unreadable, log_paths, open_source
 from audit_lib.logs.formats import LogFormats
@@ -209,5 +209,5 @@ def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
             for number, raw in enumerate(islice(lines, max(numbers, default=0)), 1):
                 if number in numbers:
                     yield number, raw
-    except (Unreadable, Bomb):
+    except Unreadable:
         return

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from audit_lib.base.archives import Bomb, LogStream
+from audit_lib.base.archives import LogStream
 from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.errors import BadInput
@@ -183,8 +183,8 @@ def _opened(source: LogSource, file: LogFile) -> _Log:
     """A log with its row of Sources: its state is "read" if it can be read."""
     try:
         with file.open() as opened:
-            facts = asdict(opened.facts) if source.dated else {"size_bytes": opened.facts.size_bytes}
-            written = micros_of(opened.facts.modified_at) if source.dated else None
+            facts = opened.facts if source.dated else {"size_bytes": opened.facts["size_bytes"]}
+            written = micros_of(opened.facts["modified_at"]) if source.dated else None
             row = source_row(source, file.name, "log", **facts, sha256=opened.finish())
     except Unreadable as error:
         return _Log(
@@ -352,7 +352,7 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     passed, tried, reader = 0, 0, LineReader(formats, file.zone)
     try:
         with file.open() as opened:
-            least = opened.facts.size_bytes // count
+            least = opened.facts["size_bytes"] // count
             lines = raw_lines(LogStream(opened.file)) if least >= _ALONE // 2 else iter(())
             for number, raw in enumerate(lines):
                 if (not number and raw[:1] == b"#") or (b"Started " in raw and RAILS_BEGUN.match(raw)):
@@ -362,7 +362,7 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
                     if line.record and line.at is not None and not line.lacks & YEARLESS:
                         cuts, tried = [*cuts, (number, line.at)], 0
                 passed += len(raw)
-    except (Bomb, Unreadable):
+    except Unreadable:
         return []
     # A packed log is much longer than its file: of all the places to cut some are enough.
     cuts = cuts[:: -(-len(cuts) // count)]

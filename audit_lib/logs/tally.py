@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream
+from audit_lib.base.archives import LogStream
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Contract, Field, Instant, Series
@@ -45,7 +45,6 @@ TEXTS = ["file", "kind", "message", "client", "method", "route", "subject"]
 _NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
 _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
-_BOMB = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
 _MOST_ROWS = 200_000  # that are held as Python's own objects
 # A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
@@ -195,9 +194,8 @@ def sum_lines(
             raw = islice(raw_lines(stream), first, end)
             lines = read_lines(raw, formats, file.zone, file.written)
             return replace(Tally().total(lines, following), broken=stream.broken)
-    except (Bomb, Unreadable) as error:
-        state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
-        return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
+    except Unreadable as error:
+        return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=error.state, reason=error.reason)
 
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
