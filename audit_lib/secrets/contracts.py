@@ -24,49 +24,6 @@ class EnvEntries(Contract):
     loader: Series[str]  # whose reading the value is; "" if it is not known, or if there is no loader
 
 
-class Inventory(Contract):
-    """One row for each variable, environment and service that a policy expects or a source holds."""
-
-    secret: Series[str]  # the policy's name for it, or the variable's own
-    variable: Series[str]  # as it stands in the source
-    environment: Series[str]
-    service: Series[str]
-    kind: Series[str]  # secret | identifier | setting | unlisted
-    required: Series[str]  # the policy's requirement; "" for what is not in it
-    demanded: Series[bool]  # … and it holds in this environment (SecretRule.required_in)
-    missing_severity: Series[str]  # of the rule; "" for what is not in the policy
-    exposure_severity: Series[str]  # of the rule; "" leaves it to the check
-    fallback: Series[str]  # what the application does without it; "" where the policy does not say
-    renewal: Series[str]  # the command that makes a new value, or where one is got; "" where not said
-    component: Series[str]  # whole | password
-    state: Series[str] = Field(isin=("present", "empty", "missing", "not supplied"))
-    source: Series[str]
-    line: Series[pd.Int64Dtype] = Field(nullable=True)
-    origin: Series[str]  # env file | export | given values
-    loader: Series[str]  # whose reading the value is; "" if all that may read it agree, or there is none
-    whole: Series[str] = Field(nullable=True)  # the fingerprint of all of the value, such as a URL …
-    fingerprint: Series[str] = Field(nullable=True)  # … and of the component that is the secret
-    placeholder: Series[pd.BooleanDtype] = Field(nullable=True)  # null: no value to judge
-    compromised: Series[pd.BooleanDtype] = Field(nullable=True)  # equals a value known to be public
-    template: Series[pd.BooleanDtype] = Field(nullable=True)  # equals the value of an example file
-    length: Series[str]  # ok | short | below good | "" where not judged
-    min_length: Series[pd.Int64Dtype] = Field(nullable=True)
-    good_length: Series[pd.Int64Dtype] = Field(nullable=True)
-    format: Series[str]  # the format's name, "" where the policy states none
-    format_ok: Series[pd.BooleanDtype] = Field(nullable=True)
-    usual_format: Series[str]  # what the provider is known to issue, "" where the policy states none
-    usual_format_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # as the provider issues it
-    forbidden_format_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: a live or admin key
-    classes_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # kinds of characters, or enough bits
-    default_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: works, and everyone knows it
-    expected_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # a setting's exact value
-    url_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: two parsers read two passwords
-    strength_bits: Series[float] = Field(nullable=True)  # an upper estimate, rounded down
-    public: Series[bool]  # by prefix or by policy
-    max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
-    period_stated: Series[bool]  # the guide gives this period; else it is the policy's default
-
-
 class Evidence(Contract):
     """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi."""
 
@@ -113,21 +70,6 @@ class Freshness(Contract):
     claimed_not_done: Series[bool]  # a rotation was recorded, the value did not change
     rotated_back: Series[bool]  # the value was in force before, another one between
     unrecorded_rotation: Series[bool]
-
-
-class Drift(Contract):
-    """One row for each pair of places that hold the same or, where they must be equal, another value."""
-
-    secret: Series[str]
-    environment: Series[str]
-    service: Series[str]
-    other_secret: Series[str]
-    other_environment: Series[str]
-    other_service: Series[str]
-    component: Series[str]  # whole | password | user | host | database
-    relation: Series[str] = Field(isin=("same", "different", "unknown"))
-    expected: Series[str] = Field(isin=("same", "different", "any"))
-    why: Series[str]  # pairing | environments | names | coupled | must differ | example
 
 
 class Population(Contract):
