@@ -146,12 +146,9 @@ def _unseen(project: Project, code: code_reads.CodeRead, named: code_reads.Named
     """What may read a variable unseen; "" if nothing does."""
     if not code.files:
         return "no code is here"
-    deployed = (
-        path for path in code_reads.code_files(project) if code_reads.is_deployment(PurePosixPath(path))
-    )
     images = [
         path
-        for path in deployed
+        for path in code.deployments
         for service in _SERVICE.split(code_reads.text_of(project, path))
         if _IMAGE.search(service) and not _BUILD.search(service)
     ]
