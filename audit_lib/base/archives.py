@@ -59,8 +59,8 @@ def kind_of(head: bytes, tail: bytes = b"") -> str:
     stands before; the words for a container that is not opened, such as "7z archive"; "" for all else."""
     if head[257:262] == b"ustar":
         return "tar"
-    if kind := next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), ""):
-        return kind
+    if head.startswith(tuple(_MAGIC)):
+        return next(kind for magic, kind in _MAGIC.items() if head.startswith(magic))
     listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
     return "zip" if end and b"PK\1\2" in listed else ""
 

@@ -33,6 +33,7 @@ _SMALL = 1 << 20  # bytes of a configuration or a pointer
 _OWN = tomllib.loads(Path(__file__).with_name("git.toml").read_text("utf-8"))
 _EXTENSION = re.compile(r"(?im)^[ \t]*(?:objectformat|refstorage)[ \t]*=[ \t]*\w{1,20}[ \t]*$")
 _WORKTREE = re.compile(r"(?im)^[ \t]*worktree[ \t]*=[ \t]*\"?([^\"#;\r\n]+)")
+_CUT = "returned less of an object than its size: it is broken"
 _HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) (\d{1,19})\n")
 
 
@@ -249,16 +250,15 @@ def read_objects(root: Path, oids: Iterable[str], missing: list[str]) -> Iterato
 
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
     """An object in windows that overlap; `GitFailed` if it is not whole."""
-    broken = GitFailed.at("git cat-file", "returned less of an object than its size: it is broken")
     content = b""
     for start in range(0, max(size, 1), LARGEST_OBJECT):
         carried, wanted = content[-OVERLAP:], min(size - start, LARGEST_OBJECT)
         content = carried + stream.read(wanted)
         if len(content) < len(carried) + wanted:
-            raise broken
+            raise GitFailed.at("git cat-file", _CUT)
         yield GitObject(oid, kind, content, start - len(carried), size)
     if stream.read(1) != b"\n":
-        raise broken
+        raise GitFailed.at("git cat-file", _CUT)
 
 
 def is_repository(root: Path) -> bool:
