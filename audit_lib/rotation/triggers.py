@@ -122,7 +122,7 @@ def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict
     reasons = [f"{counted(lost, 'line')} not understood"] if lost else []
     reasons += [f"{counted(late, 'line')} dated after this review left out"] if late else []
     row |= {"state": "read" if understood or not found else "unreadable", "reason": "; ".join(reasons)}
-    row |= {"sha256": source.sha256, "size_bytes": source.facts.size_bytes, "remedy": ""}
+    row |= {"sha256": source.sha256, "size_bytes": source.facts["size_bytes"], "remedy": ""}
     return row | {"lines": len(found), "read": len(understood), "not_understood": lost, "blank": 0}, events
 
 
