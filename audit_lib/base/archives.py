@@ -41,7 +41,9 @@ _IN_A_ROW = 4  # such headers
 _AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
 
 _KINDS = tomllib.loads(Path(__file__).with_name("containers.toml").read_text("utf-8"))
-_MAGIC = {bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()}
+_MAGIC: dict[bytes, str] = {
+    bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()
+}
 _BROKEN = (
     zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
