@@ -15,7 +15,7 @@ from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
-from audit_lib.base.progress import Progress, quiet
+from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.contracts import LogCoverage
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
