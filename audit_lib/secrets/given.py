@@ -283,7 +283,7 @@ def _read_export(
         return {"state": error.state, "reason": error.reason}, ()
     export = parse_store_export(read.content, source.secret)
     if export.holds_values:
-        return vars(read.facts) | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, ()
+        return read.facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, ()
     state = "read" if export.dates else "unreadable" if export.faults else "empty"
     row = {"state": state, "reason": few(export.faults, 20, "; ", "; ")}
-    return vars(read.facts) | row, tuple(export.dates)
+    return read.facts | row, tuple(export.dates)

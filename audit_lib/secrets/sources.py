@@ -88,7 +88,7 @@ class _Reader:
         row = _place(source.path, kind, source.environment, source.service) | {"reason": "", "remedy": remedy}
         try:
             found = read_source(self.project.root, source.path, MAX_BYTES)
-            row |= vars(found.facts) | {"keyed_digest": self.keeper.key.digest(found.content)}
+            row |= found.facts | {"keyed_digest": self.keeper.key.digest(found.content)}
             lines, loader = self._parse(source, found.content)
         except BadInput as fault:
             state = fault.state if isinstance(fault, Unreadable) else "refused"
@@ -115,7 +115,7 @@ class _Reader:
         row |= {"state": "read", "reason": "plain-text values left on disk", "size_bytes": len(given.content)}
         row |= self._git_facts(name) if inside else {"reason": f"{row['reason']} outside the project"}
         with suppress(Unreadable):
-            row |= vars(read_source(path.parent, path.name, MAX_BYTES).facts)
+            row |= read_source(path.parent, path.name, MAX_BYTES).facts
         self.sources.append(_place(name, "export", *place) | row)
 
     def _parse(self, source: EnvSource, content: bytes) -> tuple[Sequence[EnvLine], str]:

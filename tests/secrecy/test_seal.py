@@ -18,7 +18,7 @@ from audit_lib.base.errors import Refused
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import forms
 from audit_lib.secrecy.seal import Classes, classify, plan, seal, search_files
-from audit_lib.secrets.contracts import Inventory
+from audit_lib.secrets.inventory import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
 from tests.support.rows import TABLES
