@@ -16,7 +16,8 @@ from pathlib import Path
 from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.strength import strength_bits
-from audit_lib.secrets.contracts import EnvEntries, Inventory
+from audit_lib.secrets.contracts import Inventory
+from audit_lib.secrets.sources import EnvEntries
 from audit_lib.settings import Project, bundled_policy
 
 # What CredData labels and what is no secret by our policy: names of things, and numbers that are used once.

@@ -13,7 +13,8 @@ from audit_lib.report.judge import RuleResults
 from audit_lib.report.record import FRAMES, NAMES, PLACE, SCHEMA
 from audit_lib.report.tables import ServiceDays
 from audit_lib.rotation.contracts import LeakLives, Rotations, Triggers
-from audit_lib.secrets.contracts import Evidence, Freshness, Population
+from audit_lib.secrets.contracts import Evidence, Freshness
+from audit_lib.secrets.population import Population
 from tests.support.paths import ROOT
 
 Schema = dict[str, Any]
