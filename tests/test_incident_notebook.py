@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from nbclient import NotebookClient
 
 from audit_lib.__main__ import main
-from audit_lib.sample.files import DEPLOYS
+from audit_lib.sample import DEPLOYS
 from tests.support.browser import browser, new_page
 from tests.support.paths import ROOT
 from tests.support.payloads import MARKUP, payloads

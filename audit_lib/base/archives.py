@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import zstandard
 
-from audit_lib.base.files import PieceReader
+from audit_lib.base.files import PieceReader, Unreadable
 
 SECONDS_A_SOURCE = 10  # of processor time, what is done with its content included
 EXPANDED = 1 << 30  # bytes taken out of one source: more is a bomb or a dump, and is said
@@ -93,40 +93,38 @@ def _decompress(file: BinaryIO, kind: str) -> Iterator[bytes]:
     raise ValueError("too many streams")
 
 
-class Bomb(Exception):
-    """A compressed log grows beyond every honest ratio."""
-
-
 class LogStream(PieceReader):
-    """A log's bytes in UTF-8, by its first bytes and not its name: unpacked, and transcoded from UTF-16. They
-    end where a packed stream is damaged: `broken` names the fault. Reading raises `Bomb` for a bomb."""
+    """A log's bytes in UTF-8, unpacked and transcoded from UTF-16 by its first bytes, whatever its name is.
+
+    They end where a packed stream is damaged: `broken` then names the fault. Reading raises `Unreadable` for
+    a log that grows to more than `BOMB_RATIO` times its size.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(self._unpacked(PieceReader(iter(lambda: file.read(_AHEAD), b""))))
         self.broken = ""
 
     def _unpacked(self, packed: PieceReader) -> Iterator[bytes]:
+        unpacked = 0
         try:
-            pieces = _bounded_log(packed)
+            file = io.BufferedReader(packed, _AHEAD)
+            kind = kind_of(file.peek(6))
+            plain = iter(lambda: file.read1(_AHEAD), b"")
+            pieces = _decompress(file, kind) if kind in _DECOMPRESSORS else plain
             first = next(pieces, b"")
             pieces = chain([first], pieces)
             if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
                 text = codecs.iterdecode(pieces, "utf-16", "replace")  # what is no character becomes U+FFFD
                 pieces = codecs.iterencode(text, "utf-8", "replace")
-            yield from pieces
+
+            for piece in pieces:
+                unpacked += len(piece)
+                if unpacked > max(_BOMB_FROM, BOMB_RATIO * packed.taken):
+                    reason = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
+                    raise Unreadable("log", "refused", reason)
+                yield piece
         except _BROKEN as error:
             self.broken = type(error).__name__
-
-
-def _bounded_log(packed: PieceReader) -> Iterator[bytes]:
-    file = io.BufferedReader(packed, _AHEAD)
-    kind, unpacked = kind_of(file.peek(6)), 0
-    pieces = _decompress(file, kind) if kind in _DECOMPRESSORS else iter(lambda: file.read1(_AHEAD), b"")
-    for piece in pieces:
-        unpacked += len(piece)
-        if unpacked > max(_BOMB_FROM, BOMB_RATIO * packed.taken):
-            raise Bomb
-        yield piece
 
 
 @dataclass(frozen=True)
@@ -153,18 +151,21 @@ def unpack(
     source: BinaryIO | bytes, faults: list[str], budget: Budget | None = None, kind: str = ""
 ) -> Iterator[Part]:
     """All content in a container, members of members too, but not its own bytes; nothing of any other source.
-    What is not read is named in `faults`."""
+
+    `kind` is what the caller found by `kind_of`, which knows more if it is given the end, too. What is not
+    read is named in `faults`, each fault once: a broken container raises nothing.
+    """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    packed = PieceReader(iter(lambda: file.read(_AHEAD), b""))
-    pieces = iter(lambda: packed.read(_AHEAD) or b"", b"")
-    head = next(pieces, b"")
-    kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
+    kind = kind or (kind_of(source, source) if isinstance(source, bytes) else "")
+    packed, budget = PieceReader(iter(lambda: file.read(_AHEAD), b"")), budget or Budget()
+    unpacker = _Unpacker(packed, budget, faults)
     try:
-        if kind:
-            yield from _Unpacker(packed, budget or Budget(), faults).open(chain([head], pieces), kind, "", 1)
+        yield from unpacker.parts(iter(lambda: packed.read(_AHEAD) or b"", b""), kind=kind)
     except _Spent as bound:
         faults.append(f"{bound}: the rest was not searched")
-    faults[:] = dict.fromkeys(faults)
+    finally:
+        budget.left -= max(0, unpacker.taken - FAIR * packed.taken)
+        faults[:] = dict.fromkeys(faults)
 
 
 @dataclass
@@ -175,80 +176,82 @@ class _Unpacker:
     budget: Budget
     faults: list[str]
     taken: int = 0
-    surplus: int = 0
     members: int = 0
     until: float = field(default_factory=lambda: thread_time() + SECONDS_A_SOURCE)
 
-    def open(self, pieces: Iterator[bytes], kind: str, path: str, depth: int) -> Iterator[Part]:
-        """The parts of a container of this kind, whose bytes these are; of one in another its bytes, too, if
-        they are held. What is not opened is left in the iterator."""
-        if kind in _KINDS["other"]:
-            self.faults.append(f"is a {kind}, which is not opened: its content was not searched")
-            return
-        if depth > DEPTH:
-            self.faults.append(f"has archives within each other deeper than {DEPTH}: they were not searched")
-            return
-        try:
-            file = io.BufferedReader(PieceReader(pieces))
-            if kind in _HELD_WHOLE:
-                whole = self._whole(pieces, kind)
-                if depth > 1:
-                    yield Part(path, whole)
-                members = _HELD_WHOLE[kind](whole, self.faults)
-            else:
-                members = _tar(file) if kind == "tar" else iter([("", _decompress(file, kind))])
-            for name, content in members:
-                self.members += 1
-                if self.members > MEMBERS:
-                    raise _Spent(f"has more than {MEMBERS:,} members")
-                if name:
-                    yield Part(path, name.encode("utf-8", "surrogateescape"))
-                inner = f"{path}!{name}" if path and name else path or name
-                yield from self._content(self._bounded(content), inner, depth)
-        except _BROKEN as error:
-            self.faults.append(f"is a {kind} that is broken or not understood ({type(error).__name__})")
+    def parts(
+        self, pieces: Iterator[bytes], path: str = "", depth: int = 0, kind: str = ""
+    ) -> Iterator[Part]:
+        """The parts of a content: what is in it if it is a container, else itself, but for the source's own.
 
-    def _content(self, pieces: Iterator[bytes], path: str, depth: int) -> Iterator[Part]:
-        """The parts of one content: itself, or what is in it if it is a container."""
+        A container of a kind that is not opened is searched as it stands.
+        """
         try:
             first = next(pieces, b"")
-            kind, pieces = kind_of(first), chain([first], pieces)
+            pieces, kind = chain([first], pieces), kind or kind_of(first)
             if kind:
-                yield from self.open(pieces, kind, path, depth + 1)
-            carried, start = b"", 0  # what is not opened is searched as it stands
-            for piece in pieces:
+                yield from self._members(pieces, kind, path, depth + 1)
+            carried, start = b"", 0
+            for piece in pieces if depth else ():
                 content = carried + piece
                 yield Part(path, content, start)
-                if start == 0 and len(content) < PIECE and kind_of(b"", content):
-                    yield from self.open(iter([content]), "zip", path, depth + 1)
+                if start == 0 and len(content) < PIECE and (kind := kind_of(b"", content)):
+                    yield from self._members(iter([content]), kind, path, depth + 1)
                 carried = content[-OVERLAP:]
                 start += len(content) - len(carried)
         except _BROKEN as error:
-            self.faults.append(f"is broken or not understood ({type(error).__name__})")
+            what = f"a {kind} that is " if kind else ""
+            self.faults.append(f"is {what}broken or not understood ({type(error).__name__})")
 
-    def _whole(self, pieces: Iterator[bytes], kind: str) -> bytes:
-        """A content as a whole. Raises `ValueError` if it is too large."""
-        content = bytearray()
-        for piece in pieces:
-            content += piece
-            if len(content) > HELD:
+    def _members(self, pieces: Iterator[bytes], kind: str, path: str, depth: int) -> Iterator[Part]:
+        """The parts of all members, and the bytes of a container in another one, if they are held.
+
+        Raises what is `_BROKEN`. The pieces of what is not opened are left in the iterator.
+        """
+        if kind in _KINDS["other"] or depth > DEPTH:
+            where = f" more than {DEPTH} deep in others" if depth > DEPTH else ""
+            self.faults.append(f"is a {kind}, which is not opened{where}: its content was not searched")
+            return
+        if kind in _HELD_WHOLE:
+            held = bytearray()
+            while len(held) <= HELD and (piece := next(pieces, b"")):
+                held += piece
+            if depth > 1:
+                yield Part(path, bytes(held))
+            if len(held) > HELD:
                 self.faults.append(f"has a {kind} larger than {HELD:,} bytes, which was not opened")
-                raise ValueError
-        return bytes(content)
+                return
+            members = _HELD_WHOLE[kind](bytes(held), self.faults)
+        else:
+            file = io.BufferedReader(PieceReader(pieces))
+            members = _tar(file) if kind == "tar" else iter([("", _decompress(file, kind))])
+
+        for name, content in members:
+            self.members += 1
+            self._require_within_bounds()
+            if name:
+                yield Part(path, name.encode("utf-8", "surrogateescape"))
+            inner = f"{path}!{name}" if path and name else path or name
+            yield from self.parts(self._bounded(content), inner, depth)
 
     def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The pieces up to a bound; processor time counts what is done with them, too."""
         for piece in pieces:
             yield piece
             self.taken += len(piece)
-            before, self.surplus = self.surplus, max(0, self.taken - FAIR * self.packed.taken)
-            self.budget.left -= self.surplus - before
-            if self.taken >= EXPANDED:
-                raise _Spent(f"holds more than {EXPANDED:,} bytes")
-            if self.surplus and self.budget.left <= 0:
-                raise _Spent(f"grows to more than {FAIR} times its size")
-            if thread_time() > self.until:
-                raise _Spent(f"takes more than {SECONDS_A_SOURCE} seconds")
+            self._require_within_bounds()
+
+    def _require_within_bounds(self) -> None:
+        """Raises `_Spent` for the first bound that is reached."""
+        surplus = self.taken - FAIR * self.packed.taken
+        bounds = {
+            f"has more than {MEMBERS:,} members": self.members > MEMBERS,
+            f"holds more than {EXPANDED:,} bytes": self.taken >= EXPANDED,
+            f"grows to more than {FAIR} times its size": surplus > max(0, self.budget.left),
+            f"takes more than {SECONDS_A_SOURCE} seconds": thread_time() > self.until,
+        }
+        for bound in (bound for bound, reached in bounds.items() if reached):
+            raise _Spent(bound)
 
 
 _Members = Iterator[tuple[str, Iterator[bytes]]]  # the name of each, "" if it has none, and its content
@@ -280,6 +283,7 @@ def _tar(file: BinaryIO) -> _Members:
 
 
 def _zip(content: bytes, faults: list[str]) -> _Members:
+    """The name and content of each member, and all comments as a member without a name."""
     if content.count(b"PK\1\2") > _MANY:
         raise ValueError("a zip lists too many members")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -290,9 +294,9 @@ def _zip(content: bytes, faults: list[str]) -> _Members:
                 how = "encrypted" if entry.flag_bits & 1 else "packed in a way that is not opened"
                 faults.append(f"has a member that is {how}: its content was not searched")
                 yield entry.filename, iter(())
-                continue
-            with archive.open(entry) as member:
-                yield entry.filename, iter(lambda: member.read(PIECE), b"")
+            else:
+                with archive.open(entry) as member:
+                    yield entry.filename, iter(lambda: member.read(PIECE), b"")
 
 
 def _pdf(content: bytes, faults: list[str]) -> _Members:

@@ -42,8 +42,7 @@ class Quarter:
         if not text:  # a quarter's own last second counts as over
             return cls.containing(cls.containing(as_of + _SECOND).start - _SECOND)
         quarter = cls.parse(text)
-        if quarter.start > as_of:
-            raise BadInput.at("quarter", f"{quarter} has not begun by {as_of:%Y-%m-%d}")
+        BadInput.unless(quarter.start <= as_of, "quarter", f"{quarter} has not begun by {as_of:%Y-%m-%d}")
         return quarter
 
     @property
@@ -72,8 +71,8 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
         instant = (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
     except (ValueError, OverflowError):
         instant = _END
-    if not _FIRST <= instant < _END:
-        raise BadInput.at(place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z")
+    fault = "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
+    BadInput.unless(_FIRST <= instant < _END, place, fault)
     return instant
 
 
@@ -83,8 +82,7 @@ def since_instant(text: str, now: datetime) -> datetime:
     if ago := _AGO.fullmatch(text):
         return now - int(ago[1]) * _UNITS[ago[2]]
     since = parse_instant(f"{text.strip()}T00:00:00" if _DAY.fullmatch(text.strip()) else text, "--since")
-    if since > now:
-        raise BadInput.at("--since", "is in the future")
+    BadInput.unless(since <= now, "--since", "is in the future")
     return since
 
 

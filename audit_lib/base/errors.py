@@ -35,6 +35,12 @@ class BadInput(AuditError):
         """A single fault."""
         return cls([Fault(place, text)])
 
+    @classmethod
+    def unless(cls, holds: object, place: str, text: str) -> None:
+        """Raises a single fault of this class unless something holds."""
+        if not holds:
+            raise cls.at(place, text)
+
 
 class Refused(AuditError):
     """A secret would have been disclosed, so nothing was done."""

@@ -48,20 +48,11 @@ class Unreadable(BadInput):
 
 
 @dataclass(frozen=True)
-class FileFacts:
-    """What the open descriptor says of a file. `mode` is like "0600"."""
-
-    size_bytes: int
-    modified_at: datetime
-    mode: str
-
-
-@dataclass(frozen=True)
 class SourceBytes:
     """A whole source in memory."""
 
     content: bytes
-    facts: FileFacts
+    facts: dict[str, Any]  # as of an `OpenSource`
     sha256: str  # of just these bytes
 
 
@@ -94,7 +85,7 @@ class OpenSource:
     """A source opened for streaming: `file` ends where the file ended when it was opened."""
 
     file: io.BufferedReader
-    facts: FileFacts
+    facts: dict[str, Any]  # columns of `Sources`, by the descriptor: size_bytes, modified_at and mode
     _digest: Any
 
     def finish(self) -> str:
@@ -121,7 +112,7 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
     """The whole source of at most `limit` bytes; `Unreadable` (state "refused") if it is larger."""
     with open_source(root, relative) as source:
-        if source.facts.size_bytes > limit:
+        if source.facts["size_bytes"] > limit:
             raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
         return SourceBytes(source.file.read(), source.facts, source.finish())
 
@@ -172,12 +163,13 @@ def _other_kind(status: os.stat_result) -> str:
     return "" if kind == stat.S_IFREG else _OTHER_KINDS.get(kind, "is a device, not a file")
 
 
-def _facts(status: os.stat_result) -> FileFacts:
+def _facts(status: os.stat_result) -> dict[str, Any]:
     # A time that no calendar holds comes from a broken file system: the earliest one claims least.
     modified_at = _EPOCH
     with suppress(OverflowError):
         modified_at += timedelta(microseconds=status.st_mtime_ns // 1000)
-    return FileFacts(status.st_size, modified_at, f"{stat.S_IMODE(status.st_mode):04o}")
+    mode = f"{stat.S_IMODE(status.st_mode):04o}"
+    return {"size_bytes": status.st_size, "modified_at": modified_at, "mode": mode}
 
 
 def _unreadable(relative: str, error: OSError) -> Unreadable:
@@ -211,11 +203,8 @@ def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[tuple[str, i
         os.close(descriptor)
         return
 
-    def unlisted(error: OSError) -> None:
-        place = os.path.relpath(str(error.filename), root)
-        left_out.append(NotSearched(place, f"cannot be listed ({type(error).__name__})"))
-
-    for folder, folders, names, descriptor in os.fwalk(root, onerror=unlisted):
+    unlisted: list[OSError] = []
+    for folder, folders, names, descriptor in os.fwalk(root, onerror=unlisted.append):
         prefix = "" if folder == str(root) else f"{os.path.relpath(folder, root)}/"
         reasons = {name: _not_entered(f"{prefix}{name}", name, descriptor) for name in sorted(folders)}
         left_out += [NotSearched(f"{prefix}{name}", why) for name, why in reasons.items() if why]
@@ -226,6 +215,8 @@ def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[tuple[str, i
                 left_out.append(NotSearched(f"{prefix}{name}", other))
             elif not prefix.startswith(_GIT_OBJECTS) or name.startswith("tmp_"):
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
+    faults = ((error.filename, f"cannot be listed ({type(error).__name__})") for error in unlisted)
+    left_out += [NotSearched(os.path.relpath(str(name), root), fault) for name, fault in faults]
 
 
 def _open_file(name: str, folder: int) -> BinaryIO:

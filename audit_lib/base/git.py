@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import NamedTuple
@@ -68,13 +69,13 @@ def find_repository(root: Path) -> Repository:
         if (git_dir / "commondir").exists():
             common = _named_by(git_dir / "commondir")
         inside = git_dir.is_relative_to(top) and common.is_relative_to(top)
-        if not inside and not _names_back(git_dir, common, top):
-            raise GitFailed.at(".git", "leads out of the project, and nothing is read there")
+        known = inside or _names_back(git_dir, common, top)
     except (Unreadable, OSError, ValueError):
         raise GitFailed.at(".git", "cannot be read") from None
-    if (common / "objects" / "info" / "alternates").exists():
-        fault = "borrows objects of another repository, which is not read: `git repack -a -d`, then delete"
-        raise GitFailed.at(".git/objects", f"{fault} info/alternates")
+    GitFailed.unless(known, ".git", "leads out of the project, and nothing is read there")
+    alternates = common / "objects" / "info" / "alternates"
+    fault = "borrows objects of another repository, which is not read: `git repack -a -d`, then delete"
+    GitFailed.unless(not alternates.exists(), ".git/objects", f"{fault} info/alternates")
     _require_sound(common)
     return Repository(top, git_dir, common)
 
@@ -100,23 +101,24 @@ def _text(path: Path) -> str:
 
 def _require_sound(git_dir: Path) -> None:
     """Raises `GitFailed` for objects or refs that are not plain files, too many, or packs without index."""
-    count = 0
-    folders = [git_dir / "objects", git_dir / "refs"]
-    if any(folder.is_symlink() for folder in folders):
-        raise GitFailed.at(".git", "has a link to its objects or refs, and git could read anything")
-    while folders:
+    count, folders = 0, [git_dir / "objects", git_dir / "refs"]
+    plain = not any(folder.is_symlink() for folder in folders)
+    while plain and folders and count <= MOST_ENTRIES:
         with suppress(FileNotFoundError), os.scandir(folders.pop()) as listed:
-            for entry in listed:
+            for entry in islice(listed, MOST_ENTRIES + 1):
                 count += 1
-                if count > MOST_ENTRIES:
-                    raise GitFailed.at(".git", f"has more than {MOST_ENTRIES:,} files")
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
-                elif not entry.is_file(follow_symlinks=False):
-                    raise GitFailed.at(".git", "has a link, a FIFO or a device, for which git could wait")
-    packs = git_dir / "objects" / "pack"
-    if {path.stem for path in packs.glob("pack-*.pack")} != {path.stem for path in packs.glob("pack-*.idx")}:
-        raise GitFailed.at(".git", "has a pack without its index, or an index without its pack")
+                is_folder = entry.is_dir(follow_symlinks=False)
+                folders += [Path(entry.path)] if is_folder else []
+                plain = plain and (is_folder or entry.is_file(follow_symlinks=False))
+
+    odd = "has a link, a FIFO or a device in its objects or refs: git could wait, or read anything"
+    GitFailed.unless(plain, ".git", odd)
+    GitFailed.unless(count <= MOST_ENTRIES, ".git", f"has more than {MOST_ENTRIES:,} files")
+    pack = git_dir / "objects" / "pack"
+    whole = {each.stem for each in pack.glob("pack-*.pack")} == {
+        each.stem for each in pack.glob("pack-*.idx")
+    }
+    GitFailed.unless(whole, ".git", "has a pack without its index, or an index without its pack")
 
 
 @contextmanager
@@ -164,9 +166,8 @@ def running(
         raise ValueError(f"git {args[0]} could run a program that the repository names")
     place, repository = f"git {args[0]}", find_repository(root)
     own_index = root / index if index else repository.git_dir / "index"
-    if index and (own_index.is_symlink() or own_index.resolve().parent != repository.git_dir.resolve()):
-        raise GitFailed.at("GIT_INDEX_FILE", "is not a file of this repository")
-    command = [program("git"), "--no-pager", *args]
+    beside = own_index.resolve().parent == repository.git_dir.resolve() and not own_index.is_symlink()
+    GitFailed.unless(beside or not index, "GIT_INDEX_FILE", "is not a file of this repository")
     with _own_folder(repository) as folder, TemporaryFile() as questions, TemporaryFile() as complaints:
         # A file, since git answers while it is still being asked.
         questions.writelines(
@@ -183,6 +184,7 @@ def running(
             "GIT_INDEX_FILE": str(own_index),
             "GIT_SHALLOW_FILE": str(repository.common / "shallow"),
         }
+        command = [program("git"), "--no-pager", *args]
         try:
             process = subprocess.Popen(command, cwd=root, env=environment, **pipes)  # type: ignore[call-overload]
         except OSError:
@@ -190,6 +192,7 @@ def running(
         if sys.platform == "linux":  # between fork and exec Python must not run
             with suppress(OSError, ValueError):
                 resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
+
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
         try:
@@ -200,12 +203,10 @@ def running(
             timer.cancel()
             process.kill()
             process.wait()
-        if not in_time:
-            raise GitFailed.at(place, f"took more than {SECONDS} s")
-        if code not in ok:
-            raise GitFailed.at(place, f"ended with {code}")
-        if not complains and os.fstat(complaints.fileno()).st_size:
-            raise GitFailed.at(place, "complained of something: it is incomplete")
+        GitFailed.unless(in_time, place, f"took more than {SECONDS} s")
+        GitFailed.unless(code in ok, place, f"ended with {code}")
+        silent = complains or not os.fstat(complaints.fileno()).st_size
+        GitFailed.unless(silent, place, "complained of something: it is incomplete")
 
 
 def run_git(
@@ -217,8 +218,8 @@ def run_git(
     """
     with running(root, args, [stdin], ok=ok, complains=True, index=index) as stream:
         answer = stream.read(MAX_OUTPUT + 1)
-        if len(answer) > MAX_OUTPUT:
-            raise GitFailed.at(f"git {args[0]}", f"answered with more than {MAX_OUTPUT:,} bytes")
+        fault = f"answered with more than {MAX_OUTPUT:,} bytes"
+        GitFailed.unless(len(answer) <= MAX_OUTPUT, f"git {args[0]}", fault)
         return answer
 
 
@@ -240,25 +241,22 @@ def read_objects(root: Path, oids: Iterable[str], missing: list[str]) -> Iterato
         while line := stream.readline():
             if header := _HEADER.fullmatch(line):
                 yield from _windows(stream, header[1].decode(), header[2].decode(), int(header[3]))
-                continue
-            name, _, state = line.strip().partition(b" ")
-            if state != b"missing":
-                raise GitFailed.at("git cat-file", "is out of step: an object is broken")
-            missing.append(name.decode("ascii", "replace"))
+            else:
+                name, _, state = line.strip().partition(b" ")
+                fault = "is out of step: an object is broken"
+                GitFailed.unless(state == b"missing", "git cat-file", fault)
+                missing.append(name.decode("ascii", "replace"))
 
 
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
     """An object in windows that overlap; `GitFailed` if it is not whole."""
-    broken = GitFailed.at("git cat-file", "returned less of an object than its size: it is broken")
-    content = b""
+    broken, content = "returned less of an object than its size: it is broken", b""
     for start in range(0, max(size, 1), LARGEST_OBJECT):
         carried, wanted = content[-OVERLAP:], min(size - start, LARGEST_OBJECT)
         content = carried + stream.read(wanted)
-        if len(content) < len(carried) + wanted:
-            raise broken
+        GitFailed.unless(len(content) == len(carried) + wanted, "git cat-file", broken)
         yield GitObject(oid, kind, content, start - len(carried), size)
-    if stream.read(1) != b"\n":
-        raise broken
+    GitFailed.unless(stream.read(1) == b"\n", "git cat-file", broken)
 
 
 def is_repository(root: Path) -> bool:

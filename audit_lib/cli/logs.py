@@ -15,8 +15,7 @@ from audit_lib.cli import open_project as cli
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
 from audit_lib.logins import alerts as rules, parameters, traffic
-from audit_lib.logs import file_lines, times
-from audit_lib.logs.line import explain_line
+from audit_lib.logs import line as log_lines, times
 from audit_lib.logs.read import BROKEN_OFF, read_logs
 from audit_lib.report.tables import records
 from audit_lib.secrecy import guard, redact
@@ -153,9 +152,9 @@ def explain(context: cli.Opened, **_: Any) -> None:
     formats = parameters.formats_of(context.project, context.policy)
     zone = ZoneInfo(context.project.time_zone)
     context.read()
-    lines = file_lines.formats_by_line(file_lines.raw_lines(sys.stdin.buffer), formats)
+    lines = log_lines.formats_by_line(log_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
-        line, names, near = explain_line(raw, declared, zone)
+        line, names, near = log_lines.explain_line(raw, declared, zone)
         by = (f", by {' > '.join(names)}" if names else "") + (f"; nearest is {near}" if near else "")
         at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
         texts = [f"{number}: {line.state}{by}"]

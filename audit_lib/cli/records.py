@@ -21,7 +21,7 @@ from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
 from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
 from audit_lib.report import escape as inert
-from audit_lib.rotation import change, contracts, progress, runbook, schedule, validation
+from audit_lib.rotation import change, progress, runbook, schedule, validation
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -266,7 +266,7 @@ def check(context: cli.Opened, secret: str, since: str, **given: Any) -> None:
     made = _plan(context, secret, given)
     began = clock.parse_instant(since, "--since") if since else made.read.as_of - progress.LONGEST
     found = made.progress(began)
-    left, steps = sum(step.state != contracts.DONE for step in found.steps), counted(len(found.steps), "step")
+    left, steps = sum(step.state != progress.DONE for step in found.steps), counted(len(found.steps), "step")
     answer = f"{left} of {steps} not done or not known" if left else f"all of {steps} are done"
     cli.say(f": {answer}", lead=f"Rotation of {made.rules[0].name} since {clock.iso(began)}")
     for step in found.steps:

@@ -37,7 +37,7 @@ def _guide(project: Project, policy: Policy) -> dict[str, Any]:
     except Unreadable as error:
         return row | {"state": error.state, "reason": error.reason}
     other = policy.guide_sha256 not in ("", *_digests(guide.content))
-    facts = {"sha256": guide.sha256, "size_bytes": guide.facts.size_bytes}
+    facts = {"sha256": guide.sha256, "size_bytes": guide.facts["size_bytes"]}
     return row | facts | {"state": "read", "remedy": "", "reason": OTHER_GUIDE if other else ""}
 
 
@@ -46,7 +46,7 @@ def _formats(project: Project) -> dict[str, Any]:
     source = formats_source(project)
     row = {"source": project.formats, "kind": "log formats", "state": "read", "sha256": source.sha256}
     reason = "is read in place of the bundled log formats"
-    return row | {"reason": reason, "size_bytes": source.facts.size_bytes}
+    return row | {"reason": reason, "size_bytes": source.facts["size_bytes"]}
 
 
 def _digests(content: bytes) -> tuple[str, ...]:

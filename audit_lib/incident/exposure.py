@@ -6,14 +6,28 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.incident.case import Case
-from audit_lib.incident.contracts import ExposureWindows
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.logs.formats import BOOT
 
 Sighting = tuple[datetime | None, str]  # when and where; None: a place has no date, and may be the oldest
+
+
+class ExposureWindows(Contract):
+    """One row for each value that others may have used: from when until when, and by which proof."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    begins_at: Series[Instant] = Field(nullable=True)  # at the earliest; null: no evidence bounds it
+    begins_by: Series[str]  # the evidence of its beginning
+    ends_earliest_at: Series[Instant] = Field(nullable=True)  # null: in force to this day
+    ends_at: Series[Instant] = Field(nullable=True)  # at the latest; null: still open, or not shown
+    ends_by: Series[str]  # the evidence of its end
+    leaked: Series[bool]  # a place of a leak is known
+    open: Series[bool]  # in force when it was last seen
 
 
 def tabulate_exposure(case: Case) -> pd.DataFrame:

@@ -5,10 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import counted
 from audit_lib.incident.case import Case
-from audit_lib.incident.contracts import Timeline
 from audit_lib.logins.traffic import succeeded, within
 from audit_lib.logs.formats import BOOT, SHOWING_VALUES
 from audit_lib.logs.logins import FAILED_LOGIN
@@ -21,8 +20,25 @@ _MESSAGES = {
 }
 
 COLUMNS = ["kind", "not_before_at", "not_after_at", "subject", "text", "evidence", "count"]
+TIMELINE_KINDS = (
+    "refused", "answered", "failed logins", "detected", "change", "deploy", "boot",
+    "failed start", "leak", "database failure",
+)  # fmt: skip
 # One thing that happened, at an instant or between its bounds.
 Entry = tuple[str, Any, Any, str, str, str, int]
+
+
+class Timeline(Contract):
+    """One row for each thing that happened in the window; one without a time lies between its bounds."""
+
+    at: Series[Instant] = Field(nullable=True)  # the instant, or a group's first; null: bounds only
+    not_before_at: Series[Instant] = Field(nullable=True)
+    not_after_at: Series[Instant] = Field(nullable=True)
+    kind: Series[str] = Field(isin=TIMELINE_KINDS)
+    subject: Series[str]  # a class of address, a detection, a secret and its place, a file
+    count: Series[int]
+    text: Series[str]
+    evidence: Series[str]  # file:line, a ledger entry, a commit
 
 
 def tabulate_timeline(case: Case) -> pd.DataFrame:

@@ -83,6 +83,7 @@ class LeakedSecrets(Contract):
     leak_ids: Series[str]  # of that status, comma-separated
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
+    deploys: Series[bool]  # it may be in use: a service has it, or it stands in a file that is no test's
     first_at: Series[Instant] = Field(nullable=True)
     reason: Series[str]
 

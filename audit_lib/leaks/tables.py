@@ -200,7 +200,7 @@ def _secret_row(
     others = ", ".join(every.loc[~every["leak_id"].isin(ids)].sort_index()["leak_id"].unique())
     homes = worst[worst["service"].ne("")].sort_values(["elsewhere", "environment", "service"])
     held = list(dict.fromkeys(zip(homes["environment"], homes["service"], strict=True)))
-    status = worst["status"].iloc[0]
+    status, there = worst["status"].iloc[0], places[places["leak_id"].isin(ids)]
     return {
         "secret": secret,
         "environment": held[0][0] if held and status == STATUSES[0] else "",
@@ -209,7 +209,9 @@ def _secret_row(
         "covers": tuple((secret, *place) for place in held),
         "leak_ids": ", ".join(ids),
         "also": f"; other values of it that leaked: {others}" if others else "",
-        "places": _first_places(places[places["leak_id"].isin(ids)]),
+        "places": _first_places(there),
+        # What nobody names and only tests hold may be made for them.
+        "deploys": bool(held) or bool(there["path"].map(deploys).any()),
         "first_at": worst["first_at"].min(),
         "reason": "; ".join(worst.sort_index()["reason"].unique()),
     }

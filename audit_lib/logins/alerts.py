@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.in_words import POSSIBLE
+from audit_lib.base.frames import Contract, Field, Instant, Series
+from audit_lib.base.in_words import POSSIBLE, SEVERITIES
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.decisions import decisions
-from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
 from audit_lib.logins.detect import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures
@@ -22,6 +22,20 @@ NEEDS = (*READ_WHOLE, "zone")
 NEEDS_OF_LOGINS = ("a failed login declared",)
 NEEDS_OF_REQUESTS = ("an answer",)
 _DECISIONS = {"acceptance": "accept", "attestation": "attest"}
+
+
+class Alerts(Contract):
+    """One row for each alert of the policy, over the time that is watched."""
+
+    alert: Series[str]
+    state: Series[str] = Field(isin=("fired", "quiet", "unknown"))
+    severity: Series[str] = Field(isin=SEVERITIES)
+    count: Series[int]  # events in the windows that fired; else all that were seen
+    reason: Series[str]
+    first_at: Series[Instant] = Field(nullable=True)
+    last_at: Series[Instant] = Field(nullable=True)
+    evidence: Series[str]  # file:line or the ledger's entries, separated by "; "
+    guide_line: Series[int]
 
 
 def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd.DataFrame:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.in_words import counted, day_words, instant_words
-from audit_lib.logins.contracts import Detections
+from audit_lib.base.frames import Contract, Field, Instant, Series
+from audit_lib.base.in_words import SEVERITIES, counted, day_words, instant_words
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
@@ -43,6 +43,22 @@ EVERYONE = "all sources"
 Build = Callable[[pd.DataFrame], "Incident"]
 Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
 Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
+
+
+class Detections(Contract):
+    """One row for each incident found, and one for each detection that found none or could not be applied."""
+
+    detection: Series[str]  # guessing | spraying | let-in | …
+    verdict: Series[str] = Field(isin=("found", "none", "unknown"))
+    reason: Series[str]
+    subject: Series[str]
+    classification: Series[str]
+    cause: Series[str]  # of known clients that fail: rotation | deploy | start; "" if nothing is on record
+    first_at: Series[Instant] = Field(nullable=True)
+    last_at: Series[Instant] = Field(nullable=True)
+    count: Series[int]
+    severity: Series[str] = Field(isin=SEVERITIES)
+    evidence: Series[str]  # file:line, separated by "; "
 
 
 @dataclass(frozen=True)

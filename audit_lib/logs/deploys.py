@@ -13,9 +13,8 @@ import pandas as pd
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, claimed_paths, read_source
-from audit_lib.base.frames import Sources
+from audit_lib.base.frames import Contract, Field, Instant, Series, Sources
 from audit_lib.base.in_words import few
-from audit_lib.logs.contracts import Deploys
 from audit_lib.logs.files import source_row
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor, redact_named
@@ -47,6 +46,27 @@ _TEXTS = {
     **dict.fromkeys(("environment", "message", *_TIMES), (r"(?s).*", "")),
 }
 _NOT_JSON = object()
+
+
+DEPLOY_OUTCOMES = ("took effect", "failed", "in progress", "not told")
+
+
+class Deploys(Contract):
+    """One row for each deploy of a platform's list; it took effect, if at all, between its instants."""
+
+    file: Series[str]
+    line: Series[int]  # where the entry begins
+    deploy: Series[str]  # the platform's id; "#3" for the third entry where it has none
+    environment: Series[str]  # "" where it is not known, as with the service
+    service: Series[str]
+    outcome: Series[str] = Field(isin=DEPLOY_OUTCOMES)
+    status: Series[str]  # the platform's own word
+    trigger: Series[str]
+    commit: Series[str]
+    message: Series[str]  # the commit's first line, without known values
+    began_at: Series[Instant]
+    ended_at: Series[Instant] = Field(nullable=True)  # null: it had not ended, or nobody says when
+    evidence: Series[str]  # file:line; with the id where one line holds several
 
 
 @dataclass(frozen=True)
@@ -82,7 +102,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
             state = "unreadable" if faults and not found else "read" if number else "empty"
             columns: dict[str, Any] = {"state": state, "reason": reason, "sha256": read.sha256, "blank": 0}
             columns |= {"lines": number, "read": len(found), "not_understood": number - len(found)}
-            rows.append(source_row(source, path, KIND, **columns, **vars(read.facts)))
+            rows.append(source_row(source, path, KIND, **columns, **read.facts))
             for deploy in deploys:  # of its message the first line
                 message = redact_named(search.text(deploy["message"])).strip()
                 deploy["message"] = message.splitlines()[0][:LONGEST] if message else ""

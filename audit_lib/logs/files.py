@@ -4,7 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -15,12 +15,11 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from audit_lib.base.archives import Bomb, LogStream
+from audit_lib.base.archives import LogStream
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import OpenSource, Unreadable, log_paths, open_source
-from audit_lib.logs.file_lines import raw_lines
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.line import LineReader
+from audit_lib.logs.line import LineReader, raw_lines
 from audit_lib.logs.times import instant_of
 from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import (
@@ -34,6 +33,7 @@ from audit_lib.settings import (
 from audit_lib.settings.load import real_path
 
 STDIN = "-"
+_UTC = ZoneInfo("UTC")
 _LONGEST = 2_000  # characters of a line that is quoted
 _PLACE = re.compile(r"(.+):(\d+)")
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
@@ -48,28 +48,27 @@ class LogFile:
     root: Path
     path: str
     name: str
-    dated: bool = True
+    zone: ZoneInfo = _UTC  # of times that name none
+    written: int | None = None  # microseconds since 1970 UTC, for times without a year; None: not known
+    is_remote: bool = False  # whether its path is a URL
 
     def open(self) -> AbstractContextManager[OpenSource]:
-        """The file, opened once; raises `Unreadable` as `open_source` does."""
+        """The file, opened once, or a copy of a remote one. Raises `Unreadable` as `open_source` does."""
+        if self.is_remote:
+            copy = _downloaded(self.path)
+            return open_source(copy.parent, copy.name)
         return open_source(self.root, self.path)
 
 
-class RemoteLog(LogFile):
-    """A log whose path is a URL."""
+def _downloaded(url: str) -> Path:
+    """A copy of what a URL names, by any scheme that fsspec knows. Raises `Unreadable`."""
+    try:
+        import fsspec  # noqa: PLC0415  slow to import, and of the extra [cluster]
 
-    @contextmanager
-    def open(self) -> Iterator[OpenSource]:
-        """A copy of the log, opened; raises `Unreadable`."""
-        try:
-            import fsspec  # noqa: PLC0415  slow to import, and of the extra [cluster]
-
-            copy = Path(fsspec.open_local(f"simplecache::{self.path}"))
-        except (ImportError, OSError, ValueError) as error:
-            reason = f"cannot be read ({type(error).__name__}: perhaps audit-lib[cluster] is missing)"
-            raise Unreadable(self.path, "unreadable", reason) from None
-        with open_source(copy.parent, copy.name) as opened:
-            yield opened
+        return Path(fsspec.open_local(f"simplecache::{url}"))
+    except (ImportError, OSError, ValueError) as error:
+        reason = f"cannot be read ({type(error).__name__}: perhaps audit-lib[cluster] is missing)"
+        raise Unreadable(url, "unreadable", reason) from None
 
 
 def log_files(project: Project) -> list[tuple[LogSource, list[LogFile]]]:
@@ -90,15 +89,16 @@ def outside_logs(project: Project) -> list[str]:
 
 
 def _named(project: Project, source: LogSource) -> list[LogFile]:
-    root = project.root
-    if file := source.file:  # that the owner named; within the project no link is followed to it
+    """The files of a source; no link is followed to one within the project, whoever names it."""
+    root, zone = project.root, ZoneInfo(source.time_zone)
+    if file := source.file:
         if file.is_relative_to(root):
             path = file.relative_to(root).as_posix()
-            return [LogFile(root, path, path, source.dated)]
-        return [LogFile(file.parent, file.name, source.pattern, source.dated)]
+            return [LogFile(root, path, path, zone)]
+        return [LogFile(file.parent, file.name, source.pattern, zone)]
     if not source.dated:  # no settings file says that of a pattern: the command line names a URL
-        return [RemoteLog(root, source.pattern, source.pattern, dated=False)]
-    return [LogFile(root, path, path) for path in log_paths(root, source.pattern)]
+        return [LogFile(root, source.pattern, source.pattern, zone, is_remote=True)]
+    return [LogFile(root, path, path, zone) for path in log_paths(root, source.pattern)]
 
 
 def source_row(
@@ -193,12 +193,11 @@ def line_times(
 ) -> dict[tuple[str, int], datetime]:
     """When lines of the project's logs were written, by log and line; those without a time are left out."""
     found = {}
-    for source, named in log_files(project):
-        reader = LineReader(formats, ZoneInfo(source.time_zone))
-        for file in named:
-            for number, raw in _lines(file, lines.get(file.name, set())):
-                if (at := reader.read(raw).at) is not None:
-                    found[file.name, number] = instant_of(at)
+    for file in (file for _, files in log_files(project) for file in files):
+        reader = LineReader(formats, file.zone)
+        for number, raw in _lines(file, lines.get(file.name, set())):
+            if (at := reader.read(raw).at) is not None:
+                found[file.name, number] = instant_of(at)
     return found
 
 
@@ -210,5 +209,5 @@ def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
             for number, raw in enumerate(islice(lines, max(numbers, default=0)), 1):
                 if number in numbers:
                     yield number, raw
-    except (Unreadable, Bomb):
+    except Unreadable:
         return

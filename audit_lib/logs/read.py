@@ -1,28 +1,43 @@
 """Reads logs for a quarter: every line counted, failures with their place and time, a row for each file."""
 
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from audit_lib.base.archives import LogStream
 from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
+from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable
-from audit_lib.base.frames import Sources
+from audit_lib.base.frames import Contract, Series, Sources
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.logs.contracts import LogCoverage
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
-from audit_lib.logs.line import UNREAD
-from audit_lib.logs.processes import read_all
-from audit_lib.logs.tally import MOST_NAMES, LogSums, Plan, categories, tabulate
-from audit_lib.logs.times import NONE, ZONELESS, instant_of, micros_of
+from audit_lib.logs.line import RAILS_BEGUN, UNREAD, LineReader, raw_lines
+from audit_lib.logs.tally import (
+    MOST_NAMES,
+    LogSums,
+    categories,
+    days_of,
+    joined,
+    read_log,
+    settled,
+    sum_lines,
+    tabulate,
+)
+from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, day_name, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import LogSource, Project
@@ -38,7 +53,13 @@ _ROTATED = re.compile(
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
 # Text that other people wrote: a request may bear a value in its path, a log in its name.
-_FOREIGN = ("route", "client", "subject", "source", "file")
+_FOREIGN = ["route", "client", "subject", "source", "file"]
+_Reader = Callable[[Sequence[LogFile]], Iterator[LogSums]]
+_ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
+_MOST_PROCESSES = 8
+_MOST_TRIED = 1_000  # lines behind a place to cut, for one that begins a record
+_PATIENCE_SECONDS = 10  # for an answer of a cluster
+_Piece = tuple[int, int | None, int | None]  # its first line, and line and instant of what follows it
 
 
 @dataclass(frozen=True)
@@ -52,35 +73,41 @@ class LogRead:
 
 
 class _Log(NamedTuple):
-    """A log that is to be read: its row of Sources so far, and how."""
+    """A log with its source and its row of Sources so far."""
 
     source: LogSource
     file: LogFile
-    plan: Plan
     row: dict[str, Any]
 
 
+@dataclass(frozen=True)
 class _Kept:
     """What logs hold, kept between runs without known values, by contents and formats."""
 
-    def __init__(self, folder: Path, keeper: Keeper, search: Redactor) -> None:
-        self._cache = Cache(folder, keeper.key.derive("log cache"), "log", _MOST_KEPT)
-        self._search = search
+    cache: Cache
+    search: Redactor
 
-    def recall(self, log: _Log, formats: LogFormats) -> LogSums | None:
-        """What was kept of a log; None if that is lost."""
-        body = self._cache.recall(self._name(log, formats))
-        return LogSums.loads(body) if body else None
-
-    def keep(self, log: _Log, formats: LogFormats, sums: LogSums) -> None:
-        """Keeps what a log holds if it could be read to its end; known values are removed in place."""
-        for frame in (sums.requests, sums.events):
-            _redact(frame, self._search)
-        if not (sums.broken or sums.state):
-            self._cache.keep(self._name(log, formats), sums.dumps())
-
-    def _name(self, log: _Log, formats: LogFormats) -> str:
-        return self._cache.name(log.row["sha256"], repr(log.plan), formats.digest, self._search.contents)
+    def sums_of(self, logs: Sequence[_Log], formats: LogFormats, read: _Reader) -> Iterator[LogSums]:
+        """What each log holds: as it was kept, or else as it is read and kept now."""
+        names = [
+            self.cache.name(
+                *(log.row["sha256"], str(log.file.zone), log.file.written),
+                *(formats.digest, self.search.contents),
+            )
+            for log in logs
+        ]
+        bodies = [self.cache.recall(name) for name in names]
+        new = read([log.file for log, body in zip(logs, bodies, strict=True) if not body])
+        for name, body in zip(names, bodies, strict=True):
+            if body:
+                yield LogSums.loads(body)
+                continue
+            sums = next(new)
+            for frame in (sums.requests, sums.events):
+                _redact(frame, self.search)
+            if not (sums.broken or sums.state):
+                self.cache.keep(name, sums.dumps())
+            yield sums
 
 
 def nothing_read() -> LogRead:
@@ -98,27 +125,24 @@ def read_logs(
     routes: int = MOST_NAMES,
     kept: _Kept | None = None,
 ) -> LogRead:
-    """The logs of a project, with what lies in the quarter (all of it where none is given)."""
+    """The logs of a project, with what lies in the quarter (all of it where none is given).
+
+    Every file that a source names has a row of Sources, read or not. `progress` is called after each log with
+    the bytes so far, and of how many. `BadInput` if no `scheduler` answers, or for bundled formats at fault.
+    """
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
     logs: list[_Log] = []
     for source, files in log_files(project):
-        rows += _not_supplied(project, source, files)
-        for file in files:
-            row, plan = _opened(source, file, quarter)
-            rows.append(row)
-            logs += [_Log(source, file, plan, row)] if plan else []
-    known = {log.file.name: sums for log in logs if kept and (sums := kept.recall(log, formats))}
-    new = [(log.file, log.plan) for log in logs if log.file.name not in known]
+        opened = [_opened(source, file) for file in files]
+        rows += [*_not_supplied(project, source, files), *(log.row for log in opened)]
+        logs += [log for log in opened if log.row["state"] == "read"]
+    done, total = 0, sum(log.row["size_bytes"] for log in logs)
+    read = partial(read_all, formats, size=total, scheduler=scheduler)
+    every = kept.sums_of(logs, formats, read) if kept else read([log.file for log in logs])
     found: dict[str, LogSums] = {}
-    total = sum(log.row["size_bytes"] for log in logs)
-    done = 0
-    read = read_all(formats, new, total, scheduler)
-    for log in logs:
-        if (sums := known.get(log.file.name)) is None:
-            sums = next(read)
-            if kept:
-                kept.keep(log, formats, sums)
+    for log, whole in zip(logs, every, strict=True):
+        sums = whole.within(quarter) if quarter else whole
         if plain := _unpacked_copy(log, sums, found):
             log.row.update(state="refused", reason=f"{COPY} {plain}", sha256=None)
         else:
@@ -130,10 +154,14 @@ def read_logs(
 
 
 def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
-    """All logs of a project, known values removed from routes, clients, subjects and names of files."""
+    """All logs of a project, known values removed from routes, clients, subjects and names of files.
+
+    Under a key that is kept, what each log holds is kept in the folder, by default in the user's cache.
+    """
     search, kept = Redactor.of(keeper), None
     if keeper.key.origin != "throw-away":
-        kept = _Kept((folder or user_cache()) / "logs", keeper, search)
+        place = (folder or user_cache()) / "logs"
+        kept = _Kept(Cache(place, keeper.key.derive("log cache"), "log", _MOST_KEPT), search)
     return without_values(read_logs(project, None, kept=kept, **how), search)
 
 
@@ -145,25 +173,24 @@ def without_values(logs: LogRead, search: Redactor) -> LogRead:
 
 
 def _redact(frame: pd.DataFrame, search: Redactor) -> None:
-    for column in _FOREIGN:
-        if column in frame and (changed := search.texts(frame[column].unique())):
+    for column in frame.columns.intersection(_FOREIGN):
+        if changed := search.texts(frame[column].unique()):
             texts = frame[column].astype("str").replace(changed)
             frame[column] = categories(texts) if frame[column].dtype == "category" else texts
 
 
-def _opened(source: LogSource, file: LogFile, quarter: Quarter | None) -> tuple[dict[str, Any], Plan | None]:
-    """The row of Sources of a file, and how it is read; None if it is not."""
+def _opened(source: LogSource, file: LogFile) -> _Log:
+    """A log with its row of Sources: its state is "read" if it can be read."""
     try:
         with file.open() as opened:
-            given = opened.facts
-            facts = asdict(given) if file.dated else {"size_bytes": given.size_bytes}
+            facts = opened.facts if source.dated else {"size_bytes": opened.facts["size_bytes"]}
+            written = micros_of(opened.facts["modified_at"]) if source.dated else None
             row = source_row(source, file.name, "log", **facts, sha256=opened.finish())
     except Unreadable as error:
-        return source_row(source, file.name, "log", state=error.state, reason=error.reason), None
-    plan = Plan(ZoneInfo(source.time_zone), micros_of(given.modified_at) if file.dated else None)
-    if quarter:
-        plan = replace(plan, first=micros_of(quarter.start), end=micros_of(quarter.end))
-    return row, plan
+        return _Log(
+            source, file, source_row(source, file.name, "log", state=error.state, reason=error.reason)
+        )
+    return _Log(source, replace(file, written=written), row)
 
 
 def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str:
@@ -222,8 +249,8 @@ def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
         yield "no line was understood"
     elif facts.lines and facts.undated == facts.lines:
         yield "no line carries a date"
-    elif facts.lines and quarter and not facts.in_period:
-        first, last = (f"{instant_of(at):%Y-%m-%d}" for at in (facts.first, facts.last))
+    elif facts.days and quarter and facts.days.isdisjoint(days_of(quarter)):
+        first, last = (day_name(day) for day in (min(facts.days), max(facts.days)))
         yield f"no line of {quarter}: its lines are of {first} to {last}"
     if facts.remark:
         yield facts.remark
@@ -242,6 +269,21 @@ def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Seri
     days = log_counts.groupby(log_counts["file"].map(of_file))["day"].nunique()
     holds = (logs["requests"] + logs["messages"]).gt(0).fillna(False).astype(bool)
     return days.reindex(sorted({*places[holds], *days.index}), fill_value=0)
+
+
+class LogCoverage(Contract):
+    """One row, for the quarter: how much of it the logs show."""
+
+    quarter: Series[str]
+    files: Series[int]  # read
+    lines: Series[int]  # in those files, of whatever time
+    counted: Series[int]  # requests and messages of the quarter
+    untimed: Series[int]  # of those, how many carry no time of their own
+    days_read: Series[int]  # days of the quarter that have at least one, of the service with the fewest
+    days: Series[int]  # days of the quarter until as_of
+    why: Series[str]  # why nothing was counted; "" if something was
+    places: Series[str]  # where logs were looked for
+    remedy: Series[str]  # what would supply them
 
 
 def tabulate_log_coverage(
@@ -267,3 +309,77 @@ def tabulate_log_coverage(
         "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),
     }
     return LogCoverage.of([row])
+
+
+# ---- Logs read at once ----
+
+
+def read_all(
+    formats: LogFormats, files: Sequence[LogFile], size: int, scheduler: str = ""
+) -> Iterator[LogSums]:
+    """What each log holds, in their order; they have so many bytes in all.
+
+    With a `scheduler` its workers read; `BadInput` if it does not answer.
+    """
+    count = min(_MOST_PROCESSES, len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
+    if scheduler:
+        with workers(scheduler) as run:
+            yield from run(partial(read_log, formats), files)
+    elif count < 2 or size < _ALONE:
+        yield from map(partial(read_log, formats), files)
+    else:
+        cut = [_pieces(formats, file, count) for file in files]
+        # A fork has all that was compiled of the formats.
+        with ProcessPoolExecutor(count, get_context("fork")) as pool:
+            given = [
+                [pool.submit(sum_lines, formats, file, *piece) for piece in pieces]
+                or [pool.submit(read_log, formats, file)]
+                for file, pieces in zip(files, cut, strict=True)
+            ]
+            for file, parts in zip(files, given, strict=True):
+                sums = joined([part.result() for part in parts])
+                yield settled(formats, sums) if sums else read_log(formats, file)
+
+
+def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
+    """A large log in at most so many pieces, each but the first from a record with a time on.
+
+    What is said before a record with a time of its own changes nothing behind it, so the sums of the pieces
+    are those of the log. There are none of a log that cannot be read, that declares its columns, or that has
+    requests of Rails or times without a year: it must be read as a whole.
+    """
+    cuts: list[tuple[int, int | None]] = [(0, None)]
+    passed, tried, reader = 0, 0, LineReader(formats, file.zone)
+    try:
+        with file.open() as opened:
+            least = opened.facts["size_bytes"] // count
+            lines = raw_lines(LogStream(opened.file)) if least >= _ALONE // 2 else iter(())
+            for number, raw in enumerate(lines):
+                if (not number and raw[:1] == b"#") or (b"Started " in raw and RAILS_BEGUN.match(raw)):
+                    return []
+                if passed >= least * len(cuts) and tried < _MOST_TRIED:
+                    line, tried = reader.read(raw), tried + 1
+                    if line.record and line.at is not None and not line.lacks & YEARLESS:
+                        cuts, tried = [*cuts, (number, line.at)], 0
+                passed += len(raw)
+    except Unreadable:
+        return []
+    # A packed log is much longer than its file: of all the places to cut some are enough.
+    cuts = cuts[:: -(-len(cuts) // count)]
+    behind = [*cuts[1:], (None, None)] if cuts[1:] else []
+    return [(first, *end) for (first, _), end in zip(cuts, behind, strict=False)]
+
+
+@contextmanager
+def workers(scheduler: str) -> Iterator[Any]:
+    """Maps a function over logs on a dask cluster, again if a worker is lost; `BadInput` if none answers."""
+    try:
+        from distributed import Client  # noqa: PLC0415  slow to import, and of the extra [cluster]
+
+        client = Client(scheduler, timeout=_PATIENCE_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+    except ImportError as missing:
+        raise BadInput.at("--scheduler", f"needs {missing.name}: install audit-lib[cluster]") from None
+    except (OSError, ValueError, TimeoutError):
+        raise BadInput.at("--scheduler", f"no scheduler answers at {scheduler}") from None
+    with client:
+        yield lambda read, logs: (each.result() for each in client.map(read, list(logs), pure=False))

@@ -5,23 +5,23 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from audit_lib.base.archives import BOMB_RATIO, Bomb, LogStream
+from audit_lib.base.archives import LogStream
+from audit_lib.base.clock import Quarter
 from audit_lib.base.files import Unreadable
+from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
-from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
-from audit_lib.logs.file_lines import raw_lines, read_lines
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_ROUTES, OTHER_ROUTES, LogFormats
-from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent
+from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent, raw_lines, read_lines
 from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
-from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of, instant_of
+from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_name, day_of, micros_of
 
 # Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
@@ -29,7 +29,9 @@ OTHER_CLIENTS = "(other addresses)"
 MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are counted together
 YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
 YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
-MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
+MOST_STEPS = (
+    100  # of a clock, in a day of a file: one whose lines are in no order would have as many as lines
+)
 MOST_SHAPES, OTHER_SHAPES = 1_000, "(other shapes)"  # of a file's lines
 SHOWN_LINES = 20
 # Instants in microseconds since 1970 UTC, a minute in minutes (-1: none), a day in days and one (0: none).
@@ -39,24 +41,13 @@ EVENTS = (
     *("line", "at", "not_before", "not_after", "day"),
     *("kind", "message", "status", "client", "method", "route", "subject"),
 )
-TEXTS = ("file", "kind", "message", "client", "method", "route", "subject")
+TEXTS = ["file", "kind", "message", "client", "method", "route", "subject"]
 _NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
 _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
-_BOMB = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
 _MOST_ROWS = 200_000  # that are held as Python's own objects
 # A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the lines of a log are read, and from which instant on and before which one they are counted."""
-
-    zone: ZoneInfo
-    written: int | None = None  # when the file was last written, for times without a year
-    first: int = NONE
-    end: int = 1 << 62
 
 
 @dataclass
@@ -65,9 +56,8 @@ class Facts:
 
     states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LOG_LINE_STATES, 0))
     undated: int = 0  # lines before the first date
-    in_period: int = 0  # lines with a date in the period
-    first: int = NONE  # the first and the last instant in the order of the lines, of whatever period
-    last: int = NONE
+    days: set[int] = field(default_factory=set)  # of the lines with a date
+    last: int = NONE  # the instant of the last line that has one
     lacks: int = WHOLE  # what any time of it has not of its own: ZONELESS, YEARLESS
     # How many lines nobody understands, by why (UNKNOWN) and shape.
     shapes: dict[str, dict[str, int]] = field(default_factory=lambda: {each: {} for each in UNKNOWN})
@@ -93,21 +83,20 @@ class Facts:
         return dict(sum((Counter(self.shapes[kind]) for kind in kinds), Counter()))
 
     def add_shape(self, unknown: str, shape: str, count: int = 1) -> None:
-        """Counts lines that nobody understands."""
+        """Counts lines that nobody understands; of MOST_SHAPES that differ each has a count of its own."""
         shapes = self.shapes[unknown]
         key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
         shapes[key] = shapes.get(key, 0) + count
 
     def append(self, later: "Facts") -> None:
         """Adds those of the lines that follow in the same file."""
-        self.unread += [self.lines + number for number in later.unread][: SHOWN_LINES - len(self.unread)]
+        self.unread = [*self.unread, *(self.lines + number for number in later.unread)][:SHOWN_LINES]
         for state, count in later.states.items():
             self.states[state] += count
         for unknown, shapes in later.shapes.items():
             for shape, count in shapes.items():
                 self.add_shape(unknown, shape, count)
-        self.undated, self.in_period = self.undated + later.undated, self.in_period + later.in_period
-        self.first = later.first if self.first == NONE else self.first
+        self.undated, self.days = self.undated + later.undated, self.days | later.days
         self.last = self.last if later.last == NONE else later.last
         self.lacks, self.warned = self.lacks | later.lacks, self.warned or later.warned
 
@@ -123,16 +112,29 @@ class LogSums:
     state: str = ""  # one of Sources, and why, of a log that cannot be read
     reason: str = ""
 
+    def within(self, quarter: Quarter) -> "LogSums":
+        """The sums with the rows of a quarter's days, and those before the first date of the log."""
+        days = days_of(quarter)
+        held = (frame["day"].eq(0) | frame["day"].isin(days) for frame in (self.requests, self.events))
+        requests, events = held
+        return replace(self, requests=self.requests[requests], events=self.events[events])
+
     def dumps(self) -> bytes:
         """What a log that could be read holds, as JSON."""
         rows = (self.requests.to_numpy().tolist(), self.events.to_numpy().tolist(), asdict(self.facts))
-        return json.dumps(rows).encode("ascii")
+        return json.dumps(rows, default=sorted).encode("ascii")
 
     @classmethod
     def loads(cls, body: bytes) -> "LogSums":
         """The same from its JSON."""
         requests, events, facts = json.loads(body)
+        facts["days"] = set(facts["days"])
         return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
+
+
+def days_of(quarter: Quarter) -> range:
+    """The days of a quarter, counted as in the column `day`."""
+    return range(*(day_of(micros_of(at)) for at in (quarter.start, quarter.end)))
 
 
 def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
@@ -153,34 +155,47 @@ def categories(texts: Iterable[str]) -> pd.Categorical:
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of all frames: texts as categories in their order."""
     whole = pd.concat(frames, ignore_index=True)
-    for name in whole:
-        if name in TEXTS:
-            known = (frame[name] for frame in frames)
-            texts = [each if each.dtype == "category" else categories(each) for each in known]
-            whole[name] = union_categoricals(texts, sort_categories=True).remove_unused_categories()
+    for name in whole.columns.intersection(TEXTS):
+        known = (frame[name] for frame in frames)
+        texts = [each if each.dtype == "category" else categories(each) for each in known]
+        whole[name] = union_categoricals(texts, sort_categories=True).remove_unused_categories()
     return whole
 
 
-def read_log(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
-    """What a log holds. If it leaves open of which year its times are, its lines have none."""
-    try:
-        sums = _sum(formats, file, plan)
-        if sums.facts.lacks & YEARLESS and plan.written is not None:
-            sums.facts.remark = YEAR_TAKEN
-            steps = sums.events[sums.events["message"].eq(CLOCK_SET_BACK)]
-            is_near = sums.facts.last != NONE and abs(plan.written - sums.facts.last) <= _LONG
-            if not is_near or ((steps["not_after"] - steps["not_before"]) > _LONG).any():
-                sums = _sum(formats, file, replace(plan, written=None))
-                sums.facts.remark = YEAR_OPEN
-    except (Bomb, Unreadable) as error:
-        return unread(error)
+# ---- The sums of one log ----
+
+
+def read_log(formats: LogFormats, file: LogFile) -> LogSums:
+    """What a log holds. If it leaves open of which year its times are, its lines have none.
+
+    A log that cannot be read has a `state` of Sources and a `reason`, and adds up to nothing.
+    """
+    sums = sum_lines(formats, file)
+    if sums.facts.lacks & YEARLESS and file.written is not None:
+        sums.facts.remark = YEAR_TAKEN
+        steps = sums.events[sums.events["message"].eq(CLOCK_SET_BACK)]
+        is_near = sums.facts.last != NONE and abs(file.written - sums.facts.last) <= _LONG
+        if not is_near or ((steps["not_after"] - steps["not_before"]) > _LONG).any():
+            sums = sum_lines(formats, replace(file, written=None))
+            sums.facts.remark = YEAR_OPEN
     return settled(formats, sums)
 
 
-def unread(error: Bomb | Unreadable) -> LogSums:
-    """The sums of a log that cannot be read, with the reason."""
-    state, reason = ("refused", _BOMB) if isinstance(error, Bomb) else (error.state, error.reason)
-    return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=state, reason=reason)
+def sum_lines(
+    formats: LogFormats, file: LogFile, first: int = 0, end: int | None = None, following: int | None = None
+) -> LogSums:
+    """The sums of the lines of a log from one on and before another, which begins a record at `following`.
+
+    Logins that were redirected are left open. Lines are counted from `first` on.
+    """
+    try:
+        with file.open() as opened:
+            stream = LogStream(opened.file)
+            raw = islice(raw_lines(stream), first, end)
+            lines = read_lines(raw, formats, file.zone, file.written)
+            return replace(Tally().total(lines, following), broken=stream.broken)
+    except Unreadable as error:
+        return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=error.state, reason=error.reason)
 
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
@@ -190,42 +205,55 @@ def settled(formats: LogFormats, sums: LogSums) -> LogSums:
     return replace(sums, requests=requests, events=events)
 
 
-def _sum(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
-    with file.open() as opened:
-        stream = LogStream(opened.file)
-        lines = read_lines(raw_lines(stream), formats, plan.zone, plan.written)
-        return replace(Tally(plan).total(lines), broken=stream.broken)
+def joined(parts: Sequence[LogSums]) -> LogSums | None:
+    """The sums of a log of those of its pieces; None if these do not tell what those of the whole are."""
+    if len(parts) == 1:
+        return parts[0]
+    facts, requests, events = Facts(), [], []
+    for part in parts:
+        requests.append(part.requests.assign(line=part.requests["line"] + facts.lines))
+        events.append(part.events.assign(line=part.events["line"] + facts.lines))
+        facts.append(part.facts)
+    is_capped = any(OTHER_SHAPES in part.facts.shapes[each] for part in parts for each in UNKNOWN)
+    if is_capped or facts.lacks & YEARLESS or any(part.state for part in parts):
+        return None
+    shown = together(events)
+    steps = shown["message"].eq(CLOCK_SET_BACK)
+    kept = shown[~steps | steps.groupby(shown["day"]).cumsum().le(MOST_STEPS)]
+    return LogSums(_grouped(together(requests)), together([kept]), facts, parts[-1].broken)
 
 
 class Tally:
     """Sums that grow line by line, and what the lines so far say about the next one."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
         self._requests: dict[tuple[Any, ...], list[int]] = {}  # by GROUP
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
-        self._until = NONE  # so long times are of that day, and the period holds them or does not
-        self._held = True  # whether the period holds the last time
-        self._steps = 0  # of a clock that was set back
+        self._until = NONE  # so long times are of that day
+        self._steps: Counter[int] = Counter()  # of a clock that was set back, by day
         self._waiting: list[tuple[int, int, LogEvent]] = []  # for the next line with a time
         self._counted: set[str] = set()  # kinds that this record was already counted for
         self._opened = False  # whether a record with a time is open
         self._inside = False  # whether the line before continued it
 
-    def total(self, lines: Iterable[Line], following: Iterable[Line] = ()) -> LogSums:
-        """The sums of lines in their order, with the time of the one that follows them."""
+    def total(self, lines: Iterable[Line], following: int | None = None) -> LogSums:
+        """The sums of lines in their order, up to a line behind them whose instant is given."""
         gc.disable()  # what is kept grows with each line and has no circles: looking for them takes a third
         try:
             for line in lines:
                 self._add(line)
-            for line in following:
-                self._number += 1
-                self._pass_time(line.at if line.at is not None else self._facts.last)
-            return self._sums()
+            self._number += 1
+            if following is not None:
+                self._pass_time(following)
+            for number, before, event in self._waiting:
+                self._add_event(event, number, NONE, before, NONE, day_of(before))
+            self._pack()
+            requests, events = (together(frames) for frames in zip(*self._frames, strict=True))
+            return LogSums(_grouped(requests), events, self._facts)
         finally:
             gc.enable()
 
@@ -246,33 +274,26 @@ class Tally:
                 facts.unread.append(self._number)
         facts.warned = facts.warned or warns
         facts.undated += not self._day
-        facts.in_period += self._held and self._day > 0
         if record:
             self._counted.clear()
         if state != "blank":
-            follows = False
-            if continues and self._opened and at is None and not record:
-                follows = continues == "record" or self._inside
+            follows = continues != "" and self._opened and at is None and not record
+            follows = follows and (continues == "record" or self._inside)
             self._opened, self._inside = follows or at is not None, follows
             if follows:
                 at = facts.last
-        if self._held:
-            for event in events:
-                self._count(event, at)
-            if len(self._events) + len(self._requests) > _MOST_ROWS:
-                self._pack()
+        for event in events:
+            self._count(event, at)
+        if len(self._events) + len(self._requests) > _MOST_ROWS:
+            self._pack()
 
     def _pass_time(self, at: int) -> None:
         """Moves on to the time of a line, or notes that the clock was set back."""
-        plan, before, self._facts.last = self._plan, self._facts.last, at
-        if before == NONE:
-            self._facts.first = at
-        self._held = plan.first <= at < plan.end
-        self._day = day_of(at)
-        bounds = (bound for bound in (plan.first, plan.end, self._day * DAY) if bound > at)
-        self._until = min(bounds)
-        if self._held and before - at > MINUTE and before != NONE and self._steps < MOST_STEPS:
-            self._steps += 1
+        before, self._facts.last, self._day = self._facts.last, at, day_of(at)
+        self._until = self._day * DAY
+        self._facts.days.add(self._day)
+        if before - at > MINUTE and self._steps[self._day] < MOST_STEPS:
+            self._steps[self._day] += 1
             self._add_event(LogEvent(NOTICE, CLOCK_SET_BACK), self._number, at, at, before, self._day)
         for number, earlier, event in self._waiting:
             # Untimed events lie between their nearest timed lines; merged instances can swap the two.
@@ -313,22 +334,62 @@ class Tally:
         self._requests.clear()
         self._events.clear()
 
-    def _sums(self) -> LogSums:
-        for number, before, event in self._waiting:
-            self._add_event(event, number, NONE, before, NONE, day_of(before))
-        self._waiting.clear()
-        self._pack()
-        requests, events = (together(frames) for frames in zip(*self._frames, strict=True))
-        return LogSums(grouped(requests), events, self._facts)
 
-
-def grouped(requests: pd.DataFrame) -> pd.DataFrame:
+def _grouped(requests: pd.DataFrame) -> pd.DataFrame:
     """The rows of REQUESTS with each group once, where it came first."""
     groups = requests.groupby(list(GROUP), observed=True, sort=False, as_index=False)
     return groups.agg(count=("count", "sum"), line=("line", "min"))
 
 
 # ---- The frames of all logs ----
+
+
+class LogCounts(Contract):
+    """One row for each group of requests and messages in the period; every line is in `lines` of Sources."""
+
+    file: Series[str]
+    day: Series[str] = Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
+    kind: Series[str]  # docs/log_formats.md#requests and docs/log_formats.md#messages
+    status: Series[pd.Int64Dtype] = Field(nullable=True)  # null on messages
+    client: Series[str]  # "" where the line names none
+    method: Series[str]
+    route: Series[str]  # path without query, identifiers collapsed
+    count: Series[int]
+    untimed: Series[int]  # how many of `count` carry no time of their own
+    line: Series[int]  # of the first
+    untimed_line: Series[pd.Int64Dtype] = Field(nullable=True)  # of the first without a time; null: none
+
+
+class LogEvents(Contract):
+    """One row for each failed request and each message of a known kind, with its place."""
+
+    file: Series[str]
+    line: Series[int]
+    at: Series[Instant] = Field(nullable=True)  # null: the line carries no time
+    not_before_at: Series[Instant] = Field(nullable=True)  # the nearest timed lines of the file
+    not_after_at: Series[Instant] = Field(nullable=True)
+    day: Series[str] = Field(nullable=True)
+    kind: Series[str]
+    message: Series[str]  # the message kind's name in log_formats.toml; "" for a request
+    status: Series[pd.Int64Dtype] = Field(nullable=True)
+    client: Series[str]
+    method: Series[str]
+    route: Series[str]
+    subject: Series[str]  # what the message names: a variable, a masked e-mail address; never a value
+
+
+class LogMinutes(Contract):
+    """One row for each minute, status, client, method and route of the requests that carry a time."""
+
+    file: Series[str]
+    minute_at: Series[Instant]  # the first instant of the minute
+    status: Series[int]
+    declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
+    client: Series[str]
+    method: Series[str]
+    route: Series[str]
+    count: Series[int]
+    line: Series[int]  # of the first
 
 
 def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -388,5 +449,5 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
             stamps[numbers < 0] = np.datetime64("NaT", "us")
             typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
     days, known = pd.factorize(frame["day"])
-    names = [f"{instant_of((day - 1) * DAY):%Y-%m-%d}" if day else None for day in known.tolist()]
+    names = [day_name(day) if day else None for day in known.tolist()]
     return typed.assign(day=pd.array(names, dtype="str").take(days))

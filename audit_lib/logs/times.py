@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 NONE = -(1 << 62)  # no instant
@@ -12,7 +13,7 @@ MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_MOST_MINUTES = 1 << 16  # that a clock remembers
+_MOST_KEPT = 1 << 16  # times, and minutes, that a clock remembers
 _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
@@ -47,6 +48,11 @@ def instant_of(micros: int) -> datetime:
 def day_of(micros: int) -> int:
     """Days since 1970 and one; 0 for no instant."""
     return 0 if micros == NONE else micros // DAY + 1
+
+
+def day_name(day: int) -> str:
+    """A day as `day_of` counts them, such as 2026-09-30."""
+    return f"{instant_of((day - 1) * DAY):%Y-%m-%d}"
 
 
 def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
@@ -88,32 +94,23 @@ def lacks_of(raw: bytes) -> int:
 
 
 class Clock:
-    """Instants of times as logs write them, each minute read once."""
+    """Instants of times as logs write them, each minute read once.
+
+    Times without a zone are of `zone`; `written` is when the log was last written, None if nobody knows.
+    """
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
-        self._seconds: dict[bytes, tuple[int | None, int]] = {}  # what was read last
-        self._minutes: dict[tuple[bytes, bytes], tuple[int | None, int]] = {}
-
-    def read(self, raw: bytes) -> tuple[int | None, int]:
-        """The instant, None where no calendar has it, and what it lacks."""
-        if (known := self._seconds.get(raw)) is None:
-            if len(self._seconds) > _MOST_MINUTES:
-                self._seconds.clear()
-            known = self._seconds[raw] = self._read(raw)
-        return known
+        self.read = lru_cache(maxsize=_MOST_KEPT)(self._read)
+        self._read_minute = lru_cache(maxsize=_MOST_KEPT)(lambda raw: (parse_time(raw, zone), lacks_of(raw)))
 
     def _read(self, raw: bytes) -> tuple[int | None, int]:
+        """The instant, None where no calendar has it, and what it lacks."""
         found = _PARTS.fullmatch(raw)
         if not found:
             return parse_time(raw, self.zone), lacks_of(raw)
         minute, second, fraction, rest = found.groups()
-        if (minute, rest) not in self._minutes:
-            if len(self._minutes) > _MOST_MINUTES:
-                self._minutes.clear()
-            begin = minute + b":00" + rest
-            self._minutes[minute, rest] = parse_time(begin, self.zone), lacks_of(begin)
-        at, lacks = self._minutes[minute, rest]
+        at, lacks = self._read_minute(minute + b":00" + rest)
         if at is None or second > b"59":
             return None, lacks
         return at + int(second) * SECOND + (int((fraction + b"00000")[:6]) if fraction else 0), lacks

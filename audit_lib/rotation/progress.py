@@ -9,14 +9,22 @@ from typing import NamedTuple
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.leaks.tables import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.timeline import SecretPlace, Tenure, tenures
-from audit_lib.rotation.contracts import DONE, NOT_DONE, NOT_KNOWN, LeakLives
 from audit_lib.rotation.rotations import Revocation, revocations
 
+DONE, NOT_DONE, NOT_KNOWN = "done", "not done", "not known"
 LONGEST = timedelta(days=14)  # a rotation that takes longer is two
+
+
+class LeakLives(Contract):
+    """One row for each leak: how far its clean-up is."""
+
+    leak_id: Series[str]
+    secret: Series[str]
+    state: Series[str] = Field(isin=("in force", "not known", "replaced", "revoked"))  # revoked: a claim
 
 
 class Store(NamedTuple):

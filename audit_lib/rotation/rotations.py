@@ -8,14 +8,33 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.timeline import Links, SecretPlace, tenures
-from audit_lib.rotation.contracts import Rotations
 from audit_lib.secrets.evidence import claim_interval
 
 TRIGGERS = ("scheduled", "compromised", "leaver", "provider")
 _DAY = timedelta(days=1)
 _ORDER = ["by_at", "environment", "service", "secret", "evidence"]
+
+
+class Rotations(Contract):
+    """One row for each rotation of the period, in order: seen by the ledger, recorded, or both."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    after_at: Series[Instant] = Field(nullable=True)  # it was done after this …
+    by_at: Series[Instant] = Field(nullable=True)  # … and by this
+    proof: Series[str] = Field(isin=("proved", "claimed", "not recorded"))
+    by: Series[str]  # who did it; "" if nobody recorded it
+    approved_by: Series[str]
+    ticket: Series[str]
+    trigger: Series[str]  # scheduled | compromised | leaver | provider; "" if it was not said
+    triggered_at: Series[Instant] = Field(nullable=True)
+    days_to_done_min: Series[float] = Field(nullable=True)  # from trigger to done
+    days_to_done_max: Series[float] = Field(nullable=True)
+    evidence: Series[str]
 
 
 def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.DataFrame:

@@ -7,16 +7,30 @@ from typing import Any
 import pandas as pd
 from icalendar import Alarm, Calendar, Event
 
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import day_words
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.rotation.contracts import Schedule
+from audit_lib.secrets.contracts import FRESHNESS
 
 # A quarter has up to 92 days: what is rotated at one review with a limit of 90 days is overdue at the next.
 ADVANCE = timedelta(days=10)
 LEAST_DAYS = 30  # of a shorter limit ten days would be too large a part
 REMINDER = timedelta(days=-7)
 _UNKNOWN = "its age is not known, so it may be overdue already"
+
+
+class Schedule(Contract):
+    """One row for each secret with a limit of its age and a value in force: when to rotate it."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    status: Series[str] = Field(isin=FRESHNESS)
+    max_age_days: Series[pd.Int64Dtype]
+    period_stated: Series[bool]  # somebody gives this limit; else it is the policy's default
+    advised_at: Series[Instant] = Field(nullable=True)  # rotate by; null: its age is not known
+    possible_at: Series[Instant] = Field(nullable=True)  # it may be overdue from then on
+    provable_at: Series[Instant] = Field(nullable=True)  # it is overdue from then on
 
 
 def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:

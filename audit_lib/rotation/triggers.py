@@ -11,11 +11,10 @@ import pandas as pd
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.base.frames import Sources, rows
+from audit_lib.base.frames import Contract, Field, Instant, Series, Sources, rows
 from audit_lib.base.git import GitFailed, authors
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
-from audit_lib.rotation.contracts import Triggers
 from audit_lib.settings import Policy, Project
 
 KINDS = {"leaver": "leaver list", "breach": "breach list", "access": "access log"}
@@ -31,6 +30,21 @@ _UNSEEN = {
 }
 _REMEDY = "name a file that exists in audit.toml, or export the list again"
 Event = tuple[int, datetime, list[str]]  # a line, when, and the names of one person, or a provider
+
+
+class Triggers(Contract):
+    """One row for each event after which secrets are rotated at once, and each secret that it concerns."""
+
+    kind: Series[str] = Field(isin=("leaver", "breach", "access"))
+    source: Series[str]
+    line: Series[int]
+    subject: Series[str]  # a provider; of people the day alone
+    at: Series[Instant]
+    secret: Series[str]  # "" if it is not known which it concerns
+    environment: Series[str]
+    service: Series[str]
+    answer: Series[str] = Field(isin=("yes", "no", "unknown"))  # yes: rotated since, or allowed
+    reason: Series[str]
 
 
 def tabulate_triggers(
@@ -108,7 +122,7 @@ def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict
     reasons = [f"{counted(lost, 'line')} not understood"] if lost else []
     reasons += [f"{counted(late, 'line')} dated after this review left out"] if late else []
     row |= {"state": "read" if understood or not found else "unreadable", "reason": "; ".join(reasons)}
-    row |= {"sha256": source.sha256, "size_bytes": source.facts.size_bytes, "remedy": ""}
+    row |= {"sha256": source.sha256, "size_bytes": source.facts["size_bytes"], "remedy": ""}
     return row | {"lines": len(found), "read": len(understood), "not_understood": lost, "blank": 0}, events
 
 

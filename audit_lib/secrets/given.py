@@ -78,16 +78,15 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
         return nothing
     place = place_of(nothing)
     content = stdin.read(MAX_BYTES + 1) if origin == STDIN else _read_file(Path(origin), place)
-    if len(content) > MAX_BYTES:
-        raise BadInput.at(place, f"contains more than {MAX_BYTES:,} bytes")
+    BadInput.unless(len(content) <= MAX_BYTES, place, f"contains more than {MAX_BYTES:,} bytes")
     export = parse_store_export(content, secret or "")
     if export.is_known and export.faults:
         raise BadInput(Fault(place, fault) for fault in export.faults)
     if export.dates:
         return replace(nothing, dates=export.dates)
     given = replace(nothing, content=content)
-    if not any(line.name for line in given_lines(given)):
-        raise BadInput.at(place, "contains no variable: it must be dotenv text or the platform's JSON")
+    is_set = any(line.name for line in given_lines(given))
+    BadInput.unless(is_set, place, "contains no variable: it must be dotenv text or the platform's JSON")
     return given
 
 
@@ -110,8 +109,7 @@ def given_lines(
 
 def parse_values(content: bytes, place: str) -> tuple[tuple[EnvLine, ...], str]:
     """The lines of dotenv text, read as the host's own box reads it, or the entries of JSON; the loader."""
-    if is_binary(content):
-        raise BadInput.at(place, "contains bytes that are not text")
+    BadInput.unless(not is_binary(content), place, "contains bytes that are not text")
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return parse_env(content, ("render",)), "render"
     try:  # an object becomes a tuple of its pairs, so that a name given twice is seen; a number stays text
@@ -145,8 +143,10 @@ def _line(number: int, name: Any, value: Any) -> EnvLine:
 def _read_file(path: Path, place: str) -> bytes:
     """The content of a file that the auditor names: anywhere, a pipe of the shell included."""
     with suppress(OSError, ValueError):
-        if path.exists() and not path.is_file() and not (path.is_fifo() and path.is_relative_to("/dev/fd")):
-            raise BadInput.at(place, "is not a regular file")
+        may_be_read = (
+            not path.exists() or path.is_file() or (path.is_fifo() and path.is_relative_to("/dev/fd"))
+        )
+        BadInput.unless(may_be_read, place, "is not a regular file")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     raise BadInput.at(place, "names a file that does not exist or cannot be read")
@@ -250,7 +250,7 @@ def _read_export(project: Project, path: str, secret: str) -> tuple[dict[str, An
         return {"state": error.state, "reason": error.reason}, ()
     export = parse_store_export(read.content, secret)
     if export.holds_values:
-        return vars(read.facts) | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, ()
+        return read.facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, ()
     state = "read" if export.dates else "unreadable" if export.faults else "empty"
     reason = few(export.faults, 20, "; ", "; ")
-    return vars(read.facts) | {"state": state, "reason": reason}, export.dates
+    return read.facts | {"state": state, "reason": reason}, export.dates

@@ -88,7 +88,7 @@ def _read_files(
         row = _row(source.path, kind, place, remedies.get(kind, _supply(*place)))
         try:
             found = read_source(project.root, source.path, MAX_BYTES)
-            row |= vars(found.facts) | {"keyed_digest": keeper.key.digest(found.content)}
+            row |= found.facts | {"keyed_digest": keeper.key.digest(found.content)}
             yield (row | git_facts(source.path), *_parse(project.root, source, found.content, left))
         except BadInput as fault:
             state = getattr(fault, "state", "refused")
@@ -105,10 +105,8 @@ def _parse(
     What it takes is subtracted from what is left of `MAX_IN_ALL`. `BadInput` says why a file is not taken.
     """
     count = content.count(b"\n") + content.count(b"\r")
-    if is_binary(content):
-        raise BadInput.at(source.path, "is binary: it has NUL bytes and is not UTF-8 text")
-    if count > MAX_LINES:
-        raise BadInput.at(source.path, f"has more than the limit of {MAX_LINES:,} lines")
+    BadInput.unless(not is_binary(content), source.path, "is binary: it has NUL bytes and is not UTF-8 text")
+    BadInput.unless(count <= MAX_LINES, source.path, f"has more than the limit of {MAX_LINES:,} lines")
     _take(left, source.path, lines=count)
     loaders = loaders_of(root, source, content)
     lines, loader = (
@@ -123,9 +121,9 @@ def _parse(
 
 def _take(left: Counter[str], path: str, **counts: int) -> None:
     """Subtracts what a file holds from what all files may hold; `BadInput` if that is more than is left."""
-    if over := [what for what, count in counts.items() if count > left[what]]:
-        limit = f"comes after the limit of {MAX_IN_ALL[over[0]]:,} {over[0]} of all env files"
-        raise BadInput.at(path, limit)
+    for what, count in counts.items():
+        limit = f"comes after the limit of {MAX_IN_ALL[what]:,} {what} of all env files"
+        BadInput.unless(count <= left[what], path, limit)
     left.subtract(counts)
 
 
@@ -137,7 +135,7 @@ def _left_on_disk(given: GivenValues, root: Path, git_facts: Callable[[str], Row
     row: Row = {"source": name or path.name, "kind": "export", "state": "read"}
     row |= {"reason": "plain-text values left on disk", "size_bytes": len(given.content), **where}
     with suppress(Unreadable):
-        row |= vars(read_source(path.parent, path.name, MAX_BYTES).facts)
+        row |= read_source(path.parent, path.name, MAX_BYTES).facts
     return row
 
 

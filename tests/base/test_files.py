@@ -40,8 +40,8 @@ def test_content_hash_and_facts_are_of_the_same_bytes(tmp_path: Path) -> None:
     os.utime(path, (0, 1_000_000_000))
     source = read_source(tmp_path, "backend/.env", 1000)
     assert (source.content, source.sha256) == (b"A=1\n", sha256(b"A=1\n").hexdigest())
-    assert source.facts.modified_at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
-    assert (source.facts.size_bytes, source.facts.mode) == (4, "0640")
+    assert source.facts["modified_at"] == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
+    assert (source.facts["size_bytes"], source.facts["mode"]) == (4, "0640")
 
 
 REFUSED = [

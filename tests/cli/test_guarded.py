@@ -1,12 +1,11 @@
 """Every command runs under the guard: its streams, its crash, and no core dump."""
 
+import os
 import resource
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-
-import pytest
 
 from audit_lib.cli import COMMANDS
 from tests.support.fakes import fake_value
@@ -14,13 +13,16 @@ from tests.support.homes import with_rules
 from tests.support.paths import ROOT
 
 TOKEN = fake_value("every command")
-# Whatever the command does, its process then says the value and crashes with it.
-_START = """
-import resource, sys
+# Starts once and gives each command line a process of its own, since a start takes longer than a command.
+# With a value on stdin the process says it and crashes with it, whatever the command does.
+_EACH = """
+import os, resource, shlex, sys
 import click
+import audit_lib.cli.leaks
 from audit_lib import __main__
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
+
 token = sys.stdin.readline().strip()
 
 def crash(*args, **given):
@@ -32,36 +34,53 @@ def crash(*args, **given):
     print(token, file=sys.stderr)
     raise ValueError(token)
 
-command = click.Command(sys.argv[1], callback=crash)
-__main__._Commands.get_command = lambda self, ctx, name: command
-__main__.run()
+for line in sys.argv[1:]:
+    if not (child := os.fork()):
+        sys.argv = ["audit-lib", *shlex.split(line)]
+        if token:
+            command = click.Command(sys.argv[1], callback=crash)
+            __main__._Commands.get_command = lambda self, ctx, name: command
+        __main__.run()
+    print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), line, flush=True)
 """
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_no_command_says_a_value(name: str) -> None:
-    """Printed, written to stderr or raised, a known value does not come out, and no core can be dumped."""
+def _run(*lines: str, typed: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    """What command lines say, one after the other, begun with cores of any size allowed."""
     limits = (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2
-    core = partial(resource.setrlimit, resource.RLIMIT_CORE, limits)
-    start = partial(subprocess.run, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=core)
-    done = start([sys.executable, "-c", _START, name], input=TOKEN)
-    assert done.returncode == 1
-    assert "core (0, 0)" in done.stdout
-    assert "[secret removed]" in done.stdout
-    assert "internal error: ValueError" in done.stderr
+    return subprocess.run(
+        [sys.executable, "-c", _EACH, *lines],
+        input=typed,
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_CORE, limits),
+    )
+
+
+def test_no_command_says_a_value() -> None:
+    """Printed, written to stderr or raised, a known value does not come out, and no core can be dumped."""
+    done = _run(*COMMANDS, typed=TOKEN)
+    for name in COMMANDS:
+        assert f"ended 1 {name}\n" in done.stdout
+    for text in ("core (0, 0)", "[secret removed]"):
+        assert done.stdout.count(f"{text}") >= len(COMMANDS)
+    assert done.stderr.count("internal error: ValueError") == len(COMMANDS)
     assert TOKEN not in done.stdout + done.stderr
     assert TOKEN.encode().hex() not in done.stdout
 
 
-@pytest.mark.parametrize("layout", ["table", "json", "sarif"])
-def test_leaks_says_no_value_in_a_path(tmp_path: Path, layout: str) -> None:
-    """A branch, a file and a folder that spell a value are listed without it."""
+def test_leaks_says_no_value_in_a_path(tmp_path: Path) -> None:
+    """A branch, a file and a folder that spell a value are listed without it, in each format."""
+    project = tmp_path / "project"
+    project.mkdir()
     spelled = ",".join(f"{byte}" for byte in TOKEN.encode()[:43])
-    (tmp_path / ".env").write_text(f"API_TOKEN={TOKEN}\n")
-    (tmp_path / f"a-{spelled}").write_text(TOKEN)
-    command = [sys.executable, "-m", "audit_lib", "leaks", "--project", str(tmp_path), "--format", layout]
-    home = str(with_rules(tmp_path.parent / "home"))
-    environment = {"HOME": home, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert "API_TOKEN" in done.stdout
+    (project / ".env").write_text(f"API_TOKEN={TOKEN}\n")
+    (project / f"a-{spelled}").write_text(TOKEN)
+    lines = [f"leaks --project {project} --format {layout}" for layout in ("table", "json", "sarif")]
+    done = _run(*lines, HOME=str(with_rules(tmp_path / "home")))
+    said = done.stdout.split("ended 0 ")
+    assert ["API_TOKEN" in text for text in said] == [True, True, True, False]
     assert spelled not in done.stdout + done.stderr

@@ -54,14 +54,3 @@ def test_a_command_explains_itself(name: str) -> None:
     (example,) = (text for text in (ALL[name].help or "").split("\n\n") if text.startswith("Example: "))
     assert f"audit-lib {name} " in f"{example} "
     assert {one.default for one in options if "--project" in one.opts} <= {"."}
-
-
-@pytest.mark.parametrize(
-    ("typed", "hint"),
-    [("reviw", " Did you mean 'review'?"), ("failure", " Did you mean 'failures'?"), ("xyzzy", "")],
-)
-def test_a_wrong_command_is_answered_with_the_nearest(typed: str, hint: str) -> None:
-    """A slip of the finger gets the name that was meant; anything else gets no guess."""
-    run = CliRunner().invoke(main, [typed])
-    assert run.exit_code == 2
-    assert run.stderr.splitlines()[-1] == f"Error: No such command '{typed}'.{hint}"

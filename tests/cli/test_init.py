@@ -182,24 +182,6 @@ def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     assert "not searched: 3 code files beyond the first 2" in result.output
 
 
-@pytest.mark.parametrize(
-    ("files", "fault"),
-    [
-        ({"app/audit.toml": "nmae = 1\n"}, "audit.toml: has an unknown key nmae"),
-        ({"app/policy.toml": "x = 1\n"}, "policy.toml: is not read any more"),
-        ({"app/audit.toml": "", "app/.audit/audit.toml": ""}, "audit.toml: exists twice"),
-        ({"app": ""}, "project: is not a folder"),
-        ({}, "project: does not exist"),
-    ],
-)
-def test_a_broken_file_is_one_clear_line(files: dict[str, str], fault: str, tmp_path: Path) -> None:
-    """Bad input ends in exit 2 with place and fault on stderr, and nothing is written."""
-    write(tmp_path / "all", files)
-    result = run_init(tmp_path / "all" / "app")
-    assert (result.exit_code, result.stderr.startswith(fault)) == (2, True)
-    assert not (tmp_path / "all" / "home").exists()
-
-
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
 def test_logins_are_proposed_as_comments(application: Application, tmp_path: Path) -> None:
     """A new audit.toml asks about the login that the logs show; taken over, it is read without a fault."""

@@ -57,8 +57,9 @@ def run(cache: Path) -> Any:
 
 
 def test_the_table_says_what_is_in_force(project: Plot, run: Any) -> None:
-    """The totals, a line for each leak, what is in force first, what was left out, and what to do."""
-    lines = run(project, "--no-patterns").output.splitlines()
+    """The totals, a line for each leak, what is in force first, what was left out, what to do; a pipeline
+    stops at the class that it names."""
+    lines = run(project, "--no-patterns", "--fail-on", "in-force", code=3).output.splitlines()
     force = "0 in force in production, 1 elsewhere, 1 not known to be in force, 0 not in force"
     assert lines[0] == f"2 leaks: {force}"
     assert lines[1].startswith("API_TOKEN: IN FORCE in development, first ")
@@ -116,13 +117,6 @@ def test_sarif_names_odd_paths_by_references(tmp_path: Path, run: Any) -> None:
     assert all(re.fullmatch(r"at/[\w.!~/%-]+", uri, re.ASCII) for uri in found)
 
 
-def test_values_of_a_platform_are_searched_for(project: Plot, tmp_path: Path, run: Any) -> None:
-    """A value given with --env is in force where it was given, and found like any other."""
-    (tmp_path / "given.env").write_text(f"API_TOKEN={OLD}\n")
-    given = ("--env", f"production/backend={tmp_path / 'given.env'}")
-    assert "API_TOKEN: IN FORCE in production" in run(project, "--no-patterns", *given).output
-
-
 def test_a_project_without_git_is_searched(tmp_path: Path, run: Any) -> None:
     """Without a repository the files are searched, the coverage says so, and a pipeline ends with 2."""
     (tmp_path / ".env").write_text(f"API_TOKEN={TOKEN}\n")
@@ -153,22 +147,6 @@ def test_the_last_line_says_what_to_do(tmp_path: Path, run: Any) -> None:
     assert clean[-1] == "do first: nothing: no leak was found, and everything was searched"
     (plot.root / "link").symlink_to("README.md")
     assert "do first: nothing, as far as was searched" in run(plot, "--no-patterns").output
-
-
-@pytest.mark.parametrize(
-    ("args", "code"),
-    [
-        ("--no-patterns --fail-on in-force", 3),
-        ("--also {root}/docs", 2),  # a folder of the project, or one that holds it, is no place elsewhere
-        ("--also {root}/..", 2),
-        ("--staged --fail-on possible", 2),
-        ("--project nowhere", 2),
-    ],
-)
-def test_an_exit_code_says_what_it_was(project: Plot, run: Any, args: str, code: int) -> None:
-    """A pipeline stops at the class named; what cannot be searched so is one line."""
-    done = run(project, *args.format(root=project.root).split(), code=code)
-    assert code == 3 or len(done.output.splitlines()) == 1
 
 
 def test_a_commit_stops_at_a_new_secret(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +194,14 @@ def test_folders_outside_are_searched(project: Plot, tmp_path: Path, run: Any) -
     assert left_out >= {("files outside", f"{place}/link") for place in places[2:]}
 
 
-def test_reports_of_scanners_are_joined(project: Plot, tmp_path: Path, run: Any) -> None:
-    """What a scanner reported is in force if an env file says so, wherever it was found."""
+def test_values_of_a_platform_and_reports_of_scanners_are_joined(
+    project: Plot, tmp_path: Path, run: Any
+) -> None:
+    """A value given with --env is in force where it was given, and found like any other. What a scanner
+    reported is in force if an env file says so, wherever it was found."""
+    (tmp_path / "given.env").write_text(f"API_TOKEN={OLD}\n")
+    given = ("--env", f"production/backend={tmp_path / 'given.env'}")
+    assert "API_TOKEN: IN FORCE in production" in run(project, "--no-patterns", *given).output
     results = []
     for value in (TOKEN, fake_value("of a wiki")):
         region = {"startLine": 3, "snippet": {"text": value}}

@@ -12,9 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from audit_lib.__main__ import main
 from audit_lib.cli.decisions import report_faults
 from audit_lib.report.package import ARTEFACTS
 from audit_lib.secrecy.seal import SealPlan
@@ -49,55 +47,6 @@ def test_the_manifest_names_inputs_without_what_could_be_guessed() -> None:
     assert manifest["policy"]["sha256"]
     assert str(ROOT) not in text
     assert "/tmp" not in text
-
-
-def _no_kernel(*_: object, **__: object) -> None:
-    pytest.fail("a kernel was started")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--sample", "--project", "."], "needs either --project DIR or --sample, not both"),
-        (["--sample", "--snapshot"], "--sample: cannot be combined with --snapshot"),
-        (["--sample", "--new-only"], "--new-only: needs --fail-on and --previous"),
-        (["--sample", "--out", "pyproject.toml"], "is not a folder"),
-        (["--sample", "--out", "tests"], "is a folder with other files"),
-        (["--project", "no-such-folder"], "project: does not exist"),
-        (["--project", ".", "--env", "production/backend"], "--env"),
-    ],
-    ids=" ".join,
-)
-def test_bad_input_is_one_line(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit 2, one line a fault on stderr, no traceback, nothing published; no kernel was started for it."""
-    monkeypatch.setattr("audit_lib.cli.review.run_notebook", _no_kernel)
-    run = CliRunner().invoke(main, ["review", *arguments])
-    assert run.exit_code == 2, run.output
-    assert said in run.stderr
-    assert "Traceback" not in run.stderr
-    assert run.stdout == ""
-
-
-def test_other_files_are_kept_and_of_nothing_nothing_is_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By default a report goes into reports/PROJECT-QUARTER of the current folder, and keeps what is there.
-    A report about nothing would look like a good one: exit 2 with what to do, also for a named folder."""
-    there = tmp_path / "reports" / "sample-2026Q3" / "mine.txt"
-    there.parent.mkdir(parents=True)
-    there.write_text("mine")
-    (tmp_path / "README.md").write_text("To do.\n", "utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("audit_lib.cli.review.run_notebook", _no_kernel)
-    for words, said in (
-        ("--sample", f"--out {there.parent}: is a folder with other files"),
-        ("", "the current folder: holds nothing to review: name the application's folder with --project DIR"),
-        (f"--project {tmp_path} --as-of 2026-10-01", f"{tmp_path}: holds nothing to review"),
-    ):
-        run = CliRunner().invoke(main, ["review", *words.split()])
-        assert (run.exit_code, run.stdout) == (2, "")
-        assert run.stderr.startswith(said)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [there.parents[2] / "README.md", there]
 
 
 @pytest.mark.long

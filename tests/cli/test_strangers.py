@@ -11,62 +11,18 @@ from audit_lib.__main__ import main
 from audit_lib.audit import Audit
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
-from tests.support.applications import write
+from tests.support.applications import stranger, write
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot
 
-DB, CACHE, QUEUE, BASE, ODD = (fake_value(word, 32) for word in ("db", "cache", "queue", "base", "odd"))
-
-FILES = {
-    "compose.yml": """\
-services:
-  web:
-    env_file: env/web.env
-    environment:
-      SEARCH_URL: http://${SEARCH_USER:-me}:${SEARCH_PASSWORD:?no password}@search/
-      UPLOAD_LIMIT: ${UPLOAD_LIMIT:-10}
-  cache:
-    env_file: env/cache.env
-  queue:
-    env_file: env/queue.env
-""",
-    "env/web.env.example": """\
-SECRET_KEY_BASE=
-SALT=change-me
-REDIS_AUTH=change-me
-NEXT_PRIVATE_STANDALONE=true
-OAUTH_CLIENT_SECRET=false
-OAUTH_TOKEN_ENDPOINT=null
-STRIPE_PUBLISHABLE_KEY=
-SEARCH_URL=http://me:change-me@search/
-SEARCH_PASSWORD=change-me
-# SENTRY_DSN=
-DATABASE_URL=postgres://shop:change-me@db/shop
-DB_PASSWORD=change-me
-PARTNER_FEED=https://partner.example/feed
-UPLOAD_LIMIT=10
-ENABLE_PASSWORD=1
-""",
-    "env/web.env": f"""\
-SECRET_KEY_BASE={BASE}
-DATABASE_URL=postgres://shop:{DB}@db/shop
-DB_PASSWORD={DB}
-REDIS_AUTH={CACHE}
-PARTNER_FEED=https://me:{ODD}@partner.example/feed
-MAIL_PASSWORD=null
-UPLOAD_LIMIT=
-""",
-    "env/cache.env": f"REDIS_AUTH={CACHE}\nQUEUE_PASSWORD={CACHE}\n",
-    "env/queue.env": f"REDIS_AUTH={QUEUE}\n",
-    "app.js": "const { SALT, UPLOAD_LIMIT = 10 } = process.env\n",
-}
+DB, BASE, ODD = (fake_value(word, 32) for word in ("db", "base", "odd"))
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A project whose three env files set one name to two values, after `init`."""
-    return init(write(tmp_path / "shop", FILES))
+    return init(stranger(tmp_path / "shop"))
 
 
 def init(project: Path) -> Path:

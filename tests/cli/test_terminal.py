@@ -1,10 +1,19 @@
 """What commands say fits the terminal, is coloured if that is wanted, and is plain whole lines elsewhere."""
 
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import sys
+import termios
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import product
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from wcwidth import wcswidth
@@ -15,13 +24,12 @@ from audit_lib.cli import leaks, review
 from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks, LeakTargets
 from audit_lib.leaks.find_leaks import LeakAudit
 from tests.support import made_up_audit as frames
-from tests.support.paths import ROOT
-from tests.support.terminals import STYLE, on_terminal, plain_lines
+from tests.support.paths import GOLDEN
 
-WIDTHS = (60, 80, 120)
 LONG = f"a/{'yes' * 25}/{'x' * 150}"
 ROUTE = "/settings/profile/orders/invoices/history/of-the-year/by-month/as-a-table/in-full"
 LINE = '203.0.113.9 - - [01/Aug/2026:10:00:00 +0000] "GET /{}-list{} HTTP/1.1" 401 12 "-" "x"\n'
+STYLE, CURSOR = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"\x1b\[\?25[hl]")
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +38,37 @@ def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
+def _on_terminal(write: Callable[[], object], columns: int) -> str:
+    """What both streams show on a real terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    with ThreadPoolExecutor(1) as threads:
+        shown = threads.submit(_read_all, ours)
+        with open(theirs, "w", encoding="utf-8") as stream:  # noqa: PTH123
+            with patch.object(sys, "stderr", stream), patch.object(sys, "stdout", stream):
+                write()
+            stream.flush()
+        return shown.result()
+
+
+def _read_all(terminal: int) -> str:
+    said = b""
+    try:
+        while data := os.read(terminal, 1 << 16):
+            said += data
+    except OSError:  # Linux, if nobody writes any more
+        pass
+    os.close(terminal)
+    return said.decode("utf-8")
+
+
+def _plain_lines(said: str) -> list[str]:
+    """The lines without style; each state of a progress bar is one."""
+    return re.split(r"[\r\n]+", CURSOR.sub("", STYLE.sub("", said)))
+
+
 def _review(_: Path) -> None:
-    record = json.loads((ROOT / "reports/sample-2026Q3/report.json").read_text("utf-8"))
-    review._say_review(record, Path(LONG))
+    review._say_review(json.loads((GOLDEN / "report.json").read_text("utf-8")), Path(LONG))
 
 
 def _failures(folder: Path) -> None:
@@ -42,38 +78,35 @@ def _failures(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [_review, _failures])
-@pytest.mark.parametrize("columns", WIDTHS)
+@pytest.mark.parametrize("columns", [60, 80, 120])
 def test_nothing_is_wider_than_the_terminal(
     command: Callable[[Path], None], columns: int, tmp_path: Path
 ) -> None:
     """At 60, 80 and 120 columns no line is wider, also of long and hostile names; the width is used."""
-    lines = plain_lines(on_terminal(partial(command, tmp_path), columns))
+    lines = _plain_lines(_on_terminal(partial(command, tmp_path), columns))
     widths = [wcswidth(line) for line in lines]
     assert min(widths) >= 0, "a control character reached the terminal"
     assert 0.75 * columns < max(widths) <= columns
 
 
-@pytest.mark.parametrize(
-    ("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=str
-)
-def test_colour_is_as_wanted(
-    environ: dict[str, str], coloured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_colour_is_as_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal is coloured, and not with NO_COLOR or a dumb one; what is said is the same."""
-    told = on_terminal(partial(_failures, tmp_path), 80)
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    as_wanted = on_terminal(partial(_failures, tmp_path), 80)
-    assert bool(STYLE.search(as_wanted)) == coloured
-    assert plain_lines(as_wanted) == plain_lines(told)
+    coloured = _on_terminal(partial(_failures, tmp_path), 80)
+    assert STYLE.search(coloured)
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        with monkeypatch.context() as terminal:
+            terminal.setenv(name, value)
+            plain = _on_terminal(partial(_failures, tmp_path), 80)
+        assert not STYLE.search(plain)
+        assert _plain_lines(plain) == _plain_lines(coloured)
 
 
 def test_elsewhere_lines_are_whole_and_plain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What no terminal shows has no style, and the same bytes whatever the width: a line is never broken."""
     said = []
     for columns in ("40", "200"):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("COLUMNS", columns)
+        with pytest.MonkeyPatch.context() as terminal:
+            terminal.setenv("COLUMNS", columns)
             _review(tmp_path)
             _failures(tmp_path)
         said.append(capsys.readouterr())
@@ -116,7 +149,7 @@ def test_a_long_work_shows_one_moving_bar_on_a_terminal_alone(capsys: pytest.Cap
             for part, done in product(("bytes of logs", "files"), (1, 60, 100)):
                 progress(part, done, 100)
 
-    lines = plain_lines(on_terminal(work, 60))
+    lines = _plain_lines(_on_terminal(work, 60))
     for part in ("bytes of logs", "files"):
         assert any(line.startswith(part) and line.rstrip().endswith(" 60%") for line in lines)
     assert max(map(wcswidth, lines)) <= 60

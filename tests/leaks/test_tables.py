@@ -215,6 +215,26 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", ())
 
 
+@pytest.mark.parametrize(
+    ("paths", "service", "deploys"),
+    [
+        (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
+        (["tests/test_login.py", "app/settings.py"], "", True),
+        ([""], "", True),  # a commit's message
+        (["tests/test_login.py"], "backend", True),  # a service has a secret of that name
+    ],
+)
+def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:
+    """What nobody names and only tests hold may be made for them; of any other place a leak may be in use."""
+    leaks = Leaks.of([leak("FOUND", kind="pattern")])
+    places = LeakPlaces.of(
+        {"leak_id": "FOUND", "place": "blob", "path": path, "line": 1, "commit": "", "encoding": ""}
+        for path in paths
+    )
+    exposure = Exposure.of([exposed("FOUND", "unknown", "") | {"service": service}])
+    assert list(tabulate_leaked_secrets(leaks, places, exposure)["deploys"]) == [deploys]
+
+
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")
 WHOLE = [("git objects", "searched"), ("files", "searched"), ("values", "searched")]
 

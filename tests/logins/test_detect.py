@@ -10,7 +10,7 @@ import pytest
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logs.contracts import Deploys
+from audit_lib.logs.deploys import Deploys
 from tests.support.small_logs import START, Ask, detections
 
 API, LOGIN, MINUTE, HOUR, DAY = "/api/positions", "/api/auth/login", 60, 3600, 86400

@@ -8,8 +8,8 @@ import pytest
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.logs.contracts import LogCounts
 from audit_lib.logs.read import tabulate_log_coverage
+from audit_lib.logs.tally import LogCounts
 from audit_lib.report.tables import tabulate_days
 
 QUARTER = Quarter(2026, 3)

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logs import processes
+from audit_lib.logs import read
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.read import cached_logs
-from audit_lib.logs.tally import LogSums, Plan
+from audit_lib.logs.tally import LogSums
 from audit_lib.sample.story import drawn
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import LogSource, Project
@@ -43,7 +43,7 @@ def test_a_second_reading_gives_the_same_frames(
 ) -> None:
     """The logs are not read again, and every frame is equal, types and all."""
     first = cached_logs(project, keeper(), tmp_path / "cache")
-    monkeypatch.setattr(processes, "read_log", lambda *_: pytest.fail("a log was read again"))
+    monkeypatch.setattr(read, "read_log", lambda *_: pytest.fail("a log was read again"))
     second = cached_logs(project, keeper(), tmp_path / "cache")
     for name in ("sources", "counts", "events", "minutes"):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
@@ -58,13 +58,13 @@ def test_a_log_that_grew_is_read_alone(
     with (project.root / "a.log").open("a") as log:
         log.write(LINES)
     names: list[str] = []
-    actual = processes.read_log
+    actual = read.read_log
 
-    def noted(formats: LogFormats, file: LogFile, plan: Plan) -> LogSums:
+    def noted(formats: LogFormats, file: LogFile) -> LogSums:
         names.append(file.name)
-        return actual(formats, file, plan)
+        return actual(formats, file)
 
-    monkeypatch.setattr(processes, "read_log", noted)
+    monkeypatch.setattr(read, "read_log", noted)
     again = cached_logs(project, keeper(), tmp_path / "cache")
     assert names == ["a.log"]
     assert again.counts["count"].sum() == 9

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -13,11 +12,10 @@ from distributed import Client, LocalCluster
 
 from audit_lib.__main__ import main
 from audit_lib.logs.files import LogFile
-from audit_lib.logs.processes import workers
-from audit_lib.logs.tally import LogSums, Plan, read_log
+from audit_lib.logs.read import workers
+from audit_lib.logs.tally import LogSums, read_log
 from tests.support.log_lines import FORMATS, read_text, requests_of
 
-PLAN = Plan(ZoneInfo("UTC"))
 LINE = '203.0.113.{} - - [{:02}/Aug/2026:10:{:02}:00 +0000] "GET /r{} HTTP/1.1" {} 1 "-" "x"\n'
 
 
@@ -70,7 +68,7 @@ def test_a_worker_that_is_killed_changes_nothing(cluster: LocalCluster, tmp_path
 
 
 def _read(file: LogFile) -> LogSums:
-    return read_log(FORMATS, file, PLAN)
+    return read_log(FORMATS, file)
 
 
 def _kill_after_a_log(victim: int, file: LogFile) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_lib.logs.file_lines import MOST_CHANGES, UNDECLARED
+from audit_lib.logs.line import MOST_CHANGES, UNDECLARED
 from tests.support.log_lines import FORMATS, events_of, read_text
 
 HEAD = "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2026-11-24 13:50:34\n"

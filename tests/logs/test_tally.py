@@ -4,16 +4,16 @@ import os
 import random
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit_lib.logs import processes, tally
+from audit_lib.base.clock import Quarter
+from audit_lib.logs import read, tally
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import OTHER_ROUTES
 from audit_lib.logs.line import LINE_LIMIT
 from audit_lib.logs.read import read_logs
-from audit_lib.logs.tally import OTHER_CLIENTS, Plan, read_log, tabulate
+from audit_lib.logs.tally import OTHER_CLIENTS, read_log, tabulate
 from audit_lib.logs.times import YEARLESS
 from audit_lib.settings import LogSource, Project
 from tests.support.log_lines import FORMATS, events_of, read_line, read_text, requests_of
@@ -21,6 +21,7 @@ from tests.support.log_lines import FORMATS, events_of, read_line, read_text, re
 PIECES = [
     line for block in (*FORMATS.prefixes, *FORMATS.bodies, *FORMATS.messages) for line in block.examples
 ]
+BEGIN = 1_785_578_700_000_000  # 2026-08-01T10:05 UTC
 REQUEST = '{} - - [{:02}/Aug/2026:{:02}:{:02}:00 +0000] "GET {} HTTP/1.1" {} 1 "-" "x"'
 
 
@@ -54,7 +55,7 @@ def test_processes_read_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (tmp_path / f"{name}.log").write_text(_mixture(ord(name), 2_000))
     project = Project("p", tmp_path, log_sources=(LogSource("*.log"),))
     one = read_logs(project, None)
-    monkeypatch.setattr("audit_lib.logs.processes._ALONE", 1)
+    monkeypatch.setattr("audit_lib.logs.read._ALONE", 1)
     several = read_logs(project, None)
     for name in ("sources", "counts", "events", "minutes"):
         assert getattr(one, name).equals(getattr(several, name))
@@ -68,13 +69,13 @@ def test_a_log_in_pieces_adds_up_to_the_same(
     kinds = [line for line in PIECES if not read_line(line).lacks & YEARLESS and "Started " not in line]
     monkeypatch.setattr("tests.logs.test_tally.PIECES", kinds)
     (tmp_path / "a.log").write_text(_mixture(seed, 3_000))
-    logs = [(LogFile(tmp_path, "a.log", "a.log"), Plan(ZoneInfo("UTC"), first=1_785_628_800_000_000))]
-    for name, value in (("_BLOCK", 6_400), ("_ALONE", 2), ("_MOST_PROCESSES", 50), ("_read", None)):
-        monkeypatch.setattr(processes, name, value)
+    log = LogFile(tmp_path, "a.log", "a.log")
+    whole = read_log(FORMATS, log)
+    for name, value in (("_ALONE", 2), ("_MOST_PROCESSES", 50), ("read_log", None)):
+        monkeypatch.setattr(read, name, value)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(50))
-    assert len(processes._pieces(FORMATS, logs[0], 50)) >= 30
-    (parts,) = processes.read_all(FORMATS, logs, 2)
-    whole = read_log(FORMATS, *logs[0])
+    assert len(read._pieces(FORMATS, log, 50)) >= 30
+    (parts,) = read.read_all(FORMATS, [log], 2)
     assert parts.dumps() == whole.dumps()
     assert parts.requests.equals(whole.requests)
     assert parts.events.equals(whole.events)
@@ -87,7 +88,7 @@ def test_untimed_lines_lie_between_their_neighbours() -> None:
     lines = [refused, times[0], refused, times[1], refused, times[2], refused]
     sums = read_text("\n".join(lines))
     bounds = [
-        tuple((at - sums.facts.first) // 60_000_000 if at > 0 else None for at in (low, high))
+        tuple((at - BEGIN) // 60_000_000 if at > 0 else None for at in (low, high))
         for low, high in events_of(sums, "not_before", "not_after")
     ]
     assert sorted(bounds, key=str) == sorted([(None, 0), (0, 4), (3, 4), (3, None)], key=str)
@@ -104,11 +105,14 @@ def test_a_clock_set_back_is_an_event_up_to_a_hundred_times() -> None:
 def test_a_period_selects_by_time_and_untimed_lines_by_the_time_before() -> None:
     """Lines of other days are counted by state alone; what stands before the first time belongs to all."""
     untimed = 'INFO:     1.1.1.1:1 - "GET / HTTP/1.1" 401 Unauthorized'
-    dated = [line for day in (1, 2, 3) for line in (REQUEST.format("::1", day, 1, 1, "/", 403), untimed)]
-    first = 1_785_542_400_000_000 + 86_400_000_000  # 2 August
-    sums = read_text("\n".join([untimed, *dated]), first=first, end=first + 86_400_000_000)
+    dated = [
+        line
+        for month in ("Jun", "Aug", "Nov")
+        for line in (REQUEST.format("::1", 1, 1, 1, "/", 403).replace("Aug", month), untimed)
+    ]
+    sums = read_text("\n".join([untimed, *dated])).within(Quarter.parse("2026Q3"))
     assert requests_of(sums, "status") == {401: 2, 403: 1}
-    assert (sums.facts.lines, sums.facts.in_period) == (7, 2)
+    assert (sums.facts.lines, len(sums.facts.days)) == (7, 3)
 
 
 @pytest.mark.parametrize("size", [LINE_LIMIT + 1, LINE_LIMIT + 2, 3 * LINE_LIMIT])
@@ -144,5 +148,5 @@ def test_beyond_the_limit_addresses_are_counted_together(monkeypatch: pytest.Mon
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     """It adds up to nothing."""
-    sums: Any = read_log(FORMATS, LogFile(tmp_path, "gone.log", "gone.log"), Plan(ZoneInfo("UTC")))
+    sums: Any = read_log(FORMATS, LogFile(tmp_path, "gone.log", "gone.log"))
     assert (sums.state, sums.reason, len(sums.requests)) == ("missing", "does not exist", 0)

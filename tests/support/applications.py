@@ -2,9 +2,12 @@
 
 import re
 import tomllib
+from functools import partial
 from pathlib import Path
 
 from tests.support.fakes import fake_value
+
+_FILES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -16,11 +19,14 @@ def write(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def django_vue(root: Path) -> Path:
-    """A shop: Django at the top with django-environ and a pydantic settings class, Vue in frontend/."""
-    files = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-    return write(root, {name: re.sub(r"«(\w+) (\d+)»", _value, text) for name, text in files.items()})
+def _written(application: str, root: Path) -> Path:
+    """The folder, with an application of the file in it."""
+    files = _FILES[application].items()
+    return write(root, {name: re.sub(r"«(\w+) (\d+)»", _value, text) for name, text in files})
 
 
 def _value(named: re.Match[str]) -> str:
     return fake_value(named[1], int(named[2]))
+
+
+django_vue, stranger = partial(_written, "shop"), partial(_written, "stranger")

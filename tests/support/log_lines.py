@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import Line, LineReader
-from audit_lib.logs.tally import LogSums, Plan, read_log
+from audit_lib.logs.tally import LogSums, read_log
 
 FORMATS = load_formats()
 
@@ -27,12 +27,12 @@ def read_line(
     return _reader(formats, zone, written).read(raw)
 
 
-def read_text(content: str | bytes, formats: LogFormats = FORMATS, **plan: Any) -> LogSums:
+def read_text(content: str | bytes, formats: LogFormats = FORMATS) -> LogSums:
     """What a log with this content adds up to."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.log")
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_log(formats, LogFile(path.parent, path.name, path.name), Plan(ZoneInfo("UTC"), **plan))
+        return read_log(formats, LogFile(path.parent, path.name, path.name))
 
 
 def requests_of(sums: LogSums, *columns: str) -> dict[Any, int]:

@@ -7,12 +7,14 @@ from typing import Any
 from audit_lib.base.frames import Contract, Sources
 from audit_lib.findings import contracts as findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.logins.contracts import Detections
+from audit_lib.logins.detect import Detections
 from audit_lib.report.actions import Actions
 from audit_lib.report.judge import RuleResults
 from audit_lib.report.record import FRAMES, NAMES, PLACE, SCHEMA
 from audit_lib.report.tables import ServiceDays
-from audit_lib.rotation.contracts import LeakLives, Rotations, Triggers
+from audit_lib.rotation.progress import LeakLives
+from audit_lib.rotation.rotations import Rotations
+from audit_lib.rotation.triggers import Triggers
 from audit_lib.secrets.contracts import Evidence, Freshness
 from audit_lib.secrets.population import Population
 from tests.support.paths import ROOT
