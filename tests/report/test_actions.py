@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.report import actions
-from audit_lib.secrets.contracts import Freshness
+from audit_lib.secrets.ages import Freshness
 from tests.support.rows import rows_of
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
