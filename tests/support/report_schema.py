@@ -6,7 +6,7 @@ from typing import Any
 
 from audit_lib.base.frames import Contract, Sources
 from audit_lib.findings import contracts as findings
-from audit_lib.leaks.contracts import LeakPlaces, Leaks
+from audit_lib.leaks.tables import LeakPlaces, Leaks
 from audit_lib.logins.detect import Detections
 from audit_lib.report.actions import Actions
 from audit_lib.report.judge import RuleResults
