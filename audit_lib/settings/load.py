@@ -47,9 +47,8 @@ def bundled_names() -> tuple[str, ...]:
 @cache
 def bundled_policy(name: str) -> Policy:
     """A policy that comes with the program, by its name; `BadInput` if no policy has that name."""
-    if name not in bundled_names():
-        names = ", ".join(bundled_names())
-        raise BadInput.at(f"policy {shown_name(name)}", f"is not a bundled policy: {names}")
+    text = f"is not a bundled policy: {', '.join(bundled_names())}"
+    BadInput.unless(name in bundled_names(), f"policy {shown_name(name)}", text)
     return load_policy(POLICIES / f"{name}.toml")
 
 
@@ -159,8 +158,8 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
 
     `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
     """
-    if Path(policy.rules).name != policy.rules:
-        raise BadInput.at(policy.path.name, "rules must be a bundled name or a file beside the policy")
+    text = "rules must be a bundled name or a file beside the policy"
+    BadInput.unless(Path(policy.rules).name == policy.rules, policy.path.name, text)
     own, bundled = policy.path.parent / policy.rules, POLICIES / "rules" / f"{policy.rules}.toml"
     path = own if policy.rules.endswith(".toml") else bundled
     faults: list[Fault] = []
@@ -184,16 +183,14 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         root = root.resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
         raise BadInput.at("project", "does not exist or cannot be reached") from None
-    if not root.is_dir():
-        raise BadInput.at("project", "is not a folder")
+    BadInput.unless(root.is_dir(), "project", "is not a folder")
     path, place = _layout_of(root)
     project = _project(path, place, root)
-    if path == DEFAULT_LAYOUT:
-        return replace(discover(project), ledger=ledger)
-    if project.key and not (sample or (place == "audit.toml" and is_sample(root))):
-        # Else whoever may commit to a project could sign its ledger, and stop its clock.
-        raise BadInput.at(place, _FOR_SAMPLES)
-    return replace(project, configured=True, ledger=ledger)
+    # Else whoever may commit to a project could sign its ledger, and stop its clock.
+    is_own = not project.key or sample or (place == "audit.toml" and is_sample(root))
+    BadInput.unless(is_own, place, _FOR_SAMPLES)
+    configured = path != DEFAULT_LAYOUT
+    return replace(project if configured else discover(project), configured=configured, ledger=ledger)
 
 
 def _layout_of(root: Path) -> tuple[Path, str]:
@@ -202,11 +199,14 @@ def _layout_of(root: Path) -> tuple[Path, str]:
         return given, LAYOUT
     _refuse_old_policy(root)
     found = [place for place in PLACES if os.path.lexists(root / place)]
-    if len(found) == 2:
-        raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
-    if found and leads_out(found[0], root):
-        raise BadInput.at(found[0], "leads out of the project through a symbolic link")
-    return (root / found[0], found[0]) if found else (DEFAULT_LAYOUT, DEFAULT_LAYOUT.name)
+    if not found:
+        return DEFAULT_LAYOUT, DEFAULT_LAYOUT.name
+    twice = "exists twice, in the project and in its .audit/: keep one"
+    BadInput.unless(len(found) == 1, "audit.toml", twice)
+    BadInput.unless(
+        not leads_out(found[0], root), found[0], "leads out of the project through a symbolic link"
+    )
+    return root / found[0], found[0]
 
 
 def _project(path: Path, place: str, root: Path) -> Project:
@@ -262,8 +262,7 @@ def is_configured(root: Path) -> bool:
 
 def instant_of(project: Project, as_of: str) -> datetime:
     """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
-    if not as_of and not project.pinned_as_of:
-        raise BadInput.at("as_of", "is required: a date such as 2026-09-30")
+    BadInput.unless(as_of or project.pinned_as_of, "as_of", "is required: a date such as 2026-09-30")
     return parse_instant(as_of or project.pinned_as_of, "as_of")
 
 
@@ -281,8 +280,8 @@ def choose_policy(project: Project, override: str = "") -> Policy:
         policy = bundled_policy(override) if is_bundled else load_policy(Path(override), override)
     else:
         policy = project.policy or bundled_policy(project.extends or _recognised(project))
-    if both := {login.name for login in policy.logins} & {login.name for login in project.logins}:
-        raise BadInput.at("audit.toml", f"has the login {min(both)}, which the policy has")
+    both = {login.name for login in policy.logins} & {login.name for login in project.logins}
+    BadInput.unless(not both, "audit.toml", f"has the login {min(both, default='')}, which the policy has")
     return replace(policy, logins=policy.logins + project.logins)
 
 
@@ -306,13 +305,12 @@ def given_layout(root: Path) -> Path | None:
     named = Path(os.environ.get(LAYOUT, "").strip())
     if named == Path():
         return None
-    if not named.is_absolute() or ".." in named.parts:
-        raise BadInput.at(LAYOUT, "must be the absolute path of a file, without ..")
+    absolute = named.is_absolute() and ".." not in named.parts
+    BadInput.unless(absolute, LAYOUT, "must be the absolute path of a file, without ..")
     path = real_path(named, root, LAYOUT)
-    if path.is_relative_to(root):
-        raise BadInput.at(LAYOUT, "is in the project, whose own audit.toml is read without it")
-    if not path.is_file():
-        raise BadInput.at(LAYOUT, "is not a file")
+    own = "is in the project, whose own audit.toml is read without it"
+    BadInput.unless(not path.is_relative_to(root), LAYOUT, own)
+    BadInput.unless(path.is_file(), LAYOUT, "is not a file")
     return path
 
 
@@ -326,8 +324,8 @@ def real_path(path: Path, root: Path, place: str) -> Path:
         link = next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None)
         if link is None:
             return Path(os.path.realpath(path))
-        if Path(os.path.realpath(link.parent)).is_relative_to(root):
-            raise BadInput.at(place, "leads through a symbolic link of the project, which is not followed")
+        outside = not Path(os.path.realpath(link.parent)).is_relative_to(root)
+        BadInput.unless(outside, place, "leads through a symbolic link of the project, which is not followed")
         at = link.parent / link.readlink() / at.relative_to(link)
     raise BadInput.at(place, "leads through too many symbolic links")
 
