@@ -17,7 +17,7 @@ from audit_lib import settings
 from audit_lib.base import clock, errors, frames, git
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
-from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
+from audit_lib.ledger import Entry, chain, keys, timeline
 from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
 from audit_lib.report import escape as inert
@@ -215,12 +215,12 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """Print whose secret a string is that is entered or read from stdin; it is not stored."""
     project, string = settings.load_project(folder, ledger), cli.entered_value("String (not shown)")
     keeper = Keeper(Key.throw_away())
-    for candidate in answers.candidates(string):
+    for candidate in timeline.candidates(string):
         keeper.take(candidate)
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = keys.key_of(project)
     known = chain.read_ledger(project.ledger_dir, key)
-    cli.say(*answers.whose(string, known, key))
+    cli.say(*timeline.whose(string, known, key))
     cli.say(*known.faults, lead="the ledger is damaged: ", err=True)
 
 
