@@ -19,9 +19,8 @@ from pathspec import PathSpec
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Contract, Field, Series
 from audit_lib.base.git import ignored, is_repository, tracked
-from audit_lib.settings.code_reads import files
-from audit_lib.settings.kinds import form_of, likely_kind
 from audit_lib.settings.models import Policy, Project
+from audit_lib.settings.variables import files, form_of, likely_kind
 
 BLUEPRINTS = ("render.yaml", "render.yml")
 LARGEST = 1 << 18  # bytes of a file that is read here
