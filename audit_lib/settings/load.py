@@ -1,4 +1,4 @@
-"""Reads audit.toml with the policy that it extends, a reviewer's own policy or a guide's rules, and compares them."""
+"""Reads audit.toml, policies and the rules of a guide; dumps what is in force, so that reviews can compare it."""
 
 import os
 import re
