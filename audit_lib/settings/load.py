@@ -1,4 +1,4 @@
-"""Reads audit.toml, policies and the rules of a guide; dumps what is in force, so that reviews can compare it."""
+"""Reads audit.toml, policies and the rules of a guide, and dumps what is in force for reviews to compare."""
 
 import os
 import re
