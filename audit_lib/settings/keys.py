@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, NotRequired, TypeVar, get_args, get_type_hints
@@ -183,6 +184,12 @@ def type_like(example: Any) -> Any:
 # ---- The check of a table ----
 
 
+@lru_cache(maxsize=16)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """The check of a kind, which takes longer to build than to check a table by it."""
+    return TypeAdapter(kind)
+
+
 def checked(
     kind: type[Made],
     table: Mapping[str, Any],
@@ -198,7 +205,8 @@ def checked(
     another kind has in the same file.
     """
     try:
-        return TypeAdapter(kind).validate_python(dict(table), context=root)
+        made: Made = _adapter(kind).validate_python(dict(table), context=root)  # type: ignore[arg-type]
+        return made
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
     faults += [_fault(one, kind, table, place, beside) for one in found]
