@@ -34,6 +34,7 @@ from audit_lib.rotation.rotations import TRIGGERS
 from audit_lib.secrecy import guard, strength
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import given as given_values
+from audit_lib.secrets.env import MAX_BYTES
 from audit_lib.secrets.read_project import ProjectRead
 
 Decorator = Callable[[Any], Any]
@@ -138,7 +139,7 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     env, logs = given.get("env", ()), given.get("logs", ())
     piped = [one for one in (*env, *logs) if one.endswith("=-")]
     refuse((len(piped) > 1, "--log, --env", "stdin (-) can be given once only"))
-    stdin = sys.stdin.buffer.read(given_values.LIMIT_BYTES + 1) if {*piped} & {*env} else b""
+    stdin = sys.stdin.buffer.read(MAX_BYTES + 1) if {*piped} & {*env} else b""
     spool = spooled_stdin() if {*piped} & {*logs} else None
 
     project = settings.load_project(folder, given.get("ledger"))

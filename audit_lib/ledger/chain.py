@@ -50,7 +50,9 @@ class Draft(NamedTuple):
 class Entry(BaseModel):
     """One entry of one writer's chain, in canonical JSON; its body is believed under the MAC alone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
     v: Literal[1, 2]
     writer: Name
