@@ -162,8 +162,7 @@ def _unseen(project: Project, code: code_reads.CodeRead, named: code_reads.Named
         return "no code is here"
     images = [
         path
-        for path in code_reads.code_files(project)
-        if code_reads.is_deployment(PurePosixPath(path))
+        for path in code.deployments
         for service in _SERVICE.split(code_reads.text_of(project, path))
         if _IMAGE.search(service) and not _BUILD.search(service)
     ]
