@@ -63,6 +63,11 @@ def check(holds: Callable[[Any], object], text: str) -> AfterValidator:
     return AfterValidator(judge)
 
 
+def rule(name: str, holds: Callable[[Any], object]) -> AfterValidator:
+    """A check of a whole block, whose fault texts.toml has by its name."""
+    return check(holds, TEXTS["rules"][name])
+
+
 def among(*words: str) -> AfterValidator:
     """A check that a text is one of these words, or nothing."""
     return check(lambda text: text in ("", *words), f"must be one of {', '.join(words)}")
@@ -162,6 +167,7 @@ InProject = Annotated[StrictStr, AfterValidator(path_in_project)]
 InProjectGiven = Annotated[InProject, Needed]
 InFull = Annotated[StrictStr, text("environment")]
 Redirect = Annotated[StrictStr, text("redirect")]
+Fact = Annotated[StrictStr, text("fact")]  # of the guide
 
 
 class Block:

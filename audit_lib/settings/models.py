@@ -62,13 +62,9 @@ class EnvSource(keys.Block):
 WholeEnv = Annotated[
     EnvSource,
     keys.written(environment=""),
-    keys.check(
-        lambda it: it.example + it.backup + it.export <= 1, "must be only one of example, backup and export"
-    ),
-    keys.check(
-        lambda it: not (it.example and it.environment), "is an example, so it must not have an environment"
-    ),
-    keys.check(lambda it: it.example or it.environment, "has no environment"),
+    keys.rule("one_sort", lambda it: it.example + it.backup + it.export <= 1),
+    keys.rule("example_of_none", lambda it: not (it.example and it.environment)),
+    keys.rule("of_environment", lambda it: it.example or it.environment),
 ]
 
 
@@ -88,13 +84,8 @@ class LogSource(keys.Block):
     Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
     """
 
-    pattern: Annotated[
-        StrictStr,
-        # Who may commit to the project could name any file of the reviewer's machine.
-        keys.check(lambda text: not text.startswith("/"), "is absolute: give a log outside with --log"),
-        AfterValidator(keys.path_in_project),
-        keys.Needed,
-    ]
+    # Who may commit to the project could name any file of the reviewer's machine.
+    pattern: Annotated[StrictStr, keys.rule("relative", lambda it: it[:1] != "/"), keys.InProjectGiven]
     service: keys.Name = ""
     environment: Environment = ""
     time_zone: keys.Zone = "UTC"
@@ -156,32 +147,16 @@ class Login(keys.Block):
     added: Annotated[bool, keys.Computed] = False  # by audit.toml, to the policy's
 
 
-def _statuses_part(login: Login) -> bool:
-    """Whether no status is both, and there are not too many."""
-    failed, succeeded = login.failed_statuses, login.succeeded_statuses
-    return not {*failed} & {*succeeded} and max(len(failed), len(succeeded)) <= 10
-
-
-Logins = Annotated[
-    tuple[
-        Annotated[
-            Login,
-            keys.written(method="POST"),
-            keys.check(
-                lambda it: it.failed_statuses or it.failed_redirect or it.failed_message,
-                "declares no failure: failed_statuses, failed_redirect or failed_message",
-            ),
-            keys.check(
-                lambda it: it.failed_redirect or not it.succeeded_redirect,
-                "has a succeeded_redirect, but no failed_redirect",
-            ),
-            keys.check(_statuses_part, "has more than 10 statuses, or one as a failure and as a success"),
-        ],
-        ...,
-    ],
-    keys.check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]"),
-    keys.no_two("name"),
+WholeLogin = Annotated[
+    Login,
+    keys.written(method="POST"),
+    keys.rule("failure", lambda it: it.failed_statuses or it.failed_redirect or it.failed_message),
+    keys.rule("redirects", lambda it: it.failed_redirect or not it.succeeded_redirect),
+    keys.rule("statuses", lambda it: not {*it.failed_statuses} & {*it.succeeded_statuses}),
+    keys.rule("statuses", lambda it: max(len(it.failed_statuses), len(it.succeeded_statuses)) <= 10),
 ]
+_FEW = keys.check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]")
+Logins = Annotated[tuple[WholeLogin, ...], _FEW, keys.no_two("name")]
 
 
 @dataclass(frozen=True)
@@ -254,9 +229,7 @@ class SecretRule(keys.Block):
     overlap: Annotated[StrictStr, keys.text("overlap")] = "unknown"  # old and new both valid a while
     counterpart: StrictStr = ""  # the other end that must get the new value, such as a database's role
     sessions_lost: StrictStr = ""  # whose sessions end with the old value
-    lines: Mapping[Annotated[StrictStr, keys.text("fact")], tuple[keys.Days, ...]] = field(
-        default_factory=dict
-    )
+    lines: Mapping[keys.Fact, tuple[keys.Days, ...]] = field(default_factory=dict)
     period_stated: Annotated[bool, keys.Computed] = False  # by the policy; else the period is a default
     strict_max_age_days: Annotated[int | None, keys.Computed] = None  # the guide's "at minimum" for all
 
@@ -276,16 +249,11 @@ def _of_kind(block: Any) -> Any:
 WholeSecret = Annotated[
     SecretRule,
     BeforeValidator(_of_kind),
-    keys.check(
-        lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret"),
-        "has a max_age_days, but is exempt from rotation",
-    ),
-    keys.check(lambda it: not 0 < it.good_length < it.min_length, "good_length is less than min_length"),
-    keys.check(
-        lambda it: not it.expected or it.kind != "secret",
-        "expected would contain a secret's value: only a setting or an identifier may have one",
-    ),
+    keys.rule("dated", lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret")),
+    keys.rule("lengths", lambda it: not 0 < it.good_length < it.min_length),
+    keys.rule("shown", lambda it: not it.expected or it.kind != "secret"),
 ]
+
 
 if TYPE_CHECKING:
     Detections = Mapping[str, Any]
@@ -370,13 +338,12 @@ class GuideRule(keys.Block):
     beyond: StrictStr = ""  # what of the rule the checks do not reach: with it, it never passes
 
 
-WholeRule = Annotated[
-    GuideRule,
-    keys.check(
-        lambda it: [it.checks + it.leaks_in or "", it.question, it.held_by, it.not_decidable].count("") == 3,
-        "needs checks, leaks_in or both, or one of question, held_by, not_decidable",
-    ),
-]
+def _is_decided(rule: GuideRule) -> bool:
+    deciders = rule.checks + rule.leaks_in or "", rule.question, rule.held_by, rule.not_decidable
+    return deciders.count("") == 3
+
+
+WholeRule = Annotated[GuideRule, keys.rule("decided", _is_decided)]
 
 
 @dataclass(frozen=True)
@@ -397,9 +364,7 @@ class Project(keys.Block):
     environments: Environments = ENVIRONMENTS
     env_sources: Annotated[tuple[WholeEnv, ...], keys.no_two("path"), Field(alias="env")] = ()
     log_sources: Annotated[tuple[WholeLog, ...], keys.no_two("pattern"), Field(alias="log")] = ()
-    formats: Annotated[keys.InProject, Field(alias="log_formats")] = (
-        ""  # a file of log formats to read by, in place of the bundled ones
-    )
+    formats: Annotated[keys.InProject, Field(alias="log_formats")] = ""  # read in place of the bundled ones
     deploy_sources: Annotated[tuple[DeploySource, ...], keys.no_two("pattern"), Field(alias="deploys")] = ()
     evidence_sources: Annotated[tuple[EvidenceSource, ...], Field(alias="evidence")] = ()
     exports: tuple[keys.InProjectGiven, ...] = ()
@@ -416,8 +381,7 @@ class Project(keys.Block):
     pinned_as_of: keys.Instant = ""  # the sample's own date
     key: Annotated[StrictStr, keys.among("demo")] = ""  # the sample's public key; "" for the auditor's own
     not_searched: Annotated[tuple[Fault, ...], keys.Computed] = ()  # what discovery left out, and why
-    # What its audit.toml demands over the policy that it extends; None if it demands nothing.
-    policy: Annotated[Policy | None, keys.Computed] = field(default=None, repr=False)
+    policy: Annotated[Policy | None, keys.Computed] = field(default=None, repr=False)  # of audit.toml
 
     @property
     def ledger_dir(self) -> Path:

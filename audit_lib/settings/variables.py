@@ -198,21 +198,6 @@ def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
     return [language for language in _LANGUAGES if suffix in language["suffixes"].split()]
 
 
-def is_of_tests(path: str) -> bool:
-    """Whether a file is of the tests: what it reads is not asked of the application."""
-    file = PurePosixPath(path)
-    in_folder = not _WORDS["tests"].isdisjoint(file.parts[:-1])
-    return in_folder or re.search(_PATTERNS["test"], file.name) is not None
-
-
-def is_configured(name: str) -> bool:
-    """Whether a variable's name, in one letter case, is none that the machine or the build sets."""
-    return name not in NOT_CONFIGURED and re.fullmatch(_PATTERNS["one_case"], name) is not None
-
-
-# ---- One text ----
-
-
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
     """The variables of an env file, of an example also those that are in a comment.
 
@@ -290,9 +275,6 @@ def dynamic_reads(text: str, path: str) -> Iterator[int]:
                 yield text.count("\n", 0, found.start()) + 1
 
 
-# ---- All texts of a project ----
-
-
 @dataclass(frozen=True)
 class CodeRead:
     """What a project's code reads from its environment, and what of it is not known."""
@@ -338,16 +320,11 @@ def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
     return {name: tuple(places) for name, places in groupby(sorted({*mentions}), attrgetter("name"))}
 
 
-class Named(NamedTuple):
-    """Where the files of a project that are not documents have names as words, and where they set them."""
-
-    at: Mapping[str, str]  # name: its first line
-    set_at: Mapping[str, str]  # name: the first line that sets it, as compose files and scripts do
-    unread: tuple[Fault, ...]
-
-
-def named_in(project: Project, names: Collection[str], leave_out: Collection[str]) -> Named:
-    """Where the names are; `leave_out` are globs of paths that are not searched."""
+def named_in(
+    project: Project, names: Collection[str], leave_out: Collection[str]
+) -> tuple[dict[str, str], dict[str, str], list[Fault]]:
+    """Where the files that are no documents have each name as a word, where they set it, as compose files and
+    scripts do, and what was not read; `leave_out` are globs of paths that are not searched."""
     unread: list[Fault] = []
     found: dict[str, dict[str, str]] = {"word": {}, "set": {}}
     there = [path for path in files(project.root, unread) if path.suffix.lower() not in _WORDS["documents"]]
@@ -360,4 +337,15 @@ def named_in(project: Project, names: Collection[str], leave_out: Collection[str
             for name in (name for name in present if name not in found[key]):
                 if match := re.search(_DATA["of"][key].replace("NAME", name), text):
                     found[key][name] = f"{shown(path)}:{text.count(chr(10), 0, match.end()) + 1}"
-    return Named(found["word"], found["set"], tuple(unread))
+    return found["word"], found["set"], unread
+
+
+def asked_of_owner(variables: Mapping[str, tuple[Mention, ...]]) -> dict[str, list[Mention]]:
+    """Name: where code reads it that is not of the tests; none that the machine or the build sets."""
+    own = {name for name in variables if re.fullmatch(_PATTERNS["one_case"], name)} - NOT_CONFIGURED
+    return {name: [place for place in variables[name] if not _is_of_tests(place)] for name in own}
+
+
+def _is_of_tests(place: Mention) -> bool:
+    *folders, name = PurePosixPath(place.path).parts
+    return not _WORDS["tests"].isdisjoint(folders) or re.search(_PATTERNS["test"], name) is not None
