@@ -77,6 +77,10 @@ class DeploySource(keys.Block):
     environment: Environment = ""
 
 
+# Who may commit to the project could name any file of the reviewer's machine.
+_INSIDE = keys.rule("relative", lambda pattern: not pattern.startswith("/"))
+
+
 @dataclass(frozen=True)
 class LogSource(keys.Block):
     """Log files of the project by pattern, and the zone of their zone-less times.
@@ -84,8 +88,7 @@ class LogSource(keys.Block):
     Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
     """
 
-    # Who may commit to the project could name any file of the reviewer's machine.
-    pattern: Annotated[StrictStr, keys.rule("relative", lambda it: it[:1] != "/"), keys.InProjectGiven]
+    pattern: Annotated[StrictStr, _INSIDE, AfterValidator(keys.path_in_project), keys.Needed]
     service: keys.Name = ""
     environment: Environment = ""
     time_zone: keys.Zone = "UTC"
