@@ -169,9 +169,6 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
     return found.rule
 
 
-# ---- The project: where its evidence is ----
-
-
 def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False) -> Project:
     """The project in a folder; `BadInput` with every fault of its audit.toml.
 
@@ -323,9 +320,6 @@ def real_path(path: Path, root: Path, place: str) -> Path:
     raise BadInput.at(place, "leads through too many symbolic links")
 
 
-# ---- Samples: only folders that this program wrote may use the public key and a pinned date ----
-
-
 def remember_sample(folder: Path) -> bool:
     """Whether the folder is remembered as a sample; those that are gone are forgotten."""
     root = folder.resolve()
@@ -342,9 +336,6 @@ def _identity(root: Path) -> str:
     # A file system gives the inode of a folder that was removed to the next one: it is not enough.
     facts, text = root.stat(), read_text_file(root / "audit.toml", "audit.toml")
     return f"{facts.st_dev}:{facts.st_ino}:{sha256(text).hexdigest()}"
-
-
-# ---- The settings in force as lines that two reviews can compare ----
 
 
 def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:

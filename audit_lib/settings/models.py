@@ -17,7 +17,7 @@ from audit_lib.settings import keys
 POLICIES = Path(__file__).with_name("policies")
 ENVIRONMENTS = tuple(keys.TEXTS["words"]["environment"])
 METHODS = tuple(keys.TEXTS["words"]["method"])
-ROUTE = re.compile(keys.TEXTS["patterns"]["route"][0])
+ROUTE = re.compile(keys.TEXTS["patterns"]["route"])
 REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
@@ -30,20 +30,16 @@ def environment_name(text: str) -> str:
     return name if name in ENVIRONMENTS else ""
 
 
-_NAMED = f"{', '.join(ENVIRONMENTS)} (or dev, prod)"
 Environment = Annotated[
     StrictStr,
-    keys.check(lambda text: not text or environment_name(text), f"must be one of {_NAMED}"),
+    keys.check("environment", lambda text: not text or environment_name(text)),
     AfterValidator(environment_name),
 ]
 Environments = Annotated[
     tuple[Environment, ...],
-    keys.check(lambda names: 0 < len(names) == len({*names} - {""}), f"must be some of {_NAMED}, each once"),
+    keys.check("environments", lambda names: 0 < len(names) == len({*names} - {""})),
     AfterValidator(lambda names: tuple(name for name in ENVIRONMENTS if name in names)),
 ]
-
-
-# ---- Where the evidence is ----
 
 
 @dataclass(frozen=True)
@@ -62,9 +58,9 @@ class EnvSource(keys.Block):
 WholeEnv = Annotated[
     EnvSource,
     keys.written(environment=""),
-    keys.rule("one_sort", lambda it: it.example + it.backup + it.export <= 1),
-    keys.rule("example_of_none", lambda it: not (it.example and it.environment)),
-    keys.rule("of_environment", lambda it: it.example or it.environment),
+    keys.check("one_sort", lambda it: it.example + it.backup + it.export <= 1),
+    keys.check("example_of_none", lambda it: not (it.example and it.environment)),
+    keys.check("of_environment", lambda it: it.example or it.environment),
 ]
 
 
@@ -78,7 +74,7 @@ class DeploySource(keys.Block):
 
 
 # Who may commit to the project could name any file of the reviewer's machine.
-_INSIDE = keys.rule("relative", lambda pattern: not pattern.startswith("/"))
+_INSIDE = keys.check("relative", lambda pattern: not pattern.startswith("/"))
 
 
 @dataclass(frozen=True)
@@ -132,9 +128,6 @@ class GivenValues:
     dates: tuple[StoreDate, ...] = ()
 
 
-# ---- What is demanded ----
-
-
 @dataclass(frozen=True)
 class Login(keys.Block):
     """One way in: an answer with a failed status on its route is a failed login, and so is its message."""
@@ -153,13 +146,12 @@ class Login(keys.Block):
 WholeLogin = Annotated[
     Login,
     keys.written(method="POST"),
-    keys.rule("failure", lambda it: it.failed_statuses or it.failed_redirect or it.failed_message),
-    keys.rule("redirects", lambda it: it.failed_redirect or not it.succeeded_redirect),
-    keys.rule("statuses", lambda it: not {*it.failed_statuses} & {*it.succeeded_statuses}),
-    keys.rule("statuses", lambda it: max(len(it.failed_statuses), len(it.succeeded_statuses)) <= 10),
+    keys.check("failure", lambda it: it.failed_statuses or it.failed_redirect or it.failed_message),
+    keys.check("redirects", lambda it: it.failed_redirect or not it.succeeded_redirect),
+    keys.check("statuses", lambda it: not {*it.failed_statuses} & {*it.succeeded_statuses}),
+    keys.check("statuses", lambda it: max(len(it.failed_statuses), len(it.succeeded_statuses)) <= 10),
 ]
-_FEW = keys.check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]")
-Logins = Annotated[tuple[WholeLogin, ...], _FEW, keys.no_two("name")]
+Logins = Annotated[tuple[WholeLogin, ...], keys.no_two("name", MOST_LOGINS)]
 
 
 @dataclass(frozen=True)
@@ -252,9 +244,9 @@ def _of_kind(block: Any) -> Any:
 WholeSecret = Annotated[
     SecretRule,
     BeforeValidator(_of_kind),
-    keys.rule("dated", lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret")),
-    keys.rule("lengths", lambda it: not 0 < it.good_length < it.min_length),
-    keys.rule("shown", lambda it: not it.expected or it.kind != "secret"),
+    keys.check("dated", lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret")),
+    keys.check("lengths", lambda it: not 0 < it.good_length < it.min_length),
+    keys.check("shown", lambda it: not it.expected or it.kind != "secret"),
 ]
 
 
@@ -346,7 +338,7 @@ def _is_decided(rule: GuideRule) -> bool:
     return deciders.count("") == 3
 
 
-WholeRule = Annotated[GuideRule, keys.rule("decided", _is_decided)]
+WholeRule = Annotated[GuideRule, keys.check("decided", _is_decided)]
 
 
 @dataclass(frozen=True)

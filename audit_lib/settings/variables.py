@@ -67,9 +67,6 @@ class Mention(NamedTuple):
     form: str = ""  # of the value that an env file gives it
 
 
-# ---- What a variable is likely to be, by its name and what its values look like ----
-
-
 def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
     """The form of a value that is known only by the answers to questions about it."""
     return next((form for form, question in _FORMS.items() if ask(question)), "text")
@@ -130,9 +127,6 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     # An env file can hold thousands of names: they are compared with one expression.
     return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")
-
-
-# ---- The files of a project ----
 
 
 def files(root: Path, left_out: list[Fault] | None = None) -> list[PurePosixPath]:
