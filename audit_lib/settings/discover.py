@@ -45,8 +45,11 @@ def discover(project: Project) -> Project:
     left_out: list[Fault] = []
     found = files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path)}
-    # An example in a folder of tools or of examples is not the application's.
-    env = {path: source for path, source in env.items() if not (source.example and _is_aside(path))}
+    for path in [path for path, source in env.items() if source.example]:
+        folders = PurePosixPath(path).parts[:-1]
+        hidden = any(part.startswith(".") and part not in _WORDS["env_folders"] for part in folders)
+        if hidden or not _WORDS["aside_folders"].isdisjoint(folders):
+            del env[path]  # of a tool or an example, not of the application
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
     logs = {pattern: LogSource(pattern, service_of(path)) for path in own if (pattern := _log_pattern(path))}
     sources = {
@@ -64,12 +67,6 @@ def _beside(layout: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     # A layout of which nothing is there belongs to another application: its gaps would be noise.
     assumed = layout if not found or layout.keys() & found.keys() else {}
     return assumed | {place: found[place] for place in found if place not in assumed}
-
-
-def _is_aside(path: str) -> bool:
-    folders = path.split("/")[:-1]
-    hidden = any(part.startswith(".") and part not in _WORDS["env_folders"] for part in folders)
-    return hidden or not _WORDS["aside_folders"].isdisjoint(folders)
 
 
 def is_env_like(path: PurePosixPath) -> bool:
@@ -147,7 +144,13 @@ def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], pr
     """
     path = PurePosixPath(min(places).path)
     services = {source.path: source.service for source in project.env_sources}
-    depths = {one: _depth(PurePosixPath(one), path) for one in services}
+    # How near the folder that each serves, as that above env/, is above the code; else -1.
+    depths = {}
+    for one in services:
+        folder = PurePosixPath(one).parent
+        while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
+            folder = folder.parent
+        depths[one] = len(folder.parts) if path.is_relative_to(folder) else -1
     if candidates := sorted(set_in) or [one for one in depths if depths[one] >= 0]:
         size = {one: set_in.get(one, not file_words(PurePosixPath(one))) for one in candidates}
         return services[max(candidates, key=lambda one: (depths[one], size[one]))]
@@ -158,14 +161,6 @@ def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], pr
         if any((project.root / folder / name).is_file() for name in _WORDS["manifests"])
     )
     return service_of(next(builds, PurePosixPath()) / path.name)
-
-
-def _depth(env_file: PurePosixPath, path: PurePosixPath) -> int:
-    """How near the folder that an env file serves, as that above env/, is above another file; else -1."""
-    folder = env_file.parent
-    while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
-        folder = folder.parent
-    return len(folder.parts) if path.is_relative_to(folder) else -1
 
 
 def guess_variables(

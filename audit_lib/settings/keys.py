@@ -190,8 +190,8 @@ def checked(
     another kind has in the same file.
     """
     try:
-        adapter: TypeAdapter[Made] = _adapter(kind)  # type: ignore[arg-type]
-        return adapter.validate_python(dict(table), context=root)
+        made: Made = adapter_of(kind).validate_python(dict(table), context=root)  # type: ignore[arg-type]
+        return made
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
     faults += [_fault(one, kind, table, place, beside) for one in found]
@@ -199,7 +199,7 @@ def checked(
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def adapter_of(kind: type) -> TypeAdapter[Any]:
     """What checks a kind of table: to make it takes longer than to check a policy."""
     return TypeAdapter(kind)
 
@@ -224,12 +224,10 @@ def _fault(error: Any, kind: type, table: Mapping[str, Any], place: str, beside:
 
 def _label(block: Mapping[str, Any]) -> str:
     """The name of a block, or where it is, if a fault may show it."""
-    texts = (block.get(key) for key in ("name", "path", "pattern", "number"))
-    name = next((text for text in texts if isinstance(text, str)), "")
-    is_plain = re.fullmatch(r"[\w./*-]{1,80}", name) and not any(
-        map(looks_generated, re.split(r"[./]", name))
-    )
-    return f" ({name})" if is_plain else ""
+    keys = ("name", "path", "pattern", "number")
+    name = next((block[key] for key in keys if isinstance(block.get(key), str)), "")
+    generated = any(map(looks_generated, re.split(r"[./]", name)))
+    return f" ({name})" if re.fullmatch(r"[\w./*-]{1,80}", name) and not generated else ""
 
 
 def types_of_keys(kind: Any) -> dict[str, Any]:

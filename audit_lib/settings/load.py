@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,15 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings.discover import discover
-from audit_lib.settings.keys import MOVED, checked, leads_out, shown_key, types_of_keys, unknown_key
+from audit_lib.settings.keys import (
+    MOVED,
+    adapter_of,
+    checked,
+    leads_out,
+    shown_key,
+    types_of_keys,
+    unknown_key,
+)
 from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 from audit_lib.settings.variables import env_variables, read_code
 
@@ -219,7 +227,7 @@ def _project(path: Path, place: str, root: Path) -> Project:
         zoned = "time_zone" in table
         logs = (
             replace(
-                log, time_zone=log.time_zone or project.time_zone, zone_declared=zoned or bool(log.time_zone)
+                log, time_zone=log.time_zone or project.time_zone, zone_declared=bool(zoned or log.time_zone)
             )
             for log in project.log_sources
         )
@@ -343,12 +351,11 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
 
     Without a project only what a policy demands. What looks like a value is shown by its digest.
     """
-    plain = partial(TypeAdapter.dump_python, mode="json", exclude_defaults=True, warnings=False)
-    lines = list(_lines("policy", plain(TypeAdapter(Policy), policy)))
+    lines = list(_lines("policy", policy))
     if project is not None:
         own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"
         lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
-        lines += _lines("audit.toml", plain(TypeAdapter(Project), project))
+        lines += _lines("audit.toml", project)
         if project.formats:
             try:
                 digest = read_source(project.root, project.formats, LARGEST_FORMATS).sha256
@@ -372,8 +379,11 @@ def digest_of_difference(lines: Iterable[str]) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
 
 
-def _lines(subject: str, block: dict[str, Any]) -> Iterator[str]:
-    """What a block says, each text on a line; the blocks within it have lines of their own."""
+def _lines(subject: str, block: Any) -> Iterator[str]:
+    """What a block says that is not as by default, each text on a line, then the blocks within it."""
+    if not isinstance(block, dict):
+        adapter: TypeAdapter[Any] = adapter_of(type(block))  # type: ignore[arg-type]
+        block = adapter.dump_python(block, mode="json", exclude_defaults=True, warnings=False)
     for key, value in block.items():
         if key in _LEFT_OUT or value in (None, "", [], {}):
             continue

@@ -123,9 +123,8 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return _any_of(tuple(patterns)).match(bare) is not None
 
 
-@cache
+@cache  # an env file can hold thousands of names
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    # An env file can hold thousands of names: they are compared with one expression.
     return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")
 
 
@@ -144,8 +143,8 @@ def files(root: Path, left_out: list[Fault] | None = None) -> list[PurePosixPath
         found += [at / name for name in sorted(names)][: MAX_ENTRIES - entries]
         entries += len(folders) + len(names)
         if entries > MAX_ENTRIES:
-            text = f"left out all after the first {MAX_ENTRIES:,} files and folders"
-            faults.append(Fault("discovery", text))
+            beyond = f"left out all after the first {MAX_ENTRIES:,} files and folders"
+            faults.append(Fault("discovery", beyond))
             break
         deep = f"is deeper than {MAX_DEPTH} folders" if len(at.parts) >= MAX_DEPTH else ""
         reasons = dict.fromkeys(sorted({*folders} - _WORDS["skipped_folders"]), deep)
@@ -260,13 +259,15 @@ def _settings_fields(classes: list[ast.ClassDef], path: str) -> Iterator[Mention
 
 def dynamic_reads(text: str, path: str) -> Iterator[int]:
     """The line of each read in a code file whose variable cannot be known from the text."""
+    # `{ A, B } = process.env` names them, without a rest that takes all others.
+    text = re.sub(_PATTERNS["destructured"], _blank_if_named, text)
     for language in languages_of(PurePosixPath(path)):
         for found in re.finditer(language["unnamed"], text):
-            # `{ A, B } = ` before it names them, without a rest that takes all others.
-            before = text[max(0, found.start() - 4_000) : found.start()].rstrip()
-            bare = before.removesuffix("=").rstrip()
-            if before == bare or not bare.endswith("}") or "..." in bare[bare.rfind("{") :]:
-                yield text.count("\n", 0, found.start()) + 1
+            yield text.count("\n", 0, found.start()) + 1
+
+
+def _blank_if_named(found: re.Match[str]) -> str:
+    return found[0] if "..." in found[0] else "\n" * found[0].count("\n")
 
 
 @dataclass(frozen=True)
