@@ -14,7 +14,7 @@ from audit_lib.base.bounded import parse_toml, read_text_file, shown_name
 from audit_lib.base.cache import recall_state, remember_state
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.settings.code_reads import code_variables, env_variables
+from audit_lib.settings.code_reads import env_variables, read_code
 from audit_lib.settings.discover import discover
 from audit_lib.settings.keys import MOVED, checked, leads_out, shown_key, types_of_keys, unknown_key
 from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
@@ -290,7 +290,7 @@ def _recognised(project: Project) -> str:
     """The bundled policy of which a project's files name half of the variables, else the generic one."""
     others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
     wanted = {name for policy in others for name in policy.recognised_by}
-    held = {*env_variables(project), *code_variables(project, wanted)}
+    held = {*env_variables(project), *read_code(project, wanted).variables}
     known = (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by))
     return next(known, GENERIC)
 
