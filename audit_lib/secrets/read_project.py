@@ -15,10 +15,9 @@ from audit_lib.logs.deploys import read_deploys
 from audit_lib.logs.read import LogRead, nothing_read
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
-from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import collect_evidence, with_file_times
 from audit_lib.secrets.given import read_store_dates
-from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.inventory import compare_places, tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import GivenValues, Policy, Project
 
@@ -57,14 +56,14 @@ class ProjectRead:
         key, folder = self.keeper.key, self.project.ledger_dir
         return read_ledger(folder, key, self.as_of, heads_of(folder, key))
 
-    @cached_property
-    def sources(self) -> pd.DataFrame:
-        """`Sources`: env files, logs, deploy lists and exports of stores, with how they were read."""
-        read = [self._env[0], self.logs.sources, self._deploys.sources, self._stores[0]]
-        return Sources.checked(pd.concat(read))
-
     entries = frame(lambda self: self._env[1])  # `EnvEntries`
     deploys = frame(lambda self: self._deploys.deploys)  # `Deploys`
+    # `Sources`: env files, logs, deploy lists and exports of stores, with how they were read.
+    sources = frame(
+        lambda self: Sources.checked(
+            pd.concat([self._env[0], self.logs.sources, self._deploys.sources, self._stores[0]])
+        )
+    )
     places = frame(  # `Sources` but for logs
         lambda self: Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
     )
