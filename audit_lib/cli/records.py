@@ -27,7 +27,7 @@ from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import env, evidence, given as given_values, read_project
 from audit_lib.settings import discover, load
-from audit_lib.settings.code_reads import MAX_CODE_FILES, read_code, shown
+from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
 
 _MOST_NAMES = 5  # that are shown
 _LEDGER = ("--env", "--policy", "--ledger", "--writer")

@@ -31,7 +31,7 @@ from audit_lib.secrecy.redact import SHORTEST, Redactor
 from audit_lib.secrecy.strength import WEAKEST_BITS
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy, Project
-from audit_lib.settings.kinds import likely_kind, shape_by
+from audit_lib.settings.variables import likely_kind, shape_by
 
 _STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 _LARGEST_REPORT = 64 << 20  # bytes

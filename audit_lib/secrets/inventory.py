@@ -22,7 +22,7 @@ from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.secrets.value_rules import format_of, has_host, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
-from audit_lib.settings.kinds import likely_kind, of_one_store, shape_by
+from audit_lib.settings.variables import likely_kind, of_one_store, shape_by
 
 Row = dict[str, Any]  # of Inventory
 LARGE_GROUP = 12  # of one value under thousands of names the pairs of its first place say enough

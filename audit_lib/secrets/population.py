@@ -13,11 +13,11 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.inventory import rule_name
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.settings import Policy, Project, code_reads
+from audit_lib.settings import Policy, Project, variables
 from audit_lib.settings.discover import service_of_variable
-from audit_lib.settings.kinds import likely_kind, shape_by
 from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
+from audit_lib.settings.variables import likely_kind, shape_by
 
 SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
 SHOWN = 3  # places
@@ -46,7 +46,7 @@ class Population(Contract):
 
 
 def tabulate_population(
-    project: Project, policy: Policy, code: code_reads.CodeRead, read: ProjectRead, keeper: Keeper
+    project: Project, policy: Policy, code: variables.CodeRead, read: ProjectRead, keeper: Keeper
 ) -> pd.DataFrame:
     """`Population`, by service and name; without what only machine and build set."""
     known = [*_facts(policy, read), *_code_facts(project, policy, code, read.entries)]
@@ -58,7 +58,7 @@ def tabulate_population(
     own = [source.path for source in project.env_sources] + [*PLACES, *project.exports]
     own += [source.pattern for source in project.evidence_sources]
     own += [source.pattern for source in project.log_sources]
-    named = code_reads.named_in(project, names, own)
+    named = variables.named_in(project, names, own)
     by_code = facts[facts["side"].eq("code")].groupby("name")["service"].unique()
     readers = {name: f"read by {', '.join(sorted(services))}" for name, services in by_code.items()}
     unseen, unsupplied = _unseen(project, code, named), _unsupplied(read.sources)
@@ -73,7 +73,7 @@ def tabulate_population(
         nothing = unsupplied.get(service, f"nothing of {service} was supplied")
         is_held = "env files" in sides or "platform" in sides
         supplied, supply_reason = _answer(is_held, set_at, nothing)
-        if name in code_reads.NOT_CONFIGURED and sides == ("code",):
+        if name in variables.NOT_CONFIGURED and sides == ("code",):
             continue
         found.append(
             {
@@ -121,7 +121,7 @@ def _facts(policy: Policy, read: ProjectRead) -> Iterator[Fact]:
 
 
 def _code_facts(
-    project: Project, policy: Policy, code: code_reads.CodeRead, entries: pd.DataFrame
+    project: Project, policy: Policy, code: variables.CodeRead, entries: pd.DataFrame
 ) -> Iterator[Fact]:
     """Each read, as of the service whose env file names the variable and is nearest above the code.
 
@@ -156,14 +156,14 @@ def _secrets(names: list[str], policy: Policy, read: ProjectRead, keeper: Keeper
 # ---- What keeps a "no" from being known ----
 
 
-def _unseen(project: Project, code: code_reads.CodeRead, named: code_reads.Named) -> str:
+def _unseen(project: Project, code: variables.CodeRead, named: variables.Named) -> str:
     """What may read a variable unseen; "" if nothing does."""
     if not code.files:
         return "no code is here"
     images = [
         path
         for path in code.deployments
-        for service in _SERVICE.split(code_reads.text_of(project, path))
+        for service in _SERVICE.split(variables.text_of(project, path))
         if _IMAGE.search(service) and not _BUILD.search(service)
     ]
     doubts = (

@@ -16,10 +16,17 @@ from typing import Any
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import few
-from audit_lib.settings.code_reads import Mention, env_variables, files, is_configured, is_of_tests
 from audit_lib.settings.keys import path_fault
-from audit_lib.settings.kinds import is_issued, likely_kind
 from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy, Project
+from audit_lib.settings.variables import (
+    Mention,
+    env_variables,
+    files,
+    is_configured,
+    is_issued,
+    is_of_tests,
+    likely_kind,
+)
 
 MAX_SOURCES = 200
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))

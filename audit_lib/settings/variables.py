@@ -1,13 +1,14 @@
-"""The files of a project, and the names of the variables that they hold, read or set; never a value."""
+"""The variables of a project: where its files read, hold or set each, what it is likely to be; no value."""
 
 import ast
 import os
 import re
 import tomllib
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from functools import cache
 from io import StringIO
 from itertools import groupby
 from operator import attrgetter
@@ -18,21 +19,23 @@ from dotenv.parser import parse_stream
 
 from audit_lib.base.errors import Fault
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.settings.kinds import form_of
-from audit_lib.settings.models import Project
+from audit_lib.secrecy import strength
+from audit_lib.settings.models import Policy, Project
 
 MAX_DEPTH = 24
 MAX_ENTRIES = 50_000
 MAX_BYTES = 1_000_000
 MAX_CODE_FILES = 5_000
 MAX_BYTES_IN_ALL = 128_000_000
-_DATA = tomllib.loads(Path(__file__).with_name("code_reads.toml").read_text("utf-8"))
+_DATA = tomllib.loads(Path(__file__).with_name("variables.toml").read_text("utf-8"))
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA["words"].items()}
 # Expressions are compiled when they are first used: most commands read no code.
 _PATTERNS, *_LANGUAGES = (
     {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in table.items()}
     for table in (_DATA["patterns"], *_DATA["language"])
 )
+_FAMILIES = tuple(frozenset(words.split()) for words in _DATA["kinds"].pop("families"))
+_KINDS = {key: frozenset(text.split()) for key, text in _DATA["kinds"].items()}
 NOT_CONFIGURED = _WORDS["not_configured"]
 # In these a read may not run, although its file does.
 _CONDITIONAL = (
@@ -40,6 +43,16 @@ _CONDITIONAL = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
+
+# Names of what a provider issues.
+_ISSUED = re.compile(r"(.+)_(?:API_?KEY|CLIENT_SECRET|BOT_TOKEN|SECRET_ACCESS_KEY)(?:_?\d{1,9})?")
+# What a value can be: the first that holds, else text, which may be either.
+_FORMS = {
+    "no value": strength.is_no_value,
+    "URL with password": strength.has_password,
+    "generated": strength.looks_generated,
+    "plain": strength.is_plain,
+}
 
 
 class Mention(NamedTuple):
@@ -52,6 +65,71 @@ class Mention(NamedTuple):
     needed: bool = False
     optional: bool = False
     form: str = ""  # of the value that an env file gives it
+
+
+# ---- What a variable is likely to be, by its name and what its values look like ----
+
+
+def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
+    """The form of a value that is known only by the answers to questions about it."""
+    return next((form for form, question in _FORMS.items() if ask(question)), "text")
+
+
+def form_of(value: str) -> str:
+    """The form of a value that may be seen here."""
+    return shape_by(lambda question: question(value))
+
+
+def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, str]:
+    """Kind (secret, identifier or setting) and component: in an address the password is the secret.
+
+    A value that can only be a setting makes a setting of all but what only a secret is called.
+    """
+    seen = set(forms) - {"no value"}
+    if "URL with password" in seen:
+        return "secret", "password"
+    # What a provider publishes, as Sentry's DSN and PostHog's project key, also behind a build tool's prefix.
+    bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
+    public = _matches(name, policy.public_names) or _matches(bare, policy.public_names)
+    if public or _matches(name, _KINDS["not_secret"]):
+        return "setting", "whole"
+    parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
+    named, only_plain = _matches(name, policy.secret_names), seen == {"plain"}
+    if _matches(name, policy.secret_url_names) and not named:
+        # A connection string that is no store's holds its key as one of several fields, as Azure's does.
+        store, fields = _KINDS["stores"] & parts, {"CONNECTION", "STRING"} <= parts
+        held = (store or fields) and not only_plain
+        return ("secret" if held else "setting"), ("password" if held and store else "whole")
+    if named and (_KINDS["sure"] & parts or not only_plain):
+        return "secret", "whole"
+    if _matches(name, _KINDS["identifiers"]):
+        return "identifier", "whole"
+    return ("secret" if "generated" in seen else "setting"), "whole"
+
+
+def is_issued(name: str, application: str) -> bool:
+    """Whether a secret's name says that a provider issues it, as OPENAI_API_KEY does."""
+    found = _ISSUED.fullmatch(name.upper())
+    own = _KINDS["no_provider"] | set(re.findall(r"[A-Z0-9]+", application.upper()))
+    return found is not None and not own.issuperset(found[1].split("_"))
+
+
+def of_one_store(one: str, other: str) -> bool:
+    """Whether two names are of one kind of store: POSTGRES_PASSWORD and DATABASE_URL are."""
+    first, second = set(one.upper().split("_")), set(other.upper().split("_"))
+    return any(first & family and second & family for family in _FAMILIES)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name, without a number at its end, matches one of the patterns."""
+    bare = re.sub(r"_?\d{1,9}$", "", name.upper()) or name.upper()
+    return _any_of(tuple(patterns)).match(bare) is not None
+
+
+@cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    # An env file can hold thousands of names: they are compared with one expression.
+    return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")
 
 
 # ---- The files of a project ----
