@@ -56,14 +56,14 @@ class ProjectRead:
         key, folder = self.keeper.key, self.project.ledger_dir
         return read_ledger(folder, key, self.as_of, heads_of(folder, key))
 
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """`Sources`: env files, logs, deploy lists and exports of stores, with how they were read."""
+        read = [self._env[0], self.logs.sources, self._deploys.sources, self._stores[0]]
+        return Sources.checked(pd.concat(read))
+
     entries = frame(lambda self: self._env[1])  # `EnvEntries`
     deploys = frame(lambda self: self._deploys.deploys)  # `Deploys`
-    # `Sources`: env files, logs, deploy lists and exports of stores, with how they were read.
-    sources = frame(
-        lambda self: Sources.checked(
-            pd.concat([self._env[0], self.logs.sources, self._deploys.sources, self._stores[0]])
-        )
-    )
     places = frame(  # `Sources` but for logs
         lambda self: Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
     )
