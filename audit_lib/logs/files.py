@@ -204,8 +204,8 @@ def line_times(
 def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
     """Lines by number, as far as the file can be read."""
     try:
-        with file.open() as opened:
-            lines = raw_lines(LogStream(opened.file))
+        with file.open() as (content, _):
+            lines = raw_lines(LogStream(content))
             for number, raw in enumerate(islice(lines, max(numbers, default=0)), 1):
                 if number in numbers:
                     yield number, raw

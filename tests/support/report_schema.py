@@ -62,7 +62,7 @@ def rows(**properties: Any) -> Schema:
 def columns(contract: type[Contract], frame: str = "") -> Schema:
     """The properties of a frame's rows."""
     names = NAMES.get(frame, {})
-    kept = {name: column for name, column in contract.columns().items() if name != "fingerprint"}
+    kept = {name: column for name, column in contract.columns.items() if name != "fingerprint"}
     return {names.get(name, name): _type(column) for name, column in kept.items()}
 
 
