@@ -41,7 +41,10 @@ _IN_A_ROW = 4  # such headers
 _AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
 
 _KINDS = tomllib.loads(Path(__file__).with_name("containers.toml").read_text("utf-8"))
-_MAGIC = {bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()}
+_MAGIC: dict[bytes, str] = {
+    bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()
+}
+_START = re.compile(b"|".join(map(re.escape, _MAGIC)))
 _BROKEN = (
     zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
@@ -54,10 +57,10 @@ _PNG_TEXT = re.compile(rb"zTXt[^\0]{0,200}\0\0|iTXt[^\0]{0,200}\0\x01\0[^\0]{0,2
 def kind_of(head: bytes, tail: bytes = b"") -> str:
     """gzip, bzip2, xz, zstd, zip, tar, pdf or png by a content's first bytes, or a zip by its last, whatever
     stands before; the words for a container that is not opened, such as "7z archive"; "" for all else."""
-    known = (kind for magic, kind in _MAGIC.items() if head.startswith(magic))
+    known = _START.match(head)
     listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
     behind = "zip" if end and b"PK\1\2" in listed else ""
-    return "tar" if head[257:262] == b"ustar" else next(known, behind)
+    return "tar" if head[257:262] == b"ustar" else _MAGIC[known[0]] if known else behind
 
 
 _DECOMPRESSORS: dict[str, Callable[[], Any]] = {

@@ -52,11 +52,11 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
     sealed = {value for value in strong if value in named or keeper.ask(value, _looks_drawn)} | (named - held)
-    ordinary_text = f"{public.casefold()}\n{_own_text()}"
 
     def is_ordinary(value: str) -> bool:
-        is_date = re.fullmatch(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?", value) is not None
-        return is_date or len(value) < SHORTEST or value.casefold() in ordinary_text
+        is_date = re.fullmatch(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?", value)
+        short, folded = len(value) < SHORTEST or is_date is not None, value.casefold()
+        return short or folded in public.casefold() or folded in _own_text()
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
     weak = secret[secret["fingerprint"].isin(ordinary)]
