@@ -23,6 +23,7 @@ from audit_lib.logs.values import (
     clean_method,
     clean_route,
     client_of,
+    is_refusal,
     is_warning,
     mask_email,
     shape_of,
@@ -106,7 +107,7 @@ class Head(NamedTuple):
 
     def behind(self, fields: NamedFields) -> "Head":
         """What stands before the text of a structured line."""
-        record = fields.level and not fields.text.startswith(b"Traceback")
+        record = fields.level != b"" and not fields.text.startswith(b"Traceback")
         return self.then(fields.time, fields.lacks, fields.client, record=record, structures=1)
 
 
@@ -159,7 +160,7 @@ class LineReader:
         """The line with what can be said of words that no format knows."""
         unknown = UNREAD if line.state == "not understood" else ""
         if line.state == "text only" and not line.is_statement:
-            unknown = REFUSAL if self.by.refusal.is_in(text) else OWN_WORDS
+            unknown = REFUSAL if is_refusal(text, self.by.refusals) else OWN_WORDS
         warns = not self._warned and is_warning(text)
         self._warned = self._warned or warns
         return line._replace(unknown=unknown, shape=shape_of(text) if unknown else "", warns=warns)
@@ -209,7 +210,7 @@ class LineReader:
         within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
-            events = self.request(fields.status, client, clean_method(fields.method), fields.path)
+            events = self.request(int(fields.status), client, clean_method(fields.method), fields.path)
             return Line("request", within.at, True, events, "", within.lacks)
         pieces = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
         events = _without_repeats(event for line in pieces for event in line.events)
@@ -225,7 +226,7 @@ class LineReader:
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
         if self.by.possible.client_in(cause) is None:
             return ()
-        if head.client and self.by.fields.is_refused(fields.text):
+        if head.client and self.by.fields.judge("is_refused", fields.text):
             return self._messages(REFUSED_LOGIN, head)
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
@@ -272,9 +273,9 @@ class LineReader:
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, status, client, method, route, subject)
-        parameter = self.by.parameters.first_in(query) if query else ""
-        if not parameter:
+        if not query or not (found := self.by.parameters.search(query)):
             return (request,)
+        parameter = self.by.secrets[(found.lastindex or 0) - 1]
         return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
 
 
