@@ -10,7 +10,7 @@ import pandas as pd
 from audit_lib.base.cache import user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.progress import Progress, quiet
+from audit_lib.base.in_words import Progress, quiet
 from audit_lib.findings import decisions, reviews
 from audit_lib.findings.documents import document_sources
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks

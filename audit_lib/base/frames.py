@@ -45,14 +45,17 @@ class ContractBroken(AssertionError):
 
 
 class Contract:
-    """The base of all contracts: exactly the columns named, coerced to their types, in their order."""
+    """The base of all contracts: exactly the columns named, coerced to their types, in their order.
+
+    A contract that extends another one has its columns first.
+    """
 
     _columns: ClassVar[dict[str, Column]] = {}
 
     def __init_subclass__(cls) -> None:
         declared = vars(cls)
         kinds = {name: get_args(kind)[0] for name, kind in cls.__annotations__.items()}
-        cls._columns = {
+        cls._columns = cls._columns | {
             name: replace(declared.get(name, Column()), type=_TYPES[kind] if kind in _TYPES else kind())
             for name, kind in kinds.items()
         }

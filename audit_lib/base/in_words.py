@@ -1,9 +1,14 @@
-"""Words that all rooms share: the kinds of log lines, and counts, instants and ages for readers."""
+"""What readers are told in all rooms: kinds of log lines, counts, instants and ages, how far a work is."""
 
 import math
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
+
+Progress = Callable[[str, int, int], None]  # what, done, of how many; 0 if that is not known
 
 NOT_KNOWN = "not known"
 SEVERITIES = ("info", "low", "medium", "high", "critical")  # of a finding, the mildest first
@@ -56,3 +61,28 @@ def nearest(word: str, names: Iterable[str]) -> str:
     """`; did you mean …` with up to three names like the word; "" if none is like it."""
     near = get_close_matches(word, list(names), n=3)
     return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def quiet(what: str, done: int, of: int) -> None:
+    """Reports no progress."""
+
+
+@contextmanager
+def progress_bar(patience: float = 1.0) -> Iterator[Progress]:
+    """Shows on a terminal how far each part of a work is, from so many seconds on; nothing elsewhere."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield quiet
+        return
+    from tqdm import tqdm  # noqa: PLC0415  most runs are watched by nobody
+
+    layout = "{desc:<32.32}{bar}{percentage:4.0f}%"
+    with tqdm(
+        file=sys.stderr, delay=patience, mininterval=patience / 10, leave=False, bar_format=layout
+    ) as bar:
+
+        def show(what: str, done: int, of: int) -> None:
+            if what != bar.desc:
+                bar.desc, bar.total, bar.n, bar.last_print_n = what, of or None, 0, 0
+            bar.update(done - bar.n)
+
+        yield show

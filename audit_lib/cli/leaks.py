@@ -10,8 +10,8 @@ from typing import Any
 import click
 import pandas as pd
 
-from audit_lib.base import cache, errors, frames, progress
-from audit_lib.base.in_words import counted, day_words, few
+from audit_lib.base import cache, errors, frames
+from audit_lib.base.in_words import counted, day_words, few, progress_bar
 from audit_lib.cli import open_project as cli
 from audit_lib.leaks import contracts, rules, search, tables
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, leak_targets, search_staged
@@ -66,7 +66,7 @@ def _search_project(
     )
     known, stays = context.read(), tenures(context.ledger())
     read = (known.policy, known.entries, known.inventory)
-    with progress.progress_bar() as bar:
+    with progress_bar() as bar:
         options = search.LeakOptions(also, reports, patterns, cache.user_cache(), bar)
         found = find_leaks(context.project, known.keeper, *read, stays=stays, options=options)
 
@@ -165,12 +165,13 @@ def _search_paths(context: cli.Opened, paths: Iterable[Path]) -> None:
     files = {str(one): one for one in inside if not one.is_dir()}
     cli.refuse(*((not one.is_file(), name, "is not a file that can be read") for name, one in files.items()))
 
-    done = seal.search_files(files, known.keeper, classes)
-    cli.say(*done.hits)
-    cli.say(", ".join(done.not_searched) or None, lead="too weak to be searched for: ", err=True)
-    searched = f"{counted(done.artefacts, 'file')} searched for {counted(done.values, 'value')}"
-    cli.say(f"{searched} in {counted(done.forms, 'form')}: {counted(len(done.hits), 'place')}", err=True)
-    if done.hits:
+    planned = seal.plan(known.keeper, classes, len(files))
+    hits = seal.search_files(files, known.keeper, classes)
+    cli.say(*hits)
+    cli.say(", ".join(planned["not_searched"]) or None, lead="too weak to be searched for: ", err=True)
+    searched = f"{counted(len(files), 'file')} searched for {counted(planned['values'], 'value')}"
+    cli.say(f"{searched} in {counted(planned['forms'], 'form')}: {counted(len(hits), 'place')}", err=True)
+    if hits:
         raise errors.Refused("a secret value is in what you would give away")
 
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import click
 import pandas as pd
 
-from audit_lib.base import clock, frames, progress
-from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted
+from audit_lib.base import clock, frames
+from audit_lib.base.in_words import MESSAGE_KINDS, NOTICE, POSSIBLE, counted, progress_bar
 from audit_lib.cli import open_project as cli
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
@@ -47,7 +47,7 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, schedul
         context = cli.opened(folder, {})
         project, formats = context.project, parameters.formats_of(context.project, context.policy)
     sources = tuple(_source(path, project.time_zone) for path in dict.fromkeys(paths))
-    with progress.progress_bar() as bar:
+    with progress_bar() as bar:
         project = Project("logs", log_sources=sources)
         read = read_logs(project, None, formats, scheduler=scheduler, progress=bar)
     broken = read.sources["reason"].str.startswith(BROKEN_OFF)

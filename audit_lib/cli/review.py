@@ -11,8 +11,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from audit_lib.base import clock, progress
-from audit_lib.base.in_words import SEVERITIES, counted
+from audit_lib.base import clock
+from audit_lib.base.in_words import SEVERITIES, counted, progress_bar
 from audit_lib.cli import open_project as cli
 from audit_lib.cli.decisions import signatures
 from audit_lib.cli.records import take_snapshot
@@ -102,7 +102,7 @@ def _publish(name: str, parameters: Any, given: Any, context: cli.Opened | None,
     if context:
         run |= {"stdin": context.stdin.decode("latin-1"), "log": str(context.spool or "")}
     parameters |= {"logs": shlex.join(given["logs"])}
-    with publishing(out) as staging, progress.progress_bar() as bar:
+    with publishing(out) as staging, progress_bar() as bar:
         closing = f"{'incident' if name == INCIDENT else 'audit'}.publish({str(staging)!r})"
         notebook, content = source_notebook(name), json.dumps(run).encode()
         run_notebook(notebook, parameters, staging / name, closing, given=content, progress=bar)

@@ -310,8 +310,6 @@ CONDITIONS = {
     "secret-in-blueprint": when(NO, NOT_KNOWN, about=has("topic", "blueprint value")),
     "previews-inherit-secrets": when(NO, NOT_KNOWN, about=has("topic", "blueprint preview")),
     "env-file-in-image-context": when(NO, NOT_KNOWN, about=has("topic", "image context")),
-    "blueprint-name-twice": when(NO, NOT_KNOWN, about=has("topic", "blueprint name")),
-    "unreviewed-baseline": when(NO, about=has("topic", "baseline entry")),
     "ignored-example-file": when(NO, about=has("topic", "example kept")),
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
     # Logs

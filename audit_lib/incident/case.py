@@ -8,7 +8,7 @@ from functools import cached_property, partial
 import pandas as pd
 
 from audit_lib.base.cache import user_cache
-from audit_lib.base.progress import Progress, quiet
+from audit_lib.base.in_words import Progress, quiet
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.ledger.timeline import Tenure, tenures

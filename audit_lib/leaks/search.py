@@ -16,8 +16,7 @@ from audit_lib.base.cache import Cache
 from audit_lib.base.files import NotSearched
 from audit_lib.base.frames import rows
 from audit_lib.base.git import GitFailed, run_git
-from audit_lib.base.in_words import counted
-from audit_lib.base.progress import Progress, quiet
+from audit_lib.base.in_words import Progress, counted, quiet
 from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_kind, is_others
 from audit_lib.leaks.contracts import LeakCoverage

@@ -146,6 +146,11 @@ class Timeline:
                 claims = (entry for entry in records if self._brought_in(entry, tenure))
                 yield replace(tenure, claim=next(claims, None))
 
+    def lasting(self, place: SecretPlace, source: str, fingerprint: str) -> dict[Copy, list[Tenure]]:
+        """The tenures of a value in each copy of a source of which no other value was seen since."""
+        found = self.runs[fingerprint].items()
+        return {copy: runs for copy, runs in found if copy[:2] == (place, source) and not runs[-1].replaced}
+
     def _runs(self, home: SecretPlace, observed: list[Observation]) -> Iterator[Tenure]:
         """The tenures of each value in one copy. Absent is not another value: one that is back never left."""
         loaders: dict[str | None, str] = {}  # by whose reading each value was seen first

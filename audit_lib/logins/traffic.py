@@ -26,13 +26,8 @@ from audit_lib.settings import LogSource
 
 START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a process that starts writes one
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
-# A server of ssh writes the first of each user that it does not have, the next two of a session whose
-# attempts all failed, the last when the client says so. Where only keys are allowed, no other line proves it.
-PROVEN_BY_SSH = (
-    "ssh login of an unknown user", "ssh login with too many attempts",
-    "dropbear login with too many attempts", "ssh login that its client gave up",
-    "pam failure that sshd says, too",
-)  # fmt: skip
+# What a server of ssh writes where only keys are allowed: no other line proves that such a login failed.
+PROVEN_BY_SSH = ("ssh session without a login",)  # of log_formats.toml
 # A server writes the refusal and the application its message within so many seconds: one login.
 _SAME_LOGIN = 5
 _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average

@@ -22,7 +22,7 @@ from audit_lib.base.clock import Quarter
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Contract, Series, Sources
-from audit_lib.base.progress import Progress, quiet
+from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import RAILS_BEGUN, UNREAD, LineReader, raw_lines

@@ -12,15 +12,15 @@ from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import SEVERITIES, few
 from audit_lib.findings.checks import BY_ID
 from audit_lib.leaks.tables import PRODUCTION
+from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
 FIRST = 5
-ATTACK, LEAK = "attack-on-logins", "leaked-in-force"
+ATTACK, LEAK, UNDECIDED = "attack-on-logins", "leaked-in-force", "leak-undecided"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
 _MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
 _AGED = {"overdue-secret", "due-secret"}
-_DELETED = {"values-on-disk"}
 _PUBLIC = {"public-exposure", "reused-across-names"}
 _REVOKED = {"forbidden-format", "compromised-value"}
 # Of what is changed as a whole: what to do, and the command that begins it.
@@ -102,11 +102,14 @@ def _order(group: list[Any], about: list[Secret], by_default: bool) -> tuple[int
 
 def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: datetime) -> dict[str, Any]:
     worst, checks = group[0], {one.check for one in group}
+    here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
+    present = inventory[here & inventory["state"].eq("present")]
     renews = about and {"value", "each"} & {BY_ID[check].action for check in checks}
-    action, command = _of_values(checks, about, inventory) if renews else _of_things(worst, checks)
+    # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
+    known = len(present) or UNDECIDED not in checks
+    action, command = _of_values(checks, about, present) if renews and known else _of_things(worst, checks)
     due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
-    why = worst.evidence.partition("; ")[0]  # its first piece
-    why = why[:1].upper() + why[1:]
+    why = worst.evidence[:1].upper() + worst.evidence[1:].partition("; ")[0]  # its first piece
     owners = dict.fromkeys(one.owner for one in group if one.owner)
     return {
         "id": worst.action,
@@ -122,13 +125,10 @@ def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: 
     }
 
 
-def _of_values(checks: set[str], about: list[Secret], inventory: pd.DataFrame) -> tuple[str, str]:
-    """What to do about values, and the command."""
-    here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
-    present = inventory[here & inventory["state"].eq("present")]
+def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> tuple[str, str]:
+    """What to do about values, of which some are `present`, and the command."""
     names = list(dict.fromkeys(present["secret"])) or list(dict.fromkeys(name for name, _ in about))
-    nearness = {PRODUCTION: "", "staging": " "}  # the nearest to users first
-    places = sorted({place for _, place in about if place}, key=lambda name: nearness.get(name, name))
+    places = sorted({place for _, place in about} - {""}, key=ENVIRONMENTS[::-1].index)
     where = f" in {_listed(places, 3)}" if places else ""
     public = list(dict.fromkeys(present.loc[present["public"], "secret"])) if checks & _PUBLIC else []
     kept = [name for name in names if name not in public]
@@ -149,7 +149,7 @@ def _of_things(worst: Any, checks: set[str]) -> tuple[str, str]:
         path = next(iter(worst.where), worst.subject).split(":")[0]
         if "tracked-env-file" in checks:
             return f"Untrack {path}", f"git rm --cached {shlex.quote(path)}"
-        return f"{'Delete' if checks & _DELETED else 'Correct'} {path}", ""
+        return f"{'Delete' if 'values-on-disk' in checks else 'Correct'} {path}", ""
     if target in _OF_WHOLE:
         return _OF_WHOLE[target]
     command = "audit-lib investigate --project ." if BY_ID[worst.check].table == "detections" else ""

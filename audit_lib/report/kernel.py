@@ -20,7 +20,7 @@ from papermill.parameterize import parameterize_notebook
 
 from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import AuditError, BadInput, Fault, Refused
-from audit_lib.base.progress import Progress, quiet
+from audit_lib.base.in_words import Progress, quiet
 from audit_lib.report import CHANNEL
 from audit_lib.report.render import normalise
 from audit_lib.secrecy.guard import forbid_core_dumps

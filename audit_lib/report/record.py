@@ -20,8 +20,8 @@ from audit_lib.report import escape as inert
 from audit_lib.report.judge import score, verdict
 from audit_lib.report.render import Screen
 from audit_lib.report.tables import Row, plain, records, review_due_at
+from audit_lib.secrecy import seal
 from audit_lib.secrecy.keeper import MANIFEST
-from audit_lib.secrecy.seal import SealPlan
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
@@ -231,13 +231,13 @@ def _how_to_repeat(audit: "Audit") -> list[str]:
     return [step for step, needed in steps.items() if needed]
 
 
-def manifest_of(audit: "Audit", planned: SealPlan) -> Row:
+def manifest_of(audit: "Audit", planned: Row) -> Row:
     """The manifest of a review without its files.
 
     A file of values has a keyed digest, since an unkeyed one can be guessed offline; under a throw-away
     key it has none. Of the machine nothing is in it: no path outside the project, no time, no mode.
     """
-    facts, counts = provenance(audit), ("values", "forms", "runs", "artefacts", "not_searched", "ordinary")
+    facts = provenance(audit)
     return {
         "schema": "audit_lib/manifest/2",
         "project": inert.plain(audit.project.name),
@@ -248,7 +248,7 @@ def manifest_of(audit: "Audit", planned: SealPlan) -> Row:
         "inputs": inputs_of(audit.sources),
         "audit_toml": {"sha256": audit.project.layout_sha256 or None},
         "ledger": dict(audit.ledger.heads),
-        "seal": {"hits": 0, **{name: getattr(planned, name) for name in counts}},
+        "seal": {"hits": 0, **planned},
     }
 
 
@@ -257,9 +257,9 @@ def inputs_of(sources: pd.DataFrame) -> list[Row]:
     return [row._asdict() for row in rows(sources.loc[sources["state"].eq("read"), _INPUTS])]
 
 
-def facts_for_auditors(audit: "Audit", planned: SealPlan) -> Row:
+def facts_for_auditors(audit: "Audit", planned: Row) -> Row:
     """What an auditor asks of the review itself, for the page's last fold."""
     due_on = day_words(review_due_at(audit.quarter), audit.as_of.year)
-    more = {"due_on": due_on, "year": audit.as_of.year, "search": planned.statement()}
+    more = {"due_on": due_on, "year": audit.as_of.year, "search": seal.statement(planned)}
     signed = {"how_to_repeat": _how_to_repeat(audit), "sign_offs": audit.sign_offs}
     return provenance(audit) | more | signed

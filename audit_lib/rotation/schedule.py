@@ -10,7 +10,7 @@ from icalendar import Alarm, Calendar, Event
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import day_words
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.secrets.contracts import FRESHNESS
+from audit_lib.secrets.ages import FRESHNESS
 
 # A quarter has up to 92 days: what is rotated at one review with a limit of 90 days is overdue at the next.
 ADVANCE = timedelta(days=10)

@@ -59,14 +59,23 @@ def scrub(text: str) -> str:
 
 
 def install(keeper: Keeper | None = None) -> Guard:
-    """Guard this process once: in a kernel its messages, elsewhere stdout, stderr and tracebacks."""
+    """The guard of this process: from now on of its messages in a kernel, elsewhere of its streams.
+
+    Tracebacks, warnings and log records are written to these, too. What the `keeper` holds is scrubbed, also
+    what it takes later. A second call adds its keeper and wraps nothing twice.
+    """
     if keeper is not None:
         _guard.watch(keeper)
     forbid_core_dumps()
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
-        _guard_command()
+        for name in ("stdout", "stderr"):
+            target = getattr(sys, name)
+            if target is not None and not isinstance(target, GuardedStream):
+                stream = GuardedStream(_guard, target)
+                setattr(sys, name, stream)
+                atexit.register(stream.flush, last=True)
     elif not isinstance(getattr(kernel.session.send, "__self__", None), _Messages):
         kernel.session.send = _Messages(kernel.session).send
         _cover_raw_stream(sys.stdout, 1)
@@ -160,8 +169,7 @@ class GuardedStream(io.TextIOBase):
 def guarded_command() -> Iterator[None]:
     """Guard what a command writes in this block, also what ends it; no core is dumped from now on."""
     before = sys.stdout, sys.stderr
-    forbid_core_dumps()
-    _guard_command()
+    install()
     try:
         yield
     finally:
@@ -170,13 +178,3 @@ def guarded_command() -> Iterator[None]:
                 stream.flush(last=True)
         sys.stdout, sys.stderr = before
         _guard.forget()
-
-
-def _guard_command() -> None:
-    """Wrap the streams; tracebacks, warnings and log records are written to them, too."""
-    for name in ("stdout", "stderr"):
-        target = getattr(sys, name)
-        if target is not None and not isinstance(target, GuardedStream):
-            stream = GuardedStream(_guard, target)
-            setattr(sys, name, stream)
-            atexit.register(stream.flush, last=True)

@@ -108,6 +108,17 @@ def _written(value: str, plain: bytes) -> dict[str, list[str]]:
     }
 
 
+def _runs(value: str, most: int) -> Iterator[bytes]:
+    """All runs of 12 bytes of the first so many, but those that every key of the provider may have.
+
+    These are within its prefix, or hold less than eight bytes of what follows it.
+    """
+    content = encode(value)[:most]
+    prefix = _PREFIX.match(content)
+    own = max(prefix.end() + SHORTEST - WINDOW, 0) if prefix else 0
+    yield from (content[at : at + WINDOW] for at in range(own, len(content) - WINDOW + 1))
+
+
 @dataclass(frozen=True, order=True)
 class Hit:
     """A place of a value: data[start:end]."""
@@ -130,26 +141,19 @@ class Matcher:
     ) -> None:
         """Of strong values any 12 bytes that `public` lacks are found, too; texts have two names."""
         self._values = {name: value for name, value in values.items() if len(value) >= SHORTEST}
-        # By its beginning, which is looked for: name, form and content.
-        known: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)
         whole = [(name, *form) for name, value in self._values.items() for form in forms(value)]
-        for name, form, content in (*whole, *texts):
-            known[content[:_HEAD]].append((name, form, content))
         strong = [name for name in strong if name in self._values]
         most, open_text = max(_MOST_PARTS // max(1, len(strong)), 4 * WINDOW), encode(public)
-        self.forms, self.runs = len(whole), 0
-        for name in strong:
-            content = encode(values[name])[:most]
-            # Within a provider's prefix and less than eight bytes behind it every key is the same.
-            prefix = _PREFIX.match(content)
-            own = max(prefix.end() + SHORTEST - WINDOW, 0) if prefix else 0
-            for at in range(own, len(content) - WINDOW + 1):
-                if (window := content[at : at + WINDOW]) not in open_text:
-                    known[window].append((name, PART, window))
-                    self.runs += 1
-        self._parts = list(known.values())
+        runs = ((name, run) for name in strong for run in _runs(values[name], most))
+        parts = [(name, PART, run) for name, run in runs if run not in open_text]
+        self.forms, self.runs = len(whole), len(parts)
+        # By its beginning, which is looked for: name, form and content.
+        known: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)
+        for entry in (*whole, *texts, *parts):
+            known[entry[2][:_HEAD]].append(entry)
+        self._entries = list(known.values())
         self._automaton = BytesAhoCorasick(list(known))
-        self.contents = sorted({content for entries in self._parts for _, _, content in entries})
+        self.contents = sorted({content for entries in self._entries for _, _, content in entries})
 
     @classmethod
     def of(
@@ -177,7 +181,7 @@ class Matcher:
             some = data[base : base + _AT_ONCE + _HEAD]
             for number, at, _ in self._automaton.find_matches_as_indexes(some, overlapping=True):
                 start = base + at
-                for name, form, content in self._parts[number]:
+                for name, form, content in self._entries[number]:
                     if counts[name, form, content] < most and data.startswith(content, start):
                         counts[name, form, content] += 1
                         hits.add(Hit(start, start + len(content), name, form))

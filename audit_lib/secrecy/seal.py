@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -83,66 +84,70 @@ def _own_text() -> str:
     return "\n".join(path.read_text("utf-8") for path in own).casefold()
 
 
-@dataclass(frozen=True)
-class SealPlan:
-    """What is searched for, in how many artefacts; of a search that was done also what it found."""
-
-    values: int
-    forms: int
-    runs: int  # runs of 12 characters
-    artefacts: int
-    not_searched: tuple[str, ...]
-    ordinary: int = 0  # other values that are not searched for
-    hits: tuple[str, ...] = ()  # places, never values
-    matcher: Matcher = field(default_factory=lambda: Matcher({}), repr=False)
-
-    def statement(self, manifest: str = MANIFEST) -> str:
-        """What the report says: true of a published copy and of a run by hand alike."""
-        weak = ", ".join(self.not_searched)
-        sentences = {
-            f"`review` publishes this report only after a search of its {self.artefacts} artefacts for "
-            f"{self.values} secret values in {self.forms} forms, and for {self.runs} runs of {WINDOW} "
-            f"characters of them, with 0 hits. Treat a copy without {manifest} as unchecked.": True,
-            f"Too weak to be distinguished from ordinary text, and not searched for: {weak}.": weak,
-            f"Of the other values {self.ordinary} are not searched for: they are shorter than 8 characters, "
-            "a date, or a part of this program's own text or of the policy's.": self.ordinary,
-        }
-        return " ".join(sentence for sentence, holds in sentences.items() if holds)
-
-
-def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
-    """What will be searched for. Raises `Refused` for a keeper that lacks a value of the inventory."""
+def _matcher(keeper: Keeper, classes: Classes) -> Matcher:
+    """Raises `Refused` for a keeper that lacks a value of the inventory: its seal would be none."""
     values = classes.sealed | classes.whole
     if missing := sum(value not in keeper for value in values):
         raise Refused(f"the seal lacks {missing} values that the inventory names; nothing was published")
-    matcher = Matcher.of(keeper, values, classes.sealed, classes.public)
-    counts = (len(values), matcher.forms, matcher.runs, artefacts)
-    return SealPlan(*counts, classes.not_searched, classes.ordinary, matcher=matcher)
+    return Matcher.of(keeper, values, classes.sealed, classes.public)
 
 
-def seal(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
-    """The result of a search of a folder without a hit. Raises `Refused` for one, and as `search_files`."""
+def plan(keeper: Keeper, classes: Classes, artefacts: int) -> dict[str, Any]:
+    """What will be searched for, in so many artefacts, as the manifest has it.
+
+    `values` in `forms` forms, `runs` runs of 12 characters of strong ones, the names of secrets that are
+    `not_searched`, and how many `ordinary` values are not either. Raises `Refused` as the search itself.
+    """
+    matcher = _matcher(keeper, classes)
+    return {
+        "values": len(classes.sealed | classes.whole),
+        "forms": matcher.forms,
+        "runs": matcher.runs,
+        "artefacts": artefacts,
+        "not_searched": classes.not_searched,
+        "ordinary": classes.ordinary,
+    }
+
+
+def statement(planned: Mapping[str, Any], manifest: str = MANIFEST) -> str:
+    """What the report says of a plan: true of a published copy and of a run by hand alike."""
+    weak = ", ".join(planned["not_searched"])
+    words = {**planned, "weak": weak, "manifest": manifest}
+    sentences = {
+        "`review` publishes this report only after a search of its {artefacts} artefacts for {values} secret "
+        f"values in {{forms}} forms, and for {{runs}} runs of {WINDOW} characters of them, with 0 hits. "
+        "Treat a copy without {manifest} as unchecked.": True,
+        "Too weak to be distinguished from ordinary text, and not searched for: {weak}.": weak,
+        "Of the other values {ordinary} are not searched for: they are shorter than 8 characters, "
+        "a date, or a part of this program's own text or of the policy's.": planned["ordinary"],
+    }
+    return " ".join(sentence.format(**words) for sentence, holds in sentences.items() if holds)
+
+
+def seal(folder: Path, keeper: Keeper, classes: Classes) -> None:
+    """Search a folder. Raises `Refused` for a hit, and as `search_files`."""
     paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
-    result = search_files({path.relative_to(folder).as_posix(): path for path in paths}, keeper, classes)
-    if result.hits:
-        raise Refused(few(result.hits, SHOWN, apart="\n", end="\nand ") + "\nnothing was published")
-    return result
+    hits = search_files({path.relative_to(folder).as_posix(): path for path in paths}, keeper, classes)
+    if hits:
+        raise Refused(few(hits, SHOWN, apart="\n", end="\nand ") + "\nnothing was published")
 
 
-def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) -> SealPlan:
-    """What is in files, their names and all that is packed in them. Raises `Refused` for others."""
-    planned = plan(keeper, classes, len(files))
-    seen: set[bytes] = set()
-    hits: list[str] = []
+def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) -> list[str]:
+    """The places of values in files, in their names and in all that is packed in them, never a value itself.
+
+    Of each secret and form the first place in each way of reading a file. Raises `Refused` for a file that
+    cannot be searched to its bottom, and for a keeper that lacks a value.
+    """
+    matcher, seen, hits = _matcher(keeper, classes), set[bytes](), list[str]()
     for number, (name, path) in enumerate(files.items(), start=1):
-        in_name = planned.matcher.find(name.encode("utf-8", "surrogateescape"), 1)
+        in_name = matcher.find(name.encode("utf-8", "surrogateescape"), 1)
         hits += [f"the name of artefact {number}: {_called(hit, classes)}" for hit in in_name[:1]]
         shown = f"artefact {number}" if in_name else name
         for way, content in views(shown, path.read_bytes(), seen):
-            first = {(hit.name, hit.form): hit for hit in reversed(planned.matcher.find(content))}
+            first = {(hit.name, hit.form): hit for hit in reversed(matcher.find(content))}
             named = ((_called(hit, classes), hit.start) for hit in sorted(first.values()))
             hits += [f"{shown}: {value}, at byte {start} of its {way}" for value, start in named]
-    return replace(planned, hits=tuple(hits))
+    return hits
 
 
 def _called(hit: Hit, classes: Classes) -> str:

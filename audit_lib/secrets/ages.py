@@ -4,25 +4,72 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from math import ceil, floor
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Field, Instant, Series, rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger.timeline import CLOCK_SLACK, SAME_TIME
-from audit_lib.secrets.contracts import Freshness, RotationPairs
+from audit_lib.secrets.inventory import OfSecret
 from audit_lib.secrets.value_rules import is_made_up
 from audit_lib.settings import Policy
 
+FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
 # What bounds a tenure, the most trusted first (docs/evidence.md#combining-evidence).
 TRUST = {"E1": 0, "E2": 0, "E13": 1, "E8": 2, "E14": 3, "E3": 4, "E11": 5}
 SEEN = ("E1", "E2", "E8")  # by a snapshot or with a record
 ROTATED = ("E1", "E8")  # of those, with another value before
 DAY = timedelta(days=1)
 Pieces = dict[str, list[Any]]  # the evidence of one place, by role
-Interval = tuple[Any, Any, list[Any]]  # the piece after which a value began, that by which, what contradicts
+
+
+class Freshness(OfSecret):
+    """One row for each secret in each environment: how old it is, as an interval, and what follows.
+
+    The tenure clock runs since the value is in force here, or was seen anywhere before that.
+    """
+
+    status: Series[str] = Field(isin=FRESHNESS)
+    # In whole days, rounded outwards: on the tenure clock at least so old (null: not known) …
+    age_days_min: Series[float] = Field(nullable=True)
+    age_days_max: Series[float] = Field(nullable=True)  # … and at most so old; null: no bound
+    max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
+    period_stated: Series[bool]  # somebody gives this period; else it is the policy's default
+    strict_max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)  # the guide's one period for all
+    strict_status: Series[str] = Field(isin=("", *FRESHNESS))  # by that one; "" where it states none
+    overdue_from_at: Series[Instant] = Field(nullable=True)  # provably overdue from
+    possibly_overdue_from_at: Series[Instant] = Field(nullable=True)
+    lo_at: Series[Instant] = Field(nullable=True)
+    hi_at: Series[Instant] = Field(nullable=True)
+    lo_evidence: Series[str]  # the binding evidence on that side, "" where there is none
+    hi_evidence: Series[str]
+    reason: Series[str]  # of unknown: no evidence | straddles | conflict | reviewed late | not supplied
+    next_evidence: Series[str]  # the cheapest evidence that would decide
+    conflict: Series[bool]
+    claimed_not_done: Series[bool]  # a rotation was recorded, the value did not change
+    rotated_back: Series[bool]  # the value was in force before, another one between
+    unrecorded_rotation: Series[bool]
+
+
+class RotationPairs(OfSecret):
+    """One row for each two secrets that must be rotated together, in each environment that has both."""
+
+    other_secret: Series[str]
+    relation: Series[str] = Field(isin=("together", "apart", "unknown"))
+    lo_at: Series[Instant] = Field(nullable=True)  # `secret` came into force after this …
+    hi_at: Series[Instant] = Field(nullable=True)  # … and by this
+    other_lo_at: Series[Instant] = Field(nullable=True)
+    other_hi_at: Series[Instant] = Field(nullable=True)
+
+
+class Interval(NamedTuple):
+    """When a value came into force: after one piece of evidence and by another; None where nothing bounds."""
+
+    lo: Any
+    hi: Any
+    dropped: list[Any]  # less trusted pieces, which contradict these
 
 
 def tabulate_freshness(
@@ -47,13 +94,16 @@ def tabulate_freshness(
 
 
 def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str, Any]:
-    tenure, rule = agreement(pieces["bound"]), policy.rule(item.secret)
-    lo, hi, dropped = age = _age(tenure, pieces["return"] + pieces["sighting"])
-    lo_at, hi_at = lo and lo.lo_at, hi and hi.hi_at
-    period = None if item.max_age_days is None else item.max_age_days * DAY
-    strict = rule.strict_max_age_days if rule and period else None
-    status, reason = _verdict(item, age, pieces, policy, as_of)
-    stricter = _verdict(item._replace(max_age_days=strict), age, pieces, policy, as_of)[0] if strict else ""
+    tenure, rule, exempt = agreement(pieces["bound"]), policy.rule(item.secret), _exempt(item)
+    age = _age(tenure, pieces["return"] + pieces["sighting"])
+    lo_at, hi_at = age.lo and age.lo.lo_at, age.hi and age.hi.hi_at
+    limits = [item.max_age_days, rule and item.max_age_days and rule.strict_max_age_days]
+    status, strict_status = (
+        "exempt" if exempt else days and status_of(lo_at, hi_at, as_of, days, policy.warn_days)
+        for days in limits
+    )
+    reason = _why_unknown(item, pieces, age) if status == "unknown" else exempt
+    period = limits[0] and limits[0] * DAY
     return {
         **{name: getattr(item, name) for name in ("secret", "environment", "service", "max_age_days")},
         "status": status,
@@ -62,16 +112,16 @@ def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str
         "age_days_min": hi_at and max(0, floor((as_of - hi_at) / DAY)),
         "age_days_max": lo_at and max(0, ceil((as_of - lo_at) / DAY)),
         "period_stated": item.period_stated,
-        "strict_max_age_days": strict,
-        "strict_status": stricter,
+        "strict_max_age_days": limits[1],
+        "strict_status": strict_status if limits[1] else "",
         "overdue_from_at": period and hi_at and hi_at + period,
         "possibly_overdue_from_at": period and lo_at and lo_at + period,
         "lo_at": lo_at,
         "hi_at": hi_at,
-        "lo_evidence": _label(lo),
-        "hi_evidence": _label(hi),
+        "lo_evidence": _label(age.lo),
+        "hi_evidence": _label(age.hi),
         "next_evidence": _next(item, reason, tenure, age, as_of) if status == "unknown" else "",
-        "conflict": bool(dropped),
+        "conflict": bool(age.dropped),
         "claimed_not_done": _not_done(pieces),
         "rotated_back": bool(pieces["return"]),
         "unrecorded_rotation": _unrecorded(pieces),
@@ -95,7 +145,7 @@ def agreement(pieces: list[Any]) -> Interval:
             dropped.append(one)
         else:
             lo, hi = later, earlier
-    return lo, hi, dropped
+    return Interval(lo, hi, dropped)
 
 
 def _age(tenure: Interval, elsewhere: list[Any]) -> Interval:
@@ -110,7 +160,7 @@ def _age(tenure: Interval, elsewhere: list[Any]) -> Interval:
         # In use before: how long is bounded only as far as that earlier use is.
         bounded = all(one.lo_at for one in surely)
         lo = min(surely, key=attrgetter("lo_at", "hi_at")) if bounded else None
-    return lo, min(hi, *before, key=attrgetter("hi_at")) if before else hi, dropped
+    return Interval(lo, min([hi, *before], key=attrgetter("hi_at")) if before else hi, dropped)
 
 
 # ---- The verdict ----
@@ -127,24 +177,12 @@ def status_of(
     return "fresh" if as_of - lo_at <= (max_age_days - warn_days) * DAY else "due"
 
 
-def _verdict(item: Any, age: Interval, pieces: Pieces, policy: Policy, as_of: datetime) -> tuple[str, str]:
-    """The status and, of unknown and exempt, the reason."""
-    if exempt := _exempt(item):
-        return "exempt", exempt
-    if not pieces["bound"]:
-        late = "reviewed late" if pieces["left out"] else "no evidence"
-        return "unknown", "not supplied" if item.state == "not supplied" else late
-    lo, hi, dropped = age
-    status = status_of(lo and lo.lo_at, hi and hi.hi_at, as_of, item.max_age_days, policy.warn_days)
-    return status, "" if status != "unknown" else "conflict" if dropped else "straddles"
-
-
 def _exempt(item: Any) -> str:
     """Why no age is to be known here; "" if one is."""
+    harmless = item.public and item.exposure_severity == "info"
     reasons = {
         "no limit in the policy": item.max_age_days is None,
-        "public by the policy: it protects nothing, so it has no age": item.public
-        and item.exposure_severity == "info",
+        "public by the policy: it protects nothing, so it has no age": harmless,
         f"{item.state}: no value is in force": item.state in ("missing", "empty"),
         "an example's value: no secret is in force": is_made_up(item.template, item.strength_bits),
         "placeholder: no secret is in force": item.placeholder,
@@ -152,22 +190,28 @@ def _exempt(item: Any) -> str:
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
+def _why_unknown(item: Any, pieces: Pieces, age: Interval) -> str:
+    if pieces["bound"]:
+        return "conflict" if age.dropped else "straddles"
+    late = "reviewed late" if pieces["left out"] else "no evidence"
+    return "not supplied" if item.state == "not supplied" else late
+
+
 def _next(item: Any, reason: str, tenure: Interval, age: Interval, as_of: datetime) -> str:
     """The cheapest evidence that would decide."""
-    lo, hi, dropped = age
     if reason == "not supplied":
         return f"Supply the values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
     if reason == "conflict":
-        sides = dict.fromkeys(filter(None, map(_label, (*tenure[:2], dropped[0]))))
+        sides = dict.fromkeys(filter(None, map(_label, (*tenure[:2], age.dropped[0]))))
         return f"Find out which is right: {' · '.join(sides)}"
-    if hi is None:
+    if age.hi is None:
         return "Take a snapshot now, then one each week: audit-lib snapshot"
     period = item.max_age_days * DAY
-    overdue = f" (overdue if changed before {instant_words(as_of - period)})" if lo else ""
+    overdue = f" (overdue if changed before {instant_words(as_of - period)})" if age.lo else ""
     return (
         f"Look up its creation date at the provider{overdue} and record it (audit-lib record {item.secret} "
         "--created-at DATE --source TEXT), or rotate it with a snapshot just before and just after. "
-        f"Otherwise it is overdue from {instant_words(hi.hi_at + period)}"
+        f"Otherwise it is overdue from {instant_words(age.hi.hi_at + period)}"
     )
 
 
@@ -211,9 +255,9 @@ def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataF
     ages = freshness[freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")]
     ages = ages[["secret", "environment", "service", "lo_at", "hi_at"]]
     names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}
-    both = pd.DataFrame(sorted(names), columns=["secret", "other_secret"]).merge(ages)
-    other = ages.drop(columns="service").add_prefix("other_")
-    both = both.merge(other.rename(columns={"other_environment": "environment"}))
+    other = {name: f"other_{name}" for name in ("secret", "lo_at", "hi_at")}
+    both = pd.DataFrame(sorted(names), columns=["secret", "other_secret"], dtype="str").merge(ages)
+    both = both.merge(ages.drop(columns="service").rename(columns=other))
     lo, hi, other_lo, other_hi = (both[name] for name in ("lo_at", "hi_at", "other_lo_at", "other_hi_at"))
     # Bounds are widened by what clocks may err: instants that they cannot tell apart are the same.
     same_lo = (lo - other_lo).abs().le(SAME_TIME) | (lo.isna() & other_lo.isna())

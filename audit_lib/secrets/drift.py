@@ -1,24 +1,34 @@
 """Compares values between places: pairs, environments, names and example files, by fingerprint alone."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded import url_parts
+from audit_lib.base.frames import Field, Series, rows
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import GUESSABLE_BITS, component
-from audit_lib.secrets.contracts import Drift
-from audit_lib.secrets.inventory import rule_name, values_of_examples
+from audit_lib.secrets.inventory import OfSecret, rule_name, values_of_examples
 from audit_lib.settings import Policy
 from audit_lib.settings.kinds import of_one_store
 
 LARGE_GROUP = 12  # of one value under thousands of names the pairs of its first place say enough
 SECRET_KINDS = ("secret", "unlisted")
-# Of a connection URL: where it leads must differ between environments, its database may be called alike.
-URL_PARTS = {"user": "different", "host": "different", "database": "any"}
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  another one in each environment
+
+
+class Drift(OfSecret):
+    """One row for each pair of places that hold the same or, where they must be equal, another value."""
+
+    other_secret: Series[str]
+    other_environment: Series[str]  # "" of an example file
+    other_service: Series[str]
+    component: Series[str]  # whole | password | user | host
+    relation: Series[str] = Field(isin=("same", "different", "unknown"))
+    expected: Series[str] = Field(isin=("same", "different", "any"))
+    why: Series[str]  # pairing | environments | names | coupled | must differ | example
 
 
 def compare_places(
@@ -36,7 +46,7 @@ def compare_places(
     held = inventory.assign(own=own.fillna(False).astype(bool), absent=absent, number=range(len(inventory)))
     secrets = held[held["kind"].isin(SECRET_KINDS) & held["own"]]
     across, examples = _across_environments(held, policy), values_of_examples(entries, policy, keeper)
-    pairs = [*_paired(held, policy), across, *_across_urls(across, keeper)]
+    pairs = [_demanded(held, policy), across, *_across_urls(across, keeper)]
     pairs += [_across_names(secrets, policy), _in_examples(secrets, examples)]
     return _compared(pd.concat(pairs, ignore_index=True))
 
@@ -47,21 +57,27 @@ def _pairs(ones: pd.DataFrame, others: pd.DataFrame, *by: str) -> pd.DataFrame:
     return both[both["number"] < both["other_number"]]
 
 
-def _paired(held: pd.DataFrame, policy: Policy) -> Iterator[pd.DataFrame]:
+def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """What the policy demands to be equal or to differ, in each environment.
 
+    Two names of one variable in one place must be equal: with two values nobody knows which counts.
     Sources: docs/rules.md#rule-42, docs/rules.md#rule-44.
     """
+    demands = {
+        (*pair, expected, why)
+        for rule in policy.secrets
+        for expected, why, others in (
+            ("same", "pairing", (*rule.equals, *rule.aliases)),
+            ("different", "must differ", rule.differs),
+        )
+        for other in others
+        for pair in ((rule.name, other), (other, rule.name))
+    }
+    columns = ["secret", "other_secret", "expected", "why"]
+    demanded = pd.DataFrame(sorted(demands), columns=columns, dtype="str")
     homes = {(name, rule.service) for rule in policy.secrets for name in (rule.name, *rule.aliases)}
-    at_home = held.merge(pd.DataFrame(sorted(homes), columns=["secret", "service"]))
-    both = _pairs(at_home, at_home, "environment")
-    names = list(map(frozenset, zip(both["secret"], both["other_secret"], strict=True)))
-    # Two names of one variable in one place: with two values nobody knows which counts.
-    equal = {frozenset((r.name, other)) for r in policy.secrets for other in (*r.equals, *r.aliases)}
-    differ = {frozenset((rule.name, other)) for rule in policy.secrets for other in rule.differs}
-    for expected, why, wanted in (("same", "pairing", equal), ("different", "must differ", differ)):
-        found = both[[two in wanted for two in names]]
-        yield found.assign(component="whole", expected=expected, why=why)
+    at_home = held.merge(pd.DataFrame(sorted(homes), columns=["secret", "service"], dtype="str"))
+    return _pairs(at_home, at_home, "environment").merge(demanded).assign(component="whole")
 
 
 def _across_environments(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -76,65 +92,74 @@ def _across_environments(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
 
 def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]:
-    """Where two connection URLs lead, part by part (docs/rules.md#rule-66)."""
+    """Whether two connection URLs lead to one host, as one user (docs/rules.md#rule-66)."""
     with_password = across["component"].eq("password") | across["other_component"].eq("password")
     urls = across[with_password & across["whole"].notna() & across["other_whole"].notna()]
     marks = {*urls["whole"], *urls["other_whole"]}
-    local = {
-        mark
-        for mark in marks
-        if keeper.ask(mark, lambda value: getattr(url_parts(value), "host", None) in THIS_MACHINE)
-    }
-    strict = urls["expected"].ne("any") & ~(urls["whole"].isin(local) & urls["other_whole"].isin(local))
-    for part, expected in URL_PARTS.items():
-        found = urls.assign(component=part, expected=np.where(strict, expected, "any"))
+    local = {mark for mark in marks if keeper.ask(mark, _is_of_this_machine)}
+    both_local = urls["whole"].isin(local) & urls["other_whole"].isin(local)
+    for part in ("user", "host"):
         # A host or a name is not a secret, so it is not kept.
         cut = {mark: keeper.part(mark, component(part), keep=False) for mark in marks}
-        for side in ("", "other_"):
-            found[f"{side}fingerprint"] = urls[f"{side}whole"].map(cut)
-            found[f"{side}absent"] |= found[f"{side}fingerprint"].isna()
-        yield found
+        one, other = urls["whole"].map(cut), urls["other_whole"].map(cut)
+        yield urls.assign(
+            component=part,
+            fingerprint=one,
+            other_fingerprint=other,
+            absent=urls["absent"] | one.isna(),
+            other_absent=urls["other_absent"] | other.isna(),
+            expected=urls["expected"].mask(both_local, "any"),
+        )
+
+
+def _is_of_this_machine(value: str) -> bool:
+    return getattr(url_parts(value), "host", None) in THIS_MACHINE
 
 
 def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """One value under two names, in one environment or in two (docs/rules.md#rule-64).
 
-    What the policy compares itself, or is seen of one name between two environments, is told there.
+    What the policy compares itself, or is seen of one name between two environments, is reported there.
     """
     alike = secrets.groupby("fingerprint")["number"]
     first = secrets[alike.cumcount().eq(0) | alike.transform("size").le(LARGE_GROUP)]
-    both, declared = _pairs(first, secrets, "fingerprint"), _declared(policy)
-    between = list(map(frozenset, zip(both["environment"], both["other_environment"], strict=True)))
-    pairs = list(zip(both["secret"], both["other_secret"], between, strict=True))
-    moved = {(one, where) for one, other, where in pairs if one == other}
-    why = []
-    for (one, other, where), elsewhere in zip(pairs, both["service"].ne(both["other_service"]), strict=True):
-        names, within = frozenset((rule_name(one, policy), rule_name(other, policy))), len(where) == 1
-        if len(names) == 1:
-            why.append("environments" if elsewhere and not within else "")
-        elif names in declared and (within or moved & {(name, where) for name in names}):
-            why.append("")
-        else:
-            why.append("coupled" if within and of_one_store(*names) else "names")
-    both = both.assign(component="whole", why=pd.Series(why, both.index, dtype="str"))
-    return both.assign(expected=np.where(both["why"].eq("coupled"), "any", "different"))[both["why"].ne("")]
+    both = _pairs(first, secrets, "fingerprint")
+    moved = {(row.secret, _environments(row)) for row in rows(both) if row.secret == row.other_secret}
+    groups = _equal_names(policy)
+    differ = {frozenset((rule.name, other)) for rule in policy.secrets for other in rule.differs}
+
+    def reason(row: Any) -> str:
+        one, other = rule_name(row.secret, policy), rule_name(row.other_secret, policy)
+        where, within = _environments(row), row.environment == row.other_environment
+        if one == other:
+            return "" if within or row.service == row.other_service else "environments"
+        declared = groups.get(one, one) == groups.get(other, other) or {one, other} in differ
+        if declared and (within or not moved.isdisjoint({(one, where), (other, where)})):
+            return ""
+        return "coupled" if within and of_one_store(one, other) else "names"
+
+    both = both.assign(component="whole", why=pd.Series(map(reason, rows(both)), both.index, dtype="str"))
+    both["expected"] = both["why"].eq("coupled").map({True: "any", False: "different"})
+    return both[both["why"].ne("")]
 
 
-def _declared(policy: Policy) -> set[frozenset[str]]:
-    """The pairs that the policy compares, and those that it makes equal through a third."""
-    groups: list[set[str]] = []
+def _environments(row: Any) -> frozenset[str]:
+    return frozenset((row.environment, row.other_environment))
+
+
+def _equal_names(policy: Policy) -> dict[str, str]:
+    """For each name that the policy makes equal to others, also through a third, the one that they share."""
+    groups = {name: name for rule in policy.secrets for name in (rule.name, *rule.equals)}
     for rule in policy.secrets:
-        group = {rule.name, *rule.equals}
-        joined = [other for other in groups if other & group]
-        groups = [other for other in groups if not other & group] + [group.union(*joined)]
-    equal = {frozenset(pair) for group in groups for pair in combinations(group, 2)}
-    return equal | {frozenset((rule.name, other)) for rule in policy.secrets for other in rule.differs}
+        joined = {groups[name] for name in (rule.name, *rule.equals)}
+        groups = {name: rule.name if group in joined else group for name, group in groups.items()}
+    return groups
 
 
 def _in_examples(secrets: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
     """A secret in force that an example file holds as well (docs/rules.md#rule-55).
 
-    One that can be guessed was copied from the example, not into it: that is told as a template in use.
+    One that can be guessed was copied from the example, not into it: that is reported as a template in use.
     """
     facts = {"component": "whole", "expected": "different", "why": "example", "other_environment": ""}
     found = secrets.drop(columns="whole").groupby("fingerprint").head(LARGE_GROUP).merge(examples)

@@ -5,28 +5,75 @@ The keeper answers about each value: placeholder, published, length, formats, st
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.secrets.value_rules import format_of, has_host, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.kinds import likely_kind, shape_by
 
-Place = tuple[str, str]  # environment, service
 Row = dict[str, Any]  # of Inventory
 OF_RULE = (
     "kind", "component", "public", "missing_severity", "exposure_severity", "fallback", "usual_format",
     "max_age_days", "period_stated",
 )  # fmt: skip
+
+
+class OfSecret(Contract):
+    """What begins each row about a secret in one place."""
+
+    secret: Series[str]  # the policy's name for it, or the variable's own
+    environment: Series[str]
+    service: Series[str]
+
+
+class Inventory(OfSecret):
+    """One row for each variable, environment and service that a policy expects or a source holds."""
+
+    variable: Series[str]  # as it stands in the source
+    kind: Series[str]  # secret | identifier | setting | unlisted
+    required: Series[str]  # the policy's requirement; "" for what is not in it
+    demanded: Series[bool]  # … and it holds in this environment (SecretRule.required_in)
+    missing_severity: Series[str]  # of the rule; "" for what is not in the policy
+    exposure_severity: Series[str]  # of the rule; "" leaves it to the check
+    fallback: Series[str]  # what the application does without it; "" where the policy does not say
+    renewal: Series[str]  # the command that makes a new value, or where one is got; "" where not said
+    component: Series[str]  # whole | password
+    state: Series[str] = Field(isin=("present", "empty", "missing", "not supplied"))
+    source: Series[str]
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
+    origin: Series[str]  # env file | export | given values
+    loader: Series[str]  # whose reading the value is; "" if all that may read it agree, or there is none
+    whole: Series[str] = Field(nullable=True)  # the fingerprint of all of the value, such as a URL …
+    fingerprint: Series[str] = Field(nullable=True)  # … and of the component that is the secret
+    placeholder: Series[pd.BooleanDtype] = Field(nullable=True)  # null: no value to judge
+    compromised: Series[pd.BooleanDtype] = Field(nullable=True)  # equals a value known to be public
+    template: Series[pd.BooleanDtype] = Field(nullable=True)  # equals the value of an example file
+    length: Series[str]  # ok | short | below good | "" where not judged
+    min_length: Series[pd.Int64Dtype] = Field(nullable=True)
+    good_length: Series[pd.Int64Dtype] = Field(nullable=True)
+    format: Series[str]  # the format's name, "" where the policy states none
+    format_ok: Series[pd.BooleanDtype] = Field(nullable=True)
+    usual_format: Series[str]  # what the provider is known to issue, "" where the policy states none
+    usual_format_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # as the provider issues it
+    forbidden_format_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: a live or admin key
+    classes_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # kinds of characters, or enough bits
+    default_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: works, and everyone knows it
+    expected_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # a setting's exact value
+    url_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: two parsers read two passwords
+    strength_bits: Series[float] = Field(nullable=True)  # an upper estimate, rounded down
+    public: Series[bool]  # by prefix or by policy
+    max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
+    period_stated: Series[bool]  # the guide gives this period; else it is the policy's default
 
 
 def tabulate_inventory(
@@ -42,18 +89,21 @@ def tabulate_inventory(
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
     supplied = {(row.environment, row.service): row.source for row in rows(read)}
     environments = {environment for environment, _ in supplied} | set(project.environments)
-    services = {rule.service for rule in policy.secrets} - {""}
-    places = {(environment, service) for environment in environments for service in services}
     shown = values_of_examples(entries, policy, keeper)
-    examples = frozenset({*shown["whole"], *shown["fingerprint"]})
-    judged = _Judge(policy, keeper, examples if entries["kind"].eq("example").any() else None)
-    held = _held(entries)
+    has_example = entries["kind"].eq("example").any()
+    examples = frozenset({*shown["whole"], *shown["fingerprint"]}) if has_example else None
+
     found: list[Row] = []
-    for place in places | supplied.keys():
-        nothing = {"state": "missing" if place in supplied else "not supplied", "origin": "", "loader": ""}
-        nothing |= {"source": supplied.get(place, f"--env {'/'.join(place)}"), "length": ""}
-        for rule, several in _assigned(held[place], place, policy):
-            found += judged.rows(rule, several) or [_demands(rule, rule.name, place) | nothing]
+    for rule, held in _in_force(entries, policy):
+        known = rule if rule.kind else _as_found(rule, held[-1], policy, keeper)
+        *others, counts = [_judged(known, entry, policy, keeper, examples) for entry in held]
+        beside = [row for row in others if _differ(counts, row)]
+        found += [counts, *(row | {"service": f"{row['service']} ({row['source']})"} for row in beside)]
+
+    there = {(row["secret"], row["environment"], row["service"]) for row in found}
+    for environment, rule in product(environments, policy.secrets):
+        if rule.service and (rule.name, environment, rule.service) not in there:
+            found.append(_lacking(rule, environment, supplied.get((environment, rule.service))))
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
     return Inventory.of(sorted(found, key=lambda row: _order(row, order)))
 
@@ -74,109 +124,81 @@ def values_of_examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) ->
     return pd.DataFrame(found, columns=["other_secret", "other_service", "whole", "fingerprint"], dtype="str")
 
 
-def _held(entries: pd.DataFrame) -> dict[Place, dict[str, list[Any]]]:
-    """For each place its variables, each with its entries, one a source; the last one counts."""
+def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
+    """Each variable of each place: its rule, and its entries, one of each source, of which the last counts.
+
+    Of several names of one rule in a place the first takes it, in the policy's order. The others and what no
+    rule names get a rule of their own that demands nothing.
+    """
     named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
     # A stable sort: the order of the sources decides, given values come last and so count.
     ordered = named.sort_values("kind", key=lambda kind: kind.eq("given values"), kind="stable")
-    held: dict[Place, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    held: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
     for entry in rows(ordered.drop_duplicates(["environment", "service", "name", "source"], keep="last")):
-        held[entry.environment, entry.service][entry.name].append(entry)
-    return held
+        held[entry.environment, entry.service, entry.name].append(entry)
+
+    names = [name for rule in policy.secrets for name in (rule.name, *rule.aliases)]
+    order = {name: number for number, name in enumerate(names)}
+    taken: set[tuple[str, str, str]] = set()
+    for environment, service, name in sorted(held, key=lambda place: order.get(place[2], len(order))):
+        rule = policy.rule(name)
+        if rule is None or (environment, service, rule.name) in taken:
+            kind, component = ("unlisted", rule.component) if rule else ("", "whole")
+            rule = SecretRule(name, "", kind, "", missing_severity="", component=component)
+        taken.add((environment, service, rule.name))
+        yield rule, held[environment, service, name]
 
 
-def _order(row: Mapping[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
-    """The policy's order, then names; the environments from development to production."""
-    where, rule = row["environment"], rules.get(row["secret"], len(rules))
-    stage = ENVIRONMENTS.index(where) if where in ENVIRONMENTS else len(ENVIRONMENTS)
-    return (rule, row["secret"], row["service"], stage, where, row["variable"])
-
-
-def _assigned(
-    here: dict[str, list[Any]], place: Place, policy: Policy
-) -> Iterator[tuple[SecretRule, list[Any]]]:
-    """Each rule of a place with the entries that satisfy it, then what is left with a rule for it.
-
-    Left are a rule's variable in another service, a second name for one, or what no rule names.
-    """
-    for rule in policy.secrets:
-        if rule.service == place[1]:
-            variable = next((name for name in (rule.name, *rule.aliases) if name in here), rule.name)
-            yield rule, here.pop(variable, [])
-    taken: set[str] = set()
-    for name in sorted(here):
-        known = policy.rule(name)
-        if known and known.service != place[1] and known.name not in taken:
-            taken.add(known.name)
-            yield known, here[name]
-        else:
-            kind, component = ("unlisted", known.component) if known else ("", "whole")
-            yield SecretRule(name, "", kind, "", missing_severity="", component=component), here[name]
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """Makes the rows of a variable that is there."""
-
-    policy: Policy
-    keeper: Keeper
-    examples: frozenset[str] | None
-
-    def rows(self, rule: SecretRule, entries: list[Any]) -> list[Row]:
-        """The row of the last entry, which counts, and those of other values in other env files."""
-        if not entries:
-            return []
-        known = rule if rule.kind else self._as_found(rule, entries[-1])
-        *others, counts = [self._row(self._as_found(known, entry), entry) for entry in entries]
-        beside = [row for row in others if _differ(counts, row)]
-        return [counts, *(row | {"service": f"{row['service']} ({row['source']})"} for row in beside)]
-
-    def _row(self, rule: SecretRule, entry: Any) -> Row:
-        """The columns of Inventory for an entry by a rule."""
-        is_known = not value_is_unknown(entry.faults.split(","))
-        row = _demands(rule, entry.name, (entry.environment, entry.service)) | {
-            "state": "empty" if is_known and self._holds_nothing(rule, entry) else "present",
-            "source": entry.source,
-            "line": entry.line,
-            "origin": entry.kind,
-            "loader": entry.loader,
-            "length": "",
-            "public": rule.public or entry.name.startswith(self.policy.public_prefixes),
-        }
-        if row["state"] == "empty" or not is_known:
-            return row
-        held = hold(self.keeper, entry.fingerprint, rule.component)
-        row |= {"component": held.component, "whole": held.whole, "fingerprint": held.part or None}
-        if held.component == "password" and not held.part and not held.whole_is(has_host):
-            row["kind"] = "setting"  # a URL to a local file holds no secret
-        row |= judge(held, rule, self.policy, entry.environment, self.examples)
-        if held.part and row["kind"] != "setting":
-            row["strength_bits"] = min(row["strength_bits"], self.keeper.ask(held.part, strength.chosen_bits))
+def _judged(
+    rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, examples: frozenset[str] | None
+) -> Row:
+    """The row of an entry by its rule. What a value decides is null if the value is not known."""
+    rule = _as_found(rule, entry, policy, keeper)
+    unknown = value_is_unknown(entry.faults.split(","))
+    empty = not unknown and _holds_nothing(rule, entry.fingerprint, keeper)
+    row = _demands(rule, entry.name, entry.environment, entry.service) | {
+        "state": "empty" if empty else "present",
+        "source": entry.source,
+        "line": entry.line,
+        "origin": entry.kind,
+        "loader": entry.loader,
+        "public": rule.public or entry.name.startswith(policy.public_prefixes),
+    }
+    if empty or unknown:
         return row
+    held = hold(keeper, entry.fingerprint, rule.component)
+    row |= judge(held, rule, policy, entry.environment, examples)
+    row |= {"component": held.component, "whole": held.whole, "fingerprint": held.part or None}
+    if held.component == "password" and not held.part and not held.whole_is(has_host):
+        row["kind"] = "setting"  # a URL to a local file holds no secret
+    elif held.part and rule.kind != "setting":
+        row["strength_bits"] = min(row["strength_bits"], keeper.ask(held.part, strength.chosen_bits))
+    return row
 
-    def _as_found(self, rule: SecretRule, entry: Any) -> SecretRule:
-        """The rule; of what name or value show to be a secret that of a secret nobody listed.
 
-        Of a setting of the policy only its value can show that: else whoever may write the policy could
-        call every secret a setting.
-        """
-        kind, component = rule.kind, rule.component
-        if kind in ("", "setting"):
-            mark = entry.fingerprint
-            forms = [] if mark is None else [shape_by(partial(self.keeper.ask, mark))]
-            likely, cut = likely_kind(entry.name, forms, self.policy)
-            shows = not kind or not {"URL with password", "generated"}.isdisjoint(forms)
-            kind, component = ("unlisted", cut) if likely == "secret" and shows else ("setting", component)
-        days = self.policy.default_max_age_days if kind == "unlisted" else rule.max_age_days
-        return replace(rule, kind=kind, component=component, max_age_days=days)
+def _as_found(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper) -> SecretRule:
+    """The rule; of what name or value show to be a secret that of a secret nobody listed.
 
-    def _holds_nothing(self, rule: SecretRule, entry: Any) -> bool:
-        """Whether there is no value, or one that says so: null or none, and of a secret false."""
+    Of a setting of the policy only its value can show that: else whoever may write the policy could
+    call every secret a setting.
+    """
+    kind, component = rule.kind, rule.component
+    if kind in ("", "setting"):
         mark = entry.fingerprint
-        return mark is None or (
-            self.keeper.ask(mark, strength.is_no_value)
-            and (rule.kind in ("secret", "unlisted") or not self.keeper.ask(mark, strength.is_plain))
-        )
+        forms = [] if mark is None else [shape_by(partial(keeper.ask, mark))]
+        likely, cut = likely_kind(entry.name, forms, policy)
+        shows = not kind or not {"URL with password", "generated"}.isdisjoint(forms)
+        kind, component = ("unlisted", cut) if likely == "secret" and shows else ("setting", component)
+    days = policy.default_max_age_days if kind == "unlisted" else rule.max_age_days
+    return replace(rule, kind=kind, component=component, max_age_days=days)
+
+
+def _holds_nothing(rule: SecretRule, fingerprint: str | None, keeper: Keeper) -> bool:
+    """Whether there is no value, or one that says so: null or none, and of a secret false."""
+    return fingerprint is None or (
+        keeper.ask(fingerprint, strength.is_no_value)
+        and (rule.kind in ("secret", "unlisted") or not keeper.ask(fingerprint, strength.is_plain))
+    )
 
 
 def _differ(one: Row, other: Row) -> bool:
@@ -185,9 +207,16 @@ def _differ(one: Row, other: Row) -> bool:
     return both and len({one.get("fingerprint"), other.get("fingerprint")} - {None}) == 2
 
 
-def _demands(rule: SecretRule, variable: str, place: Place) -> Row:
+def _lacking(rule: SecretRule, environment: str, source: str | None) -> Row:
+    """The row of a rule without a variable: missing in the source that was read, if there is one."""
+    state = "not supplied" if source is None else "missing"
+    source = f"--env {environment}/{rule.service}" if source is None else source
+    row = _demands(rule, rule.name, environment, rule.service)
+    return row | {"state": state, "source": source, "origin": "", "loader": ""}
+
+
+def _demands(rule: SecretRule, variable: str, environment: str, service: str) -> Row:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
-    environment, service = place
     here = rule.service == service and (not rule.required_in or environment in rule.required_in)
     return {name: getattr(rule, name) for name in OF_RULE} | {
         "secret": rule.name,
@@ -197,7 +226,15 @@ def _demands(rule: SecretRule, variable: str, place: Place) -> Row:
         "required": rule.required if rule.service == service else "",
         "demanded": here and rule.required != "",
         "renewal": rule.generate or rule.obtain,
+        "length": "",
         "min_length": rule.min_length or None,
         "good_length": rule.good_length or None,
         "format": format_of(rule, environment),
     }
+
+
+def _order(row: Mapping[str, Any], rules: Mapping[str, int]) -> tuple[Any, ...]:
+    """The policy's order, then names; the environments from development to production."""
+    where, rule = row["environment"], rules.get(row["secret"], len(rules))
+    stage = ENVIRONMENTS.index(where) if where in ENVIRONMENTS else len(ENVIRONMENTS)
+    return (rule, row["secret"], row["service"], stage, where, row["variable"])

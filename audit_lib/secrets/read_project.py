@@ -16,7 +16,7 @@ from audit_lib.logs.read import LogRead, nothing_read
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.evidence import collect_evidence
+from audit_lib.secrets.evidence import collect_evidence, with_file_times
 from audit_lib.secrets.given import read_store_dates
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources
@@ -93,11 +93,8 @@ def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
     whole = sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
     read = sources[whole]
     places = read[["environment", "service", "source"]].assign(complete=read["not_understood"].eq(0))
-
     kept = inventory[inventory["kind"].ne("setting") & inventory["state"].ne("not supplied")]
-    written = read[["source", "environment", "modified_at"]].assign(origin="env file")
-    written = written.drop_duplicates(["source", "environment"], keep="last")
-    seen = kept[[*_RECORDED, "origin"]].merge(written, how="left").drop(columns="origin")
+    seen = with_file_times(kept, read)[[*_RECORDED, "modified_at"]]
     secrets = [
         row._asdict() | {"modified_at": row.modified_at and iso(row.modified_at)} for row in rows(seen)
     ]

@@ -1,10 +1,12 @@
 """The settings in force as lines that two reviews can compare: what is looked for, where, how gravely."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Iterator
+from functools import partial
 from hashlib import sha256
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
@@ -13,7 +15,7 @@ from audit_lib.settings.models import POLICIES, Policy, Project
 # What judges nothing: titles, lines of the guide, and what is of this machine or this run.
 _LEFT_OUT = (
     "title", "lines", "guide_line", "path", "sha256", "recognised_by", "root", "file",
-    "ledger", "configured", "layout", "layout_sha256", "demands", "not_searched", "dated",
+    "ledger", "configured", "policy", "layout_sha256", "not_searched", "dated",
 )  # fmt: skip
 LARGEST = 1 << 20  # bytes of a file of log formats
 
@@ -23,11 +25,12 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
 
     Without a project only what a policy demands. What looks like a value is shown by its digest.
     """
-    lines = list(_lines("policy", policy))
+    plain = partial(TypeAdapter.dump_python, mode="json", exclude_defaults=True, warnings=False)
+    lines = list(_lines("policy", plain(TypeAdapter(Policy), policy)))
     if project is not None:
-        own = "audit.toml" if project.layout is not None and policy.path == project.layout else "the reviewer"
+        own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"
         lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
-        lines += _lines("audit.toml", project)
+        lines += _lines("audit.toml", plain(TypeAdapter(Project), project))
         if project.formats:
             try:
                 digest = read_source(project.root, project.formats, LARGEST).sha256
@@ -51,30 +54,27 @@ def digest_of_difference(lines: Iterable[str]) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
 
 
-def _lines(subject: str, value: Any) -> Iterator[str]:
-    """The fields of a block that are not as by default; blocks within it have lines of their own."""
-    for one in fields(value):
-        found = getattr(value, one.name)
-        if one.name in _LEFT_OUT or found in (one.default, None, "", (), {}):
+def _lines(subject: str, block: dict[str, Any]) -> Iterator[str]:
+    """What a block says, each text on a line; the blocks within it have lines of their own."""
+    for key, value in block.items():
+        if key in _LEFT_OUT or value in (None, "", [], {}):
             continue
-        if isinstance(found, tuple) and is_dataclass(found[0]):
-            word = one.name.removesuffix("s").replace("_source", "")
-            for block in found:
-                name = next(getattr(block, key) for key in ("name", "path", "pattern") if hasattr(block, key))
-                yield f"{word} {_text(name)}: declared"
-                yield from _lines(f"{word} {_text(name)}", block)
-        else:
-            yield from _values(f"{subject}: {one.name}", vars(found) if is_dataclass(found) else found)
+        if not (isinstance(value, list) and isinstance(value[0], dict)):
+            yield from _texts(f"{subject}: {key}", value)
+            continue
+        for part in value:
+            name = next(part[key] for key in ("name", "path", "pattern") if key in part)
+            word = f"{key.removesuffix('s').replace('_source', '')} {_text(name)}"
+            yield f"{word}: declared"
+            yield from _lines(word, part)
 
 
-def _values(key: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
+def _texts(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _values(f"{key}.{name}", inner)
-    elif isinstance(value, list | tuple):
-        yield from (f"{key} = {_text(inner)}" for inner in value)
+            yield from _texts(f"{key}.{name}", inner)
     else:
-        yield f"{key} = {_text(value)}"
+        yield from (f"{key} = {_text(text)}" for text in (value if isinstance(value, list) else [value]))
 
 
 def _text(value: object) -> str:

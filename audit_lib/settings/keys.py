@@ -6,6 +6,7 @@ The message of a check never repeats what was written.
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, NotRequired, TypeVar, get_args, get_type_hints
@@ -53,11 +54,9 @@ def check(holds: Callable[[Any], object], text: str) -> AfterValidator:
     """A check of a value that was read; `text` is the fault where it does not hold, or cannot be judged."""
 
     def judge(value: Any) -> Any:
-        try:
+        with suppress(BadInput, OSError, ValueError, KeyError):
             if holds(value):
                 return value
-        except (BadInput, OSError, ValueError, KeyError):
-            pass
         raise fault(text)
 
     return AfterValidator(judge)
@@ -118,12 +117,13 @@ def leads_out(text: str, root: Path) -> bool:
 
 def path_in_project(text: str, info: ValidationInfo) -> str:
     """A path in its plain form. The context of the check is the project's folder, or None."""
-    wrong = path_fault(text) if text else ""
-    if text and not wrong and info.context and leads_out(text, info.context):
-        wrong = "leads out of the project through a symbolic link"
-    if wrong:
+    if not text:
+        return ""
+    if wrong := path_fault(text):
         raise fault(wrong)
-    return PurePosixPath(text).as_posix() if text else ""
+    if info.context and leads_out(text, info.context):
+        raise fault("leads out of the project through a symbolic link")
+    return PurePosixPath(text).as_posix()
 
 
 def _refuse(_: object) -> object:
@@ -141,8 +141,12 @@ Some = Annotated[StrictStr, Needed]
 Texts = Annotated[tuple[Some, ...], Distinct]
 Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
 Days = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
-_NUMBER = f"must be a number from 0 to {LARGEST:,}"
-Number = Annotated[Any, check(lambda it: type(it) in (int, float) and 0 <= it <= LARGEST, _NUMBER)]
+Number = Annotated[
+    Any,
+    check(
+        lambda it: type(it) in (int, float) and 0 <= it <= LARGEST, f"must be a number from 0 to {LARGEST:,}"
+    ),
+]
 Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Distinct]
 Severity = Annotated[StrictStr, among(*SEVERITIES)]
 AnyVariable = Annotated[StrictStr, text("variable")]
@@ -201,39 +205,38 @@ def checked(
     return None
 
 
-def _fault(error: Any, kind: type, value: Any, place: str, beside: Collection[str]) -> Fault:
+def _fault(error: Any, kind: type, table: Mapping[str, Any], place: str, beside: Collection[str]) -> Fault:
     """The fault of one error: place, the block with its number and name, and what is wrong with the key."""
-    keys: list[str] = []
-    for part in takewhile(lambda part: part != "[key]", error["loc"]):
-        if isinstance(part, str):
-            value = value.get(part) if isinstance(value, Mapping) else None
-            keys.append(shown_key(part))
-            continue
-        value = value[part]
-        keys[-1] += f" #{part + 1}"
-        if isinstance(value, dict):
-            place, keys = f"{place}: {'.'.join(keys)}{_label(value)}", []
-    text = error["msg"].replace("Input should be", "must be")  # of a bound, or in words of our own
+    keys = list(takewhile(lambda part: part != "[key]", error["loc"]))
+    block = table[keys[0]][keys[1]] if isinstance(keys[1:] and keys[1], int) else None
+    if isinstance(block, dict):
+        place, keys = f"{place}: {keys[0]} #{keys[1] + 1}{_label(block)}", keys[2:]
+
+    text = TEXTS["types"].get(error["type"], "cannot be used")
     if error["type"] == "missing":
         text = f"has no {keys.pop()}"
     elif error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         text = unknown_key(keys.pop(), _known(kind, error["loc"], beside))
-    elif error["type"] != "settings" and not error["type"].endswith("_than_equal"):
-        text = TEXTS["types"].get(error["type"], "cannot be used")
-    return Fault(place, f"{'.'.join(keys)} {text}".lstrip())
+    elif error["type"] in ("settings", "greater_than_equal", "less_than_equal"):
+        text = error["msg"].replace("Input should be", "must be")
+    path = "".join(f" #{key + 1}" if isinstance(key, int) else f".{shown_key(key)}" for key in keys)
+    return Fault(place, f"{path.lstrip('.')} {text}".lstrip())
 
 
 def _label(block: Mapping[str, Any]) -> str:
-    """The name of a block, or where it is, as a fault may show it."""
-    name = next((block[key] for key in ("name", "path", "pattern", "number") if key in block), "")
-    known = isinstance(name, str) and re.fullmatch(r"[\w./*-]{1,80}", name)
-    return f" ({name})" if known and not any(map(looks_generated, re.split(r"[./]", name))) else ""
+    """The name of a block, or where it is, if a fault may show it."""
+    texts = (block.get(key) for key in ("name", "path", "pattern", "number"))
+    name = next((text for text in texts if isinstance(text, str)), "")
+    is_plain = re.fullmatch(r"[\w./*-]{1,80}", name) and not any(
+        map(looks_generated, re.split(r"[./]", name))
+    )
+    return f" ({name})" if is_plain else ""
 
 
 def types_of_keys(kind: Any) -> dict[str, Any]:
     """The type of each key that a table of a file may have."""
-    found: dict[str, Any] = {}
     types = get_type_hints(kind)
+    found: dict[str, Any] = {}
     for name, annotated in get_type_hints(kind, include_extras=True).items():
         facts = getattr(annotated, "__metadata__", ())
         key = next((fact.alias for fact in facts if isinstance(fact, FieldInfo) and fact.alias), name)
@@ -250,10 +253,8 @@ def _known(kind: Any, parts: tuple[str | int, ...], beside: Collection[str]) -> 
 
 def unknown_key(key: str, known: Collection[str]) -> str:
     """The fault of a key that nothing reads, with the nearest that something does."""
-    if key in MOVED:
-        return f"{key} {MOVED[key]}"
     near = nearest(key, sorted({*known})) if key not in known and re.fullmatch(r"\w{1,40}", key) else ""
-    return f"has an unknown key {shown_key(key)}{near}"
+    return f"{key} {MOVED[key]}" if key in MOVED else f"has an unknown key {shown_key(key)}{near}"
 
 
 def shown_key(key: str) -> str:

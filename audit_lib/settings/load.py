@@ -58,50 +58,51 @@ def load_policy(path: Path, place: str = "") -> Policy:
 
     `place` names the file in faults and defaults to its own name.
     """
-    place = place or path.name
-    content = read_text_file(path, place)
-    return _policy(parse_toml(content, place), path, place, sha256(content).hexdigest())
-
-
-def _policy(table: Table, path: Path, place: str, digest: str) -> Policy:
-    """The policy of a table that was read from a file; `BadInput` with all of its faults."""
     faults: list[Fault] = []
-    policy = _demanded(table, path, place, faults)
-    if policy and not faults:
-        faults = _cross_faults(policy, place)
+    policy = _policy(*_read(path, place or path.name), path, place or path.name, faults)
     if not policy or faults:
         raise BadInput(faults)
+    return policy
+
+
+def _read(path: Path, place: str) -> tuple[Table, str]:
+    """The table of a TOML file, and the file's SHA-256; `BadInput` if it is no small TOML file."""
+    content = read_text_file(path, place)
+    return parse_toml(content, place), sha256(content).hexdigest()
+
+
+def _policy(table: Table, digest: str, path: Path, place: str, faults: list[Fault]) -> Policy | None:
+    """What a table demands over the bundled policy that it extends: the generic one, if it names none.
+
+    Its faults are noted, so that those of an audit.toml come at once; None if it is not even a policy.
+    """
+    name, known = table.get("extends", GENERIC), bundled_names()
+    if name not in known:
+        faults.append(Fault(place, f"extends must be one of {', '.join(known)}"))
+    base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name if name in known else GENERIC)
+    policy = checked(Policy, _laid_over(base, table), place, faults, beside=PLACE_KEYS)
+    if policy is None:
+        return None
+    faults += _cross_faults(policy, place)
     stated = {name: rf"\A(?:{pattern})\Z" for name, pattern in policy.formats.items()}
     rules = tuple(_with_period(rule, policy) for rule in policy.secrets)
     return replace(policy, path=path, sha256=digest, formats=stated, secrets=rules)
 
 
-def _demanded(table: Table, path: Path, place: str, faults: list[Fault]) -> Policy | None:
-    """What a file demands over the bundled policy that it extends: the generic one, if it names none."""
-    name = table.get("extends", GENERIC)
-    if name not in bundled_names():
-        faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
-        name = GENERIC
-    base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name)
-    return checked(Policy, _extended(table, base), place, faults, beside=PLACE_KEYS)
-
-
 def _cross_faults(policy: Policy, place: str) -> list[Fault]:
     """The faults of names that a policy uses and does not have, or has twice."""
     spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
-    twice = {name: count for name, count in sorted(spelt.items()) if count > 1}
     faults = [
         Fault(place, f"secret {shown_key(name)} appears {count} times (as name or alias)")
-        for name, count in twice.items()
+        for name, count in sorted(spelt.items())
+        if count > 1
     ]
     for number, rule in enumerate(policy.secrets, 1):
-        block = f"{place}: secret #{number} ({rule.name})"
-        others = [(key, one) for key in ("equals", "differs", "rotates_with") for one in getattr(rule, key)]
-        faults += [
-            Fault(block, f"{key} {shown_key(other)} must name another variable of the policy")
-            for key, other in others
-            if other == rule.name or other not in spelt
-        ]
+        block = f"{place}: secret #{number} ({shown_key(rule.name)})"
+        for key in ("equals", "differs", "rotates_with"):
+            strange = [name for name in getattr(rule, key) if name == rule.name or name not in spelt]
+            text = "must name another variable of the policy"
+            faults += [Fault(block, f"{key} {shown_key(name)} {text}") for name in strange]
         used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
         unknown = sorted(used - {"", *policy.formats})
         faults += [Fault(block, f"format {shown_key(name)} is not in [formats]") for name in unknown]
@@ -110,35 +111,37 @@ def _cross_faults(policy: Policy, place: str) -> list[Fault]:
 
 @cache
 def _table(name: str) -> Table:
-    """The table of a bundled policy, with what it extends."""
+    """What is inherited of a bundled policy, with what it extends itself."""
     table = parse_toml((POLICIES / f"{name}.toml").read_bytes(), name)
-    return _extended(table, _table(table["extends"])) if "extends" in table else table
+    whole = _laid_over(_table(table["extends"]), table) if "extends" in table else table
+    return {key: value for key, value in whole.items() if key not in NOT_INHERITED}
 
 
-def _extended(own: Table, base: Table) -> Table:
-    """The own keys over those below: lists of patterns are joined, blocks and tables laid over by name."""
-    whole = {key: value for key, value in base.items() if key not in NOT_INHERITED} | own
-    for key in base.keys() & own.keys():
-        under, over = base[key], own[key]
+def _laid_over(below: Table, own: Table) -> Table:
+    """The own keys over those below: lists of patterns are joined, tables and blocks laid over by name."""
+    whole = below | own
+    for key in below.keys() & own.keys():
+        under, over = below[key], own[key]
         if isinstance(under, dict) and isinstance(over, dict):
-            whole[key] = _extended(over, under)
-        elif key == "secret" and isinstance(over, list):
-            whole[key] = _laid_over(over, under)
-        elif JOINED.fullmatch(key) and isinstance(over, list):
+            whole[key] = _laid_over(under, over)
+        elif isinstance(over, list) and key == "secret":
+            blocks = {block["name"]: block for block in under}
+            whole[key] = [_block_over(blocks, block) for block in over] + list(blocks.values())
+        elif isinstance(over, list) and JOINED.fullmatch(key):
             whole[key] = [*over, *(one for one in under if one not in over)]
     return whole
 
 
-def _laid_over(own: list[Any], base: list[Table]) -> list[Any]:
-    """The own blocks, each over that of its name, then those below whose names they do not have."""
-    under = {block["name"]: block for block in base}
-    found: list[Any] = []
-    for block in own:
-        below = under.pop(str(block.get("name")), {}) if isinstance(block, dict) else {}
-        if below and (block.get("exempt") or block.get("kind", "secret") != "secret"):
-            below = {key: below[key] for key in below if key != "max_age_days"}
-        found.append(below | block if below else block)
-    return [*found, *under.values()]
+def _block_over(blocks: dict[str, Table], own: Any) -> Any:
+    """A block of a secret over that of its name, which is taken from those below.
+
+    One that is exempt now, or no secret any more, has no period from below.
+    """
+    if not isinstance(own, dict):
+        return own
+    is_dated = not own.get("exempt") and own.get("kind", "secret") == "secret"
+    below = blocks.pop(str(own.get("name")), {})
+    return {key: value for key, value in below.items() if is_dated or key != "max_age_days"} | own
 
 
 def _with_period(rule: SecretRule, policy: Policy) -> SecretRule:
@@ -146,12 +149,9 @@ def _with_period(rule: SecretRule, policy: Policy) -> SecretRule:
     stated = rule.max_age_days is not None
     if rule.exempt or rule.kind != "secret" or (rule.public and not stated):
         return replace(rule, max_age_days=None, period_stated=stated)
-    return replace(
-        rule,
-        max_age_days=rule.max_age_days or policy.default_max_age_days,
-        period_stated=stated,
-        strict_max_age_days=policy.strict_max_age_days,
-    )
+    period = rule.max_age_days or policy.default_max_age_days
+    strict = policy.strict_max_age_days
+    return replace(rule, max_age_days=period, period_stated=stated, strict_max_age_days=strict)
 
 
 def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
@@ -159,14 +159,12 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
 
     `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
     """
-    name = policy.rules
-    if Path(name).name != name:
+    if Path(policy.rules).name != policy.rules:
         raise BadInput.at(policy.path.name, "rules must be a bundled name or a file beside the policy")
-    if not name:
-        return ()
-    path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
+    own, bundled = policy.path.parent / policy.rules, POLICIES / "rules" / f"{policy.rules}.toml"
+    path = own if policy.rules.endswith(".toml") else bundled
     faults: list[Fault] = []
-    found = checked(GuideRules, parse_toml(read_text_file(path, path.name), path.name), path.name, faults)
+    found = checked(GuideRules, _read(path, path.name)[0] if policy.rules else {}, path.name, faults)
     if not found:
         raise BadInput(faults)
     return found.rule
@@ -188,51 +186,61 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         raise BadInput.at("project", "does not exist or cannot be reached") from None
     if not root.is_dir():
         raise BadInput.at("project", "is not a folder")
-    given = given_layout(root)
-    found = [] if given else [place for place in PLACES if os.path.lexists(root / place)]
-    if len(found) == 2:
-        raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
-    if not given:
-        _refuse_old_policy(root)
-    if not found and not given:
-        # Nobody named the files of an assumed layout: reading refuses the links among them.
-        return replace(discover(_project(DEFAULT_LAYOUT, DEFAULT_LAYOUT.name, root, None)), ledger=ledger)
-
-    if found and leads_out(found[0], root):
-        raise BadInput.at(found[0], "leads out of the project through a symbolic link")
-    place = LAYOUT if given else found[0]
-    project = _project(given or root / place, place, root, root)
+    path, place = _layout_of(root)
+    project = _project(path, place, root)
+    if path == DEFAULT_LAYOUT:
+        return replace(discover(project), ledger=ledger)
     if project.key and not (sample or (place == "audit.toml" and is_sample(root))):
         # Else whoever may commit to a project could sign its ledger, and stop its clock.
         raise BadInput.at(place, _FOR_SAMPLES)
     return replace(project, configured=True, ledger=ledger)
 
 
-def _project(path: Path, place: str, root: Path, links_from: Path | None) -> Project:
+def _layout_of(root: Path) -> tuple[Path, str]:
+    """The audit.toml that is read, and its name in faults; the default layout if a project has none."""
+    if given := given_layout(root):
+        return given, LAYOUT
+    _refuse_old_policy(root)
+    found = [place for place in PLACES if os.path.lexists(root / place)]
+    if len(found) == 2:
+        raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
+    if found and leads_out(found[0], root):
+        raise BadInput.at(found[0], "leads out of the project through a symbolic link")
+    return (root / found[0], found[0]) if found else (DEFAULT_LAYOUT, DEFAULT_LAYOUT.name)
+
+
+def _project(path: Path, place: str, root: Path) -> Project:
     """The project that a layout file describes; `BadInput` with every fault of the file."""
-    content = read_text_file(path, place)
-    table = parse_toml(content, place)
+    table, digest = _read(path, place)
     name = table.get("name") or re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
     places = {key: value for key, value in table.items() if key in PLACE_KEYS} | {"name": name}
     demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
     faults: list[Fault] = []
-    project = checked(Project, places, place, faults, root=links_from)
-    base = {"name": "x"} | ({"extends": table["extends"]} if "extends" in table else {})
-    _demanded(base | demands, path, place, faults)
+    # Nobody named the files of an assumed layout: reading refuses the links among them.
+    project = checked(Project, places, place, faults, root=None if path == DEFAULT_LAYOUT else root)
+    if project:
+        project = replace(_declared(project, "time_zone" in places), root=root, layout_sha256=digest)
+    base = (
+        table["extends"] if "extends" in table else _recognised(project) if project and demands else GENERIC
+    )
+    demanded = {**demands, "name": project.name if project else "x", "extends": base}
+    policy = _policy(demanded, digest, path, place, faults)
     if project and project.pinned_as_of and not project.key:
         # Else any project could stop its clock, and no secret would ever be too old.
         faults.append(Fault(place, 'pinned_as_of is only for a sample, with key = "demo"'))
     if not project or faults:
         raise BadInput(faults)
+    return replace(project, policy=policy if demands else None)
 
-    zoned = "time_zone" in places
+
+def _declared(project: Project, zoned: bool) -> Project:
+    """The project with its zone for logs that have none, and what its audit.toml declares marked so."""
     logs = tuple(
         replace(log, time_zone=log.time_zone or project.time_zone, zone_declared=zoned or log.time_zone != "")
         for log in project.log_sources
     )
     logins = tuple(replace(login, added=True) for login in project.logins)
-    read: Table = {"layout": path, "layout_sha256": sha256(content).hexdigest(), "demands": demands}
-    return replace(project, root=root, log_sources=logs, logins=logins, zone_declared=zoned, **read)
+    return replace(project, log_sources=logs, logins=logins, zone_declared=zoned)
 
 
 def _refuse_old_policy(root: Path) -> None:
@@ -242,7 +250,7 @@ def _refuse_old_policy(root: Path) -> None:
     for place in OLD_POLICIES:
         if os.path.lexists(root / place) and not leads_out(place, root):
             faults = [Fault(place, "is not read any more: its keys belong into audit.toml. Then remove it")]
-            for key in parse_toml(read_text_file(root / place, place), place):
+            for key in _read(root / place, place)[0]:
                 faults.append(Fault(place, f"{key} {moved[key]}" if key in moved else unknown_key(key, [])))
             raise BadInput(faults)
 
@@ -272,11 +280,7 @@ def choose_policy(project: Project, override: str = "") -> Policy:
         is_bundled = override in bundled_names()
         policy = bundled_policy(override) if is_bundled else load_policy(Path(override), override)
     else:
-        base = project.extends or _recognised(project)
-        policy = bundled_policy(base)
-        if project.demands and project.layout is not None:
-            demands = {**project.demands, "name": project.name, "extends": base}
-            policy = _policy(demands, project.layout, project.layout.name, project.layout_sha256)
+        policy = project.policy or bundled_policy(project.extends or _recognised(project))
     if both := {login.name for login in policy.logins} & {login.name for login in project.logins}:
         raise BadInput.at("audit.toml", f"has the login {min(both)}, which the policy has")
     return replace(policy, logins=policy.logins + project.logins)

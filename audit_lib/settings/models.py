@@ -59,13 +59,15 @@ class EnvSource(keys.Block):
     loader: Annotated[StrictStr, keys.text("loader")] = ""  # "" if the file and its neighbours have to say
 
 
-_ONE_KIND = "must be only one of example, backup and export"
-_OF_NONE = "is an example, so it must not have an environment"
 WholeEnv = Annotated[
     EnvSource,
     keys.written(environment=""),
-    keys.check(lambda it: it.example + it.backup + it.export <= 1, _ONE_KIND),
-    keys.check(lambda it: not (it.example and it.environment), _OF_NONE),
+    keys.check(
+        lambda it: it.example + it.backup + it.export <= 1, "must be only one of example, backup and export"
+    ),
+    keys.check(
+        lambda it: not (it.example and it.environment), "is an example, so it must not have an environment"
+    ),
     keys.check(lambda it: it.example or it.environment, "has no environment"),
 ]
 
@@ -79,10 +81,6 @@ class DeploySource(keys.Block):
     environment: Environment = ""
 
 
-# Who may commit to the project could name any file of the reviewer's machine.
-_NOT_OUTSIDE = keys.check(lambda text: not text.startswith("/"), "is absolute: give a log outside with --log")
-
-
 @dataclass(frozen=True)
 class LogSource(keys.Block):
     """Log files of the project by pattern, and the zone of their zone-less times.
@@ -90,7 +88,13 @@ class LogSource(keys.Block):
     Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
     """
 
-    pattern: Annotated[StrictStr, _NOT_OUTSIDE, AfterValidator(keys.path_in_project), keys.Needed]
+    pattern: Annotated[
+        StrictStr,
+        # Who may commit to the project could name any file of the reviewer's machine.
+        keys.check(lambda text: not text.startswith("/"), "is absolute: give a log outside with --log"),
+        AfterValidator(keys.path_in_project),
+        keys.Needed,
+    ]
     service: keys.Name = ""
     environment: Environment = ""
     time_zone: keys.Zone = "UTC"
@@ -152,19 +156,32 @@ class Login(keys.Block):
     added: Annotated[bool, keys.Computed] = False  # by audit.toml, to the policy's
 
 
-_STATUSES = "has more than 10 statuses, or one as a failure and as a success"
-_NO_FAILURE = "declares no failure: failed_statuses, failed_redirect or failed_message"
-_NO_REDIRECT = "has a succeeded_redirect, but no failed_redirect"
-WholeLogin = Annotated[
-    Login,
-    keys.written(method="POST"),
-    keys.check(lambda it: it.failed_statuses or it.failed_redirect or it.failed_message, _NO_FAILURE),
-    keys.check(lambda it: it.failed_redirect or not it.succeeded_redirect, _NO_REDIRECT),
-    keys.check(lambda it: not {*it.failed_statuses} & {*it.succeeded_statuses}, _STATUSES),
-    keys.check(lambda it: max(len(it.failed_statuses), len(it.succeeded_statuses)) <= 10, _STATUSES),
+def _statuses_part(login: Login) -> bool:
+    """Whether no status is both, and there are not too many."""
+    failed, succeeded = login.failed_statuses, login.succeeded_statuses
+    return not {*failed} & {*succeeded} and max(len(failed), len(succeeded)) <= 10
+
+
+Logins = Annotated[
+    tuple[
+        Annotated[
+            Login,
+            keys.written(method="POST"),
+            keys.check(
+                lambda it: it.failed_statuses or it.failed_redirect or it.failed_message,
+                "declares no failure: failed_statuses, failed_redirect or failed_message",
+            ),
+            keys.check(
+                lambda it: it.failed_redirect or not it.succeeded_redirect,
+                "has a succeeded_redirect, but no failed_redirect",
+            ),
+            keys.check(_statuses_part, "has more than 10 statuses, or one as a failure and as a success"),
+        ],
+        ...,
+    ],
+    keys.check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]"),
+    keys.no_two("name"),
 ]
-_TOO_MANY = keys.check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]")
-Logins = Annotated[tuple[WholeLogin, ...], _TOO_MANY, keys.no_two("name")]
 
 
 @dataclass(frozen=True)
@@ -186,15 +203,6 @@ def _one_cause(alert: AlertRule) -> AlertRule:
     # Another status that the policy declares is a refusal like these two.
     declared = {"unauthorized", "forbidden"} & {*alert.kinds} and DECLARED not in alert.kinds
     return replace(alert, kinds=(*alert.kinds, DECLARED)) if declared else alert
-
-
-Fact = Annotated[StrictStr, keys.text("fact")]  # of the guide
-
-
-def _milder(block: Any) -> Any:
-    """A block of a secret as it is; of a setting, which is only listed if it is missing."""
-    is_secret = not isinstance(block, dict) or block.get("kind", "secret") == "secret"
-    return block if is_secret else {"missing_severity": "", **block}
 
 
 @dataclass(frozen=True)
@@ -246,7 +254,9 @@ class SecretRule(keys.Block):
     overlap: Annotated[StrictStr, keys.text("overlap")] = "unknown"  # old and new both valid a while
     counterpart: StrictStr = ""  # the other end that must get the new value, such as a database's role
     sessions_lost: StrictStr = ""  # whose sessions end with the old value
-    lines: Mapping[Fact, tuple[keys.Days, ...]] = field(default_factory=dict)
+    lines: Mapping[Annotated[StrictStr, keys.text("fact")], tuple[keys.Days, ...]] = field(
+        default_factory=dict
+    )
     period_stated: Annotated[bool, keys.Computed] = False  # by the policy; else the period is a default
     strict_max_age_days: Annotated[int | None, keys.Computed] = None  # the guide's "at minimum" for all
 
@@ -255,28 +265,39 @@ class SecretRule(keys.Block):
         return tuple(sorted({line for fact in facts for line in self.lines.get(fact, ())}))
 
 
-_DATED = "has a max_age_days, but is exempt from rotation"
-_SHOWN = "expected would contain a secret's value: only a setting or an identifier may have one"
+def _of_kind(block: Any) -> Any:
+    """A block with its kind. Of what is no secret a missing one is only listed."""
+    if not isinstance(block, dict):
+        return block
+    is_secret = block.get("kind", "secret") == "secret"
+    return {"kind": "secret", **({} if is_secret else {"missing_severity": ""}), **block}
+
+
 WholeSecret = Annotated[
     SecretRule,
-    keys.written(kind="secret"),
-    BeforeValidator(_milder),
-    keys.check(lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret"), _DATED),
+    BeforeValidator(_of_kind),
+    keys.check(
+        lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret"),
+        "has a max_age_days, but is exempt from rotation",
+    ),
     keys.check(lambda it: not 0 < it.good_length < it.min_length, "good_length is less than min_length"),
-    keys.check(lambda it: not it.expected or it.kind != "secret", _SHOWN),
+    keys.check(
+        lambda it: not it.expected or it.kind != "secret",
+        "expected would contain a secret's value: only a setting or an identifier may have one",
+    ),
 ]
-
 
 if TYPE_CHECKING:
     Detections = Mapping[str, Any]
 else:
     # What the generic policy has, what it leaves to the owner, and names of before 0.3.0, which are refused
     # where the new ones are known (logins/parameters.py).
-    _own = {"failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]}, "clients": "real"}
-    _own |= {"limits_requests": False, "known_clients": [""], "grace_hours": Mapping[str, keys.Number]}
-    _own |= {f"A{number}": Any for number in range(1, 21)}
-    _generic = tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))
-    Detections = keys.type_like(_generic["detections"] | _own)
+    Detections = keys.type_like(
+        tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))["detections"]
+        | {"failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]}, "clients": "real"}
+        | {"limits_requests": False, "known_clients": [""], "grace_hours": Mapping[str, keys.Number]}
+        | {f"A{number}": Any for number in range(1, 21)}
+    )
 
 
 @dataclass(frozen=True)
@@ -349,17 +370,20 @@ class GuideRule(keys.Block):
     beyond: StrictStr = ""  # what of the rule the checks do not reach: with it, it never passes
 
 
-_ONE = "needs checks, leaks_in or both, or one of question, held_by, not_decidable"
-_DECIDED = keys.check(
-    lambda it: [it.checks + it.leaks_in or "", it.question, it.held_by, it.not_decidable].count("") == 3, _ONE
-)
+WholeRule = Annotated[
+    GuideRule,
+    keys.check(
+        lambda it: [it.checks + it.leaks_in or "", it.question, it.held_by, it.not_decidable].count("") == 3,
+        "needs checks, leaks_in or both, or one of question, held_by, not_decidable",
+    ),
+]
 
 
 @dataclass(frozen=True)
 class GuideRules(keys.Block):
     """The numbered rules of a guide, in their order."""
 
-    rule: Annotated[tuple[Annotated[GuideRule, _DECIDED], ...], keys.no_two("number")] = ()
+    rule: Annotated[tuple[WholeRule, ...], keys.no_two("number")] = ()
 
 
 @dataclass(frozen=True)
@@ -388,12 +412,12 @@ class Project(keys.Block):
     zone_declared: Annotated[bool, keys.Computed] = False  # by audit.toml
     ledger: Annotated[Path | None, keys.Computed] = None  # default root/.audit/ledger
     configured: Annotated[bool, keys.Computed] = False  # an audit.toml was read
-    layout: Annotated[Path | None, keys.Computed] = None  # the audit.toml that was read
-    layout_sha256: Annotated[str, keys.Computed] = ""
+    layout_sha256: Annotated[str, keys.Computed] = ""  # of the audit.toml that was read
     pinned_as_of: keys.Instant = ""  # the sample's own date
     key: Annotated[StrictStr, keys.among("demo")] = ""  # the sample's public key; "" for the auditor's own
     not_searched: Annotated[tuple[Fault, ...], keys.Computed] = ()  # what discovery left out, and why
-    demands: Annotated[Mapping[str, Any], keys.Computed] = field(default_factory=dict, repr=False)
+    # What its audit.toml demands over the policy that it extends; None if it demands nothing.
+    policy: Annotated[Policy | None, keys.Computed] = field(default=None, repr=False)
 
     @property
     def ledger_dir(self) -> Path:

@@ -1,14 +1,14 @@
-"""What the project's own configuration says of secrets: blueprints, images, baselines, examples.
+"""What the project's own configuration says of secrets: blueprints, contexts of images, example files.
 
 Sources: Render's blueprint reference (variables with `sync: false` are not copied to previews), the Compose
 specification (`build`), Docker's documentation of COPY, of stages and of the build context.
 """
 
-import json
+import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any
@@ -25,7 +25,6 @@ from audit_lib.settings.kinds import form_of, likely_kind
 from audit_lib.settings.models import Policy, Project
 
 BLUEPRINTS = ("render.yaml", "render.yml")
-BASELINE = ".secrets.baseline"  # of detect-secrets
 LARGEST = 1 << 18  # bytes of a file that is read here
 MOST_NODES = 20_000  # of a YAML file: aliases repeat what they name
 MOST_PATTERNS = 1_000  # of a .dockerignore
@@ -34,86 +33,73 @@ _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)fil
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add)[ \t]+((?:\\[ \t\r]*\n|.)+)")
 _PLAIN = re.compile(r"[^\[\\*]*(?:\*+[^\[\\*]*){0,6}")  # few stars, and no other sign that is costly
-_REVIEWED = {None: "nobody said if it is a secret", True: "somebody said that it is a secret", False: ""}
 _LINE = object()  # the key of a mapping's line
-TOPICS = (
-    "file", "blueprint value", "blueprint name", "blueprint preview", "baseline entry", "image context",
-    "example kept",
-)  # fmt: skip
+Row = dict[str, Any]  # of `Configuration`
+Mapped = dict[Any, Any]  # of a YAML file
 
 
 class Configuration(Contract):
     """One row for each question that the project's own configuration answers; yes is as it should be."""
 
-    topic: Series[str] = Field(isin=TOPICS)
+    topic: Series[str] = Field(
+        isin=("file", "blueprint value", "blueprint preview", "image context", "example kept")
+    )
     source: Series[str]
-    subject: Series[str]  # a variable, a file, or a place in one; never a value
+    subject: Series[str]  # a variable or a file; never a value
     answer: Series[str] = Field(isin=("yes", "no", "unknown"))
     service: Series[str]
     line: Series[pd.Int64Dtype] = Field(nullable=True)
     reason: Series[str]
 
 
-# Topic, subject, answer, service, line and reason, as in `Configuration`.
-Answer = tuple[str, str, str, str, int | None, str]
-Mapped = dict[Any, Any]
-
-
 def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     """`Configuration`: each question that a configuration file of the project answers, file by file."""
     paths = files(project.root)
+    found: list[Row] = []
     contexts: dict[str, set[str]] = defaultdict(set)  # by Dockerfile, the folders that it is built from
-    rows: list[tuple[Any, ...]] = []
-    for path in paths:
-        if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name):
-            is_blueprint, folder = path.name in BLUEPRINTS, str(path.parent)
-            reader = partial(_deployment_answers, policy if is_blueprint else None, folder, contexts)
-            rows += _read(project, path, reader)
-        elif path.name == BASELINE:
-            rows += _read(project, path, baseline_answers)
+    for path in (path for path in paths if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name)):
+        with _fault_noted(found, str(path)):
+            mappings = _mappings(_text(project, str(path)))
+            for dockerfile, context in _builds(mappings, str(path.parent)):
+                contexts[dockerfile].add(context)
+            if path.name in BLUEPRINTS:
+                found += list(blueprint_rows(str(path), mappings[0], policy))
 
-    there = {str(path) for path in paths}
+    there = set(map(str, paths))
     env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
         # One that no compose file or blueprint names is built from its own folder.
         for context in sorted(contexts.get(str(path), {str(path.parent)})):
-            if context:
-                reader = partial(image_answers, env_files, context, _left_out(project, path, context))
-                rows += _read(project, path, reader)
-            else:
-                reason = "it is built from a folder that is not known"
-                rows.append(("image context", str(path), str(path), "unknown", "", None, reason))
+            with _fault_noted(found, str(path)):
+                found += list(image_rows(project, str(path), context, env_files))
 
     if is_repository(project.root):
         examples = [source.path for source in project.env_sources if source.example]
         hidden = ignored(project.root, examples) - tracked(project.root)
-        kept = [(one, "no" if one in hidden else "yes") for one in examples]
-        rows += [("example kept", path, path, answer, "", None, "") for path, answer in kept]
-    return Configuration.checked(pd.DataFrame(rows, columns=list(Configuration.columns())))
+        answers = {path: "no" if path in hidden else "yes" for path in examples}
+        found += [_row("example kept", path, answer) for path, answer in answers.items()]
+    return Configuration.of(found)
 
 
-def _read(
-    project: Project, path: PurePosixPath, reader: Callable[[str], Iterable[Answer]]
-) -> list[tuple[Any, ...]]:
-    """The rows of one file; of one that cannot be read or understood, that it is not known."""
-    source = str(path)
+def _row(topic: str, subject: str, answer: str, **facts: Any) -> Row:
+    """A row of `Configuration`; its source is the file that it is about, unless the facts name another."""
+    blank = {"source": subject, "service": "", "line": None, "reason": ""}
+    return blank | {"topic": topic, "subject": subject, "answer": answer} | facts
+
+
+@contextmanager
+def _fault_noted(found: list[Row], source: str) -> Iterator[None]:
+    """Adds to what was found that a file cannot be read or understood: what it says is not known."""
     try:
-        text = read_source(project.root, source, LARGEST).content.decode("utf-8-sig")
-        return [(topic, source, *answer) for topic, *answer in reader(text)]
-    except Unreadable as error:
-        reason = error.reason
+        yield
+    except Unreadable as error:  # perhaps of a file beside it
+        found.append(_row("file", error.faults[0].place, "unknown", reason=error.reason))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
-        reason = "is not understood"
-    return [("file", source, source, "unknown", "", None, reason)]
+        found.append(_row("file", source, "unknown", reason="is not understood"))
 
 
-def baseline_answers(text: str) -> Iterator[Answer]:
-    """For each entry of detect-secrets' baseline whether somebody called it no secret."""
-    for path, entries in json.loads(text)["results"].items():
-        for entry in entries:
-            reason = _REVIEWED[entry.get("is_secret")]
-            place, answer = f"{path}:{entry['line_number']}", "no" if reason else "yes"
-            yield "baseline entry", place, answer, "", None, reason
+def _text(project: Project, path: str) -> str:
+    return read_source(project.root, path, LARGEST).content.decode("utf-8-sig")
 
 
 # ---- Render's blueprints ----
@@ -127,53 +113,38 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         return {**super().construct_mapping(node, deep=deep), _LINE: node.start_mark.line + 1}
 
 
-def _deployment_answers(
-    policy: Policy | None, folder: str, contexts: dict[str, set[str]], text: str
-) -> Iterator[Answer]:
-    """The answers of a blueprint, which has a policy; adds what it or a compose file builds to `contexts`."""
-    values = list(yaml.load_all(text, Loader=_Loader))  # outer ones first
+def _mappings(text: str) -> list[Mapped]:
+    """All mappings of a YAML text, outer ones first; `ValueError` if there are too many."""
+    values = list(yaml.load_all(text, Loader=_Loader))
     for number, value in enumerate(values):
         if number > MOST_NODES:
             raise ValueError
         values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    mappings = [value for value in values if isinstance(value, dict)]
-    for dockerfile, context in _builds(mappings, folder):
-        contexts[dockerfile].add(context)
-    if policy:
-        yield from blueprint_answers(mappings[0], policy)
+    return [value for value in values if isinstance(value, dict)]
 
 
-def blueprint_answers(root: Mapped, policy: Policy) -> Iterator[Answer]:
-    """For each secret of each service: no text in the blueprint, none for previews, set in one place."""
+def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
+    """For each secret of each group and service: no text in the blueprint, and none for previews."""
     if not {"services", "envVarGroups", "databases"} & root.keys():
         raise ValueError
-    groups = {str(one.get("name")): one.get("envVars") or [] for one in root.get("envVarGroups") or ()}
-    services = [(str(one.get("name", "")), one) for one in root.get("services") or ()]
-    owned = [*groups.items(), *((name, service.get("envVars") or []) for name, service in services)]
-    for owner, one in ((owner, one) for owner, variables in owned for one in variables):
-        if _is_secret(one, policy):
+    services = root.get("services") or []
+    for owner in (*(root.get("envVarGroups") or ()), *services):
+        users = [one for one in services if one is owner or _joins(one, owner)]
+        has_previews = any(_has_previews(root) or _has_previews(one) for one in users)
+        for one in (one for one in owner.get("envVars") or () if _is_secret(one, policy)):
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
-            answer = "no" if one.get("value") else "yes" if known else "unknown"
-            yield "blueprint value", str(one["key"]), answer, owner, one[_LINE], ""
+            answers = {"blueprint value": "no" if one.get("value") else "yes" if known else "unknown"}
+            if has_previews:
+                apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
+                answers["blueprint preview"] = "yes" if apart else "no" if "value" in one else "unknown"
+            facts = {"source": source, "service": str(owner.get("name", "")), "line": one[_LINE]}
+            for topic, answer in answers.items():
+                yield _row(topic, str(one["key"]), answer, **facts)
 
-    for name, service in services:
-        own = service.get("envVars") or []
-        joined = [str(one["fromGroup"]) for one in own if "fromGroup" in one]
-        everything = [*own, *(one for group in joined for one in groups.get(group, ()))]
-        # A service's own variable hides its group's; a group of elsewhere may set a name, too.
-        once = "yes" if set(joined) <= groups.keys() else "unknown"
-        lines: dict[str, list[int]] = defaultdict(list)
-        for one in (one for one in everything if one.get("key")):
-            lines[str(one["key"])].append(one[_LINE])
-        for key, (first, *others) in lines.items():
-            also = f"also in line {', '.join(map(str, others))}" if others else ""
-            yield "blueprint name", key, "no" if also else once, name, first, also
 
-        has_previews = _has_previews(root) or _has_previews(service)
-        for one in (one for one in everything if has_previews and _is_secret(one, policy)):
-            apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
-            answer = "yes" if apart else "no" if "value" in one else "unknown"
-            yield "blueprint preview", str(one["key"]), answer, name, one[_LINE], ""
+def _joins(service: Mapped, group: Mapped) -> bool:
+    """Whether a service has the variables of a group, too."""
+    return any(one.get("fromGroup") == group.get("name") for one in service.get("envVars") or ())
 
 
 def _is_secret(variable: Mapped, policy: Policy) -> bool:
@@ -213,20 +184,34 @@ def _inside(folder: str, text: str) -> str:
     return "" if path.startswith("..") or re.search(r"[$:\s]|^[/~]", text) else path
 
 
-def _left_out(project: Project, dockerfile: PurePosixPath, context: str) -> PathSpec[Any] | None:
+def image_rows(project: Project, dockerfile: str, context: str, env_files: list[str]) -> Iterator[Row]:
+    """Of each env file in the context of a Dockerfile whether it stays out of the image."""
+    if not context:
+        reason = "it is built from a folder that is not known"
+        yield _row("image context", dockerfile, "unknown", reason=reason)
+        return
+    text, left_out = _text(project, dockerfile), _left_out(project, dockerfile, context)
+    for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
+        inside = str(PurePosixPath(path).relative_to(context))
+        copies = _copies(inside, text)
+        doubt = (
+            "" if any(copies.values()) else "an earlier stage copies it, or what is copied is not plain text"
+        )
+        doubt = ".dockerignore cannot be read in full" if left_out is None else doubt
+        stays_out = not copies or (left_out and left_out.match_file(inside))
+        facts = {"source": dockerfile, "line": min(copies, default=None)}
+        answer = "yes" if stays_out else "unknown" if doubt else "no"
+        yield _row("image context", path, answer, reason="" if stays_out else doubt, **facts)
+
+
+def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:
     """What the .dockerignore that counts leaves out; None if it cannot be read in full.
 
     The one beside the Dockerfile, under its name, counts before that of the context.
     """
-    text = ""
-    own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
-    for path in (own, PurePosixPath(context) / ".dockerignore"):
-        try:
-            text = read_source(project.root, str(path), LARGEST).content.decode("utf-8", "replace")
-            break
-        except Unreadable as error:
-            if error.state != "missing":
-                return None
+    lists = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
+    there = next((path for path in lists if os.path.lexists(project.root / path)), "")
+    text = _text(project, there) if there else ""
     patterns = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
     in_full = len(patterns) <= MOST_PATTERNS and all(map(_PLAIN.fullmatch, patterns))
     return _anchored(patterns) if in_full else None
@@ -235,23 +220,6 @@ def _left_out(project: Project, dockerfile: PurePosixPath, context: str) -> Path
 def _anchored(patterns: list[str]) -> PathSpec[Any]:
     """What the patterns match, the last one that does counting; all begin in the context's own folder."""
     return PathSpec.from_lines("gitignore", [re.sub(r"^(!?)\s*(?:\./)?/?", r"\1/", one) for one in patterns])
-
-
-def image_answers(
-    env_files: list[str], context: str, left_out: PathSpec[Any] | None, text: str
-) -> Iterator[Answer]:
-    """Of each env file in the context of a Dockerfile whether it stays out of the image."""
-    for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
-        inside = str(PurePosixPath(path).relative_to(context))
-        copies = _copies(inside, text)
-        answer, reason = "no", ""
-        if not copies or (left_out and left_out.match_file(inside)):
-            answer = "yes"
-        elif left_out is None:
-            answer, reason = "unknown", ".dockerignore cannot be read in full"
-        elif not any(copies.values()):
-            answer, reason = "unknown", "an earlier stage copies it, or what is copied is not plain text"
-        yield "image context", path, answer, "", min(copies, default=None), reason
 
 
 def _copies(inside: str, text: str) -> dict[int, bool]:

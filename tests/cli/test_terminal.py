@@ -19,7 +19,7 @@ import pytest
 from wcwidth import wcswidth
 
 from audit_lib.__main__ import main
-from audit_lib.base.progress import progress_bar
+from audit_lib.base.in_words import progress_bar
 from audit_lib.cli import leaks, review
 from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks, LeakTargets
 from audit_lib.leaks.find_leaks import LeakAudit

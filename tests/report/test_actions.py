@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.report import actions
-from audit_lib.secrets.contracts import Freshness
+from audit_lib.secrets.ages import Freshness
 from tests.support.rows import rows_of
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
@@ -34,6 +34,16 @@ OPEN_MODE = finding("open-file-mode", "env file", action="values-on-disk")
             "Revoke and replace API_TOKEN in production",
         ),
         ([finding("missing-secret", "API_TOKEN")], "missing", "Set API_TOKEN in production"),
+        (
+            [finding("leak-undecided", "API_TOKEN", remedy="Rotate it, or look. So.")],
+            "missing",
+            "Rotate it, or look",
+        ),
+        (
+            [finding("leak-undecided", "API_TOKEN", remedy="Rotate it, or look. So.")],
+            "not supplied",
+            "Rotate it, or look",
+        ),
         ([finding("values-on-disk", "env file"), OPEN_MODE], "present", "Delete backend/.env"),
         ([finding("open-file-mode", "env file")], "present", "Correct backend/.env"),
         ([finding("tracked-env-file", "env file")], "present", "Untrack backend/.env"),

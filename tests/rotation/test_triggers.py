@@ -10,7 +10,7 @@ import pytest
 from audit_lib.base.frames import rows
 from audit_lib.ledger import Ledger
 from audit_lib.rotation.triggers import is_of, tabulate_triggers
-from audit_lib.secrets.contracts import Freshness
+from audit_lib.secrets.ages import Freshness
 from audit_lib.settings import bundled_policy, load_project
 from tests.support.made_up_audit import filled
 

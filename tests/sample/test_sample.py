@@ -18,7 +18,7 @@ from audit_lib.findings.contracts import STATUSES
 from audit_lib.sample import AS_OF, build_sample
 from audit_lib.sample.logs import packed
 from audit_lib.sample.story import timeline
-from audit_lib.secrets.contracts import FRESHNESS
+from audit_lib.secrets.ages import FRESHNESS
 from audit_lib.settings import load_project
 from audit_lib.settings.load import remember_sample
 from tests.support.audits import run_audit

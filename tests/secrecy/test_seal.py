@@ -18,7 +18,7 @@ from audit_lib.base.errors import Refused
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import forms
 from audit_lib.secrecy.seal import Classes, classify, plan, seal, search_files
-from audit_lib.secrets.contracts import Inventory
+from audit_lib.secrets.inventory import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
 from tests.support.rows import TABLES
@@ -41,10 +41,10 @@ def _known(
     return keeper, classify(keeper, inventory, public)
 
 
-def _hits(folder: Path, content: str, known: tuple[Keeper, Classes], name: str = "a.txt") -> tuple[str, ...]:
+def _hits(folder: Path, content: str, known: tuple[Keeper, Classes], name: str = "a.txt") -> list[str]:
     """What is found in a file with this content."""
     (folder / name).write_text(content)
-    return search_files({name: folder / name}, *known).hits
+    return search_files({name: folder / name}, *known)
 
 
 def _zip(name: str, data: bytes) -> bytes:
@@ -125,7 +125,7 @@ def test_what_is_packed_is_no_text(tmp_path: Path, pack: Callable[[bytes], bytes
     """A sound archive without a value passes: its bytes are not unescaped to a broken one."""
     for number in range(20):
         (tmp_path / str(number)).write_bytes(pack(fake_value(number, 200).encode()))
-    assert seal(tmp_path, *_known(*BOTH)).hits == ()
+    seal(tmp_path, *_known(*BOTH))
 
 
 def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:
     known = _known(*BOTH)
     for start in range(len(VALUE) - 11):
         assert len(_hits(tmp_path, VALUE[start : start + 12], known)) == 1
-        assert _hits(tmp_path, VALUE[start : start + 11], known) == ()
+        assert _hits(tmp_path, VALUE[start : start + 11], known) == []
 
 
 def test_a_file_name_is_searched_and_not_quoted(tmp_path: Path) -> None:
@@ -212,5 +212,5 @@ def test_a_keeper_without_the_values_is_refused() -> None:
 def test_a_public_prefix_is_no_hit(tmp_path: Path) -> None:
     """What the policy says of a key's format may stand in a report, the key may not."""
     known = _known({"value": "some-prefix-" + VALUE}, public="^some-prefix-[A-Za-z]+$")
-    assert _hits(tmp_path, "its format is some-prefix-…", known) == ()
+    assert _hits(tmp_path, "its format is some-prefix-…", known) == []
     assert _hits(tmp_path, "some-prefix-" + VALUE, known)

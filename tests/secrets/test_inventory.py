@@ -200,12 +200,8 @@ def test_environments_must_not_share_a_secret(
     ]
 
 
-@pytest.mark.parametrize(
-    ("host", "expected"), [("db.internal", ("different", "different", "any")), ("localhost", ("any",) * 3)]
-)
-def test_components_of_a_url_are_compared_apart(
-    tmp_path: Path, host: str, expected: tuple[str, str, str]
-) -> None:
+@pytest.mark.parametrize(("host", "expected"), [("db.internal", "different"), ("localhost", "any")])
+def test_components_of_a_url_are_compared_apart(tmp_path: Path, host: str, expected: str) -> None:
     """Another password on the same host is not the same secret, yet the same host; localhost is no host.
 
     Sources: docs/rules.md#rule-66, docs/rules.md#rule-70.
@@ -215,9 +211,8 @@ def test_components_of_a_url_are_compared_apart(
     found = found[found["secret"] == "DATABASE_URL"]
     assert rows(found, "environments", "component", "relation", "expected") == [
         ("password", "different", "different"),
-        ("user", "different", expected[0]),
-        ("host", "same", expected[1]),
-        ("database", "same", expected[2]),
+        ("user", "different", expected),
+        ("host", "same", expected),
     ]
 
 

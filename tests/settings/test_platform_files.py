@@ -1,6 +1,5 @@
-"""What blueprints, Dockerfiles and baselines say of secrets, and what they leave open."""
+"""What blueprints, Dockerfiles and compose files say of secrets, and what they leave open."""
 
-import json
 import subprocess
 import tomllib
 from pathlib import Path
@@ -16,8 +15,6 @@ from tests.support.fakes import fake_value
 ROWS = tomllib.loads(Path(__file__).with_name("platform_files.toml").read_text("utf-8"))
 BLUEPRINT = ROWS["blueprint"]
 SECRETS = {"API_TOKEN": "yes", "JWT_SECRET_KEY": "no", "DATABASE_URL": "yes", "SENTRY_DSN": "unknown"}
-ONCE = dict.fromkeys(["JWT_SECRET_KEY", "DATABASE_URL", "LOG_LEVEL", "SENTRY_DSN", "API_TOKEN"], "yes")
-OPEN = dict.fromkeys(["JWT_SECRET_KEY", "DATABASE_URL", "LOG_LEVEL", "SENTRY_DSN"], "unknown")
 
 
 def _answers(root: Path, topic: str = "") -> pd.DataFrame:
@@ -31,27 +28,21 @@ def _told(root: Path, topic: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("topic", "previews", "group", "expected"),
+    ("topic", "previews", "expected"),
     [
         # By reference or by hand is as it should be, a text is not, and what says nothing is unknown.
-        ("blueprint value", "off", "shared", SECRETS),
+        ("blueprint value", "off", SECRETS),
         # What is entered by hand, or of a database of their own, previews do not share.
-        ("blueprint preview", "off", "shared", {}),
-        ("blueprint preview", "automatic", "shared", SECRETS),
-        # A service's own variable hides its group's; a group of elsewhere may set any name again.
-        ("blueprint name", "off", "shared", ONCE | {"LOG_LEVEL": "no"}),
-        ("blueprint name", "off", "elsewhere", OPEN),
+        ("blueprint preview", "off", {}),
+        ("blueprint preview", "automatic", SECRETS),
     ],
 )
 def test_a_blueprint_answers_for_each_variable(
-    topic: str, previews: str, group: str, expected: dict[str, str], tmp_path: Path
+    topic: str, previews: str, expected: dict[str, str], tmp_path: Path
 ) -> None:
-    """For each variable of each service one answer with its line, and never a value."""
+    """For each secret of a group or service one answer with its line, and never a value."""
     value = fake_value("in a blueprint")
-    text = BLUEPRINT.format(previews=previews, value=value).replace(
-        "fromGroup: shared", f"fromGroup: {group}"
-    )
-    write(tmp_path, {"render.yaml": text})
+    write(tmp_path, {"render.yaml": BLUEPRINT.format(previews=previews, value=value)})
     assert _told(tmp_path, topic) == expected
     rows = _answers(tmp_path)
     assert value not in rows.to_csv()
@@ -113,16 +104,6 @@ def test_a_context_that_is_not_plain_is_not_known(tmp_path: Path) -> None:
         write(tmp_path, {"render.yaml": text})
         assert _told(tmp_path, "image context") == {"api/Dockerfile": "unknown"}
         assert _told(tmp_path, "file") == {"compose.yaml": "unknown"}
-
-
-def test_a_baseline_needs_somebody_s_answer(tmp_path: Path) -> None:
-    """No secret is as it should be; a secret, or no answer, is not."""
-    entries = [{"line_number": n, "is_secret": said} for n, said in ((1, False), (2, True))]
-    record = {"results": {"a.py": [*entries, {"line_number": 3}]}}
-    write(tmp_path, {".secrets.baseline": json.dumps(record)})
-    assert _told(tmp_path, "baseline entry") == {"a.py:1": "yes", "a.py:2": "no", "a.py:3": "no"}
-    write(tmp_path, {".secrets.baseline": '{"results": 3}'})
-    assert _told(tmp_path, "file") == {".secrets.baseline": "unknown"}
 
 
 def test_an_ignored_example_is_told(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from audit_lib.report.tables import ServiceDays
 from audit_lib.rotation.progress import LeakLives
 from audit_lib.rotation.rotations import Rotations
 from audit_lib.rotation.triggers import Triggers
-from audit_lib.secrets.contracts import Evidence, Freshness, Population
+from audit_lib.secrets.ages import Freshness
+from audit_lib.secrets.contracts import Population
+from audit_lib.secrets.evidence import Evidence
 from tests.support.paths import ROOT
 
 Schema = dict[str, Any]

@@ -11,7 +11,11 @@ import audit_lib.audit  # noqa: F401  with it every contract is known
 from audit_lib.base.frames import Contract
 
 NOW = pd.Timestamp("2026-09-30", tz="UTC")
-CONTRACTS = {contract.__name__: contract for contract in Contract.__subclasses__()}
+CONTRACTS = {
+    contract.__name__: contract
+    for base in Contract.__subclasses__()
+    for contract in (base, *base.__subclasses__())
+}
 _EMPTY = {"str": "", "bool": False, "int64": 0, "object": (), "datetime64[us, UTC]": NOW}
 
 
