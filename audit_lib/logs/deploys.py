@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,18 +69,11 @@ class Deploys(Contract):
     evidence: Series[str]  # file:line; with the id where one line holds several
 
 
-@dataclass(frozen=True)
-class DeployRead:
-    """What the lists gave: frames by the contracts Deploys and Sources."""
+def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`Sources` of the project's deploy lists, and `Deploys`: those that began by an instant.
 
-    deploys: pd.DataFrame
-    sources: pd.DataFrame
-
-
-def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRead:
-    """The deploys that began by an instant, by the project's lists; those dated later are counted.
-
-    What pages list twice is one deploy, as it ended. No known value is left in any text.
+    Those dated later are counted. What pages list twice is one deploy, as it ended. No known value is left in
+    any text.
     """
     search = Redactor.of(keeper)
     listed: list[dict[str, Any]] = []
@@ -119,7 +111,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
     is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
     # Of one file and instant in the order of its entries.
     ordered = named[~is_again].sort_index().sort_values(["began_at", "file"], kind="stable")
-    return DeployRead(Deploys.checked(ordered), Sources.of(rows))
+    return Sources.of(rows), Deploys.checked(ordered)
 
 
 def _as_of(as_of: datetime, deploy: dict[str, Any], source: DeploySource, search: Redactor) -> dict[str, Any]:

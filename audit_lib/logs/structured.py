@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audit_lib.logs.templates import ADDRESS, FIELDS
-from audit_lib.logs.times import WHOLE, Clock, lacks_of
+from audit_lib.logs.times import WHOLE, Clock
 from audit_lib.logs.values import SMALL, Words, strip_port
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
@@ -76,7 +76,7 @@ class FieldNames:
 
 @dataclass(frozen=True)
 class NamedFields:
-    """What a structured line names; `is_empty` if that is nothing. `time` is in microseconds since 1970 UTC."""
+    """What a structured line names, `is_empty` if nothing. `time` is in microseconds since 1970 UTC."""
 
     is_empty: bool = True
 
@@ -187,7 +187,7 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
             if (value := _fit(kind, raw, quoted, names, clock)) is not None:
                 best[kind], selected[kind] = (depth, rank), value
                 if kind == "time":
-                    selected["lacks"] = WHOLE if _NUMBER.fullmatch(raw) else lacks_of(raw)
+                    selected["lacks"] = WHOLE if _NUMBER.fullmatch(raw) else clock.read(raw)[1]
     is_empty = not selected
     ended, is_login, is_failed = (selected.pop(kind, None) for kind in _JUDGED)
     if (ended and is_login) or (ended is not False and is_failed):
