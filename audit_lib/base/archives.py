@@ -41,7 +41,9 @@ _IN_A_ROW = 4  # such headers
 _AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
 
 _KINDS = tomllib.loads(Path(__file__).with_name("containers.toml").read_text("utf-8"))
-_MAGIC = {bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()}
+_MAGIC: dict[bytes, str] = {
+    bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()
+}
 _BROKEN = (
     zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
@@ -59,8 +61,8 @@ def kind_of(head: bytes, tail: bytes = b"") -> str:
     stands before; the words for a container that is not opened, such as "7z archive"; "" for all else."""
     if head[257:262] == b"ustar":
         return "tar"
-    if kind := next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), ""):
-        return kind
+    if head.startswith(tuple(_MAGIC)):
+        return next(kind for magic, kind in _MAGIC.items() if head.startswith(magic))
     listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
     return "zip" if end and b"PK\1\2" in listed else ""
 

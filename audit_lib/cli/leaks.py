@@ -13,7 +13,7 @@ import pandas as pd
 from audit_lib.base import cache, errors, frames
 from audit_lib.base.in_words import counted, day_words, few, progress_bar
 from audit_lib.cli import open_project as cli
-from audit_lib.leaks import contracts, rules, search, tables
+from audit_lib.leaks import rules, search, tables
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, leak_targets, search_staged
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import known_values
@@ -75,7 +75,7 @@ def _search_project(
     elif given["layout"] == "json":
         from audit_lib.report.record import nested  # noqa: PLC0415  with the pages, which a hook has no time for
 
-        places = records(found.places.rename(columns=contracts.PUBLISHED_PLACE))
+        places = records(found.places.rename(columns=tables.PUBLISHED_PLACE))
         listed = nested(records(found.leaks), places, ("leak_id",), "places")
         first = tables.next_step(found.leaks, found.coverage)
         cli.print_json({"leaks": listed, "coverage": records(found.coverage), "do_first": first})

@@ -11,19 +11,19 @@ from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
-from pydantic import AliasPath, BaseModel, Field, ValidationError
+import pydantic
+from pydantic import AliasPath, BaseModel, ValidationError
 
 from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import NotSearched, read_source
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import deploys, reads_as_name
-from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.rules import HASH, Rules, Shape
 from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
-from audit_lib.leaks.tables import tabulate_leaks
+from audit_lib.leaks.tables import NO_SECRETS, tabulate_leaks
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.keeper import Keeper
@@ -31,7 +31,7 @@ from audit_lib.secrecy.redact import SHORTEST, Redactor
 from audit_lib.secrecy.strength import WEAKEST_BITS
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy, Project
-from audit_lib.settings.kinds import likely_kind, shape_by
+from audit_lib.settings.variables import likely_kind, shape_by
 
 _STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 _LARGEST_REPORT = 64 << 20  # bytes
@@ -39,6 +39,18 @@ _MOST_FAULTS = 20  # that are listed
 _PLACE = ("locations", 0, "physicalLocation")  # in SARIF
 _PATTERN = "looks like a secret"
 _REPORT = "scanner report"  # a place
+
+
+class LeakTargets(Contract):
+    """One row for each value that is searched for: everywhere, or, if it is weak, beside its names alone."""
+
+    fingerprint: Series[str] = Field(unique=True)
+    variable: Series[str]  # the first of its names
+    names: Series[str]  # all, comma-separated
+    in_force: Series[str]  # environments, comma-separated; "" for an earlier value
+    kind: Series[str] = Field(isin=("leak", "pattern", *NO_SECRETS))
+    searched: Series[str] = Field(isin=("everywhere", "beside its name"))
+    reason: Series[str]
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,6 @@ def find_leaks(
     What patterns find is then searched for like a value that was given. `as_of` and `stays` are those of
     `tabulate_leaks`. Raises `BadInput` for a report that cannot be used.
     """
-    from audit_lib.logins.parameters import formats_of  # noqa: PLC0415  which a hook has no time for
-
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
     rules = Rules(keeper, policy.placeholders, user_cache() / "rules")
     options = options or LeakOptions()
@@ -84,7 +94,7 @@ def find_leaks(
         for shape, (path, line) in reported.items()
         if shape.fingerprint not in here
     ]
-    sightings = tabulate_sightings(found, search, values, owners, formats_of(project, policy))
+    sightings = tabulate_sightings(found, search, values, owners, policy)
     coverage = search.coverage(values, targets)
     owned = targets["fingerprint"].replace(owners)
     targets = targets.assign(fingerprint=owned).drop_duplicates("fingerprint")
@@ -220,18 +230,19 @@ def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -
 # ---- Results of other scanners ----
 
 
-class _Result(BaseModel):
-    rule: str = Field(validation_alias="ruleId", min_length=1)
-    path: str = Field(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)
-    line: int = Field(0, validation_alias=AliasPath(*_PLACE, "region", "startLine"))
-    text: str = Field("", validation_alias=AliasPath(*_PLACE, "region", "snippet", "text"))
+# Models are built when they are used: most searches read no report.
+class _Result(BaseModel, defer_build=True):
+    rule: str = pydantic.Field(validation_alias="ruleId", min_length=1)
+    path: str = pydantic.Field(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)
+    line: int = pydantic.Field(0, validation_alias=AliasPath(*_PLACE, "region", "startLine"))
+    text: str = pydantic.Field("", validation_alias=AliasPath(*_PLACE, "region", "snippet", "text"))
 
 
-class _Run(BaseModel):
+class _Run(BaseModel, defer_build=True):
     results: list[_Result] | None = None
 
 
-class _Report(BaseModel):
+class _Report(BaseModel, defer_build=True):
     runs: list[_Run]
 
 

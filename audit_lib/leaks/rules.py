@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +47,14 @@ class Rules:
     def __init__(self, keeper: Keeper, markers: tuple[str, ...], compiled: Path | None = None) -> None:
         """`markers` are the policy's placeholders; compiled rules are kept in a folder."""
         self.keeper, self.compiled, self._markers = keeper, compiled, markers
-        self.digest = f"{version('kingfisher-secret-scanner')} {markers}"  # of what contents are searched by
         # The versions of a file hold the same values again and again.
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)
+
+    def digest(self) -> str:
+        """What contents are searched by, but for this package's own rules, which a cache's MAC is over."""
+        from kingfisher_sdk import __version__  # noqa: PLC0415  as in `scanner`
+
+        return f"{__version__} {self._markers}"
 
     def find(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
         """What looks like a secret in a content at these paths; of a generated file what is unmistakable."""
@@ -204,7 +208,9 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
     key = re.fullmatch(rb"\s*([0-9a-f]{32,128})\s*", content)
     if key and any(is_kind("key file", path) for path in paths):
         yield key[1].decode("ascii"), "master_key", "keyfile"
-    text = content.decode("utf-8", "replace").replace("\r\n", "\n") if b"kind: Secret" in content else ""
+    if b"kind: Secret" not in content:
+        return
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
     for document in re.split(r"(?m)^---.*$", text):
         is_secret = re.search(r"(?m)^ *kind: Secret *$", document)
         for block in expression("cluster data").finditer(document) if is_secret else ():

@@ -4,29 +4,28 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from audit_lib.base.cache import Cache
 from audit_lib.base.files import NotSearched
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.in_words import Progress, counted, quiet
 from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_kind, is_others
-from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sources import OUTSIDE, UNREACHABLE, Content, History, Origin, Reading, Source
 from audit_lib.logs.files import line_times, outside_logs
-from audit_lib.logs.formats import LogFormats
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, Matcher, Redactor
-from audit_lib.settings import Project
+from audit_lib.settings import Policy, Project
 
 NO_REPOSITORY = "the project is not a git repository"
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
@@ -37,19 +36,20 @@ _SIGHTED = [
     *("fingerprint", "matched", "place", "path", "line", "commit", "encoding", *_TIMES),
     *("at_head", "reachable", "occurrences"),
 ]
-_LOGS = "is a log outside the project: its lines are counted, and values are not searched for"
-_LOST = "cannot be read: it was never fetched, or it is broken"
-_OTHERS = "belong to installed packages or to git"
-_OFTEN = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
 _SEARCHES = 40  # whose clean objects are kept
-_IDLE = (
-    "values under a password's name are placeholders, or defaults in a comment, a test, an example or a "
-    "document: counted, not listed"
-)
 
 
-@dataclass(frozen=True, order=True)
-class Found:
+class LeakCoverage(Contract):
+    """One row for each part of the search: how much was searched, and everything that was not."""
+
+    part: Series[str]  # git objects | files | files outside | values | patterns | reports
+    place: Series[str]
+    state: Series[str] = Field(isin=("searched", "partly", "not searched", "incomplete"))
+    count: Series[pd.Int64Dtype] = Field(nullable=True)
+    reason: Series[str]
+
+
+class Found(NamedTuple):
     """One place of a value; `line` counts from 1 and is 0 of a name, `start` in bytes from 0."""
 
     origin: Origin
@@ -86,18 +86,16 @@ class Values:
     def find(self, content: Content, line: int = 1) -> list[Found]:
         """Each place of each value in a content that begins on a line; on line 0 of a name."""
         origin, data, found, at = content.origin, content.data, list[Found](), 0
-        opened = (f" in {origin.opened}" if origin.opened else "") if line else " in its name"
-        message = data.find(b"\n\n")  # of a commit: where its headers end
+        inside = " in its name" if not line else f" in {origin.opened}" if origin.opened else ""
         for hit in self._matcher.find(data):
             if hit.form == BESIDE and _GOES_ON.match(data, hit.end - 1):
                 continue
             line, at = line and line + data.count(b"\n", at, hit.start), hit.start
             form = "plain" if hit.form in (PART, BESIDE) else hit.form
             matched, place = "truncated" if hit.form == PART else "exact", origin.place
-            if origin.kind == "commit":
-                place = f"commit {'message' if message < at else 'author'}"
-            start = content.start + at
-            found.append(Found(origin, start, line, hit.name, form + opened, matched, place))
+            if origin.kind == "commit":  # a blank line ends its headers
+                place = "commit message" if data.find(b"\n\n") < at else "commit author"
+            found.append(Found(origin, content.start + at, line, hit.name, form + inside, matched, place))
         return found
 
     def find_in_path(self, origin: Origin) -> list[Found]:
@@ -105,18 +103,24 @@ class Values:
         return self.find(Content(origin, os.fsencode(origin.path)), line=0)
 
     def search(self, source: Source, reading: Reading) -> list[Found]:
-        """Each place of each value in a source and in what it holds, once."""
-        found: set[Found] = set()
-        line, last = 1, Content(source.origin, b"")
+        """Each place of each value in a source and in what it holds, once.
+
+        A value that one content holds `MOST_HITS` times or more is also noted in the reading.
+        """
+        found, line, last = set[Found](), 1, Content(source.origin, b"")
         for content in source.contents(reading):
             line = line + last.data.count(b"\n", 0, content.start - last.start) if content.start else 1
-            last, here = content, self.find(content, line)
-            found.update(here)
-            if max(Counter((one.fingerprint, one.encoding) for one in here).values(), default=0) >= MOST_HITS:
-                reading.left_out.append(NotSearched(source.origin.name, _OFTEN))
+            last, places = content, self.find(content, line)
+            found.update(places)
+            if len(places) >= MOST_HITS:
+                times = Counter((one.fingerprint, one.encoding) for one in places)
+                often = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
+                crowded = max(times.values()) >= MOST_HITS
+                reading.left_out += [NotSearched(source.origin.name, often)] if crowded else []
+
         # What an archive holds may stand in its own bytes, too.
-        inside = {one.fingerprint for one in found if one.origin.opened}
-        return sorted(one for one in found if one.origin.opened or one.fingerprint not in inside)
+        packed = {one.fingerprint for one in found if one.origin.opened}
+        return sorted(one for one in found if one.origin.opened or one.fingerprint not in packed)
 
 
 @dataclass(frozen=True)
@@ -148,13 +152,11 @@ class Search:
         self.patterns = reading = Reading("patterns", count=1)
         shapes, marked, installed = set[Shape](), set[str](), 0
         own = f"{os.path.relpath(self.project.ledger_dir, self.history.root)}/"
-        for source, _ in self._sources("shapes in git objects", rules.digest, marked, but="tree"):
-            origin, paths = source.origin, [source.origin.path]
-            if origin.oid:
-                paths = sorted({path for _, path in self.history.places.get(origin.oid, ())})
+        for source, _ in self._sources("shapes in git objects", rules.digest(), marked, but="tree"):
+            origin, found, put = source.origin, set[Shape](), self.history.places.get(source.origin.oid, ())
+            paths = {path for _, path in put} if origin.oid else {origin.path}
             installed += not origin.oid and is_kind("installed", origin.path)
             apart = origin.path in self._homes or origin.path.startswith(own) or is_others(*paths)
-            found = set[Shape]()
             for member, text in () if apart else source.texts(reading):
                 found |= rules.find(text, paths)
                 if origin.place not in ("git", *OUTSIDE) and not member:
@@ -162,7 +164,8 @@ class Search:
                     found, self.idle = found | chosen, self.idle + idle
             marked |= {origin.oid} if found or (source.size > sources.LARGEST and not apart) else set()
             shapes |= found
-        reading.left_out += [NotSearched(counted(installed, "file"), _OTHERS)] if installed else []
+        others = NotSearched(counted(installed, "file"), "belong to installed packages or to git")
+        reading.left_out += [others] if installed else []
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 
@@ -179,7 +182,8 @@ class Search:
         paths = {path for places in self.history.places.values() for _, path in places} if trees else set()
         named = [one for path in paths for one in values.find_in_path(Origin("git", path))]
         lost = {one.fingerprint: one for one in trees} | {one.fingerprint: None for one in named}
-        self.objects.left_out += [NotSearched(f"git object {oid}", _LOST) for oid in self.objects.missing]
+        why = "cannot be read: it was never fetched, or it is broken"
+        self.objects.left_out += [NotSearched(f"git object {oid}", why) for oid in self.objects.missing]
         return [*found, *named, *filter(None, lost.values())]
 
     def _sources(
@@ -210,16 +214,23 @@ class Search:
             self._clean.keep(name, json.dumps(left).encode("ascii"))
 
     def coverage(self, values: Values, targets: pd.DataFrame) -> pd.DataFrame:
-        """`LeakCoverage`: how much was searched, and everything that was not."""
-        history, objects = self.history, self.objects
-        parts = [objects, *self._folders.values()] if history.there else list(self._folders.values())
+        """`LeakCoverage`: how much was searched, and everything that was not.
+
+        Folders and objects come first, then the LeakTargets, of which each weak one has a row of its own.
+        """
+        history, objects, parts = self.history, self.objects, list(self._folders.values())
         if history.there:
+            parts.insert(0, objects)
             objects.faults, objects.count = [*history.faults, *objects.faults], len(history.objects)
             objects.left_out += history.limits()
-        self._folders[history.root].left_out += [
-            NotSearched(one, _LOGS) for one in outside_logs(self.project)
-        ]
+        why = "is a log outside the project: its lines are counted, and values are not searched for"
+        self._folders[history.root].left_out += [NotSearched(one, why) for one in outside_logs(self.project)]
+
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
+        idle = (
+            "values under a password's name are placeholders, or defaults in a comment, a test, an example "
+        )
+        idle += "or a document: counted, not listed"
         # Fingerprints are the key's, and give no order.
         weak = targets[targets["searched"].ne("everywhere")].sort_values(["variable", "reason"])
         listed = [
@@ -228,7 +239,7 @@ class Search:
             ("values", "", "searched", len(targets) - len(weak), "in every form, in every place"),
             *(("values", row.variable, "partly", 1, row.reason) for row in rows(weak)),
             *(row for one in (self.patterns, self.reports) if one.count for row in _rows(one, values)),
-            *([("patterns", "files", "partly", self.idle, _IDLE)] if self.idle else []),
+            *([("patterns", "files", "partly", self.idle, idle)] if self.idle else []),
         ]
         return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns())))
 
@@ -274,13 +285,13 @@ def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, 
 
 
 def tabulate_sightings(
-    found: Collection[Found], search: Search, values: Values, owners: Mapping[str, str], formats: LogFormats
+    found: Collection[Found], search: Search, values: Values, owners: Mapping[str, str], policy: Policy
 ) -> pd.DataFrame:
     """One row for each value, place, path and encoding, in a total order: where it was first, how often.
 
     The columns of LeakPlaces without its id, and fingerprint, matched (exact | truncated), authored_at (of a
-    line in a log its own time), committed_at, at_head, reachable (by any ref; a file on disk is not) and
-    occurrences. `owners` says of a text that was searched for whose value it holds.
+    line in a log its own time, by the policy's formats), committed_at, at_head, reachable (by any ref; a file
+    on disk is not) and occurrences. `owners` says of a text that was searched for whose value it holds.
     """
     in_git = [one for one in found if one.origin.place == "git"]
     try:
@@ -290,11 +301,8 @@ def tabulate_sightings(
         located = [(one, {"place": "git object"}) for one in in_git]
     located += [(one, {"place": one.place}) for one in found if one.origin.place != "git"]
 
-    lines: dict[str, set[int]] = defaultdict(set)  # of logs
-    for one in found:
-        if one.place == "log" and one.line and not one.origin.member:
-            lines[one.origin.path].add(one.line)
-    times = line_times(search.project, lines, formats) if lines else {}
+    in_logs = [one for one in found if one.place == "log" and one.line and not one.origin.member]
+    times = _line_times(in_logs, search.project, policy) if in_logs else {}
     scrub, listed = cache(values.scrub), []  # many objects have the same few paths
     for one, where in located:
         origin, inside = one.origin, f"!{scrub(one.origin.member)}" if one.origin.member else ""
@@ -320,3 +328,13 @@ def tabulate_sightings(
     frame["occurrences"] = same["content"].transform("nunique")
     frame[["at_head", "reachable"]] = same[["at_head", "reachable"]].transform("any")
     return frame.drop_duplicates(_SAME)[_SIGHTED]
+
+
+def _line_times(found: Iterable[Found], project: Project, policy: Policy) -> dict[tuple[str, int], datetime]:
+    """When the lines of logs were written, by path and line."""
+    from audit_lib.logins.parameters import formats_of  # noqa: PLC0415  few searches find anything in a log
+
+    lines: dict[str, set[int]] = defaultdict(set)
+    for one in found:
+        lines[one.origin.path].add(one.line)
+    return line_times(project, lines, formats_of(project, policy))

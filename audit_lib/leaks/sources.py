@@ -1,16 +1,19 @@
-"""What is searched: files and git's objects, with what archives and documents in them hold; and a history."""
+"""What is searched: files and git's objects, with what archives and documents in them hold; and a history.
+
+A search reads hundreds of thousands of contents, so what carries one of them is a plain tuple.
+"""
 
 import io
 import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from html import unescape
 from pathlib import Path
 from sys import intern
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from audit_lib.base import git
 from audit_lib.base.archives import HEAD, PIECE, TAIL, Budget, kind_of, unpack
@@ -21,7 +24,6 @@ from audit_lib.leaks.candidates import expression, is_kind
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
 OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # places beside the project
-_TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 _NO_WORDS = ("pdf", "png")  # where patterns occur by chance
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000}")
@@ -39,14 +41,12 @@ _REACH = {
     "commit": ("--branches", "--tags", "--remotes", "HEAD"),
 }
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
-_NO_FILE = "0"  # in the place of what is neither a file nor a link
 _ENTRY = re.compile(rb"(?<![^\0])(\d{6}) (?:blob |commit )?([0-9a-f]{40,64})(?: \d)?\t([^\0]+)\0")
 _DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
 Place = tuple[str, str]  # a commit and a path that it put something at
 
 
-@dataclass(frozen=True, order=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a content is: a file or an object of git, and the member of an archive within it."""
 
     place: str  # of a file as LeakPlaces names it; "git" for an object
@@ -62,21 +62,12 @@ class Origin:
         return self.path or f"git object {self.oid}"
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """Some bytes and where they are. A large content comes in several that overlap."""
 
     origin: Origin
     data: bytes
     start: int = 0  # bytes of the same content before these
-
-    @property
-    def text(self) -> bytes:
-        """What people can read of it; b"" for a picture, a program or anything else that is not known."""
-        data = self.data[:LARGEST]
-        if data.startswith(b"SQLite format 3\0"):
-            return b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data))
-        return data if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000] else b""
 
 
 @dataclass
@@ -92,8 +83,7 @@ class Reading:
     count: int = 0  # sources
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A file or an object, to be read before the next one is taken."""
 
     origin: Origin
@@ -128,17 +118,24 @@ class Source:
                 if expression("document").fullmatch(part.path) and data.lstrip()[:1] == b"<":
                     words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", data))
                     data += b"\n" + unescape(words.decode("utf-8", "replace")).encode("utf-8")
-                yield Content(replace(self.origin, member=part.path, opened=kind), data, part.start)
+                yield Content(self.origin._replace(member=part.path, opened=kind), data, part.start)
         reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
-        """Its texts, each with the member of an archive that it is; of a large source the beginning."""
-        if self.size > LARGEST:
-            reading.left_out.append(NotSearched(self.origin.name, _TOO_LARGE))
+        """Pairs of a member of an archive ("" for what is none) and its text; of a large one the beginning.
+
+        A picture, a program or anything else that people cannot read has none; of SQLite the words are one.
+        """
         for content in self.contents(Reading(budget=reading.budget), _NO_WORDS):
-            if content.start == 0 and (text := content.text):
-                yield content.origin.member, text
+            data = content.data[:LARGEST]
+            if data.startswith(b"SQLite format 3\0"):
+                data = b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data))
+            readable = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000]
+            if data and readable and content.start == 0:
+                yield content.origin.member, data
             if self.size > LARGEST:
+                why = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
+                reading.left_out.append(NotSearched(self.origin.name, why))
                 return
 
 
@@ -152,7 +149,7 @@ def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iter
         kinds = (kind for kind in OUTSIDE[:-1] if is_kind(kind, path))
         place = next(kinds, OUTSIDE[-1]) if outside else _place_of(found)
         yield Source(Origin(place, path), size, opener)
-    reading.left_out += [replace(one, place=str(above / one.place)) for one in left_out]
+    reading.left_out += [NotSearched(str(above / one.place), one.reason) for one in left_out]
 
 
 def _place_of(path: str) -> str:
@@ -206,19 +203,22 @@ class History:
         # If some are broken git gives the ids alone: which, is said when they are read.
         layouts = ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0")
         for layout in layouts if history.there else ():
+            history.faults.clear()
             try:
                 with git.running(root, (*every, f"--batch-check={layout}")) as stream:
                     listed = map(str.split, stream.read().decode("ascii").splitlines())
                 history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
-                history.faults = []
-                break
+                return history
             except GitFailed as failed:
-                history.faults = [str(failed)]
+                history.faults.append(str(failed))
         return history
 
     @cached_property
     def places(self) -> dict[str, list[Place]]:
-        """By blob the commits and paths that put it there, as far as git could follow the history."""
+        """By object the commits and the paths that put it there, as far as git could follow the history.
+
+        Objects are blobs, and for a submodule's path its commit. What git could not follow is in `faults`.
+        """
         places: dict[str, list[Place]] = defaultdict(list)
         commit, oid, rest = "", "", b""
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
@@ -231,15 +231,13 @@ class History:
                             places[oid].append((commit, intern(os.fsdecode(text))))
                             oid = ""
                         elif text.startswith(b":"):
-                            _, mode, _, after, _ = text.split(b" ")
-                            # Of another kind than a file or a link the path follows all the same.
-                            oid = after.decode("ascii") if mode[:2] in (b"10", b"12") else _NO_FILE
+                            oid = text.split(b" ")[3].decode("ascii")
                         else:
                             commit = text.decode("ascii", "replace").strip()
         except GitFailed as failed:
             self.faults.append(str(failed))
-        places.pop(_NO_FILE, None)
-        return dict(places)
+        # Of a path that was taken away the object is all zeros.
+        return {oid: put for oid, put in places.items() if oid.strip("0")}
 
     def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:
         """By commit what reaches it, and its two times in seconds since 1970, which can be forged."""

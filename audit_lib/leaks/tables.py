@@ -1,17 +1,23 @@
-"""One leak for each value, with its places, by urgency; whether it is in force, where, and for how long."""
+"""One leak for each value, with its places, by urgency; whether it is in force, where, and for how long; and
+what of a repository its purge must touch, by git-filter-repo's manual."""
 
-from collections.abc import Collection, Iterable
+import shlex
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
+from audit_lib.base.frames import Contract, Field, Instant, Series, Several, rows
+from audit_lib.base.git import GitFailed
 from audit_lib.base.in_words import day_words, few
 from audit_lib.leaks.candidates import deploys
-from audit_lib.leaks.contracts import ChosenPasswords, Exposure, LeakedSecrets, LeakPlaces, Leaks
+from audit_lib.leaks.sources import at_head
 from audit_lib.ledger.timeline import SecretPlace, Tenure
+from audit_lib.settings import Project
 
 FORCES = IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
 STATUSES = ("emergency", "unknown", "historic")  # as the forces
@@ -20,6 +26,7 @@ SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
 ELSEWHERE = "tests, examples and documents"
 FOUND, UNDECIDED = 3, 2  # exit codes
+PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 _SEARCHED = ("git objects", "files")
 _MOST_PLACES = 5
 _UNDECIDED = "another value is in force there, but nothing shows that it replaced this one"
@@ -35,7 +42,83 @@ _OF_ALL = {
 }
 _FIRST = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
 _BY_AGE = ["authored_at", "committed_at", "commit", "place", "path", "line", "encoding", "variable"]
-_Homes = list[tuple[SecretPlace, str, str]]  # places, whether the leaked value is in force there, and why
+# Places, by what takes a value out of them; all other places are files on disk.
+_IN_FILES = ("commit", "note", "stash", "other ref", "reflog", "unreachable", "staged")
+_IN_MESSAGES = ("commit message", "commit author", "tag")
+_IN_HISTORY = (*_IN_FILES, *_IN_MESSAGES, "path", "git file", "git object")
+_REPLACE = """\
+IFS= read -rs OLD_VALUE && export OLD_VALUE
+REPLACE=$(mktemp) && printf 'literal:%s==>REMOVED\\n' "$OLD_VALUE" > "$REPLACE"
+{filter} --replace-text "$REPLACE" --replace-message "$REPLACE"
+"""
+_IN_NAMES = 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REMOVED")'
+
+
+class Leaks(Contract):
+    """One row for each leaked value, however many names, files and encodings; the most urgent first."""
+
+    leak_id: Series[str]
+    variable: Series[str]
+    kind: Series[str] = Field(isin=(*SECRETS, *NO_SECRETS))
+    matched: Series[str] = Field(isin=("exact", "pattern", "truncated"))
+    fingerprint: Series[str] = Field(nullable=True)
+    first_commit: Series[str]
+    first_at: Series[Instant] = Field(nullable=True)  # author time, which can be forged
+    first_committed_at: Series[Instant] = Field(nullable=True)
+    at_head: Series[bool]
+    reachable: Series[bool]
+    in_force: Series[str]  # environments, comma-separated; "" where it is in force nowhere, as far as known
+    force: Series[str] = Field(isin=FORCES)
+    occurrences: Series[int]
+
+
+class LeakPlaces(Contract):
+    """One row for each place of a leak."""
+
+    leak_id: Series[str]
+    place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
+    path: Series[str]
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
+    commit: Series[str]
+    encoding: Series[str]
+
+
+class Exposure(Contract):
+    """One row for each leaked secret in each environment: what the leak means there."""
+
+    leak_id: Series[str]
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    status: Series[str] = Field(isin=STATUSES)
+    first_at: Series[Instant] = Field(nullable=True)
+    reason: Series[str]
+
+
+class LeakedSecrets(Contract):
+    """One row for each secret of which a value leaked, the most urgent first: what that means, and where."""
+
+    secret: Series[str]
+    environment: Series[str]  # the most urgent in which a leaked value is in force; "" for none
+    status: Series[str] = Field(isin=STATUSES)
+    held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
+    covers: Series[Several]  # the same as (secret, environment, service)
+    leak_ids: Series[str]  # of that status, comma-separated
+    also: Series[str]  # its other leaks, in words; "" for none
+    places: Series[str]  # the first few, and how many more
+    deploys: Series[bool]  # it may be in use: a service has it, or it stands in a file that is no test's
+    first_at: Series[Instant] = Field(nullable=True)
+    reason: Series[str]
+
+
+class ChosenPasswords(Contract):
+    """One row for each name under which a password stands that somebody may have chosen; the rest as one."""
+
+    variable: Series[str]  # "tests, examples and documents" for all that is in nothing else
+    deploys: Series[bool]  # whether it stands in a file that may be in use
+    values: Series[int]
+    leak_ids: Series[str]  # the first few, comma-separated
+    places: Series[str]  # the first few, and how many more
 
 
 def tabulate_leaks(
@@ -113,9 +196,14 @@ def with_force(
     return Leaks.checked(found.loc[pd.DataFrame(ranks).sort_values(list(ranks)).index])
 
 
-def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) -> _Homes:
-    """Where secrets live that have the leaked value, or had it by the ledger, or have its name; but for other
-    services of an environment where it is in force, whose value of that name is another secret."""
+def _homes_of(
+    leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]
+) -> list[tuple[SecretPlace, str, str]]:
+    """Places where secrets live that have the leaked value, had it by the ledger, or have its name.
+
+    Of each also whether the value is in force there, and why. Left out are other services of an environment
+    where it is in force: their value of that name is another secret.
+    """
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
     held = {SecretPlace.of(row): row for row in inventory}
     own = leak.fingerprint or ""
@@ -143,8 +231,11 @@ def _homes_of(leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]) ->
 
 
 def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], *, standing: bool) -> str:
-    """Whether a leaked value is in force. Not in force needs another value in production of each service that
-    has the secret; of one `standing` in a file that deploys it needs the ledger."""
+    """Whether a leaked value is in force, as `FORCES` has it.
+
+    Not in force needs another value in production of each service that has the secret; of a value that is
+    `standing` in a file that deploys it needs the ledger.
+    """
     homes = _homes_of(leak, inventory, stays)
     force = min([force for _, force, _ in homes], key=FORCES.index, default=NOT_KNOWN)
     if leak.in_force or force == IN_FORCE:
@@ -160,8 +251,11 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], 
 def tabulate_exposure(
     leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
-    """`Exposure`: each leak in each place where its secret lives. Emergency: it is in force there; historic:
-    another value is, or the ledger's `stays` show that it went; else unknown."""
+    """`Exposure`: each leak in each place where its secret lives.
+
+    Emergency: the value is in force there; historic: another value is, or the ledger's `stays` show that it
+    went; else unknown.
+    """
     held, exposed = list(rows(inventory)), []
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
         nobody = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
@@ -276,3 +370,57 @@ def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...
         return FOUND
     left_out = coverage["state"].eq("not searched") & coverage["part"].isin((*_SEARCHED, "files outside"))
     return UNDECIDED if (coverage["state"].eq("incomplete") | left_out).any() else 0
+
+
+# ---- What must be taken out of a repository ----
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What of a repository holds leaked values, and the lines to type, in order, in one shell of bash."""
+
+    whole: tuple[str, ...]  # env files, and what is at HEAD no more
+    texts: tuple[str, ...]  # files that must stay, without the value
+    messages: bool  # a commit's message, its author or a tag holds it
+    names: bool  # the name of a file holds it
+    elsewhere: tuple[str, ...]  # files on disk beside git: logs, bundles, notebooks, copies
+    commands: tuple[str, ...] = ()  # none if the history holds nothing
+
+
+def purge_of(project: Project, places: pd.DataFrame) -> Purge:
+    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths.
+
+    A file goes by its path, else by its text. No command holds a value: somebody enters it without echo.
+    """
+    env_files = {source.path for source in project.env_sources if not source.example}
+    try:
+        listed = at_head(project.root)
+    except GitFailed:  # without a repository that can be read nothing is at HEAD
+        listed = {}
+    head = {path for paths in listed.values() for path in paths}
+    place = places["place"]
+    # An archive goes as a whole.
+    held = {path.partition("!")[0] for path in places.loc[place.isin(_IN_FILES), "path"]} - {""}
+    whole = {path for path in held if path in env_files or path not in head}
+    purge = Purge(
+        tuple(sorted(whole)),
+        tuple(sorted(held - whole)),
+        messages=bool(place.isin(_IN_MESSAGES).any()),
+        names=bool(place.eq("path").any()),
+        elsewhere=tuple(sorted(set(places.loc[~place.isin(_IN_HISTORY), "path"]))),
+    )
+    return replace(purge, commands=tuple(_commands(purge, project.root, sorted(whole & head))))
+
+
+def _commands(purge: Purge, root: Path, tracked: list[str]) -> Iterator[str]:
+    git = f"git -C {shlex.quote(str(root))}"
+    filtered = f"{git} filter-repo --force"
+    if tracked:
+        yield f"{git} rm --cached -- {shlex.join(tracked)}"
+        yield f'{git} commit -m "Stop tracking env files"'
+    if purge.texts or purge.messages or purge.names:
+        yield from _REPLACE.replace("{filter}", filtered).splitlines()
+        yield from [f"{filtered} --filename-callback {shlex.quote(_IN_NAMES)}"] if purge.names else []
+        yield 'rm -f "$REPLACE"; unset OLD_VALUE REPLACE'
+    if purge.whole:
+        yield f"{filtered} --invert-paths {shlex.join(f'--path={path}' for path in purge.whole)}"

@@ -10,7 +10,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import POSSIBLE, SEVERITIES
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.decisions import decisions
+from audit_lib.ledger.chain import decisions
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
 from audit_lib.logins.detect import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures

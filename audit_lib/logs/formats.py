@@ -30,7 +30,7 @@ BOOT = "secrets valid"  # what a start writes
 SHOWING_VALUES = ("value in a validation error", SECRET_IN_URL)  # messages whose lines show a value
 
 _NAME = r"[\w ,.:/-]{1,80}"
-_CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)
+_CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)  # most commands read no log
 _EXAMPLES = {"examples", "counter_examples"}
 _FIELDS = {"time", "text", "status", "client", "method", "path", "level", "labels", "foreign", *_EXAMPLES}
 _LISTS = {  # that each table may have

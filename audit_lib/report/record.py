@@ -15,7 +15,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.base.git import head_of
 from audit_lib.base.in_words import NOT_KNOWN, day_words
-from audit_lib.leaks.contracts import PUBLISHED_PLACE
+from audit_lib.leaks.tables import PUBLISHED_PLACE
 from audit_lib.report import escape as inert
 from audit_lib.report.judge import score, verdict
 from audit_lib.report.render import Screen

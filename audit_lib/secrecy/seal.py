@@ -53,10 +53,10 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     strong = {value for value in held if keeper.ask(value, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
     sealed = {value for value in strong if value in named or keeper.ask(value, _looks_drawn)} | (named - held)
-    ordinary_text = f"{public.casefold()}\n{_own_text()}"
 
     def is_ordinary(value: str) -> bool:
-        return len(value) < SHORTEST or bool(_DATE.fullmatch(value)) or value.casefold() in ordinary_text
+        short, folded = len(value) < SHORTEST or bool(_DATE.fullmatch(value)), value.casefold()
+        return short or folded in public.casefold() or folded in _own_text()
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
     weak = secret[secret["fingerprint"].isin(ordinary)]

@@ -12,7 +12,7 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import GUESSABLE_BITS, component
 from audit_lib.secrets.inventory import OfSecret, rule_name, values_of_examples
 from audit_lib.settings import Policy
-from audit_lib.settings.kinds import of_one_store
+from audit_lib.settings.variables import of_one_store
 
 LARGE_GROUP = 12  # of one value under thousands of names the pairs of its first place say enough
 SECRET_KINDS = ("secret", "unlisted")

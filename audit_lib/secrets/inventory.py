@@ -19,7 +19,7 @@ from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.secrets.value_rules import format_of, has_host, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
-from audit_lib.settings.kinds import likely_kind, shape_by
+from audit_lib.settings.variables import likely_kind, shape_by
 
 Row = dict[str, Any]  # of Inventory
 OF_RULE = (

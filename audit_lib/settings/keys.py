@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from functools import cache
 from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, NotRequired, TypeVar, get_args, get_type_hints
@@ -198,11 +199,18 @@ def checked(
     another kind has in the same file.
     """
     try:
-        return TypeAdapter(kind).validate_python(dict(table), context=root)
+        adapter: TypeAdapter[Made] = _adapter(kind)  # type: ignore[arg-type]
+        return adapter.validate_python(dict(table), context=root)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
     faults += [_fault(one, kind, table, place, beside) for one in found]
     return None
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """What checks a kind of table: to make it takes longer than to check a policy."""
+    return TypeAdapter(kind)
 
 
 def _fault(error: Any, kind: type, table: Mapping[str, Any], place: str, beside: Collection[str]) -> Fault:

@@ -11,7 +11,7 @@ from audit_lib.__main__ import main
 from audit_lib.base.errors import BadInput
 from audit_lib.cli import records
 from audit_lib.settings import choose_policy, load_project
-from audit_lib.settings.first_file import write_new
+from audit_lib.settings.discover import write_new
 from tests.support.applications import django_vue, write
 from tests.support.login_logs import APPLICATIONS, Application, visits, written
 
@@ -37,7 +37,7 @@ backend CELERY_BROKER_URL secret password optional
 backend DATABASE_URL secret password always
 backend DJANGO_SECRET_KEY secret whole always
 backend EMAIL_HOST_PASSWORD secret whole optional
-backend LEGACY_TOKEN secret whole always
+backend LEGACY_TOKEN secret whole optional
 backend SENTRY_DSN setting whole optional
 backend STRIPE_SECRET_KEY secret whole always
 frontend VITE_API_TOKEN secret whole optional

@@ -6,11 +6,10 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.contracts import LeakTargets
+from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakOptions, Search as SearchOf, Values, tabulate_sightings
-from audit_lib.logs.formats import load_formats
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.settings import EnvSource, Project
+from audit_lib.settings import EnvSource, Project, bundled_policy
 from tests.support.fakes import fake_value
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
 
@@ -63,7 +62,7 @@ def search_places(
 ) -> Search:
     """Sightings and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
     run, values = SearchOf(project, keeper.key, options or LeakOptions()), Values(keeper, targets)
-    sightings = tabulate_sightings(run.for_values(values), run, values, {}, load_formats())
+    sightings = tabulate_sightings(run.for_values(values), run, values, {}, bundled_policy("paiid"))
     return Search(sightings, run.coverage(values, targets))
 
 

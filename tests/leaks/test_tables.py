@@ -6,8 +6,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets
+from audit_lib.leaks.find_leaks import LeakTargets
+from audit_lib.leaks.search import LeakCoverage
 from audit_lib.leaks.tables import (
+    Exposure,
+    LeakPlaces,
+    Leaks,
     exit_code,
     leak_id,
     tabulate_exposure,

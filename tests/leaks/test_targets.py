@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.contracts import LeakTargets
-from audit_lib.leaks.find_leaks import leak_targets, shown_names, with_found
+from audit_lib.leaks.find_leaks import LeakTargets, leak_targets, shown_names, with_found
 from audit_lib.leaks.rules import Shape
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.read_project import ProjectRead

@@ -10,7 +10,7 @@ import pytest
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import Findings
-from audit_lib.leaks.contracts import LeakPlaces, Leaks
+from audit_lib.leaks.tables import LeakPlaces, Leaks
 from audit_lib.report.judge import tabulate_rules
 from audit_lib.settings import bundled_policy
 from audit_lib.settings.load import guide_rules

@@ -31,8 +31,8 @@ from audit_lib.secrecy.seal import views
 from audit_lib.secrets.env import is_binary, parse_env
 from audit_lib.secrets.loaders import READERS as LOADERS
 from audit_lib.settings import load_policy, load_project
-from audit_lib.settings.code_reads import in_code, in_env_text
 from audit_lib.settings.load import POLICIES
+from audit_lib.settings.variables import in_code, in_env_text
 from tests.ledger.test_ledger import KEY, days, decision
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot

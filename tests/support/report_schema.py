@@ -6,7 +6,7 @@ from typing import Any
 
 from audit_lib.base.frames import Contract, Sources
 from audit_lib.findings import contracts as findings
-from audit_lib.leaks.contracts import LeakPlaces, Leaks
+from audit_lib.leaks.tables import LeakPlaces, Leaks
 from audit_lib.logins.detect import Detections
 from audit_lib.report.actions import Actions
 from audit_lib.report.judge import RuleResults
@@ -16,8 +16,8 @@ from audit_lib.rotation.progress import LeakLives
 from audit_lib.rotation.rotations import Rotations
 from audit_lib.rotation.triggers import Triggers
 from audit_lib.secrets.ages import Freshness
-from audit_lib.secrets.contracts import Population
 from audit_lib.secrets.evidence import Evidence
+from audit_lib.secrets.population import Population
 from tests.support.paths import ROOT
 
 Schema = dict[str, Any]
