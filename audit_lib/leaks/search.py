@@ -241,7 +241,7 @@ class Search:
             *(row for one in (self.patterns, self.reports) if one.count for row in _rows(one, values)),
             *([("patterns", "files", "partly", self.idle, idle)] if self.idle else []),
         ]
-        return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns())))
+        return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns)))
 
 
 def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:

@@ -113,12 +113,12 @@ class Source(NamedTuple):
     def _members(self, kind: str, reading: Reading) -> Iterator[Content]:
         faults: list[str] = []
         with self.open() as file:
-            for part in unpack(file, faults, reading.budget, kind):
-                data = part.content
-                if expression("document").fullmatch(part.path) and data.lstrip()[:1] == b"<":
-                    words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", data))
+            for path, content, start in unpack(file, faults, reading.budget, kind):
+                data = content
+                if expression("document").fullmatch(path) and content.lstrip()[:1] == b"<":
+                    words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", content))
                     data += b"\n" + unescape(words.decode("utf-8", "replace")).encode("utf-8")
-                yield Content(self.origin._replace(member=part.path, opened=kind), data, part.start)
+                yield Content(self.origin._replace(member=path, opened=kind), data, start)
         reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:

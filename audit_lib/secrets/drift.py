@@ -176,4 +176,4 @@ def _compared(pairs: pd.DataFrame) -> pd.DataFrame:
     placeholders = same & expected.eq("different") & ~pairs["own"] & ~pairs["other_own"]
     relation = np.select([same, differ], ["same", "different"], "unknown")
     found = pairs.assign(relation=relation, expected=expected.mask(placeholders, "any"))
-    return Drift.checked(found[list(Drift.columns())])
+    return Drift.checked(found[list(Drift.columns)])

@@ -108,7 +108,7 @@ def collect_evidence(
         begun = min((row["hi_at"] for row in seen if row["role"] == "bound"), default=None)
         found += [row for row in seen if row["role"] != "sighting" or not begun or row["hi_at"] < begun]
         found += _self_dated(value, keeper, as_of)
-    return _widened(pd.DataFrame(found, columns=[*Evidence.columns(), "dated"]), as_of)
+    return _widened(pd.DataFrame(found, columns=[*Evidence.columns, "dated"]), as_of)
 
 
 def with_file_times(inventory: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:

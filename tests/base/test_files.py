@@ -98,14 +98,14 @@ def test_a_link_that_takes_the_file_s_place_is_not_followed(
 
 
 def test_a_growing_file_is_read_and_hashed_up_to_the_size_it_had(tmp_path: Path) -> None:
-    """What is appended while a source is open belongs to neither; what the reader left is hashed, too."""
+    """What is appended while a source is open belongs to neither."""
     path, content = tmp_path / "app.log", bytes(range(256)) * 1000
     path.write_bytes(content)
-    with open_source(tmp_path, "app.log") as source, path.open("ab") as more:
+    with open_source(tmp_path, "app.log") as (file, facts), path.open("ab") as more:
         more.write(b"two\n")
         more.flush()
-        assert source.file.read(10) == content[:10]
-        assert source.finish() == sha256(content).hexdigest()
+        assert (file.read(10), facts["size_bytes"]) == (content[:10], len(content))
+        assert file.read() == content[10:]
 
 
 PATTERNS = [
