@@ -217,7 +217,7 @@ def _differ(one: Row, other: Row) -> bool:
 def _demands(rule: SecretRule, variable: str, environment: str, service: str) -> Row:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
     here = rule.service == service and (not rule.required_in or environment in rule.required_in)
-    return {name: stated for name, stated in vars(rule).items() if name in Inventory.columns()} | {
+    return {name: stated for name, stated in vars(rule).items() if name in Inventory.columns} | {
         "secret": rule.name,
         "variable": variable,
         "environment": environment,
@@ -399,4 +399,4 @@ def _compared(pairs: pd.DataFrame) -> pd.DataFrame:
     placeholders = same & expected.eq("different") & ~pairs["own"] & ~pairs["other_own"]
     relation = np.select([same, differ], ["same", "different"], "unknown")
     found = pairs.assign(relation=relation, expected=expected.mask(placeholders, "any"))
-    return Drift.checked(found[list(Drift.columns())])
+    return Drift.checked(found[list(Drift.columns)])
