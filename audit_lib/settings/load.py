@@ -49,7 +49,7 @@ _FOR_SAMPLES = (
 )
 # What judges nothing: titles, lines of the guide, and what is of this machine or this run.
 _LEFT_OUT = (
-    "title", "lines", "guide_line", "path", "sha256", "recognised_by", "root", "file",
+    "title", "lines", "path", "sha256", "recognised_by", "root", "file",
     "ledger", "configured", "policy", "layout_sha256", "not_searched", "dated",
 )  # fmt: skip
 LARGEST_FORMATS = 1 << 20  # bytes of a file of log formats

@@ -164,7 +164,6 @@ class AlertRule(keys.Block):
     records: tuple[Annotated[keys.Some, keys.text("record")], ...] = ()
     at_least: keys.Days = 1
     minutes: keys.Days = 60
-    guide_line: keys.Days = 0
 
 
 def _one_cause(alert: AlertRule) -> AlertRule:
