@@ -1,4 +1,7 @@
-"""What looks like a secret, or a password that somebody chose, by patterns: kingfisher with our rules."""
+"""What looks like a secret, or a password that somebody chose, by patterns: kingfisher with our rules.
+
+generated.yml has the rules for values that a generator made, chosen.yml those for what people choose.
+"""
 
 import re
 from base64 import b64decode
@@ -12,8 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.bounded import url_parts
+from audit_lib.base.cache import user_cache
 from audit_lib.leaks import candidates
-from audit_lib.leaks.candidates import expression, is_default, is_kind, looks_chosen, looks_made_up
+from audit_lib.leaks.candidates import (
+    expression,
+    is_default,
+    is_kind,
+    looks_chosen,
+    looks_made_up,
+    reads_as_words,
+)
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
@@ -44,9 +55,9 @@ class Shape:
 class Rules:
     """Patterns applied to contents; what they find the keeper holds."""
 
-    def __init__(self, keeper: Keeper, markers: tuple[str, ...], compiled: Path | None = None) -> None:
-        """`markers` are the policy's placeholders; compiled rules are kept in a folder."""
-        self.keeper, self.compiled, self._markers = keeper, compiled, markers
+    def __init__(self, keeper: Keeper, markers: tuple[str, ...]) -> None:
+        """`markers` are the policy's placeholders."""
+        self.keeper, self._markers = keeper, markers
         # The versions of a file hold the same values again and again.
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)
 
@@ -57,7 +68,10 @@ class Rules:
         return f"{__version__} {self._markers}"
 
     def find(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
-        """What looks like a secret in a content at these paths; of a generated file what is unmistakable."""
+        """What looks like a secret in a content at these paths.
+
+        Of a generated file it is what is unmistakable, of a file that others wrote nothing.
+        """
         found = set() if candidates.is_others(*paths) else set(self._scanned(content, paths))
         # One rule may take a user's name, a quote or a bracket along, or less of a value than another.
         values = {value for value, *_ in found}
@@ -67,78 +81,83 @@ class Rules:
         return {Shape(self.keeper.take(value), name, rule) for value, name, rule in kept}
 
     def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
-        """Values with their names and rules."""
+        """Values, each with the name beside it and its rule."""
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         code = bool(paths) and all(is_kind("code file", path) for path in paths)
         text = content.decode("latin-1")
-        for finding in scanner(GENERATED, self.compiled).scan(content):
+        for finding in scanner(GENERATED).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
-            by_name, name = is_kind("rule by name", rule), finding.captures.get("NAME", "").strip()
-            is_shown = finding.visible and not (generated and by_name)
-            value = self._secret(finding.secret, name, rule) if is_shown else ""
+            by_name, before = is_kind("rule by name", rule), text[max(0, start - _NEAR) : start]
+            name = finding.captures.get("NAME", "").strip()
+            value = "" if generated and by_name else self._secret(finding.secret, name, rule)
             # In code what is a text begins with a quote; an address stands in one.
-            before = text[max(0, start - 16) : start]
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
             if value and not bare and not _is_data(text, finding, rule):
-                yield value, name, rule.removesuffix("-bare")
+                yield value, name or _name_at_end(before), rule.removesuffix("-bare")
+
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
                 yield value, name, rule
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
-        """The secret in what a rule matched: of a URL its password, of a private key one line; "" if none."""
+        """The secret in what a rule matched: of a private key one line, of a URL its password.
+
+        With a weak password it is the URL, and the empty text for what is no secret.
+        """
         if rule.startswith(PRIVATE_KEY):
             return _key_line(value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
-        structured = rule in _STRUCTURED
-        if not structured:
+        if rule not in _STRUCTURED:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
+
         parts = url_parts(value)
         if parts and parts.password:
-            bits, nowhere = strength_bits(parts.password), expression("host of nobody").search(parts.host)
-            named = re.fullmatch(r"[A-Z_]+", parts.password)  # what is to be put there, such as APIKEY
-            unused = bits < _WEAK_PASSWORD or named or nowhere
-            if unused or looks_made_up(parts.password, self._markers):
+            bits = strength_bits(parts.password)
+            # In capitals it is what is to be put there, such as APIKEY.
+            unused = expression("host of nobody").search(parts.host) or re.fullmatch(
+                "[A-Z_]+", parts.password
+            )
+            if bits < _WEAK_PASSWORD or unused or looks_made_up(parts.password, self._markers):
                 return ""
-            # With a weaker password the URL is searched for as a whole.
             return parts.password if bits >= WEAKEST_BITS else value
+
+        if is_kind("rule by name", rule) and not candidates.looks_secret(value, name, self._markers):
+            return ""
         # What a provider begins a token with are words, such as key: the part that a generator made counts.
-        by_beginning = rule in ("provider-token", "webhook")
-        made = max(re.split(r"[^A-Za-z0-9+/=]+", value), key=len) if by_beginning else value
-        weak = structured and strength_bits(value) < WEAKEST_BITS
-        by_name = is_kind("rule by name", rule) and not candidates.looks_secret(value, name, self._markers)
-        return "" if weak or by_name or looks_made_up(made, self._markers) else value
+        parted = re.split(r"[^A-Za-z0-9+/=]+", value) if rule in ("provider-token", "webhook") else [value]
+        weak = rule in _STRUCTURED and strength_bits(value) < WEAKEST_BITS
+        return "" if weak or looks_made_up(max(parted, key=len), self._markers) else value
 
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
-        idle, whole = 0, content.decode("latin-1")
+        idle, whole, in_code = 0, content.decode("latin-1"), is_kind("code file", path)
         found = {Shape(self.keeper.take(one), "", HASH) for one in password_hashes(content)}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
+
         # What begins and ends a text of several lines.
         quotes = [mark.start() for mark in re.finditer("`" if path.endswith(".go") else "\"\"\"|'''", whole)]
-        for finding in scanner(CHOSEN, self.compiled).scan(content):
+        for finding in scanner(CHOSEN).scan(content):
             start, rule = finding.location["start_offset"], finding.rule_id.rpartition(".")[2]
             name = str(next(filter(None, map(finding.captures.get, _NAMES)), "")).strip()
             first = whole.rfind(name, max(0, start - _BEFORE), start) if name else start
-            line = whole[whole.rfind("\n", 0, first) + 1 : first]
-            hidden = not finding.visible or finding.is_base64_encoded or first < 0
-            if hidden or _in_public_address(whole, start):
+            if finding.is_base64_encoded or first < 0 or _in_public_address(whole, start):
                 continue
+            line = whole[whole.rfind("\n", 0, first) + 1 : first]
             if line.endswith("\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text
             before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
-            in_code = is_kind("code file", path)
             in_text = in_code and bisect(quotes, first) % 2 == 1
             value, user, password = _chosen(name, line, before, rest, rule=rule, bare=in_text or not in_code)
             if not value:
                 continue
+
             core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
-            named_after = len(core) >= 3 and core in f"{name} {path}".lower()
             users = [user, *expression("user").findall(whole[max(0, start - _NEAR) : start + _NEAR])]
-            default = named_after or password in users or is_default(password)
+            default = password in users or is_default(password)
+            default = default or (len(core) >= 3 and core in f"{name} {path}".lower())
             unused = in_text or rule in _NO_SETTING or not candidates.deploys(path)
             unused = unused or expression("comment").match(line) is not None
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)
@@ -146,11 +165,11 @@ class Rules:
                 idle += 1
                 continue
             # A weaker value is a word, which a report may hold by chance.
-            words = is_default(value) or candidates.reads_as_words(value)
-            if strength_bits(value) >= WEAKEST_BITS and not words:
+            if strength_bits(value) >= WEAKEST_BITS and not (is_default(value) or reads_as_words(value)):
                 self.keeper.take(value)
             text = self.keeper.take(value if rule in _LOGINS else before + rest[: len(value) + 1])
-            found.add(Shape(self.keeper.fingerprint(value), name, rule, text, default))
+            shown = name or _name_at_end(whole[max(0, start - _NEAR) : start])
+            found.add(Shape(self.keeper.fingerprint(value), shown, rule, text, default))
         return found, idle
 
 
@@ -231,6 +250,12 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
     return bool(kinds and re.fullmatch("[A-Za-z0-9+/]{40}", before)) or _in_public_address(text, start)
 
 
+def _name_at_end(before: str) -> str:
+    """The name at the end of what stands before a value, as `NAME=` or `"name": "`; "" for none."""
+    named = expression("name before a value").search(before)
+    return named[1] if named else ""
+
+
 def _in_public_address(text: str, place: int) -> bool:
     address = re.split(r"[\s\"'`()<>]", text[max(0, place - 300) : place])[-1]
     return address.endswith("=") and expression("public address").search(address) is not None
@@ -270,9 +295,8 @@ def _decoded(base64: str) -> bytes:
 
 
 @cache
-def scanner(rules: Path, compiled: Path | None) -> Any:
-    """The rules of a file, compiled once a process, with no policy by which comments silence a finding."""
+def scanner(rules: Path) -> Any:
+    """The rules of a file, compiled once a user, with no policy by which comments silence a finding."""
     from kingfisher_sdk import Rules as Loaded, Scanner  # noqa: PLC0415  an unchanged project needs none
 
-    stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
-    return Scanner(Loaded([rules], builtins=False, confidence="medium", **stored))
+    return Scanner(Loaded([rules], builtins=False, confidence="medium", cache_dir=user_cache() / "rules"))
