@@ -149,7 +149,8 @@ def leak_targets(
         guessable = keeper.ask(fingerprint, values.strength_bits) < _STRONG_BITS
         template = any(placeholders) or (any(examples) and guessable)
         kind = "template" if template else "weak default" if weak else "leak"
-        made.append(target(fingerprint, set(names), kind, weak, in_force={*environments} - {""}))
+        in_force_in = {"in_force": ",".join(sorted({*environments} - {""}))}
+        made.append(target(fingerprint, set(names), kind, weak) | in_force_in)
     return LeakTargets.of(made)
 
 
@@ -176,22 +177,14 @@ def weakness(fingerprint: str, keeper: Keeper) -> str:
     return f"has under {least}" if weak else ""
 
 
-def target(
-    fingerprint: str,
-    names: Iterable[str],
-    kind: str,
-    weak: str,
-    reason: str = "",
-    *,
-    in_force: Iterable[str] = (),
-) -> dict[str, Any]:
-    """A row of LeakTargets; a `weak` value is searched for beside its names alone."""
+def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason: str = "") -> dict[str, Any]:
+    """A row of LeakTargets of a value that is not in force; a `weak` one is searched for beside its names."""
     listed = sorted(names)
     return {
         "fingerprint": fingerprint,
         "variable": listed[0],
         "names": ",".join(listed),
-        "in_force": ",".join(sorted(in_force)),
+        "in_force": "",
         "kind": kind,
         "searched": "beside its name" if weak else "everywhere",
         "reason": weak or reason,
@@ -208,8 +201,8 @@ def with_found(
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])
-    everywhere = set(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
-    everywhere |= {shape.fingerprint for shape in shapes if not shape.text}
+    everywhere = {shape.fingerprint for shape in shapes if not shape.text}
+    everywhere.update(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
     found: dict[str, list[Shape]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     for shape in sorted(shapes):

@@ -17,14 +17,7 @@ from typing import Any
 from audit_lib.base.bounded import url_parts
 from audit_lib.base.cache import user_cache
 from audit_lib.leaks import candidates
-from audit_lib.leaks.candidates import (
-    expression,
-    is_default,
-    is_kind,
-    looks_chosen,
-    looks_made_up,
-    reads_as_words,
-)
+from audit_lib.leaks.candidates import expression, is_default, is_kind, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
@@ -32,12 +25,8 @@ GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml"
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
-_AROUND = "\"'`()[]{}<>,;"
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
 _NEAR = 200  # bytes around it in which its user is named
-_STRUCTURED = ("netrc", "pgpass", "filezilla", "wordpress")  # the format says what is the value
-_LOGINS = ("chosen-url", "basic", "chosen-encoded")  # as does a login
-_NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
 _NAMES = ("NAME", *(f"NAME{number}" for number in range(2, 7)))  # of the ways in which a rule may match
 
 
@@ -75,10 +64,13 @@ class Rules:
         found = set() if candidates.is_others(*paths) else set(self._scanned(content, paths))
         # One rule may take a user's name, a quote or a bracket along, or less of a value than another.
         values = {value for value, *_ in found}
-        values -= {one for one in values if any(one.strip(_AROUND) == other != one for other in values)}
+        values -= {one for one in values if one.strip("\"'`()[]{}<>,;") in values - {one}}
         values -= {one for one in values if any(one != other and other.startswith(one) for other in values)}
-        kept = (one for one in found if one[0] in values and one[0].partition(":")[2] not in values)
-        return {Shape(self.keeper.take(value), name, rule) for value, name, rule in kept}
+        return {
+            Shape(self.keeper.take(value), name, rule)
+            for value, name, rule in found
+            if value in values and value.partition(":")[2] not in values
+        }
 
     def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
         """Values, each with the name beside it and its rule."""
@@ -109,7 +101,8 @@ class Rules:
             return _key_line(value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
-        if rule not in _STRUCTURED:
+        structured = is_kind("rule for a format", rule)
+        if not structured:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
 
         parts = url_parts(value)
@@ -127,7 +120,7 @@ class Rules:
             return ""
         # What a provider begins a token with are words, such as key: the part that a generator made counts.
         parted = re.split(r"[^A-Za-z0-9+/=]+", value) if rule in ("provider-token", "webhook") else [value]
-        weak = rule in _STRUCTURED and strength_bits(value) < WEAKEST_BITS
+        weak = structured and strength_bits(value) < WEAKEST_BITS
         return "" if weak or looks_made_up(max(parted, key=len), self._markers) else value
 
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
@@ -155,19 +148,28 @@ class Rules:
                 continue
 
             core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
-            users = [user, *expression("user").findall(whole[max(0, start - _NEAR) : start + _NEAR])]
-            default = password in users or is_default(password)
-            default = default or (len(core) >= 3 and core in f"{name} {path}".lower())
-            unused = in_text or rule in _NO_SETTING or not candidates.deploys(path)
-            unused = unused or expression("comment").match(line) is not None
+            default = (
+                password in [user, *expression("user").findall(whole[max(0, start - _NEAR) : start + _NEAR])]
+                or is_default(password)
+                or (len(core) >= 3 and core in f"{name} {path}".lower())
+            )
+            unused = (
+                in_text
+                or is_kind("rule for what is no setting", rule)
+                or not candidates.deploys(path)
+                or expression("comment").match(line)
+            )
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)
             if placeholder or (default and unused):
                 idle += 1
                 continue
             # A weaker value is a word, which a report may hold by chance.
-            if strength_bits(value) >= WEAKEST_BITS and not (is_default(value) or reads_as_words(value)):
+            if strength_bits(value) >= WEAKEST_BITS and not (
+                is_default(value) or candidates.reads_as_words(value)
+            ):
                 self.keeper.take(value)
-            text = self.keeper.take(value if rule in _LOGINS else before + rest[: len(value) + 1])
+            whole_login = is_kind("rule for a login", rule)
+            text = self.keeper.take(value if whole_login else before + rest[: len(value) + 1])
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start])
             found.add(Shape(self.keeper.fingerprint(value), shown, rule, text, default))
         return found, idle
@@ -175,7 +177,7 @@ class Rules:
 
 def _chosen(name: str, line: str, before: str, rest: str, *, rule: str, bare: bool) -> tuple[str, str, str]:
     """What stands beside a name, then the user, if it has one, and the password; "" for what nobody chose."""
-    if rule in _LOGINS:
+    if is_kind("rule for a login", rule):
         return _login(rest, rule)
     value = _beside(line, before, rest, rule, bare=bare)
     # Beside a password's name in a call or a comparison a word is a name; not of a property.
@@ -212,13 +214,16 @@ def _login(rest: str, rule: str) -> tuple[str, str, str]:
         value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
         parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later
         user, password, host = (parts.user, parts.password, parts.host) if parts else ("", "", "")
-        sample = re.search(r"(?i)\bexample(?:\.|$)", host)
-        return value if looks_chosen(password, "password", 3) and not sample else "", user, password
-    value = re.split(r"[\"'`\s,;)]" if rule == "basic" else r"[\"'`]", rest)[0]
-    text = _decoded(value).decode("utf-8", "replace") if rule == "basic" else value
-    user, _, password = text.partition(":")
-    chosen = looks_chosen(password, "password") and user != "BEGIN"
-    good = user and password and text.isprintable() and "\ufffd" not in text if rule == "basic" else chosen
+        good = looks_chosen(password, "password", 3) and not re.search(r"(?i)\bexample(?:\.|$)", host)
+    elif rule == "basic":
+        value = re.split(r"[\"'`\s,;)]", rest)[0]
+        text = _decoded(value).decode("utf-8", "replace")
+        user, _, password = text.partition(":")
+        good = bool(user and password) and text.isprintable() and "\ufffd" not in text
+    else:
+        value = re.split(r"[\"'`]", rest)[0]
+        user, _, password = value.partition(":")
+        good = looks_chosen(password, "password") and user != "BEGIN"
     return value if good else "", user, password
 
 
@@ -231,8 +236,9 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
         return
     text = content.decode("utf-8", "replace").replace("\r\n", "\n")
     for document in re.split(r"(?m)^---.*$", text):
-        is_secret = re.search(r"(?m)^ *kind: Secret *$", document)
-        for block in expression("cluster data").finditer(document) if is_secret else ():
+        if not re.search(r"(?m)^ *kind: Secret *$", document):
+            continue
+        for block in expression("cluster data").finditer(document):
             for name, encoded in expression("cluster entry").findall(block[2]):
                 value = _decoded(encoded).decode("utf-8", "replace")
                 if value.isprintable() and "\ufffd" not in value:
@@ -277,8 +283,10 @@ def _key_line(text: str) -> str:
     lines = re.findall(r"[A-Za-z0-9+/]{16,}={0,2}" if label else ".{1,64}", bare)
     start, length = _decoded("".join(lines)[:64]), sum(map(len, lines))
     # A sequence; without a header a version of PKCS #1, PKCS #8 or SEC 1, and what follows it there.
-    first = rb"\x30" if label else rb"(?s)\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x30\x04]"
-    first = rb"openssh-key-v1\x00" if "OPENSSH" in kind else rb"[\x80-\xff]" if "PGP" in kind else first
+    bare_key = rb"(?s)\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x30\x04]"
+    first = {"OPENSSH": rb"openssh-key-v1\x00", "PGP": rb"[\x80-\xff]"}.get(
+        kind.partition(" ")[0], rb"\x30" if label else bare_key
+    )
     if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""
     # Of DSA the last line, on a curve the first without what all such begin with, else one past the public.

@@ -9,10 +9,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from html import unescape
 from pathlib import Path
-from sys import intern
 from typing import Any, BinaryIO, NamedTuple
 
 from audit_lib.base import git
@@ -124,8 +123,8 @@ class Source(NamedTuple):
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
         """Pairs of a member of an archive ("" for what is none) and its text; of a large one the beginning.
 
-        A picture, a program or anything else that people cannot read has none: there patterns occur by chance.
-        Of SQLite the words are one.
+        A picture, a program or anything else that people cannot read has none: patterns occur there by
+        chance. Of SQLite the words are one.
         """
         for content in self.contents(Reading(budget=reading.budget), closed=("pdf", "png")):
             data = content.data[:LARGEST]
@@ -185,7 +184,10 @@ class History:
 
     @classmethod
     def of(cls, root: Path) -> "History":
-        """All objects as they are now, reachable or not, in the order in which git reads them."""
+        """All objects as they are now, reachable or not, in the order in which git reads them.
+
+        Trees are left out: they hold names alone, which each commit's paths say.
+        """
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
         # If some are broken git gives the ids alone: which, is said when they are read.
@@ -195,7 +197,9 @@ class History:
             try:
                 with git.running(root, (*every, f"--batch-check={layout}")) as stream:
                     listed = map(str.split, stream.read().decode("ascii").splitlines())
-                history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
+                history.objects = [
+                    GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed if kind != "tree"
+                ]
                 return history
             except GitFailed as failed:
                 history.faults.append(str(failed))
@@ -208,7 +212,7 @@ class History:
         Objects are blobs, and for a submodule's path its commit. What git could not follow is in `faults`.
         """
         places: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        commit, oid, rest = "", "", b""
+        commit, oid, rest, decoded = "", "", b"", cache(os.fsdecode)  # many commits have the same few paths
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
             with git.running(self.root, _DIFF, commits) as stream:
@@ -216,7 +220,7 @@ class History:
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:
                         if oid:
-                            places[oid].append((commit, intern(os.fsdecode(text))))
+                            places[oid].append((commit, decoded(text)))
                             oid = ""
                         elif text.startswith(b":"):
                             oid = text.split(b" ")[3].decode("ascii")

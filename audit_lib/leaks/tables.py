@@ -252,6 +252,7 @@ def tabulate_exposure(
     went; else unknown.
     """
     held, exposed = list(rows(inventory)), []
+    unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
         nobody = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
         homes = _homes_of(leak, held, stays) or [nobody]
@@ -259,7 +260,7 @@ def tabulate_exposure(
         exposed += [
             {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
             | {"status": "unknown" if undecided else STATUSES[FORCES.index(force)]}
-            | {"reason": f"{reason}, but nothing shows that it replaced this one" if undecided else reason}
+            | {"reason": unshown if undecided else reason}
             for place, force, reason in homes
         ]
     return Exposure.of(exposed)
@@ -382,8 +383,8 @@ class Purge:
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     """The purge for rows of LeakPlaces: whatever was found, in the order of its paths.
 
-    Env files go as a whole, and what is at HEAD no more; a file that must stay loses its text. No command holds
-    a value: somebody enters it without echo.
+    Env files go as a whole, and what is at HEAD no more; a file that must stay loses its text. No command
+    holds a value: somebody enters it without echo.
     """
     env_files = {source.path for source in project.env_sources if not source.example}
     try:
