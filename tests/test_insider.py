@@ -18,7 +18,7 @@ from audit_lib.report.record import report_record
 from audit_lib.report.tables import to_json
 from audit_lib.secrecy.keeper import MANIFEST, Key, signed
 from audit_lib.settings import choose_policy, load_project
-from audit_lib.settings.dump import dump
+from audit_lib.settings.load import dump
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample

@@ -26,7 +26,7 @@ from pandas.api.types import is_numeric_dtype
 
 from audit_lib import settings
 from audit_lib.base import clock, errors
-from audit_lib.ledger import Draft, Entry, Ledger, keys, read_ledger, timeline, whose, write_entry
+from audit_lib.ledger import Draft, Entry, Ledger, keys, read_ledger, timeline, write_entry
 from audit_lib.logs.files import spooled, with_logs
 from audit_lib.report import escape as inert
 from audit_lib.report.known_values import guard_values
@@ -34,6 +34,7 @@ from audit_lib.rotation.rotations import TRIGGERS
 from audit_lib.secrecy import guard, strength
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import given as given_values
+from audit_lib.secrets.env import MAX_BYTES
 from audit_lib.secrets.read_project import ProjectRead
 
 Decorator = Callable[[Any], Any]
@@ -138,7 +139,7 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     env, logs = given.get("env", ()), given.get("logs", ())
     piped = [one for one in (*env, *logs) if one.endswith("=-")]
     refuse((len(piped) > 1, "--log, --env", "stdin (-) can be given once only"))
-    stdin = sys.stdin.buffer.read(given_values.LIMIT_BYTES + 1) if {*piped} & {*env} else b""
+    stdin = sys.stdin.buffer.read(MAX_BYTES + 1) if {*piped} & {*env} else b""
     spool = spooled_stdin() if {*piped} & {*logs} else None
 
     project = settings.load_project(folder, given.get("ledger"))
@@ -178,7 +179,7 @@ def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
 def _holds_value(text: str, keeper: Keeper, seen: Collection[str]) -> bool:
     """Whether a text holds a known value, or a word of it is a value by one of these fingerprints."""
     words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
-    parts = {part for word in words for part in whose.candidates(word)}
+    parts = {part for word in words for part in timeline.candidates(word)}
     # A weak one is there by chance.
     strong = (part for part in parts if strength.strength_bits(part) >= strength.WEAKEST_BITS)
     return guard.scrub(text) != text or any(keeper.fingerprint(part) in seen for part in strong)

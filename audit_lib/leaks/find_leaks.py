@@ -16,7 +16,7 @@ import pydantic
 from pydantic import AliasPath, BaseModel, ValidationError
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.files import NotSearched, read_source
+from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import deploys, reads_as_name
@@ -31,7 +31,7 @@ from audit_lib.secrecy.redact import SHORTEST, Redactor
 from audit_lib.secrecy.strength import WEAKEST_BITS
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy, Project
-from audit_lib.settings.kinds import likely_kind, shape_by
+from audit_lib.settings.variables import likely_kind, shape_by
 
 _STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 _LARGEST_REPORT = 64 << 20  # bytes
@@ -274,7 +274,7 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
                 places.setdefault(Shape(value, "", one.rule), place)
             else:
                 why = f"reported by {one.rule}; the report does not hold its value"
-                reading.left_out.append(NotSearched(f"{place[0]}:{one.line}", why))
+                reading.left_out.append(Fault(f"{place[0]}:{one.line}", why))
     if len(faults) > _MOST_FAULTS:
         faults[_MOST_FAULTS:] = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
     if faults:
@@ -316,7 +316,7 @@ class StagedSearch:
     files: int
     values: int  # how many known values were searched for
     hits: tuple[StagedHit, ...]
-    left_out: tuple[NotSearched, ...]
+    left_out: tuple[Fault, ...]
 
 
 def search_staged(
@@ -364,8 +364,8 @@ def search_staged(
     # What is known says more of a line than a pattern.
     best = [{hit for hit in some if hit.known != _PATTERN} or some for some in hits.values()]
     lost = dict.fromkeys(reading.missing, "cannot be read")
-    lost |= {one.place.removeprefix("git object "): one.reason for one in reading.left_out}
-    left_out = {NotSearched(path, why) for oid, why in lost.items() for path in staged[oid]}
+    lost |= {one.place.removeprefix("git object "): one.text for one in reading.left_out}
+    left_out = {Fault(path, why) for oid, why in lost.items() for path in staged[oid]}
     return StagedSearch(len(changed), len(real), tuple(sorted(set().union(*best))), tuple(sorted(left_out)))
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from audit_lib.base.cache import Cache
-from audit_lib.base.files import NotSearched
+from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.in_words import Progress, counted, quiet
@@ -114,7 +114,7 @@ class Values:
             times = Counter((one.fingerprint, one.encoding) for one in places if len(places) >= MOST_HITS)
             if max(times.values(), default=0) >= MOST_HITS:
                 often = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
-                reading.left_out.append(NotSearched(source.origin.name, often))
+                reading.left_out.append(Fault(source.origin.name, often))
 
         # What an archive holds may stand in its own bytes, too.
         packed = {one.fingerprint for one in found if one.origin.opened}
@@ -162,7 +162,7 @@ class Search:
                     found, self.idle = found | chosen, self.idle + idle
             marked |= {origin.oid} if found or (source.size > sources.LARGEST and not apart) else set()
             shapes |= found
-        others = NotSearched(counted(installed, "file"), "belong to installed packages or to git")
+        others = Fault(counted(installed, "file"), "belong to installed packages or to git")
         reading.left_out += [others] if installed else []
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
@@ -178,7 +178,7 @@ class Search:
         for path in {path for places in self.history.places.values() for _, path in places}:
             found += values.find_in_path(Origin("git", path))
         why = "cannot be read: it was never fetched, or it is broken"
-        self.objects.left_out += [NotSearched(f"git object {oid}", why) for oid in self.objects.missing]
+        self.objects.left_out += [Fault(f"git object {oid}", why) for oid in self.objects.missing]
         return found
 
     def _sources(self, what: str, digest: str, marked: set[str]) -> Iterator[tuple[Source, Reading]]:
@@ -217,7 +217,7 @@ class Search:
             objects.faults, objects.count = [*history.faults, *objects.faults], len(history.objects)
             objects.left_out += history.limits()
         why = "is a log outside the project: its lines are counted, and values are not searched for"
-        self._folders[history.root].left_out += [NotSearched(one, why) for one in outside_logs(self.project)]
+        self._folders[history.root].left_out += [Fault(one, why) for one in outside_logs(self.project)]
 
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         none = "the project is not a git repository"
@@ -232,7 +232,7 @@ class Search:
             *(row for one in (self.patterns, self.reports) if one.count for row in _rows(one, values)),
             *([("patterns", "files", "partly", self.idle, idle)] if self.idle else []),
         ]
-        return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns())))
+        return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns)))
 
 
 def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
@@ -240,7 +240,7 @@ def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
     failed, left_out = "; ".join(dict.fromkeys(one.faults)), sorted(set(one.left_out))
     state = "incomplete" if failed else "partly" if left_out else "searched"
     count = None if one.part == "patterns" or (failed and not one.count) else one.count
-    more = [(one.part, values.scrub(part.place), "not searched", 1, part.reason) for part in left_out]
+    more = [(one.part, values.scrub(part.place), "not searched", 1, part.text) for part in left_out]
     return [(one.part, values.scrub(one.place), state, count, failed), *more]
 
 

@@ -17,9 +17,8 @@ from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.ledger import Draft
 from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.env import EnvLine, decoded, parse_env, value_is_unknown
+from audit_lib.secrets.env import MAX_BYTES, EnvLine, decoded, parse_env, value_is_unknown
 from audit_lib.secrets.loaders import READERS, loaders_of
-from audit_lib.secrets.sources import MAX_BYTES
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 

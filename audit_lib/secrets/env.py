@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 
 from audit_lib.secrecy.redact import WINDOW
 from audit_lib.secrecy.strength import SHORTEST_PIECE, could_be_a_piece
-from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS, READERS, Reading, Statement
+from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS, READERS, Statement
 
 # Faults of a line whose variable is set, to a value that is not known.
 UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 MAX_LINES = 20_000
+MAX_BYTES = 2 * 1024 * 1024  # of one source: by default Linux gives a process no larger environment
 _LONGEST_SUSPECT, _MAX_SUSPECTS = 4096, 16  # characters; of a line
 _LONG = 20  # characters, of which random text is known by the kinds that it mixes
 # python-dotenv's search for comments takes the square of a run of spaces: longer runs are not parsed.
@@ -36,6 +37,7 @@ _WRITTEN = re.compile(  # A="x" # why, A=x # why
 _ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
+Statements = list[tuple[str, Statement]]  # with their loaders
 
 
 @dataclass(frozen=True)
@@ -80,87 +82,113 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     raw = list(io.StringIO(text, newline="")) if text != "\ufeff" else []
     bodies = [line.rstrip("\r\n") for line in raw]
     blocked = [_blocked(body) for body in bodies]
-    comment = ("#", ";") if loaders == ("systemd",) else ("#",)
-    lines = [
-        _unset(at + 1, body, why, comment) for at, (body, why) in enumerate(zip(bodies, blocked, strict=True))
-    ]
     # A line that must not reach a loader is a comment to all of them.
-    kept = "".join("#" + raw[at][len(bodies[at]) :] if why else raw[at] for at, why in enumerate(blocked))
-    every = {name: read(kept) for name, read in READERS.items()} if raw else {}
-    taken = [every[name] for name in loaders if raw and not every[name].refused]
-    votes, plausible = _by_place(taken), _by_place(every.values())
-    covered: set[int] = set()
-    for place, (one, *_) in (votes if taken else plausible).items():
-        numbers = range(one.first, one.last + 1)
-        if covered.isdisjoint(numbers):
-            covered.update(numbers)
-            own, why = (
-                "\n".join(bodies[one.first - 1 : one.last]),
-                {*blocked[one.first - 1 : one.last]} - {""},
-            )
-            head = _set_line(place, own, votes.get(place, []), plausible[place])
-            if why:
-                head = EnvLine(
-                    one.first, "not understood", faults=tuple(sorted(why)), suspects=_suspects(own)
-                )
-            going_on = EnvLine(0, "read", faults=("continuation",)) if head.state == "read" else None
-            for number in numbers[1:]:
-                bad = replace(lines[number - 1], state=head.state, faults=head.faults)
-                lines[number - 1] = replace(going_on, line=number) if going_on else bad
-            lines[one.first - 1] = head
+    kept = ("#" + raw[at][len(bodies[at]) :] if why else raw[at] for at, why in enumerate(blocked))
+    starting, taken = _by_first_line("".join(kept), loaders)
+
+    comment = ("#", ";") if loaders == ("systemd",) else ("#",)
+    lines: list[EnvLine] = []
+    while len(lines) < len(bodies):
+        at = len(lines)
+        found = starting.get(at + 1, [])
+        own = slice(at, found[0][1].last if found else at + 1)
+        text = "\n".join(bodies[own]).removeprefix("" if at else "\ufeff")
+        why, bare = sorted({*blocked[own]} - {""}), text.strip()
+        if why and bare:
+            line = _not_understood(at + 1, why, text)
+        elif found:
+            line = _set_line(text, found, taken)
+        elif not bare or bare.startswith(comment):
+            line = EnvLine(at + 1, "read" if bare else "blank")
+        else:
+            why = ["no-equals" if _NAME_ALONE.fullmatch(text) else "not-parsed"]
+            line = _not_understood(at + 1, why, text)
+        lines.append(line)
+        lines += (
+            EnvLine(number, "read", faults=("continuation",))
+            if line.state == "read"
+            else _not_understood(number, line.faults, body)
+            for number, body in enumerate(bodies[own][1:], at + 2)
+        )
     if encoding_fault and lines:
         lines[0] = replace(lines[0], faults=(*lines[0].faults, encoding_fault))
     return _with_repetitions(lines)
 
 
-def _by_place(readings: Iterable[Reading]) -> dict[tuple[int, str], list[Statement]]:
-    """The statements of readings by first line and name."""
-    found: dict[tuple[int, str], list[Statement]] = {}
-    for one in (one for reading in readings for one in reading.statements):
-        found.setdefault((one.first, one.name), []).append(one)
-    return found
+def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, Statements], list[str]]:
+    """For each line that sets a variable all loaders' statements that begin there, and who reads the file.
+
+    Those that may read it come first: without one of theirs a line sets nothing. If each of them refuses the
+    file, the statements of all loaders count.
+    """
+    readings = {loader: read(text) for loader, read in READERS.items()}
+    taken = [loader for loader in loaders if not readings[loader].refused]
+    places: dict[tuple[int, str], Statements] = {}
+    for loader in dict.fromkeys((*taken, *READERS)):
+        for one in readings[loader].statements:
+            place = (one.first, one.name)
+            if loader in taken or not taken or place in places:
+                places.setdefault(place, []).append((loader, one))
+
+    starting: dict[int, Statements] = {}
+    covered: set[int] = set()
+    for (first, _), found in places.items():
+        own = range(first, found[0][1].last + 1)
+        if covered.isdisjoint(own):
+            covered.update(own)
+            starting[first] = found
+    return starting, taken
 
 
-def _set_line(
-    place: tuple[int, str], own: str, votes: list[Statement], plausible: list[Statement]
-) -> EnvLine:
-    """The line that sets a variable, by the loaders that may read it; without votes all refuse the file.
+def _set_line(own: str, found: Statements, taken: list[str]) -> EnvLine:
+    """The line that sets a variable, by the loaders that may read it; without one all refuse the file.
 
     Of a value that is not known, every reading and what is written may be the secret.
     """
-    values = {one.value for one in votes}
-    value = votes[0].value if len(values) == 1 else None
-    line = entry(*place, value or "")
+    _, first = found[0]
+    values = {one.value for loader, one in found if loader in taken}
+    value = next(iter(values)) if len(values) == 1 else None
+    line = entry(first.first, first.name, value or "")
     if line.state != "read":
         return line
     # The value that a reader of the line would expect: without its quotes, or a comment behind a space.
     written = _WRITTEN.fullmatch(own)
     expected = (written["quoted"] or written["bare"] or "") if written else ""
-    possible = [value, expected]
-    if value is not None:
-        same = "$" in expected or _ESCAPES.sub("", value) == _ESCAPES.sub("", expected)
-        fault = "" if same else "altered"
-    else:
-        possible += [*(one.value for one in plausible), own.partition("=")[2]]
-        reference = values == {None} and "$" in own
-        fault = "refused" if not votes else "reference" if reference else "loaders-disagree"
-    suspects = tuple(dict.fromkeys(filter(None, possible))) if fault else ()
-    return replace(line, value=value, faults=tuple(filter(None, (*line.faults, fault))), suspects=suspects)
+    faults = {
+        "refused": not values,
+        "reference": values == {None} and "$" in own,
+        "loaders-disagree": value is None,
+        "altered": "$" not in expected and _ESCAPES.sub("", value or "") != _ESCAPES.sub("", expected),
+    }
+    possible = (value, expected, *(one.value for _, one in found), own.partition("=")[2])
+    suspects = tuple(dict.fromkeys(filter(None, possible)))
+    if fault := next(filter(faults.get, faults), ""):
+        return replace(line, value=value, faults=(*line.faults, fault), suspects=suspects)
+    return line
 
 
 def entry(line: int, name: str, value: str) -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
-    fault, suspects = "bad-name", _suspects(f"{name} {value}")
     # A line may be base64 or base32 as a whole, and its value nothing but the signs that fill it up.
     is_padding = value != "" and not value.strip("=") and len(name) >= SHORTEST_PIECE
     if looks_like_value(name) or (is_padding and len(f"{name}={value}") % 4 == 0):
         # The equals sign may be one within a value, of which a short beginning alone is no secret.
-        suspects = _suspects(f"{name} {value}", *([f"{name}={value}"] if len(name) < WINDOW else []))
-    elif _NAME.fullmatch(name):
-        fault, suspects = _blocked(value), _suspects(value)
-        if not fault:
-            return EnvLine(line, "read", name, value, _value_faults(value))
-    return EnvLine(line, "not understood", faults=(fault,), suspects=suspects)
+        whole = [f"{name}={value}"] if len(name) < WINDOW else []
+        return _not_understood(line, ["bad-name"], f"{name} {value}", *whole)
+    if not _NAME.fullmatch(name):
+        return _not_understood(line, ["bad-name"], f"{name} {value}")
+    if fault := _blocked(value):
+        return _not_understood(line, [fault], value)
+    return EnvLine(line, "read", name, value, _value_faults(value))
+
+
+def _not_understood(line: int, faults: Iterable[str], text: str, *whole: str) -> EnvLine:
+    """A line that is not understood, with what looks like a secret in its text, and `whole`, as suspects."""
+    words = (word.strip("'\"") for word in re.split(r"[\s=,;]+|:(?!//)", text[:MAX_VALUE_CHARACTERS]))
+    found = (*whole, *(word for word in words if len(word) >= WINDOW and looks_like_value(word)))
+    kept = (one for one in found if len(one) <= _LONGEST_SUSPECT and not _UNDECODABLE.search(one))
+    suspects = tuple(dict.fromkeys(kept))[:_MAX_SUSPECTS]
+    return EnvLine(line, "not understood", faults=tuple(faults), suspects=suspects)
 
 
 def looks_like_value(text: str) -> bool:
@@ -182,15 +210,6 @@ def _blocked(body: str) -> str:
     return "nul" if "\0" in body else "undecodable" if _UNDECODABLE.search(body) else ""
 
 
-def _unset(number: int, body: str, blocked: str, comment: tuple[str, ...]) -> EnvLine:
-    """The line of which no loader makes a variable."""
-    text = body.removeprefix("\ufeff" if number == 1 else "").strip()
-    if not text or (text.startswith(comment) and not blocked):
-        return EnvLine(number, "read" if text else "blank")
-    fault = blocked or ("no-equals" if _NAME_ALONE.fullmatch(text) else "not-parsed")
-    return EnvLine(number, "not understood", faults=(fault,), suspects=_suspects(body))
-
-
 def _value_faults(value: str) -> tuple[str, ...]:
     """What was hardly meant, whatever the loader (docs/rules.md#rule-37)."""
     kinds = {unicodedata.category(sign) for sign in value.replace("\n", "")}
@@ -199,29 +218,20 @@ def _value_faults(value: str) -> tuple[str, ...]:
         "smart-quotes": bool(_SMART_QUOTES.search(value)),
         "invisible": "\xa0" in value or not kinds.isdisjoint(("Cc", "Cf")),
     }
-    return tuple(fault for fault, found in tests.items() if found)
-
-
-def _suspects(text: str, *whole: str) -> tuple[str, ...]:
-    """What looks like a secret in a line that was not understood, `whole` too: nothing may show it."""
-    words = (word.strip("'\"") for word in re.split(r"[\s=,;]+|:(?!//)", text[:MAX_VALUE_CHARACTERS]))
-    found = (*whole, *(word for word in words if len(word) >= WINDOW and looks_like_value(word)))
-    kept = (one for one in found if len(one) <= _LONGEST_SUSPECT and not _UNDECODABLE.search(one))
-    return tuple(dict.fromkeys(kept))[:_MAX_SUSPECTS]
+    return tuple(filter(tests.get, tests))
 
 
 def _with_repetitions(lines: list[EnvLine]) -> tuple[EnvLine, ...]:
     """Marks names that are set more than once, and names that differ by case only (docs/rules.md#rule-41)."""
-    names = Counter(line.name for line in lines if line.name)
-    folded = Counter(name.casefold() for name in names)
-    last = {line.name: line.line for line in lines if line.name}
-    for at, line in enumerate(lines):
-        if line.name:
-            tests = {
-                "duplicate": names[line.name] > 1,
-                "overridden": last[line.name] != line.line,
-                "case": folded[line.name.casefold()] > 1,
-            }
-            more = (fault for fault, found in tests.items() if found)
-            lines[at] = replace(line, faults=(*line.faults, *more))
+    named = {line.line: line.name for line in lines if line.name}
+    counts, last = Counter(named.values()), {name: number for number, name in named.items()}
+    folded = Counter(map(str.casefold, counts))
+    for number, name in named.items():
+        tests = {
+            "duplicate": counts[name] > 1,
+            "overridden": last[name] != number,
+            "case": folded[name.casefold()] > 1,
+        }
+        line = lines[number - 1]
+        lines[number - 1] = replace(line, faults=(*line.faults, *filter(tests.get, tests)))
     return tuple(lines)

@@ -69,12 +69,11 @@ def read_python_dotenv(text: str) -> Reading:
         whole, name = binding.original.string, binding.key
         own = whole.lstrip()
         first = binding.original.line + whole.removesuffix(own).count("\n")
-        last = first + own.rstrip("\n").count("\n")
         if name is not None and binding.value is not None:
             held[name] = _filled_in(binding.value, held)
-            found.append(Statement(first, last, name, held[name]))
-        elif name in held:
-            del held[name]
+            found.append(Statement(first, first + own.rstrip("\n").count("\n"), name, held[name]))
+        else:
+            held.pop(name or "", None)
     return Reading(tuple(one for one in found if one.name in held))
 
 
@@ -83,16 +82,17 @@ def _filled_in(value: str, held: Mapping[str, str | None]) -> str | None:
     end = value.rfind("}") + 1
     atoms = parse_variables(value[:end])
     parts = [held.get(one.name) if isinstance(one, Variable) else one.resolve({}) for one in atoms]
-    if None in parts or sum(len(part or "") for part in parts) > MAX_VALUE_CHARACTERS:
-        return None
-    return "".join(part or "" for part in parts) + value[end:]
+    known = [part for part in (*parts, value[end:]) if part is not None]
+    too_long = end and sum(map(len, known)) > MAX_VALUE_CHARACTERS
+    return None if too_long or None in parts else "".join(known)
 
 
 # ---- node's dotenv: backticks quote, `#` ends an unquoted value, nothing is filled in.
 # Source: npm dotenv 18.0.10, `parse` of dist/index.cjs; its one regular expression is the same since 15.0.0.
 # What JavaScript's \s, `.`, ^ and $ (with the flag m) take for white space and for the end of a line.
-_S = r"[\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
-_END = r"\n\u2028\u2029"
+_SPACES = "\t\n\x0b\x0c\r \xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
+_SPACES += "\u2028\u2029\u202f\u205f\u3000\ufeff"
+_S, _END = f"[{_SPACES}]", r"\n\u2028\u2029"
 _STRING = "|".join(rf"{_S}*+{q}[^{q}]*(?:(?<=\\){q}[^{q}]*)*{q}" for q in "'\"`")
 _NODE = re.compile(  # A=1, export A='1' # why, A: 1
     rf"(?<![^{_END}])(?:(?![{_END}]){_S})*+(?P<key>(?:export{_S}+)?(?P<name>[A-Za-z0-9_.-]+)"
@@ -100,7 +100,6 @@ _NODE = re.compile(  # A=1, export A='1' # why, A: 1
     rf"{_S}*(?:#[^{_END}]*)?(?![^{_END}])"
 )
 _QUOTED = re.compile(rf"(?<![^{_END}])(['\"`])([\s\S]*)\1(?![^{_END}])")
-_AROUND = re.compile(f"^{_S}+|{_S}+\\Z")
 
 
 def read_node_dotenv(text: str) -> Reading:
@@ -110,18 +109,19 @@ def read_node_dotenv(text: str) -> Reading:
     statements = []
     for found in _NODE.finditer(text):
         last = line(max(found.end("value"), found.end("key")) - 1)
-        value = _AROUND.sub("", found["value"] or "")
-        meant = _QUOTED.sub(r"\2", value)
-        if value.startswith('"'):
-            meant = meant.replace("\\n", "\n").replace("\\r", "\r")
-        statements.append(Statement(line(found.start("key")), last, found["name"], meant))
+        written = (found["value"] or "").strip(_SPACES)
+        value = _QUOTED.sub(r"\2", written)
+        if written.startswith('"'):
+            value = value.replace("\\n", "\n").replace("\\r", "\r")
+        statements.append(Statement(line(found.start("key")), last, found["name"], value))
     return Reading(tuple(statements))
 
 
 # ---- Next: dotenv's parser, then `$name` is filled in, whatever the quotes.
 # Source: npm @next/env 16.4.6, dist/index.js (dotenv 16.3.1, and its copy of dotenv-expand).
 _MAX_STEPS, _MAX_STEPS_IN_ALL = 2_000, 20_000  # of a value, of a file
-_REFERENCE = re.compile(r"(?<!\\)\$\{?([A-Za-z0-9_]+)(?::-([^}\\]*))?\}?")
+_REFERENCE = re.compile(r"\$\{?([A-Za-z0-9_]+)(?::-([^}\\]*))?\}?")
+_OF_REPLACE = re.compile(r"(\$[$&`'])")  # what JavaScript's `replace` reads in a replacement
 
 
 def read_next(text: str) -> Reading:
@@ -131,57 +131,56 @@ def read_next(text: str) -> Reading:
     """
     statements = read_node_dotenv(text).statements
     written = {one.name: one.value or "" for one in statements}
-    held: dict[str, str | None] = dict(written)
+    held: dict[str, str | None] = {**written}
     unknown, left = set[str](), _MAX_STEPS_IN_ALL
     for name, value in written.items():
         held[name], others = _expanded(value, held, min(_MAX_STEPS, left))
-        left -= len(others)
         if held[name] is None:
             return Reading(statements, refused=True)
-        if any(other not in held or other in unknown for other in others):
+        left -= len(others)
+        if not held.keys() - unknown >= {*others}:
             unknown.add(name)
     held |= dict.fromkeys(unknown)
-    last = (
-        one if one.value != written[one.name] else replace(one, value=held[one.name]) for one in statements
+    return Reading(
+        tuple(
+            replace(one, value=held[one.name]) if one.value == written[one.name] else one
+            for one in statements
+        )
     )
-    return Reading(tuple(last))
 
 
 def _expanded(value: str, held: Mapping[str, str | None], most: int) -> tuple[str | None, list[str]]:
     """The value with its references filled in, the last one first, and their names; None if it has no end."""
     others: list[str] = []
     while len(others) < most and len(value) <= MAX_VALUE_CHARACTERS:
-        dollar = value.rfind("$")
-        while dollar > 0 and value[dollar - 1] == "\\":
-            dollar = value.rfind("$", 0, dollar)
-        reference = _REFERENCE.search(value, dollar) if dollar >= 0 else None
+        dollar = value.replace("\\$", "__").rfind("$")  # that no backslash escapes
+        reference = _REFERENCE.match(value, dollar) if dollar >= 0 else None
         if not reference:
             return value.replace("\\$", "$"), others
         others.append(reference[1])
-        other = reference[2] or held.get(reference[1]) or ""
-        # The first such text is replaced as JavaScript's `replace` does it, which reads `$&` and its like.
+        # The first text that is like the reference is replaced, and not always the reference itself.
         before, _, behind = value.partition(reference[0])
         meaning = {"$$": "$", "$&": reference[0], "$`": before, "$'": behind}
-        parts = (meaning.get(part, part) for part in re.split(r"(\$[$&`'])", other))
+        other = reference[2] or held.get(reference[1]) or ""
+        parts = (meaning.get(part, part) for part in _OF_REPLACE.split(other))
         value = "".join((before, *parts, behind))
     return None, others
 
 
 # ---- docker run --env-file: each line as it is. Source: docker/cli 28, opts/file.go.
+_DOCKER = re.compile(r"(?m)^[^\S\n]*+(?![#\n]|\Z)(?P<name>[^=\n]*?)(?:=(?P<value>.*?))?\r?$")
 
 
 def read_docker(text: str) -> Reading:
     """The statements of a text; a name with a space, or none, refuses the file."""
-    at, refused, line_of = 0, False, _line_numbers(text)
-    statements: list[Statement] = []
-    for own in text.split("\n"):
-        line = own.removeprefix("" if at else "\ufeff").removesuffix("\r").lstrip()
-        name, equals, value = line.partition("=")
-        if line and not line.startswith("#"):
-            refused |= not name or " " in name or "\t" in name
-            last = line_of(at + len(own) - 1)
-            statements += [Statement(line_of(at), last, name, value)] if equals else []
-        at += len(own) + 1
+    text = text.removeprefix("\ufeff")
+    line, lines = _line_numbers(text), list(_DOCKER.finditer(text))
+    refused = any(not found["name"] or " " in found["name"] or "\t" in found["name"] for found in lines)
+    statements = (
+        Statement(line(found.start()), line(found.end() - 1), found["name"], found["value"])
+        for found in lines
+        if found["value"] is not None
+    )
     return Reading(tuple(statements), refused)
 
 
@@ -204,24 +203,19 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
     Compose refuses a file with a line that is no statement. To systemd `;` begins a comment, and a name with
     `export` is none.
     """
-    text, comments = _with_line_feeds(text) + "\n", "#" if compose else "#;"
+    text = _with_line_feeds(text) + "\n"
     line, in_doubt, refused = _line_numbers(text), False, False
     statements: list[Statement] = []
-
     for found in _PLAIN.finditer(text):
-        own, name = found[0].strip(), found["name"] or found["assigned"]
-        in_doubt |= own.endswith("\\")
-        if not own or own[0] in comments:
-            continue
-
-        value, written = found["plain"] or found["quoted"] or "", found["written"] or ""
-        in_doubt |= _OPEN.match(written) is not None
-        refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
-        if name and (compose or not found["export"]):
-            known = found["name"] and value.replace("\n", "").isprintable()
-            first, last = line(found.start()), line(found.end() - 1)
-            statements.append(Statement(first, last, name, value if known else None))
-
+        own, name, written = found[0].strip(), found["name"] or found["assigned"], found["written"] or ""
+        in_doubt |= own.endswith("\\") or _OPEN.match(written) is not None
+        if not own.startswith("#" if compose else ("#", ";")):
+            refused |= not (name or own.isidentifier() or not own) or bool(_BAD_REFERENCE.search(written))
+            if name and (compose or not found["export"]):
+                value = found["plain"] or found["quoted"] or ""
+                known = found["name"] and value.replace("\n", "").isprintable()
+                first, last = line(found.start()), line(found.end() - 1)
+                statements.append(Statement(first, last, name, value if known else None))
     if in_doubt:
         statements = [replace(one, value=None) for one in statements]
     return Reading(tuple(statements), refused=compose and refused)
@@ -245,13 +239,10 @@ READERS: Mapping[str, Callable[[str], Reading]] = {
 _MAX_NAMES, _MAX_BYTES = 2_000, 1_048_576  # of a folder, of a neighbour
 _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|Pipfile|manage\.py")
 # Their own readers have rules of their own, as has Vite, which puts references in.
-_OTHER_LANGUAGE = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
+_OTHERS = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
-_FILES_THAT_NAME = {
-    "compose": re.compile(r"(docker-)?compose[\w.-]*\.ya?ml"),
-    "systemd": re.compile(r".*\.service"),
-}
+_COMPOSE, _UNIT = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml"), re.compile(r".*\.service")
 _WORD = re.compile(r"(?m)^[ \t]*#.*$|[^\s\[\],'\"=]+")
 
 
@@ -261,27 +252,33 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
         return (source.loader or "render",)
     path = PurePosixPath(source.path)
     names = _names(root / path.parent)
-    found = ["python-dotenv"] if any(map(_PYTHON.fullmatch, names)) else []
-    if _NEXT_NAMES.search(content) or any(name.startswith("next.config.") for name in names):
-        found.append("next")
     # A package.json may be of a frontend's build alone, and something else reads the env file.
-    elif "package.json" in names and not any(map(_OTHER_LANGUAGE.fullmatch, names)):
-        package = _text(root, path.parent / "package.json")
-        found.append("next" if _NEXT_PACKAGE.search(package) else "dotenv")
-    found += [loader for loader in _FILES_THAT_NAME if _is_named(root, path, _FILES_THAT_NAME[loader])]
-    return tuple(found) or UNDECLARED
+    packaged = "package.json" in names and not any(map(_OTHERS.fullmatch, names))
+    package = _text(root, path.parent / "package.json") if packaged else ""
+    is_next = bool(_NEXT_NAMES.search(content) or _NEXT_PACKAGE.search(package))
+    is_next |= any(name.startswith("next.config.") for name in names)
+    speaks = {
+        "python-dotenv": any(map(_PYTHON.fullmatch, names)),
+        "next": is_next,
+        "dotenv": packaged and not is_next,
+        "compose": _is_named(root, path, _COMPOSE),
+        "systemd": _is_named(root, path, _UNIT),
+    }
+    return tuple(filter(speaks.get, speaks)) or UNDECLARED
 
 
 def _is_named(root: Path, path: PurePosixPath, names: re.Pattern[str]) -> bool:
     """Whether a file of these names, beside the env file or above, names it; on a server by its last part."""
-    for folder in path.parents:
-        for name in filter(names.fullmatch, _names(root / folder)):
-            for word in _WORD.findall(_text(root, folder / name)):
-                named = word.removeprefix("-")
-                on_server = named.startswith("/") and PurePosixPath(named).name == path.name
-                if on_server or os.path.normpath(folder / named) == str(path):
-                    return True
-    return False
+    files = (
+        folder / name for folder in path.parents for name in filter(names.fullmatch, _names(root / folder))
+    )
+    places = (
+        file.parent / word.removeprefix("-") for file in files for word in _WORD.findall(_text(root, file))
+    )
+    return any(
+        os.path.normpath(place) == str(path) or (place.is_absolute() and place.name == path.name)
+        for place in places
+    )
 
 
 def _names(folder: Path) -> list[str]:

@@ -1,23 +1,28 @@
-"""Reads audit.toml with the policy that it extends, a policy of the reviewer's own, a guide's rules."""
+"""Reads audit.toml, policies and the rules of a guide, and dumps what is in force for reviews to compare."""
 
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from audit_lib.base.bounded import parse_toml, read_text_file, shown_name
 from audit_lib.base.cache import recall_state, remember_state
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.settings.code_reads import code_variables, env_variables
+from audit_lib.base.files import Unreadable, read_source
+from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings.discover import discover
 from audit_lib.settings.keys import MOVED, checked, leads_out, shown_key, types_of_keys, unknown_key
 from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
+from audit_lib.settings.variables import env_variables, read_code
 
 LAYOUT = "AUDIT_TOML"
 MOST_LINKS = 40  # as many as the kernel follows
@@ -33,6 +38,12 @@ _FOR_SAMPLES = (
     'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
     "remove both, or write the sample anew"
 )
+# What judges nothing: titles, lines of the guide, and what is of this machine or this run.
+_LEFT_OUT = (
+    "title", "lines", "guide_line", "path", "sha256", "recognised_by", "root", "file",
+    "ledger", "configured", "policy", "layout_sha256", "not_searched", "dated",
+)  # fmt: skip
+LARGEST_FORMATS = 1 << 20  # bytes of a file of log formats
 Table = dict[str, Any]
 
 
@@ -47,9 +58,8 @@ def bundled_names() -> tuple[str, ...]:
 @cache
 def bundled_policy(name: str) -> Policy:
     """A policy that comes with the program, by its name; `BadInput` if no policy has that name."""
-    if name not in bundled_names():
-        names = ", ".join(bundled_names())
-        raise BadInput.at(f"policy {shown_name(name)}", f"is not a bundled policy: {names}")
+    text = f"is not a bundled policy: {', '.join(bundled_names())}"
+    BadInput.unless(name in bundled_names(), f"policy {shown_name(name)}", text)
     return load_policy(POLICIES / f"{name}.toml")
 
 
@@ -159,8 +169,8 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
 
     `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
     """
-    if Path(policy.rules).name != policy.rules:
-        raise BadInput.at(policy.path.name, "rules must be a bundled name or a file beside the policy")
+    text = "rules must be a bundled name or a file beside the policy"
+    BadInput.unless(Path(policy.rules).name == policy.rules, policy.path.name, text)
     own, bundled = policy.path.parent / policy.rules, POLICIES / "rules" / f"{policy.rules}.toml"
     path = own if policy.rules.endswith(".toml") else bundled
     faults: list[Fault] = []
@@ -184,16 +194,14 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         root = root.resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
         raise BadInput.at("project", "does not exist or cannot be reached") from None
-    if not root.is_dir():
-        raise BadInput.at("project", "is not a folder")
+    BadInput.unless(root.is_dir(), "project", "is not a folder")
     path, place = _layout_of(root)
     project = _project(path, place, root)
-    if path == DEFAULT_LAYOUT:
-        return replace(discover(project), ledger=ledger)
-    if project.key and not (sample or (place == "audit.toml" and is_sample(root))):
-        # Else whoever may commit to a project could sign its ledger, and stop its clock.
-        raise BadInput.at(place, _FOR_SAMPLES)
-    return replace(project, configured=True, ledger=ledger)
+    # Else whoever may commit to a project could sign its ledger, and stop its clock.
+    is_own = not project.key or sample or (place == "audit.toml" and is_sample(root))
+    BadInput.unless(is_own, place, _FOR_SAMPLES)
+    configured = path != DEFAULT_LAYOUT
+    return replace(project if configured else discover(project), configured=configured, ledger=ledger)
 
 
 def _layout_of(root: Path) -> tuple[Path, str]:
@@ -202,11 +210,14 @@ def _layout_of(root: Path) -> tuple[Path, str]:
         return given, LAYOUT
     _refuse_old_policy(root)
     found = [place for place in PLACES if os.path.lexists(root / place)]
-    if len(found) == 2:
-        raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
-    if found and leads_out(found[0], root):
-        raise BadInput.at(found[0], "leads out of the project through a symbolic link")
-    return (root / found[0], found[0]) if found else (DEFAULT_LAYOUT, DEFAULT_LAYOUT.name)
+    if not found:
+        return DEFAULT_LAYOUT, DEFAULT_LAYOUT.name
+    twice = "exists twice, in the project and in its .audit/: keep one"
+    BadInput.unless(len(found) == 1, "audit.toml", twice)
+    BadInput.unless(
+        not leads_out(found[0], root), found[0], "leads out of the project through a symbolic link"
+    )
+    return root / found[0], found[0]
 
 
 def _project(path: Path, place: str, root: Path) -> Project:
@@ -262,8 +273,7 @@ def is_configured(root: Path) -> bool:
 
 def instant_of(project: Project, as_of: str) -> datetime:
     """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
-    if not as_of and not project.pinned_as_of:
-        raise BadInput.at("as_of", "is required: a date such as 2026-09-30")
+    BadInput.unless(as_of or project.pinned_as_of, "as_of", "is required: a date such as 2026-09-30")
     return parse_instant(as_of or project.pinned_as_of, "as_of")
 
 
@@ -281,8 +291,8 @@ def choose_policy(project: Project, override: str = "") -> Policy:
         policy = bundled_policy(override) if is_bundled else load_policy(Path(override), override)
     else:
         policy = project.policy or bundled_policy(project.extends or _recognised(project))
-    if both := {login.name for login in policy.logins} & {login.name for login in project.logins}:
-        raise BadInput.at("audit.toml", f"has the login {min(both)}, which the policy has")
+    both = {login.name for login in policy.logins} & {login.name for login in project.logins}
+    BadInput.unless(not both, "audit.toml", f"has the login {min(both, default='')}, which the policy has")
     return replace(policy, logins=policy.logins + project.logins)
 
 
@@ -290,7 +300,7 @@ def _recognised(project: Project) -> str:
     """The bundled policy of which a project's files name half of the variables, else the generic one."""
     others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
     wanted = {name for policy in others for name in policy.recognised_by}
-    held = {*env_variables(project), *code_variables(project, wanted)}
+    held = {*env_variables(project), *read_code(project, wanted).variables}
     known = (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by))
     return next(known, GENERIC)
 
@@ -306,13 +316,12 @@ def given_layout(root: Path) -> Path | None:
     named = Path(os.environ.get(LAYOUT, "").strip())
     if named == Path():
         return None
-    if not named.is_absolute() or ".." in named.parts:
-        raise BadInput.at(LAYOUT, "must be the absolute path of a file, without ..")
+    absolute = named.is_absolute() and ".." not in named.parts
+    BadInput.unless(absolute, LAYOUT, "must be the absolute path of a file, without ..")
     path = real_path(named, root, LAYOUT)
-    if path.is_relative_to(root):
-        raise BadInput.at(LAYOUT, "is in the project, whose own audit.toml is read without it")
-    if not path.is_file():
-        raise BadInput.at(LAYOUT, "is not a file")
+    own = "is in the project, whose own audit.toml is read without it"
+    BadInput.unless(not path.is_relative_to(root), LAYOUT, own)
+    BadInput.unless(path.is_file(), LAYOUT, "is not a file")
     return path
 
 
@@ -326,8 +335,8 @@ def real_path(path: Path, root: Path, place: str) -> Path:
         link = next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None)
         if link is None:
             return Path(os.path.realpath(path))
-        if Path(os.path.realpath(link.parent)).is_relative_to(root):
-            raise BadInput.at(place, "leads through a symbolic link of the project, which is not followed")
+        outside = not Path(os.path.realpath(link.parent)).is_relative_to(root)
+        BadInput.unless(outside, place, "leads through a symbolic link of the project, which is not followed")
         at = link.parent / link.readlink() / at.relative_to(link)
     raise BadInput.at(place, "leads through too many symbolic links")
 
@@ -351,3 +360,68 @@ def _identity(root: Path) -> str:
     # A file system gives the inode of a folder that was removed to the next one: it is not enough.
     facts, text = root.stat(), read_text_file(root / "audit.toml", "audit.toml")
     return f"{facts.st_dev}:{facts.st_ino}:{sha256(text).hexdigest()}"
+
+
+# ---- The settings in force as lines that two reviews can compare ----
+
+
+def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
+    """The settings, one to a line, in one order: `secret API_TOKEN: max_age_days = 90`.
+
+    Without a project only what a policy demands. What looks like a value is shown by its digest.
+    """
+    plain = partial(TypeAdapter.dump_python, mode="json", exclude_defaults=True, warnings=False)
+    lines = list(_lines("policy", plain(TypeAdapter(Policy), policy)))
+    if project is not None:
+        own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"
+        lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
+        lines += _lines("audit.toml", plain(TypeAdapter(Project), project))
+        if project.formats:
+            try:
+                digest = read_source(project.root, project.formats, LARGEST_FORMATS).sha256
+            except Unreadable as error:
+                digest = f"not read: {error.state}"
+            lines.append(f"audit.toml: formats digest = {digest}")
+    return tuple(sorted(lines))
+
+
+def difference(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
+    """What is gone, `- line`, and what came, `+ line`, each beside what it replaces."""
+    before, after = Counter(old), Counter(new)
+    gone = [f"- {line}" for line in (before - after).elements()]
+    came = [f"+ {line}" for line in (after - before).elements()]
+    return tuple(sorted(gone + came, key=lambda line: (line[2:].partition(" = ")[0], line[0] == "+", line)))
+
+
+def digest_of_difference(lines: Iterable[str]) -> str:
+    """Sixteen hexadecimal digits by which one difference is known; "" of none."""
+    text = "\n".join(lines)
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
+
+
+def _lines(subject: str, block: dict[str, Any]) -> Iterator[str]:
+    """What a block says, each text on a line; the blocks within it have lines of their own."""
+    for key, value in block.items():
+        if key in _LEFT_OUT or value in (None, "", [], {}):
+            continue
+        if not (isinstance(value, list) and isinstance(value[0], dict)):
+            yield from _texts(f"{subject}: {key}", value)
+            continue
+        for part in value:
+            name = next(part[key] for key in ("name", "path", "pattern") if key in part)
+            word = f"{key.removesuffix('s').replace('_source', '')} {_text(name)}"
+            yield f"{word}: declared"
+            yield from _lines(word, part)
+
+
+def _texts(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _texts(f"{key}.{name}", inner)
+    else:
+        yield from (f"{key} = {_text(text)}" for text in (value if isinstance(value, list) else [value]))
+
+
+def _text(value: object) -> str:
+    text = ascii(value)[1:-1] if isinstance(value, str) else str(value)
+    return f"sha256:{sha256(text.encode()).hexdigest()[:16]}" if looks_generated(text) else text

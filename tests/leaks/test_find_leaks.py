@@ -12,8 +12,8 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import tabulate_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.contracts import EnvEntries
 from audit_lib.secrets.inventory import Inventory
+from audit_lib.secrets.sources import EnvEntries
 from audit_lib.settings import LogSource, Project, bundled_policy
 from tests.leaks.test_search import search_places, targets_of
 from tests.support.fakes import fake_value
