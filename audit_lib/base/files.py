@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from audit_lib.base.errors import BadInput
+from audit_lib.base.errors import BadInput, Fault
 
 # O_NONBLOCK: a FIFO must not make the audit wait for its writer. O_NOCTTY: a terminal must not adopt us.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -176,15 +176,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-@dataclass(frozen=True, order=True)
-class NotSearched:
-    """Something that was not searched, or not wholly: where, and why."""
-
-    place: str
-    reason: str
-
-
-def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
+def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
     """Path, size and opener of every regular file below the root, or of the root itself if it is one, to be
     opened before the walk goes on; links, devices and unreadable folders go into `left_out`."""
     if root.is_file():
@@ -195,17 +187,17 @@ def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[tuple[str, i
     for folder, folders, names, descriptor in os.fwalk(root, onerror=unlisted.append):
         prefix = "" if folder == str(root) else f"{os.path.relpath(folder, root)}/"
         reasons = {name: _not_entered(f"{prefix}{name}", name, descriptor) for name in sorted(folders)}
-        left_out += [NotSearched(f"{prefix}{name}", why) for name, why in reasons.items() if why]
+        left_out += [Fault(f"{prefix}{name}", why) for name, why in reasons.items() if why]
         folders[:] = [name for name, why in reasons.items() if not why]
         for name in sorted(names):
             facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             if other := _other_kind(facts):
-                left_out.append(NotSearched(f"{prefix}{name}", other))
+                left_out.append(Fault(f"{prefix}{name}", other))
             # git answers for what lies in its objects; the rest of .git is read as files.
             elif not prefix.startswith(".git/objects") or name.startswith("tmp_"):
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
     faults = ((error.filename, f"cannot be listed ({type(error).__name__})") for error in unlisted)
-    left_out += [NotSearched(os.path.relpath(str(name), root), fault) for name, fault in faults]
+    left_out += [Fault(os.path.relpath(str(name), root), fault) for name, fault in faults]
 
 
 def _open_file(name: str, folder: int | None) -> BinaryIO:

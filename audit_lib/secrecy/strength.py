@@ -87,10 +87,13 @@ def pairs_of(text: str) -> tuple[int, int]:
     return sum(pair in _PAIRS for pair in pairs), len(pairs)
 
 
-def is_of_no_language(text: str) -> bool:
-    """Whether too few of a text's pairs of letters are those of words, as if the letters were drawn."""
+def is_of_no_language(text: str, least: int = _PAIRS_TO_TELL, share: float = 0.4) -> bool:
+    """Whether too few of a text's pairs of letters are those of words, as if the letters were drawn.
+
+    Nothing is said of a text of fewer than the `least` pairs; in English four in five are those of words.
+    """
     common, pairs = pairs_of(text)
-    return pairs >= _PAIRS_TO_TELL and common < 0.4 * pairs
+    return pairs >= least and common < share * pairs
 
 
 def could_be_a_piece(name: str) -> bool:
@@ -107,9 +110,8 @@ def _is_drawn(text: str) -> bool:
     signs = (max(len(word), 4) if word.lower() in _SHORT_WORDS else len(word) for word in words)
     mean = sum(signs) / max(1, len(words))
     numbers = len(part) >= SHORTEST_PIECE and len(re.findall(r"\d+", part)) > 1
-    common, pairs = pairs_of(text)
     # Names hold acronyms, so fewer than other texts.
-    of_no_words = pairs >= (3 if mixed else _PAIRS_TO_TELL) and common < 0.3 * pairs
+    of_no_words = is_of_no_language(text, 3 if mixed else _PAIRS_TO_TELL, share=0.3)
     parted = mean < 3 if mixed else numbers and mean < 2.5
     return len(text) >= SHORTEST_PIECE and (parted or of_no_words)
 

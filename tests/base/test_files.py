@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base import files
-from audit_lib.base.files import NotSearched, Unreadable, log_paths, open_source, read_source, walk_files
+from audit_lib.base.errors import Fault
+from audit_lib.base.files import Unreadable, log_paths, open_source, read_source, walk_files
 from tests.support.hostile import deep_tree
 
 FILES = ("a.log", "b.txt", "logs/a.log", "logs/a.log.1", "logs/old/b.log", "app/logs/c.log", ".hidden/d.log")
@@ -132,7 +133,7 @@ def test_a_pattern_names_files_of_the_project(project: Path, pattern: str, expec
 
 def test_a_deep_tree_and_a_nested_pattern_end_soon(tmp_path: Path) -> None:
     """Folders deeper than Python recurses, and many `**`: the folder where the search stops is named."""
-    left_out: list[NotSearched] = []
+    left_out: list[Fault] = []
     with deep_tree(tmp_path / "deep") as root:
         assert log_paths(root, "**/a/**/a/**/b/**/*.log") == ["/".join("a" * 101)]
         assert list(walk_files(root, left_out)) == []
@@ -144,7 +145,7 @@ def test_every_file_is_walked_and_what_is_not_is_said(project: Path) -> None:
     for path in (".git/objects/aa/bb", "sub/.git/objects/aa", ".git/HEAD"):
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text("x")
-    left_out: list[NotSearched] = []
+    left_out: list[Fault] = []
     walked = []
     for path, size, opener in walk_files(project, left_out):
         with opener() as opened:
