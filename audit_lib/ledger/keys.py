@@ -81,7 +81,7 @@ def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.envir
 
 
 def key_of(project: Project, *, make: bool = False) -> Key:
-    """The key of a project: the public one of a sample, else as `load_key` or, to `make` it, `make_key` gives."""
+    """The key of a project: the public one of a sample, else that of `load_key`, or of `make_key`."""
     if project.key == "demo":
         return demo_key()
     return make_key(project.ledger_dir, project.root) if make else load_key(project.ledger_dir)
