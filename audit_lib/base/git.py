@@ -268,18 +268,15 @@ def is_repository(root: Path) -> bool:
 
 def tracked(root: Path) -> set[str]:
     """The paths in the index, relative to the root and below it. Raises `GitFailed`."""
-    return _paths(run_git(root, "ls-files", "-z"))
+    return set(os.fsdecode(run_git(root, "ls-files", "-z")).split("\0")) - {""}
 
 
 def ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
-    options = ("-z", "--stdin", "--no-index")
-    return _paths(run_git(root, "check-ignore", *options, stdin=listed, ok=(0, 1))) if listed else set()
-
-
-def _paths(output: bytes) -> set[str]:
-    return {os.fsdecode(path) for path in output.split(b"\0") if path}
+    command = ("check-ignore", "-z", "--stdin", "--no-index")
+    covered = run_git(root, *command, stdin=listed, ok=(0, 1)) if listed else b""
+    return set(os.fsdecode(covered).split("\0")) - {""}
 
 
 def authors(root: Path) -> set[str]:

@@ -192,7 +192,7 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
     for hit in done.hits:
         cli.say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")
     cli.say(
-        *(f"{one.place}: {one.reason}" for one in done.left_out),
+        *map(str, done.left_out),
         None if patterns else "what looks like a secret: only known values were searched for",
         None if done.values else "known values: there is neither an env file nor a ledger",
         lead="not searched: ",

@@ -16,7 +16,7 @@ from pydantic import AliasPath, BaseModel, ValidationError
 
 from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.files import NotSearched, read_source
+from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import deploys, reads_as_name
@@ -268,7 +268,7 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
                 places.setdefault(Shape(found[key], "", one.rule), place)
             else:
                 why = f"reported by {one.rule}; the report does not hold its value"
-                reading.left_out.append(NotSearched(f"{place[0]}:{one.line}", why))
+                reading.left_out.append(Fault(f"{place[0]}:{one.line}", why))
     if len(faults) > _MOST_FAULTS:
         faults[_MOST_FAULTS:] = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
     if faults:
@@ -307,7 +307,7 @@ class StagedSearch:
     files: int
     values: int  # how many known values were searched for
     hits: tuple[StagedHit, ...]
-    left_out: tuple[NotSearched, ...]
+    left_out: tuple[Fault, ...]
 
 
 def search_staged(
@@ -349,8 +349,8 @@ def search_staged(
     # What is known says more of a line than a pattern.
     best = [{hit for hit in some if hit.known != _PATTERN} or some for some in hits.values()]
     lost = dict.fromkeys(reading.missing, "cannot be read")
-    lost |= {one.place.removeprefix("git object "): one.reason for one in reading.left_out}
-    left_out = {NotSearched(path, why) for oid, why in lost.items() for path in staged[oid]}
+    lost |= {one.place.removeprefix("git object "): one.text for one in reading.left_out}
+    left_out = {Fault(path, why) for oid, why in lost.items() for path in staged[oid]}
     return StagedSearch(len(changed), len(real), tuple(sorted(set().union(*best))), tuple(sorted(left_out)))
 
 

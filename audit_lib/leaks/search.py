@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from audit_lib.base.cache import Cache
-from audit_lib.base.files import NotSearched
+from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.in_words import Progress, counted, quiet
@@ -116,7 +116,7 @@ class Values:
                 times = Counter((one.fingerprint, one.encoding) for one in places)
                 often = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
                 crowded = max(times.values()) >= MOST_HITS
-                reading.left_out += [NotSearched(source.origin.name, often)] if crowded else []
+                reading.left_out += [Fault(source.origin.name, often)] if crowded else []
 
         # What an archive holds may stand in its own bytes, too.
         packed = {one.fingerprint for one in found if one.origin.opened}
@@ -164,7 +164,7 @@ class Search:
                     found, self.idle = found | chosen, self.idle + idle
             marked |= {origin.oid} if found or (source.size > sources.LARGEST and not apart) else set()
             shapes |= found
-        others = NotSearched(counted(installed, "file"), "belong to installed packages or to git")
+        others = Fault(counted(installed, "file"), "belong to installed packages or to git")
         reading.left_out += [others] if installed else []
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
@@ -183,7 +183,7 @@ class Search:
         named = [one for path in paths for one in values.find_in_path(Origin("git", path))]
         lost = {one.fingerprint: one for one in trees} | {one.fingerprint: None for one in named}
         why = "cannot be read: it was never fetched, or it is broken"
-        self.objects.left_out += [NotSearched(f"git object {oid}", why) for oid in self.objects.missing]
+        self.objects.left_out += [Fault(f"git object {oid}", why) for oid in self.objects.missing]
         return [*found, *named, *filter(None, lost.values())]
 
     def _sources(
@@ -224,7 +224,7 @@ class Search:
             objects.faults, objects.count = [*history.faults, *objects.faults], len(history.objects)
             objects.left_out += history.limits()
         why = "is a log outside the project: its lines are counted, and values are not searched for"
-        self._folders[history.root].left_out += [NotSearched(one, why) for one in outside_logs(self.project)]
+        self._folders[history.root].left_out += [Fault(one, why) for one in outside_logs(self.project)]
 
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         idle = (
@@ -241,7 +241,7 @@ class Search:
             *(row for one in (self.patterns, self.reports) if one.count for row in _rows(one, values)),
             *([("patterns", "files", "partly", self.idle, idle)] if self.idle else []),
         ]
-        return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns())))
+        return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns)))
 
 
 def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
@@ -249,7 +249,7 @@ def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
     failed, left_out = "; ".join(dict.fromkeys(one.faults)), sorted(set(one.left_out))
     state = "incomplete" if failed else "partly" if left_out else "searched"
     count = None if one.part == "patterns" or (failed and not one.count) else one.count
-    more = [(one.part, values.scrub(part.place), "not searched", 1, part.reason) for part in left_out]
+    more = [(one.part, values.scrub(part.place), "not searched", 1, part.text) for part in left_out]
     return [(one.part, values.scrub(one.place), state, count, failed), *more]
 
 

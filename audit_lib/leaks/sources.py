@@ -17,7 +17,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from audit_lib.base import git
 from audit_lib.base.archives import HEAD, PIECE, TAIL, Budget, kind_of, unpack
-from audit_lib.base.files import NotSearched, walk_files
+from audit_lib.base.errors import Fault
+from audit_lib.base.files import walk_files
 from audit_lib.base.git import GitFailed, GitObject, run_git
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import expression, is_kind
@@ -76,7 +77,7 @@ class Reading:
 
     part: str = ""  # as LeakCoverage names it
     place: str = "."
-    left_out: list[NotSearched] = field(default_factory=list)
+    left_out: list[Fault] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # objects
     faults: list[str] = field(default_factory=list)  # of git
     budget: Budget = field(default_factory=Budget)
@@ -108,18 +109,18 @@ class Source(NamedTuple):
             if kind and kind not in closed:
                 yield from self._members(kind, reading)
         except OSError as error:
-            reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
+            reading.left_out.append(Fault(self.origin.name, f"cannot be read ({type(error).__name__})"))
 
     def _members(self, kind: str, reading: Reading) -> Iterator[Content]:
         faults: list[str] = []
         with self.open() as file:
-            for part in unpack(file, faults, reading.budget, kind):
-                data = part.content
-                if expression("document").fullmatch(part.path) and data.lstrip()[:1] == b"<":
-                    words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", data))
+            for path, content, start in unpack(file, faults, reading.budget, kind):
+                data = content
+                if expression("document").fullmatch(path) and content.lstrip()[:1] == b"<":
+                    words = re.sub(rb"<[^<>]*>", b"", _END.sub(b"\n", content))
                     data += b"\n" + unescape(words.decode("utf-8", "replace")).encode("utf-8")
-                yield Content(self.origin._replace(member=part.path, opened=kind), data, part.start)
-        reading.left_out += [NotSearched(self.origin.name, fault) for fault in faults]
+                yield Content(self.origin._replace(member=path, opened=kind), data, start)
+        reading.left_out += [Fault(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
         """Pairs of a member of an archive ("" for what is none) and its text; of a large one the beginning.
@@ -135,13 +136,13 @@ class Source(NamedTuple):
                 yield content.origin.member, data
             if self.size > LARGEST:
                 why = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
-                reading.left_out.append(NotSearched(self.origin.name, why))
+                reading.left_out.append(Fault(self.origin.name, why))
                 return
 
 
 def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iterator[Source]:
     """Every file below a folder, or that file; outside the project under its path as given, by its kind."""
-    left_out: list[NotSearched] = []
+    left_out: list[Fault] = []
     above = (root.parent if root.is_file() else root) if outside else Path()
     for found, size, opener in walk_files(root, left_out):
         reading.count += 1
@@ -149,7 +150,7 @@ def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iter
         kinds = (kind for kind in OUTSIDE[:-1] if is_kind(kind, path))
         place = next(kinds, OUTSIDE[-1]) if outside else _place_of(found)
         yield Source(Origin(place, path), size, opener)
-    reading.left_out += [NotSearched(str(above / one.place), one.reason) for one in left_out]
+    reading.left_out += [Fault(str(above / one.place), one.text) for one in left_out]
 
 
 def _place_of(path: str) -> str:
@@ -174,7 +175,7 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
                 reading.count += found.start == 0
                 if _POINTER.fullmatch(found.content):
                     fault = "points to content that git LFS stores elsewhere"
-                    reading.left_out.append(NotSearched(origin.name, fault))
+                    reading.left_out.append(Fault(origin.name, fault))
                 yield Source(origin, found.size, partial(io.BytesIO, found.content), found.start)
             return
         except GitFailed as failed:
@@ -254,24 +255,24 @@ class History:
                 facts[oid] |= {"place": place, "reachable": True}
         return facts
 
-    def limits(self) -> Iterator[NotSearched]:
+    def limits(self) -> Iterator[Fault]:
         """Shallow and partial clones, submodules and lost objects: what was not searched, and why."""
         names = ("rev-list", "--all", "--missing=print", "--objects", "--no-object-names")
         try:
             if (git.find_repository(self.root).common / "shallow").exists():
-                yield NotSearched(".git/shallow", "is a shallow clone: older commits are not here")
+                yield Fault(".git/shallow", "is a shallow clone: older commits are not here")
             for mode, _, path in _ENTRY.findall(run_git(self.root, "ls-files", "-z", "--stage")):
                 if mode == _SUBMODULE:
                     name = path.decode("utf-8", "backslashreplace")
-                    yield NotSearched(name, "is a submodule: its history is another repository's")
+                    yield Fault(name, "is a submodule: its history is another repository's")
             with git.running(self.root, ("for-each-ref",)) as stream:  # leaves broken refs out, and complains
                 stream.read()
             with git.running(self.root, names) as stream:
                 lost = sum(line.startswith(b"?") for line in stream)
             if lost:
-                yield NotSearched(".git/objects", f"lacks {counted(lost, 'object')} that its history names")
+                yield Fault(".git/objects", f"lacks {counted(lost, 'object')} that its history names")
         except GitFailed:
-            yield NotSearched(".git/objects", "has refs or a history that git cannot follow to the end")
+            yield Fault(".git/objects", "has refs or a history that git cannot follow to the end")
 
 
 def at_head(root: Path) -> dict[str, set[str]]:

@@ -162,10 +162,10 @@ def tabulate_leaks(
     found["leak_id"] = [leak_id(*map(str, row)) for row in found[about].itertuples(index=False)]
     there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
     standing = seen.loc[there & seen["path"].map(deploys).astype(bool), "fingerprint"]
-    leaks = with_force(Leaks.checked(found[list(Leaks.columns())]), inventory, stays, standing)
+    leaks = with_force(Leaks.checked(found[list(Leaks.columns)]), inventory, stays, standing)
     seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
     places = leaks[["leak_id", "fingerprint"]].merge(seen, on="fingerprint")
-    return leaks, LeakPlaces.checked(places[list(LeakPlaces.columns())])
+    return leaks, LeakPlaces.checked(places[list(LeakPlaces.columns)])
 
 
 def leak_id(*parts: str) -> str:

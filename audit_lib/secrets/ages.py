@@ -267,4 +267,4 @@ def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataF
     first, second = ((gap <= timedelta(0)) | (gap == SAME_TIME) for gap in (hi - other_lo, other_hi - lo))
     apart = hi.notna() & other_hi.notna() & ~same_hi & (first | second)
     both["relation"] = np.select([same_lo & same_hi, apart], ["together", "apart"], "unknown")
-    return RotationPairs.checked(both[list(RotationPairs.columns())])
+    return RotationPairs.checked(both[list(RotationPairs.columns)])

@@ -108,7 +108,7 @@ def collect_evidence(
         begun = min((row["hi_at"] for row in seen if row["role"] == "bound"), default=None)
         found += [row for row in seen if row["role"] != "sighting" or not begun or row["hi_at"] < begun]
         found += _self_dated(value, keeper, as_of)
-    return _widened(pd.DataFrame(found, columns=[*Evidence.columns(), "dated"]), as_of)
+    return _widened(pd.DataFrame(found, columns=[*Evidence.columns, "dated"]), as_of)
 
 
 def with_file_times(inventory: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
@@ -125,9 +125,9 @@ def _piece(place: Any, kind: str, role: str, **facts: Any) -> Row:
 
 def _widened(pieces: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     """`Evidence`: the pieces with both bounds widened by the clock uncertainty of their kind."""
-    columns = ("lo_at", "hi_at", "observed_at", "dated")
     lo_at, hi_at, observed_at, dated = (
-        pd.to_datetime(pieces[name], utc=True).dt.as_unit("us") for name in columns
+        pd.to_datetime(pieces[name], utc=True).dt.as_unit("us")
+        for name in ("lo_at", "hi_at", "observed_at", "dated")
     )
     by_provider = pieces["kind"].isin(_BY_PROVIDERS)
     slack = by_provider.map({True: _PROVIDER_SLACK, False: CLOCK_SLACK}).astype("timedelta64[us]")

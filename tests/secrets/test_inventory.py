@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.inventory import compare_places
 from audit_lib.settings import GivenValues, Policy, SecretRule
 from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value

@@ -116,9 +116,8 @@ def _notebook(data: bytes, folder: Path) -> None:
 
 
 def _unpacked(data: bytes, folder: Path) -> None:
-    for member in unpack(data, []):
-        for _ in member.content:
-            pass
+    for _ in unpack(data, []):
+        pass
 
 
 def _git(data: bytes, folder: Path) -> None:

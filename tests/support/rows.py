@@ -49,6 +49,6 @@ def rows_of(table: str, *changes: Mapping[str, Any]) -> pd.DataFrame:
 
 def filled(contract: type[Contract], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The rows as a frame; a column that they leave out and that cannot be null holds "", no, zero or now."""
-    types = {name: str(column.type) for name, column in contract.columns().items() if not column.nullable}
+    types = {name: str(column.type) for name, column in contract.columns.items() if not column.nullable}
     blank = {name: _EMPTY[kind] for name, kind in types.items() if kind in _EMPTY}
     return contract.of({**blank, **row} for row in rows)
