@@ -36,7 +36,7 @@ BOMB_RATIO = 250  # a log that grows further from a small file was made to fill 
 _BOMB_FROM = 64 << 20
 _MEMORY = 1 << 28  # bytes that a decompressor may take for its window
 _MANY = 100_000  # compressed streams that follow each other in one file, or entries of a zip's list
-_EXTENDED = 8 << 10  # bytes of a tar's extended header: Python before 3.11.10 takes the square of its digits
+_EXTENDED = 8 << 10  # bytes of a tar's extended header
 _IN_A_ROW = 4  # such headers
 _AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
 
@@ -252,7 +252,11 @@ _Members = Iterator[tuple[str, Iterator[bytes]]]  # the name of each, "" if it h
 
 
 def _tar(file: BinaryIO) -> _Members:
-    """The name and content of each member, read as a stream, and what its extended header holds."""
+    """The name and content of each member, read as a stream, and what its extended header holds.
+
+    Raises `ValueError` for a long header, or many in a row, before tarfile reads them: Python before 3.11.10
+    takes the square of the digits in one.
+    """
     extended = 0
 
     class BoundedHeader(tarfile.TarInfo):

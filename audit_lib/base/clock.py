@@ -58,9 +58,12 @@ class Quarter:
 
 
 def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
-    """The UTC instant that an ISO 8601 text names; `BadInput` for anything else, such as a zero time. A date
-    alone is the last second of that day in UTC: what happened on the day is then known. A time without a
-    zone is one of `zone`: the first of two where the clocks went back."""
+    """The UTC instant that an ISO 8601 text names.
+
+    A date alone is the last second of that day in UTC: what happened on the day is then known. A time
+    without a zone is one of `zone`: the first of two where the clocks went back. Raises `BadInput` for
+    anything else, such as a zero time.
+    """
     text = text.strip()
     try:
         instant = datetime.fromisoformat(text)

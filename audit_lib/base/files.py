@@ -119,7 +119,11 @@ def _pieces(descriptor: int, size: int, place: str) -> Iterator[bytes]:
 
 
 def _descriptor(root: Path, relative: str) -> int:
-    """Opens the last component without following a link in any component below the root."""
+    """A descriptor of the last component; no link in any component below the root is followed.
+
+    The folders are opened one below the other, so that none can be replaced by a link meanwhile. Raises
+    `Unreadable` for anything but a regular file.
+    """
     path = Path(relative)
     if path.is_absolute() or path.drive or ".." in path.parts or not path.parts or "\0" in relative:
         raise Unreadable(relative, "refused", "leads out of the project or is not a file")
@@ -177,8 +181,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
-    """Path, size and opener of every regular file below the root, or of the root itself if it is one, to be
-    opened before the walk goes on; links, devices and unreadable folders go into `left_out`."""
+    """Path, size and opener of every regular file below the root, or of the root itself if it is one.
+
+    A file is to be opened before the walk goes on. Links, devices and unreadable folders go into `left_out`.
+    """
     if root.is_file():
         yield root.name, root.stat().st_size, partial(_open_file, str(root), None)
         return

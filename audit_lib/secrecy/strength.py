@@ -88,10 +88,7 @@ def pairs_of(text: str) -> tuple[int, int]:
 
 
 def is_of_no_language(text: str, least: int = _PAIRS_TO_TELL, share: float = 0.4) -> bool:
-    """Whether too few of a text's pairs of letters are those of words, as if the letters were drawn.
-
-    Nothing is said of a text of fewer than the `least` pairs; in English four in five are those of words.
-    """
+    """Whether too few of a text's pairs of letters are those of words, as if the letters were drawn."""
     common, pairs = pairs_of(text)
     return pairs >= least and common < share * pairs
 
