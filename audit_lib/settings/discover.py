@@ -95,11 +95,9 @@ def env_source(path: PurePosixPath) -> EnvSource:
 
     A template is an example, and so is what tests run with (.env.test): no environment has it in force.
     """
-    named, of_tests = (
-        _environment_in(path.name, _IN_NAMES),
-        not _WORDS["tests"].isdisjoint(_words_of(path.name)),
-    )
-    example = bool(_PATTERNS["example"].search(path.name)) or (of_tests and not (named or file_words(path)))
+    named = _environment_in(path.name, _IN_NAMES)
+    of_tests = _words_of(path.name) & _WORDS["tests"] and not named and not file_words(path)
+    example = bool(of_tests or _PATTERNS["example"].search(path.name))
     backup = not example and bool(_PATTERNS["backup"].search(path.name))
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
     service = ("" if backup else file_words(path)) or service_of(path)
