@@ -159,7 +159,8 @@ def _three_entries() -> bytes:
 
 
 GENERIC = (POLICIES / "generic.toml").read_bytes()
-REPORT = b'{"schema": "audit_lib/report/1", "project": "x", "findings": [{"id": "a", "status": "open"}]}'
+REPORT = b'{"schema": "audit_lib/report/1", "project": "x", "findings": '
+REPORT += b'[{"id": "a", "check": "b", "status": "open"}]}'
 NOTEBOOK = b'{"cells": [{"outputs": [{"data": {"text/plain": ["a", "b"]}}], "source": ["x"]}]}'
 ARCHIVES = {
     "gzip": gzip.compress(TEXT, mtime=0),
