@@ -35,14 +35,13 @@ class Alerts(Contract):
     first_at: Series[Instant] = Field(nullable=True)
     last_at: Series[Instant] = Field(nullable=True)
     evidence: Series[str]  # file:line or the ledger's entries, separated by "; "
-    guide_line: Series[int]
 
 
 def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd.DataFrame:
     """`Alerts`: one row for each rule, in their order, over the window of the traffic."""
     coverage, blank = cover(traffic), {"count": 0, "reason": "", "evidence": ""}
     return Alerts.of(
-        {**blank, "alert": rule.name, "severity": rule.severity, "guide_line": rule.guide_line}
+        {**blank, "alert": rule.name, "severity": rule.severity}
         | (_of_ledger(rule, traffic, ledger) if rule.records else _of_logs(rule, traffic, coverage))
         for rule in rules
     )

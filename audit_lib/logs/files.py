@@ -202,6 +202,6 @@ def line_times(
 
 def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
     """Lines by number, as far as the file can be read."""
-    with suppress(Unreadable), file.open() as opened:
-        lines = islice(raw_lines(LogStream(opened.file)), max(numbers, default=0))
+    with suppress(Unreadable), file.open() as (content, _):
+        lines = islice(raw_lines(LogStream(content)), max(numbers, default=0))
         yield from (each for each in enumerate(lines, 1) if each[0] in numbers)

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from hashlib import file_digest
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -183,10 +184,11 @@ def _redact(frame: pd.DataFrame, search: Redactor) -> None:
 def _opened(source: LogSource, file: LogFile) -> _Log:
     """A log with its row of Sources: its state is "read" if it can be read."""
     try:
-        with file.open() as opened:
-            facts = opened.facts if source.dated else {"size_bytes": opened.facts["size_bytes"]}
-            written = micros_of(opened.facts["modified_at"]) if source.dated else None
-            row = source_row(source, file.name, "log", **facts, sha256=opened.finish())
+        with file.open() as (content, given):
+            facts = given if source.dated else {"size_bytes": given["size_bytes"]}
+            written = micros_of(given["modified_at"]) if source.dated else None
+            digest = file_digest(content, "sha256").hexdigest()
+            row = source_row(source, file.name, "log", **facts, sha256=digest)
     except Unreadable as error:
         return _Log(
             source, file, source_row(source, file.name, "log", state=error.state, reason=error.reason)
@@ -342,9 +344,9 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     cuts: list[tuple[int, int | None]] = [(0, None)]
     passed, tried, reader = 0, 0, LineReader(formats, file.zone)
     # Of a log that cannot be read to its end no piece can: the whole says why.
-    with suppress(Unreadable), file.open() as opened:
-        least = opened.facts["size_bytes"] // count
-        lines = raw_lines(LogStream(opened.file)) if least >= _ALONE // 2 else iter(())
+    with suppress(Unreadable), file.open() as (content, facts):
+        least = facts["size_bytes"] // count
+        lines = raw_lines(LogStream(content)) if least >= _ALONE // 2 else iter(())
         for number, raw in enumerate(lines):
             if (not number and raw[:1] == b"#") or (b"Started " in raw and RAILS_BEGUN.match(raw)):
                 return []

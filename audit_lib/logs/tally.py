@@ -187,8 +187,8 @@ def sum_lines(
     Logins that were redirected are left open. Lines are counted from `first` on.
     """
     try:
-        with file.open() as opened:
-            stream = LogStream(opened.file)
+        with file.open() as (content, _):
+            stream = LogStream(content)
             raw = islice(raw_lines(stream), first, end)
             lines = read_lines(raw, formats, file.zone, file.written)
             return replace(Tally().total(lines, following), broken=stream.broken)
@@ -399,9 +399,9 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     timed = requests[requests["minute_at"].notna()].assign(declared=requests["kind"].eq(DECLARED) * 1)
     minutes = timed.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
     return (
-        LogCounts.checked(counts[list(LogCounts.columns())]),
-        LogEvents.checked(events[list(LogEvents.columns())]),
-        LogMinutes.checked(minutes[list(LogMinutes.columns())]),
+        LogCounts.checked(counts[list(LogCounts.columns)]),
+        LogEvents.checked(events[list(LogEvents.columns)]),
+        LogMinutes.checked(minutes[list(LogMinutes.columns)]),
     )
 
 

@@ -38,7 +38,7 @@ def rows(**properties: Any) -> Schema:
 def columns(table: str, *without: str, renamed_as: str = "") -> Schema:
     """The properties of a table's rows."""
     names = NAMES.get(renamed_as or table, {})
-    kept = {name: column for name, column in contract_of(table).columns().items() if name != "fingerprint"}
+    kept = {name: column for name, column in contract_of(table).columns.items() if name != "fingerprint"}
     return {names.get(name, name): _type(column) for name, column in kept.items() if name not in without}
 
 
