@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, Several, rows
 from audit_lib.base.in_words import counted, few
 from audit_lib.secrecy.keeper import Keeper
@@ -58,21 +59,21 @@ def tabulate_population(
     own = [source.path for source in project.env_sources] + [*PLACES, *project.exports]
     own += [source.pattern for source in project.evidence_sources]
     own += [source.pattern for source in project.log_sources]
-    named = variables.named_in(project, names, own)
+    named_at, set_at, unread = variables.named_in(project, names, own)
     by_code = facts[facts["side"].eq("code")].groupby("name")["service"].unique()
     readers = {name: f"read by {', '.join(sorted(services))}" for name, services in by_code.items()}
-    unseen, unsupplied = _unseen(project, code, named), _unsupplied(read.sources)
+    unseen, unsupplied = _unseen(project, code, unread), _unsupplied(read.sources)
 
     found = []
     table = facts.groupby(["service", "name"], as_index=False).agg(list)
     for service, name, every_side, places in rows(table):
         sides = tuple(side for side in SIDES if side in every_side)
-        word = f"named in {named.at[name]}, but not as a read that is known" if name in named.at else ""
+        word = f"named in {named_at[name]}, but not as a read that is known" if name in named_at else ""
         is_read, read_reason = _answer("code" in sides, readers.get(name), word, unseen)
-        set_at = f"set in {named.set_at[name]}" if name in named.set_at else ""
+        is_set = f"set in {set_at[name]}" if name in set_at else ""
         nothing = unsupplied.get(service, f"nothing of {service} was supplied")
         is_held = "env files" in sides or "platform" in sides
-        supplied, supply_reason = _answer(is_held, set_at, nothing)
+        supplied, supply_reason = _answer(is_held, is_set, nothing)
         if name in variables.NOT_CONFIGURED and sides == ("code",):
             continue
         found.append(
@@ -156,7 +157,7 @@ def _secrets(names: list[str], policy: Policy, read: ProjectRead, keeper: Keeper
 # ---- What keeps a "no" from being known ----
 
 
-def _unseen(project: Project, code: variables.CodeRead, named: variables.Named) -> str:
+def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> str:
     """What may read a variable unseen; "" if nothing does."""
     if not code.files:
         return "no code is here"
@@ -168,7 +169,7 @@ def _unseen(project: Project, code: variables.CodeRead, named: variables.Named) 
     ]
     doubts = (
         (code.dynamic, "read", "without a name, first"),
-        (sorted({*code.unread, *named.unread}), "file", "not read, first"),
+        (sorted({*code.unread, *unread}), "file", "not read, first"),
         (images, "image", "with code that is not here, first in"),
     )
     return "; ".join(f"{counted(len(of), noun)} {why} {of[0]}" for of, noun, why in doubts if of)
