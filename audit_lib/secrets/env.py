@@ -66,9 +66,9 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 def is_binary(content: bytes) -> bool:
     """Whether the bytes are no text: NULs, no byte order mark, and not UTF-8 or every tenth byte a NUL."""
-    if b"\0" not in content or content.startswith((*_UTF_16, b"\xef\xbb\xbf")):
-        return False
-    return content.count(b"\0") * 10 > len(content) or bool(_UNDECODABLE.search(decoded(content)[0]))
+    is_marked = content.startswith((*_UTF_16, b"\xef\xbb\xbf"))
+    nuls = 0 if is_marked else content.count(b"\0")
+    return nuls * 10 > len(content) or bool(nuls and _UNDECODABLE.search(decoded(content)[0]))
 
 
 def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
