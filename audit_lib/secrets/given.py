@@ -22,7 +22,7 @@ from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
 from audit_lib.base.in_words import few
 from audit_lib.logs.files import source_row
-from audit_lib.secrets.env import MAX_BYTES, EnvLine, entry, is_binary, parse_env
+from audit_lib.secrets.env import MAX_BYTES, EnvLine, entry, is_binary, parse_env, with_oddities
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
 STDIN, ENVIRON = "-", "environ"
@@ -99,9 +99,8 @@ def given_lines(
     """The lines of dotenv text, the entries of JSON, of `environ` the policy's names."""
     if given.origin == ENVIRON:
         names = {name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases)}
-        return tuple(
-            entry(at, name, environ[name]) for at, name in enumerate(sorted(names & environ.keys()), 1)
-        )
+        held = sorted(names & environ.keys())
+        return with_oddities(entry(number, name, environ[name]) for number, name in enumerate(held, 1))
     return parse_values(given.content, place_of(given))[0]
 
 
@@ -125,7 +124,7 @@ def parse_values(content: bytes, place: str) -> tuple[tuple[EnvLine, ...], str]:
         fields = [dict(one) if isinstance(one, tuple) else {} for one in found]
         inner = [dict(one["envVar"]) if isinstance(one.get("envVar"), tuple) else one for one in fields]
         found = [(one.get("key"), one.get("value", ...)) for one in inner]
-    return tuple(_line(number, *pair) for number, pair in enumerate(found, 1)), ""
+    return with_oddities(_line(number, *pair) for number, pair in enumerate(found, 1)), ""
 
 
 def _line(number: int, name: Any, value: Any) -> EnvLine:
@@ -220,14 +219,10 @@ def read_store_dates(
 
     An export that is missing or faulty is a row, no exception; one with values in clear is refused.
     """
-    rows: list[dict[str, Any]] = []
+    rows = []
     dated = [replace(one, origin=place_of(one)) for one in given if one.dates]
     for source, paths in claimed_paths(project.root, project.evidence_sources):
-        if not paths:
-            remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
-            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
-            rows.append(source_row(source, source.pattern, KIND, **missing))
-        for path in paths:
+        for path in paths or [source.pattern]:
             columns, dates = _read_export(project, path, source.secret)
             rows.append(source_row(source, path, KIND, **columns))
             dated.append(GivenValues(source.environment, source.service, path, b"", dates))
@@ -239,7 +234,9 @@ def _read_export(project: Project, path: str, secret: str) -> tuple[dict[str, An
     try:
         read = read_source(project.root, path, MAX_BYTES)
     except Unreadable as error:
-        return {"state": error.state, "reason": error.reason}, ()
+        remedy = f"export the store's dates to {path} (docs/evidence.md#stores)"
+        missing = {"reason": "no file matches", "remedy": remedy} if error.state == "missing" else {}
+        return {"state": error.state, "reason": error.reason} | missing, ()
     export = parse_store_export(read.content, secret)
     if export.holds_values:
         return read.facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, ()
