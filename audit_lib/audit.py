@@ -36,9 +36,9 @@ from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrets.ages import tabulate_rotation_pairs
 from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.read_project import ProjectRead, frame
-from audit_lib.settings.code_reads import read_code
-from audit_lib.settings.dump import dump
+from audit_lib.settings.load import dump
 from audit_lib.settings.platform_files import tabulate_configuration
+from audit_lib.settings.variables import read_code
 
 # The frames that checks know by the names that they have here.
 CHECKED = (

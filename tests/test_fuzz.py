@@ -13,7 +13,7 @@ from tests.support.paths import ROOT
 
 # Seeds that once hung or broke a reader, by reader: they are always tried.
 KEPT: dict[str, tuple[int, ...]] = {}
-SLICE = 60  # seeds a reader in a short run; git, which starts processes, has fewer
+SLICE = 60  # seeds a reader in a short run
 LONG_SECONDS = 60  # a reader, at least, in a long run
 MEMORY = 4 << 30
 PROCESSOR_SECONDS = 120  # of one child and its seeds
@@ -33,23 +33,19 @@ def _run(first: int, seeds: int, *readers: str) -> None:
     assert run.returncode == 0, f"{last}: {run.returncode} {run.stderr[-600:]}"
 
 
-@pytest.mark.parametrize("part", [0, 1])
-def test_no_spoilt_file_breaks_its_reader(part: int) -> None:
+def test_no_spoilt_file_breaks_its_reader() -> None:
     """A seeded slice: each file is read or refused, none hangs, fills the memory or ends in another error."""
-    readers = sorted(READERS)[part::2]
-    for reader in readers:
+    for reader in READERS:
         for seed in KEPT.get(reader, ()):
             _run(seed, 1, reader)
-    _run(0, SLICE, *(reader for reader in readers if reader != "git"))
-    if "git" in readers:
-        _run(0, SLICE // 4, "git")
+    _run(0, SLICE, *READERS)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("reader", READERS)
 def test_no_spoilt_file_breaks_its_reader_for_a_minute(reader: str) -> None:
     """As the slice, for a minute a reader and over ten in all; a failure names the seed to keep."""
-    seeds = 100 if reader == "git" else 1_000
+    seeds = 400 if reader == "git" else 1_000
     begun = monotonic()
     for first in count(10_000, seeds):
         _run(first, seeds, reader)

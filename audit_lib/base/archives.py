@@ -36,7 +36,7 @@ BOMB_RATIO = 250  # a log that grows further from a small file was made to fill 
 _BOMB_FROM = 64 << 20
 _MEMORY = 1 << 28  # bytes that a decompressor may take for its window
 _MANY = 100_000  # compressed streams that follow each other in one file, or entries of a zip's list
-_EXTENDED = 8 << 10  # bytes of a tar's extended header: Python before 3.11.10 takes the square of its digits
+_EXTENDED = 8 << 10  # bytes of a tar's extended header
 _IN_A_ROW = 4  # such headers
 _AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
 
@@ -44,27 +44,23 @@ _KINDS = tomllib.loads(Path(__file__).with_name("containers.toml").read_text("ut
 _MAGIC: dict[bytes, str] = {
     bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()
 }
+_START = re.compile(b"|".join(map(re.escape, _MAGIC)))
 _BROKEN = (
     zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
 )  # fmt: skip
-_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of others zipfile unpacks a member at once
 _PDF_STREAM = re.compile(rb"<<((?:[^<>]|<(?!<)|>(?!>)|<<[^<>]*>>)*)>>\s*stream\r?\n")
-_PDF_FILTER = re.compile(rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b")
 # What stands before a packed text; a plain one is found in the PNG's own bytes.
 _PNG_TEXT = re.compile(rb"zTXt[^\0]{0,200}\0\0|iTXt[^\0]{0,200}\0\x01\0[^\0]{0,200}\0[^\0]{0,200}\0")
-_PDF_TEXT = re.compile(rb"\(((?:[^()\\]|\\.)*)\)")
 
 
 def kind_of(head: bytes, tail: bytes = b"") -> str:
     """gzip, bzip2, xz, zstd, zip, tar, pdf or png by a content's first bytes, or a zip by its last, whatever
     stands before; the words for a container that is not opened, such as "7z archive"; "" for all else."""
-    if head[257:262] == b"ustar":
-        return "tar"
-    if head.startswith(tuple(_MAGIC)):
-        return next(kind for magic, kind in _MAGIC.items() if head.startswith(magic))
+    known = _START.match(head)
     listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
-    return "zip" if end and b"PK\1\2" in listed else ""
+    behind = "zip" if end and b"PK\1\2" in listed else ""
+    return "tar" if head[257:262] == b"ustar" else _MAGIC[known[0]] if known else behind
 
 
 _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
@@ -93,6 +89,11 @@ def _decompress(file: BinaryIO, kind: str) -> Iterator[bytes]:
                 raise EOFError
         data = (unpacker.unused_data or file.read(ahead)).lstrip(b"\0")
     raise ValueError("too many streams")
+
+
+# A path within the source (members of archives apart by "!"; "" for what a file is unpacked to), content, and
+# how many bytes of the same content come before it: a large one comes in several parts that overlap.
+Part = tuple[str, bytes, int]
 
 
 class LogStream(PieceReader):
@@ -127,15 +128,6 @@ class LogStream(PieceReader):
                 yield piece
         except _BROKEN as error:
             self.broken = type(error).__name__
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some content out of a source. A large one comes in several parts that overlap."""
-
-    path: str  # within the source, members of archives apart by "!"; "" for what a file is unpacked to
-    content: bytes
-    start: int = 0  # bytes of the same content before it
 
 
 @dataclass
@@ -196,7 +188,7 @@ class _Unpacker:
             carried, start = b"", 0
             for piece in pieces if depth else ():
                 content = carried + piece
-                yield Part(path, content, start)
+                yield path, content, start
                 if start == 0 and len(content) < PIECE and (kind := kind_of(b"", content)):
                     yield from self._members(iter([content]), kind, path, depth + 1)
                 carried = content[-OVERLAP:]
@@ -219,7 +211,7 @@ class _Unpacker:
             while len(held) <= HELD and (piece := next(pieces, b"")):
                 held += piece
             if depth > 1:
-                yield Part(path, bytes(held))
+                yield path, bytes(held), 0
             if len(held) > HELD:
                 self.faults.append(f"has a {kind} larger than {HELD:,} bytes, which was not opened")
                 return
@@ -232,7 +224,7 @@ class _Unpacker:
             self.members += 1
             self._require_within_bounds()
             if name:
-                yield Part(path, name.encode("utf-8", "surrogateescape"))
+                yield path, name.encode("utf-8", "surrogateescape"), 0
             inner = f"{path}!{name}" if path and name else path or name
             yield from self.parts(self._bounded(content), inner, depth)
 
@@ -260,7 +252,11 @@ _Members = Iterator[tuple[str, Iterator[bytes]]]  # the name of each, "" if it h
 
 
 def _tar(file: BinaryIO) -> _Members:
-    """The name and content of each member, read as a stream, and what its extended header holds."""
+    """The name and content of each member, read as a stream, and what its extended header holds.
+
+    Raises `ValueError` for a long header, or many in a row, before tarfile reads them: Python before 3.11.10
+    takes the square of the digits in one.
+    """
     extended = 0
 
     class BoundedHeader(tarfile.TarInfo):
@@ -285,14 +281,14 @@ def _tar(file: BinaryIO) -> _Members:
 
 
 def _zip(content: bytes, faults: list[str]) -> _Members:
-    """The name and content of each member, and all comments as a member without a name."""
+    """The name and content of each member. Comments stand in the zip's own bytes."""
     if content.count(b"PK\1\2") > _MANY:
         raise ValueError("a zip lists too many members")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        comments = filter(None, [archive.comment, *(entry.comment for entry in archive.infolist())])
-        yield "", iter([b"\n".join(comments)])
         for entry in archive.infolist():
-            if entry.flag_bits & 1 or entry.compress_type not in _ZIP_METHODS:
+            # Of other ways zipfile unpacks a member at once.
+            in_pieces = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            if entry.flag_bits & 1 or not in_pieces:
                 how = "encrypted" if entry.flag_bits & 1 else "packed in a way that is not opened"
                 faults.append(f"has a member that is {how}: its content was not searched")
                 yield entry.filename, iter(())
@@ -308,12 +304,14 @@ def _pdf(content: bytes, faults: list[str]) -> _Members:
     for found in _PDF_STREAM.finditer(content):
         end = content.find(b"endstream", found.end())
         packed = content[found.end() : end if end >= 0 else len(content)]
-        if other := _PDF_FILTER.search(found[1]):
+        if other := re.search(
+            rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b", found[1]
+        ):
             faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
         elif b"FlateDecode" in found[1]:
             inflated = _inflated(packed, faults)
             yield "", iter([inflated])
-            yield "", iter([b"".join(_PDF_TEXT.findall(inflated))])
+            yield "", iter([b"".join(re.findall(rb"\(((?:[^()\\]|\\.)*)\)", inflated))])
 
 
 def _png(content: bytes, faults: list[str]) -> _Members:

@@ -21,10 +21,6 @@ SECONDS = 5.0  # a sound expression takes microseconds on a value
 SLOW = f"does not finish within {SECONDS:.0f} seconds: do not nest repetitions"
 _PART = r"(?:[\w-]++|\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+')"
 _LONG_KEY = re.compile(rf"(?m)(?:^|[{{,\[])[ \t]*+{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{KEY_PARTS}}}")
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-# As SQLAlchemy's dialects read it: the first @ ends the password, which may hold / ? and #.
-_FIRST_AT = re.compile(r"([^:/@]*):([^@]*)@")
-_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def read_text_file(path: Path, place: str) -> bytes:
@@ -99,15 +95,17 @@ def url_parts(value: str) -> UrlParts | None:
     Where parsers differ the password is the standard library's, or SQLAlchemy's if that finds none; then the
     parts are not `unambiguous`.
     """
-    url = _URL.fullmatch(value.strip())
+    url = re.fullmatch(r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://(.*)", value.strip())
     if not url:
         return None
     rest = url[2]
     # As the standard library reads it: the last @ before the path ends the password.
     userinfo, _, address = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     user, _, password = userinfo.partition(":")
-    other = _FIRST_AT.match(rest)
-    agree = (other[2] if other else "") == password and not _BAD_PERCENT.search(userinfo)
+    # As SQLAlchemy's dialects read it: the first @ ends the password, which may hold / ? and #.
+    other = re.match(r"([^:/@]*):([^@]*)@", rest)
+    decodes = not re.search(r"%(?![0-9A-Fa-f]{2})", userinfo)
+    agree = decodes and password == (other[2] if other else "")
     if other and not userinfo:
         user, password, rest = other[1], other[2], rest[other.end() :]
         address = re.split(r"[/?#]", rest, maxsplit=1)[0]

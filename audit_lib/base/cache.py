@@ -30,7 +30,7 @@ def user_cache() -> Path:
 class Cache:
     """A folder of the `most` newest files of one kind, each named by what decided it.
 
-    Whoever has the `secret` alone can write what is believed.
+    Whoever has the `secret` alone can write what is believed (SECURITY.md#the-cache-folder).
     """
 
     folder: Path

@@ -6,9 +6,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from audit_lib.base.errors import BadInput
 
-_QUARTER = re.compile(r"(\d{4})Q([1-4])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_AGO = re.compile(r"(\d{1,6})([mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _SECOND = timedelta(seconds=1)
 # Tools write the first or last instant of the calendar if they have none: Go's zero time is of the year 1.
@@ -26,7 +24,7 @@ class Quarter:
     @classmethod
     def parse(cls, text: str) -> "Quarter":
         """The quarter that `2026Q3` names; `BadInput` for anything else."""
-        found = _QUARTER.fullmatch(text.strip())
+        found = re.fullmatch(r"(\d{4})Q([1-4])", text.strip())
         if not found or not 1970 <= int(found[1]) <= 9998:
             raise BadInput.at("quarter", "must have the form 2026Q3")
         return cls(int(found[1]), int(found[2]))
@@ -60,9 +58,12 @@ class Quarter:
 
 
 def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
-    """The UTC instant that an ISO 8601 text names; `BadInput` for anything else, such as a zero time. A date
-    alone is the last second of that day in UTC: what happened on the day is then known. A time without a
-    zone is one of `zone`: the first of two where the clocks went back."""
+    """The UTC instant that an ISO 8601 text names.
+
+    A date alone is the last second of that day in UTC: what happened on the day is then known. A time
+    without a zone is one of `zone`: the first of two where the clocks went back. Raises `BadInput` for
+    anything else, such as a zero time.
+    """
     text = text.strip()
     try:
         instant = datetime.fromisoformat(text)
@@ -79,7 +80,7 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
 def since_instant(text: str, now: datetime) -> datetime:
     """The instant that `15m`, `24h`, `7d` before now or an ISO 8601 text names; `BadInput` for others. A date
     alone is its first instant."""
-    if ago := _AGO.fullmatch(text):
+    if ago := re.fullmatch(r"(\d{1,6})([mhd])", text):
         return now - int(ago[1]) * _UNITS[ago[2]]
     since = parse_instant(f"{text.strip()}T00:00:00" if _DAY.fullmatch(text.strip()) else text, "--since")
     BadInput.unless(since <= now, "--since", "is in the future")

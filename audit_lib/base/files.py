@@ -14,15 +14,13 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from audit_lib.base.errors import BadInput
+from audit_lib.base.errors import BadInput, Fault
 
 # O_NONBLOCK: a FIFO must not make the audit wait for its writer. O_NOCTTY: a terminal must not adopt us.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
 _PIECE = 1 << 16  # bytes that are read at a time
 MAX_DEPTH = 100  # folders; each holds a descriptor open while what lies below it is read
-_GIT_OBJECTS = ".git/objects"  # git answers for what lies in here; the rest of .git is read as files
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OTHER_KINDS = {
     stat.S_IFDIR: "is a directory",
     stat.S_IFLNK: "is a symbolic link, which is not followed",
@@ -47,12 +45,16 @@ class Unreadable(BadInput):
         self.reason = reason
 
 
+Facts = dict[str, Any]  # columns of `Sources` that the descriptor gives: size_bytes, modified_at and mode
+OpenSource = tuple[io.BufferedReader, Facts]
+
+
 @dataclass(frozen=True)
 class SourceBytes:
     """A whole source in memory."""
 
     content: bytes
-    facts: dict[str, Any]  # as of an `OpenSource`
+    facts: Facts
     sha256: str  # of just these bytes
 
 
@@ -80,48 +82,36 @@ class PieceReader(io.RawIOBase):
         return size
 
 
-@dataclass(frozen=True)
-class OpenSource:
-    """A source opened for streaming: `file` ends where the file ended when it was opened."""
-
-    file: io.BufferedReader
-    facts: dict[str, Any]  # columns of `Sources`, by the descriptor: size_bytes, modified_at and mode
-    _digest: Any
-
-    def finish(self) -> str:
-        """Reads what is left; the SHA-256 of the whole source (of a .gz: of its compressed bytes)."""
-        while self.file.read(_PIECE):
-            pass
-        return str(self._digest.hexdigest())
-
-
 @contextmanager
 def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
-    """The source at a path within the project, for this block. Raises `Unreadable` for a path that leads out,
-    a link in any component, and a file that is missing, may not be read or is no regular one."""
-    descriptor, digest = _descriptor(root, relative), sha256()
+    """The source at a path within the project, for this block; it ends where it ended when it was opened.
+
+    Raises `Unreadable` for a path that leads out, a link in any component, and a file that is missing, may
+    not be read or is no regular one; reading raises it for one that cannot be read to its end.
+    """
+    descriptor = _descriptor(root, relative)
     try:
         status = os.fstat(descriptor)
         _require_file(status, relative)
-        pieces = PieceReader(_hashed(descriptor, status.st_size, relative, digest))
-        yield OpenSource(io.BufferedReader(pieces, _PIECE), _facts(status), digest)
+        pieces = PieceReader(_pieces(descriptor, status.st_size, relative))
+        yield io.BufferedReader(pieces, _PIECE), _facts(status)
     finally:
         os.close(descriptor)
 
 
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
     """The whole source of at most `limit` bytes; `Unreadable` (state "refused") if it is larger."""
-    with open_source(root, relative) as source:
-        if source.facts["size_bytes"] > limit:
+    with open_source(root, relative) as (file, facts):
+        if facts["size_bytes"] > limit:
             raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
-        return SourceBytes(source.file.read(), source.facts, source.finish())
+        content = file.read()
+    return SourceBytes(content, facts, sha256(content).hexdigest())
 
 
-def _hashed(descriptor: int, size: int, place: str, digest: Any) -> Iterator[bytes]:
-    """The pieces of a file up to the size that it had when opened, hashed as they are read."""
+def _pieces(descriptor: int, size: int, place: str) -> Iterator[bytes]:
+    """The pieces of a file up to the size that it had when opened."""
     try:
         while size and (piece := os.read(descriptor, min(_PIECE, size))):
-            digest.update(piece)
             size -= len(piece)
             yield piece
     except OSError as error:
@@ -129,7 +119,11 @@ def _hashed(descriptor: int, size: int, place: str, digest: Any) -> Iterator[byt
 
 
 def _descriptor(root: Path, relative: str) -> int:
-    """Opens the last component without following a link in any component below the root."""
+    """A descriptor of the last component; no link in any component below the root is followed.
+
+    The folders are opened one below the other, so that none can be replaced by a link meanwhile. Raises
+    `Unreadable` for anything but a regular file.
+    """
     path = Path(relative)
     if path.is_absolute() or path.drive or ".." in path.parts or not path.parts or "\0" in relative:
         raise Unreadable(relative, "refused", "leads out of the project or is not a file")
@@ -163,9 +157,9 @@ def _other_kind(status: os.stat_result) -> str:
     return "" if kind == stat.S_IFREG else _OTHER_KINDS.get(kind, "is a device, not a file")
 
 
-def _facts(status: os.stat_result) -> dict[str, Any]:
+def _facts(status: os.stat_result) -> Facts:
     # A time that no calendar holds comes from a broken file system: the earliest one claims least.
-    modified_at = _EPOCH
+    modified_at = datetime(1970, 1, 1, tzinfo=UTC)
     with suppress(OverflowError):
         modified_at += timedelta(microseconds=status.st_mtime_ns // 1000)
     mode = f"{stat.S_IMODE(status.st_mode):04o}"
@@ -186,40 +180,33 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-@dataclass(frozen=True, order=True)
-class NotSearched:
-    """Something that was not searched, or not wholly: where, and why."""
+def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
+    """Path, size and opener of every regular file below the root, or of the root itself if it is one.
 
-    place: str
-    reason: str
-
-
-def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
-    """Path, size and opener of every regular file below the root, or of the root itself if it is one, to be
-    opened before the walk goes on; links, devices and unreadable folders go into `left_out`."""
+    A file is to be opened before the walk goes on. Links, devices and unreadable folders go into `left_out`.
+    """
     if root.is_file():
-        descriptor = os.open(root.parent, os.O_RDONLY)
-        yield root.name, root.stat().st_size, partial(_open_file, root.name, descriptor)
-        os.close(descriptor)
+        yield root.name, root.stat().st_size, partial(_open_file, str(root), None)
         return
 
     unlisted: list[OSError] = []
     for folder, folders, names, descriptor in os.fwalk(root, onerror=unlisted.append):
         prefix = "" if folder == str(root) else f"{os.path.relpath(folder, root)}/"
         reasons = {name: _not_entered(f"{prefix}{name}", name, descriptor) for name in sorted(folders)}
-        left_out += [NotSearched(f"{prefix}{name}", why) for name, why in reasons.items() if why]
+        left_out += [Fault(f"{prefix}{name}", why) for name, why in reasons.items() if why]
         folders[:] = [name for name, why in reasons.items() if not why]
         for name in sorted(names):
             facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             if other := _other_kind(facts):
-                left_out.append(NotSearched(f"{prefix}{name}", other))
-            elif not prefix.startswith(_GIT_OBJECTS) or name.startswith("tmp_"):
+                left_out.append(Fault(f"{prefix}{name}", other))
+            # git answers for what lies in its objects; the rest of .git is read as files.
+            elif not prefix.startswith(".git/objects") or name.startswith("tmp_"):
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
     faults = ((error.filename, f"cannot be listed ({type(error).__name__})") for error in unlisted)
-    left_out += [NotSearched(os.path.relpath(str(name), root), fault) for name, fault in faults]
+    left_out += [Fault(os.path.relpath(str(name), root), fault) for name, fault in faults]
 
 
-def _open_file(name: str, folder: int) -> BinaryIO:
+def _open_file(name: str, folder: int | None) -> BinaryIO:
     """A file, opened without following a link or waiting for a FIFO's writer."""
     return os.fdopen(os.open(name, _FILE, dir_fd=folder), "rb", buffering=0)
 

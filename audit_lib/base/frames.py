@@ -50,36 +50,31 @@ class Contract:
     A contract that extends another one has its columns first.
     """
 
-    _columns: ClassVar[dict[str, Column]] = {}
+    columns: ClassVar[dict[str, Column]] = {}  # what is said of each, in order
 
     def __init_subclass__(cls) -> None:
         declared = vars(cls)
         kinds = {name: get_args(kind)[0] for name, kind in cls.__annotations__.items()}
-        cls._columns = cls._columns | {
+        cls.columns = cls.columns | {
             name: replace(declared.get(name, Column()), type=_TYPES[kind] if kind in _TYPES else kind())
             for name, kind in kinds.items()
         }
 
     @classmethod
-    def columns(cls) -> Mapping[str, Column]:
-        """What is said of each column, in order."""
-        return cls._columns
-
-    @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """A judged frame of the rows given, with its columns and types also if there is no row."""
-        return cls.checked(pd.DataFrame(list(rows), columns=list(cls._columns)))
+        return cls.checked(pd.DataFrame(list(rows), columns=list(cls.columns)))
 
     @classmethod
     def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with a fresh index, each column coerced and judged; ends the function that builds it.
         Raises `ContractBroken`, which names contract and column, never a value."""
-        if list(frame) != list(cls._columns):
-            odd = sorted({*map(str, frame)} ^ {*cls._columns}) or "their order"
+        if list(frame) != list(cls.columns):
+            odd = sorted({*map(str, frame)} ^ {*cls.columns}) or "their order"
             raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
         fresh = frame.reset_index(drop=True)
         judged = {
-            name: _judged(f"{cls.__name__}: {name}", fresh[name], cls._columns[str(name)]) for name in fresh
+            name: _judged(f"{cls.__name__}: {name}", fresh[name], cls.columns[str(name)]) for name in fresh
         }
         return pd.DataFrame(judged, index=fresh.index, copy=False)
 

@@ -57,8 +57,11 @@ def repository_above(root: Path) -> Path | None:
 
 
 def find_repository(root: Path) -> Repository:
-    """The repository that a project is the top or a folder of; of a worktree or a submodule one elsewhere, if
-    that names this working tree, too. Raises `GitFailed` for none, or one that is not of plain files."""
+    """The repository that a project is the top or a folder of (SECURITY.md#untrusted-text).
+
+    Of a worktree or a submodule it lies elsewhere, and counts if it names this working tree in turn. Raises
+    `GitFailed` for none, for one that borrows objects, and for one that is not of plain files.
+    """
     top = repository_above(root)
     if top is None or (top / ".git").is_symlink() or not (top / ".git").exists():
         raise GitFailed.at(".git", "is not a folder of this project")
@@ -123,7 +126,11 @@ def _require_sound(git_dir: Path) -> None:
 
 @contextmanager
 def _own_folder(repository: Repository) -> Iterator[Path]:
-    """A folder with our configuration that git takes for the repository's."""
+    """A folder with our configuration that git takes for the repository's own.
+
+    Of the repository's configuration it has the format of objects and refs alone. HEAD is copied, refs are
+    links, and the objects are where the environment says. Raises `GitFailed` if HEAD cannot be read.
+    """
     with TemporaryDirectory(prefix="audit-git-") as made:
         folder, common = Path(made), repository.common
         try:
@@ -132,10 +139,10 @@ def _own_folder(repository: Repository) -> Iterator[Path]:
         except (Unreadable, OSError, ValueError):
             raise GitFailed.at(".git", "has a HEAD or a config that cannot be read") from None
         (folder / "config").write_text("\n".join([_OWN["config"], *_EXTENSION.findall(config), ""]), "utf-8")
-        (folder / "objects").mkdir()  # where the objects are the environment says
-        for name in ("refs", "packed-refs", "reftable", "worktrees", "info"):
-            if (common / name).exists():
-                (folder / name).symlink_to(common / name)
+        (folder / "objects").mkdir()
+        names = ("refs", "packed-refs", "reftable", "worktrees", "info")
+        for name in (name for name in names if (common / name).exists()):
+            (folder / name).symlink_to(common / name)
         (folder / "refs").mkdir(exist_ok=True)
         yield folder
 
@@ -249,7 +256,7 @@ def read_objects(root: Path, oids: Iterable[str], missing: list[str]) -> Iterato
 
 
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
-    """An object in windows that overlap; `GitFailed` if it is not whole."""
+    """An object in windows that overlap by `OVERLAP` bytes. Raises `GitFailed` if it is not whole."""
     broken, content = "returned less of an object than its size: it is broken", b""
     for start in range(0, max(size, 1), LARGEST_OBJECT):
         carried, wanted = content[-OVERLAP:], min(size - start, LARGEST_OBJECT)
@@ -268,18 +275,15 @@ def is_repository(root: Path) -> bool:
 
 def tracked(root: Path) -> set[str]:
     """The paths in the index, relative to the root and below it. Raises `GitFailed`."""
-    return _paths(run_git(root, "ls-files", "-z"))
+    return set(os.fsdecode(run_git(root, "ls-files", "-z")).split("\0")) - {""}
 
 
 def ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
-    options = ("-z", "--stdin", "--no-index")
-    return _paths(run_git(root, "check-ignore", *options, stdin=listed, ok=(0, 1))) if listed else set()
-
-
-def _paths(output: bytes) -> set[str]:
-    return {os.fsdecode(path) for path in output.split(b"\0") if path}
+    command = ("check-ignore", "-z", "--stdin", "--no-index")
+    covered = run_git(root, *command, stdin=listed, ok=(0, 1)) if listed else b""
+    return set(os.fsdecode(covered).split("\0")) - {""}
 
 
 def authors(root: Path) -> set[str]:

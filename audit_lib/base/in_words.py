@@ -75,10 +75,12 @@ def progress_bar(patience: float = 1.0) -> Iterator[Progress]:
         return
     from tqdm import tqdm  # noqa: PLC0415  most runs are watched by nobody
 
-    layout = "{desc:<32.32}{bar}{percentage:4.0f}%"
-    with tqdm(
-        file=sys.stderr, delay=patience, mininterval=patience / 10, leave=False, bar_format=layout
-    ) as bar:
+    how = {
+        "delay": patience,
+        "mininterval": patience / 10,
+        "bar_format": "{desc:<32.32}{bar}{percentage:4.0f}%",
+    }
+    with tqdm(file=sys.stderr, leave=False, **how) as bar:
 
         def show(what: str, done: int, of: int) -> None:
             if what != bar.desc:

@@ -184,15 +184,15 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
         key = keeper.Key.throw_away()
     index = os.environ.get("GIT_INDEX_FILE", "")
     known = context.read(key)
-    folder, place = cache.user_cache() / "rules", Path(index) if index else None
-    shapes = rules.Rules(known.keeper, known.policy.placeholders, folder) if patterns else None
+    place = Path(index) if index else None
+    shapes = rules.Rules(known.keeper, known.policy.placeholders) if patterns else None
     wanted = leak_targets(known.entries, known.inventory, known.policy, known.keeper)
     done = search_staged(context.project.root, known.keeper, wanted, index=place, rules=shapes)
 
     for hit in done.hits:
         cli.say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")
     cli.say(
-        *(f"{one.place}: {one.reason}" for one in done.left_out),
+        *map(str, done.left_out),
         None if patterns else "what looks like a secret: only known values were searched for",
         None if done.values else "known values: there is neither an env file nor a ledger",
         lead="not searched: ",

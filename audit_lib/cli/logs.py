@@ -19,7 +19,7 @@ from audit_lib.logs import line as log_lines, times
 from audit_lib.logs.read import BROKEN_OFF, read_logs
 from audit_lib.report.tables import records
 from audit_lib.secrecy import guard, redact
-from audit_lib.settings import LogSource, Project, dump, load
+from audit_lib.settings import LogSource, Project, load
 
 COLUMNS = ("day", "kind", "status", "address", "route")
 UNKNOWN = 2  # too little could be read to evaluate the alert: bad input
@@ -133,12 +133,12 @@ def alerts(context: cli.Opened, since: str, **_: Any) -> None:
         why = f" ({row.evidence or row.reason})" if row.evidence or row.reason else ""
         cli.say(f"{row.alert}: {row.count}{span}{why}", lead=f"{state:<9}", colour=_COLOURS[row.state])
 
-    in_force, last = dump.dump(policy, project), last_signed(ledger)
+    in_force, last = load.dump(policy, project), last_signed(ledger)
     changed, state = [], "never signed"
     if last and last.settings is not None:
-        changed = list(dump.difference(last.settings, in_force))
+        changed = list(load.difference(last.settings, in_force))
         state = f"{'changed since' if changed else 'as in'} the sign-off {last.place}"
-    cli.say(f"settings and formats: {dump.digest_of_difference(in_force)} ({state})")
+    cli.say(f"settings and formats: {load.digest_of_difference(in_force)} ({state})")
     unknown = [
         f"alert {row.alert}: not known: {row.reason}" for row in frames.rows(found) if row.state == "unknown"
     ]

@@ -26,7 +26,7 @@ from pandas.api.types import is_numeric_dtype
 
 from audit_lib import settings
 from audit_lib.base import clock, errors
-from audit_lib.ledger import Draft, Entry, Ledger, keys, read_ledger, timeline, whose, write_entry
+from audit_lib.ledger import Draft, Entry, Ledger, keys, read_ledger, timeline, write_entry
 from audit_lib.logs.files import spooled, with_logs
 from audit_lib.report import escape as inert
 from audit_lib.report.known_values import guard_values
@@ -179,7 +179,7 @@ def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
 def _holds_value(text: str, keeper: Keeper, seen: Collection[str]) -> bool:
     """Whether a text holds a known value, or a word of it is a value by one of these fingerprints."""
     words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
-    parts = {part for word in words for part in whose.candidates(word)}
+    parts = {part for word in words for part in timeline.candidates(word)}
     # A weak one is there by chance.
     strong = (part for part in parts if strength.strength_bits(part) >= strength.WEAKEST_BITS)
     return guard.scrub(text) != text or any(keeper.fingerprint(part) in seen for part in strong)

@@ -17,7 +17,7 @@ from audit_lib import settings
 from audit_lib.base import clock, errors, frames, git
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
-from audit_lib.ledger import Entry, chain, keys, timeline, whose as answers
+from audit_lib.ledger import Entry, chain, keys, timeline
 from audit_lib.logins import declared, parameters
 from audit_lib.logs.read import read_logs
 from audit_lib.report import escape as inert
@@ -26,8 +26,8 @@ from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import env, evidence, given as given_values, read_project
-from audit_lib.settings import first_file, load
-from audit_lib.settings.code_reads import MAX_CODE_FILES, code_files, shown
+from audit_lib.settings import discover, load
+from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
 
 _MOST_NAMES = 5  # that are shown
 _LEDGER = ("--env", "--policy", "--ledger", "--writer")
@@ -42,13 +42,13 @@ _CLAIM = ("--by", "--approved-by", "--ticket", "--trigger", "--triggered-at", "-
 def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     """Make the key and write a first audit.toml; an existing file is never overwritten."""
     project, policy, path = context.project, context.policy, keys.key_file()
-    there, key = path.exists(), keys.made_key_of(project)
+    there, key = path.exists(), keys.key_of(project, make=True)
     state = "exists in" if there else "keep a copy, the ledger cannot be read without it. It was created in"
     own = f"{key.key_id}: {state} {path}"
     cli.say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
 
     if policy.name == "generic" and not project.configured:
-        project = first_file.with_environments(project)
+        project = discover.with_environments(project)
     logs = read_logs(project, None, parameters.formats_of(project, policy))
     rules = parameters.detection_policy(policy)
     proposals = declared.propose(logs.counts, rules.logins, rules.failed_statuses)
@@ -71,16 +71,17 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     if policy.name == "generic":
         with suppress(git.GitFailed):
             public = git.tracked(project.root)
-        guesses = first_file.guess_variables(project, policy, public)
-        beyond, most = len(code_files(project)) - MAX_CODE_FILES, f"{MAX_CODE_FILES:,}"
+        code = read_code(project)
+        guesses = discover.guess_variables(project, policy, code.variables, public)
+        beyond, most = code.files - MAX_CODE_FILES, f"{MAX_CODE_FILES:,}"
         unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
     loaders = dict(zip(known["source"], known["loader"], strict=True))
-    text = first_file.first_audit_toml(project, policy.name, guesses, loaders, logins)
-    first_file.write_new(project.root / "audit.toml", text, "audit.toml")
+    text = discover.first_audit_toml(project, policy.name, guesses, loaders, logins)
+    discover.write_new(project.root / "audit.toml", text, "audit.toml")
 
     variables = counted(len(guesses or policy.secrets), "variable")
     cli.say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
-    odd = (shown(one.path) for one in project.env_sources if not first_file.nameable(one.path))
+    odd = (shown(one.path) for one in project.env_sources if not discover.nameable(one.path))
     cli.say(*odd, lead="not named in audit.toml, because of the characters in its name: ")
     cli.say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
 
@@ -112,7 +113,7 @@ def snapshot(context: cli.Opened, fewer: bool, **_: Any) -> None:
 def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some."""
     project, had_key = context.project, keys.key_file().exists()
-    key, root = keys.made_key_of(project), str(project.root)
+    key, root = keys.key_of(project, make=True), str(project.root)
     if not had_key and key.origin == "file":
         cli.say(f"key: {key.key_id} created in {keys.key_file()}: keep a copy", err=True)
 
@@ -214,12 +215,12 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """Print whose secret a string is that is entered or read from stdin; it is not stored."""
     project, string = settings.load_project(folder, ledger), cli.entered_value("String (not shown)")
     keeper = Keeper(Key.throw_away())
-    for candidate in answers.candidates(string):
+    for candidate in timeline.candidates(string):
         keeper.take(candidate)
     guard.install(keeper).classify((), (), "")  # its parts may be ordinary, such as the name in NAME=VALUE
     key = keys.key_of(project)
     known = chain.read_ledger(project.ledger_dir, key)
-    cli.say(*answers.whose(string, known, key))
+    cli.say(*timeline.whose(string, known, key))
     cli.say(*known.faults, lead="the ledger is damaged: ", err=True)
 
 
@@ -325,7 +326,7 @@ def _replace(
     """Write a new value into an env file and its twins, and each change into the ledger."""
     body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     body |= _approval(given, context)
-    key, place, at = keys.made_key_of(context.project), context.project.ledger_dir, context.at
+    key, place, at = keys.key_of(context.project, make=True), context.project.ledger_dir, context.at
     here, keeper = (context.project, context.policy), Keeper(key)
     changes = change.planned(*here, rule, source, new=value, keeper=keeper)
     chain.sound_chain(place, key, changes[0].draft(at, body), at, context.writer)

@@ -17,7 +17,7 @@ from audit_lib.findings.contracts import CHANGES, Changes
 from audit_lib.findings.reviews import PreviousReport
 from audit_lib.leaks.tables import searched_whole
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.decisions import decisions
+from audit_lib.ledger.chain import decisions
 
 EVERYWHERE = ("leak",)  # what leaked is known to everyone, in whichever place it is in force
 Fault = tuple[str, str, str, str]  # family, subject, environment, service

@@ -334,9 +334,11 @@ CONDITIONS = {
 }
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("checks.toml").read_text("utf-8"))
+_DEFAULTS = _TEXTS.pop("defaults")  # by table
 CHECKS: tuple[Check, ...] = tuple(
-    check_of({"id": id_, **_TEXTS["defaults"].get(block["table"], {}), **block}, CONDITIONS[id_])
-    for id_, block in _TEXTS["check"].items()
+    check_of({"id": id_, "table": table, **_DEFAULTS.get(table, {}), **block}, CONDITIONS[id_])
+    for table, blocks in _TEXTS.items()
+    for id_, block in blocks.items()
 )
 BY_ID = {check.id: check for check in CHECKS}
 # Checks before 0.3.0 by the one that each was merged into.

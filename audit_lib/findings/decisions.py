@@ -19,7 +19,7 @@ from audit_lib.findings.contracts import PREFIX, Attestations, Decisions, Findin
 from audit_lib.findings.find import Finding, find
 from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.decisions import Decision, decisions
+from audit_lib.ledger.chain import Decision, decisions
 from audit_lib.settings import Policy, SecretRule
 
 DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90}

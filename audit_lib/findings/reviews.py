@@ -19,13 +19,12 @@ from audit_lib.findings.contracts import SettingsChanges, SignOffs
 from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 from audit_lib.settings import Policy, Project, bundled_policy
-from audit_lib.settings.dump import difference, digest_of_difference, dump
-from audit_lib.settings.load import GENERIC
+from audit_lib.settings.load import GENERIC, difference, digest_of_difference, dump
 from audit_lib.settings.models import POLICIES
 
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
-Settings = tuple[str, ...]  # one to a line, as settings/dump.py writes them
+Settings = tuple[str, ...]  # one to a line, as settings/load.py writes them
 
 
 @dataclass(frozen=True)

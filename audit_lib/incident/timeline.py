@@ -53,7 +53,7 @@ def tabulate_timeline(case: Case) -> pd.DataFrame:
     frame = frame.assign(not_before_at=low, not_after_at=high, at=low.where(instant))
     order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
     here = within(frame, case.window).sort_values(order, kind="stable", na_position="first")
-    return Timeline.checked(here[list(Timeline.columns())])
+    return Timeline.checked(here[list(Timeline.columns)])
 
 
 def _requests(case: Case) -> Iterator[Entry]:

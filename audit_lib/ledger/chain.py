@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
 
 from audit_lib.base.cache import recall_state, remember_state
-from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.clock import LAST, iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.base.in_words import counted
@@ -33,6 +33,9 @@ _APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # others would stand in what people copy to a shell
 _HEAD = re.compile("([1-9][0-9]{0,9}):[0-9a-f]{64}")  # 0 is of no entry: a chain not yet begun
 _ORDER = attrgetter("at", "writer", "seq")
+# Ledgers before 0.3.0 had a kind for each verdict, and other names for the fields.
+_EARLIER = {"acceptance": "accept", "assignment": "assign", "closure": "close", "attestation": "attest"}
+_NAMES = {"id": "subject", "rule": "subject", "due": "until", "proof": "reason"}
 Heads = tuple[tuple[str, str], ...]  # writer, and "number:hash" of an entry
 Bridges = tuple[Mapping[str, Any], ...]  # bodies of entries that change the key
 Name = Annotated[str, StringConstraints(pattern=f"^{WRITER.pattern}$")]
@@ -103,7 +106,6 @@ def _canonical(content: Any) -> bytes:
 class Chain(NamedTuple):
     """What one file holds."""
 
-    writer: str
     entries: tuple[Entry, ...] = ()  # those whose own hash holds, also beyond a break
     faults: tuple[Fault, ...] = ()  # what is broken, in order, then the torn end
     torn: bytes = b""  # what follows the last newline: a write that never ended
@@ -150,7 +152,7 @@ def read_chain(path: Path) -> Chain:
         *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
     except Unreadable as error:
         end = Fault(place, f"cannot be read: {error.reason}")
-        return Chain(path.stem, faults=(end,), end=end)
+        return Chain(faults=(end,), end=end)
     for number, line in enumerate(lines, start=1):
         end = _parse_line(line, path.stem, f"{place}#{number}")
         if isinstance(end, Fault):
@@ -165,7 +167,7 @@ def read_chain(path: Path) -> Chain:
     if torn:
         text = f"is torn: {len(torn)} bytes of an unfinished write; the next entry repairs it"
         faults.append(Fault(f"{place}#{len(lines) + 1}", text))
-    return Chain(path.stem, tuple(entries), tuple(faults), torn, end)
+    return Chain(tuple(entries), tuple(faults), torn, end)
 
 
 def _parse_line(line: bytes, writer: str, place: str) -> Entry | Fault:
@@ -194,35 +196,37 @@ def read_ledger(
     """
     alone, known = ledger_dir.is_file(), tuple(known)
     files = [ledger_dir] if alone else chain_files(ledger_dir)
-    chains = [read_chain(path) for path in files if WRITER.fullmatch(path.stem)]
-    every = sorted((entry for chain in chains for entry in chain.entries), key=_ORDER)
+    chains = {path.stem: read_chain(path) for path in files if WRITER.fullmatch(path.stem)}
+    every = sorted((entry for chain in chains.values() for entry in chain.entries), key=_ORDER)
     doubts = _doubts(every, key, known, bridges)
+    good = [entry for entry in every if entry.hash not in doubts]
+
     faults: list[Fault] = []
     broken: set[str] = set()
     heads: dict[str, str] = {}
-    for chain in chains:
+    for writer, chain in chains.items():
         left_out = [doubts[entry.hash] for entry in chain.entries if entry.hash in doubts]
         faults += [*chain.faults, *left_out]
-        broken |= {chain.writer} if left_out or len(chain.faults) > bool(chain.torn) else set()
+        broken |= {writer} if left_out or len(chain.faults) > bool(chain.torn) else set()
         sound = takewhile(lambda entry: entry.hash not in doubts and entry.at <= as_of, chain.entries)
         heads |= {entry.writer: entry.head for entry in sound}
-    good = [entry for entry in every if entry.hash not in doubts]
+
     there = {(entry.writer, entry.head) for entry in every}
     named = [(*head, entry.place) for entry in good for head in _named_heads(entry)]
-    missing = "refers to entry {} of {}, which is missing or was replaced"
-    faults += [] if alone else [Fault(by, missing.format(last, who)) for who, last, by in _gone(named, there)]
+    for writer, number, place in [] if alone else _gone(named, there):
+        faults.append(Fault(place, f"refers to entry {number} of {writer}, which is missing or was replaced"))
     if strange := len(files) - len(chains):
         text = f"has {counted(strange, 'file')} whose names are no writer's: they are not read"
         faults.append(Fault("ledger", text))
     lost = "had an entry {} when it was last seen, which is gone or was replaced"
-    seen = _gone(((*head, "") for head in known), there)
+    gone = _gone([(*head, f"ledger {head[0]}") for head in known], there)
     return Ledger(
         entries=tuple(entry for entry in good if entry.at <= as_of),
         heads=tuple(heads.items()),
         faults=tuple(faults),
         later=tuple(entry for entry in good if entry.at > as_of),
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
-        lost=tuple(Fault(f"ledger {who}", lost.format(last)) for who, last, _ in seen),
+        lost=tuple(Fault(place, lost.format(number)) for _, number, place in gone),
         broken=frozenset(broken),
     )
 
@@ -239,8 +243,7 @@ def _doubts(entries: list[Entry], key: Key | None, known: Heads, bridges: Bridge
         linked |= {entry.prev} if entry.hash in linked else set()
     vouched |= linked
     named = [entry for entry in entries if entry.project and entry.hash in vouched]
-    named.sort(key=lambda entry: (entry.writer, entry.head) not in known)
-    project = named[0].project if named else ""
+    project = min(named, key=lambda entry: (entry.writer, entry.head) not in known).project if named else ""
     doubts: dict[str, Fault] = {}
     for entry in entries:
         text = "" if entry.project in ("", project) else "was written for another project"
@@ -259,11 +262,11 @@ def _named_heads(entry: Entry) -> Iterable[tuple[str, str]]:
 def _gone(named: Iterable[tuple[str, str, str]], there: set[tuple[str, str]]) -> list[tuple[str, str, str]]:
     """Of each writer, the number of the last named head that is no longer there, and who named it."""
     gone = {
-        writer: (found[1], by)
+        writer: (writer, found[1], by)
         for writer, head, by in named
         if (found := _HEAD.fullmatch(str(head))) and (writer, head) not in there
     }
-    return [(writer, *last) for writer, last in sorted(gone.items())]
+    return sorted(gone.values())
 
 
 def current_key_ids(ledger_dir: Path, available: Mapping[str, Key]) -> set[str]:
@@ -300,21 +303,20 @@ def _state(ledger_dir: Path) -> str:
 
 
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
-    """The entry as it is on the disk, at the end of the writer's chain; after a repair entry if a crash left
-    a torn line, which was never acknowledged and is cut off. `BadInput` for a throw-away key, a name that no
-    writer may have, a disk or a lock that does not allow it, and as `sound_chain` raises it."""
-    if key.origin == "throw-away":
-        raise BadInput.at("key", "does not exist yet: create one first (init, or a first snapshot)")
-    if not WRITER.fullmatch(writer):
-        raise BadInput.at("writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
+    """The entry as it is on the disk, at the end of the writer's chain; before it a repair entry if a crash
+    left a torn line, which was never acknowledged and is cut off. `BadInput` for a throw-away key, a name
+    that no writer may have, a disk or a lock that does not allow it, and as `sound_chain` raises it."""
+    kept, named = key.origin != "throw-away", WRITER.fullmatch(writer)
+    BadInput.unless(kept, "key", "does not exist yet: create one first (init, or a first snapshot)")
+    BadInput.unless(named, "writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
     chain_files(ledger_dir)  # refuses a link before anything is made behind it
     with _locked(ledger_dir, writer) as handle:
         chain, ledger = sound_chain(ledger_dir, key, draft, at, writer)
         # All writers agree on the project: a ledger that names none is known by its first entry.
         text = json.dumps([writer, iso(at), draft.kind, draft.body], sort_keys=True)
         new = hmac.digest(key.derive("project"), text.encode(), sha256).hex()
-        named = [entry.project for entry in ledger.entries if entry.project]
-        project = (*named, *(entry.hash for entry in ledger.entries[:1]), new)[0][:32]
+        projects = [entry.project for entry in ledger.entries if entry.project]
+        project = (*projects, *(entry.hash for entry in ledger.entries[:1]), new)[0][:32]
         heads = {other: head for other, head in ledger.heads if other != writer}
         seal = partial(sealed_line, key, at=at, writer=writer, project=project, heads=heads)
         last = chain.entries[-1] if chain.entries else None
@@ -331,14 +333,14 @@ def sound_chain(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: 
     the last entry's. Nothing is written."""
     bridges = (draft.body,) if draft.kind == "key bridge" else ()
     ledger = read_ledger(ledger_dir, key, known=heads_of(ledger_dir, key), bridges=bridges)
-    chains = map(read_chain, chain_files(ledger_dir))
-    chain = next((chain for chain in chains if chain.writer == writer), Chain(writer))
-    place, last = f"ledger {writer}", chain.end
+    place, path = f"ledger {writer}", ledger_dir / f"{writer}.jsonl"
+    chain = read_chain(path) if path in chain_files(ledger_dir) else Chain()
+    last = chain.end
     if wrong := [fault for fault in ledger.faults if last and fault.place == last.place]:
         raise BadInput([*wrong, Fault(place, "run verify, and continue with another writer (--writer)")])
-    if isinstance(last, Entry) and at < last.at:
+    if isinstance(last, Entry):
         text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
-        raise BadInput.at(place, text)
+        BadInput.unless(at >= last.at, place, text)
     return chain, ledger
 
 
@@ -353,9 +355,10 @@ def sealed_line(
 
 
 def _write(handle: int, line: bytes) -> Entry:
+    """The entry of a line once it is on the disk; a chain that cannot take all of it stays as it was."""
     entry = Entry.model_validate_json(line)
-    if len(line) > LONGEST_LINE:
-        raise BadInput.at(entry.place, f"an entry must not be larger than {LONGEST_LINE >> 20} MiB")
+    text = f"an entry must not be larger than {LONGEST_LINE >> 20} MiB"
+    BadInput.unless(len(line) <= LONGEST_LINE, entry.place, text)
     size, rest = os.fstat(handle).st_size, memoryview(line)
     try:
         while rest:
@@ -376,14 +379,39 @@ def _locked(ledger_dir: Path, writer: str) -> Iterator[int]:
         ledger_dir.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), (ledger_dir / ".gitignore").open("x", encoding="ascii") as file:
             file.write("*.lock\n")  # whatever has that name stays: a link is not followed
-        with FileLock(ledger_dir / ".ledger.lock", timeout=LOCK_SECONDS):
-            handle = os.open(ledger_dir / f"{writer}.jsonl", _APPENDING, 0o644)
-            try:
-                sync_folder(ledger_dir)
-                yield handle
-            finally:
-                os.close(handle)
+        path, lock = ledger_dir / f"{writer}.jsonl", FileLock(ledger_dir / ".ledger.lock", LOCK_SECONDS)
+        with lock, os.fdopen(os.open(path, _APPENDING, 0o644), "ab", buffering=0) as chain:
+            sync_folder(ledger_dir)
+            yield chain.fileno()
     except Timeout:
         raise BadInput.at(str(ledger_dir), f"another process has held it for {LOCK_SECONDS} s") from None
     except OSError as error:
         raise BadInput.at(f"ledger {writer}", f"cannot be written ({error.strerror})") from None
+
+
+class Decision(NamedTuple):
+    """One decision on a finding's id, or one answer to a question of the policy."""
+
+    subject: str
+    verdict: str  # accept | assign | close | attest | deny: the answer is no
+    by: str
+    reason: str  # of close: the proof
+    until: datetime | None  # of assign: when it is due
+    at: datetime
+    place: str
+    owner: str = ""  # of assign
+    ticket: str = ""
+
+
+def decisions(ledger: Ledger, *verdicts: str) -> tuple[Decision, ...]:
+    """The decisions with these verdicts, or all, in order; also those of ledgers before 0.3.0."""
+    made = map(_decision, ledger.of_kind("decision", *_EARLIER))
+    return tuple(decision for decision in made if not verdicts or decision.verdict in verdicts)
+
+
+def _decision(entry: Entry) -> Decision:
+    body = entry.body | {new: entry.body[old] for old, new in _NAMES.items() if old in entry.body}
+    verdict = "deny" if body.get("answer") == "no" else _EARLIER.get(entry.kind) or body["verdict"]
+    until = parse_instant(min(body["until"], LAST), entry.place) if "until" in body else None
+    facts = {name: body.get(name, "") for name in ("subject", "by", "reason", "owner", "ticket")}
+    return Decision(verdict=verdict, until=until, at=entry.at, place=entry.place, **facts)

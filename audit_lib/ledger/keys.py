@@ -38,11 +38,12 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
             return key
     if not named:  # the first that is available is the key file's
         return next(iter(available.values())) if os.path.lexists(key_file(environ)) else Key.throw_away()
-    fault = f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}"
-    lost = (
-        "If it is lost, move these files away: the next snapshot begins a new ledger, with which nothing of"
+    text = (
+        f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: put its "
+        "file there. If it is lost, move these files away: the next snapshot begins a new ledger, with "
+        "which nothing of the old one can be compared"
     )
-    raise BadInput.at(str(ledger_dir), f"{fault}: put its file there. {lost} the old one can be compared")
+    raise BadInput.at(str(ledger_dir), text)
 
 
 def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
@@ -63,8 +64,10 @@ def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.envir
 def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.environ) -> Key:
     """The key as it was written: to the key file, or beside it by its id where another key is there."""
     main = key_file(environ)
-    if root is not None and main.resolve().is_relative_to(root.resolve()):
-        raise BadInput.at(str(main), "is inside the audited project: set AUDIT_KEY_FILE to a place outside")
+    outside = root is None or not main.resolve().is_relative_to(root.resolve())
+    BadInput.unless(
+        outside, str(main), "is inside the audited project: set AUDIT_KEY_FILE to a place outside"
+    )
     if key.key_id in keys_at_hand(environ):
         return key
     path = main if not os.path.lexists(main) else main.with_name(f"{main.name}.{key.key_id}")
@@ -77,14 +80,11 @@ def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.envir
     return Key(key.material, "file")
 
 
-def key_of(project: Project) -> Key:
-    """The key of a project: the public one of a sample, else the one that `load_key` gives."""
-    return demo_key() if project.key == "demo" else load_key(project.ledger_dir)
-
-
-def made_key_of(project: Project) -> Key:
-    """The key of a project that is about to be written to; made if there is none, as `make_key` makes it."""
-    return demo_key() if project.key == "demo" else make_key(project.ledger_dir, project.root)
+def key_of(project: Project, *, make: bool = False) -> Key:
+    """The key of a project: the public one of a sample, else that of `load_key`, or of `make_key`."""
+    if project.key == "demo":
+        return demo_key()
+    return make_key(project.ledger_dir, project.root) if make else load_key(project.ledger_dir)
 
 
 def _read_key(path: Path) -> Key:
@@ -93,8 +93,8 @@ def _read_key(path: Path) -> Key:
         text = path.read_bytes()[:1000].strip() if stat.S_ISREG(mode) else b""
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
-    if os.name == "posix" and mode & 0o077:
-        raise BadInput.at(str(path), f"can be read by others (mode {mode & 0o777:04o}): chmod 600")
-    if not re.fullmatch(rb"[0-9a-fA-F]{64}", text):
-        raise BadInput.at(str(path), "is not a key of this tool (a file of 64 hexadecimal digits)")
+    private = os.name != "posix" or not mode & 0o077
+    BadInput.unless(private, str(path), f"can be read by others (mode {mode & 0o777:04o}): chmod 600")
+    is_key = re.fullmatch(rb"[0-9a-fA-F]{64}", text)
+    BadInput.unless(is_key, str(path), "is not a key of this tool (a file of 64 hexadecimal digits)")
     return Key(bytes.fromhex(text.decode("ascii")), "file")

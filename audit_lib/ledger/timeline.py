@@ -1,19 +1,27 @@
 """Who held which value when: the one reader of what snapshots and records saw."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple, Self
+from urllib.parse import unquote
 
-from audit_lib.base.clock import parse_instant
+from audit_lib.base.bounded import url_parts
+from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.in_words import counted
 from audit_lib.ledger.chain import Entry, Ledger
+from audit_lib.secrecy.keeper import Keeper, Key
 
 # How far a clock may be off: one that keeps local time and is read as UTC is off by its zone, at most UTC+14
 # or UTC-12; nothing on its machine shows it (docs/evidence.md#combining-evidence). It covers what is rounded.
 CLOCK_SLACK = timedelta(hours=14)
 SAME_TIME = 2 * CLOCK_SLACK  # instants of two machines closer than this cannot be told apart
+_ASSIGNED = re.compile(r"(?s)(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*[=:]\s*(.+)")
+_SCHEME = re.compile(r"(?is)(?:authorization:\s*)?(?:bearer|token|basic)\s+(\S+)")
+_QUOTED = re.compile(r"(?s)\A(['\"`])(.*)\1\Z")
 GIVEN = "--env"  # how the source of given values begins
 _AT = attrgetter("at")
 
@@ -115,8 +123,7 @@ class Timeline:
     def __init__(self, ledger: Ledger) -> None:
         self.links = Links(ledger)
         self.copies: dict[Copy, list[Observation]] = defaultdict(list)
-        self._records = ledger.of_kind("rotation")
-        self._by_writer: dict[SecretPlace, dict[str, list[Observation]]] = defaultdict(dict)
+        self.by_writer: dict[SecretPlace, dict[str, list[Observation]]] = defaultdict(dict)
         snapshots = ledger.of_kind("snapshot")
         ever = {_variable(row) for entry in snapshots for row in entry.body["secrets"] if row["fingerprint"]}
         for entry in ledger.entries:
@@ -125,33 +132,20 @@ class Timeline:
             for copy, seen in observed:
                 self.copies[copy].append(seen)
                 if seen.fingerprint is not None or copy.place not in present:  # else it moved to another file
-                    self._by_writer[copy.place].setdefault(copy.writer, []).append(seen)
+                    self.by_writer[copy.place].setdefault(copy.writer, []).append(seen)
         # The tenures of each value in each copy. A broken chain shows no `absent`: an entry may be missing.
         self.runs: dict[str, dict[Copy, list[Tenure]]] = defaultdict(lambda: defaultdict(list))
         for copy, observations in sorted(self.copies.items()):
             is_broken = copy.writer in ledger.broken if copy.writer else bool(ledger.broken)
-            for run in self._runs(copy.place, observations):
+            for run in self.runs_in(copy.place, observations):
                 self.runs[run.fingerprint][copy].append(replace(run, absent=None) if is_broken else run)
-
-    def tenures(self) -> Iterator[Tenure]:
-        """Every tenure of every value, by place and time; a value that came back has several.
-
-        Writers have copies of their own, so a change is what one of them saw change, or recorded. What was
-        seen holds also if its writer's chain has a break elsewhere: its own MAC vouches for it.
-        """
-        for home, by_writer in sorted(self._by_writer.items()):
-            records = [entry for entry in self._records if SecretPlace.named_in(entry.body) == home]
-            runs = [run for observed in by_writer.values() for run in self._runs(home, observed)]
-            for tenure in _of_one_place(runs, {entry.place for entry in records}):
-                claims = (entry for entry in records if self._brought_in(entry, tenure))
-                yield replace(tenure, claim=next(claims, None))
 
     def lasting(self, place: SecretPlace, source: str, fingerprint: str) -> dict[Copy, list[Tenure]]:
         """The tenures of a value in each copy of a source of which no other value was seen since."""
         found = self.runs[fingerprint].items()
         return {copy: runs for copy, runs in found if copy[:2] == (place, source) and not runs[-1].replaced}
 
-    def _runs(self, home: SecretPlace, observed: list[Observation]) -> Iterator[Tenure]:
+    def runs_in(self, home: SecretPlace, observed: list[Observation]) -> Iterator[Tenure]:
         """The tenures of each value in one copy. Absent is not another value: one that is back never left."""
         loaders: dict[str | None, str] = {}  # by whose reading each value was seen first
         for seen in observed:
@@ -179,17 +173,29 @@ class Timeline:
                     others = []
             yield from (replace(run, replaced=run is not runs[-1] or bool(others)) for run in runs)
 
-    def _brought_in(self, record: Entry, tenure: Tenure) -> bool:
-        """Whether a record tells of the rotation by which a value came in."""
-        mark = record.body["fingerprint"]
-        fits = mark is None or self.links.now(mark, record.key_id) == tenure.fingerprint
-        after = tenure.absent is None or record.at >= tenure.absent.at
-        return fits and after and tenure.first.at <= record.at <= tenure.last.at
-
 
 def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
-    """Every tenure of every value that a ledger saw (`Timeline.tenures`)."""
-    return tuple(Timeline(ledger).tenures())
+    """Every tenure of every value that a ledger saw, by place and time; a value that came back has several.
+
+    Writers have copies of their own, so a change is what one of them saw change, or recorded. What was
+    seen holds also if its writer's chain has a break elsewhere: its own MAC vouches for it.
+    """
+    timeline, found = Timeline(ledger), []
+    for home, by_writer in sorted(timeline.by_writer.items()):
+        records = [one for one in ledger.of_kind("rotation") if SecretPlace.named_in(one.body) == home]
+        runs = [run for observed in by_writer.values() for run in timeline.runs_in(home, observed)]
+        for tenure in _of_one_place(runs, {entry.place for entry in records}):
+            claims = (entry for entry in records if _brought_in(entry, tenure, timeline.links))
+            found.append(replace(tenure, claim=next(claims, None)))
+    return tuple(found)
+
+
+def _brought_in(record: Entry, tenure: Tenure, links: Links) -> bool:
+    """Whether a record tells of the rotation by which a value came in."""
+    mark = record.body["fingerprint"]
+    fits = mark is None or links.now(mark, record.key_id) == tenure.fingerprint
+    after = tenure.absent is None or record.at >= tenure.absent.at
+    return fits and after and tenure.first.at <= record.at <= tenure.last.at
 
 
 def loader_in(row: Mapping[str, Any]) -> str:
@@ -264,3 +270,45 @@ def _observation(entry: Entry, row: Mapping[str, Any], links: Links) -> tuple[Co
     at, mark = written and parse_instant(written, entry.place), mark and links.now(mark, entry.key_id)
     whose = (entry.at, mark, entry.place, entry.writer)
     return copy, Observation(*whose, entry.kind != "snapshot", at, loader_in(row))
+
+
+def whose(text: str, ledger: Ledger, key: Key) -> tuple[str, ...]:
+    """Whose secret the text is, a line for each place: in force since when, or retired when.
+
+    A single line says that no snapshot has seen it, or that it is not known, and why it cannot be compared.
+    """
+    marks = {Keeper(key).fingerprint(candidate) for candidate in candidates(text)}
+    held = [tenure for tenure in tenures(ledger) if tenure.fingerprint in marks]
+    if held:
+        order = sorted(held, key=lambda tenure: (tenure.gone is not None, tenure.home, tenure.first.at))
+        return tuple(map(_state_of, order))
+    snapshots = ledger.of_kind("snapshot")
+    older = [entry for entry in snapshots if entry.key_id != key.key_id]
+    if not snapshots or key.origin == "throw-away":
+        return ("not known: the ledger has no snapshot to compare with",)
+    if older:
+        under = f"{counted(len(older), 'snapshot')} under key {older[-1].key_id}"
+        seen = f"of {iso(older[0].at)} to {iso(older[-1].at)}"
+        return (f"not known: {under}, {seen}, cannot be compared; no later one has it",)
+    unseen = f"not seen since the first snapshot of {iso(snapshots[0].at)} (last {iso(snapshots[-1].at)})"
+    return (f"{unseen}: it may be older, of a place that no snapshot covers, or cut short",)
+
+
+def candidates(text: str) -> tuple[str, ...]:
+    """The texts that may be the secret: the whole one, then without `NAME=`, `Bearer` or quotes,
+    percent-decoded, and the password of a URL."""
+    plain = text.strip()
+    found = (pattern.fullmatch(plain) for pattern in (_ASSIGNED, _SCHEME))
+    forms = [plain, *(part[1].strip() for part in found if part)]
+    forms += [_QUOTED.sub(r"\2", form) for form in forms]
+    forms += [unquote(plain), *(parts.password for form in forms if (parts := url_parts(form)))]
+    return tuple(dict.fromkeys(filter(None, forms)))
+
+
+def _state_of(tenure: Tenure) -> str:
+    if tenure.gone:
+        when = f"between {iso(tenure.last.at)} and {iso(tenure.gone.at)}"
+        return f"{tenure.home}: retired by {tenure.gone.place}, {when}"
+    since = f"not before {iso(tenure.absent.at)}" if tenure.absent else "its start is not known"
+    seen = f"in force at the last snapshot, {iso(tenure.last.at)} ({tenure.last.place})"
+    return f"{tenure.home}: {seen}; seen since {iso(tenure.first.at)}, {since}"

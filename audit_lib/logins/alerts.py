@@ -10,7 +10,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import POSSIBLE, SEVERITIES
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.decisions import decisions
+from audit_lib.ledger.chain import decisions
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
 from audit_lib.logins.detect import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures
@@ -35,14 +35,13 @@ class Alerts(Contract):
     first_at: Series[Instant] = Field(nullable=True)
     last_at: Series[Instant] = Field(nullable=True)
     evidence: Series[str]  # file:line or the ledger's entries, separated by "; "
-    guide_line: Series[int]
 
 
 def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd.DataFrame:
     """`Alerts`: one row for each rule, in their order, over the window of the traffic."""
     coverage, blank = cover(traffic), {"count": 0, "reason": "", "evidence": ""}
     return Alerts.of(
-        {**blank, "alert": rule.name, "severity": rule.severity, "guide_line": rule.guide_line}
+        {**blank, "alert": rule.name, "severity": rule.severity}
         | (_of_ledger(rule, traffic, ledger) if rule.records else _of_logs(rule, traffic, coverage))
         for rule in rules
     )

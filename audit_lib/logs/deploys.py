@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,12 +35,14 @@ _NEXT = re.compile(r"\n(?=[\[{])")  # where a list can go on after a line that i
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
 _FOREIGN = ("deploy", "status", "trigger", "evidence")  # texts of the platform
 _TIMES = ("at", "createdAt", "startedAt", "finishedAt")
+_ODD = "is not made of letters, digits, dots, hyphens and underscores"
 # What each text of an entry must be, and the fault where it is not.
 _TEXTS = {
     **dict.fromkeys(
-        ("id", "service", "status", "trigger"),
-        (_NAME, "is not made of letters, digits, dots, hyphens and underscores"),
+        ("id", "service", "status"),
+        (_NAME, _ODD),
     ),
+    "trigger": (rf"{_NAME}(?:, {_NAME})*", _ODD),
     "commit": (r"[0-9a-fA-F]{7,64}", "is not named by 7 to 64 hexadecimal digits"),
     **dict.fromkeys(("environment", "message", *_TIMES), (r"(?s).*", "")),
 }
@@ -55,7 +56,6 @@ class Deploys(Contract):
     """One row for each deploy of a platform's list; it took effect, if at all, between its instants."""
 
     file: Series[str]
-    line: Series[int]  # where the entry begins
     deploy: Series[str]  # the platform's id; "#3" for the third entry where it has none
     environment: Series[str]  # "" where it is not known, as with the service
     service: Series[str]
@@ -69,24 +69,20 @@ class Deploys(Contract):
     evidence: Series[str]  # file:line; with the id where one line holds several
 
 
-@dataclass(frozen=True)
-class DeployRead:
-    """What the lists gave: frames by the contracts Deploys and Sources."""
+def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`Sources` of the project's deploy lists, and `Deploys`: those that began by an instant.
 
-    deploys: pd.DataFrame
-    sources: pd.DataFrame
-
-
-def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRead:
-    """The deploys that began by an instant, by the project's lists; those dated later are counted."""
+    Those dated later are counted. What pages list twice is one deploy, as it ended. No known value is left in
+    any text.
+    """
     search = Redactor.of(keeper)
     listed: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for source, paths in claimed_paths(project.root, project.deploy_sources):
         if not paths:
             remedy = f"export the platform's deploy list to {source.pattern} (docs/incident.md#deploys)"
-            facts = {"state": "missing", "reason": "no file matches", "remedy": remedy}
-            rows.append(source_row(source, source.pattern, KIND, **facts))
+            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+            rows.append(source_row(source, source.pattern, KIND, **missing))
         for path in paths:
             try:
                 read = read_source(project.root, path, LARGEST_BYTES)
@@ -94,37 +90,41 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
                 rows.append(source_row(source, path, KIND, state=error.state, reason=error.reason))
                 continue
             found, faults, number = parse_deploys(read.content, path)
-            on_line = Counter(each["line"] for each in found)
-            deploys = [_columns(each, on_line, source, as_of) for each in found if each["began_at"] <= as_of]
-            reason = few(faults, 20, "; ", "; ") if number else "lists no deploy"
-            if later := len(found) - len(deploys):
-                reason += f"{'; ' * bool(reason)}{later} deploys dated after this review are left out"
-            state = "unreadable" if faults and not found else "read" if number else "empty"
-            columns: dict[str, Any] = {"state": state, "reason": reason, "sha256": read.sha256, "blank": 0}
-            columns |= {"lines": number, "read": len(found), "not_understood": number - len(found)}
+            begun = [_as_of(as_of, each, source, search) for each in found if each["began_at"] <= as_of]
+            listed += begun
+            later = len(found) - len(begun)
+            reasons = (
+                few(faults, 20, "; ", "; ") if number else "lists no deploy",
+                f"{later} deploys dated after this review are left out" if later else "",
+            )
+            columns: dict[str, Any] = {
+                "state": "unreadable" if faults and not found else "read" if number else "empty",
+                "reason": "; ".join(filter(None, reasons)),
+                "sha256": read.sha256,
+                "lines": number,
+                "read": len(found),
+                "not_understood": number - len(found),
+                "blank": 0,
+            }
             rows.append(source_row(source, path, KIND, **columns, **read.facts))
-            for deploy in deploys:  # of its message the first line
-                message = redact_named(search.text(deploy["message"])).strip()
-                deploy["message"] = message.splitlines()[0][:LONGEST] if message else ""
-                listed.append(deploy | {name: search.text(deploy[name]) for name in _FOREIGN})
     named = Deploys.of(listed).sort_values("ended_at", kind="stable", na_position="last")
     is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
-    ordered = named[~is_again].sort_values(["began_at", "file", "line", "deploy"], kind="stable")
-    return DeployRead(Deploys.checked(ordered), Sources.of(rows))
+    # Of one file and instant in the order of its entries.
+    ordered = named[~is_again].sort_index().sort_values(["began_at", "file"], kind="stable")
+    return Sources.of(rows), Deploys.checked(ordered)
 
 
-def _columns(
-    deploy: dict[str, Any], on_line: Counter[int], source: DeploySource, as_of: datetime
-) -> dict[str, Any]:
-    """The columns of the contract, as of an instant: what a deploy came to later is not known yet."""
+def _as_of(as_of: datetime, deploy: dict[str, Any], source: DeploySource, search: Redactor) -> dict[str, Any]:
+    """A row of the contract, as of an instant: what a deploy came to later is not known yet."""
     if deploy["ended_at"] and deploy["ended_at"] > as_of:
         deploy = deploy | {"ended_at": None, "status": RUNNING}
-    place = f"{deploy['file']}:{deploy['line']}"
+    message = redact_named(search.text(deploy["message"])).strip()
     return deploy | {
+        **{name: search.text(deploy[name]) for name in _FOREIGN},
         "environment": deploy["environment"] or source.environment,
         "service": deploy["service"] or source.service,
         "outcome": OUTCOMES.get(deploy["status"], "not told"),
-        "evidence": place if on_line[deploy["line"]] == 1 else f"{place} ({deploy['deploy']})",
+        "message": next(iter(message.splitlines()), "")[:LONGEST],
     }
 
 
@@ -132,18 +132,24 @@ def _columns(
 
 
 def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], list[str], int]:
-    """The deploys in the bytes of a file, its faults, and how many entries there are in all."""
+    """The deploys in the bytes of a file, its faults, and how many entries there are in all.
+
+    Each entry is a deploy or has a fault, which names its line and number and quotes nothing.
+    """
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    entries = list(_entries(content.decode(encoding, "replace")))
     deploys: list[dict[str, Any]] = []
     faults: list[str] = []
-    number = 0
-    for number, (line, found) in enumerate(_entries(content.decode(encoding, "replace")), 1):
-        wrong: list[str] = []
-        deploy = _deploy(found, wrong)
+    for number, (line, entry) in enumerate(entries, 1):
+        deploy, wrong = _deploy(entry)
         faults += [f"{place}:{line}: entry #{number}: {text}" for text in wrong]
-        own = {"file": place, "line": line, "deploy": deploy.get("deploy") or f"#{number}"}
-        deploys += [] if wrong else [deploy | own]
-    return deploys, faults, number
+        name = deploy.get("deploy") or f"#{number}"
+        deploys += [] if wrong else [deploy | {"file": place, "line": line, "deploy": name}]
+    on_line = Counter(each["line"] for each in deploys)
+    for each in deploys:
+        which = f" ({each['deploy']})" if on_line[each["line"]] > 1 else ""
+        each["evidence"] = f"{place}:{each['line']}{which}"
+    return deploys, faults, len(entries)
 
 
 def _entries(text: str) -> Iterator[tuple[int, Any]]:
@@ -164,19 +170,20 @@ def _entries(text: str) -> Iterator[tuple[int, Any]]:
         yield line + text.count("\n", counted, len(text) - 1), _NOT_JSON
 
 
-def _deploy(found: Any, wrong: list[str]) -> dict[str, Any]:
-    """The columns of one entry; what cannot be used is noted in `wrong`, and never quoted."""
-    if not isinstance(found, dict):
-        wrong.append("is not JSON" if found is _NOT_JSON else "is not an object")
-        return {}
-    inner = found.get("deploy")
-    facts: dict[str, Any] = {**(inner if isinstance(inner, dict) else found)}
+def _deploy(entry: Any) -> tuple[dict[str, Any], list[str]]:
+    """The columns of one entry, and its faults: what cannot be used is named, and never quoted."""
+    if not isinstance(entry, dict):
+        return {}, ["is not JSON" if entry is _NOT_JSON else "is not an object"]
+    inner = entry.get("deploy")
+    facts: dict[str, Any] = {**(inner if isinstance(inner, dict) else entry)}
     commit, trigger = facts.get("commit"), facts.get("trigger")
     if isinstance(commit, dict):  # or its name alone
         facts |= {"commit": commit.get("id"), "message": commit.get("message")}
     if isinstance(trigger, dict):  # a word, or the names that an object says yes to
-        facts["trigger"] = None
+        yes = (name for name, value in trigger.items() if value is True and re.fullmatch(_NAME, name))
+        facts["trigger"] = ", ".join(sorted(yes))
     texts: dict[str, str] = {}
+    wrong: list[str] = []
     for name, (pattern, fault) in _TEXTS.items():
         value = facts.get(name)
         texts[name] = text = value.strip() if isinstance(value, str) else ""
@@ -184,32 +191,29 @@ def _deploy(found: Any, wrong: list[str]) -> dict[str, Any]:
             wrong.append(f"{name} is not a text")
         elif text and not re.fullmatch(pattern, text):
             wrong.append(f"{name} {fault}")
-    if isinstance(trigger, dict):
-        yes = (name for name, value in trigger.items() if value is True and re.fullmatch(_NAME, name))
-        texts["trigger"] = ", ".join(sorted(yes))
-    if texts["environment"] and not environment_name(texts["environment"]):
+    began, ended, faults = _span(texts)
+    environment = environment_name(texts["environment"])
+    if texts["environment"] and not environment:
         wrong.append("environment must be one of development, staging, production (or dev, prod)")
-    span = dict(zip(("began_at", "ended_at"), _span(texts, wrong), strict=True))
-    named = {name: texts[name] for name in ("service", "status", "trigger", "message")}
-    named |= {"environment": environment_name(texts["environment"]), "commit": texts["commit"].lower()}
-    return {"deploy": texts["id"], **named, **span}
+    columns = {name: texts[name] for name in ("service", "status", "trigger", "message")}
+    columns |= {"deploy": texts["id"], "commit": texts["commit"].lower(), "environment": environment}
+    return columns | {"began_at": began, "ended_at": ended}, wrong + faults
 
 
-def _span(texts: Mapping[str, str], wrong: list[str]) -> tuple[datetime | None, datetime | None]:
-    """When it began, and when it ended; of our own form one instant, or a day."""
-    found: dict[str, datetime | None] = dict.fromkeys(_TIMES)
-    before = len(wrong)
+def _span(texts: Mapping[str, str]) -> tuple[datetime | None, datetime | None, list[str]]:
+    """When it began, and when it ended; of our own form one instant, or a day; and the faults of both."""
+    found: dict[str, datetime] = {}
+    faults: list[str] = []
     for name in filter(texts.get, _TIMES):
         try:
             found[name] = parse_instant(texts[name], name)
         except BadInput as error:
-            wrong.append(f"{name} {error.faults[0].text}")
-    at, created, started, ended = found.values()
-    if at is not None:
-        return (at - timedelta(days=1, seconds=-1) if len(texts["at"]) == 10 else at), at
-    began = started or created
-    if began is None and len(wrong) == before:
-        wrong.append("has no time: neither createdAt nor at")
+            faults.append(f"{name} {error.faults[0].text}")
+    if at := found.get("at"):
+        return (at - timedelta(days=1, seconds=-1) if len(texts["at"]) == 10 else at), at, faults
+    began, ended = found.get("startedAt", found.get("createdAt")), found.get("finishedAt")
+    if not began and not faults:
+        faults.append("has no time: neither createdAt nor at")
     elif began and ended and ended < began:
-        wrong.append("finishedAt is before it began")
-    return began, ended
+        faults.append("finishedAt is before it began")
+    return began, ended, faults

@@ -71,15 +71,13 @@ def _downloaded(url: str) -> Path:
         raise Unreadable(url, "unreadable", reason) from None
 
 
-def log_files(project: Project) -> list[tuple[LogSource, list[LogFile]]]:
+def log_files(project: Project) -> Iterator[tuple[LogSource, list[LogFile]]]:
     """Each source with its files by name; a file belongs to the first source that names it."""
     seen: set[tuple[Path, str]] = set()
-    claimed = []
     for source in project.log_sources:
-        files = [file for file in _named(project, source) if (file.root, file.path) not in seen]
-        seen.update((file.root, file.path) for file in files)
-        claimed.append((source, files))
-    return claimed
+        files = {(file.root, file.path): file for file in _named(project, source)}
+        yield source, [file for place, file in files.items() if place not in seen]
+        seen.update(files)
 
 
 def outside_logs(project: Project) -> list[str]:
@@ -112,10 +110,13 @@ def source_row(
 def with_logs(
     project: Project, texts: Iterable[str], stdin: BinaryIO | None = None, spool: Spool | None = None
 ) -> Project:
-    """The project with the logs of all `--log` options, before those that audit.toml names."""
+    """The project with the logs of all `--log` options, before those that audit.toml names.
+
+    `spool` gives the file that holds what stdin holds. `BadInput` with the faults of all options.
+    """
     options = list(texts)
-    if sum(option.endswith(f"={STDIN}") for option in options) > 1:
-        raise BadInput.at("--log", "stdin (-) can be given for one service only")
+    from_stdin = [option for option in options if option.endswith(f"={STDIN}")]
+    BadInput.unless(len(from_stdin) < 2, "--log", "stdin (-) can be given for one service only")
     faults: list[Fault] = []
     given: list[LogSource] = []
     for option in options:
@@ -125,17 +126,18 @@ def with_logs(
             faults.extend(error.faults)
     counts = Counter(source.pattern for source in given)
     twice = "is given twice: name files that differ in their names"
-    if faults := [*faults, *(Fault(name, twice) for name, count in counts.items() if count > 1)]:
+    faults += [Fault(name, twice) for name, count in counts.items() if count > 1]
+    if faults:
         raise BadInput(faults)
     return replace(project, log_sources=(*given, *project.log_sources))
 
 
 def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool | None) -> LogSource:
+    """The log of an option, with what audit.toml declares of its place. Raises `BadInput`."""
     found = _OPTION.fullmatch(option)
-    environment = environment_name(found[1]) if found else ""
-    if not found or not environment:
-        raise BadInput.at("--log", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
-    _, service, origin = found.groups()
+    named, service, origin = found.groups() if found else ("", "", "")
+    environment = environment_name(named)
+    BadInput.unless(environment, "--log", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
     name = f"--log {environment}/{service}"
     source = replace(_declared(project, environment, service), pattern=name)
     if origin == STDIN:
@@ -143,10 +145,10 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
             raise BadInput.at(name, "must be a file: a notebook has no stdin")
         return replace(source, file=spool(stdin), dated=False)
     path = Path(origin)
-    if not os.path.exists(origin):  # noqa: PTH110  that of a path raises where a folder may not be entered
-        raise BadInput.at(name, "names a file that does not exist or cannot be read")
-    if not path.is_file():
-        raise BadInput.at(name, "is not a regular file")
+    # That of a path raises where a folder may not be entered.
+    exists = os.path.exists(origin)  # noqa: PTH110
+    BadInput.unless(exists, name, "names a file that does not exist or cannot be read")
+    BadInput.unless(path.is_file(), name, "is not a regular file")
     return replace(source, pattern=f"{name}: {path.name}", file=real_path(path, project.root, name))
 
 
@@ -204,8 +206,8 @@ def line_times(
 def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
     """Lines by number, as far as the file can be read."""
     try:
-        with file.open() as opened:
-            lines = raw_lines(LogStream(opened.file))
+        with file.open() as (content, _):
+            lines = raw_lines(LogStream(content))
             for number, raw in enumerate(islice(lines, max(numbers, default=0)), 1):
                 if number in numbers:
                     yield number, raw

@@ -17,7 +17,7 @@ from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import Block, Choice, expressions, parse_template
-from audit_lib.logs.values import PossibleFailure, Refusal, SecretParameters, Words
+from audit_lib.logs.values import SMALL, PossibleFailure, Words, secret_parameters
 from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
@@ -160,8 +160,10 @@ class Matchers:
         self.message = Choice([block for block in messages if not block.anywhere])
         self.sought = [block for block in messages if block.anywhere]
         self.fields = FieldNames(words["json"], words["outcome"])
-        self.possible, self.refusal = PossibleFailure(words["possible"]), Refusal(words["refusal"])
-        self.parameters = SecretParameters(words["query"]["secret_parameters"])
+        self.possible = PossibleFailure(words["possible"])
+        self.refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
+        self.secrets = words["query"]["secret_parameters"]
+        self.parameters = secret_parameters(self.secrets)
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
 
 

@@ -23,6 +23,7 @@ from audit_lib.logs.values import (
     clean_method,
     clean_route,
     client_of,
+    is_refusal,
     is_warning,
     mask_email,
     shape_of,
@@ -93,24 +94,21 @@ class Head(NamedTuple):
     record: bool = False
     client: str | None = None  # "" where it was logged as none
     structures: int = 0
-    understood: bool = True
 
     def then(self, at: int | None, lacks: int, client: bytes, *, record: bool, structures: int = 0) -> "Head":
         """What stands before a text behind another piece with a time, a client, a record's beginning."""
         known = self.client if self.client is not None or not client else client_of(client)
-        if self.at is None and at is not None:
-            lacks |= self.lacks
-        else:
-            at, lacks = self.at, self.lacks
+        is_first = self.at is None and at is not None
+        at, lacks = (at, lacks | self.lacks) if is_first else (self.at, self.lacks)
         return Head(at, lacks, self.record or record, known, self.structures + structures)
 
     def behind(self, fields: NamedFields) -> "Head":
         """What stands before the text of a structured line."""
-        record = fields.level and not fields.text.startswith(b"Traceback")
+        record = fields.level != b"" and not fields.text.startswith(b"Traceback")
         return self.then(fields.time, fields.lacks, fields.client, record=record, structures=1)
 
 
-NOTHING = Head(understood=False)  # before the text of a whole line
+NOTHING = Head()  # before the text of a whole line, of which nothing is understood so far
 BLANK = Line("blank")
 NOT_UNDERSTOOD = Line("not understood")
 
@@ -149,9 +147,8 @@ class LineReader:
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
         named = any(event.once for event in line.events)
         sought = (block for block in self.by.sought if block.parts[0].literal in text)
-        kinds = {block.name: block.kind for block in sought if block.kind == NOTICE or not named}
-        if kinds:
-            phrases = [LogEvent(kind, name) for name, kind in kinds.items()]
+        counted = (block for block in sought if block.kind == NOTICE or not named)
+        if phrases := dict.fromkeys(LogEvent(block.kind, block.name) for block in counted):
             line = line._replace(state="message", events=(*line.events, *phrases))
         return self._with_words(text, line)
 
@@ -159,7 +156,7 @@ class LineReader:
         """The line with what can be said of words that no format knows."""
         unknown = UNREAD if line.state == "not understood" else ""
         if line.state == "text only" and not line.is_statement:
-            unknown = REFUSAL if self.by.refusal.is_in(text) else OWN_WORDS
+            unknown = REFUSAL if is_refusal(text, self.by.refusals) else OWN_WORDS
         warns = not self._warned and is_warning(text)
         self._warned = self._warned or warns
         return line._replace(unknown=unknown, shape=shape_of(text) if unknown else "", warns=warns)
@@ -184,24 +181,20 @@ class LineReader:
             fields = read(text, self.by.fields, self._clock)
         if fields and (fields.requested or fields.text or is_object):
             return self._structured(fields, head)
-        if is_object:
-            return (
-                self._plain(text, head, self.by.body.match(text, self._clock))
-                if head.understood
-                else NOT_UNDERSTOOD
-            )
+        if is_object and head is NOTHING:
+            return NOT_UNDERSTOOD
+        match = self.by.body.match(text, self._clock) if is_object else match
         return self._plain(text, head.behind(fields) if fields else head, match)
 
     def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
         """A request or a statement, as a body says if one matches, or else a message."""
-        if match and match.place.is_request:
-            at, lacks = head.at, head.lacks
-            if at is None and match.at is not None:
-                at, lacks = match.at, lacks | match.lacks
+        if match and match.is_request:
+            is_own = head.at is None and match.at is not None
+            at, lacks = (match.at, head.lacks | match.lacks) if is_own else (head.at, head.lacks)
             return Line("request", at, True, self._request_of(match), "", lacks)
         continues = match.block.continues if match and not head.structures else ""
         events = self._messages(text, head)
-        state = "message" if events else "text only" if match or head.understood else "not understood"
+        state = "message" if events else "text only" if match or head is not NOTHING else "not understood"
         return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
@@ -209,7 +202,7 @@ class LineReader:
         within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
-            events = self.request(fields.status, client, clean_method(fields.method), fields.path)
+            events = self.request(int(fields.status), client, clean_method(fields.method), fields.path)
             return Line("request", within.at, True, events, "", within.lacks)
         pieces = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
         events = _without_repeats(event for line in pieces for event in line.events)
@@ -225,7 +218,7 @@ class LineReader:
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
         if self.by.possible.client_in(cause) is None:
             return ()
-        if head.client and self.by.fields.is_refused(fields.text):
+        if head.client and self.by.fields.judge("is_refused", fields.text):
             return self._messages(REFUSED_LOGIN, head)
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
@@ -252,29 +245,26 @@ class LineReader:
 
     def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
-        place = match.place
-        logged, method, path, status = match.found.group(*place.request)
-        if place.around_client[0]:
+        block = match.place.block
+        logged, method, path, status = match.found.group(*match.place.request)
+        if block.around_client[0]:
             logged = match.client
-        client = clean_client(strip_port(logged, always=True)) if place.has_port else client_of(logged)
-        method = place.block.method or clean_method(method)
-        return self.request(place.block.status or int(status), client, method, path)
+        client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
+        return self.request(block.status or int(status), client, block.method or clean_method(method), path)
 
     def request(self, status: int, client: str, method: str, path: bytes) -> tuple[LogEvent, ...]:
         """A request as an event, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route = clean_route(bare_path)
         kind, message, subject = self._kinds.get(status, "other"), "", ""
-        if not query and not self.by.answers:
-            return (LogEvent(kind, "", status, client, method, route),)
-        answers = self.by.answers.get(bare_route(route), ()) if self.by.answers else ()
-        if answer := next((each for each in answers if each.fits(status, method, query)), None):
+        answers = self.by.answers.get(bare_route(route)) if self.by.answers else None
+        if answers and (answer := next((one for one in answers if one.fits(status, method, query)), None)):
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, status, client, method, route, subject)
-        parameter = self.by.parameters.first_in(query) if query else ""
-        if not parameter:
+        if not query or not (found := self.by.parameters.search(query)):
             return (request,)
+        parameter = self.by.secrets[(found.lastindex or 0) - 1]
         return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
 
 

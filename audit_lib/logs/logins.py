@@ -92,22 +92,21 @@ def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
     if step.message == LOGIN_SENT:
         return "other"
     is_near = NONE in (step.at, after.at) or abs(after.at - step.at) <= _WITHIN
-    if after.message != LOGIN_SENT or step.client in ("", NOT_AN_ADDRESS) or not is_near:
-        return POSSIBLE
     here = (step.method, bare_route(step.route))
     own = (each for each in logins if each.failed_redirect and (each.method, bare_route(each.route)) == here)
-    for login in own:
-        failed, succeeded = (
-            bool(path) and bare_route(path) == bare_route(after.route) and name.lower() in ("", after.subject)
-            for path, _, name in (
-                login.failed_redirect.partition("?"),
-                login.succeeded_redirect.partition("?"),
-            )
-        )
-        # Where both lead to one path, the parameter tells.
-        if failed and not (
-            succeeded and "?" in login.succeeded_redirect and "?" not in login.failed_redirect
-        ):
-            return DECLARED
-        return "other" if succeeded else POSSIBLE
-    return POSSIBLE
+    login = next(own, None)
+    if after.message != LOGIN_SENT or step.client in ("", NOT_AN_ADDRESS) or not is_near or not login:
+        return POSSIBLE
+    failed, succeeded = (
+        _leads_to(target, after) for target in (login.failed_redirect, login.succeeded_redirect)
+    )
+    if failed and succeeded:  # where both lead to one path, the parameter tells
+        failed = "?" in login.failed_redirect or "?" not in login.succeeded_redirect
+    return DECLARED if failed else "other" if succeeded else POSSIBLE
+
+
+def _leads_to(target: str, after: Any) -> bool:
+    """Whether a request is one to where a redirect leads, with its parameter if that has one."""
+    path, _, parameter = target.partition("?")
+    is_there = path != "" and bare_route(path) == bare_route(after.route)
+    return is_there and parameter.lower() in ("", after.subject)

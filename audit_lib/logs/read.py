@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from hashlib import file_digest
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.archives import LogStream
@@ -21,7 +23,7 @@ from audit_lib.base.cache import Cache, user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable
-from audit_lib.base.frames import Contract, Series, Sources
+from audit_lib.base.frames import Sources
 from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
@@ -37,7 +39,7 @@ from audit_lib.logs.tally import (
     sum_lines,
     tabulate,
 )
-from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, day_name, instant_of, micros_of
+from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import LogSource, Project
@@ -182,10 +184,11 @@ def _redact(frame: pd.DataFrame, search: Redactor) -> None:
 def _opened(source: LogSource, file: LogFile) -> _Log:
     """A log with its row of Sources: its state is "read" if it can be read."""
     try:
-        with file.open() as opened:
-            facts = opened.facts if source.dated else {"size_bytes": opened.facts["size_bytes"]}
-            written = micros_of(opened.facts["modified_at"]) if source.dated else None
-            row = source_row(source, file.name, "log", **facts, sha256=opened.finish())
+        with file.open() as (content, given):
+            facts = given if source.dated else {"size_bytes": given["size_bytes"]}
+            written = micros_of(given["modified_at"]) if source.dated else None
+            digest = file_digest(content, "sha256").hexdigest()
+            row = source_row(source, file.name, "log", **facts, sha256=digest)
     except Unreadable as error:
         return _Log(
             source, file, source_row(source, file.name, "log", state=error.state, reason=error.reason)
@@ -203,18 +206,15 @@ def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
-    """A row if the source has no file, or fewer than it has instances."""
-    place = f"{source.environment or 'production'}/{source.service or 'backend'}"
-    given = f"--log {place}=FILE (- is stdin)"
-    if source.file is not None:  # the pattern of its place counts the instances
-        return
+    """A row if the source has no file, or fewer than it has instances. A given file is one of a pattern."""
     here = (source.environment, source.service)
     beside = [each for each in project.log_sources if each.file and (each.environment, each.service) == here]
     names = [file.name for file in files] or [each.pattern for each in beside]
     # Rotated files of one instance have the path without number, date and packing in common.
     instances = len({_ROTATED.sub("", name) for name in names})
-    if not instances or instances < source.instances:
+    if source.file is None and instances < max(1, source.instances):
         reason = f"{instances} of {source.instances} instances have a log" if instances else "no file matches"
+        given = f"--log {here[0] or 'production'}/{here[1] or 'backend'}=FILE (- is stdin)"
         remedy = f"export the platform's log to {source.pattern}, or give it with {given}"
         yield source_row(source, source.pattern, "log", state="missing", reason=reason, remedy=remedy)
 
@@ -247,10 +247,10 @@ def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
         yield f"{BROKEN_OFF} ({sums.broken})"
     elif facts.lines and not facts.understood:
         yield "no line was understood"
-    elif facts.lines and facts.undated == facts.lines:
+    elif facts.lines and not facts.days:
         yield "no line carries a date"
     elif facts.days and quarter and facts.days.isdisjoint(days_of(quarter)):
-        first, last = (day_name(day) for day in (min(facts.days), max(facts.days)))
+        first, last = (np.datetime64(day - 1, "D") for day in (min(facts.days), max(facts.days)))
         yield f"no line of {quarter}: its lines are of {first} to {last}"
     if facts.remark:
         yield facts.remark
@@ -271,25 +271,14 @@ def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Seri
     return days.reindex(sorted({*places[holds], *days.index}), fill_value=0)
 
 
-class LogCoverage(Contract):
-    """One row, for the quarter: how much of it the logs show."""
-
-    quarter: Series[str]
-    files: Series[int]  # read
-    lines: Series[int]  # in those files, of whatever time
-    counted: Series[int]  # requests and messages of the quarter
-    untimed: Series[int]  # of those, how many carry no time of their own
-    days_read: Series[int]  # days of the quarter that have at least one, of the service with the fewest
-    days: Series[int]  # days of the quarter until as_of
-    why: Series[str]  # why nothing was counted; "" if something was
-    places: Series[str]  # where logs were looked for
-    remedy: Series[str]  # what would supply them
-
-
 def tabulate_log_coverage(
     sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
 ) -> pd.DataFrame:
-    """`LogCoverage`: the quarter's days until `as_of` beside the days and lines that were read."""
+    """One row, for the quarter: how much of it the logs show, beside its days until `as_of`.
+
+    `counted` are its requests and messages, of which `untimed` carry no time of their own; `days_read` is the
+    number of days with any, of the service with the fewest. `why` says why nothing was counted.
+    """
     logs = sources[sources["kind"].eq("log")]
     read = logs[logs["state"].eq("read")]
     by_service = days_by_service(sources, log_counts)
@@ -299,16 +288,16 @@ def tabulate_log_coverage(
     row = {
         "quarter": str(quarter),
         "files": len(read),
-        "lines": int(read["lines"].sum()),
+        "lines": int(read["lines"].sum()),  # of whatever time
         "counted": int(log_counts["count"].sum()),
         "untimed": int(log_counts["untimed"].sum()),
         "days_read": int(by_service.min()) if len(by_service) else int(log_counts["day"].nunique()),
         "days": max(0, -int(-(min(quarter.end, as_of) - quarter.start) // timedelta(days=1))),
         "why": why,
-        "places": "; ".join(sorted(logs["source"])),
-        "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),
+        "places": "; ".join(sorted(logs["source"])),  # where logs were looked for
+        "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),  # what would supply them
     }
-    return LogCoverage.of([row])
+    return pd.DataFrame([row])
 
 
 # ---- Logs read at once ----
@@ -351,9 +340,9 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     cuts: list[tuple[int, int | None]] = [(0, None)]
     passed, tried, reader = 0, 0, LineReader(formats, file.zone)
     try:
-        with file.open() as opened:
-            least = opened.facts["size_bytes"] // count
-            lines = raw_lines(LogStream(opened.file)) if least >= _ALONE // 2 else iter(())
+        with file.open() as (content, facts):
+            least = facts["size_bytes"] // count
+            lines = raw_lines(LogStream(content)) if least >= _ALONE // 2 else iter(())
             for number, raw in enumerate(lines):
                 if (not number and raw[:1] == b"#") or (b"Started " in raw and RAILS_BEGUN.match(raw)):
                     return []

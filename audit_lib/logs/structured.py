@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from audit_lib.logs.templates import ADDRESS, FIELDS
-from audit_lib.logs.times import WHOLE, Clock, lacks_of
+from audit_lib.logs.times import WHOLE, Clock
 from audit_lib.logs.values import SMALL, Words, strip_port
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
@@ -18,13 +19,19 @@ _KINDS = ("time", "text", "status", "client", "method", "path", "level", "cause"
 _TIMES = tuple(re.compile(FIELDS[name]) for name in ("time", "time:clf"))
 _NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
 _LATEST = 7_258_118_400_000_000  # the year 2200
-_STATUS = re.compile(rb"[1-5]\d\d")
-_METHOD = re.compile(rb"[A-Za-z]{1,16}")
-_PATH = re.compile(rb"/|[A-Za-z]+://")
-_ADDRESS = re.compile(ADDRESS)
+_NUMBERS = ("status", "level")  # fields that a number may be the value of
+_JUDGED = ("is_refused", "is_login", "is_failed")
+# What else must hold of a value.
+_FITS = {
+    "status": re.compile(rb"[1-5]\d\d"),
+    "level": re.compile(rb"(?!(?:true|false)\Z).*", re.DOTALL),
+    "client": re.compile(ADDRESS),
+    "method": re.compile(rb"[A-Za-z]{1,16}"),
+    "path": re.compile(rb"(?:/|[A-Za-z]+://).*", re.DOTALL),
+}
 _REQUEST = re.compile(rb"(?:HTTP: )?([A-Z]{3,16}) ((?:/|[A-Za-z]+://)[^ ]*+)(?: HTTP/[0-9.]++)?")
 _PAIR = re.compile(rb' *([A-Za-z_@][A-Za-z0-9_.@-]*+)=(?:"((?:[^"\\]|\\.)*+)"|([^ ]*+))(?= |\Z)', re.DOTALL)
-_TOKEN = re.compile(rb" *[^ ]*+")
+_PAIR_OR_TOKEN = re.compile(_PAIR.pattern + rb"| *[^ ]++", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 _NAME = re.compile(rb"[0-9A-Za-z ._:/()-]{1,64}")  # of an event; what has other signs is none
@@ -39,59 +46,56 @@ class FieldNames:
         self.wrapper, self.records, self.labels, self.foreign = (
             frozenset(words.get(name, ())) for name in ("wrapper", "records", "labels", "foreign")
         )
-        ended, event = self.outcome["ended"], self.outcome["event"]
+        event = self.outcome["event"]
         named = {kind: words.get(kind, ()) for kind in _KINDS}
+        named |= {"is_refused": self.outcome["ended"], "is_login": event, "is_failed": event}
         # For each name what it may name, and its place among the names for that.
-        self.ranks: dict[str, list[tuple[str, int]]] = {}
-        for kind, names in (named | {"is_refused": ended, "is_login": event, "is_failed": event}).items():
+        self.ranks: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+        for kind, names in named.items():
             for rank, name in enumerate(names):
-                self.ranks.setdefault(name, []).append((kind, rank))
+                self.ranks[name].append((kind, rank))
         # What the `name` of a record says is an event, since a record is one.
         is_whole = "name" in event or not self.records
         self.within_records = self if is_whole else FieldNames(words, {**outcome, "event": (*event, "name")})
 
-    def is_refused(self, value: bytes) -> bool | None:
-        """Whether a value is that of a refusal, or of its contrary; None for any other."""
-        small = value.translate(SMALL).decode("latin-1")
-        return (
-            True if small in self.outcome["refused"] else False if small in self.outcome["granted"] else None
-        )
+    def judge(self, kind: str, value: bytes) -> bool | None:
+        """What a value says of a login, by kind of field; None if it says nothing of it.
 
-    def is_login(self, value: bytes) -> bool:
-        """Whether an event is a login, by its name."""
-        small = value.translate(SMALL).decode("latin-1")
-        about, aside = (any(word in small for word in self.outcome[name]) for name in ("login", "aside"))
-        return about and not aside
-
-    def is_failed(self, value: bytes) -> bool:
-        """Whether an event is a failed login by its name alone, as user.login_failed."""
-        small = value.translate(SMALL, _SIGNS).decode("latin-1")
-        return bool(_NAME.fullmatch(value)) and small.endswith(self.outcome["failed"])
+        `is_refused`: how something ended, or how it did not. `is_login`: whether an event is a login, by its
+        name. `is_failed`: whether it is a failed login by its name alone, as user.login_failed.
+        """
+        small, known = value.translate(SMALL).decode("latin-1"), self.outcome
+        if kind == "is_refused":
+            return True if small in known["refused"] else False if small in known["granted"] else None
+        if kind == "is_login":
+            about, aside = (any(word in small for word in known[name]) for name in ("login", "aside"))
+            return (about and not aside) or None
+        bare = value.translate(SMALL, _SIGNS).decode("latin-1")
+        return (_NAME.fullmatch(value) and bare.endswith(known["failed"])) or None
 
 
 @dataclass(frozen=True)
 class NamedFields:
-    """What a structured line names; empty if it names none. `time` is in microseconds since 1970 UTC."""
+    """What a structured line names, `is_empty` if nothing. `time` is in microseconds since 1970 UTC."""
+
+    is_empty: bool = True
 
     time: int | None = None
     lacks: int = WHOLE  # of its time
     text: bytes = b""
-    status: int = 0
+    status: bytes = b""
     client: bytes = b""
     method: bytes = b""
     path: bytes = b""
-    level: bool = False
-    is_refused: bool | None = None
-    is_login: bool = False
-    is_failed: bool = False
+    level: bytes = b""
     cause: bytes = b""
     records: tuple["NamedFields", ...] = ()
 
     @property
     def requested(self) -> bool:
         """Whether it is a request. An absolute URL without a client is a call that the application made."""
-        has_target = bool(self.path or self.method)
-        return bool(self.status) and has_target and (self.path[:1] in b"/" or self.client != b"")
+        is_own = self.path[:1] in b"/" or self.client != b""
+        return bool(self.status and (self.path or self.method)) and is_own
 
 
 _Field = tuple[str, int, bytes, bool]  # name, depth, value, and whether it is a text and no number
@@ -117,15 +121,15 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
     if not isinstance(record, _Object):
         return None
     fields = _select(_walk(record, names, 0), names, clock)
-    for name, value in record:
-        if name in names.wrapper and isinstance(value, _Object) and fields == NamedFields():
-            fields = _select(_walk(value, names, 0), names, clock)
+    wrapped = [value for name, value in record if name in names.wrapper and isinstance(value, _Object)]
+    for value in wrapped:
+        fields = fields if not fields.is_empty else _select(_walk(value, names, 0), names, clock)
     found = [each for name, value in record if name in names.records for each in _objects(value)]
     if len(found) > MOST_RECORDS:
         return None
     within = names.within_records
-    records = tuple(_select(_walk(each, within, 0), within, clock) for each in found)
-    return replace(fields, records=records)
+    records = (_select(_walk(each, within, 0), within, clock) for each in found)
+    return replace(fields, records=tuple(records)) if found else fields
 
 
 def _objects(value: Any) -> list[_Object]:
@@ -140,15 +144,14 @@ def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
     first = _PAIR.match(text)
     if not first or text[:1] == b" " or not _PAIR.match(text, first.end()):
         return None
-    pairs, at = [], 0
-    while at < len(text):
-        found = _PAIR.match(text, at)
-        if found:
-            value = (
-                found[3] if found[2] is None else _ESCAPE.sub(lambda it: _ESCAPED.get(it[1], it[1]), found[2])
-            )
-            pairs.append((found[1].decode(), value))
-        at = (found or _TOKEN.match(text, at)).end()  # type: ignore[union-attr]
+    pairs = [
+        (
+            found[1].decode(),
+            found[3] if found[2] is None else _ESCAPE.sub(lambda it: _ESCAPED.get(it[1], it[1]), found[2]),
+        )
+        for found in _PAIR_OR_TOKEN.finditer(text)
+        if found[1]
+    ]
     return _select(_walk(pairs, names, 0), names, clock)
 
 
@@ -179,50 +182,33 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
     selected: dict[str, Any] = {}
     for name, depth, raw, quoted in found:
         for kind, rank in names.ranks[name]:
-            place = (depth, rank)
-            if kind in best and best[kind] <= place:
+            if kind in best and best[kind] <= (depth, rank):
                 continue
             if (value := _fit(kind, raw, quoted, names, clock)) is not None:
-                best[kind], selected[kind] = place, value
+                best[kind], selected[kind] = (depth, rank), value
                 if kind == "time":
-                    selected["lacks"] = WHOLE if _NUMBER.fullmatch(raw) else lacks_of(raw)
-    ended = selected.get("is_refused")
-    if (ended and selected.get("is_login")) or (ended is not False and selected.get("is_failed")):
+                    selected["lacks"] = WHOLE if _NUMBER.fullmatch(raw) else clock.read(raw)[1]
+    is_empty = not selected
+    ended, is_login, is_failed = (selected.pop(kind, None) for kind in _JUDGED)
+    if (ended and is_login) or (ended is not False and is_failed):
         selected["text"] = REFUSED_LOGIN
     if "status" in selected and "path" not in selected and "method" not in selected:
         request = _REQUEST.fullmatch(selected.get("text", b""))
         selected |= {"method": request[1], "path": request[2]} if request else {}
-    return NamedFields(**selected)
+    return NamedFields(is_empty, **selected)
 
 
 def _fit(kind: str, value: bytes, quoted: bool, names: FieldNames, clock: Clock) -> Any:
-    """The value as that of a field; None if it cannot be one."""
-    if kind == "is_refused":
-        return names.is_refused(value)
-    if kind == "status":
-        return int(value) if _STATUS.fullmatch(value) else None
+    """The value as that of a field; None if it cannot be one. `quoted`: it is a text, and no number."""
     if kind == "time":
         is_written = quoted and any(pattern.fullmatch(value) for pattern in _TIMES)
         return clock.read(value)[0] if is_written else _since_1970(value)
-    if kind == "level":
-        return True if quoted or value not in (b"true", b"false") else None
+    if kind in _JUDGED:
+        return names.judge(kind, value) if quoted or kind == "is_refused" else None
     if kind == "client":  # of a list, the one that the nearest proxy has seen
         value = value.rpartition(b",")[2].strip(b" ")
-    return value if quoted and value and _FITS.get(kind, _any)(value, names) else None
-
-
-def _any(_value: bytes, _names: FieldNames) -> bool:
-    return True
-
-
-# Of what is text, what else must hold.
-_FITS: dict[str, Callable[[bytes, FieldNames], Any]] = {
-    "client": lambda value, _: _ADDRESS.fullmatch(strip_port(value)),
-    "is_login": lambda value, names: names.is_login(value),
-    "is_failed": lambda value, names: names.is_failed(value),
-    "method": lambda value, _: _METHOD.fullmatch(value),
-    "path": lambda value, _: _PATH.match(value),
-}
+    fitting = kind not in _FITS or _FITS[kind].fullmatch(strip_port(value) if kind == "client" else value)
+    return value if value and fitting and (quoted or kind in _NUMBERS) else None
 
 
 def _since_1970(value: bytes) -> int | None:

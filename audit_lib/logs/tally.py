@@ -21,7 +21,7 @@ from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_ROUTES, OTHER_ROUTES, LogFormats
 from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent, raw_lines, read_lines
 from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
-from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_name, day_of, micros_of
+from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of, micros_of
 
 # Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
@@ -55,7 +55,6 @@ class Facts:
     """What is known of the lines of a file beside their requests and events."""
 
     states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LOG_LINE_STATES, 0))
-    undated: int = 0  # lines before the first date
     days: set[int] = field(default_factory=set)  # of the lines with a date
     last: int = NONE  # the instant of the last line that has one
     lacks: int = WHOLE  # what any time of it has not of its own: ZONELESS, YEARLESS
@@ -96,7 +95,7 @@ class Facts:
         for unknown, shapes in later.shapes.items():
             for shape, count in shapes.items():
                 self.add_shape(unknown, shape, count)
-        self.undated, self.days = self.undated + later.undated, self.days | later.days
+        self.days |= later.days
         self.last = self.last if later.last == NONE else later.last
         self.lacks, self.warned = self.lacks | later.lacks, self.warned or later.warned
 
@@ -114,10 +113,9 @@ class LogSums:
 
     def within(self, quarter: Quarter) -> "LogSums":
         """The sums with the rows of a quarter's days, and those before the first date of the log."""
-        days = days_of(quarter)
-        held = (frame["day"].eq(0) | frame["day"].isin(days) for frame in (self.requests, self.events))
-        requests, events = held
-        return replace(self, requests=self.requests[requests], events=self.events[events])
+        days = {0, *days_of(quarter)}
+        requests, events = (frame[frame["day"].isin(days)] for frame in (self.requests, self.events))
+        return replace(self, requests=requests, events=events)
 
     def dumps(self) -> bytes:
         """What a log that could be read holds, as JSON."""
@@ -189,8 +187,8 @@ def sum_lines(
     Logins that were redirected are left open. Lines are counted from `first` on.
     """
     try:
-        with file.open() as opened:
-            stream = LogStream(opened.file)
+        with file.open() as (content, _):
+            stream = LogStream(content)
             raw = islice(raw_lines(stream), first, end)
             lines = read_lines(raw, formats, file.zone, file.written)
             return replace(Tally().total(lines, following), broken=stream.broken)
@@ -273,7 +271,6 @@ class Tally:
             if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
                 facts.unread.append(self._number)
         facts.warned = facts.warned or warns
-        facts.undated += not self._day
         if record:
             self._counted.clear()
         if state != "blank":
@@ -344,27 +341,30 @@ def _grouped(requests: pd.DataFrame) -> pd.DataFrame:
 # ---- The frames of all logs ----
 
 
-class LogCounts(Contract):
-    """One row for each group of requests and messages in the period; every line is in `lines` of Sources."""
+class OfLog(Contract):
+    """What the rows of each frame of logs have."""
 
     file: Series[str]
-    day: Series[str] = Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
-    kind: Series[str]  # docs/log_formats.md#requests and docs/log_formats.md#messages
-    status: Series[pd.Int64Dtype] = Field(nullable=True)  # null on messages
+    line: Series[int]  # of the first, where a row is of several
     client: Series[str]  # "" where the line names none
     method: Series[str]
     route: Series[str]  # path without query, identifiers collapsed
+
+
+class LogCounts(OfLog):
+    """One row for each group of requests and messages in the period; every line is in `lines` of Sources."""
+
+    day: Series[str] = Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
+    kind: Series[str]  # docs/log_formats.md#requests and docs/log_formats.md#messages
+    status: Series[pd.Int64Dtype] = Field(nullable=True)  # null on messages
     count: Series[int]
     untimed: Series[int]  # how many of `count` carry no time of their own
-    line: Series[int]  # of the first
     untimed_line: Series[pd.Int64Dtype] = Field(nullable=True)  # of the first without a time; null: none
 
 
-class LogEvents(Contract):
+class LogEvents(OfLog):
     """One row for each failed request and each message of a known kind, with its place."""
 
-    file: Series[str]
-    line: Series[int]
     at: Series[Instant] = Field(nullable=True)  # null: the line carries no time
     not_before_at: Series[Instant] = Field(nullable=True)  # the nearest timed lines of the file
     not_after_at: Series[Instant] = Field(nullable=True)
@@ -372,24 +372,16 @@ class LogEvents(Contract):
     kind: Series[str]
     message: Series[str]  # the message kind's name in log_formats.toml; "" for a request
     status: Series[pd.Int64Dtype] = Field(nullable=True)
-    client: Series[str]
-    method: Series[str]
-    route: Series[str]
     subject: Series[str]  # what the message names: a variable, a masked e-mail address; never a value
 
 
-class LogMinutes(Contract):
+class LogMinutes(OfLog):
     """One row for each minute, status, client, method and route of the requests that carry a time."""
 
-    file: Series[str]
     minute_at: Series[Instant]  # the first instant of the minute
     status: Series[int]
     declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
-    client: Series[str]
-    method: Series[str]
-    route: Series[str]
     count: Series[int]
-    line: Series[int]  # of the first
 
 
 def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -411,9 +403,9 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     minutes = timed.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
     ordered = events.sort_values(["file", "line", "message"], kind="stable")
     return (
-        LogCounts.checked(counts[list(LogCounts.columns())]),
-        LogEvents.checked(ordered[list(LogEvents.columns())]),
-        LogMinutes.checked(minutes[list(LogMinutes.columns())]),
+        LogCounts.checked(counts[list(LogCounts.columns)]),
+        LogEvents.checked(ordered[list(LogEvents.columns)]),
+        LogMinutes.checked(minutes[list(LogMinutes.columns)]),
     )
 
 
@@ -449,5 +441,5 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
             stamps[numbers < 0] = np.datetime64("NaT", "us")
             typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
     days, known = pd.factorize(frame["day"])
-    names = [day_name(day) if day else None for day in known.tolist()]
+    names = [str(np.datetime64(day - 1, "D")) if day else None for day in known.tolist()]
     return typed.assign(day=pd.array(names, dtype="str").take(days))

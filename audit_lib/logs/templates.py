@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from audit_lib.logs.times import WHOLE, YEARLESS, ZONELESS, Clock
+from audit_lib.logs.times import WHOLE, YEARLESS, Clock
 
 _DATA = tomllib.loads(Path(__file__).with_name("log_fields.toml").read_text("utf-8"))
 FIELDS = {name: field["takes"].encode() for name, field in _DATA.items()} | {"text": b"", "rest": b""}
@@ -46,7 +46,7 @@ def parse_template(template: str) -> tuple[Part, ...]:
     if any(brace in part.literal for part in parts for brace in (b"{", b"}", b"\n")):
         raise ValueError("has a brace or a line end outside a field")
     names = [group for part in parts for group in GROUP.findall(FIELDS.get(part.field, b""))]
-    if len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names):
+    if len(names) != len(set(names)):
         raise ValueError("names a field twice")
     return tuple(parts)
 
@@ -100,24 +100,10 @@ class Block:
     once: bool = False
     anywhere: bool = False
 
-
-@dataclass(frozen=True)
-class Place:
-    """A block in an alternation, with the numbers of its fields' groups; its last group is empty."""
-
-    block: Block
-    groups: Mapping[str, int]
-    end: int
-
-    @cached_property
-    def is_request(self) -> bool:
-        """Whether it says with which status something was answered."""
-        return "status" in self.groups or self.block.status is not None
-
     @cached_property
     def has_port(self) -> bool:
         """Whether a port follows its address."""
-        return Part("peer") in self.block.parts
+        return Part("peer") in self.parts
 
     @cached_property
     def around_client(self) -> tuple[bytes, bytes]:
@@ -125,18 +111,21 @@ class Place:
 
         Empty where no such name stands before the address, or all that follows it is known.
         """
-        parts = self.block.parts
-        fields = [part.field for part in parts]
+        fields = [part.field for part in self.parts]
         at = next((at for at, name in enumerate(fields) if name in _ADDRESSES), 0)
         is_closed = fields[-1:] == ["end"] and "text" not in fields[at:]
         if is_closed or _FREE.isdisjoint(fields[:at]):
             return b"", b""
-        return parts[at - 1].literal, parts[at + 1].literal if at + 1 < len(fields) else b""
+        return self.parts[at - 1].literal, self.parts[at + 1].literal if at + 1 < len(fields) else b""
 
-    @cached_property
-    def request(self) -> tuple[int, ...]:
-        """The groups of client, method, path and status; what it has not is its last group."""
-        return tuple(self.groups.get(name, self.end) for name in ("client", "method", "path", "status"))
+
+class Place(NamedTuple):
+    """A block in an alternation, with the numbers of its fields' groups; its last group is empty."""
+
+    block: Block
+    groups: Mapping[str, int]
+    end: int
+    request: tuple[int, ...]  # the groups of client, method, path and status, or its last one
 
 
 class Match(NamedTuple):
@@ -152,6 +141,11 @@ class Match(NamedTuple):
         """What matched."""
         return self.place.block
 
+    @property
+    def is_request(self) -> bool:
+        """Whether it says with which status something was answered."""
+        return "status" in self.place.groups or self.place.block.status is not None
+
     def field(self, name: str) -> bytes:
         """The bytes of a field; empty if the block has none."""
         return self.found[self.place.groups.get(name, self.place.end)]
@@ -163,11 +157,10 @@ class Match(NamedTuple):
         A client may choose a name that holds an address, and what stands around one. So where that stands
         once more behind the address, the client is not known.
         """
-        before, behind = self.place.around_client
+        before, behind = self.place.block.around_client
         if before:
-            _, again, rest = self.found.string[self.found.end(self.place.groups["client"]) :].partition(
-                before
-            )
+            rest = self.found.string[self.found.end(self.place.groups["client"]) :]
+            _, again, rest = rest.partition(before)
             if again and behind in rest:
                 return b""
         return self.field("client")
@@ -195,7 +188,9 @@ class _Alternation:
             if not piece:
                 self._groups += 1
                 # Of several that take the same, the first.
-                self.places[self._groups] = Place(next(same)[0], groups, self._groups)
+                end = self._groups
+                request = tuple(groups.get(name, end) for name in ("client", "method", "path", "status"))
+                self.places[end] = Place(next(same)[0], groups, end, request)
                 choices.append(rb"()")
                 continue
             names = [name.decode() for name in GROUP.findall(piece[0])]
@@ -220,7 +215,10 @@ class Choice:
         self._by_byte: dict[bytes, _Alternation] = {}  # what may match by the first byte
 
     def match(self, text: bytes, clock: Clock) -> Match | None:
-        """What the first block that matches takes of a text; None also where no calendar has its time."""
+        """What the first block that matches takes of a text; None also where no calendar has its time.
+
+        A time without a year may be one of which nobody knows the instant.
+        """
         first = text[:1]
         if first not in self._by_byte:
             fitting = (block for block in self._blocks if first in (begins_of(block.parts[0]) or first))
@@ -232,8 +230,5 @@ class Choice:
         place = choice.places[found.lastindex]
         if "time" in place.groups:
             at, lacks = clock.read(found[place.groups["time"]])
-            return None if at is None else Match(place, found, at, lacks)
-        if "yearless" in place.groups:
-            at = clock.read_yearless(found[place.groups["yearless"]])
-            return Match(place, found, at, ZONELESS | YEARLESS)
+            return Match(place, found, at, lacks) if at is not None or lacks & YEARLESS else None
         return Match(place, found)

@@ -30,6 +30,7 @@ _FORMS = (
     + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
 )
 _PARTS = re.compile(rb"(.*\d:\d\d):(\d\d)(?:[.,](\d+))?(.*)")
+_YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
 _SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
@@ -48,11 +49,6 @@ def instant_of(micros: int) -> datetime:
 def day_of(micros: int) -> int:
     """Days since 1970 and one; 0 for no instant."""
     return 0 if micros == NONE else micros // DAY + 1
-
-
-def day_name(day: int) -> str:
-    """A day as `day_of` counts them, such as 2026-09-30."""
-    return f"{instant_of((day - 1) * DAY):%Y-%m-%d}"
 
 
 def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
@@ -88,11 +84,6 @@ def _counted_seconds(raw: bytes) -> int | None:
     return None
 
 
-def lacks_of(raw: bytes) -> int:
-    """ZONELESS for a time that names no zone of its own, so that its instant rests on what was declared."""
-    return ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE
-
-
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
@@ -102,27 +93,28 @@ class Clock:
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
         self.read = lru_cache(maxsize=_MOST_KEPT)(self._read)
-        self._read_minute = lru_cache(maxsize=_MOST_KEPT)(lambda raw: (parse_time(raw, zone), lacks_of(raw)))
+        self._read_minute = lru_cache(maxsize=_MOST_KEPT)(self._read_whole)
 
     def _read(self, raw: bytes) -> tuple[int | None, int]:
         """The instant, None where no calendar has it, and what it lacks."""
+        if _YEARLESS.fullmatch(raw):
+            return self._read_yearless(raw), ZONELESS | YEARLESS
         found = _PARTS.fullmatch(raw)
         if not found:
-            return parse_time(raw, self.zone), lacks_of(raw)
+            return self._read_whole(raw)
         minute, second, fraction, rest = found.groups()
         at, lacks = self._read_minute(minute + b":00" + rest)
         if at is None or second > b"59":
             return None, lacks
         return at + int(second) * SECOND + (int((fraction + b"00000")[:6]) if fraction else 0), lacks
 
-    def read_yearless(self, raw: bytes) -> int | None:
-        """The instant of a time without a year, Nov 24 13:50:34: of the latest year that its file allows."""
-        if self.written is None:
-            return None
-        latest = self.written + DAY
-        year = instant_of(latest).astimezone(self.zone).year
-        for candidate in (year, year - 1):
-            at, _ = self.read(b"Mon " + raw + b" %d" % candidate)
-            if at is not None and at <= latest:
-                return at
-        return None
+    def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
+        is_zoned = _ZONED.search(raw) or _counted_seconds(raw) is not None
+        return parse_time(raw, self.zone), WHOLE if is_zoned else ZONELESS
+
+    def _read_yearless(self, raw: bytes) -> int | None:
+        """The instant of a time such as Nov 24 13:50:34: of the latest year that the log's date allows."""
+        latest = NONE if self.written is None else self.written + DAY
+        year = 0 if self.written is None else instant_of(latest).astimezone(self.zone).year
+        times = (self.read(b"Mon " + raw + b" %d" % each)[0] for each in (year, year - 1))
+        return next((at for at in times if at is not None and at <= latest), None)

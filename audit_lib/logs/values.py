@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from audit_lib.logs.templates import ADDRESS
@@ -97,20 +97,15 @@ def mask_email(raw: bytes) -> str:
     return f"{found[1].decode('ascii', 'replace')}***@{found[2].decode().lower()}" if found else "***"
 
 
-class SecretParameters:
-    """Names of query parameters that are secrets, in small letters; `*` at the beginning is any text."""
+def secret_parameters(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    """Finds in a query the first secret with a value: the group by number is the name that says so.
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        known = (
-            f"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names
-        )
-        self._pattern = re.compile(rf"(?i)(?:\A|&)(?:{'|'.join(known)})=[^&]".encode())
-
-    def first_in(self, query: bytes) -> str:
-        """What says that a parameter is a secret, of the first one with a value; "" if none is."""
-        found = self._pattern.search(query)
-        return self._names[(found.lastindex or 0) - 1] if found else ""
+    The names are in small letters; `*` at the beginning of one is any text.
+    """
+    known = (
+        rf"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names
+    )
+    return re.compile(rf"(?i)(?:\A|&)(?:{'|'.join(known)})=[^&]".encode())
 
 
 # ---- Texts that no format knows ----
@@ -149,20 +144,11 @@ class PossibleFailure:
         return clean_client(found["address"]) if found else ""
 
 
-class Refusal:
-    """Words, in small letters, of any language by which a text that is no event speaks of a refusal."""
-
-    def __init__(self, words: Words) -> None:
-        given = words.get("words", ())
-        self._plain = [word.encode() for word in given if word.isascii()]
-        self._others = [word.encode().translate(SMALL) for word in given if not word.isascii()]
-
-    def is_in(self, text: bytes) -> bool:
-        """Whether a text holds a status 401 or 403, or one of the words."""
-        if (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text):
-            return True
-        words = self._plain if text.isascii() else self._plain + self._others
-        return any(map(text.translate(SMALL).__contains__, words))
+def is_refusal(text: bytes, words: Iterable[bytes]) -> bool:
+    """Whether a text holds a status 401 or 403, or one of the words, translated by SMALL, of any language."""
+    if (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text):
+        return True
+    return any(map(text.translate(SMALL).__contains__, words))
 
 
 def is_warning(text: bytes) -> bool:

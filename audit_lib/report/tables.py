@@ -77,7 +77,7 @@ def tabulate_coverage(
     days = seen.agg(days_with_lines="nunique", first_day="min", last_day="max").reindex(table.index)
     over = (min(quarter.end, as_of) - quarter.start) / timedelta(days=1)
     table = table.join(days.fillna({"days_with_lines": 0})).assign(days=max(0, -int(-over // 1)))
-    return ServiceDays.checked(table.reset_index()[list(ServiceDays.columns())])
+    return ServiceDays.checked(table.reset_index()[list(ServiceDays.columns)])
 
 
 def review_due_at(quarter: Quarter) -> datetime:

@@ -46,7 +46,7 @@ def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
     aged["advised_at"] = aged["possible_at"] - pd.to_timedelta(early)
     order = ["possible_at", "provable_at", "environment", "service", "secret"]
     aged = aged.sort_values(order, na_position="first", kind="stable")
-    return Schedule.checked(aged[list(Schedule.columns())])
+    return Schedule.checked(aged[list(Schedule.columns)])
 
 
 def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.sample.story import AS_OF, FILES, HeldVariable, drawn, midnight, timeline
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import choose_policy, load_project
-from audit_lib.settings.dump import dump
+from audit_lib.settings.load import dump
 
 BACKEND = "backend/.env"
 DEPLOYS = "evidence/deploys-backend.json"

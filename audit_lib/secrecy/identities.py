@@ -23,12 +23,13 @@ _ADDRESS = re.compile(
 
 def mask_client(client: str, label: Label) -> str:
     """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of a client's address, and its label, or `client #k3v9qa`."""
-    return f"{_network(client) or 'client'} #{label(str(_address(client) or client))}" if client else ""
+    address, network = _parsed(client)
+    return f"{network or 'client'} #{label(address)}" if client else ""
 
 
 def mask_text(text: str, label: Label) -> str:
     """The text with every address in it masked, and e-mail addresses as `a***@e***.com`."""
-    clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if _address(at[0]) else at[0], text)
+    clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if _parsed(at[0])[1] else at[0], text)
     return _EMAIL.sub(r"\1***@\2***\3", clean)
 
 
@@ -51,20 +52,17 @@ def keyed_label(key: Key) -> Label:
 
 def numbered_label(clients: Iterable[str]) -> Label:
     """Labels that count the clients of a network, in the order given: the same in each run without a key."""
-    networks = pd.Series({str(_address(client) or client): _network(client) for client in clients}, dtype=str)
+    networks = pd.Series(dict(map(_parsed, clients)), dtype=str)
     numbers = networks.groupby(networks).cumcount().add(1).astype(str).to_dict()
     return lambda client: numbers.get(client, "other")
 
 
-def _address(client: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parsed(client: str) -> tuple[str, str]:
+    """A client's address in its one spelling and its network; of a name the name and ""."""
     try:
-        address = ipaddress.ip_address(client.split("%", 1)[0])
+        given = ipaddress.ip_address(client.split("%", 1)[0])
     except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _network(client: str) -> str:
-    address = _address(client)
-    prefix = 24 if address and address.version == 4 else 64
-    return str(ipaddress.ip_network((address, prefix), strict=False)) if address else ""
+        return client, ""
+    address = getattr(given, "ipv4_mapped", None) or given
+    prefix = 24 if address.version == 4 else 64
+    return str(address), str(ipaddress.ip_network((address, prefix), strict=False))

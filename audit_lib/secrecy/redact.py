@@ -4,12 +4,10 @@ import html
 import json
 import re
 import tomllib
-import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
@@ -25,11 +23,8 @@ from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
 SHORTEST = 8  # characters, and bytes of a form: a shorter one is found by chance
 WINDOW = 12  # characters of a strong value that are found wherever they stand
-_INFLATED = 16 << 20  # bytes of a stream that is no file
 _SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'"}  # of JSON within a <script>
-_PERCENT = re.compile(r"%[0-9A-F]{2}")
 _URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
-_TAG = re.compile(rb"<[^<>]*>")
 _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
 # Ends of lines, soft hyphens, signs of no width, colour codes, and ends of strings in a list.
 _WRAPPED = re.compile(
@@ -51,7 +46,7 @@ DEEPEST = 100  # levels of a message: a display has a few
 _LAYERS = 3  # encodings within each other
 _HARMLESS = 3  # characters of a value that say nothing of it
 _BASE64_END = re.compile(rb"[A-Za-z0-9+/_=-]{0,4}")
-_OPENING = re.compile(r"""(?:\\*["'`])?""")
+_OPENING = re.compile(r"""^(?:\\*["'`])?""")
 _BESIDE = tomllib.loads(Path(__file__).with_name("beside_names.toml").read_text("utf-8"))
 _VALUES = [
     re.compile("(?i)" + re.sub(r"\{([a-z]+)\}", lambda named: _BESIDE["fragments"][named[1]], place["value"]))
@@ -101,7 +96,7 @@ def _written(value: str, plain: bytes) -> dict[str, list[str]]:
         "reversed": [value[::-1]],
         "spaced": [" ".join(value)],
         "url": [*urls, *(url.lower() for url in urls if "%" in url)]
-        + [_PERCENT.sub(lambda found: found[0].lower(), url) for url in urls],
+        + [re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), url) for url in urls],
         "hex": [text.replace("-", "") for text in digits],
         "escaped bytes": [sign + text.replace("-", sign) for text in digits for sign in ("\\x", "%")],
         "numbers": [apart.join(map(str, plain)) for apart in (",", ", ", " ")]
@@ -168,9 +163,8 @@ class Matcher:
     ) -> Self:
         """Of a keeper's values those named, or all that no text has by chance; some only `beside` a text."""
         held = dict(keeper.values())
-        if names is None:
-            names = [name for name, value in held.items() if strength_bits(value) >= WEAKEST_BITS]
-        values = {name: held[name] for name in sorted(names)}
+        told = (name for name, value in held.items() if strength_bits(value) >= WEAKEST_BITS)
+        values = {name: held[name] for name in sorted(told if names is None else names)}
         own = (beside or {}).items()
         texts = [(name, BESIDE, text + encode(held[name])) for name, before in own for text in before]
         return cls(values, values if strong is None else sorted(strong), public, texts)
@@ -199,7 +193,7 @@ class Matcher:
 def _decoded(content: bytes) -> Iterator[Reading]:
     """Pairs of a way of reading and what its readers see then: unescaped, unwrapped, decoded."""
     if b"<" in content or b"&" in content:
-        for text in (_TAG.sub(b"", content), content):
+        for text in (re.sub(b"<[^<>]*>", b"", content), content):
             yield "HTML", html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "replace")
     yield from {
         "escapes": _ESCAPE.sub(lambda at: at[3] or encode(chr(int(at[1] or at[2], 16))), content),
@@ -207,8 +201,6 @@ def _decoded(content: bytes) -> Iterator[Reading]:
         "CSV": content.replace(b'""', b'"'),
         "joined lines": _WRAPPED.sub(b"", content),
     }.items()
-    with suppress(zlib.error):  # a stream without a header by which it is known
-        yield "zlib", zlib.decompressobj().decompress(content, _INFLATED)
     runs = (run.rstrip(b"=").translate(_STANDARD) for run in _BASE64.findall(content))
     parts = [b64decode(run[: len(run) - (len(run) % 4 == 1)] + b"==") for run in runs]
     # Files one by one, since each may be packed in its own way; short texts together.
@@ -239,7 +231,7 @@ def readings(
 def redact_named(text: str) -> str:
     """The text without the values that stand beside the name of a secret, which nobody need know."""
     for pattern in _VALUES:
-        text = pattern.sub(lambda at: f"{at[1]}{''.join(_OPENING.findall(at['value'])[:1])}{MARK}", text)
+        text = pattern.sub(lambda at: f"{at[1]}{_OPENING.findall(at['value'])[0]}{MARK}", text)
     return text
 
 

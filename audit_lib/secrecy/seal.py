@@ -13,7 +13,7 @@ from audit_lib.base.archives import Budget, unpack
 from audit_lib.base.errors import Refused
 from audit_lib.base.in_words import few
 from audit_lib.secrecy.keeper import MANIFEST, Keeper
-from audit_lib.secrecy.redact import PART, SHORTEST, WINDOW, Hit, Matcher, readings
+from audit_lib.secrecy.redact import PART, SHORTEST, WINDOW, Hit, Matcher, Reading, readings
 from audit_lib.secrecy.strength import component, strength_bits
 
 STRONG_BITS = 64  # a value of fewer may be found by chance in parts
@@ -21,7 +21,6 @@ SHOWN = 20  # hits
 _GENERATED = re.compile(
     r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
 )
-_DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?")
 _PACKAGE = Path(__file__).parents[1]
 _TEXTS = (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
 _NOTEBOOKS = ("notebooks/quarterly_review.ipynb", "notebooks/incident.ipynb")
@@ -55,7 +54,8 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     sealed = {value for value in strong if value in named or keeper.ask(value, _looks_drawn)} | (named - held)
 
     def is_ordinary(value: str) -> bool:
-        short, folded = len(value) < SHORTEST or bool(_DATE.fullmatch(value)), value.casefold()
+        is_date = re.fullmatch(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?", value)
+        short, folded = len(value) < SHORTEST or is_date is not None, value.casefold()
         return short or folded in public.casefold() or folded in _own_text()
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
@@ -109,19 +109,18 @@ def plan(keeper: Keeper, classes: Classes, artefacts: int) -> dict[str, Any]:
     }
 
 
-def statement(planned: Mapping[str, Any], manifest: str = MANIFEST) -> str:
+def statement(planned: Mapping[str, Any]) -> str:
     """What the report says of a plan: true of a published copy and of a run by hand alike."""
     weak = ", ".join(planned["not_searched"])
-    words = {**planned, "weak": weak, "manifest": manifest}
     sentences = {
         "`review` publishes this report only after a search of its {artefacts} artefacts for {values} secret "
         f"values in {{forms}} forms, and for {{runs}} runs of {WINDOW} characters of them, with 0 hits. "
-        "Treat a copy without {manifest} as unchecked.": True,
+        f"Treat a copy without {MANIFEST} as unchecked.": True,
         "Too weak to be distinguished from ordinary text, and not searched for: {weak}.": weak,
         "Of the other values {ordinary} are not searched for: they are shorter than 8 characters, "
         "a date, or a part of this program's own text or of the policy's.": planned["ordinary"],
     }
-    return " ".join(sentence.format(**words) for sentence, holds in sentences.items() if holds)
+    return " ".join(sentence.format(**planned, weak=weak) for sentence, holds in sentences.items() if holds)
 
 
 def seal(folder: Path, keeper: Keeper, classes: Classes) -> None:
@@ -155,17 +154,14 @@ def _called(hit: Hit, classes: Classes) -> str:
     return f"{WINDOW} characters of {value}" if hit.form == PART else f"{value} as {hit.form}"
 
 
-def views(name: str, data: bytes, seen: set[bytes]) -> Iterator[tuple[str, bytes]]:
+def views(name: str, data: bytes, seen: set[bytes]) -> Iterator[Reading]:
     """Pairs of a way of reading and what is read so, and is not in `seen` yet. Raises `Refused`."""
-    budget = Budget()
+    budget, faults = Budget(), list[str]()
 
-    def members(content: bytes) -> list[tuple[str, bytes]]:
-        faults: list[str] = []
-        found = [
-            (f"member {part.path or 'content'}", part.content) for part in unpack(content, faults, budget)
-        ]
+    def members(content: bytes) -> Iterator[Reading]:
+        for path, part, _ in unpack(content, faults, budget):
+            yield f"member {path or 'content'}", part
         if faults:
             raise Refused(f"{name}: {faults[0]}")
-        return found
 
     return readings(data, seen, members)

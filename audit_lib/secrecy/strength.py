@@ -21,9 +21,6 @@ _FACTS = tomllib.loads(Path(__file__).with_name("strength.toml").read_text("utf-
 _WORDS, _PROVIDERS = (re.compile("|".join(_FACTS[kind])) for kind in ("words", "providers"))
 _DATE, _OF_TEXT, _SETTING = (re.compile(_FACTS[kind]) for kind in ("date", "text", "setting"))
 _PAIRS, _SHORT_WORDS = frozenset(_FACTS["pairs"].split()), frozenset(_FACTS["short_words"])
-_UNIT = re.compile(r"(.{1,64}?)\1+.{0,63}", re.DOTALL)
-_REPEATED = re.compile(r"(.)\1{2,}", re.DOTALL)
-_MASKED = re.compile(r"\*{3}.*\*{3}", re.DOTALL)  # as in *** REPLACE ***
 # Four characters or more along a row of the alphabet or of the keyboard.
 _RUNS = [
     re.compile(f"(?:{'|'.join(f'{one}(?={next_})' for one, next_ in pairwise(row))}){{3,}}.")
@@ -34,9 +31,9 @@ _RUNS = [
 
 def strength_bits(value: str) -> float:
     """At most so many bits: length times the characters' range, less its patterns (docs/rules.md#rule-38)."""
-    unit = _UNIT.fullmatch(value)
+    unit = re.fullmatch(r"(?s)(.{1,64}?)\1+.{0,63}", value)
     text = unit[1] + "2" if unit and value == (unit[1] * len(value))[: len(value)] else value
-    text = _REPEATED.sub(r"\1\1", _DATE.sub("02", _WORDS.sub("aa", text.lower())))
+    text = re.sub(r"(?s)(.)\1{2,}", r"\1\1", _DATE.sub("02", _WORDS.sub("aa", text.lower())))
     for run in _RUNS:
         text = run.sub(lambda found: found[0][0] + found[0][-1], text)
     return float(math.floor(len(text) * math.log2(max(range_of(value), 2))))
@@ -90,10 +87,10 @@ def pairs_of(text: str) -> tuple[int, int]:
     return sum(pair in _PAIRS for pair in pairs), len(pairs)
 
 
-def is_of_no_language(text: str) -> bool:
+def is_of_no_language(text: str, least: int = _PAIRS_TO_TELL, share: float = 0.4) -> bool:
     """Whether too few of a text's pairs of letters are those of words, as if the letters were drawn."""
     common, pairs = pairs_of(text)
-    return pairs >= _PAIRS_TO_TELL and common < 0.4 * pairs
+    return pairs >= least and common < share * pairs
 
 
 def could_be_a_piece(name: str) -> bool:
@@ -110,9 +107,8 @@ def _is_drawn(text: str) -> bool:
     signs = (max(len(word), 4) if word.lower() in _SHORT_WORDS else len(word) for word in words)
     mean = sum(signs) / max(1, len(words))
     numbers = len(part) >= SHORTEST_PIECE and len(re.findall(r"\d+", part)) > 1
-    common, pairs = pairs_of(text)
     # Names hold acronyms, so fewer than other texts.
-    of_no_words = pairs >= (3 if mixed else _PAIRS_TO_TELL) and common < 0.3 * pairs
+    of_no_words = is_of_no_language(text, 3 if mixed else _PAIRS_TO_TELL, share=0.3)
     parted = mean < 3 if mixed else numbers and mean < 2.5
     return len(text) >= SHORTEST_PIECE and (parted or of_no_words)
 
@@ -122,7 +118,8 @@ def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     text = value.strip()
     mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
     long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= 8]
-    return bool(_MASKED.fullmatch(text)) or matches_glob(text, long if mixed else markers)
+    masked = re.fullmatch(r"(?s)\*{3}.*\*{3}", text)  # as in *** REPLACE ***
+    return bool(masked) or matches_glob(text, long if mixed else markers)
 
 
 def is_no_value(value: str) -> bool:

@@ -132,9 +132,6 @@ def _label(piece: Any) -> str:
     return f"{piece.kind} {piece.source}: {piece.text}" if piece else ""
 
 
-# ---- The interval ----
-
-
 def agreement(pieces: list[Any]) -> Interval:
     """The interval of pieces in order of trust: one that would leave nothing of it is dropped."""
     lo, hi, dropped = None, None, []
@@ -161,9 +158,6 @@ def _age(tenure: Interval, elsewhere: list[Any]) -> Interval:
         bounded = all(one.lo_at for one in surely)
         lo = min(surely, key=attrgetter("lo_at", "hi_at")) if bounded else None
     return Interval(lo, min([hi, *before], key=attrgetter("hi_at")) if before else hi, dropped)
-
-
-# ---- The verdict ----
 
 
 def status_of(
@@ -215,9 +209,6 @@ def _next(item: Any, reason: str, tenure: Interval, age: Interval, as_of: dateti
     )
 
 
-# ---- Recorded and not done, done and not recorded ----
-
-
 def _not_done(pieces: Pieces) -> bool:
     """Whether the value in force was seen here before a recorded rotation, with no other since.
 
@@ -267,4 +258,4 @@ def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataF
     first, second = ((gap <= timedelta(0)) | (gap == SAME_TIME) for gap in (hi - other_lo, other_hi - lo))
     apart = hi.notna() & other_hi.notna() & ~same_hi & (first | second)
     both["relation"] = np.select([same_lo & same_hi, apart], ["together", "apart"], "unknown")
-    return RotationPairs.checked(both[list(RotationPairs.columns())])
+    return RotationPairs.checked(both[list(RotationPairs.columns)])

@@ -1,6 +1,7 @@
-"""Sets what the env sources hold beside what the policy expects: one row for each variable and place.
+"""Sets what env sources hold beside what the policy expects, and the values of two places beside each other.
 
-The keeper answers about each value: placeholder, published, length, formats, strength.
+The keeper answers about each value: placeholder, published, length, formats, strength. Values are compared by
+fingerprint alone.
 """
 
 from collections import defaultdict
@@ -10,8 +11,10 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from audit_lib.base.bounded import url_parts
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
@@ -19,13 +22,12 @@ from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.secrets.value_rules import format_of, has_host, hold, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
-from audit_lib.settings.kinds import likely_kind, shape_by
+from audit_lib.settings.variables import likely_kind, of_one_store, shape_by
 
 Row = dict[str, Any]  # of Inventory
-OF_RULE = (
-    "kind", "component", "public", "missing_severity", "exposure_severity", "fallback", "usual_format",
-    "max_age_days", "period_stated",
-)  # fmt: skip
+LARGE_GROUP = 12  # of one value under thousands of names the pairs of its first place say enough
+SECRET_KINDS = ("secret", "unlisted")
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  another one in each environment
 
 
 class OfSecret(Contract):
@@ -89,10 +91,7 @@ def tabulate_inventory(
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
     supplied = {(row.environment, row.service): row.source for row in rows(read)}
     environments = {environment for environment, _ in supplied} | set(project.environments)
-    shown = values_of_examples(entries, policy, keeper)
-    has_example = entries["kind"].eq("example").any()
-    examples = frozenset({*shown["whole"], *shown["fingerprint"]}) if has_example else None
-
+    examples = _examples(entries, policy, keeper)
     found: list[Row] = []
     for rule, held in _in_force(entries, policy):
         known = rule if rule.kind else _as_found(rule, held[-1], policy, keeper)
@@ -103,7 +102,12 @@ def tabulate_inventory(
     there = {(row["secret"], row["environment"], row["service"]) for row in found}
     for environment, rule in product(environments, policy.secrets):
         if rule.service and (rule.name, environment, rule.service) not in there:
-            found.append(_lacking(rule, environment, supplied.get((environment, rule.service))))
+            source = supplied.get((environment, rule.service))
+            found.append(
+                _demands(rule, rule.name, environment, rule.service)
+                | {"state": "missing" if source else "not supplied", "origin": "", "loader": ""}
+                | {"source": source or f"--env {environment}/{rule.service}"}
+            )
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
     return Inventory.of(sorted(found, key=lambda row: _order(row, order)))
 
@@ -114,14 +118,15 @@ def rule_name(name: str, policy: Policy) -> str:
     return rule.name if rule else name
 
 
-def values_of_examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
-    """What example files show: `other_secret`, `other_service`, the `whole` value, and of it the secret."""
-    found = []
-    for row in rows(entries[entries["kind"].eq("example") & entries["fingerprint"].notna()]):
+def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
+    """The fingerprints of what example files show, and of the secrets in it; None without such a file."""
+    shown = entries[entries["kind"].eq("example")]
+    found = set()
+    for row in rows(shown[shown["fingerprint"].notna()]):
         rule = policy.rule(row.name)
         held = hold(keeper, row.fingerprint, rule.component if rule else "whole")
-        found.append((rule_name(row.name, policy), row.service, held.whole, held.part or held.whole))
-    return pd.DataFrame(found, columns=["other_secret", "other_service", "whole", "fingerprint"], dtype="str")
+        found |= {held.whole, held.part or held.whole}
+    return None if shown.empty else frozenset(found)
 
 
 def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
@@ -137,7 +142,7 @@ def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRul
     for entry in rows(ordered.drop_duplicates(["environment", "service", "name", "source"], keep="last")):
         held[entry.environment, entry.service, entry.name].append(entry)
 
-    names = [name for rule in policy.secrets for name in (rule.name, *rule.aliases)]
+    names = (name for rule in policy.secrets for name in (rule.name, *rule.aliases))
     order = {name: number for number, name in enumerate(names)}
     taken: set[tuple[str, str, str]] = set()
     for environment, service, name in sorted(held, key=lambda place: order.get(place[2], len(order))):
@@ -157,11 +162,9 @@ def _judged(
     unknown = value_is_unknown(entry.faults.split(","))
     empty = not unknown and _holds_nothing(rule, entry.fingerprint, keeper)
     row = _demands(rule, entry.name, entry.environment, entry.service) | {
+        **{name: getattr(entry, name) for name in ("source", "line", "loader")},
         "state": "empty" if empty else "present",
-        "source": entry.source,
-        "line": entry.line,
         "origin": entry.kind,
-        "loader": entry.loader,
         "public": rule.public or entry.name.startswith(policy.public_prefixes),
     }
     if empty or unknown:
@@ -207,22 +210,12 @@ def _differ(one: Row, other: Row) -> bool:
     return both and len({one.get("fingerprint"), other.get("fingerprint")} - {None}) == 2
 
 
-def _lacking(rule: SecretRule, environment: str, source: str | None) -> Row:
-    """The row of a rule without a variable: missing in the source that was read, if there is one."""
-    state = "not supplied" if source is None else "missing"
-    source = f"--env {environment}/{rule.service}" if source is None else source
-    row = _demands(rule, rule.name, environment, rule.service)
-    return row | {"state": state, "source": source, "origin": "", "loader": ""}
-
-
 def _demands(rule: SecretRule, variable: str, environment: str, service: str) -> Row:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
     here = rule.service == service and (not rule.required_in or environment in rule.required_in)
-    return {name: getattr(rule, name) for name in OF_RULE} | {
-        "secret": rule.name,
-        "variable": variable,
-        "environment": environment,
-        "service": service,
+    place = {"secret": rule.name, "variable": variable, "environment": environment, "service": service}
+    return {name: stated for name, stated in vars(rule).items() if name in Inventory.columns} | {
+        **place,
         "required": rule.required if rule.service == service else "",
         "demanded": here and rule.required != "",
         "renewal": rule.generate or rule.obtain,
@@ -238,3 +231,150 @@ def _order(row: Mapping[str, Any], rules: Mapping[str, int]) -> tuple[Any, ...]:
     where, rule = row["environment"], rules.get(row["secret"], len(rules))
     stage = ENVIRONMENTS.index(where) if where in ENVIRONMENTS else len(ENVIRONMENTS)
     return (rule, row["secret"], row["service"], stage, where, row["variable"])
+
+
+class Drift(OfSecret):
+    """One row for each pair of places that hold the same or, where they must be equal, another value."""
+
+    other_secret: Series[str]
+    other_environment: Series[str]
+    other_service: Series[str]
+    component: Series[str]  # whole | password | user | host
+    relation: Series[str] = Field(isin=("same", "different", "unknown"))
+    expected: Series[str] = Field(isin=("same", "different", "any"))
+    why: Series[str]  # pairing | environments | names | coupled | must differ
+
+
+def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
+    """`Drift`: what must be equal, what must differ, and what is equal without need.
+
+    A pair of which one value is not available is "unknown"; only what provably holds no value cannot hold
+    the same one. Pairs of different names are rows only if the values are the same.
+    """
+    missing = inventory["fingerprint"].isna()
+    made_up = inventory["template"].eq(True) & inventory["strength_bits"].lt(strength.GUESSABLE_BITS)
+    own = inventory["placeholder"].eq(False) & ~missing & ~made_up.fillna(False)
+    absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & missing)
+    held = inventory.assign(own=own.fillna(False).astype(bool), absent=absent, number=range(len(inventory)))
+    secrets = held[held["kind"].isin(SECRET_KINDS) & held["own"]]
+    across, names = _across_environments(held, policy), _across_names(secrets, policy)
+    pairs = [_demanded(held, policy), across, *_across_urls(across, keeper), names]
+    return _compared(pd.concat(pairs, ignore_index=True))
+
+
+def _pairs(ones: pd.DataFrame, others: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """Each two rows that are equal in `by`, the second one's columns as `other_…`."""
+    both = ones.merge(others.add_prefix("other_"), left_on=by, right_on=[f"other_{name}" for name in by])
+    return both[both["number"] < both["other_number"]]
+
+
+def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """What the policy demands to be equal or to differ, in each environment.
+
+    Two names of one variable in one place must be equal: with two values nobody knows which counts.
+    Sources: docs/rules.md#rule-42, docs/rules.md#rule-44.
+    """
+    demands = {
+        (*pair, expected, why)
+        for rule in policy.secrets
+        for expected, why, others in (
+            ("same", "pairing", (*rule.equals, *rule.aliases)),
+            ("different", "must differ", rule.differs),
+        )
+        for other in others
+        for pair in ((rule.name, other), (other, rule.name))
+    }
+    columns = ["secret", "other_secret", "expected", "why"]
+    demanded = pd.DataFrame(sorted(demands), columns=columns, dtype="str")
+    homes = {(name, rule.service) for rule in policy.secrets for name in (rule.name, *rule.aliases)}
+    at_home = held.merge(pd.DataFrame(sorted(homes), columns=["secret", "service"], dtype="str"))
+    return _pairs(at_home, at_home, "environment").merge(demanded).assign(component="whole")
+
+
+def _across_environments(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """One variable in two environments: a secret must differ, a setting may be equal.
+
+    Sources: docs/rules.md#rule-61, docs/rules.md#rule-62, docs/rules.md#rule-63.
+    """
+    both = _pairs(held, held, "secret", "service")
+    shared = both["secret"].isin([rule.name for rule in policy.secrets if rule.shared])
+    secret = both["kind"].isin(SECRET_KINDS) & both["other_kind"].isin(SECRET_KINDS)
+    return both.assign(expected=np.where(secret & ~shared, "different", "any"), why="environments")
+
+
+def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]:
+    """Whether two connection URLs lead to one host, as one user (docs/rules.md#rule-66)."""
+    with_password = across["component"].eq("password") | across["other_component"].eq("password")
+    urls = across[with_password & across["whole"].notna() & across["other_whole"].notna()]
+    marks = {*urls["whole"], *urls["other_whole"]}
+    local = {mark for mark in marks if keeper.ask(mark, _is_of_this_machine)}
+    both_local = urls["whole"].isin(local) & urls["other_whole"].isin(local)
+    for part in ("user", "host"):
+        # A host or a name is not a secret, so it is not kept.
+        cut = {mark: keeper.part(mark, strength.component(part), keep=False) for mark in marks}
+        one, other = urls["whole"].map(cut), urls["other_whole"].map(cut)
+        yield urls.assign(
+            component=part,
+            fingerprint=one,
+            other_fingerprint=other,
+            absent=urls["absent"] | one.isna(),
+            other_absent=urls["other_absent"] | other.isna(),
+            expected=urls["expected"].mask(both_local, "any"),
+        )
+
+
+def _is_of_this_machine(value: str) -> bool:
+    return getattr(url_parts(value), "host", None) in THIS_MACHINE
+
+
+def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """One value under two names, in one environment or in two (docs/rules.md#rule-64).
+
+    What the policy compares itself, or is seen of one name between two environments, is reported there.
+    """
+    alike = secrets.groupby("fingerprint")["number"]
+    first = secrets[alike.cumcount().eq(0) | alike.transform("size").le(LARGE_GROUP)]
+    both = _pairs(first, secrets, "fingerprint")
+    moved = {(row.secret, _environments(row)) for row in rows(both) if row.secret == row.other_secret}
+    groups = _equal_names(policy)
+    differ = {frozenset((rule.name, other)) for rule in policy.secrets for other in rule.differs}
+
+    def reason(row: Any) -> str:
+        one, other = rule_name(row.secret, policy), rule_name(row.other_secret, policy)
+        where, within = _environments(row), row.environment == row.other_environment
+        if one == other:
+            return "" if within or row.service == row.other_service else "environments"
+        declared = groups.get(one, one) == groups.get(other, other) or {one, other} in differ
+        if declared and (within or not moved.isdisjoint({(one, where), (other, where)})):
+            return ""
+        return "coupled" if within and of_one_store(one, other) else "names"
+
+    both = both.assign(component="whole", why=pd.Series(map(reason, rows(both)), both.index, dtype="str"))
+    both["expected"] = both["why"].eq("coupled").map({True: "any", False: "different"})
+    return both[both["why"].ne("")]
+
+
+def _environments(row: Any) -> frozenset[str]:
+    return frozenset((row.environment, row.other_environment))
+
+
+def _equal_names(policy: Policy) -> dict[str, str]:
+    """For each name that the policy makes equal to others, also through a third, the one that they share."""
+    groups = {name: name for rule in policy.secrets for name in (rule.name, *rule.equals)}
+    for rule in policy.secrets:
+        joined = {groups[name] for name in (rule.name, *rule.equals)}
+        groups = {name: rule.name if group in joined else group for name, group in groups.items()}
+    return groups
+
+
+def _compared(pairs: pd.DataFrame) -> pd.DataFrame:
+    """`Drift` of pairs with what is expected of them: whether they hold the same value."""
+    one, other, expected = pairs["fingerprint"], pairs["other_fingerprint"], pairs["expected"]
+    known = one.notna() & other.notna()
+    same, absent = known & one.eq(other).fillna(False), pairs["absent"] | pairs["other_absent"]
+    differ = (known & ~same) | (~known & expected.ne("same") & absent)
+    # Two placeholders are a fault of each: they are no reuse of a secret.
+    placeholders = same & expected.eq("different") & ~pairs["own"] & ~pairs["other_own"]
+    relation = np.select([same, differ], ["same", "different"], "unknown")
+    found = pairs.assign(relation=relation, expected=expected.mask(placeholders, "any"))
+    return Drift.checked(found[list(Drift.columns)])

@@ -7,17 +7,18 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, Several, rows
 from audit_lib.base.in_words import counted, few
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.inventory import rule_name
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.settings import Policy, Project, code_reads
+from audit_lib.settings import Policy, Project, variables
 from audit_lib.settings.discover import service_of_variable
-from audit_lib.settings.kinds import likely_kind, shape_by
 from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
+from audit_lib.settings.variables import likely_kind, shape_by
 
 SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
 SHOWN = 3  # places
@@ -46,7 +47,7 @@ class Population(Contract):
 
 
 def tabulate_population(
-    project: Project, policy: Policy, code: code_reads.CodeRead, read: ProjectRead, keeper: Keeper
+    project: Project, policy: Policy, code: variables.CodeRead, read: ProjectRead, keeper: Keeper
 ) -> pd.DataFrame:
     """`Population`, by service and name; without what only machine and build set."""
     known = [*_facts(policy, read), *_code_facts(project, policy, code, read.entries)]
@@ -58,20 +59,20 @@ def tabulate_population(
     own = [source.path for source in project.env_sources] + [*PLACES, *project.exports]
     own += [source.pattern for source in project.evidence_sources]
     own += [source.pattern for source in project.log_sources]
-    named = code_reads.named_in(project, names, own)
+    named_at, set_at, unread = variables.named_in(project, names, own)
     by_code = facts[facts["side"].eq("code")].groupby("name")["service"].unique()
     readers = {name: f"read by {', '.join(sorted(services))}" for name, services in by_code.items()}
-    unseen, unsupplied = _unseen(project, code, named), _unsupplied(read.sources)
+    unseen, unsupplied = _unseen(project, code, unread), _unsupplied(read.sources)
 
     found = []
     for service, name, sides, places in rows(facts.groupby(["service", "name"], as_index=False).agg(list)):
-        word = f"named in {named.at[name]}, but not as a read that is known" if name in named.at else ""
+        word = f"named in {named_at[name]}, but not as a read that is known" if name in named_at else ""
         is_read, read_reason = _answer("code" in sides, readers.get(name), word, unseen)
-        set_at = f"set in {named.set_at[name]}" if name in named.set_at else ""
+        is_set = f"set in {set_at[name]}" if name in set_at else ""
         nothing = unsupplied.get(service, f"nothing of {service} was supplied")
         is_held = "env files" in sides or "platform" in sides
-        supplied, supply_reason = _answer(is_held, set_at, nothing)
-        if name in code_reads.NOT_CONFIGURED and {*sides} == {"code"}:
+        supplied, supply_reason = _answer(is_held, is_set, nothing)
+        if name in variables.NOT_CONFIGURED and {*sides} == {"code"}:
             continue
         found.append(
             {
@@ -128,7 +129,7 @@ def _facts(policy: Policy, read: ProjectRead) -> list[Fact]:
 
 
 def _code_facts(
-    project: Project, policy: Policy, code: code_reads.CodeRead, entries: pd.DataFrame
+    project: Project, policy: Policy, code: variables.CodeRead, entries: pd.DataFrame
 ) -> Iterator[Fact]:
     """Each read, as of the service whose env file names the variable and is nearest above the code.
 
@@ -166,20 +167,19 @@ def _secrets(names: list[str], policy: Policy, read: ProjectRead, keeper: Keeper
 # ---- What keeps a "no" from being known ----
 
 
-def _unseen(project: Project, code: code_reads.CodeRead, named: code_reads.Named) -> str:
+def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> str:
     """What may read a variable unseen; "" if nothing does."""
     if not code.files:
         return "no code is here"
     images = [
         path
-        for path in code_reads.code_files(project)
-        if code_reads.is_deployment(PurePosixPath(path))
-        for service in _SERVICE.split(code_reads.text_of(project, path))
+        for path in code.deployments
+        for service in _SERVICE.split(variables.text_of(project, path))
         if _IMAGE.search(service) and not _BUILD.search(service)
     ]
     doubts = (
         (code.dynamic, "read", "without a name, first"),
-        (sorted({*code.unread, *named.unread}), "file", "not read, first"),
+        (sorted({*code.unread, *unread}), "file", "not read, first"),
         (images, "image", "with code that is not here, first in"),
     )
     return "; ".join(f"{counted(len(of), noun)} {why} {of[0]}" for of, noun, why in doubts if of)

@@ -15,10 +15,9 @@ from audit_lib.logs.deploys import read_deploys
 from audit_lib.logs.read import LogRead, nothing_read
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
-from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.evidence import collect_evidence, with_file_times
 from audit_lib.secrets.given import read_store_dates
-from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.inventory import compare_places, tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import GivenValues, Policy, Project
 
@@ -60,20 +59,18 @@ class ProjectRead:
     @cached_property
     def sources(self) -> pd.DataFrame:
         """`Sources`: env files, logs, deploy lists and exports of stores, with how they were read."""
-        read = [self._env[0], self.logs.sources, self._deploys.sources, self._stores[0]]
+        read = [self._env[0], self.logs.sources, self._deploys[0], self._stores[0]]
         return Sources.checked(pd.concat(read))
 
     entries = frame(lambda self: self._env[1])  # `EnvEntries`
-    deploys = frame(lambda self: self._deploys.deploys)  # `Deploys`
+    deploys = frame(lambda self: self._deploys[1])  # `Deploys`
     places = frame(  # `Sources` but for logs
-        lambda self: Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
+        lambda self: Sources.checked(pd.concat([self._env[0], self._deploys[0], self._stores[0]]))
     )
     inventory = frame(  # `Inventory`
         lambda self: tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self.places)
     )
-    drift = frame(  # `Drift`
-        lambda self: compare_places(self.inventory, self.entries, self.policy, self.keeper)
-    )
+    drift = frame(lambda self: compare_places(self.inventory, self.policy, self.keeper))  # `Drift`
 
     # `Evidence`: each piece that bounds when a value came into use. No log is read for it.
     evidence = frame(

@@ -1,7 +1,7 @@
 """What is audited, and against what: audit.toml and the policy that it extends.
 
-`models` says what may be written and what the audit makes of it, `load` reads it; `discover` and
-`first_file` find out what nobody wrote yet, `code_reads` and `platform_files` what the project's files say.
+`models` says what may be written and what the audit makes of it, `load` reads it; `discover` finds out what
+nobody wrote yet, `variables` and `platform_files` what the project's files say.
 """
 
 from audit_lib.settings.load import (

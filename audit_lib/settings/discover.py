@@ -1,18 +1,31 @@
-"""Finds the env-like files and logs of a project that has no audit.toml: where they are and whose.
+"""Finds out what nobody wrote yet: env-like files and logs, whose each variable is, a first audit.toml.
 
-Also which service a variable is of, by the env file that is nearest to the code that reads it.
+The first audit.toml says what was found, and guesses marked as guesses; never a value. A variable is guessed
+to be required only if the application's own code fails without it.
 """
 
+import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from audit_lib.base.errors import Fault
-from audit_lib.settings.code_reads import Mention, files
-from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Project
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.in_words import few
+from audit_lib.settings.keys import path_fault
+from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy, Project
+from audit_lib.settings.variables import (
+    Mention,
+    asked_of_owner,
+    env_variables,
+    files,
+    is_issued,
+    likely_kind,
+)
 
 MAX_SOURCES = 200
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
@@ -31,30 +44,29 @@ def discover(project: Project) -> Project:
     """
     left_out: list[Fault] = []
     found = files(project.root, left_out)
-    env = {str(path): env_source(path) for path in found if is_env_like(path) and not _is_aside(path)}
+    env = {str(path): env_source(path) for path in found if is_env_like(path)}
+    for path in [path for path, source in env.items() if source.example]:
+        folders = PurePosixPath(path).parts[:-1]
+        hidden = any(part.startswith(".") and part not in _WORDS["env_folders"] for part in folders)
+        if hidden or not _WORDS["aside_folders"].isdisjoint(folders):
+            del env[path]  # of a tool or an example, not of the application
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
     logs = {pattern: LogSource(pattern, service_of(path)) for path in own if (pattern := _log_pattern(path))}
-    env = _beside({source.path: source for source in project.env_sources}, env)
-    logs = _beside({source.pattern: source for source in project.log_sources}, logs)
-    for word, sources in (("env files", len(env)), ("log folders", len(logs))):
-        if sources > MAX_SOURCES:
-            beyond = f"left out {sources - MAX_SOURCES} {word} beyond the first {MAX_SOURCES}"
-            left_out.append(Fault("discovery", beyond))
-    return replace(
-        project,
-        env_sources=tuple(env.values())[:MAX_SOURCES],
-        log_sources=tuple(logs.values())[:MAX_SOURCES],
-        not_searched=tuple(left_out),
-    )
+    sources = {
+        "env files": _beside({source.path: source for source in project.env_sources}, env),
+        "log folders": _beside({source.pattern: source for source in project.log_sources}, logs),
+    }
+    for word, some in sources.items():
+        if (beyond := len(some) - MAX_SOURCES) > 0:
+            left_out.append(Fault("discovery", f"left out {beyond} {word} beyond the first {MAX_SOURCES}"))
+    env_sources, log_sources = (tuple(some.values())[:MAX_SOURCES] for some in sources.values())
+    return replace(project, env_sources=env_sources, log_sources=log_sources, not_searched=tuple(left_out))
 
 
 def _beside(layout: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     # A layout of which nothing is there belongs to another application: its gaps would be noise.
-    assumed = layout if not found or set(layout) & set(found) else {}
+    assumed = layout if not found or layout.keys() & found.keys() else {}
     return assumed | {place: found[place] for place in found if place not in assumed}
-
-
-# ---- What a file's name and folder say ----
 
 
 def is_env_like(path: PurePosixPath) -> bool:
@@ -69,13 +81,6 @@ def _is_of_a_service(path: PurePosixPath) -> bool:
     return in_env_folder and bool(_PATTERNS["service_file"].fullmatch(path.name))
 
 
-def _is_aside(path: PurePosixPath) -> bool:
-    """Whether an example file is one of a tool or of an example, and not of the application."""
-    folders = path.parts[:-1]
-    hidden = any(part.startswith(".") and part not in _WORDS["env_folders"] for part in folders)
-    return is_example(path) and (hidden or not _WORDS["aside_folders"].isdisjoint(folders))
-
-
 def _log_pattern(path: PurePosixPath) -> str:
     """The pattern of the log files that one belongs to; "" for a file that is not a log."""
     if _PATTERNS["log"].fullmatch(path.name):
@@ -85,20 +90,19 @@ def _log_pattern(path: PurePosixPath) -> str:
 
 
 def env_source(path: PurePosixPath) -> EnvSource:
-    """The env source that a file's name and folder say it is."""
-    example = is_example(path)
+    """The env source that a file's name and folder say it is.
+
+    A template is an example, and so is what tests run with (.env.test): no environment has it in force.
+    """
+    named, of_tests = (
+        _environment_in(path.name, _IN_NAMES),
+        not _WORDS["tests"].isdisjoint(_words_of(path.name)),
+    )
+    example = bool(_PATTERNS["example"].search(path.name)) or (of_tests and not (named or file_words(path)))
     backup = not example and bool(_PATTERNS["backup"].search(path.name))
-    by_name = _environment_in(path.name, _IN_NAMES) or _environment_in(path.parent.name, _IN_FOLDERS)
-    environment = "" if example else by_name or ENVIRONMENTS[0]
+    environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
     service = ("" if backup else file_words(path)) or service_of(path)
-    return EnvSource(environment, service, str(path), example, backup=backup)
-
-
-def is_example(path: PurePosixPath) -> bool:
-    """Whether a file is a template, or what tests run with (.env.test): no environment has it in force."""
-    of_tests = not _WORDS["tests"].isdisjoint(_words_of(path.name))
-    named = _environment_in(path.name, _IN_NAMES) or file_words(path)
-    return bool(_PATTERNS["example"].search(path.name)) or (of_tests and not named)
+    return EnvSource("" if example else environment, service, str(path), example, backup=backup)
 
 
 def _environment_in(text: str, marks: Mapping[str, frozenset[str]]) -> str:
@@ -132,9 +136,6 @@ def service_of(path: PurePosixPath) -> str:
     return re.sub(r"[^\w.-]", "-", next(folders, "")).lstrip(".-") or "backend"
 
 
-# ---- Whose a variable is ----
-
-
 def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], project: Project) -> str:
     """The service of a variable: of the env file that names it and is nearest above the code that reads it,
     of several the one with the most variables; else of any env file that is nearest above it.
@@ -142,24 +143,131 @@ def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], pr
     `set_in` gives for each env file that names it how many variables the file names.
     """
     path = PurePosixPath(min(places).path)
-    by_path = {source.path: source for source in project.env_sources}
-    depths = {one: _depth(PurePosixPath(one), path) for one in by_path}
-    if set_in:
-        nearest = max(sorted(set_in), key=lambda one: (depths[one], set_in[one]))
-        return by_path[nearest].service
-    if above := [one for one in by_path if depths[one] >= 0]:
-        nearest = max(above, key=lambda one: (depths[one], not file_words(PurePosixPath(one))))
-        return by_path[nearest].service
+    services = {source.path: source.service for source in project.env_sources}
+    # How near the folder that each serves, as that above env/, is above the code; else -1.
+    depths = {}
+    for one in services:
+        folder = PurePosixPath(one).parent
+        while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
+            folder = folder.parent
+        depths[one] = len(folder.parts) if path.is_relative_to(folder) else -1
+    if candidates := sorted(set_in) or [one for one in depths if depths[one] >= 0]:
+        size = {one: set_in.get(one, not file_words(PurePosixPath(one))) for one in candidates}
+        return services[max(candidates, key=lambda one: (depths[one], size[one]))]
     # Of code that no env file serves: a folder of its own build, else the whole.
-    for folder in list(path.parents)[:-1]:
-        if any((project.root / folder / name).is_file() for name in _WORDS["manifests"]):
-            return service_of(folder / path.name)
-    return service_of(PurePosixPath(path.name))
+    builds = (
+        folder
+        for folder in list(path.parents)[:-1]
+        if any((project.root / folder / name).is_file() for name in _WORDS["manifests"])
+    )
+    return service_of(next(builds, PurePosixPath()) / path.name)
 
 
-def _depth(env_file: PurePosixPath, path: PurePosixPath) -> int:
-    """How near the folder that an env file serves, as that above env/, is above another file; else -1."""
-    folder = env_file.parent
-    while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
-        folder = folder.parent
-    return len(folder.parts) if path.is_relative_to(folder) else -1
+def guess_variables(
+    project: Project,
+    generic: Policy,
+    code: Mapping[str, tuple[Mention, ...]],
+    tracked: Collection[str] = (),
+) -> list[dict[str, Any]]:
+    """What each variable seems to be that an example names or the code reads, by service, then name.
+
+    A guess has the keys of a [[secret]]; `issued` by a provider; `pair`, the same name without or with a
+    public prefix, else ""; and the `places` of its name. The names in an env file that git tracks are as
+    public as an example's; others are not read.
+    """
+    public = {source.path for source in project.env_sources if source.example or source.path in tracked}
+    held = env_variables(project)
+    sizes = Counter(path for places in held.values() for path in {place.path for place in places})
+    seen = {name: [one for one in places if one.path in public] for name, places in held.items()}
+    read = asked_of_owner(code)
+    names = {name for name, places in (*seen.items(), *read.items()) if places}
+    guesses = []
+    for name in names:
+        places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
+        kind, component = likely_kind(name, {place.form for place in places if place.form}, generic)
+        others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
+        others += [prefix + name for prefix in prefixes]
+        needed = any(place.needed for place in reads) and not any(place.optional for place in reads)
+        set_in = {place.path: sizes[place.path] for place in places}
+        guesses.append(
+            {
+                "name": name,
+                # Code says which service reads a variable.
+                "service": service_of_variable(reads or seen[name], set_in, project),
+                "kind": kind,
+                "component": component,
+                "required": "always" if needed else "optional",
+                "issued": kind == "secret" and is_issued(name, project.name),
+                "pair": next((other for other in others if other in names), ""),
+                "places": (*seen.get(name, ()), *reads),
+            }
+        )
+    return sorted(guesses, key=itemgetter("service", "name"))
+
+
+def with_environments(project: Project) -> Project:
+    """The project with the environments of which an env file was found alone; with all if none was."""
+    found = {source.environment for source in project.env_sources if not source.example}
+    environments = tuple(name for name in ENVIRONMENTS if name in found)
+    return replace(project, environments=environments or project.environments)
+
+
+def first_audit_toml(
+    project: Project,
+    extends: str,
+    guesses: Iterable[Mapping[str, Any]],
+    loaders: Mapping[str, str] | None = None,
+    logins: Iterable[str] = (),
+) -> str:
+    """The text of an audit.toml for what is there, with a [[secret]] for each guess.
+
+    `loaders` gives the loader of each env file of which it is known, by its path; `logins` are blocks of
+    comments that ask about logins.
+    """
+    from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
+
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)  # noqa: S701
+    environment.filters |= {"quoted": _quoted, "places": _few_places}
+    template = environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8"))
+    env_sources = [source for source in project.env_sources if nameable(source.path)]
+    log_sources = [source for source in project.log_sources if nameable(source.pattern)]
+    return template.render(
+        project=project,
+        extends=extends,
+        has_guide=(project.root / project.guide).is_file(),
+        exports=[path for path in project.exports if (project.root / path).is_file()],
+        env_sources=[source for source in env_sources if os.path.lexists(project.root / source.path)],
+        log_sources=[source for source in log_sources if any(project.root.glob(source.pattern))],
+        loaders=loaders or {},
+        logins=logins,
+        guesses=guesses,
+    )
+
+
+def _few_places(mentions: Iterable[Mention]) -> str:
+    # A file's name could end the comment and begin a key of its own.
+    plain = re.compile(r"[\w./@+ ()-]{1,200}")
+    named = ((one.path if plain.fullmatch(one.path) else "a file with an odd name", one) for one in mentions)
+    return few((f"{path}:{one.line}" for path, one in named), 3)
+
+
+def nameable(path: str) -> bool:
+    """Whether an audit.toml can name a path: one in UTF-8, without control characters or backslashes."""
+    return not path_fault(path) and not any("\ud800" <= char <= "\udfff" for char in path)
+
+
+def _quoted(text: str) -> str:
+    plain = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in text)
+    return f'"{"".join(plain)}"'
+
+
+def write_new(path: Path, text: str, place: str) -> bool:
+    """Whether the file was written: never over one that is there, nor through a link."""
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise BadInput.at(place, f"cannot be written ({error.strerror})") from None
+    return True

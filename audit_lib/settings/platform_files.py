@@ -14,15 +14,13 @@ from posixpath import normpath
 from typing import Any
 
 import pandas as pd
-import yaml
 from pathspec import PathSpec
 
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Contract, Field, Series
 from audit_lib.base.git import ignored, is_repository, tracked
-from audit_lib.settings.code_reads import files
-from audit_lib.settings.kinds import form_of, likely_kind
 from audit_lib.settings.models import Policy, Project
+from audit_lib.settings.variables import files, form_of, likely_kind
 
 BLUEPRINTS = ("render.yaml", "render.yml")
 LARGEST = 1 << 18  # bytes of a file that is read here
@@ -94,7 +92,7 @@ def _fault_noted(found: list[Row], source: str) -> Iterator[None]:
         yield
     except Unreadable as error:  # perhaps of a file beside it
         found.append(_row("file", error.faults[0].place, "unknown", reason=error.reason))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         found.append(_row("file", source, "unknown", reason="is not understood"))
 
 
@@ -102,20 +100,18 @@ def _text(project: Project, path: str) -> str:
     return read_source(project.root, path, LARGEST).content.decode("utf-8-sig")
 
 
-# ---- Render's blueprints ----
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Plain values; each mapping has its line."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Mapped:
-        """A mapping with its line."""
-        return {**super().construct_mapping(node, deep=deep), _LINE: node.start_mark.line + 1}
-
-
 def _mappings(text: str) -> list[Mapped]:
-    """All mappings of a YAML text, outer ones first; `ValueError` if there are too many."""
-    values = list(yaml.load_all(text, Loader=_Loader))
+    """All mappings of a YAML text, outer ones first, each with its line; `ValueError` if it is none."""
+    import yaml  # noqa: PLC0415  20 ms that most commands do not need
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Mapped:
+            return {**super().construct_mapping(node, deep=deep), _LINE: node.start_mark.line + 1}
+
+    try:
+        values = list(yaml.load_all(text, Loader=Loader))
+    except yaml.YAMLError:
+        raise ValueError from None
     for number, value in enumerate(values):
         if number > MOST_NODES:
             raise ValueError
@@ -129,8 +125,13 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
         raise ValueError
     services = root.get("services") or []
     for owner in (*(root.get("envVarGroups") or ()), *services):
-        users = [one for one in services if one is owner or _joins(one, owner)]
-        has_previews = any(_has_previews(root) or _has_previews(one) for one in users)
+        users = [
+            service
+            for service in services
+            if service is owner
+            or any(one.get("fromGroup") == owner.get("name") for one in service.get("envVars") or ())
+        ]
+        has_previews = any(_has_previews(root) or _has_previews(service) for service in users)
         for one in (one for one in owner.get("envVars") or () if _is_secret(one, policy)):
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
             answers = {"blueprint value": "no" if one.get("value") else "yes" if known else "unknown"}
@@ -140,11 +141,6 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
             facts = {"source": source, "service": str(owner.get("name", "")), "line": one[_LINE]}
             for topic, answer in answers.items():
                 yield _row(topic, str(one["key"]), answer, **facts)
-
-
-def _joins(service: Mapped, group: Mapped) -> bool:
-    """Whether a service has the variables of a group, too."""
-    return any(one.get("fromGroup") == group.get("name") for one in service.get("envVars") or ())
 
 
 def _is_secret(variable: Mapped, policy: Policy) -> bool:
@@ -157,11 +153,8 @@ def _is_secret(variable: Mapped, policy: Policy) -> bool:
 def _has_previews(owner: Mapped) -> bool:
     """Whether previews are made of a service, or of all: `previews`, by its older names, too."""
     modes = [owner.get(key) for key in ("previews", "previewsEnabled", "pullRequestPreviewsEnabled")]
-    modes = [mode.get("generation") if isinstance(mode, dict) else mode for mode in modes]
-    return any(str(mode or "off").lower() not in ("off", "false", "no") for mode in modes)
-
-
-# ---- Images ----
+    stated = (mode.get("generation") if isinstance(mode, dict) else mode for mode in modes)
+    return any(str(mode or "off").lower() not in ("off", "false", "no") for mode in stated)
 
 
 def _builds(mappings: list[Mapped], folder: str) -> Iterator[tuple[str, str]]:

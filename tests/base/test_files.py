@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base import files
-from audit_lib.base.files import NotSearched, Unreadable, log_paths, open_source, read_source, walk_files
+from audit_lib.base.errors import Fault
+from audit_lib.base.files import Unreadable, log_paths, open_source, read_source, walk_files
 from tests.support.hostile import deep_tree
 
 FILES = ("a.log", "b.txt", "logs/a.log", "logs/a.log.1", "logs/old/b.log", "app/logs/c.log", ".hidden/d.log")
@@ -98,14 +99,14 @@ def test_a_link_that_takes_the_file_s_place_is_not_followed(
 
 
 def test_a_growing_file_is_read_and_hashed_up_to_the_size_it_had(tmp_path: Path) -> None:
-    """What is appended while a source is open belongs to neither; what the reader left is hashed, too."""
+    """What is appended while a source is open belongs to neither."""
     path, content = tmp_path / "app.log", bytes(range(256)) * 1000
     path.write_bytes(content)
-    with open_source(tmp_path, "app.log") as source, path.open("ab") as more:
+    with open_source(tmp_path, "app.log") as (file, facts), path.open("ab") as more:
         more.write(b"two\n")
         more.flush()
-        assert source.file.read(10) == content[:10]
-        assert source.finish() == sha256(content).hexdigest()
+        assert (file.read(10), facts["size_bytes"]) == (content[:10], len(content))
+        assert file.read() == content[10:]
 
 
 PATTERNS = [
@@ -132,7 +133,7 @@ def test_a_pattern_names_files_of_the_project(project: Path, pattern: str, expec
 
 def test_a_deep_tree_and_a_nested_pattern_end_soon(tmp_path: Path) -> None:
     """Folders deeper than Python recurses, and many `**`: the folder where the search stops is named."""
-    left_out: list[NotSearched] = []
+    left_out: list[Fault] = []
     with deep_tree(tmp_path / "deep") as root:
         assert log_paths(root, "**/a/**/a/**/b/**/*.log") == ["/".join("a" * 101)]
         assert list(walk_files(root, left_out)) == []
@@ -144,7 +145,7 @@ def test_every_file_is_walked_and_what_is_not_is_said(project: Path) -> None:
     for path in (".git/objects/aa/bb", "sub/.git/objects/aa", ".git/HEAD"):
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text("x")
-    left_out: list[NotSearched] = []
+    left_out: list[Fault] = []
     walked = []
     for path, size, opener in walk_files(project, left_out):
         with opener() as opened:

@@ -26,7 +26,7 @@ RIGHT = [
     {"name": "a", "state": "good", "count": 1, "share": 0.5, "true": True, "at": AT},
     {"name": "b", "state": None, "count": None, "share": None, "true": False, "at": None},
 ]
-TYPES = {name: column.type for name, column in Example.columns().items()}
+TYPES = {name: column.type for name, column in Example.columns.items()}
 # Named twice, without a name, another word, no truth, no number, half a row, no instant.
 WRONG: list[dict[str, Any]] = [
     {"name": "a"}, {"name": None}, {"state": "fine"}, {"true": None}, {"count": "many"}, {"count": 1.5},

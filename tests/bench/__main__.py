@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from tests.secrets.test_ages import STATUSES, TABLE, measure as measure_cadence
-from tests.support.clock_truth import FLAGS, measure as measure_clocks
+from tests.support.clocks import FLAGS, measure as measure_clocks
 
 LOGS = ((75_000_000, 5), (300_000_000, 2))  # bytes of a log, and how often both programs read it in turn
 LINE = (

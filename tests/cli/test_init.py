@@ -11,15 +11,9 @@ from audit_lib.__main__ import main
 from audit_lib.base.errors import BadInput
 from audit_lib.cli import records
 from audit_lib.settings import choose_policy, load_project
-from audit_lib.settings.first_file import write_new
+from audit_lib.settings.discover import write_new
 from tests.support.applications import django_vue, write
 from tests.support.login_logs import APPLICATIONS, Application, visits, written
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """The Django and Vue application."""
-    return django_vue(tmp_path / "shop")
 
 
 def run_init(project: Path) -> Result:
@@ -37,7 +31,7 @@ backend CELERY_BROKER_URL secret password optional
 backend DATABASE_URL secret password always
 backend DJANGO_SECRET_KEY secret whole always
 backend EMAIL_HOST_PASSWORD secret whole optional
-backend LEGACY_TOKEN secret whole always
+backend LEGACY_TOKEN secret whole optional
 backend SENTRY_DSN setting whole optional
 backend STRIPE_SECRET_KEY secret whole always
 frontend VITE_API_TOKEN secret whole optional
@@ -46,24 +40,48 @@ frontend VITE_FLAG setting whole optional
 frontend VITE_MAPS_KEY secret whole optional
 frontend VITE_STRIPE_PUBLIC_KEY setting whole optional
 """.strip()
+SOURCES = [
+    (".env", "development", "backend", False),
+    (".env.example", "", "backend", True),
+    ("frontend/.env.example", "", "frontend", True),
+]
 
 
-def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
-    """audit.toml loads without a fault and names what is there."""
+def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:
+    """audit.toml loads without a fault and names what is there; each guessed line says so, each variable has
+    the places where its name was seen, and of no secret an owner or a reason is guessed. A second run changes
+    no byte and says so. Instances and zone are lines to fill in: neither is declared until they are."""
+    shop = django_vue(tmp_path / "shop")
     result = run_init(shop)
     assert (result.exit_code, result.stderr) == (0, "")
     project = load_project(shop)
     assert project.configured
-    assert [(s.path, s.environment, s.service, s.example) for s in project.env_sources] == [
-        (".env", "development", "backend", False),
-        (".env.example", "", "backend", True),
-        ("frontend/.env.example", "", "frontend", True),
-    ]
+    assert [(s.path, s.environment, s.service, s.example) for s in project.env_sources] == SOURCES
     assert [(log.pattern, log.service) for log in project.log_sources] == [("logs/*.log*", "backend")]
     policy = choose_policy(project)
     assert (policy.name, policy.extends) == ("shop", "generic")
     rules = [(r.service, r.name, r.kind, r.component, r.required) for r in policy.secrets]
     assert "\n".join(" ".join(rule) for rule in rules) == GUESSES
+    text = (shop / "audit.toml").read_text("utf-8")
+    assert "# Seen in .env.example:1, shop/settings.py:4\n[[secret]]\n" in text
+    guessed = [line for line in text.splitlines() if re.match(r"(service|kind|required|component) ", line)]
+    assert guessed
+    assert all(line.endswith("# guess") for line in guessed)
+    secrets = [rule for rule in policy.secrets if rule.kind == "secret"]
+    assert text.count('owner = ""  # fill in') == len(secrets)
+    left = {(rule.purpose, rule.owner, rule.reach, rule.reviewed, rule.reason) for rule in secrets}
+    assert left == {("", "", "", "", "")}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    again = run_init(shop)
+    assert again.exit_code == 0
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert "audit.toml: exists and is kept" in again.output
+    assert "exists in" in again.output
+    filled = text.replace("# instances", "instances").replace("# time_zone", "time_zone")
+    for content, declared in ((text, (0, False)), (filled, (1, True))):
+        (shop / "audit.toml").write_text(content, "utf-8")
+        (log,) = load_project(shop).log_sources
+        assert (log.instances, log.zone_declared) == declared
 
 
 def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Path) -> None:
@@ -77,35 +95,10 @@ def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Pat
     assert not any(rule.period_stated for rule in policy.secrets)
 
 
-def test_guesses_are_marked_and_the_rest_is_left_to_fill_in(shop: Path) -> None:
-    """Each guessed line says so, each variable has the places where its name was seen, and of no secret an
-    owner or a reason is guessed."""
-    run_init(shop)
-    text = (shop / "audit.toml").read_text("utf-8")
-    assert "# Seen in .env.example:1, shop/settings.py:4\n[[secret]]\n" in text
-    guessed = [line for line in text.splitlines() if re.match(r"(service|kind|required|component) ", line)]
-    assert guessed
-    assert all(line.endswith("# guess") for line in guessed)
-    secrets = [rule for rule in choose_policy(load_project(shop)).secrets if rule.kind == "secret"]
-    assert text.count('owner = ""  # fill in') == len(secrets)
-    left = {(rule.purpose, rule.owner, rule.reach, rule.reviewed, rule.reason) for rule in secrets}
-    assert left == {("", "", "", "", "")}
-
-
-def test_nothing_stands_for_the_owners_word(shop: Path) -> None:
-    """Instances and zone are lines to fill in: init declares neither, and both are read once taken over."""
-    run_init(shop)
-    text = (shop / "audit.toml").read_text("utf-8")
-    filled = text.replace("# instances", "instances").replace("# time_zone", "time_zone")
-    for content, declared in ((text, (0, False)), (filled, (1, True))):
-        (shop / "audit.toml").write_text(content, "utf-8")
-        (log,) = load_project(shop).log_sources
-        assert (log.instances, log.zone_declared) == declared
-
-
-def test_no_value_is_written_or_printed(shop: Path) -> None:
+def test_no_value_is_written_or_printed(tmp_path: Path) -> None:
     """Neither the file nor the output holds a value, or a name that only a live file has. The key is outside,
     0600 in a folder of 0700."""
+    shop = django_vue(tmp_path / "shop")
     result = run_init(shop)
     lines = (shop / ".env").read_text("utf-8").splitlines()
     values = [value for _, _, value in (line.partition("=") for line in lines) if len(value) > 12]
@@ -116,18 +109,6 @@ def test_no_value_is_written_or_printed(shop: Path) -> None:
         assert not [value for value in hidden if value in text]
     assert [stat.S_IMODE(path.stat().st_mode) for path in (key, key.parent)] == [0o600, 0o700]
     assert not (shop / ".audit").exists()
-
-
-def test_what_exists_is_kept(shop: Path) -> None:
-    """A second run changes no byte and says that it kept what is there."""
-    run_init(shop)
-    (shop / "audit.toml").write_text('name = "mine"\n', "utf-8")
-    before = {path: path.read_bytes() for path in shop.parent.rglob("*") if path.is_file()}
-    result = run_init(shop)
-    assert result.exit_code == 0
-    assert {path: path.read_bytes() for path in shop.parent.rglob("*") if path.is_file()} == before
-    assert "audit.toml: exists and is kept" in result.output
-    assert "exists in" in result.output
 
 
 def test_nothing_is_written_over_or_through_a_link(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_broken_check_judges_its_rows_otherwise(check: Check) -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_a_check_is_whole(check: Check) -> None:
     """Templates name columns of the table; the id is kebab-case; it has controls, a what and a why."""
-    columns = TABLES[check.table][0].columns()
+    columns = TABLES[check.table][0].columns
     blank = row_words({name: None if name.endswith(("_min", "_max")) else "x" for name in columns})
     blank |= dict.fromkeys(("line_of", "other_line_of", "lacking"), "x")  # by `prepare`
     texts = [check.subject, check.remedy, *check.where]

@@ -14,7 +14,7 @@ from audit_lib.findings.reviews import LastReview, kept, last_signed, read_previ
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.secrecy.keeper import Key, signed
 from audit_lib.settings import bundled_policy, choose_policy, load_project
-from audit_lib.settings.dump import dump
+from audit_lib.settings.load import dump
 
 AT = datetime(2026, 6, 30, tzinfo=UTC)
 KEY = Key.throw_away()

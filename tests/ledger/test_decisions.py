@@ -5,7 +5,7 @@ from pathlib import Path
 
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, append, read_ledger
-from audit_lib.ledger.decisions import decisions
+from audit_lib.ledger.chain import decisions
 from audit_lib.ledger.timeline import tenures
 from audit_lib.rotation.rotations import revocations
 from audit_lib.secrecy.keeper import Keeper, Key

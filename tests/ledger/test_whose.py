@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.ledger import Draft, Ledger, all_heads, append, read_ledger
-from audit_lib.ledger.whose import whose
+from audit_lib.ledger.timeline import whose
 from audit_lib.secrecy.keeper import Key
 from tests.ledger.test_timeline import DAY, KEY, rotated, seen
 

@@ -3,19 +3,27 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logs.deploys import DeployRead, parse_deploys, read_deploys
+from audit_lib.logs.deploys import parse_deploys, read_deploys
 from audit_lib.sample.story import drawn
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import DeploySource, Project
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 LIST = DeploySource("evidence/deploys*.json", "backend", "production")
+
+
+class Found(NamedTuple):
+    """The frames of deploy lists."""
+
+    sources: pd.DataFrame
+    deploys: pd.DataFrame
 
 
 def deploy(number: int = 1, **more: Any) -> dict[str, Any]:
@@ -34,14 +42,14 @@ def deploy(number: int = 1, **more: Any) -> dict[str, Any]:
     return facts | more
 
 
-def read(
-    folder: Path, text: str | bytes, keeper: Keeper | None = None, as_of: datetime = AS_OF
-) -> DeployRead:
+def read(folder: Path, text: str | bytes, keeper: Keeper | None = None, as_of: datetime = AS_OF) -> Found:
     """What one list gives."""
     (folder / "evidence").mkdir(exist_ok=True)
     content = text.encode() if isinstance(text, str) else text
     (folder / "evidence" / "deploys.json").write_bytes(content)
-    return read_deploys(Project("p", folder, deploy_sources=(LIST,)), keeper or Keeper(demo_key()), as_of)
+    return Found(
+        *read_deploys(Project("p", folder, deploy_sources=(LIST,)), keeper or Keeper(demo_key()), as_of)
+    )
 
 
 ANSWER = [{"deploy": deploy(2), "cursor": "b"}, {"deploy": deploy(1), "cursor": "a"}]
@@ -181,13 +189,13 @@ def test_no_bytes_are_too_odd(content: bytes) -> None:
 def test_a_file_that_is_not_there_is_a_row(tmp_path: Path) -> None:
     """A pattern without a file is missing, with what would supply it; a link is refused."""
     project = Project("p", tmp_path, deploy_sources=(LIST,))
-    row = read_deploys(project, Keeper(demo_key()), AS_OF).sources.iloc[0]
+    row = read_deploys(project, Keeper(demo_key()), AS_OF)[0].iloc[0]
     assert (row["state"], row["source"]) == ("missing", LIST.pattern)
     assert "export" in row["remedy"]
     (tmp_path / "evidence").mkdir()
     (tmp_path / "elsewhere").write_text("[]")
     (tmp_path / "evidence" / "deploys.json").symlink_to(tmp_path / "elsewhere")
-    assert read_deploys(project, Keeper(demo_key()), AS_OF).sources.iloc[0]["state"] == "refused"
+    assert read_deploys(project, Keeper(demo_key()), AS_OF)[0].iloc[0]["state"] == "refused"
 
 
 def test_later_deploys_are_left_out_and_counted(tmp_path: Path) -> None:

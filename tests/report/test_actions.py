@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.report import actions
-from audit_lib.secrets.ages import Freshness
-from tests.support.rows import rows_of
+from tests.support.rows import contract_of, rows_of
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
 
@@ -22,28 +21,15 @@ def finding(check: str, subject: str, where: str = "backend/.env:3", **more: Any
 
 
 OPEN_MODE = finding("open-file-mode", "env file", action="values-on-disk")
+TOKEN = "API_TOKEN"
 
 
 @pytest.mark.parametrize(
     ("findings", "state", "action"),
     [
-        ([finding("overdue-secret", "API_TOKEN")], "present", "Rotate API_TOKEN in production"),
-        (
-            [finding("compromised-value", "API_TOKEN")],
-            "present",
-            "Revoke and replace API_TOKEN in production",
-        ),
-        ([finding("missing-secret", "API_TOKEN")], "missing", "Set API_TOKEN in production"),
-        (
-            [finding("leak-undecided", "API_TOKEN", remedy="Rotate it, or look. So.")],
-            "missing",
-            "Rotate it, or look",
-        ),
-        (
-            [finding("leak-undecided", "API_TOKEN", remedy="Rotate it, or look. So.")],
-            "not supplied",
-            "Rotate it, or look",
-        ),
+        ([finding("overdue-secret", TOKEN)], "present", "Rotate API_TOKEN in production"),
+        ([finding("compromised-value", TOKEN)], "present", "Revoke and replace API_TOKEN in production"),
+        ([finding("missing-secret", TOKEN)], "missing", "Set API_TOKEN in production"),
         ([finding("values-on-disk", "env file"), OPEN_MODE], "present", "Delete backend/.env"),
         ([finding("open-file-mode", "env file")], "present", "Correct backend/.env"),
         ([finding("tracked-env-file", "env file")], "present", "Untrack backend/.env"),
@@ -54,5 +40,5 @@ def test_an_action_says_what_closes_its_findings(
 ) -> None:
     """A value is rotated or set, a file deleted, corrected or untracked, and each is named."""
     inventory = rows_of("inventory", {"secret": "API_TOKEN", "state": state})
-    made = actions.tabulate_actions(pd.DataFrame(findings), inventory, Freshness.of([]), NOW)
+    made = actions.tabulate_actions(pd.DataFrame(findings), inventory, contract_of("freshness").of([]), NOW)
     assert made["action"].tolist() == [action]

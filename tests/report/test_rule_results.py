@@ -9,15 +9,14 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.contracts import Findings
-from audit_lib.leaks.tables import LeakPlaces, Leaks
 from audit_lib.report.judge import tabulate_rules
 from audit_lib.settings import bundled_policy
 from audit_lib.settings.load import guide_rules
-from tests.support.made_up_audit import audit, filled
-from tests.support.rows import rows_of
+from tests.support.made_up_audit import audit
+from tests.support.rows import contract_of, filled, rows_of
 
 RULE = '[[rule]]\nnumber = "{}"\nsays = "x"\n{}\n'
+WEAK = 'checks = ["weak-value"]'
 
 
 def _rules(tmp_path: Path, content: str, name: str = "rules.toml", **tables: pd.DataFrame) -> pd.DataFrame:
@@ -28,19 +27,26 @@ def _rules(tmp_path: Path, content: str, name: str = "rules.toml", **tables: pd.
     return tabulate_rules(made)
 
 
-def _results(tmp_path: Path, decider: str, **tables: pd.DataFrame) -> dict[str, Any]:
-    """The row of one rule, of a policy that names a file with it alone."""
-    (row,) = _rules(tmp_path, RULE.format("R1", decider), **tables).to_dict("records")
-    return {str(key): value for key, value in row.items()}
+def _result(tmp_path: Path, decider: str, *inventory: dict[str, Any], **tables: pd.DataFrame) -> Any:
+    """The row of one rule, by the rows of an inventory without fault but for these changes."""
+    if inventory:
+        tables = {"inventory": rows_of("inventory", *inventory), "sources": rows_of("sources", {})} | tables
+    (row,) = _rules(tmp_path, RULE.format("R1", decider), **tables).itertuples()
+    return row
 
 
 def test_each_rule_of_the_guide_has_one_row() -> None:
-    """1 to 147, then the contradictions D1 to D40, each with what decides it: none is forgotten."""
+    """1 to 147, then the contradictions D1 to D40, each with what decides it: none is forgotten. Of a
+    stranger's policy each check is a rule."""
     rules = guide_rules(bundled_policy("paiid"))
     numbers = [*map(str, range(1, 148)), *(f"D{number}" for number in range(1, 41))]
     assert [rule.number for rule in rules] == numbers
     assert {name for rule in rules for name in rule.checks} <= {check.id for check in CHECKS}
     assert {rule.question for rule in rules if rule.question} <= {str(n) for n in range(139, 148)}
+    assert tabulate_rules(audit())["rule"].tolist() == [check.id for check in CHECKS]
+
+
+NOT_SUPPLIED = {"state": "not supplied", "length": ""}
 
 
 @pytest.mark.parametrize(
@@ -49,38 +55,36 @@ def test_each_rule_of_the_guide_has_one_row() -> None:
         ([{"length": "ok"}], (1, 1, 0, 0), "pass"),
         ([{"length": "short"}, {"length": "ok"}], (2, 2, 1, 0), "fail"),
         ([{"length": ""}, {"length": "ok"}], (2, 1, 0, 1), "unknown"),
-        ([{"state": "not supplied", "length": ""}], (1, 0, 0, 1), "unknown"),
-        ([{"length": "short"}, {"state": "not supplied", "length": ""}], (2, 1, 1, 1), "fail"),
+        ([NOT_SUPPLIED], (1, 0, 0, 1), "unknown"),
+        ([{"length": "short"}, NOT_SUPPLIED], (2, 1, 1, 1), "fail"),
         ([{"state": "missing", "length": ""}], (0, 0, 0, 0), "not applicable"),
         ([{"length": "short", "secret": "OTHER"}], (0, 0, 0, 0), "not applicable"),
     ],
-    ids=["good", "short", "not measured", "not supplied", "short beside not supplied", "missing", "another"],
 )
 def test_a_rule_counts_what_it_is_about(
     tmp_path: Path, changes: list[dict[str, Any]], counts: tuple[int, ...], verdict: str
 ) -> None:
     """Population, tested, exceptions and not known of its secrets alone, each row once for all its checks."""
-    decider = 'checks = ["weak-value"]\nsecrets = ["API_TOKEN"]'
-    inventory = pd.concat([rows_of("inventory", change) for change in changes], ignore_index=True)
-    row = _results(tmp_path, decider, inventory=inventory, sources=rows_of("sources", {}))
-    assert tuple(row[name] for name in ("population", "tested", "exceptions", "not_known")) == counts
-    assert row["verdict"] == verdict
+    row = _result(tmp_path, f'{WEAK}\nsecrets = ["API_TOKEN"]', *changes)
+    assert (row.population, row.tested, row.exceptions, row.not_known) == counts
+    assert row.verdict == verdict
 
 
 def test_a_rule_beyond_its_checks_never_passes(tmp_path: Path) -> None:
-    """All that was asked is good, and something of the rule was not asked: unknown, with what that is."""
-    tables = {"inventory": rows_of("inventory", {}), "sources": rows_of("sources", {})}
-    row = _results(tmp_path, 'checks = ["weak-value"]\nbeyond = "the rest"', **tables)
-    assert (row["exceptions"], row["verdict"], row["reason"]) == (0, "unknown", "not reached: the rest")
+    """All that was asked is good, and something of the rule was not asked: unknown, with what that is. So it
+    is where nothing was read of which it asks."""
+    row = _result(tmp_path, f'{WEAK}\nbeyond = "the rest"', {})
+    assert (row.exceptions, row.verdict, row.reason) == (0, "unknown", "not reached: the rest")
+    row = _result(tmp_path, WEAK, {}, sources=rows_of("sources", {"state": "missing"}))
+    assert (row.verdict, row.reason[:21]) == ("unknown", "not seen: an env file")
 
 
 @pytest.mark.parametrize("check", ["placeholder-value", "ambiguous-url", "weak-value", "forbidden-format"])
 def test_what_was_not_supplied_has_not_passed(tmp_path: Path, check: str) -> None:
     """A question that cannot be asked of a value that nobody supplied leaves the rule unknown."""
-    nothing = {"state": "not supplied", "default_ok": None, "url_ok": None, "classes_ok": None}
-    inventory = rows_of("inventory", {}, nothing | {"forbidden_format_ok": None, "placeholder": None})
-    row = _results(tmp_path, f'checks = ["{check}"]', inventory=inventory, sources=rows_of("sources", {}))
-    assert (row["population"], row["not_known"], row["verdict"]) == (2, 1, "unknown")
+    nothing = dict.fromkeys(("default_ok", "url_ok", "classes_ok", "forbidden_format_ok", "placeholder"))
+    row = _result(tmp_path, f'checks = ["{check}"]', {}, nothing | {"state": "not supplied"})
+    assert (row.population, row.not_known, row.verdict) == (2, 1, "unknown")
 
 
 def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
@@ -89,17 +93,8 @@ def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
         {"id": name, "check": "weak-value", "subject": name, "status": "open", "severity": "low"}
         for name in ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
     ]
-    decider = 'checks = ["weak-value"]\nsecrets = ["API_TOKEN"]'
-    row = _results(tmp_path, decider, findings=filled(Findings, found))
-    assert row["evidence"] == ("API_TOKEN",)
-
-
-def test_without_what_pass_needs_a_rule_is_unknown(tmp_path: Path) -> None:
-    """No env file was read: nothing that was asked of its variables has passed."""
-    sources = rows_of("sources", {"state": "missing"})
-    row = _results(tmp_path, 'checks = ["weak-value"]', inventory=rows_of("inventory", {}), sources=sources)
-    assert row["verdict"] == "unknown"
-    assert row["reason"].startswith("not seen: an env file")
+    findings = filled(contract_of("findings"), found)
+    assert _result(tmp_path, f'{WEAK}\nsecrets = ["API_TOKEN"]', findings=findings).evidence == ("API_TOKEN",)
 
 
 def test_an_answer_counts_as_long_as_it_holds(tmp_path: Path) -> None:
@@ -107,23 +102,19 @@ def test_an_answer_counts_as_long_as_it_holds(tmp_path: Path) -> None:
     expected = {"attested": "attested", "answered no": "fail", "expired": "unknown", "open": "unknown"}
     for status, verdict in expected.items():
         rows = rows_of("attestations", {"rule": "R9", "status": status, "by": "Bo", "reason": "seen"})
-        assert _results(tmp_path, 'question = "R9"', attestations=rows)["verdict"] == verdict
+        assert _result(tmp_path, 'question = "R9"', attestations=rows).verdict == verdict
 
 
 def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
     """A value in a document is an exception of the rule on documents, and none of that on source code."""
     leak = {"leak_id": "leak-1", "kind": "leak", "matched": "exact", "force": "not known"}
     place = {"leak_id": "leak-1", "place": "working tree", "path": "docs/a.md"}
-    tables = {"leaks": filled(Leaks, [leak]), "leak_places": filled(LeakPlaces, [place])}
+    tables = {"leaks": filled(contract_of("leaks"), [leak])}
+    tables["leak_places"] = filled(contract_of("leak_places"), [place])
     decider = 'leaks_in = ["working tree"]\npaths = ["*.{}"]'
-    in_text, in_code = (_results(tmp_path, decider.format(ending), **tables) for ending in ("md", "py"))
-    assert (in_text["exceptions"], in_text["verdict"], in_text["evidence"]) == (1, "fail", ("leak-1",))
-    assert in_code["exceptions"] == 0
-
-
-def test_a_policy_without_rules_has_those_of_its_checks() -> None:
-    """Each check is a rule of a stranger's policy."""
-    assert tabulate_rules(audit())["rule"].tolist() == [check.id for check in CHECKS]
+    in_text, in_code = (_result(tmp_path, decider.format(ending), **tables) for ending in ("md", "py"))
+    assert (in_text.exceptions, in_text.verdict, in_text.evidence) == (1, "fail", ("leak-1",))
+    assert in_code.exceptions == 0
 
 
 @pytest.mark.parametrize(
@@ -139,12 +130,8 @@ def test_a_policy_without_rules_has_those_of_its_checks() -> None:
     ids=["no decider", "two deciders", "twice", "misspelt", "unknown check", "unknown question"],
 )
 def test_a_faulty_rule_is_said(tmp_path: Path, content: str, said: str) -> None:
-    """Place, then fault."""
+    """Place, then fault. Rules lie beside their policy: a name that leads elsewhere is one, too."""
     with pytest.raises(BadInput, match=said):
         _rules(tmp_path, content)
-
-
-def test_rules_lie_beside_their_policy(tmp_path: Path) -> None:
-    """A name that leads elsewhere is refused."""
     with pytest.raises(BadInput, match="a bundled name or a file beside the policy"):
         _rules(tmp_path, "", "../rules.toml")

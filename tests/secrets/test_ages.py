@@ -19,7 +19,7 @@ from audit_lib.ledger.timeline import CLOCK_SLACK
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.ages import agreement, status_of, tabulate_rotation_pairs
 from audit_lib.settings import SecretRule
-from tests.support.clock_truth import measure as measure_clocks
+from tests.support.clocks import measure as measure_clocks
 from tests.support.histories import (
     NOW,
     POLICY,

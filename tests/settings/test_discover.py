@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from audit_lib.settings import code_reads, discover, load_project
+from audit_lib.settings import discover, load_project, variables
 from audit_lib.settings.discover import env_source, file_words, is_env_like
 from tests.support.applications import write
 
@@ -96,6 +96,6 @@ def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(discover, "MAX_SOURCES", 2)
     told.append("discovery: left out 3 env files beyond the first 2")
     assert [str(fault) for fault in load_project(tmp_path).not_searched] == told
-    monkeypatch.setattr(code_reads, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(variables, "MAX_ENTRIES", 3)
     text = "discovery: left out all after the first 3 files and folders"
     assert text in map(str, load_project(tmp_path).not_searched)

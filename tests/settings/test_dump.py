@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.settings import bundled_policy, choose_policy, load_project
-from audit_lib.settings.dump import difference, digest_of_difference, dump
+from audit_lib.settings.load import difference, digest_of_difference, dump
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 

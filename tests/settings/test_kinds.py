@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.settings import bundled_policy
-from audit_lib.settings.kinds import form_of, is_issued, likely_kind
+from audit_lib.settings.variables import form_of, is_issued, likely_kind
 from tests.support.fakes import fake_value
 
 ROWS = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))

@@ -31,8 +31,8 @@ from audit_lib.secrecy.seal import views
 from audit_lib.secrets.env import is_binary, parse_env
 from audit_lib.secrets.loaders import READERS as LOADERS
 from audit_lib.settings import load_policy, load_project
-from audit_lib.settings.code_reads import in_code, in_env_text
 from audit_lib.settings.load import POLICIES
+from audit_lib.settings.variables import in_code, in_env_text
 from tests.ledger.test_ledger import KEY, days, decision
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot
@@ -116,9 +116,8 @@ def _notebook(data: bytes, folder: Path) -> None:
 
 
 def _unpacked(data: bytes, folder: Path) -> None:
-    for member in unpack(data, []):
-        for _ in member.content:
-            pass
+    for _ in unpack(data, []):
+        pass
 
 
 def _git(data: bytes, folder: Path) -> None:
@@ -160,8 +159,8 @@ def _three_entries() -> bytes:
 
 
 GENERIC = (POLICIES / "generic.toml").read_bytes()
-REPORT = b'{"schema": "audit_lib/report/1", "project": "x", '
-REPORT += b'"findings": [{"id": "a", "check": "b", "status": "open"}]}'
+REPORT = b'{"schema": "audit_lib/report/1", "project": "x", "findings": '
+REPORT += b'[{"id": "a", "check": "b", "status": "open"}]}'
 NOTEBOOK = b'{"cells": [{"outputs": [{"data": {"text/plain": ["a", "b"]}}], "source": ["x"]}]}'
 ARCHIVES = {
     "gzip": gzip.compress(TEXT, mtime=0),
@@ -206,7 +205,8 @@ def main() -> None:
     first, count, *readers = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         for reader in readers:
-            for seed in range(int(first), int(first) + int(count)):
+            # git starts processes, and so has a quarter of the seeds.
+            for seed in range(int(first), int(first) + max(1, int(count) // (4 if reader == "git" else 1))):
                 print(f"{reader}, seed {seed}", flush=True)
                 try_seed(reader, seed, Path(folder))
 

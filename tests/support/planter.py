@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import tarfile
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from urllib.parse import quote, quote_plus
 
 from tests.support.packed import zipped
 
+_REPEATED = re.compile(r"«([^«»]+)×(\d+)»")
 _AUTHOR = {"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.com"}
 _COMMITTER = {"GIT_COMMITTER_NAME": "Dev", "GIT_COMMITTER_EMAIL": "dev@example.com"}
 
@@ -77,101 +79,19 @@ def _tar(name: str, content: bytes, mode: str = "w") -> bytes:
     return made.getvalue()
 
 
-# A step is a method of Plot with its arguments; in a text «v» is the value, and «b» the last output of git.
-Step = tuple[Any, ...]
-GONE = (("git", "reset", "-q", "--hard", "HEAD~1"), ("git", "reflog", "expire", "--expire=now", "--all"))
-
-
-def _branch(name: str, *last: Step) -> tuple[Step, ...]:
-    """A value on a branch of its own."""
-    new, back = ("git", "checkout", "-q", "-b", name), ("git", "checkout", "-q", "main")
-    return (new, ("commit", f"{name}.txt", "«v»"), back, *last)
-
-
-def _stashed(*texts: str) -> tuple[Step, ...]:
-    return tuple(
-        step for text in texts for step in (("file", "base.txt", f"{text}\n"), ("git", "stash", "-q"))
-    )
-
-
-def _committed(by: str) -> tuple[Step, ...]:
-    """An empty commit whose author or committer is the value."""
-    return (("git", "commit", "-qm", by, "--allow-empty", {by: "«v»"}),)
-
-
-DANGLING: Step = ("keep", "lost «v»")
-LINES = "line\n" * 400
-_STEPS: dict[str, tuple[Step, ...]] = {
-    "unreachable commit": (("commit", "gone.txt", "«v»"), *GONE),
-    "blob at HEAD": (("commit", "a/config.py", "TOKEN = '«v»'\n"),),
-    "blob removed later": (
-        ("commit", "removed.env", "TOKEN=«v»\n"),
-        ("git", "rm", "-q", "-f", "--", "removed.env"),
-        ("git", "commit", "-q", "-m", "Remove"),
-    ),
-    "blob on another branch": _branch("side"),
-    "blob on a deleted branch": _branch("deleted", ("git", "branch", "-q", "-D", "deleted")),
-    "path of a file": (("commit", "exports/«v».txt", "x"),),
-    "path of a folder": (("commit", "out-«v»/deep/x.txt", "x"),),
-    "commit message": (("commit", "m.txt", "x", "Use «v» for now"),),
-    "author's name": _committed("GIT_AUTHOR_NAME"),
-    "committer's address": _committed("GIT_COMMITTER_EMAIL"),
-    "annotated tag": (("git", "tag", "-a", "v1", "-m", "release «v»"),),
-    "name of a tag": (("git", "tag", "t-«v»"),),
-    "tag of a blob": (DANGLING, ("git", "tag", "blobtag", "«b»")),
-    "git note": (("git", "notes", "add", "-m", "see «v»"),),
-    "older stash": _stashed("stashed «v»", "later 1", "later 2"),
-    "newest stash": _stashed("stashed «v»"),
-    "amended commit": (
-        ("commit", "amended.txt", "«v»"),
-        ("file", "amended.txt", "clean"),
-        ("git", "add", "amended.txt"),
-        ("git", "commit", "-q", "--amend", "-m", "Amended"),
-    ),
-    "dangling blob": (DANGLING,),
-    "only in a merge": (
-        ("git", "checkout", "-q", "-b", "topic"),
-        ("commit", "topic.txt", "topic"),
-        ("git", "checkout", "-q", "main"),
-        ("commit", "mainline.txt", "mainline"),
-        ("git", "merge", "-q", "--no-commit", "--no-ff", "topic"),
-        ("commit", "evil.txt", "«v»", "Merge"),
-    ),
-    "packed with deltas": (
-        *(("commit", "packed.txt", f"{LINES}{'«v»' * (number == 3)}\n{number}") for number in range(6)),
-        ("git", "gc", "-q"),
-    ),
-    "untracked file": (("file", "untracked.txt", "«v»"),),
-    "ignored file": (("commit", ".gitignore", "*.secret\n"), ("file", "x.secret", "«v»")),
-    "name of an untracked file": (("file", "dump-«v».bin", "x"),),
-    "git config": (("git", "config", "remote.origin.url", "https://x:«v»@git.example/r.git"),),
-    "reflog message": (("git", "update-ref", "--create-reflog", "-m", "«v»", "refs/heads/z", "HEAD"),),
-    "log": (("file", "backend/logs/app.log", "INFO x\nERROR Bearer «v»\n"),),
-    "built bundle": (("file", "frontend/.next/static/chunks/main.js", 'a="«v»",b'),),
-    "source map": (("file", "frontend/.next/static/main.js.map", '{"s":["k=\\"«v»\\""]}'),),
-    "notebook output": (("commit", "n.ipynb", '{"outputs":[{"text":["key «v»\\n"]}]}'),),
-    "large file": (("file", "large.bin", "\0" * 16_777_200 + "«v»" + "\1" * 9_000_000),),
-    "large blob": (("commit", "blob.bin", "\0" * 8_388_540 + "«v»" + "\1" * 5_000_000),),
-    "commit message left behind": (("file", ".git/SQUASH_MSG", "«v»"),),
-    "staged, not committed": (
-        ("file", "staged.txt", "«v»"),
-        ("git", "add", "staged.txt"),
-        ("file", "staged.txt", "clean again"),
-    ),
-}
-
-
-def _follow(steps: tuple[Step, ...], plot: Plot, value: str) -> None:
+def _follow(steps: list[list[Any]], plot: Plot, value: str) -> None:
     said = ""
     for method, *words in steps:
         named = words.pop() if isinstance(words[-1], dict) else {}
-        given = [word.replace("«v»", value).replace("«b»", said) for word in words]
+        given = [_REPEATED.sub(lambda part: part[1] * int(part[2]), word) for word in words]
+        given = [word.replace("«v»", value).replace("«b»", said) for word in given]
         said = getattr(plot, method)(*given, **dict.fromkeys(named, value)) or ""
 
 
 # By kind of place what hides a value there.
 PLACES: dict[str, Callable[[Plot, str], None]] = {
-    kind: partial(_follow, steps) for kind, steps in _STEPS.items()
+    kind: partial(_follow, steps)
+    for kind, steps in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 }
 
 FORMS: dict[str, Callable[[str], bytes | str]] = {

@@ -4,43 +4,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from audit_lib.base.frames import Contract, Sources
-from audit_lib.findings import contracts as findings
-from audit_lib.leaks.tables import LeakPlaces, Leaks
-from audit_lib.logins.detect import Detections
-from audit_lib.report.actions import Actions
-from audit_lib.report.judge import RuleResults
 from audit_lib.report.record import FRAMES, NAMES, PLACE, SCHEMA
-from audit_lib.report.tables import ServiceDays
-from audit_lib.rotation.progress import LeakLives
-from audit_lib.rotation.rotations import Rotations
-from audit_lib.rotation.triggers import Triggers
-from audit_lib.secrets.ages import Freshness
-from audit_lib.secrets.evidence import Evidence
-from audit_lib.secrets.population import Population
 from tests.support.paths import ROOT
+from tests.support.rows import contract_of
 
 Schema = dict[str, Any]
-CONTRACTS: Mapping[str, type[Contract]] = {
-    "sources": Sources,
-    "population": Population,
-    "detections": Detections,
-    "rotations": Rotations,
-    "triggers": Triggers,
-    "leak_lives": LeakLives,
-    "actions": Actions,
-    "findings": findings.Findings,
-    "changes": findings.Changes,
-    "decisions": findings.Decisions,
-    "attestations": findings.Attestations,
-    "ownership": findings.Ownership,
-    "sign_offs": findings.SignOffs,
-}
-TEXT, COUNT, TRUTH = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
+FILE = ROOT / "audit_lib" / "report" / "report.schema.json"
+TEXT, COUNT, TRUTH, NUMBER = ({"type": kind} for kind in ("string", "integer", "boolean", "number"))
 INSTANT = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$"}
 COUNTS = {"type": "object", "additionalProperties": COUNT}
 TEXTS = {"type": "object", "additionalProperties": TEXT}
 LIST = {"type": "array", "items": TEXT}
+TYPES = {"object": {"type": "array"}, "datetime64[us, UTC]": INSTANT, "float64": NUMBER, "bool": TRUTH}
+TYPES |= {"boolean": TRUTH, "int64": COUNT, "Int64": COUNT}
 
 
 def or_null(kind: Schema) -> Schema:
@@ -59,33 +35,28 @@ def rows(**properties: Any) -> Schema:
     return {"type": "array", "items": row(properties)}
 
 
-def columns(contract: type[Contract], frame: str = "") -> Schema:
-    """The properties of a frame's rows."""
-    names = NAMES.get(frame, {})
-    kept = {name: column for name, column in contract.columns().items() if name != "fingerprint"}
-    return {names.get(name, name): _type(column) for name, column in kept.items()}
+def columns(table: str, *without: str, renamed_as: str = "") -> Schema:
+    """The properties of a table's rows."""
+    names = NAMES.get(renamed_as or table, {})
+    kept = {name: column for name, column in contract_of(table).columns.items() if name != "fingerprint"}
+    return {names.get(name, name): _type(column) for name, column in kept.items() if name not in without}
 
 
 def _type(column: Any) -> Schema:
-    kinds = {"object": {"type": "array"}, "datetime64[us, UTC]": INSTANT, "float64": {"type": "number"}}
-    kinds |= {"bool": TRUTH, "boolean": TRUTH, "int64": COUNT, "Int64": COUNT}
-    text: Schema = {"enum": list(column.isin)} if column.isin else TEXT
-    kind = kinds.get(str(column.type), text)
+    kind = TYPES.get(str(column.type), {"enum": list(column.isin)} if column.isin else TEXT)
     return or_null(kind) if column.nullable else kind
 
 
 def schema() -> Schema:
     """The schema. What adds a field, or changes what one means, raises its number."""
-    places = {name: kind for name, kind in columns(LeakPlaces, "leak_places").items() if name != "leak_id"}
-    evidence = {name: kind for name, kind in columns(Evidence).items() if name not in PLACE}
+    counts = dict.fromkeys(("requests", "refused", "failed_logins", "unread_lines", "untimed"), COUNT)
     of_day = dict.fromkeys(("requests", "refused", "failed_logins"), or_null(COUNT))
-    address = {"address": TEXT, "requests": COUNT, "refused": COUNT}
     failures = {
-        **dict.fromkeys(("requests", "refused", "failed_logins", "unread_lines", "untimed"), COUNT),
+        **counts,
         **dict.fromkeys(("by_status", "by_kind"), COUNTS),
         "by_day": rows(day=TEXT, **of_day),
-        "by_address": rows(**address),
-        "by_service": rows(**columns(ServiceDays)),
+        "by_address": rows(address=TEXT, requests=COUNT, refused=COUNT),
+        "by_service": rows(**columns("service_days")),
     }
     coverage = {
         "lines": COUNTS,
@@ -93,12 +64,12 @@ def schema() -> Schema:
         "days_without_logs": LIST,
         "lines_not_understood": rows(source=TEXT, environment=TEXT, service=TEXT, line=COUNT),
         "evidence_left_out": COUNT,
-        "rules": rows(**columns(RuleResults)),
+        "rules": rows(**columns("rule_results")),
     }
-    kept = ("id", "subject", "environment", "service", "check", "severity", "status")
-    lateness = {"due_at": or_null(INSTANT), "on_time": or_null(TRUTH)}
-    frames = {name: columns(CONTRACTS[name], name) for name in FRAMES}
-    frames["sign_offs"] |= lateness
+    ended = ("id", "subject", "environment", "service", "check", "severity", "status")
+    frames = {name: columns(name) for name in FRAMES}
+    frames["sign_offs"] |= {"due_at": or_null(INSTANT), "on_time": or_null(TRUTH)}
+    ages = columns("freshness", renamed_as="ages")
     properties = {
         "schema": {"const": SCHEMA},
         "project": TEXT,
@@ -109,12 +80,12 @@ def schema() -> Schema:
         "score": row({"low": COUNT, "high": COUNT}),
         "summary": {"type": "object"},
         "ledger": TEXTS,
-        "freshness": rows(**columns(Freshness, "ages"), evidence=rows(**evidence)),
+        "freshness": rows(**ages, evidence=rows(**columns("evidence", *PLACE))),
         "auth_failures": row(failures),
-        "leaks": rows(**columns(Leaks), places=rows(**places)),
+        "leaks": rows(**columns("leaks"), places=rows(**columns("leak_places", "leak_id"))),
         "drift": rows(secret=TEXT, component=TEXT, environments=TEXTS),
-        "settings": row({"changes": rows(**columns(findings.SettingsChanges)), "in_force": LIST}),
-        "not_ended": rows(**dict.fromkeys(kept, TEXT)),
+        "settings": row({"changes": rows(**columns("settings_changes")), "in_force": LIST}),
+        "not_ended": rows(**dict.fromkeys(ended, TEXT)),
         **{name: rows(**found) for name, found in frames.items()},
         "coverage": row(coverage),
     }
@@ -134,4 +105,4 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    (ROOT / "audit_lib" / "report" / "report.schema.json").write_text(text(), "utf-8")
+    FILE.write_text(text(), "utf-8")

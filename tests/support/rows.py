@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 import audit_lib.audit  # noqa: F401  with it every contract is known
-from audit_lib.base.frames import Contract
+from audit_lib.base.frames import Contract, Series
 
 NOW = pd.Timestamp("2026-09-30", tz="UTC")
 CONTRACTS = {
@@ -17,11 +17,6 @@ CONTRACTS = {
     for contract in (base, *base.__subclasses__())
 }
 _EMPTY = {"str": "", "bool": False, "int64": 0, "object": (), "datetime64[us, UTC]": NOW}
-
-
-def contract_of(table: str) -> type[Contract]:
-    """The contract of a table, whose name is the table's."""
-    return CONTRACTS["".join(map(str.capitalize, {"entries": "env_entries"}.get(table, table).split("_")))]
 
 
 def data(path: Path) -> dict[str, Any]:
@@ -36,9 +31,25 @@ def _cell(held: Any) -> Any:
     return tuple(map(_cell, held)) if isinstance(held, list) else held
 
 
+def _like(table: str, row: Mapping[str, Any]) -> type[Contract]:
+    """The contract of a table that has none: columns of the types of a row."""
+    kinds = {name: Series[type(held)] for name, held in row.items()}  # type: ignore[misc]
+    return type(_class_name(table), (Contract,), {"__annotations__": kinds})
+
+
+def _class_name(table: str) -> str:
+    return "".join(map(str.capitalize, {"entries": "env_entries"}.get(table, table).split("_")))
+
+
 TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
-    table: (contract_of(table), row) for table, row in data(Path(__file__).with_suffix(".toml")).items()
+    table: (CONTRACTS.get(_class_name(table)) or _like(table, row), row)
+    for table, row in data(Path(__file__).with_suffix(".toml")).items()
 }
+
+
+def contract_of(table: str) -> type[Contract]:
+    """The contract of a table, whose name is the table's."""
+    return TABLES[table][0] if table in TABLES else CONTRACTS[_class_name(table)]
 
 
 def rows_of(table: str, *changes: Mapping[str, Any]) -> pd.DataFrame:
@@ -49,6 +60,6 @@ def rows_of(table: str, *changes: Mapping[str, Any]) -> pd.DataFrame:
 
 def filled(contract: type[Contract], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The rows as a frame; a column that they leave out and that cannot be null holds "", no, zero or now."""
-    types = {name: str(column.type) for name, column in contract.columns().items() if not column.nullable}
+    types = {name: str(column.type) for name, column in contract.columns.items() if not column.nullable}
     blank = {name: _EMPTY[kind] for name, kind in types.items() if kind in _EMPTY}
     return contract.of({**blank, **row} for row in rows)

@@ -1,11 +1,12 @@
 """Writes what is generated in docs/: `--help` of each command, and the checks. Run by `make docs`.
 
-With a page's name it prints that page instead. Run it in a process of its own: click keeps the help option as
-it was first asked for, which differs if a command was started without the program.
+With a folder it writes there instead. Run it in a process of its own: click keeps the help option as it was
+first asked for, which differs if a command was started without the program.
 """
 
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 
@@ -104,7 +105,5 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        sys.stdout.write(page(name))
-    for name in GENERATED if not sys.argv[1:] else ():
-        (DOCS / name).write_text(page(name), "utf-8")
+    for name in GENERATED:
+        Path(*sys.argv[1:] or [DOCS], name).write_text(page(name), "utf-8")

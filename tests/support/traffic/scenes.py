@@ -1,10 +1,12 @@
-"""Scenes: weeks of ordinary traffic with incidents planted, read by the real reader into detections."""
+"""Weeks of ordinary traffic with incidents planted, as the real reader reads them; missed and false ones."""
 
+import ipaddress
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,16 +15,18 @@ from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.traffic import Window
+from audit_lib.logins.traffic import Window, network_of
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG, traffic_of
 from tests.support.traffic import plants
-from tests.support.traffic.background import DAY, HOUR, Line, office, ordinary
-from tests.support.traffic.plants import Plant, Truth, truth_of
+from tests.support.traffic.plants import ATTACKING, DAY, HOUR, Line, Plant, Truth, office, ordinary, truth_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)  # a Monday
 DAYS = 28
+# Planted, but no detection's: an alert counts 429, a newcomer is an attribute, a clock is a hint of coverage.
+BESIDE = ("429", "new network", "clock")
+SLACK = 3600.0
 LONG = 42  # what was not seen for thirty days asks for more than four weeks
 
 
@@ -135,3 +139,46 @@ def _ledger(scene: Scene, folder: Path) -> Ledger:
         claimed = body | {"claimed_at": iso(_instant(at))}
         append(folder, demo_key(), Draft("rotation", claimed), _instant(at), "alice")
     return read_ledger(folder, demo_key())
+
+
+def missed(scene: Scene, found: pd.DataFrame) -> list[Truth]:
+    """The planted incidents on which no row of their detection lies."""
+    pairs = ((row, truth) for row in _alarms(found) for truth in scene.truths)
+    shown = {truth for row, truth in pairs if row.detection == truth.detection and _lies_on(row, truth)}
+    return [truth for truth in scene.truths if truth not in shown and truth.detection not in BESIDE]
+
+
+def false_alarms(scene: Scene, found: pd.DataFrame) -> list[str]:
+    """The rows that ask somebody to act, and lie on nothing planted that their detection may speak of."""
+    return [
+        f"{row.detection} {row.subject}: {row.classification}"
+        for row in _alarms(found)
+        if not any(_may_speak(row.detection, truth) and _lies_on(row, truth) for truth in scene.truths)
+    ]
+
+
+def _alarms(found: pd.DataFrame) -> list[Any]:
+    """The rows that ask somebody to act, and those of clients that failed after a change."""
+    own = found[found["verdict"].eq("found")]
+    acting = own["severity"].ne("info") | own["detection"].eq("known-clients-failing")
+    return list(own[acting].itertuples())
+
+
+def _lies_on(row: Any, truth: Truth) -> bool:
+    """Whether a row is about the planted incident: its time, and its source where it names one."""
+    first, last = ((at - START).total_seconds() for at in (row.first_at, row.last_at))
+    if last < truth.first - SLACK or first > truth.last + SLACK:
+        return False
+    return not _is_source(row.subject) or row.subject in truth.clients | set(map(network_of, truth.clients))
+
+
+def _is_source(subject: str) -> bool:
+    try:
+        ipaddress.ip_network(subject)
+    except ValueError:
+        return False
+    return True
+
+
+def _may_speak(detection: str, truth: Truth) -> bool:
+    return truth.attack if detection in ATTACKING else detection == truth.detection

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from audit_lib.settings import load_project
-from audit_lib.settings.code_reads import dynamic_reads, in_code, in_env_text, read_code
+from audit_lib.settings.variables import dynamic_reads, in_code, in_env_text, read_code
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 

@@ -1,0 +1,346 @@
+"""The variables of a project: where its files read, hold or set each, what it is likely to be; no value."""
+
+import ast
+import os
+import re
+import tomllib
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase, translate
+from functools import cache
+from io import StringIO
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from dotenv.parser import parse_stream
+
+from audit_lib.base.errors import Fault
+from audit_lib.base.files import Unreadable, read_source
+from audit_lib.secrecy import strength
+from audit_lib.settings.models import Policy, Project
+
+MAX_DEPTH = 24
+MAX_ENTRIES = 50_000
+MAX_BYTES = 1_000_000
+MAX_CODE_FILES = 5_000
+MAX_BYTES_IN_ALL = 128_000_000
+_DATA = tomllib.loads(Path(__file__).with_name("variables.toml").read_text("utf-8"))
+_WORDS = {key: frozenset(text.split()) for key, text in _DATA["words"].items()}
+# Expressions are compiled when they are first used: most commands read no code.
+_PATTERNS, *_LANGUAGES = (
+    {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in table.items()}
+    for table in (_DATA["patterns"], *_DATA["language"])
+)
+_FAMILIES = tuple(frozenset(words.split()) for words in _DATA["kinds"].pop("families"))
+_KINDS = {key: frozenset(text.split()) for key, text in _DATA["kinds"].items()}
+NOT_CONFIGURED = _WORDS["not_configured"]
+# In these a read may not run, although its file does.
+_CONDITIONAL = (
+    *(ast.If, ast.IfExp, ast.BoolOp, ast.Try, ast.TryStar, ast.Match, ast.For, ast.AsyncFor, ast.While),
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+
+# Names of what a provider issues.
+_ISSUED = re.compile(r"(.+)_(?:API_?KEY|CLIENT_SECRET|BOT_TOKEN|SECRET_ACCESS_KEY)(?:_?\d{1,9})?")
+# What a value can be: the first that holds, else text, which may be either.
+_FORMS = {
+    "no value": strength.is_no_value,
+    "URL with password": strength.has_password,
+    "generated": strength.looks_generated,
+    "plain": strength.is_plain,
+}
+
+
+class Mention(NamedTuple):
+    """One place that names a variable. `needed`: code fails without a value, or an example has a line for it;
+    `optional`: there is a default, or the example has it without a value or in a comment."""
+
+    name: str
+    path: str
+    line: int
+    needed: bool = False
+    optional: bool = False
+    form: str = ""  # of the value that an env file gives it
+
+
+def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
+    """The form of a value that is known only by the answers to questions about it."""
+    return next((form for form, question in _FORMS.items() if ask(question)), "text")
+
+
+def form_of(value: str) -> str:
+    """The form of a value that may be seen here."""
+    return shape_by(lambda question: question(value))
+
+
+def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, str]:
+    """Kind (secret, identifier or setting) and component: in an address the password is the secret.
+
+    A value that can only be a setting makes a setting of all but what only a secret is called.
+    """
+    seen = set(forms) - {"no value"}
+    if "URL with password" in seen:
+        return "secret", "password"
+    # What a provider publishes, as Sentry's DSN and PostHog's project key, also behind a build tool's prefix.
+    bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
+    public = _matches(name, policy.public_names) or _matches(bare, policy.public_names)
+    if public or _matches(name, _KINDS["not_secret"]):
+        return "setting", "whole"
+    parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
+    named, only_plain = _matches(name, policy.secret_names), seen == {"plain"}
+    if _matches(name, policy.secret_url_names) and not named:
+        # A connection string that is no store's holds its key as one of several fields, as Azure's does.
+        store, fields = _KINDS["stores"] & parts, {"CONNECTION", "STRING"} <= parts
+        held = (store or fields) and not only_plain
+        return ("secret" if held else "setting"), ("password" if held and store else "whole")
+    if named and (_KINDS["sure"] & parts or not only_plain):
+        return "secret", "whole"
+    if _matches(name, _KINDS["identifiers"]):
+        return "identifier", "whole"
+    return ("secret" if "generated" in seen else "setting"), "whole"
+
+
+def is_issued(name: str, application: str) -> bool:
+    """Whether a secret's name says that a provider issues it, as OPENAI_API_KEY does."""
+    found = _ISSUED.fullmatch(name.upper())
+    own = _KINDS["no_provider"] | set(re.findall(r"[A-Z0-9]+", application.upper()))
+    return found is not None and not own.issuperset(found[1].split("_"))
+
+
+def of_one_store(one: str, other: str) -> bool:
+    """Whether two names are of one kind of store: POSTGRES_PASSWORD and DATABASE_URL are."""
+    first, second = set(one.upper().split("_")), set(other.upper().split("_"))
+    return any(first & family and second & family for family in _FAMILIES)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name, without a number at its end, matches one of the patterns."""
+    bare = re.sub(r"_?\d{1,9}$", "", name.upper()) or name.upper()
+    return _any_of(tuple(patterns)).match(bare) is not None
+
+
+@cache  # an env file can hold thousands of names
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")
+
+
+def files(root: Path, left_out: list[Fault] | None = None) -> list[PurePosixPath]:
+    """Every file below a folder, in sorted order, links to files among them; notes what is not searched."""
+    faults: list[Fault] = [] if left_out is None else left_out
+    found: list[PurePosixPath] = []
+    entries = 0
+
+    def unlisted(error: OSError) -> None:
+        place = shown(os.path.relpath(error.filename, root))
+        faults.append(Fault(f"{place}/", f"cannot be read ({type(error).__name__})"))
+
+    for folder, folders, names in os.walk(root, onerror=unlisted):
+        at = PurePosixPath(os.path.relpath(folder, root))
+        found += [at / name for name in sorted(names)][: MAX_ENTRIES - entries]
+        entries += len(folders) + len(names)
+        if entries > MAX_ENTRIES:
+            beyond = f"left out all after the first {MAX_ENTRIES:,} files and folders"
+            faults.append(Fault("discovery", beyond))
+            break
+        deep = f"is deeper than {MAX_DEPTH} folders" if len(at.parts) >= MAX_DEPTH else ""
+        reasons = dict.fromkeys(sorted({*folders} - _WORDS["skipped_folders"]), deep)
+        links = [name for name in sorted(folders) if Path(folder, name).is_symlink()]
+        reasons |= dict.fromkeys(links, "is a symbolic link, which is not followed")
+        faults += [Fault(f"{shown(at / name)}/", reason) for name, reason in reasons.items() if reason]
+        folders[:] = [name for name, reason in reasons.items() if not reason]
+    return sorted(found)
+
+
+def shown(path: PurePosixPath | str) -> str:
+    """A path for a person to read on one line, whatever characters are in it."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
+def texts(project: Project, paths: Iterable[str], faults: list[Fault]) -> Iterator[tuple[str, str]]:
+    """Each path with the text of its file, bounded in all; what cannot be read is among the faults."""
+    left = MAX_BYTES_IN_ALL
+    for path in paths:
+        try:
+            content = read_source(project.root, path, min(MAX_BYTES, left)).content
+        except Unreadable as error:
+            faults.append(Fault(shown(path), error.reason))
+            continue
+        left -= len(content)
+        yield path, content.decode("utf-8-sig", "replace")
+
+
+def text_of(project: Project, path: str) -> str:
+    """The text of a file of the project; "" of one that cannot be read: coverage names it as a source."""
+    return next((text for _, text in texts(project, [path], [])), "")
+
+
+def is_deployment(path: PurePosixPath) -> bool:
+    """Whether a file's name says that it describes containers or a platform's services."""
+    return re.fullmatch(_PATTERNS["deployment"], path.name) is not None
+
+
+def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
+    """The patterns by which a file of this name reads its environment; none of a file that is no code."""
+    if path.name.endswith((".min.js", ".d.ts")):
+        return []
+    suffix = "deployment" if is_deployment(path) else path.suffix
+    return [language for language in _LANGUAGES if suffix in language["suffixes"].split()]
+
+
+def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
+    """The variables of an env file, of an example also those that are in a comment.
+
+    Only names in one letter case: a stray line of a multi-line value must not pass for a name.
+    """
+    for binding in parse_stream(StringIO(text)):
+        line, form = binding.original.line, form_of(binding.value or "")
+        if binding.key and re.fullmatch(_PATTERNS["one_case"], binding.key):
+            empty = example and form == "no value"
+            yield Mention(binding.key, path, line, not empty, empty, "" if binding.error else form)
+        elif example and binding.key is None and not binding.error:
+            for found in re.finditer(_PATTERNS["commented"], binding.original.string):
+                number = line + binding.original.string.count("\n", 0, found.start(1))
+                yield Mention(found[1], path, number, optional=True)
+
+
+def in_code(text: str, path: str, faults: list[Fault] | None = None) -> Iterator[Mention]:
+    """The variables that a code or deployment file reads from its environment; notes Python that is none."""
+    languages, nodes = languages_of(PurePosixPath(path)), _nodes(text) if path.endswith(".py") else []
+    if nodes is None and faults is not None:
+        faults.append(Fault(shown(path), "is not Python that can be parsed"))
+    parts = [node for node in nodes or () if isinstance(node, _CONDITIONAL)]
+    conditional = {line for part in parts for line in range(part.lineno, (part.end_lineno or 0) + 1)}
+    for language in languages:
+        line, counted = 1, 0  # from match to match: a line of a megabyte may hold 100,000
+        for found in re.finditer(language["named"], text) if re.search(language.get("if", ""), text) else ():
+            at, end = found.span(found.lastindex or 0)
+            line, counted = line + text.count("\n", counted, at), at
+            demanded = re.compile(language["demand"]).match(text, end) is not None
+            needed = demanded and nodes is not None and line not in conditional
+            optional = re.compile(language["default"]).match(text, end) is not None
+            yield Mention(text[at:end], path, line, needed, optional)
+    if "BaseSettings" in text:
+        yield from _settings_fields([node for node in nodes or () if isinstance(node, ast.ClassDef)], path)
+    for found in re.finditer(_PATTERNS["destructured"], text):
+        line = text.count("\n", 0, found.start()) + 1
+        names = (re.match(_PATTERNS["part"], part) for part in (found[1] or found[2]).split(","))
+        yield from (Mention(name[1], path, line, optional=bool(name[2])) for name in names if name)
+
+
+def _nodes(text: str) -> list[ast.AST] | None:
+    """The nodes of a Python text; None of one that cannot be parsed."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _settings_fields(classes: list[ast.ClassDef], path: str) -> Iterator[Mention]:
+    """The fields of pydantic's settings classes, by alias or by prefix and upper-case name."""
+    settings = {"BaseSettings"}
+    for made in classes:
+        if settings.isdisjoint(ast.unparse(base).rpartition(".")[2] for base in made.bases):
+            continue
+        settings.add(made.name)
+        prefix = re.search(_PATTERNS["prefix"], ast.unparse(made))
+        for field in (field for field in made.body if isinstance(field, ast.AnnAssign)):
+            name, given = ast.unparse(field.target), ast.unparse(field.value) if field.value else ""
+            if not name.startswith(("_", "model_")):
+                alias = re.search(_PATTERNS["alias"], given)
+                optional = bool(given) and ("default" in given or not re.match(r"\w+\(", given))
+                own = ((prefix[1] if prefix else "") + name).upper()
+                yield Mention(alias[1] if alias else own, path, field.lineno, not given, optional)
+
+
+def dynamic_reads(text: str, path: str) -> Iterator[int]:
+    """The line of each read in a code file whose variable cannot be known from the text."""
+    # `{ A, B } = process.env` names them, without a rest that takes all others.
+    text = re.sub(_PATTERNS["destructured"], _blank_if_named, text)
+    for language in languages_of(PurePosixPath(path)):
+        for found in re.finditer(language["unnamed"], text):
+            yield text.count("\n", 0, found.start()) + 1
+
+
+def _blank_if_named(found: re.Match[str]) -> str:
+    return found[0] if "..." in found[0] else "\n" * found[0].count("\n")
+
+
+@dataclass(frozen=True)
+class CodeRead:
+    """What a project's code reads from its environment, and what of it is not known."""
+
+    variables: Mapping[str, tuple[Mention, ...]]
+    files: int = 0
+    dynamic: tuple[str, ...] = ()  # the lines of reads that name no variable
+    unread: tuple[Fault, ...] = ()  # what could not be read or understood
+    deployments: tuple[str, ...] = ()  # the files that describe containers or a platform's services
+
+
+def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
+    """What is read in the first 5,000 code files; with `among` in those that have one of these names.
+
+    What a build wrote, tools, examples and documents are no code of the application.
+    """
+    unread: list[Fault] = []
+    there = files(project.root, unread)
+    aside = _WORDS["built"] | _WORDS["aside"]
+    own = [path for path in there if not any(part in aside or part[0] == "." for part in path.parts[:-1])]
+    paths = [str(path) for path in own if languages_of(path)]
+    found: list[Mention] = []
+    dynamic: list[str] = []
+    for path, text in texts(project, paths[:MAX_CODE_FILES], unread):
+        if not among or any(name in text for name in among):
+            found += in_code(text, path, unread)
+            dynamic += [f"{shown(path)}:{line}" for line in sorted(set(dynamic_reads(text, path)))]
+    reasons = dict.fromkeys(paths[MAX_CODE_FILES:], "is beyond the number of files that are read")
+    others = [str(path) for path in there if path.suffix.lower() in _WORDS["other_languages"]]
+    reasons |= dict.fromkeys(others, "is in a language whose reads are not known")
+    unread += [Fault(shown(path), reason) for path, reason in reasons.items()]
+    deployments = tuple(str(path) for path in own if is_deployment(path))
+    return CodeRead(_by_name(found), len(paths), tuple(dynamic), tuple(unread), deployments)
+
+
+def env_variables(project: Project) -> dict[str, tuple[Mention, ...]]:
+    """Name: where the project's env files and examples have it."""
+    read = ((one, text_of(project, one.path)) for one in project.env_sources)
+    return _by_name(found for one, text in read for found in in_env_text(text, one.path, example=one.example))
+
+
+def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
+    return {name: tuple(places) for name, places in groupby(sorted({*mentions}), attrgetter("name"))}
+
+
+def named_in(
+    project: Project, names: Collection[str], leave_out: Collection[str]
+) -> tuple[dict[str, str], dict[str, str], list[Fault]]:
+    """Where the files that are no documents have each name as a word, where they set it, as compose files and
+    scripts do, and what was not read; `leave_out` are globs of paths that are not searched."""
+    unread: list[Fault] = []
+    found: dict[str, dict[str, str]] = {"word": {}, "set": {}}
+    there = [path for path in files(project.root, unread) if path.suffix.lower() not in _WORDS["documents"]]
+    paths = (str(path) for path in there if not any(fnmatchcase(str(path), glob) for glob in leave_out))
+    for path, text in texts(project, paths, unread):
+        file, present = PurePosixPath(path), [name for name in names if name in text]
+        # `NAME =` is in code a variable of its own; in a script it may be exported.
+        assigns = languages_of(file) and not is_deployment(file) and file.suffix != ".sh"
+        for key in ("word",) if assigns else ("word", "set"):
+            for name in (name for name in present if name not in found[key]):
+                if match := re.search(_DATA["of"][key].replace("NAME", name), text):
+                    found[key][name] = f"{shown(path)}:{text.count(chr(10), 0, match.end()) + 1}"
+    return found["word"], found["set"], unread
+
+
+def asked_of_owner(variables: Mapping[str, tuple[Mention, ...]]) -> dict[str, list[Mention]]:
+    """Name: where code reads it that is not of the tests; none that the machine or the build sets."""
+    own = {name for name in variables if re.fullmatch(_PATTERNS["one_case"], name)} - NOT_CONFIGURED
+    return {name: [place for place in variables[name] if not _is_of_tests(place)] for name in own}
+
+
+def _is_of_tests(place: Mention) -> bool:
+    *folders, name = PurePosixPath(place.path).parts
+    return not _WORDS["tests"].isdisjoint(folders) or re.search(_PATTERNS["test"], name) is not None
