@@ -202,11 +202,11 @@ def with_environments(project: Project) -> Project:
     return replace(project, environments=environments or project.environments)
 
 
-def first_audit_toml(project: Project, **facts: Any) -> str:
+def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
     """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`.
 
-    `extends` names a bundled policy; `loaders` gives the loader of each env file of which it is known, by its
-    path; `logins` are blocks of comments that ask about logins.
+    `loaders` gives the loader of each env file of which it is known, by its path; `logins` are blocks of
+    comments that ask about logins.
     """
     from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
 
@@ -217,6 +217,7 @@ def first_audit_toml(project: Project, **facts: Any) -> str:
     log_sources = [source for source in project.log_sources if nameable(source.pattern)]
     return template.render(
         project=project,
+        extends=extends,
         has_guide=(project.root / project.guide).is_file(),
         exports=[path for path in project.exports if (project.root / path).is_file()],
         env_sources=[source for source in env_sources if os.path.lexists(project.root / source.path)],

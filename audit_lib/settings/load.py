@@ -53,12 +53,9 @@ def bundled_policy(name: str) -> Policy:
 
 
 def load_policy(path: Path, place: str = "") -> Policy:
-    """The policy of a TOML file, with the bundled one that it extends; `BadInput` with all of its faults.
-
-    `place` names the file in faults and defaults to its own name.
-    """
-    faults: list[Fault] = []
-    policy = _policy(*_read(path, place or path.name), path, place or path.name, faults)
+    """The policy of a TOML file, with the bundled one that it extends; `BadInput` with all of its faults."""
+    place, faults = place or path.name, list[Fault]()
+    policy = _policy(*_read(path, place), path, place, faults)
     if not policy or faults:
         raise BadInput(faults)
     return policy
@@ -276,10 +273,7 @@ def _recognised(project: Project) -> str:
 
 
 def given_layout(root: Path) -> Path | None:
-    """The audit.toml that AUDIT_TOML names, in place of the project's own; None if it names none.
-
-    `BadInput` if it is relative, lies in the project or behind a link of it, or is no file.
-    """
+    """The audit.toml that AUDIT_TOML names; `BadInput` if the project could have a say in which it is."""
     named = Path(os.environ.get(LAYOUT, "").strip())
     if named == Path():
         return None
@@ -291,10 +285,8 @@ def given_layout(root: Path) -> Path | None:
 
 
 def real_path(path: Path, root: Path, place: str) -> Path:
-    """Where a path leads that the reviewer names; `BadInput` if a link on its way lies in the project.
-
-    A link there is the word of whoever may commit to it, and could lead to any file.
-    """
+    """Where a path leads that the reviewer names; `BadInput` if a link on its way lies in the project."""
+    # A link there is the word of whoever may commit to it, and could lead to any file.
     at = path.absolute()
     for _ in range(MOST_LINKS):
         link = next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None)
