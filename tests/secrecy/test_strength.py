@@ -51,7 +51,7 @@ def test_generated_values_keep_their_strength() -> None:
 
 def test_words_are_worth_little_and_what_is_drawn_stays_strong() -> None:
     """Length alone makes some texts look strong; their words are on every list. Of a hundred drawn values
-    none is called guessable, whatever words they hold by chance. Short, long and broken texts give a number."""
+    none is called guessable, whatever words they hold by chance. Any text gives a number."""
     for value in ("correct-horse-battery-staple", "BirminghamWolverhampton!"):
         assert chosen_bits(value) < 80 <= strength_bits(value)
     chance = random.Random(7)
