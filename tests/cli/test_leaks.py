@@ -154,7 +154,7 @@ def test_a_commit_stops_at_a_new_secret(tmp_path: Path, run: Any, monkeypatch: p
 
     A commit does not wait until the code was read, to recognise the project.
     """
-    monkeypatch.setattr(load, "code_variables", None)
+    monkeypatch.setattr(load, "read_code", None)
     plot = new_plot(tmp_path / "shop")
     for name in ("old.py", "copy.py"):
         plot.commit(name, f"API_TOKEN = '{NEW}'\n")

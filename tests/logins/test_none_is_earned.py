@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.ledger import Draft, Ledger, write_entry
-from audit_lib.ledger.keys import made_key_of
+from audit_lib.ledger.keys import key_of
 from audit_lib.logins import alerts
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.coverage import NEEDS, cover
@@ -301,7 +301,9 @@ def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -
     project = load_project(tmp_path)
     signed = {"as_of": "2026-09-30T00:00:00Z", "in_force": list(dump(choose_policy(project), project))}
     body = {"manifest_sha256": "0" * 64, "by": "carol", "heads": {}, **signed}
-    write_entry(project.ledger_dir, made_key_of(project), Draft("signoff", body), datetime.now(UTC), "carol")
+    write_entry(
+        project.ledger_dir, key_of(project, make=True), Draft("signoff", body), datetime.now(UTC), "carol"
+    )
     results += [_alerts(tmp_path, ""), _alerts(tmp_path, "", f'{AUDIT}service = "web"\n')]
     assert [result.exit_code for result in results] == [0, 0, 2]
     said = ("(never signed)", "(as in the sign-off", "changed since the sign-off")
