@@ -38,11 +38,7 @@ def discover(project: Project) -> Project:
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path)}
-    for path in [path for path, source in env.items() if source.example]:
-        folders = PurePosixPath(path).parts[:-1]
-        hidden = any(part.startswith(".") and part not in _WORDS["env_folders"] for part in folders)
-        if hidden or not _WORDS["aside_folders"].isdisjoint(folders):
-            del env[path]  # of a tool or an example, not of the application
+    env = {path: env[path] for path in env if not (env[path].example and re.search(_PATTERNS["aside"], path))}
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
     named = ((path, re.fullmatch(_PATTERNS["log"], path.name)) for path in own)
     patterns = {str(path.parent / f"{log['stem'] or '*.log'}*"): path for path, log in named if log}
