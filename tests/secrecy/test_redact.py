@@ -120,8 +120,8 @@ def _keeper(value: str) -> Keeper:
 
 
 def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
-    """A line waits for its end or a flush, a value in any pieces is removed, a closed stream is no error. At the
-    end up to three characters that were held back come out as they are; more could be a value's and do not."""
+    """A line waits for its end or a flush, a value in any pieces is removed, a closed stream is no error. At
+    the end three characters that were held back come out; more could be a value's and do not."""
     guard, beneath = Guard(), io.StringIO()
     guard.watch(_keeper(VALUE))
     stream = GuardedStream(guard, beneath)
