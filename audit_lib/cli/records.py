@@ -76,8 +76,7 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
         beyond, most = code.files - MAX_CODE_FILES, f"{MAX_CODE_FILES:,}"
         unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
     loaders = dict(zip(known["source"], known["loader"], strict=True))
-    facts = {"extends": policy.name, "guesses": guesses, "loaders": loaders, "logins": logins}
-    text = discover.first_audit_toml(project, **facts)
+    text = discover.first_audit_toml(project, policy.name, guesses=guesses, loaders=loaders, logins=logins)
     discover.write_new(project.root / "audit.toml", text, "audit.toml")
 
     variables = counted(len(guesses or policy.secrets), "variable")
