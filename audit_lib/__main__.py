@@ -44,6 +44,7 @@ class _Commands(click.Group):
         from audit_lib.cli.open_project import colour  # noqa: PLC0415
         from audit_lib.secrecy.guard import guarded_command  # noqa: PLC0415
 
+        gc.freeze()
         gc.enable()
         ctx.color = colour()
         with guarded_command():

@@ -103,20 +103,16 @@ ORDINARY: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("make", ORDINARY.values(), ids=ORDINARY.keys())
-def test_an_ordinary_repository_is_read(project: Path, make: Callable[[Path], object]) -> None:
-    """What people have in their repositories is no reason to know nothing."""
-    make(project)
-    assert "kept.txt" in tracked(project)
-    assert run_git(project, "rev-list", "--all")
-    assert [each for each in every_object(project) if each.kind == "commit"]
-
-
-def test_a_worktree_is_followed_if_its_repository_names_it(project: Path, tmp_path: Path) -> None:
-    """A linked worktree has its history; a copy of it, which no repository knows, has none."""
-    git(project, "worktree", "add", "-q", str(tmp_path / "worktree"))
-    assert "kept.txt" in tracked(tmp_path / "worktree")
-    shutil.copytree(tmp_path / "worktree", tmp_path / "copy")
+def test_an_ordinary_repository_is_read(project: Path, tmp_path: Path) -> None:
+    """What people have in their repositories, all of it at once, is no reason to know nothing. A linked
+    worktree has its history; a copy of it, which no repository knows, has none."""
+    for make in ORDINARY.values():
+        make(project)
+        assert "kept.txt" in tracked(project)
+        assert run_git(project, "rev-list", "--all")
+        assert [each for each in every_object(project) if each.kind == "commit"]
+    assert "kept.txt" in tracked(tmp_path / "tree")
+    shutil.copytree(tmp_path / "tree", tmp_path / "copy")
     assert not is_repository(tmp_path / "copy")
 
 
