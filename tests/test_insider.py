@@ -12,7 +12,7 @@ from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
 from audit_lib.cli.decisions import report_faults
 from audit_lib.ledger import Draft, append, write_entry
-from audit_lib.ledger.keys import demo_key, key_of, made_key_of
+from audit_lib.ledger.keys import demo_key, key_of
 from audit_lib.report.judge import not_seen
 from audit_lib.report.record import report_record
 from audit_lib.report.tables import to_json
@@ -57,7 +57,7 @@ def _shop(root: Path) -> Path:
     (root / "backend" / ".env").write_text("".join(f"{name}={fake_value(name)}\n" for name in names))
     opened = load_project(root)
     draft = Draft("attestation", {"rule": "142", "by": "Ada", "reason": "x", "until": "2026-12-31T00:00:00Z"})
-    write_entry(opened.ledger_dir, made_key_of(opened), draft, NOW - timedelta(days=9), "ada")
+    write_entry(opened.ledger_dir, key_of(opened, make=True), draft, NOW - timedelta(days=9), "ada")
     return root
 
 

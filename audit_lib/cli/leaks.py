@@ -184,8 +184,8 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
         key = keeper.Key.throw_away()
     index = os.environ.get("GIT_INDEX_FILE", "")
     known = context.read(key)
-    folder, place = cache.user_cache() / "rules", Path(index) if index else None
-    shapes = rules.Rules(known.keeper, known.policy.placeholders, folder) if patterns else None
+    place = Path(index) if index else None
+    shapes = rules.Rules(known.keeper, known.policy.placeholders) if patterns else None
     wanted = leak_targets(known.entries, known.inventory, known.policy, known.keeper)
     done = search_staged(context.project.root, known.keeper, wanted, index=place, rules=shapes)
 

@@ -42,7 +42,7 @@ _CLAIM = ("--by", "--approved-by", "--ticket", "--trigger", "--triggered-at", "-
 def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     """Make the key and write a first audit.toml; an existing file is never overwritten."""
     project, policy, path = context.project, context.policy, keys.key_file()
-    there, key = path.exists(), keys.made_key_of(project)
+    there, key = path.exists(), keys.key_of(project, make=True)
     state = "exists in" if there else "keep a copy, the ledger cannot be read without it. It was created in"
     own = f"{key.key_id}: {state} {path}"
     cli.say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
@@ -113,7 +113,7 @@ def snapshot(context: cli.Opened, fewer: bool, **_: Any) -> None:
 def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some."""
     project, had_key = context.project, keys.key_file().exists()
-    key, root = keys.made_key_of(project), str(project.root)
+    key, root = keys.key_of(project, make=True), str(project.root)
     if not had_key and key.origin == "file":
         cli.say(f"key: {key.key_id} created in {keys.key_file()}: keep a copy", err=True)
 
@@ -326,7 +326,7 @@ def _replace(
     """Write a new value into an env file and its twins, and each change into the ledger."""
     body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     body |= _approval(given, context)
-    key, place, at = keys.made_key_of(context.project), context.project.ledger_dir, context.at
+    key, place, at = keys.key_of(context.project, make=True), context.project.ledger_dir, context.at
     here, keeper = (context.project, context.policy), Keeper(key)
     changes = change.planned(*here, rule, source, new=value, keeper=keeper)
     chain.sound_chain(place, key, changes[0].draft(at, body), at, context.writer)

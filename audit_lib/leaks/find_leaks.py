@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +15,6 @@ import pandas as pd
 import pydantic
 from pydantic import AliasPath, BaseModel, ValidationError
 
-from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
@@ -55,9 +55,8 @@ class LeakTargets(Contract):
 
 @dataclass(frozen=True)
 class LeakAudit:
-    """Frames by the contracts LeakTargets, Leaks, LeakPlaces and LeakCoverage."""
+    """Frames by the contracts Leaks, LeakPlaces and LeakCoverage."""
 
-    targets: pd.DataFrame
     leaks: pd.DataFrame
     places: pd.DataFrame
     coverage: pd.DataFrame
@@ -80,7 +79,7 @@ def find_leaks(
     `tabulate_leaks`. Raises `BadInput` for a report that cannot be used.
     """
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
-    rules = Rules(keeper, policy.placeholders, user_cache() / "rules")
+    rules = Rules(keeper, policy.placeholders)
     options = options or LeakOptions()
     search = Search(project, keeper.key, options)
     reported = read_reports(options.reports, rules, search.reports)
@@ -103,7 +102,7 @@ def find_leaks(
     sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]
     keyed = keeper.key.origin != "throw-away"
     leaks, places = tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed)
-    return LeakAudit(targets, leaks, places, coverage)
+    return LeakAudit(leaks, places, coverage)
 
 
 # ---- What is searched for ----
@@ -113,15 +112,18 @@ def leak_targets(
     entries: pd.DataFrame, inventory: pd.DataFrame, policy: Policy, keeper: Keeper
 ) -> pd.DataFrame:
     """`LeakTargets`: every secret of every source, of a URL its password or, if that is weak, the URL."""
-    columns = ["name", "fingerprint", "kind", "environment", "readings"]
-    given = [(row, value) for row in rows(entries[columns]) for value in _readings(row, keeper)]
-    settings = {value for row, value in given if not _is_secret(row.name, value, policy, keeper)}
-    present = inventory[inventory["fingerprint"].notna() & inventory["state"].eq("present")]
-    in_force = set(present[["variable", "environment", "fingerprint"]].itertuples(index=False, name=None))
+    given = [
+        (row, value, _is_secret(row.name, value, policy, keeper))
+        for row in rows(entries)
+        for value in _readings(row, keeper)
+    ]
+    settings = {value for _, value, is_secret in given if not is_secret}
+    in_force = {
+        (row.variable, row.environment, row.fingerprint)
+        for row in rows(inventory[inventory["state"].eq("present")].dropna(subset=["fingerprint"]))
+    }
     found: dict[str, list[tuple[str, str, bool, bool, str]]] = defaultdict(list)
-    for row, whole in given:
-        if not _is_secret(row.name, whole, policy, keeper):
-            continue
+    for row, whole, _ in filter(itemgetter(2), given):
         rule = policy.rule(row.name)
         by_value = "password" if keeper.ask(whole, values.has_password) else "whole"
         held = hold(keeper, whole, rule.component if rule else by_value)
@@ -132,21 +134,23 @@ def leak_targets(
         if not weak and held.part in settings and not keeper.ask(held.part, values.looks_generated):
             weak = "is also the value of a setting"
         # One reading of a line is in force: a leak of any of them is as urgent as one of it.
-        used = row.fingerprint is None and row.kind not in ("example", "backup")
-        used = used or any((row.name, row.environment, one) in in_force for one in (fingerprint, held.part))
+        used = (row.fingerprint is None and row.kind not in ("example", "backup")) or any(
+            (row.name, row.environment, one) in in_force for one in (fingerprint, held.part)
+        )
         markers = policy.placeholders + (rule.placeholders if rule else ())
         placeholder = keeper.ask(fingerprint, partial(values.is_placeholder, markers=markers))
-        environment = row.environment if used else ""
-        found[fingerprint].append((row.name, environment, row.kind == "example", placeholder, weak))
+        facts = (row.environment if used else "", row.kind == "example", placeholder, weak)
+        found[fingerprint].append((row.name, *facts))
+
     made = []
     for fingerprint, some in sorted(found.items()):
         names, environments, examples, placeholders, reasons = zip(*some, strict=True)
         weak = reasons[0] or ("is a placeholder" if any(placeholders) else "")
-        strong = keeper.ask(fingerprint, values.strength_bits) >= _STRONG_BITS
-        template = any(placeholders) or (any(examples) and not strong)
+        guessable = keeper.ask(fingerprint, values.strength_bits) < _STRONG_BITS
+        template = any(placeholders) or (any(examples) and guessable)
         kind = "template" if template else "weak default" if weak else "leak"
-        made.append(target(fingerprint, set(names), kind, weak))
-        made[-1] |= {"in_force": ",".join(sorted({*environments} - {""}))}
+        in_force_in = {"in_force": ",".join(sorted({*environments} - {""}))}
+        made.append(target(fingerprint, set(names), kind, weak) | in_force_in)
     return LeakTargets.of(made)
 
 
@@ -160,26 +164,26 @@ def _readings(row: Any, keeper: Keeper) -> list[str]:
 
 
 def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> bool:
-    rule = policy.rule(name)
     shape = shape_by(lambda question: keeper.ask(fingerprint, question))
+    rule = policy.rule(name)
     return (rule.kind if rule else likely_kind(name, (shape,), policy)[0]) == "secret"
 
 
 def weakness(fingerprint: str, keeper: Keeper) -> str:
     """Why a value is searched for beside its name alone; "" if it is searched for everywhere."""
-    if keeper.ask(fingerprint, len) < SHORTEST:
-        return f"has under {SHORTEST} characters"
-    weak = keeper.ask(fingerprint, values.strength_bits) < WEAKEST_BITS
-    return f"has under {WEAKEST_BITS} bits of strength" if weak else ""
+    short = keeper.ask(fingerprint, len) < SHORTEST
+    least = f"{SHORTEST} characters" if short else f"{WEAKEST_BITS} bits of strength"
+    weak = short or keeper.ask(fingerprint, values.strength_bits) < WEAKEST_BITS
+    return f"has under {least}" if weak else ""
 
 
 def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason: str = "") -> dict[str, Any]:
-    """A row of LeakTargets of a value that is not in force; a weak one is searched for beside its name."""
-    first, *more = sorted(names)
+    """A row of LeakTargets of a value that is not in force; a `weak` one is searched for beside its names."""
+    listed = sorted(names)
     return {
         "fingerprint": fingerprint,
-        "variable": first,
-        "names": ",".join([first, *more]),
+        "variable": listed[0],
+        "names": ",".join(listed),
         "in_force": "",
         "kind": kind,
         "searched": "beside its name" if weak else "everywhere",
@@ -190,31 +194,33 @@ def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason:
 def with_found(
     targets: pd.DataFrame, shapes: Collection[Shape], keeper: Keeper, held: Collection[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds."""
+    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds.
+
+    Names are shown by what the keeper `held` before: see `shown_names`.
+    """
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])
-    everywhere = set(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
-    everywhere |= {shape.fingerprint for shape in shapes if not shape.text}
+    everywhere = {shape.fingerprint for shape in shapes if not shape.text}
+    everywhere.update(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
     found: dict[str, list[Shape]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     for shape in sorted(shapes):
         if shape.fingerprint not in (everywhere if shape.text else known) and shape.text not in everywhere:
             found[shape.text or shape.fingerprint].append(shape)
             names[shape.fingerprint].add(shape.name)
+
     shown, made = shown_names({name for some in names.values() for name in some}, keeper, held), []
     for fingerprint, some in sorted(found.items()):
         named, rules = names[some[0].fingerprint] & shown, sorted({one.rule for one in some})
         if some[0].text:
             name = max(named, key=lambda name: (len(name), name), default="") or rules[0]
-            row = target(fingerprint, [name], "possible", "may be a password that somebody chose")
+            made.append(target(fingerprint, [name], "possible", "may be a password that somebody chose"))
         elif HASH in rules:
-            row = target(fingerprint, [HASH], "hash", "", "a password can be guessed from its hash")
+            made.append(target(fingerprint, [HASH], "hash", "", "a password can be guessed from its hash"))
         else:
-            weak = weakness(fingerprint, keeper) if named else ""
-            why = f"looks like a secret: {', '.join(rules)}"
-            row = target(fingerprint, named or rules, "pattern", weak, why)
-        made.append(row)
+            weak, why = weakness(fingerprint, keeper), f"looks like a secret: {', '.join(rules)}"
+            made.append(target(fingerprint, named or rules, "pattern", weak if named else "", why))
     owners = {text: some[0].fingerprint for text, some in found.items() if some[0].text}
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(made)])), owners
 
@@ -248,10 +254,11 @@ class _Report(BaseModel, defer_build=True):
 
 def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dict[Shape, tuple[str, int]]:
     """The values of all results in SARIF, each with its first path and line; one without a value is left out.
-    Raises `BadInput` for files that cannot be read or are no SARIF."""
-    found: dict[tuple[str, str], str] = {}  # by rule and text the fingerprint
-    places: dict[Shape, tuple[str, int]] = {}
-    faults: list[Fault] = []
+
+    Raises `BadInput` for files that cannot be read or are no SARIF (version 2.1.0, OASIS).
+    """
+    value_in = cache(partial(_value_in, rules=rules))  # thousands of results have the same few
+    places, faults = dict[Shape, tuple[str, int]](), list[Fault]()
     for file in files:
         content = read_source(file.parent, file.name, _LARGEST_REPORT).content
         try:
@@ -261,11 +268,10 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
             faults += [Fault(".".join(map(str, (file, *fault["loc"]))), fault["msg"]) for fault in listed]
             continue
         for one in (result for run in runs for result in run.results or ()):
-            key, reading.count = (one.rule, one.text), reading.count + 1
-            found[key] = found[key] if key in found else _fingerprint(one.text, rules)
+            reading.count += 1
             place = (unquote(one.path.removeprefix("file://")), one.line)
-            if found[key]:
-                places.setdefault(Shape(found[key], "", one.rule), place)
+            if value := value_in(one.text):
+                places.setdefault(Shape(value, "", one.rule), place)
             else:
                 why = f"reported by {one.rule}; the report does not hold its value"
                 reading.left_out.append(Fault(f"{place[0]}:{one.line}", why))
@@ -276,15 +282,18 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
     return places
 
 
-def _fingerprint(text: str, rules: Rules) -> str:
-    """The value in a text: what looks like one, else the text if it is a word; "" for none, or several."""
+def _value_in(text: str, rules: Rules) -> str:
+    """The fingerprint of what looks like a value in a text, else of the text if it is a word.
+
+    It is "" for none, for several, and for a weak one.
+    """
     if not text or re.search(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$", text):
         return ""
     found = {shape.fingerprint for shape in rules.find(text.encode())}
     if not found and re.fullmatch(r"\S{8,4096}", text):
         found = {rules.keeper.take(text)}
-    value = found.pop() if len(found) == 1 else ""
-    return value if value and not weakness(value, rules.keeper) else ""
+    strong = [value for value in found if not weakness(value, rules.keeper)]
+    return strong[0] if len(found) == len(strong) == 1 else ""
 
 
 # ---- What is staged for a commit ----
@@ -318,18 +327,21 @@ def search_staged(
     index: Path | None = None,
     rules: Rules | None = None,
 ) -> StagedSearch:
-    """Every place of a known strong value (LeakTargets) in what the index holds and HEAD does not; with
-    `rules` also of what looks like a secret, unless its file held it before. Raises `GitFailed`."""
+    """Every place of a known strong value (LeakTargets) in what the index holds and HEAD does not.
+
+    With `rules` also of what looks like a secret, unless its file held it before. Raises `GitFailed`.
+    """
     head, listed = at_head(root), in_index(root, index)
     staged = {oid: new for oid, paths in listed.items() if (new := paths - head.get(oid, set()))}
     changed = {path for paths in staged.values() for path in paths}
-    before = {oid: paths for oid, paths in head.items() if rules and not changed.isdisjoint(paths)}
-    reading, held = Reading(), keeper.fingerprints()
+    before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)}
+    reading, held, old, shapes = Reading(), keeper.fingerprints(), set[tuple[str, str]](), set[Shape]()
     sources = list(object_sources(root, list(staged), reading))
-    there = _shapes(object_sources(root, list(before), Reading()), before, rules, Reading())
-    old = {(path, shape.fingerprint) for path, shape in there}
-    now = _shapes(sources, staged, rules, reading)
-    shapes = {shape for path, shape in now if (path, shape.fingerprint) not in old}
+    if rules:
+        there = _shapes(object_sources(root, list(before), Reading()), before, rules, Reading())
+        old = {(path, shape.fingerprint) for path, shape in there}
+        now = _shapes(sources, staged, rules, reading)
+        shapes = {shape for path, shape in now if (path, shape.fingerprint) not in old}
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     wanted, _ = with_found(real, shapes, keeper, held)
     values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
@@ -340,12 +352,15 @@ def search_staged(
         for path in staged[source.origin.oid]:
             for one in [*here, *values.find_in_path(Origin("git", path))]:
                 row = known[one.fingerprint]
-                if one.matched == "exact" and (row.kind != "pattern" or (path, one.fingerprint) not in old):
-                    inside = f"!{one.origin.member}" if one.origin.member else ""
-                    by = f"in force in {row.in_force}" if row.in_force else "not known to be in force"
-                    by = _PATTERN if row.kind == "pattern" else by
-                    hit = StagedHit(values.scrub(path + inside), one.line, row.variable, by)
+                by = f"in force in {row.in_force}" if row.in_force else "not known to be in force"
+                inside = f"!{one.origin.member}" if one.origin.member else ""
+                pattern = row.kind == "pattern"
+                hit = StagedHit(
+                    values.scrub(path + inside), one.line, row.variable, _PATTERN if pattern else by
+                )
+                if one.matched == "exact" and not (pattern and (path, one.fingerprint) in old):
                     hits[hit.path, hit.line].add(hit)
+
     # What is known says more of a line than a pattern.
     best = [{hit for hit in some if hit.known != _PATTERN} or some for some in hits.values()]
     lost = dict.fromkeys(reading.missing, "cannot be read")
@@ -355,13 +370,13 @@ def search_staged(
 
 
 def _shapes(
-    sources: Iterable[Source], blobs: Mapping[str, Collection[str]], rules: Rules | None, reading: Reading
+    sources: Iterable[Source], blobs: Mapping[str, Collection[str]], rules: Rules, reading: Reading
 ) -> set[tuple[str, Shape]]:
-    """What looks like a secret in some blobs, by path; nothing without rules."""
+    """Pairs of a path and what looks like a secret in its blob."""
     return {
         (path, shape)
-        for source in (sources if rules else ())
+        for source in sources
         for _, text in source.texts(reading)
-        for shape in (rules.find(text, blobs[source.origin.oid]) if rules else ())
+        for shape in rules.find(text, blobs[source.origin.oid])
         for path in blobs[source.origin.oid]
     }

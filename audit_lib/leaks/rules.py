@@ -1,4 +1,7 @@
-"""What looks like a secret, or a password that somebody chose, by patterns: kingfisher with our rules."""
+"""What looks like a secret, or a password that somebody chose, by patterns: kingfisher with our rules.
+
+generated.yml has the rules for values that a generator made, chosen.yml those for what people choose.
+"""
 
 import re
 from base64 import b64decode
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.bounded import url_parts
+from audit_lib.base.cache import user_cache
 from audit_lib.leaks import candidates
 from audit_lib.leaks.candidates import expression, is_default, is_kind, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper
@@ -21,12 +25,8 @@ GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml"
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
-_AROUND = "\"'`()[]{}<>,;"
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
 _NEAR = 200  # bytes around it in which its user is named
-_STRUCTURED = ("netrc", "pgpass", "filezilla", "wordpress")  # the format says what is the value
-_LOGINS = ("chosen-url", "basic", "chosen-encoded")  # as does a login
-_NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
 _NAMES = ("NAME", *(f"NAME{number}" for number in range(2, 7)))  # of the ways in which a rule may match
 
 
@@ -44,9 +44,9 @@ class Shape:
 class Rules:
     """Patterns applied to contents; what they find the keeper holds."""
 
-    def __init__(self, keeper: Keeper, markers: tuple[str, ...], compiled: Path | None = None) -> None:
-        """`markers` are the policy's placeholders; compiled rules are kept in a folder."""
-        self.keeper, self.compiled, self._markers = keeper, compiled, markers
+    def __init__(self, keeper: Keeper, markers: tuple[str, ...]) -> None:
+        """`markers` are the policy's placeholders."""
+        self.keeper, self._markers = keeper, markers
         # The versions of a file hold the same values again and again.
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)
 
@@ -57,106 +57,127 @@ class Rules:
         return f"{__version__} {self._markers}"
 
     def find(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
-        """What looks like a secret in a content at these paths; of a generated file what is unmistakable."""
+        """What looks like a secret in a content at these paths.
+
+        Of a generated file it is what is unmistakable, of a file that others wrote nothing.
+        """
         found = set() if candidates.is_others(*paths) else set(self._scanned(content, paths))
         # One rule may take a user's name, a quote or a bracket along, or less of a value than another.
         values = {value for value, *_ in found}
-        values -= {one for one in values if any(one.strip(_AROUND) == other != one for other in values)}
+        values -= {one for one in values if one.strip("\"'`()[]{}<>,;") in values - {one}}
         values -= {one for one in values if any(one != other and other.startswith(one) for other in values)}
-        kept = (one for one in found if one[0] in values and one[0].partition(":")[2] not in values)
-        return {Shape(self.keeper.take(value), name, rule) for value, name, rule in kept}
+        return {
+            Shape(self.keeper.take(value), name, rule)
+            for value, name, rule in found
+            if value in values and value.partition(":")[2] not in values
+        }
 
     def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
-        """Values with their names and rules."""
+        """Values, each with the name beside it and its rule."""
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         code = bool(paths) and all(is_kind("code file", path) for path in paths)
         text = content.decode("latin-1")
-        for finding in scanner(GENERATED, self.compiled).scan(content):
+        for finding in scanner(GENERATED).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
-            by_name, name = is_kind("rule by name", rule), finding.captures.get("NAME", "").strip()
-            is_shown = finding.visible and not (generated and by_name)
-            value = self._secret(finding.secret, name, rule) if is_shown else ""
+            by_name, before = is_kind("rule by name", rule), text[max(0, start - _NEAR) : start]
+            name = finding.captures.get("NAME", "").strip()
+            value = "" if generated and by_name else self._secret(finding.secret, name, rule)
             # In code what is a text begins with a quote; an address stands in one.
-            before = text[max(0, start - 16) : start]
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
             if value and not bare and not _is_data(text, finding, rule):
-                yield value, name, rule.removesuffix("-bare")
+                yield value, name or _name_at_end(before), rule.removesuffix("-bare")
+
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
                 yield value, name, rule
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
-        """The secret in what a rule matched: of a URL its password, of a private key one line; "" if none."""
+        """The secret in what a rule matched: of a private key one line, of a URL its password.
+
+        With a weak password it is the URL, and the empty text for what is no secret.
+        """
         if rule.startswith(PRIVATE_KEY):
             return _key_line(value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
-        structured = rule in _STRUCTURED
+        structured = is_kind("rule for a format", rule)
         if not structured:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
+
         parts = url_parts(value)
         if parts and parts.password:
-            bits, nowhere = strength_bits(parts.password), expression("host of nobody").search(parts.host)
-            named = re.fullmatch(r"[A-Z_]+", parts.password)  # what is to be put there, such as APIKEY
-            unused = bits < _WEAK_PASSWORD or named or nowhere
-            if unused or looks_made_up(parts.password, self._markers):
+            bits = strength_bits(parts.password)
+            # In capitals it is what is to be put there, such as APIKEY.
+            unused = expression("host of nobody").search(parts.host) or re.fullmatch(
+                "[A-Z_]+", parts.password
+            )
+            if bits < _WEAK_PASSWORD or unused or looks_made_up(parts.password, self._markers):
                 return ""
-            # With a weaker password the URL is searched for as a whole.
             return parts.password if bits >= WEAKEST_BITS else value
+
+        if is_kind("rule by name", rule) and not candidates.looks_secret(value, name, self._markers):
+            return ""
         # What a provider begins a token with are words, such as key: the part that a generator made counts.
-        by_beginning = rule in ("provider-token", "webhook")
-        made = max(re.split(r"[^A-Za-z0-9+/=]+", value), key=len) if by_beginning else value
+        parted = re.split(r"[^A-Za-z0-9+/=]+", value) if rule in ("provider-token", "webhook") else [value]
         weak = structured and strength_bits(value) < WEAKEST_BITS
-        by_name = is_kind("rule by name", rule) and not candidates.looks_secret(value, name, self._markers)
-        return "" if weak or by_name or looks_made_up(made, self._markers) else value
+        return "" if weak or looks_made_up(max(parted, key=len), self._markers) else value
 
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
-        idle, whole = 0, content.decode("latin-1")
+        idle, whole, in_code = 0, content.decode("latin-1"), is_kind("code file", path)
         found = {Shape(self.keeper.take(one), "", HASH) for one in password_hashes(content)}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
+
         # What begins and ends a text of several lines.
         quotes = [mark.start() for mark in re.finditer("`" if path.endswith(".go") else "\"\"\"|'''", whole)]
-        for finding in scanner(CHOSEN, self.compiled).scan(content):
+        for finding in scanner(CHOSEN).scan(content):
             start, rule = finding.location["start_offset"], finding.rule_id.rpartition(".")[2]
             name = str(next(filter(None, map(finding.captures.get, _NAMES)), "")).strip()
             first = whole.rfind(name, max(0, start - _BEFORE), start) if name else start
-            line = whole[whole.rfind("\n", 0, first) + 1 : first]
-            hidden = not finding.visible or finding.is_base64_encoded or first < 0
-            if hidden or _in_public_address(whole, start):
+            if finding.is_base64_encoded or first < 0 or _in_public_address(whole, start):
                 continue
+            line = whole[whole.rfind("\n", 0, first) + 1 : first]
             if line.endswith("\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text
             before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
-            in_code = is_kind("code file", path)
             in_text = in_code and bisect(quotes, first) % 2 == 1
             value, user, password = _chosen(name, line, before, rest, rule=rule, bare=in_text or not in_code)
             if not value:
                 continue
+
             core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
-            named_after = len(core) >= 3 and core in f"{name} {path}".lower()
-            users = [user, *expression("user").findall(whole[max(0, start - _NEAR) : start + _NEAR])]
-            default = named_after or password in users or is_default(password)
-            unused = in_text or rule in _NO_SETTING or not candidates.deploys(path)
-            unused = unused or expression("comment").match(line) is not None
+            default = (
+                password in [user, *expression("user").findall(whole[max(0, start - _NEAR) : start + _NEAR])]
+                or is_default(password)
+                or (len(core) >= 3 and core in f"{name} {path}".lower())
+            )
+            unused = (
+                in_text
+                or is_kind("rule for what is no setting", rule)
+                or not candidates.deploys(path)
+                or expression("comment").match(line)
+            )
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)
             if placeholder or (default and unused):
                 idle += 1
                 continue
             # A weaker value is a word, which a report may hold by chance.
-            words = is_default(value) or candidates.reads_as_words(value)
-            if strength_bits(value) >= WEAKEST_BITS and not words:
+            if strength_bits(value) >= WEAKEST_BITS and not (
+                is_default(value) or candidates.reads_as_words(value)
+            ):
                 self.keeper.take(value)
-            text = self.keeper.take(value if rule in _LOGINS else before + rest[: len(value) + 1])
-            found.add(Shape(self.keeper.fingerprint(value), name, rule, text, default))
+            whole_login = is_kind("rule for a login", rule)
+            text = self.keeper.take(value if whole_login else before + rest[: len(value) + 1])
+            shown = name or _name_at_end(whole[max(0, start - _NEAR) : start])
+            found.add(Shape(self.keeper.fingerprint(value), shown, rule, text, default))
         return found, idle
 
 
 def _chosen(name: str, line: str, before: str, rest: str, *, rule: str, bare: bool) -> tuple[str, str, str]:
     """What stands beside a name, then the user, if it has one, and the password; "" for what nobody chose."""
-    if rule in _LOGINS:
+    if is_kind("rule for a login", rule):
         return _login(rest, rule)
     value = _beside(line, before, rest, rule, bare=bare)
     # Beside a password's name in a call or a comparison a word is a name; not of a property.
@@ -193,13 +214,16 @@ def _login(rest: str, rule: str) -> tuple[str, str, str]:
         value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
         parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later
         user, password, host = (parts.user, parts.password, parts.host) if parts else ("", "", "")
-        sample = re.search(r"(?i)\bexample(?:\.|$)", host)
-        return value if looks_chosen(password, "password", 3) and not sample else "", user, password
-    value = re.split(r"[\"'`\s,;)]" if rule == "basic" else r"[\"'`]", rest)[0]
-    text = _decoded(value).decode("utf-8", "replace") if rule == "basic" else value
-    user, _, password = text.partition(":")
-    chosen = looks_chosen(password, "password") and user != "BEGIN"
-    good = user and password and text.isprintable() and "\ufffd" not in text if rule == "basic" else chosen
+        good = looks_chosen(password, "password", 3) and not re.search(r"(?i)\bexample(?:\.|$)", host)
+    elif rule == "basic":
+        value = re.split(r"[\"'`\s,;)]", rest)[0]
+        text = _decoded(value).decode("utf-8", "replace")
+        user, _, password = text.partition(":")
+        good = bool(user and password) and text.isprintable() and "\ufffd" not in text
+    else:
+        value = re.split(r"[\"'`]", rest)[0]
+        user, _, password = value.partition(":")
+        good = looks_chosen(password, "password") and user != "BEGIN"
     return value if good else "", user, password
 
 
@@ -212,8 +236,9 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
         return
     text = content.decode("utf-8", "replace").replace("\r\n", "\n")
     for document in re.split(r"(?m)^---.*$", text):
-        is_secret = re.search(r"(?m)^ *kind: Secret *$", document)
-        for block in expression("cluster data").finditer(document) if is_secret else ():
+        if not re.search(r"(?m)^ *kind: Secret *$", document):
+            continue
+        for block in expression("cluster data").finditer(document):
             for name, encoded in expression("cluster entry").findall(block[2]):
                 value = _decoded(encoded).decode("utf-8", "replace")
                 if value.isprintable() and "\ufffd" not in value:
@@ -229,6 +254,12 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
     before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]
     kinds = all(re.search(kind, before) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
     return bool(kinds and re.fullmatch("[A-Za-z0-9+/]{40}", before)) or _in_public_address(text, start)
+
+
+def _name_at_end(before: str) -> str:
+    """The name at the end of what stands before a value, as `NAME=` or `"name": "`; "" for none."""
+    named = expression("name before a value").search(before)
+    return named[1] if named else ""
 
 
 def _in_public_address(text: str, place: int) -> bool:
@@ -252,8 +283,10 @@ def _key_line(text: str) -> str:
     lines = re.findall(r"[A-Za-z0-9+/]{16,}={0,2}" if label else ".{1,64}", bare)
     start, length = _decoded("".join(lines)[:64]), sum(map(len, lines))
     # A sequence; without a header a version of PKCS #1, PKCS #8 or SEC 1, and what follows it there.
-    first = rb"\x30" if label else rb"(?s)\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x30\x04]"
-    first = rb"openssh-key-v1\x00" if "OPENSSH" in kind else rb"[\x80-\xff]" if "PGP" in kind else first
+    bare_key = rb"(?s)\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x30\x04]"
+    first = {"OPENSSH": rb"openssh-key-v1\x00", "PGP": rb"[\x80-\xff]"}.get(
+        kind.partition(" ")[0], rb"\x30" if label else bare_key
+    )
     if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""
     # Of DSA the last line, on a curve the first without what all such begin with, else one past the public.
@@ -270,9 +303,8 @@ def _decoded(base64: str) -> bytes:
 
 
 @cache
-def scanner(rules: Path, compiled: Path | None) -> Any:
-    """The rules of a file, compiled once a process, with no policy by which comments silence a finding."""
+def scanner(rules: Path) -> Any:
+    """The rules of a file, compiled once a user, with no policy by which comments silence a finding."""
     from kingfisher_sdk import Rules as Loaded, Scanner  # noqa: PLC0415  an unchanged project needs none
 
-    stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
-    return Scanner(Loaded([rules], builtins=False, confidence="medium", **stored))
+    return Scanner(Loaded([rules], builtins=False, confidence="medium", cache_dir=user_cache() / "rules"))

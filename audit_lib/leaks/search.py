@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -27,7 +27,6 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, Matcher, Redactor
 from audit_lib.settings import Policy, Project
 
-NO_REPOSITORY = "the project is not a git repository"
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
 _GOES_ON = re.compile(rb"[\w-]{2}")  # beside its name a value is not the beginning of another
 _TIMES = ["authored_at", "committed_at"]
@@ -112,11 +111,10 @@ class Values:
             line = line + last.data.count(b"\n", 0, content.start - last.start) if content.start else 1
             last, places = content, self.find(content, line)
             found.update(places)
-            if len(places) >= MOST_HITS:
-                times = Counter((one.fingerprint, one.encoding) for one in places)
+            times = Counter((one.fingerprint, one.encoding) for one in places if len(places) >= MOST_HITS)
+            if max(times.values(), default=0) >= MOST_HITS:
                 often = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
-                crowded = max(times.values()) >= MOST_HITS
-                reading.left_out += [Fault(source.origin.name, often)] if crowded else []
+                reading.left_out.append(Fault(source.origin.name, often))
 
         # What an archive holds may stand in its own bytes, too.
         packed = {one.fingerprint for one in found if one.origin.opened}
@@ -152,7 +150,7 @@ class Search:
         self.patterns = reading = Reading("patterns", count=1)
         shapes, marked, installed = set[Shape](), set[str](), 0
         own = f"{os.path.relpath(self.project.ledger_dir, self.history.root)}/"
-        for source, _ in self._sources("shapes in git objects", rules.digest(), marked, but="tree"):
+        for source, _ in self._sources("shapes in git objects", rules.digest(), marked):
             origin, found, put = source.origin, set[Shape](), self.history.places.get(source.origin.oid, ())
             paths = {path for _, path in put} if origin.oid else {origin.path}
             installed += not origin.oid and is_kind("installed", origin.path)
@@ -171,24 +169,19 @@ class Search:
 
     def for_values(self, values: Values) -> list[Found]:
         """Every place of every value, in every form; of env files only the names are searched."""
-        found, marked, trees = list[Found](), set[str](), list[Found]()
+        found, marked = list[Found](), set[str]()
         for source, reading in self._sources("git objects", values.digest, marked):
             origin = source.origin
             here = [] if origin.path in self._homes else values.search(source, reading)
             marked |= {origin.oid} if here else set()
-            found += values.find_in_path(origin) if origin.path else []
-            (trees if origin.kind == "tree" else found).extend(here)
-        # Every version of a folder is a tree that has a name again: which paths that is the history says.
-        paths = {path for places in self.history.places.values() for _, path in places} if trees else set()
-        named = [one for path in paths for one in values.find_in_path(Origin("git", path))]
-        lost = {one.fingerprint: one for one in trees} | {one.fingerprint: None for one in named}
+            found += [*here, *(values.find_in_path(origin) if origin.path else ())]
+        for path in {path for places in self.history.places.values() for _, path in places}:
+            found += values.find_in_path(Origin("git", path))
         why = "cannot be read: it was never fetched, or it is broken"
         self.objects.left_out += [Fault(f"git object {oid}", why) for oid in self.objects.missing]
-        return [*found, *named, *filter(None, lost.values())]
+        return found
 
-    def _sources(
-        self, what: str, digest: str, marked: set[str], but: str = ""
-    ) -> Iterator[tuple[Source, Reading]]:
+    def _sources(self, what: str, digest: str, marked: set[str]) -> Iterator[tuple[Source, Reading]]:
         """Every file, then each object that is not remembered as clean; all but those `marked` then are."""
         root, read = self.history.root, 0
         for folder in (root, *self._options.also):
@@ -200,7 +193,7 @@ class Search:
                 self._options.progress("files", read, 0)
         name = self._clean.name(str(root.resolve()), digest) if self._clean else ""
         clean = frozenset(json.loads((self._clean and self._clean.recall(name)) or b"[]"))
-        wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean]
+        wanted = [one for one in self.history.objects if one.oid not in clean]
         done, total = 0, sum(one.size for one in wanted)
         self.objects, left_out = Reading("git objects", ".git"), 0
         for source in sources.object_sources(root, [one.oid for one in wanted], self.objects):
@@ -227,14 +220,12 @@ class Search:
         self._folders[history.root].left_out += [Fault(one, why) for one in outside_logs(self.project)]
 
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
-        idle = (
-            "values under a password's name are placeholders, or defaults in a comment, a test, an example "
-        )
-        idle += "or a document: counted, not listed"
+        none = "the project is not a git repository"
+        idle = "placeholders and unused defaults under a password's name: counted, not listed"
         # Fingerprints are the key's, and give no order.
         weak = targets[targets["searched"].ne("everywhere")].sort_values(["variable", "reason"])
         listed = [
-            *([] if history.there else [("git objects", ".git", "not searched", 0, NO_REPOSITORY)]),
+            *([] if history.there else [("git objects", ".git", "not searched", 0, none)]),
             *(row for one in parts for row in _rows(one, values)),
             ("values", "", "searched", len(targets) - len(weak), "in every form, in every place"),
             *(("values", row.variable, "partly", 1, row.reason) for row in rows(weak)),
@@ -275,8 +266,6 @@ def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, 
             yield one, row | facts.get(commit, {"place": UNREACHABLE}) | ({} if oid else {"place": "path"})
         if kind == "commit":
             yield one, {"commit": oid} | facts.get(oid, {}) | {"place": one.place}
-        elif kind == "tree":
-            yield one, {"place": "path"}
         elif oid in index and not places:
             yield from ((one, {"place": "staged", "path": path}) for path in sorted(index[oid]))
         elif oid and not places:
@@ -301,8 +290,15 @@ def tabulate_sightings(
         located = [(one, {"place": "git object"}) for one in in_git]
     located += [(one, {"place": one.place}) for one in found if one.origin.place != "git"]
 
-    in_logs = [one for one in found if one.place == "log" and one.line and not one.origin.member]
-    times = _line_times(in_logs, search.project, policy) if in_logs else {}
+    lines: dict[str, set[int]] = defaultdict(set)  # of logs
+    for one in found:
+        if one.place == "log" and one.line and not one.origin.member:
+            lines[one.origin.path].add(one.line)
+    times: dict[tuple[str, int], datetime] = {}
+    if lines:  # few searches find anything in a log, and formats take a while
+        from audit_lib.logins.parameters import formats_of  # noqa: PLC0415
+
+        times = line_times(search.project, lines, formats_of(search.project, policy))
     scrub, listed = cache(values.scrub), []  # many objects have the same few paths
     for one, where in located:
         origin, inside = one.origin, f"!{scrub(one.origin.member)}" if one.origin.member else ""
@@ -328,13 +324,3 @@ def tabulate_sightings(
     frame["occurrences"] = same["content"].transform("nunique")
     frame[["at_head", "reachable"]] = same[["at_head", "reachable"]].transform("any")
     return frame.drop_duplicates(_SAME)[_SIGHTED]
-
-
-def _line_times(found: Iterable[Found], project: Project, policy: Policy) -> dict[tuple[str, int], datetime]:
-    """When the lines of logs were written, by path and line."""
-    from audit_lib.logins.parameters import formats_of  # noqa: PLC0415  few searches find anything in a log
-
-    lines: dict[str, set[int]] = defaultdict(set)
-    for one in found:
-        lines[one.origin.path].add(one.line)
-    return line_times(project, lines, formats_of(project, policy))

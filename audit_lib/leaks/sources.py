@@ -9,10 +9,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from html import unescape
 from pathlib import Path
-from sys import intern
 from typing import Any, BinaryIO, NamedTuple
 
 from audit_lib.base import git
@@ -24,8 +23,9 @@ from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import expression, is_kind
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
-OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # places beside the project
-_NO_WORDS = ("pdf", "png")  # where patterns occur by chance
+# Kinds of places, which say who may have read a file; what is of none is the last one.
+OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # beside the project
+_INSIDE = ("git file", "bundle", "notebook", "log", "working tree")
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000}")
 # Ends of a document's paragraphs and cells.
@@ -44,7 +44,6 @@ _REACH = {
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
 _ENTRY = re.compile(rb"(?<![^\0])(\d{6}) (?:blob |commit )?([0-9a-f]{40,64})(?: \d)?\t([^\0]+)\0")
 _DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
-Place = tuple[str, str]  # a commit and a path that it put something at
 
 
 class Origin(NamedTuple):
@@ -125,9 +124,10 @@ class Source(NamedTuple):
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
         """Pairs of a member of an archive ("" for what is none) and its text; of a large one the beginning.
 
-        A picture, a program or anything else that people cannot read has none; of SQLite the words are one.
+        A picture, a program or anything else that people cannot read has none: patterns occur there by
+        chance. Of SQLite the words are one.
         """
-        for content in self.contents(Reading(budget=reading.budget), _NO_WORDS):
+        for content in self.contents(Reading(budget=reading.budget), closed=("pdf", "png")):
             data = content.data[:LARGEST]
             if data.startswith(b"SQLite format 3\0"):
                 data = b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data))
@@ -141,28 +141,15 @@ class Source(NamedTuple):
 
 
 def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iterator[Source]:
-    """Every file below a folder, or that file; outside the project under its path as given, by its kind."""
-    left_out: list[Fault] = []
+    """Every file below a folder, or that file, by its kind; outside the project under its path as given."""
+    left_out, (*kinds, other) = list[Fault](), OUTSIDE if outside else _INSIDE
     above = (root.parent if root.is_file() else root) if outside else Path()
     for found, size, opener in walk_files(root, left_out):
         reading.count += 1
         path = str(above / found)
-        kinds = (kind for kind in OUTSIDE[:-1] if is_kind(kind, path))
-        place = next(kinds, OUTSIDE[-1]) if outside else _place_of(found)
+        place = next((kind for kind in kinds if is_kind(kind, path)), other)
         yield Source(Origin(place, path), size, opener)
     reading.left_out += [Fault(str(above / one.place), one.text) for one in left_out]
-
-
-def _place_of(path: str) -> str:
-    """What kind of place a file of the project is, which says who may have read it."""
-    *folders, name = path.split("/")
-    if ".git" in folders:
-        return "git file"
-    if name.endswith(".map") or {".next", "dist", "build"} & set(folders):
-        return "bundle"
-    if name.endswith(".ipynb"):
-        return "notebook"
-    return "log" if ".log" in name or "logs" in folders else "working tree"
 
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
@@ -174,8 +161,8 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
                 last, origin = found.oid, Origin("git", oid=found.oid, kind=found.kind)
                 reading.count += found.start == 0
                 if _POINTER.fullmatch(found.content):
-                    fault = "points to content that git LFS stores elsewhere"
-                    reading.left_out.append(Fault(origin.name, fault))
+                    elsewhere = Fault(origin.name, "points to content that git LFS stores elsewhere")
+                    reading.left_out.append(elsewhere)
                 yield Source(origin, found.size, partial(io.BytesIO, found.content), found.start)
             return
         except GitFailed as failed:
@@ -198,7 +185,10 @@ class History:
 
     @classmethod
     def of(cls, root: Path) -> "History":
-        """All objects as they are now, reachable or not, in the order in which git reads them."""
+        """All objects as they are now, reachable or not, in the order in which git reads them.
+
+        Trees are left out: they hold names alone, which each commit's paths say.
+        """
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
         # If some are broken git gives the ids alone: which, is said when they are read.
@@ -208,20 +198,22 @@ class History:
             try:
                 with git.running(root, (*every, f"--batch-check={layout}")) as stream:
                     listed = map(str.split, stream.read().decode("ascii").splitlines())
-                history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
+                history.objects = [
+                    GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed if kind != "tree"
+                ]
                 return history
             except GitFailed as failed:
                 history.faults.append(str(failed))
         return history
 
     @cached_property
-    def places(self) -> dict[str, list[Place]]:
+    def places(self) -> dict[str, list[tuple[str, str]]]:
         """By object the commits and the paths that put it there, as far as git could follow the history.
 
         Objects are blobs, and for a submodule's path its commit. What git could not follow is in `faults`.
         """
-        places: dict[str, list[Place]] = defaultdict(list)
-        commit, oid, rest = "", "", b""
+        places: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        commit, oid, rest, decoded = "", "", b"", cache(os.fsdecode)  # many commits have the same few paths
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
         try:
             with git.running(self.root, _DIFF, commits) as stream:
@@ -229,7 +221,7 @@ class History:
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:
                         if oid:
-                            places[oid].append((commit, intern(os.fsdecode(text))))
+                            places[oid].append((commit, decoded(text)))
                             oid = ""
                         elif text.startswith(b":"):
                             oid = text.split(b" ")[3].decode("ascii")
@@ -242,13 +234,13 @@ class History:
 
     def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:
         """By commit what reaches it, and its two times in seconds since 1970, which can be forged."""
-        facts: dict[str, dict[str, Any]] = {}
         named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
         shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", stdin=named) if commits else b""
-        for oid, *seconds in map(str.split, shown.decode("ascii", "replace").splitlines()):
-            if len(seconds) == 2:
-                times = dict(zip(("authored_at", "committed_at"), seconds, strict=True))
-                facts[oid] = {"place": UNREACHABLE, "reachable": False} | times
+        unreachable = {"place": UNREACHABLE, "reachable": False}
+        facts = {
+            oid: {**unreachable, "authored_at": authored, "committed_at": committed}
+            for oid, authored, committed in re.findall(r"(?m)^(\w+) (-?\d+) (-?\d+)$", shown.decode("ascii"))
+        }
         for place, refs in _REACH.items() if facts else ():
             known = [ref for ref in refs if ref != "HEAD" or git.head_of(self.root)]
             for oid in facts.keys() & run_git(self.root, "rev-list", *known).decode("ascii").split():
@@ -263,8 +255,8 @@ class History:
                 yield Fault(".git/shallow", "is a shallow clone: older commits are not here")
             for mode, _, path in _ENTRY.findall(run_git(self.root, "ls-files", "-z", "--stage")):
                 if mode == _SUBMODULE:
-                    name = path.decode("utf-8", "backslashreplace")
-                    yield Fault(name, "is a submodule: its history is another repository's")
+                    submodule = "is a submodule: its history is another repository's"
+                    yield Fault(path.decode("utf-8", "backslashreplace"), submodule)
             with git.running(self.root, ("for-each-ref",)) as stream:  # leaves broken refs out, and complains
                 stream.read()
             with git.running(self.root, names) as stream:

@@ -2,11 +2,10 @@
 what of a repository its purge must touch, by git-filter-repo's manual."""
 
 import shlex
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -29,7 +28,6 @@ FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 _SEARCHED = ("git objects", "files")
 _MOST_PLACES = 5
-_UNDECIDED = "another value is in force there, but nothing shows that it replaced this one"
 _DO_FIRST = (
     "rotate {} now, then take the value out of the places above",
     "rotate {}, or give the values in force (--env) to show that it was replaced",
@@ -51,7 +49,6 @@ IFS= read -rs OLD_VALUE && export OLD_VALUE
 REPLACE=$(mktemp) && printf 'literal:%s==>REMOVED\\n' "$OLD_VALUE" > "$REPLACE"
 {filter} --replace-text "$REPLACE" --replace-message "$REPLACE"
 """
-_IN_NAMES = 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REMOVED")'
 
 
 class Leaks(Contract):
@@ -206,27 +203,25 @@ def _homes_of(
     """
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
     held = {SecretPlace.of(row): row for row in inventory}
-    own = leak.fingerprint or ""
-    holding = {place for place, row in held.items() if own and row.fingerprint == own}
+    holding = {
+        place for place, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint
+    }
     secrets = {place.secret for place in (*last, *holding)}
     secrets |= {row.secret for row in inventory if row.variable == leak.variable}
     in_force, homes = {place.environment for place in holding}, []
     for place in dict.fromkeys((*held, *last)):
-        row, stay, before = held.get(place), last.get(place), ""
-        if stay and stay.gone:
-            how = "rotated" if stay.gone.fingerprint else "taken out"
-            before = f"leaked before, {how} by {day_words(stay.gone.at)}"
+        row, gone = held.get(place), last[place].gone if place in last else None
+        how = "rotated" if gone and gone.fingerprint else "taken out"
+        before = f"leaked before, {how} by {day_words(gone.at)}" if gone else ""
         if place in holding:
             homes.append((place, IN_FORCE, "the leaked value is in force: rotate now"))
         elif row and (place.secret not in secrets or place.environment in in_force):
             continue
-        elif row and not row.fingerprint:  # one that the ledger saw go may have come back
-            now = f"what is in force there is {row.state}"
-            homes.append((place, NOT_KNOWN, f"{before}; {now}" if before else now))
-        elif row or before:
+        elif (row and row.fingerprint) or (before and not row):
             homes.append((place, NOT_IN_FORCE, before or "another value is in force there"))
-        else:
-            homes.append((place, NOT_KNOWN, "what is in force there was not supplied"))
+        else:  # a value that the ledger saw go may have come back
+            now = f"what is in force there {f'is {row.state}' if row else 'was not supplied'}"
+            homes.append((place, NOT_KNOWN, "; ".join(filter(None, (before, now)))))
     return homes
 
 
@@ -257,6 +252,7 @@ def tabulate_exposure(
     went; else unknown.
     """
     held, exposed = list(rows(inventory)), []
+    unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
         nobody = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
         homes = _homes_of(leak, held, stays) or [nobody]
@@ -264,7 +260,7 @@ def tabulate_exposure(
         exposed += [
             {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
             | {"status": "unknown" if undecided else STATUSES[FORCES.index(force)]}
-            | {"reason": _UNDECIDED if undecided else reason}
+            | {"reason": unshown if undecided else reason}
             for place, force, reason in homes
         ]
     return Exposure.of(exposed)
@@ -357,8 +353,8 @@ def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
             return words.format(few(names, 3))
     if leaks["kind"].isin(("possible", "hash")).any():
         return "take the passwords that are in use out of the files, and let each environment set its own"
-    whole = "no leak was found, and everything was searched"
-    return f"nothing: {whole}" if shows_no_leak(coverage) else "nothing, as far as was searched"
+    whole = shows_no_leak(coverage)
+    return f"nothing{': no leak was found, and everything' if whole else ', as far as'} was searched"
 
 
 def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...]) -> int:
@@ -379,18 +375,16 @@ def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...
 class Purge:
     """What of a repository holds leaked values, and the lines to type, in order, in one shell of bash."""
 
-    whole: tuple[str, ...]  # env files, and what is at HEAD no more
-    texts: tuple[str, ...]  # files that must stay, without the value
-    messages: bool  # a commit's message, its author or a tag holds it
-    names: bool  # the name of a file holds it
+    purged: tuple[str, ...]  # files that go as a whole, then those that lose a text, then what is no file
     elsewhere: tuple[str, ...]  # files on disk beside git: logs, bundles, notebooks, copies
-    commands: tuple[str, ...] = ()  # none if the history holds nothing
+    commands: tuple[str, ...]  # none if the history holds nothing
 
 
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     """The purge for rows of LeakPlaces: whatever was found, in the order of its paths.
 
-    A file goes by its path, else by its text. No command holds a value: somebody enters it without echo.
+    Env files go as a whole, and what is at HEAD no more; a file that must stay loses its text. No command
+    holds a value: somebody enters it without echo.
     """
     env_files = {source.path for source in project.env_sources if not source.example}
     try:
@@ -398,29 +392,29 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     except GitFailed:  # without a repository that can be read nothing is at HEAD
         listed = {}
     head = {path for paths in listed.values() for path in paths}
-    place = places["place"]
+    place, git = places["place"], f"git -C {shlex.quote(str(project.root))}"
+    filtered = f"{git} filter-repo --force"
     # An archive goes as a whole.
     held = {path.partition("!")[0] for path in places.loc[place.isin(_IN_FILES), "path"]} - {""}
-    whole = {path for path in held if path in env_files or path not in head}
-    purge = Purge(
-        tuple(sorted(whole)),
-        tuple(sorted(held - whole)),
-        messages=bool(place.isin(_IN_MESSAGES).any()),
-        names=bool(place.eq("path").any()),
-        elsewhere=tuple(sorted(set(places.loc[~place.isin(_IN_HISTORY), "path"]))),
-    )
-    return replace(purge, commands=tuple(_commands(purge, project.root, sorted(whole & head))))
+    whole = sorted(path for path in held if path in env_files or path not in head)
+    texts, tracked = sorted(held.difference(whole)), [path for path in whole if path in head]
+    messages, names = bool(place.isin(_IN_MESSAGES).any()), bool(place.eq("path").any())
 
-
-def _commands(purge: Purge, root: Path, tracked: list[str]) -> Iterator[str]:
-    git = f"git -C {shlex.quote(str(root))}"
-    filtered = f"{git} filter-repo --force"
+    commands: list[str] = []
     if tracked:
-        yield f"{git} rm --cached -- {shlex.join(tracked)}"
-        yield f'{git} commit -m "Stop tracking env files"'
-    if purge.texts or purge.messages or purge.names:
-        yield from _REPLACE.replace("{filter}", filtered).splitlines()
-        yield from [f"{filtered} --filename-callback {shlex.quote(_IN_NAMES)}"] if purge.names else []
-        yield 'rm -f "$REPLACE"; unset OLD_VALUE REPLACE'
-    if purge.whole:
-        yield f"{filtered} --invert-paths {shlex.join(f'--path={path}' for path in purge.whole)}"
+        commands += [
+            f"{git} rm --cached -- {shlex.join(tracked)}",
+            f'{git} commit -m "Stop tracking env files"',
+        ]
+    if texts or messages or names:
+        callback = 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REMOVED")'
+        renamed = f"{filtered} --filename-callback {shlex.quote(callback)}"
+        commands += _REPLACE.replace("{filter}", filtered).splitlines()
+        commands += [*([renamed] if names else []), 'rm -f "$REPLACE"; unset OLD_VALUE REPLACE']
+    if whole:
+        commands.append(f"{filtered} --invert-paths {shlex.join(f'--path={path}' for path in whole)}")
+    return Purge(
+        (*whole, *texts, *["commit messages or tags"] * messages, *["names of files"] * names),
+        tuple(sorted(set(places.loc[~place.isin(_IN_HISTORY), "path"]))),
+        tuple(commands),
+    )

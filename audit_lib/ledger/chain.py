@@ -129,9 +129,6 @@ class Ledger:
         return tuple(entry for entry in self.entries if entry.kind in kinds)
 
 
-# ---- Reading ----
-
-
 def chain_files(ledger_dir: Path) -> list[Path]:
     """The files of a ledger folder; `BadInput` for one that cannot be listed, or is a link in a project."""
     for folder in (ledger_dir.parent, ledger_dir):  # a link could lead to another project's ledger
@@ -235,11 +232,9 @@ def read_ledger(
 
 
 def _doubts(entries: list[Entry], key: Key | None, known: Heads, bridges: Bridges) -> dict[str, Fault]:
-    """Why entries are left out, by their hash.
-
-    One under an earlier key is vouched for by the heads in a key bridge under the present one, along the
-    links alone. The project is that of a `known` head, else of the first entry with one.
-    """
+    """Why entries are left out, by their hash. One under an earlier key is vouched for by the heads in a key
+    bridge under the present one, along the links alone; the project is that of a `known` head, else of the
+    first entry with one."""
     vouched = {entry.hash for entry in entries if key is None or entry.is_under(key)}
     if key:
         bridges += tuple(one.body for one in entries if one.kind == "key bridge" and one.hash in vouched)
@@ -287,9 +282,6 @@ def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
     return dict(read_ledger(ledger_dir, key).heads)
 
 
-# ---- Writing ----
-
-
 def heads_of(ledger_dir: Path, key: Key) -> Heads:
     """The heads of a ledger as this reviewer last wrote to it, if that was under this key."""
     state = recall_state(_state(ledger_dir))
@@ -311,12 +303,9 @@ def _state(ledger_dir: Path) -> str:
 
 
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
-    """The entry as it is on the disk, at the end of the writer's chain.
-
-    If a crash left a torn line, which was never acknowledged, it is cut off and a repair entry comes first.
-    Raises `BadInput` for a throw-away key, a name that no writer may have, a disk or a lock that does not
-    allow it, and as `sound_chain` does.
-    """
+    """The entry as it is on the disk, at the end of the writer's chain; before it a repair entry if a crash
+    left a torn line, which was never acknowledged and is cut off. `BadInput` for a throw-away key, a name
+    that no writer may have, a disk or a lock that does not allow it, and as `sound_chain` raises it."""
     kept, named = key.origin != "throw-away", WRITER.fullmatch(writer)
     BadInput.unless(kept, "key", "does not exist yet: create one first (init, or a first snapshot)")
     BadInput.unless(named, "writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
@@ -340,10 +329,8 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
 
 def sound_chain(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> tuple[Chain, Ledger]:
     """The writer's chain and its ledger, if a draft may follow there: it will vouch for what is before it.
-
-    Nothing is written. Raises `BadInput` for a last line that is no entry or that the key does not vouch for,
-    and for an instant before the last entry's.
-    """
+    `BadInput` for a last line that is no entry or that the key does not vouch for, and for an instant before
+    the last entry's. Nothing is written."""
     bridges = (draft.body,) if draft.kind == "key bridge" else ()
     ledger = read_ledger(ledger_dir, key, known=heads_of(ledger_dir, key), bridges=bridges)
     place, path = f"ledger {writer}", ledger_dir / f"{writer}.jsonl"
@@ -400,9 +387,6 @@ def _locked(ledger_dir: Path, writer: str) -> Iterator[int]:
         raise BadInput.at(str(ledger_dir), f"another process has held it for {LOCK_SECONDS} s") from None
     except OSError as error:
         raise BadInput.at(f"ledger {writer}", f"cannot be written ({error.strerror})") from None
-
-
-# ---- What people decided and answer for by name, until a date ----
 
 
 class Decision(NamedTuple):

@@ -80,14 +80,11 @@ def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.envir
     return Key(key.material, "file")
 
 
-def key_of(project: Project) -> Key:
-    """The key of a project: the public one of a sample, else the one that `load_key` gives."""
-    return demo_key() if project.key == "demo" else load_key(project.ledger_dir)
-
-
-def made_key_of(project: Project) -> Key:
-    """The key of a project that is about to be written to; made if there is none, as `make_key` makes it."""
-    return demo_key() if project.key == "demo" else make_key(project.ledger_dir, project.root)
+def key_of(project: Project, *, make: bool = False) -> Key:
+    """The key of a project: the public one of a sample, else that of `load_key`, or of `make_key`."""
+    if project.key == "demo":
+        return demo_key()
+    return make_key(project.ledger_dir, project.root) if make else load_key(project.ledger_dir)
 
 
 def _read_key(path: Path) -> Key:

@@ -272,9 +272,6 @@ def _observation(entry: Entry, row: Mapping[str, Any], links: Links) -> tuple[Co
     return copy, Observation(*whose, entry.kind != "snapshot", at, loader_in(row))
 
 
-# ---- Whose secret a text is: it is compared by fingerprint, never stored ----
-
-
 def whose(text: str, ledger: Ledger, key: Key) -> tuple[str, ...]:
     """Whose secret the text is, a line for each place: in force since when, or retired when.
 

@@ -212,9 +212,6 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
     only = f" --environment {plan.environment}" if plan.environment else ""
     services = [store.place.service for store in plan.stores]
     readers = [name for rule in plan.rules for name in rule.consumers or services]
-    purged = [*purge.whole, *purge.texts] if purge else []
-    purged += ["commit messages or tags"] if purge and purge.messages else []
-    purged += ["names of files"] if purge and purge.names else []
     return {
         "rule": plan.rules[0],
         "project": f" --project {root}",
@@ -228,6 +225,6 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "sessions": "" if lost.startswith("None") else lost,
         "revoke": plan.rules[0].revoke or _REVOKE,
         "purge": "\n".join(purge.commands) if purge else "",
-        "purged": ", ".join(purged),
+        "purged": ", ".join(purge.purged) if purge else "",
         "elsewhere": ", ".join(purge.elsewhere) if purge else "",
     }

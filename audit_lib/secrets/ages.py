@@ -132,9 +132,6 @@ def _label(piece: Any) -> str:
     return f"{piece.kind} {piece.source}: {piece.text}" if piece else ""
 
 
-# ---- The interval ----
-
-
 def agreement(pieces: list[Any]) -> Interval:
     """The interval of pieces in order of trust: one that would leave nothing of it is dropped."""
     lo, hi, dropped = None, None, []
@@ -161,9 +158,6 @@ def _age(tenure: Interval, elsewhere: list[Any]) -> Interval:
         bounded = all(one.lo_at for one in surely)
         lo = min(surely, key=attrgetter("lo_at", "hi_at")) if bounded else None
     return Interval(lo, min([hi, *before], key=attrgetter("hi_at")) if before else hi, dropped)
-
-
-# ---- The verdict ----
 
 
 def status_of(
@@ -213,9 +207,6 @@ def _next(item: Any, reason: str, tenure: Interval, age: Interval, as_of: dateti
         "--created-at DATE --source TEXT), or rotate it with a snapshot just before and just after. "
         f"Otherwise it is overdue from {instant_words(age.hi.hi_at + period)}"
     )
-
-
-# ---- Recorded and not done, done and not recorded ----
 
 
 def _not_done(pieces: Pieces) -> bool:

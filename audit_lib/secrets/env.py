@@ -66,9 +66,9 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 def is_binary(content: bytes) -> bool:
     """Whether the bytes are no text: NULs, no byte order mark, and not UTF-8 or every tenth byte a NUL."""
-    if b"\0" not in content or content.startswith((*_UTF_16, b"\xef\xbb\xbf")):
-        return False
-    return content.count(b"\0") * 10 > len(content) or bool(_UNDECODABLE.search(decoded(content)[0]))
+    is_marked = content.startswith((*_UTF_16, b"\xef\xbb\xbf"))
+    nuls = 0 if is_marked else content.count(b"\0")
+    return nuls * 10 > len(content) or bool(nuls and _UNDECODABLE.search(decoded(content)[0]))
 
 
 def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
@@ -112,7 +112,7 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
         )
     if encoding_fault and lines:
         lines[0] = replace(lines[0], faults=(*lines[0].faults, encoding_fault))
-    return _with_repetitions(lines)
+    return with_oddities(lines)
 
 
 def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, Statements], list[str]]:
@@ -179,7 +179,7 @@ def entry(line: int, name: str, value: str) -> EnvLine:
         return _not_understood(line, ["bad-name"], f"{name} {value}")
     if fault := _blocked(value):
         return _not_understood(line, [fault], value)
-    return EnvLine(line, "read", name, value, _value_faults(value))
+    return EnvLine(line, "read", name, value)
 
 
 def _not_understood(line: int, faults: Iterable[str], text: str, *whole: str) -> EnvLine:
@@ -210,28 +210,25 @@ def _blocked(body: str) -> str:
     return "nul" if "\0" in body else "undecodable" if _UNDECODABLE.search(body) else ""
 
 
-def _value_faults(value: str) -> tuple[str, ...]:
-    """What was hardly meant, whatever the loader (docs/rules.md#rule-37)."""
-    kinds = {unicodedata.category(sign) for sign in value.replace("\n", "")}
-    tests = {
-        "spaces": value != value.strip(),
-        "smart-quotes": bool(_SMART_QUOTES.search(value)),
-        "invisible": "\xa0" in value or not kinds.isdisjoint(("Cc", "Cf")),
-    }
-    return tuple(filter(tests.get, tests))
+def with_oddities(lines: Iterable[EnvLine]) -> tuple[EnvLine, ...]:
+    """The lines of one source, with what was hardly meant, whatever the loader, among their faults.
 
-
-def _with_repetitions(lines: list[EnvLine]) -> tuple[EnvLine, ...]:
-    """Marks names that are set more than once, and names that differ by case only (docs/rules.md#rule-41)."""
-    named = {line.line: line.name for line in lines if line.name}
+    Docs/rules.md#rule-37 is about signs in a value, #rule-41 about names.
+    """
+    marked = list(lines)
+    named = {line.line: line.name for line in marked if line.name}
     counts, last = Counter(named.values()), {name: number for number, name in named.items()}
     folded = Counter(map(str.casefold, counts))
     for number, name in named.items():
+        line, value = marked[number - 1], marked[number - 1].value or ""
+        kinds = {unicodedata.category(sign) for sign in value.replace("\n", "")}
         tests = {
+            "spaces": value != value.strip(),
+            "smart-quotes": _SMART_QUOTES.search(value),
+            "invisible": "\xa0" in value or not kinds.isdisjoint(("Cc", "Cf")),
             "duplicate": counts[name] > 1,
             "overridden": last[name] != number,
             "case": folded[name.casefold()] > 1,
         }
-        line = lines[number - 1]
-        lines[number - 1] = replace(line, faults=(*line.faults, *filter(tests.get, tests)))
-    return tuple(lines)
+        marked[number - 1] = replace(line, faults=(*line.faults, *filter(tests.get, tests)))
+    return tuple(marked)

@@ -98,11 +98,9 @@ def collect_evidence(
     places = {SecretPlace.of(row): None for row in rows(inventory)} | {SecretPlace.of(v): v for v in values}
     found = [*_records(ledger, timeline, places), *_stored(dates, inventory), *_later(ledger, values)]
     for value, own in zip(values, holders, strict=True):
+        roles = {file: "bound" if file == own else "sighting" for file in files[value.fingerprint]}
         seen = [*_in_ledger(value, own, timeline)]
-        seen += [
-            _file_time(value, file, "bound" if file == own else "sighting")
-            for file in files[value.fingerprint]
-        ]
+        seen += [_file_time(value, file, role) for file, role in roles.items()]
         seen += [_piece(value, "E4", "sighting", **facts) for facts in backups[value.fingerprint]]
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.
         begun = min((row["hi_at"] for row in seen if row["role"] == "bound"), default=None)
@@ -141,15 +139,10 @@ def _widened(pieces: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     return Evidence.checked(found.sort_values(order, kind="stable"))
 
 
-# ---- What snapshots saw ----
-
-
 def _in_ledger(value: Any, own: Holder, timeline: Timeline) -> Iterator[Row]:
-    """E1, E2 or E8 for each run of the value, here and elsewhere; E3 for the last write of its file then.
-
-    Only in one copy is it known that the value came back: another writer's went its own way.
-    """
+    """E1, E2 or E8 for each run of the value, here and elsewhere; E3 for the last write of its file then."""
     place = SecretPlace.of(value)
+    # Only in one copy is it known that the value came back: another writer's went its own way.
     lasting = timeline.lasting(place, value.source, value.fingerprint)
     cited: set[tuple[Any, ...]] = set()  # one value in thousands of names is one piece for each look
     for copy, runs in timeline.runs[value.fingerprint].items():
@@ -174,9 +167,8 @@ def _in_ledger(value: Any, own: Holder, timeline: Timeline) -> Iterator[Row]:
 def _before(value: Any, timeline: Timeline) -> tuple[Observation | None, bool]:
     """The last look at another value before which no copy held this one, and whether the value came back.
 
-    Writers may hold copies of one file: the value is as old as its oldest copy. Who only records does not
-    look at each change, nor say at which copy: a record that may be older than that look tells of a copy
-    that changed first.
+    The value is as old as its oldest copy. Who only records does not look at each change, nor say at which
+    copy: a record that may be older than that look tells of a copy that changed first.
     """
     lasting = timeline.lasting(SecretPlace.of(value), value.source, value.fingerprint).values()
     current, returned = [runs[-1] for runs in lasting], any(len(runs) > 1 for runs in lasting)
@@ -190,10 +182,8 @@ def _before(value: Any, timeline: Timeline) -> tuple[Observation | None, bool]:
 
 
 def seen_already(ledger: Ledger, place: SecretPlace, source: str, fingerprint: str) -> Observation | None:
-    """The last look at a value in its place, if no change to it awaits a record; None if one does.
-
-    Recorded without a date, a rotation to such a value would be one that nothing shows.
-    """
+    """The last look at a value in its place, if no change to it awaits a record; None if one does: recorded
+    without a date, a rotation to such a value would be one that nothing shows."""
     entries = ledger.of_kind("rotation")
     recorded = [entry.at for entry in entries if SecretPlace.named_in(entry.body) == place]
     newest: Observation | None = None
@@ -207,9 +197,6 @@ def seen_already(ledger: Ledger, place: SecretPlace, source: str, fingerprint: s
 def _seen_before(before: Observation | None) -> str:
     what = "no value" if before and before.fingerprint is None else "another value"
     return f"; {what} was seen there {instant_words(before.at)} ({before.place})" if before else ""
-
-
-# ---- What files and values say ----
 
 
 def _file_time(value: Any, file: Holder, role: str, where: str = "") -> Row:
@@ -264,9 +251,6 @@ def _issued(value: str) -> float:
             seconds = float(claims.get("iat", claims.get("nbf", 0.0)))
             return seconds if _SANE[0] <= seconds <= _SANE[1] else 0.0
     return 0.0
-
-
-# ---- What people and stores say ----
 
 
 def claim_interval(entry: Entry) -> tuple[datetime | None, datetime]:
@@ -324,10 +308,7 @@ def _recorded(entry: Entry, place: SecretPlace, timeline: Timeline, value: Any, 
 
 
 def _created(entry: Entry, place: SecretPlace) -> Iterator[Row]:
-    """E11: a value cannot be in force before its provider made it, and is as old as that.
-
-    It bounds the age as a claim: who says so, and by what, stands beside it.
-    """
+    """E11: by what somebody says, a value is as old as its provider made it, and in force since or later."""
     body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
     by, day = (at + DAY, f"{at:%Y-%m-%d}") if body["day_only"] else (at, instant_words(at))
     text = f"{body['by']} recorded that it was created on {day}, by {body['witness']}"

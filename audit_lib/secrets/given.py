@@ -22,7 +22,7 @@ from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Sources
 from audit_lib.base.in_words import few
 from audit_lib.logs.files import source_row
-from audit_lib.secrets.env import MAX_BYTES, EnvLine, entry, is_binary, parse_env
+from audit_lib.secrets.env import MAX_BYTES, EnvLine, entry, is_binary, parse_env, with_oddities
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
 STDIN, ENVIRON = "-", "environ"
@@ -55,9 +55,9 @@ def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValue
         try:
             given.append(parse_env_option(option, stdin))
         except BadInput as error:
-            faults.extend(error.faults)
-    places = Counter(place_of(one) for one in given if one.content or one.origin == ENVIRON)
-    faults.extend(Fault(place, "is given twice") for place, count in places.items() if count > 1)
+            faults += error.faults
+    places = Counter(place_of(one) for one in given if not one.dates)
+    faults += (Fault(place, "is given twice") for place, count in places.items() if count > 1)
     if faults:
         raise BadInput(faults)
     return tuple(given)
@@ -72,22 +72,20 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     environment = environment_name(found[1]) if found else ""
     if not found or not environment:
         raise BadInput.at("--env", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
-    _, service, secret, origin = found.groups()
-    nothing = GivenValues(environment, service, origin, b"")
+    given = GivenValues(environment, found[2], origin := found[4], b"")
     if origin == ENVIRON:
-        return nothing
-    place = place_of(nothing)
+        return given
+    place = place_of(given)
     content = stdin.read(MAX_BYTES + 1) if origin == STDIN else _read_file(Path(origin), place)
     BadInput.unless(len(content) <= MAX_BYTES, place, f"contains more than {MAX_BYTES:,} bytes")
-    export = parse_store_export(content, secret or "")
+    export = parse_store_export(content, found[3] or "")
     if export.is_known and export.faults:
         raise BadInput(Fault(place, fault) for fault in export.faults)
     if export.dates:
-        return replace(nothing, dates=export.dates)
-    given = replace(nothing, content=content)
-    is_set = any(line.name for line in given_lines(given))
+        return replace(given, dates=export.dates)
+    is_set = any(line.name for line in parse_values(content, place)[0])
     BadInput.unless(is_set, place, "contains no variable: it must be dotenv text or the platform's JSON")
-    return given
+    return replace(given, content=content)
 
 
 def place_of(given: GivenValues) -> str:
@@ -101,9 +99,8 @@ def given_lines(
     """The lines of dotenv text, the entries of JSON, of `environ` the policy's names."""
     if given.origin == ENVIRON:
         names = {name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases)}
-        return tuple(
-            entry(at, name, environ[name]) for at, name in enumerate(sorted(names & environ.keys()), 1)
-        )
+        held = sorted(names & environ.keys())
+        return with_oddities(entry(number, name, environ[name]) for number, name in enumerate(held, 1))
     return parse_values(given.content, place_of(given))[0]
 
 
@@ -122,15 +119,12 @@ def parse_values(content: bytes, place: str) -> tuple[tuple[EnvLine, ...], str]:
         )
     except (ValueError, RecursionError):
         raise BadInput.at(place, "looks like JSON and cannot be parsed") from None
-    pairs = found if isinstance(found, tuple) else map(_pair, found)
-    return tuple(_line(number, *pair) for number, pair in enumerate(pairs, 1)), ""
-
-
-def _pair(item: object) -> tuple[Any, Any]:
-    """Name and value of an entry of Render's list: {"envVar": {"key", "value"}} or the inner object."""
-    inner = dict(item).get("envVar", item) if isinstance(item, tuple) else None
-    pairs = dict(inner) if isinstance(inner, tuple) else {}
-    return pairs.get("key"), pairs.get("value", ...)
+    if isinstance(found, list):
+        # Of Render's list each entry is {"envVar": {"key": …, "value": …}} or the inner object.
+        fields = [dict(one) if isinstance(one, tuple) else {} for one in found]
+        inner = [dict(one["envVar"]) if isinstance(one.get("envVar"), tuple) else one for one in fields]
+        found = [(one.get("key"), one.get("value", ...)) for one in inner]
+    return with_oddities(_line(number, *pair) for number, pair in enumerate(found, 1)), ""
 
 
 def _line(number: int, name: Any, value: Any) -> EnvLine:
@@ -168,47 +162,44 @@ class StoreExport:
 def parse_store_export(content: bytes, secret: str = "") -> StoreExport:
     """The dates in the bytes of an export, whatever they are; `secret` names what the export does not."""
     try:
-        entries = _entries(json.loads(content.decode("utf-8-sig")))
+        found = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return StoreExport(faults=["cannot be parsed as JSON"], is_known=False)
-    first = next((one for one in entries if isinstance(one, dict)), {})
+    entries = _entries(found)
+    first = next(filter(None, entries), {})
     store = next((store for store in _STORES if store[0] <= first.keys()), None)
     if store is None:
         fault = "is not an export of a known store (docs/evidence.md#stores)"
         return StoreExport(faults=[fault] if entries else [], is_known=False)
-
     dates = [_date(store[1:], item, secret) for item in entries[:MOST]]
     faults = [f"entry #{number}: {one}" for number, one in enumerate(dates, 1) if isinstance(one, str)]
     if len(entries) > MOST:
         faults.insert(0, f"has more than {MOST:,} entries: the others are not read")
-    return StoreExport(
-        tuple(one for one in dates if isinstance(one, StoreDate)),
-        faults,
-        any(map(_holds_value, entries)),
-    )
+    # Of 1Password an item may have its fields with their values.
+    fields = (one for item in entries if isinstance(item.get("fields"), list) for one in item["fields"])
+    holds_values = any(isinstance(field, dict) and field.get("value") for field in fields)
+    return StoreExport(tuple(one for one in dates if isinstance(one, StoreDate)), faults, holds_values)
 
 
-def _entries(found: Any) -> list[Any]:
-    """The entries of an export: of Vault the current version, of GitHub's API the secrets, else all."""
+def _entries(found: Any) -> list[dict[str, Any]]:
+    """The entries of an export: of Vault the current version, of GitHub's API the secrets, else all.
+
+    What is no object is an empty one.
+    """
     whole = found if isinstance(found, dict) else {}
     data = whole.get("data")
     if isinstance(data, dict) and isinstance(data.get("versions"), dict):
-        return [data["versions"].get(str(data.get("current_version")))]
-    entries = whole.get("secrets", found)
-    return entries if isinstance(entries, list) else [entries]
+        found = data["versions"].get(str(data.get("current_version")))
+    elif isinstance(whole.get("secrets"), list):
+        found = whole["secrets"]
+    entries = found if isinstance(found, list) else [found]
+    return [one if isinstance(one, dict) else {} for one in entries]
 
 
-def _holds_value(entry: Any) -> bool:
-    """Whether a field of an item (of 1Password) has its value beside it."""
-    fields = entry.get("fields") if isinstance(entry, dict) else None
-    several = fields if isinstance(fields, list) else []
-    return any(isinstance(one, dict) and one.get("value") for one in several)
-
-
-def _date(store: tuple[str, str, str, str], entry: Any, secret: str) -> StoreDate | str:
+def _date(store: tuple[str, str, str, str], entry: dict[str, Any], secret: str) -> StoreDate | str:
     """The date of an entry, or why there is none."""
     kind, text, key, key_of_name = store
-    if not isinstance(entry, dict):
+    if not entry:
         return "is not an object"
     if entry.get("destroyed") is True or entry.get("deletion_time"):
         return "its current version is deleted"
@@ -228,14 +219,10 @@ def read_store_dates(
 
     An export that is missing or faulty is a row, no exception; one with values in clear is refused.
     """
-    rows: list[dict[str, Any]] = []
+    rows = []
     dated = [replace(one, origin=place_of(one)) for one in given if one.dates]
     for source, paths in claimed_paths(project.root, project.evidence_sources):
-        if not paths:
-            remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
-            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
-            rows.append(source_row(source, source.pattern, KIND, **missing))
-        for path in paths:
+        for path in paths or [source.pattern]:
             columns, dates = _read_export(project, path, source.secret)
             rows.append(source_row(source, path, KIND, **columns))
             dated.append(GivenValues(source.environment, source.service, path, b"", dates))
@@ -247,7 +234,9 @@ def _read_export(project: Project, path: str, secret: str) -> tuple[dict[str, An
     try:
         read = read_source(project.root, path, MAX_BYTES)
     except Unreadable as error:
-        return {"state": error.state, "reason": error.reason}, ()
+        remedy = f"export the store's dates to {path} (docs/evidence.md#stores)"
+        missing = {"reason": "no file matches", "remedy": remedy} if error.state == "missing" else {}
+        return {"state": error.state, "reason": error.reason} | missing, ()
     export = parse_store_export(read.content, secret)
     if export.holds_values:
         return read.facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, ()

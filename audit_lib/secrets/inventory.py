@@ -91,10 +91,7 @@ def tabulate_inventory(
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
     supplied = {(row.environment, row.service): row.source for row in rows(read)}
     environments = {environment for environment, _ in supplied} | set(project.environments)
-    shown = values_of_examples(entries, policy, keeper)
-    has_example = entries["kind"].eq("example").any()
-    examples = frozenset({*shown["whole"], *shown["fingerprint"]}) if has_example else None
-
+    examples = _examples(entries, policy, keeper)
     found: list[Row] = []
     for rule, held in _in_force(entries, policy):
         known = rule if rule.kind else _as_found(rule, held[-1], policy, keeper)
@@ -121,14 +118,15 @@ def rule_name(name: str, policy: Policy) -> str:
     return rule.name if rule else name
 
 
-def values_of_examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
-    """What example files show: `other_secret`, `other_service`, the `whole` value, and of it the secret."""
-    found = []
-    for row in rows(entries[entries["kind"].eq("example") & entries["fingerprint"].notna()]):
+def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
+    """The fingerprints of what example files show, and of the secrets in it; None without such a file."""
+    shown = entries[entries["kind"].eq("example")]
+    found = set()
+    for row in rows(shown[shown["fingerprint"].notna()]):
         rule = policy.rule(row.name)
         held = hold(keeper, row.fingerprint, rule.component if rule else "whole")
-        found.append((rule_name(row.name, policy), row.service, held.whole, held.part or held.whole))
-    return pd.DataFrame(found, columns=["other_secret", "other_service", "whole", "fingerprint"], dtype="str")
+        found |= {held.whole, held.part or held.whole}
+    return None if shown.empty else frozenset(found)
 
 
 def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
@@ -164,11 +162,9 @@ def _judged(
     unknown = value_is_unknown(entry.faults.split(","))
     empty = not unknown and _holds_nothing(rule, entry.fingerprint, keeper)
     row = _demands(rule, entry.name, entry.environment, entry.service) | {
+        **{name: getattr(entry, name) for name in ("source", "line", "loader")},
         "state": "empty" if empty else "present",
-        "source": entry.source,
-        "line": entry.line,
         "origin": entry.kind,
-        "loader": entry.loader,
         "public": rule.public or entry.name.startswith(policy.public_prefixes),
     }
     if empty or unknown:
@@ -217,11 +213,9 @@ def _differ(one: Row, other: Row) -> bool:
 def _demands(rule: SecretRule, variable: str, environment: str, service: str) -> Row:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
     here = rule.service == service and (not rule.required_in or environment in rule.required_in)
+    place = {"secret": rule.name, "variable": variable, "environment": environment, "service": service}
     return {name: stated for name, stated in vars(rule).items() if name in Inventory.columns} | {
-        "secret": rule.name,
-        "variable": variable,
-        "environment": environment,
-        "service": service,
+        **place,
         "required": rule.required if rule.service == service else "",
         "demanded": here and rule.required != "",
         "renewal": rule.generate or rule.obtain,
@@ -239,28 +233,23 @@ def _order(row: Mapping[str, Any], rules: Mapping[str, int]) -> tuple[Any, ...]:
     return (rule, row["secret"], row["service"], stage, where, row["variable"])
 
 
-# ---- Values of two places beside each other ----
-
-
 class Drift(OfSecret):
     """One row for each pair of places that hold the same or, where they must be equal, another value."""
 
     other_secret: Series[str]
-    other_environment: Series[str]  # "" of an example file
+    other_environment: Series[str]
     other_service: Series[str]
     component: Series[str]  # whole | password | user | host
     relation: Series[str] = Field(isin=("same", "different", "unknown"))
     expected: Series[str] = Field(isin=("same", "different", "any"))
-    why: Series[str]  # pairing | environments | names | coupled | must differ | example
+    why: Series[str]  # pairing | environments | names | coupled | must differ
 
 
-def compare_places(
-    inventory: pd.DataFrame, entries: pd.DataFrame, policy: Policy, keeper: Keeper
-) -> pd.DataFrame:
+def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
     """`Drift`: what must be equal, what must differ, and what is equal without need.
 
     A pair of which one value is not available is "unknown"; only what provably holds no value cannot hold
-    the same one. Pairs of different names and of example files are rows only if the values are the same.
+    the same one. Pairs of different names are rows only if the values are the same.
     """
     missing = inventory["fingerprint"].isna()
     made_up = inventory["template"].eq(True) & inventory["strength_bits"].lt(strength.GUESSABLE_BITS)
@@ -268,9 +257,8 @@ def compare_places(
     absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & missing)
     held = inventory.assign(own=own.fillna(False).astype(bool), absent=absent, number=range(len(inventory)))
     secrets = held[held["kind"].isin(SECRET_KINDS) & held["own"]]
-    across, examples = _across_environments(held, policy), values_of_examples(entries, policy, keeper)
-    pairs = [_demanded(held, policy), across, *_across_urls(across, keeper)]
-    pairs += [_across_names(secrets, policy), _in_examples(secrets, examples)]
+    across, names = _across_environments(held, policy), _across_names(secrets, policy)
+    pairs = [_demanded(held, policy), across, *_across_urls(across, keeper), names]
     return _compared(pd.concat(pairs, ignore_index=True))
 
 
@@ -377,16 +365,6 @@ def _equal_names(policy: Policy) -> dict[str, str]:
         joined = {groups[name] for name in (rule.name, *rule.equals)}
         groups = {name: rule.name if group in joined else group for name, group in groups.items()}
     return groups
-
-
-def _in_examples(secrets: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
-    """A secret in force that an example file holds as well (docs/rules.md#rule-55).
-
-    One that can be guessed was copied from the example, not into it: that is reported as a template in use.
-    """
-    facts = {"component": "whole", "expected": "different", "why": "example", "other_environment": ""}
-    found = secrets.drop(columns="whole").groupby("fingerprint").head(LARGE_GROUP).merge(examples)
-    return found.assign(other_fingerprint=found["fingerprint"], other_own=True, other_absent=False, **facts)
 
 
 def _compared(pairs: pd.DataFrame) -> pd.DataFrame:

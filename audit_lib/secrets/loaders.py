@@ -9,7 +9,7 @@ import io
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate
@@ -48,9 +48,13 @@ class Reading:
     refused: bool = False
 
 
-def _line_numbers(text: str) -> Callable[[int], int]:
-    """Gives the number of the line, from 1, that an offset lies in."""
-    return partial(bisect_right, [0, *accumulate(map(len, io.StringIO(text, newline="")))])
+def _statements(text: str, found: Iterable[tuple[int, int, str, str | None]]) -> tuple[Statement, ...]:
+    """The statements at offsets in a text, from the first character to the last."""
+    starts = [0, *accumulate(map(len, io.StringIO(text, newline="")))]
+    return tuple(
+        Statement(bisect_right(starts, first), bisect_right(starts, last), name, value)
+        for first, last, name, value in found
+    )
 
 
 def _with_line_feeds(text: str) -> str:
@@ -105,16 +109,17 @@ _QUOTED = re.compile(rf"(?<![^{_END}])(['\"`])([\s\S]*)\1(?![^{_END}])")
 def read_node_dotenv(text: str) -> Reading:
     """The statements of a text; what is no statement is passed over, as dotenv does."""
     text = _with_line_feeds(text)
-    line = _line_numbers(text)
-    statements = []
-    for found in _NODE.finditer(text):
-        last = line(max(found.end("value"), found.end("key")) - 1)
-        written = (found["value"] or "").strip(_SPACES)
-        value = _QUOTED.sub(r"\2", written)
-        if written.startswith('"'):
-            value = value.replace("\\n", "\n").replace("\\r", "\r")
-        statements.append(Statement(line(found.start("key")), last, found["name"], value))
-    return Reading(tuple(statements))
+    found = (
+        (one.start("key"), max(one.end("value"), one.end("key")) - 1, one["name"], _unquoted(one["value"]))
+        for one in _NODE.finditer(text)
+    )
+    return Reading(_statements(text, found))
+
+
+def _unquoted(written: str | None) -> str:
+    written = (written or "").strip(_SPACES)
+    value = _QUOTED.sub(r"\2", written)
+    return value.replace("\\n", "\n").replace("\\r", "\r") if written.startswith('"') else value
 
 
 # ---- Next: dotenv's parser, then `$name` is filled in, whatever the quotes.
@@ -135,18 +140,16 @@ def read_next(text: str) -> Reading:
     unknown, left = set[str](), _MAX_STEPS_IN_ALL
     for name, value in written.items():
         held[name], others = _expanded(value, held, min(_MAX_STEPS, left))
+        left -= len(others)
         if held[name] is None:
             return Reading(statements, refused=True)
-        left -= len(others)
-        if not held.keys() - unknown >= {*others}:
+        if any(other not in held or other in unknown for other in others):
             unknown.add(name)
-    held |= dict.fromkeys(unknown)
-    return Reading(
-        tuple(
-            replace(one, value=held[one.name]) if one.value == written[one.name] else one
-            for one in statements
-        )
+    known = {name: None if name in unknown else value for name, value in held.items()}
+    last = (
+        replace(one, value=known[one.name]) if one.value == written[one.name] else one for one in statements
     )
+    return Reading(tuple(last))
 
 
 def _expanded(value: str, held: Mapping[str, str | None], most: int) -> tuple[str | None, list[str]]:
@@ -174,14 +177,9 @@ _DOCKER = re.compile(r"(?m)^[^\S\n]*+(?![#\n]|\Z)(?P<name>[^=\n]*?)(?:=(?P<value
 def read_docker(text: str) -> Reading:
     """The statements of a text; a name with a space, or none, refuses the file."""
     text = text.removeprefix("\ufeff")
-    line, lines = _line_numbers(text), list(_DOCKER.finditer(text))
-    refused = any(not found["name"] or " " in found["name"] or "\t" in found["name"] for found in lines)
-    statements = (
-        Statement(line(found.start()), line(found.end() - 1), found["name"], found["value"])
-        for found in lines
-        if found["value"] is not None
-    )
-    return Reading(tuple(statements), refused)
+    lines = [(one.start(), one.end() - 1, one["name"], one["value"]) for one in _DOCKER.finditer(text)]
+    refused = any(not name or " " in name or "\t" in name for _, _, name, _ in lines)
+    return Reading(_statements(text, (line for line in lines if line[-1] is not None)), refused)
 
 
 # ---- compose, systemd: a value is known only if neither can read it differently.
@@ -204,21 +202,20 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
     `export` is none.
     """
     text = _with_line_feeds(text) + "\n"
-    line, in_doubt, refused = _line_numbers(text), False, False
-    statements: list[Statement] = []
+    in_doubt = refused = False
+    lines: list[tuple[int, int, str, str | None]] = []
     for found in _PLAIN.finditer(text):
         own, name, written = found[0].strip(), found["name"] or found["assigned"], found["written"] or ""
         in_doubt |= own.endswith("\\") or _OPEN.match(written) is not None
-        if not own.startswith("#" if compose else ("#", ";")):
-            refused |= not (name or own.isidentifier() or not own) or bool(_BAD_REFERENCE.search(written))
+        if own and not own.startswith("#" if compose else ("#", ";")):
+            refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
+            value = found["plain"] or found["quoted"] or ""
+            known = found["name"] and value.replace("\n", "").isprintable()
             if name and (compose or not found["export"]):
-                value = found["plain"] or found["quoted"] or ""
-                known = found["name"] and value.replace("\n", "").isprintable()
-                first, last = line(found.start()), line(found.end() - 1)
-                statements.append(Statement(first, last, name, value if known else None))
+                lines.append((found.start(), found.end() - 1, name, value if known else None))
     if in_doubt:
-        statements = [replace(one, value=None) for one in statements]
-    return Reading(tuple(statements), refused=compose and refused)
+        lines = [(*line[:-1], None) for line in lines]
+    return Reading(_statements(text, lines), refused=compose and refused)
 
 
 READERS: Mapping[str, Callable[[str], Reading]] = {

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, Several, rows
 from audit_lib.base.in_words import counted, few
 from audit_lib.secrecy.keeper import Keeper
@@ -58,22 +59,20 @@ def tabulate_population(
     own = [source.path for source in project.env_sources] + [*PLACES, *project.exports]
     own += [source.pattern for source in project.evidence_sources]
     own += [source.pattern for source in project.log_sources]
-    named = variables.named_in(project, names, own)
+    named_at, set_at, unread = variables.named_in(project, names, own)
     by_code = facts[facts["side"].eq("code")].groupby("name")["service"].unique()
     readers = {name: f"read by {', '.join(sorted(services))}" for name, services in by_code.items()}
-    unseen, unsupplied = _unseen(project, code, named), _unsupplied(read.sources)
+    unseen, unsupplied = _unseen(project, code, unread), _unsupplied(read.sources)
 
     found = []
-    table = facts.groupby(["service", "name"], as_index=False).agg(list)
-    for service, name, every_side, places in rows(table):
-        sides = tuple(side for side in SIDES if side in every_side)
-        word = f"named in {named.at[name]}, but not as a read that is known" if name in named.at else ""
+    for service, name, sides, places in rows(facts.groupby(["service", "name"], as_index=False).agg(list)):
+        word = f"named in {named_at[name]}, but not as a read that is known" if name in named_at else ""
         is_read, read_reason = _answer("code" in sides, readers.get(name), word, unseen)
-        set_at = f"set in {named.set_at[name]}" if name in named.set_at else ""
+        is_set = f"set in {set_at[name]}" if name in set_at else ""
         nothing = unsupplied.get(service, f"nothing of {service} was supplied")
         is_held = "env files" in sides or "platform" in sides
-        supplied, supply_reason = _answer(is_held, set_at, nothing)
-        if name in variables.NOT_CONFIGURED and sides == ("code",):
+        supplied, supply_reason = _answer(is_held, is_set, nothing)
+        if name in variables.NOT_CONFIGURED and {*sides} == {"code"}:
             continue
         found.append(
             {
@@ -81,10 +80,10 @@ def tabulate_population(
                 "service": service,
                 "group": "secrets" if name in secrets else "settings",
                 "declared": policy.rule(name) is not None,
-                "known_by": sides,
+                "known_by": tuple(side for side in SIDES if side in sides),
                 "read": is_read,
-                "read_at": _places(every_side, places, "code"),
-                "held_at": _places(every_side, places, *SOURCES_OF),
+                "read_at": _places(sides, places, "code"),
+                "held_at": _places(sides, places, *SOURCES_OF),
                 "supplied": supplied,
                 "read_reason": read_reason,
                 "supply_reason": supply_reason,
@@ -106,18 +105,27 @@ def _places(sides: list[str], places: list[str], *of: str) -> str:
     return few(several, SHOWN, "; ", "; ")
 
 
-def _facts(policy: Policy, read: ProjectRead) -> Iterator[Fact]:
+def _facts(policy: Policy, read: ProjectRead) -> list[Fact]:
     """What policy, sources, stores and ledger name."""
-    yield from ((rule.service, rule.name, "policy", policy.name) for rule in policy.secrets)
-    entries = read.entries[read.entries["name"].notna()]
-    for side, kinds in SOURCES_OF.items():
-        for row in rows(entries[entries["kind"].isin(kinds)]):
-            yield row.service, row.name, side, f"{row.source}:{row.line}"
-    for row in rows(read.evidence[read.evidence["kind"].isin(STORE_KINDS)]):
-        yield row.service, row.secret, "platform", row.source
-    for snapshot in read.ledger.of_kind("snapshot"):
-        present = (held for held in snapshot.body["secrets"] if held["state"] == "present")
-        yield from ((held["service"], held["secret"], "ledger", snapshot.place) for held in present)
+    entries, evidence = read.entries[read.entries["name"].notna()], read.evidence
+    return [
+        *((rule.service, rule.name, "policy", policy.name) for rule in policy.secrets),
+        *(
+            (row.service, row.name, side, f"{row.source}:{row.line}")
+            for side, kinds in SOURCES_OF.items()
+            for row in rows(entries[entries["kind"].isin(kinds)])
+        ),
+        *(
+            (row.service, row.secret, "platform", row.source)
+            for row in rows(evidence[evidence["kind"].isin(STORE_KINDS)])
+        ),
+        *(
+            (held["service"], held["secret"], "ledger", snapshot.place)
+            for snapshot in read.ledger.of_kind("snapshot")
+            for held in snapshot.body["secrets"]
+            if held["state"] == "present"
+        ),
+    ]
 
 
 def _code_facts(
@@ -132,31 +140,34 @@ def _code_facts(
     sizes = named["source"].value_counts().to_dict()
     files = named.groupby([rule_name(name, policy) for name in named["name"]])["source"].unique()
     for name, mentions in code.variables.items():
-        rule = policy.rule(name)
         set_in = {source: sizes[source] for source in files.get(rule_name(name, policy), ())}
+        rule = None if set_in else policy.rule(name)
         for one in mentions:
-            service = rule.service if rule and not set_in else service_of_variable([one], set_in, project)
+            service = rule.service if rule else service_of_variable([one], set_in, project)
             side = "platform" if PurePosixPath(one.path).name in BLUEPRINTS else "code"
             yield service, name, side, f"{one.path}:{one.line}"
 
 
 def _secrets(names: list[str], policy: Policy, read: ProjectRead, keeper: Keeper) -> set[str]:
     """Which are secrets: what one place holds as one, else by the policy, else by examples and name."""
-    held = read.inventory
-    found = set(held.loc[held["kind"].isin(("secret", "unlisted")), "secret"])
-    examples = read.entries[read.entries["kind"].eq("example") & read.entries["fingerprint"].notna()]
-    for name in set(names) - set(held["secret"]):
-        rule, marks = policy.rule(name), examples.loc[examples["name"].eq(name), "fingerprint"]
-        forms = (shape_by(partial(keeper.ask, mark)) for mark in marks)
-        if (rule.kind if rule else likely_kind(name, forms, policy)[0]) == "secret":
-            found.add(name)
-    return found
+    held, shown = read.inventory, read.entries[read.entries["kind"].eq("example")]
+    marks = shown.dropna(subset="fingerprint").groupby("name")["fingerprint"].agg(list)
+    forms = {
+        name: [shape_by(partial(keeper.ask, mark)) for mark in marks.get(name, ())]
+        for name in set(names) - set(held["secret"])
+    }
+    rules = {name: policy.rule(name) for name in forms}
+    kinds = {
+        name: rule.kind if rule else likely_kind(name, forms[name], policy)[0] for name, rule in rules.items()
+    }
+    found = held.loc[held["kind"].isin(("secret", "unlisted")), "secret"]
+    return {*found, *(name for name, kind in kinds.items() if kind == "secret")}
 
 
 # ---- What keeps a "no" from being known ----
 
 
-def _unseen(project: Project, code: variables.CodeRead, named: variables.Named) -> str:
+def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> str:
     """What may read a variable unseen; "" if nothing does."""
     if not code.files:
         return "no code is here"
@@ -168,7 +179,7 @@ def _unseen(project: Project, code: variables.CodeRead, named: variables.Named) 
     ]
     doubts = (
         (code.dynamic, "read", "without a name, first"),
-        (sorted({*code.unread, *named.unread}), "file", "not read, first"),
+        (sorted({*code.unread, *unread}), "file", "not read, first"),
         (images, "image", "with code that is not here, first in"),
     )
     return "; ".join(f"{counted(len(of), noun)} {why} {of[0]}" for of, noun, why in doubts if of)

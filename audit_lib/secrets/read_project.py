@@ -70,9 +70,7 @@ class ProjectRead:
     inventory = frame(  # `Inventory`
         lambda self: tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self.places)
     )
-    drift = frame(  # `Drift`
-        lambda self: compare_places(self.inventory, self.entries, self.policy, self.keeper)
-    )
+    drift = frame(lambda self: compare_places(self.inventory, self.policy, self.keeper))  # `Drift`
 
     # `Evidence`: each piece that bounds when a value came into use. No log is read for it.
     evidence = frame(

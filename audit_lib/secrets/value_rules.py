@@ -13,7 +13,7 @@ from typing import Any
 from audit_lib.base.bounded import SLOW, matches_glob, matches_whole, url_parts
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy import strength
-from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.keeper import Answer, Keeper
 from audit_lib.settings import Policy, SecretRule
 
 _CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
@@ -32,18 +32,21 @@ class ValueInForce:
         """What a question about the whole value answers."""
         return self.keeper.ask(self.whole, question)
 
+    def ask_part(self, question: Callable[[str], Answer]) -> Answer:
+        """What a question about the secret component answers, which is empty if there is none."""
+        return self.keeper.ask(self.part, question) if self.part else question("")
+
     def any_is(self, question: Callable[[str], bool]) -> bool:
         """Whether a question holds of the whole value or of its secret component."""
-        return self.whole_is(question) or (self.part != "" and self.keeper.ask(self.part, question))
+        return self.whole_is(question) or (self.part != "" and self.ask_part(question))
 
 
 def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
     """The value with its component taken out. What is no URL is judged as a whole: it may be the secret."""
     if component == "whole" or not keeper.ask(fingerprint, _is_url):
         return ValueInForce(keeper, fingerprint, fingerprint, "whole")
-    return ValueInForce(
-        keeper, fingerprint, keeper.part(fingerprint, strength.component(component)) or "", component
-    )
+    part = keeper.part(fingerprint, strength.component(component)) or ""
+    return ValueInForce(keeper, fingerprint, part, component)
 
 
 def is_made_up(template: Any, bits: Any) -> bool:
@@ -71,12 +74,21 @@ def judge(
     """The columns of Inventory that a value decides. `examples` are the fingerprints that example files hold.
 
     Null where the policy demands nothing, or where no example was read. A slash at the end of a setting does
-    not count (docs/rules.md#rule-9). Every parser must read the same password out of a URL (rule 27).
+    not count (docs/rules.md#rule-9). Every parser must read the same password out of a URL (rule 27). Of a
+    URL to a local file, which needs no password, nothing is demanded. A password strong enough may lack a
+    kind of character (rule 24).
     """
     markers = policy.placeholders + rule.placeholders
     stated, expected = environment in rule.expected, rule.expected.get(environment, "").rstrip("/")
     forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
     is_url = rule.component == "password" and held.whole_is(_is_url)
+    needs_none = not held.part and not held.whole_is(has_host)
+    length, bits = held.ask_part(len), held.ask_part(strength.strength_bits)
+    kinds = [_CLASSES[name] for name in rule.classes]
+    classes_ok = bits >= rule.enough_bits > 0 or held.ask_part(
+        lambda value: all(re.search(kind, value) for kind in kinds)
+    )
+    judged = "short" if length < rule.min_length else "below good" if length < rule.good_length else "ok"
     return {
         "placeholder": held.any_is(lambda value: strength.is_placeholder(value, markers)),
         "compromised": held.any_is(
@@ -91,7 +103,9 @@ def judge(
         "format_ok": _matches(held, format_of(rule, environment), policy),
         "usual_format_ok": _matches(held, rule.usual_format, policy),
         "forbidden_format_ok": not any(forbidden) if rule.forbidden_formats else None,
-        **_strength(held, rule),
+        "length": judged if not needs_none and (rule.min_length or rule.good_length) else "",
+        "classes_ok": classes_ok if not needs_none and rule.classes else None,
+        "strength_bits": 0.0 if needs_none else bits,
     }
 
 
@@ -101,24 +115,3 @@ def _matches(held: ValueInForce, name: str, policy: Policy) -> bool | None:
         return held.whole_is(partial(matches_whole, pattern)) if pattern else None
     except TimeoutError:
         raise BadInput.at(f"policy {policy.name}: formats.{name}", SLOW) from None
-
-
-def _strength(held: ValueInForce, rule: SecretRule) -> dict[str, Any]:
-    """Length, kinds of characters and bits of the secret component; a missing password has none of them.
-
-    A URL to a local file needs no password, so nothing is demanded of it. A password strong enough may lack
-    a kind of character (docs/rules.md#rule-24).
-    """
-    if not held.part and not held.whole_is(has_host):
-        return {"length": "", "classes_ok": None, "strength_bits": 0.0}
-    length, bits, classes_ok = 0, 0.0, False
-    if held.part:
-        length, bits = held.keeper.ask(held.part, len), held.keeper.ask(held.part, strength.strength_bits)
-        kinds = [_CLASSES[name] for name in rule.classes]
-        classes_ok = held.keeper.ask(held.part, lambda value: all(re.search(kind, value) for kind in kinds))
-    judged = "short" if length < rule.min_length else "below good" if length < rule.good_length else "ok"
-    return {
-        "length": judged if rule.min_length or rule.good_length else "",
-        "classes_ok": classes_ok or 0 < rule.enough_bits <= bits if rule.classes else None,
-        "strength_bits": bits,
-    }

@@ -20,11 +20,10 @@ from audit_lib.settings.keys import path_fault
 from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy, Project
 from audit_lib.settings.variables import (
     Mention,
+    asked_of_owner,
     env_variables,
     files,
-    is_configured,
     is_issued,
-    is_of_tests,
     likely_kind,
 )
 
@@ -45,18 +44,21 @@ def discover(project: Project) -> Project:
     """
     left_out: list[Fault] = []
     found = files(project.root, left_out)
-    env = {str(path): env_source(path) for path in found if is_env_like(path) and not _is_aside(path)}
+    env = {str(path): env_source(path) for path in found if is_env_like(path)}
+    for path in [path for path, source in env.items() if source.example]:
+        folders = PurePosixPath(path).parts[:-1]
+        hidden = any(part.startswith(".") and part not in _WORDS["env_folders"] for part in folders)
+        if hidden or not _WORDS["aside_folders"].isdisjoint(folders):
+            del env[path]  # of a tool or an example, not of the application
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
     logs = {pattern: LogSource(pattern, service_of(path)) for path in own if (pattern := _log_pattern(path))}
     sources = {
         "env files": _beside({source.path: source for source in project.env_sources}, env),
         "log folders": _beside({source.pattern: source for source in project.log_sources}, logs),
     }
-    beyond = {word: len(some) - MAX_SOURCES for word, some in sources.items() if len(some) > MAX_SOURCES}
-    left_out += [
-        Fault("discovery", f"left out {count} {word} beyond the first {MAX_SOURCES}")
-        for word, count in beyond.items()
-    ]
+    for word, some in sources.items():
+        if (beyond := len(some) - MAX_SOURCES) > 0:
+            left_out.append(Fault("discovery", f"left out {beyond} {word} beyond the first {MAX_SOURCES}"))
     env_sources, log_sources = (tuple(some.values())[:MAX_SOURCES] for some in sources.values())
     return replace(project, env_sources=env_sources, log_sources=log_sources, not_searched=tuple(left_out))
 
@@ -65,9 +67,6 @@ def _beside(layout: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     # A layout of which nothing is there belongs to another application: its gaps would be noise.
     assumed = layout if not found or layout.keys() & found.keys() else {}
     return assumed | {place: found[place] for place in found if place not in assumed}
-
-
-# ---- What a file's name and folder say ----
 
 
 def is_env_like(path: PurePosixPath) -> bool:
@@ -82,13 +81,6 @@ def _is_of_a_service(path: PurePosixPath) -> bool:
     return in_env_folder and bool(_PATTERNS["service_file"].fullmatch(path.name))
 
 
-def _is_aside(path: PurePosixPath) -> bool:
-    """Whether an example file is one of a tool or of an example, and not of the application."""
-    folders = path.parts[:-1]
-    hidden = any(part.startswith(".") and part not in _WORDS["env_folders"] for part in folders)
-    return is_example(path) and (hidden or not _WORDS["aside_folders"].isdisjoint(folders))
-
-
 def _log_pattern(path: PurePosixPath) -> str:
     """The pattern of the log files that one belongs to; "" for a file that is not a log."""
     if _PATTERNS["log"].fullmatch(path.name):
@@ -98,20 +90,19 @@ def _log_pattern(path: PurePosixPath) -> str:
 
 
 def env_source(path: PurePosixPath) -> EnvSource:
-    """The env source that a file's name and folder say it is."""
-    example = is_example(path)
+    """The env source that a file's name and folder say it is.
+
+    A template is an example, and so is what tests run with (.env.test): no environment has it in force.
+    """
+    named, of_tests = (
+        _environment_in(path.name, _IN_NAMES),
+        not _WORDS["tests"].isdisjoint(_words_of(path.name)),
+    )
+    example = bool(_PATTERNS["example"].search(path.name)) or (of_tests and not (named or file_words(path)))
     backup = not example and bool(_PATTERNS["backup"].search(path.name))
-    by_name = _environment_in(path.name, _IN_NAMES) or _environment_in(path.parent.name, _IN_FOLDERS)
-    environment = "" if example else by_name or ENVIRONMENTS[0]
+    environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
     service = ("" if backup else file_words(path)) or service_of(path)
-    return EnvSource(environment, service, str(path), example, backup=backup)
-
-
-def is_example(path: PurePosixPath) -> bool:
-    """Whether a file is a template, or what tests run with (.env.test): no environment has it in force."""
-    of_tests = not _WORDS["tests"].isdisjoint(_words_of(path.name))
-    named = _environment_in(path.name, _IN_NAMES) or file_words(path)
-    return bool(_PATTERNS["example"].search(path.name)) or (of_tests and not named)
+    return EnvSource("" if example else environment, service, str(path), example, backup=backup)
 
 
 def _environment_in(text: str, marks: Mapping[str, frozenset[str]]) -> str:
@@ -145,9 +136,6 @@ def service_of(path: PurePosixPath) -> str:
     return re.sub(r"[^\w.-]", "-", next(folders, "")).lstrip(".-") or "backend"
 
 
-# ---- Whose a variable is ----
-
-
 def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], project: Project) -> str:
     """The service of a variable: of the env file that names it and is nearest above the code that reads it,
     of several the one with the most variables; else of any env file that is nearest above it.
@@ -155,30 +143,24 @@ def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], pr
     `set_in` gives for each env file that names it how many variables the file names.
     """
     path = PurePosixPath(min(places).path)
-    by_path = {source.path: source for source in project.env_sources}
-    depths = {one: _depth(PurePosixPath(one), path) for one in by_path}
-    if set_in:
-        nearest = max(sorted(set_in), key=lambda one: (depths[one], set_in[one]))
-        return by_path[nearest].service
-    if above := [one for one in by_path if depths[one] >= 0]:
-        nearest = max(above, key=lambda one: (depths[one], not file_words(PurePosixPath(one))))
-        return by_path[nearest].service
+    services = {source.path: source.service for source in project.env_sources}
+    # How near the folder that each serves, as that above env/, is above the code; else -1.
+    depths = {}
+    for one in services:
+        folder = PurePosixPath(one).parent
+        while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
+            folder = folder.parent
+        depths[one] = len(folder.parts) if path.is_relative_to(folder) else -1
+    if candidates := sorted(set_in) or [one for one in depths if depths[one] >= 0]:
+        size = {one: set_in.get(one, not file_words(PurePosixPath(one))) for one in candidates}
+        return services[max(candidates, key=lambda one: (depths[one], size[one]))]
     # Of code that no env file serves: a folder of its own build, else the whole.
-    for folder in list(path.parents)[:-1]:
-        if any((project.root / folder / name).is_file() for name in _WORDS["manifests"]):
-            return service_of(folder / path.name)
-    return service_of(PurePosixPath(path.name))
-
-
-def _depth(env_file: PurePosixPath, path: PurePosixPath) -> int:
-    """How near the folder that an env file serves, as that above env/, is above another file; else -1."""
-    folder = env_file.parent
-    while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
-        folder = folder.parent
-    return len(folder.parts) if path.is_relative_to(folder) else -1
-
-
-# ---- A first audit.toml ----
+    builds = (
+        folder
+        for folder in list(path.parents)[:-1]
+        if any((project.root / folder / name).is_file() for name in _WORDS["manifests"])
+    )
+    return service_of(next(builds, PurePosixPath()) / path.name)
 
 
 def guess_variables(
@@ -197,26 +179,21 @@ def guess_variables(
     held = env_variables(project)
     sizes = Counter(path for places in held.values() for path in {place.path for place in places})
     seen = {name: [one for one in places if one.path in public] for name, places in held.items()}
-    read = {
-        name: [one for one in places if not is_of_tests(one.path)]
-        for name, places in code.items()
-        if is_configured(name)
-    }
+    read = asked_of_owner(code)
     names = {name for name, places in (*seen.items(), *read.items()) if places}
     guesses = []
     for name in names:
-        places, reads = held.get(name, ()), read.get(name, [])
+        places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
         kind, component = likely_kind(name, {place.form for place in places if place.form}, generic)
-        bare = [name.removeprefix(prefix) for prefix in generic.public_prefixes if name.startswith(prefix)]
-        others = (*bare, *(prefix + name for prefix in generic.public_prefixes))
+        others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
+        others += [prefix + name for prefix in prefixes]
         needed = any(place.needed for place in reads) and not any(place.optional for place in reads)
-        # Code says which service reads a variable.
         set_in = {place.path: sizes[place.path] for place in places}
-        service = service_of_variable(reads or seen[name], set_in, project)
         guesses.append(
             {
                 "name": name,
-                "service": service,
+                # Code says which service reads a variable.
+                "service": service_of_variable(reads or seen[name], set_in, project),
                 "kind": kind,
                 "component": component,
                 "required": "always" if needed else "optional",

@@ -38,12 +38,8 @@ from audit_lib.secrecy.strength import looks_generated
 
 TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
 MOVED: dict[str, str] = TEXTS["moved"]  # where a key of 0.2 went
-MOST_BLOCKS = 2_000  # of one list
 LARGEST = 100_000  # of numbers: of days nearly three centuries
 Made = TypeVar("Made")
-
-
-# ---- Checks of one key ----
 
 
 def fault(text: str, kind: str = "settings") -> PydanticCustomError:
@@ -51,37 +47,43 @@ def fault(text: str, kind: str = "settings") -> PydanticCustomError:
     return PydanticCustomError(kind, text)  # type: ignore[arg-type,unused-ignore]
 
 
-def check(holds: Callable[[Any], object], text: str) -> AfterValidator:
-    """A check of a value that was read; `text` is the fault where it does not hold, or cannot be judged."""
+def check(name: str, holds: Callable[[Any], object]) -> AfterValidator:
+    """A check of a value that was read; texts.toml has the fault if it does not hold or cannot be judged."""
 
     def judge(value: Any) -> Any:
         with suppress(BadInput, OSError, ValueError, KeyError):
             if holds(value):
                 return value
-        raise fault(text)
+        raise fault(TEXTS["faults"][name])
 
     return AfterValidator(judge)
 
 
 def among(*words: str) -> AfterValidator:
     """A check that a text is one of these words, or nothing."""
-    return check(lambda text: text in ("", *words), f"must be one of {', '.join(words)}")
+
+    def judge(text: str) -> str:
+        if text in ("", *words):
+            return text
+        raise fault(f"must be one of {', '.join(words)}")
+
+    return AfterValidator(judge)
 
 
 def text(kind: str) -> AfterValidator:
     """A check that a text is of a kind of texts.toml, or nothing."""
     if kind in TEXTS["words"]:
         return among(*TEXTS["words"][kind])
-    pattern, what = TEXTS["patterns"][kind]
-    return check(lambda value: not value or re.fullmatch(pattern, value), what)
+    pattern = TEXTS["patterns"][kind]
+    return check(kind, lambda value: not value or re.fullmatch(pattern, value))
 
 
-def no_two(key: str) -> AfterValidator:
-    """A check that no two blocks of a list have the same text under a key."""
+def no_two(key: str, most: int = 2_000) -> AfterValidator:
+    """A check that a list has not too many blocks, and no two with the same text under a key."""
 
     def judge(blocks: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(blocks) > MOST_BLOCKS:
-            raise fault(f"has more than {MOST_BLOCKS:,} tables")
+        if len(blocks) > most:
+            raise fault(f"has more than {most:,} tables")
         names = [getattr(block, key) for block in blocks]
         for number, name in enumerate(names, 1):
             if (first := names.index(name) + 1) != number:
@@ -131,37 +133,29 @@ def _refuse(_: object) -> object:
     raise fault("", "extra_forbidden")
 
 
-# ---- Types ----
-
-_TIME = "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
-
 Computed = BeforeValidator(_refuse)  # what the audit finds out itself: no file may state it
-Needed = check(bool, "is empty")
-Distinct = check(lambda values: len(set(values)) == len(values), "contains something twice")
+Needed = check("needed", bool)
+Distinct = check("distinct", lambda values: len(set(values)) == len(values))
 Some = Annotated[StrictStr, Needed]
 Texts = Annotated[tuple[Some, ...], Distinct]
 Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
 Days = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
-Number = Annotated[
-    Any,
-    check(
-        lambda it: type(it) in (int, float) and 0 <= it <= LARGEST, f"must be a number from 0 to {LARGEST:,}"
-    ),
-]
+Number = Annotated[Any, check("number", lambda it: type(it) in (int, float) and 0 <= it <= LARGEST)]
 Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Distinct]
 Severity = Annotated[StrictStr, among(*SEVERITIES)]
 AnyVariable = Annotated[StrictStr, text("variable")]
 Names = Annotated[tuple[Annotated[AnyVariable, Needed], ...], Distinct]
 Digest = Annotated[StrictStr, text("digest")]
-Expression = Annotated[Some, check(lambda it: is_expression(rf"\A(?:{it})\Z"), "is not a regular expression")]
-Instant = Annotated[StrictStr, check(lambda text: not text or parse_instant(text, ""), _TIME)]
-Zone = Annotated[StrictStr, check(lambda text: ZoneInfo(text or "UTC"), "must be a zone, as Europe/Berlin")]
+Expression = Annotated[Some, check("expression", lambda it: is_expression(rf"\A(?:{it})\Z"))]
+Instant = Annotated[StrictStr, check("instant", lambda text: not text or parse_instant(text, ""))]
+Zone = Annotated[StrictStr, check("zone", lambda text: ZoneInfo(text or "UTC"))]
 Name = Annotated[StrictStr, text("name")]
 NameGiven = Annotated[Name, Needed]
 InProject = Annotated[StrictStr, AfterValidator(path_in_project)]
 InProjectGiven = Annotated[InProject, Needed]
 InFull = Annotated[StrictStr, text("environment")]
 Redirect = Annotated[StrictStr, text("redirect")]
+Fact = Annotated[StrictStr, text("fact")]  # of the guide
 
 
 class Block:
@@ -181,9 +175,6 @@ def type_like(example: Any) -> Any:
     return {bool: StrictBool, str: StrictStr, int: Number, float: Number}.get(type(example), example)
 
 
-# ---- The check of a table ----
-
-
 def checked(
     kind: type[Made],
     table: Mapping[str, Any],
@@ -199,8 +190,8 @@ def checked(
     another kind has in the same file.
     """
     try:
-        adapter: TypeAdapter[Made] = _adapter(kind)  # type: ignore[arg-type]
-        return adapter.validate_python(dict(table), context=root)
+        made: Made = adapter_of(kind).validate_python(dict(table), context=root)  # type: ignore[arg-type]
+        return made
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
     faults += [_fault(one, kind, table, place, beside) for one in found]
@@ -208,7 +199,7 @@ def checked(
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def adapter_of(kind: type) -> TypeAdapter[Any]:
     """What checks a kind of table: to make it takes longer than to check a policy."""
     return TypeAdapter(kind)
 
@@ -233,12 +224,10 @@ def _fault(error: Any, kind: type, table: Mapping[str, Any], place: str, beside:
 
 def _label(block: Mapping[str, Any]) -> str:
     """The name of a block, or where it is, if a fault may show it."""
-    texts = (block.get(key) for key in ("name", "path", "pattern", "number"))
-    name = next((text for text in texts if isinstance(text, str)), "")
-    is_plain = re.fullmatch(r"[\w./*-]{1,80}", name) and not any(
-        map(looks_generated, re.split(r"[./]", name))
-    )
-    return f" ({name})" if is_plain else ""
+    keys = ("name", "path", "pattern", "number")
+    name = next((block[key] for key in keys if isinstance(block.get(key), str)), "")
+    generated = any(map(looks_generated, re.split(r"[./]", name)))
+    return f" ({name})" if re.fullmatch(r"[\w./*-]{1,80}", name) and not generated else ""
 
 
 def types_of_keys(kind: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,15 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings.discover import discover
-from audit_lib.settings.keys import MOVED, checked, leads_out, shown_key, types_of_keys, unknown_key
+from audit_lib.settings.keys import (
+    MOVED,
+    adapter_of,
+    checked,
+    leads_out,
+    shown_key,
+    types_of_keys,
+    unknown_key,
+)
 from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 from audit_lib.settings.variables import env_variables, read_code
 
@@ -30,6 +38,7 @@ PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
 GENERIC = "generic"
+BUNDLED = tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))  # names of policies
 # The keys of audit.toml that say where things are; all others say what is demanded.
 PLACE_KEYS, DEMAND_KEYS = types_of_keys(Project).keys(), types_of_keys(Policy).keys()
 JOINED = re.compile(r"placeholders|compromised|.*_prefixes|.*_names")  # lists of the own and of those below
@@ -40,26 +49,18 @@ _FOR_SAMPLES = (
 )
 # What judges nothing: titles, lines of the guide, and what is of this machine or this run.
 _LEFT_OUT = (
-    "title", "lines", "guide_line", "path", "sha256", "recognised_by", "root", "file",
+    "title", "lines", "path", "sha256", "recognised_by", "root", "file",
     "ledger", "configured", "policy", "layout_sha256", "not_searched", "dated",
 )  # fmt: skip
 LARGEST_FORMATS = 1 << 20  # bytes of a file of log formats
 Table = dict[str, Any]
 
 
-# ---- The policy: what is demanded ----
-
-
-def bundled_names() -> tuple[str, ...]:
-    """The names of the policies that come with the program."""
-    return tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))
-
-
 @cache
 def bundled_policy(name: str) -> Policy:
     """A policy that comes with the program, by its name; `BadInput` if no policy has that name."""
-    text = f"is not a bundled policy: {', '.join(bundled_names())}"
-    BadInput.unless(name in bundled_names(), f"policy {shown_name(name)}", text)
+    text = f"is not a bundled policy: {', '.join(BUNDLED)}"
+    BadInput.unless(name in BUNDLED, f"policy {shown_name(name)}", text)
     return load_policy(POLICIES / f"{name}.toml")
 
 
@@ -86,10 +87,10 @@ def _policy(table: Table, digest: str, path: Path, place: str, faults: list[Faul
 
     Its faults are noted, so that those of an audit.toml come at once; None if it is not even a policy.
     """
-    name, known = table.get("extends", GENERIC), bundled_names()
-    if name not in known:
-        faults.append(Fault(place, f"extends must be one of {', '.join(known)}"))
-    base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name if name in known else GENERIC)
+    name = table.get("extends", GENERIC)
+    if name not in BUNDLED:
+        faults.append(Fault(place, f"extends must be one of {', '.join(BUNDLED)}"))
+    base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name if name in BUNDLED else GENERIC)
     policy = checked(Policy, _laid_over(base, table), place, faults, beside=PLACE_KEYS)
     if policy is None:
         return None
@@ -102,17 +103,17 @@ def _policy(table: Table, digest: str, path: Path, place: str, faults: list[Faul
 def _cross_faults(policy: Policy, place: str) -> list[Fault]:
     """The faults of names that a policy uses and does not have, or has twice."""
     spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
-    faults = [
-        Fault(place, f"secret {shown_key(name)} appears {count} times (as name or alias)")
-        for name, count in sorted(spelt.items())
-        if count > 1
-    ]
+    twice = {name: count for name, count in sorted(spelt.items()) if count > 1}
+    texts = (f"secret {shown_key(one)} appears {twice[one]} times (as name or alias)" for one in twice)
+    faults = [Fault(place, text) for text in texts]
     for number, rule in enumerate(policy.secrets, 1):
         block = f"{place}: secret #{number} ({shown_key(rule.name)})"
-        for key in ("equals", "differs", "rotates_with"):
-            strange = [name for name in getattr(rule, key) if name == rule.name or name not in spelt]
-            text = "must name another variable of the policy"
-            faults += [Fault(block, f"{key} {shown_key(name)} {text}") for name in strange]
+        others = [(key, name) for key in ("equals", "differs", "rotates_with") for name in getattr(rule, key)]
+        faults += [
+            Fault(block, f"{key} {shown_key(name)} must name another variable of the policy")
+            for key, name in others
+            if name == rule.name or name not in spelt
+        ]
         used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
         unknown = sorted(used - {"", *policy.formats})
         faults += [Fault(block, f"format {shown_key(name)} is not in [formats]") for name in unknown]
@@ -143,10 +144,7 @@ def _laid_over(below: Table, own: Table) -> Table:
 
 
 def _block_over(blocks: dict[str, Table], own: Any) -> Any:
-    """A block of a secret over that of its name, which is taken from those below.
-
-    One that is exempt now, or no secret any more, has no period from below.
-    """
+    """A block over that of its name, which is taken out; what is exempt now has no period from below."""
     if not isinstance(own, dict):
         return own
     is_dated = not own.get("exempt") and own.get("kind", "secret") == "secret"
@@ -169,18 +167,14 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
 
     `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
     """
+    name, faults = policy.rules, list[Fault]()
     text = "rules must be a bundled name or a file beside the policy"
-    BadInput.unless(Path(policy.rules).name == policy.rules, policy.path.name, text)
-    own, bundled = policy.path.parent / policy.rules, POLICIES / "rules" / f"{policy.rules}.toml"
-    path = own if policy.rules.endswith(".toml") else bundled
-    faults: list[Fault] = []
-    found = checked(GuideRules, _read(path, path.name)[0] if policy.rules else {}, path.name, faults)
+    BadInput.unless(Path(name).name == name, policy.path.name, text)
+    path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
+    found = checked(GuideRules, _read(path, path.name)[0] if name else {}, path.name, faults)
     if not found:
         raise BadInput(faults)
     return found.rule
-
-
-# ---- The project: where its evidence is ----
 
 
 def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False) -> Project:
@@ -230,7 +224,16 @@ def _project(path: Path, place: str, root: Path) -> Project:
     # Nobody named the files of an assumed layout: reading refuses the links among them.
     project = checked(Project, places, place, faults, root=None if path == DEFAULT_LAYOUT else root)
     if project:
-        project = replace(_declared(project, "time_zone" in places), root=root, layout_sha256=digest)
+        zoned = "time_zone" in table
+        logs = (
+            replace(
+                log, time_zone=log.time_zone or project.time_zone, zone_declared=bool(zoned or log.time_zone)
+            )
+            for log in project.log_sources
+        )
+        logins = tuple(replace(login, added=True) for login in project.logins)
+        facts: Table = {"root": root, "layout_sha256": digest, "zone_declared": zoned}
+        project = replace(project, log_sources=tuple(logs), logins=logins, **facts)
     base = (
         table["extends"] if "extends" in table else _recognised(project) if project and demands else GENERIC
     )
@@ -242,16 +245,6 @@ def _project(path: Path, place: str, root: Path) -> Project:
     if not project or faults:
         raise BadInput(faults)
     return replace(project, policy=policy if demands else None)
-
-
-def _declared(project: Project, zoned: bool) -> Project:
-    """The project with its zone for logs that have none, and what its audit.toml declares marked so."""
-    logs = tuple(
-        replace(log, time_zone=log.time_zone or project.time_zone, zone_declared=zoned or log.time_zone != "")
-        for log in project.log_sources
-    )
-    logins = tuple(replace(login, added=True) for login in project.logins)
-    return replace(project, log_sources=logs, logins=logins, zone_declared=zoned)
 
 
 def _refuse_old_policy(root: Path) -> None:
@@ -277,9 +270,6 @@ def instant_of(project: Project, as_of: str) -> datetime:
     return parse_instant(as_of or project.pinned_as_of, "as_of")
 
 
-# ---- Which policy a project is audited by ----
-
-
 def choose_policy(project: Project, override: str = "") -> Policy:
     """The policy that `--policy` names, bundled or a file; else what audit.toml demands over what it extends.
 
@@ -287,7 +277,7 @@ def choose_policy(project: Project, override: str = "") -> Policy:
     variables' names, else the generic one. The logins that audit.toml adds are in it, too.
     """
     if override:
-        is_bundled = override in bundled_names()
+        is_bundled = override in BUNDLED
         policy = bundled_policy(override) if is_bundled else load_policy(Path(override), override)
     else:
         policy = project.policy or bundled_policy(project.extends or _recognised(project))
@@ -298,14 +288,11 @@ def choose_policy(project: Project, override: str = "") -> Policy:
 
 def _recognised(project: Project) -> str:
     """The bundled policy of which a project's files name half of the variables, else the generic one."""
-    others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
+    others = [bundled_policy(name) for name in BUNDLED if name != GENERIC]
     wanted = {name for policy in others for name in policy.recognised_by}
     held = {*env_variables(project), *read_code(project, wanted).variables}
     known = (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by))
     return next(known, GENERIC)
-
-
-# ---- What may be read outside the project: only what the reviewer names ----
 
 
 def given_layout(root: Path) -> Path | None:
@@ -341,9 +328,6 @@ def real_path(path: Path, root: Path, place: str) -> Path:
     raise BadInput.at(place, "leads through too many symbolic links")
 
 
-# ---- Samples: only folders that this program wrote may use the public key and a pinned date ----
-
-
 def remember_sample(folder: Path) -> bool:
     """Whether the folder is remembered as a sample; those that are gone are forgotten."""
     root = folder.resolve()
@@ -362,20 +346,16 @@ def _identity(root: Path) -> str:
     return f"{facts.st_dev}:{facts.st_ino}:{sha256(text).hexdigest()}"
 
 
-# ---- The settings in force as lines that two reviews can compare ----
-
-
 def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
     """The settings, one to a line, in one order: `secret API_TOKEN: max_age_days = 90`.
 
     Without a project only what a policy demands. What looks like a value is shown by its digest.
     """
-    plain = partial(TypeAdapter.dump_python, mode="json", exclude_defaults=True, warnings=False)
-    lines = list(_lines("policy", plain(TypeAdapter(Policy), policy)))
+    lines = list(_lines("policy", policy))
     if project is not None:
         own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"
         lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
-        lines += _lines("audit.toml", plain(TypeAdapter(Project), project))
+        lines += _lines("audit.toml", project)
         if project.formats:
             try:
                 digest = read_source(project.root, project.formats, LARGEST_FORMATS).sha256
@@ -399,8 +379,11 @@ def digest_of_difference(lines: Iterable[str]) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
 
 
-def _lines(subject: str, block: dict[str, Any]) -> Iterator[str]:
-    """What a block says, each text on a line; the blocks within it have lines of their own."""
+def _lines(subject: str, block: Any) -> Iterator[str]:
+    """What a block says that is not as by default, each text on a line, then the blocks within it."""
+    if not isinstance(block, dict):
+        adapter: TypeAdapter[Any] = adapter_of(type(block))  # type: ignore[arg-type]
+        block = adapter.dump_python(block, mode="json", exclude_defaults=True, warnings=False)
     for key, value in block.items():
         if key in _LEFT_OUT or value in (None, "", [], {}):
             continue

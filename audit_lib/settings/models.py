@@ -17,7 +17,7 @@ from audit_lib.settings import keys
 POLICIES = Path(__file__).with_name("policies")
 ENVIRONMENTS = tuple(keys.TEXTS["words"]["environment"])
 METHODS = tuple(keys.TEXTS["words"]["method"])
-ROUTE = re.compile(keys.TEXTS["patterns"]["route"][0])
+ROUTE = re.compile(keys.TEXTS["patterns"]["route"])
 REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
@@ -30,20 +30,16 @@ def environment_name(text: str) -> str:
     return name if name in ENVIRONMENTS else ""
 
 
-_NAMED = f"{', '.join(ENVIRONMENTS)} (or dev, prod)"
 Environment = Annotated[
     StrictStr,
-    keys.check(lambda text: not text or environment_name(text), f"must be one of {_NAMED}"),
+    keys.check("environment", lambda text: not text or environment_name(text)),
     AfterValidator(environment_name),
 ]
 Environments = Annotated[
     tuple[Environment, ...],
-    keys.check(lambda names: 0 < len(names) == len({*names} - {""}), f"must be some of {_NAMED}, each once"),
+    keys.check("environments", lambda names: 0 < len(names) == len({*names} - {""})),
     AfterValidator(lambda names: tuple(name for name in ENVIRONMENTS if name in names)),
 ]
-
-
-# ---- Where the evidence is ----
 
 
 @dataclass(frozen=True)
@@ -62,13 +58,9 @@ class EnvSource(keys.Block):
 WholeEnv = Annotated[
     EnvSource,
     keys.written(environment=""),
-    keys.check(
-        lambda it: it.example + it.backup + it.export <= 1, "must be only one of example, backup and export"
-    ),
-    keys.check(
-        lambda it: not (it.example and it.environment), "is an example, so it must not have an environment"
-    ),
-    keys.check(lambda it: it.example or it.environment, "has no environment"),
+    keys.check("one_sort", lambda it: it.example + it.backup + it.export <= 1),
+    keys.check("example_of_none", lambda it: not (it.example and it.environment)),
+    keys.check("of_environment", lambda it: it.example or it.environment),
 ]
 
 
@@ -81,6 +73,10 @@ class DeploySource(keys.Block):
     environment: Environment = ""
 
 
+# Who may commit to the project could name any file of the reviewer's machine.
+_INSIDE = keys.check("relative", lambda pattern: not pattern.startswith("/"))
+
+
 @dataclass(frozen=True)
 class LogSource(keys.Block):
     """Log files of the project by pattern, and the zone of their zone-less times.
@@ -88,13 +84,7 @@ class LogSource(keys.Block):
     Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
     """
 
-    pattern: Annotated[
-        StrictStr,
-        # Who may commit to the project could name any file of the reviewer's machine.
-        keys.check(lambda text: not text.startswith("/"), "is absolute: give a log outside with --log"),
-        AfterValidator(keys.path_in_project),
-        keys.Needed,
-    ]
+    pattern: Annotated[StrictStr, _INSIDE, AfterValidator(keys.path_in_project), keys.Needed]
     service: keys.Name = ""
     environment: Environment = ""
     time_zone: keys.Zone = "UTC"
@@ -138,9 +128,6 @@ class GivenValues:
     dates: tuple[StoreDate, ...] = ()
 
 
-# ---- What is demanded ----
-
-
 @dataclass(frozen=True)
 class Login(keys.Block):
     """One way in: an answer with a failed status on its route is a failed login, and so is its message."""
@@ -156,32 +143,15 @@ class Login(keys.Block):
     added: Annotated[bool, keys.Computed] = False  # by audit.toml, to the policy's
 
 
-def _statuses_part(login: Login) -> bool:
-    """Whether no status is both, and there are not too many."""
-    failed, succeeded = login.failed_statuses, login.succeeded_statuses
-    return not {*failed} & {*succeeded} and max(len(failed), len(succeeded)) <= 10
-
-
-Logins = Annotated[
-    tuple[
-        Annotated[
-            Login,
-            keys.written(method="POST"),
-            keys.check(
-                lambda it: it.failed_statuses or it.failed_redirect or it.failed_message,
-                "declares no failure: failed_statuses, failed_redirect or failed_message",
-            ),
-            keys.check(
-                lambda it: it.failed_redirect or not it.succeeded_redirect,
-                "has a succeeded_redirect, but no failed_redirect",
-            ),
-            keys.check(_statuses_part, "has more than 10 statuses, or one as a failure and as a success"),
-        ],
-        ...,
-    ],
-    keys.check(lambda logins: len(logins) <= MOST_LOGINS, f"has more than {MOST_LOGINS} [[logins]]"),
-    keys.no_two("name"),
+WholeLogin = Annotated[
+    Login,
+    keys.written(method="POST"),
+    keys.check("failure", lambda it: it.failed_statuses or it.failed_redirect or it.failed_message),
+    keys.check("redirects", lambda it: it.failed_redirect or not it.succeeded_redirect),
+    keys.check("statuses", lambda it: not {*it.failed_statuses} & {*it.succeeded_statuses}),
+    keys.check("statuses", lambda it: max(len(it.failed_statuses), len(it.succeeded_statuses)) <= 10),
 ]
+Logins = Annotated[tuple[WholeLogin, ...], keys.no_two("name", MOST_LOGINS)]
 
 
 @dataclass(frozen=True)
@@ -194,7 +164,6 @@ class AlertRule(keys.Block):
     records: tuple[Annotated[keys.Some, keys.text("record")], ...] = ()
     at_least: keys.Days = 1
     minutes: keys.Days = 60
-    guide_line: keys.Days = 0
 
 
 def _one_cause(alert: AlertRule) -> AlertRule:
@@ -254,9 +223,7 @@ class SecretRule(keys.Block):
     overlap: Annotated[StrictStr, keys.text("overlap")] = "unknown"  # old and new both valid a while
     counterpart: StrictStr = ""  # the other end that must get the new value, such as a database's role
     sessions_lost: StrictStr = ""  # whose sessions end with the old value
-    lines: Mapping[Annotated[StrictStr, keys.text("fact")], tuple[keys.Days, ...]] = field(
-        default_factory=dict
-    )
+    lines: Mapping[keys.Fact, tuple[keys.Days, ...]] = field(default_factory=dict)
     period_stated: Annotated[bool, keys.Computed] = False  # by the policy; else the period is a default
     strict_max_age_days: Annotated[int | None, keys.Computed] = None  # the guide's "at minimum" for all
 
@@ -276,16 +243,11 @@ def _of_kind(block: Any) -> Any:
 WholeSecret = Annotated[
     SecretRule,
     BeforeValidator(_of_kind),
-    keys.check(
-        lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret"),
-        "has a max_age_days, but is exempt from rotation",
-    ),
-    keys.check(lambda it: not 0 < it.good_length < it.min_length, "good_length is less than min_length"),
-    keys.check(
-        lambda it: not it.expected or it.kind != "secret",
-        "expected would contain a secret's value: only a setting or an identifier may have one",
-    ),
+    keys.check("dated", lambda it: it.max_age_days is None or not (it.exempt or it.kind != "secret")),
+    keys.check("lengths", lambda it: not 0 < it.good_length < it.min_length),
+    keys.check("shown", lambda it: not it.expected or it.kind != "secret"),
 ]
+
 
 if TYPE_CHECKING:
     Detections = Mapping[str, Any]
@@ -370,13 +332,12 @@ class GuideRule(keys.Block):
     beyond: StrictStr = ""  # what of the rule the checks do not reach: with it, it never passes
 
 
-WholeRule = Annotated[
-    GuideRule,
-    keys.check(
-        lambda it: [it.checks + it.leaks_in or "", it.question, it.held_by, it.not_decidable].count("") == 3,
-        "needs checks, leaks_in or both, or one of question, held_by, not_decidable",
-    ),
-]
+def _is_decided(rule: GuideRule) -> bool:
+    deciders = rule.checks + rule.leaks_in or "", rule.question, rule.held_by, rule.not_decidable
+    return deciders.count("") == 3
+
+
+WholeRule = Annotated[GuideRule, keys.check("decided", _is_decided)]
 
 
 @dataclass(frozen=True)
@@ -397,9 +358,7 @@ class Project(keys.Block):
     environments: Environments = ENVIRONMENTS
     env_sources: Annotated[tuple[WholeEnv, ...], keys.no_two("path"), Field(alias="env")] = ()
     log_sources: Annotated[tuple[WholeLog, ...], keys.no_two("pattern"), Field(alias="log")] = ()
-    formats: Annotated[keys.InProject, Field(alias="log_formats")] = (
-        ""  # a file of log formats to read by, in place of the bundled ones
-    )
+    formats: Annotated[keys.InProject, Field(alias="log_formats")] = ""  # read in place of the bundled ones
     deploy_sources: Annotated[tuple[DeploySource, ...], keys.no_two("pattern"), Field(alias="deploys")] = ()
     evidence_sources: Annotated[tuple[EvidenceSource, ...], Field(alias="evidence")] = ()
     exports: tuple[keys.InProjectGiven, ...] = ()
@@ -416,8 +375,7 @@ class Project(keys.Block):
     pinned_as_of: keys.Instant = ""  # the sample's own date
     key: Annotated[StrictStr, keys.among("demo")] = ""  # the sample's public key; "" for the auditor's own
     not_searched: Annotated[tuple[Fault, ...], keys.Computed] = ()  # what discovery left out, and why
-    # What its audit.toml demands over the policy that it extends; None if it demands nothing.
-    policy: Annotated[Policy | None, keys.Computed] = field(default=None, repr=False)
+    policy: Annotated[Policy | None, keys.Computed] = field(default=None, repr=False)  # of audit.toml
 
     @property
     def ledger_dir(self) -> Path:

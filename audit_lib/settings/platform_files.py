@@ -100,9 +100,6 @@ def _text(project: Project, path: str) -> str:
     return read_source(project.root, path, LARGEST).content.decode("utf-8-sig")
 
 
-# ---- Render's blueprints ----
-
-
 def _mappings(text: str) -> list[Mapped]:
     """All mappings of a YAML text, outer ones first, each with its line; `ValueError` if it is none."""
     import yaml  # noqa: PLC0415  20 ms that most commands do not need
@@ -158,9 +155,6 @@ def _has_previews(owner: Mapped) -> bool:
     modes = [owner.get(key) for key in ("previews", "previewsEnabled", "pullRequestPreviewsEnabled")]
     stated = (mode.get("generation") if isinstance(mode, dict) else mode for mode in modes)
     return any(str(mode or "off").lower() not in ("off", "false", "no") for mode in stated)
-
-
-# ---- Images ----
 
 
 def _builds(mappings: list[Mapped], folder: str) -> Iterator[tuple[str, str]]:

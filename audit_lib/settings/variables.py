@@ -67,9 +67,6 @@ class Mention(NamedTuple):
     form: str = ""  # of the value that an env file gives it
 
 
-# ---- What a variable is likely to be, by its name and what its values look like ----
-
-
 def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
     """The form of a value that is known only by the answers to questions about it."""
     return next((form for form, question in _FORMS.items() if ask(question)), "text")
@@ -126,13 +123,9 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return _any_of(tuple(patterns)).match(bare) is not None
 
 
-@cache
+@cache  # an env file can hold thousands of names
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    # An env file can hold thousands of names: they are compared with one expression.
     return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")
-
-
-# ---- The files of a project ----
 
 
 def files(root: Path, left_out: list[Fault] | None = None) -> list[PurePosixPath]:
@@ -150,8 +143,8 @@ def files(root: Path, left_out: list[Fault] | None = None) -> list[PurePosixPath
         found += [at / name for name in sorted(names)][: MAX_ENTRIES - entries]
         entries += len(folders) + len(names)
         if entries > MAX_ENTRIES:
-            text = f"left out all after the first {MAX_ENTRIES:,} files and folders"
-            faults.append(Fault("discovery", text))
+            beyond = f"left out all after the first {MAX_ENTRIES:,} files and folders"
+            faults.append(Fault("discovery", beyond))
             break
         deep = f"is deeper than {MAX_DEPTH} folders" if len(at.parts) >= MAX_DEPTH else ""
         reasons = dict.fromkeys(sorted({*folders} - _WORDS["skipped_folders"]), deep)
@@ -196,21 +189,6 @@ def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
         return []
     suffix = "deployment" if is_deployment(path) else path.suffix
     return [language for language in _LANGUAGES if suffix in language["suffixes"].split()]
-
-
-def is_of_tests(path: str) -> bool:
-    """Whether a file is of the tests: what it reads is not asked of the application."""
-    file = PurePosixPath(path)
-    in_folder = not _WORDS["tests"].isdisjoint(file.parts[:-1])
-    return in_folder or re.search(_PATTERNS["test"], file.name) is not None
-
-
-def is_configured(name: str) -> bool:
-    """Whether a variable's name, in one letter case, is none that the machine or the build sets."""
-    return name not in NOT_CONFIGURED and re.fullmatch(_PATTERNS["one_case"], name) is not None
-
-
-# ---- One text ----
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
@@ -281,16 +259,15 @@ def _settings_fields(classes: list[ast.ClassDef], path: str) -> Iterator[Mention
 
 def dynamic_reads(text: str, path: str) -> Iterator[int]:
     """The line of each read in a code file whose variable cannot be known from the text."""
+    # `{ A, B } = process.env` names them, without a rest that takes all others.
+    text = re.sub(_PATTERNS["destructured"], _blank_if_named, text)
     for language in languages_of(PurePosixPath(path)):
         for found in re.finditer(language["unnamed"], text):
-            # `{ A, B } = ` before it names them, without a rest that takes all others.
-            before = text[max(0, found.start() - 4_000) : found.start()].rstrip()
-            bare = before.removesuffix("=").rstrip()
-            if before == bare or not bare.endswith("}") or "..." in bare[bare.rfind("{") :]:
-                yield text.count("\n", 0, found.start()) + 1
+            yield text.count("\n", 0, found.start()) + 1
 
 
-# ---- All texts of a project ----
+def _blank_if_named(found: re.Match[str]) -> str:
+    return found[0] if "..." in found[0] else "\n" * found[0].count("\n")
 
 
 @dataclass(frozen=True)
@@ -338,16 +315,11 @@ def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
     return {name: tuple(places) for name, places in groupby(sorted({*mentions}), attrgetter("name"))}
 
 
-class Named(NamedTuple):
-    """Where the files of a project that are not documents have names as words, and where they set them."""
-
-    at: Mapping[str, str]  # name: its first line
-    set_at: Mapping[str, str]  # name: the first line that sets it, as compose files and scripts do
-    unread: tuple[Fault, ...]
-
-
-def named_in(project: Project, names: Collection[str], leave_out: Collection[str]) -> Named:
-    """Where the names are; `leave_out` are globs of paths that are not searched."""
+def named_in(
+    project: Project, names: Collection[str], leave_out: Collection[str]
+) -> tuple[dict[str, str], dict[str, str], list[Fault]]:
+    """Where the files that are no documents have each name as a word, where they set it, as compose files and
+    scripts do, and what was not read; `leave_out` are globs of paths that are not searched."""
     unread: list[Fault] = []
     found: dict[str, dict[str, str]] = {"word": {}, "set": {}}
     there = [path for path in files(project.root, unread) if path.suffix.lower() not in _WORDS["documents"]]
@@ -360,4 +332,15 @@ def named_in(project: Project, names: Collection[str], leave_out: Collection[str
             for name in (name for name in present if name not in found[key]):
                 if match := re.search(_DATA["of"][key].replace("NAME", name), text):
                     found[key][name] = f"{shown(path)}:{text.count(chr(10), 0, match.end()) + 1}"
-    return Named(found["word"], found["set"], tuple(unread))
+    return found["word"], found["set"], unread
+
+
+def asked_of_owner(variables: Mapping[str, tuple[Mention, ...]]) -> dict[str, list[Mention]]:
+    """Name: where code reads it that is not of the tests; none that the machine or the build sets."""
+    own = {name for name in variables if re.fullmatch(_PATTERNS["one_case"], name)} - NOT_CONFIGURED
+    return {name: [place for place in variables[name] if not _is_of_tests(place)] for name in own}
+
+
+def _is_of_tests(place: Mention) -> bool:
+    *folders, name = PurePosixPath(place.path).parts
+    return not _WORDS["tests"].isdisjoint(folders) or re.search(_PATTERNS["test"], name) is not None

@@ -32,17 +32,22 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def test_content_hash_and_facts_are_of_the_same_bytes(tmp_path: Path) -> None:
-    """A source gives its bytes, their hash, size, time of change in UTC and mode."""
-    path = tmp_path / "backend" / ".env"
+def test_a_source_is_its_bytes_when_it_was_opened(tmp_path: Path) -> None:
+    """It gives its bytes, their hash, size, time of change in UTC and mode; what is appended while it is open
+    belongs to it no more."""
+    path, content = tmp_path / "backend" / ".env", bytes(range(256)) * 1000
     path.parent.mkdir()
-    path.write_bytes(b"A=1\n")
+    path.write_bytes(content)
     path.chmod(0o640)
     os.utime(path, (0, 1_000_000_000))
-    source = read_source(tmp_path, "backend/.env", 1000)
-    assert (source.content, source.sha256) == (b"A=1\n", sha256(b"A=1\n").hexdigest())
+    source = read_source(tmp_path, "backend/.env", len(content))
+    assert (source.content, source.sha256) == (content, sha256(content).hexdigest())
     assert source.facts["modified_at"] == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
-    assert (source.facts["size_bytes"], source.facts["mode"]) == (4, "0640")
+    assert (source.facts["size_bytes"], source.facts["mode"]) == (len(content), "0640")
+    with open_source(tmp_path, "backend/.env") as (file, _), path.open("ab") as more:
+        more.write(b"two\n")
+        more.flush()
+        assert file.read() == content
 
 
 REFUSED = [
@@ -60,27 +65,21 @@ REFUSED = [
     ("", "refused", "is not a file"),
     ("x" * 5000, "refused", "long a name"),
     ("large", "refused", "limit of 1,000 bytes"),
+    ("null", "refused", "device"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("path", "state", "reason"), REFUSED, ids=[row[0][:20] or "empty" for row in REFUSED]
-)
+@pytest.mark.parametrize(("path", "state", "reason"), REFUSED, ids=[row[0][:20] or "-" for row in REFUSED])
 def test_whatever_is_no_file_of_the_project_is_refused(
     project: Path, path: str, state: str, reason: str
 ) -> None:
-    """Every hostile source ends at once in a state and a reason, and nothing outside is read."""
+    """Every hostile source ends at once in a state and a reason, and nothing outside is read. A device, whose
+    opening can have effects of its own, is refused before."""
     (project / "large").write_bytes(b"x" * 1001)
     with pytest.raises(Unreadable) as refusal:
-        read_source(project, path, 1000)
+        read_source(Path("/dev") if path == "null" else project, path, 1000)
     assert refusal.value.state == state
     assert reason in refusal.value.reason
-
-
-def test_a_device_is_refused_before_it_is_opened() -> None:
-    """Opening one can have effects of its own."""
-    with pytest.raises(Unreadable, match="device"):
-        read_source(Path("/dev"), "null", 1000)
 
 
 def test_a_link_that_takes_the_file_s_place_is_not_followed(
@@ -96,17 +95,6 @@ def test_a_link_that_takes_the_file_s_place_is_not_followed(
     monkeypatch.setattr(files, "_require_file", swap)
     with pytest.raises(Unreadable, match="symbolic link"):
         read_source(project, "a.log", 1000)
-
-
-def test_a_growing_file_is_read_and_hashed_up_to_the_size_it_had(tmp_path: Path) -> None:
-    """What is appended while a source is open belongs to neither."""
-    path, content = tmp_path / "app.log", bytes(range(256)) * 1000
-    path.write_bytes(content)
-    with open_source(tmp_path, "app.log") as (file, facts), path.open("ab") as more:
-        more.write(b"two\n")
-        more.flush()
-        assert (file.read(10), facts["size_bytes"]) == (content[:10], len(content))
-        assert file.read() == content[10:]
 
 
 PATTERNS = [

@@ -21,7 +21,7 @@ from wcwidth import wcswidth
 from audit_lib.__main__ import main
 from audit_lib.base.in_words import progress_bar
 from audit_lib.cli import leaks, review
-from audit_lib.leaks.find_leaks import LeakAudit, LeakTargets
+from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.leaks.search import LeakCoverage
 from audit_lib.leaks.tables import LeakPlaces, Leaks
 from tests.support import made_up_audit as frames
@@ -130,7 +130,7 @@ def test_a_review_answers_first(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a leak the answer is "no leak" only if everything was searched; else the last line says so."""
-    empty = LeakTargets.of([]), Leaks.of([]), LeakPlaces.of([])
+    empty = Leaks.of([]), LeakPlaces.of([])
     whole = frames.leak_coverage()
     parts = whole.assign(state=["searched", "not searched", "searched"], reason=["", "may not be read", ""])
     leaks._say_leaks(LeakAudit(*empty, whole))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.base.cache import user_cache
 from audit_lib.leaks.candidates import looks_secret
 from audit_lib.leaks.rules import Rules, password_hashes
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -31,7 +30,7 @@ KNOWN_MISSES = {
 def shapes() -> Rules:
     """The rules, ours alone as in a review, and with kingfisher's as in `leaks`."""
     keeper, markers = Keeper(Key(b"k" * 32, "file")), bundled_policy("paiid").placeholders
-    return Rules(keeper, markers, user_cache() / "rules")
+    return Rules(keeper, markers)
 
 
 def _found(shapes: Rules, case: Case) -> set[str]:

@@ -28,47 +28,40 @@ def _log(**change: Any) -> dict[str, Any]:
     return row | {"reason": "", "remedy": ""} | change
 
 
-def test_a_quarter_without_logs_counts_nothing() -> None:
-    """No log read is a row with zeros, and the remedy that would supply one."""
-    missing = _log(state="missing", lines=None, remedy="export them")
-    row = tabulate_log_coverage(Sources.of([missing]), _counts(), QUARTER, QUARTER.end).iloc[0]
-    assert (row["files"], row["lines"], row["counted"], row["days_read"], row["days"]) == (0, 0, 0, 0, 92)
-    assert row["remedy"] == "export them"
+MISSING = _log(state="missing", lines=None, remedy="export them")
+JULY = (("2026-07-01", "other", 3, 1), ("2026-07-01", "unauthorized", 2, 2), (None, "other", 1, 1))
+IN_JULY = {"days_read": 1, "counted": 6, "untimed": 4}
+# Logs, what was counted in the first of them, as of when, and what the row says.
+COVERAGE: dict[str, tuple[list[dict[str, Any]], tuple[Any, ...], str, dict[str, Any]]] = {
+    "no log, with the remedy that would supply one": ([MISSING], (), "2026-10-01", {
+        "files": 0, "lines": 0, "counted": 0, "days_read": 0, "days": 92, "remedy": "export them",
+        "why": "no log was read"}),
+    "before the quarter": ([_log()], JULY, "2026-01-01", IN_JULY | {"days": 0}),
+    "as it begins": ([_log()], JULY, "2026-07-01", IN_JULY | {"days": 0}),
+    "a day under way": ([_log()], JULY, "2026-07-01T00:00:01", IN_JULY | {"days": 1}),
+    "the last second": ([_log()], JULY, "2026-09-30T23:59:59", IN_JULY | {"days": 92}),
+    "the next year": ([_log()], JULY, "2027-01-01", IN_JULY | {"days": 92}),
+    "nothing recognised": ([_log()], (), "2026-10-01", {"why": NOTHING}),
+    "lines of another quarter": ([_log(reason=EARLIER)], (), "2026-10-01", {"why": EARLIER}),
+    "one of each": ([_log(), _log(source="b.log", reason=EARLIER)], (), "2026-10-01", {"why": NOTHING}),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("as_of", "days"), [
-    (datetime(2026, 7, 1, tzinfo=UTC), 0), (datetime(2026, 7, 1, 0, 0, 1, tzinfo=UTC), 1),
-    (datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC), 92), (datetime(2027, 1, 1, tzinfo=UTC), 92),
-    (datetime(2026, 1, 1, tzinfo=UTC), 0),
-])  # fmt: skip
-def test_days_are_those_that_have_begun(as_of: datetime, days: int) -> None:
-    """A quarter under way is held to the days until as_of."""
-    counts = _counts(
-        ("2026-07-01", "other", 3, 1), ("2026-07-01", "unauthorized", 2, 2), (None, "other", 1, 1)
-    )
-    row = tabulate_log_coverage(Sources.of([_log()]), counts, QUARTER, as_of).iloc[0]
-    assert row["days"] == days
-    assert (row["days_read"], row["counted"], row["untimed"]) == (1, 6, 4)
-
-
-@pytest.mark.parametrize(("logs", "why"), [
-    ([_log(state="missing", lines=None)], "no log was read"), ([_log()], NOTHING),
-    ([_log(reason=EARLIER)], EARLIER), ([_log(), _log(source="b.log", reason=EARLIER)], NOTHING),
-])  # fmt: skip
-def test_the_reason_why_nothing_was_counted_is_the_true_one(logs: list[dict[str, object]], why: str) -> None:
-    """Lines in which nothing was recognised are no lines of another quarter, and these name their days."""
-    row = tabulate_log_coverage(Sources.of(logs), _counts(), QUARTER, QUARTER.end).iloc[0]
-    assert row["why"] == why
+@pytest.mark.parametrize("case", COVERAGE)
+def test_the_row_says_how_much_was_seen(case: str) -> None:
+    """A quarter under way is held to the days that have begun; why nothing was counted is the true reason."""
+    logs, counted, as_of, expected = COVERAGE[case]
+    at = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
+    row = tabulate_log_coverage(Sources.of(logs), _counts(*counted), QUARTER, at).iloc[0]
+    assert row[list(expected)].to_dict() == expected
 
 
 def test_days_are_counted_by_service() -> None:
     """A service with a log of few days is not covered by another's: the fewest days count, and are named."""
-    logs = [
-        _log(environment="production", service="backend", requests=2, messages=0),
-        _log(source="s.log", environment="staging", service="backend", requests=1, messages=0),
-    ]
-    counts = _counts(("2026-07-01", "other", 1, 0), ("2026-07-02", "other", 1, 0))
-    counts = pd.concat([counts, _counts(("2026-07-02", "other", 1, 0)).assign(file="s.log")])
+    seen = {"service": "backend", "requests": 2, "messages": 0}
+    logs = [_log(environment="production", **seen), _log(source="s.log", environment="staging", **seen)]
+    counts = _counts(*((f"2026-07-0{day}", "other", 1, 0) for day in (1, 2, 2)))
+    counts["file"] = ["app.log", "app.log", "s.log"]
     row = tabulate_log_coverage(Sources.of(logs), counts, QUARTER, QUARTER.end).iloc[0]
     assert row["days_read"] == 1
 

@@ -164,7 +164,7 @@ def test_a_leak_concerns_its_own_places(app: App) -> None:
     project = load_project(app.root)
     policy = choose_policy(project)
     found = ProjectRead(project=project, policy=policy, keeper=app.keeper, as_of=AS_OF)
-    audit = LeakAudit(leaks, leaks, filled(LeakPlaces, []), leaks)
+    audit = LeakAudit(leaks, filled(LeakPlaces, []), leaks)
     plan = plan_of("JWT_SECRET_KEY", found, leaks=audit)
     assert [store.source for store in plan.stores] == ["backend.production.env"]
     assert {step.environment for step in plan.steps} == {"", "production"}

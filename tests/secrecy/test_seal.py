@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import zipfile
 from base64 import b64encode, encodebytes
 from collections.abc import Callable
 from html import escape
@@ -21,6 +20,7 @@ from audit_lib.secrecy.seal import Classes, classify, plan, seal, search_files
 from audit_lib.secrets.inventory import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
+from tests.support.packed import zipped
 from tests.support.rows import TABLES
 
 VALUE = fake_value("seal")
@@ -45,13 +45,6 @@ def _hits(folder: Path, content: str, known: tuple[Keeper, Classes], name: str =
     """What is found in a file with this content."""
     (folder / name).write_text(content)
     return search_files({name: folder / name}, *known)
-
-
-def _zip(name: str, data: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def _notebook(value: str) -> bytes:
@@ -87,9 +80,9 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "unicode.json": lambda value: ('["' + "".join(f"\\u{ord(sign):04x}" for sign in value) + '"]').encode(),
     "twice.txt": lambda value: quote(quote(value, safe=""), safe="").encode(),
     "beside-a-nul.txt": lambda value: b64encode(b"a\0" + quote(quote(value, safe=""), safe="").encode()),
-    "evidence.zip": lambda value: _zip("a.txt", value.encode()),
-    "names.zip": lambda value: _zip(f"{value}.txt", b""),
-    "page-in.zip": lambda value: _zip("a.html", b64encode(gzip.compress(value.encode()))),
+    "evidence.zip": lambda value: zipped(value.encode()),
+    "names.zip": lambda value: zipped(b"", f"{value}.txt"),
+    "page-in.zip": lambda value: zipped(b64encode(gzip.compress(value.encode())), "a.html"),
     "packed.txt": lambda value: b"A0" * 20 + b" " + b64encode(gzip.compress(value.encode())),
     "buffer.json": lambda value: json.dumps({"data": list(value.encode())}).encode(),
 }
@@ -120,7 +113,7 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path, data: bytes) -> None:
         seal(tmp_path, *_known(*BOTH))
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lambda data: _zip("a.txt", data)], ids=["gzip", "zip"])
+@pytest.mark.parametrize("pack", [gzip.compress, zipped], ids=["gzip", "zip"])
 def test_what_is_packed_is_no_text(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     """A sound archive without a value passes: its bytes are not unescaped to a broken one."""
     for number in range(20):
@@ -129,16 +122,13 @@ def test_what_is_packed_is_no_text(tmp_path: Path, pack: Callable[[bytes], bytes
 
 
 def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:
-    """Twelve characters of a value are a hit wherever they are taken from, eleven are not."""
+    """Twelve characters of a value are a hit wherever they are taken from, eleven are not. A value in an
+    artefact's name is found, too; the message then names the artefact by number."""
     known = _known(*BOTH)
     for start in range(len(VALUE) - 11):
         assert len(_hits(tmp_path, VALUE[start : start + 12], known)) == 1
         assert _hits(tmp_path, VALUE[start : start + 11], known) == []
-
-
-def test_a_file_name_is_searched_and_not_quoted(tmp_path: Path) -> None:
-    """A value in an artefact's name is found; the message then names the artefact by number."""
-    hits = _hits(tmp_path, "", _known(*BOTH), name=f"{VALUE}.txt")
+    hits = _hits(tmp_path, "", known, name=f"{VALUE}.txt")
     assert hits
     assert VALUE not in "".join(hits)
 
@@ -197,20 +187,13 @@ def test_a_refusal_names_each_secret_once_a_file(tmp_path: Path) -> None:
     assert str(refused.value).splitlines() == [shown, "nothing was published"]
 
 
-def test_the_password_of_a_url_is_searched_for(tmp_path: Path) -> None:
-    """Also if the policy calls the URL a setting, its password alone is a hit."""
+def test_the_password_of_a_url_is_searched_for_and_a_public_prefix_is_not(tmp_path: Path) -> None:
+    """Also if the policy calls the URL a setting. A key's format may stand in a report, the key may not. A
+    seal that would search for nothing is no seal."""
     known = _known({"value": f"postgresql://app:{VALUE}@db.internal/shop", "kind": "setting"})
     assert _hits(tmp_path, VALUE, known)
-
-
-def test_a_keeper_without_the_values_is_refused() -> None:
-    """A seal that would search for nothing is no seal."""
-    with pytest.raises(Refused, match="lacks 2 values"):
-        plan(Keeper(Key(b"k" * 32, "file")), _known(*BOTH)[1], 1)
-
-
-def test_a_public_prefix_is_no_hit(tmp_path: Path) -> None:
-    """What the policy says of a key's format may stand in a report, the key may not."""
     known = _known({"value": "some-prefix-" + VALUE}, public="^some-prefix-[A-Za-z]+$")
     assert _hits(tmp_path, "its format is some-prefix-…", known) == []
     assert _hits(tmp_path, "some-prefix-" + VALUE, known)
+    with pytest.raises(Refused, match="lacks 2 values"):
+        plan(Keeper(Key(b"k" * 32, "file")), _known(*BOTH)[1], 1)

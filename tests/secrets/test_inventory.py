@@ -152,8 +152,8 @@ DEV, PROD = "development_backend", "production_backend"
 
 def drift(root: Path, **files: str) -> pd.DataFrame:
     """The drift of a project whose env files are `environment_service="text"`."""
-    held, entries, keeper = read_files(root, DRIFT_POLICY, **files)
-    return compare_places(held, entries, DRIFT_POLICY, keeper)
+    held, _, keeper = read_files(root, DRIFT_POLICY, **files)
+    return compare_places(held, DRIFT_POLICY, keeper)
 
 
 def rows(frame: pd.DataFrame, why: str, *columns: str) -> list[tuple[object, ...]]:
@@ -256,16 +256,3 @@ def test_thousands_of_equal_values_are_compared_with_the_first(tmp_path: Path) -
     found = drift(tmp_path, development_backend=text, development_frontend=f"PUBLIC_TOKEN={B}")
     assert len(rows(found, "names", "secret")) == 2899
     assert rows(found, "pairing", "relation") == [("same",)]
-
-
-def test_a_live_value_in_an_example(tmp_path: Path) -> None:
-    """An example that holds a secret in force is a row, under whatever name and as a URL's password too."""
-    found = drift(
-        tmp_path,
-        development_backend=f"API_TOKEN={A}\nDATABASE_URL=postgresql://u:{B}@h/db\nMODE=1\nSERVER_KEY=change-me",
-        example_backend=f"OTHER={A}\nDATABASE_URL=postgresql://x:{B}@y/z\nMODE=1\nSERVER_KEY=change-me\nEMPTY=",
-    )
-    assert rows(found, "example", *NAMES, "other_environment", "relation", "expected") == [
-        ("API_TOKEN", "OTHER", "", "same", "different"),
-        ("DATABASE_URL", "DATABASE_URL", "", "same", "different"),
-    ]

@@ -11,7 +11,7 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.settings import bundled_policy, choose_policy, load_policy, load_project
-from audit_lib.settings.load import DEFAULT_LAYOUT, POLICIES, bundled_names, guide_rules, is_configured
+from audit_lib.settings.load import BUNDLED, DEFAULT_LAYOUT, POLICIES, guide_rules, is_configured
 from audit_lib.settings.models import DeploySource, EnvSource, LogSource, Policy
 from tests.support.applications import write
 from tests.support.fakes import fake_value
@@ -220,7 +220,7 @@ def test_logins_of_audit_toml_are_added(tmp_path: Path) -> None:
 
 def test_every_bundled_policy_loads() -> None:
     """The bundled policies are valid, and one that is not there is named with those that are."""
-    assert [bundled_policy(name).name for name in bundled_names()] == ["generic", "paiid"]
+    assert [bundled_policy(name).name for name in BUNDLED] == ["generic", "paiid"]
     with pytest.raises(BadInput, match="is not a bundled policy: generic, paiid"):
         bundled_policy("../generic")
     assert len(guide_rules(bundled_policy("paiid"))) > 147

@@ -10,7 +10,7 @@ from audit_lib.leaks.rules import CHOSEN, GENERATED, scanner
 def with_rules(home: Path) -> Path:
     """The home folder, made if it is not there, with the rules of the search for leaks: they take two."""
     for rules in (GENERATED, CHOSEN):
-        scanner(rules, user_cache() / "rules")
+        scanner(rules)
     return _with("rules", home)
 
 

@@ -6,10 +6,10 @@ import zipfile
 import zlib
 
 
-def zipped(data: bytes, name: str = "a.txt") -> bytes:
-    """A zip with one deflated member."""
+def zipped(data: bytes, name: str = "a.txt", method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip with one member, deflated unless another method is given."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.writestr(name, data)
     return buffer.getvalue()
 
