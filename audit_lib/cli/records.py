@@ -72,11 +72,12 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
         with suppress(git.GitFailed):
             public = git.tracked(project.root)
         code = read_code(project)
-        guesses = discover.guess_variables(project, policy, code.variables, public)
+        guesses = discover.guess_variables(project, policy, code, public)
         beyond, most = code.files - MAX_CODE_FILES, f"{MAX_CODE_FILES:,}"
         unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
     loaders = dict(zip(known["source"], known["loader"], strict=True))
-    text = discover.first_audit_toml(project, policy.name, guesses, loaders, logins)
+    facts = {"extends": policy.name, "guesses": guesses, "loaders": loaders, "logins": logins}
+    text = discover.first_audit_toml(project, **facts)
     discover.write_new(project.root / "audit.toml", text, "audit.toml")
 
     variables = counted(len(guesses or policy.secrets), "variable")

@@ -1,7 +1,4 @@
-"""What names, values and files are by their words: whether a value is generated, chosen, or neither.
-
-The words are in words.yml. Its measures were taken on labelled corpora (docs/accuracy.md).
-"""
+"""What names, values and files are by the words of words.yml: whether a value is generated or chosen."""
 
 import re
 from collections import Counter

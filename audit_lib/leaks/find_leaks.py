@@ -79,8 +79,7 @@ def find_leaks(
     `tabulate_leaks`. Raises `BadInput` for a report that cannot be used.
     """
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
-    rules = Rules(keeper, policy.placeholders)
-    options = options or LeakOptions()
+    rules, options = Rules(keeper, policy.placeholders), options or LeakOptions()
     search = Search(project, keeper.key, options)
     reported = read_reports(options.reports, rules, search.reports)
     shapes = set(reported) | (search.by_rules(rules) if options.patterns else set())
@@ -95,17 +94,13 @@ def find_leaks(
     ]
     sightings = tabulate_sightings(found, search, values, owners, policy)
     coverage = search.coverage(values, targets)
-    owned = targets["fingerprint"].replace(owners)
-    targets = targets.assign(fingerprint=owned).drop_duplicates("fingerprint")
+    targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
     # A default in a test or a document is counted and not listed.
     default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
     sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]
     keyed = keeper.key.origin != "throw-away"
     leaks, places = tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed)
     return LeakAudit(leaks, places, coverage)
-
-
-# ---- What is searched for ----
 
 
 def leak_targets(
@@ -233,9 +228,6 @@ def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -
     return {name for name in possible if redactor.text(name) == name}
 
 
-# ---- Results of other scanners ----
-
-
 # Models are built when they are used: most searches read no report.
 class _Result(BaseModel, defer_build=True):
     rule: str = pydantic.Field(validation_alias="ruleId", min_length=1)
@@ -294,9 +286,6 @@ def _value_in(text: str, rules: Rules) -> str:
         found = {rules.keeper.take(text)}
     strong = [value for value in found if not weakness(value, rules.keeper)]
     return strong[0] if len(found) == len(strong) == 1 else ""
-
-
-# ---- What is staged for a commit ----
 
 
 @dataclass(frozen=True, order=True)

@@ -93,10 +93,8 @@ class Rules:
                 yield value, name, rule
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
-        """The secret in what a rule matched: of a private key one line, of a URL its password.
-
-        With a weak password it is the URL, and the empty text for what is no secret.
-        """
+        """The secret in what a rule matched: of a private key one line, of a URL its password, or the URL if
+        that is weak; "" for no secret."""
         if rule.startswith(PRIVATE_KEY):
             return _key_line(value)
         if value.endswith(("...", "…")):
@@ -163,6 +161,7 @@ class Rules:
             if placeholder or (default and unused):
                 idle += 1
                 continue
+
             # A weaker value is a word, which a report may hold by chance.
             if strength_bits(value) >= WEAKEST_BITS and not (
                 is_default(value) or candidates.reads_as_words(value)
@@ -252,8 +251,8 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
         after = text[start + len(finding.secret) : start + 800].split("\n", 2)
         return len(after) > 1 and bool(re.fullmatch(r"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*", after[1]))
     before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]
-    kinds = all(re.search(kind, before) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
-    return bool(kinds and re.fullmatch("[A-Za-z0-9+/]{40}", before)) or _in_public_address(text, start)
+    mixed = r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{40}"
+    return re.fullmatch(mixed, before) is not None or _in_public_address(text, start)
 
 
 def _name_at_end(before: str) -> str:

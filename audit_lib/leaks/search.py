@@ -139,8 +139,8 @@ class Search:
         self.project, self.history, self._options = project, History.of(project.root), options
         self._homes = {source.path for source in project.env_sources if not source.example}  # of values
         # Objects that held nothing, by search; of a key that all know nothing is believed.
-        kept = Cache(options.cache, key.derive("scan cache"), "clean", _SEARCHES) if options.cache else None
-        self._clean = kept if key.origin == "file" else None
+        kept = options.cache if key.origin == "file" else None
+        self._clean = Cache(kept, key.derive("scan cache"), "clean", _SEARCHES) if kept else None
         self.objects, self._folders = Reading("git objects", ".git"), dict[Path, Reading]()
         self.patterns, self.reports = Reading("patterns"), Reading("reports")  # of other scanners
         self.idle = 0  # values under a password's name that are counted and not listed
@@ -162,8 +162,10 @@ class Search:
                     found, self.idle = found | chosen, self.idle + idle
             marked |= {origin.oid} if found or (source.size > sources.LARGEST and not apart) else set()
             shapes |= found
-        others = Fault(counted(installed, "file"), "belong to installed packages or to git")
-        reading.left_out += [others] if installed else []
+        if installed:
+            reading.left_out.append(
+                Fault(counted(installed, "file"), "belong to installed packages or to git")
+            )
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 
@@ -207,10 +209,7 @@ class Search:
             self._clean.keep(name, json.dumps(left).encode("ascii"))
 
     def coverage(self, values: Values, targets: pd.DataFrame) -> pd.DataFrame:
-        """`LeakCoverage`: how much was searched, and everything that was not.
-
-        Folders and objects come first, then the LeakTargets, of which each weak one has a row of its own.
-        """
+        """`LeakCoverage`: how much was searched, and everything that was not; weak LeakTargets one by one."""
         history, objects, parts = self.history, self.objects, list(self._folders.values())
         if history.there:
             parts.insert(0, objects)
@@ -240,8 +239,10 @@ def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
     failed, left_out = "; ".join(dict.fromkeys(one.faults)), sorted(set(one.left_out))
     state = "incomplete" if failed else "partly" if left_out else "searched"
     count = None if one.part == "patterns" or (failed and not one.count) else one.count
-    more = [(one.part, values.scrub(part.place), "not searched", 1, part.text) for part in left_out]
-    return [(one.part, values.scrub(one.place), state, count, failed), *more]
+    return [
+        (one.part, values.scrub(one.place), state, count, failed),
+        *((one.part, values.scrub(part.place), "not searched", 1, part.text) for part in left_out),
+    ]
 
 
 def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
@@ -255,8 +256,8 @@ def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, 
     commits = {commit for places in held.values() for _, commit, _ in places}
     facts = history.facts_of(commits | {one.origin.oid for one in found if one.origin.kind == "commit"})
     head, index = sources.at_head(history.root), sources.in_index(history.root)
-    layout = "--format=%(refname)%00%(objectname)%00%(*objectname)"
-    lines = map(os.fsdecode, run_git(history.root, "for-each-ref", layout).splitlines())
+    listed = run_git(history.root, "for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)")
+    lines = map(os.fsdecode, listed.splitlines())
     refs = {oid: name for name, *oids in (line.split("\0") for line in lines) for oid in oids}
     for one in found:
         oid, kind = one.origin.oid, one.origin.kind

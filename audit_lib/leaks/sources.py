@@ -1,7 +1,4 @@
-"""What is searched: files and git's objects, with what archives and documents in them hold; and a history.
-
-A search reads hundreds of thousands of contents, so what carries one of them is a plain tuple.
-"""
+"""What is searched: files and git's objects, with what archives and documents in them hold; and a history."""
 
 import io
 import os
@@ -124,8 +121,7 @@ class Source(NamedTuple):
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
         """Pairs of a member of an archive ("" for what is none) and its text; of a large one the beginning.
 
-        A picture, a program or anything else that people cannot read has none: patterns occur there by
-        chance. Of SQLite the words are one.
+        What people cannot read has none: patterns occur there by chance. Of SQLite the words are one.
         """
         for content in self.contents(Reading(budget=reading.budget), closed=("pdf", "png")):
             data = content.data[:LARGEST]
@@ -161,8 +157,7 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
                 last, origin = found.oid, Origin("git", oid=found.oid, kind=found.kind)
                 reading.count += found.start == 0
                 if _POINTER.fullmatch(found.content):
-                    elsewhere = Fault(origin.name, "points to content that git LFS stores elsewhere")
-                    reading.left_out.append(elsewhere)
+                    reading.left_out.append(Fault(origin.name, "points to what git LFS stores elsewhere"))
                 yield Source(origin, found.size, partial(io.BytesIO, found.content), found.start)
             return
         except GitFailed as failed:
@@ -208,10 +203,7 @@ class History:
 
     @cached_property
     def places(self) -> dict[str, list[tuple[str, str]]]:
-        """By object the commits and the paths that put it there, as far as git could follow the history.
-
-        Objects are blobs, and for a submodule's path its commit. What git could not follow is in `faults`.
-        """
+        """By blob, of a submodule by commit, the commits and paths that put it there; see `faults`, too."""
         places: dict[str, list[tuple[str, str]]] = defaultdict(list)
         commit, oid, rest, decoded = "", "", b"", cache(os.fsdecode)  # many commits have the same few paths
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
@@ -255,8 +247,8 @@ class History:
                 yield Fault(".git/shallow", "is a shallow clone: older commits are not here")
             for mode, _, path in _ENTRY.findall(run_git(self.root, "ls-files", "-z", "--stage")):
                 if mode == _SUBMODULE:
-                    submodule = "is a submodule: its history is another repository's"
-                    yield Fault(path.decode("utf-8", "backslashreplace"), submodule)
+                    name = path.decode("utf-8", "backslashreplace")
+                    yield Fault(name, "is a submodule: its history is another repository's")
             with git.running(self.root, ("for-each-ref",)) as stream:  # leaves broken refs out, and complains
                 stream.read()
             with git.running(self.root, names) as stream:

@@ -47,7 +47,9 @@ _IN_HISTORY = (*_IN_FILES, *_IN_MESSAGES, "path", "git file", "git object")
 _REPLACE = """\
 IFS= read -rs OLD_VALUE && export OLD_VALUE
 REPLACE=$(mktemp) && printf 'literal:%s==>REMOVED\\n' "$OLD_VALUE" > "$REPLACE"
-{filter} --replace-text "$REPLACE" --replace-message "$REPLACE"
+{filter} --replace-text "$REPLACE" --replace-message "$REPLACE" \\
+  --filename-callback 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REMOVED")'
+rm -f "$REPLACE"; unset OLD_VALUE REPLACE
 """
 
 
@@ -254,8 +256,8 @@ def tabulate_exposure(
     held, exposed = list(rows(inventory)), []
     unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
-        nobody = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
-        homes = _homes_of(leak, held, stays) or [nobody]
+        homes = _homes_of(leak, held, stays)
+        homes = homes or [(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")]
         undecided = leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes)
         exposed += [
             {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
@@ -368,9 +370,6 @@ def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...
     return UNDECIDED if (coverage["state"].eq("incomplete") | left_out).any() else 0
 
 
-# ---- What must be taken out of a repository ----
-
-
 @dataclass(frozen=True)
 class Purge:
     """What of a repository holds leaked values, and the lines to type, in order, in one shell of bash."""
@@ -400,19 +399,15 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     texts, tracked = sorted(held.difference(whole)), [path for path in whole if path in head]
     messages, names = bool(place.isin(_IN_MESSAGES).any()), bool(place.eq("path").any())
 
-    commands: list[str] = []
-    if tracked:
-        commands += [
-            f"{git} rm --cached -- {shlex.join(tracked)}",
-            f'{git} commit -m "Stop tracking env files"',
-        ]
-    if texts or messages or names:
-        callback = 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REMOVED")'
-        renamed = f"{filtered} --filename-callback {shlex.quote(callback)}"
-        commands += _REPLACE.replace("{filter}", filtered).splitlines()
-        commands += [*([renamed] if names else []), 'rm -f "$REPLACE"; unset OLD_VALUE REPLACE']
-    if whole:
-        commands.append(f"{filtered} --invert-paths {shlex.join(f'--path={path}' for path in whole)}")
+    commands = [
+        *(
+            [f"{git} rm --cached -- {shlex.join(tracked)}", f'{git} commit -m "Stop tracking env files"']
+            if tracked
+            else []
+        ),
+        *(_REPLACE.replace("{filter}", filtered).splitlines() if texts or messages or names else []),
+        *([f"{filtered} --invert-paths {shlex.join(f'--path={path}' for path in whole)}"] if whole else []),
+    ]
     return Purge(
         (*whole, *texts, *["commit messages or tags"] * messages, *["names of files"] * names),
         tuple(sorted(set(places.loc[~place.isin(_IN_HISTORY), "path"]))),

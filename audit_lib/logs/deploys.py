@@ -38,13 +38,14 @@ _TIMES = ("at", "createdAt", "startedAt", "finishedAt")
 _ODD = "is not made of letters, digits, dots, hyphens and underscores"
 # What each text of an entry must be, and the fault where it is not.
 _TEXTS = {
-    **dict.fromkeys(
-        ("id", "service", "status"),
-        (_NAME, _ODD),
-    ),
+    **dict.fromkeys(("id", "service", "status"), (_NAME, _ODD)),
     "trigger": (rf"{_NAME}(?:, {_NAME})*", _ODD),
     "commit": (r"[0-9a-fA-F]{7,64}", "is not named by 7 to 64 hexadecimal digits"),
-    **dict.fromkeys(("environment", "message", *_TIMES), (r"(?s).*", "")),
+    "environment": (
+        "(?i)development|staging|production|dev|prod",
+        "must be one of development, staging, production (or dev, prod)",
+    ),
+    **dict.fromkeys(("message", *_TIMES), (r"(?s).*", "")),
 }
 _NOT_JSON = object()
 
@@ -128,9 +129,6 @@ def _as_of(as_of: datetime, deploy: dict[str, Any], source: DeploySource, search
     }
 
 
-# ---- The entries of a list ----
-
-
 def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], list[str], int]:
     """The deploys in the bytes of a file, its faults, and how many entries there are in all.
 
@@ -192,11 +190,12 @@ def _deploy(entry: Any) -> tuple[dict[str, Any], list[str]]:
         elif text and not re.fullmatch(pattern, text):
             wrong.append(f"{name} {fault}")
     began, ended, faults = _span(texts)
-    environment = environment_name(texts["environment"])
-    if texts["environment"] and not environment:
-        wrong.append("environment must be one of development, staging, production (or dev, prod)")
     columns = {name: texts[name] for name in ("service", "status", "trigger", "message")}
-    columns |= {"deploy": texts["id"], "commit": texts["commit"].lower(), "environment": environment}
+    columns |= {
+        "deploy": texts["id"],
+        "commit": texts["commit"].lower(),
+        "environment": environment_name(texts["environment"]),
+    }
     return columns | {"began_at": began, "ended_at": ended}, wrong + faults
 
 

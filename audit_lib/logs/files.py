@@ -4,7 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -172,9 +172,6 @@ def spooled(stream: BinaryIO, folder: Path) -> Path:
     return path
 
 
-# ---- Lines by their place ----
-
-
 def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> pd.DataFrame:
     """One row for each line that a `file:line` names, with those around it: `file`, `line`, `text`."""
     wanted: dict[str, set[int]] = {}
@@ -205,11 +202,6 @@ def line_times(
 
 def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
     """Lines by number, as far as the file can be read."""
-    try:
-        with file.open() as (content, _):
-            lines = raw_lines(LogStream(content))
-            for number, raw in enumerate(islice(lines, max(numbers, default=0)), 1):
-                if number in numbers:
-                    yield number, raw
-    except Unreadable:
-        return
+    with suppress(Unreadable), file.open() as (content, _):
+        lines = islice(raw_lines(LogStream(content)), max(numbers, default=0))
+        yield from (each for each in enumerate(lines, 1) if each[0] in numbers)

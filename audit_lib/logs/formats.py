@@ -8,7 +8,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from audit_lib.base.bounded import MAX_BYTES, parse_toml, read_text_file, shown_name
 from audit_lib.base.errors import BadInput, Fault
@@ -17,7 +26,7 @@ from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import Block, Choice, expressions, parse_template
-from audit_lib.logs.values import SMALL, PossibleFailure, Words, secret_parameters
+from audit_lib.logs.values import SMALL, Words, before_address, secret_parameters
 from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
@@ -31,14 +40,10 @@ SHOWING_VALUES = ("value in a validation error", SECRET_IN_URL)  # messages whos
 
 _NAME = r"[\w ,.:/-]{1,80}"
 _CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)  # most commands read no log
-_EXAMPLES = {"examples", "counter_examples"}
-_FIELDS = {"time", "text", "status", "client", "method", "path", "level", "labels", "foreign", *_EXAMPLES}
-_LISTS = {  # that each table may have
-    "json_": {*_FIELDS, "cause", "wrapper", "records"},
-    "possible": {"about", "failing", "before_address", *_EXAMPLES},
-    "refusal": {"words", *_EXAMPLES},
-    "outcome": {*OUTCOME, *_EXAMPLES},
-}
+_EXAMPLES = ("examples", "counter_examples")
+_NEEDED = ("time", "text", "status", "client", "method", "path", "level", "labels", "foreign", *_EXAMPLES)
+_JSON_LISTS = (*_NEEDED, "cause", "wrapper", "records")
+_POSSIBLE_LISTS = ("about", "failing", "before_address", *_EXAMPLES)
 _Text = Annotated[str, Field(min_length=1)]
 _Some = Annotated[tuple[_Text, ...], Field(min_length=1)]
 
@@ -100,20 +105,19 @@ class _File(BaseModel):
     prefix: tuple[_Prefix, ...] = ()
     body: tuple[_Body, ...] = ()
     message: tuple[_Message, ...] = ()
-    json_: dict[str, _Some] = Field(alias="json")
+    json_: dict[Literal[_JSON_LISTS], _Some] = Field(alias="json")  # type: ignore[valid-type]
     query: dict[Literal["secret_parameters"], _Some]
-    possible: dict[str, _Some] = {}
-    refusal: dict[str, _Some] = {}
-    outcome: dict[str, _Some] = {}
+    possible: dict[Literal[_POSSIBLE_LISTS], _Some] = {}  # type: ignore[valid-type]
+    refusal: dict[Literal["words", "examples", "counter_examples"], _Some] = {}
+    outcome: dict[Literal[OUTCOME + _EXAMPLES], _Some] = {}  # type: ignore[valid-type]
     model_config = _CONFIG
 
-    @model_validator(mode="after")
-    def _check(self) -> "_File":
-        odd = [key for name, known in _LISTS.items() for key in getattr(self, name) if key not in known]
-        missing = ", ".join(sorted(_FIELDS - self.json_.keys()))
-        if odd or missing:
-            raise ValueError(f"{shown_name(odd[0], _NAME)} is unknown" if odd else f"json has no {missing}")
-        return self
+    @field_validator("json_")
+    @classmethod
+    def _check(cls, lists: dict[str, Any]) -> dict[str, Any]:
+        if missing := ", ".join(sorted({*_NEEDED} - {*lists})):
+            raise ValueError(f"has no {missing}")
+        return lists
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,10 @@ class Matchers:
         self.message = Choice([block for block in messages if not block.anywhere])
         self.sought = [block for block in messages if block.anywhere]
         self.fields = FieldNames(words["json"], words["outcome"])
-        self.possible = PossibleFailure(words["possible"])
+        self.failing = [
+            [word.encode() for word in words["possible"].get(name, ())] for name in ("about", "failing")
+        ]
+        self.addresses = before_address(words["possible"].get("before_address", ()))
         self.refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
         self.secrets = words["query"]["secret_parameters"]
         self.parameters = secret_parameters(self.secrets)
@@ -175,15 +182,18 @@ def matchers(formats: LogFormats) -> Matchers:
 
 def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:
     """The formats of a file, by default the bundled ones; `BadInput` with every fault of the file."""
-    path = path or BUNDLED
-    return parse_formats(read_text_file(path, path.name), path.name, tuple(secrets))
+    given = path or BUNDLED
+    return parse_formats(read_text_file(given, given.name), given.name, tuple(secrets))
 
 
 def project_formats(project: Project, secrets: Iterable[str] = ()) -> LogFormats:
     """The formats that a project's audit.toml names, else the bundled ones; `BadInput` with every fault."""
-    if not project.formats:
-        return load_formats(None, secrets)
-    return parse_formats(formats_source(project).content, project.formats, tuple(secrets))
+    named = project.formats
+    return (
+        parse_formats(formats_source(project).content, named, tuple(secrets))
+        if named
+        else load_formats(None, secrets)
+    )
 
 
 def formats_source(project: Project) -> SourceBytes:

@@ -3,7 +3,6 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from copy import copy
 from dataclasses import replace
 from functools import lru_cache, reduce
 from io import BufferedReader, RawIOBase
@@ -16,16 +15,17 @@ from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Block, Choice, Match, Part, expressions, parse_template
+from audit_lib.logs.templates import Block, Match, Part, expressions, parse_template
 from audit_lib.logs.times import MINUTE, WHOLE, Clock, parse_time
 from audit_lib.logs.values import (
+    WARNING,
     clean_client,
     clean_method,
     clean_route,
     client_of,
     is_refusal,
-    is_warning,
     mask_email,
+    possible_client,
     shape_of,
     strip_port,
 )
@@ -36,6 +36,7 @@ LINE_LIMIT = 1 << 20
 UNREAD, REFUSAL, OWN_WORDS = UNKNOWN = ("not understood", "refusal", "own words")
 _PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
+_BEGINNING = 160  # bytes of a line in which its level stands
 _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says nothing
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
@@ -104,8 +105,8 @@ class Head(NamedTuple):
 
     def behind(self, fields: NamedFields) -> "Head":
         """What stands before the text of a structured line."""
-        record = fields.level != b"" and not fields.text.startswith(b"Traceback")
-        return self.then(fields.time, fields.lacks, fields.client, record=record, structures=1)
+        begins = fields.level != b"" and not fields.text.startswith(b"Traceback")
+        return self.then(fields.time, fields.lacks, fields.client, record=begins, structures=1)
 
 
 NOTHING = Head()  # before the text of a whole line, of which nothing is understood so far
@@ -130,9 +131,11 @@ class LineReader:
         self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
         self._clock = Clock(zone, written)
         self._warned = False
+        self.tried: list[tuple[bytes, Match | None]] = []  # texts of the last line, with what took them
 
     def read(self, raw: bytes) -> Line:
         """One line by its state (LOG_LINE_STATES), with what it shows."""
+        self.tried.clear()
         if len(raw) > LINE_LIMIT and len(raw) - raw.endswith(b"\n") > LINE_LIMIT:
             return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(bare(raw)))
         text = bare(raw)
@@ -157,7 +160,7 @@ class LineReader:
         unknown = UNREAD if line.state == "not understood" else ""
         if line.state == "text only" and not line.is_statement:
             unknown = REFUSAL if is_refusal(text, self.by.refusals) else OWN_WORDS
-        warns = not self._warned and is_warning(text)
+        warns = not self._warned and WARNING.search(text, 0, _BEGINNING) is not None
         self._warned = self._warned or warns
         return line._replace(unknown=unknown, shape=shape_of(text) if unknown else "", warns=warns)
 
@@ -167,11 +170,12 @@ class LineReader:
         choice = self.by.outer
         for count in range(_PREFIXES + 1 if not is_object else 0):
             match = choice.match(text, self._clock)
-            if match is None or match.block.whole:
+            self.tried.append((text, match))
+            if match is None or match.place.block.whole:
                 break
             text = text[match.found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
-            record = match.block.record and not text.startswith(b"Traceback")
+            record = match.place.block.record and not text.startswith(b"Traceback")
             head = head.then(match.at, match.lacks, match.client, record=record)
             choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
             is_object = _is_object(text)
@@ -183,16 +187,19 @@ class LineReader:
             return self._structured(fields, head)
         if is_object and head is NOTHING:
             return NOT_UNDERSTOOD
-        match = self.by.body.match(text, self._clock) if is_object else match
+        if is_object:
+            match = self.by.body.match(text, self._clock)
+            self.tried.append((text, match))
         return self._plain(text, head.behind(fields) if fields else head, match)
 
     def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
         """A request or a statement, as a body says if one matches, or else a message."""
-        if match and match.is_request:
+        # It is a request if it says with which status something was answered.
+        if match and ("status" in match.place.groups or match.place.block.status):
             is_own = head.at is None and match.at is not None
             at, lacks = (match.at, head.lacks | match.lacks) if is_own else (head.at, head.lacks)
             return Line("request", at, True, self._request_of(match), "", lacks)
-        continues = match.block.continues if match and not head.structures else ""
+        continues = match.place.block.continues if match and not head.structures else ""
         events = self._messages(text, head)
         state = "message" if events else "text only" if match or head is not NOTHING else "not understood"
         return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)
@@ -204,19 +211,19 @@ class LineReader:
             client = client_of(fields.client) or head.client or ""
             events = self.request(int(fields.status), client, clean_method(fields.method), fields.path)
             return Line("request", within.at, True, events, "", within.lacks)
-        pieces = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
-        events = _without_repeats(event for line in pieces for event in line.events)
+        lines = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
+        events = _without_repeats(event for line in lines for event in line.events)
         events = events or self._cause(fields, within)
         if fields.records and not (events or fields.text or fields.level) and within.structures < _STRUCTURES:
             return self._records(fields, within)
-        at = next((line.at for line in pieces if line.at is not None), None)
-        return _shown(pieces, within, within.at if within.at is not None else at, events)
+        at = next((line.at for line in lines if line.at is not None), None)
+        return _shown(lines, within, within.at if within.at is not None else at, events)
 
     def _cause(self, fields: NamedFields, head: Head) -> tuple[LogEvent, ...]:
         """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
         is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
-        if self.by.possible.client_in(cause) is None:
+        if possible_client(cause, self.by.failing, self.by.addresses) is None:
             return ()
         if head.client and self.by.fields.judge("is_refused", fields.text):
             return self._messages(REFUSED_LOGIN, head)
@@ -233,15 +240,17 @@ class LineReader:
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""
         text = _SYMBOLS.sub(b"", text, count=1)
-        if match := self.by.message.match(text, self._clock):
-            block, email, path = match.block, match.field("email"), match.field("path")
+        match = self.by.message.match(text, self._clock)
+        self.tried.append((text, match))
+        if match:
+            block, email, path = match.place.block, match.field("email"), match.field("path")
             subject = match.field("variable").decode() or (mask_email(email) if email else "")
             named = client_of(match.client) if match.client else head.client or ""
             route = clean_route(path) if path else ""
             return (LogEvent(block.kind, block.name, None, named, "", route, subject, block.once),)
-        client = self.by.possible.client_in(text)
-        possible = LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=client or head.client or "")
-        return () if client is None else (possible,)
+        client = possible_client(text, self.by.failing, self.by.addresses)
+        whose = client or head.client or ""
+        return () if client is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
 
     def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
@@ -276,18 +285,22 @@ def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent
     """A structured line by what the lines in it show."""
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
     state = "request" if any(event.status for event in events) else "message" if events else "text only"
-    record = head.record or any(line.record for line in lines)
-    return Line(state, at, record, events, "", lacks, any(line.is_statement for line in lines))
+    return Line(
+        state,
+        at,
+        head.record or any(line.record for line in lines),
+        events,
+        lacks=lacks,
+        is_statement=any(line.is_statement for line in lines),
+    )
 
 
 def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
     """At most one request, and one of each kind that counts once a record."""
     kept: list[LogEvent] = []
     for event in dict.fromkeys(events):
-        is_single = bool(event.status) or event.once
-        same = (other for other in kept if other.kind == event.kind or (other.status and event.status))
-        if not (is_single and any(same)):
-            kept.append(event)
+        same = [other for other in kept if other.kind == event.kind or (other.status and event.status)]
+        kept += [] if same and (event.status or event.once) else [event]
     return tuple(kept)
 
 
@@ -324,10 +337,9 @@ def read_lines(
 
 def formats_by_line(lines: Iterable[bytes], formats: LogFormats) -> Iterator[tuple[bytes, LogFormats]]:
     """Each line with what it is read by: in a log that declares its columns, by them."""
-    current, directive, changes, declares = formats, b"", 0, None
-    for raw in lines:
-        if declares is None:
-            declares = raw.startswith(b"#")
+    current, directive, changes, declares = formats, b"", 0, False
+    for number, raw in enumerate(lines):
+        declares = declares if number else raw.startswith(b"#")
         if declares and raw.startswith(_DIRECTIVE) and changes <= MOST_CHANGES:
             given = raw[: _LONGEST + 1].rstrip(b"\r\n")
             if given != directive:
@@ -351,8 +363,13 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
         Block("declared columns", parse_template(template), whole=True)
         for template in (row, "#{dotted}: {text}")
     )
-    words = {**formats.words, "possible": {}}
-    return replace(formats, prefixes=(), bodies=tuple(bodies), messages=(), words=words)
+    return replace(
+        formats,
+        prefixes=(),
+        bodies=tuple(bodies),
+        messages=(),
+        words={**formats.words, "possible": {}},
+    )
 
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:
@@ -374,29 +391,13 @@ def _request_key(found: re.Match[bytes]) -> bytes:
 # ---- How one line is explained ----
 
 
-class _Recorded(Choice):
-    """A choice that notes the texts that it was given, each with the name of the block that took it."""
-
-    def __init__(self, choice: Choice, noted: list[tuple[bytes, str]]) -> None:
-        self._choice, self._noted = choice, noted
-
-    def match(self, text: bytes, clock: Clock) -> Match | None:
-        """What the first block that matches takes of a text."""
-        match = self._choice.match(text, clock)
-        self._noted.append((text, match.block.name if match else ""))
-        return match
-
-
 def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line, list[str], str]:
     """How a line is read, as every command counts it; the blocks that matched, in turn; what came nearest."""
-    noted: list[tuple[bytes, str]] = []
     reader = LineReader(formats, zone)
-    reader.by = copy(reader.by)
-    for name in ("outer", "inner", "body", "message"):
-        setattr(reader.by, name, _Recorded(getattr(reader.by, name), noted))
     line = reader.read(raw)
-    names = filter(None, (*(name for _, name in noted), *(event.message for event in line.events)))
-    left = noted[-1][0] if noted and line.state in ("not understood", "text only") else b""
+    names = [match.place.block.name for _, match in reader.tried if match]
+    names += [event.message for event in line.events if event.message]
+    left = reader.tried[-1][0] if reader.tried and line.state in ("not understood", "text only") else b""
     return line, list(dict.fromkeys(names)), _nearest(left, len(bare(raw)) - len(left), formats)
 
 

@@ -1,5 +1,6 @@
 """Declared logins: which requests and messages are failed logins, and how one ended that was redirected."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,9 +31,8 @@ class LoginAnswer(NamedTuple):
 
     def fits(self, status: int, method: str, query: bytes) -> bool:
         """Whether a request on its route is one of these."""
-        names = (pair.partition(b"=")[0].lower() for pair in query.split(b"&"))
-        known = status in self.statuses and method == self.method
-        return known and (not self.parameter or self.parameter in names)
+        names = [b"", *(pair.partition(b"=")[0].lower() for pair in query.split(b"&"))]
+        return status in self.statuses and method == self.method and self.parameter in names
 
 
 def bare_route(route: str) -> bytes:
@@ -43,29 +43,28 @@ def bare_route(route: str) -> bytes:
 
 def answers_of(logins: Iterable[Login], counted: Collection[int]) -> Mapping[bytes, list[LoginAnswer]]:
     """What requests are to these logins, by route, in order; statuses `counted` anyway stay as they are."""
-    found: dict[bytes, list[LoginAnswer]] = {}
+    found: defaultdict[bytes, list[LoginAnswer]] = defaultdict(list)
     for login in logins:
-        own = found.setdefault(bare_route(login.route), [])
-        for status in set(login.failed_statuses) - set(counted):
-            own.append(LoginAnswer("", range(status, status + 1), login.method))
-        if login.failed_redirect:
-            own.append(LoginAnswer(LOGIN_MOVED, range(300, 400), login.method))
+        own, failed = found[bare_route(login.route)], {*login.failed_statuses} - {*counted}
+        own += [LoginAnswer("", range(status, status + 1), login.method) for status in failed]
+        own += [LoginAnswer(LOGIN_MOVED, range(300, 400), login.method)] if login.failed_redirect else []
         for target in filter(None, (login.failed_redirect, login.succeeded_redirect)):
             path, _, parameter = target.partition("?")
             sent = LoginAnswer(LOGIN_SENT, range(200, 400), "GET", parameter.lower().encode())
-            found.setdefault(bare_route(path), []).append(sent)
-    for answers in found.values():
-        answers.sort(key=lambda answer: (("", *OPEN_LOGINS).index(answer.event), not answer.parameter))
-    return found
+            found[bare_route(path)].append(sent)
+    events = ("", *OPEN_LOGINS)
+    return {
+        route: sorted(answers, key=lambda answer: (events.index(answer.event), not answer.parameter))
+        for route, answers in found.items()
+    }
 
 
 def phrases_of(logins: Iterable[Login]) -> Iterator[tuple[str, str, str]]:
     """The name, template and kind of each message of a failed login: with its address, and without."""
-    for login in logins:
+    for login in (each for each in logins if each.failed_message):
         kind = FAILED_LOGIN if login.failed_statuses or login.failed_redirect else DECLARED
-        if login.failed_message:
-            for address in _ADDRESS:
-                yield f"login {login.name}", f"{{text}}{login.failed_message}{address}", kind
+        for address in _ADDRESS:
+            yield f"login {login.name}", f"{{text}}{login.failed_message}{address}", kind
 
 
 def settle_logins(

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -200,9 +200,13 @@ def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str
     """The file beside a packed one that holds the same, as rotation leaves for a while; else ""."""
     name, _, suffix = log.file.name.rpartition(".")
     plain = read.get(name) if suffix in PACKED else None
-    if plain is None or (plain.facts, plain.broken) != (sums.facts, sums.broken):
-        return ""
-    return name if plain.requests.equals(sums.requests) and plain.events.equals(sums.events) else ""
+    is_copy = (
+        plain is not None
+        and (plain.facts, plain.broken) == (sums.facts, sums.broken)
+        and plain.requests.equals(sums.requests)
+        and plain.events.equals(sums.events)
+    )
+    return name if is_copy else ""
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
@@ -339,20 +343,18 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     """
     cuts: list[tuple[int, int | None]] = [(0, None)]
     passed, tried, reader = 0, 0, LineReader(formats, file.zone)
-    try:
-        with file.open() as (content, facts):
-            least = facts["size_bytes"] // count
-            lines = raw_lines(LogStream(content)) if least >= _ALONE // 2 else iter(())
-            for number, raw in enumerate(lines):
-                if (not number and raw[:1] == b"#") or (b"Started " in raw and RAILS_BEGUN.match(raw)):
-                    return []
-                if passed >= least * len(cuts) and tried < _MOST_TRIED:
-                    line, tried = reader.read(raw), tried + 1
-                    if line.record and line.at is not None and not line.lacks & YEARLESS:
-                        cuts, tried = [*cuts, (number, line.at)], 0
-                passed += len(raw)
-    except Unreadable:
-        return []
+    # Of a log that cannot be read to its end no piece can: the whole says why.
+    with suppress(Unreadable), file.open() as (content, facts):
+        least = facts["size_bytes"] // count
+        lines = raw_lines(LogStream(content)) if least >= _ALONE // 2 else iter(())
+        for number, raw in enumerate(lines):
+            if (not number and raw[:1] == b"#") or (b"Started " in raw and RAILS_BEGUN.match(raw)):
+                return []
+            if passed >= least * len(cuts) and tried < _MOST_TRIED:
+                line, tried = reader.read(raw), tried + 1
+                if line.record and line.at is not None and not line.lacks & YEARLESS:
+                    cuts, tried = [*cuts, (number, line.at)], 0
+            passed += len(raw)
     # A packed log is much longer than its file: of all the places to cut some are enough.
     cuts = cuts[:: -(-len(cuts) // count)]
     behind = [*cuts[1:], (None, None)] if cuts[1:] else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audit_lib.logs.templates import ADDRESS, FIELDS
-from audit_lib.logs.times import WHOLE, Clock
+from audit_lib.logs.times import LATEST, WHOLE, Clock
 from audit_lib.logs.values import SMALL, Words, strip_port
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
@@ -18,7 +18,6 @@ OUTCOME = ("ended", "refused", "granted", "event", "login", "aside", "failed")
 _KINDS = ("time", "text", "status", "client", "method", "path", "level", "cause")
 _TIMES = tuple(re.compile(FIELDS[name]) for name in ("time", "time:clf"))
 _NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
-_LATEST = 7_258_118_400_000_000  # the year 2200
 _NUMBERS = ("status", "level")  # fields that a number may be the value of
 _JUDGED = ("is_refused", "is_login", "is_failed")
 # What else must hold of a value.
@@ -134,9 +133,8 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
 
 def _objects(value: Any) -> list[_Object]:
     """The objects of a list; an object stands for a list of one."""
-    if isinstance(value, _Object):
-        return [value]
-    return [each for each in value if isinstance(each, _Object)] if isinstance(value, list) else []
+    every = [value] if isinstance(value, _Object) else value if isinstance(value, list) else []
+    return [each for each in every if isinstance(each, _Object)]
 
 
 def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | None:
@@ -218,4 +216,4 @@ def _since_1970(value: bytes) -> int | None:
         return None
     micros = int(found[1]) * 1_000_000 + int((found[2] or b"")[:6].ljust(6, b"0"))
     at = micros // 1_000 ** ((len(found[1]) - 9) // 3)
-    return at if at < _LATEST else None
+    return at if at < LATEST else None

@@ -42,6 +42,7 @@ EVENTS = (
     *("kind", "message", "status", "client", "method", "route", "subject"),
 )
 TEXTS = ["file", "kind", "message", "client", "method", "route", "subject"]
+_UNITS = {"minute": MINUTE, "at": 1, "not_before": 1, "not_after": 1}
 _NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
 _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
@@ -81,20 +82,18 @@ class Facts:
         kinds = UNKNOWN[1:] if self.warned and self.states["request"] else (REFUSAL,)
         return dict(sum((Counter(self.shapes[kind]) for kind in kinds), Counter()))
 
-    def add_shape(self, unknown: str, shape: str, count: int = 1) -> None:
-        """Counts lines that nobody understands; of MOST_SHAPES that differ each has a count of its own."""
+    def add_shape(self, unknown: str, shape: str) -> None:
+        """Counts a line that nobody understands; of MOST_SHAPES that differ each has a count of its own."""
         shapes = self.shapes[unknown]
         key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
-        shapes[key] = shapes.get(key, 0) + count
+        shapes[key] = shapes.get(key, 0) + 1
 
     def append(self, later: "Facts") -> None:
         """Adds those of the lines that follow in the same file."""
         self.unread = [*self.unread, *(self.lines + number for number in later.unread)][:SHOWN_LINES]
-        for state, count in later.states.items():
-            self.states[state] += count
-        for unknown, shapes in later.shapes.items():
-            for shape, count in shapes.items():
-                self.add_shape(unknown, shape, count)
+        self.states = {state: count + later.states[state] for state, count in self.states.items()}
+        for unknown, shapes in self.shapes.items():
+            self.shapes[unknown] = dict(Counter(shapes) + Counter(later.shapes[unknown]))
         self.days |= later.days
         self.last = self.last if later.last == NONE else later.last
         self.lacks, self.warned = self.lacks | later.lacks, self.warned or later.warned
@@ -137,12 +136,13 @@ def days_of(quarter: Quarter) -> range:
 
 def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
     """A frame of rows: texts as categories in their order, all else as whole numbers."""
-    values = dict(zip(columns, zip(*rows, strict=True), strict=False))
-    frame = {}
-    for name in columns:
-        column = values.get(name, ())
-        frame[name] = categories(column) if name in TEXTS else np.array(column, "int64")
-    return pd.DataFrame(frame)
+    values = dict.fromkeys(columns, ()) | dict(zip(columns, zip(*rows, strict=True), strict=False))
+    return pd.DataFrame(
+        {
+            name: categories(column) if name in TEXTS else np.array(column, "int64")
+            for name, column in values.items()
+        }
+    )
 
 
 def categories(texts: Iterable[str]) -> pd.Categorical:
@@ -198,8 +198,8 @@ def sum_lines(
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
     """The sums with each login that was redirected counted as it ended."""
-    frames = settle_logins(sums.requests, sums.events, formats.logins)
-    requests, events = (together([frame]) for frame in frames)
+    both = settle_logins(sums.requests, sums.events, formats.logins)
+    requests, events = (together([frame]) for frame in both)
     return replace(sums, requests=requests, events=events)
 
 
@@ -212,7 +212,7 @@ def joined(parts: Sequence[LogSums]) -> LogSums | None:
         requests.append(part.requests.assign(line=part.requests["line"] + facts.lines))
         events.append(part.events.assign(line=part.events["line"] + facts.lines))
         facts.append(part.facts)
-    is_capped = any(OTHER_SHAPES in part.facts.shapes[each] for part in parts for each in UNKNOWN)
+    is_capped = any(len(shapes) >= MOST_SHAPES for shapes in facts.shapes.values())
     if is_capped or facts.lacks & YEARLESS or any(part.state for part in parts):
         return None
     shown = together(events)
@@ -235,8 +235,7 @@ class Tally:
         self._steps: Counter[int] = Counter()  # of a clock that was set back, by day
         self._waiting: list[tuple[int, int, LogEvent]] = []  # for the next line with a time
         self._counted: set[str] = set()  # kinds that this record was already counted for
-        self._opened = False  # whether a record with a time is open
-        self._inside = False  # whether the line before continued it
+        self._open = ""  # what the line before was of a record with a time: "record", "continuation"
 
     def total(self, lines: Iterable[Line], following: int | None = None) -> LogSums:
         """The sums of lines in their order, up to a line behind them whose instant is given."""
@@ -274,11 +273,9 @@ class Tally:
         if record:
             self._counted.clear()
         if state != "blank":
-            follows = continues != "" and self._opened and at is None and not record
-            follows = follows and (continues == "record" or self._inside)
-            self._opened, self._inside = follows or at is not None, follows
-            if follows:
-                at = facts.last
+            follows = self._open and at is None and not record and continues in ("record", self._open)
+            self._open = "continuation" if follows else "" if at is None else "record"
+            at = facts.last if follows else at
         for event in events:
             self._count(event, at)
         if len(self._events) + len(self._requests) > _MOST_ROWS:
@@ -389,7 +386,7 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     if not logs:
         return LogCounts.of([]), LogEvents.of([]), LogMinutes.of([])
     requests = _typed(_limited(_of_all(logs, "requests"), most))
-    events = _typed(_of_all(logs, "events"))
+    events = _typed(_of_all(logs, "events")).sort_values(["file", "line", "message"], kind="stable")
     messages = events[events["status"].isna() & events["kind"].ne(NOTICE)].assign(count=1)
     columns = [*_BY_GROUP, "count", "line", "at"]
     both = together([requests.rename(columns={"minute_at": "at"})[columns], messages[columns]])
@@ -401,10 +398,9 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     counts = both.groupby(_BY_GROUP, observed=True, dropna=False, as_index=False).agg(sums)
     timed = requests[requests["minute_at"].notna()].assign(declared=requests["kind"].eq(DECLARED) * 1)
     minutes = timed.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
-    ordered = events.sort_values(["file", "line", "message"], kind="stable")
     return (
         LogCounts.checked(counts[list(LogCounts.columns)]),
-        LogEvents.checked(ordered[list(LogEvents.columns)]),
+        LogEvents.checked(events[list(LogEvents.columns)]),
         LogMinutes.checked(minutes[list(LogMinutes.columns)]),
     )
 
@@ -434,12 +430,11 @@ def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows with instants and days in place of numbers, and nothing in place of no number."""
     typed = frame.assign(status=frame["status"].astype("Int64").mask(frame["status"].eq(0)))
-    for name, unit in (("minute", MINUTE), ("at", 1), ("not_before", 1), ("not_after", 1)):
-        if name in frame:
-            numbers = frame[name].to_numpy()
-            stamps = np.where(numbers < 0, 0, numbers * unit).astype("datetime64[us]")
-            stamps[numbers < 0] = np.datetime64("NaT", "us")
-            typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
+    for name in frame.columns.intersection([*_UNITS]):
+        numbers = frame[name].to_numpy()
+        stamps = np.where(numbers < 0, 0, numbers * _UNITS[name]).astype("datetime64[us]")
+        stamps[numbers < 0] = np.datetime64("NaT", "us")
+        typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
     days, known = pd.factorize(frame["day"])
     names = [str(np.datetime64(day - 1, "D")) if day else None for day in known.tolist()]
     return typed.assign(day=pd.array(names, dtype="str").take(days))

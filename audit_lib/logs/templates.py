@@ -35,20 +35,27 @@ def begins_of(part: Part) -> bytes:
 
 def parse_template(template: str) -> tuple[Part, ...]:
     """The steps of a template. Raises ValueError, with the reason, for one that cannot be read."""
-    parts: list[Part] = []
-    for position, piece in enumerate(_FIELD.split(template)):
-        if position % 2 and piece not in FIELDS:
-            raise ValueError(f"has no field {{{piece}}}")
-        if piece:
-            parts.append(Part(field=piece) if position % 2 else Part(literal=piece.encode()))
-    if any(part.field == "text" and not following.literal for part, following in pairwise(parts)):
-        raise ValueError("needs plain text after {text}")
-    if any(brace in part.literal for part in parts for brace in (b"{", b"}", b"\n")):
-        raise ValueError("has a brace or a line end outside a field")
+    pieces = _FIELD.split(template)  # every second one is a field
+    unknown = [name for name in pieces[1::2] if name not in FIELDS]
+    parts = tuple(
+        Part(field=piece) if position % 2 else Part(literal=piece.encode())
+        for position, piece in enumerate(pieces)
+        if piece
+    )
     names = [group for part in parts for group in GROUP.findall(FIELDS.get(part.field, b""))]
-    if len(names) != len(set(names)):
-        raise ValueError("names a field twice")
-    return tuple(parts)
+    faults = {
+        f"has no field {{{''.join(unknown[:1])}}}": unknown,
+        "needs plain text after {text}": any(
+            part.field == "text" and not following.literal for part, following in pairwise(parts)
+        ),
+        "has a brace or a line end outside a field": any(
+            sign in part.literal for part in parts for sign in (b"{", b"}", b"\n")
+        ),
+        "names a field twice": len(names) != len(set(names)),
+    }
+    if fault := next((text for text, holds in faults.items() if holds), ""):
+        raise ValueError(fault)
+    return parts
 
 
 def expressions(parts: Sequence[Part], whole: bool) -> Iterator[bytes]:
@@ -75,8 +82,6 @@ def expressions(parts: Sequence[Part], whole: bool) -> Iterator[bytes]:
             yield piece
     yield b"".join(open_end) + (rb"\Z" if whole else b"")
 
-
-# ---- Many blocks as one expression ----
 
 _ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
 _FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
@@ -133,18 +138,8 @@ class Match(NamedTuple):
 
     place: Place
     found: re.Match[bytes]
-    at: int | None = None
-    lacks: int = WHOLE  # of its time
-
-    @property
-    def block(self) -> Block:
-        """What matched."""
-        return self.place.block
-
-    @property
-    def is_request(self) -> bool:
-        """Whether it says with which status something was answered."""
-        return "status" in self.place.groups or self.place.block.status is not None
+    at: int | None
+    lacks: int  # of its time
 
     def field(self, name: str) -> bytes:
         """The bytes of a field; empty if the block has none."""
@@ -172,7 +167,7 @@ _Row = tuple[Block, tuple[bytes, ...]]  # a block with what of its expression is
 class _Alternation:
     """Blocks as one regular expression: `places` names the block by the last group of a match.
 
-    What blocks in a row begin with in common is tried once.
+    What blocks in a row begin with in common is tried once. Of several that take the same, the first matches.
     """
 
     def __init__(self, blocks: Iterable[Block]) -> None:
@@ -185,19 +180,17 @@ class _Alternation:
         """The expression of what is left of the rows, behind the groups before it."""
         choices = []
         for piece, same in groupby(rows, key=lambda row: row[1][:1]):
-            if not piece:
-                self._groups += 1
-                # Of several that take the same, the first.
+            names = [name.decode() for part in piece for name in GROUP.findall(part)]
+            within = {**groups, **{name: self._groups + at for at, name in enumerate(names, 1)}}
+            self._groups += len(names) if piece else 1
+            if piece:
+                rest = self._joined([(block, left[1:]) for block, left in same], within)
+                choices.append(GROUP.sub(rb"(", piece[0]) + rest)
+            else:
                 end = self._groups
                 request = tuple(groups.get(name, end) for name in ("client", "method", "path", "status"))
                 self.places[end] = Place(next(same)[0], groups, end, request)
                 choices.append(rb"()")
-                continue
-            names = [name.decode() for name in GROUP.findall(piece[0])]
-            within = {**groups, **{name: self._groups + at for at, name in enumerate(names, 1)}}
-            self._groups += len(names)
-            rest = self._joined([(block, left[1:]) for block, left in same], within)
-            choices.append(GROUP.sub(rb"(", piece[0]) + rest)
         return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
 
 
@@ -210,8 +203,8 @@ class Choice:
     def __init__(self, blocks: Sequence[Block]) -> None:
         is_timed = [block.parts[0].field == "time" for block in blocks]
         first = is_timed.index(True) if any(is_timed) else 0
-        places = sorted(range(len(blocks)), key=lambda at: (at >= first, at >= first and not is_timed[at]))
-        self._blocks = [blocks[at] for at in places]
+        behind = sorted(blocks[first:], key=lambda block: block.parts[0].field != "time")
+        self._blocks = [*blocks[:first], *behind]
         self._by_byte: dict[bytes, _Alternation] = {}  # what may match by the first byte
 
     def match(self, text: bytes, clock: Clock) -> Match | None:
@@ -227,8 +220,9 @@ class Choice:
         found = choice.match(text)
         if not found:
             return None
-        place = choice.places[found.lastindex]
+        place, at, lacks = choice.places[found.lastindex], None, WHOLE
         if "time" in place.groups:
             at, lacks = clock.read(found[place.groups["time"]])
-            return Match(place, found, at, lacks) if at is not None or lacks & YEARLESS else None
-        return Match(place, found)
+            if at is None and not lacks & YEARLESS:
+                return None
+        return Match(place, found, at, lacks)

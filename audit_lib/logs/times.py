@@ -13,6 +13,7 @@ MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+LATEST = 7_258_118_400_000_000  # the year 2200: a later time is none
 _MOST_KEPT = 1 << 16  # times, and minutes, that a clock remembers
 _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
@@ -54,7 +55,7 @@ def day_of(micros: int) -> int:
 def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """Microseconds since 1970 in UTC; None where no calendar has such a time."""
     if (counted := _counted_seconds(raw)) is not None:
-        return counted
+        return counted if 0 <= counted < LATEST else None
     found = next(filter(None, (re.fullmatch(form, raw) for form in _FORMS)), None)
     if not found:
         return None

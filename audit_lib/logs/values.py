@@ -108,8 +108,6 @@ def secret_parameters(names: tuple[str, ...]) -> re.Pattern[bytes]:
     return re.compile(rf"(?i)(?:\A|&)(?:{'|'.join(known)})=[^&]".encode())
 
 
-# ---- Texts that no format knows ----
-
 # Small letters for capitals; what that does to other signs changes no word of letters and spaces.
 SMALL = bytes(value | 0x20 for value in range(256))
 LONGEST_SHAPE = 60  # characters
@@ -120,28 +118,31 @@ _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
 # Of an answer; no part of a time, a decimal, or what stands behind a process's name.
 _REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
-_WARNING = re.compile(
+WARNING = re.compile(  # the level of a warning or of something worse
     rb"(?<![A-Za-z/])(?:WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?![A-Za-z])"
     rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
     rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
 )
 
 
-class PossibleFailure:
-    """Words, in small letters, by which a text that no message matches is a possible login failure."""
+def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:
+    """Finds an address behind each of the words, as its group `address`."""
+    before = (re.escape(word.encode()) for word in words)
+    return [re.compile(rb"(?i)(?<![A-Za-z0-9])" + word + _ADDRESS) for word in before]
 
-    def __init__(self, words: Words) -> None:
-        self._words = [[word.encode() for word in words.get(name, ())] for name in ("about", "failing")]
-        before = (re.escape(word.encode()) for word in words.get("before_address", ()))
-        self._before = [re.compile(rb"(?i)(?<![A-Za-z0-9])" + word + _ADDRESS) for word in before]
 
-    def client_in(self, text: bytes) -> str | None:
-        """The client of a possible login failure, "" if it names none; None if the text is none."""
-        small = text.translate(SMALL)
-        if not all(any(map(small.__contains__, words)) for words in self._words):
-            return None
-        found = next(filter(None, (pattern.search(text) for pattern in self._before)), None)
-        return clean_client(found["address"]) if found else ""
+def possible_client(
+    text: bytes, words: Iterable[Iterable[bytes]], before: Iterable[re.Pattern[bytes]]
+) -> str | None:
+    """The client of a possible login failure, "" if it names none; None if the text is none.
+
+    It is one if it holds a word of each of `words`, which are in small letters.
+    """
+    small = text.translate(SMALL)
+    if not all(any(map(small.__contains__, each)) for each in words):
+        return None
+    found = next(filter(None, (pattern.search(text) for pattern in before)), None)
+    return clean_client(found["address"]) if found else ""
 
 
 def is_refusal(text: bytes, words: Iterable[bytes]) -> bool:
@@ -149,11 +150,6 @@ def is_refusal(text: bytes, words: Iterable[bytes]) -> bool:
     if (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text):
         return True
     return any(map(text.translate(SMALL).__contains__, words))
-
-
-def is_warning(text: bytes) -> bool:
-    """Whether a line has the level of a warning or of something worse, within its first 160 bytes."""
-    return bool(_WARNING.search(text, 0, 160))
 
 
 def shape_of(text: bytes) -> str:

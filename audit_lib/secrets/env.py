@@ -123,20 +123,18 @@ def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, State
     """
     readings = {loader: read(text) for loader, read in READERS.items()}
     taken = [loader for loader in loaders if not readings[loader].refused]
-    places: dict[tuple[int, str], Statements] = {}
-    for loader in dict.fromkeys((*taken, *READERS)):
-        for one in readings[loader].statements:
-            place = (one.first, one.name)
-            if loader in taken or not taken or place in places:
-                places.setdefault(place, []).append((loader, one))
-
     starting: dict[int, Statements] = {}
     covered: set[int] = set()
-    for (first, _), found in places.items():
-        own = range(first, found[0][1].last + 1)
-        if covered.isdisjoint(own):
-            covered.update(own)
-            starting[first] = found
+    for loader in dict.fromkeys((*taken, *READERS)):
+        for one in readings[loader].statements:
+            found, own = starting.get(one.first), range(one.first, one.last + 1)
+            if found and found[0][1].name == one.name:
+                found.append((loader, one))
+            elif found is None and (loader in taken or not taken):
+                # Lines that another statement has are not shared.
+                is_free = covered.isdisjoint(own)
+                starting[one.first] = [(loader, one)] if is_free else []
+                covered.update(own if is_free else ())
     return starting, taken
 
 
@@ -160,8 +158,8 @@ def _set_line(own: str, found: Statements, taken: list[str]) -> EnvLine:
         "loaders-disagree": value is None,
         "altered": "$" not in expected and _ESCAPES.sub("", value or "") != _ESCAPES.sub("", expected),
     }
-    possible = (value, expected, *(one.value for _, one in found), own.partition("=")[2])
-    suspects = tuple(dict.fromkeys(filter(None, possible)))
+    others = (*(one.value for _, one in found), own.partition("=")[2]) if value is None else ()
+    suspects = tuple(dict.fromkeys(filter(None, (value, expected, *others))))
     if fault := next(filter(faults.get, faults), ""):
         return replace(line, value=value, faults=(*line.faults, fault), suspects=suspects)
     return line
@@ -171,12 +169,11 @@ def entry(line: int, name: str, value: str) -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
     # A line may be base64 or base32 as a whole, and its value nothing but the signs that fill it up.
     is_padding = value != "" and not value.strip("=") and len(name) >= SHORTEST_PIECE
-    if looks_like_value(name) or (is_padding and len(f"{name}={value}") % 4 == 0):
+    is_value = looks_like_value(name) or (is_padding and len(f"{name}={value}") % 4 == 0)
+    if is_value or not _NAME.fullmatch(name):
         # The equals sign may be one within a value, of which a short beginning alone is no secret.
-        whole = [f"{name}={value}"] if len(name) < WINDOW else []
+        whole = [f"{name}={value}"] if is_value and len(name) < WINDOW else []
         return _not_understood(line, ["bad-name"], f"{name} {value}", *whole)
-    if not _NAME.fullmatch(name):
-        return _not_understood(line, ["bad-name"], f"{name} {value}")
     if fault := _blocked(value):
         return _not_understood(line, [fault], value)
     return EnvLine(line, "read", name, value)

@@ -26,12 +26,9 @@ from audit_lib.secrets.env import MAX_BYTES, EnvLine, entry, is_binary, parse_en
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
 STDIN, ENVIRON = "-", "environ"
-_FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ"
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_]\w{0,127}))?=(.+)", re.DOTALL)
 MOST = 10_000  # entries of one export
-KIND = "store export"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
 _GITHUB = "the secret of GitHub Actions was last updated"
 # The keys by which an entry of an export is known; the kind of evidence and what its date is of; the keys of
 # its date and its secret's name, if it has one. Of Vault's KV v2 metadata it is the current version: that its
@@ -71,7 +68,8 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     found = _OPTION.fullmatch(text)
     environment = environment_name(found[1]) if found else ""
     if not found or not environment:
-        raise BadInput.at("--env", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
+        form = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ"
+        raise BadInput.at("--env", f"{form}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
     given = GivenValues(environment, found[2], origin := found[4], b"")
     if origin == ENVIRON:
         return given
@@ -224,7 +222,7 @@ def read_store_dates(
     for source, paths in claimed_paths(project.root, project.evidence_sources):
         for path in paths or [source.pattern]:
             columns, dates = _read_export(project, path, source.secret)
-            rows.append(source_row(source, path, KIND, **columns))
+            rows.append(source_row(source, path, "store export", **columns))
             dated.append(GivenValues(source.environment, source.service, path, b"", dates))
     return Sources.of(rows), tuple(dated)
 
@@ -239,7 +237,8 @@ def _read_export(project: Project, path: str, secret: str) -> tuple[dict[str, An
         return {"state": error.state, "reason": error.reason} | missing, ()
     export = parse_store_export(read.content, secret)
     if export.holds_values:
-        return read.facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, ()
+        clear = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
+        return read.facts | {"state": "refused", "reason": clear, "remedy": f"rm {path}"}, ()
     state = "read" if export.dates else "unreadable" if export.faults else "empty"
     reason = few(export.faults, 20, "; ", "; ")
     return read.facts | {"state": state, "reason": reason}, export.dates

@@ -241,7 +241,7 @@ class Drift(OfSecret):
     other_service: Series[str]
     component: Series[str]  # whole | password | user | host
     relation: Series[str] = Field(isin=("same", "different", "unknown"))
-    expected: Series[str] = Field(isin=("same", "different", "any"))
+    expected: Series[str] = Field(isin=("same", "different", "any"))  # any: what is coupled
     why: Series[str]  # pairing | environments | names | coupled | must differ
 
 
@@ -292,14 +292,13 @@ def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
 
 def _across_environments(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """One variable in two environments: a secret must differ, a setting may be equal.
+    """One secret in two environments, unless the policy shares it: the values must differ.
 
     Sources: docs/rules.md#rule-61, docs/rules.md#rule-62, docs/rules.md#rule-63.
     """
-    both = _pairs(held, held, "secret", "service")
-    shared = both["secret"].isin([rule.name for rule in policy.secrets if rule.shared])
-    secret = both["kind"].isin(SECRET_KINDS) & both["other_kind"].isin(SECRET_KINDS)
-    return both.assign(expected=np.where(secret & ~shared, "different", "any"), why="environments")
+    shared = [rule.name for rule in policy.secrets if rule.shared]
+    own = held[held["kind"].isin(SECRET_KINDS) & ~held["secret"].isin(shared)]
+    return _pairs(own, own, "secret", "service").assign(expected="different", why="environments")
 
 
 def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]:
@@ -308,19 +307,13 @@ def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]
     urls = across[with_password & across["whole"].notna() & across["other_whole"].notna()]
     marks = {*urls["whole"], *urls["other_whole"]}
     local = {mark for mark in marks if keeper.ask(mark, _is_of_this_machine)}
-    both_local = urls["whole"].isin(local) & urls["other_whole"].isin(local)
+    urls = urls[~(urls["whole"].isin(local) & urls["other_whole"].isin(local))]
     for part in ("user", "host"):
         # A host or a name is not a secret, so it is not kept.
         cut = {mark: keeper.part(mark, strength.component(part), keep=False) for mark in marks}
         one, other = urls["whole"].map(cut), urls["other_whole"].map(cut)
-        yield urls.assign(
-            component=part,
-            fingerprint=one,
-            other_fingerprint=other,
-            absent=urls["absent"] | one.isna(),
-            other_absent=urls["other_absent"] | other.isna(),
-            expected=urls["expected"].mask(both_local, "any"),
-        )
+        absent = {"absent": urls["absent"] | one.isna(), "other_absent": urls["other_absent"] | other.isna()}
+        yield urls.assign(component=part, fingerprint=one, other_fingerprint=other, **absent)
 
 
 def _is_of_this_machine(value: str) -> bool:
@@ -373,8 +366,7 @@ def _compared(pairs: pd.DataFrame) -> pd.DataFrame:
     known = one.notna() & other.notna()
     same, absent = known & one.eq(other).fillna(False), pairs["absent"] | pairs["other_absent"]
     differ = (known & ~same) | (~known & expected.ne("same") & absent)
+    found = pairs.assign(relation=np.select([same, differ], ["same", "different"], "unknown"))
     # Two placeholders are a fault of each: they are no reuse of a secret.
     placeholders = same & expected.eq("different") & ~pairs["own"] & ~pairs["other_own"]
-    relation = np.select([same, differ], ["same", "different"], "unknown")
-    found = pairs.assign(relation=relation, expected=expected.mask(placeholders, "any"))
-    return Drift.checked(found[list(Drift.columns)])
+    return Drift.checked(found.loc[~placeholders, list(Drift.columns)])

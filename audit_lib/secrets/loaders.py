@@ -10,6 +10,7 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate
@@ -266,11 +267,11 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
 
 def _is_named(root: Path, path: PurePosixPath, names: re.Pattern[str]) -> bool:
     """Whether a file of these names, beside the env file or above, names it; on a server by its last part."""
-    files = (
-        folder / name for folder in path.parents for name in filter(names.fullmatch, _names(root / folder))
-    )
     places = (
-        file.parent / word.removeprefix("-") for file in files for word in _WORD.findall(_text(root, file))
+        folder / word.removeprefix("-")
+        for folder in path.parents
+        for name in filter(names.fullmatch, _names(root / folder))
+        for word in _WORD.findall(_text(root, folder / name))
     )
     return any(
         os.path.normpath(place) == str(path) or (place.is_absolute() and place.name == path.name)
@@ -280,15 +281,13 @@ def _is_named(root: Path, path: PurePosixPath, names: re.Pattern[str]) -> bool:
 
 def _names(folder: Path) -> list[str]:
     """The names in a folder, in order; none of one that cannot be listed, or that holds too many."""
-    try:
+    with suppress(OSError):
         names = sorted(path.name for path in folder.iterdir())
-    except OSError:
-        return []
-    return names if len(names) <= _MAX_NAMES else []
+        return names if len(names) <= _MAX_NAMES else []
+    return []
 
 
 def _text(root: Path, path: PurePosixPath) -> str:
-    try:
+    with suppress(Unreadable):
         return read_source(root, str(path), _MAX_BYTES).content.decode("utf-8", "replace")
-    except Unreadable:
-        return ""
+    return ""

@@ -19,6 +19,7 @@ from audit_lib.base.in_words import few
 from audit_lib.settings.keys import path_fault
 from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy, Project
 from audit_lib.settings.variables import (
+    CodeRead,
     Mention,
     asked_of_owner,
     env_variables,
@@ -94,11 +95,9 @@ def env_source(path: PurePosixPath) -> EnvSource:
 
     A template is an example, and so is what tests run with (.env.test): no environment has it in force.
     """
-    named, of_tests = (
-        _environment_in(path.name, _IN_NAMES),
-        not _WORDS["tests"].isdisjoint(_words_of(path.name)),
-    )
-    example = bool(_PATTERNS["example"].search(path.name)) or (of_tests and not (named or file_words(path)))
+    named = _environment_in(path.name, _IN_NAMES)
+    of_tests = _words_of(path.name) & _WORDS["tests"] and not named and not file_words(path)
+    example = bool(of_tests or _PATTERNS["example"].search(path.name))
     backup = not example and bool(_PATTERNS["backup"].search(path.name))
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
     service = ("" if backup else file_words(path)) or service_of(path)
@@ -164,10 +163,7 @@ def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], pr
 
 
 def guess_variables(
-    project: Project,
-    generic: Policy,
-    code: Mapping[str, tuple[Mention, ...]],
-    tracked: Collection[str] = (),
+    project: Project, generic: Policy, code: CodeRead, tracked: Collection[str] = ()
 ) -> list[dict[str, Any]]:
     """What each variable seems to be that an example names or the code reads, by service, then name.
 
@@ -179,7 +175,7 @@ def guess_variables(
     held = env_variables(project)
     sizes = Counter(path for places in held.values() for path in {place.path for place in places})
     seen = {name: [one for one in places if one.path in public] for name, places in held.items()}
-    read = asked_of_owner(code)
+    read = asked_of_owner(code.variables)
     names = {name for name, places in (*seen.items(), *read.items()) if places}
     guesses = []
     for name in names:
@@ -212,17 +208,11 @@ def with_environments(project: Project) -> Project:
     return replace(project, environments=environments or project.environments)
 
 
-def first_audit_toml(
-    project: Project,
-    extends: str,
-    guesses: Iterable[Mapping[str, Any]],
-    loaders: Mapping[str, str] | None = None,
-    logins: Iterable[str] = (),
-) -> str:
-    """The text of an audit.toml for what is there, with a [[secret]] for each guess.
+def first_audit_toml(project: Project, **facts: Any) -> str:
+    """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`.
 
-    `loaders` gives the loader of each env file of which it is known, by its path; `logins` are blocks of
-    comments that ask about logins.
+    `extends` names a bundled policy; `loaders` gives the loader of each env file of which it is known, by its
+    path; `logins` are blocks of comments that ask about logins.
     """
     from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
 
@@ -233,14 +223,11 @@ def first_audit_toml(
     log_sources = [source for source in project.log_sources if nameable(source.pattern)]
     return template.render(
         project=project,
-        extends=extends,
         has_guide=(project.root / project.guide).is_file(),
         exports=[path for path in project.exports if (project.root / path).is_file()],
         env_sources=[source for source in env_sources if os.path.lexists(project.root / source.path)],
         log_sources=[source for source in log_sources if any(project.root.glob(source.pattern))],
-        loaders=loaders or {},
-        logins=logins,
-        guesses=guesses,
+        **facts,
     )
 
 

@@ -79,18 +79,15 @@ _INSIDE = keys.check("relative", lambda pattern: not pattern.startswith("/"))
 
 @dataclass(frozen=True)
 class LogSource(keys.Block):
-    """Log files of the project by pattern, and the zone of their zone-less times.
-
-    Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
-    """
+    """Log files of the project by pattern; of one that `--log` gives, `pattern` is what it is called."""
 
     pattern: Annotated[StrictStr, _INSIDE, AfterValidator(keys.path_in_project), keys.Needed]
     service: keys.Name = ""
     environment: Environment = ""
-    time_zone: keys.Zone = "UTC"
+    time_zone: keys.Zone = "UTC"  # of times that have none of their own
     instances: keys.Days = 0  # so many write logs there; 0: nobody says
     zone_declared: Annotated[bool, keys.Computed] = False  # by audit.toml, for the log or for the project
-    file: Annotated[Path | None, keys.Computed] = field(default=None, repr=False)
+    file: Annotated[Path | None, keys.Computed] = field(default=None, repr=False)  # that `--log` gives
     dated: Annotated[bool, keys.Computed] = True  # whether the file's own date says when it was written
 
 
@@ -176,10 +173,7 @@ def _one_cause(alert: AlertRule) -> AlertRule:
 
 @dataclass(frozen=True)
 class SecretRule(keys.Block):
-    """What a policy says of one variable. `lines` are those of the guide, by what they state.
-
-    Source of the owner's fields: the OWASP Secrets Management Cheat Sheet, 2.11.
-    """
+    """What a policy says of one variable; the owner's fields are those of OWASP's cheat sheet, 2.11."""
 
     name: Annotated[keys.AnyVariable, keys.Needed]
     service: keys.NameGiven
@@ -223,7 +217,7 @@ class SecretRule(keys.Block):
     overlap: Annotated[StrictStr, keys.text("overlap")] = "unknown"  # old and new both valid a while
     counterpart: StrictStr = ""  # the other end that must get the new value, such as a database's role
     sessions_lost: StrictStr = ""  # whose sessions end with the old value
-    lines: Mapping[keys.Fact, tuple[keys.Days, ...]] = field(default_factory=dict)
+    lines: Mapping[keys.Fact, tuple[keys.Days, ...]] = field(default_factory=dict)  # of the guide
     period_stated: Annotated[bool, keys.Computed] = False  # by the policy; else the period is a default
     strict_max_age_days: Annotated[int | None, keys.Computed] = None  # the guide's "at minimum" for all
 

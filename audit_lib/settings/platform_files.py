@@ -31,6 +31,7 @@ _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)fil
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add)[ \t]+((?:\\[ \t\r]*\n|.)+)")
 _PLAIN = re.compile(r"[^\[\\*]*(?:\*+[^\[\\*]*){0,6}")  # few stars, and no other sign that is costly
+_NOT_IN_FULL = ".dockerignore cannot be read in full"
 _LINE = object()  # the key of a mapping's line
 Row = dict[str, Any]  # of `Configuration`
 Mapped = dict[Any, Any]  # of a YAML file
@@ -187,10 +188,8 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
     for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
         copies = _copies(inside, text)
-        doubt = (
-            "" if any(copies.values()) else "an earlier stage copies it, or what is copied is not plain text"
-        )
-        doubt = ".dockerignore cannot be read in full" if left_out is None else doubt
+        odd = "an earlier stage copies it, or what is copied is not plain text"
+        doubt = _NOT_IN_FULL if left_out is None else "" if any(copies.values()) else odd
         stays_out = not copies or (left_out and left_out.match_file(inside))
         facts = {"source": dockerfile, "line": min(copies, default=None)}
         answer = "yes" if stays_out else "unknown" if doubt else "no"

@@ -34,10 +34,10 @@ def test_only_the_same_secret_and_bytes_are_believed(tmp_path: Path) -> None:
     assert "project" not in name
 
 
-@pytest.mark.parametrize(
-    ("name", "believed"),
-    [("base/errors.py", False), ("base/gitconfig", False), ("base/__pycache__/errors.cpython-311.pyc", True)],
-)
+FILES = [("base/errors.py", False), ("base/new", False), ("base/__pycache__/errors.cpython-311.pyc", True)]
+
+
+@pytest.mark.parametrize(("name", "believed"), FILES)
 def test_other_code_or_rules_believe_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, believed: bool
 ) -> None:

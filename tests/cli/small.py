@@ -61,12 +61,15 @@ class SmallProject:
         self.write("project/backend/.env", f"API_TOKEN={token}\n{url}\n")
 
     def run(self, line: str, code: int = 0, *, named: bool = True) -> Result:
-        """A command line on the project, unless it is not `named`, by the writer `ci` or whom it names."""
+        """A command line on the project, unless that is not `named`, by the writer `ci` or whom it names; a
+        file behind "<" is its stdin."""
+        line, _, typed = line.partition(" < ")
         words = shlex.split(line.replace("{project}", str(self.root)).replace("{report}", str(self.report)))
         named &= not any(word in words for word in ELSEWHERE)
         words += ["--project", str(self.root)] if named else []
         words += ["--writer", "ci"] if line.startswith(WRITERS) and "--writer" not in words else []
-        result = CliRunner().invoke(main, words)
+        stdin = (self.root / typed).read_text() if typed else ""
+        result = CliRunner().invoke(main, words, input=stdin)
         assert result.exit_code == code, result.output
         assert "Traceback" not in result.output
         return result

@@ -16,6 +16,7 @@ from sarif_kit.validate import validation_errors
 from audit_lib.__main__ import main
 from audit_lib.settings import load
 from tests.support.fakes import fake_value
+from tests.support.homes import with_rules
 from tests.support.planter import Plot, new_plot
 
 TOKEN, OLD, NEW = (fake_value(f"cli {name}") for name in ("token", "old", "known to nobody"))
@@ -36,17 +37,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Plot:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for all tests: the rules are compiled once."""
-    return tmp_path_factory.mktemp("cache")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for all tests."""
+    return with_rules(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
-def run(cache: Path) -> Any:
+def run(home: Path) -> Any:
     """Run the command on a project with no key of its own; no value is ever printed."""
 
     def command(plot: Plot, *args: object, code: int = 0, key: str = "no-key") -> Any:
-        environ = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache / key), "HOME": str(cache)}
+        environ = {"XDG_CACHE_HOME": f"{home}/.cache", "AUDIT_KEY_FILE": str(home / key), "HOME": str(home)}
         words = ["leaks", "--project", str(plot.root), *map(str, args)]
         done = CliRunner().invoke(main, words, env=environ)
         assert done.exit_code == code, done.output
@@ -128,13 +129,13 @@ def test_a_project_without_git_is_searched(tmp_path: Path, run: Any) -> None:
     run(Plot(tmp_path), "--no-patterns", "--fail-on", "possible", code=2)
 
 
-def test_a_repeated_search_gives_the_same(project: Plot, cache: Path, run: Any) -> None:
+def test_a_repeated_search_gives_the_same(project: Plot, home: Path, run: Any) -> None:
     """With a lasting key the second run uses the cache, which holds no value, and prints the same."""
-    (cache / "key").write_text("ab" * 32 + "\n")
-    (cache / "key").chmod(0o600)
+    (home / "key").write_text("ab" * 32 + "\n")
+    (home / "key").chmod(0o600)
     first, again = (run(project, "--no-patterns", "--format", "json", key="key").output for _ in range(2))
     assert first == again
-    held = b"".join(path.read_bytes() for path in cache.rglob("*") if path.is_file())
+    held = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
 
 
@@ -154,7 +155,7 @@ def test_a_commit_stops_at_a_new_secret(tmp_path: Path, run: Any, monkeypatch: p
 
     A commit does not wait until the code was read, to recognise the project.
     """
-    monkeypatch.setattr(load, "code_variables", None)
+    monkeypatch.setattr(load, "read_code", None)
     plot = new_plot(tmp_path / "shop")
     for name in ("old.py", "copy.py"):
         plot.commit(name, f"API_TOKEN = '{NEW}'\n")

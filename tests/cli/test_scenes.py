@@ -9,13 +9,29 @@ from typing import Any
 import pytest
 
 from tests.cli.small import FINDING, SmallProject, write_report
+from tests.support.fakes import fake_value
 
 SCENES: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("scenes.toml").read_text("utf-8"))
-SOON = f"{datetime.now(UTC) + timedelta(days=80):%Y-%m-%d}"
+TEXTS = {
+    "{value}": fake_value("scene", 40),
+    "{finding}": FINDING,
+    "{soon}": f"{datetime.now(UTC) + timedelta(days=80):%Y-%m-%d}",
+    "{log}": """INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized
+2026-08-01 10:00:00,000 - app.auth - WARNING - Failed login attempt for: a@example.com
+INFO:     203.0.113.7:1 - "POST /login HTTP/1.1" 401 Unauthorized
+2026-08-02T10:00:00Z INFO:     203.0.113.7:1 - "GET /a/7 HTTP/1.1" 200 OK
+""",
+}
 
 
 def _no_kernel(*_: object, **__: object) -> None:
     pytest.fail("a kernel was started")
+
+
+def _spelt(text: str, small: SmallProject) -> str:
+    for name, meant in {**TEXTS, "{project}": str(small.root)}.items():
+        text = text.replace(name, meant)
+    return text
 
 
 def _files(folder: Path) -> dict[Path, bytes]:
@@ -30,7 +46,7 @@ def test_a_scene(small: SmallProject, scene: str, monkeypatch: pytest.MonkeyPatc
     if files := SCENES[scene].get("files"):
         shutil.rmtree(small.root)
         for path, text in files.items():
-            small.write(f"project/{path}", text)
+            small.write(f"project/{path}", _spelt(text, small))
     monkeypatch.chdir(small.root)
     monkeypatch.setattr("audit_lib.cli.review.run_notebook", _no_kernel)
     for verb, *given in SCENES[scene]["steps"]:
@@ -38,10 +54,9 @@ def test_a_scene(small: SmallProject, scene: str, monkeypatch: pytest.MonkeyPatc
             getattr(small, verb)(*given)
             continue
         before, (code, *texts) = _files(small.folder), given
-        line = verb.replace("{finding}", FINDING).replace("{soon}", SOON)
-        result = small.run(line, code, named=not files)
+        result = small.run(_spelt(verb, small), code, named=not files)
         for text in texts:
-            wanted = text.replace("{project}", str(small.root)).replace("{finding}", FINDING)
+            wanted = _spelt(text, small)
             assert (wanted.removeprefix("!") in result.output) is not wanted.startswith("!"), result.output
         if code == 2:
             usage = result.stderr.startswith("Usage: ")

@@ -24,6 +24,11 @@ def _explained(found: Investigation) -> pd.DataFrame:
     return found.explanations.set_index("explanation")
 
 
+def _change(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    file.write_text(text.replace(old, new) if old else text + new, "utf-8")
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample project."""
@@ -34,8 +39,7 @@ def test_undeclared_logins_rule_no_guessing_out(tmp_path: Path) -> None:
     """If the policy does not say what a failed login looks like, guessing is unknown, with that reason."""
     plant(tmp_path, "quiet misuse", 0)
     assert _explained(opened(tmp_path)).loc[GUESSED, "rating"] == "unlikely"
-    toml = tmp_path / "audit.toml"
-    toml.write_text(toml.read_text("utf-8").replace('extends = "paiid"', 'extends = "generic"'), "utf-8")
+    _change(tmp_path / "audit.toml", 'extends = "paiid"', 'extends = "generic"')
     row = _explained(opened(tmp_path)).loc[GUESSED]
     assert (row["rating"], row["speaks_against"]) == ("unknown", "")
     assert "does not declare what a failed login looks like" in row["missing"]
@@ -95,8 +99,7 @@ def test_lines_without_a_time_of_other_weeks_are_not_in_the_window(sample: Path)
 def test_one_set_of_thresholds(tmp_path: Path) -> None:
     """A policy that asks for more failures takes detection and explanation away together."""
     plant(tmp_path, "brute force", 0)
-    toml = tmp_path / "audit.toml"
-    toml.write_text(toml.read_text("utf-8") + "\n[detections.guessing]\nladder = [[500, 10]]\n", "utf-8")
+    _change(tmp_path / "audit.toml", "", "\n[detections.guessing]\nladder = [[500, 10]]\n")
     found = opened(tmp_path)
     assert found.detections.set_index("detection").loc["guessing", "verdict"] == "none"
     assert _explained(found).loc[GUESSED, "rating"] == "unlikely"
@@ -119,12 +122,9 @@ def test_a_leak_of_development_is_no_attack_on_production(tmp_path: Path) -> Non
     """A value that leaked elsewhere speaks for no use of it in the window."""
     plant(tmp_path, "leaked and used", 0)
     assert "known to have leaked: " in _explained(opened(tmp_path)).loc[USED, "speaks_for"]
-    audit = tmp_path / "audit.toml"
-    text = audit.read_text("utf-8")
-    log = text.index("[[log]]")
-    audit.write_text(
-        text[:log].replace('environment = "production"', 'environment = "development"') + text[log:]
-    )
+    for service in ("backend", "frontend"):
+        known = f'environment = "production", service = "{service}"'
+        _change(tmp_path / "audit.toml", known, known.replace("production", "development"))
     rmtree(tmp_path / ".audit" / "ledger")
     told = _explained(opened(tmp_path)).loc[USED]
     assert "known to have leaked" not in told["speaks_for"]
@@ -136,15 +136,12 @@ def _keep(change: Callable[[str], bool]) -> Callable[[Path], None]:
 
 
 def _behind_a_proxy(folder: Path) -> None:
-    text = (folder / LOG).read_text("utf-8")
     for client in REGULARS:
-        text = text.replace(client, "10.0.0.7")
-    (folder / LOG).write_text(text, "utf-8")
+        _change(folder / LOG, client, "10.0.0.7")
 
 
 def _not_understood(folder: Path) -> None:
-    with (folder / LOG).open("a", encoding="utf-8") as log:
-        log.write("?? POST /api/auth/login 401\n")
+    _change(folder / LOG, "", "?? POST /api/auth/login 401\n")
 
 
 def _no_snapshots(folder: Path) -> None:
@@ -181,8 +178,7 @@ def test_unlikely_is_earned(name: str, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
     plant(whole, kind, 0)
-    toml = whole / "audit.toml"
-    toml.write_text('environments = ["production"]\n' + toml.read_text("utf-8"), "utf-8")
+    _change(whole / "audit.toml", 'name = "planted"', 'environments = ["production"]\nname = "planted"')
     assert _explained(opened(whole, secret=secret)).loc[name, "rating"] == "unlikely"
     for number, take_away in enumerate(needs):
         folder = tmp_path / f"without {number}"

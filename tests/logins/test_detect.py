@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.ledger import Draft, Ledger, append, read_ledger
-from audit_lib.ledger.keys import demo_key
+from audit_lib.ledger import Ledger
 from audit_lib.logs.deploys import Deploys
+from tests.support.histories import ledger_of, rotation
+from tests.support.rows import filled
 from tests.support.small_logs import START, Ask, detections
 
 API, LOGIN, MINUTE, HOUR, DAY = "/api/positions", "/api/auth/login", 60, 3600, 86400
@@ -152,34 +153,25 @@ def test_a_small_log(case: str, tmp_path: Path) -> None:
     assert set(zip(found["detection"], found["subject"], found["severity"], strict=True)) == expected
 
 
-def _rotated(folder: Path, at: float) -> Ledger:
-    key = demo_key()
-    body = {
-        "secret": "API_TOKEN", "environment": "production", "service": "backend", "source": "given",
-        "claimed_at": iso(START + timedelta(seconds=at)), "day_only": False, "fingerprint": None,
-        "by": "Al I.", "reason": "planned",
-    }  # fmt: skip
-    append(folder, key, Draft("rotation", body), START + timedelta(seconds=at), "alice")
-    return read_ledger(folder, key)
+def _rotated(at: float) -> Ledger:
+    claimed = START + timedelta(seconds=at)
+    return ledger_of([rotation(claimed, ("API_TOKEN", "production", "backend"), claimed)])
 
 
 def _deployed(at: float) -> pd.DataFrame:
-    began = START + timedelta(seconds=at)
-    row = {
-        "file": "deploys.json", "line": 1, "deploy": "d1", "environment": "", "service": "", "trigger": "api",
-        "outcome": "took effect", "status": "live", "commit": "", "message": "", "evidence": "deploys.json:1",
-        "began_at": began, "ended_at": began + timedelta(minutes=2),
-    }  # fmt: skip
-    return Deploys.of([row])
+    times = {"began_at": START + timedelta(seconds=at), "ended_at": START + timedelta(seconds=at + 120)}
+    return filled(
+        Deploys, [{"outcome": "took effect", "status": "live", "evidence": "deploys.json:1", **times}]
+    )
 
 
 @pytest.mark.parametrize("cause", ["rotation", "deploy", "start", ""])
 def test_an_onset_has_the_cause_that_is_on_record(cause: str, tmp_path: Path) -> None:
     """Known clients that fail are one incident, by the change on record before it; and nobody guesses."""
     change = HOUR - 120
-    given: dict[str, object] = {"rotation": {"ledger": _rotated(tmp_path / "ledger", change)}}.get(cause, {})
-    if cause == "deploy":
-        given = {"deploys": _deployed(change)}
+    given = {"rotation": {"ledger": _rotated(change)}, "deploy": {"deploys": _deployed(change)}}.get(
+        cause, {}
+    )
     found = found_in(tmp_path, [*OUTAGE, *(said(f"INFO: {VALID}", 59) if cause == "start" else ())], **given)
     assert found[["detection", "cause", "severity", "count"]].values.tolist() == [
         ["known-clients-failing", cause, "high", 60]
@@ -189,7 +181,7 @@ def test_an_onset_has_the_cause_that_is_on_record(cause: str, tmp_path: Path) ->
 def test_one_client_that_misses_a_rotation_is_explained(tmp_path: Path) -> None:
     """A client with the old value after a recorded rotation guesses nothing; without the record it does."""
     asks = people(9, 0, *range(HOUR, DAY, HOUR)) + answers(PERSON, 0) + fails(30, 600, PERSON, 2 * HOUR)
-    explained = found_in(tmp_path, asks, ledger=_rotated(tmp_path / "ledger", 2 * HOUR - 60))
+    explained = found_in(tmp_path, asks, ledger=_rotated(2 * HOUR - 60))
     assert explained[["detection", "subject", "cause", "severity"]].values.tolist() == [
         ["known-clients-failing", "API_TOKEN", "rotation", "medium"]
     ]

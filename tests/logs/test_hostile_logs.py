@@ -41,12 +41,17 @@ def test_thousands_of_false_times_end_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "far", ["2149-06-05", "2149-06-07", "2150-01-01", "2262-04-12", "9999-12-31", "0001-01-01"]
+    "far",
+    [
+        *("2149-06-05T10:00:00Z", "2149-06-07T10:00:00Z", "2150-01-01T10:00:00Z", "2262-04-12T10:00:00Z"),
+        *("9999-12-31T10:00:00Z", "0001-01-01T10:00:00Z"),
+        *("@4fffffffffffffff00000000", "@400000000000000000000000"),
+    ],
 )
 def test_a_line_of_a_far_day_is_counted_like_any_other(far: str, tmp_path: Path) -> None:
     """No line is lost, and the far day is not taken for another one."""
-    line = '{day}T10:00:00Z INFO:     203.0.113.7:1 - "GET /x HTTP/1.1" 401 Unauthorized\n'
-    (tmp_path / "a.log").write_text(line.format(day="2026-08-01") + line.format(day=far))
+    line = '{at} INFO:     203.0.113.7:1 - "GET /x HTTP/1.1" 401 Unauthorized\n'
+    (tmp_path / "a.log").write_text(line.format(at="2026-08-01T10:00:00Z") + line.format(at=far))
     read = read_logs(Project("p", tmp_path, log_sources=(LogSource("*.log"),)), None)
     row = read.sources.iloc[0]
     assert row["state"] == "read"

@@ -31,33 +31,34 @@ def shown(line: EnvLine) -> str:
     return f"{text} !{','.join(line.faults)}" if line.faults else text
 
 
-def seen(content: bytes, loaders: tuple[str, ...] = PYTHON) -> list[str]:
-    """Each line of these bytes."""
-    lines = parse_env(content, loaders)
-    assert all(one.state == READ for one in lines if one.name)
-    return list(map(shown, lines))
+BYTES = [
+    ("A=1\nB=é\n".encode("utf-16"), ["A=1 !utf-16", "B=é"]),
+    (b"\xfe\xff" + "A=1".encode("utf-16-be"), ["A=1 !utf-16"]),
+    ("A=1\n".encode("utf-16") + b"x", ["A=1 !utf-16", "not understood !undecodable"]),
+    (b"A=\xff\nB=2\n", ["not understood !undecodable", "B=2"]),
+    (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", ["not understood !too-long", "B=1"]),
+]
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("content", "loaders", "expected"),
     [
-        *((text.encode(), expected) for text, expected in CASES["lines"]),
-        ("A=1\nB=é\n".encode("utf-16"), ["A=1 !utf-16", "B=é"]),
-        (b"\xfe\xff" + "A=1".encode("utf-16-be"), ["A=1 !utf-16"]),
-        ("A=1\n".encode("utf-16") + b"x", ["A=1 !utf-16", "not understood !undecodable"]),
-        (b"A=\xff\nB=2\n", ["not understood !undecodable", "B=2"]),
-        (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", ["not understood !too-long", "B=1"]),
+        *((content, PYTHON, expected) for content, expected in BYTES),
+        *((text.encode(), PYTHON, expected) for text, expected in CASES["lines"]),
+        *(
+            (text.encode(), tuple(loaders) or ALL, expected)
+            for text, loaders, expected in CASES["by_loaders"]
+        ),
     ],
 )
-def test_each_line_ends_in_one_state(content: bytes, expected: list[str]) -> None:
-    """Name, value or state, and faults are those of the table, line by line."""
-    assert seen(content) == expected
+def test_each_line_ends_in_one_state(content: bytes, loaders: tuple[str, ...], expected: list[str]) -> None:
+    """Name, value or state, and faults are those of the table, line by line.
 
-
-@pytest.mark.parametrize(("text", "loaders", "expected"), CASES["by_loaders"])
-def test_a_value_is_known_if_its_loaders_agree(text: str, loaders: list[str], expected: list[str]) -> None:
-    """The value is the loader's; if several are plausible and read different ones, it is not known."""
-    assert seen(text.encode(), ALL if loaders == ["all"] else tuple(loaders)) == expected
+    The value is the loader's; if several are plausible and read different ones, it is not known.
+    """
+    lines = parse_env(content, loaders)
+    assert all(one.state == READ for one in lines if one.name)
+    assert list(map(shown, lines)) == expected
 
 
 def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
@@ -184,18 +185,13 @@ def test_each_loader_that_can_be_declared_names_its_lines(loader: str) -> None:
 
 @pytest.mark.parametrize(("text", "expected"), CASES["values"])
 def test_one_text_is_several_values(text: str, expected: dict[str, str]) -> None:
-    """The value of A by loader; `?` if the file does not say what it refers to, or it may be another."""
-    found = {name: held(READERS[name](text))["A"] for name in expected}
-    assert {name: "?" if value is None else value for name, value in found.items()} == expected
+    """The value of A by loader; `?` if the file does not say what it refers to, or it may be another.
 
-
-REFUSED = [("next", "A=x$A\nB=1"), ("compose", "A=${1}"), ("compose", "A=1\nB x"), ("docker", "export A=1")]
-
-
-@pytest.mark.parametrize(("loader", "text"), [*REFUSED, ("docker", "=1")])
-def test_what_ends_a_loader_refuses_the_file(loader: str, text: str) -> None:
-    """The service gets no variable of such a file."""
-    assert READERS[loader](text).refused
+    The service gets no variable (`!`) of a file that ends its loader.
+    """
+    for name, value in expected.items():
+        reading = READERS[name](text)
+        assert reading.refused if value == "!" else held(reading)["A"] == (None if value == "?" else value)
 
 
 @pytest.mark.parametrize("loader", READERS)
@@ -209,65 +205,58 @@ def test_references_do_not_grow_without_end(loader: str) -> None:
 # ---- Which loader
 
 
-def chosen(root: Path, neighbours: dict[str, str], content: bytes = b"A=1\n") -> tuple[str, ...]:
+def loaders_beside(root: Path, neighbours: dict[str, str], content: str) -> tuple[str, ...]:
     """The loaders of web/.env beside these files."""
-    for path, text in {"web/.env": "", **neighbours}.items():
+    for path, text in {"web/.env": content, **neighbours}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    return loaders_of(root, EnvSource("development", "web", "web/.env"), content)
+    return loaders_of(root, EnvSource("development", "web", "web/.env"), content.encode())
 
 
 @pytest.mark.parametrize(
-    ("neighbours", "expected"), [*CASES["neighbours"], ({"web/package.json": "[" * 100_000}, ["dotenv"])]
+    ("neighbours", "expected", "content"),
+    [
+        *((neighbours, expected, "A=1\n") for neighbours, expected in CASES["neighbours"]),
+        ({"web/package.json": "[" * 100_000}, ["dotenv"], "A=1\n"),
+        # Nothing but Next reads NEXT_PUBLIC_ names; in a comment they say nothing.
+        ({}, ["next"], "A=1\nNEXT_PUBLIC_A=1\n"),
+        ({}, [], "# NEXT_PUBLIC_A=1\n"),
+    ],
 )
 def test_neighbours_speak_for_a_loader(
-    tmp_path: Path, neighbours: dict[str, str], expected: list[str]
+    tmp_path: Path, neighbours: dict[str, str], expected: list[str], content: str
 ) -> None:
     """One that is named is the loader; none, or several, leave it open."""
-    assert chosen(tmp_path, neighbours) == (tuple(expected) or UNDECLARED)
+    assert loaders_beside(tmp_path, neighbours, content) == (tuple(expected) or UNDECLARED)
 
 
-def entries(root: Path, text: str, loader: str = "", *given: GivenValues) -> tuple[pd.DataFrame, Keeper]:
-    """The entries of one env file, and who keeps the values."""
-    (root / ".env").write_text(text)
-    source = EnvSource("development", "web", ".env", loader=loader)
-    keeper = Keeper(Key(b"k" * 32, "demo"))
-    project = Project("app", root, environments=("development",), env_sources=(source,))
-    return read_env_sources(project, given, keeper)[1], keeper
-
-
-def test_public_names_speak_for_next(tmp_path: Path) -> None:
-    """Nothing but Next reads NEXT_PUBLIC_ names; in a comment they say nothing."""
-    assert chosen(tmp_path, {}, b"A=1\nNEXT_PUBLIC_A=1\n") == ("next",)
-    assert chosen(tmp_path, {}, b"# NEXT_PUBLIC_A=1\n") == UNDECLARED
-
-
-def test_the_fingerprint_is_of_what_the_declared_loader_gives(tmp_path: Path) -> None:
-    """One line is one value by python-dotenv, another by Next, and not known by systemd."""
-    value = fake_value("declared")
-    for loader, expected in {"python-dotenv": f"{value}#x", "next": value, "systemd": None}.items():
-        written = f"{value} #x" if expected is None else f"{value}#x"
-        frame, keeper = entries(tmp_path, f"A={written}\n", loader)
-        found = None if frame["fingerprint"].isna().all() else frame["fingerprint"].iloc[0]
-        assert found == (keeper.fingerprint(expected) if expected else None)
-        assert list(frame["loader"]) == [loader]
-
-
-def test_a_value_that_is_not_known_has_no_fingerprint_and_does_not_leave(tmp_path: Path) -> None:
-    """Loaders disagree: the entry says so, the keeper holds each reading, the frame none of them."""
-    value = fake_value("disagreed")
-    frame, keeper = entries(tmp_path, f"A='{value}'\n")
-    assert frame[["state", "name", "faults", "loader"]].to_dict("records") == [
-        {"state": "read", "name": "A", "faults": "loaders-disagree", "loader": ""}
-    ]
-    assert list(frame["fingerprint"].isna()) == [True]
-    assert {keeper.fingerprint(value), keeper.fingerprint(f"'{value}'")} <= set(keeper.fingerprints())
-    assert value not in frame.to_csv()
-
-
-def test_given_text_is_read_as_the_hosts_box_reads_it(tmp_path: Path) -> None:
-    """Dotenv text is Render's, which is taken to read as node's dotenv does; JSON needs no loader."""
-    for content, loader, value in ((b"A=`x`\n", "render", "x"), (b'{"A": "`x`"}', "", "`x`")):
-        frame, keeper = entries(tmp_path, "", "", GivenValues("development", "web", "-", content))
-        assert list(frame["loader"]) == [loader]
-        assert list(frame["fingerprint"]) == [keeper.fingerprint(value)]
+@pytest.mark.parametrize(
+    ("text", "loader", "expected", "read_by"),
+    [
+        ("A=@#x\n", "python-dotenv", "@#x", "python-dotenv"),
+        ("A=@#x\n", "next", "@", "next"),
+        ("A=@ #x\n", "systemd", "", "systemd"),
+        ("A='@'\n", "", "", ""),
+        # Given dotenv text is Render's, which is taken to read as node's dotenv does; JSON needs no loader.
+        ("A=`@`\n", "-", "@", "render"),
+        ('{"A": "`@`"}', "-", "`@`", ""),
+    ],
+)
+def test_the_fingerprint_is_of_what_the_loader_gives(
+    tmp_path: Path, text: str, loader: str, expected: str, read_by: str
+) -> None:
+    """A value that is not known has none: the keeper holds each reading, the frame no value at all."""
+    value, keeper = fake_value("declared"), Keeper(Key(b"k" * 32, "demo"))
+    content = text.replace("@", value).encode()
+    (tmp_path / ".env").write_bytes(content)
+    sources = (EnvSource("development", "web", ".env", loader=loader),) if loader != "-" else ()
+    values = (GivenValues("development", "web", "-", content),) if loader == "-" else ()
+    project = Project("app", tmp_path, environments=("development",), env_sources=sources)
+    (row,) = read_env_sources(project, values, keeper)[1].to_dict("records")
+    assert (row["state"], row["name"], row["loader"], value in str(row)) == (READ, "A", read_by, False)
+    if expected:
+        assert (row["fingerprint"], row["readings"]) == (keeper.fingerprint(expected.replace("@", value)), "")
+    else:
+        own = text.strip().partition("=")[2].replace("@", value)
+        assert (pd.isna(row["fingerprint"]), row["faults"]) == (True, "loaders-disagree")
+        assert {keeper.fingerprint(one) for one in (value, own)} <= set(keeper.fingerprints())

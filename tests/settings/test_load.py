@@ -1,4 +1,5 @@
-"""audit.toml and policies: what is read of a good file, the faults of a broken one, and which one counts."""
+"""audit.toml and policies: what is read of a good file, the faults of a broken one, which one counts,
+and what of it two reviews compare."""
 
 import os
 import random
@@ -11,7 +12,16 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.settings import bundled_policy, choose_policy, load_policy, load_project
-from audit_lib.settings.load import BUNDLED, DEFAULT_LAYOUT, POLICIES, guide_rules, is_configured
+from audit_lib.settings.load import (
+    BUNDLED,
+    DEFAULT_LAYOUT,
+    POLICIES,
+    difference,
+    digest_of_difference,
+    dump,
+    guide_rules,
+    is_configured,
+)
 from audit_lib.settings.models import DeploySource, EnvSource, LogSource, Policy
 from tests.support.applications import write
 from tests.support.fakes import fake_value
@@ -22,6 +32,7 @@ OTHER = '[[secret]]\nname = "OTHER_KEY"\nservice = "web"\n'
 ENV = '[[env]]\npath = "a/.env"\nenvironment = "development"\nservice = "web"\n'
 ALERT = '[[alerts]]\nname = "x"\n'
 LOGIN = '[[logins]]\nname = "page"\nroute = "/login"\n'
+OWN = 'name = "own"\nenvironments = ["production"]\n'
 
 
 def env(path: str, more: str = 'environment = "dev"\nservice = "web"\n') -> str:
@@ -94,9 +105,6 @@ def test_what_is_no_small_text_file_is_refused(tmp_path: Path) -> None:
             load_policy(tmp_path / name)
 
 
-# ---- Places ----
-
-
 def test_an_audit_toml_says_where_everything_is(tmp_path: Path) -> None:
     """Each key arrives in the project; dev and prod stand for development and production."""
     write(tmp_path, {"my shop!/audit.toml": ROWS["whole"], "my shop!/backend/.env": "A=b\n"})
@@ -151,9 +159,6 @@ def test_no_link_leads_out_of_the_project(text: str, named: str, tmp_path: Path)
     (project / "loop").symlink_to(project / "loop")
     fault = f"audit.toml: {named} leads out of the project through a symbolic link"
     assert faults_of(text, project) == [fault]
-
-
-# ---- What is demanded ----
 
 
 def test_an_audit_toml_changes_what_it_extends(tmp_path: Path) -> None:
@@ -252,11 +257,6 @@ def test_an_old_policy_is_refused_with_the_new_places(tmp_path: Path) -> None:
         assert all(fault.startswith(word) for fault, word in zip(faults[1:], words, strict=True))
 
 
-# ---- AUDIT_TOML: the reviewer's own in place of the one that the project's writers can change ----
-
-OWN = 'name = "own"\nenvironments = ["production"]\n'
-
-
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """A project whose own audit.toml leaves out production, and one outside that does not."""
@@ -289,9 +289,6 @@ def test_another_path_is_refused(app: Path, text: str, fault: str, monkeypatch: 
     with pytest.raises(BadInput, match="AUDIT_TOML: ") as caught:
         load_project(app)
     assert fault in str(caught.value)
-
-
-# ---- Broken files of every kind: a clear fault or a valid result, never another error ----
 
 
 def mutated(text: str, seed: int) -> str:
@@ -327,3 +324,47 @@ def test_a_broken_file_gives_faults_and_nothing_else(tmp_path: Path, long_run: b
     assert len(faults) > 200
     assert [fault for fault in map(str, faults) if not re.match(r"(own|audit)\.toml: ", fault)] == []
     assert all(str(fault).isprintable() for fault in faults)
+
+
+CHANGES = tomllib.loads(Path(__file__).with_name("dump.toml").read_text("utf-8"))
+BEFORE = CHANGES["before"]
+
+
+def lines_of(folder: Path, text: str, policy: str = "") -> tuple[str, ...]:
+    """The settings of a project with this audit.toml."""
+    project = load_project(write(folder, {"audit.toml": text}))
+    return dump(choose_policy(project, policy), project)
+
+
+@pytest.mark.parametrize(("old", "new", "lines"), CHANGES["changes"])
+def test_a_change_is_its_lines(old: str, new: str, lines: list[str], tmp_path: Path) -> None:
+    """Old and new line by line, whichever way it went; a comment changes nothing."""
+    assert old in BEFORE
+    changed = difference(lines_of(tmp_path, BEFORE), lines_of(tmp_path, BEFORE.replace(old, new, 1)))
+    assert list(changed) == lines
+    assert bool(digest_of_difference(changed)) == bool(lines)
+
+
+def test_another_policy_says_where_it_comes_from(tmp_path: Path) -> None:
+    """Bundled, of audit.toml or the reviewer's own is a line; without a project only the policy counts."""
+    own = write(tmp_path / "mine", {"p.toml": 'name = "p"\n'}) / "p.toml"
+    for policy, origin in (("generic", "bundled"), ("", "audit.toml"), (str(own), "the reviewer")):
+        assert f"policy: from = {origin}" in lines_of(tmp_path / "app", BEFORE, policy)
+    assert not [line for line in dump(bundled_policy("paiid")) if line.startswith(("audit.toml", "env "))]
+
+
+def test_the_digest_knows_one_difference() -> None:
+    """Another change has another digest, so that no acceptance covers it."""
+    digests = {digest_of_difference(difference(["a"], [new])) for new in ("b", "c", "a")}
+    assert len(digests) == 3
+
+
+def test_no_value_is_a_line(tmp_path: Path) -> None:
+    """A value that somebody wrote into audit.toml is shown by its digest, and a formats file by its own."""
+    value = fake_value("in the settings", 40)
+    text = BEFORE.replace("*todo*", value).replace('name = "shop"', 'name = "shop"\nlog_formats = "f.toml"')
+    write(tmp_path, {"f.toml": "x"})
+    lines = lines_of(tmp_path, text)
+    assert value not in "\n".join(lines)
+    write(tmp_path, {"f.toml": "y"})
+    assert len(difference(lines, lines_of(tmp_path, text))) == 2

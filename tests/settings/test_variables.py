@@ -1,4 +1,4 @@
-"""Variables that a text mentions, in env files and in the languages that read their environment."""
+"""Variables that a text mentions, in env files and in code, and what each is likely to be."""
 
 import re
 import tomllib
@@ -7,12 +7,24 @@ from typing import Any
 
 import pytest
 
-from audit_lib.settings import load_project
-from audit_lib.settings.variables import dynamic_reads, in_code, in_env_text, read_code
+from audit_lib.settings import bundled_policy, load_project
+from audit_lib.settings.variables import (
+    dynamic_reads,
+    form_of,
+    in_code,
+    in_env_text,
+    is_issued,
+    likely_kind,
+    read_code,
+)
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 
-ROWS = tomllib.loads(Path(__file__).with_name("reads.toml").read_text("utf-8"))
+ROWS, NAMES = (
+    tomllib.loads(Path(__file__).with_name(name).read_text("utf-8")) for name in ("reads.toml", "names.toml")
+)
+BY_NAME = [(name, [], kind) for kind, names in NAMES["kinds_by_name"] for name in names.split()]
+MADE = {"RANDOM": fake_value(1), "HEX": fake_value(4, 32, "0123456789abcdef")}
 
 
 @pytest.mark.parametrize(("path", "text", "expected"), ROWS["reads"])
@@ -67,3 +79,17 @@ def test_a_deployment_file_can_demand_a_value() -> None:
 def test_a_read_without_a_name_is_counted(path: str, text: str, lines: list[int]) -> None:
     """A key in a variable, and the whole environment handed on, are lines; a name in the text is none."""
     assert sorted(dynamic_reads(text, path)) == lines
+
+
+@pytest.mark.parametrize(("name", "values", "kind"), [*BY_NAME, *NAMES["kinds"]])
+def test_a_name_and_its_values_make_a_kind(name: str, values: list[str], kind: str) -> None:
+    """A secret's word decides alone; of other names a value that can only be a setting does."""
+    forms = [form_of(MADE.get(value, value)) for value in values]
+    assert likely_kind(name, forms, bundled_policy("generic"))[0] == kind
+
+
+def test_a_provider_s_key_is_told_from_the_application_s_own() -> None:
+    """What another issues cannot be made here: a rotation gets it there."""
+    issued = "OPENAI_API_KEY SHOP_STRIPE_API_KEY GOOGLE_CLIENT_SECRET AWS_SECRET_ACCESS_KEY"
+    own = "SHOP_API_KEY INTERNAL_API_KEY API_KEY SECRET_KEY DB_PASSWORD"
+    assert [name for name in f"{issued} {own}".split() if is_issued(name, "shop")] == issued.split()

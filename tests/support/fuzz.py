@@ -12,7 +12,6 @@ import lzma
 import random
 import shutil
 import sys
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from audit_lib.settings.load import POLICIES
 from audit_lib.settings.variables import in_code, in_env_text
 from tests.ledger.test_ledger import KEY, days, decision
 from tests.support.fakes import fake_value
+from tests.support.packed import tarred
 from tests.support.planter import new_plot
 
 TEXT = b"one line of text\n" * 40
@@ -70,16 +70,6 @@ def spoilt(good: bytes, rng: random.Random) -> bytes:
         else:
             del data[at + rng.randrange(len(data) - at + 1) :]
     return bytes(data[: 1 << 20])
-
-
-def _tar() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name in ("a.txt", "b" * 150, "ü" * 60):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(TEXT)
-            archive.addfile(entry, io.BytesIO(TEXT))
-    return buffer.getvalue()
 
 
 def _zip() -> bytes:
@@ -162,13 +152,14 @@ GENERIC = (POLICIES / "generic.toml").read_bytes()
 REPORT = b'{"schema": "audit_lib/report/1", "project": "x", "findings": '
 REPORT += b'[{"id": "a", "check": "b", "status": "open"}]}'
 NOTEBOOK = b'{"cells": [{"outputs": [{"data": {"text/plain": ["a", "b"]}}], "source": ["x"]}]}'
+TAR = tarred(TEXT, "a.txt", "b" * 150, "ü" * 60)
 ARCHIVES = {
     "gzip": gzip.compress(TEXT, mtime=0),
     "bzip2": bz2.compress(TEXT),
     "xz": lzma.compress(TEXT),
     "zstd": zstandard.compress(TEXT),
-    "tar": _tar(),
-    "tar.gz": gzip.compress(_tar(), mtime=0),
+    "tar": TAR,
+    "tar.gz": gzip.compress(TAR, mtime=0),
     "zip": _zip(),
 }
 # By name a good file, and what reads it in a folder.

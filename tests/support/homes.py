@@ -1,4 +1,4 @@
-"""Homes of other users, for whom need not be compiled once more what this process's user has compiled."""
+"""Homes of other users, for whom need not be made once more what this process's user has made."""
 
 import shutil
 from pathlib import Path
@@ -8,13 +8,11 @@ from audit_lib.leaks.rules import CHOSEN, GENERATED, scanner
 
 
 def with_rules(home: Path) -> Path:
-    """The home folder, made if it is not there, with the rules of the search for leaks: they take two."""
+    """The home folder, made if it is not there, with compiled rules and matplotlib's list of fonts."""
     for rules in (GENERATED, CHOSEN):
         scanner(rules)
-    return _with("rules", home)
-
-
-def _with(compiled: str, home: Path) -> Path:
-    cache = home / ".cache" / user_cache().name / compiled
-    shutil.copytree(user_cache() / compiled, cache, dirs_exist_ok=True)
+    for made in ("rules", "matplotlib"):
+        if (user_cache() / made).is_dir():
+            cache = home / ".cache" / user_cache().name / made
+            shutil.copytree(user_cache() / made, cache, dirs_exist_ok=True)
     return home

@@ -1,7 +1,8 @@
-"""Contents in which a text is packed: a zip, a deflated stream of a PDF, a packed text of a picture."""
+"""Contents in which a text is packed: a zip, a tar, a deflated stream of a PDF, a text of a picture."""
 
 import io
 import struct
+import tarfile
 import zipfile
 import zlib
 
@@ -11,6 +12,17 @@ def zipped(data: bytes, name: str = "a.txt", method: int = zipfile.ZIP_DEFLATED)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def tarred(data: bytes, *names: str, mode: str = "w") -> bytes:
+    """A tar, packed as its mode says, with the same content under each name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode, format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+        for name in names or ("a.txt",):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
 
 

@@ -2,13 +2,11 @@
 
 import bz2
 import html
-import io
 import json
 import lzma
 import os
 import re
 import subprocess
-import tarfile
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from tests.support.packed import zipped
+from tests.support.packed import tarred, zipped
 
 _REPEATED = re.compile(r"«([^«»]+)×(\d+)»")
 _AUTHOR = {"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.com"}
@@ -70,15 +68,6 @@ def shell(command: str, text: str | bytes) -> bytes:
     return subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=True).stdout
 
 
-def _tar(name: str, content: bytes, mode: str = "w") -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode=mode) as archive:  # type: ignore[call-overload]
-        entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        archive.addfile(entry, io.BytesIO(content))
-    return made.getvalue()
-
-
 def _follow(steps: list[list[Any]], plot: Plot, value: str) -> None:
     said = ""
     for method, *words in steps:
@@ -120,9 +109,9 @@ FORMS: dict[str, Callable[[str], bytes | str]] = {
     "xz": lambda v: lzma.compress(v.encode()),
     "zip": lambda v: zipped(v.encode()),
     "name in a zip": lambda v: zipped(v.encode()) if "/" in v else zipped(b"x", f"{v}.txt"),
-    "tar": lambda v: _tar("a.txt", v.encode()),
-    "tar.gz": lambda v: _tar("a.txt", v.encode(), "w:gz"),
-    "tar.xz": lambda v: _tar("a.txt", v.encode(), "w:xz"),
+    "tar": lambda v: tarred(v.encode()),
+    "tar.gz": lambda v: tarred(v.encode(), mode="w:gz"),
+    "tar.xz": lambda v: tarred(v.encode(), mode="w:xz"),
     "Buffer in JSON": lambda v: json.dumps({"type": "Buffer", "data": list(v.encode())}),
     "escaped byte by byte": lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()),
     "every byte percent-encoded": lambda v: "".join(f"%{byte:02X}" for byte in v.encode()),

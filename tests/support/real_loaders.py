@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from tests.support.paths import ROOT
 
 Values = dict[str, str | None]
+Batch = Callable[[Path, int], list[Values | None] | None]  # of a folder with so many env files by number
 NODE_FOLDER = ROOT / ".cache" / "npm"
 _MARK = "MARK_BETWEEN_FILES"
 
@@ -45,7 +46,7 @@ def read_by(loader: str, texts: Sequence[str], refused: Sequence[bool]) -> list[
     """
     if loader in ("compose", "docker"):
         with _engine() as server:
-            run = _compose if loader == "compose" else partial(_docker, server)
+            run: Batch = _compose if loader == "compose" else partial(_docker, server)
             good = iter(_in_batches([text for text, bad in zip(texts, refused, strict=True) if not bad], run))
             pairs = zip(texts, refused, strict=True)
             return [_in_batches([text], run)[0] if bad else next(good) for text, bad in pairs]
@@ -57,26 +58,20 @@ def read_by(loader: str, texts: Sequence[str], refused: Sequence[bool]) -> list[
 
 def _by_node(texts: Sequence[str]) -> list[dict[str, Values]]:
     command = ["node", "--stack-size=200", str(ROOT / "tests" / "loaders" / "read.cjs")]
-    given = json.dumps(texts).encode()
-    done = subprocess.run(
-        command, input=given, cwd=NODE_FOLDER, capture_output=True, timeout=300, check=False
-    )
+    asked = {"input": json.dumps(texts).encode(), "capture_output": True, "timeout": 300}
+    done = subprocess.run(command, cwd=NODE_FOLDER, check=False, **asked)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     return list(json.loads(done.stdout))
-
-
-Batch = Callable[[Sequence[str]], list[Values | None] | None]
 
 
 def _in_batches(texts: Sequence[str], run: Batch) -> list[Values | None]:
     """The values of each text by a command that reads many files, or fails if one of them is refused."""
     if not texts:
         return []
-    read = run(texts)
-    if read is not None:
-        return list(read)
-    if len(texts) == 1:
-        return [None]
+    with _folder(texts) as folder:
+        read = run(folder, len(texts))
+    if read is not None or len(texts) == 1:
+        return [None] if read is None else read
     half = len(texts) // 2
     return _in_batches(texts[:half], run) + _in_batches(texts[half:], run)
 
@@ -90,44 +85,36 @@ def _folder(texts: Sequence[str]) -> Iterator[Path]:
         yield Path(name)
 
 
-def _output(folder: Path, command: list[str], **environment: str) -> bytes | None:
+def _output(folder: Path, *command: str, **environment: str) -> bytes | None:
     """What a command prints; None if it fails."""
     homes = {"PATH": os.environ["PATH"], "HOME": str(folder), **environment}
     done = subprocess.run(command, cwd=folder, env=homes, capture_output=True, timeout=300, check=False)
     return None if done.returncode else done.stdout
 
 
-def _compose(texts: Sequence[str]) -> list[Values | None] | None:
-    services = {f"s{number}": {"image": "x", "env_file": f"{number}.env"} for number in range(len(texts))}
-    with _folder(texts) as folder:
-        (folder / "compose.json").write_text(json.dumps({"services": services}))
-        command = ["docker-compose", "-p", "x", "-f", "compose.json", "config", "--format", "json"]
-        said = _output(folder, command)
+def _compose(folder: Path, count: int) -> list[Values | None] | None:
+    services = {f"s{number}": {"image": "x", "env_file": f"{number}.env"} for number in range(count)}
+    (folder / "compose.json").write_text(json.dumps({"services": services}))
+    said = _output(folder, "docker-compose", "-p", "x", "-f", "compose.json", "config", "--format", "json")
     if said is None:
         return None
-    read = json.loads(said)["services"]
+    read = (json.loads(said)["services"][one].get("environment") or {} for one in services)
     # `config` writes a file that can be read again: a dollar sign is doubled.
-    return [
-        {
-            name: (value or "").replace("$$", "$")
-            for name, value in (read[one].get("environment") or {}).items()
-        }
-        for one in services
-    ]
+    return [{name: (value or "").replace("$$", "$") for name, value in held.items()} for held in read]
 
 
 class _Engine(BaseHTTPRequestHandler):
     """Answers as an engine would that makes a container, and keeps what it is asked for."""
 
     def do_HEAD(self) -> None:
-        self.do_GET()
+        self._answer(200, b"")
 
     def do_GET(self) -> None:
         self._answer(200, b"OK")
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append(asked["Env"] or [])  # type: ignore[attr-defined]
+        self.server.asked = asked["Env"] or []  # type: ignore[attr-defined]
         self._answer(201, b'{"Id": "0123456789ab", "Warnings": []}')
 
     def _answer(self, status: int, body: bytes) -> None:
@@ -135,8 +122,7 @@ class _Engine(BaseHTTPRequestHandler):
         self.send_header("API-Version", "1.43")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
@@ -145,25 +131,22 @@ class _Engine(BaseHTTPRequestHandler):
 @contextmanager
 def _engine() -> Iterator[HTTPServer]:
     server = HTTPServer(("127.0.0.1", 0), _Engine)
-    server.asked = []  # type: ignore[attr-defined]
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
-def _docker(server: HTTPServer, texts: Sequence[str]) -> list[Values | None] | None:
-    with _folder(texts) as folder:
-        (folder / "mark").write_text(f"{_MARK}=\n")
-        files = (file for number in range(len(texts)) for file in (f"{number}.env", "mark"))
-        command = ["docker", "create", *(word for file in files for word in ("--env-file", file)), "x"]
-        if _output(folder, command, DOCKER_HOST=f"tcp://127.0.0.1:{server.server_port}") is None:
-            return None
+def _docker(server: HTTPServer, folder: Path, count: int) -> list[Values | None] | None:
+    (folder / "mark").write_text(f"{_MARK}=\n")
+    files = (file for number in range(count) for file in (f"{number}.env", "mark"))
+    words = (word for file in files for word in ("--env-file", file))
+    host = f"tcp://127.0.0.1:{server.server_port}"
+    if _output(folder, "docker", "create", *words, "x", DOCKER_HOST=host) is None:
+        return None
     found: list[Values | None] = []
     held: Values = {}
-    for line in server.asked[-1]:  # type: ignore[attr-defined]
+    for line in server.asked:  # type: ignore[attr-defined]
         variable, equals, value = line.partition("=")
         if variable == _MARK:
             found.append(held)
@@ -179,8 +162,7 @@ def _systemd() -> ctypes.CDLL | None:
 
 
 def _by_systemd(texts: Sequence[str]) -> list[Values | None]:
-    library = _systemd()
-    assert library is not None
+    library: Any = _systemd()
     strings = ctypes.POINTER(ctypes.c_char_p)
     library.strv_env_clean_with_callback.argtypes = [strings, ctypes.c_void_p, ctypes.c_void_p]
     library.strv_env_clean_with_callback.restype = strings

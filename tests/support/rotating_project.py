@@ -1,5 +1,6 @@
 """An application with both services in two environments, and a person who follows a runbook in it."""
 
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,25 +11,10 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from tests.support.labelled import drawn
 
-BACKEND = (
-    "API_TOKEN", "TRADIER_API_KEY", "TRADIER_ACCOUNT_ID", "ALPACA_PAPER_API_KEY", "ALPACA_PAPER_SECRET_KEY",
-    "DATABASE_URL", "JWT_SECRET_KEY", "ANTHROPIC_API_KEY", "GITHUB_WEBHOOK_SECRET", "REDIS_URL", "SENTRY_DSN",
-)  # fmt: skip
-FRONTEND = ("NEXT_PUBLIC_API_TOKEN", "NEXT_PUBLIC_BACKEND_API_BASE_URL", "NEXT_PUBLIC_ANTHROPIC_API_KEY")
+_DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+BACKEND, FRONTEND, FORMS = _DATA["backend"], _DATA["frontend"], _DATA["forms"]
 SECRETS = (*BACKEND, *FRONTEND)
 ENVIRONMENTS = ("staging", "production")
-FORMS = {  # as in labelled.toml
-    "TRADIER_API_KEY": "«alnum28»",
-    "TRADIER_ACCOUNT_ID": "VA«digit8»",
-    "ALPACA_PAPER_API_KEY": "PK«upper18»",
-    "ALPACA_PAPER_SECRET_KEY": "«alnum40»",
-    "DATABASE_URL": "postgresql://app:«alnum30»aB1-@db.paiid.internal:5432/app",
-    "ANTHROPIC_API_KEY": "sk-ant-api03-«url93»AA",
-    "GITHUB_WEBHOOK_SECRET": "«hex64»",
-    "REDIS_URL": "rediss://app:«alnum30»aB1-@cache.paiid.internal:6379/0",
-    "SENTRY_DSN": "https://«hex32»@o1.ingest.sentry.io/2",
-    "BACKEND_API_BASE_URL": "https://«hex8».onrender.com",
-}
 
 
 def sliced(secrets: Iterable[str]) -> list[Any]:

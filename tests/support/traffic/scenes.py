@@ -11,13 +11,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.ledger import Draft, Ledger, append, read_ledger
-from audit_lib.ledger.keys import demo_key
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import Window, network_of
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import Project, bundled_policy
+from tests.support.histories import ledger_of, rotation
 from tests.support.small_logs import DECLARED_LOG, traffic_of
 from tests.support.traffic import plants
 from tests.support.traffic.plants import ATTACKING, DAY, HOUR, Line, Plant, Truth, office, ordinary, truth_of
@@ -127,18 +126,11 @@ def detections_of(scene: Scene, folder: Path) -> pd.DataFrame:
     (folder / "app.log").write_text("".join(map(_written, scene.lines)), "utf-8")
     project = Project("traffic", folder, log_sources=(DECLARED_LOG,))
     rules, window = detection_policy(bundled_policy("paiid")), Window(START, _instant(scene.days * DAY))
-    read, ledger = read_logs(project, None), _ledger(scene, folder / "ledger")
+    rotated = [
+        rotation(_instant(at), ("API_TOKEN", "production", "backend"), _instant(at)) for at in scene.rotations
+    ]
+    read, ledger = read_logs(project, None), ledger_of(rotated, window.until)
     return tabulate(judge(traffic_of(read, rules, window, project, ledger=ledger)))
-
-
-def _ledger(scene: Scene, folder: Path) -> Ledger:
-    """A ledger that holds the rotations of the scene."""
-    body = {"secret": "API_TOKEN", "environment": "production", "service": "backend", "source": "given"}
-    body |= {"day_only": False, "fingerprint": None, "by": "Al I.", "reason": "planned"}
-    for at in scene.rotations:
-        claimed = body | {"claimed_at": iso(_instant(at))}
-        append(folder, demo_key(), Draft("rotation", claimed), _instant(at), "alice")
-    return read_ledger(folder, demo_key())
 
 
 def missed(scene: Scene, found: pd.DataFrame) -> list[Truth]:
