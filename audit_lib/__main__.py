@@ -1,5 +1,6 @@
 """The command line: `audit-lib COMMAND`, or `python -m audit_lib COMMAND`."""
 
+import gc
 import signal
 import sys
 import traceback
@@ -38,10 +39,13 @@ class _Commands(click.Group):
                 formatter.write_dl([(name.ljust(width), text) for name, text in texts.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        # Imported here, so that help does not wait for what searches.
+        # Imported here, so that help does not wait for what searches; what is imported is no garbage.
+        gc.disable()
         from audit_lib.cli.open_project import colour  # noqa: PLC0415
         from audit_lib.secrecy.guard import guarded_command  # noqa: PLC0415
 
+        gc.freeze()
+        gc.enable()
         ctx.color = colour()
         with guarded_command():
             try:

@@ -71,8 +71,8 @@ def find_repository(root: Path) -> Repository:
             common = git_dir = _named_by(git_dir)
         if (git_dir / "commondir").exists():
             common = _named_by(git_dir / "commondir")
-        inside = git_dir.is_relative_to(top) and common.is_relative_to(top)
-        known = inside or _names_back(git_dir, common, top)
+        within = git_dir.is_relative_to(top) and common.is_relative_to(top)
+        known = within or _names_back(git_dir, common, top)
     except (Unreadable, OSError, ValueError):
         raise GitFailed.at(".git", "cannot be read") from None
     GitFailed.unless(known, ".git", "leads out of the project, and nothing is read there")

@@ -33,9 +33,9 @@ from audit_lib.report.known_values import guard_values
 from audit_lib.rotation.rotations import TRIGGERS
 from audit_lib.secrecy import guard, strength
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import given as given_values
 from audit_lib.secrets.env import MAX_BYTES
 from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.secrets.sources import parse_env_options
 
 Decorator = Callable[[Any], Any]
 flag, shown = partial(click.option, is_flag=True), partial(click.option, show_default=True)
@@ -144,7 +144,7 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
 
     project = settings.load_project(folder, given.get("ledger"))
     project = with_logs(project, logs, BytesIO(), lambda _: spool or Path())
-    values = given_values.parse_env_options(env, BytesIO(stdin))
+    values = parse_env_options(env, BytesIO(stdin))
     # To recognise a project without env files its code would be read: a hook must not wait for that.
     held = project.configured or env or any((project.root / one.path).exists() for one in project.env_sources)
     unknown = "generic" if given.get("staged") and not held else ""

@@ -25,7 +25,7 @@ from audit_lib.rotation import change, progress, runbook, schedule, validation
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import env, evidence, given as given_values, read_project
+from audit_lib.secrets import env, evidence, read_project, sources
 from audit_lib.settings import discover, load
 from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
 
@@ -76,8 +76,7 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
         beyond, most = code.files - MAX_CODE_FILES, f"{MAX_CODE_FILES:,}"
         unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
     loaders = dict(zip(known["source"], known["loader"], strict=True))
-    facts = {"extends": policy.name, "guesses": guesses, "loaders": loaders, "logins": logins}
-    text = discover.first_audit_toml(project, **facts)
+    text = discover.first_audit_toml(project, policy.name, guesses=guesses, loaders=loaders, logins=logins)
     discover.write_new(project.root / "audit.toml", text, "audit.toml")
 
     variables = counted(len(guesses or policy.secrets), "variable")
@@ -372,8 +371,8 @@ def validate(context: cli.Opened, environment: str, service: str, **given: Any) 
         (services and unclear, "--service", f"must be one of {', '.join(services)}"),
         (context.given and not own, "--env", f"gives no value of {place}/{name or 'SERVICE'}"),
     )
-    started = settings.GivenValues(place, name, given_values.ENVIRON, b"")
-    lines = given_values.given_lines(own[0] if own else started, policy)
+    started = settings.GivenValues(place, name, sources.ENVIRON, b"")
+    lines = sources.given_lines(own[0] if own else started, policy)
     held = {line.name: line.value for line in lines if line.name and line.value is not None}
     unknown = frozenset(line.name for line in lines if line.name and env.value_is_unknown(line.faults))
 

@@ -1,15 +1,13 @@
-"""What names, values and files are by the words of words.yml: whether a value is generated or chosen."""
+"""What names, values and files are by the words of words.toml: whether a value is generated or chosen."""
 
 import re
+import tomllib
 from collections import Counter
 from functools import cache, lru_cache
 from hashlib import sha256
 from math import log2
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
-
-import yaml
 
 from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.strength import PARTS, is_of_no_language, pairs_of, range_of, strength_bits
@@ -19,7 +17,7 @@ _MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value abo
 _WEAKEST_BITS = 35
 _KEY = re.compile(r"(?:^|[.])key$")  # a key of anything: an entry's, a cache's
 _LONGEST = 120  # characters of a password that somebody chose
-_WORDS: dict[str, Any] = yaml.load(Path(__file__).with_name("words.yml").read_text("utf-8"), yaml.CSafeLoader)
+_WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
 
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
@@ -130,7 +128,7 @@ def is_default(value: str) -> bool:
 
 @cache
 def expression(name: str) -> re.Pattern[str]:
-    """One of the expressions of words.yml, compiled when it is first used."""
+    """One of the expressions of words.toml, compiled when it is first used."""
     return re.compile("|".join(_WORDS[name].splitlines()))
 
 
@@ -170,7 +168,7 @@ def reads_as_name(text: str) -> bool:
 
 @lru_cache(maxsize=100_000)
 def is_kind(kind: str, path: str) -> bool:
-    """Whether a path is of a kind that words.yml names, such as a lock file."""
+    """Whether a path is of a kind that words.toml names, such as a lock file."""
     return expression(kind).search(path) is not None
 
 

@@ -150,7 +150,7 @@ class Search:
         self.patterns = reading = Reading("patterns", count=1)
         shapes, marked, installed = set[Shape](), set[str](), 0
         own = f"{os.path.relpath(self.project.ledger_dir, self.history.root)}/"
-        for source, _ in self._sources("shapes in git objects", rules.digest(), marked):
+        for source, _ in self._sources("shapes in git objects", rules.digest(), marked, but="tree"):
             origin, found, put = source.origin, set[Shape](), self.history.places.get(source.origin.oid, ())
             paths = {path for _, path in put} if origin.oid else {origin.path}
             installed += not origin.oid and is_kind("installed", origin.path)
@@ -177,13 +177,19 @@ class Search:
             here = [] if origin.path in self._homes else values.search(source, reading)
             marked |= {origin.oid} if here else set()
             found += [*here, *(values.find_in_path(origin) if origin.path else ())]
-        for path in {path for places in self.history.places.values() for _, path in places}:
-            found += values.find_in_path(Origin("git", path))
+        if any(one.origin.kind == "tree" for one in found):
+            # Each version of a folder is a tree with the name again: where it is the commits' paths say.
+            paths = {path for places in self.history.places.values() for _, path in places}
+            named = [one for path in paths for one in values.find_in_path(Origin("git", path))]
+            told = {one.fingerprint for one in named}
+            found = [one for one in found if one.origin.kind != "tree" or one.fingerprint not in told] + named
         why = "cannot be read: it was never fetched, or it is broken"
         self.objects.left_out += [Fault(f"git object {oid}", why) for oid in self.objects.missing]
         return found
 
-    def _sources(self, what: str, digest: str, marked: set[str]) -> Iterator[tuple[Source, Reading]]:
+    def _sources(
+        self, what: str, digest: str, marked: set[str], but: str = ""
+    ) -> Iterator[tuple[Source, Reading]]:
         """Every file, then each object that is not remembered as clean; all but those `marked` then are."""
         root, read = self.history.root, 0
         for folder in (root, *self._options.also):
@@ -195,7 +201,7 @@ class Search:
                 self._options.progress("files", read, 0)
         name = self._clean.name(str(root.resolve()), digest) if self._clean else ""
         clean = frozenset(json.loads((self._clean and self._clean.recall(name)) or b"[]"))
-        wanted = [one for one in self.history.objects if one.oid not in clean]
+        wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean]
         done, total = 0, sum(one.size for one in wanted)
         self.objects, left_out = Reading("git objects", ".git"), 0
         for source in sources.object_sources(root, [one.oid for one in wanted], self.objects):
@@ -267,6 +273,8 @@ def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, 
             yield one, row | facts.get(commit, {"place": UNREACHABLE}) | ({} if oid else {"place": "path"})
         if kind == "commit":
             yield one, {"commit": oid} | facts.get(oid, {}) | {"place": one.place}
+        elif kind == "tree":
+            yield one, {"place": "path"}
         elif oid in index and not places:
             yield from ((one, {"place": "staged", "path": path}) for path in sorted(index[oid]))
         elif oid and not places:

@@ -180,10 +180,7 @@ class History:
 
     @classmethod
     def of(cls, root: Path) -> "History":
-        """All objects as they are now, reachable or not, in the order in which git reads them.
-
-        Trees are left out: they hold names alone, which each commit's paths say.
-        """
+        """All objects as they are now, reachable or not, in the order in which git reads them."""
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
         # If some are broken git gives the ids alone: which, is said when they are read.
@@ -193,9 +190,7 @@ class History:
             try:
                 with git.running(root, (*every, f"--batch-check={layout}")) as stream:
                     listed = map(str.split, stream.read().decode("ascii").splitlines())
-                history.objects = [
-                    GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed if kind != "tree"
-                ]
+                history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
                 return history
             except GitFailed as failed:
                 history.faults.append(str(failed))

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b, sha256
 from itertools import takewhile
-from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -32,7 +31,6 @@ LOCK_SECONDS = 60
 _APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # others would stand in what people copy to a shell
 _HEAD = re.compile("([1-9][0-9]{0,9}):[0-9a-f]{64}")  # 0 is of no entry: a chain not yet begun
-_ORDER = attrgetter("at", "writer", "seq")
 # Ledgers before 0.3.0 had a kind for each verdict, and other names for the fields.
 _EARLIER = {"acceptance": "accept", "assignment": "assign", "closure": "close", "attestation": "attest"}
 _NAMES = {"id": "subject", "rule": "subject", "due": "until", "proof": "reason"}
@@ -197,7 +195,8 @@ def read_ledger(
     alone, known = ledger_dir.is_file(), tuple(known)
     files = [ledger_dir] if alone else chain_files(ledger_dir)
     chains = {path.stem: read_chain(path) for path in files if WRITER.fullmatch(path.stem)}
-    every = sorted((entry for chain in chains.values() for entry in chain.entries), key=_ORDER)
+    every = [entry for chain in chains.values() for entry in chain.entries]
+    every.sort(key=lambda entry: (entry.at, entry.writer, entry.seq))
     doubts = _doubts(every, key, known, bridges)
     good = [entry for entry in every if entry.hash not in doubts]
 

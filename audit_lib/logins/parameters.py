@@ -167,4 +167,6 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
 def formats_of(project: Project, policy: Policy) -> LogFormats:
     """The log formats in force, with what the policy declares; raises BadInput with every fault of them."""
     statuses = detection_policy(policy).failed_statuses
-    return project_formats(project, policy.secret_variables).declaring(statuses, policy.logins)
+    held = (rule for rule in policy.secrets if rule.kind == "secret")
+    names = tuple(name for rule in held for name in (rule.name, *rule.aliases))
+    return project_formats(project, names).declaring(statuses, policy.logins)

@@ -30,6 +30,7 @@ OUTCOMES = {
     **dict.fromkeys(("created", "queued", "build_in_progress", "pre_deploy_in_progress"), "in progress"),
     RUNNING: "in progress",
 }
+DEPLOY_OUTCOMES = ("took effect", "failed", "in progress", "not told")
 _BLANK = re.compile(r"[\s,\x00]*")
 _NEXT = re.compile(r"\n(?=[\[{])")  # where a list can go on after a line that is none
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
@@ -48,9 +49,6 @@ _TEXTS = {
     **dict.fromkeys(("message", *_TIMES), (r"(?s).*", "")),
 }
 _NOT_JSON = object()
-
-
-DEPLOY_OUTCOMES = ("took effect", "failed", "in progress", "not told")
 
 
 class Deploys(Contract):

@@ -54,18 +54,16 @@ class LogFile:
 
     def open(self) -> AbstractContextManager[OpenSource]:
         """The file, opened once, or a copy of a remote one. Raises `Unreadable` as `open_source` does."""
-        if self.is_remote:
-            copy = _downloaded(self.path)
-            return open_source(copy.parent, copy.name)
-        return open_source(self.root, self.path)
+        return _open_remote(self.path) if self.is_remote else open_source(self.root, self.path)
 
 
-def _downloaded(url: str) -> Path:
-    """A copy of what a URL names, by any scheme that fsspec knows. Raises `Unreadable`."""
+def _open_remote(url: str) -> AbstractContextManager[Any]:
+    """A copy of what a URL names, by any scheme that fsspec knows, opened. Raises `Unreadable`."""
     try:
         import fsspec  # noqa: PLC0415  slow to import, and of the extra [cluster]
 
-        return Path(fsspec.open_local(f"simplecache::{url}"))
+        copy = Path(fsspec.open_local(f"simplecache::{url}"))
+        return open_source(copy.parent, copy.name)
     except (ImportError, OSError, ValueError) as error:
         reason = f"cannot be read ({type(error).__name__}: perhaps audit-lib[cluster] is missing)"
         raise Unreadable(url, "unreadable", reason) from None
@@ -145,9 +143,8 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
             raise BadInput.at(name, "must be a file: a notebook has no stdin")
         return replace(source, file=spool(stdin), dated=False)
     path = Path(origin)
-    # That of a path raises where a folder may not be entered.
-    exists = os.path.exists(origin)  # noqa: PTH110
-    BadInput.unless(exists, name, "names a file that does not exist or cannot be read")
+    # The method of a path raises where a folder may not be entered.
+    BadInput.unless(os.path.exists(origin), name, "names a file that does not exist or cannot be read")  # noqa: PTH110
     BadInput.unless(path.is_file(), name, "is not a regular file")
     return replace(source, pattern=f"{name}: {path.name}", file=real_path(path, project.root, name))
 
@@ -159,8 +156,7 @@ def _declared(project: Project, environment: str, service: str) -> LogSource:
         for source in project.log_sources
         if (source.environment, source.service) == (environment, service)
     }
-    zone, declared = project.time_zone, project.zone_declared
-    plain = LogSource("", service, environment, zone, zone_declared=declared)
+    plain = LogSource("", service, environment, project.time_zone, zone_declared=project.zone_declared)
     return found.pop() if len(found) == 1 else plain
 
 

@@ -188,12 +188,9 @@ def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFo
 
 def project_formats(project: Project, secrets: Iterable[str] = ()) -> LogFormats:
     """The formats that a project's audit.toml names, else the bundled ones; `BadInput` with every fault."""
-    named = project.formats
-    return (
-        parse_formats(formats_source(project).content, named, tuple(secrets))
-        if named
-        else load_formats(None, secrets)
-    )
+    if not project.formats:
+        return load_formats(None, secrets)
+    return parse_formats(formats_source(project).content, project.formats, tuple(secrets))
 
 
 def formats_source(project: Project) -> SourceBytes:
@@ -217,7 +214,7 @@ def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> 
         tuple(block for written in section for block in written.blocks()) for section in sections
     )
     words = read.model_dump(include={"json_", "outcome", "possible", "refusal"}, by_alias=True)
-    own = tuple(name.lower() for name in secrets if name.isascii())
+    own = (name.lower() for name in secrets if name.isascii())
     parameters = tuple(dict.fromkeys((*own, *read.query.get("secret_parameters", ()))))
     return LogFormats(prefixes, bodies, messages, words | {"query": {"secret_parameters": parameters}})
 

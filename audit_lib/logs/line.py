@@ -41,6 +41,7 @@ _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says no
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _SPACE = b" \t\v\f"
+_OBJECT = re.compile(rb"\{.*\}\Z", re.DOTALL)
 _PAIRED = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@-]*+=")  # what may begin with key=value
 UNDECLARED = "iis (W3C, default fields)"  # the body of rows whose columns nothing declares
 MOST_CHANGES = 64  # of the columns, within a file
@@ -166,7 +167,7 @@ class LineReader:
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
-        is_object, match = _is_object(text), None
+        is_object, match = _OBJECT.match(text) is not None, None
         choice = self.by.outer
         for count in range(_PREFIXES + 1 if not is_object else 0):
             match = choice.match(text, self._clock)
@@ -178,7 +179,7 @@ class LineReader:
             record = match.place.block.record and not text.startswith(b"Traceback")
             head = head.then(match.at, match.lacks, match.client, record=record)
             choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
-            is_object = _is_object(text)
+            is_object = _OBJECT.match(text) is not None
         fields = None
         if head.structures < _STRUCTURES and (is_object or _PAIRED.match(text)):
             read = json_fields if is_object else pair_fields
@@ -277,10 +278,6 @@ class LineReader:
         return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
 
 
-def _is_object(text: bytes) -> bool:
-    return text[:1] == b"{" and text[-1:] == b"}"
-
-
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:
     """A structured line by what the lines in it show."""
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
@@ -302,9 +299,6 @@ def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
         same = [other for other in kept if other.kind == event.kind or (other.status and event.status)]
         kept += [] if same and (event.status or event.once) else [event]
     return tuple(kept)
-
-
-# ---- The lines of a file, one behind another ----
 
 
 def raw_lines(stream: BinaryIO | RawIOBase) -> Iterator[bytes]:
@@ -364,11 +358,7 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
         for template in (row, "#{dotted}: {text}")
     )
     return replace(
-        formats,
-        prefixes=(),
-        bodies=tuple(bodies),
-        messages=(),
-        words={**formats.words, "possible": {}},
+        formats, prefixes=(), bodies=tuple(bodies), messages=(), words={**formats.words, "possible": {}}
     )
 
 
@@ -388,17 +378,14 @@ def _request_key(found: re.Match[bytes]) -> bytes:
     return found["tags"] or (process[0] if process else b"")
 
 
-# ---- How one line is explained ----
-
-
 def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line, list[str], str]:
     """How a line is read, as every command counts it; the blocks that matched, in turn; what came nearest."""
     reader = LineReader(formats, zone)
     line = reader.read(raw)
-    names = [match.place.block.name for _, match in reader.tried if match]
-    names += [event.message for event in line.events if event.message]
+    blocks = (match.place.block.name for _, match in reader.tried if match)
     left = reader.tried[-1][0] if reader.tried and line.state in ("not understood", "text only") else b""
-    return line, list(dict.fromkeys(names)), _nearest(left, len(bare(raw)) - len(left), formats)
+    names = dict.fromkeys([*blocks, *(event.message for event in line.events if event.message)])
+    return line, list(names), _nearest(left, len(bare(raw)) - len(left), formats)
 
 
 def _nearest(text: bytes, before: int, formats: LogFormats) -> str:

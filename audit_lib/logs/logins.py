@@ -81,9 +81,11 @@ def settle_logins(
     steps = steps.assign(
         kind=kinds, minute=(steps["at"] // MINUTE).where(steps["at"] > NONE, -1), count=1, message=""
     )
-    others = steps.assign(subject="")[steps["kind"].ne("other")]
-    requests = pd.concat([requests, steps[list(requests)]], ignore_index=True)
-    return requests, pd.concat([events[~is_open], others[list(events)]], ignore_index=True)
+    failed = steps.loc[steps["kind"].ne("other")].assign(subject="")[list(events)]
+    return (
+        pd.concat([requests, steps[list(requests)]], ignore_index=True),
+        pd.concat([events[~is_open], failed], ignore_index=True),
+    )
 
 
 def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:

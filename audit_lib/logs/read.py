@@ -28,18 +28,8 @@ from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import RAILS_BEGUN, UNREAD, LineReader, raw_lines
-from audit_lib.logs.tally import (
-    MOST_NAMES,
-    LogSums,
-    categories,
-    days_of,
-    joined,
-    read_log,
-    settled,
-    sum_lines,
-    tabulate,
-)
-from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, instant_of, micros_of
+from audit_lib.logs.tally import MOST_NAMES, LogSums, categories, joined, read_log, sum_lines, tabulate
+from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, days_of, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import LogSource, Project
@@ -304,9 +294,6 @@ def tabulate_log_coverage(
     return pd.DataFrame([row])
 
 
-# ---- Logs read at once ----
-
-
 def read_all(
     formats: LogFormats, files: Sequence[LogFile], size: int, scheduler: str = ""
 ) -> Iterator[LogSums]:
@@ -330,8 +317,7 @@ def read_all(
                 for file, pieces in zip(files, cut, strict=True)
             ]
             for file, parts in zip(files, given, strict=True):
-                sums = joined([part.result() for part in parts])
-                yield settled(formats, sums) if sums else read_log(formats, file)
+                yield joined(formats, [part.result() for part in parts]) or read_log(formats, file)
 
 
 def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:

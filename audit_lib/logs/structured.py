@@ -93,8 +93,8 @@ class NamedFields:
     @property
     def requested(self) -> bool:
         """Whether it is a request. An absolute URL without a client is a call that the application made."""
-        is_own = self.path[:1] in b"/" or self.client != b""
-        return bool(self.status and (self.path or self.method)) and is_own
+        has_target = self.status != b"" and self.path + self.method != b""
+        return has_target and (self.path[:1] in b"/" or self.client != b"")
 
 
 _Field = tuple[str, int, bytes, bool]  # name, depth, value, and whether it is a text and no number

@@ -21,7 +21,7 @@ from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_ROUTES, OTHER_ROUTES, LogFormats
 from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent, raw_lines, read_lines
 from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
-from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of, micros_of
+from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of, days_of
 
 # Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
@@ -129,11 +129,6 @@ class LogSums:
         return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
 
 
-def days_of(quarter: Quarter) -> range:
-    """The days of a quarter, counted as in the column `day`."""
-    return range(*(day_of(micros_of(at)) for at in (quarter.start, quarter.end)))
-
-
 def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
     """A frame of rows: texts as categories in their order, all else as whole numbers."""
     values = dict.fromkeys(columns, ()) | dict(zip(columns, zip(*rows, strict=True), strict=False))
@@ -158,9 +153,6 @@ def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         texts = [each if each.dtype == "category" else categories(each) for each in known]
         whole[name] = union_categoricals(texts, sort_categories=True).remove_unused_categories()
     return whole
-
-
-# ---- The sums of one log ----
 
 
 def read_log(formats: LogFormats, file: LogFile) -> LogSums:
@@ -203,7 +195,7 @@ def settled(formats: LogFormats, sums: LogSums) -> LogSums:
     return replace(sums, requests=requests, events=events)
 
 
-def joined(parts: Sequence[LogSums]) -> LogSums | None:
+def joined(formats: LogFormats, parts: Sequence[LogSums]) -> LogSums | None:
     """The sums of a log of those of its pieces; None if these do not tell what those of the whole are."""
     if len(parts) == 1:
         return parts[0]
@@ -218,7 +210,8 @@ def joined(parts: Sequence[LogSums]) -> LogSums | None:
     shown = together(events)
     steps = shown["message"].eq(CLOCK_SET_BACK)
     kept = shown[~steps | steps.groupby(shown["day"]).cumsum().le(MOST_STEPS)]
-    return LogSums(_grouped(together(requests)), together([kept]), facts, parts[-1].broken)
+    whole = LogSums(_grouped(together(requests)), together([kept]), facts, parts[-1].broken)
+    return settled(formats, whole)
 
 
 class Tally:
@@ -333,9 +326,6 @@ def _grouped(requests: pd.DataFrame) -> pd.DataFrame:
     """The rows of REQUESTS with each group once, where it came first."""
     groups = requests.groupby(list(GROUP), observed=True, sort=False, as_index=False)
     return groups.agg(count=("count", "sum"), line=("line", "min"))
-
-
-# ---- The frames of all logs ----
 
 
 class OfLog(Contract):

@@ -16,6 +16,8 @@ FIELDS = {name: field["takes"].encode() for name, field in _DATA.items()} | {"te
 ADDRESS = FIELDS["client"].removeprefix(b"(?P<client>")[:-1]
 _FIELD = re.compile(r"\{([a-z0-9:]+)\}")
 GROUP = re.compile(rb"\(\?P<(\w+)>")
+_ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
+_FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,6 @@ def expressions(parts: Sequence[Part], whole: bool) -> Iterator[bytes]:
         else:
             yield piece
     yield b"".join(open_end) + (rb"\Z" if whole else b"")
-
-
-_ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
-_FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from audit_lib.base.clock import Quarter
+
 NONE = -(1 << 62)  # no instant
 # What a time has not of its own, so that it is taken from elsewhere.
 WHOLE, ZONELESS, YEARLESS = 0, 1, 2
@@ -50,6 +52,11 @@ def instant_of(micros: int) -> datetime:
 def day_of(micros: int) -> int:
     """Days since 1970 and one; 0 for no instant."""
     return 0 if micros == NONE else micros // DAY + 1
+
+
+def days_of(quarter: Quarter) -> range:
+    """The days of a quarter, counted as in the column `day`."""
+    return range(*(day_of(micros_of(at)) for at in (quarter.start, quarter.end)))
 
 
 def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
@@ -110,8 +117,8 @@ class Clock:
         return at + int(second) * SECOND + (int((fraction + b"00000")[:6]) if fraction else 0), lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
-        is_zoned = _ZONED.search(raw) or _counted_seconds(raw) is not None
-        return parse_time(raw, self.zone), WHOLE if is_zoned else ZONELESS
+        lacks = ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE
+        return parse_time(raw, self.zone), lacks
 
     def _read_yearless(self, raw: bytes) -> int | None:
         """The instant of a time such as Nov 24 13:50:34: of the latest year that the log's date allows."""

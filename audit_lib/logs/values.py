@@ -14,6 +14,21 @@ _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a route
+# Small letters for capitals; what that does to other signs changes no word of letters and spaces.
+SMALL = bytes(value | 0x20 for value in range(256))
+LONGEST_SHAPE = 60  # characters
+Words = Mapping[str, tuple[str, ...]]  # lists of a table of log_formats.toml, where they are described
+# At most four signs may stand between a word and the address.
+_ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
+_LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
+_MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
+# Of an answer; no part of a time, a decimal, or what stands behind a process's name.
+_REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
+WARNING = re.compile(  # the level of a warning or of something worse
+    rb"(?<![A-Za-z/])(?:WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?![A-Za-z])"
+    rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
+    rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
+)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -108,27 +123,9 @@ def secret_parameters(names: tuple[str, ...]) -> re.Pattern[bytes]:
     return re.compile(rf"(?i)(?:\A|&)(?:{'|'.join(known)})=[^&]".encode())
 
 
-# Small letters for capitals; what that does to other signs changes no word of letters and spaces.
-SMALL = bytes(value | 0x20 for value in range(256))
-LONGEST_SHAPE = 60  # characters
-Words = Mapping[str, tuple[str, ...]]  # lists of a table of log_formats.toml, where they are described
-# At most four signs may stand between a word and the address.
-_ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
-_LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
-_MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
-# Of an answer; no part of a time, a decimal, or what stands behind a process's name.
-_REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
-WARNING = re.compile(  # the level of a warning or of something worse
-    rb"(?<![A-Za-z/])(?:WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?![A-Za-z])"
-    rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
-    rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
-)
-
-
 def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:
     """Finds an address behind each of the words, as its group `address`."""
-    before = (re.escape(word.encode()) for word in words)
-    return [re.compile(rb"(?i)(?<![A-Za-z0-9])" + word + _ADDRESS) for word in before]
+    return [re.compile(rb"(?i)(?<![A-Za-z0-9])" + re.escape(word.encode()) + _ADDRESS) for word in words]
 
 
 def possible_client(

@@ -32,8 +32,8 @@ from audit_lib.secrecy.guard import install, scrub
 from audit_lib.secrecy.identities import MODES
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.seal import Classes
-from audit_lib.secrets.given import parse_env_options
 from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.secrets.sources import parse_env_options
 from audit_lib.settings import choose_policy, instant_of, load_project
 
 

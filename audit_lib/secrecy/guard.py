@@ -59,11 +59,8 @@ def scrub(text: str) -> str:
 
 
 def install(keeper: Keeper | None = None) -> Guard:
-    """The guard of this process: from now on of its messages in a kernel, elsewhere of its streams.
-
-    Tracebacks, warnings and log records are written to these, too. What the `keeper` holds is scrubbed, also
-    what it takes later. A second call adds its keeper and wraps nothing twice.
-    """
+    """The guard of this process: from now on of its messages in a kernel, elsewhere of its streams, to which
+    tracebacks, warnings and log records go, too. A second call adds its keeper and wraps nothing twice."""
     if keeper is not None:
         _guard.watch(keeper)
     forbid_core_dumps()

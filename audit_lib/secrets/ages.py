@@ -133,13 +133,13 @@ def _label(piece: Any) -> str:
 
 
 def agreement(pieces: list[Any]) -> Interval:
-    """The interval of pieces in order of trust: one that would leave nothing of it is dropped."""
+    """The interval of pieces in order of trust: a piece that would leave nothing of it is dropped."""
     lo, hi, dropped = None, None, []
-    for one in pieces:
-        later = one if one.lo_at and (lo is None or one.lo_at > lo.lo_at) else lo
-        earlier = one if one.hi_at and (hi is None or one.hi_at < hi.hi_at) else hi
+    for piece in pieces:
+        later = piece if piece.lo_at and (lo is None or piece.lo_at > lo.lo_at) else lo
+        earlier = piece if piece.hi_at and (hi is None or piece.hi_at < hi.hi_at) else hi
         if later and earlier and later.lo_at >= earlier.hi_at:
-            dropped.append(one)
+            dropped.append(piece)
         else:
             lo, hi = later, earlier
     return Interval(lo, hi, dropped)
@@ -152,10 +152,10 @@ def _age(tenure: Interval, elsewhere: list[Any]) -> Interval:
     """
     begun, hi, dropped = tenure
     lo = None if dropped else begun
-    before = [one for one in elsewhere if one.hi_at] if hi else []
-    if surely := [one for one in before if begun and one.hi_at <= begun.lo_at + SAME_TIME]:
+    before = [piece for piece in elsewhere if piece.hi_at] if hi else []
+    if surely := [piece for piece in before if begun and piece.hi_at <= begun.lo_at + SAME_TIME]:
         # In use before: how long is bounded only as far as that earlier use is.
-        bounded = all(one.lo_at for one in surely)
+        bounded = all(piece.lo_at for piece in surely)
         lo = min(surely, key=attrgetter("lo_at", "hi_at")) if bounded else None
     return Interval(lo, min([hi, *before], key=attrgetter("hi_at")) if before else hi, dropped)
 
@@ -230,11 +230,9 @@ def _unrecorded(pieces: Pieces) -> bool:
         return False
     after, by = changes[0].lo_at - CLOCK_SLACK, changes[0].hi_at + CLOCK_SLACK
     later = [claim for claim in pieces["claim"] if claim.observed_at >= after]
-    with_value = later if pieces["return"] else pieces["claim"]
-    told = any(claim.kind == "E8" for claim in with_value)
-    return not told and not any(
-        claim.kind == "E10" and (claim.lo_at is None or claim.lo_at <= by) for claim in later
-    )
+    with_value = any(claim.kind == "E8" for claim in (later if pieces["return"] else pieces["claim"]))
+    without = (claim for claim in later if claim.kind == "E10")
+    return not with_value and not any(claim.lo_at is None or claim.lo_at <= by for claim in without)
 
 
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:

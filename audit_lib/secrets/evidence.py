@@ -96,7 +96,7 @@ def collect_evidence(
         files[value.fingerprint] |= {holder} if holder.written else set()
 
     places = {SecretPlace.of(row): None for row in rows(inventory)} | {SecretPlace.of(v): v for v in values}
-    found = [*_records(ledger, timeline, places), *_stored(dates, inventory), *_later(ledger, values)]
+    pieces = [*_records(ledger, timeline, places), *_stored(dates, inventory), *_later(ledger, values)]
     for value, own in zip(values, holders, strict=True):
         roles = {file: "bound" if file == own else "sighting" for file in files[value.fingerprint]}
         seen = [*_in_ledger(value, own, timeline)]
@@ -104,9 +104,9 @@ def collect_evidence(
         seen += [_piece(value, "E4", "sighting", **facts) for facts in backups[value.fingerprint]]
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.
         begun = min((row["hi_at"] for row in seen if row["role"] == "bound"), default=None)
-        found += [row for row in seen if row["role"] != "sighting" or not begun or row["hi_at"] < begun]
-        found += _self_dated(value, keeper, as_of)
-    return _widened(pd.DataFrame(found, columns=[*Evidence.columns, "dated"]), as_of)
+        pieces += [row for row in seen if row["role"] != "sighting" or not begun or row["hi_at"] < begun]
+        pieces += _self_dated(value, keeper, as_of)
+    return _widened(pd.DataFrame(pieces, columns=[*Evidence.columns, "dated"]), as_of)
 
 
 def with_file_times(inventory: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
@@ -129,14 +129,14 @@ def _widened(pieces: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     )
     by_provider = pieces["kind"].isin(_BY_PROVIDERS)
     slack = by_provider.map({True: _PROVIDER_SLACK, False: CLOCK_SLACK}).astype("timedelta64[us]")
-    found = pieces.drop(columns="dated").assign(
+    widened = pieces.drop(columns="dated").assign(
         lo_at=lo_at - slack,
         hi_at=hi_at + slack,
         observed_at=observed_at.fillna(hi_at),
         role=pieces["role"].mask(dated.fillna(hi_at) - slack > as_of, "left out"),
     )
     order = ["environment", "service", "secret", "role", "kind", "source", "hi_at", "lo_at", "text"]
-    return Evidence.checked(found.sort_values(order, kind="stable"))
+    return Evidence.checked(widened.sort_values(order, kind="stable"))
 
 
 def _in_ledger(value: Any, own: Holder, timeline: Timeline) -> Iterator[Row]:
@@ -144,17 +144,17 @@ def _in_ledger(value: Any, own: Holder, timeline: Timeline) -> Iterator[Row]:
     place = SecretPlace.of(value)
     # Only in one copy is it known that the value came back: another writer's went its own way.
     lasting = timeline.lasting(place, value.source, value.fingerprint)
-    cited: set[tuple[Any, ...]] = set()  # one value in thousands of names is one piece for each look
+    cited: set[tuple[Any, ...]] = set()  # one value in thousands of names is one piece an entry
     for copy, runs in timeline.runs[value.fingerprint].items():
         where = "" if copy.place == place else f" as {copy.place}"
         for run in runs:
             first, before, role = run.first, run.absent, "return" if copy in lasting else "sighting"
             if copy in lasting and run is runs[-1]:
                 before, role = own.before, "bound"
-            look = (role, first.place, run.modified_at, before and (before.place, before.fingerprint))
-            if look in cited:
+            places = (first.place, before and (before.place, before.fingerprint))
+            if (role, run.modified_at, *places) in cited:
                 continue
-            cited.add(look)
+            cited.add((role, run.modified_at, *places))
             kind = "E8" if first.recorded else "E1" if before and before.fingerprint is not None else "E2"
             text = f"first seen{where} {instant_words(first.at)}{_seen_before(before)}"
             facts = {"source": first.place, "observed_at": first.at}
@@ -224,13 +224,13 @@ def _backups(
     """E4: the backups of each value, by their last write; of a URL its password too."""
     written = sources.loc[sources["kind"].eq("backup"), ["source", "modified_at"]].dropna()
     with_password = {value.variable for value in values if value.component == "password"}
-    found: dict[str, list[Row]] = defaultdict(list)
+    backups: dict[str, list[Row]] = defaultdict(list)
     for row in rows(entries[entries["fingerprint"].notna()].merge(written, on="source")):
         whole = row.name not in with_password or row.fingerprint not in keeper
         mark = row.fingerprint if whole else keeper.part(row.fingerprint, component("password"))
         text = f"a copy of {instant_words(row.modified_at)} has it"
-        found[mark or ""].append({"hi_at": row.modified_at, "source": row.source, "text": text})
-    return found
+        backups[mark or ""].append({"hi_at": row.modified_at, "source": row.source, "text": text})
+    return backups
 
 
 def _self_dated(value: Any, keeper: Keeper, as_of: datetime) -> Iterator[Row]:
@@ -293,12 +293,12 @@ def _recorded(entry: Entry, place: SecretPlace, timeline: Timeline, value: Any, 
     """A recorded rotation: E8 (with the value in force), E9 (with another), E10 (with none)."""
     lo, hi = claim_interval(entry)
     kind, what = _RECORDED[of_value]
-    found = timeline.runs[value.fingerprint] if value else {}
-    runs = [found.get(copy, []) for copy in timeline.copies if copy.place == place]
-    stays = [one and not one[-1].replaced and one[-1].last.at > hi + CLOCK_SLACK for one in runs]
+    by_copy = timeline.runs[value.fingerprint] if value else {}
+    copies = [by_copy.get(copy, []) for copy in timeline.copies if copy.place == place]
+    stays = [runs and not runs[-1].replaced and runs[-1].last.at > hi + CLOCK_SLACK for runs in copies]
     if kind == "E10" and not (value and all(stays)):
         lo = None  # which copy was meant is not said: one that no snapshot saw since may have been rotated
-    changed = any(run.absent and run.absent.fingerprint for one in runs for run in one)
+    changed = any(run.absent and run.absent.fingerprint for runs in copies for run in runs)
     if kind == "E8" and lo is None and not changed:
         lo = hi  # no change was seen that it could tell of: it claims one just now
     when = f"done by {instant_words(hi)}" if lo is None else f"on or after {instant_words(lo)}"
@@ -321,8 +321,8 @@ def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[R
     """E13, E14: what a store says of the value that a place has, also if nobody supplied the value."""
     held = list(rows(inventory[inventory["state"].isin(("present", "not supplied"))]))
     for source, row in product(dates, held):
-        here = (row.environment, row.service) == (source.environment, source.service)
-        for date in source.dates if here else ():
+        is_there = (row.environment, row.service) == (source.environment, source.service)
+        for date in source.dates if is_there else ():
             if date.secret in (row.secret, row.variable):
                 text = f"{date.text} {instant_words(date.hi_at)}"
                 yield _piece(row, date.kind, "bound", hi_at=date.hi_at, source=source.origin, text=text)

@@ -212,12 +212,12 @@ def _differ(one: Row, other: Row) -> bool:
 
 def _demands(rule: SecretRule, variable: str, environment: str, service: str) -> Row:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
-    here = rule.service == service and (not rule.required_in or environment in rule.required_in)
+    holds = rule.service == service and (not rule.required_in or environment in rule.required_in)
     place = {"secret": rule.name, "variable": variable, "environment": environment, "service": service}
     return {name: stated for name, stated in vars(rule).items() if name in Inventory.columns} | {
         **place,
         "required": rule.required if rule.service == service else "",
-        "demanded": here and rule.required != "",
+        "demanded": holds and rule.required != "",
         "renewal": rule.generate or rule.obtain,
         "length": "",
         "min_length": rule.min_length or None,

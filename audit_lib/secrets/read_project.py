@@ -16,9 +16,8 @@ from audit_lib.logs.read import LogRead, nothing_read
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.ages import tabulate_freshness
 from audit_lib.secrets.evidence import collect_evidence, with_file_times
-from audit_lib.secrets.given import read_store_dates
 from audit_lib.secrets.inventory import compare_places, tabulate_inventory
-from audit_lib.secrets.sources import read_env_sources
+from audit_lib.secrets.sources import read_env_sources, read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 
 _RECORDED = ("secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint")

@@ -16,17 +16,9 @@ from typing import Any
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import few
+from audit_lib.settings import variables
 from audit_lib.settings.keys import path_fault
 from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy, Project
-from audit_lib.settings.variables import (
-    CodeRead,
-    Mention,
-    asked_of_owner,
-    env_variables,
-    files,
-    is_issued,
-    likely_kind,
-)
 
 MAX_SOURCES = 200
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
@@ -44,7 +36,7 @@ def discover(project: Project) -> Project:
     Links and what is beyond the bounds are not searched; `not_searched` says what.
     """
     left_out: list[Fault] = []
-    found = files(project.root, left_out)
+    found = variables.files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path)}
     for path in [path for path, source in env.items() if source.example]:
         folders = PurePosixPath(path).parts[:-1]
@@ -135,7 +127,9 @@ def service_of(path: PurePosixPath) -> str:
     return re.sub(r"[^\w.-]", "-", next(folders, "")).lstrip(".-") or "backend"
 
 
-def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], project: Project) -> str:
+def service_of_variable(
+    places: Iterable[variables.Mention], set_in: Mapping[str, int], project: Project
+) -> str:
     """The service of a variable: of the env file that names it and is nearest above the code that reads it,
     of several the one with the most variables; else of any env file that is nearest above it.
 
@@ -163,7 +157,7 @@ def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], pr
 
 
 def guess_variables(
-    project: Project, generic: Policy, code: CodeRead, tracked: Collection[str] = ()
+    project: Project, generic: Policy, code: variables.CodeRead, tracked: Collection[str] = ()
 ) -> list[dict[str, Any]]:
     """What each variable seems to be that an example names or the code reads, by service, then name.
 
@@ -172,15 +166,15 @@ def guess_variables(
     public as an example's; others are not read.
     """
     public = {source.path for source in project.env_sources if source.example or source.path in tracked}
-    held = env_variables(project)
+    held = variables.env_variables(project)
     sizes = Counter(path for places in held.values() for path in {place.path for place in places})
     seen = {name: [one for one in places if one.path in public] for name, places in held.items()}
-    read = asked_of_owner(code.variables)
+    read = variables.asked_of_owner(code.variables)
     names = {name for name, places in (*seen.items(), *read.items()) if places}
     guesses = []
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
-        kind, component = likely_kind(name, {place.form for place in places if place.form}, generic)
+        kind, component = variables.likely_kind(name, {place.form for place in places if place.form}, generic)
         others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
         others += [prefix + name for prefix in prefixes]
         needed = any(place.needed for place in reads) and not any(place.optional for place in reads)
@@ -193,7 +187,7 @@ def guess_variables(
                 "kind": kind,
                 "component": component,
                 "required": "always" if needed else "optional",
-                "issued": kind == "secret" and is_issued(name, project.name),
+                "issued": kind == "secret" and variables.is_issued(name, project.name),
                 "pair": next((other for other in others if other in names), ""),
                 "places": (*seen.get(name, ()), *reads),
             }
@@ -208,11 +202,11 @@ def with_environments(project: Project) -> Project:
     return replace(project, environments=environments or project.environments)
 
 
-def first_audit_toml(project: Project, **facts: Any) -> str:
+def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
     """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`.
 
-    `extends` names a bundled policy; `loaders` gives the loader of each env file of which it is known, by its
-    path; `logins` are blocks of comments that ask about logins.
+    `loaders` gives the loader of each env file of which it is known, by its path; `logins` are blocks of
+    comments that ask about logins.
     """
     from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
 
@@ -223,6 +217,7 @@ def first_audit_toml(project: Project, **facts: Any) -> str:
     log_sources = [source for source in project.log_sources if nameable(source.pattern)]
     return template.render(
         project=project,
+        extends=extends,
         has_guide=(project.root / project.guide).is_file(),
         exports=[path for path in project.exports if (project.root / path).is_file()],
         env_sources=[source for source in env_sources if os.path.lexists(project.root / source.path)],
@@ -231,7 +226,7 @@ def first_audit_toml(project: Project, **facts: Any) -> str:
     )
 
 
-def _few_places(mentions: Iterable[Mention]) -> str:
+def _few_places(mentions: Iterable[variables.Mention]) -> str:
     # A file's name could end the comment and begin a key of its own.
     plain = re.compile(r"[\w./@+ ()-]{1,200}")
     named = ((one.path if plain.fullmatch(one.path) else "a file with an odd name", one) for one in mentions)

@@ -13,18 +13,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, NotRequired, TypeVar, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    TypeAdapter,
-    ValidationError,
-    with_config,
-)
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
@@ -37,6 +27,7 @@ from audit_lib.base.in_words import SEVERITIES, nearest
 from audit_lib.secrecy.strength import looks_generated
 
 TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+FAULTS: dict[str, str] = TEXTS["faults"]
 MOVED: dict[str, str] = TEXTS["moved"]  # where a key of 0.2 went
 LARGEST = 100_000  # of numbers: of days nearly three centuries
 Made = TypeVar("Made")
@@ -54,7 +45,7 @@ def check(name: str, holds: Callable[[Any], object]) -> AfterValidator:
         with suppress(BadInput, OSError, ValueError, KeyError):
             if holds(value):
                 return value
-        raise fault(TEXTS["faults"][name])
+        raise fault(FAULTS[name])
 
     return AfterValidator(judge)
 
@@ -125,7 +116,7 @@ def path_in_project(text: str, info: ValidationInfo) -> str:
     if wrong := path_fault(text):
         raise fault(wrong)
     if info.context and leads_out(text, info.context):
-        raise fault("leads out of the project through a symbolic link")
+        raise fault(FAULTS["linked"])
     return PurePosixPath(text).as_posix()
 
 
@@ -161,7 +152,7 @@ Fact = Annotated[StrictStr, text("fact")]  # of the guide
 class Block:
     """What a file writes as a table: it has the keys that are its fields, and no other."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    __pydantic_config__ = pydantic.ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 def type_like(example: Any) -> Any:
@@ -169,10 +160,10 @@ def type_like(example: Any) -> Any:
     if isinstance(example, dict):
         keys = {key: NotRequired[type_like(example[key])] for key in example}
         table = TypedDict("table", keys)  # type: ignore[misc]
-        return with_config(Block.__pydantic_config__)(table)
+        return pydantic.with_config(Block.__pydantic_config__)(table)
     if isinstance(example, list):
         return list[type_like(example[0])] if example else list[StrictStr]  # type: ignore[misc]
-    return {bool: StrictBool, str: StrictStr, int: Number, float: Number}.get(type(example), example)
+    return {bool: pydantic.StrictBool, str: StrictStr, int: Number, float: Number}.get(type(example), example)
 
 
 def checked(
@@ -186,13 +177,12 @@ def checked(
 ) -> Made | None:
     """A table as a value of its kind; None if it has faults, which are noted by place and key.
 
-    With a `root` a path that a link leads out of it is a fault, too. The keys `beside` are those that
-    another kind has in the same file.
+    With a `root` a link out of it is one, too; `beside` are keys that another kind has in the same file.
     """
     try:
         made: Made = adapter_of(kind).validate_python(dict(table), context=root)  # type: ignore[arg-type]
         return made
-    except ValidationError as error:
+    except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
     faults += [_fault(one, kind, table, place, beside) for one in found]
     return None

@@ -19,16 +19,8 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
+from audit_lib.settings import keys
 from audit_lib.settings.discover import discover
-from audit_lib.settings.keys import (
-    MOVED,
-    adapter_of,
-    checked,
-    leads_out,
-    shown_key,
-    types_of_keys,
-    unknown_key,
-)
 from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 from audit_lib.settings.variables import env_variables, read_code
 
@@ -40,13 +32,9 @@ OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
 GENERIC = "generic"
 BUNDLED = tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))  # names of policies
 # The keys of audit.toml that say where things are; all others say what is demanded.
-PLACE_KEYS, DEMAND_KEYS = types_of_keys(Project).keys(), types_of_keys(Policy).keys()
+PLACE_KEYS, DEMAND_KEYS = keys.types_of_keys(Project).keys(), keys.types_of_keys(Policy).keys()
 JOINED = re.compile(r"placeholders|compromised|.*_prefixes|.*_names")  # lists of the own and of those below
 NOT_INHERITED = ("name", "recognised_by")
-_FOR_SAMPLES = (
-    'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
-    "remove both, or write the sample anew"
-)
 # What judges nothing: titles, lines of the guide, and what is of this machine or this run.
 _LEFT_OUT = (
     "title", "lines", "path", "sha256", "recognised_by", "root", "file",
@@ -65,12 +53,9 @@ def bundled_policy(name: str) -> Policy:
 
 
 def load_policy(path: Path, place: str = "") -> Policy:
-    """The policy of a TOML file, with the bundled one that it extends; `BadInput` with all of its faults.
-
-    `place` names the file in faults and defaults to its own name.
-    """
-    faults: list[Fault] = []
-    policy = _policy(*_read(path, place or path.name), path, place or path.name, faults)
+    """The policy of a TOML file, with the bundled one that it extends; `BadInput` with all of its faults."""
+    place, faults = place or path.name, list[Fault]()
+    policy = _policy(*_read(path, place), path, place, faults)
     if not policy or faults:
         raise BadInput(faults)
     return policy
@@ -83,15 +68,12 @@ def _read(path: Path, place: str) -> tuple[Table, str]:
 
 
 def _policy(table: Table, digest: str, path: Path, place: str, faults: list[Fault]) -> Policy | None:
-    """What a table demands over the bundled policy that it extends: the generic one, if it names none.
-
-    Its faults are noted, so that those of an audit.toml come at once; None if it is not even a policy.
-    """
+    """What a table demands over what it extends, by default the generic policy; notes its faults."""
     name = table.get("extends", GENERIC)
     if name not in BUNDLED:
         faults.append(Fault(place, f"extends must be one of {', '.join(BUNDLED)}"))
     base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name if name in BUNDLED else GENERIC)
-    policy = checked(Policy, _laid_over(base, table), place, faults, beside=PLACE_KEYS)
+    policy = keys.checked(Policy, _laid_over(base, table), place, faults, beside=PLACE_KEYS)
     if policy is None:
         return None
     faults += _cross_faults(policy, place)
@@ -104,19 +86,19 @@ def _cross_faults(policy: Policy, place: str) -> list[Fault]:
     """The faults of names that a policy uses and does not have, or has twice."""
     spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
     twice = {name: count for name, count in sorted(spelt.items()) if count > 1}
-    texts = (f"secret {shown_key(one)} appears {twice[one]} times (as name or alias)" for one in twice)
+    texts = (f"secret {keys.shown_key(one)} appears {twice[one]} times (as name or alias)" for one in twice)
     faults = [Fault(place, text) for text in texts]
     for number, rule in enumerate(policy.secrets, 1):
-        block = f"{place}: secret #{number} ({shown_key(rule.name)})"
+        block = f"{place}: secret #{number} ({keys.shown_key(rule.name)})"
         others = [(key, name) for key in ("equals", "differs", "rotates_with") for name in getattr(rule, key)]
         faults += [
-            Fault(block, f"{key} {shown_key(name)} must name another variable of the policy")
+            Fault(block, f"{key} {keys.shown_key(name)} must name another variable of the policy")
             for key, name in others
             if name == rule.name or name not in spelt
         ]
         used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
         unknown = sorted(used - {"", *policy.formats})
-        faults += [Fault(block, f"format {shown_key(name)} is not in [formats]") for name in unknown]
+        faults += [Fault(block, f"format {keys.shown_key(name)} is not in [formats]") for name in unknown]
     return faults
 
 
@@ -168,10 +150,9 @@ def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
     `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
     """
     name, faults = policy.rules, list[Fault]()
-    text = "rules must be a bundled name or a file beside the policy"
-    BadInput.unless(Path(name).name == name, policy.path.name, text)
+    BadInput.unless(Path(name).name == name, policy.path.name, keys.FAULTS["not_bundled"])
     path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
-    found = checked(GuideRules, _read(path, path.name)[0] if name else {}, path.name, faults)
+    found = keys.checked(GuideRules, _read(path, path.name)[0] if name else {}, path.name, faults)
     if not found:
         raise BadInput(faults)
     return found.rule
@@ -193,7 +174,7 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
     project = _project(path, place, root)
     # Else whoever may commit to a project could sign its ledger, and stop its clock.
     is_own = not project.key or sample or (place == "audit.toml" and is_sample(root))
-    BadInput.unless(is_own, place, _FOR_SAMPLES)
+    BadInput.unless(is_own, place, keys.FAULTS["of_sample"])
     configured = path != DEFAULT_LAYOUT
     return replace(project if configured else discover(project), configured=configured, ledger=ledger)
 
@@ -206,11 +187,8 @@ def _layout_of(root: Path) -> tuple[Path, str]:
     found = [place for place in PLACES if os.path.lexists(root / place)]
     if not found:
         return DEFAULT_LAYOUT, DEFAULT_LAYOUT.name
-    twice = "exists twice, in the project and in its .audit/: keep one"
-    BadInput.unless(len(found) == 1, "audit.toml", twice)
-    BadInput.unless(
-        not leads_out(found[0], root), found[0], "leads out of the project through a symbolic link"
-    )
+    BadInput.unless(len(found) == 1, "audit.toml", keys.FAULTS["twice"])
+    BadInput.unless(not keys.leads_out(found[0], root), found[0], keys.FAULTS["linked"])
     return root / found[0], found[0]
 
 
@@ -222,7 +200,7 @@ def _project(path: Path, place: str, root: Path) -> Project:
     demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
     faults: list[Fault] = []
     # Nobody named the files of an assumed layout: reading refuses the links among them.
-    project = checked(Project, places, place, faults, root=None if path == DEFAULT_LAYOUT else root)
+    project = keys.checked(Project, places, place, faults, root=None if path == DEFAULT_LAYOUT else root)
     if project:
         zoned = "time_zone" in table
         logs = (
@@ -241,7 +219,7 @@ def _project(path: Path, place: str, root: Path) -> Project:
     policy = _policy(demanded, digest, path, place, faults)
     if project and project.pinned_as_of and not project.key:
         # Else any project could stop its clock, and no secret would ever be too old.
-        faults.append(Fault(place, 'pinned_as_of is only for a sample, with key = "demo"'))
+        faults.append(Fault(place, keys.FAULTS["pinned"]))
     if not project or faults:
         raise BadInput(faults)
     return replace(project, policy=policy if demands else None)
@@ -249,14 +227,13 @@ def _project(path: Path, place: str, root: Path) -> Project:
 
 def _refuse_old_policy(root: Path) -> None:
     """Raises `BadInput` for a policy.toml of before 0.3.0, with the new place of each of its keys."""
-    moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | MOVED
+    moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | keys.MOVED
     moved |= dict.fromkeys(("name", "title"), "is left out: audit.toml has a name")
     for place in OLD_POLICIES:
-        if os.path.lexists(root / place) and not leads_out(place, root):
-            faults = [Fault(place, "is not read any more: its keys belong into audit.toml. Then remove it")]
-            for key in _read(root / place, place)[0]:
-                faults.append(Fault(place, f"{key} {moved[key]}" if key in moved else unknown_key(key, [])))
-            raise BadInput(faults)
+        if os.path.lexists(root / place) and not keys.leads_out(place, root):
+            found = _read(root / place, place)[0]
+            texts = [f"{key} {moved[key]}" if key in moved else keys.unknown_key(key, []) for key in found]
+            raise BadInput(Fault(place, text) for text in (keys.FAULTS["old_policy"], *texts))
 
 
 def is_configured(root: Path) -> bool:
@@ -296,34 +273,27 @@ def _recognised(project: Project) -> str:
 
 
 def given_layout(root: Path) -> Path | None:
-    """The audit.toml that AUDIT_TOML names, in place of the project's own; None if it names none.
-
-    `BadInput` if it is relative, lies in the project or behind a link of it, or is no file.
-    """
+    """The audit.toml that AUDIT_TOML names; `BadInput` if the project could have a say in which it is."""
     named = Path(os.environ.get(LAYOUT, "").strip())
     if named == Path():
         return None
-    absolute = named.is_absolute() and ".." not in named.parts
-    BadInput.unless(absolute, LAYOUT, "must be the absolute path of a file, without ..")
+    BadInput.unless(named.is_absolute() and ".." not in named.parts, LAYOUT, keys.FAULTS["not_absolute"])
     path = real_path(named, root, LAYOUT)
-    own = "is in the project, whose own audit.toml is read without it"
-    BadInput.unless(not path.is_relative_to(root), LAYOUT, own)
+    BadInput.unless(not path.is_relative_to(root), LAYOUT, keys.FAULTS["own_layout"])
     BadInput.unless(path.is_file(), LAYOUT, "is not a file")
     return path
 
 
 def real_path(path: Path, root: Path, place: str) -> Path:
-    """Where a path leads that the reviewer names; `BadInput` if a link on its way lies in the project.
-
-    A link there is the word of whoever may commit to it, and could lead to any file.
-    """
+    """Where a path leads that the reviewer names; `BadInput` if a link on its way lies in the project."""
+    # A link there is the word of whoever may commit to it, and could lead to any file.
     at = path.absolute()
     for _ in range(MOST_LINKS):
         link = next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None)
         if link is None:
             return Path(os.path.realpath(path))
         outside = not Path(os.path.realpath(link.parent)).is_relative_to(root)
-        BadInput.unless(outside, place, "leads through a symbolic link of the project, which is not followed")
+        BadInput.unless(outside, place, keys.FAULTS["linked_within"])
         at = link.parent / link.readlink() / at.relative_to(link)
     raise BadInput.at(place, "leads through too many symbolic links")
 
@@ -382,7 +352,7 @@ def digest_of_difference(lines: Iterable[str]) -> str:
 def _lines(subject: str, block: Any) -> Iterator[str]:
     """What a block says that is not as by default, each text on a line, then the blocks within it."""
     if not isinstance(block, dict):
-        adapter: TypeAdapter[Any] = adapter_of(type(block))  # type: ignore[arg-type]
+        adapter: TypeAdapter[Any] = keys.adapter_of(type(block))  # type: ignore[arg-type]
         block = adapter.dump_python(block, mode="json", exclude_defaults=True, warnings=False)
     for key, value in block.items():
         if key in _LEFT_OUT or value in (None, "", [], {}):

@@ -302,12 +302,6 @@ class Policy(keys.Block):
         """The rule for a variable, by its name or an alias."""
         return next((rule for rule in self.secrets if name == rule.name or name in rule.aliases), None)
 
-    @property
-    def secret_variables(self) -> tuple[str, ...]:
-        """The names and aliases of the variables that hold a secret."""
-        held = (rule for rule in self.secrets if rule.kind == "secret")
-        return tuple(name for rule in held for name in (rule.name, *rule.aliases))
-
 
 @dataclass(frozen=True)
 class GuideRule(keys.Block):

@@ -192,10 +192,8 @@ def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
-    """The variables of an env file, of an example also those that are in a comment.
-
-    Only names in one letter case: a stray line of a multi-line value must not pass for a name.
-    """
+    """The variables of an env file, of an example also those that are in a comment."""
+    # Only names in one letter case: a stray line of a multi-line value must not pass for a name.
     for binding in parse_stream(StringIO(text)):
         line, form = binding.original.line, form_of(binding.value or "")
         if binding.key and re.fullmatch(_PATTERNS["one_case"], binding.key):
@@ -260,14 +258,14 @@ def _settings_fields(classes: list[ast.ClassDef], path: str) -> Iterator[Mention
 def dynamic_reads(text: str, path: str) -> Iterator[int]:
     """The line of each read in a code file whose variable cannot be known from the text."""
     # `{ A, B } = process.env` names them, without a rest that takes all others.
-    text = re.sub(_PATTERNS["destructured"], _blank_if_named, text)
+    text = re.sub(
+        _PATTERNS["destructured"],
+        lambda found: found[0] if "..." in found[0] else "\n" * found[0].count("\n"),
+        text,
+    )
     for language in languages_of(PurePosixPath(path)):
         for found in re.finditer(language["unnamed"], text):
             yield text.count("\n", 0, found.start()) + 1
-
-
-def _blank_if_named(found: re.Match[str]) -> str:
-    return found[0] if "..." in found[0] else "\n" * found[0].count("\n")
 
 
 @dataclass(frozen=True)
@@ -282,13 +280,10 @@ class CodeRead:
 
 
 def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
-    """What is read in the first 5,000 code files; with `among` in those that have one of these names.
-
-    What a build wrote, tools, examples and documents are no code of the application.
-    """
+    """What is read in the first 5,000 code files; with `among` in those that have one of these names."""
     unread: list[Fault] = []
     there = files(project.root, unread)
-    aside = _WORDS["built"] | _WORDS["aside"]
+    aside = _WORDS["built"] | _WORDS["aside"]  # what is no code of the application
     own = [path for path in there if not any(part in aside or part[0] == "." for part in path.parts[:-1])]
     paths = [str(path) for path in own if languages_of(path)]
     found: list[Mention] = []
@@ -337,10 +332,10 @@ def named_in(
 
 def asked_of_owner(variables: Mapping[str, tuple[Mention, ...]]) -> dict[str, list[Mention]]:
     """Name: where code reads it that is not of the tests; none that the machine or the build sets."""
-    own = {name for name in variables if re.fullmatch(_PATTERNS["one_case"], name)} - NOT_CONFIGURED
-    return {name: [place for place in variables[name] if not _is_of_tests(place)] for name in own}
-
-
-def _is_of_tests(place: Mention) -> bool:
-    *folders, name = PurePosixPath(place.path).parts
-    return not _WORDS["tests"].isdisjoint(folders) or re.search(_PATTERNS["test"], name) is not None
+    found: dict[str, list[Mention]] = {}
+    for name in variables.keys() - NOT_CONFIGURED:
+        if re.fullmatch(_PATTERNS["one_case"], name):
+            files = ((place, PurePosixPath(place.path)) for place in variables[name])
+            own = [(place, file) for place, file in files if _WORDS["tests"].isdisjoint(file.parts[:-1])]
+            found[name] = [place for place, file in own if not re.search(_PATTERNS["test"], file.name)]
+    return found

@@ -171,6 +171,15 @@ def test_an_env_file_is_the_home_of_its_values(tmp_path: Path) -> None:
     assert found.values.tolist() == [["commit", "backend/.env", 1, True, True]]
 
 
+def test_a_name_in_a_tree_of_no_commit_is_found(tmp_path: Path) -> None:
+    """What `git write-tree` or a lost index left behind has no commit, and names all the same."""
+    plot, value = new_plot(tmp_path / "repo"), fake_value("tree")
+    blob = plot.git("hash-object", "-w", "--stdin", stdin=b"clean")
+    plot.git("mktree", stdin=f"100644 blob {blob}\tdump-{value}\n".encode())
+    found = search(plot.root, {"TOKEN": value}, tmp_path)[0].sightings
+    assert found[["place", "path", "reachable"]].values.tolist() == [["path", "", False]]
+
+
 def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
     """The earliest commit counts, with both times; a removed value is in the history only."""
     plot = new_plot(tmp_path / "repo")

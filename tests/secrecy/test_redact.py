@@ -72,10 +72,8 @@ LINES = [
     ("GET /in?token=%&user=amy HTTP/1.1", "GET /in?token=#&user=amy HTTP/1.1"),
     ("GET /in?user=amy&pwd=%,%;% 401", "GET /in?user=amy&pwd=# 401"),
     ("DB_PASSWORD=%&%;x=1", "DB_PASSWORD=#;x=1"),
-    ("<password>%</password>", "<password>#</password>"),
     ("Authorization: Bearer %", "Authorization: #"),
     ("'Cookie': 'session=%'", "'Cookie': '#'"),
-    ("postgresql://amy:%@db/app", "postgresql://amy:#@db/app"),
     ("passphrase: %, user: amy", "passphrase: #, user: amy"),
     ('password="%', 'password="#'),
     ("password=<%>&%<%, n=1", "password=#, n=1"),
@@ -113,15 +111,6 @@ def test_any_split_of_a_stream_hides_the_value(flushes: bool, strong: bool) -> N
             assert out == redactor.text(text)
 
 
-def test_text_that_ends_like_a_value_comes_out_in_the_end() -> None:
-    """Up to three characters that were held back come out unchanged; more could be a value's and do not."""
-    for length, expected in ((2, VALUE[:2]), (9, MARK)):
-        tail = Tail()
-        assert tail.feed(_redactor(VALUE), "x" + VALUE[:length]) == ""
-        assert tail.flush(_redactor(VALUE)) == "x"
-        assert tail.flush(_redactor(VALUE), last=True) == expected
-
-
 def _keeper(value: str) -> Keeper:
     keeper = Keeper(Key.throw_away())
     keeper.take(value)
@@ -129,7 +118,8 @@ def _keeper(value: str) -> Keeper:
 
 
 def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
-    """A line waits for its end or a flush, a value in any pieces is removed, a closed stream is no error."""
+    """A line waits for its end or a flush, a value in any pieces is removed, a closed stream is no error. At
+    the end three characters that were held back come out; more could be a value's and do not."""
     guard, beneath = Guard(), io.StringIO()
     guard.watch(_keeper(VALUE))
     stream = GuardedStream(guard, beneath)
@@ -142,6 +132,11 @@ def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
         closed = GuardedStream(guard, file)
     closed.close()
     assert closed.closed
+    for length, expected in ((2, VALUE[:2]), (9, MARK)):
+        tail = Tail()
+        assert tail.feed(_redactor(VALUE), "x" + VALUE[:length]) == ""
+        assert tail.flush(_redactor(VALUE)) == "x"
+        assert tail.flush(_redactor(VALUE), last=True) == expected
 
 
 def test_forgetting_forgets() -> None:

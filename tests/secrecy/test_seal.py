@@ -76,13 +76,10 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "packed.txt": lambda value: b"A0" * 20 + b" " + b64encode(gzip.compress(value.encode())),
     "buffer.json": lambda value: json.dumps({"data": list(value.encode())}).encode(),
 }
-CLOSED = {
-    "zip": b"PK\x03\x04 damaged",
-    "7z": b"7z\xbc\xaf\x27\x1c",
-    "bundle": b"# v2 git bundle\n",
-    "gzip": gzip.compress(b"x" * 99)[:20],
-    "rar in base64": b64encode(b"Rar!\x1a\x07" * 12),
-}
+CLOSED = (
+    b"PK\x03\x04 damaged", b"7z\xbc\xaf\x27\x1c", b"# v2 git bundle\n", gzip.compress(b"x" * 99)[:20],
+    b64encode(b"Rar!\x1a\x07" * 12),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HIDDEN)
@@ -95,20 +92,17 @@ def test_a_hidden_value_is_found(tmp_path: Path, name: str, value: str) -> None:
     assert not any(form in str(raised.value).encode() for _, form in forms(value))
 
 
-@pytest.mark.parametrize("data", CLOSED.values(), ids=CLOSED.keys())
-def test_what_cannot_be_opened_is_refused(tmp_path: Path, data: bytes) -> None:
-    """An archive or a PDF that cannot be searched is refused rather than passed."""
-    (tmp_path / "a").write_bytes(data)
-    with pytest.raises(Refused, match=r"^a: (is|holds|has) "):
-        seal(tmp_path, *_known(*BOTH))
-
-
-@pytest.mark.parametrize("pack", [gzip.compress, zipped], ids=["gzip", "zip"])
-def test_what_is_packed_is_no_text(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
-    """A sound archive without a value passes: its bytes are not unescaped to a broken one."""
-    for number in range(20):
-        (tmp_path / str(number)).write_bytes(pack(fake_value(number, 200).encode()))
-    seal(tmp_path, *_known(*BOTH))
+def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    """An archive or a PDF that cannot be searched is refused rather than passed. A sound archive without a
+    value passes: its bytes are not unescaped to a broken one."""
+    for pack in (gzip.compress, zipped):
+        for number in range(20):
+            (tmp_path / "a").write_bytes(pack(fake_value(number, 200).encode()))
+            seal(tmp_path, *_known(*BOTH))
+    for content in CLOSED:
+        (tmp_path / "a").write_bytes(content)
+        with pytest.raises(Refused, match=r"^a: (is|holds|has) "):
+            seal(tmp_path, *_known(*BOTH))
 
 
 def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:

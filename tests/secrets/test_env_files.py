@@ -1,7 +1,7 @@
 """Every env source of a project ends in a row, every line in a count, every value with the keeper alone."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "app"
 
 
-def read(
-    root: Path,
-    keeper: Keeper,
-    *sources: EnvSource,
-    environments: tuple[str, ...] = ("development",),
-    **given: Any,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read(root: Path, keeper: Keeper, *sources: EnvSource, **given: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sources and entries of a project with these env sources and `values`."""
+    environments = given.pop("environments", ("development",))
     project = Project("app", root, environments=environments, env_sources=sources)
     return read_env_sources(project, given.pop("values", ()), keeper, **given)
 
@@ -151,9 +146,8 @@ def test_an_export_left_in_a_file_is_read(content: str, state: str, root: Path, 
 
 def test_a_place_is_supplied_by_a_file_or_by_given_values(root: Path, keeper: Keeper) -> None:
     """What nothing supplies is a row with the command that does; what was given stands for a missing file."""
-    found = row(
-        read(root, keeper, ENV, environments=("development", "production"))[0], "--env production/backend"
-    )
+    missing = read(root, keeper, ENV, environments=("development", "production"))[0]
+    found = row(missing, "--env production/backend")
     assert (found["kind"], found["state"]) == ("given values", "missing")
     assert str(found["remedy"]).startswith("--env production/backend=-")
     values = (GivenValues("development", "backend", "-", LINE.encode()),)
@@ -178,7 +172,7 @@ def test_environ_takes_only_what_the_policy_lists(root: Path, keeper: Keeper) ->
     """Of the process environment only the policy's names and aliases are read."""
     rule = SecretRule("API_TOKEN", "backend", "secret", "always", aliases=("TOKEN",))
     policy = Policy(name="p", path=root, sha256="", secrets=(rule,))
-    environ: Mapping[str, str] = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
+    environ = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
     values = (GivenValues("production", "backend", "environ", b""),)
     _, entries = read(root, keeper, values=values, policy=policy, environ=environ)
     assert list(entries["name"]) == ["API_TOKEN", "TOKEN"]

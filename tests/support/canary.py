@@ -1,7 +1,6 @@
 """A notebook that tries to say a value in every way an output can."""
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
+from typing import Any
 
 from audit_lib.secrecy.redact import forms
 from tests.support.fakes import fake_value
@@ -12,7 +11,6 @@ PASSWORD = fake_value("canary password", 18) + "/&+"
 PARAMETERS = 'project = ""'
 KNOW = """from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from tests.support import attempts
 from tests.support.canary import SECRET, PASSWORD
 keeper = Keeper(Key.throw_away())
 guard.install(keeper)
@@ -21,6 +19,7 @@ None"""
 
 BOTH = ("streams", "split", "displays", "encodings")
 CELLS = (
+    "from tests.support import attempts",
     *(f"attempts.{way}({name})" for way in BOTH for name in ("SECRET", "PASSWORD")),
     "attempts.raw(SECRET)",
     "attempts.widget(SECRET)",
@@ -30,8 +29,10 @@ CELLS = (
 FAILING = ("int(SECRET)", "raise KeyError({'k': [PASSWORD]})", "attempts.chained(SECRET)")
 
 
-def notebook(*cells: str, parameters: bool = True) -> nbformat.NotebookNode:
+def notebook(*cells: str, parameters: bool = True) -> Any:
     """A notebook of these cells, runnable by any client."""
+    from nbformat.v4 import new_code_cell, new_notebook  # which the kernel that imports this does not need
+
     sources = [new_code_cell(cell) for cell in cells]
     if parameters:
         sources.insert(0, new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}))

@@ -27,8 +27,11 @@ STRANGER = "203.0.113.201"  # of a network of its own
 PROXY = "10.0.0.7"
 ROUTES = ("/api/positions", "/api/orders", "/api/market/indices", "/api/user/profile")
 REASONS = {200: "OK", 401: "Unauthorized", 429: "Too Many Requests"}
-SECRETS = ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN", "JWT_SECRET_KEY")
-SOURCES = {"backend": "backend/.env", "frontend": "frontend/.env.local"}
+SECRETS = {"API_TOKEN": "backend", "NEXT_PUBLIC_API_TOKEN": "frontend", "JWT_SECRET_KEY": "backend"}
+PLACES = {
+    service: {"environment": "production", "service": service, "source": path}
+    for service, path in (("backend", "backend/.env"), ("frontend", "frontend/.env.local"))
+}
 AUDIT = f"""name = "planted"
 extends = "paiid"
 key = "demo"
@@ -185,7 +188,7 @@ def plant(folder: Path, kind: str, seed: int) -> Planted:
     text = f"incident {kind} {seed}"
     plan = Planted(text, random.Random(text))
     token = drawn(f"{text} token", 43)
-    plan.values = {name: [(START, token)] for name in SECRETS[:2]}
+    plan.values = {name: [(START, token)] for name in SECRETS}
     plan.values["JWT_SECRET_KEY"] = [(START, drawn(f"{text} jwt", 43))]
     plan.boot(START)
     # Somebody mistypes long before: a log without any refusal would not show that it keeps them.
@@ -202,9 +205,10 @@ def _write(folder: Path, plan: Planted) -> None:
         "audit.toml": AUDIT,
         ".gitignore": "backend/.env\nfrontend/.env.local\nbackend/logs/\n.audit/\n",
         "backend/logs/backend.log": "".join(f"{line}\n" for _, line in plan.lines),
-        "backend/.env": _env(plan, AS_OF, "API_TOKEN", "JWT_SECRET_KEY"),
-        "frontend/.env.local": _env(plan, AS_OF, "NEXT_PUBLIC_API_TOKEN"),
     }
+    for service, place in PLACES.items():
+        names = (name for name, home in SECRETS.items() if home == service)
+        files[place["source"]] = "".join(f"{name}={plan.at(name, AS_OF)}\n" for name in names)
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, "utf-8")
@@ -217,21 +221,12 @@ def _write(folder: Path, plan: Planted) -> None:
         append(folder / ".audit" / "ledger", demo_key(), Draft("snapshot", _look(plan, at)), at, "weekly")
 
 
-def _env(plan: Planted, at: datetime, *names: str) -> str:
-    return "".join(f"{name}={plan.at(name, at)}\n" for name in names)
-
-
 def _look(plan: Planted, at: datetime) -> dict[str, Any]:
     keeper = Keeper(demo_key())
-    backend, frontend = (
-        {"environment": "production", "service": service, "source": source}
-        for service, source in SOURCES.items()
-    )
-    homes = {"API_TOKEN": backend, "JWT_SECRET_KEY": backend, "NEXT_PUBLIC_API_TOKEN": frontend}
-    prints = {name: keeper.fingerprint(plan.at(name, max(at, START))) for name in homes}
+    held = {name: keeper.fingerprint(plan.at(name, max(at, START))) for name in SECRETS}
     secrets = [
-        {**home, "secret": name, "state": "present", "fingerprint": prints[name]}
-        for name, home in homes.items()
+        PLACES[SECRETS[name]] | {"secret": name, "state": "present", "fingerprint": mark}
+        for name, mark in held.items()
     ]
-    places = [place | {"complete": True} for place in (backend, frontend)]
+    places = [place | {"complete": True} for place in PLACES.values()]
     return {"places": places, "secrets": secrets, "pairs": []}
