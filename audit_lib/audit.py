@@ -52,7 +52,7 @@ class Audit(ProjectRead):
     """Everything that one audit finds. Each frame is computed when it is asked for, and once.
 
     `entries`, `inventory`, `drift`, `evidence`, `ages`, `ledger` are those of `ProjectRead`. No frame holds a
-    value: the keeper does. Columns are described in the `contracts.py` of their rooms.
+    value: the keeper does. Columns are described by the contract that is named beside each frame.
     """
 
     quarter: Quarter

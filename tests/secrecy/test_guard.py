@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,18 @@ def test_the_end_of_a_command_is_silent(tmp_path: Path) -> None:
     for command in ("init", "rotate due", "decide list"):
         done = _python(tmp_path, "-m", "audit_lib", *command.split(), "--project", str(tmp_path))
         assert "Exception ignored" not in done.stderr
+
+
+HANG = """
+import signal
+from audit_lib import __main__
+at_once = lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds / 6 / 3600 / 20)
+signal.alarm, __main__.main = at_once, signal.pause
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+__main__.run()
+"""
+
+
+def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
+    """After six hours by SIGALRM, even if whoever started it ignores that, and before any cleaning up."""
+    assert _python(tmp_path, "-c", HANG).returncode == -signal.SIGALRM

@@ -1,7 +1,5 @@
 """Who it was is hidden, who is who is kept."""
 
-import pytest
-
 from audit_lib.secrecy.identities import keyed_label, map_texts, mask_client, mask_text, numbered_label
 from audit_lib.secrecy.keeper import Key
 from tests.support import made_up_audit as frames
@@ -41,10 +39,9 @@ def test_a_client_is_its_network_and_a_label() -> None:
     assert mask_client("", KEY) == ""
 
 
-@pytest.mark.parametrize(("text", "masked"), TEXTS)
-def test_addresses_in_a_text_are_masked(text: str, masked: str) -> None:
+def test_addresses_in_a_text_are_masked() -> None:
     """Of e-mail first letters and the last label stay; times, versions and places are no addresses."""
-    assert mask_text(text, KEY) == masked
+    assert [mask_text(text, KEY) for text, _ in TEXTS] == [masked for _, masked in TEXTS]
 
 
 def test_clients_of_a_frame_are_masked_or_numbered() -> None:

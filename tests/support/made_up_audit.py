@@ -1,7 +1,7 @@
 """A small made-up audit: every status, hostile texts, days that were read and days that were not."""
 
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +19,7 @@ ROWS = data(Path(__file__).with_suffix(".toml"))
 EMPTY = ("evidence", "leaks", "leak_places", "leak_lives", "exposure", "changes", "rotations", "sign_offs")
 
 
+@cache
 def _frame(table: str) -> pd.DataFrame:
     """A table of the audit, with its hostile texts."""
     texts = {"«hostile»": HOSTILE}
@@ -31,10 +32,15 @@ findings, detections = partial(_frame, "findings"), partial(_frame, "detections"
 leak_coverage = partial(_frame, "leak_coverage")
 
 
+@cache
+def _usual() -> dict[str, pd.DataFrame]:
+    """Every frame by name, which nobody changes in place: made once, since each is judged."""
+    empty = {name: contract_of(name).of([]) for name in (*EMPTY, *TABLES)}
+    return empty | {name: _frame(name) for name in ROWS} | {"population": rows_of("population", {})}
+
+
 def audit(**changed: pd.DataFrame) -> Audit:
     """The made-up audit; a frame given by name stands in for the usual one."""
-    empty = {name: contract_of(name).of([]) for name in (*EMPTY, *TABLES)}
-    made = {name: _frame(name) for name in ROWS} | {"population": rows_of("population", {})}
     made_up = Audit(
         project=Project("shop", Path("/nowhere/shop")),
         policy=Policy("shop", Path("shop.toml"), "0" * 64, ()),
@@ -42,7 +48,7 @@ def audit(**changed: pd.DataFrame) -> Audit:
         as_of=AS_OF,
         keeper=Keeper(Key(b"k" * 32, "file")),
     )
-    frames = {**empty, **made, **changed}
+    frames = {**_usual(), **changed}
     # Checks know the ages by another name.
     vars(made_up).update(frames | {"ages": frames["freshness"], "checked": frames})
     return made_up

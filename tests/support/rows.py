@@ -52,10 +52,16 @@ def contract_of(table: str) -> type[Contract]:
     return TABLES[table][0] if table in TABLES else CONTRACTS[_class_name(table)]
 
 
+_MADE: dict[str, pd.DataFrame] = {}  # the same rows are asked for hundreds of times, and judged each time
+
+
 def rows_of(table: str, *changes: Mapping[str, Any]) -> pd.DataFrame:
     """The table by its contract, with one row for each change to the row without fault."""
-    contract, row = TABLES[table]
-    return contract.of({**row, **change} for change in changes)
+    key = f"{table} {changes!r}"
+    if key not in _MADE:
+        contract, row = TABLES[table]
+        _MADE[key] = contract.of({**row, **change} for change in changes)
+    return _MADE[key].copy()
 
 
 def filled(contract: type[Contract], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
