@@ -253,8 +253,7 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
 
 def _name_at_end(before: str) -> str:
     """The name at the end of what stands before a value, as `NAME=` or `"name": "`; "" for none."""
-    named = expression("name before a value").search(before)
-    return named[1] if named else ""
+    return next(iter(expression("name before a value").findall(before)), "")
 
 
 def _in_public_address(text: str, place: int) -> bool:
@@ -264,8 +263,7 @@ def _in_public_address(text: str, place: int) -> bool:
 
 def password_hashes(content: bytes) -> set[str]:
     """The hashes of passwords at rest, as systems and frameworks write them, in one content."""
-    text = content.decode("latin-1") if b"$" in content or b"}" in content else ""
-    return {found[0] for found in expression("password hash").finditer(text)}
+    return {found[0] for found in expression("password hash").finditer(content.decode("latin-1"))}
 
 
 def _key_line(text: str) -> str:

@@ -79,8 +79,9 @@ class Values:
 
     def scrub(self, text: str) -> str:
         """A path, an author or a message without the values that it may itself hold."""
-        plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        return self._redactor.text(plain)
+        return self._redactor.text(
+            text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        )
 
     def find(self, content: Content, line: int = 1) -> list[Found]:
         """Each place of each value in a content that begins on a line; on line 0 of a name."""
