@@ -27,18 +27,9 @@ CLIENTS = [
     ('INFO:     <script>:1 - "GET / HTTP/1.1" 401 Unauthorized', "(not an address)"),
     ('2001:db8::1 - - [24/Nov/2026:13:50:34 +0000] "GET / HTTP/1.1" 401 1', "2001:db8::1"),
     ('{"client":"203.0.113.7:99","status":"401","path":"/"}', "203.0.113.7"),
+    # Letters without end and a mark behind them: trying all ways to divide them would not end.
+    (f'INFO:     {"a" * 250}!:80 - "GET / HTTP/1.1" 401 Unauthorized', "(not an address)"),
 ]
-
-
-def test_a_client_that_is_no_host_is_seen_at_once() -> None:
-    """Letters without end and a mark behind them: trying all ways to divide them would not end."""
-    line = f'INFO:     {"a" * 250}!:80 - "GET / HTTP/1.1" 401 Unauthorized'
-    assert [shown.client for shown in read_line(line).events] == ["(not an address)"]
-
-
-def test_an_address_that_is_empty_is_no_subject() -> None:
-    """A login that names nobody has no subject, not a hidden one."""
-    assert [shown.subject for shown in read_line("Failed login attempt for: ").events] == [""]
 
 
 @pytest.mark.parametrize(("line", "client"), CLIENTS)
@@ -64,25 +55,21 @@ TIMES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "expected"), TIMES)
-def test_a_time_in_front_of_a_request_is_its_time(line: str, expected: str) -> None:
-    """People put time before uvicorn's lines in many ways; each is read to the microsecond, in UTC."""
-    read = read_line(line)
-    assert [shown.kind for shown in read.events] == ["unauthorized"]
-    assert read.at == parse_time(f"{expected}Z".encode(), UTC)
-
-
+# multilog counts from 2^62 on, ten seconds ahead of UTC, the audit from 1970: neither lacks a zone.
 COUNTED = [
     ("@400000006a6f5c42075bca00 INFO: started", "2026-08-02 15:03:20.123456"),
     ("type=USER_END msg=audit(1785683000.123:7): pid=7 uid=0", "2026-08-02 15:03:20.123"),
 ]
 
 
-@pytest.mark.parametrize(("line", "expected"), COUNTED)
-def test_a_time_that_counts_seconds_is_one_of_every_zone(line: str, expected: str) -> None:
-    """multilog counts from 2^62 on, ten seconds ahead of UTC, the audit from 1970: neither lacks a zone."""
-    read = read_line(line, "Asia/Kathmandu")
-    assert (read.at, read.lacks) == (parse_time(f"{expected}Z".encode(), UTC), WHOLE)
+@pytest.mark.parametrize(("line", "expected"), [*TIMES, *COUNTED])
+def test_a_time_in_front_of_a_line_is_its_time(line: str, expected: str) -> None:
+    """People put time before lines in many ways; each is read to the microsecond, in UTC."""
+    is_counted = (line, expected) in COUNTED
+    read = read_line(line, "Asia/Kathmandu" if is_counted else "UTC")
+    assert [shown.kind for shown in read.events] == ([] if is_counted else ["unauthorized"])
+    assert read.at == parse_time(f"{expected}Z".encode(), UTC)
+    assert not is_counted or read.lacks == WHOLE
 
 
 @pytest.mark.parametrize(
@@ -93,19 +80,20 @@ def test_a_time_that_counts_seconds_is_one_of_every_zone(line: str, expected: st
         ("Europe/Berlin", b"2026-10-25 02:30:00", b"2026-10-25 00:30:00Z"),  # twice: the first
         ("Europe/Berlin", b"2026-07-01 12:00:00Z", b"2026-07-01 12:00:00Z"),
         ("Asia/Kathmandu", b"2026-07-01 12:00:00", b"2026-07-01 06:15:00Z"),
+        *(
+            ("UTC", none, None)
+            for none in (
+                b"2026-02-30 00:00:00",
+                b"2026-00-10 00:00:00",
+                b"2026-01-01 25:00:00",
+                b"0001-01-01 00:00:00",
+            )
+        ),
     ],
 )
-def test_a_time_without_zone_is_one_of_its_source(zone: str, wall: bytes, utc: bytes) -> None:
-    """A zone-less time is read in the source's zone; a zone in the line wins."""
-    assert parse_time(wall, ZoneInfo(zone)) == parse_time(utc, UTC)
-
-
-@pytest.mark.parametrize(
-    "raw", [b"2026-02-30 00:00:00", b"2026-00-10 00:00:00", b"2026-01-01 25:00:00", b"0001-01-01 00:00:00"]
-)
-def test_a_time_that_no_calendar_holds_is_none(raw: bytes) -> None:
-    """A date that does not exist is not a time, and never an invented one."""
-    assert parse_time(raw, UTC) is None
+def test_a_time_without_zone_is_one_of_its_source(zone: str, wall: bytes, utc: bytes | None) -> None:
+    """A zone-less time is read in the source's zone; a zone in the line wins. No calendar has some."""
+    assert parse_time(wall, ZoneInfo(zone)) == (parse_time(utc, UTC) if utc else None)
 
 
 ROUTES = [
@@ -124,20 +112,17 @@ ROUTES = [
     (b"*", "*"),
     (b"/\xff\xe2\x80\xae", "/\ufffd\ufffd"),
     (b"/a" * 40, "/a" * 11 + "/{id}"),
+    *(
+        (f"/hook/{fake_value(f'path {number}', length)}".encode(), "/hook/{id}")
+        for length in (20, 32, 43, 64)
+        for number in range(50)
+    ),
 ]
 
 
-@pytest.mark.parametrize(("path", "route"), ROUTES)
-def test_a_route_is_a_path_without_what_names_one_thing(path: bytes, route: str) -> None:
-    """Query and identifiers go, needless encoding too; what is left is printable."""
-    assert clean_route(path) == route
-
-
-@pytest.mark.parametrize("length", [20, 32, 43, 64])
-def test_a_token_in_a_path_does_not_reach_a_route(length: int) -> None:
-    """A random token as a path's part is collapsed."""
-    tokens = [fake_value(f"path {number}", length) for number in range(50)]
-    assert {clean_route(f"/hook/{token}".encode()) for token in tokens} == {"/hook/{id}"}
+def test_a_route_is_a_path_without_what_names_one_thing() -> None:
+    """Query, identifiers and tokens go, needless encoding too; what is left is printable."""
+    assert [(path, route) for path, route in ROUTES if clean_route(path) != route] == []
 
 
 @pytest.mark.parametrize(
@@ -153,6 +138,7 @@ def test_a_token_in_a_path_does_not_reach_a_route(length: int) -> None:
 def test_an_address_is_masked_and_anything_else_hidden(raw: bytes, masked: str) -> None:
     """Of an address first letter and domain stay; of what is none, nothing: it could be a password."""
     assert mask_email(raw) == masked
+    assert read_line("Failed login attempt for: ").events[0].subject == ""  # nobody is named
 
 
 STATES = [
@@ -272,24 +258,21 @@ def test_a_parameter_is_a_secrets_by_pattern_or_policy(name: str, noted: str | N
     [
         "  String should match [type=x, input_value='{}', input_type=str]",
         "pydantic_core._pydantic_core.ValidationError: 1 error [input_value='{}']",
+        "pydantic_core._pydantic_core.ValidationError: input_value={}",
+        "[input_value='{}']",
         "Failed login attempt for: {}",
         "2026-11-24 13:50:31,687 - app - ERROR - JWT validation error | error_msg={}",
         '{{"message":"x input_value={}"}}',
         "RuntimeError: {}",
     ],
 )
-def test_no_value_of_a_line_reaches_what_isread_line(template: str) -> None:
-    """Whatever a message says, only its kind and a name are kept."""
+def test_no_value_of_a_line_reaches_what_is_read(template: str) -> None:
+    """Whatever a message says, only its kind and a name are kept; one that shows an input value is a leak."""
     value = fake_value("message")
-    assert value not in repr(read_line(template.format(value)))
-
-
-@pytest.mark.parametrize(
-    "text", ["[input_value='x']", "pydantic_core._pydantic_core.ValidationError: input_value=1"]
-)
-def test_a_value_in_a_validation_error_is_marked_as_a_leak(text: str) -> None:
-    """A line that shows an input value is a leak, beside whatever else it is."""
-    assert {shown.message for shown in read_line(text).events} & set(SHOWING_VALUES)
+    read = read_line(template.format(value))
+    assert value not in repr(read)
+    is_leak = bool({shown.message for shown in read.events} & set(SHOWING_VALUES))
+    assert is_leak or not template.startswith(("[input_value", "pydantic_core"))
 
 
 def _shown(line: str) -> tuple[list[tuple[str, str]], bool]:

@@ -19,7 +19,7 @@ from tests.support.paths import SHARED
 REAL = SHARED / "data" / "logs"
 UNAUTHORIZED = b'INFO:     203.0.113.7:52341 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
 ODD = "not understood are lines such as `?a` and `?` (from the first on: 1, 2)"
-EARLIER = "no line of 2026Q3: its lines are of 2025-08-01 to 2025-08-01"
+EARLIER = "no line of 2026Q3: its lines are of 2025-08-01 to 2025-08-04"
 TIMED = b"2026-08-%02d 10:00:00,000 - app.main - INFO - hello\n"
 
 
@@ -111,34 +111,45 @@ def test_a_traceback_is_one_failure_and_two_are_two(tmp_path: Path, prefix: byte
     assert _sums(read.counts, "kind") == {"database_failure": 2, "other": 1}
 
 
-def test_untimed_lines_have_bounds_and_never_a_time(tmp_path: Path) -> None:
-    """Before the first date: no day, a bound after; between: both bounds; at the end: a bound before."""
-    read = _logs(tmp_path, a_log=UNAUTHORIZED + TIMED % 1 + UNAUTHORIZED + TIMED % 3 + UNAUTHORIZED)
-    events = read.events
+@pytest.mark.parametrize(
+    ("days", "bounds"),
+    [
+        ([0, 1, 0, 3, 0], [[None, 1], [1, 3], [3, None]]),
+        ([9, 0, 2], [[2, 9]]),  # instances that were merged out of order
+        ([0, 5, 0, 9, 0, 8, 0], [[None, 5], [5, 9], [8, 9], [8, None]]),
+        ([0], [[None, None]]),
+    ],
+)
+def test_untimed_lines_have_bounds_and_never_a_time(
+    tmp_path: Path, days: list[int], bounds: list[list[int | None]]
+) -> None:
+    """They lie between their nearest timed lines, on the day before them. A day 0 stands for such a line."""
+    read = _logs(tmp_path, a_log=b"".join(TIMED % day if day else UNAUTHORIZED for day in days))
+    events = read.events[read.events["message"] == ""]
     assert events["at"].isna().all()
-    assert events["line"].tolist() == [1, 3, 5]
-    assert events["day"].fillna("none").tolist() == ["none", "2026-08-01", "2026-08-03"]
-    assert events["not_before_at"].dt.day.fillna(0).tolist() == [0, 1, 3]
-    assert events["not_after_at"].dt.day.fillna(0).tolist() == [1, 3, 0]
-    assert read.counts["untimed"].tolist() == [1, 1, 1]
+    assert events["line"].tolist() == [line for line, day in enumerate(days, 1) if not day]
+    shown = events[["not_before_at", "not_after_at"]].map(lambda at: None if pd.isna(at) else at.day)
+    assert shown.astype(object).where(shown.notna(), None).to_numpy().tolist() == bounds
+    before = [next((day for day in days[: line - 1][::-1] if day), 0) for line in events["line"]]
+    assert events["day"].fillna("-0").str[-1].astype(int).tolist() == before
+    assert read.counts["untimed"].sum() == len(bounds)
     assert read.minutes.empty
 
 
-def test_instances_merged_out_of_order_keep_their_bounds_in_order(tmp_path: Path) -> None:
-    """Where the following time is earlier than the one before, the bounds are still an interval."""
-    events = _logs(tmp_path, a_log=TIMED % 9 + UNAUTHORIZED + TIMED % 2).events
-    events = events[events["message"] == ""]
-    assert events[["not_before_at", "not_after_at"]].map(lambda at: at.day).to_numpy().tolist() == [[2, 9]]
-
-
 def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
-    """What lies in the quarter is counted, its first and last instant included, and lines on no day are."""
+    """What lies in the quarter is counted, its first and last instant and lines on no day included.
+
+    A line without a time is of the day before it; those of other days are counted by state alone.
+    """
     stamp = b'%s INFO: 1.1.1.1:1 - "GET / HTTP/1.1" 401\n'
     times = [b"2026-06-30T23:59:59.999Z", b"2026-07-01T00:00:00Z"]
     times += [b"2026-09-30T23:59:59Z", b"2026-10-01T00:00:00Z"]
-    read = _logs(tmp_path, "2026Q3", a_log=UNAUTHORIZED + b"".join(stamp % time for time in times))
-    assert read.counts["day"].fillna("none").tolist() == ["2026-07-01", "2026-09-30", "none"]
+    lines = (stamp % time + UNAUTHORIZED for time in times)
+    read = _logs(tmp_path, "2026Q3", a_log=UNAUTHORIZED + b"".join(lines))
+    days = read.counts.assign(day=read.counts["day"].fillna("none"))
+    assert _sums(days, "day") == {"2026-07-01": 2, "2026-09-30": 2, "none": 1}
     assert read.minutes["count"].sum() == 2
+    assert read.sources["lines"].tolist() == [9]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +159,7 @@ def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
         (b"\n\n", "read", "no line was understood"),
         (b"\x89PNG\r\n\x1a\n\0\0", "read", f"no line was understood; {ODD}"),
         (UNAUTHORIZED, "read", "no line carries a date"),
-        (TIMED.replace(b"2026", b"2025") % 1, "read", EARLIER),
+        (TIMED.replace(b"2026", b"2025") % 1 + TIMED.replace(b"2026", b"2025") % 4, "read", EARLIER),
         (TIMED % 1, "read", ""),
     ],
 )

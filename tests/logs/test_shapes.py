@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.base.clock import Quarter
 from audit_lib.logs.formats import BUNDLED
 from audit_lib.logs.read import read_logs
 from audit_lib.logs.values import shape_of
@@ -70,12 +69,3 @@ def test_a_source_says_which_shapes_were_not_understood(tmp_path: Path) -> None:
     (row,) = read_logs(Project("t", tmp_path, log_sources=(LogSource("a.log"),)), None).sources.itertuples()
     assert row.reason.startswith("not understood are lines such as `?? a ")
     assert secret not in row.reason
-
-
-def test_lines_of_another_quarter_name_their_days(tmp_path: Path) -> None:
-    """Where no line is of the quarter, the row says of which days they are."""
-    text = "2026-01-05T00:00:00Z INFO: a\n2026-03-02T00:00:00Z INFO: b\n"
-    (tmp_path / "a.log").write_text(text, "utf-8")
-    project = Project("t", tmp_path, log_sources=(LogSource("a.log"),))
-    (row,) = read_logs(project, Quarter.parse("2026Q3")).sources.itertuples()
-    assert row.reason == "no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02"

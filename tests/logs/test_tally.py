@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from audit_lib.base.clock import Quarter
 from audit_lib.logs import read, tally
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import OTHER_ROUTES
@@ -21,7 +20,6 @@ from tests.support.log_lines import FORMATS, events_of, read_line, read_text, re
 PIECES = [
     line for block in (*FORMATS.prefixes, *FORMATS.bodies, *FORMATS.messages) for line in block.examples
 ]
-BEGIN = 1_785_578_700_000_000  # 2026-08-01T10:05 UTC
 REQUEST = '{} - - [{:02}/Aug/2026:{:02}:{:02}:00 +0000] "GET {} HTTP/1.1" {} 1 "-" "x"'
 
 
@@ -81,38 +79,12 @@ def test_a_log_in_pieces_adds_up_to_the_same(
     assert parts.events.equals(whole.events)
 
 
-def test_untimed_lines_lie_between_their_neighbours() -> None:
-    """An event without a time has the times before and behind it as bounds, in their order."""
-    refused = 'INFO:     1.1.1.1:1 - "GET / HTTP/1.1" 401 Unauthorized'
-    times = [f"2026-08-01T10:0{minute}:00Z INFO: x" for minute in (5, 9, 8)]
-    lines = [refused, times[0], refused, times[1], refused, times[2], refused]
-    sums = read_text("\n".join(lines))
-    bounds = [
-        tuple((at - BEGIN) // 60_000_000 if at > 0 else None for at in (low, high))
-        for low, high in events_of(sums, "not_before", "not_after")
-    ]
-    assert sorted(bounds, key=str) == sorted([(None, 0), (0, 4), (3, 4), (3, None)], key=str)
-
-
 def test_a_clock_set_back_is_an_event_up_to_a_hundred_times() -> None:
     """Each line older than the one before it by over a minute is noted, and is no request."""
     lines = [REQUEST.format("203.0.113.7", 1, hour % 2, 0, "/", 200) for hour in range(300)]
     sums = read_text("\n".join(lines))
     assert events_of(sums, "message") == ["clock set back"] * 100
     assert sum(requests_of(sums, "status").values()) == 300
-
-
-def test_a_period_selects_by_time_and_untimed_lines_by_the_time_before() -> None:
-    """Lines of other days are counted by state alone; what stands before the first time belongs to all."""
-    untimed = 'INFO:     1.1.1.1:1 - "GET / HTTP/1.1" 401 Unauthorized'
-    dated = [
-        line
-        for month in ("Jun", "Aug", "Nov")
-        for line in (REQUEST.format("::1", 1, 1, 1, "/", 403).replace("Aug", month), untimed)
-    ]
-    sums = read_text("\n".join([untimed, *dated])).within(Quarter.parse("2026Q3"))
-    assert requests_of(sums, "status") == {401: 2, 403: 1}
-    assert (sums.facts.lines, len(sums.facts.days)) == (7, 3)
 
 
 @pytest.mark.parametrize("size", [LINE_LIMIT + 1, LINE_LIMIT + 2, 3 * LINE_LIMIT])
