@@ -118,8 +118,8 @@ class Source(NamedTuple):
         reading.left_out += [Fault(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
-        """Pairs of a member of an archive ("" for none) and its text; of a large one the beginning. What no one
-        can read has none, since patterns occur there by chance; of SQLite the words are one."""
+        """Pairs of a member of an archive, or "", and its text; of a large one the beginning. What nobody can
+        read has none, since patterns occur there by chance; of SQLite the words are one."""
         for content in self.contents(Reading(budget=reading.budget), closed=("pdf", "png")):
             data = content.data[:LARGEST]
             if data.startswith(b"SQLite format 3\0"):
