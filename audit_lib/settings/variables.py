@@ -211,7 +211,11 @@ def in_code(text: str, path: str, faults: list[Fault] | None = None) -> Iterator
     if nodes is None and faults is not None:
         faults.append(Fault(shown(path), "is not Python that can be parsed"))
     parts = [node for node in nodes or () if isinstance(node, _CONDITIONAL)]
-    conditional = {line for part in parts for line in range(part.lineno, (part.end_lineno or 0) + 1)}
+    conditional: set[int] = set()
+    last = 0  # parts within parts are taken once: a hostile file has 200 of them around each line
+    for begin, end in sorted((part.lineno, part.end_lineno or 0) for part in parts):
+        conditional.update(range(max(begin, last + 1), end + 1))
+        last = max(last, end)
     for language in languages:
         line, counted = 1, 0  # from match to match: a line of a megabyte may hold 100,000
         for found in re.finditer(language["named"], text) if re.search(language.get("if", ""), text) else ():
