@@ -26,9 +26,6 @@ class _Commands(click.Group):
         super().__init__(**given)
         self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         return load_command(name) if name in COMMANDS else None
 
@@ -68,10 +65,7 @@ def main() -> None:
 
 
 def run() -> NoReturn:
-    """The console script: one command, then the end of the process.
-
-    The system ends what runs for longer than `_LONGEST`, even if native code never returns.
-    """
+    """One command, which the system ends after `_LONGEST`, even if native code never returns."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_LONGEST)
     sys.exit(main())

@@ -24,8 +24,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a rule found beside a name is generated, or chosen as a password."""
     if not value.isascii() or _names_other(name) or looks_made_up(value, markers) or reads_as_words(value):
         return False
-    common, pairs = pairs_of(value)
-    few_numbers = len(re.findall(r"\d+", value)) <= 2 and common >= 0.6 * pairs
+    (common, pairs), numbers = pairs_of(value), len(re.findall(r"\d+", value))
     counts = Counter(value).values()
     entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts)
     other = (
@@ -33,7 +32,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
         or (expression("code").fullmatch(value) and not value.startswith("eyJ"))
         or (expression("path").fullmatch(value) and _mean_word(value) >= 2.3)
         or (expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name))
-        or (expression("constant").fullmatch(value) and few_numbers)
+        or (expression("constant").fullmatch(value) and numbers <= 2 and common >= 0.6 * pairs)
         or (expression("name of a key").fullmatch(value) and name.lower().endswith("key_id"))
         or 3 * len(re.findall("[A-Za-z0-9]", value)) < len(value)
         or (entropy < 3.0 if len(value) >= 16 else len(counts) < 6)
@@ -91,13 +90,12 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
     if expression("password's name").search(name):
         return not _names_itself(value, name)
 
-    identifier = re.fullmatch("[0-9a-f]+", value) or reads_as_words(value)
-    mixed = re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value)
-    token = expression("token's name").search(name) and re.fullmatch(r"[A-Za-z0-9%]{10,}={0,2}", value)
-    return bool(
-        not _names_other(name)
-        and not (_KEY.search(name.lower()) and identifier)
-        and ((token and mixed) or (expression("credential's name").search(name) and is_of_no_language(value)))
+    if _KEY.search(name.lower()) and (re.fullmatch("[0-9a-f]+", value) or reads_as_words(value)):
+        return False
+    mixed = re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d.*\d)[A-Za-z0-9%]{10,}={0,2}", value)
+    return not _names_other(name) and bool(
+        (mixed and expression("token's name").search(name))
+        or (expression("credential's name").search(name) and is_of_no_language(value))
     )
 
 

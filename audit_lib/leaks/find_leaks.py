@@ -99,8 +99,8 @@ def find_leaks(
     default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
     sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]
     keyed = keeper.key.origin != "throw-away"
-    leaks, places = tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed)
-    return LeakAudit(leaks, places, coverage)
+    tables = tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed)
+    return LeakAudit(*tables, coverage)
 
 
 def leak_targets(
@@ -134,8 +134,9 @@ def leak_targets(
         )
         markers = policy.placeholders + (rule.placeholders if rule else ())
         placeholder = keeper.ask(fingerprint, partial(values.is_placeholder, markers=markers))
-        facts = (row.environment if used else "", row.kind == "example", placeholder, weak)
-        found[fingerprint].append((row.name, *facts))
+        found[fingerprint].append(
+            (row.name, row.environment if used else "", row.kind == "example", placeholder, weak)
+        )
 
     made = []
     for fingerprint, some in sorted(found.items()):
@@ -144,8 +145,8 @@ def leak_targets(
         guessable = keeper.ask(fingerprint, values.strength_bits) < _STRONG_BITS
         template = any(placeholders) or (any(examples) and guessable)
         kind = "template" if template else "weak default" if weak else "leak"
-        in_force_in = {"in_force": ",".join(sorted({*environments} - {""}))}
-        made.append(target(fingerprint, set(names), kind, weak) | in_force_in)
+        in_force_in = ",".join(sorted({*environments} - {""}))
+        made.append(target(fingerprint, set(names), kind, weak) | {"in_force": in_force_in})
     return LeakTargets.of(made)
 
 
@@ -166,10 +167,10 @@ def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> b
 
 def weakness(fingerprint: str, keeper: Keeper) -> str:
     """Why a value is searched for beside its name alone; "" if it is searched for everywhere."""
-    short = keeper.ask(fingerprint, len) < SHORTEST
-    least = f"{SHORTEST} characters" if short else f"{WEAKEST_BITS} bits of strength"
-    weak = short or keeper.ask(fingerprint, values.strength_bits) < WEAKEST_BITS
-    return f"has under {least}" if weak else ""
+    if keeper.ask(fingerprint, len) < SHORTEST:
+        return f"has under {SHORTEST} characters"
+    weak = keeper.ask(fingerprint, values.strength_bits) < WEAKEST_BITS
+    return f"has under {WEAKEST_BITS} bits of strength" if weak else ""
 
 
 def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason: str = "") -> dict[str, Any]:
@@ -189,10 +190,8 @@ def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason:
 def with_found(
     targets: pd.DataFrame, shapes: Collection[Shape], keeper: Keeper, held: Collection[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds.
-
-    Names are shown by what the keeper `held` before: see `shown_names`.
-    """
+    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds; for
+    `shown_names` what the keeper `held` before."""
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])
@@ -265,8 +264,12 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
             if value := value_in(one.text):
                 places.setdefault(Shape(value, "", one.rule), place)
             else:
-                why = f"reported by {one.rule}; the report does not hold its value"
-                reading.left_out.append(Fault(f"{place[0]}:{one.line}", why))
+                reading.left_out.append(
+                    Fault(
+                        f"{place[0]}:{one.line}",
+                        f"reported by {one.rule}; the report does not hold its value",
+                    )
+                )
     if len(faults) > _MOST_FAULTS:
         faults[_MOST_FAULTS:] = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
     if faults:
@@ -275,10 +278,7 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
 
 
 def _value_in(text: str, rules: Rules) -> str:
-    """The fingerprint of what looks like a value in a text, else of the text if it is a word.
-
-    It is "" for none, for several, and for a weak one.
-    """
+    """The fingerprint of what looks like a value, else of a text that is a word; "" if none, many or weak."""
     if not text or re.search(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$", text):
         return ""
     found = {shape.fingerprint for shape in rules.find(text.encode())}

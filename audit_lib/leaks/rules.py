@@ -167,10 +167,9 @@ class Rules:
                 is_default(value) or candidates.reads_as_words(value)
             ):
                 self.keeper.take(value)
-            whole_login = is_kind("rule for a login", rule)
-            text = self.keeper.take(value if whole_login else before + rest[: len(value) + 1])
+            said = value if is_kind("rule for a login", rule) else before + rest[: len(value) + 1]
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start])
-            found.add(Shape(self.keeper.fingerprint(value), shown, rule, text, default))
+            found.add(Shape(self.keeper.fingerprint(value), shown, rule, self.keeper.take(said), default))
         return found, idle
 
 
@@ -231,13 +230,10 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
     key = re.fullmatch(rb"\s*([0-9a-f]{32,128})\s*", content)
     if key and any(is_kind("key file", path) for path in paths):
         yield key[1].decode("ascii"), "master_key", "keyfile"
-    if b"kind: Secret" not in content:
-        return
-    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
-    for document in re.split(r"(?m)^---.*$", text):
-        if not re.search(r"(?m)^ *kind: Secret *$", document):
-            continue
-        for block in expression("cluster data").finditer(document):
+    text = content.decode("utf-8", "replace") if b"kind: Secret" in content else ""
+    for document in re.split(r"(?m)^---.*$", text.replace("\r\n", "\n")) if text else ():
+        is_secret = re.search(r"(?m)^ *kind: Secret *$", document)
+        for block in expression("cluster data").finditer(document) if is_secret else ():
             for name, encoded in expression("cluster entry").findall(block[2]):
                 value = _decoded(encoded).decode("utf-8", "replace")
                 if value.isprintable() and "\ufffd" not in value:
@@ -257,8 +253,7 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
 
 def _name_at_end(before: str) -> str:
     """The name at the end of what stands before a value, as `NAME=` or `"name": "`; "" for none."""
-    named = expression("name before a value").search(before)
-    return named[1] if named else ""
+    return next(iter(expression("name before a value").findall(before)), "")
 
 
 def _in_public_address(text: str, place: int) -> bool:
@@ -268,8 +263,7 @@ def _in_public_address(text: str, place: int) -> bool:
 
 def password_hashes(content: bytes) -> set[str]:
     """The hashes of passwords at rest, as systems and frameworks write them, in one content."""
-    text = content.decode("latin-1") if b"$" in content or b"}" in content else ""
-    return {found[0] for found in expression("password hash").finditer(text)}
+    return {found[0] for found in expression("password hash").finditer(content.decode("latin-1"))}
 
 
 def _key_line(text: str) -> str:

@@ -79,8 +79,9 @@ class Values:
 
     def scrub(self, text: str) -> str:
         """A path, an author or a message without the values that it may itself hold."""
-        plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        return self._redactor.text(plain)
+        return self._redactor.text(
+            text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        )
 
     def find(self, content: Content, line: int = 1) -> list[Found]:
         """Each place of each value in a content that begins on a line; on line 0 of a name."""
@@ -113,8 +114,12 @@ class Values:
             found.update(places)
             times = Counter((one.fingerprint, one.encoding) for one in places if len(places) >= MOST_HITS)
             if max(times.values(), default=0) >= MOST_HITS:
-                often = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
-                reading.left_out.append(Fault(source.origin.name, often))
+                reading.left_out.append(
+                    Fault(
+                        source.origin.name,
+                        f"has a value {MOST_HITS:,} times or more: not all places are listed",
+                    )
+                )
 
         # What an archive holds may stand in its own bytes, too.
         packed = {one.fingerprint for one in found if one.origin.opened}
@@ -263,8 +268,8 @@ def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, 
     facts = history.facts_of(commits | {one.origin.oid for one in found if one.origin.kind == "commit"})
     head, index = sources.at_head(history.root), sources.in_index(history.root)
     listed = run_git(history.root, "for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)")
-    lines = map(os.fsdecode, listed.splitlines())
-    refs = {oid: name for name, *oids in (line.split("\0") for line in lines) for oid in oids}
+    fields = (os.fsdecode(line).split("\0") for line in listed.splitlines())
+    refs = {oid: name for name, *oids in fields for oid in oids}
     for one in found:
         oid, kind = one.origin.oid, one.origin.kind
         places = held.get(oid or f"/{one.origin.path}", [])

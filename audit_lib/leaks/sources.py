@@ -40,7 +40,6 @@ _REACH = {
 }
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
 _ENTRY = re.compile(rb"(?<![^\0])(\d{6}) (?:blob |commit )?([0-9a-f]{40,64})(?: \d)?\t([^\0]+)\0")
-_DIFF = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
 
 
 class Origin(NamedTuple):
@@ -119,10 +118,8 @@ class Source(NamedTuple):
         reading.left_out += [Fault(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
-        """Pairs of a member of an archive ("" for what is none) and its text; of a large one the beginning.
-
-        What people cannot read has none: patterns occur there by chance. Of SQLite the words are one.
-        """
+        """Pairs of a member of an archive, or "", and its text; of a large one the beginning. What nobody can
+        read has none, since patterns occur there by chance; of SQLite the words are one."""
         for content in self.contents(Reading(budget=reading.budget), closed=("pdf", "png")):
             data = content.data[:LARGEST]
             if data.startswith(b"SQLite format 3\0"):
@@ -202,8 +199,9 @@ class History:
         places: dict[str, list[tuple[str, str]]] = defaultdict(list)
         commit, oid, rest, decoded = "", "", b"", cache(os.fsdecode)  # many commits have the same few paths
         commits = (listed.oid for listed in self.objects if listed.kind == "commit")
+        diff = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
         try:
-            with git.running(self.root, _DIFF, commits) as stream:
+            with git.running(self.root, diff, commits) as stream:
                 for piece in iter(partial(stream.read, PIECE), b""):
                     *texts, rest = (rest + piece).split(b"\0")
                     for text in texts:

@@ -198,11 +198,8 @@ def with_force(
 def _homes_of(
     leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]
 ) -> list[tuple[SecretPlace, str, str]]:
-    """Places where secrets live that have the leaked value, had it by the ledger, or have its name.
-
-    Of each also whether the value is in force there, and why. Left out are other services of an environment
-    where it is in force: their value of that name is another secret.
-    """
+    """Places where secrets live that have the leaked value, had it by the ledger, or have its name, each with
+    whether it is in force there and why; but for other services of an environment where it is in force."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
     held = {SecretPlace.of(row): row for row in inventory}
     holding = {
@@ -228,11 +225,8 @@ def _homes_of(
 
 
 def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], *, standing: bool) -> str:
-    """Whether a leaked value is in force, as `FORCES` has it.
-
-    Not in force needs another value in production of each service that has the secret; of a value that is
-    `standing` in a file that deploys it needs the ledger.
-    """
+    """Whether a leaked value is in force. Not in force needs another value in production of each service that
+    has the secret; of a value that is `standing` in a file that deploys it needs the ledger."""
     homes = _homes_of(leak, inventory, stays)
     force = min([force for _, force, _ in homes], key=FORCES.index, default=NOT_KNOWN)
     if leak.in_force or force == IN_FORCE:
@@ -248,11 +242,8 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], 
 def tabulate_exposure(
     leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
-    """`Exposure`: each leak in each place where its secret lives.
-
-    Emergency: the value is in force there; historic: another value is, or the ledger's `stays` show that it
-    went; else unknown.
-    """
+    """`Exposure`: each leak in each place where its secret lives. Emergency: the value is in force there;
+    historic: another value is, or the ledger's `stays` show that it went; else unknown."""
     held, exposed = list(rows(inventory)), []
     unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):

@@ -22,7 +22,7 @@ from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy
 
 MAX_SOURCES = 200
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
-_PATTERNS = {key: re.compile(text) for key, text in _DATA.pop("patterns").items()}
+_PATTERNS: dict[str, str] = _DATA.pop("patterns")
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA.items()}
 _IN_FOLDERS = {"production": _WORDS["production"], "staging": _WORDS["staging"]}
 _IN_NAMES = _IN_FOLDERS | {"production": _WORDS["production_in_names"]}
@@ -38,13 +38,11 @@ def discover(project: Project) -> Project:
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path)}
-    for path in [path for path, source in env.items() if source.example]:
-        folders = PurePosixPath(path).parts[:-1]
-        hidden = any(part.startswith(".") and part not in _WORDS["env_folders"] for part in folders)
-        if hidden or not _WORDS["aside_folders"].isdisjoint(folders):
-            del env[path]  # of a tool or an example, not of the application
+    env = {path: env[path] for path in env if not (env[path].example and re.search(_PATTERNS["aside"], path))}
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
-    logs = {pattern: LogSource(pattern, service_of(path)) for path in own if (pattern := _log_pattern(path))}
+    named = ((path, re.fullmatch(_PATTERNS["log"], path.name)) for path in own)
+    patterns = {str(path.parent / f"{log['stem'] or '*.log'}*"): path for path, log in named if log}
+    logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in patterns.items()}
     sources = {
         "env files": _beside({source.path: source for source in project.env_sources}, env),
         "log folders": _beside({source.pattern: source for source in project.log_sources}, logs),
@@ -64,22 +62,14 @@ def _beside(layout: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 
 def is_env_like(path: PurePosixPath) -> bool:
     """Whether a file's name, or its folder, says that it holds environment variables."""
-    named = _PATTERNS["env"].fullmatch(path.name) and not _PATTERNS["not_env"].fullmatch(path.name)
+    named = re.fullmatch(_PATTERNS["env"], path.name) and not re.fullmatch(_PATTERNS["not_env"], path.name)
     return bool(named) or _is_of_a_service(path)
 
 
 def _is_of_a_service(path: PurePosixPath) -> bool:
     """Whether a file is one service's env file by its folder, as .envs/.production/.django is."""
     in_env_folder = not _WORDS["env_folders"].isdisjoint(path.parts[:-1])
-    return in_env_folder and bool(_PATTERNS["service_file"].fullmatch(path.name))
-
-
-def _log_pattern(path: PurePosixPath) -> str:
-    """The pattern of the log files that one belongs to; "" for a file that is not a log."""
-    if _PATTERNS["log"].fullmatch(path.name):
-        return str(path.parent / "*.log*")
-    found = _PATTERNS["log_without_dot"].fullmatch(path.name)
-    return str(path.parent / f"{found[1]}*") if found else ""
+    return in_env_folder and bool(re.fullmatch(_PATTERNS["service_file"], path.name))
 
 
 def env_source(path: PurePosixPath) -> EnvSource:
@@ -89,8 +79,8 @@ def env_source(path: PurePosixPath) -> EnvSource:
     """
     named = _environment_in(path.name, _IN_NAMES)
     of_tests = _words_of(path.name) & _WORDS["tests"] and not named and not file_words(path)
-    example = bool(of_tests or _PATTERNS["example"].search(path.name))
-    backup = not example and bool(_PATTERNS["backup"].search(path.name))
+    example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
+    backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
     service = ("" if backup else file_words(path)) or service_of(path)
     return EnvSource("" if example else environment, service, str(path), example, backup=backup)
@@ -107,7 +97,7 @@ def _words_of(text: str) -> set[str]:
 
 def file_words(path: PurePosixPath) -> str:
     """The service that a file's name says, as redis.env and .env.redis do; "" if it says none."""
-    parts = _PATTERNS["example"].sub("", path.name).lower().split(".")
+    parts = re.sub(_PATTERNS["example"], "", path.name).lower().split(".")
     left = [part for part in parts if part and not _words_of(part) <= _NO_SERVICE]
     return re.sub(r"[^\w-]", "-", "-".join(left)).strip("-_") if not _is_of_a_service(path) else ""
 
@@ -117,7 +107,7 @@ def service_of(path: PurePosixPath) -> str:
 
     Of a file that only its folder makes an env file, the file's own name: .envs/.production/.django.
     """
-    if _is_of_a_service(path) and not _PATTERNS["env"].fullmatch(path.name):
+    if _is_of_a_service(path) and not re.fullmatch(_PATTERNS["env"], path.name):
         return path.name.lstrip(".")
     folders = (
         part

@@ -332,10 +332,6 @@ def named_in(
 
 def asked_of_owner(variables: Mapping[str, tuple[Mention, ...]]) -> dict[str, list[Mention]]:
     """Name: where code reads it that is not of the tests; none that the machine or the build sets."""
-    found: dict[str, list[Mention]] = {}
-    for name in variables.keys() - NOT_CONFIGURED:
-        if re.fullmatch(_PATTERNS["one_case"], name):
-            files = ((place, PurePosixPath(place.path)) for place in variables[name])
-            own = [(place, file) for place, file in files if _WORDS["tests"].isdisjoint(file.parts[:-1])]
-            found[name] = [place for place, file in own if not re.search(_PATTERNS["test"], file.name)]
-    return found
+    own = {name for name in variables if re.fullmatch(_PATTERNS["one_case"], name)} - NOT_CONFIGURED
+    is_of_tests = re.compile(_PATTERNS["test"]).search
+    return {name: [place for place in variables[name] if not is_of_tests(place.path)] for name in own}

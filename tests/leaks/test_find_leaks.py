@@ -1,20 +1,34 @@
-"""The search for what nobody gave: history, messages and files, by shape and then by value."""
+"""What is searched for, what nobody gave and other scanners found: from values to leaks."""
 
 import gzip
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.base.errors import BadInput
+from audit_lib.leaks.find_leaks import (
+    LeakAudit,
+    LeakTargets,
+    find_leaks,
+    leak_targets,
+    read_reports,
+    shown_names,
+    with_found,
+)
+from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.search import LeakOptions
-from audit_lib.leaks.tables import tabulate_leaks
+from audit_lib.leaks.sources import Reading
+from audit_lib.leaks.tables import shows_no_leak, tabulate_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.inventory import Inventory
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import EnvEntries
-from audit_lib.settings import LogSource, Project, bundled_policy
+from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from tests.leaks.test_search import search_places, targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
@@ -96,3 +110,136 @@ def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     first, second = (audit(plot.root, tmp_path)[0] for _ in range(2))
     for name in ("leaks", "places", "coverage"):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
+
+
+VALUE = fake_value("reported")
+
+
+def _result(text: str = VALUE, path: str = "a/b.py", line: int = 7, **more: Any) -> dict[str, Any]:
+    region = {"startLine": line, "snippet": {"text": text}}
+    place = {"artifactLocation": {"uri": path}, "region": region}
+    return {"ruleId": "rule", "locations": [{"physicalLocation": place}]} | more
+
+
+def _sarif(*results: dict[str, Any]) -> str:
+    runs = [{"tool": {"driver": {"name": "x"}}, "results": list(results)}]
+    return json.dumps({"version": "2.1.0", "runs": runs})
+
+
+def _read(text: str, folder: Path) -> tuple[set[str], list[str], Keeper]:
+    """The fingerprints of the values, the places without one, and who holds the values."""
+    keeper, reading = Keeper(Key(b"k" * 32, "file")), Reading()
+    file = folder / "report.json"
+    file.write_text(text)
+    shapes = read_reports((file,), Rules(keeper, ()), reading)
+    return {shape.fingerprint for shape in shapes}, [one.place for one in reading.left_out], keeper
+
+
+@pytest.mark.parametrize("text", ["", "REDACTED", f"{VALUE[:9]}...", "two words", "a=1; b=2", "short"])
+def test_a_withheld_value_is_said(text: str, tmp_path: Path) -> None:
+    """What is redacted, cut off or no value is not searched for: its place is named."""
+    values, left_out, _ = _read(_sarif(_result(text)), tmp_path)
+    assert (values, left_out) == (set(), ["a/b.py:7"])
+
+
+@pytest.mark.parametrize(("text", "places"), [
+    ('{\n"runs": [', ["report.json"]), ("[1]", ["report.json"]), ('{"runs": [3]}', ["report.json.runs.0"]),
+    (_sarif(_result(), _result(ruleId=3)), ["report.json.runs.0.results.1.ruleId"]),
+    (_sarif(_result(ruleId=""), _result(ruleId=1)), ["report.json.runs.0.results"] * 2),
+    (_sarif(_result(locations=3)), ["report.json.runs.0.results.0.locations"]),
+    ("[" * 100_000, ["report.json"]), ("\udcff", ["report.json"]),
+    (_sarif(*[_result(ruleId="")] * 33), ["report.json"] * 20 + ["--import"]),
+])  # fmt: skip
+def test_a_bad_report_says_where(text: str, places: list[str], tmp_path: Path) -> None:
+    """File and result come first, then the fault, all at once and no value; the last line counts the rest."""
+    file = tmp_path / "report.json"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(BadInput) as caught:
+        read_reports((file,), Rules(Keeper(Key(b"k" * 32, "file")), ()), Reading())
+    assert len(caught.value.faults) == len(places)
+    for fault, place in zip(caught.value.faults, places, strict=True):
+        assert place in fault.place
+    assert VALUE not in str(caught.value)
+
+
+def test_a_value_of_a_report_is_found_where_it_is(tmp_path: Path) -> None:
+    """It joins a known leak or is one; a result without its value never counts as searched."""
+    plot, known = new_plot(tmp_path / "repo"), fake_value("known")
+    plot.commit("a/b.py", f"API_TOKEN = '{known}'\nplain({VALUE})\n")
+    results = _result(known), _result(VALUE, "other.py"), _result(fake_value("lost"), "wiki.md")
+    report = tmp_path / "report.json"
+    report.write_text(_sarif(*results, _result("REDACTED", "gone.py", 3)))
+    found, _ = audit(plot.root, tmp_path, reports=(report,))
+    assert len(found.leaks) == 3
+    assert set(found.places["path"]) == {"a/b.py", "wiki.md"}
+    rows = found.coverage[found.coverage["part"] == "reports"]
+    assert list(zip(rows["state"], rows["count"], strict=True)) == [("partly", 4), ("not searched", 1)]
+    assert not shows_no_leak(found.coverage)
+
+
+GENERATED = fake_value("also a setting", 32)
+PIECE = "_1Uco" + "Pwd1WB"
+BUS = "Endpoint=sb://bus.internal/;SharedAccessKeyName=Root;SharedAccessKey="
+
+
+@pytest.mark.parametrize(("user", "password", "reason"), [
+    ("fluffy_gateway_database", "fluffy_gateway_database", "is also the value of a setting"),
+    ("shop", "fluffy_gateway_project", "is the application's own name"),
+    ("shop", "fluffy_gateway_database", ""), (GENERATED, GENERATED, ""),
+])  # fmt: skip
+def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
+    tmp_path: Path, user: str, password: str, reason: str
+) -> None:
+    """A password that is a user's or the application's name stands in many places that are no leak."""
+    root = tmp_path / "fluffy_gateway_project"
+    root.mkdir()
+    (root / ".env").write_text(f"DB_USER={user}\nDB_PASSWORD={password}\n")
+    layout = f'name = "{root.name}"\nextends = "generic"\n'
+    layout += '[[env]]\npath = ".env"\nenvironment = "development"\nservice = "backend"\n'
+    for name, kind in (("DB_USER", "identifier"), ("DB_PASSWORD", "secret")):
+        layout += f'[[secret]]\nname = "{name}"\nservice = "backend"\nkind = "{kind}"\n'
+    (root / "audit.toml").write_text(layout)
+    keeper, project = Keeper(Key(b"k" * 32, "file")), load_project(root)
+    policy, now = choose_policy(project), datetime.now(UTC)
+    known = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
+    targets = leak_targets(known.entries, known.inventory, known.policy, keeper)
+    assert list(targets["reason"]) == [reason]
+    assert list(targets["searched"]) == ["beside its name" if reason else "everywhere"]
+
+
+def _keeper(*values: str) -> tuple[Keeper, tuple[str, ...]]:
+    keeper = Keeper(Key.throw_away())
+    return keeper, tuple(map(keeper.take, values))
+
+
+@pytest.mark.parametrize("name", [
+    "DB_PASSWORD", "dbPwd", "kmsKeyId", "X-API-Key", "spring.datasource.password",
+])  # fmt: skip
+def test_a_name_of_words_is_shown(name: str) -> None:
+    """Whatever its signs join or its capitals begin."""
+    keeper, held = _keeper(fake_value("other"))
+    assert shown_names({name}, keeper, held) == {name}
+
+
+def test_a_name_within_a_value_that_sources_hold_is_not_shown() -> None:
+    """The guard takes twelve characters of a strong value out of every output; others are no reason."""
+    keeper, held = _keeper(BUS + fake_value("key"))
+    names = {"SharedAccessKey", "AccessKey", "DB_PASSWORD"}
+    assert shown_names(names, keeper, held) == {"AccessKey", "DB_PASSWORD"}
+    assert shown_names(names, keeper, ()) == names
+
+
+def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
+    """Of what patterns found and of what somebody chose; a name that can be shown goes before."""
+    keeper, (first, second, third) = _keeper(*(fake_value(f"found {number}") for number in range(3)))
+    pieces, none = {Shape(first, PIECE, "assignment"), Shape(second, PIECE, "query")}, LeakTargets.of([])
+    found, _ = with_found(none, pieces | {Shape(second, "API_TOKEN", "query")}, keeper, ())
+    assert dict(zip(found["fingerprint"], found["names"], strict=True)) == {
+        first: "assignment",
+        second: "API_TOKEN",
+    }
+    chosen = [Shape(third, name, "chosen", f"text of {name}") for name in (PIECE, "DB_PWD")]
+    for shapes, name in ((chosen, "DB_PWD"), (chosen[:1], "chosen")):
+        targets, owners = with_found(none, shapes, keeper, ())
+        assert set(targets["variable"]) == {name}
+        assert set(owners.values()) == {third}

@@ -195,6 +195,7 @@ def test_every_fault_is_told_at_once_and_no_content() -> None:
     assert "s3cret" not in str(caught.value)
     assert not parse_store_export(b'{"API_TOKEN": "x"}').is_known
     assert parse_store_export(b"[" * 100_000).faults == ["cannot be parsed as JSON"]
+    assert parse_store_export(b'{"total_count": 0, "secrets": []}').faults == []
     many = {"secrets": [{"name": "A", "updated_at": iso(NOW)}] * (MOST + 1)}
     assert len(parse_store_export(json.dumps(many).encode()).dates) == MOST
 

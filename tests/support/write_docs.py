@@ -44,7 +44,7 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> It
     )
     yield f"\n## {context.command_path.removeprefix(f'{NAME} ')}\n\n```text\n{context.get_help()}\n```\n"
     if isinstance(command, click.Group):
-        for one in command.list_commands(context):
+        for one in command.commands:
             found = command.get_command(context, one)
             assert found is not None
             yield from _help(found, one, context)
