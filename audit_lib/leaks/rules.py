@@ -1,7 +1,4 @@
-"""What looks like a secret, or a password that somebody chose, by patterns: kingfisher with our rules.
-
-generated.yml has the rules for values that a generator made, chosen.yml those for what people choose.
-"""
+"""What looks like a secret, or a password that somebody chose, by patterns: kingfisher with our rules."""
 
 import re
 from base64 import b64decode

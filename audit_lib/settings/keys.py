@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from itertools import takewhile
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, NotRequired, TypeVar, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
@@ -91,11 +91,7 @@ def written(**defaults: str) -> BeforeValidator:
 
 def path_fault(text: str) -> str:
     """What is wrong with a path or pattern, which must stay within the project; "" if nothing is."""
-    if not text.strip() or any(ord(char) < 32 or ord(char) == 127 for char in text):
-        return "is empty or has a control character"
-    if text.startswith(("/", "~")) or PureWindowsPath(text).drive or "\\" in text:
-        return "must be relative to the project, with / between its parts"
-    return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
+    return next((wrong for pattern, wrong in TEXTS["paths"] if re.search(pattern, text)), "")
 
 
 def leads_out(text: str, root: Path) -> bool:

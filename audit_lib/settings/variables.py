@@ -283,8 +283,7 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
     """What is read in the first 5,000 code files; with `among` in those that have one of these names."""
     unread: list[Fault] = []
     there = files(project.root, unread)
-    aside = _WORDS["built"] | _WORDS["aside"]  # what is no code of the application
-    own = [path for path in there if not any(part in aside or part[0] == "." for part in path.parts[:-1])]
+    own = [path for path in there if not re.search(_PATTERNS["aside"], str(path))]
     paths = [str(path) for path in own if languages_of(path)]
     found: list[Mention] = []
     dynamic: list[str] = []

@@ -85,6 +85,21 @@ def _stashed(plot: Plot, text: str) -> None:
     plot.git("stash", "-q")
 
 
+@pytest.mark.parametrize(("text", "variable"), [
+    ("DATABASE_URL=postgresql://ann:{v}@db/shop\n", "DATABASE_URL"),
+    ('const shopUrl = "postgresql://ann:{v}@db/shop";\n', "shopUrl"),
+    ("see postgresql://ann:{v}@db/shop\n", "url-password"),
+])  # fmt: skip
+def test_a_value_of_a_rule_without_a_name_has_the_one_before_it(
+    text: str, variable: str, tmp_path: Path
+) -> None:
+    """The name on its line says more than the rule, which stands where there is none."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("app/settings.txt", text.format(v=fake_value("named")))
+    leaks = audit(plot.root, tmp_path)[0].leaks
+    assert list(leaks.loc[leaks["kind"] == "pattern", "variable"]) == [variable]
+
+
 HIDDEN: dict[str, Callable[[Plot, str], object]] = {
     "commit message": lambda plot, text: plot.git("commit", "-q", "--allow-empty", "-m", text),
     "removed file": _removed,
