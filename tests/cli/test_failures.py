@@ -33,9 +33,14 @@ def test_beyond_the_most_rows_one_row_holds_the_others(monkeypatch: pytest.Monke
     ]
 
 
-def test_a_packed_log_is_read_within_bounds() -> None:
-    """As a plain one on stdin; a truncated gzip and a bomb are bad input, in one line."""
-    assert _run("-", stdin=gzip.compress(LOG)).stdout == _run("-", stdin=LOG).stdout != ""
+def test_a_log_is_counted_once_and_within_bounds(tmp_path: Path) -> None:
+    """- is stdin, packed or not; a file named by two spellings is one file. A truncated gzip and a bomb are
+    bad input, in one line."""
+    log = tmp_path / "a.log"
+    log.write_bytes(LOG)
+    said = _run(log).stdout
+    assert said == _run("-", stdin=LOG).stdout == _run("-", stdin=gzip.compress(LOG)).stdout != ""
+    assert said == _run(log, f"{tmp_path}/./a.log").stdout
     bomb = gzip.compress(bytes(100 << 20))
     for content, said in ((gzip.compress(LOG)[:40], "cut short"), (bomb, "no honest log does")):
         result = _run("-", stdin=content)

@@ -116,6 +116,22 @@ def test_a_revocation_names_the_value_that_was_revoked(small: SmallProject) -> N
     assert "the provider was not asked" in first.said
 
 
+def test_decisions_are_listed_in_their_order(small: SmallProject) -> None:
+    """A line for each decision on a finding, as it was made; none of another finding."""
+    small.run("snapshot")
+    for line in (
+        f"assign {FINDING} --owner Ada",
+        f"close {FINDING} --proof x",
+        f"assign {FINDING} --owner Cy",
+    ):
+        small.run(f"decide {line}")
+    for command in ("decide list", f"decide list {FINDING}"):
+        listed = small.run(command).stdout.splitlines()
+        assert [line.split("  ")[2].split(" ")[0] for line in listed[:3]] == ["assign", "close", "assign"]
+    assert len(listed) == 3
+    assert small.run("decide list weak-value:OTHER").stdout == ""
+
+
 def test_a_closed_finding_that_is_there_is_contradicted(small: SmallProject) -> None:
     """The record lowers nothing: the finding stays open, and its row says who called it closed."""
     small.run("snapshot")
