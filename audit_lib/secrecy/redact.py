@@ -4,10 +4,12 @@ import html
 import json
 import re
 import tomllib
+import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
@@ -23,6 +25,7 @@ from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
 
 SHORTEST = 8  # characters, and bytes of a form: a shorter one is found by chance
 WINDOW = 12  # characters of a strong value that are found wherever they stand
+_INFLATED = 16 << 20  # bytes of a stream that is no file
 _SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'"}  # of JSON within a <script>
 _URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
@@ -201,6 +204,8 @@ def _decoded(content: bytes) -> Iterator[Reading]:
         "CSV": content.replace(b'""', b'"'),
         "joined lines": _WRAPPED.sub(b"", content),
     }.items()
+    with suppress(zlib.error):  # a stream without a header by which it is known
+        yield "zlib", zlib.decompressobj().decompress(content, _INFLATED)
     runs = (run.rstrip(b"=").translate(_STANDARD) for run in _BASE64.findall(content))
     parts = [b64decode(run[: len(run) - (len(run) % 4 == 1)] + b"==") for run in runs]
     # Files one by one, since each may be packed in its own way; short texts together.

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import zlib
 from base64 import b64encode, encodebytes
 from collections.abc import Callable
 from html import escape
@@ -73,6 +74,7 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "evidence.zip": lambda value: zipped(value.encode()),
     "names.zip": lambda value: zipped(b"", f"{value}.txt"),
     "page-in.zip": lambda value: zipped(b64encode(gzip.compress(value.encode())), "a.html"),
+    "deflated.txt": lambda value: b64encode(zlib.compress(value.encode())),
     "packed.txt": lambda value: b"A0" * 20 + b" " + b64encode(gzip.compress(value.encode())),
     "buffer.json": lambda value: json.dumps({"data": list(value.encode())}).encode(),
 }
