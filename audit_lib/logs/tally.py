@@ -38,9 +38,9 @@ SHOWN_LINES = 20
 GROUP = ("minute", "day", "kind", "status", "client", "method", "route")
 REQUESTS = (*GROUP, "count", "line")
 EVENTS = (
-    *("line", "at", "not_before", "not_after", "day"),
-    *("kind", "message", "status", "client", "method", "route", "subject"),
-)
+    "line", "at", "not_before", "not_after", "day",
+    "kind", "message", "status", "client", "method", "route", "subject",
+)  # fmt: skip
 TEXTS = ["file", "kind", "message", "client", "method", "route", "subject"]
 _UNITS = {"minute": MINUTE, "at": 1, "not_before": 1, "not_after": 1}
 _NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}

@@ -39,11 +39,10 @@ _KINDS = {key: frozenset(text.split()) for key, text in _DATA["kinds"].items()}
 NOT_CONFIGURED = _WORDS["not_configured"]
 # In these a read may not run, although its file does.
 _CONDITIONAL = (
-    *(ast.If, ast.IfExp, ast.BoolOp, ast.Try, ast.TryStar, ast.Match, ast.For, ast.AsyncFor, ast.While),
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda),
-    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-)
-
+    ast.If, ast.IfExp, ast.BoolOp, ast.Try, ast.TryStar, ast.Match, ast.For, ast.AsyncFor, ast.While,
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
 # Names of what a provider issues.
 _ISSUED = re.compile(r"(.+)_(?:API_?KEY|CLIENT_SECRET|BOT_TOKEN|SECRET_ACCESS_KEY)(?:_?\d{1,9})?")
 # What a value can be: the first that holds, else text, which may be either.
