@@ -79,8 +79,7 @@ URLS = [
 
 @pytest.mark.parametrize("row", URLS, ids=lambda row: str(row[0]))
 def test_components(row: tuple[str, str, str, str, str, bool]) -> None:
-    """Components are percent-decoded; a raw reserved character in the password makes the URL ambiguous. A
-    value without a scheme is no connection URL."""
+    """Components are percent-decoded; a raw reserved character in the password makes the URL ambiguous."""
     url, *expected = row
     parts = url_parts(url)
     assert parts == UrlParts(*expected)

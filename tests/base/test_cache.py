@@ -17,8 +17,7 @@ def _cache(folder: Path, secret: bytes = b"secret") -> Cache:
 
 
 def test_only_the_same_secret_and_bytes_are_believed(tmp_path: Path) -> None:
-    """The newest that were kept come back; under another secret, cut short or changed they do not. A name is
-    of all that decides, and tells none of it."""
+    """The newest that were kept come back; under another secret, cut short or changed they do not."""
     kept, other = _cache(tmp_path), _cache(tmp_path, b"other")
     for number in range(12):
         kept.keep(f"older {number}", b"x")

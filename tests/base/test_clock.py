@@ -12,8 +12,7 @@ NO_DATES = (
 
 
 def test_what_stands_for_no_date_is_none() -> None:
-    """Zero times and the end of the calendar are bad input with its place, and end in no internal error. An
-    acceptance until 9999, which 0.2.0 wrote, ends with the years that are counted."""
+    """Zero times and the end of the calendar are bad input with its place, and end in no internal error."""
     for text in NO_DATES:
         with pytest.raises(BadInput, match=r"^here: must be a date"):
             parse_instant(text, "here")

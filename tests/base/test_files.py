@@ -74,8 +74,7 @@ REFUSED = [
 def test_whatever_is_no_file_of_the_project_is_refused(
     project: Path, path: str, state: str, reason: str
 ) -> None:
-    """Every hostile source ends at once in a state and a reason, and nothing outside is read. A device, whose
-    opening can have effects of its own, is refused before."""
+    """Every hostile source ends at once in a state and a reason, and nothing outside is read."""
     (project / "large").write_bytes(b"x" * 1001)
     with pytest.raises(Unreadable) as refusal:
         read_source(Path("/dev") if path == "null" else project, path, 1000)
@@ -121,8 +120,7 @@ def test_a_pattern_names_files_of_the_project(project: Path, pattern: str, expec
 
 
 def test_every_file_is_walked_and_what_is_not_is_said(project: Path, tmp_path: Path) -> None:
-    """Links, FIFOs and another repository's objects are named; a root that is a file is the only one. Folders
-    deeper than Python recurses, and many `**`, end soon: the folder where the search stops is named."""
+    """Links, FIFOs and another repository's objects are named; a root that is a file is the only one."""
     for path in (".git/objects/aa/bb", "sub/.git/objects/aa", ".git/HEAD"):
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text("x")

@@ -44,8 +44,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_tracked_and_ignored_are_two_questions(project: Path) -> None:
-    """A tracked file can be covered by a pattern too; check-ignore alone would not say so. A project may be a
-    folder of a repository: then they are its own paths, and the history is everybody's."""
+    """A tracked file can be covered by a pattern too; check-ignore alone would not say so."""
     assert tracked(project) == {".gitignore", "both.env", "kept.txt", "loose.txt"}
     assert ignored(project, [".env", "both.env", "kept.txt"]) == {".env", "both.env"}
     service = project / "services" / "a"
@@ -98,8 +97,7 @@ ORDINARY = (
 
 
 def test_an_ordinary_repository_is_read(project: Path, tmp_path: Path) -> None:
-    """What people have in their repositories, all of it at once, is no reason to know nothing. A linked
-    worktree has its history; a copy of it, which no repository knows, has none."""
+    """What people have in their repositories, all of it at once, is no reason to know nothing."""
     for command in ORDINARY:
         subprocess.run(["sh", "-ec", command.replace(" . ", f" {project} ")], cwd=project, check=True)
         assert "kept.txt" in tracked(project), command
@@ -111,8 +109,7 @@ def test_an_ordinary_repository_is_read(project: Path, tmp_path: Path) -> None:
 
 
 def test_only_the_user_s_own_git_and_its_plumbing_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PATH that begins with "." does not run the project's own git. Commands that could run a configured
-    program are refused before git starts. The child's environment is small, whatever the auditor's holds."""
+    """A PATH that begins with "." does not run the project's own git."""
     (project / "git").write_text("#!/bin/sh\ntouch sprung\n")
     (project / "git").chmod(0o755)
     seen: list[dict[str, str]] = []
@@ -188,8 +185,7 @@ def test_what_is_not_plain_and_whole_is_not_read(project: Path, command: str) ->
 
 
 def test_what_git_complains_of_is_stated(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """git warns of a ref that leads nowhere, and goes on without it: that is no whole answer. A child that
-    runs too long is ended, and a graft file, which hides the parents of a commit, is not read."""
+    """git warns of a ref that leads nowhere, and goes on without it: that is no whole answer."""
     (project / ".git/info").mkdir(exist_ok=True)
     (project / ".git/info/grafts").write_text(git(project, "rev-parse", "HEAD") + "\n")
     assert len(run_git(project, "rev-list", "HEAD").split()) == 2

@@ -48,8 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(home: Path) -> Any:
-    """Run the command on a project with no key of its own; no value is ever printed. With code None it ends
-    with 3 exactly if it prints anything."""
+    """Run the command on a project with no key of its own; no value is ever printed."""
 
     def command(plot: Plot, *args: object, code: int | None = 0, key: str = "no-key") -> Any:
         environ = {"XDG_CACHE_HOME": f"{home}/.cache", "AUDIT_KEY_FILE": str(home / key), "HOME": str(home)}
@@ -181,8 +180,7 @@ def test_folders_outside_are_searched(project: Plot, tmp_path: Path, run: Any) -
 def test_values_of_a_platform_and_reports_of_scanners_are_joined(
     project: Plot, tmp_path: Path, run: Any
 ) -> None:
-    """A value given with --env is in force where it was given, and found like any other. What a scanner
-    reported is in force if an env file says so, wherever it was found."""
+    """A value given with --env is in force where it was given, and found like any other."""
     (tmp_path / "given.env").write_text(f"API_TOKEN={OLD}\n")
     given = ("--env", f"production/backend={tmp_path / 'given.env'}")
     assert "API_TOKEN: IN FORCE in production" in run(project, "--no-patterns", *given).output
@@ -214,8 +212,7 @@ FOUND = "API_TOKEN, in force in development"
 
 
 def test_what_counts_is_the_index(plot: Plot, run: Any) -> None:
-    """Whatever the working tree holds by now. An env file may hold its values; forced into the index it is a
-    leak. A value that moves to another path, and one in a name, is at that path in the next commit."""
+    """Whatever the working tree holds by now."""
 
     def hits(*add: str) -> list[str]:
         if add:
@@ -251,8 +248,7 @@ def test_binary_and_packed_content_is_searched(plot: Plot, run: Any) -> None:
 
 
 def test_a_commit_stops_at_a_new_secret(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What looks like a secret counts, unless its file, of copies each, held it before or it was chosen. A
-    commit does not wait until the code was read, to recognise the project."""
+    """What looks like a secret counts, unless its file, of copies each, held it before or it was chosen."""
     monkeypatch.setattr(load, "read_code", None)
     plot = new_plot(tmp_path / "shop")
     for name in ("old.py", "copy.py"):
