@@ -25,8 +25,9 @@ from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs
-from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy, choose_policy, load_project
+from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.load import dump
+from audit_lib.settings.models import AlertRule
 from tests.support.small_logs import (
     DECLARED_LOG,
     START,
