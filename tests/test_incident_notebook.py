@@ -1,7 +1,8 @@
-"""The incident notebook as `investigate` publishes it, and in a kernel with pickers."""
+"""The incident notebook as `investigate` publishes it; tests/test_lab.py has it in JupyterLab."""
 
 import csv
 import json
+import re
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
@@ -9,17 +10,14 @@ from shutil import copytree
 import nbformat
 import pytest
 from click.testing import CliRunner
-from nbclient import NotebookClient
 
 from audit_lib.__main__ import main
 from audit_lib.sample import DEPLOYS
 from tests.support.browser import browser, new_page
-from tests.support.paths import ROOT
-from tests.support.payloads import MARKUP, payloads
+from tests.support.payloads import MARKUP, payloads, stolen
 from tests.support.sample_copy import write_sample
 from tests.test_injection import FOREIGN
 
-NOTEBOOK = ROOT / "notebooks" / "incident.ipynb"
 MESSAGES = [text for text in payloads("http://127.0.0.1:9", 8000, MARKUP) if text.strip()][:20]
 WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
 
@@ -33,10 +31,29 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         for text in MESSAGES:
             commit = {"id": "0" * 40, "message": text}
             listed.write(json.dumps({"createdAt": "2026-08-20T12:00:00Z", "commit": commit}) + "\n")
+    sent = "\n".join(
+        f'2026-08-20T03:00:00Z INFO:     203.0.113.45:1 - "GET /reset/{form}?t={form} HTTP/1.1" 401 X'
+        for form in stolen(_stolen(folder))
+    )
+    (folder / "sample/backend/logs" / f"backend.log.{_stolen(folder)}").write_text(f"{sent}\n", "utf-8")
     given = ["investigate", "--project", str(folder / "sample"), *WINDOW, "--out", str(folder / "out")]
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
     return folder / "out", done.output
+
+
+def _stolen(folder: Path) -> str:
+    """A value of the sample."""
+    text = (folder / "sample/deploy/backend.staging.env").read_text("utf-8")
+    return next(re.finditer(r"(?m)^TRADIER_API_KEY=(.+)$", text))[1]
+
+
+def test_a_stolen_value_that_comes_in_a_request_is_published_in_no_form(published: tuple[Path, str]) -> None:
+    """In whatever way a thief sent it, and in the name of a log, the request is told without it."""
+    folder, said = published
+    files = [path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()]
+    assert not [form for form in stolen(_stolen(folder.parent)) for text in (said, *files) if form in text]
+    assert any("203.0.113.45" in text and "/reset/" in text for text in files)
 
 
 def test_what_cannot_wait_comes_first(published: tuple[Path, str]) -> None:
@@ -85,17 +102,3 @@ def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str]) -> 
         assert page.locator("td", has_text="127.0.0.1:9").count()
         assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
         assert page.evaluate("document.documentElement.scrollWidth") == 400
-
-
-def test_the_notebook_runs_in_a_kernel_with_pickers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As JupyterLab runs it, every cell works, the pickers among them."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert len(code) <= 25
-    assert all(len(cell.source.splitlines()) <= 9 for cell in code)
-    (picked,) = (cell for cell in code if "pick(" in cell.source)
-    assert "application/vnd.jupyter.widget-view+json" in picked.outputs[0]["data"]
-    shown = [out.get("data", {}).get("text/html", "") for cell in code for out in cell.outputs]
-    assert sum("dataframe" in text for text in shown) >= 10
