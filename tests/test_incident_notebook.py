@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
@@ -13,7 +12,9 @@ from click.testing import CliRunner
 
 from audit_lib.__main__ import main
 from audit_lib.sample import DEPLOYS
+from tests.support.applications import write
 from tests.support.browser import browser, new_page
+from tests.support.fakes import fake_value
 from tests.support.payloads import MARKUP, payloads, stolen
 from tests.support.sample_copy import write_sample
 from tests.test_injection import FOREIGN
@@ -31,29 +32,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         for text in MESSAGES:
             commit = {"id": "0" * 40, "message": text}
             listed.write(json.dumps({"createdAt": "2026-08-20T12:00:00Z", "commit": commit}) + "\n")
-    sent = "\n".join(
-        f'2026-08-20T03:00:00Z INFO:     203.0.113.45:1 - "GET /reset/{form}?t={form} HTTP/1.1" 401 X'
-        for form in stolen(_stolen(folder))
-    )
-    (folder / "sample/backend/logs" / f"backend.log.{_stolen(folder)}").write_text(f"{sent}\n", "utf-8")
     given = ["investigate", "--project", str(folder / "sample"), *WINDOW, "--out", str(folder / "out")]
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
     return folder / "out", done.output
-
-
-def _stolen(folder: Path) -> str:
-    """A value of the sample."""
-    text = (folder / "sample/deploy/backend.staging.env").read_text("utf-8")
-    return next(re.finditer(r"(?m)^TRADIER_API_KEY=(.+)$", text))[1]
-
-
-def test_a_stolen_value_that_comes_in_a_request_is_published_in_no_form(published: tuple[Path, str]) -> None:
-    """In whatever way a thief sent it, and in the name of a log, the request is told without it."""
-    folder, said = published
-    files = [path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()]
-    assert not [form for form in stolen(_stolen(folder.parent)) for text in (said, *files) if form in text]
-    assert any("203.0.113.45" in text and "/reset/" in text for text in files)
 
 
 def test_what_cannot_wait_comes_first(published: tuple[Path, str]) -> None:
@@ -102,3 +84,22 @@ def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str]) -> 
         assert page.locator("td", has_text="127.0.0.1:9").count()
         assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
         assert page.evaluate("document.documentElement.scrollWidth") == 400
+
+
+def test_a_stolen_value_in_requests_is_published_in_no_form(tmp_path: Path) -> None:
+    """In whatever way a thief sent it, and in the name of a log, the requests are told without it."""
+    value = fake_value("stolen token")
+    lines = "".join(
+        f'203.0.113.45 - - [20/Aug/2026:03:{at:02}:00 +0000] "GET /{form}?t={form} HTTP/1.1" 401 9 "-" "x"\n'
+        for at, form in enumerate(stolen(value)[1:] * 15)
+    )
+    layout = 'extends = "paiid"\nlog = [{pattern = "logs/*.log"}]\n[[env]]\npath = ".env"\n'
+    layout += 'environment = "production"\nservice = "backend"\n'
+    logs = {"logs/access.log": lines, f"logs/{value}.log": lines}
+    shop = write(tmp_path / "shop", {"audit.toml": layout, ".env": f"API_TOKEN={value}\n", **logs})
+    given = ["investigate", "--project", str(shop), "--as-of", "2026-10-01", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, [*given, "--since", "2026-08-20", "--until", "2026-08-21"])
+    assert done.exit_code == 0, done.output
+    files = [path.read_text("utf-8") for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert any("203.0.113.45" in text for text in files)
+    assert not [form for form in stolen(value) for text in (done.output, *files) if form in text]
