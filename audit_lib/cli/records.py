@@ -27,6 +27,7 @@ from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import ages, env, read_project, sources
 from audit_lib.settings import discover, load
+from audit_lib.settings.keys import path_fault
 from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
 
 _MOST_NAMES = 5  # that are shown
@@ -47,8 +48,6 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     own = f"{key.key_id}: {state} {path}"
     cli.say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
 
-    if policy.name == "generic" and not project.configured:
-        project = discover.with_environments(project)
     logs = read_logs(project, None, parameters.formats_of(project, policy))
     rules = parameters.detection_policy(policy)
     proposals = declared.propose(logs.counts, rules.logins, rules.failed_statuses)
@@ -81,7 +80,7 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
 
     variables = counted(len(guesses or policy.secrets), "variable")
     cli.say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
-    odd = (shown(one.path) for one in project.env_sources if not discover.nameable(one.path))
+    odd = (shown(one.path) for one in project.env_sources if path_fault(one.path))
     cli.say(*odd, lead="not named in audit.toml, because of the characters in its name: ")
     cli.say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
 

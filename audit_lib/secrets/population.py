@@ -155,8 +155,8 @@ def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> 
         return "no code is here"
     images = [
         path
-        for path in code.deployments
-        for service in _SERVICE.split(variables.text_of(project, path))
+        for path, text in variables.texts(project, code.deployments, [])
+        for service in _SERVICE.split(text)
         if _IMAGE.search(service) and not _BUILD.search(service)
     ]
     doubts = (

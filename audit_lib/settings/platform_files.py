@@ -6,7 +6,6 @@ specification (`build`), Docker's documentation of COPY, of stages and of the bu
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -20,18 +19,16 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Contract, Field, Series
 from audit_lib.base.git import ignored, is_repository, tracked
 from audit_lib.settings.models import Policy, Project
-from audit_lib.settings.variables import files, form_of, likely_kind
+from audit_lib.settings.variables import files, form_of, is_deployment, likely_kind
 
 BLUEPRINTS = ("render.yaml", "render.yml")
 LARGEST = 1 << 18  # bytes of a file that is read here
 MOST_NODES = 20_000  # of a YAML file: aliases repeat what they name
 MOST_PATTERNS = 1_000  # of a .dockerignore
-_COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml")
 _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)file(\..+)?")
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add)[ \t]+((?:\\[ \t\r]*\n|.)+)")
 _PLAIN = re.compile(r"[^\[\\*]*(?:\*+[^\[\\*]*){0,6}")  # few stars, and no other sign that is costly
-_NOT_IN_FULL = ".dockerignore cannot be read in full"
 _LINE = object()  # the key of a mapping's line
 Row = dict[str, Any]  # of `Configuration`
 Mapped = dict[Any, Any]  # of a YAML file
@@ -53,14 +50,13 @@ class Configuration(Contract):
 
 def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     """`Configuration`: each question that a configuration file of the project answers, file by file."""
-    paths = files(project.root)
+    paths = files(project.root, [])
     found: list[Row] = []
-    contexts: dict[str, set[str]] = defaultdict(set)  # by Dockerfile, the folders that it is built from
-    for path in (path for path in paths if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name)):
+    builds: set[tuple[str, str]] = set()  # Dockerfiles, each with a folder that it is built from
+    for path in filter(is_deployment, paths):
         with _fault_noted(found, str(path)):
             mappings = _mappings(_text(project, str(path)))
-            for dockerfile, context in _builds(mappings, str(path.parent)):
-                contexts[dockerfile].add(context)
+            builds |= {*_builds(mappings, str(path.parent))}
             if path.name in BLUEPRINTS:
                 found += list(blueprint_rows(str(path), mappings[0], policy))
 
@@ -68,15 +64,15 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
         # One that no compose file or blueprint names is built from its own folder.
-        for context in sorted(contexts.get(str(path), {str(path.parent)})):
+        contexts = {context for dockerfile, context in builds if dockerfile == str(path)}
+        for context in sorted(contexts or {str(path.parent)}):
             with _fault_noted(found, str(path)):
                 found += list(image_rows(project, str(path), context, env_files))
 
     if is_repository(project.root):
         examples = [source.path for source in project.env_sources if source.example]
         hidden = ignored(project.root, examples) - tracked(project.root)
-        answers = {path: "no" if path in hidden else "yes" for path in examples}
-        found += [_row("example kept", path, answer) for path, answer in answers.items()]
+        found += [_row("example kept", path, "no" if path in hidden else "yes") for path in examples]
     return Configuration.of(found)
 
 
@@ -126,13 +122,10 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
         raise ValueError
     services = root.get("services") or []
     for owner in (*(root.get("envVarGroups") or ()), *services):
-        users = [
-            service
-            for service in services
-            if service is owner
-            or any(one.get("fromGroup") == owner.get("name") for one in service.get("envVars") or ())
-        ]
-        has_previews = any(_has_previews(root) or _has_previews(service) for service in users)
+        name = owner.get("name")
+        groups = ([one.get("fromGroup") for one in service.get("envVars") or ()] for service in services)
+        users = [one for one, named in zip(services, groups, strict=True) if one is owner or name in named]
+        has_previews = users and any(map(_has_previews, (root, *users)))
         for one in (one for one in owner.get("envVars") or () if _is_secret(one, policy)):
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
             answers = {"blueprint value": "no" if one.get("value") else "yes" if known else "unknown"}
@@ -189,11 +182,12 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
         inside = str(PurePosixPath(path).relative_to(context))
         copies = _copies(inside, text)
         odd = "an earlier stage copies it, or what is copied is not plain text"
-        doubt = _NOT_IN_FULL if left_out is None else "" if any(copies.values()) else odd
+        doubt = "" if any(copies.values()) else odd
+        doubt = doubt if left_out is not None else ".dockerignore cannot be read in full"
         stays_out = not copies or (left_out and left_out.match_file(inside))
+        answer, reason = ("yes", "") if stays_out else ("unknown" if doubt else "no", doubt)
         facts = {"source": dockerfile, "line": min(copies, default=None)}
-        answer = "yes" if stays_out else "unknown" if doubt else "no"
-        yield _row("image context", path, answer, reason="" if stays_out else doubt, **facts)
+        yield _row("image context", path, answer, reason=reason, **facts)
 
 
 def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:

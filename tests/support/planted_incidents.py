@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from audit_lib.base.clock import iso
@@ -32,6 +34,8 @@ PLACES = {
     service: {"environment": "production", "service": service, "source": path}
     for service, path in (("backend", "backend/.env"), ("frontend", "frontend/.env.local"))
 }
+BUNDLE = "our own bundle explains the sighting"
+LOG = "backend/logs/backend.log"
 AUDIT = f"""name = "planted"
 extends = "paiid"
 key = "demo"
@@ -42,7 +46,7 @@ env = [
   {{path = "frontend/.env.local", environment = "production", service = "frontend"}},
 ]
 [[log]]
-pattern = "backend/logs/backend.log"
+pattern = "{LOG}"
 service = "backend"
 environment = "production"
 instances = 1
@@ -151,7 +155,7 @@ def _quiet(plan: Planted) -> None:
 
 # What plants each, and what explains it and how surely; of callers behind a proxy nothing is known.
 KINDS: dict[str, tuple[Callable[[Planted], None], tuple[str, str] | None]] = {
-    "our own bundle explains the sighting": (_bundle, (EXPOSED, "likely")),
+    BUNDLE: (_bundle, (EXPOSED, "likely")),
     "brute force": (_brute_force, (GUESSED, "likely")),
     "leaked and used": (_leaked, (USED, "likely")),
     "stale client after a rotation": (_stale, (CUT_OFF, "likely")),
@@ -169,11 +173,30 @@ def opened(folder: Path, since: datetime | str = "", **given: str) -> Investigat
     return open_incident(str(folder), begin, **given)
 
 
+@cache
+def planted(kind: str, seed: int = 0) -> tuple[Path, Planted]:
+    """A project with an incident of a kind, and the truth: made once for all that only read it."""
+    folder = Path(mkdtemp(prefix="audit-planted-"))
+    return folder, plant(folder, kind, seed)
+
+
+@cache
+def opened_once(kind: str) -> Investigation:
+    """The incident of a kind, opened once for all that only read it, or that say where they look."""
+    return opened(planted(kind)[0])
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Replace a text in a file; with "" for the old one, append the new one."""
+    text = file.read_text("utf-8")
+    file.write_text(text.replace(old, new) if old else text + new, "utf-8")
+
+
 def rewrite_log(
     folder: Path, *more: tuple[float, str, int], keep: Callable[[str], bool] = lambda line: True
 ) -> None:
     """The log with the lines to keep, and more requests: minutes after the incident, address, status."""
-    log = folder / "backend/logs/backend.log"
+    log = folder / LOG
     lines = [line for line in log.read_text("utf-8").splitlines(keepends=True) if keep(line)]
     lines += [
         f"{INCIDENT + timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S} INFO:     {client}:50000 - "
@@ -204,7 +227,7 @@ def _write(folder: Path, plan: Planted) -> None:
     files = {
         "audit.toml": AUDIT,
         ".gitignore": "backend/.env\nfrontend/.env.local\nbackend/logs/\n.audit/\n",
-        "backend/logs/backend.log": "".join(f"{line}\n" for _, line in plan.lines),
+        LOG: "".join(f"{line}\n" for _, line in plan.lines),
     }
     for service, place in PLACES.items():
         names = (name for name, home in SECRETS.items() if home == service)
