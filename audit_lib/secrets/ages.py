@@ -33,7 +33,6 @@ _RECORDED = {"E8": "with the current value", "E9": "with another value", "E10": 
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
 # What bounds a tenure, the most trusted first (docs/evidence.md#combining-evidence).
 TRUST = {"E1": 0, "E2": 0, "E13": 1, "E8": 2, "E14": 3, "E3": 4, "E11": 5}
-SEEN = ("E1", "E2", "E8")  # by a snapshot or with a record
 DAY = timedelta(days=1)
 Pieces = dict[str, list[Any]]  # the evidence of one place, by role
 # Which pieces bound it below and above, None where none does; and less trusted ones, which contradict these.
@@ -112,7 +111,7 @@ def collect_evidence(
     files: dict[str, dict[Any, Any]] = defaultdict(dict)
     for value in filter(attrgetter("modified_at"), values):
         files[value.fingerprint][_FILE(value)] = value
-    for mark, copy in _backups(entries, sources, values, keeper):
+    for mark, copy in _copies(entries, sources, values, keeper):
         files[mark][_FILE(copy)] = copy
 
     pieces = [*_records(ledger, timeline, inventory), *_stored(dates, inventory), *_later(ledger, values)]
@@ -177,8 +176,8 @@ def _in_ledger(value: Any, timeline: Timeline) -> Iterator[Row]:
 def _before(value: Any, timeline: Timeline) -> tuple[Any, bool]:
     """The last look at another value before which no copy held this one, and whether the value came back.
 
-    The value is as old as its oldest copy. Who only records does not look at each change, nor say at which
-    copy: a record that may be older than that look tells of a copy that changed first.
+    The value is as old as its oldest copy. Who only records looks at no change and names no copy: a record
+    that may be older than that look tells of a copy that changed first.
     """
     lasting = timeline.lasting(SecretPlace.of(value), value.source, value.fingerprint).values()
     current, returned = [runs[-1] for runs in lasting], any(len(runs) > 1 for runs in lasting)
@@ -211,9 +210,8 @@ def _seen_before(before: Any) -> str:
 def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
     """E3, of a backup E4: one-sided, since a copy or a touch only moves a file's time later.
 
-    Another value seen before bounds only a sighting from below: a clone's file may be older. A file that is
-    older than that look was restored or moved in: the value was there before, if it was seen so; else, beyond
-    what clocks err, the two exclude each other.
+    Another value seen before bounds only a sighting from below: a clone's file may be older. What is older
+    than that look was restored or moved in: the value was there before, or both conflict beyond clock errors.
     """
     written, before, day = file.modified_at, file.before, instant_words(file.modified_at)
     since = before if before and before.at < written else None
@@ -229,10 +227,8 @@ def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
     return _piece(value, kind, role, lo_at=since and since.at, hi_at=written, source=file.source, text=text)
 
 
-def _backups(
-    entries: pd.DataFrame, sources: pd.DataFrame, values: list[Any], keeper: Keeper
-) -> Iterator[tuple[str, Any]]:
-    """Each value of a backup, by its fingerprint, with the backup's last write; of a URL its password."""
+def _copies(entries: pd.DataFrame, sources: pd.DataFrame, values: list[Any], keeper: Keeper) -> Iterator[Any]:
+    """Fingerprint and row of each value of a backup, with its last write; of a URL that of its password."""
     written = sources.loc[sources["kind"].eq("backup"), ["source", "modified_at"]].dropna()
     copies = entries.dropna(subset="fingerprint").merge(written, on="source")
     urls = {value.variable for value in values if value.component == "password"}
@@ -345,8 +341,7 @@ def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str
         # Whole days, rounded so that no more is claimed than is known.
         "age_days_min": hi_at and max(0, floor((as_of - hi_at) / DAY)),
         "age_days_max": lo_at and max(0, ceil((as_of - lo_at) / DAY)),
-        "max_age_days": item.max_age_days,
-        "period_stated": item.period_stated,
+        **{name: getattr(item, name) for name in ("max_age_days", "period_stated")},
         "strict_max_age_days": strict,
         "strict_status": strict_status if strict else "",
         "overdue_from_at": period and hi_at and hi_at + period,
@@ -438,7 +433,7 @@ def _not_done(pieces: Pieces) -> bool:
     A file's time is not enough: a value is written before it is recorded. One with another value (E9) was
     rotated to that, and of a claim without a lower bound nobody can say.
     """
-    seen = [row.hi_at for row in pieces["bound"] if row.kind in SEEN]
+    seen = [row.hi_at for row in pieces["bound"] if row.kind in ("E1", "E2", "E8")]
     claims = [claim.lo_at for claim in pieces["claim"] if claim.kind != "E9" and claim.lo_at]
     return bool(seen and claims) and max(claims) >= min(seen)
 

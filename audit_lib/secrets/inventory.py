@@ -82,9 +82,8 @@ def tabulate_inventory(
 ) -> pd.DataFrame:
     """`Inventory`: each rule in each environment, then what no rule expects, in a total order.
 
-    A variable is "missing" only if its place was supplied. Given values take the place of a file's, a later
-    file's that of an earlier one's. Another value of a secret in another env file of the same place has a row
-    of its own, as of the service `SERVICE (FILE)`: which is read is not known.
+    A variable is "missing" only if its place was supplied. A later file counts, given values before any file.
+    Another value in another file has a row of its own, as of `SERVICE (FILE)`: which is read is not known.
     """
     # The places of which a source was read, with its name; also if it was empty.
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
@@ -109,9 +108,8 @@ def tabulate_inventory(
     # The policy's order, then names; the environments from development to production.
     order = [*ENVIRONMENTS, *(rule.name for rule in policy.secrets)]
     rank, by = {name: number for number, name in enumerate(order)}, ("secret", "service", "environment")
-    return Inventory.of(
-        sorted(found, key=lambda row: [(rank.get(row[name], len(rank)), row[name]) for name in by])
-    )
+    found.sort(key=lambda row: [(rank.get(row[name], len(rank)), row[name]) for name in by])
+    return Inventory.of(found)
 
 
 def rule_name(name: str, policy: Policy) -> str:
@@ -154,15 +152,11 @@ def _judged(
 ) -> Row:
     """The row of an entry by its rule. What a value decides is null if the value is not known."""
     rule = _as_found(rule, entry, policy, keeper)
-    unknown, mark = value_is_unknown(entry.faults.split(",")), entry.fingerprint
+    mark, ask = entry.fingerprint, partial(keeper.ask, entry.fingerprint)
+    unknown, of_secret = value_is_unknown(entry.faults.split(",")), rule.kind in SECRET_KINDS
     # No value, or one that says so: null or none, and of a secret false.
-    empty = not unknown and (
-        mark is None
-        or (
-            keeper.ask(mark, strength.is_no_value)
-            and (rule.kind in SECRET_KINDS or not keeper.ask(mark, strength.is_plain))
-        )
-    )
+    none = mark is None or (ask(strength.is_no_value) and (of_secret or not ask(strength.is_plain)))
+    empty = none and not unknown
     row = _demands(rule, entry.name, entry.environment, entry.service) | {
         **{name: getattr(entry, name) for name in ("source", "line", "loader")},
         "state": "empty" if empty else "present",
@@ -233,8 +227,8 @@ class Drift(OfSecret):
 def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
     """`Drift`: what must be equal, what must differ, and what is equal without need.
 
-    A pair of which one value is not available is "unknown"; only what provably holds no value cannot hold
-    the same one. Pairs of different names are rows only if the values are the same.
+    A pair of which one value is not available is "unknown"; only what provably holds none cannot hold the
+    same one. Pairs of different names are rows only if the values are the same.
     """
     no_value, items = inventory["fingerprint"].isna(), rows(inventory)
     own = [it.placeholder is False and not is_made_up(it.template, it.strength_bits) for it in items]
@@ -264,10 +258,9 @@ def _pairs(ones: pd.DataFrame, others: pd.DataFrame, *by: str) -> pd.DataFrame:
 
 
 def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """What the policy demands to be equal or to differ, in each environment.
+    """What must be equal or differ in each environment (docs/rules.md#rule-42, docs/rules.md#rule-44).
 
     Two names of one variable in one place must be equal: with two values nobody knows which counts.
-    Sources: docs/rules.md#rule-42, docs/rules.md#rule-44.
     """
     both_names: set[tuple[str, ...]] = set()
     for rule in policy.secrets:

@@ -53,7 +53,6 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
     facts["name"] = [rule_name(name, policy) for name in facts["name"]]
     facts = facts.sort_values("side", key=lambda sides: sides.map(SIDES.index), kind="stable")
     names = sorted(set(facts["name"]))
-    secrets = _secrets(names, read)
     # Files that are read as what they are, and so are no code.
     own = [*PLACES, *project.exports, *(source.path for source in project.env_sources)]
     own += [source.pattern for source in project.evidence_sources]
@@ -63,8 +62,7 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
     unread_why = {name: f"named in {at}, but not as a read that is known" for name, at in named_at.items()}
     unread_why |= {str(name): f"read by {', '.join(sorted(services))}" for name, services in by_code.items()}
     unseen, unsupplied = _unseen(project, code, unread), _unsupplied(read.sources)
-
-    found = []
+    secrets, found = _secrets(names, read), []
     for service, name, sides, places in rows(facts.groupby(["service", "name"], as_index=False).agg(list)):
         if name in variables.NOT_CONFIGURED and {*sides} == {"code"}:
             continue

@@ -19,8 +19,6 @@ from audit_lib.secrets.inventory import compare_places, tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources, read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
 
-_RECORDED = ("secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint")
-
 
 def frame(compute: "Callable[[Any], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
     """A frame that is computed when it is asked for, and once."""
@@ -64,9 +62,8 @@ class ProjectRead:
     places = frame(lambda it: Sources.checked(pd.concat([it._env[0], it._deploys[0], it._stores[0]])))
     entries = frame(lambda it: it._env[1])  # `EnvEntries`
     deploys = frame(lambda it: it._deploys[1])  # `Deploys`
-    inventory = frame(  # `Inventory`
-        lambda it: tabulate_inventory(it.entries, it.policy, it.project, it.keeper, it.places)
-    )
+    # `Inventory`: what each variable's place holds, beside what the policy expects.
+    inventory = frame(lambda it: tabulate_inventory(it.entries, it.policy, it.project, it.keeper, it.places))
     drift = frame(lambda it: compare_places(it.inventory, it.policy, it.keeper))  # `Drift`
 
     # `Evidence`: each piece that bounds when a value came into use. No log is read for it.
@@ -88,7 +85,8 @@ def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
     read = sources[whole]
     places = read[["environment", "service", "source"]].assign(complete=read["not_understood"].eq(0))
     kept = inventory[inventory["kind"].ne("setting") & inventory["state"].ne("not supplied")]
-    seen = with_file_times(kept, read)[[*_RECORDED, "modified_at"]]
+    names = ["secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint"]
+    seen = with_file_times(kept, read)[[*names, "modified_at"]]
     seen["modified_at"] = seen["modified_at"].map(iso, na_action="ignore")
     secrets = [row._asdict() for row in rows(seen)]
     return Draft("snapshot", {"places": places.to_dict("records"), "secrets": secrets})

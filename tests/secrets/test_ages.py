@@ -234,7 +234,7 @@ def test_a_twins_file_is_no_older_than_another_value_seen_in_it(written: float, 
     ("written", "expected"), [(ago(95), "overdue E4"), (datetime(1980, 1, 1, tzinfo=UTC), "fresh E1")]
 )
 def test_a_copy_is_a_witness(written: datetime, expected: str) -> None:
-    """E4: an old backup with the same value proves that it is old; one with an archive's fixed time does not."""
+    """E4: an old backup with the same value proves that it is old; an archive's fixed time proves nothing."""
     copy = {"source": "backend/.env.bak", "name": "TOKEN", "fingerprint": A, "modified_at": written}
     found = row([seen(20, B), seen(10, A)], copies=[copy])
     assert f"{found.status} {found.hi_evidence.split(' ')[0]}" == expected
