@@ -15,7 +15,7 @@ ELSEWHERE = "192.0.2.44"  # of the sample, in the window
 
 
 def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address is picked and the cells below follow, without a request to anywhere else."""
+    """Every cell works, an address is picked and the cells below follow; nothing is asked for elsewhere."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     work = tmp_path / "work"
     work.mkdir()
@@ -45,6 +45,9 @@ def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.Mon
         page.get_by_text("Run Selected Cell and All Below", exact=True).click()
         below = page.locator('.jp-CodeCell:has-text("incident.suspects")')
         below.get_by_text(ELSEWHERE).first.wait_for()
+        page.locator("table.dataframe").nth(9).wait_for()
+        faults = page.locator('[data-mime-type$="stderr"], [data-mime-type$="error"]')
+        assert faults.all_inner_texts() == []
         page.screenshot(path=str(tmp_path / "lab.png"))
         assert (tmp_path / "lab.png").stat().st_size > 10_000
         here = address.split("/lab")[0].removeprefix("http")
