@@ -122,11 +122,9 @@ def test_memory_follows_the_piece() -> None:
 
 
 BOUNDS = [
-    ("SECONDS_A_SOURCE", -1, "takes more than"),
-    ("EXPANDED", 10 * MB, "holds more than"),
-    ("SURPLUS", 10 * MB, "grows to more than 50 times its size"),
-    ("MEMBERS", 0, "members"),
-]
+    ("SECONDS_A_SOURCE", -1, "takes more than"), ("EXPANDED", 10 * MB, "holds more than"),
+    ("SURPLUS", 10 * MB, "grows to more than 50 times its size"), ("MEMBERS", 0, "members"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("bound", "least", "fault"), BOUNDS)

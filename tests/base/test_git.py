@@ -25,10 +25,10 @@ def every_object(root: Path) -> list[GitObject]:
     return list(reader.read_objects(root, every.decode("ascii").split(), []))
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a pack and a loose commit; files tracked, ignored and both."""
-    root = tmp_path / "project"
+    root = tmp_path_factory.mktemp("made") / "project"
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
     (root / ".gitignore").write_text(".env\nboth.env\n")
@@ -41,6 +41,12 @@ def project(tmp_path: Path) -> Path:
     git(root, "add", "loose.txt")
     git(root, "commit", "-q", "-m", "second")
     return root
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "project"))
 
 
 def test_tracked_and_ignored_are_two_questions(project: Path) -> None:
@@ -84,21 +90,21 @@ def test_every_object_is_read(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert missing == ["1" * 40]
 
 
-ORDINARY = (
-    "git config include.path '~/.gitconfig-work'",
-    "git config includeIf.gitdir:/.path /etc/gitconfig",
-    "ln -s /usr/bin/true .git/hooks/pre-commit",
-    "ln -s /etc/hostname .git/link",
-    "mkfifo .git/fsmonitor--daemon.ipc",
-    "git worktree add -q ../tree HEAD~0",
-    "git -c protocol.file.allow=always submodule add -q . sub",
-    "git pack-refs --all",
-)
+ORDINARY = """
+git config include.path '~/.gitconfig-work'
+git config includeIf.gitdir:/.path /etc/gitconfig
+ln -s /usr/bin/true .git/hooks/pre-commit
+ln -s /etc/hostname .git/link
+mkfifo .git/fsmonitor--daemon.ipc
+git worktree add -q ../tree HEAD~0
+git -c protocol.file.allow=always submodule add -q . sub
+git pack-refs --all
+"""
 
 
 def test_an_ordinary_repository_is_read(project: Path, tmp_path: Path) -> None:
     """What people have in their repositories, all of it at once, is no reason to know nothing."""
-    for command in ORDINARY:
+    for command in ORDINARY.strip().splitlines():
         subprocess.run(["sh", "-ec", command.replace(" . ", f" {project} ")], cwd=project, check=True)
         assert "kept.txt" in tracked(project), command
         assert run_git(project, "rev-list", "--all"), command
@@ -197,12 +203,8 @@ def test_what_git_complains_of_is_stated(project: Path, monkeypatch: pytest.Monk
         pytest.raises(GitFailed, match="took more than 0 s"),
         reader.running(project, ("cat-file", "--batch")),
     ):
-        _wait_for_timers()
-
-
-def _wait_for_timers() -> None:
-    for timer in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
-        timer.join()
+        for timer in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+            timer.join()
 
 
 def test_a_bomb_of_trees_ends(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
