@@ -176,8 +176,10 @@ class LineReader:
         if text[:1] in _SPACE and not text.strip(_SPACE):
             return BLANK
         line = self._read(text, NOTHING)
-        if line.state == "request":
-            return line
+        return line if line.state == "request" else self._with_words(text, line)
+
+    def _with_words(self, text: bytes, line: Line) -> Line:
+        """A line that is no request, with what stands anywhere in it, and what can be said of its words."""
         # A client can write a carriage return: an event with one counts, other lines hide something.
         is_hidden = b"\r" in text and not line.shown
         line = NOT_UNDERSTOOD if is_hidden else line
@@ -212,8 +214,7 @@ class LineReader:
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
-        is_object, match = _is_object(text), None
-        choice = self.by.outer
+        choice, match, is_object = self.by.outer, None, _is_object(text)
         for count in range(_PREFIXES + 1 if not is_object else 0):
             match = choice.match(text, self._clock)
             self.tried.append((text, match and match.place.block))
@@ -225,6 +226,8 @@ class LineReader:
             head = head.then(match.at, match.lacks, match.client, record=record)
             choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
             is_object = _is_object(text)
+        if match and match.place.is_request and not is_object and not _PAIRED.match(text):
+            return self._answered(match, head)
         fields = None
         if head.structures < _STRUCTURES and (is_object or _PAIRED.match(text)):
             read = json_fields if is_object else pair_fields

@@ -3,9 +3,9 @@
 import gc
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from io import BufferedReader
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,21 @@ from pandas.api.types import union_categoricals
 
 from audit_lib.base.archives import LogStream
 from audit_lib.base.clock import Quarter
-from audit_lib.base.files import Unreadable
+from audit_lib.base.files import PieceReader, Unreadable
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_ROUTES, OTHER_ROUTES, LogFormats
-from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent, raw_lines, read_lines
+from audit_lib.logs.line import (
+    LINE_LIMIT,
+    REFUSAL,
+    UNKNOWN,
+    UNREAD,
+    Line,
+    LogEvent,
+    raw_lines,
+    read_lines,
+)
 from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
 from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of, days_of
 
@@ -178,18 +187,26 @@ def read_log(formats: LogFormats, file: LogFile) -> LogSums:
 def sum_lines(
     formats: LogFormats, file: LogFile, first: int = 0, end: int | None = None, following: int | None = None
 ) -> LogSums:
-    """The sums of the lines of a log from one on and before another, which begins a record at `following`.
+    """The sums of a log from a byte on and before another, where a record begins at the instant `following`.
 
-    Logins that were redirected are left open. Lines are counted from `first` on.
+    Logins that were redirected are left open.
     """
     try:
         with file.open() as (content, _):
             stream = LogStream(content)
-            raw = islice(raw_lines(stream), first, end)
-            lines = read_lines(raw, formats, file.zone, file.written)
+            part = stream if not first and end is None else PieceReader(_between(stream, first, end))
+            lines = read_lines(raw_lines(part), formats, file.zone, file.written)
             return replace(Tally().total(lines, following), broken=stream.broken)
     except Unreadable as error:
         return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=error.state, reason=error.reason)
+
+
+def _between(stream: LogStream, first: int, end: int | None) -> Iterator[bytes]:
+    """The bytes of a stream from one on and before another."""
+    passed, file = 0, BufferedReader(stream, LINE_LIMIT)
+    while piece := file.read(LINE_LIMIT if end is None else min(LINE_LIMIT, end - passed)):
+        yield piece[max(first - passed, 0) :]
+        passed += len(piece)
 
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
