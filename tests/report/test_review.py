@@ -1,6 +1,5 @@
 """Page, report.json and exports of the committed report say what the frames say, and nothing acts in them."""
 
-import csv
 import json
 import re
 from collections import Counter
@@ -11,12 +10,11 @@ import jsonschema
 import nbformat
 import pandas as pd
 import pytest
-from IPython.core.formatters import DisplayFormatter
 
 from audit_lib.leaks.tables import NO_SECRETS
 from audit_lib.report.actions import Actions
 from audit_lib.report.figures import plot_ages, plot_daily, png
-from audit_lib.report.render import Screen, normalise, page
+from audit_lib.report.render import normalise, page
 from audit_lib.report.summary import other_figures, show_register
 from audit_lib.report.tables import tabulate_days
 from tests.support import made_up_audit as frames
@@ -88,20 +86,6 @@ def test_each_open_finding_is_on_the_page_once(report: dict[str, Any], html: str
         assert html.count(f'<tr id="{row["id"]}">') == (row["status"] == "open"), row["id"]
 
 
-def test_csv_has_each_finding_with_its_owner(report: dict[str, Any]) -> None:
-    """findings.csv has the rows of report.json, with owner, due, opened, accepted until and action."""
-    rows = list(csv.DictReader((GOLDEN / "findings.csv").read_text("utf-8").splitlines()))
-    assert [row["id"].removeprefix("'") for row in rows] == [row["id"] for row in report["findings"]]
-    assert {"owner", "due_at", "opened_at", "accepted_until_at", "action", "change"} <= rows[0].keys()
-
-
-def test_days_with_lines_are_by_service(report: dict[str, Any]) -> None:
-    """Each service with logs has its own days, and no service hides another's gaps."""
-    services = report["auth_failures"]["by_service"]
-    assert len(services) == 3
-    assert len({one["days_with_lines"] for one in services}) == 3
-
-
 def test_the_calendar_is_of_days_to_come(report: dict[str, Any]) -> None:
     """What was due before the review is no event."""
     text = (GOLDEN / "calendar.ics").read_text("utf-8")
@@ -123,14 +107,6 @@ def test_a_script_in_a_text_is_inert() -> None:
     for html in (shown, made):
         assert [sign for sign in ("<script>alert", "\x1b", "\u202e") if sign in html] == []
     assert "default-src 'none'" in made
-
-
-def test_a_notebook_shows_a_screen_by_its_templates() -> None:
-    """As HTML and as text, and no printer of IPython's own stands before them."""
-    facts = {"actions": Actions.of([]), "closed_by": {}}
-    screen = Screen("register.html.j2", "register.txt.j2", **facts)
-    shown, _ = DisplayFormatter().format(screen)
-    assert shown == screen._repr_mimebundle_()
 
 
 def test_figures_are_the_same_bytes_and_say_what_they_show() -> None:
