@@ -1,5 +1,6 @@
 """Page, report.json and exports of the committed report say what the frames say, and nothing acts in them."""
 
+import csv
 import json
 import re
 from collections import Counter
@@ -88,9 +89,7 @@ def test_each_open_finding_is_on_the_page_once(report: dict[str, Any], html: str
 
 def test_the_calendar_is_of_days_to_come(report: dict[str, Any]) -> None:
     """What was due before the review is no event."""
-    text = (GOLDEN / "calendar.ics").read_text("utf-8")
-    days = re.findall(r"DTSTART;VALUE=DATE:(\d{8})", text)
-    assert days
+    days = re.findall(r"DTSTART;VALUE=DATE:(\d{8})", (GOLDEN / "calendar.ics").read_text("utf-8"))
     assert min(days) >= report["as_of"][:10].replace("-", "")
 
 
@@ -137,3 +136,21 @@ def test_days_without_lines_are_not_known() -> None:
     assert not empty["unusual"].any()
     days = tabulate_days(counts.query("kind == 'other'"), frames.QUARTER)
     assert (days.loc["2026-07-01", "refused"], days["refused"].notna().sum()) == (0, 1)
+
+
+def test_the_package_answers_an_auditor(report: dict[str, Any]) -> None:
+    """Each field that docs/review.md names for one of sixteen questions says something in the package."""
+    page = (ROOT / "docs" / "review.md").read_text("utf-8").partition("## The package")[2]
+    answers = re.findall(r"^\| [^|]+\? \| ([^|]+) \|$", page, re.MULTILINE)
+    assert len(answers) == 16
+    findings = list(csv.DictReader((GOLDEN / "findings.csv").read_text("utf-8-sig").splitlines()))
+    manifest = json.loads((GOLDEN / "MANIFEST.json").read_text("utf-8"))
+    package = {"report.json": [report], "MANIFEST.json": [manifest], "findings.csv": findings}
+    for part in (part for places in answers for part in places.split("; ") if part.split()[0] in package):
+        for path in re.findall(r"`([^`]+)`", part):
+            found = package[part.split()[0]]
+            for name in path.split("."):
+                found = [one[name.removesuffix("[]")] for one in found]
+                found = [one for many in found for one in many] if name.endswith("[]") else found
+            # The sample has no earlier report to compare with.
+            assert any(one not in (None, "", [], {}) for one in found) or path == "changes", path
