@@ -1,4 +1,4 @@
-"""Page, report.json and exports of the committed report say what the frames say, and nothing acts in them."""
+"""Page, report.json and exports say what the frames say, and nothing acts in them."""
 
 import csv
 import json
@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.tables import NO_SECRETS
+from audit_lib.report import actions, escape as inert
 from audit_lib.report.actions import Actions
 from audit_lib.report.figures import plot_ages, plot_daily, png
 from audit_lib.report.render import normalise, page
@@ -21,6 +22,7 @@ from audit_lib.report.tables import tabulate_days
 from tests.support import made_up_audit as frames
 from tests.support.paths import GOLDEN, ROOT
 from tests.support.report_schema import schema
+from tests.support.rows import contract_of, rows_of
 
 HOSTILE = frames.HOSTILE
 SHIPPED = ROOT / "audit_lib" / "report" / "report.schema.json"
@@ -154,3 +156,74 @@ def test_the_package_answers_an_auditor(report: dict[str, Any]) -> None:
                 found = [one for many in found for one in many] if name.endswith("[]") else found
             # The sample has no earlier report to compare with.
             assert any(one not in (None, "", [], {}) for one in found) or path == "changes", path
+
+
+def finding(check: str, subject: str, where: str = "backend/.env:3", **more: Any) -> dict[str, Any]:
+    """An open finding of production."""
+    place = {"subject": subject, "environment": "production", "service": "backend"}
+    facts = {"check": check, "severity": "high", "status": "open", "action": check, "owner": ""}
+    text = {"evidence": "as it is", "where": (where,), "remedy": "Do it. Then look.", "covers": ()}
+    return {**place, **facts, **text, "due_at": frames.AS_OF, **more}
+
+
+OPEN_MODE = finding("open-file-mode", "env file", action="values-on-disk")
+TOKEN = "API_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("findings", "state", "action"),
+    [
+        ([finding("overdue-secret", TOKEN)], "present", "Rotate API_TOKEN in production"),
+        ([finding("compromised-value", TOKEN)], "present", "Revoke and replace API_TOKEN in production"),
+        ([finding("missing-secret", TOKEN)], "missing", "Set API_TOKEN in production"),
+        ([finding("values-on-disk", "env file"), OPEN_MODE], "present", "Delete backend/.env"),
+        ([finding("open-file-mode", "env file")], "present", "Correct backend/.env"),
+        ([finding("tracked-env-file", "env file")], "present", "Untrack backend/.env"),
+    ],
+)
+def test_an_action_says_what_closes_its_findings(
+    findings: list[dict[str, Any]], state: str, action: str
+) -> None:
+    """A value is rotated or set, a file deleted, corrected or untracked, and each is named."""
+    inventory = rows_of("inventory", {"secret": "API_TOKEN", "state": state})
+    made = actions.tabulate_actions(
+        pd.DataFrame(findings), inventory, contract_of("freshness").of([]), frames.AS_OF
+    )
+    assert made["action"].tolist() == [action]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text", "plain text"),
+        ("Größe, 設定, 🔑", "Größe, 設定, 🔑"),
+        ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("a\u200bb", "a\\u200bb"),
+        ("one\r\ntwo\tthree", "one\\r\\ntwo\\tthree"),
+        ("\u2028", "\\u2028"),
+        ("\ud800", "\\ud800"),
+        ("\U000e0041", "\\U000e0041"),
+        ("z" + "\u0301" * 50, "z" + "\u0301" * 3),
+        (7, "7"),
+    ],
+)
+def test_what_could_act_or_hide_is_written_as_its_escape(text: object, shown: str) -> None:
+    """Control, bidi, zero-width and unencodable characters become visible; letters of all scripts stay."""
+    assert inert.plain(text) == shown
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "  =", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_a_formula_is_text_to_a_spreadsheet(sign: str) -> None:
+    """An apostrophe stands before every sign that starts a formula, also after spaces."""
+    assert inert.csv_cell(f"{sign}HYPERLINK(1)").startswith("'")
+    assert not inert.csv_cell(f"a{sign}1").startswith("'")
+
+
+def test_a_label_is_short_and_drawable() -> None:
+    """A figure's text keeps both ends and holds no character that the font lacks."""
+    label = inert.label("SECRET_" + "設" * 40 + "_END", width=30)
+    assert len(label) == 30
+    assert label.startswith("SECRET_")
+    assert label.endswith("_END")
+    assert label.replace("…", "").isascii()
