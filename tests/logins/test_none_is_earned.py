@@ -27,8 +27,9 @@ from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import Traffic, Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs
-from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy, choose_policy, load_project
+from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.load import dump
+from audit_lib.settings.models import AlertRule
 from tests.support.small_logs import DECLARED_LOG, START, Ask, formats_of, line, small_traffic, traffic_of
 
 DAY, DAYS = 86400, 35
