@@ -25,7 +25,7 @@ from audit_lib.rotation import change, progress, runbook, schedule, validation
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import env, evidence, read_project, sources
+from audit_lib.secrets import ages, env, read_project, sources
 from audit_lib.settings import discover, load
 from audit_lib.settings.keys import path_fault
 from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
@@ -193,7 +193,7 @@ def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, d
         return "revocation", {"fingerprint": fingerprint, "proof": given["proof"]}
     cli.refuse((given["proof"], "--proof", "is only for --revoked"))
     ledger, undated = context.ledger(), fingerprint and not given["claimed"]
-    if undated and (seen := evidence.seen_already(ledger, place, row.source, row.fingerprint)):
+    if undated and (seen := ages.seen_already(ledger, place, row.source, row.fingerprint)):
         fault = f"{seen.place} saw this value at {clock.iso(seen.at)}, and nothing shows a rotation since"
         raise errors.BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
     return "rotation", value | _approval(given, context)

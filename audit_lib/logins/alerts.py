@@ -14,8 +14,7 @@ from audit_lib.ledger.chain import decisions
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
 from audit_lib.logins.detect import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures
-from audit_lib.settings import AlertRule
-from audit_lib.settings.models import REQUESTS
+from audit_lib.settings.models import REQUESTS, AlertRule
 
 # What earns a "quiet", beside a line of the time; of failed logins, and of requests, more.
 NEEDS = (*READ_WHOLE, "zone")

@@ -11,7 +11,7 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.timeline import Links, SecretPlace, tenures
-from audit_lib.secrets.evidence import claim_interval
+from audit_lib.secrets.ages import claim_interval
 
 TRIGGERS = ("scheduled", "compromised", "leaver", "provider")
 _DAY = timedelta(days=1)

@@ -10,7 +10,6 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,11 +29,8 @@ _NO_SERVICE = _WORDS["no_service"].union(*_IN_NAMES.values(), _WORDS["tests"])
 
 
 def discover(project: Project) -> Project:
-    """The project with the env-like files and log folders that were found beside its layout.
-
-    An example file's environment is ""; a file's own name gives the environment, else development.
-    Links and what is beyond the bounds are not searched; `not_searched` says what.
-    """
+    """The project with the env-like files and log folders that were found beside its layout; `not_searched`
+    says what was not searched: links, and what is beyond the bounds."""
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path)}
@@ -70,10 +66,8 @@ def _is_of_a_service(path: PurePosixPath) -> bool:
 
 
 def env_source(path: PurePosixPath) -> EnvSource:
-    """The env source that a file's name and folder say it is.
-
-    A template is an example, and so is what tests run with (.env.test): no environment has it in force.
-    """
+    """The env source that a file's name and folder say it is. A template is an example, and so is what tests
+    run with (.env.test): no environment has it in force."""
     named = _environment_in(path.name, _IN_NAMES)
     of_tests = _words_of(path.name) & _WORDS["tests"] and not named and not file_words(path)
     example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
@@ -100,10 +94,8 @@ def file_words(path: PurePosixPath) -> str:
 
 
 def service_of(path: PurePosixPath) -> str:
-    """The service by the first folder that is not a mere grouping; `backend` at the top.
-
-    Of a file that only its folder makes an env file, the file's own name: .envs/.production/.django.
-    """
+    """The service by the first folder that is not a mere grouping, `backend` at the top; of a file that only
+    its folder makes an env file the file's own name: .envs/.production/.django."""
     if _is_of_a_service(path) and not re.fullmatch(_PATTERNS["env"], path.name):
         return path.name.lstrip(".")
     folders = (
@@ -118,10 +110,8 @@ def service_of_variable(
     places: Iterable[variables.Mention], set_in: Mapping[str, int], project: Project
 ) -> str:
     """The service of a variable: of the env file that names it and is nearest above the code that reads it,
-    of several the one with the most variables; else of any env file that is nearest above it.
-
-    `set_in` gives for each env file that names it how many variables the file names.
-    """
+    of several the one with the most variables; else of any env file that is nearest above it. `set_in` gives
+    for each env file that names it how many variables the file names."""
     path = PurePosixPath(min(places).path)
     services = {source.path: source.service for source in project.env_sources}
     # How near the folder that each serves, as that above env/, is above the code; else -1.
@@ -163,6 +153,7 @@ def guess_variables(
         others += [prefix + name for prefix in prefixes]
         needed = any(place.needed for place in reads) and not any(place.optional for place in reads)
         set_in = {place.path: sizes[place.path] for place in places}
+        named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*seen[name], *reads))
         guesses.append(
             {
                 "name": name,
@@ -173,34 +164,27 @@ def guess_variables(
                 "required": "always" if needed else "optional",
                 "issued": kind == "secret" and variables.is_issued(name, project.name),
                 "pair": next((other for other in others if other in names), ""),
-                "places": (*seen[name], *reads),
+                "places": few(named_at, 3),
             }
         )
-    return sorted(guesses, key=itemgetter("service", "name"))
+    return sorted(guesses, key=lambda guess: (guess["service"], guess["name"]))
 
 
 def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
-    """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`.
-
-    `loaders` gives the loader of each env file of which it is known, by its path; `logins` are blocks of
-    comments that ask about logins.
-    """
+    """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`; `loaders`
+    gives the loader of env files by path, `logins` are blocks of comments that ask about logins."""
     from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
 
-    def places(mentions: Iterable[variables.Mention]) -> str:
-        return few((f"{variables.shown(one.path)}:{one.line}" for one in mentions), 3)
-
-    found = {source.environment for source in project.env_sources if not source.example}
+    found = {one.environment for one in project.env_sources if extends == "generic" and not one.example}
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)  # noqa: S701
-    environment.filters |= {"quoted": _quoted, "places": places}
+    environment.filters["quoted"] = _quoted
     template = environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8"))
     env_sources = (source for source in project.env_sources if not path_fault(source.path))
     log_sources = (source for source in project.log_sources if not path_fault(source.pattern))
     return template.render(
         project=project,
         extends=extends,
-        environments=(extends == "generic" and [name for name in ENVIRONMENTS if name in found])
-        or ENVIRONMENTS,
+        environments=[name for name in ENVIRONMENTS if name in found] or ENVIRONMENTS,
         has_guide=(project.root / project.guide).is_file(),
         exports=[path for path in project.exports if (project.root / path).is_file()],
         env_sources=[source for source in env_sources if os.path.lexists(project.root / source.path)],

@@ -1,7 +1,4 @@
-"""The types of keys, and the check of a table: all faults at once, by file and key, and no value in them.
-
-The message of a check never repeats what was written.
-"""
+"""The types of keys, and the check of a table: all faults at once, by file and key; none repeats a value."""
 
 import re
 import tomllib
@@ -40,8 +37,7 @@ def fault(text: str, kind: str = "settings") -> PydanticCustomError:
 
 
 def check(name: str, holds: Callable[[Any], object]) -> AfterValidator:
-    """A check of a value that was read, with the fault, or its name in texts.toml, if it does not hold or
-    cannot be judged."""
+    """A check of a value that was read; `name` is its fault in texts.toml, or the fault itself."""
 
     def judge(value: Any) -> Any:
         with suppress(BadInput, OSError, ValueError, KeyError):
@@ -121,8 +117,7 @@ Severity = Annotated[StrictStr, among(*SEVERITIES)]
 AnyVariable = Annotated[StrictStr, text("variable")]
 Names = Annotated[tuple[Annotated[AnyVariable, Needed], ...], Distinct]
 Digest = Annotated[StrictStr, text("digest")]
-_WHOLE = AfterValidator(lambda pattern: rf"\A(?:{pattern})\Z")
-Expression = Annotated[Some, _WHOLE, check("expression", is_expression)]
+Expression = Annotated[Some, AfterValidator(lambda it: rf"\A(?:{it})\Z"), check("expression", is_expression)]
 Instant = Annotated[StrictStr, check("instant", lambda text: not text or parse_instant(text, ""))]
 Zone = Annotated[StrictStr, check("zone", lambda text: ZoneInfo(text or "UTC"))]
 Name = Annotated[StrictStr, text("name")]
@@ -154,10 +149,8 @@ def type_like(example: Any) -> Any:
 def checked(
     kind: type[Made], table: Table, place: str, root: Path | None = None, beside: Collection[str] = ()
 ) -> Made:
-    """A table as a value of its kind; `BadInput` with all of its faults by place and key.
-
-    With a `root` a link out of it is one, too; `beside` are keys that another kind has in the same file.
-    """
+    """A table as a value of its kind; `BadInput` with all of its faults by place and key. With a `root` a
+    link out of it is one, too; `beside` are keys that another kind has in the same file."""
     try:
         made: Made = adapter_of(kind).validate_python(table, context=root)  # type: ignore[arg-type]
         return made
@@ -177,8 +170,12 @@ def _fault(error: Any, kind: type, table: Table, place: str, beside: Collection[
     keys = list(takewhile(lambda part: part != "[key]", error["loc"]))
     block = table[keys[0]][keys[1]] if isinstance(keys[1:] and keys[1], int) else None
     if isinstance(block, dict):
-        place, keys = f"{place}: {keys[0]} #{keys[1] + 1}{_label(block)}", keys[2:]
-
+        names = [block.get(key) for key in ("name", "path", "pattern", "number")]
+        name = next((name for name in names if isinstance(name, str)), "")
+        is_shown = re.fullmatch(r"[\w./*-]{1,80}", name) and not any(
+            map(looks_generated, re.split(r"[./]", name))
+        )
+        place, keys = f"{place}: {keys[0]} #{keys[1] + 1}{f' ({name})' if is_shown else ''}", keys[2:]
     text = TEXTS["types"].get(error["type"], "cannot be used")
     if error["type"] == "missing":
         text = f"has no {keys.pop()}"
@@ -190,14 +187,6 @@ def _fault(error: Any, kind: type, table: Table, place: str, beside: Collection[
         text = error["msg"].replace("Input should be", "must be")
     path = "".join(f" #{key + 1}" if isinstance(key, int) else f".{shown_key(key)}" for key in keys)
     return Fault(place, f"{path.lstrip('.')} {text}".lstrip())
-
-
-def _label(block: Table) -> str:
-    """The name of a block, or where it is, if a fault may show it."""
-    keys = ("name", "path", "pattern", "number")
-    name = next((block[key] for key in keys if isinstance(block.get(key), str)), "")
-    generated = any(map(looks_generated, re.split(r"[./]", name)))
-    return f" ({name})" if re.fullmatch(r"[\w./*-]{1,80}", name) and not generated else ""
 
 
 def types_of_keys(kind: Any) -> dict[str, Any]:

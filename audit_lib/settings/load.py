@@ -19,7 +19,6 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings import keys
 from audit_lib.settings.discover import discover
-from audit_lib.settings.keys import Table
 from audit_lib.settings.models import BUNDLED, POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 from audit_lib.settings.variables import env_variables, read_code
 
@@ -46,17 +45,16 @@ def bundled_policy(name: str) -> Policy:
 
 def load_policy(path: Path, place: str = "") -> Policy:
     """The policy of a TOML file, with the bundled one that it extends; `BadInput` with all of its faults."""
-    place = place or path.name
-    return _policy(*_read(path, place), path, place)
+    return _policy(*_read(path, place or path.name), path, place or path.name)
 
 
-def _read(path: Path, place: str) -> tuple[Table, str]:
+def _read(path: Path, place: str) -> tuple[keys.Table, str]:
     """The table of a TOML file, and the file's SHA-256; `BadInput` if it is no small TOML file."""
     content = read_text_file(path, place)
     return parse_toml(content, place), sha256(content).hexdigest()
 
 
-def _policy(table: Table, digest: str, path: Path, place: str) -> Policy:
+def _policy(table: keys.Table, digest: str, path: Path, place: str) -> Policy:
     """What a table demands over what it extends, by default the generic policy."""
     name = table.get("extends")
     base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name if name in BUNDLED else GENERIC)
@@ -87,14 +85,14 @@ def _cross_faults(policy: Policy, place: str) -> Iterator[Fault]:
 
 
 @cache
-def _table(name: str) -> Table:
+def _table(name: str) -> keys.Table:
     """What is inherited of a bundled policy, with what it extends itself."""
     table = parse_toml((POLICIES / f"{name}.toml").read_bytes(), name)
     whole = _laid_over(_table(table["extends"]), table) if "extends" in table else table
     return {key: value for key, value in whole.items() if key not in ("name", "recognised_by")}
 
 
-def _laid_over(below: Table, own: Table) -> Table:
+def _laid_over(below: keys.Table, own: keys.Table) -> keys.Table:
     """The own keys over those below: lists of patterns are joined, tables and blocks laid over by name."""
     whole = below | own
     for key in below.keys() & own.keys():
@@ -109,7 +107,7 @@ def _laid_over(below: Table, own: Table) -> Table:
     return whole
 
 
-def _block_over(blocks: dict[str, Table], own: Any) -> Any:
+def _block_over(blocks: dict[str, keys.Table], own: Any) -> Any:
     """A block over that of its name, which is taken out; what is exempt now has no period from below."""
     if not isinstance(own, dict):
         return own
@@ -121,18 +119,15 @@ def _block_over(blocks: dict[str, Table], own: Any) -> Any:
 def _with_period(rule: SecretRule, policy: Policy) -> SecretRule:
     """The rule with the policy's periods, where it has none of its own; what is public by design has none."""
     stated = rule.max_age_days is not None
-    if rule.exempt or rule.kind != "secret" or (rule.public and not stated):
-        return replace(rule, max_age_days=None, period_stated=stated)
-    period = rule.max_age_days or policy.default_max_age_days
-    strict = policy.strict_max_age_days
+    dated = rule.kind == "secret" and not rule.exempt and (stated or not rule.public)
+    period = (rule.max_age_days or policy.default_max_age_days) if dated else None
+    strict = policy.strict_max_age_days if dated else None
     return replace(rule, max_age_days=period, period_stated=stated, strict_max_age_days=strict)
 
 
 def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
-    """The numbered rules that a policy names, in the order of their file; none if it names none.
-
-    `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
-    """
+    """The numbered rules that a policy names, in the order of their file; `BadInput` with every fault of it,
+    or for a name that leads out of the policy's folder."""
     name = policy.rules
     BadInput.unless(Path(name).name == name, policy.path.name, keys.FAULTS["not_bundled"])
     path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
@@ -146,11 +141,9 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
     nothing. Without an audit.toml (in the folder or its .audit/) the default layout is assumed, and env-like
     files and logs are discovered beside it. `sample` says that the caller has just built it as a sample.
     """
-    try:
-        root = root.resolve(strict=True)
-    except (OSError, ValueError, RuntimeError):
-        raise BadInput.at("project", "does not exist or cannot be reached") from None
-    BadInput.unless(root.is_dir(), "project", "is not a folder")
+    # Unlike the methods of a path, these raise for no name.
+    BadInput.unless(os.path.isdir(root), "project", "is not a folder, or cannot be reached")  # noqa: PTH112
+    root = Path(os.path.realpath(root))
     path, place = _layout_of(root)
     project = _project(path, place, root)
     if project.key and not sample:
@@ -194,13 +187,12 @@ def _project(path: Path, place: str, root: Path) -> Project:
             for log, own in zip(project.log_sources, zones, strict=True)
         ]
         logins = [replace(login, added=True) for login in project.logins]
-        facts: Table = {"root": root, "layout_sha256": digest, "zone_declared": zoned}
+        facts: keys.Table = {"root": root, "layout_sha256": digest, "zone_declared": zoned}
         project = replace(project, log_sources=tuple(logs), logins=tuple(logins), **facts)
     if demands:
         base = table["extends"] if "extends" in table else _recognised(project) if project else GENERIC
         try:
-            demands |= {"name": project.name if project else "x", "extends": base}
-            policy = _policy(demands, digest, path, place)
+            policy = _policy(demands | {"name": name, "extends": base}, digest, path, place)
         except BadInput as error:
             faults += error.faults
     if project and project.pinned_as_of and not project.key:
@@ -240,8 +232,7 @@ def choose_policy(project: Project, override: str = "") -> Policy:
     variables' names, else the generic one. The logins that audit.toml adds are in it, too.
     """
     if override:
-        is_bundled = override in BUNDLED
-        policy = bundled_policy(override) if is_bundled else load_policy(Path(override), override)
+        policy = bundled_policy(override) if override in BUNDLED else load_policy(Path(override), override)
     else:
         policy = project.policy or bundled_policy(project.extends or _recognised(project))
     both = {login.name for login in policy.logins} & {login.name for login in project.logins}
@@ -293,15 +284,13 @@ def remember_sample(folder: Path) -> bool:
 
 def _identity(root: Path) -> str:
     # A file system gives the inode of a folder that was removed to the next one: it is not enough.
-    facts, text = root.stat(), read_text_file(root / "audit.toml", "audit.toml")
-    return f"{facts.st_dev}:{facts.st_ino}:{sha256(text).hexdigest()}"
+    facts, digest = root.stat(), _read(root / "audit.toml", "audit.toml")[1]
+    return f"{facts.st_dev}:{facts.st_ino}:{digest}"
 
 
 def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
-    """The settings, one to a line, in one order: `secret API_TOKEN: max_age_days = 90`.
-
-    Without a project only what a policy demands. What looks like a value is shown by its digest.
-    """
+    """The settings, one to a line, in one order: `secret API_TOKEN: max_age_days = 90`; without a project
+    only what a policy demands. What looks like a value is shown by its digest."""
     lines = list(_lines("policy: ", policy))
     if project is not None:
         own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"

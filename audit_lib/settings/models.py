@@ -16,15 +16,14 @@ from audit_lib.settings import keys
 POLICIES = Path(__file__).with_name("policies")
 BUNDLED = tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))  # names of policies
 Bundled = Annotated[keys.Some, keys.among(*BUNDLED)]
-ENVIRONMENTS = tuple(keys.TEXTS["words"]["environment"])
+ENVIRONMENTS: tuple[str, ...] = tuple(keys.TEXTS["words"]["environment"])
 REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 
 
 def environment_name(text: str) -> str:
     """The environment that a name or an alias (dev, prod) stands for; "" for any other text."""
-    name = text.strip().lower()
-    name = {"dev": "development", "prod": "production"}.get(name, name)
-    return name if name in ENVIRONMENTS else ""
+    names = {"dev": "development", "prod": "production"} | {name: name for name in ENVIRONMENTS}
+    return names.get(text.strip().lower(), "")
 
 
 _KNOWN = keys.check("environment", lambda text: not text or environment_name(text))

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any
@@ -29,6 +30,7 @@ _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)fil
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add)[ \t]+((?:\\[ \t\r]*\n|.)+)")
 _PLAIN = re.compile(r"[^\[\\*]*(?:\*+[^\[\\*]*){0,6}")  # few stars, and no other sign that is costly
+_ODD = "an earlier stage copies it, or what is copied or ignored is not plain text"
 _LINE = object()  # the key of a mapping's line
 Row = dict[str, Any]  # of `Configuration`
 Mapped = dict[Any, Any]  # of a YAML file
@@ -122,26 +124,22 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
         raise ValueError
     services = root.get("services") or []
     for owner in (*(root.get("envVarGroups") or ()), *services):
-        name = owner.get("name")
-        groups = ([one.get("fromGroup") for one in service.get("envVars") or ()] for service in services)
-        users = [one for one, named in zip(services, groups, strict=True) if one is owner or name in named]
+        group, service = owner.get("name"), str(owner.get("name", ""))
+        named = ([one.get("fromGroup") for one in service.get("envVars") or ()] for service in services)
+        users = [one for one, groups in zip(services, named, strict=True) if one is owner or group in groups]
         has_previews = users and any(map(_has_previews, (root, *users)))
-        for one in (one for one in owner.get("envVars") or () if _is_secret(one, policy)):
+        for one in owner.get("envVars") or ():
+            name, form = str(one.get("key", "")), form_of(str(one.get("value", "")))
+            rule = policy.rule(name)
+            if not name or (rule.kind if rule else likely_kind(name, (form,), policy)[0]) != "secret":
+                continue
+            row = partial(_row, subject=name, source=source, service=service, line=one[_LINE])
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
-            answers = {"blueprint value": "no" if one.get("value") else "yes" if known else "unknown"}
+            yield row("blueprint value", answer="no" if one.get("value") else "yes" if known else "unknown")
             if has_previews:
                 apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
-                answers["blueprint preview"] = "yes" if apart else "no" if "value" in one else "unknown"
-            facts = {"source": source, "service": str(owner.get("name", "")), "line": one[_LINE]}
-            for topic, answer in answers.items():
-                yield _row(topic, str(one["key"]), answer, **facts)
-
-
-def _is_secret(variable: Mapped, policy: Policy) -> bool:
-    """By the policy; of what it does not know, by the name and by what a text looks like."""
-    name, form = str(variable.get("key", "")), form_of(str(variable.get("value", "")))
-    rule = policy.rule(name)
-    return bool(name) and (rule.kind if rule else likely_kind(name, (form,), policy)[0]) == "secret"
+                answer = "yes" if apart else "no" if "value" in one else "unknown"
+                yield row("blueprint preview", answer=answer)
 
 
 def _has_previews(owner: Mapped) -> bool:
@@ -181,20 +179,16 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
     for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
         copies = _copies(inside, text)
-        odd = "an earlier stage copies it, or what is copied is not plain text"
-        doubt = "" if any(copies.values()) else odd
-        doubt = doubt if left_out is not None else ".dockerignore cannot be read in full"
+        doubtful = left_out is None or not any(copies.values())
         stays_out = not copies or (left_out and left_out.match_file(inside))
-        answer, reason = ("yes", "") if stays_out else ("unknown" if doubt else "no", doubt)
+        answer = "yes" if stays_out else "unknown" if doubtful else "no"
         facts = {"source": dockerfile, "line": min(copies, default=None)}
-        yield _row("image context", path, answer, reason=reason, **facts)
+        yield _row("image context", path, answer, reason=_ODD if answer == "unknown" else "", **facts)
 
 
 def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:
-    """What the .dockerignore that counts leaves out; None if it cannot be read in full.
-
-    The one beside the Dockerfile, under its name, counts before that of the context.
-    """
+    """What the .dockerignore leaves out that is beside the Dockerfile under its name, else in the context;
+    None if it cannot be read in full."""
     lists = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
     there = next((path for path in lists if os.path.lexists(project.root / path)), "")
     text = _text(project, there) if there else ""
@@ -209,10 +203,8 @@ def _anchored(patterns: list[str]) -> PathSpec[Any]:
 
 
 def _copies(inside: str, text: str) -> dict[int, bool]:
-    """The lines of a Dockerfile that copy a file, each with whether the last stage certainly holds it.
-
-    What a stage hands on to the next is not followed.
-    """
+    """The lines of a Dockerfile that copy a file, each with whether the last stage certainly holds it; what a
+    stage hands on to the next is not followed."""
     found: dict[int, bool] = {}
     for one in _INSTRUCTION.finditer(text):
         words = re.sub(r"\\[ \t\r]*\n", " ", one[2])

@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase, translate
 from functools import cache
 from io import StringIO
 from itertools import chain, groupby, product
-from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -74,10 +73,8 @@ def form_of(value: str) -> str:
 
 
 def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, str]:
-    """Kind (secret, identifier or setting) and component: in an address the password is the secret.
-
-    A value that can only be a setting makes a setting of all but what only a secret is called.
-    """
+    """Kind (secret, identifier or setting) and component: in an address the password is the secret. A value
+    that can only be a setting makes a setting of all but what only a secret is called."""
     seen = {*forms} - {"no value"}
     if "URL with password" in seen:
         return "secret", "password"
@@ -93,11 +90,9 @@ def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, s
         store, fields = _KINDS["stores"] & parts, {"CONNECTION", "STRING"} <= parts
         held = (store or fields) and not only_plain
         return ("secret" if held else "setting"), ("password" if held and store else "whole")
-    if named and (_KINDS["sure"] & parts or not only_plain):
-        return "secret", "whole"
-    if _matches(name, _KINDS["identifiers"]):
-        return "identifier", "whole"
-    return ("secret" if "generated" in seen else "setting"), "whole"
+    is_secret = named and (_KINDS["sure"] & parts or not only_plain)
+    other = "identifier" if _matches(name, _KINDS["identifiers"]) else ""
+    return "secret" if is_secret else other or ("secret" if "generated" in seen else "setting"), "whole"
 
 
 def is_issued(name: str, application: str) -> bool:
@@ -173,10 +168,9 @@ def is_deployment(path: PurePosixPath) -> bool:
 
 def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
     """The patterns by which a file of this name reads its environment; none of a file that is no code."""
-    if path.name.endswith((".min.js", ".d.ts")):
-        return []
-    suffix = "deployment" if is_deployment(path) else path.suffix
-    return [language for language in _LANGUAGES if suffix in language["suffixes"].split()]
+    is_built = path.name.endswith((".min.js", ".d.ts"))
+    kind = "deployment" if is_deployment(path) else "" if is_built else path.suffix
+    return [language for language in _LANGUAGES if kind in language["suffixes"].split()]
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
@@ -238,7 +232,8 @@ def _spelt_out(found: re.Match[str]) -> str:
     """`{ A, B: b = 1, ...rest } = process.env` as reads of A, of B with a default, and of all."""
     parts = (re.match(_PATTERNS["part"], part) for part in (found[1] or found[2]).split(","))
     reads = [f"process.env.{part[1]} {'??' if part[2] else ','}" for part in parts if part]
-    return " ".join([*reads, "process.env" * ("..." in found[0])]) + "\n" * found[0].count("\n")
+    rest = ["process.env"] if "..." in found[0] else []
+    return " ".join(reads + rest) + "\n" * found[0].count("\n")
 
 
 def _settings_fields(tree: ast.AST, path: str) -> Iterator[Mention]:
@@ -281,8 +276,8 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
         if not among or any(name in text for name in among):
             found += in_code(text, path, unread)
             dynamic += [f"{shown(path)}:{line}" for line in sorted(set(dynamic_reads(text, path)))]
+    others = (str(path) for path in there if path.suffix.lower() in _WORDS["other_languages"])
     reasons = dict.fromkeys(paths[MAX_CODE_FILES:], "is beyond the number of files that are read")
-    others = [str(path) for path in there if path.suffix.lower() in _WORDS["other_languages"]]
     reasons |= dict.fromkeys(others, "is in a language whose reads are not known")
     unread += [Fault(shown(path), reason) for path, reason in reasons.items()]
     deployments = tuple(str(path) for path in own if is_deployment(path))
@@ -297,7 +292,7 @@ def env_variables(project: Project) -> dict[str, tuple[Mention, ...]]:
 
 
 def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
-    return {name: tuple(places) for name, places in groupby(sorted({*mentions}), attrgetter("name"))}
+    return {name: tuple(places) for name, places in groupby(sorted({*mentions}), lambda one: one.name)}
 
 
 def named_in(
