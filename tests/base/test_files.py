@@ -55,8 +55,9 @@ REFUSED = {
     "refused": {
         "host": "symbolic link", "zero": "symbolic link", "out/x.log": "symbolic link",
         "within": "symbolic link", "fifo": "FIFO", "logs": "directory", "": "is not a file",
-        "../outside/x.log": "out of the project", "/etc/hostname": "out of the project", "a\0b": "out of the project", "x" * 5000: "long a name",
-        "large": "limit of 1,000 bytes", "null": "device",
+        "../outside/x.log": "out of the project", "/etc/hostname": "out of the project",
+        "a\0b": "out of the project", "x" * 5000: "long a name", "large": "limit of 1,000 bytes",
+        "null": "device",
     },
     "missing": {"a.log/x": "does not exist", "x": "does not exist"},
 }  # fmt: skip
@@ -72,9 +73,7 @@ def test_whatever_is_no_file_of_the_project_is_refused(project: Path) -> None:
             assert refusal.value.state == state, path
 
 
-def test_a_link_that_takes_the_file_s_place_is_not_followed(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_in_the_file_s_place_is_not_followed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look at a file and its opening it can be replaced: the opening itself refuses."""
     looked = files._require_file
 

@@ -177,9 +177,7 @@ def test_folders_outside_are_searched(project: Plot, tmp_path: Path, run: Any) -
     assert left_out >= {("files outside", f"{place}/link") for place in places[2:]}
 
 
-def test_values_of_a_platform_and_reports_of_scanners_are_joined(
-    project: Plot, tmp_path: Path, run: Any
-) -> None:
+def test_given_values_and_reports_of_scanners_are_joined(project: Plot, tmp_path: Path, run: Any) -> None:
     """A value given with --env is in force where it was given, and found like any other."""
     (tmp_path / "given.env").write_text(f"API_TOKEN={OLD}\n")
     given = ("--env", f"production/backend={tmp_path / 'given.env'}")

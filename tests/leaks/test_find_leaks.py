@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from audit_lib.base.errors import BadInput
@@ -117,16 +116,6 @@ def test_history_is_searched_by_shape(tmp_path: Path) -> None:
     found, keeper = audit(plot.root, tmp_path)
     assert set(found.leaks["variable"]) == {"JWT_SECRET_KEY"}
     assert set(found.leaks["fingerprint"]) == {keeper.fingerprint(fake_value(where)) for where in HIDDEN}
-
-
-def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
-    """What was remembered as clean changes no result."""
-    plot = new_plot(tmp_path / "repo")
-    plot.commit("a.py", f"API_TOKEN = '{fake_value('again')}'\n")
-    plot.commit("b.py", "nothing = 1\n")
-    first, second = (audit(plot.root, tmp_path)[0] for _ in range(2))
-    for name in ("leaks", "places", "coverage"):
-        pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
 
 
 VALUE = fake_value("reported")

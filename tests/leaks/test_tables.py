@@ -102,12 +102,10 @@ def test_classes(matched: str, kind: str, expected: tuple[str, str]) -> None:
 def test_a_later_commit_is_left_out_by_date() -> None:
     """As of an earlier day what a later commit brought is left out; a file on disk has no date."""
     on_disk = {"commit": "", "place": "log", "authored_at": None, "committed_at": None}
-    rows, targets = (
-        [sighting(), sighting(fingerprint="g", **on_disk)],
-        [target(), target(fingerprint="g", variable="OTHER")],
-    )
-    assert list(leaks(rows, targets, as_of=at(5))["variable"]) == ["OTHER"]
-    assert list(leaks(rows, targets, as_of=at(6))["variable"]) == ["API_TOKEN", "OTHER"]
+    rows = [sighting(), sighting(fingerprint="g", **on_disk)]
+    for day, names in ((5, ["OTHER"]), (6, ["API_TOKEN", "OTHER"])):
+        table = leaks(rows, [target(), target(fingerprint="g", variable="OTHER")], as_of=at(day))
+        assert list(table["variable"]) == names
 
 
 def leak(name: str, **changed: Any) -> dict[str, Any]:
@@ -180,9 +178,7 @@ STAYS = (
 
 
 @pytest.mark.parametrize(("homes", "stayed", "force", "status", "reason"), STAYS)
-def test_the_ledger_knows_a_rotated_value_again(
-    homes: tuple[dict[str, Any], ...], stayed: Tenure, force: str, status: str, reason: str
-) -> None:
+def test_the_ledger_knows_a_value(homes: Any, stayed: Tenure, force: str, status: str, reason: str) -> None:
     """A value that a pattern finds, and that no source holds any more, is the earlier one of its secret."""
     inventory, in_force = rows_of("inventory", *homes), "production" if force == "in force" else ""
     found = target(variable="token of a kind", in_force=in_force, kind="pattern")
@@ -219,15 +215,11 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", ())
 
 
-@pytest.mark.parametrize(
-    ("paths", "service", "deploys"),
-    [
-        (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
-        (["tests/test_login.py", "app/settings.py"], "", True),
-        ([""], "", True),  # a commit's message
-        (["tests/test_login.py"], "backend", True),  # a service has a secret of that name
-    ],
-)
+@pytest.mark.parametrize(("paths", "service", "deploys"), [
+    (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
+    (["tests/test_login.py", "app/settings.py"], "", True), ([""], "", True),  # a commit's message
+    (["tests/test_login.py"], "backend", True),  # a service has a secret of that name
+])  # fmt: skip
 def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:
     """What nobody names and only tests hold may be made for them; of any other place a leak may be in use."""
     leaks = Leaks.of([leak("FOUND", kind="pattern")])
