@@ -1,4 +1,4 @@
-"""The incident notebook as `investigate` publishes it; tests/test_lab.py has it in JupyterLab."""
+"""The incident notebook as `investigate` publishes it, and as an analyst works with it in JupyterLab."""
 
 import csv
 import json
@@ -15,6 +15,8 @@ from audit_lib.sample import DEPLOYS
 from tests.support.applications import write
 from tests.support.browser import browser, new_page
 from tests.support.fakes import fake_value
+from tests.support.lab import jupyterlab
+from tests.support.paths import ROOT
 from tests.support.payloads import MARKUP, payloads, stolen
 from tests.support.sample_copy import write_sample
 from tests.test_injection import FOREIGN
@@ -103,3 +105,47 @@ def test_a_stolen_value_in_requests_is_published_in_no_form(tmp_path: Path) -> N
     files = [path.read_text("utf-8") for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert any("203.0.113.45" in text for text in files)
     assert not [form for form in stolen(value) for text in (done.output, *files) if form in text]
+
+
+NOTEBOOK = ROOT / "notebooks" / "incident.ipynb"
+ELSEWHERE = "192.0.2.44"  # of the sample, in the window
+
+
+def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell works, an address is picked and the cells below follow; nothing is asked for elsewhere."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    work = tmp_path / "work"
+    work.mkdir()
+    write_sample(tmp_path / "sample")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    given = {"project": str(tmp_path / "sample"), "since": "2026-08-19", "until": "2026-08-22"}
+    for name, text in given.items():
+        parameters.source = parameters.source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
+    nbformat.write(notebook, work / "incident.ipynb")
+    with browser() as chromium, jupyterlab(work, tmp_path) as address:
+        page, asked = new_page(chromium, viewport={"width": 1400, "height": 1200}), list[str]()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address.format(name="incident.ipynb"))
+        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        cell = page.locator('.jp-CodeCell:has-text("audit_lib.pick")')
+        fields = cell.locator("input")
+        fields.first.wait_for(timeout=90_000)
+        box = cell.locator("input").nth(2)  # since, until, address, secret
+        box.fill(ELSEWHERE)
+        box.press("Enter")
+        page.locator('.jp-CodeCell:has-text("incident.suspects") .cm-content').click()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run Selected Cell and All Below", exact=True).click()
+        below = page.locator('.jp-CodeCell:has-text("incident.suspects")')
+        below.get_by_text(ELSEWHERE).first.wait_for()
+        page.locator("table.dataframe").nth(9).wait_for()
+        faults = page.locator('[data-mime-type$="stderr"], [data-mime-type$="error"]')
+        assert faults.all_inner_texts() == []
+        page.screenshot(path=str(tmp_path / "lab.png"))
+        assert (tmp_path / "lab.png").stat().st_size > 10_000
+        here = address.split("/lab")[0].removeprefix("http")
+        assert [url for url in asked if here not in url and not url.startswith(("data:", "blob:"))] == []
