@@ -1,6 +1,7 @@
 """Every variable is accounted for: who knows it, what one side has and another lacks, what is not known."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
