@@ -115,7 +115,7 @@ def _unquoted(written: str | None) -> str:
 # Source: npm @next/env 16.4.6, dist/index.js (dotenv 16.3.1, and its copy of dotenv-expand).
 _MAX_REFERENCES = 2_000  # of a file
 _REFERENCE = re.compile(  # ${A:-x}: the one that begins at the last dollar sign that no backslash escapes
-    r"(?s)(?>.*(?<!\\)(?=\$))(?P<whole>\$\{?(?P<name>[A-Za-z0-9_]+)(?::-(?P<default>[^}\\]*))?\}?)"
+    r"(?s)(?>.*\$(?<!\\\$))(?P<rest>\{?(?P<name>[A-Za-z0-9_]+)(?::-(?P<default>[^}\\]*))?\}?)"
 )
 _OF_REPLACE = re.compile(r"(\$[$&`'])")  # what JavaScript's `replace` reads in a replacement
 _NOT_SET = "\0"  # stands for what the file does not set: no value holds it
@@ -134,7 +134,7 @@ def read_next(text: str) -> Reading:
         while found := _REFERENCE.match(value):
             other = found["default"] or held.get(found["name"], "")
             # The first text that is like the reference is replaced, and not always the reference itself.
-            before, whole, behind = value.partition(found["whole"])
+            before, whole, behind = value.partition(f"${found['rest']}")
             meaning = {"$$": "$", "$&": whole, "$`": before, "$'": behind}
             parts = [before, *(meaning.get(part, part) for part in _OF_REPLACE.split(other)), behind]
             left -= 1
@@ -184,7 +184,7 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
         if own and not own.startswith("#" if compose else ("#", ";")):
             in_doubt |= _OPEN.match(written) is not None
             refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
-            if name and (compose or not line["export"]):
+            if name and (compose or not line["export"] or line["written"]):
                 value = line["quoted"] or line["bare"] or ""
                 is_printable = f"{own[0]}{value}".replace("\n", "").isprintable()
                 is_plain = line["written"] is None and name.isidentifier() and is_printable
@@ -214,7 +214,7 @@ _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
 _NAMING = (  # a line, but no comment: env_file: ['web/.env'], EnvironmentFile=-/srv/app/.env (its last part)
     r"(?m)^(?![ \t]*#)(?:.*[\s\[\],'\"=]-?)?"
-    r"(?:(?:\./)?{path}|/(?:[^\s\[\],'\"]*/)?{last})(?:[\s\[\],'\"].*)?$"
+    r"(?:(?:\./)?{path}|/(?:[^\s\[\],'\"=]*/)?{last})(?:[\s\[\],'\"].*)?$"
 )
 
 
