@@ -3,9 +3,9 @@
 import gc
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from io import BufferedReader
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from pandas.api.types import union_categoricals
 
 from audit_lib.base.archives import LogStream
 from audit_lib.base.clock import Quarter
-from audit_lib.base.files import Unreadable
+from audit_lib.base.files import PieceReader, Unreadable
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
 from audit_lib.logs.files import LogFile
@@ -46,6 +46,7 @@ _UNITS = {"minute": MINUTE, "at": 1, "not_before": 1, "not_after": 1}
 _NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
 _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
+_BLOCK = 1 << 20  # bytes that are read at a time
 _MOST_ROWS = 200_000  # that are held as Python's own objects
 # A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
@@ -142,7 +143,10 @@ def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFr
 
 def categories(texts: Iterable[str]) -> pd.Categorical:
     """Texts as categories in their order."""
-    return pd.Categorical(pd.array(list(texts), dtype="str"))
+    values = list(texts)
+    codes = {text: code for code, text in enumerate(sorted(set(values)))}
+    known = pd.Index(list(codes), dtype="str")
+    return pd.Categorical.from_codes([codes[text] for text in values], known)
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -174,18 +178,26 @@ def read_log(formats: LogFormats, file: LogFile) -> LogSums:
 def sum_lines(
     formats: LogFormats, file: LogFile, first: int = 0, end: int | None = None, following: int | None = None
 ) -> LogSums:
-    """The sums of the lines of a log from one on and before another, which begins a record at `following`.
+    """The sums of a log from a byte on and before another, where a record begins at the instant `following`.
 
-    Logins that were redirected are left open. Lines are counted from `first` on.
+    Logins that were redirected are left open.
     """
     try:
         with file.open() as (content, _):
             stream = LogStream(content)
-            raw = islice(raw_lines(stream), first, end)
-            lines = read_lines(raw, formats, file.zone, file.written)
+            part = stream if not first and end is None else PieceReader(_between(stream, first, end))
+            lines = read_lines(raw_lines(part), formats, file.zone, file.written)
             return replace(Tally().total(lines, following), broken=stream.broken)
     except Unreadable as error:
         return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=error.state, reason=error.reason)
+
+
+def _between(stream: LogStream, first: int, end: int | None) -> Iterator[bytes]:
+    """The bytes of a stream from one on and before another."""
+    passed, file = 0, BufferedReader(stream, _BLOCK)
+    while piece := file.read(_BLOCK if end is None else min(_BLOCK, end - passed)):
+        yield piece[max(first - passed, 0) :]
+        passed += len(piece)
 
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
@@ -220,7 +232,7 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        self._requests: dict[tuple[Any, ...], list[int]] = {}  # by GROUP
+        self._requests: dict[tuple[int, int, str, LogEvent], list[int]] = {}  # by minute, day, client
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
@@ -248,7 +260,7 @@ class Tally:
             gc.enable()
 
     def _add(self, line: Line) -> None:
-        state, at, record, events, continues, lacks, _, unknown, shape, warns = line
+        state, at, record, shown, client, continues, lacks, _, unknown, shape, warns = line
         facts = self._facts
         self._number += 1
         facts.states[state] += 1
@@ -262,15 +274,15 @@ class Tally:
             facts.add_shape(unknown, shape)
             if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
                 facts.unread.append(self._number)
-        facts.warned = facts.warned or warns
+        facts.warned |= warns
         if record:
             self._counted.clear()
         if state != "blank":
             follows = self._open and at is None and not record and continues in ("record", self._open)
             self._open = "continuation" if follows else "" if at is None else "record"
             at = facts.last if follows else at
-        for event in events:
-            self._count(event, at)
+        for event in shown:
+            self._count(event, client, at)
         if len(self._events) + len(self._requests) > _MOST_ROWS:
             self._pack()
 
@@ -288,22 +300,22 @@ class Tally:
             self._add_event(event, number, NONE, low, high, day_of(earlier))
         self._waiting.clear()
 
-    def _count(self, event: LogEvent, at: int | None) -> None:
+    def _count(self, event: LogEvent, client: str, at: int | None) -> None:
         """Counts what a line shows; a failure and a message is a row of its own, too."""
-        kind, message, status, client, method, route, _, once = event
-        if once:
-            if kind in self._counted:
+        if event.once:
+            if event.kind in self._counted:
                 return
-            self._counted.add(kind)
+            self._counted.add(event.kind)
         # A login that was redirected is counted once it is known how it ended.
-        if status and message not in OPEN_LOGINS:
-            key = (-1 if at is None else at // MINUTE, self._day, kind, status, client, method, route)
+        if event.status and event.message not in OPEN_LOGINS:
+            key = -1 if at is None else at // MINUTE, self._day, client, event
             if counted := self._requests.get(key):
                 counted[0] += 1
             else:
                 self._requests[key] = [1, self._number]
-            if kind == "other":
+            if event.kind == "other":
                 return
+        event = event._replace(client=client) if client else event
         if at is None:
             self._waiting.append((self._number, self._facts.last, event))
         else:
@@ -316,8 +328,12 @@ class Tally:
 
     def _pack(self) -> None:
         """Turns the rows so far into frames, which take a tenth of the memory."""
-        requests = frame_of(REQUESTS, [(*key, *counted) for key, counted in self._requests.items()])
-        self._frames.append((requests, frame_of(EVENTS, self._events)))
+        rows = [
+            (minute, day, kind, status, client or own, method, route, *counted)
+            for (minute, day, client, event), counted in self._requests.items()
+            for kind, _, status, own, method, route, *_ in (event,)
+        ]
+        self._frames.append((frame_of(REQUESTS, rows), frame_of(EVENTS, self._events)))
         self._requests.clear()
         self._events.clear()
 

@@ -5,6 +5,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from functools import cache
 
 
 def zipped(data: bytes, name: str = "a.txt", method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -33,6 +34,7 @@ def tar_block(name: str, kind: bytes, size: int) -> bytes:
     return member.tobuf(tarfile.GNU_FORMAT)
 
 
+@cache
 def gzip_zeros(size: int) -> bytes:
     """A gzip of zeros."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
