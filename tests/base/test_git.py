@@ -199,12 +199,14 @@ def test_what_git_complains_of_is_stated(project: Path, monkeypatch: pytest.Monk
     with pytest.raises(GitFailed, match="incomplete"), reader.running(project, ("for-each-ref",)) as stream:
         stream.read()
     monkeypatch.setattr(reader, "SECONDS", 0)
-    with (
-        pytest.raises(GitFailed, match="took more than 0 s"),
-        reader.running(project, ("cat-file", "--batch")),
-    ):
-        for timer in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
-            timer.join()
+    waiting = reader.running(project, ("cat-file", "--batch"))
+    with pytest.raises(GitFailed, match="took more than 0 s"), waiting:
+        _wait_for_timers()
+
+
+def _wait_for_timers() -> None:
+    for timer in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+        timer.join()
 
 
 def test_a_bomb_of_trees_ends(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
