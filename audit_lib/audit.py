@@ -100,7 +100,7 @@ class Audit(ProjectRead):
 
     _code = cached_property(lambda it: read_code(it.project))
     # `Population`: who knows each variable: code, policy, files, platform, ledger.
-    population = frame(lambda it: tabulate_population(it.project, it.policy, it._code, it, it.keeper))
+    population = frame(lambda it: tabulate_population(it, it._code))
     # `Schedule`: when each secret may be overdue, and when it is.
     schedule = frame(lambda it: tabulate_schedule(it.ages))
     # `Rotations` of the quarter: what changed between which days, and whether it was recorded.

@@ -3,7 +3,6 @@
 import resource
 import subprocess
 import sys
-from itertools import count
 from time import monotonic
 
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from tests.support.fuzz import READERS
 from tests.support.paths import ROOT
 
-# Seeds that once hung or broke a reader, by reader: they are always tried.
-KEPT: dict[str, tuple[int, ...]] = {}
+KEPT: tuple[tuple[str, int], ...] = ()  # reader and seed that once hung or broke it: always tried
 SLICE = 60  # seeds a reader in a short run
 LONG_SECONDS = 60  # a reader, at least, in a long run
 MEMORY = 4 << 30
@@ -20,14 +18,13 @@ PROCESSOR_SECONDS = 120  # of one child and its seeds
 WALL_SECONDS = 600
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-
 def _run(first: int, seeds: int, *readers: str) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY,) * 2)
+
     command = [sys.executable, "-m", "tests.support.fuzz", str(first), str(seeds), *readers]
-    limits = {"timeout": WALL_SECONDS, "preexec_fn": _limit}
+    limits = {"timeout": WALL_SECONDS, "preexec_fn": limit}
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **limits)
     last = run.stdout.splitlines()[-1:]
     assert run.returncode == 0, f"{last}: {run.returncode} {run.stderr[-600:]}"
@@ -35,9 +32,8 @@ def _run(first: int, seeds: int, *readers: str) -> None:
 
 def test_no_spoilt_file_breaks_its_reader() -> None:
     """A seeded slice: each file is read or refused, none hangs, fills the memory or ends in another error."""
-    for reader in READERS:
-        for seed in KEPT.get(reader, ()):
-            _run(seed, 1, reader)
+    for reader, seed in KEPT:
+        _run(seed, 1, reader)
     _run(0, SLICE, *READERS)
 
 
@@ -45,9 +41,7 @@ def test_no_spoilt_file_breaks_its_reader() -> None:
 @pytest.mark.parametrize("reader", READERS)
 def test_no_spoilt_file_breaks_its_reader_for_a_minute(reader: str) -> None:
     """As the slice, for a minute a reader and over ten in all; a failure names the seed to keep."""
-    seeds = 400 if reader == "git" else 1_000
-    begun = monotonic()
-    for first in count(10_000, seeds):
+    begun, first, seeds = monotonic(), 10_000, 400 if reader == "git" else 1_000
+    while monotonic() - begun < LONG_SECONDS:
         _run(first, seeds, reader)
-        if monotonic() - begun > LONG_SECONDS:
-            return
+        first += seeds

@@ -3,9 +3,8 @@
 On planted projects: a token that leaked in the history was rotated between two snapshots.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from shutil import copytree, rmtree
 
@@ -23,7 +22,7 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import load_project
 from audit_lib.settings.load import remember_sample
 from tests.support.audits import run_audit
-from tests.support.planted_incidents import AS_OF, INCIDENT, START, plant
+from tests.support.planted_incidents import AS_OF, INCIDENT, START, change, plant
 
 ENV = "backend/.env"
 LEDGER = ".audit/ledger"
@@ -33,28 +32,34 @@ WAS = {"check": WAS_CHECK, "id": "x", "status": "open", "severity": "high", "cov
 WAS |= {"subject": "JWT_SECRET_KEY", "environment": "production", "service": "backend"}
 
 
-def good(folder: Path) -> set[str]:
-    """The good verdicts on what was planted."""
+def good(folder: Path, of: Set[str]) -> set[str]:
+    """Which of these verdicts on what was planted are good."""
     audit = run_audit(load_project(folder), "2026Q3", iso(AS_OF))
-    ages, exposed = audit.ages, audit.exposure
-    mine = ages[ages["secret"].eq("API_TOKEN") & ages["environment"].eq("production")]
-    leaked = exposed[exposed["secret"].eq("API_TOKEN") & exposed["service"].ne("")]
-    found = {
-        "fresh": len(mine) > 0 and mine["status"].eq("fresh").all(),
-        "not in force": len(leaked) > 0 and leaked["status"].eq("historic").all(),
-        "no other leak": shows_no_leak(audit.leak_coverage),
-    }
-    return {name for name, holds in found.items() if holds} | {f"ended: {check}" for check in _ended(audit)}
+    return {name for name in of if GOOD[name](audit)}
 
 
-def _ended(audit: Audit) -> set[str]:
+def _is_fresh(audit: Audit) -> bool:
+    mine = audit.ages.query("secret == 'API_TOKEN' and environment == 'production'")
+    return len(mine) > 0 and bool(mine["status"].eq("fresh").all())
+
+
+def _is_retired(audit: Audit) -> bool:
+    leaked = audit.exposure.query("secret == 'API_TOKEN' and service != ''")
+    return len(leaked) > 0 and bool(leaked["status"].eq("historic").all())
+
+
+def _has_ended(audit: Audit) -> bool:
     frames, previous = audit.checked, PreviousReport({"x": WAS}, INCIDENT, (), {})
     changes = compare(previous, [one.columns for one in find(frames, audit.policy)], frames, audit.ledger)
-    return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & {WAS_CHECK}
+    return WAS_CHECK in set(changes.loc[changes["change"].eq("ended"), "was_check"])
 
 
-def _edit(before: str, after: str, folder: Path) -> None:
-    (folder / ENV).write_text((folder / ENV).read_text("utf-8").replace(before, after), "utf-8")
+GOOD: dict[str, Callable[[Audit], bool]] = {
+    "fresh": _is_fresh,
+    "not in force": _is_retired,
+    "no other leak": lambda audit: shows_no_leak(audit.leak_coverage),
+    "ended": _has_ended,
+}
 
 
 def _look(folder: Path, at: datetime, writer: str) -> None:
@@ -82,17 +87,15 @@ def _lost_object(folder: Path) -> None:
     objects[0].unlink()
 
 
-SEARCH = frozenset({"no other leak"})
-ENDED = frozenset({f"ended: {WAS_CHECK}"})
 # What is taken away, and the verdicts that rest on it.
-REMOVED: dict[str, tuple[Callable[[Path], object], frozenset[str]]] = {
-    "the env file": (lambda folder: (folder / ENV).unlink(), ENDED | {"fresh", "not in force"}),
-    "its variable": (partial(_edit, "API_TOKEN=", "#"), frozenset({"fresh", "not in force"})),
-    "one reading of the line": (partial(_edit, "API_TOKEN=", "API_TOKEN=$x"), frozenset({"fresh"})),
-    "a look before the change": (_without_look_before, frozenset({"fresh"})),
-    "looks that agree": (_old_value_again, frozenset({"fresh"})),
-    "the history": (lambda folder: rmtree(folder / ".git"), SEARCH),
-    "an object of the history": (_lost_object, SEARCH),
+REMOVED: dict[str, tuple[Callable[[Path], object], set[str]]] = {
+    "the env file": (lambda folder: (folder / ENV).unlink(), {"ended", "fresh", "not in force"}),
+    "its variable": (lambda folder: change(folder / ENV, "API_TOKEN=", "#"), {"fresh", "not in force"}),
+    "one reading of the line": (lambda folder: change(folder / ENV, "API_TOKEN=", "API_TOKEN=$x"), {"fresh"}),
+    "a look before the change": (_without_look_before, {"fresh"}),
+    "looks that agree": (_old_value_again, {"fresh"}),
+    "the history": (lambda folder: rmtree(folder / ".git"), {"no other leak"}),
+    "an object of the history": (_lost_object, {"no other leak"}),
 }
 
 
@@ -102,15 +105,13 @@ def test_no_good_verdict_stays_without_what_it_rests_on(seed: int, tmp_path: Pat
     whole = tmp_path / "whole"
     whole.mkdir()
     plant(whole, "leaked and used", seed)
-    audit = (whole / "audit.toml").read_text("utf-8")
-    (whole / "audit.toml").write_text(f'environments = ["production"]\n{audit}', "utf-8")
+    change(whole / "audit.toml", 'name = "planted"', 'environments = ["production"]\nname = "planted"')
     remember_sample(whole)
-    before, stayed = good(whole), {}
+    stayed = {}
     for number, (name, (take, lost)) in enumerate(REMOVED.items()):
-        folder = tmp_path / str(number)
-        copytree(whole, folder)
+        folder = copytree(whole, tmp_path / str(number))
         take(folder)
         remember_sample(folder)
-        stayed[name] = good(folder) & lost
-    assert set().union(*(lost for _, lost in REMOVED.values())) <= before
+        stayed[name] = good(folder, lost)
+    assert good(whole, GOOD.keys()) == set(GOOD)
     assert {name: kept for name, kept in stayed.items() if kept} == {}

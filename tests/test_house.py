@@ -1,17 +1,13 @@
-"""The house holds: imports point one way, notebooks are thin, values stay with the keeper."""
+"""The house holds: imports point one way, values stay with the keeper."""
 
 import ast
 import re
 from functools import cache
 from pathlib import Path
 
-import nbformat
-import pytest
-
 from tests.support.paths import ROOT
 
 MODULES = sorted((ROOT / "audit_lib").rglob("*.py"))
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Rooms, and the programs between them, from bytes to the reader: each may import from its own and from those
 # before it.
@@ -66,16 +62,3 @@ def test_only_the_trusted_few_take_values_from_the_keeper() -> None:
     callers = {module for module, node in nodes if calls.search(ast.unparse(node.func) + "(")}
     assert callers
     assert [_name(module) for module in callers if module.name not in VALUE_READERS] == []
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_is_thin(notebook: Path) -> None:
-    """Cells hold at most 8 lines, no logic, no outputs; one cell holds the parameters."""
-    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
-    logic = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.Try, ast.With)
-    assert len(cells) <= 25
-    assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
-    for cell in cells:
-        assert len(cell.source.splitlines()) <= 8
-        assert cell.outputs == []
-        assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, logic)]

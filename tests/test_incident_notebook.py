@@ -1,4 +1,4 @@
-"""The incident notebook as `investigate` publishes it, and in a kernel with pickers."""
+"""The incident notebook as `investigate` publishes it, and as an analyst works with it in JupyterLab."""
 
 import csv
 import json
@@ -9,17 +9,18 @@ from shutil import copytree
 import nbformat
 import pytest
 from click.testing import CliRunner
-from nbclient import NotebookClient
 
 from audit_lib.__main__ import main
 from audit_lib.sample import DEPLOYS
+from tests.support.applications import write
 from tests.support.browser import browser, new_page
+from tests.support.fakes import fake_value
+from tests.support.lab import jupyterlab
 from tests.support.paths import ROOT
-from tests.support.payloads import MARKUP, payloads
+from tests.support.payloads import MARKUP, payloads, stolen
 from tests.support.sample_copy import write_sample
 from tests.test_injection import FOREIGN
 
-NOTEBOOK = ROOT / "notebooks" / "incident.ipynb"
 MESSAGES = [text for text in payloads("http://127.0.0.1:9", 8000, MARKUP) if text.strip()][:20]
 WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
 
@@ -87,15 +88,64 @@ def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str]) -> 
         assert page.evaluate("document.documentElement.scrollWidth") == 400
 
 
-def test_the_notebook_runs_in_a_kernel_with_pickers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As JupyterLab runs it, every cell works, the pickers among them."""
+def test_a_stolen_value_in_requests_is_published_in_no_form(tmp_path: Path) -> None:
+    """In whatever way a thief sent it, and in the name of a log, the requests are told without it."""
+    value = fake_value("stolen token")
+    lines = "".join(
+        f'203.0.113.45 - - [20/Aug/2026:03:{at:02}:00 +0000] "GET /{form}?t={form} HTTP/1.1" 401 9 "-" "x"\n'
+        for at, form in enumerate(stolen(value)[1:] * 15)
+    )
+    layout = 'extends = "paiid"\nlog = [{pattern = "logs/*.log"}]\n[[env]]\npath = ".env"\n'
+    layout += 'environment = "production"\nservice = "backend"\n'
+    logs = {"logs/access.log": lines, f"logs/{value}.log": lines}
+    shop = write(tmp_path / "shop", {"audit.toml": layout, ".env": f"API_TOKEN={value}\n", **logs})
+    given = ["investigate", "--project", str(shop), "--as-of", "2026-10-01", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, [*given, "--since", "2026-08-20", "--until", "2026-08-21"])
+    assert done.exit_code == 0, done.output
+    files = [path.read_text("utf-8") for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert any("203.0.113.45" in text for text in files)
+    assert not [form for form in stolen(value) for text in (done.output, *files) if form in text]
+
+
+NOTEBOOK = ROOT / "notebooks" / "incident.ipynb"
+ELSEWHERE = "192.0.2.44"  # of the sample, in the window
+
+
+def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell works, an address is picked and the cells below follow; nothing is asked for elsewhere."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    work = tmp_path / "work"
+    work.mkdir()
+    write_sample(tmp_path / "sample")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert len(code) <= 25
-    assert all(len(cell.source.splitlines()) <= 9 for cell in code)
-    (picked,) = (cell for cell in code if "pick(" in cell.source)
-    assert "application/vnd.jupyter.widget-view+json" in picked.outputs[0]["data"]
-    shown = [out.get("data", {}).get("text/html", "") for cell in code for out in cell.outputs]
-    assert sum("dataframe" in text for text in shown) >= 10
+    parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    given = {"project": str(tmp_path / "sample"), "since": "2026-08-19", "until": "2026-08-22"}
+    for name, text in given.items():
+        parameters.source = parameters.source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
+    nbformat.write(notebook, work / "incident.ipynb")
+    with browser() as chromium, jupyterlab(work, tmp_path) as address:
+        page, asked = new_page(chromium, viewport={"width": 1400, "height": 1200}), list[str]()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address.format(name="incident.ipynb"))
+        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        cell = page.locator('.jp-CodeCell:has-text("audit_lib.pick")')
+        fields = cell.locator("input")
+        fields.first.wait_for(timeout=90_000)
+        box = cell.locator("input").nth(2)  # since, until, address, secret
+        box.fill(ELSEWHERE)
+        box.press("Enter")
+        page.locator('.jp-CodeCell:has-text("incident.suspects") .cm-content').click()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run Selected Cell and All Below", exact=True).click()
+        below = page.locator('.jp-CodeCell:has-text("incident.suspects")')
+        below.get_by_text(ELSEWHERE).first.wait_for()
+        page.locator("table.dataframe").nth(9).wait_for()
+        faults = page.locator('[data-mime-type$="stderr"], [data-mime-type$="error"]')
+        assert faults.all_inner_texts() == []
+        page.screenshot(path=str(tmp_path / "lab.png"))
+        assert (tmp_path / "lab.png").stat().st_size > 10_000
+        here = address.split("/lab")[0].removeprefix("http")
+        assert [url for url in asked if here not in url and not url.startswith(("data:", "blob:"))] == []

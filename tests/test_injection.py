@@ -20,7 +20,7 @@ from audit_lib.ledger.keys import demo_key
 from audit_lib.settings.load import remember_sample
 from tests.support.browser import browser, new_page
 from tests.support.fakes import fake_value
-from tests.support.payloads import MARKUP, OTHER, payloads
+from tests.support.payloads import MARKUP, OTHER, payloads, stolen
 
 # Elements that have a handler, or that name anything but an embedded picture or a place in the page.
 FOREIGN = """[...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a =>
@@ -42,6 +42,7 @@ max_age_days = 90
 revoke = TITLE
 obtain = TITLE
 """
+TOKEN = fake_value("injection")
 ALIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ufeff\u2028\u2029]")
 
 
@@ -80,6 +81,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, listener: ThreadingHTTPSe
     )
     assert done.exit_code == 0, done.output
     assert not ALIVE.search(done.output.replace("\r", ""))
+    assert not [form for form in stolen(TOKEN) if form in done.output]
     return out
 
 
@@ -90,7 +92,7 @@ def _write_project(project: Path, base: str) -> int:
     names = [_file_name(text) for text in payloads(base, 4000, MARKUP)]
     _write_env(project, [*payloads(base, 5000, OTHER)])
     _write_log(project / "backend" / "logs" / "app.log", routes, messages, fields)
-    for name in names[:20]:
+    for name in [*names[:20], TOKEN]:
         (project / "backend" / "logs" / f"{name}.log").write_text("INFO:     nothing\n", "utf-8")
     for number, text in enumerate([*payloads(base, 6000, MARKUP)][:30]):
         body = {"id": f"finding {text}", "by": f"someone {text}", "reason": text}
@@ -106,7 +108,7 @@ def _file_name(text: str) -> str:
 
 
 def _write_env(project: Path, texts: list[str]) -> None:
-    lines = [f"API_TOKEN={fake_value('injection')}", f"JWT_SECRET_KEY={fake_value('injection 2')}"]
+    lines = [f"API_TOKEN={TOKEN}", f"JWT_SECRET_KEY={fake_value('injection 2')}"]
     lines += [f"{text.replace(chr(10), ' ')}_SECRET=x{number}" for number, text in enumerate(texts)]
     (project / "backend" / ".env").write_text("\n".join(lines) + "\n", "utf-8")
     title = json.dumps("<img src=x onerror=alert(1)> =1+1 $x$")
@@ -116,7 +118,7 @@ def _write_env(project: Path, texts: list[str]) -> None:
 
 def _write_log(path: Path, routes: list[str], messages: list[str], fields: list[str]) -> None:
     lines = ["2026-08-01 10:00:00,000 - app - INFO - started"]
-    for text in routes:
+    for text in [*routes, *(f"reset/{form}?t={form}" for form in stolen(TOKEN))]:
         route = text.replace("\n", "%0A").replace(" ", "%20")
         lines.append(f'INFO:     203.0.113.7:52341 - "GET /{route} HTTP/1.1" 401 Unauthorized')
     for text in messages:
@@ -132,7 +134,7 @@ def _commit(project: Path, messages: list[str]) -> None:
     git = ["git", "-C", str(project), "-c", "user.name=x", "-c", "user.email=x@example.com"]
     subprocess.run([*git, "init", "-q"], check=True)
     for message in messages:
-        (project / _file_name(message)).write_text(fake_value("injection"), "utf-8")
+        (project / _file_name(message)).write_text(TOKEN, "utf-8")
         subprocess.run([*git, "add", "-A", "-f"], check=True)
         subprocess.run([*git, "commit", "-q", "--no-verify", "-m", message], check=True)
         subprocess.run([*git, "rm", "-q", "--cached", _file_name(message)], check=True)
@@ -163,6 +165,12 @@ def test_no_artefact_holds_a_control_or_direction_character(attacked: Path) -> N
         text = path.read_text("utf-8")
         is_json = path.suffix in (".json", ".ipynb")
         assert not ALIVE.search(json.dumps(json.loads(text), ensure_ascii=False) if is_json else text), path
+
+
+def test_a_stolen_value_that_comes_in_a_request_is_published_in_no_form(attacked: Path) -> None:
+    """In whatever way a thief sent it, and in the name of a log, it stops no review and is in no artefact."""
+    published = b"".join(path.read_bytes() for path in attacked.iterdir()).decode("utf-8", "replace")
+    assert not [form for form in stolen(TOKEN) if form in published]
 
 
 def test_no_cell_of_the_csv_is_a_formula(attacked: Path) -> None:

@@ -35,13 +35,6 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that its reviewer has looked at before, under a key of one's own."""
-    monkeypatch.setenv("AUDIT_KEY_FILE", str(key_file))
-    return _shop(tmp_path / "shop")
-
-
-@pytest.fixture
 def first(key_file: Path, project: Path, tmp_path: Path) -> Path:
     """The report.json of the project's first review; the review itself is one for all tests."""
     kept = key_file.parent / "report"
@@ -50,7 +43,11 @@ def first(key_file: Path, project: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(kept, tmp_path / "first")) / "report.json"
 
 
-def _shop(root: Path) -> Path:
+@pytest.fixture
+def project(tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that its reviewer has looked at before, under a key of one's own."""
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(key_file))
+    root = tmp_path / "shop"
     (root / "backend").mkdir(parents=True)
     (root / "audit.toml").write_text(AUDIT)
     names = ("API_TOKEN", "JWT_SECRET_KEY")
@@ -85,63 +82,51 @@ def test_forged_acceptances_accept_nothing(project: Path, key: Key) -> None:
 
 
 @pytest.mark.parametrize("line", ['key = "demo"\n', 'key = "demo"\npinned_as_of = "2026-01-31"\n'])
-def test_a_project_is_no_sample_by_its_own_word(project: Path, line: str) -> None:
-    """The public key and a pinned date are refused by name, in any project but a sample written here."""
-    (project / "audit.toml").write_text(line + AUDIT)
-    with pytest.raises(BadInput, match="are for a sample that"):
-        load_project(project)
-
-
-def test_a_copy_of_a_sample_is_no_sample(project: Path, tmp_path: Path) -> None:
-    """What is remembered is one folder: another one at its place is not a sample."""
+def test_a_project_is_no_sample_by_its_own_word(project: Path, tmp_path: Path, line: str) -> None:
+    """The public key and a pinned date are refused by name in any project but a sample written here: what is
+    remembered is one folder, and another one at its place is none."""
     sample = write_sample(tmp_path / "sample")
     assert key_of(load_project(sample)).origin == "demo"
     shutil.rmtree(sample)
     shutil.copytree(project, sample)
-    (sample / "audit.toml").write_text('key = "demo"\n' + AUDIT)
-    with pytest.raises(BadInput, match="are for a sample that"):
-        load_project(sample)
-
-
-def test_a_chain_that_was_seen_here_is_missed(project: Path) -> None:
-    """Deleting a chain, or cutting it, is a critical finding on the machine that wrote to it."""
-    (project / ".audit" / "ledger" / "ada.jsonl").unlink()
-    found = _audit(project).findings.set_index("id")
-    assert found.loc["ledger-fault:ledger:lost", "severity"] == "critical"
-    assert "ledger ada" in found.loc["ledger-fault:ledger:lost", "evidence"]
+    for folder in (project, sample):
+        (folder / "audit.toml").write_text(line + AUDIT)
+        with pytest.raises(BadInput, match="are for a sample that"):
+            load_project(folder)
 
 
 def _published(audit: Audit, folder: Path) -> Path:
     folder.mkdir()
     text = to_json(report_record(audit))
     (folder / "report.json").write_text(text)
-    said = {
-        "key": {"key_id": audit.keeper.key.key_id},
-        "files": {"report.json": sha256(text.encode()).hexdigest()},
-    }
+    files = {"report.json": sha256(text.encode()).hexdigest()}
+    said = {"key": {"key_id": audit.keeper.key.key_id}, "files": files}
     (folder / MANIFEST).write_text(to_json(signed(said, key_of(audit.project))))
     return folder / "report.json"
 
 
-def test_a_chain_that_the_last_report_names_is_missed(
+def test_a_chain_that_is_gone_is_missed(
     project: Path, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On another machine, which never wrote to the ledger, the last report says how far it went."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+    """A deleted chain is a critical finding on the machine that wrote to it; on another machine, which never
+    wrote to the ledger, the last report says how far it went."""
     (project / ".audit" / "ledger" / "ada.jsonl").unlink()
-    assert "ledger-fault:ledger:lost" not in _open(_audit(project))
-    assert "ledger-fault:ledger:lost" in _open(_audit(project, previous=first))
+    lost = _audit(project).findings.set_index("id").loc["ledger-fault:ledger:lost"]
+    assert lost["severity"] == "critical"
+    assert "ledger ada" in lost["evidence"]
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+    assert lost.name not in _open(_audit(project))
+    assert lost.name in _open(_audit(project, previous=first))
 
 
 def test_a_changed_setting_is_a_finding_until_it_is_signed(project: Path) -> None:
     """What an insider edits is open in each review until somebody signs for it, or it is restored."""
-    loaded = load_project(project)
 
     def sign() -> None:
+        now = load_project(project)
         body = {"by": "Bo", "as_of": "2026-06-30T00:00:00Z", "manifest_sha256": "0" * 64, "heads": {}}
-        settings = list(dump(choose_policy(load_project(project)), load_project(project)))
-        at = datetime(2026, 7, 1, tzinfo=UTC)
-        append(loaded.ledger_dir, key_of(loaded), Draft("signoff", body | {"in_force": settings}), at, "bo")
+        draft = Draft("signoff", body | {"in_force": list(dump(choose_policy(now), now))})
+        append(now.ledger_dir, key_of(now), draft, datetime(2026, 7, 1, tzinfo=UTC), "bo")
 
     sign()
     assert not _changed(project)

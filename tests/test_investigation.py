@@ -1,7 +1,5 @@
 """An incident from its sources to its evidence: kinds of incidents, planted in generated projects."""
 
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -14,30 +12,21 @@ from audit_lib.investigation import Investigation, open_incident
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from tests.support.fakes import fake_value
-from tests.support.planted_incidents import AS_OF, EXPLAINED, INCIDENT, STRANGER, Planted, opened, plant
+from tests.support.planted_incidents import (
+    AS_OF,
+    EXPLAINED,
+    INCIDENT,
+    STRANGER,
+    opened,
+    opened_once,
+    plant,
+    planted,
+)
 from tests.support.sample_copy import write_sample
 
 PLACES = r":\d+$|^commit [0-9a-f]+$|^ledger "  # a line of a log or of the ledger, a commit
+GUESSES, DAY = "brute force", pd.Timedelta(days=1)
 LONG = [pytest.param(kind, seed, marks=pytest.mark.long) for kind in EXPLAINED for seed in range(1, 6)]
-Plants = Callable[..., tuple[Path, Planted]]
-
-
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Plants:
-    """A project with an incident of a kind, and the truth: made once for all that only read it."""
-
-    @cache
-    def made(kind: str, seed: int = 0) -> tuple[Path, Planted]:
-        folder = tmp_path_factory.mktemp("planted")
-        return folder, plant(folder, kind, seed)
-
-    return made
-
-
-@pytest.fixture(scope="module")
-def guessing(planted: Plants) -> Investigation:
-    """The planted guessing, opened once: a test that looks elsewhere says where it looks."""
-    return opened(planted("brute force")[0])
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +35,22 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
     return open_incident(str(write_sample(tmp_path_factory.mktemp("investigated") / "sample")))
 
 
+@pytest.fixture
+def guessing() -> Investigation:
+    """The planted guessing, opened once and looked at anew, without notes."""
+    found = opened_once(GUESSES)
+    found.look(since=iso(INCIDENT - DAY / 12), until=iso(AS_OF), address="", secret="")
+    return found
+
+
 @pytest.mark.parametrize(("kind", "seed"), [*((kind, 0) for kind in EXPLAINED), *LONG])
-def test_the_planted_explanation_comes_first(planted: Plants, kind: str, seed: int) -> None:
+def test_the_planted_explanation_comes_first(kind: str, seed: int) -> None:
     """Of five explanations the true one is first, and the exposure window contains the true one.
 
     Of an outage no word speaks of an attack.
     """
     folder, plan = planted(kind, seed)
-    found = opened(folder, secret=plan.secret)
+    found = opened(folder, secret=plan.secret) if seed or plan.secret else opened_once(kind)
     table = found.explanations
     assert (table.iloc[0]["explanation"], table.iloc[0]["rating"]) == EXPLAINED[kind], table.to_string()
     assert found.timeline["evidence"].str.contains(PLACES).all()
@@ -68,9 +65,9 @@ def test_the_planted_explanation_comes_first(planted: Plants, kind: str, seed: i
         assert mine.iloc[0]["ends_at"] >= plan.exposed[1]
 
 
-def test_callers_behind_a_proxy_are_not_explained(planted: Plants) -> None:
+def test_callers_behind_a_proxy_are_not_explained() -> None:
     """Where all requests come from one private address nobody is named, and nothing is called unlikely."""
-    found = opened(planted("proxy collapse")[0])
+    found = opened_once("proxy collapse")
     guessed = found.explanations.set_index("explanation").loc["guessed logins"]
     assert (guessed["rating"], found.suspects) == ("unknown", ())
     assert "a proxy hides the callers" in guessed["missing"]
@@ -87,76 +84,81 @@ def test_callers_behind_a_proxy_are_not_explained(planted: Plants) -> None:
         ({"address": "1.2.3"}, "address: must be an address such as 203.0.113.45"),
     ],
 )
-def test_what_cannot_be_asked_is_said_in_one_line(planted: Plants, given: dict[str, str], fault: str) -> None:
+def test_what_cannot_be_asked_is_said_in_one_line(
+    guessing: Investigation, given: dict[str, str], fault: str
+) -> None:
     """A date or a name that cannot be used ends as bad input, and the text given is not repeated."""
+    before = guessing.case
     with pytest.raises(BadInput, match=fault) as raised:
-        open_incident(str(planted("quiet misuse")[0]), **given)
+        guessing.look(**given)
     assert not [text for text in given.values() if text in str(raised.value)]
+    assert guessing.case is before
 
 
-def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
-    """A page about nothing would look like a clean one."""
-    with pytest.raises(BadInput, match="holds nothing of an application"):
-        open_incident(str(tmp_path))
+@pytest.mark.parametrize(
+    ("project", "fault"), [("", "holds nothing of an app"), (GUESSES, "no such variable")]
+)
+def test_an_incident_that_cannot_be_opened_is_bad_input(project: str, fault: str, tmp_path: Path) -> None:
+    """A page about an empty folder would look like a clean one; a faulty parameter is refused at once."""
+    folder = planted(project)[0] if project else tmp_path
+    with pytest.raises(BadInput, match=fault):
+        open_incident(str(folder), secret="NO_SUCH_NAME" if project else "")
 
 
-def test_by_default_the_window_begins_with_the_leak(planted: Plants) -> None:
+def test_by_default_the_window_begins_with_the_leak() -> None:
     """Of a secret that is named it begins when its leak was first seen; else it is the last seven days."""
     folder, plan = planted("leaked and used")
     assert plan.exposed
-    assert opened(folder, "24h").case.window.since == AS_OF - pd.Timedelta(days=1)
-    assert open_incident(str(folder)).case.window.since == AS_OF - pd.Timedelta(days=7)
+    found = open_incident(str(folder))
+    assert found.case.window.since == AS_OF - 7 * DAY
+    found.look(since="24h")
+    assert found.case.window.since == AS_OF - DAY
     assert open_incident(str(folder), secret=plan.of).case.window.since == plan.exposed[0]
 
 
-def test_looking_elsewhere_changes_every_frame(planted: Plants) -> None:
-    """Another window, secret or address is looked at without reading again; what is wrong changes nothing.
+def test_looking_elsewhere_changes_every_frame(guessing: Investigation) -> None:
+    """Another window, secret or address is looked at without reading again.
 
     Guessing is found in its window with its lines; in a later window there is none.
     """
-    found = opened(planted("brute force")[0], INCIDENT)
-    there = found.detections.set_index("detection").loc["guessing"]
-    assert (there["verdict"], there["subject"], found.suspects) == ("found", STRANGER, (STRANGER,))
+    there = guessing.detections.set_index("detection").loc["guessing"]
+    assert (there["verdict"], there["subject"], guessing.suspects) == ("found", STRANGER, (STRANGER,))
     assert there["evidence"].startswith("backend/logs/backend.log:")
-    found.look(since=iso(INCIDENT + pd.Timedelta(days=2)))
-    after = found.detections.set_index("detection").loc["guessing"]
+    guessing.look(since=iso(INCIDENT + 2 * DAY))
+    after = guessing.detections.set_index("detection").loc["guessing"]
     assert (after["verdict"], after["reason"]) == ("none", "")
-    assert found.explanations.iloc[0]["rating"] != "likely"
-    assert STRANGER not in set(found.addresses["address"])
-    found.look(since=iso(INCIDENT), address="192.0.2.11", secret="API_TOKEN")
-    assert (found.suspects, found.case.secret) == (("192.0.2.11",), "API_TOKEN")
-    with pytest.raises(BadInput):
-        found.look(secret="NO_SUCH_NAME")
-    assert found.case.secret == "API_TOKEN"
+    assert guessing.explanations.iloc[0]["rating"] != "likely"
+    assert STRANGER not in set(guessing.addresses["address"])
+    guessing.look(since=iso(INCIDENT), address="192.0.2.11", secret="API_TOKEN")
+    assert (guessing.suspects, guessing.case.secret) == (("192.0.2.11",), "API_TOKEN")
 
 
-def test_pickers_go_on_after_a_wrong_choice(planted: Plants) -> None:
+def test_pickers_go_on_after_a_wrong_choice(guessing: Investigation) -> None:
     """A field that was filled wrongly says so, and the next choice works."""
-    found = opened(planted("brute force")[0])
-    box = pick(found)
+    box = pick(guessing)
     fields = {field.description: field for field in box.children[:-1]}
     assert STRANGER in fields["address"].options
     fields["address"].value = "nobody"
     assert "must be an address" in box.children[-1].value
     fields["address"].value = "192.0.2.11"
-    fields["since"].value = iso(INCIDENT + pd.Timedelta(days=1))
-    assert found.suspects == ("192.0.2.11",)
+    fields["since"].value = iso(INCIDENT + DAY)
+    assert guessing.suspects == ("192.0.2.11",)
     assert "from 2026-09-17T00:00:00Z" in box.children[-1].value
 
 
-def test_lines_and_notes(planted: Plants, guessing: Investigation) -> None:
+def test_lines_and_notes(guessing: Investigation) -> None:
     """The line of a place is quoted with its neighbours; notes belong to their incident alone."""
-    found = opened(planted("brute force")[0])
-    place = found.detections.query("detection == 'guessing'")["evidence"].iloc[0].split("; ")[0]
-    quoted = found.lines(place, around=1)
+    place = guessing.detections.query("detection == 'guessing'")["evidence"].iloc[0].split("; ")[0]
+    quoted = guessing.lines(place, around=1)
     assert len(quoted) == 3
     assert STRANGER in quoted["text"].iloc[1]
-    assert len(found.lines(found.timeline.head(3), around=0)) == 3
-    assert found.note("The office's address", place)["evidence"].tolist() == [place]
-    assert (len(found.notes), len(guessing.notes)) == (1, 0)
+    assert len(guessing.lines(guessing.timeline.head(3), around=0)) == 3
+    other = Investigation(guessing.case)
+    assert other.note("The office's address", place)["evidence"].tolist() == [place]
+    assert (len(other.notes), len(guessing.notes)) == (1, 0)
 
 
-def test_what_has_been_replaced_is_not_rotated_for_its_leak_again(planted: Plants) -> None:
+def test_what_has_been_replaced_is_not_rotated_for_its_leak_again() -> None:
     """Of a secret whose leaked value is retired the steps say by what; one in force is rotated."""
     folder, plan = planted("leaked and used", 1)
     found = open_incident(str(folder), secret=plan.of)

@@ -1,5 +1,6 @@
-"""The facade of notebooks: parameters are refused in one line each, one's own notebook is guarded."""
+"""The facade of notebooks, and the notebook to learn by: its cells show what its texts say."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -7,12 +8,15 @@ import pytest
 from nbclient import NotebookClient
 
 from audit_lib.base.errors import BadInput
+from audit_lib.logs.formats import BUNDLED, parse_formats
 from audit_lib.report.notebook import check_parameters
 from audit_lib.secrecy.redact import MARK
+from audit_lib.settings import load_policy
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
+from tests.support.run_notebook import run_notebook
 
-NOTEBOOK = ROOT / "notebooks" / "quarterly_review.ipynb"
+NOTEBOOK, LEARN = (ROOT / "notebooks" / f"{name}.ipynb" for name in ("quarterly_review", "start_here"))
 GOOD = {"project": "", "quarter": "2026Q3", "as_of": "2026-09-30", "previous": "", "identities": "masked"}
 
 
@@ -44,36 +48,61 @@ def test_all_faults_come_at_once() -> None:
     check_parameters(GOOD)
 
 
-WRONG = {
-    'quarter = "Q3"': "quarter: must have the form 2026Q3",
-    'projct = "/srv/shop"': "projct: is not a parameter; did you mean project?",
-}
-
-
-@pytest.fixture(autouse=True)
-def _no_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_s_own_cells_are_guarded_and_faults_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a bare kernel a bad parameter ends the first cell after the parameters with its fault, without a
+    traceback. After the import and `guard`, no output of one's own cells holds a value of the project."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-
-
-@pytest.mark.parametrize(("line", "fault"), WRONG.items())
-def test_a_person_sees_one_line_and_no_traceback(line: str, fault: str, tmp_path: Path) -> None:
-    """In a bare kernel a bad parameter ends the first cell after the parameters with its fault."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:3]
-    notebook.cells[1].source += f"\n{line}"
+    value = fake_value("my own notebook")
+    (tmp_path / ".env").write_text(f"API_TOKEN={value}\n", "utf-8")
+    code = [cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    first, parameters, opening = code[:3]
+    cells = [first, f'{parameters}\nquarter = "Q3"', opening, 'quarter = ""\nprojct = "/srv/shop"', opening]
+    cells += ["del projct", "audit_lib.guard('.')", "print(open('.env').read())"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     resources = {"metadata": {"path": tmp_path}}
     NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]
-    assert [output["traceback"] for output in outputs] == [[f"BadInput: {fault}"]]
-
-
-def test_a_notebook_of_one_s_own_is_guarded_by_two_lines(tmp_path: Path) -> None:
-    """After the import and `guard`, no output of one's own cells holds a value of the project."""
-    value = fake_value("my own notebook")
-    (tmp_path / ".env").write_text(f"API_TOKEN={value}\n", "utf-8")
-    cells = ("import audit_lib", "audit_lib.guard('.')", "print(open('.env').read())")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
-    assert "from here on" in notebook.cells[1].outputs[0]["data"]["text/plain"]
-    assert notebook.cells[2].outputs[0]["text"].startswith(f"API_TOKEN={MARK}")
+    assert [output["traceback"] for output in outputs if "traceback" in output] == [
+        ["BadInput: quarter: must have the form 2026Q3"],
+        ["BadInput: projct: is not a parameter; did you mean project?"],
+    ]
+    assert "from here on" in outputs[-2]["data"]["text/plain"]
+    assert outputs[-1]["text"].startswith(f"API_TOKEN={MARK}")
     assert value[:12] not in nbformat.writes(notebook)
+
+
+SHOWN = {  # by heading, what its outputs hold of the sample
+    "An age is an interval": r"149.*\s179.*\s90\s+overdue",
+    "One finding, followed to its line": r"leaked-in-force:JWT_SECRET_KEY",
+    "Count in your own way": r"high\s+1\s",
+    "Accept a finding": r"audit-lib decide accept leaked-in-force:JWT_SECRET_KEY",
+    "Add a secret": r"BILLING_API_SECRET",
+    "Add a log format": r"logs/worker\.log",
+    "Add a check": r"JWT_SECRET_KEY",
+}
+
+
+def test_it_teaches_one_thing_a_part() -> None:
+    """Run in its kernel, each part shows of the sample what its text says, and none fails."""
+    shown: dict[str, str] = {}
+    heading = ""
+    for cell in run_notebook(LEARN, {}).cells:
+        if cell.cell_type == "markdown":
+            heading = (re.findall(r"(?m)^## (.*)$", cell.source) or [heading])[0]
+        for output in cell.get("outputs", []):
+            shown[heading] = shown.get(heading, "") + output.get("data", {}).get("text/plain", "")
+    for heading, expected in SHOWN.items():
+        assert re.search(expected, shown[heading]), heading
+
+
+def test_its_blocks_are_read(tmp_path: Path) -> None:
+    """The block of a secret is that of settings, that of a format a format's with examples that pass."""
+    cells = nbformat.read(LEARN, as_version=4).cells
+    secret, prefix = re.findall(r"(?s)```toml\n(.*?)```", "\n".join(cell.source for cell in cells))
+    (tmp_path / "own.toml").write_text(f'name = "mine"\n{secret}', "utf-8")
+    rule = load_policy(tmp_path / "own.toml").rule("BILLING_API_SECRET")
+    assert rule is not None
+    assert rule.owner == "Billing team"
+    assert "time between bars" in repr(parse_formats(BUNDLED.read_bytes() + prefix.encode(), "mine"))

@@ -6,15 +6,11 @@ import sys
 import sysconfig
 import tomllib
 import zipfile
-from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 import audit_lib
 from audit_lib.__main__ import main
@@ -25,47 +21,6 @@ from tests.support.paths import ROOT
 from tests.support.reproduced import reproduce
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-UNPINNED = {"jupyter-client", "ipykernel", "ipython", "nbclient", "nbconvert", "nbformat", "numpy"}
-
-
-def _requirements(file: str) -> list[Requirement]:
-    lines = (line.split(" \\")[0].strip() for line in (ROOT / file).read_text("utf-8").splitlines())
-    return [Requirement(line) for line in lines if re.match(r"[A-Za-z]", line)]
-
-
-def _name(found: Requirement) -> str:
-    return str(canonicalize_name(found.name))
-
-
-def _ranges() -> dict[str, Requirement]:
-    """Every dependency of the package and of its extras by name."""
-    listed = chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
-    return {_name(found): found for found in map(Requirement, listed)}
-
-
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements.lock"])
-def test_every_pin_is_within_the_package_s_range(file: str) -> None:
-    """What is tested is what the package admits, on every platform that a marker names."""
-    ranges = _ranges()
-    pins = [pin for pin in _requirements(file) if _name(pin) in ranges]
-    # `make setup` installs the package's dependencies with those of its extras, and nothing else.
-    assert file != "requirements.txt" or len(pins) == len(_requirements(file))
-    versions = {(_name(pin), one.version) for pin in pins for one in pin.specifier}
-    assert [pin for pin in sorted(versions) if not ranges[pin[0]].specifier.contains(pin[1])] == []
-    missing = ranges.keys() - {_name(pin) for pin in pins}
-    assert missing == (UNPINNED if file == "requirements.txt" else set())
-
-
-def _on(machine: dict[str, str], listed: Iterable[Requirement]) -> set[str]:
-    """The names that are installed on a machine."""
-    return {_name(found) for found in listed if not found.marker or found.marker.evaluate(machine)}
-
-
-@pytest.mark.parametrize("machine", [{}, {"sys_platform": "darwin", "platform_machine": "x86_64"}])
-def test_what_has_no_wheel_is_left_out_alike(machine: dict[str, str]) -> None:
-    """What the package leaves out on a machine, `make setup` leaves out there, too."""
-    pinned = _on(machine, _requirements("requirements.lock"))
-    assert _on(machine, _ranges().values()) == pinned & _ranges().keys()
 
 
 def test_the_hooks_start_the_console_script() -> None:

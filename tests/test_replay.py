@@ -1,9 +1,8 @@
 """A report is run again only if its code is the source notebook's."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import pytest
@@ -11,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from audit_lib.base.errors import BadInput
 from tests.support.canary import notebook
-from tests.support.paths import ROOT
+from tests.support.paths import GOLDEN, ROOT
 from tests.support.replay import check_code
 
 Change = Callable[[list[nbformat.NotebookNode]], object]
@@ -35,9 +34,8 @@ def _pair(folder: Path, *changes: Change) -> tuple[Path, Path]:
 def test_parameters_and_text_may_differ(tmp_path: Path) -> None:
     """Injected parameters with plain values, outputs and markdown do not count."""
     said = new_markdown_cell("said")
-    check_code(
-        *_pair(tmp_path, _with("# Parameters\nproject = '/srv/a'\n"), lambda cells: cells.append(said))
-    )
+    given = _with("# Parameters\nproject = '/srv/a'\n")
+    check_code(*_pair(tmp_path, given, lambda cells: cells.append(said)))
 
 
 @pytest.mark.parametrize(
@@ -58,18 +56,12 @@ def test_other_code_is_refused(tmp_path: Path, change: Change, fault: str) -> No
         check_code(*_pair(tmp_path, change))
 
 
-def test_nbval_does_not_run_a_changed_report(tmp_path: Path) -> None:
-    """pytest refuses the report before any of its cells is executed."""
-    reports = ROOT / "reports" / f"changed-{tmp_path.name}"
-    touched = tmp_path / "touched"
-    reports.mkdir(parents=True)
-    try:
-        nbformat.write(notebook(f"open({str(touched)!r}, 'w')"), reports / "quarterly_review.ipynb")
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", str(reports)]
-        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert run.returncode != 0
-        assert "quarterly_review.ipynb" in run.stdout + run.stderr
-        assert not touched.exists()
-    finally:
-        (reports / "quarterly_review.ipynb").unlink()
-        reports.rmdir()
+def test_nbval_does_not_run_a_changed_report(pytestconfig: pytest.Config) -> None:
+    """pytest refuses the report when it finds it, before any of its cells is executed."""
+    plugin = pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
+    with TemporaryDirectory(dir=ROOT / "reports") as folder:
+        changed = Path(folder, "quarterly_review.ipynb")
+        nbformat.write(notebook("1 + 1"), changed)
+        with pytest.raises(pytest.UsageError, match=r"quarterly_review\.ipynb"):
+            plugin.pytest_collect_file(changed)
+    plugin.pytest_collect_file(GOLDEN / "quarterly_review.ipynb")

@@ -1,7 +1,11 @@
 """The errors that this library raises on purpose: place, then fault, never a value."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
+
+Given = TypeVar("Given")
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True, order=True)
@@ -46,3 +50,14 @@ class Refused(AuditError):
     """A secret would have been disclosed, so nothing was done."""
 
     exit_code = 4
+
+
+def parse_each(parse: Callable[[Given], Parsed], inputs: Iterable[Given]) -> tuple[list[Parsed], list[Fault]]:
+    """What a function makes of each input, and the faults of those of which it raises `BadInput`."""
+    parsed, faults = list[Parsed](), list[Fault]()
+    for each in inputs:
+        try:
+            parsed.append(parse(each))
+        except BadInput as error:
+            faults += error.faults
+    return parsed, faults

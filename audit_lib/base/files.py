@@ -193,27 +193,24 @@ def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Ca
     for folder, folders, names, descriptor in os.fwalk(root, onerror=unlisted.append):
         prefix = "" if folder == str(root) else f"{os.path.relpath(folder, root)}/"
         reasons = {name: _not_entered(f"{prefix}{name}", name, descriptor) for name in sorted(folders)}
-        left_out += [
-            Fault(place, why)
-            for place, why in ((f"{prefix}{name}", why) for name, why in reasons.items() if why)
-            if not _leads_within(root, place)
-        ]
+        left_out += [Fault(f"{prefix}{name}", why) for name, why in reasons.items() if why]
         folders[:] = [name for name, why in reasons.items() if not why]
         for name in sorted(names):
             facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             if other := _other_kind(facts):
-                left_out += [Fault(f"{prefix}{name}", other)] * (not _leads_within(root, f"{prefix}{name}"))
+                left_out.append(Fault(f"{prefix}{name}", other))
             # git answers for what lies in its objects; the rest of .git is read as files.
             elif not prefix.startswith(".git/objects") or name.startswith("tmp_"):
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
     faults = ((error.filename, f"cannot be listed ({type(error).__name__})") for error in unlisted)
     left_out += [Fault(os.path.relpath(str(name), root), fault) for name, fault in faults]
+    left_out[:] = [one for one in left_out if not _leads_within(root, one.place)]
 
 
 def _leads_within(root: Path, path: str) -> bool:
     """Whether a path is a link to a file or folder below the root, which is read under its own name."""
-    target = Path(os.path.realpath(root / path))
-    return (root / path).is_symlink() and target.exists() and Path(os.path.realpath(root)) in target.parents
+    link = root / path
+    return link.is_symlink() and link.exists() and root.resolve() in link.resolve().parents
 
 
 def _open_file(name: str, folder: int | None) -> BinaryIO:

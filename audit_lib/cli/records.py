@@ -25,8 +25,9 @@ from audit_lib.rotation import change, progress, runbook, schedule, validation
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import env, evidence, read_project, sources
+from audit_lib.secrets import ages, env, read_project, sources
 from audit_lib.settings import discover, load
+from audit_lib.settings.keys import path_fault
 from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
 
 _MOST_NAMES = 5  # that are shown
@@ -47,8 +48,6 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     own = f"{key.key_id}: {state} {path}"
     cli.say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
 
-    if policy.name == "generic" and not project.configured:
-        project = discover.with_environments(project)
     logs = read_logs(project, None, parameters.formats_of(project, policy))
     rules = parameters.detection_policy(policy)
     proposals = declared.propose(logs.counts, rules.logins, rules.failed_statuses)
@@ -81,7 +80,7 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
 
     variables = counted(len(guesses or policy.secrets), "variable")
     cli.say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
-    odd = (shown(one.path) for one in project.env_sources if not discover.nameable(one.path))
+    odd = (shown(one.path) for one in project.env_sources if path_fault(one.path))
     cli.say(*odd, lead="not named in audit.toml, because of the characters in its name: ")
     cli.say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
 
@@ -194,7 +193,7 @@ def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, d
         return "revocation", {"fingerprint": fingerprint, "proof": given["proof"]}
     cli.refuse((given["proof"], "--proof", "is only for --revoked"))
     ledger, undated = context.ledger(), fingerprint and not given["claimed"]
-    if undated and (seen := evidence.seen_already(ledger, place, row.source, row.fingerprint)):
+    if undated and (seen := ages.seen_already(ledger, place, row.source, row.fingerprint)):
         fault = f"{seen.place} saw this value at {clock.iso(seen.at)}, and nothing shows a rotation since"
         raise errors.BadInput.at("--at", f"is needed: {fault}. Rotate it first, or say when it was rotated")
     return "rotation", value | _approval(given, context)

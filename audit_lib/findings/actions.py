@@ -64,9 +64,7 @@ def _addresses(tables: Tables) -> dict[str, list[Key]]:
     return {f"{row.detection} {row.subject}": [("address", row.subject)] for row in rows(seen)}
 
 
-def _keys(
-    finding: Finding, values: Mapping[Key, list[Key]], joined: Mapping[str, list[Key]]
-) -> Iterator[Key]:
+def _keys(finding: Finding, values: dict[Key, list[Key]], joined: dict[str, list[Key]]) -> Iterator[Key]:
     """What must be changed to close a finding."""
     action, where = finding.check.action, finding.where[0] if finding.where else ""
     blind = not any(place == PRODUCTION and held[0][0] == "value" for (_, place), held in values.items())

@@ -99,8 +99,7 @@ class Case:
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
         """What each detection came to in the window."""
-        judged = judge(self.traffic, self.coverage)
-        return {one.detection: _in_window(one, self.window) for one in judged}
+        return {one.detection: _in_window(one, self.window) for one in judge(self.traffic, self.coverage)}
 
     def found(self, *detections: str, accidents: bool = True) -> tuple[Incident, ...]:
         """What these detections found; without what they themselves explain as an accident, if asked."""
@@ -146,13 +145,14 @@ class Case:
 
         A change that is known less exactly than callers have time to follow says nothing about them.
         """
-        found = []
-        for one in self.tenures:
-            if one.absent is not None and one.absent.fingerprint is not None:
-                grace = timedelta(hours=self.rules.grace(one.home.secret))
-                near = one.first.at >= self.window.since - grace and one.absent.at <= self.window.until
-                found += [one] if near and one.first.at - one.absent.at <= grace else []
-        return tuple(found)
+        return tuple(
+            one
+            for one in self.tenures
+            if one.absent is not None and one.absent.fingerprint is not None
+            for grace in [timedelta(hours=self.rules.grace(one.home.secret))]
+            if one.first.at >= self.window.since - grace and one.absent.at <= self.window.until
+            if one.first.at - one.absent.at <= grace
+        )
 
     def coupled(self, secret: str) -> tuple[str, ...]:
         """The variables that must change with a secret, by the policy."""
@@ -177,9 +177,15 @@ def read_case(  # noqa: PLR0917
     read = ProjectRead(
         project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs
     )
-    options = LeakOptions(cache=user_cache(), progress=progress)
-    stays, parts = tenures(read.ledger), (read.entries, read.inventory)
-    leaked = find_leaks(project, keeper, policy, *parts, stays=stays, options=options)
+    leaked = find_leaks(
+        project,
+        keeper,
+        policy,
+        read.entries,
+        read.inventory,
+        stays=tenures(read.ledger),
+        options=LeakOptions(cache=user_cache(), progress=progress),
+    )
     window = flow.Window(as_of - timedelta(days=7), as_of)
     return Case(project, policy, as_of, rules, read, leaked, flow.tabulate_activity(read.logs, rules), window)
 
@@ -199,8 +205,7 @@ def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
 def _recorded(tenure: Tenure) -> flow.RecordedChange:
     assert tenure.absent is not None
     bounds = pd.Timestamp(tenure.absent.at), pd.Timestamp(tenure.first.at)
-    place = f"{tenure.absent.place}; {tenure.first.place}"
-    return flow.RecordedChange(tenure.home.secret, *bounds, place)
+    return flow.RecordedChange(tenure.home.secret, *bounds, f"{tenure.absent.place}; {tenure.first.place}")
 
 
 def _in_window(one: Verdict, window: flow.Window) -> Verdict:

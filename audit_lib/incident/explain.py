@@ -145,8 +145,7 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
     begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
     mine = mine.assign(begins=begins, ends=ends)[begins.le(window.until) & ends.ge(window.since)]
-    if len(mine):
-        one.hinted.append(f"known to have leaked: {', '.join(sorted(set(mine['secret'])))}")
+    one.hinted += [f"known to have leaked: {', '.join(sorted(set(mine['secret'])))}"] if len(mine) else []
     for environment in sorted({*leaked["environment"]} - {*mine["environment"]}):
         one.lack(f"whether a leaked value of {environment} opened anything in the window")
     whole = shows_no_leak(case.leaked.coverage)
@@ -158,8 +157,10 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     quiet = [new for new in case.new_addresses if not new.guessed]
     used = [new for new in quiet if (mine["begins"].le(new.first_at) & mine["ends"].ge(new.first_at)).any()]
     if quiet:
-        since = {new.name: instant_words(new.first_at, case.as_of.year) for new in used or quiet}
-        names = few(f"{new.name} ({new.successes} times since {since[new.name]})" for new in used or quiet)
+        names = few(
+            f"{new.name} ({new.successes} times since {instant_words(new.first_at, case.as_of.year)})"
+            for new in used or quiet
+        )
         how = "at once while it was exposed" if used else "without having guessed"
         (one.shown if used else one.hinted).append(f"new addresses were answered {how}: {names}")
         one.lack("whose address it is: a new user looks the same")
@@ -178,8 +179,8 @@ def _outage(case: Case) -> Explanation:
     one, outage = Explanation(OUTAGE), find_outage(case)
     one.lack(*case.may_have_missed("an outage", KNOWN_CLIENTS, APPLICATION))
     if outage is None:
-        if not one.missing:
-            one.rule_out("at no time did nearly everyone fail")
+        one.against += [] if one.missing else ["at no time did nearly everyone fail"]
+        one.ruled_out = not one.missing
         return one
     one.shown.append(f"{outage}, nearly all there were")
     before, after = deploys_around(case, outage)

@@ -1,6 +1,6 @@
 """From when until when a value could be used by others, and which values a secret has or had."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -40,12 +40,9 @@ def tabulate_exposure(case: Case) -> pd.DataFrame:
     found = [window for secret in secrets for window in _windows(case, secret)]
     ranks = {value: rank for rank, value in reversed(list(enumerate(case.leaked.leaks["fingerprint"])))}
 
-    def urgency(row: Mapping[str, Any]) -> tuple[Any, ...]:
-        home = (row["secret"], row["environment"], row["service"], str(row.get("begins_at")))
-        ranked = row["environment"] != PRODUCTION, ranks.get(row["fingerprint"], len(ranks))
-        return (not row["leaked"], not row["open"], *ranked, *home)
-
-    return ExposureWindows.of(sorted(found, key=urgency))
+    found.sort(key=lambda row: (row["secret"], row["environment"], row["service"], str(row.get("begins_at"))))
+    found.sort(key=lambda row: (row["environment"] != PRODUCTION, ranks.get(row["fingerprint"], len(ranks))))
+    return ExposureWindows.of(sorted(found, key=lambda row: (not row["leaked"], not row["open"])))
 
 
 def in_force(exposure: pd.DataFrame) -> dict[str, str]:
@@ -86,11 +83,12 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
     shown = set(leaks["fingerprint"].dropna())
     retired = [stay.home.secret for stay in case.tenures if stay.fingerprint in shown]
     settings = set(inventory.loc[inventory["kind"].eq("setting"), "secret"])
-    found = []
-    for name in (*named, *retired):
-        rule = case.policy.rule(name)
-        if rule.kind == "secret" if rule else name not in settings:
-            found.append(rule.name if rule else name)
+    rules = [(name, case.policy.rule(name)) for name in (*named, *retired)]
+    found = [
+        rule.name if rule else name
+        for name, rule in rules
+        if (rule.kind == "secret" if rule else name not in settings)
+    ]
     return tuple(dict.fromkeys(found))
 
 
@@ -130,10 +128,13 @@ def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
     leaks, places = case.leaked.leaks, case.leaked.places
     leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].ne("template")]
     places = places[places["leak_id"].isin(leaks["leak_id"])]
-    dated = []
-    for leak in rows(leaks[leaks["first_commit"] != ""]):
-        at = min(filter(None, (leak.first_at, leak.first_committed_at)), default=None)
-        dated += [(at, f"commit {leak.first_commit[:12]}")] if at else []
+    committed = leaks[leaks["first_commit"] != ""].dropna(
+        subset=["first_at", "first_committed_at"], how="all"
+    )
+    dated = [
+        (min(filter(None, (one.first_at, one.first_committed_at))), f"commit {one.first_commit[:12]}")
+        for one in rows(committed)
+    ]
     # A file that was committed was outside since the commit; before that it lay on one disk.
     loose = places[
         (places["commit"] == "") & ~places["path"].isin(places.loc[places["commit"] != "", "path"])
@@ -165,6 +166,5 @@ def _end(case: Case, stay: Tenure) -> dict[str, Any]:
         return row | {
             "ends_by": f"{by}; the logs show no start after it, so when it took effect is not known"
         }
-    start = starts.sort_values(["at", "file", "line"]).iloc[0]
-    place = f"{start['file']}:{start['line']}"
-    return row | {"ends_at": start["at"], "ends_by": f"{by}, in effect since the start in {place}"}
+    at, file, line = starts.sort_values(["at", "file", "line"]).iloc[0][["at", "file", "line"]]
+    return row | {"ends_at": at, "ends_by": f"{by}, in effect since the start in {file}:{line}"}

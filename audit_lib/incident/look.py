@@ -18,8 +18,7 @@ def window_of(since: str, until: str, as_of: datetime, first_at: datetime | None
     end = min(parse_instant(until, "until"), as_of) if until else as_of
     begin = first_at if first_at and first_at < end else end - timedelta(days=7)
     window = Window(since_instant(since, end) if since else begin, end)
-    if window.since >= end:
-        raise BadInput.at("since", f"is not before {iso(end)}")
+    BadInput.unless(window.since < end, "since", f"is not before {iso(end)}")
     return window
 
 
@@ -27,8 +26,8 @@ def secret_of(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
     """The secret that a name or an alias means; `BadInput` if neither policy nor project has it."""
     name = text.strip()
     rule = policy.rule(name) if name else None
-    if name and not rule and name not in set(inventory["variable"]):
-        raise BadInput.at("secret", "no such variable in the policy or the project")
+    known = not name or rule or name in set(inventory["variable"])
+    BadInput.unless(known, "secret", "no such variable in the policy or the project")
     return rule.name if rule else name
 
 
@@ -45,8 +44,8 @@ def pick(investigation: Any) -> Any:
     import ipywidgets  # noqa: PLC0415  an extra: without it the parameters do the same
 
     case, said = investigation.case, ipywidgets.Label(repr(investigation))
-    given = {"since": iso(case.window.since), "until": iso(case.window.until)}
-    given |= {"address": case.address, "secret": case.secret}
+    since, until = iso(case.window.since), iso(case.window.until)
+    given = {"since": since, "until": until, "address": case.address, "secret": case.secret}
     clients = sorted(set(case.activity.requests["client"]) - {""})
     choices = {"address": clients[:2000], "secret": sorted(set(case.read.inventory["secret"]))}
 

@@ -44,14 +44,12 @@ def find_outage(case: Case) -> Outage | None:
     here = case.here[case.here["timed"]]
     refused = [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"]
     broken = refused or [one for one in case.found(APPLICATION) if one.subject == EVERYONE]
-    if not broken:
-        return None
-    worst = max(broken, key=lambda one: one.count)
-    shown = here["refused"] if refused else here["status"].ge(500)
-    failed = here[shown & worst.during(here["not_before_at"])]
-    runs = failed["not_before_at"].sort_values().diff().gt(PAUSE).cumsum()
+    shown = here[here["refused"] if refused else here["status"].ge(500)]
+    worst = max(broken, key=lambda one: one.count, default=None)
+    failed = shown[worst.during(shown["not_before_at"])] if worst else shown[:0]
     if failed.empty:
         return None
+    runs = failed["not_before_at"].sort_values().diff().gt(PAUSE).cumsum()
     core = failed[runs.reindex(failed.index) == failed["count"].groupby(runs).sum().idxmax()]
     first, last = (at.to_pydatetime() for at in (core["not_before_at"].min(), core["not_before_at"].max()))
     return Outage(first, last, core, errors=not refused)
@@ -100,8 +98,7 @@ def pairs_apart(case: Case) -> tuple[PairApart, ...]:
     """
     held, found = list(_held(case)), set()
     for mine, value, since, until in held:
-        rule = case.policy.rule(mine.secret)
-        equals = rule.equals if rule else ()
+        equals = rule.equals if (rule := case.policy.rule(mine.secret)) else ()
         for theirs, other, begin, end in held:
             one, two = sorted((mine.secret, theirs.secret))
             pair = PairApart(one, two, mine.environment, max(since, begin), min(until, end))

@@ -45,14 +45,19 @@ def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.
     """
     best, leaked = next(iter(supported(case, explained)), None), in_force(exposure)
     found = list(_first(case, best)) if best else []
-    if case.secret:
-        found += _of_secret(case, exposure, leaked)
-    for name, places in leaked.items() if not case.secret else ():
-        plan, text = _typed(case, f"rotate plan {name} --compromised"), f"{name} has leaked and is in force"
-        found.append((f"{text}: rotate it", places, plan, _retired(name), ""))
-    if not found:
-        text = "Nothing that was read asks for anything: look at what is missing, and supply it"
-        found = [(text, "", "", "the explanations are decided", "")]
+    found += _of_secret(case, exposure, leaked) if case.secret else ()
+    found += [
+        (
+            f"{name} has leaked and is in force: rotate it",
+            places,
+            _typed(case, f"rotate plan {name} --compromised"),
+            _retired(name),
+            "",
+        )
+        for name, places in ({} if case.secret else leaked).items()
+    ]
+    text = "Nothing that was read asks for anything: look at what is missing, and supply it"
+    found = found or [(text, "", "", "the explanations are decided", "")]
     return pd.DataFrame([(number, *step) for number, step in enumerate(found, 1)], columns=COLUMNS)
 
 
@@ -67,8 +72,7 @@ def _retired(name: str) -> str:
 def _first(case: Case, best: Explanation) -> Iterator[Step]:
     entered = names_of(case.found(LET_IN)) if best.name == GUESSED else ()
     names = entered or best.addresses
-    crowd = best.name == GUESSED and len(names) > MOST
-    text, done = _ASKED[GOT_IN if entered else MANY if crowd else best.name]
+    text, done = _ASKED[GOT_IN if entered else MANY if best.name == GUESSED and names[MOST:] else best.name]
     look = f"investigate --since {iso(case.window.since)} --address {names[0]}" if names else ""
     yield text, few(names), _typed(case, look) if look else "", done, ""
     for pair in pairs_apart(case) if best.name == OUTAGE else ():

@@ -47,14 +47,11 @@ def _details(case: Case, key: str) -> list[str]:
     """What env files and ledger say of the variables that a symptom is about."""
     if key == "sessions":
         return [f"{one.home} changed" for one in case.changes_seen]
-    messages = ("required secret missing", "recommended secret missing")
-    names = set(case.said.loc[case.said["message"].isin(messages), "subject"]) - {""}
-    found = []
-    for name in sorted(names) if key == "failed_start" else ():
-        homes = rows(case.read.inventory[case.read.inventory["variable"] == name])
-        states = few(f"{one.state} in {one.environment}" for one in homes)
-        found.append(f"{name}: {states or 'in no env file that was read'}")
-    return found
+    missing = case.said["message"].isin(("required secret missing", "recommended secret missing"))
+    names = set(case.said.loc[missing, "subject"]) - {""} if key == "failed_start" else set()
+    here = case.read.inventory[["variable", "state", "environment"]]
+    states = (here["state"] + " in " + here["environment"]).groupby(here["variable"]).agg(few)
+    return [f"{name}: {states.get(name, 'in no env file that was read')}" for name in sorted(names)]
 
 
 def _unauthorized(case: Case) -> tuple[str, str, str]:

@@ -58,14 +58,15 @@ def tabulate_timeline(case: Case) -> pd.DataFrame:
 
 def _requests(case: Case) -> Iterator[Entry]:
     """What was refused, answered on protected routes, or said to be a failed login."""
-    here, said = case.here, case.said.assign(count=1)
-    parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)]}
-    parts["failed logins"] = said[said["kind"].eq(FAILED_LOGIN)]
+    here, logins = case.here, case.said[case.said["kind"].eq(FAILED_LOGIN)].assign(count=1)
+    parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)], "failed logins": logins}
     classes = case.clients.set_index("client")["classification"]
     for kind, part in parts.items():
-        minute, whose = part["not_before_at"].dt.floor("min"), part["client"].map(classes)
-        keys = [minute, whose.fillna("not in a request"), part["file"]]
-        for (_, subject, file), group in part.groupby(keys, dropna=False):
+        at, whose = (
+            part["not_before_at"].dt.floor("min"),
+            part["client"].map(classes).fillna("not in a request"),
+        )
+        for (_, subject, file), group in part.groupby([at, whose, part["file"]], dropna=False):
             names, count = sorted(set(group["client"]) - {""}), int(group["count"].sum())
             text = f"{count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"
             bounds = group["not_before_at"].min(), group["not_after_at"].max()
@@ -73,9 +74,8 @@ def _requests(case: Case) -> Iterator[Entry]:
 
 
 def _messages(case: Case) -> Iterator[Entry]:
-    said = case.said
-    told = said["message"].isin((BOOT, *SHOWING_VALUES)) | said["kind"].isin(_MESSAGES)
-    for one in rows(said[told]):
+    told = case.said["message"].isin((BOOT, *SHOWING_VALUES)) | case.said["kind"].isin(_MESSAGES)
+    for one in rows(case.said[told]):
         text, subject = one.message or one.kind.replace("_", " "), one.subject or "application"
         shown = "leak" if one.message in SHOWING_VALUES else _MESSAGES.get(one.kind, "boot")
         yield shown, one.not_before_at, one.not_after_at, subject, text, f"{one.file}:{one.line}", 1
@@ -85,8 +85,7 @@ def _detected(case: Case) -> Iterator[Entry]:
     for name in case.verdicts:
         for one in case.found(name):
             text = ": ".join(filter(None, (one.client or one.subject, one.classification)))
-            evidence = "; ".join(one.evidence[:1])
-            yield "detected", one.first_at, one.last_at, name, text, evidence, one.count
+            yield "detected", one.first_at, one.last_at, name, text, "".join(one.evidence[:1]), one.count
 
 
 def _ledger(case: Case) -> Iterator[Entry]:
@@ -98,8 +97,7 @@ def _ledger(case: Case) -> Iterator[Entry]:
             places = f"{stay.absent.place}; {stay.first.place}"
             yield "change", stay.absent.at, stay.first.at, str(stay.home), text, places, 1
     for one in revocations(case.read.ledger):
-        text = f"revoked, says {one.by}"
-        yield "change", one.claimed_at, one.until, str(one.home), text, one.place, 1
+        yield "change", one.claimed_at, one.until, str(one.home), f"revoked, says {one.by}", one.place, 1
 
 
 def _deploys(case: Case) -> Iterator[Entry]:
@@ -108,13 +106,11 @@ def _deploys(case: Case) -> Iterator[Entry]:
         cause = f"set off by {one.trigger}" if one.trigger else ""
         words = (outcome, f"commit {one.commit[:12]}" if one.commit else "", one.message, cause)
         place = "/".join(filter(None, (one.environment, one.service))) or one.file
-        text = "; ".join(filter(None, words))
-        yield "deploy", one.began_at, one.ended_at, place, text, one.evidence, 1
+        yield "deploy", one.began_at, one.ended_at, place, "; ".join(filter(None, words)), one.evidence, 1
 
 
 def _leaks(case: Case) -> Iterator[Entry]:
-    leaks = case.leaked.leaks
-    for one in rows(leaks[leaks["first_at"].notna()]):
+    for one in rows(case.leaked.leaks.dropna(subset="first_at")):
         force = f"in force in {one.in_force}" if one.in_force else "not in force"
         place = f"commit {one.first_commit[:12]}" if one.first_commit else "a log"
         yield "leak", one.first_at, one.first_at, one.variable, f"first seen; {force}", place, 1

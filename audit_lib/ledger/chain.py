@@ -4,7 +4,7 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import BaseModel, BeforeValidator, PlainSerializer, StringConstraints
 
 from audit_lib.base.cache import recall_state, remember_state
 from audit_lib.base.clock import LAST, iso, parse_instant
@@ -27,15 +27,12 @@ END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
 _LARGEST_CHAIN = 512 * 2**20
-LOCK_SECONDS = 60
-_APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # others would stand in what people copy to a shell
 _HEAD = re.compile("([1-9][0-9]{0,9}):[0-9a-f]{64}")  # 0 is of no entry: a chain not yet begun
 # Ledgers before 0.3.0 had a kind for each verdict, and other names for the fields.
 _EARLIER = {"acceptance": "accept", "assignment": "assign", "closure": "close", "attestation": "attest"}
 _NAMES = {"id": "subject", "rule": "subject", "due": "until", "proof": "reason"}
 Heads = tuple[tuple[str, str], ...]  # writer, and "number:hash" of an entry
-Bridges = tuple[Mapping[str, Any], ...]  # bodies of entries that change the key
 Name = Annotated[str, StringConstraints(pattern=f"^{WRITER.pattern}$")]
 Digest = Annotated[str, StringConstraints(pattern="^([0-9a-f]{64})?$")]
 At = Annotated[datetime, BeforeValidator(lambda text: parse_instant(str(text), "at")), PlainSerializer(iso)]
@@ -48,12 +45,8 @@ class Draft(NamedTuple):
     body: Mapping[str, Any]
 
 
-class Entry(BaseModel):
+class Entry(BaseModel, frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True):
     """One entry of one writer's chain, in canonical JSON; its body is believed under the MAC alone."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
-    )
 
     v: Literal[1, 2]
     writer: Name
@@ -97,8 +90,7 @@ class Entry(BaseModel):
 
 
 def _canonical(content: Any) -> bytes:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text.encode("ascii")
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 class Chain(NamedTuple):
@@ -107,7 +99,7 @@ class Chain(NamedTuple):
     entries: tuple[Entry, ...] = ()  # those whose own hash holds, also beyond a break
     faults: tuple[Fault, ...] = ()  # what is broken, in order, then the torn end
     torn: bytes = b""  # what follows the last newline: a write that never ended
-    end: Entry | Fault | None = None  # the last line: its entry, or why it is none
+    end: str = ""  # the place of its last whole line, by which a fault names it
 
 
 @dataclass(frozen=True)
@@ -142,41 +134,38 @@ def chain_files(ledger_dir: Path) -> list[Path]:
 
 def read_chain(path: Path) -> Chain:
     """The chain in a file. Whatever the file holds ends as entries, faults or the torn last line."""
-    place = f"ledger {path.stem}"
-    end: Entry | Fault | None = None
+    place = end = f"ledger {path.stem}"
     entries: list[Entry] = []
     faults: list[Fault] = []
     try:
         *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
     except Unreadable as error:
-        end = Fault(place, f"cannot be read: {error.reason}")
-        return Chain(faults=(end,), end=end)
+        return Chain(faults=(Fault(place, f"cannot be read: {error.reason}"),), end=end)
     for number, line in enumerate(lines, start=1):
-        end = _parse_line(line, path.stem, f"{place}#{number}")
-        if isinstance(end, Fault):
-            faults.append(end)
-            continue
-        before = entries[-1] if entries else None
-        link = (before.seq + 1, before.hash) if before else (1, GENESIS)
-        if (end.seq, end.prev) != link or (before and end.at < before.at):
-            text = f"has the number {end.seq}, is of {iso(end.at)} and does not follow the entry above it"
-            faults.append(Fault(f"{place}#{number}", f"{text}: one was changed, deleted, inserted or moved"))
-        entries.append(end)
+        entry, text = _read_line(line, path.stem, entries[-1] if entries else None)
+        end = entry.place if entry else f"{place}#{number}"
+        entries += [entry] if entry else []
+        faults += [Fault(f"{place}#{number}", text)] if text else []
     if torn:
-        text = f"is torn: {len(torn)} bytes of an unfinished write; the next entry repairs it"
-        faults.append(Fault(f"{place}#{len(lines) + 1}", text))
+        faults += [
+            Fault(f"{place}#{len(lines) + 1}", f"is torn: {len(torn)} bytes; the next entry repairs it")
+        ]
     return Chain(tuple(entries), tuple(faults), torn, end)
 
 
-def _parse_line(line: bytes, writer: str, place: str) -> Entry | Fault:
+def _read_line(line: bytes, writer: str, before: Entry | None) -> tuple[Entry | None, str]:
+    """The entry in a line of a writer's chain, None if its own hash does not hold, and what is wrong."""
     try:
         entry = Entry.model_validate_json(line[:LONGEST_LINE])  # what is longer ends too early to be JSON
         edited = entry.line() != line
     except (BadInput, ValueError, RecursionError, MemoryError):
-        return Fault(place, "is no entry of a ledger")
+        return None, "is no entry of a ledger"
     if edited or entry.writer != writer:
-        return Fault(place, "was edited: hash mismatch" if edited else "belongs to another writer's chain")
-    return entry
+        return None, "was edited: hash mismatch" if edited else "belongs to another writer's chain"
+    link = (before.seq + 1, before.hash) if before else (1, GENESIS)
+    if (entry.seq, entry.prev) == link and not (before and entry.at < before.at):
+        return entry, ""
+    return entry, f"has the number {entry.seq}, is of {iso(entry.at)} and does not follow the entry above it"
 
 
 def read_ledger(
@@ -184,14 +173,12 @@ def read_ledger(
     key: Key | None,
     as_of: datetime = END_OF_TIME,
     known: Iterable[tuple[str, str]] = (),
-    bridges: Bridges = (),
+    bridges: Iterable[Mapping[str, Any]] = (),
 ) -> Ledger:
     """The ledger in a folder, or in one chain's file; an empty one where there is none.
-
     An entry that is itself changed, that the key does not vouch for, or that is of another project, is a
     fault and is left out. `known` are heads that were seen before: one that is no longer there is lost.
-    `bridges` are changes to this key that are about to be written. Raises `BadInput` as `chain_files` does.
-    """
+    `bridges`: bodies of changes to this key, about to be written. Raises `BadInput` as `chain_files` does."""
     alone, known = ledger_dir.is_file(), tuple(known)
     files = [ledger_dir] if alone else chain_files(ledger_dir)
     chains = {path.stem: read_chain(path) for path in files if WRITER.fullmatch(path.stem)}
@@ -199,45 +186,39 @@ def read_ledger(
     every.sort(key=lambda entry: (entry.at, entry.writer, entry.seq))
     doubts = _doubts(every, key, known, bridges)
     good = [entry for entry in every if entry.hash not in doubts]
-
-    faults: list[Fault] = []
-    broken: set[str] = set()
+    faults: dict[str, list[Fault]] = {}
     heads: dict[str, str] = {}
     for writer, chain in chains.items():
-        left_out = [doubts[entry.hash] for entry in chain.entries if entry.hash in doubts]
-        faults += [*chain.faults, *left_out]
-        broken |= {writer} if left_out or len(chain.faults) > bool(chain.torn) else set()
-        sound = takewhile(lambda entry: entry.hash not in doubts and entry.at <= as_of, chain.entries)
+        faults[writer] = [*chain.faults, *(doubts[one.hash] for one in chain.entries if one.hash in doubts)]
+        sound = takewhile(lambda one: one.hash not in doubts and one.at <= as_of, chain.entries)
         heads |= {entry.writer: entry.head for entry in sound}
-
+    broken = {writer for writer, found in faults.items() if len(found) > bool(chains[writer].torn)}
+    # Entries name heads of the other chains, and in the body of a sign-off or a key bridge.
+    named = [(one.place, heads) for one in good for heads in (one.heads, one.body.get("heads"))]
     there = {(entry.writer, entry.head) for entry in every}
-    named = [(*head, entry.place) for entry in good for head in _named_heads(entry)]
-    for writer, number, place in [] if alone else _gone(named, there):
-        faults.append(Fault(place, f"refers to entry {number} of {writer}, which is missing or was replaced"))
+    more = [] if alone else _gone(named, there, "refers to entry {} of {}, which is missing or was replaced")
     if strange := len(files) - len(chains):
-        text = f"has {counted(strange, 'file')} whose names are no writer's: they are not read"
-        faults.append(Fault("ledger", text))
-    lost = "had an entry {} when it was last seen, which is gone or was replaced"
-    gone = _gone([(*head, f"ledger {head[0]}") for head in known], there)
+        more.append(Fault("ledger", f"does not read {counted(strange, 'file')} whose names are no writer's"))
+    last_seen = [(f"ledger {writer}", {writer: head}) for writer, head in known]
+    lost = _gone(last_seen, there, "had an entry {} when it was last seen, which is gone or was replaced")
     return Ledger(
         entries=tuple(entry for entry in good if entry.at <= as_of),
         heads=tuple(heads.items()),
-        faults=tuple(faults),
+        faults=tuple(fault for found in (*faults.values(), more) for fault in found),
         later=tuple(entry for entry in good if entry.at > as_of),
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
-        lost=tuple(Fault(place, lost.format(number)) for _, number, place in gone),
+        lost=tuple(lost),
         broken=frozenset(broken),
     )
 
 
-def _doubts(entries: list[Entry], key: Key | None, known: Heads, bridges: Bridges) -> dict[str, Fault]:
-    """Why entries are left out, by their hash. One under an earlier key is vouched for by the heads in a key
-    bridge under the present one, along the links alone; the project is that of a `known` head, else of the
-    first entry with one."""
+def _doubts(entries: list[Entry], key: Key | None, known: Heads, bridges: Iterable[Any]) -> dict[str, Fault]:
+    """Why entries are left out, by their hash. A key bridge vouches for the heads in it, and what is linked
+    before them, under other keys; the project is that of a `known` head, else of the first entry with one."""
     vouched = {entry.hash for entry in entries if key is None or entry.is_under(key)}
-    if key:
-        bridges += tuple(one.body for one in entries if one.kind == "key bridge" and one.hash in vouched)
-    linked = {str(head).partition(":")[2] for body in bridges for head in body["heads"].values()}
+    written = [one.body for one in entries if key and one.kind == "key bridge" and one.hash in vouched]
+    heads = (str(head) for body in (*bridges, *written) for head in body["heads"].values())
+    linked = {head.partition(":")[2] for head in heads}
     for entry in reversed(entries):
         linked |= {entry.prev} if entry.hash in linked else set()
     vouched |= linked
@@ -245,33 +226,30 @@ def _doubts(entries: list[Entry], key: Key | None, known: Heads, bridges: Bridge
     project = min(named, key=lambda entry: (entry.writer, entry.head) not in known).project if named else ""
     doubts: dict[str, Fault] = {}
     for entry in entries:
-        text = "" if entry.project in ("", project) else "was written for another project"
         if key and entry.hash not in vouched:
             text = f"is under key {entry.key_id}, but nothing under key {key.key_id} vouches for it"
             text = "was not written with the key (MAC mismatch)" if entry.key_id == key.key_id else text
-        doubts |= {entry.hash: Fault(entry.place, text)} if text else {}
+            doubts[entry.hash] = Fault(entry.place, text)
+        elif entry.project not in ("", project):
+            doubts[entry.hash] = Fault(entry.place, "was written for another project")
     return doubts
 
 
-def _named_heads(entry: Entry) -> Iterable[tuple[str, str]]:
-    anchored = entry.body.get("heads")  # by a sign-off, or a key bridge
-    return (entry.heads | (anchored if isinstance(anchored, dict) else {})).items()
-
-
-def _gone(named: Iterable[tuple[str, str, str]], there: set[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """Of each writer, the number of the last named head that is no longer there, and who named it."""
+def _gone(named: Iterable[tuple[str, Any]], there: Collection[tuple[str, str]], text: str) -> list[Fault]:
+    """A fault for each writer of whom a named head is not there; the last one, in the place that names it."""
     gone = {
-        writer: (writer, found[1], by)
-        for writer, head, by in named
+        writer: Fault(place, text.format(found[1], writer))
+        for place, heads in named
+        for writer, head in (heads.items() if isinstance(heads, dict) else ())
         if (found := _HEAD.fullmatch(str(head))) and (writer, head) not in there
     }
-    return sorted(gone.values())
+    return [fault for _, fault in sorted(gone.items())]
 
 
 def current_key_ids(ledger_dir: Path, available: Mapping[str, Key]) -> set[str]:
     """The ids of the keys that the ledger names, without those that an available key has bridged away."""
     entries = [entry for path in chain_files(ledger_dir) for entry in read_chain(path).entries]
-    bridges = [entry for entry in entries if entry.kind == "key bridge" and entry.key_id in available]
+    bridges = (entry for entry in entries if entry.kind == "key bridge" and entry.key_id in available)
     left = {str(entry.body["from_key_id"]) for entry in bridges if entry.is_under(available[entry.key_id])}
     return {entry.key_id for entry in entries} - left
 
@@ -297,27 +275,24 @@ def write_entry(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: 
 
 
 def _state(ledger_dir: Path) -> str:
-    place = str(ledger_dir.resolve()).encode("utf-8", "surrogateescape")
-    return f"ledger-{blake2b(place, digest_size=16).hexdigest()}"
+    return f"ledger-{blake2b(os.fsencode(ledger_dir.resolve()), digest_size=16).hexdigest()}"
 
 
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
     """The entry as it is on the disk, at the end of the writer's chain; before it a repair entry if a crash
     left a torn line, which was never acknowledged and is cut off. `BadInput` for a throw-away key, a name
     that no writer may have, a disk or a lock that does not allow it, and as `sound_chain` raises it."""
-    kept, named = key.origin != "throw-away", WRITER.fullmatch(writer)
-    BadInput.unless(kept, "key", "does not exist yet: create one first (init, or a first snapshot)")
-    BadInput.unless(named, "writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
+    BadInput.unless(key.origin != "throw-away", "key", "does not exist yet: create one first by init")
+    BadInput.unless(WRITER.fullmatch(writer), "writer", "must have the form alice-laptop: a-z, digits, . _ -")
     chain_files(ledger_dir)  # refuses a link before anything is made behind it
     with _locked(ledger_dir, writer) as handle:
         chain, ledger = sound_chain(ledger_dir, key, draft, at, writer)
         # All writers agree on the project: a ledger that names none is known by its first entry.
         text = json.dumps([writer, iso(at), draft.kind, draft.body], sort_keys=True)
-        new = hmac.digest(key.derive("project"), text.encode(), sha256).hex()
-        projects = [entry.project for entry in ledger.entries if entry.project]
-        project = (*projects, *(entry.hash for entry in ledger.entries[:1]), new)[0][:32]
-        heads = {other: head for other, head in ledger.heads if other != writer}
-        seal = partial(sealed_line, key, at=at, writer=writer, project=project, heads=heads)
+        named = [one.project for one in ledger.entries if one.project] or [one.hash for one in ledger.entries]
+        project = (*named, hmac.digest(key.derive("project"), text.encode(), sha256).hex())[0][:32]
+        others = {other: head for other, head in ledger.heads if other != writer}
+        seal = partial(sealed_line, key, at=at, writer=writer, project=project, heads=others)
         last = chain.entries[-1] if chain.entries else None
         if torn := chain.torn:
             os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
@@ -330,16 +305,13 @@ def sound_chain(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: 
     """The writer's chain and its ledger, if a draft may follow there: it will vouch for what is before it.
     `BadInput` for a last line that is no entry or that the key does not vouch for, and for an instant before
     the last entry's. Nothing is written."""
-    bridges = (draft.body,) if draft.kind == "key bridge" else ()
+    bridges = [draft.body] if draft.kind == "key bridge" else []
     ledger = read_ledger(ledger_dir, key, known=heads_of(ledger_dir, key), bridges=bridges)
-    place, path = f"ledger {writer}", ledger_dir / f"{writer}.jsonl"
-    chain = read_chain(path) if path in chain_files(ledger_dir) else Chain()
-    last = chain.end
-    if wrong := [fault for fault in ledger.faults if last and fault.place == last.place]:
+    chain = read_chain(ledger_dir / f"{writer}.jsonl")  # without entries if there is none yet
+    place, last = f"ledger {writer}", chain.entries[-1].at if chain.entries else at
+    if wrong := [fault for fault in ledger.faults if fault.place == chain.end]:
         raise BadInput([*wrong, Fault(place, "run verify, and continue with another writer (--writer)")])
-    if isinstance(last, Entry):
-        text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
-        BadInput.unless(at >= last.at, place, text)
+    BadInput.unless(at >= last, place, f"ends at {iso(last)}, after {iso(at)}: set the clock or --writer")
     return chain, ledger
 
 
@@ -347,17 +319,16 @@ def sealed_line(
     key: Key, after: Entry | None, draft: Draft, at: datetime, writer: str, *, project: str, heads: Any
 ) -> bytes:
     """The line, with its newline, of an entry that follows another."""
-    link = {"seq": after.seq + 1, "prev": after.hash} if after else {"seq": 1}
     facts = {"writer": writer, "at": at, "key_id": key.key_id, "project": project, "heads": dict(heads)}
-    entry = Entry(v=2, kind=draft.kind, body=dict(draft.body), **link, **facts)  # type: ignore[arg-type]
+    facts |= {"seq": after.seq + 1, "prev": after.hash} if after else {"seq": 1}
+    entry = Entry.model_validate({"v": 2, **draft._asdict(), **facts})
     return entry.model_copy(update={"mac": entry.mac_under(key)}).line() + b"\n"
 
 
 def _write(handle: int, line: bytes) -> Entry:
     """The entry of a line once it is on the disk; a chain that cannot take all of it stays as it was."""
+    BadInput.unless(len(line) <= LONGEST_LINE, "entry", f"must not be larger than {LONGEST_LINE >> 20} MiB")
     entry = Entry.model_validate_json(line)
-    text = f"an entry must not be larger than {LONGEST_LINE >> 20} MiB"
-    BadInput.unless(len(line) <= LONGEST_LINE, entry.place, text)
     size, rest = os.fstat(handle).st_size, memoryview(line)
     try:
         while rest:
@@ -372,20 +343,19 @@ def _write(handle: int, line: bytes) -> Entry:
 @contextmanager
 def _locked(ledger_dir: Path, writer: str) -> Iterator[int]:
     """The writer's open chain, under a lock: two that begin at once would name two projects."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
+    from filelock import FileLock  # noqa: PLC0415  most commands only read
 
     try:
         ledger_dir.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), (ledger_dir / ".gitignore").open("x", encoding="ascii") as file:
             file.write("*.lock\n")  # whatever has that name stays: a link is not followed
-        path, lock = ledger_dir / f"{writer}.jsonl", FileLock(ledger_dir / ".ledger.lock", LOCK_SECONDS)
-        with lock, os.fdopen(os.open(path, _APPENDING, 0o644), "ab", buffering=0) as chain:
+        path, flags = ledger_dir / f"{writer}.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        lock = FileLock(ledger_dir / ".ledger.lock", timeout=60)  # seconds
+        with lock, os.fdopen(os.open(path, flags, 0o644), "ab", buffering=0) as chain:
             sync_folder(ledger_dir)
             yield chain.fileno()
-    except Timeout:
-        raise BadInput.at(str(ledger_dir), f"another process has held it for {LOCK_SECONDS} s") from None
     except OSError as error:
-        raise BadInput.at(f"ledger {writer}", f"cannot be written ({error.strerror})") from None
+        raise BadInput.at(f"ledger {writer}", f"cannot be written ({error.strerror or error})") from None
 
 
 class Decision(NamedTuple):
@@ -410,7 +380,10 @@ def decisions(ledger: Ledger, *verdicts: str) -> tuple[Decision, ...]:
 
 def _decision(entry: Entry) -> Decision:
     body = entry.body | {new: entry.body[old] for old, new in _NAMES.items() if old in entry.body}
-    verdict = "deny" if body.get("answer") == "no" else _EARLIER.get(entry.kind) or body["verdict"]
-    until = parse_instant(min(body["until"], LAST), entry.place) if "until" in body else None
-    facts = {name: body.get(name, "") for name in ("subject", "by", "reason", "owner", "ticket")}
-    return Decision(verdict=verdict, until=until, at=entry.at, place=entry.place, **facts)
+    return Decision(
+        verdict="deny" if body.get("answer") == "no" else _EARLIER.get(entry.kind) or body["verdict"],
+        until=parse_instant(min(body["until"], LAST), entry.place) if "until" in body else None,
+        at=entry.at,
+        place=entry.place,
+        **{name: body.get(name, "") for name in ("subject", "by", "reason", "owner", "ticket")},
+    )

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 import stat
 from collections.abc import Mapping
 from hashlib import sha256
@@ -27,10 +26,8 @@ def key_file(environ: Mapping[str, str] = os.environ) -> Path:
 
 def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     """The available key that the ledger goes on under; the key file's, or a throw-away one, without a ledger.
-
     Whoever commits may name any key: that never makes this reviewer change to it, nor refuse what was
-    written here. `BadInput` for a key file that others can read or that is no key, and for a key not here.
-    """
+    written here. `BadInput` for a key file that others can read or that is no key, and for a key not here."""
     available = keys_at_hand(environ)
     named = current_key_ids(ledger_dir, available)
     for key in available.values():
@@ -39,37 +36,31 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     if not named:  # the first that is available is the key file's
         return next(iter(available.values())) if os.path.lexists(key_file(environ)) else Key.throw_away()
     text = (
-        f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: put its "
-        "file there. If it is lost, move these files away: the next snapshot begins a new ledger, with "
-        "which nothing of the old one can be compared"
+        f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: put its file"
     )
-    raise BadInput.at(str(ledger_dir), text)
+    raise BadInput.at(
+        str(ledger_dir), f"{text} there. If it is lost, move these files away to begin a new ledger"
+    )
 
 
 def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
     """Every key by its id: that of the key file, then those beside it, such as `key.1a2b3c4d`."""
     main = key_file(environ)
-    beside = sorted(main.parent.glob(f"{main.name}.{'[0-9a-f]' * 8}"))
-    paths = [path for path in (main, *beside) if os.path.lexists(path)]
-    return {key.key_id: key for key in map(_read_key, paths)}
+    paths = [main, *sorted(main.parent.glob(f"{main.name}.{'[0-9a-f]' * 8}"))]
+    return {key.key_id: key for key in map(_read_key, filter(os.path.lexists, paths))}
 
 
 def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.environ) -> Key:
     """The key that is here, or a new one, written for its owner alone; never if a ledger exists."""
-    if current_key_ids(ledger_dir, keys_at_hand(environ)) or os.path.lexists(key_file(environ)):
-        return load_key(ledger_dir, environ)
-    return store_key(Key(secrets.token_bytes(32), "file"), root, environ)
+    key = load_key(ledger_dir, environ)
+    return key if key.origin != "throw-away" else store_key(Key(key.material, "file"), root, environ)
 
 
-def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.environ) -> Key:
+def store_key(key: Key, root: Path, environ: Mapping[str, str] = os.environ) -> Key:
     """The key as it was written: to the key file, or beside it by its id where another key is there."""
     main = key_file(environ)
-    outside = root is None or not main.resolve().is_relative_to(root.resolve())
-    BadInput.unless(
-        outside, str(main), "is inside the audited project: set AUDIT_KEY_FILE to a place outside"
-    )
-    if key.key_id in keys_at_hand(environ):
-        return key
+    outside = not main.resolve().is_relative_to(root.resolve())
+    BadInput.unless(outside, str(main), "is inside the audited project: set AUDIT_KEY_FILE to one outside")
     path = main if not os.path.lexists(main) else main.with_name(f"{main.name}.{key.key_id}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,7 +68,7 @@ def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.envir
         path.write_text(key.material.hex() + "\n", encoding="ascii")
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
-    return Key(key.material, "file")
+    return key
 
 
 def key_of(project: Project, *, make: bool = False) -> Key:
@@ -93,8 +84,8 @@ def _read_key(path: Path) -> Key:
         text = path.read_bytes()[:1000].strip() if stat.S_ISREG(mode) else b""
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
-    private = os.name != "posix" or not mode & 0o077
-    BadInput.unless(private, str(path), f"can be read by others (mode {mode & 0o777:04o}): chmod 600")
-    is_key = re.fullmatch(rb"[0-9a-fA-F]{64}", text)
-    BadInput.unless(is_key, str(path), "is not a key of this tool (a file of 64 hexadecimal digits)")
+    BadInput.unless(not mode & 0o077, str(path), f"is open to others (mode {mode & 0o777:04o}): chmod 600")
+    BadInput.unless(
+        re.fullmatch(rb"[\da-fA-F]{64}", text), str(path), "is not a key of this tool (64 hex digits)"
+    )
     return Key(bytes.fromhex(text.decode("ascii")), "file")

@@ -8,19 +8,20 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Field, Instant, Series
-from audit_lib.base.in_words import POSSIBLE, SEVERITIES
+from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.chain import decisions
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
 from audit_lib.logins.detect import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures
-from audit_lib.settings import AlertRule
-from audit_lib.settings.models import LOGIN_KINDS, REQUESTS
+from audit_lib.settings.models import REQUESTS, AlertRule
 
 # What earns a "quiet", beside a line of the time; of failed logins, and of requests, more.
 NEEDS = (*READ_WHOLE, "zone")
 NEEDS_OF_LOGINS = ("a failed login declared",)
 NEEDS_OF_REQUESTS = ("an answer",)
+# A failed login as logs show it: only where the application's policy declares one is its absence quiet.
+LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
 _DECISIONS = {"acceptance": "accept", "attestation": "attest"}
 
 

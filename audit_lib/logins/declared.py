@@ -9,11 +9,12 @@ import pandas as pd
 from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, counted as in_words
 from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.settings import Login
-from audit_lib.settings.models import METHODS, ROUTE
+from audit_lib.settings.keys import TEXTS
 
 # What a login route answers to who got in, and by which method nobody logs in.
 REDIRECTS = (302, 303)
 READING = ("GET", "HEAD", "OPTIONS")
+_WRITING = {*TEXTS["words"]["method"]} - {*READING}
 # Routes that log people or programs in, and those beside them that do something else.
 _LOGS_IN = re.compile(
     r"(log|sign)[-_ ]?(in|on)|(^|[/._-])(sessions?|auth|authenticat(e|ion)|tokens?|oauth|sso)($|[/._-])", re.I
@@ -71,8 +72,10 @@ def propose(
     # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
-    requests = requests[requests["method"].isin({*METHODS} - {*READING})].astype({"status": int})
-    routes = filter(ROUTE.fullmatch, filter(_LOGS_IN.search, requests["route"].unique()))
+    requests = requests[requests["method"].isin(_WRITING)].astype({"status": int})
+    routes = filter(
+        re.compile(TEXTS["patterns"]["route"]).fullmatch, filter(_LOGS_IN.search, requests["route"].unique())
+    )
     requests = requests[requests["route"].isin([route for route in routes if not _DOES_OTHER.search(route)])]
     requests = requests[~on_logins(requests, tuple(logins))]
     proposals = []

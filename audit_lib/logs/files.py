@@ -24,8 +24,6 @@ from audit_lib.logs.times import instant_of
 from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import (
     ENVIRONMENTS,
-    DeploySource,
-    EvidenceSource,
     LogSource,
     Project,
     environment_name,
@@ -97,9 +95,7 @@ def _named(project: Project, source: LogSource) -> list[LogFile]:
     return [LogFile(root, path, path, zone) for path in log_paths(root, source.pattern)]
 
 
-def source_row(
-    source: LogSource | DeploySource | EvidenceSource, name: str, kind: str, **columns: Any
-) -> dict[str, Any]:
+def source_row(source: Any, name: str, kind: str, **columns: Any) -> dict[str, Any]:
     """A row of the contract Sources for a file, or a pattern, of a source: read, unless `columns` differ."""
     place = {"source": name, "kind": kind, "environment": source.environment, "service": source.service}
     return place | {"state": "read", "reason": "", "remedy": ""} | columns

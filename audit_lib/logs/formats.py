@@ -25,7 +25,7 @@ from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
-from audit_lib.logs.templates import Block, Choice, expressions, parse_template
+from audit_lib.logs.templates import ZEROS, Block, Choice, expressions, parse_template
 from audit_lib.logs.values import SMALL, Words, before_address, secret_parameters
 from audit_lib.settings import Login, Project
 
@@ -172,6 +172,18 @@ class Matchers:
         self.secrets = words["query"]["secret_parameters"]
         self.parameters = secret_parameters(self.secrets)
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
+        possible = (
+            word for name, each in words["possible"].items() if name not in _EXAMPLES for word in each
+        )
+        self.telling = _telling((block for block in messages if not block.anywhere), possible)
+        self.telling_anywhere = _telling(self.sought, words["refusal"].get("words", ()))
+
+
+def _telling(blocks: Iterable[Block], words: Iterable[str]) -> list[bytes]:
+    """What a text holds, with zeros for digits, if these may match it or not by its digits."""
+    plain = {max((part.literal for part in block.parts), key=len) for block in blocks if block.tells_digits}
+    anything = {b"" for word in words if re.search(r"\d", word)}
+    return sorted({each.translate(ZEROS) for each in plain} | anything)
 
 
 @lru_cache(maxsize=16)

@@ -18,14 +18,17 @@ from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, p
 from audit_lib.logs.templates import Block, Match, Part, expressions, parse_template
 from audit_lib.logs.times import MINUTE, WHOLE, Clock, parse_time
 from audit_lib.logs.values import (
+    SMALL,
     WARNING,
     clean_client,
     clean_method,
     clean_route,
     client_of,
-    is_refusal,
+    is_refused_status,
     mask_email,
     possible_client,
+    remember,
+    remember_words,
     shape_of,
     strip_port,
 )
@@ -41,7 +44,7 @@ _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says no
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _SPACE = b" \t\v\f"
-_OBJECT = re.compile(rb"\{.*\}\Z", re.DOTALL)
+_NAMED = ("client", "email", "path", "variable")  # fields of messages
 _PAIRED = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@-]*+=")  # what may begin with key=value
 UNDECLARED = "iis (W3C, default fields)"  # the body of rows whose columns nothing declares
 MOST_CHANGES = 64  # of the columns, within a file
@@ -79,13 +82,35 @@ class Line(NamedTuple):
     state: str
     at: int | None = None
     record: bool = False
-    events: tuple[LogEvent, ...] = ()
+    shown: tuple[LogEvent, ...] = ()  # without the client, if that is named here
+    client: str = ""
     continues: str = ""  # "record": it is part of the one before; "continuation": if the line before is
     lacks: int = WHOLE  # what its time has not of its own
     is_statement: bool = False  # whether a body of the formats matches its words
     unknown: str = ""  # UNKNOWN: why nobody knows what its words say; "" if somebody does
     shape: str = ""  # of a line whose words nobody knows
-    warns: bool = False  # whether it is the first such line, or message, with the level of a warning
+    warns: bool = False  # whether such a line, or a message, has the level of a warning
+
+    @property
+    def events(self) -> tuple[LogEvent, ...]:
+        """What it shows, each with its client."""
+        return _of_client(self.shown, self.client)
+
+
+def _of_client(shown: tuple[LogEvent, ...], client: str) -> tuple[LogEvent, ...]:
+    return tuple(event._replace(client=client) for event in shown) if client else shown
+
+
+class _Words(NamedTuple):
+    """What the words of a text show, and where in it the rest of that stands."""
+
+    begins: int  # behind symbols and emoji
+    shown: tuple[LogEvent, ...] = ()
+    block: Block | None = None
+    client: slice = slice(0)
+    email: slice = slice(0)
+    path: slice = slice(0)
+    variable: slice = slice(0)
 
 
 class Head(NamedTuple):
@@ -100,8 +125,7 @@ class Head(NamedTuple):
     def then(self, at: int | None, lacks: int, client: bytes, *, record: bool, structures: int = 0) -> "Head":
         """What stands before a text behind another piece with a time, a client, a record's beginning."""
         known = self.client if self.client is not None or not client else client_of(client)
-        is_first = self.at is None and at is not None
-        at, lacks = (at, lacks | self.lacks) if is_first else (self.at, self.lacks)
+        at, lacks = (at, lacks | self.lacks) if self.at is None and at is not None else (self.at, self.lacks)
         return Head(at, lacks, self.record or record, known, self.structures + structures)
 
     def behind(self, fields: NamedFields) -> "Head":
@@ -115,24 +139,33 @@ BLANK = Line("blank")
 NOT_UNDERSTOOD = Line("not understood")
 
 
+_event = lru_cache(maxsize=1 << 16)(LogEvent)  # one for all that are the same
+
+
 def bare(raw: bytes) -> bytes:
     """A line without its end, NULs and colours; what stays is what the formats see."""
-    text = raw[:-1] if raw[-1:] == b"\n" else raw
-    if b"\0" in text or b"\x1b" in text:
-        text = _ANSI.sub(b"", text.replace(b"\0", b""))
-    return text.removeprefix(BOM_UTF8).rstrip(b"\r")
+    text = raw.rstrip(b"\r\n")
+    if b"\0" in text or b"\x1b" in text or text.startswith(BOM_UTF8):
+        text = raw.removesuffix(b"\n")
+        text = _ANSI.sub(b"", text.replace(b"\0", b"")).removeprefix(BOM_UTF8).rstrip(b"\r")
+    return text
 
 
 class LineReader:
-    """Reads the lines of one file by the formats, by its zone and by when it was last written."""
+    """Reads the lines of one file by the formats, by its zone and by when it was last written.
+
+    What a request shows is read once for its status, method and path, what a text says once for its words.
+    """
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo, written: int | None = None) -> None:
         self.formats, self.zone = formats, zone
         self.by = matchers(formats)
         self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
         self._clock = Clock(zone, written)
-        self._warned = False
-        self.tried: list[tuple[bytes, Match | None]] = []  # texts of the last line, with what took them
+        self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
+        self.request = remember(self._request)
+        self._words_of = remember_words(self._words, self.by.telling)
+        self._aside_of = remember_words(self._aside, self.by.telling_anywhere)
 
     def read(self, raw: bytes) -> Line:
         """One line by its state (LOG_LINE_STATES), with what it shows."""
@@ -146,32 +179,44 @@ class LineReader:
         if line.state == "request":
             return line
         # A client can write a carriage return: an event with one counts, other lines hide something.
-        if b"\r" in text and not line.events:
-            return self._with_words(text, NOT_UNDERSTOOD)
+        is_hidden = b"\r" in text and not line.shown
+        line = NOT_UNDERSTOOD if is_hidden else line
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
-        named = any(event.once for event in line.events)
-        sought = (block for block in self.by.sought if block.parts[0].literal in text)
-        counted = (block for block in sought if block.kind == NOTICE or not named)
-        if phrases := dict.fromkeys(LogEvent(block.kind, block.name) for block in counted):
-            line = line._replace(state="message", events=(*line.events, *phrases))
-        return self._with_words(text, line)
+        is_named = any(event.once for event in line.shown)
+        phrases, unknown, shape, warns = self._aside_of(
+            text, line.state, line.is_statement, is_named, is_hidden
+        )
+        if unknown == OWN_WORDS and is_refused_status(text):
+            unknown = REFUSAL
+        state, shown, client = line.state, line.shown, line.client
+        if phrases:
+            state, shown, client = "message", (*line.events, *phrases), ""
+        return Line(
+            state, line.at, line.record, shown, client, line.continues, line.lacks, line.is_statement,
+            unknown, shape, warns,
+        )  # fmt: skip
 
-    def _with_words(self, text: bytes, line: Line) -> Line:
-        """The line with what can be said of words that no format knows."""
-        unknown = UNREAD if line.state == "not understood" else ""
-        if line.state == "text only" and not line.is_statement:
-            unknown = REFUSAL if is_refusal(text, self.by.refusals) else OWN_WORDS
-        warns = not self._warned and WARNING.search(text, 0, _BEGINNING) is not None
-        self._warned = self._warned or warns
-        return line._replace(unknown=unknown, shape=shape_of(text) if unknown else "", warns=warns)
+    def _aside(
+        self, text: bytes, state: str, is_statement: bool, is_named: bool, is_hidden: bool
+    ) -> tuple[tuple[LogEvent, ...], str, str, bool]:
+        """What stands anywhere in a line, and, of words that no format knows, why and in which shape."""
+        sought = () if is_hidden else (block for block in self.by.sought if block.parts[0].literal in text)
+        counted = (block for block in sought if block.kind == NOTICE or not is_named)
+        phrases = tuple(dict.fromkeys(LogEvent(block.kind, block.name) for block in counted))
+        unknown = UNREAD if state == "not understood" and not phrases else ""
+        if state == "text only" and not is_statement and not phrases:
+            is_refusal = any(map(text.translate(SMALL).__contains__, self.by.refusals))
+            unknown = REFUSAL if is_refusal else OWN_WORDS
+        warns = WARNING.search(text, 0, _BEGINNING) is not None
+        return phrases, unknown, shape_of(text) if unknown else "", warns
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
-        is_object, match = _OBJECT.match(text) is not None, None
+        is_object, match = _is_object(text), None
         choice = self.by.outer
         for count in range(_PREFIXES + 1 if not is_object else 0):
             match = choice.match(text, self._clock)
-            self.tried.append((text, match))
+            self.tried.append((text, match and match.place.block))
             if match is None or match.place.block.whole:
                 break
             text = text[match.found.end() :]
@@ -179,7 +224,7 @@ class LineReader:
             record = match.place.block.record and not text.startswith(b"Traceback")
             head = head.then(match.at, match.lacks, match.client, record=record)
             choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
-            is_object = _OBJECT.match(text) is not None
+            is_object = _is_object(text)
         fields = None
         if head.structures < _STRUCTURES and (is_object or _PAIRED.match(text)):
             read = json_fields if is_object else pair_fields
@@ -190,28 +235,37 @@ class LineReader:
             return NOT_UNDERSTOOD
         if is_object:
             match = self.by.body.match(text, self._clock)
-            self.tried.append((text, match))
+            self.tried.append((text, match and match.place.block))
         return self._plain(text, head.behind(fields) if fields else head, match)
 
     def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
         """A request or a statement, as a body says if one matches, or else a message."""
-        # It is a request if it says with which status something was answered.
-        if match and ("status" in match.place.groups or match.place.block.status):
-            is_own = head.at is None and match.at is not None
-            at, lacks = (match.at, head.lacks | match.lacks) if is_own else (head.at, head.lacks)
-            return Line("request", at, True, self._request_of(match), "", lacks)
+        if match and match.place.is_request:
+            return self._answered(match, head)
         continues = match.place.block.continues if match and not head.structures else ""
-        events = self._messages(text, head)
-        state = "message" if events else "text only" if match or head is not NOTHING else "not understood"
-        return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)
+        shown, client = self._messages(text, head)
+        state = "message" if shown else "text only" if match or head is not NOTHING else "not understood"
+        return Line(state, head.at, head.record, shown, client, continues, head.lacks, match is not None)
+
+    def _answered(self, match: Match, head: Head) -> Line:
+        """A request, from the block that matched and its fields."""
+        place, found, at, lacks = match
+        block = place.block
+        logged, method, path, status = found.group(*place.request)
+        if block.around_client[0]:
+            logged = match.client
+        client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
+        shown = self.request(path, block.method or method, block.status or status)
+        at, lacks = (at, head.lacks | lacks) if head.at is None and at is not None else (head.at, head.lacks)
+        return Line("request", at, True, shown, client, "", lacks)
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
         within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
-            events = self.request(int(fields.status), client, clean_method(fields.method), fields.path)
-            return Line("request", within.at, True, events, "", within.lacks)
+            shown = self.request(fields.path, fields.method, fields.status)
+            return Line("request", within.at, True, shown, client, "", within.lacks)
         lines = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
         events = _without_repeats(event for line in lines for event in line.events)
         events = events or self._cause(fields, within)
@@ -227,7 +281,7 @@ class LineReader:
         if possible_client(cause, self.by.failing, self.by.addresses) is None:
             return ()
         if head.client and self.by.fields.judge("is_refused", fields.text):
-            return self._messages(REFUSED_LOGIN, head)
+            return _of_client(*self._messages(REFUSED_LOGIN, head))
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
     def _records(self, fields: NamedFields, head: Head) -> Line:
@@ -238,44 +292,58 @@ class LineReader:
         events = tuple(event for line in lines for event in line.events)
         return _shown(lines, head, at, events)._replace(record=True, is_statement=False)
 
-    def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
-        """The first message that stands where the text begins, after symbols and emoji."""
-        text = _SYMBOLS.sub(b"", text, count=1)
-        match = self.by.message.match(text, self._clock)
-        self.tried.append((text, match))
+    def _messages(self, text: bytes, head: Head) -> tuple[tuple[LogEvent, ...], str]:
+        """The first message that stands where the text begins, after symbols and emoji, and its client."""
+        words = self._words_of(text)
+        self.tried.append((text[words.begins :], words.block))
+        if not words.shown:
+            return (), ""
+        client, email, path, variable = (text[place] for place in words[3:])
+        named = (client_of if words.block else clean_client)(client) if client else head.client or ""
+        if not (email or path or variable):
+            return words.shown, named
+        subject = variable.decode() or (mask_email(email) if email else "")
+        route = clean_route(path) if path else ""
+        return (words.shown[0]._replace(route=route, subject=subject),), named
+
+    def _words(self, text: bytes) -> _Words:
+        """What the words of a text show."""
+        begun = _SYMBOLS.sub(b"", text, count=1)
+        begins = len(text) - len(begun)
+        match = self.by.message.match(begun, self._clock)
         if match:
-            block, email, path = match.place.block, match.field("email"), match.field("path")
-            subject = match.field("variable").decode() or (mask_email(email) if email else "")
-            named = client_of(match.client) if match.client else head.client or ""
-            route = clean_route(path) if path else ""
-            return (LogEvent(block.kind, block.name, None, named, "", route, subject, block.once),)
-        client = possible_client(text, self.by.failing, self.by.addresses)
-        whose = client or head.client or ""
-        return () if client is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
+            block, groups = match.place.block, match.place.groups
+            spans = {name: match.found.span(groups[name]) for name in _NAMED if name in groups}
+            if not match.client:
+                spans.pop("client", None)
+            places = {name: slice(begins + start, begins + end) for name, (start, end) in spans.items()}
+            return _Words(begins, (LogEvent(block.kind, block.name, once=block.once),), block, **places)
+        client = possible_client(text[begins:], self.by.failing, self.by.addresses)
+        if client is None:
+            return _Words(begins)
+        place = slice(begins + (client.start or 0), begins + client.stop)
+        return _Words(begins, (LogEvent(POSSIBLE, POSSIBLE_FAILURE),), None, place)
 
-    def _request_of(self, match: Match) -> tuple[LogEvent, ...]:
-        """What a request shows, from the block that matched and its fields."""
-        block = match.place.block
-        logged, method, path, status = match.found.group(*match.place.request)
-        if block.around_client[0]:
-            logged = match.client
-        client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
-        return self.request(block.status or int(status), client, block.method or clean_method(method), path)
-
-    def request(self, status: int, client: str, method: str, path: bytes) -> tuple[LogEvent, ...]:
+    def _request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
         """A request as an event, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
-        route = clean_route(bare_path)
-        kind, message, subject = self._kinds.get(status, "other"), "", ""
+        route, number = clean_route(bare_path), int(status)
+        method = clean_method(method) if isinstance(method, bytes) else method
+        kind, message, subject = self._kinds.get(number, "other"), "", ""
         answers = self.by.answers.get(bare_route(route)) if self.by.answers else None
-        if answers and (answer := next((one for one in answers if one.fits(status, method, query)), None)):
+        if answers and (answer := next((one for one in answers if one.fits(number, method, query)), None)):
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
-        request = LogEvent(kind, message, status, client, method, route, subject)
+        request = _event(kind, message, number, "", method, route, subject)
         if not query or not (found := self.by.parameters.search(query)):
             return (request,)
         parameter = self.by.secrets[(found.lastindex or 0) - 1]
-        return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
+        return request, _event(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)
+
+
+def _is_object(text: bytes) -> bool:
+    """Whether a text stands in braces."""
+    return text[:1] == b"{" and text[-1:] == b"}" and len(text) > 1
 
 
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:
@@ -363,13 +431,14 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
 
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:
-    event = line.events[0]
-    if len(line.events) > 1 or not begun or event.client or event.route:
+    event = line.shown[0]
+    if len(line.shown) > 1 or not begun or event.client or line.client or event.route:
         return line
     values = [{found[name] for found in begun} for name in ("client", "method", "path", "time")]
-    client, method, path, at = (each.pop() if len(each) == 1 else b"" for each in values)
-    events = reader.request(event.status or 0, clean_client(client), clean_method(method), path)
-    return line._replace(events=events, at=parse_time(at, reader.zone) if line.at is None else line.at)
+    client, method, path, time = (each.pop() if len(each) == 1 else b"" for each in values)
+    at = parse_time(time, reader.zone) if line.at is None else line.at
+    shown = reader.request(path, method, event.status or 0)
+    return line._replace(shown=shown, client=clean_client(client), at=at)
 
 
 def _request_key(found: re.Match[bytes]) -> bytes:
@@ -382,7 +451,7 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line,
     """How a line is read, as every command counts it; the blocks that matched, in turn; what came nearest."""
     reader = LineReader(formats, zone)
     line = reader.read(raw)
-    blocks = (match.place.block.name for _, match in reader.tried if match)
+    blocks = (block.name for _, block in reader.tried if block)
     left = reader.tried[-1][0] if reader.tried and line.state in ("not understood", "text only") else b""
     names = dict.fromkeys([*blocks, *(event.message for event in line.events if event.message)])
     return line, list(names), _nearest(left, len(bare(raw)) - len(left), formats)

@@ -4,12 +4,12 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from audit_lib.logs.templates import ADDRESS, FIELDS
 from audit_lib.logs.times import LATEST, WHOLE, Clock
-from audit_lib.logs.values import SMALL, Words, strip_port
+from audit_lib.logs.values import SMALL, Words, remember, strip_port
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
 MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
@@ -53,9 +53,40 @@ class FieldNames:
         for kind, names in named.items():
             for rank, name in enumerate(names):
                 self.ranks[name].append((kind, rank))
+        self.split, self.fitting = lru_cache(maxsize=1 << 12)(self._split), remember(self._fitting)
         # What the `name` of a record says is an event, since a record is one.
         is_whole = "name" in event or not self.records
         self.within_records = self if is_whole else FieldNames(words, {**outcome, "event": (*event, "name")})
+
+    def _split(self, name: str) -> tuple[str, int, bool, bool]:
+        """Its last part, how deep that lies, and whether a client writes it, or what is within it."""
+        *outer, last = name.split(".")
+        is_foreign = not self.foreign.isdisjoint(outer)
+        return last, 1 + len(outer), is_foreign, is_foreign or last in self.foreign
+
+    def _fitting(self, value: bytes, name: str, quoted: bool) -> list[tuple[str, int, Any]]:
+        """What a value is as each field that its name may name, with the rank of the name.
+
+        A time that is written as one is None, to be read by a clock. `quoted`: it is a text, and no number.
+        """
+        found = []
+        for kind, rank in self.ranks[name]:
+            if kind == "time":
+                is_written = quoted and any(pattern.fullmatch(value) for pattern in _TIMES)
+                fit, fits = None if is_written else _since_1970(value), is_written
+            else:
+                fit, fits = self._fit(kind, value, quoted), False
+            found += [(kind, rank, fit)] if fits or fit is not None else []
+        return found
+
+    def _fit(self, kind: str, value: bytes, quoted: bool) -> Any:
+        """The value as that of a field; None if it cannot be one."""
+        if kind in _JUDGED:
+            return self.judge(kind, value) if quoted or kind == "is_refused" else None
+        if kind == "client":  # of a list, the one that the nearest proxy has seen
+            value = value.rpartition(b",")[2].strip(b" ")
+        fitting = kind not in _FITS or _FITS[kind].fullmatch(strip_port(value) if kind == "client" else value)
+        return value if value and fitting and (quoted or kind in _NUMBERS) else None
 
     def judge(self, kind: str, value: bytes) -> bool | None:
         """What a value says of a login, by kind of field; None if it says nothing of it.
@@ -73,12 +104,10 @@ class FieldNames:
         return (_NAME.fullmatch(value) and bare.endswith(known["failed"])) or None
 
 
-@dataclass(frozen=True)
-class NamedFields:
+class NamedFields(NamedTuple):
     """What a structured line names, `is_empty` if nothing. `time` is in microseconds since 1970 UTC."""
 
     is_empty: bool = True
-
     time: int | None = None
     lacks: int = WHOLE  # of its time
     text: bytes = b""
@@ -128,7 +157,7 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
         return None
     within = names.within_records
     records = (_select(_walk(each, within, 0), within, clock) for each in found)
-    return replace(fields, records=tuple(records)) if found else fields
+    return fields._replace(records=tuple(records)) if found else fields
 
 
 def _objects(value: Any) -> list[_Object]:
@@ -156,16 +185,15 @@ def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
 def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> Iterator[_Field]:
     """All texts and numbers of an object, but for what a client writes, by the last parts of their names."""
     for name, given in record if depth < MOST_DEPTH else ():
-        *outer, last = name.split(".")
-        below = depth + 1 + len(outer)
+        last, below, is_foreign, is_foreign_within = names.split(name)
         value = _Plain(str(given).lower()) if isinstance(given, bool) else given
         if isinstance(value, str | bytes):
-            if last in names.ranks and names.foreign.isdisjoint(outer):
+            if last in names.ranks and not is_foreign:
                 raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
-                yield last, below, raw, not isinstance(value, _Plain)
+                yield last, depth + below, raw, not isinstance(value, _Plain)
         elif isinstance(value, _Object):
-            if names.foreign.isdisjoint((*outer, last)):
-                yield from _walk(value, names, below)
+            if not is_foreign_within:
+                yield from _walk(value, names, depth + below)
         elif isinstance(value, list) and name in names.labels:
             labels = [dict(label) for label in _objects(value)]
             named = [
@@ -179,13 +207,14 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
     best: dict[str, tuple[int, int]] = {}
     selected: dict[str, Any] = {}
     for name, depth, raw, quoted in found:
-        for kind, rank in names.ranks[name]:
+        for kind, rank, fit in names.fitting(raw, name, quoted):
             if kind in best and best[kind] <= (depth, rank):
                 continue
-            if (value := _fit(kind, raw, quoted, names, clock)) is not None:
+            value, lacks = (fit, WHOLE) if fit is not None else clock.read(raw)
+            if value is not None:
                 best[kind], selected[kind] = (depth, rank), value
                 if kind == "time":
-                    selected["lacks"] = WHOLE if _NUMBER.fullmatch(raw) else clock.read(raw)[1]
+                    selected["lacks"] = lacks
     is_empty = not selected
     ended, is_login, is_failed = (selected.pop(kind, None) for kind in _JUDGED)
     if (ended and is_login) or (ended is not False and is_failed):
@@ -194,19 +223,6 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
         request = _REQUEST.fullmatch(selected.get("text", b""))
         selected |= {"method": request[1], "path": request[2]} if request else {}
     return NamedFields(is_empty, **selected)
-
-
-def _fit(kind: str, value: bytes, quoted: bool, names: FieldNames, clock: Clock) -> Any:
-    """The value as that of a field; None if it cannot be one. `quoted`: it is a text, and no number."""
-    if kind == "time":
-        is_written = quoted and any(pattern.fullmatch(value) for pattern in _TIMES)
-        return clock.read(value)[0] if is_written else _since_1970(value)
-    if kind in _JUDGED:
-        return names.judge(kind, value) if quoted or kind == "is_refused" else None
-    if kind == "client":  # of a list, the one that the nearest proxy has seen
-        value = value.rpartition(b",")[2].strip(b" ")
-    fitting = kind not in _FITS or _FITS[kind].fullmatch(strip_port(value) if kind == "client" else value)
-    return value if value and fitting and (quoted or kind in _NUMBERS) else None
 
 
 def _since_1970(value: bytes) -> int | None:

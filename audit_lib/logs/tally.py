@@ -142,7 +142,11 @@ def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFr
 
 def categories(texts: Iterable[str]) -> pd.Categorical:
     """Texts as categories in their order."""
-    return pd.Categorical(pd.array(list(texts), dtype="str"))
+    values = list(texts)
+    codes = {text: code for code, text in enumerate(sorted(set(values)))}
+    return pd.Categorical.from_codes(
+        np.fromiter(map(codes.__getitem__, values), "int32", len(values)), pd.Index(list(codes), dtype="str")
+    )
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -220,7 +224,7 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        self._requests: dict[tuple[Any, ...], list[int]] = {}  # by GROUP
+        self._requests: dict[tuple[int, int, str, LogEvent], list[int]] = {}  # by minute, day, client
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
@@ -248,11 +252,12 @@ class Tally:
             gc.enable()
 
     def _add(self, line: Line) -> None:
-        state, at, record, events, continues, lacks, _, unknown, shape, warns = line
+        state, at, record, shown, client, continues, lacks, _, unknown, shape, warns = line
         facts = self._facts
         self._number += 1
         facts.states[state] += 1
-        facts.lacks |= lacks
+        if lacks:
+            facts.lacks |= lacks
         if at is not None:
             if facts.last <= at < self._until and not self._waiting:
                 facts.last = at
@@ -262,15 +267,16 @@ class Tally:
             facts.add_shape(unknown, shape)
             if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
                 facts.unread.append(self._number)
-        facts.warned = facts.warned or warns
+        if warns:
+            facts.warned = True
         if record:
             self._counted.clear()
         if state != "blank":
             follows = self._open and at is None and not record and continues in ("record", self._open)
             self._open = "continuation" if follows else "" if at is None else "record"
             at = facts.last if follows else at
-        for event in events:
-            self._count(event, at)
+        for event in shown:
+            self._count(event, client, at)
         if len(self._events) + len(self._requests) > _MOST_ROWS:
             self._pack()
 
@@ -288,22 +294,22 @@ class Tally:
             self._add_event(event, number, NONE, low, high, day_of(earlier))
         self._waiting.clear()
 
-    def _count(self, event: LogEvent, at: int | None) -> None:
+    def _count(self, event: LogEvent, client: str, at: int | None) -> None:
         """Counts what a line shows; a failure and a message is a row of its own, too."""
-        kind, message, status, client, method, route, _, once = event
-        if once:
-            if kind in self._counted:
+        if event.once:
+            if event.kind in self._counted:
                 return
-            self._counted.add(kind)
+            self._counted.add(event.kind)
         # A login that was redirected is counted once it is known how it ended.
-        if status and message not in OPEN_LOGINS:
-            key = (-1 if at is None else at // MINUTE, self._day, kind, status, client, method, route)
+        if event.status and event.message not in OPEN_LOGINS:
+            key = -1 if at is None else at // MINUTE, self._day, client, event
             if counted := self._requests.get(key):
                 counted[0] += 1
             else:
                 self._requests[key] = [1, self._number]
-            if kind == "other":
+            if event.kind == "other":
                 return
+        event = event._replace(client=client) if client else event
         if at is None:
             self._waiting.append((self._number, self._facts.last, event))
         else:
@@ -316,8 +322,20 @@ class Tally:
 
     def _pack(self) -> None:
         """Turns the rows so far into frames, which take a tenth of the memory."""
-        requests = frame_of(REQUESTS, [(*key, *counted) for key, counted in self._requests.items()])
-        self._frames.append((requests, frame_of(EVENTS, self._events)))
+        rows = [
+            (
+                minute,
+                day,
+                event.kind,
+                event.status,
+                client or event.client,
+                event.method,
+                event.route,
+                *counted,
+            )
+            for (minute, day, client, event), counted in self._requests.items()
+        ]
+        self._frames.append((frame_of(REQUESTS, rows), frame_of(EVENTS, self._events)))
         self._requests.clear()
         self._events.clear()
 

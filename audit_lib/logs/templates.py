@@ -18,6 +18,8 @@ _FIELD = re.compile(r"\{([a-z0-9:]+)\}")
 GROUP = re.compile(rb"\(\?P<(\w+)>")
 _ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
 _FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
+ZEROS = bytes.maketrans(b"123456789", b"0" * 9)  # makes texts equal that differ in digits alone
+_ANY_DIGIT = re.compile(rb"\{\d+(?:,\d*)?\}|0-9|\\d")  # what an expression has that tells no digits apart
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,13 @@ class Block:
     anywhere: bool = False
 
     @cached_property
+    def tells_digits(self) -> bool:
+        """Whether it may match one text and not another that has other digits in the same places."""
+        taken = (part.literal or _ANY_DIGIT.sub(b"", FIELDS[part.field]) for part in self.parts)
+        is_timed = any(part.field.startswith("time") for part in self.parts)
+        return is_timed or any(re.search(rb"\d", each) for each in taken)
+
+    @cached_property
     def has_port(self) -> bool:
         """Whether a port follows its address."""
         return Part("peer") in self.parts
@@ -129,6 +138,8 @@ class Place(NamedTuple):
     groups: Mapping[str, int]
     end: int
     request: tuple[int, ...]  # the groups of client, method, path and status, or its last one
+    time: int  # the group of its time; 0 if it has none
+    is_request: bool  # whether it says with which status something was answered
 
 
 class Match(NamedTuple):
@@ -187,7 +198,9 @@ class _Alternation:
             else:
                 end = self._groups
                 request = tuple(groups.get(name, end) for name in ("client", "method", "path", "status"))
-                self.places[end] = Place(next(same)[0], groups, end, request)
+                block, time = next(same)[0], groups.get("time", 0)
+                is_request = "status" in groups or block.status is not None
+                self.places[end] = Place(block, groups, end, request, time, is_request)
                 choices.append(rb"()")
         return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
 
@@ -210,17 +223,17 @@ class Choice:
 
         A time without a year may be one of which nobody knows the instant.
         """
-        first = text[:1]
-        if first not in self._by_byte:
-            fitting = (block for block in self._blocks if first in (begins_of(block.parts[0]) or first))
-            self._by_byte[first] = _Alternation(fitting)
-        choice = self._by_byte[first]
+        choice = self._by_byte.get(text[:1]) or self._beginning(text[:1])
         found = choice.match(text)
         if not found:
             return None
-        place, at, lacks = choice.places[found.lastindex], None, WHOLE
-        if "time" in place.groups:
-            at, lacks = clock.read(found[place.groups["time"]])
-            if at is None and not lacks & YEARLESS:
-                return None
-        return Match(place, found, at, lacks)
+        place = choice.places[found.lastindex]
+        if not place.time:
+            return Match(place, found, None, WHOLE)
+        at, lacks = clock.read(found[place.time])
+        return None if at is None and not lacks & YEARLESS else Match(place, found, at, lacks)
+
+    def _beginning(self, first: bytes) -> _Alternation:
+        """Those that may match what begins with a byte."""
+        fitting = (block for block in self._blocks if first in (begins_of(block.parts[0]) or first))
+        return self._by_byte.setdefault(first, _Alternation(fitting))

@@ -32,7 +32,7 @@ _FORMS = (
     + _HOUR
     + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
 )
-_PARTS = re.compile(rb"(.*\d:\d\d):(\d\d)(?:[.,](\d+))?(.*)")
+_SECONDS = re.compile(rb"([0-5]\d)(?:[.,](\d+))?(\D.*)?")  # and what follows: a zone, a year, half a day
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
@@ -92,6 +92,17 @@ def _counted_seconds(raw: bytes) -> int | None:
     return None
 
 
+@lru_cache(maxsize=_MOST_KEPT)
+def _split_seconds(raw: bytes) -> tuple[int | None, bytes]:
+    """Seconds and their fraction in microseconds, and what follows them; None if there are none."""
+    found = _SECONDS.fullmatch(raw)
+    if not found:
+        return None, b""
+    seconds, fraction, rest = found.groups()
+    micros = int((fraction + b"00000")[:6]) if fraction else 0
+    return int(seconds) * SECOND + micros, rest or b""
+
+
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
@@ -100,29 +111,36 @@ class Clock:
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
-        self.read = lru_cache(maxsize=_MOST_KEPT)(self._read)
+        self._last: tuple[bytes, tuple[int | None, int]] = b"", (None, ZONELESS)
         self._read_minute = lru_cache(maxsize=_MOST_KEPT)(self._read_whole)
+        self._read_yearless = lru_cache(maxsize=_MOST_KEPT)(self._read_latest)
+
+    def read(self, raw: bytes) -> tuple[int | None, int]:
+        """The instant, None where no calendar has it, and what it lacks."""
+        if raw != self._last[0]:
+            self._last = raw, self._read(raw)
+        return self._last[1]
 
     def _read(self, raw: bytes) -> tuple[int | None, int]:
-        """The instant, None where no calendar has it, and what it lacks."""
-        if _YEARLESS.fullmatch(raw):
+        if len(raw) < 16 and _YEARLESS.fullmatch(raw):
             return self._read_yearless(raw), ZONELESS | YEARLESS
-        found = _PARTS.fullmatch(raw)
-        if not found:
+        minute, _, rest = raw.rpartition(b":")
+        if minute[-3:-2] in (b"+", b"-"):  # the colon of the zone
+            minute, _, seconds = minute.rpartition(b":")
+            rest = seconds + b":" + rest
+        micros, zone = _split_seconds(rest)
+        if micros is None or not minute:
             return self._read_whole(raw)
-        minute, second, fraction, rest = found.groups()
-        at, lacks = self._read_minute(minute + b":00" + rest)
-        if at is None or second > b"59":
-            return None, lacks
-        return at + int(second) * SECOND + (int((fraction + b"00000")[:6]) if fraction else 0), lacks
+        at, lacks = self._read_minute(minute + b":00" + zone)
+        return None if at is None else at + micros, lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
         lacks = ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE
         return parse_time(raw, self.zone), lacks
 
-    def _read_yearless(self, raw: bytes) -> int | None:
+    def _read_latest(self, raw: bytes) -> int | None:
         """The instant of a time such as Nov 24 13:50:34: of the latest year that the log's date allows."""
         latest = NONE if self.written is None else self.written + DAY
         year = 0 if self.written is None else instant_of(latest).astimezone(self.zone).year
-        times = (self.read(b"Mon " + raw + b" %d" % each)[0] for each in (year, year - 1))
+        times = (self._read(b"Mon " + raw + b" %d" % each)[0] for each in (year, year - 1))
         return next((at for at in times if at is not None and at <= latest), None)

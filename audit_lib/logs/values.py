@@ -2,16 +2,20 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
-from audit_lib.logs.templates import ADDRESS
+from audit_lib.logs.templates import ADDRESS, ZEROS
 
 NOT_AN_ADDRESS = "(not an address)"
 _IDENTIFIER = b"{id}"
 _KEPT = 1 << 16  # entries of a cache
+_TEXTS_KEPT = 1 << 14  # of which is known what their words say
+_LONGEST_KEPT = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
+_PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a route
 # Small letters for capitals; what that does to other signs changes no word of letters and spaces.
@@ -29,6 +33,29 @@ WARNING = re.compile(  # the level of a warning or of something worse
     rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
     rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
 )
+
+
+def remember(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its results kept, by a text that is not long and what else it is given."""
+    kept = lru_cache(maxsize=_KEPT)(function)
+    return lambda text, *others: (kept if len(text) <= _LONGEST_KEPT else function)(text, *others)
+
+
+def remember_words(function: Callable[..., Any], telling: Sequence[bytes]) -> Callable[..., Any]:
+    """The same of a function that tells the digits of a text apart only if that, with zeros, holds `telling`.
+
+    Of texts that differ in digits alone it sees one, with zeros.
+    """
+    kept = lru_cache(maxsize=_TEXTS_KEPT)(function)
+    tells = lru_cache(maxsize=_TEXTS_KEPT)(lambda zeros: any(map(zeros.__contains__, telling)))
+
+    def read(text: bytes, *others: Any) -> Any:
+        if len(text) > _LONGEST_KEPT:
+            return function(text, *others)
+        zeros = text.translate(ZEROS)
+        return kept(text if tells(zeros) else zeros, *others)
+
+    return read
 
 
 @lru_cache(maxsize=_KEPT)
@@ -70,14 +97,18 @@ def clean_method(raw: bytes) -> str:
 @lru_cache(maxsize=_KEPT)
 def clean_route(path: bytes) -> str:
     """A path as a route: query dropped, needless encoding undone, identifiers collapsed, printable."""
-    decoded = _ENCODED.sub(_decode, _collapse(path))
-    text = _collapse(decoded).decode("utf-8", "replace")
+    route = _collapse(path)
+    if b"%" in route:
+        route = _collapse(_ENCODED.sub(_decode, route))
+    text = route.decode("utf-8", "replace")
+    if text.isprintable():
+        return text
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def _collapse(path: bytes) -> bytes:
     """The path without query, scheme and host (which a client chooses), each identifier in it as `{id}`."""
-    path = re.split(rb"[?#;]", path, maxsplit=1)[0]
+    path = _PATH_END.split(path, maxsplit=1)[0]
     if not path.startswith(b"/"):
         scheme, mark, rest = path.partition(b"://")
         _, slash, below = rest.partition(b"/")
@@ -89,6 +120,7 @@ def _collapse(path: bytes) -> bytes:
     return b"/".join(kept if len(segments) <= _SEGMENTS else [*kept, _IDENTIFIER])
 
 
+@lru_cache(maxsize=_TEXTS_KEPT)
 def _is_identifier(segment: bytes) -> bool:
     """Numbers, dates, UUIDs, hashes, tokens, addresses of people: whatever names one thing, not a kind."""
     size, has_digits = len(segment), bool(_DIGIT.search(segment))
@@ -130,8 +162,8 @@ def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:
 
 def possible_client(
     text: bytes, words: Iterable[Iterable[bytes]], before: Iterable[re.Pattern[bytes]]
-) -> str | None:
-    """The client of a possible login failure, "" if it names none; None if the text is none.
+) -> slice | None:
+    """Where the client of a possible login failure stands, empty if it names none; None if the text is none.
 
     It is one if it holds a word of each of `words`, which are in small letters.
     """
@@ -139,14 +171,12 @@ def possible_client(
     if not all(any(map(small.__contains__, each)) for each in words):
         return None
     found = next(filter(None, (pattern.search(text) for pattern in before)), None)
-    return clean_client(found["address"]) if found else ""
+    return slice(*found.span("address")) if found else slice(0)
 
 
-def is_refusal(text: bytes, words: Iterable[bytes]) -> bool:
-    """Whether a text holds a status 401 or 403, or one of the words, translated by SMALL, of any language."""
-    if (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text):
-        return True
-    return any(map(text.translate(SMALL).__contains__, words))
+def is_refused_status(text: bytes) -> bool:
+    """Whether a text holds the status 401 or 403."""
+    return (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text) is not None
 
 
 def shape_of(text: bytes) -> str:

@@ -48,10 +48,19 @@ class FileChange:
 
     def draft(self, at: datetime, said: Mapping[str, str]) -> Draft:
         """The ledger's record of the change: both values were seen, and `said` is by whom and why."""
-        body: dict[str, object] = {**self.place._asdict(), "source": self.source, "loader": self.loader}
-        body |= {"claimed_at": iso(at), "day_only": False}
-        body |= {"previous": self.previous, "fingerprint": self.fingerprint}
-        return Draft("rotation", body | dict(said))
+        return Draft(
+            "rotation",
+            {
+                **self.place._asdict(),
+                "source": self.source,
+                "loader": self.loader,
+                "claimed_at": iso(at),
+                "day_only": False,
+                "previous": self.previous,
+                "fingerprint": self.fingerprint,
+                **said,
+            },
+        )
 
 
 def env_source(project: Project, file: Path) -> EnvSource:
@@ -89,12 +98,12 @@ def planned(
                 part = twin.component == "password" and "://" not in new
                 change: Change = partial(_with_password, twin, new) if part else (lambda _: new)
                 after = with_value(after, name, change, loaders, file.path)
-                values = (old, change(old or ""))
+                loader = loaders[0] if len(loaders) == 1 else ""
                 held = (
-                    hold(keeper, keeper.take(one), twin.component).part if one else None for one in values
+                    hold(keeper, keeper.take(one), twin.component).part if one else None
+                    for one in (old, change(old or ""))
                 )
                 place = SecretPlace(twin.name, file.environment, file.service)
-                loader = loaders[0] if len(loaders) == 1 else ""
                 here.append(FileChange(place, file.path, loader, path, before, b"", *held))
         changes += [replace(change, after=after) for change in here]
     return tuple(changes)
@@ -105,13 +114,11 @@ def _with_password(rule: SecretRule, password: str, old: str) -> str:
 
     `BadInput` if nothing is set, or a URL without a password.
     """
-    if not old:
-        raise BadInput.at(f"secret {rule.name}", "must be set to a URL with a password first")
+    BadInput.unless(old, f"secret {rule.name}", "must be set to a URL with a password first")
     if "://" not in old:
         return password
     changed, count = _URL_PASSWORD.subn(lambda found: found[1] + password, old, count=1)
-    if not count:
-        raise BadInput.at(f"secret {rule.name}", "is set to a URL without a password: edit it by hand")
+    BadInput.unless(count, f"secret {rule.name}", "is set to a URL without a password: edit it by hand")
     return changed
 
 
@@ -128,11 +135,11 @@ def current_value(
     parsed = parse_env(content, loaders)
     found = {name: [line for line in parsed if line.name == name] for name in names}
     for name, lines in found.items():
-        if len(lines) > 1:
-            raise BadInput.at(place, f"sets {name} {len(lines)} times: keep one line")
-        if lines and (lines[0].value is None or value_is_unknown(lines[0].faults)):
-            unclear = f"sets {name} to what loaders read differently: state its loader in audit.toml"
-            raise BadInput.at(place, unclear)
+        BadInput.unless(len(lines) < 2, place, f"sets {name} {len(lines)} times: keep one line")
+        clear = all(line.value is not None and not value_is_unknown(line.faults) for line in lines)
+        BadInput.unless(
+            clear, place, f"sets {name} to what loaders read differently: state its loader in audit.toml"
+        )
     return next(((name, lines[0].value) for name, lines in found.items() if lines), (names[0], None))
 
 
@@ -151,8 +158,7 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
     end = _line_end(text)
     missing = "" if not text or text.endswith(("\n", "\r")) else end
     added = [f"{text}{missing}{name}={new}{end}"]
-    lines = parse_env(content, loaders)
-    written = added if old is None else _replaced(text, lines, name, change, new)
+    written = added if old is None else _replaced(text, parse_env(content, loaders), name, change, new)
     candidates = [one.encode("utf-8", "surrogateescape") for one in written if not other_encoding]
     for readers in (tuple(READERS), loaders):
         for candidate in candidates:
@@ -165,9 +171,8 @@ def _replaced(text: str, lines: tuple[EnvLine, ...], name: str, change: Change, 
     """The texts that may do, the one that keeps most first."""
     raw = list(io.StringIO(text, newline=""))
     first = next(number for number, line in enumerate(lines) if line.name == name)
-    last = first + 1
-    while last < len(lines) and "continuation" in lines[last].faults:
-        last += 1
+    behind = (number for number in range(first + 1, len(lines)) if "continuation" not in lines[number].faults)
+    last = next(behind, len(lines))
     before, own, after = ("".join(part) for part in (raw[:first], raw[first:last], raw[last:]))
     body = own.rstrip("\r\n")
     end = own[len(body) :]
@@ -202,9 +207,8 @@ def _changes_only(name: str, new: str, old: bytes, edited: bytes, readers: tuple
         if was.refused and now.refused:
             continue
         held = {one.name: one.value for one in now.statements if one.name}
-        others = (one for one in was.statements if one.name and one.name != name)
-        known = {str(one.name): one.value for one in others if one.value is not None}
-        kept = refers or all(held.get(other) == value for other, value in known.items())
+        others = {one.name: one.value for one in was.statements if one.name and one.name != name}
+        kept = refers or all(held.get(other) == value for other, value in others.items() if value is not None)
         if now.refused != was.refused or held.get(name) != new or not kept:
             return False
     return True
@@ -229,8 +233,9 @@ def replace_file(path: Path, expected: bytes, content: bytes) -> None:
                 os.fchmod(file.fileno(), stat.S_IMODE(facts.st_mode))
                 file.flush()
                 os.fsync(file.fileno())
-            if _content(path, path.name) != expected:
-                raise BadInput.at(path.name, "was changed meanwhile: nothing was written")
+            BadInput.unless(
+                _content(path, path.name) == expected, path.name, "was changed meanwhile: nothing was written"
+            )
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)

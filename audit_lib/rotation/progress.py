@@ -93,10 +93,9 @@ def rotation_progress(
         old = {step.old for step in replaced if step.old}
         worst = next((state for state in (NOT_DONE, NOT_KNOWN) if state in {s.state for s in replaced}), DONE)
         steps += replaced
-        if revocable:
-            steps.append(StepProgress("old value", environment, *_retired(old, worst, read)))
-            steps.append(StepProgress("revoke", environment, *_revoked(old, worst, read)))
-        steps.append(StepProgress("record", environment, *_recorded(mine, read, since)))
+        parts = {"old value": _retired(old, worst, read), "revoke": _revoked(old, worst, read)}
+        parts = {**(parts if revocable else {}), "record": _recorded(mine, read, since)}
+        steps += [StepProgress(step, environment, *part) for step, part in parts.items()]
         done, left = ("; ".join(s.place for s in replaced if s.state == state) for state in (DONE, NOT_DONE))
         halves += [f"one half of {environment}: {done} changed, {left} did not"] if done and left else []
     return Progress(tuple(steps), tuple(halves))
@@ -149,8 +148,7 @@ def _revoked(old: set[str], state: str, read: RotationRead) -> tuple[str, str]:
 
 
 def _recorded(stores: list[Store], read: RotationRead, since: datetime) -> tuple[str, str]:
-    records = [entry for entry in read.ledger.of_kind("rotation") if entry.at >= since]
-    places = {SecretPlace.named_in(entry.body) for entry in records}
+    places = {SecretPlace.named_in(one.body) for one in read.ledger.of_kind("rotation") if one.at >= since}
     missing = "; ".join(str(store) for store in stores if store.place not in places)
     return (NOT_DONE, f"the ledger has none since then of {missing}") if missing else (DONE, "by the ledger")
 

@@ -11,7 +11,7 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.timeline import Links, SecretPlace, tenures
-from audit_lib.secrets.evidence import claim_interval
+from audit_lib.secrets.ages import claim_interval
 
 TRIGGERS = ("scheduled", "compromised", "leaver", "provider")
 _DAY = timedelta(days=1)
@@ -48,15 +48,14 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
     found = []
     for stay in seen:
         claim, last = stay.claim, stay.absent or stay.first
-        proof = "proved" if claim else "not recorded"
         evidence = dict.fromkeys((last.place, stay.first.place, *((claim.place,) if claim else ())))
-        found.append(
-            _row(stay.home, last.at, stay.first.at, claim, proof=proof, evidence=", ".join(evidence))
-        )
-    for entry in ledger.of_kind("rotation"):
-        if entry.place not in proved:
-            place = SecretPlace.named_in(entry.body)
-            found.append(_row(place, *claim_interval(entry), entry, proof="claimed", evidence=entry.place))
+        columns = {"proof": "proved" if claim else "not recorded", "evidence": ", ".join(evidence)}
+        found.append(_row(stay.home, last.at, stay.first.at, claim, **columns))
+    found += [
+        _row(SecretPlace.named_in(one.body), *claim_interval(one), one, proof="claimed", evidence=one.place)
+        for one in ledger.of_kind("rotation")
+        if one.place not in proved
+    ]
     table = Rotations.of(
         row for row in found if row["by_at"] >= start and (row["after_at"] or row["by_at"]) < end
     )
@@ -69,9 +68,8 @@ def _row(
     """A rotation with what its record says, and from its trigger the days until it was done."""
     body = entry.body if entry else {}
     said = {name: body.get(name, "") for name in ("by", "approved_by", "ticket", "trigger")}
-    at = body.get("triggered_at")
     days: dict[str, Any] = {}
-    if at and entry:
+    if entry and (at := body.get("triggered_at")):
         triggered = parse_instant(at, entry.place)
         least, most = (max(instant - triggered, timedelta(0)) / _DAY for instant in (after or triggered, by))
         # Rounded outwards to a tenth, so that no more is claimed than is known.
@@ -102,9 +100,9 @@ def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
         until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
         by, proof, mark = body["by"], body["proof"], links.now(body["fingerprint"], entry.key_id)
         said = (
-            f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; proof: {proof or 'none given'}"
+            f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; proof: {proof or 'none given'}; "
+            "the provider was not asked"
         )
-        said = f"{said}; the provider was not asked"
         home = SecretPlace.named_in(body)
         found.append(Revocation(home, mark, at, until, entry.place, by, proof, said))
     return tuple(found)

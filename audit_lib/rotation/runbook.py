@@ -86,8 +86,7 @@ def plan_rotation(
     leaks = None
     if compromised:
         here = (found.project, found.keeper, found.policy, found.entries, found.inventory)
-        options = LeakOptions(cache=user_cache())
-        leaks = find_leaks(*here, stays=tenures(found.ledger), options=options)
+        leaks = find_leaks(*here, stays=tenures(found.ledger), options=LeakOptions(cache=user_cache()))
     return plan_of(secret, found, environment, leaks)
 
 
@@ -109,10 +108,14 @@ def plan_of(
     twins = [other for other in others if other.name in rule.equals or rule.name in other.equals]
     partners = [one for one in others if one.name in rule.rotates_with or rule.name in one.rotates_with]
     rules = (rule, *twins, *(one for one in partners if one not in twins))
-    read = RotationRead(found.as_of, inventory, found.ledger)
-    stores = tuple(_stores({one.name for one in rules}, inventory, environment))
-    same = frozenset((rule.name, *(twin.name for twin in twins)))
-    plan = RotationPlan(found.project, rules, same, stores, read, environment)
+    plan = RotationPlan(
+        found.project,
+        rules,
+        twins=frozenset((rule.name, *(twin.name for twin in twins))),
+        stores=tuple(_stores({one.name for one in rules}, inventory, environment)),
+        read=RotationRead(found.as_of, inventory, found.ledger),
+        environment=environment,
+    )
     return plan if leaks is None else _compromised(plan, leaks)
 
 
@@ -155,8 +158,9 @@ def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterat
             if {*facts, item.get("refresh", "")}.issuperset(block.get("if", ())):
                 filled = {part: str(block.get(part, "")).format_map({**words, **item}) for part in _PARTS}
                 commands = tuple(filter(None, filled.pop("command").splitlines()))
-                service = str(item.get("service", ""))
-                yield RunbookStep(step, environment, service, commands=commands, **filled)
+                yield RunbookStep(
+                    step, environment, str(item.get("service", "")), commands=commands, **filled
+                )
 
 
 def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
@@ -169,10 +173,8 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
         return
     first: dict[object, Store] = {}
     for store in plan.stores if each else ():
-        if each == "platform" or store.place.secret not in plan.twins:
-            group: object = store
-        else:
-            group = (store.place.environment, store.platform if each == "file" else "")
+        alone = each == "platform" or store.place.secret not in plan.twins
+        group = store if alone else (store.place.environment, store.platform if each == "file" else "")
         named = store.place.secret == plan.rules[0].name
         if (each == "value" or store.platform is (each == "platform")) and (named or group not in first):
             first[group] = store

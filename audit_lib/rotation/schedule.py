@@ -66,8 +66,7 @@ def due_words(row: Any, as_of: datetime) -> str:
     elif row.possible_at <= as_of:
         text = f"may be overdue since {possible}{f', is overdue from {provable}' if provable else ''}{limit}"
     else:
-        advised = day_words(max(row.advised_at, as_of))
-        text = f"rotate by {advised}; may be overdue from {possible}{limit}"
+        text = f"rotate by {day_words(max(row.advised_at, as_of))}; may be overdue from {possible}{limit}"
     return f"{SecretPlace.of(row)}: {text}"
 
 
@@ -83,11 +82,10 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
         place = SecretPlace.of(row)
         limit = f"The policy's {'limit' if row.period_stated else 'default'} is {row.max_age_days} days."
         possible = day_words(row.possible_at) if row.possible_at is not None else ""
-        events = (
+        for title, at, text in (
             ("Rotate", row.advised_at, f"It may be overdue from {possible}. {limit}"),
             ("Overdue:", row.provable_at, f"No evidence shows a rotation since. {limit}"),
-        )
-        for title, at, text in events:
+        ):
             if at is not None and at > as_of:  # what is late already is in the report
                 words = f"{title} {place.secret} ({place.environment}/{place.service})"
                 identity = sha256("\0".join((project, *place, title)).encode("utf-8")).hexdigest()[:32]
@@ -101,8 +99,9 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
                     uid=f"{identity}@audit-lib",
                     dtstamp=as_of,
                 )
-                alarm = _component(Alarm(), action="DISPLAY", trigger=REMINDER, description=words)
-                event.add_component(alarm)
+                event.add_component(
+                    _component(Alarm(), action="DISPLAY", trigger=REMINDER, description=words)
+                )
                 calendar.add_component(event)
     return str(calendar.to_ical(sorted=False), "utf-8")
 

@@ -63,16 +63,21 @@ def tabulate_triggers(
         source, events = _read(project, kind, path, as_of) if path else ({}, [])
         sources += [source] if source else []
         for line, at, who in events:
-            own = {"kind": kind, "source": path, "line": line, "at": at}
-            own["subject"] = f"{_PEOPLE[kind]} on {at:%Y-%m-%d}" if kind in _PEOPLE else who[0]
+            own = {
+                "kind": kind,
+                "source": path,
+                "line": line,
+                "at": at,
+                "subject": f"{_PEOPLE[kind]} on {at:%Y-%m-%d}" if kind in _PEOPLE else who[0],
+            }
             concerned = [age for age in ages if kind != "breach" or is_of(who[0], age.secret, policy)]
             known = concerned if kind == "breach" else expected[kind] & set(map(str.lower, who))
             if known and kind != "access":
                 found += [own | _since(at, age) for age in concerned]
             else:
                 answer = "yes" if known else "no" if expected.get(kind) and kind == "access" else "unknown"
-                reason = "" if known else _UNSEEN[kind]
-                found.append(own | dict.fromkeys(_PLACE, "") | {"answer": answer, "reason": reason})
+                own |= {"answer": answer, "reason": "" if known else _UNSEEN[kind]}
+                found.append(own | dict.fromkeys(_PLACE, ""))
     return Sources.of(sources), Triggers.of(found)
 
 
@@ -107,8 +112,11 @@ def _since(at: datetime, age: Any) -> dict[str, str]:
 
 def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict[str, Any], list[Event]]:
     """The row of `Sources` of a list, and its events by an instant; lines that are left out are counted."""
-    place = {"source": path, "kind": KINDS[kind], "environment": "", "service": ""}
-    row: dict[str, Any] = place | {"remedy": _REMEDY}
+    row: dict[str, Any] = dict.fromkeys(_PLACE[1:], "") | {
+        "source": path,
+        "kind": KINDS[kind],
+        "remedy": _REMEDY,
+    }
     try:
         source = read_source(project.root, path, LARGEST_BYTES)
         found = list(_lines(source.content.decode("utf-8-sig")))
@@ -119,11 +127,22 @@ def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict
     understood = [event for event in found if event is not None]
     events = [event for event in understood if event[1] <= as_of]
     lost, late = len(found) - len(understood), len(understood) - len(events)
-    reasons = [f"{counted(lost, 'line')} not understood"] if lost else []
-    reasons += [f"{counted(late, 'line')} dated after this review left out"] if late else []
-    row |= {"state": "read" if understood or not found else "unreadable", "reason": "; ".join(reasons)}
-    row |= {"sha256": source.sha256, "size_bytes": source.facts["size_bytes"], "remedy": ""}
-    return row | {"lines": len(found), "read": len(understood), "not_understood": lost, "blank": 0}, events
+    reasons = [
+        f"{counted(count, 'line')} {what}"
+        for count, what in ((lost, "not understood"), (late, "dated after this review left out"))
+        if count
+    ]
+    return row | {
+        "state": "read" if understood or not found else "unreadable",
+        "reason": "; ".join(reasons),
+        "remedy": "",
+        "sha256": source.sha256,
+        "size_bytes": source.facts["size_bytes"],
+        "lines": len(found),
+        "read": len(understood),
+        "not_understood": lost,
+        "blank": 0,
+    }, events
 
 
 def _lines(text: str) -> Iterator[Event | None]:

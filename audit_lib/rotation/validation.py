@@ -51,10 +51,10 @@ class Validation:
         """What to print or to log, in the guide's words (docs/rotation.md#start-up-validation)."""
         place = f"{self.environment}/{self.service}"
         if self.invalid:
-            found = f"Missing or invalid secrets detected in {place}:"
-            marks = {True: " (REQUIRED)", False: ""}
-            faults = (f"   {one.name}{marks[one.required]}: {one.fault}" for one in self.invalid)
-            return "SECRET VALIDATION FAILED!", found, *faults
+            faults = (
+                f"   {one.name}{' (REQUIRED)' if one.required else ''}: {one.fault}" for one in self.invalid
+            )
+            return "SECRET VALIDATION FAILED!", f"Missing or invalid secrets detected in {place}:", *faults
         judged = f"{place}: {counted(self.checked, 'variable')} judged"
         none = f"No secret was validated ({place}: none is set, and the policy requires none)"
         return (f"All required secrets validated successfully ({judged})" if self.checked else none,)
@@ -95,16 +95,13 @@ def value_faults(rule: SecretRule, value: str, policy: Policy, environment: str)
     """Why a value cannot be the service's own; else each way in which it is not as the rule demands."""
     keeper = Keeper(Key.throw_away())
     judged = judge(hold(keeper, keeper.take(value), rule.component), rule, policy, environment, None)
-    known_to_others = judged["default_ok"] is False and environment == "production"
     gravest = {
         "is a placeholder, not a real value": judged["placeholder"],
         "is a value that was published": judged["compromised"],
-        "is a default that everyone knows": known_to_others,
+        "is a default that everyone knows": judged["default_ok"] is False and environment == "production",
         f"must be at least {rule.min_length} characters long": judged["length"] == "short",
     }
-    if any(gravest.values()):
-        yield next(text for text, holds in gravest.items() if holds)
-        return
+    grave = [text for text, holds in gravest.items() if holds]
     demanded = {
         "format_ok": f"must have the format {format_of(rule, environment)}",
         "expected_ok": f"is not the value that the policy states for {environment}",
@@ -112,7 +109,7 @@ def value_faults(rule: SecretRule, value: str, policy: Policy, environment: str)
         "classes_ok": "lacks a kind of character that the policy requires, and is not strong without it",
         "url_ok": "has a password with a reserved character that is not percent-encoded",
     }
-    yield from (text for column, text in demanded.items() if judged[column] is False)
+    yield from grave[:1] or [text for column, text in demanded.items() if judged[column] is False]
 
 
 def _pair_faults(rule: SecretRule, held: Mapping[str, str]) -> Iterator[str]:
@@ -124,16 +121,14 @@ def _pair_faults(rule: SecretRule, held: Mapping[str, str]) -> Iterator[str]:
 
 def environment_shown(policy: Policy, environ: Mapping[str, str]) -> str:
     """Production if any of the policy's signs, which a platform documents, is there; else development."""
-    for name, glob in policy.startup.production_signs.items():
-        if name in environ and matches_glob(environ[name], (glob,)):
-            return "production"
-    return "development"
+    known = policy.startup.production_signs.items()
+    signs = any(matches_glob(environ[name], (glob,)) for name, glob in known if name in environ)
+    return "production" if signs else "development"
 
 
 def is_strict(policy: Policy, environ: Mapping[str, str], environment: str) -> bool:
     """Whether a failure must stop the start: always in production, elsewhere if the variable says so."""
-    said = environ.get(policy.startup.strict_variable, "")
-    return environment == "production" or not _NO.fullmatch(said)
+    return environment == "production" or not _NO.fullmatch(environ.get(policy.startup.strict_variable, ""))
 
 
 # ---- New values ----
@@ -143,8 +138,7 @@ def made_value(rule: SecretRule, policy: Policy, environment: str) -> str:
     """A value that passes the policy's rules for the variable, with 128 random bits or more. `BadInput` for a
     setting, a value that only its provider can issue, or rules that no random value meets."""
     place = f"secret {rule.name}"
-    if rule.kind != "secret":
-        raise BadInput.at(place, f"is a {rule.kind}: it is not made at random")
+    BadInput.unless(rule.kind == "secret", place, f"is a {rule.kind}: it is not made at random")
     if rule.obtain and not rule.generate and rule.component == "whole":
         raise BadInput.at(place, f"is issued by its provider ({rule.obtain}): enter it with --given")
     for _ in range(100):

@@ -41,8 +41,7 @@ class Guard:
     def redactor(self) -> Redactor:
         """The redactor for what is known now."""
         with self.lock:
-            known = (pair for keeper in self._keepers for pair in keeper.values())
-            secret = {name: value for name, value in known if name not in self._open}
+            secret = dict(pair for one in self._keepers for pair in one.values() if pair[0] not in self._open)
             strong = [name for name in secret if self._strong is None or name in self._strong]
             # Compared by the values themselves: as many of another keeper are other values.
             if (built_from := (secret, strong, self._public)) != self._built_from:
@@ -70,9 +69,8 @@ def install(keeper: Keeper | None = None) -> Guard:
         for name in ("stdout", "stderr"):
             target = getattr(sys, name)
             if target is not None and not isinstance(target, GuardedStream):
-                stream = GuardedStream(_guard, target)
-                setattr(sys, name, stream)
-                atexit.register(stream.flush, last=True)
+                setattr(sys, name, GuardedStream(_guard, target))
+                atexit.register(getattr(sys, name).flush, last=True)
     elif not isinstance(getattr(kernel.session.send, "__self__", None), _Messages):
         kernel.session.send = _Messages(kernel.session).send
         _cover_raw_stream(sys.stdout, 1)
@@ -97,11 +95,10 @@ class _Messages:
 
     def send(self, *args: Any, **named: Any) -> Any:
         """As `Session.send`, without known values."""
-        given = self._signature.bind(*args, **named).arguments
+        given = dict(self._signature.bind(*args, **named).arguments)
         message = given["msg_or_type"]
         if not isinstance(message, Mapping):
-            fields = (given.get(part) for part in ("content", "parent", "header", "metadata"))
-            message = self._session.msg(message, *fields)
+            message = self._session.msg(message, *map(given.get, ("content", "parent", "header", "metadata")))
         content = message["content"]
         with _guard.lock:
             redactor = _guard.redactor()
@@ -112,16 +109,15 @@ class _Messages:
             for name, tail in self._tails.items():  # nothing of the cell follows behind its end
                 self._say(name, tail.flush(redactor, last=content.get("execution_state") == "idle"))
             parts = {part: redactor.tree(message.get(part, {})) for part in ("content", "metadata")}
-            buffers = given.get("buffers") or message.get("buffers") or []
-            covered = [redactor.binary(bytes(buffer)) for buffer in buffers]
-            return self._send(**{**given, "msg_or_type": {**message, **parts}, "buffers": covered})
+            buffers = map(bytes, given.get("buffers") or message.get("buffers") or [])
+            clean = {"msg_or_type": {**message, **parts}, "buffers": list(map(redactor.binary, buffers))}
+            return self._send(**given | clean)
 
     def _say(self, name: str, text: str) -> Any:
         """Sends some text of a stream as its last message came."""
-        given = self._routes[name]
-        parent = given["msg_or_type"]["parent_header"]
+        parent = self._routes[name]["msg_or_type"]["parent_header"]
         message = self._session.msg("stream", {"name": name, "text": text}, parent)
-        return self._send(**{**given, "msg_or_type": message}) if text else message
+        return self._send(**self._routes[name] | {"msg_or_type": message}) if text else message
 
 
 def _cover_raw_stream(stream: Any, number: int) -> None:

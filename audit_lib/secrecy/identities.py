@@ -35,19 +35,20 @@ def mask_text(text: str, label: Label) -> str:
 
 def map_texts(frame: pd.DataFrame, **changes: Callable[[str], str]) -> pd.DataFrame:
     """The frame with some of its columns changed, by the name of each that it has."""
-    changed = {name: frame[name].map(cache(change)) for name, change in changes.items() if name in frame}
-    return frame.assign(**changed).astype(frame.dtypes)
+    return frame.assign(
+        **{name: frame[name].map(cache(change)) for name, change in changes.items() if name in frame}
+    ).astype(frame.dtypes)
 
 
 def keyed_label(key: Key) -> Label:
     """Labels under a key, the same in each run: the 256 addresses of a /24 could be tried out without one."""
     secret = key.derive("identities")
 
-    def label(client: str) -> str:
-        digest = hmac.digest(secret, client.encode("utf-8", "surrogatepass"), sha256)
-        return base64.b32encode(digest)[:6].decode("ascii").lower()
-
-    return label
+    return lambda client: (
+        base64.b32encode(hmac.digest(secret, client.encode("utf-8", "surrogatepass"), sha256))[:6]
+        .decode("ascii")
+        .lower()
+    )
 
 
 def numbered_label(clients: Iterable[str]) -> Label:
@@ -64,5 +65,6 @@ def _parsed(client: str) -> tuple[str, str]:
     except ValueError:
         return client, ""
     address = getattr(given, "ipv4_mapped", None) or given
-    prefix = 24 if address.version == 4 else 64
-    return str(address), str(ipaddress.ip_network((address, prefix), strict=False))
+    return str(address), str(
+        ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False)
+    )

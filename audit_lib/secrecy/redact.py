@@ -10,11 +10,10 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
@@ -67,8 +66,7 @@ def forms(value: str) -> Iterator[tuple[str, bytes]]:
     plain = encode(value)
     texts = ((name, text) for name, written in _written(value, plain).items() for text in written)
     # At each alignment the groups that hold bytes of the value alone.
-    size = len(plain)
-    groups = [b64encode(plain[-before % 3 : size - (size + before) % 3]) for before in range(3)]
+    groups = [b64encode(plain[-before % 3 : len(plain) - (len(plain) + before) % 3]) for before in range(3)]
     every = [
         ("plain", plain),
         *((name, encode(form)) for name, text in texts for form in (text, *_dumped(text))),
@@ -76,10 +74,8 @@ def forms(value: str) -> Iterator[tuple[str, bytes]]:
         *(("base64url", group.translate(_URL_SAFE)) for group in groups),
         *(("utf-16", value.encode(codec, "surrogatepass")) for codec in ("utf-16-le", "utf-16-be")),
     ]
-    named: dict[bytes, str] = {}
-    for name, form in every:
-        named.setdefault(form, name)
-    yield from ((name, form) for form, name in named.items() if len(form) >= SHORTEST)
+    names = {form: name for name, form in reversed(every)}  # of each the first
+    yield from ((names.pop(form), form) for _, form in every if form in names and len(form) >= SHORTEST)
 
 
 def _dumped(text: str) -> tuple[str, str]:
@@ -118,8 +114,7 @@ def _runs(value: str, most: int) -> Iterator[bytes]:
     yield from (content[at : at + WINDOW] for at in range(own, len(content) - WINDOW + 1))
 
 
-@dataclass(frozen=True, order=True)
-class Hit:
+class Hit(NamedTuple):
     """A place of a value: data[start:end]."""
 
     start: int
@@ -142,9 +137,8 @@ class Matcher:
         self._values = {name: value for name, value in values.items() if len(value) >= SHORTEST}
         whole = [(name, *form) for name, value in self._values.items() for form in forms(value)]
         strong = [name for name in strong if name in self._values]
-        most, open_text = max(_MOST_PARTS // max(1, len(strong)), 4 * WINDOW), encode(public)
-        runs = ((name, run) for name in strong for run in _runs(values[name], most))
-        parts = [(name, PART, run) for name, run in runs if run not in open_text]
+        most, said = max(_MOST_PARTS // max(1, len(strong)), 4 * WINDOW), encode(public)
+        parts = [(name, PART, run) for name in strong for run in _runs(values[name], most) if run not in said]
         self.forms, self.runs = len(whole), len(parts)
         # By its beginning, which is looked for: name, form and content.
         known: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)
@@ -188,8 +182,8 @@ class Matcher:
         for hit in sorted(hits):
             places = merged[hit.name]
             last = places.pop() if places and hit.start < places[-1].end else hit
-            form = hit.form if last.form == PART else last.form
-            places.append(Hit(last.start, max(last.end, hit.end), hit.name, form))
+            named = hit if last.form == PART else last
+            places.append(named._replace(start=last.start, end=max(last.end, hit.end)))
         return sorted(hit for places in merged.values() for hit in places)
 
 
@@ -247,8 +241,7 @@ class Redactor(Matcher):
         """The text without known values, and lines, pairs of them or all that hide one in escapes."""
         if not self._values or not text:
             return text
-        data = encode(text)
-        redacted = self._without(data, lambda size: MARK.encode())
+        redacted = self._without(data := encode(text), lambda size: MARK.encode())
         clean = text if redacted == data else redacted.decode("utf-8", "replace")
         if not self._hides_value(clean):
             return clean
@@ -271,14 +264,15 @@ class Redactor(Matcher):
 
     def tree(self, node: Any, depth: int = 0) -> Any:
         """A copy of a message's part without known values, keys too; a mark for what lies too deep."""
-        if depth > DEEPEST:
-            return MARK
-        if isinstance(node, Mapping):
-            return {self.tree(key, depth + 1): self.tree(value, depth + 1) for key, value in node.items()}
-        if isinstance(node, list | tuple):
-            return [self.tree(item, depth + 1) for item in node]
-        if isinstance(node, bytes | bytearray | memoryview):
-            return self.binary(bytes(node))
+        match node:
+            case _ if depth > DEEPEST:
+                return MARK
+            case Mapping():
+                return {self.tree(key, depth + 1): self.tree(value, depth + 1) for key, value in node.items()}
+            case list() | tuple():
+                return [self.tree(item, depth + 1) for item in node]
+            case bytes() | bytearray() | memoryview():
+                return self.binary(bytes(node))
         text = node if isinstance(node, str) else repr(node)
         return clean if (clean := self.text(text)) != text else node
 

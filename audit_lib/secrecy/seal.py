@@ -43,8 +43,8 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     """The keeper's values by what they are, never by what the project's policy calls them: whoever writes it
     could else have one published. Of what a report says anyway, `public`, nothing is searched for."""
     known = inventory.dropna(subset=["fingerprint"])
-    set_up = ~known["placeholder"].fillna(False) & ~known["template"].fillna(False)
-    secret = known[known["kind"].isin(["secret", "unlisted"]) & set_up]
+    not_set = known["placeholder"].fillna(False) | known["template"].fillna(False)
+    secret = known[known["kind"].isin(["secret", "unlisted"]) & ~not_set]
     named = frozenset(secret["fingerprint"])
     for whole in keeper.fingerprints():  # whatever the policy says that a URL is for
         keeper.part(whole, component("password"))
@@ -54,18 +54,18 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     sealed = {value for value in strong if value in named or keeper.ask(value, _looks_drawn)} | (named - held)
 
     def is_ordinary(value: str) -> bool:
-        is_date = re.fullmatch(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?", value)
-        short, folded = len(value) < SHORTEST or is_date is not None, value.casefold()
-        return short or folded in public.casefold() or folded in _own_text()
+        weak = len(value) < SHORTEST or re.fullmatch(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?", value)
+        return bool(weak) or value.casefold() in public.casefold() or value.casefold() in _own_text()
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
     weak = secret[secret["fingerprint"].isin(ordinary)]
-    names = set(weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")")
     return Classes(
         sealed=frozenset(sealed),
         whole=held - sealed - ordinary,
         open=ordinary,
-        not_searched=tuple(sorted(names)),
+        not_searched=tuple(
+            sorted({*(weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")")})
+        ),
         ordinary=len(ordinary - named),
         names=dict(zip(known["fingerprint"], known["secret"], strict=True)),
         public=public,
@@ -81,8 +81,10 @@ def _looks_drawn(value: str) -> bool:
 @cache
 def _own_text() -> str:
     """This program's own text, folded: a word in it is nobody's secret, but for the sample's values."""
-    own = [path for path in _PACKAGE.rglob("*") if path.suffix in _TEXTS and path.parent.name != "sample"]
-    own += [path for name in _NOTEBOOKS for path in (*_PACKAGE.glob(name), *_PACKAGE.parent.glob(name))]
+    own = [
+        *(path for path in _PACKAGE.rglob("*") if path.suffix in _TEXTS and path.parent.name != "sample"),
+        *(path for name in _NOTEBOOKS for path in (*_PACKAGE.glob(name), *_PACKAGE.parent.glob(name))),
+    ]
     return "\n".join(path.read_text("utf-8") for path in own).casefold()
 
 
@@ -127,9 +129,10 @@ def statement(planned: Mapping[str, Any]) -> str:
 
 def seal(folder: Path, keeper: Keeper, classes: Classes) -> None:
     """Search a folder. Raises `Refused` for a hit, and as `search_files`."""
-    paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
-    hits = search_files({path.relative_to(folder).as_posix(): path for path in paths}, keeper, classes)
-    if hits:
+    files = {
+        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if not path.is_dir()
+    }
+    if hits := search_files(files, keeper, classes):
         raise Refused(few(hits, SHOWN, apart="\n", end="\nand ") + "\nnothing was published")
 
 
@@ -146,8 +149,10 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         shown = f"artefact {number}" if in_name else name
         for way, content in views(shown, path.read_bytes(), seen):
             first = {(hit.name, hit.form): hit for hit in reversed(matcher.find(content))}
-            named = ((_called(hit, classes), hit.start) for hit in sorted(first.values()))
-            hits += [f"{shown}: {value}, at byte {start} of its {way}" for value, start in named]
+            hits += [
+                f"{shown}: {_called(hit, classes)}, at byte {hit.start} of its {way}"
+                for hit in sorted(first.values())
+            ]
     return hits
 
 

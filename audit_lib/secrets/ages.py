@@ -1,40 +1,64 @@
-"""How old each secret is, as an interval, and what follows: fresh, due, overdue, unknown, exempt."""
+"""How old each secret is: the evidence (docs/evidence.md), the interval that it gives, and what follows."""
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import Field, Instant, Series, rows
 from audit_lib.base.in_words import instant_words
-from audit_lib.ledger.timeline import CLOCK_SLACK, SAME_TIME
+from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger.timeline import CLOCK_SLACK, SAME_TIME, SecretPlace, Timeline, loader_in, read_alike
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import component
 from audit_lib.secrets.inventory import OfSecret
 from audit_lib.secrets.value_rules import is_made_up
-from audit_lib.settings import Policy
+from audit_lib.settings import GivenValues, Policy
 
+Row = dict[str, Any]  # of Evidence; `dated` is the upper bound unless it says when
+# A date alone can be that of any zone: from UTC+14 to UTC-12 (docs/evidence.md#claims).
+EAST, WEST = timedelta(hours=14), timedelta(hours=12)
+# Env files came with dotenv and the twelve-factor app. What is dated before is no write: tools that pack
+# images and archives set fixed times (1970, 1980-01-01, npm's 1985-10-26, Bazel's 2010-01-01).
+FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
+_STORES, _STORE_SLACK = ("E13", "E14"), timedelta(minutes=5)  # their clocks are right
+_FILE = attrgetter("source", "modified_at", "before", "returned")  # what rows of one file have in common
+_RECORDED = {"E8": "with the current value", "E9": "with another value", "E10": "without its value"}
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
 # What bounds a tenure, the most trusted first (docs/evidence.md#combining-evidence).
 TRUST = {"E1": 0, "E2": 0, "E13": 1, "E8": 2, "E14": 3, "E3": 4, "E11": 5}
-SEEN = ("E1", "E2", "E8")  # by a snapshot or with a record
-ROTATED = ("E1", "E8")  # of those, with another value before
 DAY = timedelta(days=1)
 Pieces = dict[str, list[Any]]  # the evidence of one place, by role
+# Which pieces bound it below and above, None where none does; and less trusted ones, which contradict these.
+Interval = tuple[Any, Any, list[Any]]
+
+
+class Evidence(OfSecret):
+    """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi."""
+
+    kind: Series[str]  # E1 … E14 of docs/evidence.md#kinds-of-evidence
+    # bound: bounds the tenure. return: the value was in force here before, with another one between.
+    # sighting: the value was seen elsewhere. claim: bounds nothing. left out: dated after as_of.
+    role: Series[str] = Field(isin=("bound", "return", "sighting", "claim", "left out"))
+    lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
+    hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity
+    source: Series[str]  # place: ledger writer and entry, file, commit
+    observed_at: Series[Instant]
+    text: Series[str]  # for a reader
 
 
 class Freshness(OfSecret):
-    """One row for each secret in each environment: how old it is, as an interval, and what follows.
-
-    The tenure clock runs since the value is in force here, or was seen anywhere before that.
-    """
+    """One row for each secret in each environment: since when it is in force, or was seen anywhere before."""
 
     status: Series[str] = Field(isin=FRESHNESS)
-    # In whole days, rounded outwards: on the tenure clock at least so old (null: not known) …
-    age_days_min: Series[float] = Field(nullable=True)
-    age_days_max: Series[float] = Field(nullable=True)  # … and at most so old; null: no bound
+    age_days_min: Series[float] = Field(nullable=True)  # at least so old, in whole days, rounded outwards …
+    age_days_max: Series[float] = Field(nullable=True)  # … and at most; null: no bound
     max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
     period_stated: Series[bool]  # somebody gives this period; else it is the policy's default
     strict_max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)  # the guide's one period for all
@@ -64,72 +88,275 @@ class RotationPairs(OfSecret):
     other_hi_at: Series[Instant] = Field(nullable=True)
 
 
-class Interval(NamedTuple):
-    """When a value came into force: after one piece of evidence and by another; None where nothing bounds."""
+def collect_evidence(
+    inventory: pd.DataFrame,
+    entries: pd.DataFrame,
+    sources: pd.DataFrame,
+    ledger: Ledger,
+    *,
+    as_of: datetime,
+    keeper: Keeper,
+    dates: Iterable[GivenValues] = (),
+) -> pd.DataFrame:
+    """`Evidence`: every piece that bears on a value which is in force, bounds widened by what clocks err.
 
-    lo: Any
-    hi: Any
-    dropped: list[Any]  # less trusted pieces, which contradict these
+    What is in the project now speaks for `as_of` only if the ledger or the file's last write shows that.
+    """
+    timeline = Timeline(ledger)
+    held = inventory[inventory["state"].eq("present") & inventory["fingerprint"].notna()]
+    held = with_file_times(held, sources)
+    stays: list[Any] = [_before(value, timeline) for value in rows(held)]
+    values = list(rows(held.assign(before=[stay[0] for stay in stays], returned=[stay[1] for stay in stays])))
+    # The files that hold a value; one that has it under thousands of names is there once.
+    files: dict[str, dict[Any, Any]] = defaultdict(dict)
+    for value in filter(attrgetter("modified_at"), values):
+        files[value.fingerprint][_FILE(value)] = value
+    for mark, copy in _copies(entries, sources, values, keeper):
+        files[mark][_FILE(copy)] = copy
+
+    pieces = [*_records(ledger, timeline, inventory), *_stored(dates, inventory), *_later(ledger, values)]
+    for value in values:
+        seen = [*_in_ledger(value, timeline)]
+        for key, file in files[value.fingerprint].items():
+            seen.append(_file_time(value, file, "bound" if key == _FILE(value) else "sighting"))
+        # Where else the value was seen counts as far as that is earlier than its tenure's bound.
+        by = min((row["hi_at"] for row in seen if row["role"] == "bound"), default=None)
+        pieces += [row for row in seen if row["role"] != "sighting" or not by or row["hi_at"] < by]
+    return _widened(pieces, as_of)
+
+
+def with_file_times(inventory: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the inventory with `modified_at`: the last write of the file that holds the value."""
+    files = sources[sources["kind"].isin(("env file", "export"))].rename(columns={"kind": "origin"})
+    files = files[["source", "environment", "origin", "modified_at"]]
+    return inventory.merge(files.drop_duplicates(list(files)[:3], keep="last"), how="left")
+
+
+def _piece(place: Any, kind: str, role: str, **facts: Any) -> Row:
+    """A row of `Evidence` about a place, or about a row that has one."""
+    return {**SecretPlace.of(place)._asdict(), "kind": kind, "role": role, **facts}
+
+
+def _widened(pieces: list[Row], as_of: datetime) -> pd.DataFrame:
+    """`Evidence`: the pieces with both bounds widened by the clock uncertainty of their kind."""
+    table = pd.DataFrame(pieces, columns=[*Evidence.columns, "dated"])
+    table = table.astype(dict.fromkeys(("lo_at", "hi_at", "observed_at", "dated"), "datetime64[us, UTC]"))
+    slack = table["kind"].isin(_STORES).map({True: _STORE_SLACK, False: CLOCK_SLACK})
+    late = table.pop("dated").fillna(table["hi_at"]) - slack.astype("timedelta64[us]") > as_of
+    table["observed_at"] = table["observed_at"].fillna(table["hi_at"])
+    table["lo_at"] -= slack
+    table["hi_at"] += slack
+    table["role"] = table["role"].mask(late, "left out")
+    order = ["environment", "service", "secret", "role", "kind", "source", "hi_at", "lo_at", "text"]
+    return Evidence.checked(table.sort_values(order, kind="stable"))
+
+
+def _in_ledger(value: Any, timeline: Timeline) -> Iterator[Row]:
+    """E1, E2 or E8 for each run of the value, here and elsewhere; E3 for the last write of its file then."""
+    place, copies = SecretPlace.of(value), timeline.runs[value.fingerprint].items()
+    # Only in one copy is it known that the value came back: another writer's went its own way.
+    lasting = timeline.lasting(place, value.source, value.fingerprint)
+    cited = set()  # one value in thousands of names is one piece an entry
+    for copy, run, is_last in ((copy, run, run is runs[-1]) for copy, runs in copies for run in runs):
+        role = "sighting" if copy not in lasting else "bound" if is_last else "return"
+        first, before = run.first, value.before if role == "bound" else run.absent
+        citation = (role, run.modified_at, first.place, before and (before.place, before.fingerprint))
+        if citation not in cited:
+            cited.add(citation)
+            where = "" if copy.place == place else f" as {copy.place}"
+            kind = "E8" if first.recorded else "E1" if before and before.fingerprint is not None else "E2"
+            text = f"first seen{where} {instant_words(first.at)}{_seen_before(before)}"
+            facts = {"source": first.place, "observed_at": first.at}
+            yield _piece(value, kind, role, lo_at=before and before.at, hi_at=first.at, text=text, **facts)
+            if run.modified_at and FIRST_ENV_FILES <= run.modified_at < first.at:
+                then = value._replace(source=first.place, modified_at=run.modified_at, before=before)
+                yield _file_time(value, then, role, where) | {"observed_at": first.at}
+
+
+def _before(value: Any, timeline: Timeline) -> tuple[Any, bool]:
+    """The last look at another value before which no copy held this one, and whether the value came back.
+
+    The value is as old as its oldest copy. Who only records looks at no change and names no copy: a record
+    that may be older than that look tells of a copy that changed first.
+    """
+    lasting = timeline.lasting(SecretPlace.of(value), value.source, value.fingerprint).values()
+    current, returned = [runs[-1] for runs in lasting], any(len(runs) > 1 for runs in lasting)
+    looked = [run for run in current if run.looked]
+    befores = [run.absent for run in looked or current]
+    if not befores or None in befores:
+        return None, returned
+    earliest = min(filter(None, befores), key=attrgetter("at"))
+    records = [run.first for run in current if looked and not run.looked]
+    return earliest if all(map(earliest.surely_before, records)) else None, returned
+
+
+def seen_already(ledger: Ledger, place: SecretPlace, source: str, fingerprint: str) -> Any:
+    """The last look at a value in its place, if no change to it awaits a record; None if one does: recorded
+    without a date, a rotation to such a value would be one that nothing shows."""
+    records = [one.at for one in ledger.of_kind("rotation") if SecretPlace.named_in(one.body) == place]
+    newest = None
+    for runs in Timeline(ledger).lasting(place, source, fingerprint).values():
+        before, newest = runs[-1].absent, runs[-1].last
+        if before and before.fingerprint is not None and not any(at >= before.at for at in records):
+            return None
+    return newest
+
+
+def _seen_before(before: Any) -> str:
+    what = "no value" if before and before.fingerprint is None else "another value"
+    return f"; {what} was seen there {instant_words(before.at)} ({before.place})" if before else ""
+
+
+def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
+    """E3, of a backup E4: one-sided, since a copy or a touch only moves a file's time later.
+
+    Another value seen before bounds only a sighting from below: a clone's file may be older. What is older
+    than that look was restored or moved in: the value was there before, or both conflict beyond clock errors.
+    """
+    written, before, day = file.modified_at, file.before, instant_words(file.modified_at)
+    since = before if before and before.at < written else None
+    if role == "bound":
+        restored = before and not since and (file.returned or written + SAME_TIME > before.at)
+        role, since = "sighting" if restored else "bound", None
+    kind, what = ("E4", "backup") if file.kind == "backup" else ("E3", "file")
+    text = (
+        f"its {what}{where} was last modified {day}, so the value was in place by then{_seen_before(since)}"
+    )
+    if written < FIRST_ENV_FILES:
+        role, text = "claim", f"its {what} is dated {day}, a time that tools for images and archives set"
+    return _piece(value, kind, role, lo_at=since and since.at, hi_at=written, source=file.source, text=text)
+
+
+def _copies(entries: pd.DataFrame, sources: pd.DataFrame, values: list[Any], keeper: Keeper) -> Iterator[Any]:
+    """Fingerprint and row of each value of a backup, with its last write; of a URL that of its password."""
+    written = sources.loc[sources["kind"].eq("backup"), ["source", "modified_at"]].dropna()
+    copies = entries.dropna(subset="fingerprint").merge(written, on="source")
+    urls = {value.variable for value in values if value.component == "password"}
+    for row in rows(copies.assign(before=None, returned=False)):
+        is_url = row.name in urls and row.fingerprint in keeper
+        yield (keeper.part(row.fingerprint, component("password")) or "") if is_url else row.fingerprint, row
+
+
+def claim_interval(entry: Entry) -> tuple[datetime | None, datetime]:
+    """The instants between which a recorded rotation is claimed to lie; None: by now, at any time before."""
+    at = parse_instant(entry.body["claimed_at"], entry.place)
+    if not entry.body["day_only"]:
+        return (None, at) if at == entry.at else (at, at + DAY)
+    midnight = at.replace(hour=0, minute=0, second=0)
+    return midnight - EAST, midnight + DAY + WEST
+
+
+def _records(ledger: Ledger, timeline: Timeline, inventory: pd.DataFrame) -> Iterator[Row]:
+    """What somebody recorded about the places of the inventory: rotations, and when a value was created."""
+    places, links = {SecretPlace.of(row): row for row in rows(inventory)}, timeline.links
+    for entry in ledger.of_kind("rotation", "creation"):
+        value, mark = places.get(SecretPlace.named_in(entry.body)), entry.body["fingerprint"]
+        if value is None:
+            continue
+        of_value = None  # whether it is of the value in force, if that is known
+        if mark is not None and value.fingerprint is not None:
+            same = links.same(links.now(mark, entry.key_id), value.fingerprint)
+            of_value = same if same or read_alike(value.loader, loader_in(entry.body)) else None
+        if entry.kind == "rotation":
+            kind = "E8" if of_value else "E10" if of_value is None else "E9"
+            yield _recorded(entry, kind, value, timeline)
+        elif of_value:  # as old as its provider made it, by what somebody says, and in force since or later
+            body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
+            by, day = (at + DAY, f"{at:%Y-%m-%d}") if body["day_only"] else (at, instant_words(at))
+            text = f"{body['by']} recorded that it was created on {day}, by {body['witness']}"
+            facts = {"lo_at": at, "source": entry.place, "observed_at": entry.at, "dated": at, "text": text}
+            yield _piece(value, "E11", "bound", **facts)
+            yield _piece(value, "E11", "sighting", hi_at=by, **facts)
+
+
+def _recorded(entry: Entry, kind: str, value: Any, timeline: Timeline) -> Row:
+    """A recorded rotation: E8 (with the value in force), E9 (with another), E10 (with none)."""
+    lo, hi = claim_interval(entry)
+    place, by_copy = SecretPlace.of(value), timeline.runs.get(value.fingerprint, {})
+    copies = [by_copy.get(copy, []) for copy in timeline.copies if copy.place == place]
+    if kind == "E10":
+        stays = [runs and not runs[-1].replaced and runs[-1].last.at > hi + CLOCK_SLACK for runs in copies]
+        # Which copy was meant is not said: one that no snapshot saw since may have been rotated.
+        lo = lo if value.fingerprint and all(stays) else None
+    elif kind == "E8" and lo is None:
+        changed = any(run.absent and run.absent.fingerprint for runs in copies for run in runs)
+        lo = None if changed else hi  # no change was seen that it could tell of: it claims one just now
+    when = f"done by {instant_words(hi)}" if lo is None else f"on or after {instant_words(lo)}"
+    facts = {"source": entry.place, "observed_at": entry.at, "dated": lo or hi}
+    text = f"a rotation {when} was recorded {_RECORDED[kind]}"
+    return _piece(value, kind, "claim", lo_at=lo, hi_at=None if kind == "E9" else hi, text=text, **facts)
+
+
+def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[Row]:
+    """E13, E14: what a store says of the value that a place has, also if nobody supplied the value."""
+    found = defaultdict(list)
+    for source, date in ((one, date) for one in dates for date in one.dates):
+        found[source.environment, source.service, date.secret].append((source.origin, date))
+    for row in rows(inventory[inventory["state"].isin(("present", "not supplied"))]):
+        for name in {row.secret, row.variable}:
+            for origin, date in found[row.environment, row.service, name]:
+                text = f"{date.text} {instant_words(date.hi_at)}"
+                yield _piece(row, date.kind, "bound", hi_at=date.hi_at, source=origin, text=text)
+
+
+def _later(ledger: Ledger, values: list[Any]) -> Iterator[Row]:
+    """One row for each ledger entry dated after as_of that bears on a value; only counted."""
+    places = set(map(SecretPlace.of, values))
+    kinds = {"snapshot": "E2", "rotation": "E8", "creation": "E11"}
+    for entry in (entry for entry in ledger.later if entry.kind in kinds):
+        bodies, text = entry.body.get("secrets", [entry.body]), f"dated {instant_words(entry.at)}"
+        for place in sorted({SecretPlace.named_in(one) for one in bodies} & places):
+            yield _piece(place, kinds[entry.kind], "left out", hi_at=entry.at, source=entry.place, text=text)
 
 
 def tabulate_freshness(
     inventory: pd.DataFrame, evidence: pd.DataFrame, policy: Policy, as_of: datetime
 ) -> pd.DataFrame:
-    """A frame of `Freshness`: one row for each secret or identifier in each environment and service.
-
-    The status is decided on tenure; a sighting of the same value before its tenure moves the age up
-    (docs/evidence.md#clocks). Claims bound nothing. Where pieces contradict each other and would not all give
-    the same status, it is unknown.
-    """
-    pieces: dict[tuple[str, str, str], Pieces] = defaultdict(lambda: defaultdict(list))
+    """`Freshness`, decided on tenure, moved up by what was seen of the value before; no claim bounds it."""
+    label = evidence["kind"] + " " + evidence["source"] + ": " + evidence["text"]
+    ranked = evidence.assign(trust=evidence["kind"].map(TRUST), label=label)
     order = {"trust": True, "lo_at": False, "hi_at": True, "source": True, "text": True}
-    ranked = evidence.assign(trust=evidence["kind"].map(TRUST))
+    pieces: dict[SecretPlace, Pieces] = defaultdict(lambda: defaultdict(list))
     for row in rows(ranked.sort_values([*order], ascending=[*order.values()])):
-        pieces[row.secret, row.environment, row.service][row.role].append(row)
+        pieces[SecretPlace.of(row)][row.role].append(row)
     aged = inventory[inventory["kind"].isin(("secret", "identifier")) | inventory["max_age_days"].notna()]
     aged = aged.sort_values(["environment", "service", "secret"], kind="stable")
-    return Freshness.of(
-        _row(item, pieces[item.secret, item.environment, item.service], policy, as_of) for item in rows(aged)
-    )
+    return Freshness.of(_row(item, pieces[SecretPlace.of(item)], policy, as_of) for item in rows(aged))
 
 
 def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str, Any]:
     tenure, rule, exempt = agreement(pieces["bound"]), policy.rule(item.secret), _exempt(item)
-    age = _age(tenure, pieces["return"] + pieces["sighting"])
-    lo_at, hi_at = age.lo and age.lo.lo_at, age.hi and age.hi.hi_at
-    limits = [item.max_age_days, rule and item.max_age_days and rule.strict_max_age_days]
+    lo, hi, dropped = age = _age(tenure, pieces["return"] + pieces["sighting"])
+    lo_at, hi_at = lo and lo.lo_at, hi and hi.hi_at
+    period = item.max_age_days and item.max_age_days * DAY
+    strict = item.max_age_days and rule and rule.strict_max_age_days
     status, strict_status = (
         "exempt" if exempt else days and status_of(lo_at, hi_at, as_of, days, policy.warn_days)
-        for days in limits
+        for days in (item.max_age_days, strict)
     )
-    reason = _why_unknown(item, pieces, age) if status == "unknown" else exempt
-    period = limits[0] and limits[0] * DAY
+    reason, decides = _doubt(item, pieces, tenure, age, as_of) if status == "unknown" else (exempt, "")
     return {
-        **{name: getattr(item, name) for name in ("secret", "environment", "service", "max_age_days")},
+        **SecretPlace.of(item)._asdict(),
         "status": status,
-        "reason": reason,
         # Whole days, rounded so that no more is claimed than is known.
         "age_days_min": hi_at and max(0, floor((as_of - hi_at) / DAY)),
         "age_days_max": lo_at and max(0, ceil((as_of - lo_at) / DAY)),
-        "period_stated": item.period_stated,
-        "strict_max_age_days": limits[1],
-        "strict_status": strict_status if limits[1] else "",
+        **{name: getattr(item, name) for name in ("max_age_days", "period_stated")},
+        "strict_max_age_days": strict,
+        "strict_status": strict_status if strict else "",
         "overdue_from_at": period and hi_at and hi_at + period,
         "possibly_overdue_from_at": period and lo_at and lo_at + period,
         "lo_at": lo_at,
         "hi_at": hi_at,
-        "lo_evidence": _label(age.lo),
-        "hi_evidence": _label(age.hi),
-        "next_evidence": _next(item, reason, tenure, age, as_of) if status == "unknown" else "",
-        "conflict": bool(age.dropped),
+        "lo_evidence": lo.label if lo else "",
+        "hi_evidence": hi.label if hi else "",
+        "reason": reason,
+        "next_evidence": decides,
+        "conflict": bool(dropped),
         "claimed_not_done": _not_done(pieces),
         "rotated_back": bool(pieces["return"]),
         "unrecorded_rotation": _unrecorded(pieces),
     }
-
-
-def _label(piece: Any) -> str:
-    return f"{piece.kind} {piece.source}: {piece.text}" if piece else ""
 
 
 def agreement(pieces: list[Any]) -> Interval:
@@ -142,22 +369,18 @@ def agreement(pieces: list[Any]) -> Interval:
             dropped.append(piece)
         else:
             lo, hi = later, earlier
-    return Interval(lo, hi, dropped)
+    return lo, hi, dropped
 
 
 def _age(tenure: Interval, elsewhere: list[Any]) -> Interval:
-    """The tenure by the bounds that agree, moved up by what was seen of the same value before.
-
-    Where bounds exclude each other, the value may be older than the more confident one has it.
-    """
+    """The tenure, moved up by what was seen of the value before; its bounds may be wrong if they conflict."""
     begun, hi, dropped = tenure
+    before = [piece for piece in elsewhere if hi and piece.hi_at]
+    surely = [piece for piece in before if begun and piece.hi_at <= begun.lo_at + SAME_TIME]
     lo = None if dropped else begun
-    before = [piece for piece in elsewhere if piece.hi_at] if hi else []
-    if surely := [piece for piece in before if begun and piece.hi_at <= begun.lo_at + SAME_TIME]:
-        # In use before: how long is bounded only as far as that earlier use is.
-        bounded = all(piece.lo_at for piece in surely)
-        lo = min(surely, key=attrgetter("lo_at", "hi_at")) if bounded else None
-    return Interval(lo, min([hi, *before], key=attrgetter("hi_at")) if before else hi, dropped)
+    if surely:  # in use before: how long is bounded only as far as that earlier use is
+        lo = min(surely, key=attrgetter("lo_at", "hi_at")) if all(one.lo_at for one in surely) else None
+    return lo, min([hi, *before], key=attrgetter("hi_at")) if before else hi, dropped
 
 
 def status_of(
@@ -184,40 +407,35 @@ def _exempt(item: Any) -> str:
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
-def _why_unknown(item: Any, pieces: Pieces, age: Interval) -> str:
-    if pieces["bound"]:
-        return "conflict" if age.dropped else "straddles"
-    late = "reviewed late" if pieces["left out"] else "no evidence"
-    return "not supplied" if item.state == "not supplied" else late
-
-
-def _next(item: Any, reason: str, tenure: Interval, age: Interval, as_of: datetime) -> str:
-    """The cheapest evidence that would decide."""
-    if reason == "not supplied":
-        return f"Supply the values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
-    if reason == "conflict":
-        sides = dict.fromkeys(filter(None, map(_label, (*tenure[:2], age.dropped[0]))))
-        return f"Find out which is right: {' · '.join(sides)}"
-    if age.hi is None:
-        return "Take a snapshot now, then one each week: audit-lib snapshot"
+def _doubt(item: Any, pieces: Pieces, tenure: Interval, age: Interval, as_of: datetime) -> tuple[str, str]:
+    """Why the status is unknown, and the cheapest evidence that would decide."""
+    lo, hi, dropped = age
+    if not pieces["bound"] and item.state == "not supplied":
+        return item.state, f"Supply the values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
+    if dropped:
+        sides = dict.fromkeys(piece.label for piece in (*tenure[:2], dropped[0]) if piece)
+        return "conflict", f"Find out which is right: {' · '.join(sides)}"
+    reason = "straddles" if pieces["bound"] else "reviewed late" if pieces["left out"] else "no evidence"
+    if hi is None:
+        return reason, "Take a snapshot now, then one each week: audit-lib snapshot"
     period = item.max_age_days * DAY
-    overdue = f" (overdue if changed before {instant_words(as_of - period)})" if age.lo else ""
-    return (
+    overdue = f" (overdue if changed before {instant_words(as_of - period)})" if lo else ""
+    return reason, (
         f"Look up its creation date at the provider{overdue} and record it (audit-lib record {item.secret} "
         "--created-at DATE --source TEXT), or rotate it with a snapshot just before and just after. "
-        f"Otherwise it is overdue from {instant_words(age.hi.hi_at + period)}"
+        f"Otherwise it is overdue from {instant_words(hi.hi_at + period)}"
     )
 
 
 def _not_done(pieces: Pieces) -> bool:
     """Whether the value in force was seen here before a recorded rotation, with no other since.
 
-    A file's time is not enough: a value is written before it is recorded. One that was recorded with
-    another value (E9) was rotated to that, and of a claim without a lower bound nobody can say.
+    A file's time is not enough: a value is written before it is recorded. One with another value (E9) was
+    rotated to that, and of a claim without a lower bound nobody can say.
     """
-    seen = min((row.hi_at for row in pieces["bound"] if row.kind in SEEN), default=None)
-    claims = (claim.lo_at for claim in pieces["claim"] if claim.kind in ("E8", "E10"))
-    return seen is not None and any(lo_at is not None and lo_at >= seen for lo_at in claims)
+    seen = [row.hi_at for row in pieces["bound"] if row.kind in ("E1", "E2", "E8")]
+    claims = [claim.lo_at for claim in pieces["claim"] if claim.kind != "E9" and claim.lo_at]
+    return bool(seen and claims) and max(claims) >= min(seen)
 
 
 def _unrecorded(pieces: Pieces) -> bool:
@@ -225,28 +443,25 @@ def _unrecorded(pieces: Pieces) -> bool:
 
     One with the value in force does, unless it is of an earlier stay; one with another value (E9) does not.
     """
-    changes = [row for row in pieces["bound"] if row.kind in ROTATED and row.lo_at]
-    if not changes:
+    change = next((row for row in pieces["bound"] if row.kind in ("E1", "E8") and row.lo_at), None)
+    if change is None:
         return False
-    after, by = changes[0].lo_at - CLOCK_SLACK, changes[0].hi_at + CLOCK_SLACK
+    after, by = change.lo_at - CLOCK_SLACK, change.hi_at + CLOCK_SLACK
     later = [claim for claim in pieces["claim"] if claim.observed_at >= after]
-    with_value = any(claim.kind == "E8" for claim in (later if pieces["return"] else pieces["claim"]))
-    without = (claim for claim in later if claim.kind == "E10")
-    return not with_value and not any(claim.lo_at is None or claim.lo_at <= by for claim in without)
+    with_value = later if pieces["return"] else pieces["claim"]
+    without = [claim for claim in later if claim.kind == "E10" and (claim.lo_at or by) <= by]
+    return not without and all(claim.kind != "E8" for claim in with_value)
 
 
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """`RotationPairs`: each pair that must rotate together, in each environment that has both.
-
-    Apart: one surely began to be in force after the other had. Together: both began within the same
-    interval, however wide. Else nobody can say (docs/rules.md#rule-43).
-    """
+    """`RotationPairs`: apart if one surely came into force after the other had; together if both did within
+    the same interval, however wide; else nobody can say (docs/rules.md#rule-43)."""
     ages = freshness[freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")]
     ages = ages[["secret", "environment", "service", "lo_at", "hi_at"]]
     names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}
+    pairs = pd.DataFrame(sorted(names), columns=["secret", "other_secret"], dtype="str")
     other = {name: f"other_{name}" for name in ("secret", "lo_at", "hi_at")}
-    both = pd.DataFrame(sorted(names), columns=["secret", "other_secret"], dtype="str").merge(ages)
-    both = both.merge(ages.drop(columns="service").rename(columns=other))
+    both = pairs.merge(ages).merge(ages.drop(columns="service").rename(columns=other))
     lo, hi, other_lo, other_hi = (both[name] for name in ("lo_at", "hi_at", "other_lo_at", "other_hi_at"))
     # Bounds are widened by what clocks may err: instants that they cannot tell apart are the same.
     same_lo = (lo - other_lo).abs().le(SAME_TIME) | (lo.isna() & other_lo.isna())

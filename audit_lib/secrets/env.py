@@ -1,17 +1,16 @@
 """Turns the bytes of an env file into lines: each is read, not understood or blank, and none is lost.
 
 A value is the one that the service's loader gives (loaders.py). Faults of a line: duplicate (set more than
-once), overridden (a later line counts), case (another name differs by case only), spaces, smart-quotes,
-invisible, utf-16, continuation (of a value), altered (the loader gives another value than is written); of a
-value that is not known: loaders-disagree, reference (to what the file does not set before), refused (the
-loader takes nothing of this file); of a line that was not understood: no-equals, bad-name, not-parsed,
-too-long, nul, undecodable.
+once: the last line counts), case (another name differs by case only), spaces, smart-quotes, invisible,
+utf-16, continuation (of a value), altered (the loader gives another value than is written); of a value that
+is not known: loaders-disagree, reference (to what the file does not set before), refused (the loader takes
+nothing of this file); of a line that was not understood: not-parsed, bad-name, too-long, nul, undecodable.
 """
 
 import io
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +20,6 @@ from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS, READERS, Statement
 
 # Faults of a line whose variable is set, to a value that is not known.
 UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
-MAX_LINES = 20_000
 MAX_BYTES = 2 * 1024 * 1024  # of one source: by default Linux gives a process no larger environment
 _LONGEST_SUSPECT, _MAX_SUSPECTS = 4096, 16  # characters; of a line
 _LONG = 20  # characters, of which random text is known by the kinds that it mixes
@@ -29,7 +27,6 @@ _LONG = 20  # characters, of which random text is known by the kinds that it mix
 _LONG_RUN = re.compile(r"\s{65}")
 _UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
-_NAME_ALONE = re.compile(r"\s*(?:export\s+)?[^\s=:#'\"]+\s*")
 _WRITTEN = re.compile(  # A="x" # why, A=x # why
     r"(?s)[^=:]*[=:]\s*(?:(['\"`])(?P<quoted>.*)\1\s*(?:#.*)?|(?P<bare>.*?)\s*(?:(?<![^\s=:])#.*)?)"
 )
@@ -37,7 +34,7 @@ _WRITTEN = re.compile(  # A="x" # why, A=x # why
 _ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
-Statements = list[tuple[str, Statement]]  # with their loaders
+Statements = dict[str, Statement]  # by loader, of the same first line and name
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,7 @@ class EnvLine:
     value: str | None = field(default=None, repr=False)
     faults: tuple[str, ...] = ()
     suspects: tuple[str, ...] = field(default=(), repr=False)
+    loader: str = ""  # whose reading the value is; "" if it is not known, or if there is no loader
 
 
 def value_is_unknown(faults: Iterable[str]) -> bool:
@@ -85,24 +83,19 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     # A line that must not reach a loader is a comment to all of them.
     kept = ("#" + raw[at][len(bodies[at]) :] if why else raw[at] for at, why in enumerate(blocked))
     starting, taken = _by_first_line("".join(kept), loaders)
-
-    comment = ("#", ";") if loaders == ("systemd",) else ("#",)
+    comment, loader = (";" if loaders == ("systemd",) else "#"), (loaders[0] if len(loaders) == 1 else "")
     lines: list[EnvLine] = []
-    while len(lines) < len(bodies):
-        at = len(lines)
-        found = starting.get(at + 1, [])
-        own = slice(at, found[0][1].last if found else at + 1)
+    while (at := len(lines)) < len(bodies):
+        found = starting.get(at + 1, {})
+        own = slice(at, next((one.last for one in found.values()), at + 1))
         text = "\n".join(bodies[own]).removeprefix("" if at else "\ufeff")
         why, bare = sorted({*blocked[own]} - {""}), text.strip()
-        if why and bare:
-            line = _not_understood(at + 1, why, text)
-        elif found:
-            line = _set_line(text, found, taken)
-        elif not bare or bare.startswith(comment):
+        if not bare or (not (why or found) and bare.startswith(("#", comment))):
             line = EnvLine(at + 1, "read" if bare else "blank")
+        elif why or not found:
+            line = _not_understood(at + 1, why or ["not-parsed"], text)
         else:
-            why = ["no-equals" if _NAME_ALONE.fullmatch(text) else "not-parsed"]
-            line = _not_understood(at + 1, why, text)
+            line = replace(_set_line(text, found, taken), loader=loader)
         lines.append(line)
         lines += (
             EnvLine(number, "read", faults=("continuation",))
@@ -116,39 +109,36 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
 
 
 def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, Statements], list[str]]:
-    """For each line that sets a variable all loaders' statements that begin there, and who reads the file.
+    """The statements by the line where they begin, which share no line, and the loaders that take the file.
 
-    Those that may read it come first: without one of theirs a line sets nothing. If each of them refuses the
-    file, the statements of all loaders count.
+    Without a statement of these a line sets nothing; if there are none, those of all loaders count.
     """
     readings = {loader: read(text) for loader, read in READERS.items()}
     taken = [loader for loader in loaders if not readings[loader].refused]
-    starting: dict[int, Statements] = {}
-    covered: set[int] = set()
+    every: dict[tuple[int, str], Statements] = defaultdict(dict)
     for loader in dict.fromkeys((*taken, *READERS)):
         for one in readings[loader].statements:
-            found, own = starting.get(one.first), range(one.first, one.last + 1)
-            if found and found[0][1].name == one.name:
-                found.append((loader, one))
-            elif found is None and (loader in taken or not taken):
-                # Lines that another statement has are not shared.
-                is_free = covered.isdisjoint(own)
-                starting[one.first] = [(loader, one)] if is_free else []
-                covered.update(own if is_free else ())
+            every[one.first, one.name][loader] = one
+    starting: dict[int, Statements] = {}
+    covered: set[int] = set()
+    for found in every.values():
+        loader, first = next(iter(found.items()))
+        own = range(first.first, first.last + 1)
+        if (loader in taken or not taken) and covered.isdisjoint(own):
+            starting[first.first] = found
+            covered.update(own)
     return starting, taken
 
 
 def _set_line(own: str, found: Statements, taken: list[str]) -> EnvLine:
-    """The line that sets a variable, by the loaders that may read it; without one all refuse the file.
+    """The line that sets a variable, by the loaders that take the file.
 
     Of a value that is not known, every reading and what is written may be the secret.
     """
-    _, first = found[0]
-    values = {one.value for loader, one in found if loader in taken}
+    first = next(iter(found.values()))
+    values = {one.value for loader, one in found.items() if loader in taken}
     value = next(iter(values)) if len(values) == 1 else None
     line = entry(first.first, first.name, value or "")
-    if line.state != "read":
-        return line
     # The value that a reader of the line would expect: without its quotes, or a comment behind a space.
     written = _WRITTEN.fullmatch(own)
     expected = (written["quoted"] or written["bare"] or "") if written else ""
@@ -158,11 +148,11 @@ def _set_line(own: str, found: Statements, taken: list[str]) -> EnvLine:
         "loaders-disagree": value is None,
         "altered": "$" not in expected and _ESCAPES.sub("", value or "") != _ESCAPES.sub("", expected),
     }
-    others = (*(one.value for _, one in found), own.partition("=")[2]) if value is None else ()
-    suspects = tuple(dict.fromkeys(filter(None, (value, expected, *others))))
-    if fault := next(filter(faults.get, faults), ""):
-        return replace(line, value=value, faults=(*line.faults, fault), suspects=suspects)
-    return line
+    if line.state != "read" or not any(faults.values()):
+        return line
+    readings = (*(one.value for one in found.values()), own.partition("=")[2]) if value is None else ()
+    suspects = tuple(dict.fromkeys(filter(None, (value, expected, *readings))))
+    return replace(line, value=value, faults=(next(filter(faults.get, faults)),), suspects=suspects)
 
 
 def entry(line: int, name: str, value: str) -> EnvLine:
@@ -213,19 +203,17 @@ def with_oddities(lines: Iterable[EnvLine]) -> tuple[EnvLine, ...]:
     Docs/rules.md#rule-37 is about signs in a value, #rule-41 about names.
     """
     marked = list(lines)
-    named = {line.line: line.name for line in marked if line.name}
-    counts, last = Counter(named.values()), {name: number for number, name in named.items()}
+    counts = Counter(line.name for line in marked if line.name)
     folded = Counter(map(str.casefold, counts))
-    for number, name in named.items():
-        line, value = marked[number - 1], marked[number - 1].value or ""
+    for at, line in enumerate(marked):
+        value = line.value or ""
         kinds = {unicodedata.category(sign) for sign in value.replace("\n", "")}
         tests = {
             "spaces": value != value.strip(),
             "smart-quotes": _SMART_QUOTES.search(value),
             "invisible": "\xa0" in value or not kinds.isdisjoint(("Cc", "Cf")),
-            "duplicate": counts[name] > 1,
-            "overridden": last[name] != number,
-            "case": folded[name.casefold()] > 1,
+            "duplicate": counts[line.name or ""] > 1,
+            "case": folded[(line.name or "").casefold()] > 1,
         }
-        marked[number - 1] = replace(line, faults=(*line.faults, *filter(tests.get, tests)))
+        marked[at] = replace(line, faults=(*line.faults, *filter(tests.get, tests)))
     return tuple(marked)

@@ -5,22 +5,21 @@ fingerprint alone.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import product, takewhile
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded import url_parts
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.secrets.value_rules import format_of, has_host, hold, judge
+from audit_lib.secrets.value_rules import format_of, has_host, hold, is_made_up, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.variables import likely_kind, of_one_store, shape_by
 
@@ -83,33 +82,34 @@ def tabulate_inventory(
 ) -> pd.DataFrame:
     """`Inventory`: each rule in each environment, then what no rule expects, in a total order.
 
-    A variable is "missing" only if its place was supplied, else "not supplied". Given values take the
-    place of a file's, a later file's that of an earlier one's. Another value of a secret in another env file
-    of the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
+    A variable is "missing" only if its place was supplied. A later file counts, given values before any file.
+    Another value in another file has a row of its own, as of `SERVICE (FILE)`: which is read is not known.
     """
     # The places of which a source was read, with its name; also if it was empty.
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
     supplied = {(row.environment, row.service): row.source for row in rows(read)}
-    environments = {environment for environment, _ in supplied} | set(project.environments)
-    examples = _examples(entries, policy, keeper)
+    judge_entry = partial(_judged, policy=policy, keeper=keeper, examples=_examples(entries, policy, keeper))
     found: list[Row] = []
     for rule, held in _in_force(entries, policy):
         known = rule if rule.kind else _as_found(rule, held[-1], policy, keeper)
-        *others, counts = [_judged(known, entry, policy, keeper, examples) for entry in held]
+        *others, counts = [judge_entry(known, entry) for entry in held]
         beside = [row for row in others if _differ(counts, row)]
         found += [counts, *(row | {"service": f"{row['service']} ({row['source']})"} for row in beside)]
 
     there = {(row["secret"], row["environment"], row["service"]) for row in found}
+    environments = {environment for environment, _ in supplied} | {*project.environments}
     for environment, rule in product(environments, policy.secrets):
         if rule.service and (rule.name, environment, rule.service) not in there:
             source = supplied.get((environment, rule.service))
-            found.append(
-                _demands(rule, rule.name, environment, rule.service)
-                | {"state": "missing" if source else "not supplied", "origin": "", "loader": ""}
-                | {"source": source or f"--env {environment}/{rule.service}"}
-            )
-    order = {rule.name: number for number, rule in enumerate(policy.secrets)}
-    return Inventory.of(sorted(found, key=lambda row: _order(row, order)))
+            state = {"state": "missing" if source else "not supplied", "origin": "", "loader": ""}
+            state["source"] = source or f"--env {environment}/{rule.service}"
+            found.append(_demands(rule, rule.name, environment, rule.service) | state)
+
+    # The policy's order, then names; the environments from development to production.
+    order = [*ENVIRONMENTS, *(rule.name for rule in policy.secrets)]
+    rank, by = {name: number for number, name in enumerate(order)}, ("secret", "service", "environment")
+    found.sort(key=lambda row: [(rank.get(row[name], len(rank)), row[name]) for name in by])
+    return Inventory.of(found)
 
 
 def rule_name(name: str, policy: Policy) -> str:
@@ -121,19 +121,16 @@ def rule_name(name: str, policy: Policy) -> str:
 def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
     """The fingerprints of what example files show, and of the secrets in it; None without such a file."""
     shown = entries[entries["kind"].eq("example")]
-    found = set()
-    for row in rows(shown[shown["fingerprint"].notna()]):
-        rule = policy.rule(row.name)
-        held = hold(keeper, row.fingerprint, rule.component if rule else "whole")
-        found |= {held.whole, held.part or held.whole}
-    return None if shown.empty else frozenset(found)
+    known = [(row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint"))]
+    values = [hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known]
+    marks = {mark for held in values for mark in (held.whole, held.part or held.whole)}
+    return None if shown.empty else frozenset(marks)
 
 
 def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
     """Each variable of each place: its rule, and its entries, one of each source, of which the last counts.
 
-    Of several names of one rule in a place the first takes it, in the policy's order. The others and what no
-    rule names get a rule of their own that demands nothing.
+    Of several names of one rule in a place the first takes it; others get a rule that demands nothing.
     """
     named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
     # A stable sort: the order of the sources decides, given values come last and so count.
@@ -141,17 +138,13 @@ def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRul
     held: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
     for entry in rows(ordered.drop_duplicates(["environment", "service", "name", "source"], keep="last")):
         held[entry.environment, entry.service, entry.name].append(entry)
-
-    names = (name for rule in policy.secrets for name in (rule.name, *rule.aliases))
-    order = {name: number for number, name in enumerate(names)}
-    taken: set[tuple[str, str, str]] = set()
-    for environment, service, name in sorted(held, key=lambda place: order.get(place[2], len(order))):
+    for (*place, name), found in held.items():
         rule = policy.rule(name)
-        if rule is None or (environment, service, rule.name) in taken:
+        before = takewhile(name.__ne__, (rule.name, *rule.aliases)) if rule else ()
+        if rule is None or any((*place, other) in held for other in before):
             kind, component = ("unlisted", rule.component) if rule else ("", "whole")
             rule = SecretRule(name, "", kind, "", missing_severity="", component=component)
-        taken.add((environment, service, rule.name))
-        yield rule, held[environment, service, name]
+        yield rule, found
 
 
 def _judged(
@@ -159,8 +152,11 @@ def _judged(
 ) -> Row:
     """The row of an entry by its rule. What a value decides is null if the value is not known."""
     rule = _as_found(rule, entry, policy, keeper)
-    unknown = value_is_unknown(entry.faults.split(","))
-    empty = not unknown and _holds_nothing(rule, entry.fingerprint, keeper)
+    mark, ask = entry.fingerprint, partial(keeper.ask, entry.fingerprint)
+    unknown, of_secret = value_is_unknown(entry.faults.split(",")), rule.kind in SECRET_KINDS
+    # No value, or one that says so: null or none, and of a secret false.
+    none = mark is None or (ask(strength.is_no_value) and (of_secret or not ask(strength.is_plain)))
+    empty = none and not unknown
     row = _demands(rule, entry.name, entry.environment, entry.service) | {
         **{name: getattr(entry, name) for name in ("source", "line", "loader")},
         "state": "empty" if empty else "present",
@@ -169,7 +165,7 @@ def _judged(
     }
     if empty or unknown:
         return row
-    held = hold(keeper, entry.fingerprint, rule.component)
+    held = hold(keeper, mark, rule.component)
     row |= judge(held, rule, policy, entry.environment, examples)
     row |= {"component": held.component, "whole": held.whole, "fingerprint": held.part or None}
     if held.component == "password" and not held.part and not held.whole_is(has_host):
@@ -185,23 +181,14 @@ def _as_found(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper) -> S
     Of a setting of the policy only its value can show that: else whoever may write the policy could
     call every secret a setting.
     """
-    kind, component = rule.kind, rule.component
+    kind, component, mark = rule.kind, rule.component, entry.fingerprint
     if kind in ("", "setting"):
-        mark = entry.fingerprint
         forms = [] if mark is None else [shape_by(partial(keeper.ask, mark))]
         likely, cut = likely_kind(entry.name, forms, policy)
         shows = not kind or not {"URL with password", "generated"}.isdisjoint(forms)
         kind, component = ("unlisted", cut) if likely == "secret" and shows else ("setting", component)
     days = policy.default_max_age_days if kind == "unlisted" else rule.max_age_days
     return replace(rule, kind=kind, component=component, max_age_days=days)
-
-
-def _holds_nothing(rule: SecretRule, fingerprint: str | None, keeper: Keeper) -> bool:
-    """Whether there is no value, or one that says so: null or none, and of a secret false."""
-    return fingerprint is None or (
-        keeper.ask(fingerprint, strength.is_no_value)
-        and (rule.kind in ("secret", "unlisted") or not keeper.ask(fingerprint, strength.is_plain))
-    )
 
 
 def _differ(one: Row, other: Row) -> bool:
@@ -212,25 +199,17 @@ def _differ(one: Row, other: Row) -> bool:
 
 def _demands(rule: SecretRule, variable: str, environment: str, service: str) -> Row:
     """The policy's columns. `demanded` is false if the rule is for another service or environment."""
-    holds = rule.service == service and (not rule.required_in or environment in rule.required_in)
-    place = {"secret": rule.name, "variable": variable, "environment": environment, "service": service}
+    required = rule.required if rule.service == service else ""
     return {name: stated for name, stated in vars(rule).items() if name in Inventory.columns} | {
-        **place,
-        "required": rule.required if rule.service == service else "",
-        "demanded": holds and rule.required != "",
+        **{"secret": rule.name, "variable": variable, "environment": environment, "service": service},
+        "required": required,
+        "demanded": required != "" and (not rule.required_in or environment in rule.required_in),
         "renewal": rule.generate or rule.obtain,
         "length": "",
         "min_length": rule.min_length or None,
         "good_length": rule.good_length or None,
         "format": format_of(rule, environment),
     }
-
-
-def _order(row: Mapping[str, Any], rules: Mapping[str, int]) -> tuple[Any, ...]:
-    """The policy's order, then names; the environments from development to production."""
-    where, rule = row["environment"], rules.get(row["secret"], len(rules))
-    stage = ENVIRONMENTS.index(where) if where in ENVIRONMENTS else len(ENVIRONMENTS)
-    return (rule, row["secret"], row["service"], stage, where, row["variable"])
 
 
 class Drift(OfSecret):
@@ -248,18 +227,28 @@ class Drift(OfSecret):
 def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
     """`Drift`: what must be equal, what must differ, and what is equal without need.
 
-    A pair of which one value is not available is "unknown"; only what provably holds no value cannot hold
-    the same one. Pairs of different names are rows only if the values are the same.
+    A pair of which one value is not available is "unknown"; only what provably holds none cannot hold the
+    same one. Pairs of different names are rows only if the values are the same.
     """
-    missing = inventory["fingerprint"].isna()
-    made_up = inventory["template"].eq(True) & inventory["strength_bits"].lt(strength.GUESSABLE_BITS)
-    own = inventory["placeholder"].eq(False) & ~missing & ~made_up.fillna(False)
-    absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & missing)
-    held = inventory.assign(own=own.fillna(False).astype(bool), absent=absent, number=range(len(inventory)))
-    secrets = held[held["kind"].isin(SECRET_KINDS) & held["own"]]
-    across, names = _across_environments(held, policy), _across_names(secrets, policy)
-    pairs = [_demanded(held, policy), across, *_across_urls(across, keeper), names]
-    return _compared(pd.concat(pairs, ignore_index=True))
+    no_value, items = inventory["fingerprint"].isna(), rows(inventory)
+    own = [it.placeholder is False and not is_made_up(it.template, it.strength_bits) for it in items]
+    absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & no_value)
+    held = inventory.assign(own=own, absent=absent, number=range(len(inventory)))
+    secrets = held[held["kind"].isin(SECRET_KINDS)]
+    # One secret in two environments must differ (docs/rules.md#rule-61, 62, 63).
+    apart = secrets[~secrets["secret"].isin([rule.name for rule in policy.secrets if rule.shared])]
+    across = _pairs(apart, apart, "secret", "service").assign(expected="different", why="environments")
+    found = [_demanded(held, policy), across, *_across_urls(across, keeper), _across_names(secrets, policy)]
+    pairs = pd.concat(found, ignore_index=True)
+
+    one, other, expected = pairs["fingerprint"], pairs["other_fingerprint"], pairs["expected"]
+    known, absent = one.notna() & other.notna(), pairs["absent"] | pairs["other_absent"]
+    same = known & one.eq(other).fillna(False)
+    differ = (known & ~same) | (~known & expected.ne("same") & absent)
+    pairs["relation"] = np.select([same, differ], ["same", "different"], "unknown")
+    # Two placeholders are a fault of each: they are no reuse of a secret.
+    placeholders = same & expected.eq("different") & ~pairs["own"] & ~pairs["other_own"]
+    return Drift.checked(pairs.loc[~placeholders, list(Drift.columns)])
 
 
 def _pairs(ones: pd.DataFrame, others: pd.DataFrame, *by: str) -> pd.DataFrame:
@@ -269,21 +258,15 @@ def _pairs(ones: pd.DataFrame, others: pd.DataFrame, *by: str) -> pd.DataFrame:
 
 
 def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """What the policy demands to be equal or to differ, in each environment.
+    """What must be equal or differ in each environment (docs/rules.md#rule-42, docs/rules.md#rule-44).
 
     Two names of one variable in one place must be equal: with two values nobody knows which counts.
-    Sources: docs/rules.md#rule-42, docs/rules.md#rule-44.
     """
-    demands = {
-        (*pair, expected, why)
-        for rule in policy.secrets
-        for expected, why, others in (
-            ("same", "pairing", (*rule.equals, *rule.aliases)),
-            ("different", "must differ", rule.differs),
-        )
-        for other in others
-        for pair in ((rule.name, other), (other, rule.name))
-    }
+    both_names: set[tuple[str, ...]] = set()
+    for rule in policy.secrets:
+        both_names |= {(rule.name, name, "same", "pairing") for name in (*rule.equals, *rule.aliases)}
+        both_names |= {(rule.name, name, "different", "must differ") for name in rule.differs}
+    demands = both_names | {(other, name, *expected) for name, other, *expected in both_names}
     columns = ["secret", "other_secret", "expected", "why"]
     demanded = pd.DataFrame(sorted(demands), columns=columns, dtype="str")
     homes = {(name, rule.service) for rule in policy.secrets for name in (rule.name, *rule.aliases)}
@@ -291,33 +274,18 @@ def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     return _pairs(at_home, at_home, "environment").merge(demanded).assign(component="whole")
 
 
-def _across_environments(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """One secret in two environments, unless the policy shares it: the values must differ.
-
-    Sources: docs/rules.md#rule-61, docs/rules.md#rule-62, docs/rules.md#rule-63.
-    """
-    shared = [rule.name for rule in policy.secrets if rule.shared]
-    own = held[held["kind"].isin(SECRET_KINDS) & ~held["secret"].isin(shared)]
-    return _pairs(own, own, "secret", "service").assign(expected="different", why="environments")
-
-
 def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]:
     """Whether two connection URLs lead to one host, as one user (docs/rules.md#rule-66)."""
     with_password = across["component"].eq("password") | across["other_component"].eq("password")
     urls = across[with_password & across["whole"].notna() & across["other_whole"].notna()]
-    marks = {*urls["whole"], *urls["other_whole"]}
-    local = {mark for mark in marks if keeper.ask(mark, _is_of_this_machine)}
+    marks, host = {*urls["whole"], *urls["other_whole"]}, strength.component("host")
+    local = {mark for mark in marks if keeper.ask(mark, lambda value: host(value) in THIS_MACHINE)}
     urls = urls[~(urls["whole"].isin(local) & urls["other_whole"].isin(local))]
     for part in ("user", "host"):
-        # A host or a name is not a secret, so it is not kept.
+        # A host or a name is not a secret, so it is not kept. A URL without one has another than any.
         cut = {mark: keeper.part(mark, strength.component(part), keep=False) for mark in marks}
-        one, other = urls["whole"].map(cut), urls["other_whole"].map(cut)
-        absent = {"absent": urls["absent"] | one.isna(), "other_absent": urls["other_absent"] | other.isna()}
-        yield urls.assign(component=part, fingerprint=one, other_fingerprint=other, **absent)
-
-
-def _is_of_this_machine(value: str) -> bool:
-    return getattr(url_parts(value), "host", None) in THIS_MACHINE
+        one, other = urls["whole"].map(cut).fillna("none"), urls["other_whole"].map(cut).fillna("absent")
+        yield urls.assign(component=part, fingerprint=one, other_fingerprint=other)
 
 
 def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -325,48 +293,37 @@ def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
     What the policy compares itself, or is seen of one name between two environments, is reported there.
     """
+    secrets = secrets[secrets["own"].astype(bool)].dropna(subset="fingerprint")
     alike = secrets.groupby("fingerprint")["number"]
     first = secrets[alike.cumcount().eq(0) | alike.transform("size").le(LARGE_GROUP)]
-    both = _pairs(first, secrets, "fingerprint")
+    both = _pairs(first, secrets, "fingerprint").assign(component="whole")
     moved = {(row.secret, _environments(row)) for row in rows(both) if row.secret == row.other_secret}
-    groups = _equal_names(policy)
-    differ = {frozenset((rule.name, other)) for rule in policy.secrets for other in rule.differs}
+    groups = _compared_names(policy)
 
     def reason(row: Any) -> str:
-        one, other = rule_name(row.secret, policy), rule_name(row.other_secret, policy)
+        names = {rule_name(row.secret, policy), rule_name(row.other_secret, policy)}
         where, within = _environments(row), row.environment == row.other_environment
-        if one == other:
+        if len(names) == 1:
             return "" if within or row.service == row.other_service else "environments"
-        declared = groups.get(one, one) == groups.get(other, other) or {one, other} in differ
-        if declared and (within or not moved.isdisjoint({(one, where), (other, where)})):
+        declared = any(names <= group for group in groups)
+        if declared and (within or any((name, where) in moved for name in names)):
             return ""
-        return "coupled" if within and of_one_store(one, other) else "names"
+        return "coupled" if within and of_one_store(*names) else "names"
 
-    both = both.assign(component="whole", why=pd.Series(map(reason, rows(both)), both.index, dtype="str"))
-    both["expected"] = both["why"].eq("coupled").map({True: "any", False: "different"})
-    return both[both["why"].ne("")]
+    why = pd.Series(map(reason, rows(both)), both.index, dtype="str")
+    both = both.assign(why=why, expected=why.eq("coupled").map({True: "any", False: "different"}))
+    return both[why.ne("")]
 
 
 def _environments(row: Any) -> frozenset[str]:
     return frozenset((row.environment, row.other_environment))
 
 
-def _equal_names(policy: Policy) -> dict[str, str]:
-    """For each name that the policy makes equal to others, also through a third, the one that they share."""
-    groups = {name: name for rule in policy.secrets for name in (rule.name, *rule.equals)}
+def _compared_names(policy: Policy) -> list[set[str]]:
+    """The names that the policy makes equal, also through a third, and each two that must differ."""
+    equal: list[set[str]] = []
     for rule in policy.secrets:
-        joined = {groups[name] for name in (rule.name, *rule.equals)}
-        groups = {name: rule.name if group in joined else group for name, group in groups.items()}
-    return groups
-
-
-def _compared(pairs: pd.DataFrame) -> pd.DataFrame:
-    """`Drift` of pairs with what is expected of them: whether they hold the same value."""
-    one, other, expected = pairs["fingerprint"], pairs["other_fingerprint"], pairs["expected"]
-    known = one.notna() & other.notna()
-    same, absent = known & one.eq(other).fillna(False), pairs["absent"] | pairs["other_absent"]
-    differ = (known & ~same) | (~known & expected.ne("same") & absent)
-    found = pairs.assign(relation=np.select([same, differ], ["same", "different"], "unknown"))
-    # Two placeholders are a fault of each: they are no reuse of a secret.
-    placeholders = same & expected.eq("different") & ~pairs["own"] & ~pairs["other_own"]
-    return Drift.checked(found.loc[~placeholders, list(Drift.columns)])
+        joined = {rule.name, *rule.equals}
+        groups = [group for group in equal if group & joined]
+        equal = [group for group in equal if group not in groups] + [joined.union(*groups)]
+    return equal + [{rule.name, other} for rule in policy.secrets for other in rule.differs]

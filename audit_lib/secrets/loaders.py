@@ -1,8 +1,8 @@
 """How loaders read an env file: python-dotenv, node's, Next and docker exactly; of others, what is plain.
 
-What a loader takes from the environment of its process is not known here: it is assumed to hold none of the
-names that the file sets. By which loader a service reads a file is declared, or said by its neighbours: if
-these speak for several, or for none, all that are plausible count, and a value is known only if they agree.
+The environment of the process is assumed to hold none of the names that the file sets. By which loader a
+service reads a file is declared, or said by its neighbours: if these speak for several, or for none, all that
+are plausible count, and a value is known only if they agree.
 """
 
 import io
@@ -29,11 +29,8 @@ UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
 
 @dataclass(frozen=True)
 class Statement:
-    """The lines that set one variable; lines count from 1.
-
-    The value is None if it takes in a variable that the file does not set before (the environment of the
-    process decides), grows beyond what a process can hold, or could be read differently.
-    """
+    """The lines, counted from 1, that set one variable. The value is None if it is not known: the environment
+    of the process decides, or cannot hold it, or it could be read differently."""
 
     first: int
     last: int
@@ -72,8 +69,7 @@ def read_python_dotenv(text: str) -> Reading:
     found: list[Statement] = []
     for binding in parse_stream(io.StringIO(_with_line_feeds(text))):
         whole, name = binding.original.string, binding.key
-        own = whole.lstrip()
-        first = binding.original.line + whole.removesuffix(own).count("\n")
+        first = binding.original.line + whole.removesuffix(own := whole.lstrip()).count("\n")
         if name is not None and binding.value is not None:
             held[name] = _filled_in(binding.value, held)
             found.append(Statement(first, first + own.rstrip("\n").count("\n"), name, held[name]))
@@ -87,9 +83,8 @@ def _filled_in(value: str, held: Mapping[str, str | None]) -> str | None:
     end = value.rfind("}") + 1
     atoms = parse_variables(value[:end])
     parts = [held.get(one.name) if isinstance(one, Variable) else one.resolve({}) for one in atoms]
-    known = [part for part in (*parts, value[end:]) if part is not None]
-    too_long = end and sum(map(len, known)) > MAX_VALUE_CHARACTERS
-    return None if too_long or None in parts else "".join(known)
+    known = [*filter(None, parts), value[end:]]
+    return None if None in parts or sum(map(len, known)) > MAX_VALUE_CHARACTERS else "".join(known)
 
 
 # ---- node's dotenv: backticks quote, `#` ends an unquoted value, nothing is filled in.
@@ -125,9 +120,12 @@ def _unquoted(written: str | None) -> str:
 
 # ---- Next: dotenv's parser, then `$name` is filled in, whatever the quotes.
 # Source: npm @next/env 16.4.6, dist/index.js (dotenv 16.3.1, and its copy of dotenv-expand).
-_MAX_STEPS, _MAX_STEPS_IN_ALL = 2_000, 20_000  # of a value, of a file
-_REFERENCE = re.compile(r"\$\{?([A-Za-z0-9_]+)(?::-([^}\\]*))?\}?")
+_MAX_REFERENCES = 2_000  # of a file
+_REFERENCE = re.compile(  # ${A:-x}: the one that begins at the last dollar sign that no backslash escapes
+    r"(?s)(?>.*(?<!\\)(?=\$))(?P<whole>\$\{?(?P<name>[A-Za-z0-9_]+)(?::-(?P<default>[^}\\]*))?\}?)"
+)
 _OF_REPLACE = re.compile(r"(\$[$&`'])")  # what JavaScript's `replace` reads in a replacement
+_NOT_SET = "\0"  # stands for what the file does not set: no value holds it
 
 
 def read_next(text: str) -> Reading:
@@ -137,38 +135,23 @@ def read_next(text: str) -> Reading:
     """
     statements = read_node_dotenv(text).statements
     written = {one.name: one.value or "" for one in statements}
-    held: dict[str, str | None] = {**written}
-    unknown, left = set[str](), _MAX_STEPS_IN_ALL
-    for name, value in written.items():
-        held[name], others = _expanded(value, held, min(_MAX_STEPS, left))
-        left -= len(others)
-        if held[name] is None:
-            return Reading(statements, refused=True)
-        if any(other not in held or other in unknown for other in others):
-            unknown.add(name)
-    known = {name: None if name in unknown else value for name, value in held.items()}
-    last = (
-        replace(one, value=known[one.name]) if one.value == written[one.name] else one for one in statements
-    )
-    return Reading(tuple(last))
-
-
-def _expanded(value: str, held: Mapping[str, str | None], most: int) -> tuple[str | None, list[str]]:
-    """The value with its references filled in, the last one first, and their names; None if it has no end."""
-    others: list[str] = []
-    while len(others) < most and len(value) <= MAX_VALUE_CHARACTERS:
-        dollar = value.replace("\\$", "__").rfind("$")  # that no backslash escapes
-        reference = _REFERENCE.match(value, dollar) if dollar >= 0 else None
-        if not reference:
-            return value.replace("\\$", "$"), others
-        others.append(reference[1])
-        # The first text that is like the reference is replaced, and not always the reference itself.
-        before, _, behind = value.partition(reference[0])
-        meaning = {"$$": "$", "$&": reference[0], "$`": before, "$'": behind}
-        other = reference[2] or held.get(reference[1]) or ""
-        parts = (meaning.get(part, part) for part in _OF_REPLACE.split(other))
-        value = "".join((before, *parts, behind))
-    return None, others
+    held, left = dict(written), _MAX_REFERENCES
+    for name, first in written.items():
+        value = first
+        while found := _REFERENCE.match(value):
+            other = found["default"] or held.get(found["name"], "")
+            # The first text that is like the reference is replaced, and not always the reference itself.
+            before, whole, behind = value.partition(found["whole"])
+            meaning = {"$$": "$", "$&": whole, "$`": before, "$'": behind}
+            parts = [before, *(meaning.get(part, part) for part in _OF_REPLACE.split(other)), behind]
+            left -= 1
+            if left < 0 or sum(map(len, parts)) > MAX_VALUE_CHARACTERS:
+                return Reading(statements, refused=True)
+            value = "".join((*parts, "" if found["name"] in held else _NOT_SET))
+        held[name] = value.replace("\\$", "$")
+    values = (held[one.name] if one.value == written[one.name] else one.value or "" for one in statements)
+    known = (None if _NOT_SET in value else value for value in values)
+    return Reading(tuple(replace(one, value=value) for one, value in zip(statements, known, strict=True)))
 
 
 # ---- docker run --env-file: each line as it is. Source: docker/cli 28, opts/file.go.
@@ -184,13 +167,10 @@ def read_docker(text: str) -> Reading:
 
 
 # ---- compose, systemd: a value is known only if neither can read it differently.
-_SIGNS = r"\w!%&()*+,\-./:;<=>?@\[\]^{|}~"
-_PLAIN = re.compile(  # A=1, export A='1', A="1<line end>2"; else the line, with what it assigns
-    r"[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"
-    r"(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)"
-    rf"|(?P<plain>(?:(?!#)[{_SIGNS}#]+(?: [{_SIGNS}][{_SIGNS}#]*)*)?))[ \t]*\n"
-    r"|\ufeff?[ \t]*(?:export[ \t]+)?(?P<assigned>[\w.-]+)[ \t]*=[ \t]*(?P<written>.*)\n"
-    r"|.*\n"
+_LINE = re.compile(  # A=1, export A='1', A="1<line end>2" are plain; else what is written, if anything is set
+    r"\ufeff?[ \t]*(?P<export>export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*"
+    r"(?:(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)|(?P<bare>(?:[^\s'\"`\\$#]#*| (?=[^\s#]))*))"
+    r"[ \t]*\n|(?P<written>.*)\n)|.*\n"
 )
 _OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\])*\1[ \t]*$)")
 _BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
@@ -203,20 +183,20 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
     `export` is none.
     """
     text = _with_line_feeds(text) + "\n"
-    in_doubt = refused = False
-    lines: list[tuple[int, int, str, str | None]] = []
-    for found in _PLAIN.finditer(text):
-        own, name, written = found[0].strip(), found["name"] or found["assigned"], found["written"] or ""
-        in_doubt |= own.endswith("\\") or _OPEN.match(written) is not None
+    in_doubt, refused = re.search(r"\\\s*\n", text) is not None, False
+    found: list[tuple[int, int, str, str | None]] = []
+    for line in _LINE.finditer(text):
+        own, name, written = line[0].strip(), line["name"], line["written"] or ""
         if own and not own.startswith("#" if compose else ("#", ";")):
+            in_doubt |= _OPEN.match(written) is not None
             refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
-            value = found["plain"] or found["quoted"] or ""
-            known = found["name"] and value.replace("\n", "").isprintable()
-            if name and (compose or not found["export"]):
-                lines.append((found.start(), found.end() - 1, name, value if known else None))
-    if in_doubt:
-        lines = [(*line[:-1], None) for line in lines]
-    return Reading(_statements(text, lines), refused=compose and refused)
+            if name and (compose or not line["export"]):
+                value = line["quoted"] or line["bare"] or ""
+                is_printable = f"{own[0]}{value}".replace("\n", "").isprintable()
+                is_plain = line["written"] is None and name.isidentifier() and is_printable
+                found.append((line.start(), line.end() - 1, name, value if is_plain else None))
+    known = ((*one[:-1], None if in_doubt else one[-1]) for one in found)
+    return Reading(_statements(text, known), refused=compose and refused)
 
 
 READERS: Mapping[str, Callable[[str], Reading]] = {
@@ -240,43 +220,40 @@ _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|
 _OTHERS = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
-_COMPOSE, _UNIT = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml"), re.compile(r".*\.service")
 _WORD = re.compile(r"(?m)^[ \t]*#.*$|[^\s\[\],'\"=]+")
 
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
     """The loader of a file if it is known, else all that are plausible."""
-    if source.loader or source.export:
-        return (source.loader or "render",)
+    if source.loader:
+        return (source.loader,)
     path = PurePosixPath(source.path)
     names = _names(root / path.parent)
     # A package.json may be of a frontend's build alone, and something else reads the env file.
-    packaged = "package.json" in names and not any(map(_OTHERS.fullmatch, names))
-    package = _text(root, path.parent / "package.json") if packaged else ""
+    package = "" if any(map(_OTHERS.fullmatch, names)) else _text(root, path.parent / "package.json")
     is_next = bool(_NEXT_NAMES.search(content) or _NEXT_PACKAGE.search(package))
     is_next |= any(name.startswith("next.config.") for name in names)
     speaks = {
         "python-dotenv": any(map(_PYTHON.fullmatch, names)),
         "next": is_next,
-        "dotenv": packaged and not is_next,
-        "compose": _is_named(root, path, _COMPOSE),
-        "systemd": _is_named(root, path, _UNIT),
+        "dotenv": package and not is_next,
+        "compose": _is_named(root, path, r"(docker-)?compose[\w.-]*\.ya?ml"),
+        "systemd": _is_named(root, path, r".*\.service"),
     }
     return tuple(filter(speaks.get, speaks)) or UNDECLARED
 
 
-def _is_named(root: Path, path: PurePosixPath, names: re.Pattern[str]) -> bool:
+def _is_named(root: Path, path: PurePosixPath, names: str) -> bool:
     """Whether a file of these names, beside the env file or above, names it; on a server by its last part."""
     places = (
         folder / word.removeprefix("-")
         for folder in path.parents
-        for name in filter(names.fullmatch, _names(root / folder))
+        for name in _names(root / folder)
+        if re.fullmatch(names, name)
         for word in _WORD.findall(_text(root, folder / name))
+        if word.rpartition("/")[2] == path.name
     )
-    return any(
-        os.path.normpath(place) == str(path) or (place.is_absolute() and place.name == path.name)
-        for place in places
-    )
+    return any(place.is_absolute() or os.path.normpath(place) == str(path) for place in places)
 
 
 def _names(folder: Path) -> list[str]:

@@ -10,23 +10,22 @@ import pandas as pd
 from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, Several, rows
 from audit_lib.base.in_words import counted, few
-from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.inventory import rule_name
+from audit_lib.secrets.inventory import SECRET_KINDS, rule_name
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.settings import Policy, Project, variables
+from audit_lib.settings import Project, variables
 from audit_lib.settings.discover import service_of_variable
 from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
 from audit_lib.settings.variables import likely_kind, shape_by
 
-SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
 SHOWN = 3  # places
 STORE_KINDS = ("E13", "E14")  # evidence that a secret store gives
-SOURCES_OF = {"env files": ("env file",), "examples": ("example",), "platform": ("export", "given values")}
+# The side that a kind of source is of, and all sides in order.
+SIDE_OF = {"env file": "env files", "example": "examples", "export": "platform", "given values": "platform"}
+SIDES = ("code", "policy", *dict.fromkeys(SIDE_OF.values()), "ledger")
 _SERVICE = re.compile(r"(?m)^(?=[ \t]+[^\s:]+:[ \t]*$)")  # before its name, alone on a line
 _IMAGE, _BUILD = (re.compile(rf"(?m)^[ \t]+{key}[ \t]*:") for key in ("image", "build"))
-Fact = tuple[str, str, str, str]  # service, name, side, place
 
 
 class Population(Contract):
@@ -46,44 +45,41 @@ class Population(Contract):
     code_seen: Series[bool]  # code is here, and every file of it was read; the same in all rows
 
 
-def tabulate_population(
-    project: Project, policy: Policy, code: variables.CodeRead, read: ProjectRead, keeper: Keeper
-) -> pd.DataFrame:
+def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataFrame:
     """`Population`, by service and name; without what only machine and build set."""
-    known = [*_facts(policy, read), *_code_facts(project, policy, code, read.entries)]
+    project, policy = read.project, read.policy
+    known = [*_facts(read), *_code_facts(read, code)]
     facts = pd.DataFrame(known, columns=["service", "name", "side", "place"], dtype="str")
     facts["name"] = [rule_name(name, policy) for name in facts["name"]]
+    facts = facts.sort_values("side", key=lambda sides: sides.map(SIDES.index), kind="stable")
     names = sorted(set(facts["name"]))
-    secrets = _secrets(names, policy, read, keeper)
     # Files that are read as what they are, and so are no code.
-    own = [source.path for source in project.env_sources] + [*PLACES, *project.exports]
+    own = [*PLACES, *project.exports, *(source.path for source in project.env_sources)]
     own += [source.pattern for source in project.evidence_sources]
     own += [source.pattern for source in project.log_sources]
     named_at, set_at, unread = variables.named_in(project, names, own)
     by_code = facts[facts["side"].eq("code")].groupby("name")["service"].unique()
-    readers = {name: f"read by {', '.join(sorted(services))}" for name, services in by_code.items()}
+    unread_why = {name: f"named in {at}, but not as a read that is known" for name, at in named_at.items()}
+    unread_why |= {str(name): f"read by {', '.join(sorted(services))}" for name, services in by_code.items()}
     unseen, unsupplied = _unseen(project, code, unread), _unsupplied(read.sources)
-
-    found = []
+    secrets, found = _secrets(names, read), []
     for service, name, sides, places in rows(facts.groupby(["service", "name"], as_index=False).agg(list)):
-        word = f"named in {named_at[name]}, but not as a read that is known" if name in named_at else ""
-        is_read, read_reason = _answer("code" in sides, readers.get(name), word, unseen)
-        is_set = f"set in {set_at[name]}" if name in set_at else ""
-        nothing = unsupplied.get(service, f"nothing of {service} was supplied")
-        is_held = "env files" in sides or "platform" in sides
-        supplied, supply_reason = _answer(is_held, is_set, nothing)
         if name in variables.NOT_CONFIGURED and {*sides} == {"code"}:
             continue
+        nothing = unsupplied.get(service, f"nothing of {service} was supplied")
+        is_read, read_reason = _answer("code" in sides, unread_why.get(name, unseen))
+        is_held = not {"env files", "platform"}.isdisjoint(sides)
+        supplied, supply_reason = _answer(is_held, f"set in {set_at[name]}" if name in set_at else nothing)
         found.append(
             {
                 "name": name,
                 "service": service,
                 "group": "secrets" if name in secrets else "settings",
                 "declared": policy.rule(name) is not None,
-                "known_by": tuple(side for side in SIDES if side in sides),
+                "known_by": tuple(dict.fromkeys(sides)),
                 "read": is_read,
                 "read_at": _places(sides, places, "code"),
-                "held_at": _places(sides, places, *SOURCES_OF),
+                "held_at": _places(sides, places, *SIDE_OF.values()),
                 "supplied": supplied,
                 "read_reason": read_reason,
                 "supply_reason": supply_reason,
@@ -93,10 +89,9 @@ def tabulate_population(
     return Population.of(found)
 
 
-def _answer(yes: bool, *doubts: str | None) -> tuple[str, str]:
-    """Yes; else unknown, and the first doubt that there is; else no."""
-    why = next(filter(None, doubts), "")
-    return ("yes", "") if yes else ("unknown", why) if why else ("no", "")
+def _answer(yes: bool, doubt: str) -> tuple[str, str]:
+    """Yes; else unknown, and the doubt if there is one; else no."""
+    return ("yes", "") if yes else ("unknown" if doubt else "no", doubt)
 
 
 def _places(sides: list[str], places: list[str], *of: str) -> str:
@@ -105,37 +100,28 @@ def _places(sides: list[str], places: list[str], *of: str) -> str:
     return few(several, SHOWN, "; ", "; ")
 
 
-def _facts(policy: Policy, read: ProjectRead) -> list[Fact]:
+def _facts(read: ProjectRead) -> list[tuple[str, ...]]:
     """What policy, sources, stores and ledger name."""
-    entries, evidence = read.entries[read.entries["name"].notna()], read.evidence
+    entries, evidence = read.entries, read.evidence
+    named = entries[entries["name"].notna() & entries["kind"].isin(SIDE_OF)]
+    stored = evidence[evidence["kind"].isin(STORE_KINDS)]
+    seen = ((entry, one) for entry in read.ledger.of_kind("snapshot") for one in entry.body["secrets"])
+    held = [(one["service"], one["secret"], entry.place) for entry, one in seen if one["state"] == "present"]
     return [
-        *((rule.service, rule.name, "policy", policy.name) for rule in policy.secrets),
-        *(
-            (row.service, row.name, side, f"{row.source}:{row.line}")
-            for side, kinds in SOURCES_OF.items()
-            for row in rows(entries[entries["kind"].isin(kinds)])
-        ),
-        *(
-            (row.service, row.secret, "platform", row.source)
-            for row in rows(evidence[evidence["kind"].isin(STORE_KINDS)])
-        ),
-        *(
-            (held["service"], held["secret"], "ledger", snapshot.place)
-            for snapshot in read.ledger.of_kind("snapshot")
-            for held in snapshot.body["secrets"]
-            if held["state"] == "present"
-        ),
+        *((rule.service, rule.name, "policy", read.policy.name) for rule in read.policy.secrets),
+        *((row.service, row.name, SIDE_OF[row.kind], f"{row.source}:{row.line}") for row in rows(named)),
+        *((row.service, row.secret, "platform", row.source) for row in rows(stored)),
+        *((service, name, "ledger", place) for service, name, place in held),
     ]
 
 
-def _code_facts(
-    project: Project, policy: Policy, code: variables.CodeRead, entries: pd.DataFrame
-) -> Iterator[Fact]:
+def _code_facts(read: ProjectRead, code: variables.CodeRead) -> Iterator[tuple[str, ...]]:
     """Each read, as of the service whose env file names the variable and is nearest above the code.
 
     Else it is of the policy's service, else of the folder's. What a blueprint names it gives, and reads not.
     """
-    paths = {source.path for source in project.env_sources}
+    project, policy, entries = read.project, read.policy, read.entries
+    paths = [source.path for source in project.env_sources]
     named = entries[entries["name"].notna() & entries["source"].isin(paths)]
     sizes = named["source"].value_counts().to_dict()
     files = named.groupby([rule_name(name, policy) for name in named["name"]])["source"].unique()
@@ -148,23 +134,17 @@ def _code_facts(
             yield service, name, side, f"{one.path}:{one.line}"
 
 
-def _secrets(names: list[str], policy: Policy, read: ProjectRead, keeper: Keeper) -> set[str]:
+def _secrets(names: list[str], read: ProjectRead) -> set[str]:
     """Which are secrets: what one place holds as one, else by the policy, else by examples and name."""
     held, shown = read.inventory, read.entries[read.entries["kind"].eq("example")]
     marks = shown.dropna(subset="fingerprint").groupby("name")["fingerprint"].agg(list)
-    forms = {
-        name: [shape_by(partial(keeper.ask, mark)) for mark in marks.get(name, ())]
-        for name in set(names) - set(held["secret"])
-    }
-    rules = {name: policy.rule(name) for name in forms}
-    kinds = {
-        name: rule.kind if rule else likely_kind(name, forms[name], policy)[0] for name, rule in rules.items()
-    }
-    found = held.loc[held["kind"].isin(("secret", "unlisted")), "secret"]
-    return {*found, *(name for name, kind in kinds.items() if kind == "secret")}
-
-
-# ---- What keeps a "no" from being known ----
+    found = set(held.loc[held["kind"].isin(SECRET_KINDS), "secret"])
+    for name in set(names) - set(held["secret"]):
+        forms = [shape_by(partial(read.keeper.ask, mark)) for mark in marks.get(name, ())]
+        rule = read.policy.rule(name)
+        kind = rule.kind if rule else likely_kind(name, forms, read.policy)[0]
+        found |= {name} if kind == "secret" else set()
+    return found
 
 
 def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> str:
@@ -173,8 +153,8 @@ def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> 
         return "no code is here"
     images = [
         path
-        for path in code.deployments
-        for service in _SERVICE.split(variables.text_of(project, path))
+        for path, text in variables.texts(project, code.deployments, [])
+        for service in _SERVICE.split(text)
         if _IMAGE.search(service) and not _BUILD.search(service)
     ]
     doubts = (
@@ -186,11 +166,10 @@ def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> 
 
 
 def _unsupplied(sources: pd.DataFrame) -> dict[str, str]:
-    """For each service why not all that it is supplied with is known."""
-    found = {}
+    """For each service why not all that it is supplied with is known; "" if all is."""
+    why = {}
     for service, group in sources[sources["kind"].isin(IN_FORCE)].groupby("service"):
         missing, lost = (~group["state"].isin(("read", "empty"))).sum(), group["not_understood"].sum()
-        doubts = ((int(missing), "source", "not read"), (int(lost), "line", "not understood"))
-        why = (f"{counted(count, noun)} of {service} {reason}" for count, noun, reason in doubts if count)
-        found[str(service)] = "; ".join(why)
-    return found
+        count, noun, reason = (missing, "source", "not read") if missing else (lost, "line", "not understood")
+        why[str(service)] = f"{counted(int(count), noun)} of {service} {reason}" if count else ""
+    return why

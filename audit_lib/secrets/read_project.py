@@ -14,13 +14,10 @@ from audit_lib.ledger import Draft, Entry, Ledger, heads_of, read_ledger
 from audit_lib.logs.deploys import read_deploys
 from audit_lib.logs.read import LogRead, nothing_read
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.ages import tabulate_freshness
-from audit_lib.secrets.evidence import collect_evidence, with_file_times
+from audit_lib.secrets.ages import collect_evidence, tabulate_freshness, with_file_times
 from audit_lib.secrets.inventory import compare_places, tabulate_inventory
 from audit_lib.secrets.sources import read_env_sources, read_store_dates
 from audit_lib.settings import GivenValues, Policy, Project
-
-_RECORDED = ("secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint")
 
 
 def frame(compute: "Callable[[Any], pd.DataFrame]") -> "cached_property[pd.DataFrame]":
@@ -39,9 +36,9 @@ class ProjectRead:
     given: tuple[GivenValues, ...] = ()
     read_logs: Callable[[], LogRead] = nothing_read
 
-    _env = cached_property(lambda self: read_env_sources(self.project, self.given, self.keeper, self.policy))
-    _deploys = cached_property(lambda self: read_deploys(self.project, self.keeper, self.as_of))
-    _stores = cached_property(lambda self: read_store_dates(self.project, self.given))
+    _env = cached_property(lambda it: read_env_sources(it.project, it.given, it.keeper, it.policy))
+    _deploys = cached_property(lambda it: read_deploys(it.project, it.keeper, it.as_of))
+    _stores = cached_property(lambda it: read_store_dates(it.project, it.given))
 
     @cached_property
     def logs(self) -> LogRead:
@@ -61,27 +58,25 @@ class ProjectRead:
         read = [self._env[0], self.logs.sources, self._deploys[0], self._stores[0]]
         return Sources.checked(pd.concat(read))
 
-    entries = frame(lambda self: self._env[1])  # `EnvEntries`
-    deploys = frame(lambda self: self._deploys[1])  # `Deploys`
-    places = frame(  # `Sources` but for logs
-        lambda self: Sources.checked(pd.concat([self._env[0], self._deploys[0], self._stores[0]]))
-    )
-    inventory = frame(  # `Inventory`
-        lambda self: tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self.places)
-    )
-    drift = frame(lambda self: compare_places(self.inventory, self.policy, self.keeper))  # `Drift`
+    # The same but for logs.
+    places = frame(lambda it: Sources.checked(pd.concat([it._env[0], it._deploys[0], it._stores[0]])))
+    entries = frame(lambda it: it._env[1])  # `EnvEntries`
+    deploys = frame(lambda it: it._deploys[1])  # `Deploys`
+    # `Inventory`: what each variable's place holds, beside what the policy expects.
+    inventory = frame(lambda it: tabulate_inventory(it.entries, it.policy, it.project, it.keeper, it.places))
+    drift = frame(lambda it: compare_places(it.inventory, it.policy, it.keeper))  # `Drift`
 
     # `Evidence`: each piece that bounds when a value came into use. No log is read for it.
     evidence = frame(
-        lambda self: collect_evidence(
-            *(self.inventory, self.entries, self.places, self.ledger),
-            as_of=self.as_of,
-            keeper=self.keeper,
-            dates=self._stores[1],
+        lambda it: collect_evidence(
+            *(it.inventory, it.entries, it.places, it.ledger),
+            as_of=it.as_of,
+            keeper=it.keeper,
+            dates=it._stores[1],
         )
     )
     # `Freshness`: the interval of each secret's age in each place, and the verdict.
-    ages = frame(lambda self: tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of))
+    ages = frame(lambda it: tabulate_freshness(it.inventory, it.evidence, it.policy, it.as_of))
 
 
 def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
@@ -90,10 +85,10 @@ def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
     read = sources[whole]
     places = read[["environment", "service", "source"]].assign(complete=read["not_understood"].eq(0))
     kept = inventory[inventory["kind"].ne("setting") & inventory["state"].ne("not supplied")]
-    seen = with_file_times(kept, read)[[*_RECORDED, "modified_at"]]
-    secrets = [
-        row._asdict() | {"modified_at": row.modified_at and iso(row.modified_at)} for row in rows(seen)
-    ]
+    names = ["secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint"]
+    seen = with_file_times(kept, read)[[*names, "modified_at"]]
+    seen["modified_at"] = seen["modified_at"].map(iso, na_action="ignore")
+    secrets = [row._asdict() for row in rows(seen)]
     return Draft("snapshot", {"places": places.to_dict("records"), "secrets": secrets})
 
 
@@ -101,11 +96,7 @@ def places_lost(draft: Draft, before: Entry | None) -> list[str]:
     """The places (`production/backend`) of which an earlier snapshot saw values and this one sees none."""
     then, now = (
         # A second value in one place, of `SERVICE (FILE)`, is of that place.
-        {
-            f"{row['environment']}/{row['service'].partition(' (')[0]}"
-            for row in body.get("secrets", ())
-            if row["fingerprint"] is not None
-        }
-        for body in (before.body if before else {}, draft.body)
+        {f"{row['environment']}/{row['service'].partition(' (')[0]}" for row in seen if row["fingerprint"]}
+        for seen in (before.body.get("secrets", ()) if before else (), draft.body["secrets"])
     )
     return sorted(then - now)

@@ -13,10 +13,8 @@ from audit_lib.settings.load import (
 )
 from audit_lib.settings.models import (
     ENVIRONMENTS as ENVIRONMENTS,
-    AlertRule as AlertRule,
     DeploySource as DeploySource,
     EnvSource as EnvSource,
-    EvidenceSource as EvidenceSource,
     GivenValues as GivenValues,
     Login as Login,
     LogSource as LogSource,

@@ -10,7 +10,6 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,11 +29,8 @@ _NO_SERVICE = _WORDS["no_service"].union(*_IN_NAMES.values(), _WORDS["tests"])
 
 
 def discover(project: Project) -> Project:
-    """The project with the env-like files and log folders that were found beside its layout.
-
-    An example file's environment is ""; a file's own name gives the environment, else development.
-    Links and what is beyond the bounds are not searched; `not_searched` says what.
-    """
+    """The project with the env-like files and log folders that were found beside its layout; `not_searched`
+    says what was not searched: links, and what is beyond the bounds."""
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path)}
@@ -43,21 +39,18 @@ def discover(project: Project) -> Project:
     named = ((path, re.fullmatch(_PATTERNS["log"], path.name)) for path in own)
     patterns = {str(path.parent / f"{log['stem'] or '*.log'}*"): path for path, log in named if log}
     logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in patterns.items()}
-    sources = {
-        "env files": _beside({source.path: source for source in project.env_sources}, env),
-        "log folders": _beside({source.pattern: source for source in project.log_sources}, logs),
+    pairs: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "env files": ({source.path: source for source in project.env_sources}, env),
+        "log folders": ({source.pattern: source for source in project.log_sources}, logs),
     }
-    for word, some in sources.items():
+    sources = []
+    for word, (layout, there) in pairs.items():
+        # A layout of which nothing is there belongs to another application: its gaps would be noise.
+        some = list((layout | there | layout if layout.keys() & there.keys() else there or layout).values())
         if (beyond := len(some) - MAX_SOURCES) > 0:
             left_out.append(Fault("discovery", f"left out {beyond} {word} beyond the first {MAX_SOURCES}"))
-    env_sources, log_sources = (tuple(some.values())[:MAX_SOURCES] for some in sources.values())
-    return replace(project, env_sources=env_sources, log_sources=log_sources, not_searched=tuple(left_out))
-
-
-def _beside(layout: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-    # A layout of which nothing is there belongs to another application: its gaps would be noise.
-    assumed = layout if not found or layout.keys() & found.keys() else {}
-    return assumed | {place: found[place] for place in found if place not in assumed}
+        sources.append(tuple(some[:MAX_SOURCES]))
+    return replace(project, env_sources=sources[0], log_sources=sources[1], not_searched=tuple(left_out))
 
 
 def is_env_like(path: PurePosixPath) -> bool:
@@ -73,10 +66,8 @@ def _is_of_a_service(path: PurePosixPath) -> bool:
 
 
 def env_source(path: PurePosixPath) -> EnvSource:
-    """The env source that a file's name and folder say it is.
-
-    A template is an example, and so is what tests run with (.env.test): no environment has it in force.
-    """
+    """The env source that a file's name and folder say it is. A template is an example, and so is what tests
+    run with (.env.test): no environment has it in force."""
     named = _environment_in(path.name, _IN_NAMES)
     of_tests = _words_of(path.name) & _WORDS["tests"] and not named and not file_words(path)
     example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
@@ -103,10 +94,8 @@ def file_words(path: PurePosixPath) -> str:
 
 
 def service_of(path: PurePosixPath) -> str:
-    """The service by the first folder that is not a mere grouping; `backend` at the top.
-
-    Of a file that only its folder makes an env file, the file's own name: .envs/.production/.django.
-    """
+    """The service by the first folder that is not a mere grouping, `backend` at the top; of a file that only
+    its folder makes an env file the file's own name: .envs/.production/.django."""
     if _is_of_a_service(path) and not re.fullmatch(_PATTERNS["env"], path.name):
         return path.name.lstrip(".")
     folders = (
@@ -121,10 +110,8 @@ def service_of_variable(
     places: Iterable[variables.Mention], set_in: Mapping[str, int], project: Project
 ) -> str:
     """The service of a variable: of the env file that names it and is nearest above the code that reads it,
-    of several the one with the most variables; else of any env file that is nearest above it.
-
-    `set_in` gives for each env file that names it how many variables the file names.
-    """
+    of several the one with the most variables; else of any env file that is nearest above it. `set_in` gives
+    for each env file that names it how many variables the file names."""
     path = PurePosixPath(min(places).path)
     services = {source.path: source.service for source in project.env_sources}
     # How near the folder that each serves, as that above env/, is above the code; else -1.
@@ -138,12 +125,10 @@ def service_of_variable(
         size = {one: set_in.get(one, not file_words(PurePosixPath(one))) for one in candidates}
         return services[max(candidates, key=lambda one: (depths[one], size[one]))]
     # Of code that no env file serves: a folder of its own build, else the whole.
-    builds = (
-        folder
-        for folder in list(path.parents)[:-1]
-        if any((project.root / folder / name).is_file() for name in _WORDS["manifests"])
-    )
-    return service_of(next(builds, PurePosixPath()) / path.name)
+    for folder in list(path.parents)[:-1]:
+        if any((project.root / folder / name).is_file() for name in _WORDS["manifests"]):
+            return service_of(folder / path.name)
+    return service_of(PurePosixPath(path.name))
 
 
 def guess_variables(
@@ -156,11 +141,10 @@ def guess_variables(
     public as an example's; others are not read.
     """
     public = {source.path for source in project.env_sources if source.example or source.path in tracked}
-    held = variables.env_variables(project)
+    held, read = variables.env_variables(project), variables.asked_of_owner(code.variables)
     sizes = Counter(path for places in held.values() for path in {place.path for place in places})
-    seen = {name: [one for one in places if one.path in public] for name, places in held.items()}
-    read = variables.asked_of_owner(code.variables)
-    names = {name for name, places in (*seen.items(), *read.items()) if places}
+    seen = {name: [place for place in held.get(name, ()) if place.path in public] for name in {*held, *read}}
+    names = {name for name in seen if seen[name] or read.get(name)}
     guesses = []
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
@@ -169,6 +153,7 @@ def guess_variables(
         others += [prefix + name for prefix in prefixes]
         needed = any(place.needed for place in reads) and not any(place.optional for place in reads)
         set_in = {place.path: sizes[place.path] for place in places}
+        named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*seen[name], *reads))
         guesses.append(
             {
                 "name": name,
@@ -179,53 +164,33 @@ def guess_variables(
                 "required": "always" if needed else "optional",
                 "issued": kind == "secret" and variables.is_issued(name, project.name),
                 "pair": next((other for other in others if other in names), ""),
-                "places": (*seen.get(name, ()), *reads),
+                "places": few(named_at, 3),
             }
         )
-    return sorted(guesses, key=itemgetter("service", "name"))
-
-
-def with_environments(project: Project) -> Project:
-    """The project with the environments of which an env file was found alone; with all if none was."""
-    found = {source.environment for source in project.env_sources if not source.example}
-    environments = tuple(name for name in ENVIRONMENTS if name in found)
-    return replace(project, environments=environments or project.environments)
+    return sorted(guesses, key=lambda guess: (guess["service"], guess["name"]))
 
 
 def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
-    """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`.
-
-    `loaders` gives the loader of each env file of which it is known, by its path; `logins` are blocks of
-    comments that ask about logins.
-    """
+    """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`; `loaders`
+    gives the loader of env files by path, `logins` are blocks of comments that ask about logins."""
     from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
 
+    found = {one.environment for one in project.env_sources if extends == "generic" and not one.example}
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)  # noqa: S701
-    environment.filters |= {"quoted": _quoted, "places": _few_places}
+    environment.filters["quoted"] = _quoted
     template = environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8"))
-    env_sources = [source for source in project.env_sources if nameable(source.path)]
-    log_sources = [source for source in project.log_sources if nameable(source.pattern)]
+    env_sources = (source for source in project.env_sources if not path_fault(source.path))
+    log_sources = (source for source in project.log_sources if not path_fault(source.pattern))
     return template.render(
         project=project,
         extends=extends,
+        environments=[name for name in ENVIRONMENTS if name in found] or ENVIRONMENTS,
         has_guide=(project.root / project.guide).is_file(),
         exports=[path for path in project.exports if (project.root / path).is_file()],
         env_sources=[source for source in env_sources if os.path.lexists(project.root / source.path)],
         log_sources=[source for source in log_sources if any(project.root.glob(source.pattern))],
         **facts,
     )
-
-
-def _few_places(mentions: Iterable[variables.Mention]) -> str:
-    # A file's name could end the comment and begin a key of its own.
-    plain = re.compile(r"[\w./@+ ()-]{1,200}")
-    named = ((one.path if plain.fullmatch(one.path) else "a file with an odd name", one) for one in mentions)
-    return few((f"{path}:{one.line}" for path, one in named), 3)
-
-
-def nameable(path: str) -> bool:
-    """Whether an audit.toml can name a path: one in UTF-8, without control characters or backslashes."""
-    return not path_fault(path) and not any("\ud800" <= char <= "\udfff" for char in path)
 
 
 def _quoted(text: str) -> str:

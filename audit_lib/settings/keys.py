@@ -1,11 +1,8 @@
-"""The types of keys, and the check of a table: all faults at once, by file and key, and no value in them.
-
-The message of a check never repeats what was written.
-"""
+"""The types of keys, and the check of a table: all faults at once, by file and key; none repeats a value."""
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cache
 from itertools import takewhile
@@ -31,6 +28,7 @@ FAULTS: dict[str, str] = TEXTS["faults"]
 MOVED: dict[str, str] = TEXTS["moved"]  # where a key of 0.2 went
 LARGEST = 100_000  # of numbers: of days nearly three centuries
 Made = TypeVar("Made")
+Table = dict[str, Any]  # of a TOML file
 
 
 def fault(text: str, kind: str = "settings") -> PydanticCustomError:
@@ -39,26 +37,20 @@ def fault(text: str, kind: str = "settings") -> PydanticCustomError:
 
 
 def check(name: str, holds: Callable[[Any], object]) -> AfterValidator:
-    """A check of a value that was read; texts.toml has the fault if it does not hold or cannot be judged."""
+    """A check of a value that was read; `name` is its fault in texts.toml, or the fault itself."""
 
     def judge(value: Any) -> Any:
         with suppress(BadInput, OSError, ValueError, KeyError):
             if holds(value):
                 return value
-        raise fault(FAULTS[name])
+        raise fault(FAULTS.get(name, name))
 
     return AfterValidator(judge)
 
 
 def among(*words: str) -> AfterValidator:
     """A check that a text is one of these words, or nothing."""
-
-    def judge(text: str) -> str:
-        if text in ("", *words):
-            return text
-        raise fault(f"must be one of {', '.join(words)}")
-
-    return AfterValidator(judge)
+    return check(f"must be one of {', '.join(words)}", lambda text: text in ("", *words))
 
 
 def text(kind: str) -> AfterValidator:
@@ -75,18 +67,13 @@ def no_two(key: str, most: int = 2_000) -> AfterValidator:
     def judge(blocks: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(blocks) > most:
             raise fault(f"has more than {most:,} tables")
-        names = [getattr(block, key) for block in blocks]
-        for number, name in enumerate(names, 1):
-            if (first := names.index(name) + 1) != number:
+        numbers: dict[str, int] = {}
+        for number, block in enumerate(blocks, 1):
+            if (first := numbers.setdefault(getattr(block, key), number)) != number:
                 raise fault(f"#{first} and #{number} have the same {key}")
         return blocks
 
     return AfterValidator(judge)
-
-
-def written(**defaults: str) -> BeforeValidator:
-    """What a block of a file may leave out although the code always states it."""
-    return BeforeValidator(lambda block: {**defaults, **block} if isinstance(block, dict) else block)
 
 
 def path_fault(text: str) -> str:
@@ -107,13 +94,10 @@ def leads_out(text: str, root: Path) -> bool:
 
 def path_in_project(text: str, info: ValidationInfo) -> str:
     """A path in its plain form. The context of the check is the project's folder, or None."""
-    if not text:
-        return ""
-    if wrong := path_fault(text):
+    linked = FAULTS["linked"] if info.context and leads_out(text, info.context) else ""
+    if text and (wrong := path_fault(text) or linked):
         raise fault(wrong)
-    if info.context and leads_out(text, info.context):
-        raise fault(FAULTS["linked"])
-    return PurePosixPath(text).as_posix()
+    return PurePosixPath(text).as_posix() if text else ""
 
 
 def _refuse(_: object) -> object:
@@ -128,12 +112,12 @@ Texts = Annotated[tuple[Some, ...], Distinct]
 Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
 Days = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
 Number = Annotated[Any, check("number", lambda it: type(it) in (int, float) and 0 <= it <= LARGEST)]
-Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Distinct]
+Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Field(max_length=10), Distinct]
 Severity = Annotated[StrictStr, among(*SEVERITIES)]
 AnyVariable = Annotated[StrictStr, text("variable")]
 Names = Annotated[tuple[Annotated[AnyVariable, Needed], ...], Distinct]
 Digest = Annotated[StrictStr, text("digest")]
-Expression = Annotated[Some, check("expression", lambda it: is_expression(rf"\A(?:{it})\Z"))]
+Expression = Annotated[Some, AfterValidator(lambda it: rf"\A(?:{it})\Z"), check("expression", is_expression)]
 Instant = Annotated[StrictStr, check("instant", lambda text: not text or parse_instant(text, ""))]
 Zone = Annotated[StrictStr, check("zone", lambda text: ZoneInfo(text or "UTC"))]
 Name = Annotated[StrictStr, text("name")]
@@ -163,25 +147,16 @@ def type_like(example: Any) -> Any:
 
 
 def checked(
-    kind: type[Made],
-    table: Mapping[str, Any],
-    place: str,
-    faults: list[Fault],
-    *,
-    root: Path | None = None,
-    beside: Collection[str] = (),
-) -> Made | None:
-    """A table as a value of its kind; None if it has faults, which are noted by place and key.
-
-    With a `root` a link out of it is one, too; `beside` are keys that another kind has in the same file.
-    """
+    kind: type[Made], table: Table, place: str, root: Path | None = None, beside: Collection[str] = ()
+) -> Made:
+    """A table as a value of its kind; `BadInput` with all of its faults by place and key. With a `root` a
+    link out of it is one, too; `beside` are keys that another kind has in the same file."""
     try:
-        made: Made = adapter_of(kind).validate_python(dict(table), context=root)  # type: ignore[arg-type]
+        made: Made = adapter_of(kind).validate_python(table, context=root)  # type: ignore[arg-type]
         return made
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-    faults += [_fault(one, kind, table, place, beside) for one in found]
-    return None
+    raise BadInput(_fault(one, kind, table, place, beside) for one in found)
 
 
 @cache
@@ -190,48 +165,40 @@ def adapter_of(kind: type) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _fault(error: Any, kind: type, table: Mapping[str, Any], place: str, beside: Collection[str]) -> Fault:
+def _fault(error: Any, kind: type, table: Table, place: str, beside: Collection[str]) -> Fault:
     """The fault of one error: place, the block with its number and name, and what is wrong with the key."""
     keys = list(takewhile(lambda part: part != "[key]", error["loc"]))
     block = table[keys[0]][keys[1]] if isinstance(keys[1:] and keys[1], int) else None
     if isinstance(block, dict):
-        place, keys = f"{place}: {keys[0]} #{keys[1] + 1}{_label(block)}", keys[2:]
-
+        names = [block.get(key) for key in ("name", "path", "pattern", "number")]
+        name = next((name for name in names if isinstance(name, str)), "")
+        is_shown = re.fullmatch(r"[\w./*-]{1,80}", name) and not any(
+            map(looks_generated, re.split(r"[./]", name))
+        )
+        place, keys = f"{place}: {keys[0]} #{keys[1] + 1}{f' ({name})' if is_shown else ''}", keys[2:]
     text = TEXTS["types"].get(error["type"], "cannot be used")
     if error["type"] == "missing":
         text = f"has no {keys.pop()}"
     elif error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        text = unknown_key(keys.pop(), _known(kind, error["loc"], beside))
+        for part in error["loc"][:-1]:
+            kind = types_of_keys(kind)[part] if isinstance(part, str) else get_args(kind)[0]
+        text = unknown_key(keys.pop(), [*types_of_keys(kind), *(beside if len(error["loc"]) == 1 else ())])
     elif error["type"] in ("settings", "greater_than_equal", "less_than_equal"):
         text = error["msg"].replace("Input should be", "must be")
     path = "".join(f" #{key + 1}" if isinstance(key, int) else f".{shown_key(key)}" for key in keys)
     return Fault(place, f"{path.lstrip('.')} {text}".lstrip())
 
 
-def _label(block: Mapping[str, Any]) -> str:
-    """The name of a block, or where it is, if a fault may show it."""
-    keys = ("name", "path", "pattern", "number")
-    name = next((block[key] for key in keys if isinstance(block.get(key), str)), "")
-    generated = any(map(looks_generated, re.split(r"[./]", name)))
-    return f" ({name})" if re.fullmatch(r"[\w./*-]{1,80}", name) and not generated else ""
-
-
 def types_of_keys(kind: Any) -> dict[str, Any]:
     """The type of each key that a table of a file may have."""
     types = get_type_hints(kind)
-    found: dict[str, Any] = {}
+    found = {}
     for name, annotated in get_type_hints(kind, include_extras=True).items():
         facts = getattr(annotated, "__metadata__", ())
-        key = next((fact.alias for fact in facts if isinstance(fact, FieldInfo) and fact.alias), name)
-        found |= {key: types[name]} if Computed not in facts else {}
+        aliases = (fact.alias for fact in facts if isinstance(fact, FieldInfo))
+        if Computed not in facts:
+            found[next(filter(None, aliases), name)] = types[name]
     return found
-
-
-def _known(kind: Any, parts: tuple[str | int, ...], beside: Collection[str]) -> list[str]:
-    """The keys that may be where a fault is."""
-    for part in parts[:-1]:
-        kind = types_of_keys(kind)[part] if isinstance(part, str) else get_args(kind)[0]
-    return [*types_of_keys(kind), *(beside if len(parts) == 1 else ())]
 
 
 def unknown_key(key: str, known: Collection[str]) -> str:

@@ -3,15 +3,13 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from audit_lib.base.bounded import parse_toml, read_text_file, shown_name
 from audit_lib.base.cache import recall_state, remember_state
@@ -21,7 +19,7 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings import keys
 from audit_lib.settings.discover import discover
-from audit_lib.settings.models import POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
+from audit_lib.settings.models import BUNDLED, POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 from audit_lib.settings.variables import env_variables, read_code
 
 LAYOUT = "AUDIT_TOML"
@@ -30,18 +28,11 @@ PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
 GENERIC = "generic"
-BUNDLED = tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))  # names of policies
 # The keys of audit.toml that say where things are; all others say what is demanded.
 PLACE_KEYS, DEMAND_KEYS = keys.types_of_keys(Project).keys(), keys.types_of_keys(Policy).keys()
 JOINED = re.compile(r"placeholders|compromised|.*_prefixes|.*_names")  # lists of the own and of those below
-NOT_INHERITED = ("name", "recognised_by")
-# What judges nothing: titles, lines of the guide, and what is of this machine or this run.
-_LEFT_OUT = (
-    "title", "lines", "path", "sha256", "recognised_by", "root", "file",
-    "ledger", "configured", "policy", "layout_sha256", "not_searched", "dated",
-)  # fmt: skip
+_LEFT_OUT = keys.TEXTS["words"]["left_out"]
 LARGEST_FORMATS = 1 << 20  # bytes of a file of log formats
-Table = dict[str, Any]
 
 
 @cache
@@ -54,63 +45,54 @@ def bundled_policy(name: str) -> Policy:
 
 def load_policy(path: Path, place: str = "") -> Policy:
     """The policy of a TOML file, with the bundled one that it extends; `BadInput` with all of its faults."""
-    place, faults = place or path.name, list[Fault]()
-    policy = _policy(*_read(path, place), path, place, faults)
-    if not policy or faults:
-        raise BadInput(faults)
-    return policy
+    return _policy(*_read(path, place or path.name), path, place or path.name)
 
 
-def _read(path: Path, place: str) -> tuple[Table, str]:
+def _read(path: Path, place: str) -> tuple[keys.Table, str]:
     """The table of a TOML file, and the file's SHA-256; `BadInput` if it is no small TOML file."""
     content = read_text_file(path, place)
     return parse_toml(content, place), sha256(content).hexdigest()
 
 
-def _policy(table: Table, digest: str, path: Path, place: str, faults: list[Fault]) -> Policy | None:
-    """What a table demands over what it extends, by default the generic policy; notes its faults."""
-    name = table.get("extends", GENERIC)
-    if name not in BUNDLED:
-        faults.append(Fault(place, f"extends must be one of {', '.join(BUNDLED)}"))
+def _policy(table: keys.Table, digest: str, path: Path, place: str) -> Policy:
+    """What a table demands over what it extends, by default the generic policy."""
+    name = table.get("extends")
     base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name if name in BUNDLED else GENERIC)
-    policy = keys.checked(Policy, _laid_over(base, table), place, faults, beside=PLACE_KEYS)
-    if policy is None:
-        return None
-    faults += _cross_faults(policy, place)
-    stated = {name: rf"\A(?:{pattern})\Z" for name, pattern in policy.formats.items()}
+    policy = keys.checked(Policy, _laid_over(base, table), place, beside=PLACE_KEYS)
+    if faults := [*_cross_faults(policy, place)]:
+        raise BadInput(faults)
     rules = tuple(_with_period(rule, policy) for rule in policy.secrets)
-    return replace(policy, path=path, sha256=digest, formats=stated, secrets=rules)
+    return replace(policy, path=path, sha256=digest, secrets=rules)
 
 
-def _cross_faults(policy: Policy, place: str) -> list[Fault]:
+def _cross_faults(policy: Policy, place: str) -> Iterator[Fault]:
     """The faults of names that a policy uses and does not have, or has twice."""
     spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
-    twice = {name: count for name, count in sorted(spelt.items()) if count > 1}
-    texts = (f"secret {keys.shown_key(one)} appears {twice[one]} times (as name or alias)" for one in twice)
-    faults = [Fault(place, text) for text in texts]
+    for name, count in sorted(spelt.items()):
+        if count > 1:
+            yield Fault(place, f"secret {keys.shown_key(name)} appears {count} times (as name or alias)")
     for number, rule in enumerate(policy.secrets, 1):
-        block = f"{place}: secret #{number} ({keys.shown_key(rule.name)})"
         others = [(key, name) for key in ("equals", "differs", "rotates_with") for name in getattr(rule, key)]
-        faults += [
-            Fault(block, f"{key} {keys.shown_key(name)} must name another variable of the policy")
+        used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
+        texts = [
+            f"{key} {keys.shown_key(name)} must name another variable of the policy"
             for key, name in others
             if name == rule.name or name not in spelt
         ]
-        used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
         unknown = sorted(used - {"", *policy.formats})
-        faults += [Fault(block, f"format {keys.shown_key(name)} is not in [formats]") for name in unknown]
-    return faults
+        texts += [f"format {keys.shown_key(name)} is not in [formats]" for name in unknown]
+        yield from (Fault(f"{place}: secret #{number} ({keys.shown_key(rule.name)})", text) for text in texts)
 
 
 @cache
-def _table(name: str) -> Table:
+def _table(name: str) -> keys.Table:
     """What is inherited of a bundled policy, with what it extends itself."""
     table = parse_toml((POLICIES / f"{name}.toml").read_bytes(), name)
     whole = _laid_over(_table(table["extends"]), table) if "extends" in table else table
-    return {key: value for key, value in whole.items() if key not in NOT_INHERITED}
+    return {key: value for key, value in whole.items() if key not in ("name", "recognised_by")}
 
 
-def _laid_over(below: Table, own: Table) -> Table:
+def _laid_over(below: keys.Table, own: keys.Table) -> keys.Table:
     """The own keys over those below: lists of patterns are joined, tables and blocks laid over by name."""
     whole = below | own
     for key in below.keys() & own.keys():
@@ -125,7 +107,7 @@ def _laid_over(below: Table, own: Table) -> Table:
     return whole
 
 
-def _block_over(blocks: dict[str, Table], own: Any) -> Any:
+def _block_over(blocks: dict[str, keys.Table], own: Any) -> Any:
     """A block over that of its name, which is taken out; what is exempt now has no period from below."""
     if not isinstance(own, dict):
         return own
@@ -137,25 +119,19 @@ def _block_over(blocks: dict[str, Table], own: Any) -> Any:
 def _with_period(rule: SecretRule, policy: Policy) -> SecretRule:
     """The rule with the policy's periods, where it has none of its own; what is public by design has none."""
     stated = rule.max_age_days is not None
-    if rule.exempt or rule.kind != "secret" or (rule.public and not stated):
-        return replace(rule, max_age_days=None, period_stated=stated)
-    period = rule.max_age_days or policy.default_max_age_days
-    strict = policy.strict_max_age_days
+    dated = rule.kind == "secret" and not rule.exempt and (stated or not rule.public)
+    period = (rule.max_age_days or policy.default_max_age_days) if dated else None
+    strict = policy.strict_max_age_days if dated else None
     return replace(rule, max_age_days=period, period_stated=stated, strict_max_age_days=strict)
 
 
 def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
-    """The numbered rules that a policy names, in the order of their file; none if it names none.
-
-    `BadInput` with every fault of the file, or for a name that leads out of the policy's folder.
-    """
-    name, faults = policy.rules, list[Fault]()
+    """The numbered rules that a policy names, in the order of their file; `BadInput` with every fault of it,
+    or for a name that leads out of the policy's folder."""
+    name = policy.rules
     BadInput.unless(Path(name).name == name, policy.path.name, keys.FAULTS["not_bundled"])
     path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
-    found = keys.checked(GuideRules, _read(path, path.name)[0] if name else {}, path.name, faults)
-    if not found:
-        raise BadInput(faults)
-    return found.rule
+    return keys.checked(GuideRules, _read(path, path.name)[0] if name else {}, path.name).rule
 
 
 def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False) -> Project:
@@ -165,16 +141,15 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
     nothing. Without an audit.toml (in the folder or its .audit/) the default layout is assumed, and env-like
     files and logs are discovered beside it. `sample` says that the caller has just built it as a sample.
     """
-    try:
-        root = root.resolve(strict=True)
-    except (OSError, ValueError, RuntimeError):
-        raise BadInput.at("project", "does not exist or cannot be reached") from None
-    BadInput.unless(root.is_dir(), "project", "is not a folder")
+    # Unlike the methods of a path, these raise for no name.
+    BadInput.unless(os.path.isdir(root), "project", "is not a folder, or cannot be reached")  # noqa: PTH112
+    root = Path(os.path.realpath(root))
     path, place = _layout_of(root)
     project = _project(path, place, root)
-    # Else whoever may commit to a project could sign its ledger, and stop its clock.
-    is_own = not project.key or sample or (place == "audit.toml" and is_sample(root))
-    BadInput.unless(is_own, place, keys.FAULTS["of_sample"])
+    if project.key and not sample:
+        # Else whoever may commit to a project could sign its ledger, and stop its clock.
+        is_own = place == "audit.toml" and recall_state("samples").get(str(root)) == _identity(root)
+        BadInput.unless(is_own, place, keys.FAULTS["of_sample"])
     configured = path != DEFAULT_LAYOUT
     return replace(project if configured else discover(project), configured=configured, ledger=ledger)
 
@@ -198,31 +173,34 @@ def _project(path: Path, place: str, root: Path) -> Project:
     name = table.get("name") or re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
     places = {key: value for key, value in table.items() if key in PLACE_KEYS} | {"name": name}
     demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
-    faults: list[Fault] = []
-    # Nobody named the files of an assumed layout: reading refuses the links among them.
-    project = keys.checked(Project, places, place, faults, root=None if path == DEFAULT_LAYOUT else root)
-    if project:
-        zoned = "time_zone" in table
-        logs = (
-            replace(
-                log, time_zone=log.time_zone or project.time_zone, zone_declared=bool(zoned or log.time_zone)
-            )
-            for log in project.log_sources
-        )
-        logins = tuple(replace(login, added=True) for login in project.logins)
-        facts: Table = {"root": root, "layout_sha256": digest, "zone_declared": zoned}
-        project = replace(project, log_sources=tuple(logs), logins=logins, **facts)
-    base = (
-        table["extends"] if "extends" in table else _recognised(project) if project and demands else GENERIC
-    )
-    demanded = {**demands, "name": project.name if project else "x", "extends": base}
-    policy = _policy(demanded, digest, path, place, faults)
+    faults, project, policy = list[Fault](), None, None
+    try:
+        # Nobody named the files of an assumed layout: reading refuses the links among them.
+        project = keys.checked(Project, places, place, root=None if path == DEFAULT_LAYOUT else root)
+    except BadInput as error:
+        faults += error.faults
+    else:
+        zone, zoned = project.time_zone, "time_zone" in table
+        zones = [block.get("time_zone") for block in table.get("log", ())]
+        logs = [
+            replace(log, time_zone=own or zone, zone_declared=zoned or bool(own))
+            for log, own in zip(project.log_sources, zones, strict=True)
+        ]
+        logins = [replace(login, added=True) for login in project.logins]
+        facts: keys.Table = {"root": root, "layout_sha256": digest, "zone_declared": zoned}
+        project = replace(project, log_sources=tuple(logs), logins=tuple(logins), **facts)
+    if demands:
+        base = table["extends"] if "extends" in table else _recognised(project) if project else GENERIC
+        try:
+            policy = _policy(demands | {"name": name, "extends": base}, digest, path, place)
+        except BadInput as error:
+            faults += error.faults
     if project and project.pinned_as_of and not project.key:
         # Else any project could stop its clock, and no secret would ever be too old.
         faults.append(Fault(place, keys.FAULTS["pinned"]))
     if not project or faults:
-        raise BadInput(faults)
-    return replace(project, policy=policy if demands else None)
+        raise BadInput(dict.fromkeys(faults))
+    return replace(project, policy=policy)
 
 
 def _refuse_old_policy(root: Path) -> None:
@@ -254,8 +232,7 @@ def choose_policy(project: Project, override: str = "") -> Policy:
     variables' names, else the generic one. The logins that audit.toml adds are in it, too.
     """
     if override:
-        is_bundled = override in BUNDLED
-        policy = bundled_policy(override) if is_bundled else load_policy(Path(override), override)
+        policy = bundled_policy(override) if override in BUNDLED else load_policy(Path(override), override)
     else:
         policy = project.policy or bundled_policy(project.extends or _recognised(project))
     both = {login.name for login in policy.logins} & {login.name for login in project.logins}
@@ -305,27 +282,20 @@ def remember_sample(folder: Path) -> bool:
     return remember_state("samples", kept | {str(root): _identity(root)})
 
 
-def is_sample(root: Path) -> bool:
-    """Whether this very folder, with the audit.toml that it had, was written here as a sample."""
-    return bool(recall_state("samples").get(str(root)) == _identity(root))
-
-
 def _identity(root: Path) -> str:
     # A file system gives the inode of a folder that was removed to the next one: it is not enough.
-    facts, text = root.stat(), read_text_file(root / "audit.toml", "audit.toml")
-    return f"{facts.st_dev}:{facts.st_ino}:{sha256(text).hexdigest()}"
+    facts, digest = root.stat(), _read(root / "audit.toml", "audit.toml")[1]
+    return f"{facts.st_dev}:{facts.st_ino}:{digest}"
 
 
 def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
-    """The settings, one to a line, in one order: `secret API_TOKEN: max_age_days = 90`.
-
-    Without a project only what a policy demands. What looks like a value is shown by its digest.
-    """
-    lines = list(_lines("policy", policy))
+    """The settings, one to a line, in one order: `secret API_TOKEN: max_age_days = 90`; without a project
+    only what a policy demands. What looks like a value is shown by its digest."""
+    lines = list(_lines("policy: ", policy))
     if project is not None:
         own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"
+        lines += _lines("audit.toml: ", project)
         lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
-        lines += _lines("audit.toml", project)
         if project.formats:
             try:
                 digest = read_source(project.root, project.formats, LARGEST_FORMATS).sha256
@@ -349,30 +319,24 @@ def digest_of_difference(lines: Iterable[str]) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
 
 
-def _lines(subject: str, block: Any) -> Iterator[str]:
-    """What a block says that is not as by default, each text on a line, then the blocks within it."""
+def _lines(subject: str, block: Any, left_out: Collection[str] = _LEFT_OUT) -> Iterator[str]:
+    """What a block says that is not as by default, each text on a line, and the blocks within it by name."""
     if not isinstance(block, dict):
-        adapter: TypeAdapter[Any] = keys.adapter_of(type(block))  # type: ignore[arg-type]
+        adapter = keys.adapter_of(type(block))  # type: ignore[arg-type]
         block = adapter.dump_python(block, mode="json", exclude_defaults=True, warnings=False)
     for key, value in block.items():
-        if key in _LEFT_OUT or value in (None, "", [], {}):
+        if left_out and (key in left_out or value in (None, "", [], {})):
             continue
-        if not (isinstance(value, list) and isinstance(value[0], dict)):
-            yield from _texts(f"{subject}: {key}", value)
-            continue
-        for part in value:
-            name = next(part[key] for key in ("name", "path", "pattern") if key in part)
-            word = f"{key.removesuffix('s').replace('_source', '')} {_text(name)}"
-            yield f"{word}: declared"
-            yield from _lines(word, part)
-
-
-def _texts(key: str, value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _texts(f"{key}.{name}", inner)
-    else:
-        yield from (f"{key} = {_text(text)}" for text in (value if isinstance(value, list) else [value]))
+        for part in value if isinstance(value, list) else [value]:
+            if not isinstance(part, dict):
+                yield f"{subject}{key} = {_text(part)}"
+            elif isinstance(value, dict):
+                yield from _lines(f"{subject}{key}.", part, ())
+            else:
+                name = next(part[one] for one in ("name", "path", "pattern") if one in part)
+                word = f"{key.removesuffix('s').replace('_source', '')} {_text(name)}: "
+                yield f"{word}declared"
+                yield from _lines(word, part)
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,5 @@
 """The settings of one application: what audit.toml, policies and rules may say, as the audit uses it."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,26 +14,20 @@ from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, MOST_LOGINS, REQUES
 from audit_lib.settings import keys
 
 POLICIES = Path(__file__).with_name("policies")
-ENVIRONMENTS = tuple(keys.TEXTS["words"]["environment"])
-METHODS = tuple(keys.TEXTS["words"]["method"])
-ROUTE = re.compile(keys.TEXTS["patterns"]["route"])
+BUNDLED = tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))  # names of policies
+Bundled = Annotated[keys.Some, keys.among(*BUNDLED)]
+ENVIRONMENTS: tuple[str, ...] = tuple(keys.TEXTS["words"]["environment"])
 REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
-# A failed login as logs show it: only where the application's policy declares one is its absence quiet.
-LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
 
 
 def environment_name(text: str) -> str:
     """The environment that a name or an alias (dev, prod) stands for; "" for any other text."""
-    name = text.strip().lower()
-    name = {"dev": "development", "prod": "production"}.get(name, name)
-    return name if name in ENVIRONMENTS else ""
+    names = {"dev": "development", "prod": "production"} | {name: name for name in ENVIRONMENTS}
+    return names.get(text.strip().lower(), "")
 
 
-Environment = Annotated[
-    StrictStr,
-    keys.check("environment", lambda text: not text or environment_name(text)),
-    AfterValidator(environment_name),
-]
+_KNOWN = keys.check("environment", lambda text: not text or environment_name(text))
+Environment = Annotated[StrictStr, _KNOWN, AfterValidator(environment_name)]
 Environments = Annotated[
     tuple[Environment, ...],
     keys.check("environments", lambda names: 0 < len(names) == len({*names} - {""})),
@@ -46,7 +39,7 @@ Environments = Annotated[
 class EnvSource(keys.Block):
     """An env file of one service in one environment. `example` files are templates, not environments."""
 
-    environment: Environment
+    environment: Annotated[Environment, Field(default="")]  # in a file; in code it is always stated
     service: keys.NameGiven
     path: keys.InProjectGiven  # relative to the project
     example: StrictBool = False
@@ -57,7 +50,6 @@ class EnvSource(keys.Block):
 
 WholeEnv = Annotated[
     EnvSource,
-    keys.written(environment=""),
     keys.check("one_sort", lambda it: it.example + it.backup + it.export <= 1),
     keys.check("example_of_none", lambda it: not (it.example and it.environment)),
     keys.check("of_environment", lambda it: it.example or it.environment),
@@ -73,15 +65,11 @@ class DeploySource(keys.Block):
     environment: Environment = ""
 
 
-# Who may commit to the project could name any file of the reviewer's machine.
-_INSIDE = keys.check("relative", lambda pattern: not pattern.startswith("/"))
-
-
 @dataclass(frozen=True)
 class LogSource(keys.Block):
     """Log files of the project by pattern; of one that `--log` gives, `pattern` is what it is called."""
 
-    pattern: Annotated[StrictStr, _INSIDE, AfterValidator(keys.path_in_project), keys.Needed]
+    pattern: Annotated[StrictStr, keys.text("relative"), AfterValidator(keys.path_in_project), keys.Needed]
     service: keys.Name = ""
     environment: Environment = ""
     time_zone: keys.Zone = "UTC"  # of times that have none of their own
@@ -89,9 +77,6 @@ class LogSource(keys.Block):
     zone_declared: Annotated[bool, keys.Computed] = False  # by audit.toml, for the log or for the project
     file: Annotated[Path | None, keys.Computed] = field(default=None, repr=False)  # that `--log` gives
     dated: Annotated[bool, keys.Computed] = True  # whether the file's own date says when it was written
-
-
-WholeLog = Annotated[LogSource, keys.written(time_zone="")]
 
 
 @dataclass(frozen=True)
@@ -142,11 +127,10 @@ class Login(keys.Block):
 
 WholeLogin = Annotated[
     Login,
-    keys.written(method="POST"),
+    BeforeValidator(lambda block: {"method": "POST", **block} if isinstance(block, dict) else block),
     keys.check("failure", lambda it: it.failed_statuses or it.failed_redirect or it.failed_message),
     keys.check("redirects", lambda it: it.failed_redirect or not it.succeeded_redirect),
     keys.check("statuses", lambda it: not {*it.failed_statuses} & {*it.succeeded_statuses}),
-    keys.check("statuses", lambda it: max(len(it.failed_statuses), len(it.succeeded_statuses)) <= 10),
 ]
 Logins = Annotated[tuple[WholeLogin, ...], keys.no_two("name", MOST_LOGINS)]
 
@@ -250,9 +234,8 @@ else:
     # where the new ones are known (logins/parameters.py).
     Detections = keys.type_like(
         tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))["detections"]
-        | {"failure": {"statuses": [401], "messages": [""], "ambiguous_routes": [""]}, "clients": "real"}
-        | {"limits_requests": False, "known_clients": [""], "grace_hours": Mapping[str, keys.Number]}
-        | {f"A{number}": Any for number in range(1, 21)}
+        | keys.TEXTS["detections"]
+        | {"grace_hours": Mapping[str, keys.Number], **{f"A{number}": Any for number in range(1, 21)}}
     )
 
 
@@ -275,7 +258,7 @@ class Policy(keys.Block):
     path: Annotated[Path, keys.Computed] = Path()
     sha256: Annotated[str, keys.Computed] = ""
     secrets: Annotated[tuple[WholeSecret, ...], keys.no_two("name"), Field(alias="secret")] = ()
-    extends: StrictStr = ""
+    extends: Bundled = ""
     formats: Mapping[str, keys.Expression] = field(default_factory=dict)  # name: expression of the whole
     placeholders: keys.Texts = ()
     public_prefixes: keys.Texts = ()
@@ -341,11 +324,11 @@ class Project(keys.Block):
 
     name: keys.Name
     root: Annotated[Path, keys.Computed] = Path()
-    extends: StrictStr = ""  # the bundled policy that its audit.toml names; "" where none was named
+    extends: Bundled = ""  # the bundled policy that its audit.toml names; "" where none was named
     guide: keys.InProject = "docs/SECRETS.md"
     environments: Environments = ENVIRONMENTS
     env_sources: Annotated[tuple[WholeEnv, ...], keys.no_two("path"), Field(alias="env")] = ()
-    log_sources: Annotated[tuple[WholeLog, ...], keys.no_two("pattern"), Field(alias="log")] = ()
+    log_sources: Annotated[tuple[LogSource, ...], keys.no_two("pattern"), Field(alias="log")] = ()
     formats: Annotated[keys.InProject, Field(alias="log_formats")] = ""  # read in place of the bundled ones
     deploy_sources: Annotated[tuple[DeploySource, ...], keys.no_two("pattern"), Field(alias="deploys")] = ()
     evidence_sources: Annotated[tuple[EvidenceSource, ...], Field(alias="evidence")] = ()

@@ -6,9 +6,9 @@ specification (`build`), Docker's documentation of COPY, of stages and of the bu
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any
@@ -20,18 +20,17 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Contract, Field, Series
 from audit_lib.base.git import ignored, is_repository, tracked
 from audit_lib.settings.models import Policy, Project
-from audit_lib.settings.variables import files, form_of, likely_kind
+from audit_lib.settings.variables import files, form_of, is_deployment, likely_kind
 
 BLUEPRINTS = ("render.yaml", "render.yml")
 LARGEST = 1 << 18  # bytes of a file that is read here
 MOST_NODES = 20_000  # of a YAML file: aliases repeat what they name
 MOST_PATTERNS = 1_000  # of a .dockerignore
-_COMPOSE = re.compile(r"(?:docker-)?compose[\w.-]*\.ya?ml")
 _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)file(\..+)?")
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add)[ \t]+((?:\\[ \t\r]*\n|.)+)")
 _PLAIN = re.compile(r"[^\[\\*]*(?:\*+[^\[\\*]*){0,6}")  # few stars, and no other sign that is costly
-_NOT_IN_FULL = ".dockerignore cannot be read in full"
+_ODD = "an earlier stage copies it, or what is copied or ignored is not plain text"
 _LINE = object()  # the key of a mapping's line
 Row = dict[str, Any]  # of `Configuration`
 Mapped = dict[Any, Any]  # of a YAML file
@@ -53,14 +52,13 @@ class Configuration(Contract):
 
 def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     """`Configuration`: each question that a configuration file of the project answers, file by file."""
-    paths = files(project.root)
+    paths = files(project.root, [])
     found: list[Row] = []
-    contexts: dict[str, set[str]] = defaultdict(set)  # by Dockerfile, the folders that it is built from
-    for path in (path for path in paths if path.name in BLUEPRINTS or _COMPOSE.fullmatch(path.name)):
+    builds: set[tuple[str, str]] = set()  # Dockerfiles, each with a folder that it is built from
+    for path in filter(is_deployment, paths):
         with _fault_noted(found, str(path)):
             mappings = _mappings(_text(project, str(path)))
-            for dockerfile, context in _builds(mappings, str(path.parent)):
-                contexts[dockerfile].add(context)
+            builds |= {*_builds(mappings, str(path.parent))}
             if path.name in BLUEPRINTS:
                 found += list(blueprint_rows(str(path), mappings[0], policy))
 
@@ -68,15 +66,15 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
         # One that no compose file or blueprint names is built from its own folder.
-        for context in sorted(contexts.get(str(path), {str(path.parent)})):
+        contexts = {context for dockerfile, context in builds if dockerfile == str(path)}
+        for context in sorted(contexts or {str(path.parent)}):
             with _fault_noted(found, str(path)):
                 found += list(image_rows(project, str(path), context, env_files))
 
     if is_repository(project.root):
         examples = [source.path for source in project.env_sources if source.example]
         hidden = ignored(project.root, examples) - tracked(project.root)
-        answers = {path: "no" if path in hidden else "yes" for path in examples}
-        found += [_row("example kept", path, answer) for path, answer in answers.items()]
+        found += [_row("example kept", path, "no" if path in hidden else "yes") for path in examples]
     return Configuration.of(found)
 
 
@@ -126,29 +124,22 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
         raise ValueError
     services = root.get("services") or []
     for owner in (*(root.get("envVarGroups") or ()), *services):
-        users = [
-            service
-            for service in services
-            if service is owner
-            or any(one.get("fromGroup") == owner.get("name") for one in service.get("envVars") or ())
-        ]
-        has_previews = any(_has_previews(root) or _has_previews(service) for service in users)
-        for one in (one for one in owner.get("envVars") or () if _is_secret(one, policy)):
+        group, service = owner.get("name"), str(owner.get("name", ""))
+        named = ([one.get("fromGroup") for one in service.get("envVars") or ()] for service in services)
+        users = [one for one, groups in zip(services, named, strict=True) if one is owner or group in groups]
+        has_previews = users and any(map(_has_previews, (root, *users)))
+        for one in owner.get("envVars") or ():
+            name, form = str(one.get("key", "")), form_of(str(one.get("value", "")))
+            rule = policy.rule(name)
+            if not name or (rule.kind if rule else likely_kind(name, (form,), policy)[0]) != "secret":
+                continue
+            row = partial(_row, subject=name, source=source, service=service, line=one[_LINE])
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
-            answers = {"blueprint value": "no" if one.get("value") else "yes" if known else "unknown"}
+            yield row("blueprint value", answer="no" if one.get("value") else "yes" if known else "unknown")
             if has_previews:
                 apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
-                answers["blueprint preview"] = "yes" if apart else "no" if "value" in one else "unknown"
-            facts = {"source": source, "service": str(owner.get("name", "")), "line": one[_LINE]}
-            for topic, answer in answers.items():
-                yield _row(topic, str(one["key"]), answer, **facts)
-
-
-def _is_secret(variable: Mapped, policy: Policy) -> bool:
-    """By the policy; of what it does not know, by the name and by what a text looks like."""
-    name, form = str(variable.get("key", "")), form_of(str(variable.get("value", "")))
-    rule = policy.rule(name)
-    return bool(name) and (rule.kind if rule else likely_kind(name, (form,), policy)[0]) == "secret"
+                answer = "yes" if apart else "no" if "value" in one else "unknown"
+                yield row("blueprint preview", answer=answer)
 
 
 def _has_previews(owner: Mapped) -> bool:
@@ -188,19 +179,16 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
     for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
         copies = _copies(inside, text)
-        odd = "an earlier stage copies it, or what is copied is not plain text"
-        doubt = _NOT_IN_FULL if left_out is None else "" if any(copies.values()) else odd
+        doubtful = left_out is None or not any(copies.values())
         stays_out = not copies or (left_out and left_out.match_file(inside))
+        answer = "yes" if stays_out else "unknown" if doubtful else "no"
         facts = {"source": dockerfile, "line": min(copies, default=None)}
-        answer = "yes" if stays_out else "unknown" if doubt else "no"
-        yield _row("image context", path, answer, reason="" if stays_out else doubt, **facts)
+        yield _row("image context", path, answer, reason=_ODD if answer == "unknown" else "", **facts)
 
 
 def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:
-    """What the .dockerignore that counts leaves out; None if it cannot be read in full.
-
-    The one beside the Dockerfile, under its name, counts before that of the context.
-    """
+    """What the .dockerignore leaves out that is beside the Dockerfile under its name, else in the context;
+    None if it cannot be read in full."""
     lists = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
     there = next((path for path in lists if os.path.lexists(project.root / path)), "")
     text = _text(project, there) if there else ""
@@ -215,10 +203,8 @@ def _anchored(patterns: list[str]) -> PathSpec[Any]:
 
 
 def _copies(inside: str, text: str) -> dict[int, bool]:
-    """The lines of a Dockerfile that copy a file, each with whether the last stage certainly holds it.
-
-    What a stage hands on to the next is not followed.
-    """
+    """The lines of a Dockerfile that copy a file, each with whether the last stage certainly holds it; what a
+    stage hands on to the next is not followed."""
     found: dict[int, bool] = {}
     for one in _INSTRUCTION.finditer(text):
         words = re.sub(r"\\[ \t\r]*\n", " ", one[2])

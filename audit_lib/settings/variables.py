@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from functools import cache
 from io import StringIO
-from itertools import groupby
-from operator import attrgetter
+from itertools import chain, groupby, product
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -37,14 +36,11 @@ _PATTERNS, *_LANGUAGES = (
 _FAMILIES = tuple(frozenset(words.split()) for words in _DATA["kinds"].pop("families"))
 _KINDS = {key: frozenset(text.split()) for key, text in _DATA["kinds"].items()}
 NOT_CONFIGURED = _WORDS["not_configured"]
-# In these a read may not run, although its file does.
-_CONDITIONAL = (
+_CONDITIONAL = (  # in these a read may not run, although its file does
     ast.If, ast.IfExp, ast.BoolOp, ast.Try, ast.TryStar, ast.Match, ast.For, ast.AsyncFor, ast.While,
-    ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda,
-    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
+    ast.GeneratorExp,
 )  # fmt: skip
-# Names of what a provider issues.
-_ISSUED = re.compile(r"(.+)_(?:API_?KEY|CLIENT_SECRET|BOT_TOKEN|SECRET_ACCESS_KEY)(?:_?\d{1,9})?")
 # What a value can be: the first that holds, else text, which may be either.
 _FORMS = {
     "no value": strength.is_no_value,
@@ -77,16 +73,14 @@ def form_of(value: str) -> str:
 
 
 def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, str]:
-    """Kind (secret, identifier or setting) and component: in an address the password is the secret.
-
-    A value that can only be a setting makes a setting of all but what only a secret is called.
-    """
-    seen = set(forms) - {"no value"}
+    """Kind (secret, identifier or setting) and component: in an address the password is the secret. A value
+    that can only be a setting makes a setting of all but what only a secret is called."""
+    seen = {*forms} - {"no value"}
     if "URL with password" in seen:
         return "secret", "password"
     # What a provider publishes, as Sentry's DSN and PostHog's project key, also behind a build tool's prefix.
     bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
-    public = _matches(name, policy.public_names) or _matches(bare, policy.public_names)
+    public = any(_matches(one, policy.public_names) for one in (name, bare))
     if public or _matches(name, _KINDS["not_secret"]):
         return "setting", "whole"
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
@@ -96,16 +90,14 @@ def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, s
         store, fields = _KINDS["stores"] & parts, {"CONNECTION", "STRING"} <= parts
         held = (store or fields) and not only_plain
         return ("secret" if held else "setting"), ("password" if held and store else "whole")
-    if named and (_KINDS["sure"] & parts or not only_plain):
-        return "secret", "whole"
-    if _matches(name, _KINDS["identifiers"]):
-        return "identifier", "whole"
-    return ("secret" if "generated" in seen else "setting"), "whole"
+    is_secret = named and (_KINDS["sure"] & parts or not only_plain)
+    other = "identifier" if _matches(name, _KINDS["identifiers"]) else ""
+    return "secret" if is_secret else other or ("secret" if "generated" in seen else "setting"), "whole"
 
 
 def is_issued(name: str, application: str) -> bool:
     """Whether a secret's name says that a provider issues it, as OPENAI_API_KEY does."""
-    found = _ISSUED.fullmatch(name.upper())
+    found = re.fullmatch(_PATTERNS["issued"], name.upper())
     own = _KINDS["no_provider"] | set(re.findall(r"[A-Z0-9]+", application.upper()))
     return found is not None and not own.issuperset(found[1].split("_"))
 
@@ -127,30 +119,27 @@ def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")
 
 
-def files(root: Path, left_out: list[Fault] | None = None) -> list[PurePosixPath]:
+def files(root: Path, left_out: list[Fault]) -> list[PurePosixPath]:
     """Every file below a folder, in sorted order, links to files among them; notes what is not searched."""
-    faults: list[Fault] = [] if left_out is None else left_out
     found: list[PurePosixPath] = []
+    unlisted: list[OSError] = []
     entries = 0
-
-    def unlisted(error: OSError) -> None:
-        place = shown(os.path.relpath(error.filename, root))
-        faults.append(Fault(f"{place}/", f"cannot be read ({type(error).__name__})"))
-
-    for folder, folders, names in os.walk(root, onerror=unlisted):
+    for folder, folders, names in os.walk(root, onerror=unlisted.append):
         at = PurePosixPath(os.path.relpath(folder, root))
         found += [at / name for name in sorted(names)][: MAX_ENTRIES - entries]
         entries += len(folders) + len(names)
         if entries > MAX_ENTRIES:
             beyond = f"left out all after the first {MAX_ENTRIES:,} files and folders"
-            faults.append(Fault("discovery", beyond))
+            left_out.append(Fault("discovery", beyond))
             break
         deep = f"is deeper than {MAX_DEPTH} folders" if len(at.parts) >= MAX_DEPTH else ""
         reasons = dict.fromkeys(sorted({*folders} - _WORDS["skipped_folders"]), deep)
         links = [name for name in sorted(folders) if Path(folder, name).is_symlink()]
         reasons |= dict.fromkeys(links, "is a symbolic link, which is not followed")
-        faults += [Fault(f"{shown(at / name)}/", reason) for name, reason in reasons.items() if reason]
+        left_out += [Fault(f"{shown(at / name)}/", reason) for name, reason in reasons.items() if reason]
         folders[:] = [name for name, reason in reasons.items() if not reason]
+    places = ((os.path.relpath(error.filename, root), type(error).__name__) for error in unlisted)
+    left_out += [Fault(f"{shown(place)}/", f"cannot be read ({name})") for place, name in places]
     return sorted(found)
 
 
@@ -172,11 +161,6 @@ def texts(project: Project, paths: Iterable[str], faults: list[Fault]) -> Iterat
         yield path, content.decode("utf-8-sig", "replace")
 
 
-def text_of(project: Project, path: str) -> str:
-    """The text of a file of the project; "" of one that cannot be read: coverage names it as a source."""
-    return next((text for _, text in texts(project, [path], [])), "")
-
-
 def is_deployment(path: PurePosixPath) -> bool:
     """Whether a file's name says that it describes containers or a platform's services."""
     return re.fullmatch(_PATTERNS["deployment"], path.name) is not None
@@ -184,10 +168,9 @@ def is_deployment(path: PurePosixPath) -> bool:
 
 def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
     """The patterns by which a file of this name reads its environment; none of a file that is no code."""
-    if path.name.endswith((".min.js", ".d.ts")):
-        return []
-    suffix = "deployment" if is_deployment(path) else path.suffix
-    return [language for language in _LANGUAGES if suffix in language["suffixes"].split()]
+    is_built = path.name.endswith((".min.js", ".d.ts"))
+    kind = "deployment" if is_deployment(path) else "" if is_built else path.suffix
+    return [language for language in _LANGUAGES if kind in language["suffixes"].split()]
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
@@ -206,45 +189,57 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
 
 def in_code(text: str, path: str, faults: list[Fault] | None = None) -> Iterator[Mention]:
     """The variables that a code or deployment file reads from its environment; notes Python that is none."""
-    languages, nodes = languages_of(PurePosixPath(path)), _nodes(text) if path.endswith(".py") else []
-    if nodes is None and faults is not None:
-        faults.append(Fault(shown(path), "is not Python that can be parsed"))
-    parts = [node for node in nodes or () if isinstance(node, _CONDITIONAL)]
-    conditional: set[int] = set()
-    last = 0  # parts within parts are taken once: a hostile file has 200 of them around each line
-    for begin, end in sorted((part.lineno, part.end_lineno or 0) for part in parts):
-        conditional.update(range(max(begin, last + 1), end + 1))
-        last = max(last, end)
-    for language in languages:
+    conditional = set[int]()
+    if path.endswith(".py"):
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                waiting: list[ast.AST] = [ast.parse(text)]
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            waiting, conditional = [], {*range(text.count("\n") + 2)}
+            if faults is not None:
+                faults.append(Fault(shown(path), "is not Python that can be parsed"))
+        if waiting and "BaseSettings" in text:
+            yield from _settings_fields(waiting[0], path)
+        for node in waiting:
+            if isinstance(node, _CONDITIONAL):
+                conditional.update(range(node.lineno, (node.end_lineno or 0) + 1))
+            else:
+                waiting += ast.iter_child_nodes(node)
+    for language, found, line in _matches_in(text, path, "named"):
+        group = found.lastindex or 0
+        patterns = (re.compile(language[key]) for key in ("demand", "default"))
+        demanded, optional = (bool(one.match(found.string, found.end(group))) for one in patterns)
+        yield Mention(found[group], path, line, demanded and line not in conditional, optional)
+
+
+def dynamic_reads(text: str, path: str) -> Iterator[int]:
+    """The line of each read in a code file whose variable cannot be known from the text."""
+    return (line for _, _, line in _matches_in(text, path, "unnamed"))
+
+
+def _matches_in(text: str, path: str, key: str) -> Iterator[tuple[dict[str, str], re.Match[str], int]]:
+    """Each match of an expression of the file's languages, with its language and line."""
+    text = re.sub(_PATTERNS["destructured"], _spelt_out, text)
+    for language in languages_of(PurePosixPath(path)):
         line, counted = 1, 0  # from match to match: a line of a megabyte may hold 100,000
-        for found in re.finditer(language["named"], text) if re.search(language.get("if", ""), text) else ():
-            at, end = found.span(found.lastindex or 0)
+        for found in re.finditer(language[key], text) if re.search(language.get("if", ""), text) else ():
+            at = found.start(found.lastindex or 0)
             line, counted = line + text.count("\n", counted, at), at
-            demanded = re.compile(language["demand"]).match(text, end) is not None
-            needed = demanded and nodes is not None and line not in conditional
-            optional = re.compile(language["default"]).match(text, end) is not None
-            yield Mention(text[at:end], path, line, needed, optional)
-    if "BaseSettings" in text:
-        yield from _settings_fields([node for node in nodes or () if isinstance(node, ast.ClassDef)], path)
-    for found in re.finditer(_PATTERNS["destructured"], text):
-        line = text.count("\n", 0, found.start()) + 1
-        names = (re.match(_PATTERNS["part"], part) for part in (found[1] or found[2]).split(","))
-        yield from (Mention(name[1], path, line, optional=bool(name[2])) for name in names if name)
+            yield language, found, line
 
 
-def _nodes(text: str) -> list[ast.AST] | None:
-    """The nodes of a Python text; None of one that cannot be parsed."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+def _spelt_out(found: re.Match[str]) -> str:
+    """`{ A, B: b = 1, ...rest } = process.env` as reads of A, of B with a default, and of all."""
+    parts = (re.match(_PATTERNS["part"], part) for part in (found[1] or found[2]).split(","))
+    reads = [f"process.env.{part[1]} {'??' if part[2] else ','}" for part in parts if part]
+    rest = ["process.env"] if "..." in found[0] else []
+    return " ".join(reads + rest) + "\n" * found[0].count("\n")
 
 
-def _settings_fields(classes: list[ast.ClassDef], path: str) -> Iterator[Mention]:
+def _settings_fields(tree: ast.AST, path: str) -> Iterator[Mention]:
     """The fields of pydantic's settings classes, by alias or by prefix and upper-case name."""
     settings = {"BaseSettings"}
-    for made in classes:
+    for made in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
         if settings.isdisjoint(ast.unparse(base).rpartition(".")[2] for base in made.bases):
             continue
         settings.add(made.name)
@@ -256,19 +251,6 @@ def _settings_fields(classes: list[ast.ClassDef], path: str) -> Iterator[Mention
                 optional = bool(given) and ("default" in given or not re.match(r"\w+\(", given))
                 own = ((prefix[1] if prefix else "") + name).upper()
                 yield Mention(alias[1] if alias else own, path, field.lineno, not given, optional)
-
-
-def dynamic_reads(text: str, path: str) -> Iterator[int]:
-    """The line of each read in a code file whose variable cannot be known from the text."""
-    # `{ A, B } = process.env` names them, without a rest that takes all others.
-    text = re.sub(
-        _PATTERNS["destructured"],
-        lambda found: found[0] if "..." in found[0] else "\n" * found[0].count("\n"),
-        text,
-    )
-    for language in languages_of(PurePosixPath(path)):
-        for found in re.finditer(language["unnamed"], text):
-            yield text.count("\n", 0, found.start()) + 1
 
 
 @dataclass(frozen=True)
@@ -294,8 +276,8 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
         if not among or any(name in text for name in among):
             found += in_code(text, path, unread)
             dynamic += [f"{shown(path)}:{line}" for line in sorted(set(dynamic_reads(text, path)))]
+    others = (str(path) for path in there if path.suffix.lower() in _WORDS["other_languages"])
     reasons = dict.fromkeys(paths[MAX_CODE_FILES:], "is beyond the number of files that are read")
-    others = [str(path) for path in there if path.suffix.lower() in _WORDS["other_languages"]]
     reasons |= dict.fromkeys(others, "is in a language whose reads are not known")
     unread += [Fault(shown(path), reason) for path, reason in reasons.items()]
     deployments = tuple(str(path) for path in own if is_deployment(path))
@@ -304,12 +286,13 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
 
 def env_variables(project: Project) -> dict[str, tuple[Mention, ...]]:
     """Name: where the project's env files and examples have it."""
-    read = ((one, text_of(project, one.path)) for one in project.env_sources)
-    return _by_name(found for one, text in read for found in in_env_text(text, one.path, example=one.example))
+    examples = {one.path: one.example for one in project.env_sources}  # coverage names what cannot be read
+    read = (in_env_text(text, path, example=examples[path]) for path, text in texts(project, examples, []))
+    return _by_name(chain.from_iterable(read))
 
 
 def _by_name(mentions: Iterable[Mention]) -> dict[str, tuple[Mention, ...]]:
-    return {name: tuple(places) for name, places in groupby(sorted({*mentions}), attrgetter("name"))}
+    return {name: tuple(places) for name, places in groupby(sorted({*mentions}), lambda one: one.name)}
 
 
 def named_in(
@@ -322,13 +305,13 @@ def named_in(
     there = [path for path in files(project.root, unread) if path.suffix.lower() not in _WORDS["documents"]]
     paths = (str(path) for path in there if not any(fnmatchcase(str(path), glob) for glob in leave_out))
     for path, text in texts(project, paths, unread):
-        file, present = PurePosixPath(path), [name for name in names if name in text]
         # `NAME =` is in code a variable of its own; in a script it may be exported.
+        file = PurePosixPath(path)
         assigns = languages_of(file) and not is_deployment(file) and file.suffix != ".sh"
-        for key in ("word",) if assigns else ("word", "set"):
-            for name in (name for name in present if name not in found[key]):
-                if match := re.search(_DATA["of"][key].replace("NAME", name), text):
-                    found[key][name] = f"{shown(path)}:{text.count(chr(10), 0, match.end()) + 1}"
+        for key, name in product(("word",) if assigns else ("word", "set"), names):
+            sought = name in text and name not in found[key]
+            if sought and (match := re.search(_DATA["of"][key].replace("NAME", name), text)):
+                found[key][name] = f"{shown(path)}:{text.count(chr(10), 0, match.end()) + 1}"
     return found["word"], found["set"], unread
 
 

@@ -16,8 +16,7 @@ import zstandard
 
 from audit_lib.base import archives
 from audit_lib.base.archives import PIECE, Budget, LogStream, kind_of, unpack
-from tests.support.hostile_files import gzip_zeros, tar_block
-from tests.support.packed import zipped
+from tests.support.packed import gzip_zeros, tar_block, zipped
 
 MB = 1 << 20
 SOUGHT = b"what is sought"
@@ -82,8 +81,8 @@ NOT_OPENED = {
     "a zstd that is cut": zstandard.compress(bytes(range(256)) * 999)[:-30],
     "a tar that is cut": _tar()[:700],
     "a zip without its list": zipped(SOUGHT)[:60],
-    "a long pax header": tar_block(b"x", b"x", 9 * MB) + b"1" * (9 * MB),
-    "many headers in a row": (tar_block(b"x", b"x", 512) + b"19 path=aaaaaaaaaa\n".ljust(512, b"\0")) * 9,
+    "a long pax header": tar_block("x", b"x", 9 * MB) + b"1" * (9 * MB),
+    "many headers in a row": (tar_block("x", b"x", 512) + b"19 path=aaaaaaaaaa\n".ljust(512, b"\0")) * 9,
 }
 TEXTS = {
     "empty": b"",

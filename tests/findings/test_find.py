@@ -31,6 +31,7 @@ FOUND = {"id": OVERDUE, "check": "overdue-secret", "severity": "high", "status":
 FOUND |= {"subject": "API_TOKEN", "environment": "production", "service": "backend"}
 ELSEWHERE = {"inventory": [{"placeholder": True, "environment": "staging"}]}
 ELSEWHERE_ROW = "tests, examples and documents"
+PRODUCTION = {"sources": [{"environment": "production"}]}
 LATE = {"freshness": [{"status": "overdue"}]}
 
 
@@ -43,10 +44,9 @@ def _decision(verdict: str, days: float, subject: str = OVERDUE, **more: str) ->
 
 def _tables(**changed: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """A table without rows for each that a check looks at, but for those changed."""
-    return {name: rows_of(name, *changed.get(name, ())) for name in TABLES} | {
-        "leaks": pd.DataFrame({"leak_id": [], "fingerprint": [], "force": []}),
-        "leak_places": pd.DataFrame({"leak_id": [], "path": [], "line": []}),
-    }
+    leaks = {"leaks": ("leak_id", "fingerprint", "force"), "leak_places": ("leak_id", "path", "line")}
+    empty = {name: pd.DataFrame(columns=[*columns]) for name, columns in leaks.items()}
+    return {name: rows_of(name, *changed.get(name, ())) for name in TABLES} | empty
 
 
 def _judge(
@@ -146,19 +146,20 @@ def test_an_unknown_is_not_accepted_into_a_pass() -> None:
     assert (row["status"], row["evidence"].endswith("does not make it known")) == ("unknown", True)
 
 
-def test_a_finding_is_due_by_severity_promise_or_acceptance() -> None:
+@pytest.mark.parametrize(
+    ("entries", "days"),
+    [
+        ((), 7),
+        ((_decision("assign", 2, owner="Cy", ticket="OPS-7"),), 2),
+        ((_decision("assign", 90, owner="Cy"),), 5),  # seven days after the first record that named it
+        ((_decision("accept", 60),), 60),
+    ],
+)
+def test_a_finding_is_due_by_severity_promise_or_acceptance(entries: tuple[Entry, ...], days: int) -> None:
     """The earlier of severity and promise; as long as a risk is accepted it is not overdue."""
-    day = timedelta(days=1)
-    opened = AS_OF - 2 * day  # the first record named it
-    for entries, due in (
-        ((), AS_OF + 7 * day),
-        ((_decision("assign", 2, owner="Cy", ticket="OPS-7"),), AS_OF + 2 * day),
-        ((_decision("assign", 90, owner="Cy"),), opened + 7 * day),
-        ((_decision("accept", 60),), AS_OF + 60 * day),
-    ):
-        row = _find(*entries, **LATE).iloc[0]
-        assert row["due_at"] == due
-        assert "ticket" not in str(entries) or tuple(row[["owner", "ticket"]]) == ("Cy", "OPS-7")
+    row = _find(*entries, **LATE).iloc[0]
+    assert row["due_at"] == AS_OF + timedelta(days=days)
+    assert "ticket" not in str(entries) or tuple(row[["owner", "ticket"]]) == ("Cy", "OPS-7")
 
 
 def test_a_finding_keeps_its_first_review() -> None:
@@ -180,15 +181,11 @@ def test_a_finding_keeps_its_first_review() -> None:
         ({"check": "due-secret", "id": "due", "severity": "medium"}, LATE, "worse"),
         ({"check": "compromised-value", "id": "c"}, ELSEWHERE, "no longer known"),
         ({"subject": "OTHER", "id": "o"}, LATE, "new"),
-        ({}, {"sources": [{"environment": "production"}]}, "ended"),
+        ({}, PRODUCTION, "ended"),
         ({}, {"sources": [{"environment": "production", "state": "unreadable"}]}, "no longer known"),
         ({}, {}, "no longer known"),  # nothing of the place was read
         ({"check": "short-value", "id": "s"}, {"inventory": [{"length": "short"}]}, "same"),  # merged
-        (
-            {"check": "no-such-check", "id": "n"},
-            {"sources": [{"environment": "production"}]},
-            "no longer known",
-        ),
+        ({"check": "no-such-check", "id": "n"}, PRODUCTION, "no longer known"),
     ],
 )
 def test_a_fault_is_followed_within_its_family(was: dict[str, Any], rows: Any, change: str) -> None:
@@ -215,23 +212,22 @@ def test_an_id_that_no_finding_has_is_refused_with_the_nearest() -> None:
     ids = [OVERDUE, "weak-value:API_TOKEN:production/backend:short"]
     refuse_unknown_id(OVERDUE, ids)
     refuse_unknown_id("gone:x", ids, gone=["gone:x"])
-    for wrong, named in (
-        ("overdue-secret:API_TOKEN:production/bakcend", OVERDUE),
-        ("short-value:API_TOKEN:production/backend", ids[1]),
-    ):
+    for wrong, named in ((OVERDUE[:-2], OVERDUE), ("short-value:API_TOKEN:production/backend", ids[1])):
         with pytest.raises(BadInput, match=named):
             refuse_unknown_id(wrong, ids)
 
 
 def test_one_action_closes_what_hangs_together() -> None:
-    """Findings about one value under two names have one action; one about another value has its own."""
-    held = [
-        {"secret": "A", "fingerprint": "f", "placeholder": True},
-        {"secret": "B", "fingerprint": "f", "public": True},
-        {"secret": "C", "fingerprint": "g", "placeholder": True},
-    ]
-    found = _find(inventory=held).set_index("subject")["action"]
+    """Findings about one value under two names, and detections of one address, have one action; another
+    value, another address and another kind have their own."""
+    held = [("A", "f", "placeholder"), ("B", "f", "public"), ("C", "g", "placeholder")]
+    rows = [{"secret": name, "fingerprint": fingerprint, fault: True} for name, fingerprint, fault in held]
+    found = _find(inventory=rows).set_index("subject")["action"]
     assert found["A"] == found["B"] != found["C"]
+    names = (("let-in", "192.0.2.1"), ("probing", "192.0.2.1"), ("guessing", "192.0.2.9"))
+    seen = [{"detection": name, "subject": subject, "verdict": "found"} for name, subject in names]
+    found = _find(detections=seen).set_index("subject")["action"]
+    assert found["let-in 192.0.2.1"] == found["probing 192.0.2.1"] != found["guessing 192.0.2.9"]
 
 
 @pytest.mark.parametrize(("environment", "actions"), [("production", 2), ("development", 1)])
@@ -260,14 +256,6 @@ def test_a_tracked_file_of_published_values_discloses_none(placeholder: bool, tr
     held = [{"source": "backend/.env", "environment": "development", "template": placeholder}]
     found = _find(sources=[{"tracked": True}], inventory=[*held, {"source": "other"}])
     assert found["check"].eq("tracked-env-file").sum() == tracked
-
-
-def test_what_one_address_did_has_one_action() -> None:
-    """Two detections of one address are one thing to do; another address, or another kind, is its own."""
-    names = (("let-in", "192.0.2.1"), ("probing", "192.0.2.1"), ("guessing", "192.0.2.9"))
-    seen = [{"detection": name, "subject": subject, "verdict": "found"} for name, subject in names]
-    found = _find(detections=seen).set_index("subject")["action"]
-    assert found["let-in 192.0.2.1"] == found["probing 192.0.2.1"] != found["guessing 192.0.2.9"]
 
 
 @pytest.mark.parametrize(

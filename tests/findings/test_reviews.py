@@ -1,4 +1,4 @@
-"""What a review before this one shows: its report, its sign-off, and how the settings changed since."""
+"""What a review before this one shows, how the settings changed since, and which documents are applied."""
 
 import json
 from dataclasses import replace
@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
+from audit_lib.findings.documents import OTHER_GUIDE, document_sources
 from audit_lib.findings.reviews import LastReview, kept, last_signed, read_previous, tabulate_settings_changes
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.secrecy.keeper import Key, signed
-from audit_lib.settings import bundled_policy, choose_policy, load_project
+from audit_lib.settings import Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.load import dump
 
 AT = datetime(2026, 6, 30, tzinfo=UTC)
@@ -149,16 +150,36 @@ def test_each_weakening_is_a_change(project: Path, toml: str, setting: str) -> N
     assert any(name.startswith(setting) for name in changes), changes
 
 
-def test_settings_that_nobody_changed_are_none(project: Path) -> None:
-    """After a signed review nothing is reported until something changes."""
-    assert _changes(project) == {}
-
-
 def test_without_a_signed_review_places_are_not_known(project: Path) -> None:
-    """The policy is held against the bundled one; where files were before, nothing shows. A doubt is said."""
+    """The policy is held against the bundled one; where files were before, nothing shows. A doubt is said.
+    After a signed review nothing is reported until something changes."""
+    assert _changes(project) == {}
     unknown = ("not known", "not known")
     assert _changes(project, is_signed=False) == {"the place of a file": unknown}
     assert _changes(project, doubt="the previous report was not signed") == {"all settings": unknown}
     policy = replace(bundled_policy("paiid"), path=project / "audit.toml", extends="paiid", warn_days=0)
     table = tabulate_settings_changes(load_project(project), policy, None)
     assert table["setting"].tolist() == ["policy: warn_days", "the place of a file"]
+
+
+TEXT = b"# Secrets\n\nRotate.\n"
+
+
+CITED = {
+    TEXT: "",
+    TEXT.replace(b"\n", b"\r\n"): "",
+    TEXT.rstrip(): "",
+    TEXT + b"More.\n": OTHER_GUIDE,
+    b"": "",
+}
+
+
+@pytest.mark.parametrize(("cited", "reason"), CITED.items())
+def test_the_guide_is_held_against_the_policy(cited: bytes, reason: str, tmp_path: Path) -> None:
+    """Another text is said, another end of line is none; a policy that cites no guide asks nothing."""
+    (tmp_path / "guide.md").write_bytes(cited.replace(b"More.\n", b"Less.\n") or TEXT)
+    digest = sha256(TEXT).hexdigest() if cited else ""
+    policy = replace(bundled_policy("generic"), guide_sha256=digest)
+    table = document_sources(Project("p", tmp_path, guide="guide.md"), policy, Ledger())
+    guide = table[table["kind"].eq("guide")].iloc[0]
+    assert (guide["state"], guide["reason"]) == ("read", reason)

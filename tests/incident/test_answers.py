@@ -10,10 +10,20 @@ import pytest
 
 from audit_lib.base.clock import iso
 from audit_lib.incident.explain import CUT_OFF, OUTAGE
-from tests.support.planted_incidents import INCIDENT, REGULARS, STRANGER, opened, plant, rewrite_log
+from tests.support.planted_incidents import (
+    BUNDLE,
+    INCIDENT,
+    LOG,
+    REGULARS,
+    STRANGER,
+    change,
+    opened,
+    opened_once,
+    plant,
+    rewrite_log,
+)
 
-BUNDLE, GUESSES = "our own bundle explains the sighting", "brute force"
-LOG = "backend/logs/backend.log"
+GUESSES = "brute force"
 NEAR = REGULARS[2].rpartition(".")[0] + ".222"
 REFUSED = f'INFO:     {STRANGER}:50000 - "GET /api/orders HTTP/1.1" 401 Unauthorized'
 LOGGED_IN = f'INFO:     {STRANGER}:50000 - "POST /api/auth/login HTTP/1.1" 200 OK'
@@ -86,9 +96,8 @@ def test_what_logs_do_not_show_is_not_said(name: str, tmp_path: Path) -> None:
     """An incident goes on, and somebody got in, as far as the logs show it."""
     scene = SCENES[name]
     plant(tmp_path, scene.kind, 0)
-    rewrite_log(tmp_path, *scene.more, keep=scene.keep)
-    lines = (tmp_path / LOG).read_text("utf-8").splitlines(keepends=True)
-    (tmp_path / LOG).write_text("".join(sorted([*lines, f"{scene.line}\n" * bool(scene.line)])), "utf-8")
+    change(tmp_path / LOG, "", f"{scene.line}\n" * bool(scene.line))
+    rewrite_log(tmp_path, *scene.more, keep=lambda line: line == f"{scene.line}\n" or scene.keep(line))
     found = opened(tmp_path)
     said = found.summary()
     answers = {one.question: (one.answer, one.why) for one in said.answers}
@@ -101,10 +110,9 @@ def test_what_logs_do_not_show_is_not_said(name: str, tmp_path: Path) -> None:
     assert found.steps.iloc[0]["step"].startswith(scene.step)
 
 
-def test_guessing_that_failed_is_over_once_the_logs_go_on_without_it(tmp_path: Path) -> None:
+def test_guessing_that_failed_is_over_once_the_logs_go_on_without_it() -> None:
     """Four days of requests of others, none of the guesser's; of refused orders nobody says logins."""
-    plant(tmp_path, GUESSES, 0)
-    said = opened(tmp_path).summary()
+    said = opened_once(GUESSES).summary()
     assert (said.verdict, said.is_attack) == ("Likely an attack, and over.", True)
     assert said.sentence == "Somebody sent requests that were refused."
 
@@ -129,10 +137,8 @@ def test_an_application_that_only_errs_after_a_deploy_is_told(tmp_path: Path) ->
         for one in (-9000, -0.5, 20.5)
     ]
     (tmp_path / "deploys.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in deploys), "utf-8")
-    with (tmp_path / "audit.toml").open("a", encoding="utf-8") as toml:
-        toml.write(
-            '[[deploys]]\npattern = "deploys.jsonl"\nenvironment = "production"\nservice = "backend"\n'
-        )
+    where = 'pattern = "deploys.jsonl"\nenvironment = "production"\nservice = "backend"\n'
+    change(tmp_path / "audit.toml", "", f"[[deploys]]\n{where}")
     found = opened(tmp_path)
     said = found.summary()
     assert said.sentence == "A deploy stopped the application for 19 minutes."
@@ -142,8 +148,9 @@ def test_an_application_that_only_errs_after_a_deploy_is_told(tmp_path: Path) ->
     assert "took effect just before" in row["speaks_for"]
 
 
-def test_an_address_that_is_in_no_request_is_said(tmp_path: Path) -> None:
+def test_an_address_that_is_in_no_request_is_said() -> None:
     """Whoever is asked about and was never seen is not passed over."""
-    plant(tmp_path, BUNDLE, 0)
-    facts = opened(tmp_path, address="192.0.2.99").summary().facts
-    assert "192.0.2.99 is in no request that was read." in facts
+    found = opened_once(BUNDLE)
+    found.look(address="192.0.2.99")
+    assert "192.0.2.99 is in no request that was read." in found.summary().facts
+    found.look(address="")

@@ -14,13 +14,13 @@ from audit_lib.logins.declared import propose
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.traffic import Window
-from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Policy, Project, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.login_logs import APPLICATIONS, ATTACKER, START, Application, truth, visits, written
-from tests.support.small_logs import DECLARED_LOG, traffic_of
+from tests.support.small_logs import DECLARED_LOG, formats_of, traffic_of
 
+VISITS = visits(1, failed=90, pages=300)
 WINDOW = Window(START, START + timedelta(days=14))
 # Detections that look at failed logins.
 GUESSING = {"guessing", "spraying", "let-in", "known-clients-failing"}
@@ -40,8 +40,7 @@ def _project(
     project = load_project(folder)
     chosen = choose_policy(project, str(folder / "own.toml"))
     rules = detection_policy(chosen)
-    formats = load_formats().declaring(rules.failed_statuses, rules.logins)
-    return chosen, rules, read_logs(project, None, formats)
+    return chosen, rules, read_logs(project, None, formats_of(rules.failed_statuses, rules.logins))
 
 
 def _detections(rules: DetectionPolicy, logs: LogRead) -> pd.DataFrame:
@@ -64,15 +63,14 @@ def _alert(policy: Policy, rules: DetectionPolicy, logs: LogRead) -> str:
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
 def test_failed_logins_are_exact_once_declared(application: Application, tmp_path: Path) -> None:
     """Counts, addresses and events are those that were planted, and the alert fires; nothing is proposed."""
-    made = visits(1)
     policy, rules, logs = _project(
-        tmp_path / "app", written(application, made), _login(application.declaration)
+        tmp_path / "app", written(application, VISITS), _login(application.declaration)
     )
     failed = logs.counts[logs.counts["kind"].eq(DECLARED)]
-    assert failed.groupby("client")["count"].sum().to_dict() == dict(truth(made))
+    assert failed.groupby("client")["count"].sum().to_dict() == dict(truth(VISITS))
     assert int(logs.sources["not_understood"].sum()) == 0
     events = logs.events[logs.events["kind"].eq(DECLARED)]
-    assert sorted(events["at"]) == sorted(visit.at for visit in made if visit.what == "failed")
+    assert sorted(events["at"]) == sorted(visit.at for visit in VISITS if visit.what == "failed")
     assert _alert(policy, rules, logs) == "fired"
     assert propose(logs.counts, rules.logins, rules.failed_statuses) == ()
     found = _detections(rules, logs)
@@ -91,7 +89,7 @@ def test_nothing_is_none_or_quiet_before(application: Application, policy: str, 
 
     It fires only if messages of the application say so. The route that was planted is proposed, and no other.
     """
-    chosen, rules, logs = _project(tmp_path / "app", written(application, visits(1)), policy=policy)
+    chosen, rules, logs = _project(tmp_path / "app", written(application, VISITS), policy=policy)
     found = _detections(rules, logs)
     assert set(found.loc[found["verdict"].eq("none"), "detection"]) & GUESSING == set()
     told = logs.events["kind"].eq("login_failed") & logs.events["client"].eq(ATTACKER)
@@ -183,7 +181,7 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
 @pytest.mark.parametrize("place", ["audit.toml", "policy"])
 def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: Path) -> None:
     """If a failure is a redirect, too, a policy makes a success unknown, and audit.toml puts it in doubt."""
-    log = written(APPLICATIONS[1], [visit for visit in visits(4) if visit.what != "succeeded"])
+    log = written(APPLICATIONS[1], [visit for visit in VISITS if visit.what != "succeeded"])
     given = _login(APPLICATIONS[1].declaration)
     declared = {"audit": given} if place == "audit.toml" else {"policy": given}
     _, rules, logs = _project(tmp_path / "app", log, **declared)

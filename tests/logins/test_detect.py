@@ -1,8 +1,8 @@
 """Each detection on small logs: what it finds, how severe it is, and what it leaves alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from pathlib import Path
+from string import ascii_letters
 
 import pandas as pd
 import pytest
@@ -64,8 +64,10 @@ OUTAGE = people(6, 0, 60) + people(6, *(HOUR + 120 * n for n in range(10)), stat
 TENTHS = people(9, 0, *(HOUR + 300 * n for n in range(9)))
 TOLD = "INFO: Failed login attempt for: a@example.com"
 REFUSING = "INFO: db ping failed: connection refused"
+UNUSABLE = "ERROR: psycopg2.OperationalError: connection refused"
 EXITED = "web1 systemd[1]: shop.service: Main process exited, code=exited, status=1/FAILURE"
-CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
+# What each address does is judged by itself, and on each route.
+SOURCES: dict[str, tuple[Sequence[Ask], Found]] = {
     # guessing
     "five within ten minutes": (fails(5, 149), {GUESS}),
     "four": (fails(4, 10), NOTHING),
@@ -78,8 +80,6 @@ CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "one loud address, and its network later": (fails(9, 30) + fails(8, 60, V4, 9 * HOUR), {GUESS, NETWORK}),
     "an address that was let in days before": (answers(STRANGER, 0) + fails(9, 30, start=3 * DAY), {GUESS}),
     "a login route": (fails(6, 10, route=LOGIN), {GUESS}),
-    "ten that messages report in five minutes": (said(TOLD, *(n / 3 for n in range(10))), {MESSAGES}),
-    "nine that messages report": (said(TOLD, *(n / 3 for n in range(9))), NOTHING),
     # mistypes
     "four, then a success": ([*fails(4, 20), *answers(STRANGER, 100)], NOTHING),
     "an office mistypes on Monday": (
@@ -105,12 +105,6 @@ CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "forty-five beside three hundred who get in": (
         hop(45, 5 * HOUR) + [(n * 2900.0, f"198.51.{n % 250}.{n // 250 + 1}", API, 200) for n in range(400)],
         NOTHING),
-    # known clients failing
-    "everyone fails for twenty minutes": (OUTAGE, {(*ONSET, "high")}),
-    "a third of the known clients": (
-        TENTHS + [(HOUR + 100 * n + m, f"198.51.10{m}.7", API, 401) for n in range(20) for m in range(5)]
-        + [(9.0, f"198.51.10{m}.7", API, 200) for m in range(5)], {(*ONSET, "medium")}),
-    "a known client alone": (TENTHS + fails(9, 100, "198.51.0.7", HOUR + 150), NOTHING),
     # probing
     "eleven missing routes": (missing(11), {PROBE}),
     "across the edge of a minute": (missing(11, 110), {PROBE}),
@@ -120,37 +114,101 @@ CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "a well-known file": ([(0.0, STRANGER, "/.well-known/security.txt", 200)], NOTHING),
     # secrets in URLs
     "a token in a query": ([(0.0, PERSON, f"{API}?token=a8f3k2m9q1z7", 200)], {URL}),
+}  # fmt: skip
+ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
+    # known clients failing
+    "a third of the known clients": (
+        TENTHS + [(HOUR + 100 * n + m, f"198.51.10{m}.7", API, 401) for n in range(20) for m in range(5)]
+        + [(9.0, f"198.51.10{m}.7", API, 200) for m in range(5)], {(*ONSET, "medium")}),
+    "a known client alone": (TENTHS + fails(9, 100, "198.51.0.7", HOUR + 150), NOTHING),
     # application failing
     "eleven errors of one address": (
         people(9, *range(0, 900, 30)) + answers(PERSON, *range(0, 550, 50), status=500),
         {(FAILING, PERSON, "medium")}),
     "errors of most requests": (
         people(9, 0) + people(9, 300, 360, 420, status=502), {(FAILING, "all sources", "high")}),
-    "three starts": (said(f"INFO: {VALID}", 0, 1, 2), {(FAILING, "start", "medium")}),
-    "three starts, nine minutes apart": (said(f"INFO: {VALID}", 0, 9, 18), NOTHING),
-    "the database": (
-        said("ERROR: psycopg2.OperationalError: connection refused", 0), {(FAILING, "database", "medium")}),
-    "a database that refuses connections": (said(REFUSING, 0, 1, 2), {(FAILING, "connection", "medium")}),
-    "two refused connections": (said(REFUSING, 0, 1), NOTHING),
-    "a unit that exits": (said(EXITED, 0), {(FAILING, "process", "medium")}),
     "silence": (
         [ask for ask in people(9, *range(0, 5 * DAY, 600)) if not 4.4 < ask[0] / DAY < 4.6],
         {(FAILING, "requests", "medium")}),
 }  # fmt: skip
+# A text, the minutes in which it is written, and what that is.
+TEXTS: dict[str, tuple[str, list[float], Found]] = {
+    "ten that messages report in five minutes": (TOLD, [n / 3 for n in range(10)], {MESSAGES}),
+    "nine that messages report": (TOLD, [n / 3 for n in range(9)], NOTHING),
+    "three starts": (f"INFO: {VALID}", [0, 1, 2], {(FAILING, "start", "medium")}),
+    "three starts, nine minutes apart": (f"INFO: {VALID}", [0, 9, 18], NOTHING),
+    "the database": (UNUSABLE, [0], {(FAILING, "database", "medium")}),
+    "a database that refuses connections": (REFUSING, [0, 1, 2], {(FAILING, "connection", "medium")}),
+    "two refused connections": (REFUSING, [0, 1], NOTHING),
+    "a unit that exits": (EXITED, [0], {(FAILING, "process", "medium")}),
+}  # fmt: skip
 
 
-def found_in(folder: Path, asks: Sequence[Ask | str], **more: object) -> pd.DataFrame:
+def found_in(asks: Iterable[Ask | str], **more: object) -> pd.DataFrame:
     """The rows of what is found."""
-    found = detections(folder, asks, days=30, **{"clients": "real"} | more)  # type: ignore[arg-type]
+    found = detections(asks, days=30, **{"clients": "real"} | more)  # type: ignore[arg-type]
     return found[found["verdict"].eq("found")]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_small_log(case: str, tmp_path: Path) -> None:
-    """What is found in a small log, by subject and severity."""
-    asks, expected = CASES[case]
-    found = found_in(tmp_path, asks)
-    assert set(zip(found["detection"], found["subject"], found["severity"], strict=True)) == expected
+def _incidents(found: pd.DataFrame) -> Found:
+    return set(zip(found["detection"], found["subject"], found["severity"], strict=True))
+
+
+OWN = {  # what addresses, networks and routes of each case begin with
+    case: (f"203.{number}.", f"198.{number}.", f"2001:db8:{number}:", f"/api/{ascii_letters[number]}")
+    for number, case in enumerate(SOURCES, 1)
+}
+USUAL = ("203.0.", "198.51.", "2001:db8:1:", API)
+
+
+def _own(case: str, text: str) -> str:
+    """An address, network or route as only this case has it."""
+    pairs = zip(USUAL, OWN[case], strict=True)
+    return next((own + text.removeprefix(usual) for usual, own in pairs if text.startswith(usual)), text)
+
+
+@pytest.fixture(scope="module")
+def together() -> dict[str, Found]:
+    """What is found in one log of all cases, by the case whose address or route it names, or ""."""
+    asks = (
+        (at, _own(case, client), _own(case, route), *more)
+        for case, (asks, _) in SOURCES.items()
+        for at, client, route, *more in asks
+    )
+    found: dict[str, Found] = {}
+    for row in _incidents(found_in(asks)):  # type: ignore[arg-type]
+        case = next((case for case in SOURCES if row[1].startswith(OWN[case])), "")
+        found.setdefault(case, set()).add(row)
+    return found
+
+
+@pytest.mark.parametrize("case", [*SOURCES, ""])
+def test_what_a_source_does(case: str, together: dict[str, Found]) -> None:
+    """What is found of each source and route, by severity, and what is left alone."""
+    expected = SOURCES.get(case, ((), NOTHING))[1]
+    assert together.get(case, set()) == {
+        (name, _own(case, who), severity) for name, who, severity in expected
+    }
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_what_all_do_together(case: str) -> None:
+    """What is found of the application as a whole."""
+    asks, expected = ALONE[case]
+    assert _incidents(found_in(asks)) == expected
+
+
+def test_what_messages_report() -> None:
+    """What is found of messages, by severity: each text on a day of its own of one log."""
+    texts = [
+        said(text, *(1440 * day + at for at in minutes))
+        for day, (text, minutes, _) in enumerate(TEXTS.values())
+    ]
+    found = found_in(line for lines in texts for line in lines)
+    days = (found["first_at"] - pd.Timestamp(START)).dt.days
+    assert {case: _incidents(found[days.eq(day)]) for day, case in enumerate(TEXTS)} == {
+        case: expected for case, (*_, expected) in TEXTS.items()
+    }
 
 
 def _rotated(at: float) -> Ledger:
@@ -166,55 +224,56 @@ def _deployed(at: float) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("cause", ["rotation", "deploy", "start", ""])
-def test_an_onset_has_the_cause_that_is_on_record(cause: str, tmp_path: Path) -> None:
+def test_an_onset_has_the_cause_that_is_on_record(cause: str) -> None:
     """Known clients that fail are one incident, by the change on record before it; and nobody guesses."""
     change = HOUR - 120
     given = {"rotation": {"ledger": _rotated(change)}, "deploy": {"deploys": _deployed(change)}}.get(
         cause, {}
     )
-    found = found_in(tmp_path, [*OUTAGE, *(said(f"INFO: {VALID}", 59) if cause == "start" else ())], **given)
+    found = found_in([*OUTAGE, *(said(f"INFO: {VALID}", 59) if cause == "start" else ())], **given)
     assert found[["detection", "cause", "severity", "count"]].values.tolist() == [
         ["known-clients-failing", cause, "high", 60]
     ]
 
 
-def test_one_client_that_misses_a_rotation_is_explained(tmp_path: Path) -> None:
+def test_one_client_that_misses_a_rotation_is_explained() -> None:
     """A client with the old value after a recorded rotation guesses nothing; without the record it does."""
     asks = people(9, 0, *range(HOUR, DAY, HOUR)) + answers(PERSON, 0) + fails(30, 600, PERSON, 2 * HOUR)
-    explained = found_in(tmp_path, asks, ledger=_rotated(2 * HOUR - 60))
+    explained = found_in(asks, ledger=_rotated(2 * HOUR - 60))
     assert explained[["detection", "subject", "cause", "severity"]].values.tolist() == [
         ["known-clients-failing", "API_TOKEN", "rotation", "medium"]
     ]
-    assert set(found_in(tmp_path, asks)["detection"]) == {"guessing"}
+    assert set(found_in(asks)["detection"]) == {"guessing"}
 
 
-def test_a_network_that_is_new_is_said(tmp_path: Path) -> None:
+def test_a_network_that_is_new_is_said() -> None:
     """Of who is let in after failures it is said whether its network was seen before, if logs reach back."""
     usual = people(3, *range(0, 35 * DAY, DAY))
     attack = [*fails(6, 20, start=34 * DAY), *answers(STRANGER, 34 * DAY + 200)]
     texts = {}
     for name, more in (("new", []), ("seen", answers(STRANGER[:-1] + "77", 20 * DAY)), ("short", [])):
         asks = [ask for ask in [*usual, *attack, *more] if name != "short" or ask[0] > 30 * DAY]
-        found = found_in(tmp_path, asks)
+        found = found_in(asks)
         texts[name] = found.loc[found["detection"].eq("let-in"), "classification"].item()
     assert {name for name, text in texts.items() if "not seen in the 30 days before" in text} == {"new"}
 
 
-@pytest.mark.parametrize("form", [STRANGER, "203.0.113.0/24"])
-def test_known_clients_are_marked_and_not_dropped(form: str, tmp_path: Path) -> None:
-    """An own monitor's incident stays what it is, with a word that it is known."""
-    before, after = found_in(tmp_path, fails(9, 20)), found_in(tmp_path, fails(9, 20), known_clients=[form])
-    assert after["severity"].tolist() == before["severity"].tolist()
-    assert after["classification"].str.contains("a known client").all()
+def test_known_clients_are_marked_and_not_dropped() -> None:
+    """An own monitor's incident stays what it is, with a word that it is known: an address, or a network."""
+    asks = [ask for client in (STRANGER, "192.0.2.9", PERSON) for ask in fails(9, 20, client)]
+    before, after = found_in(asks), found_in(asks, known_clients=[STRANGER, "192.0.2.0/24"])
+    assert after[["subject", "severity"]].equals(before[["subject", "severity"]])
+    known = after.set_index("subject")["classification"].str.contains("a known client")
+    assert known.to_dict() == {STRANGER: True, "192.0.2.9": True, PERSON: False}
 
 
-def test_a_flood_of_sources_is_counted(tmp_path: Path) -> None:
+def test_a_flood_of_sources_is_counted() -> None:
     """Beyond 200 incidents a row counts the others."""
-    asks = [ask for n in range(250) for ask in fails(5, 20, f"198.{n // 200 + 20}.{n % 200}.1", n * 600.0)]
-    found = found_in(tmp_path, asks)
+    asks = [ask for n in range(203) for ask in fails(5, 20, f"198.{n // 200 + 20}.{n % 200}.1", n * 600.0)]
+    found = found_in(asks)
     guessed = found[found["detection"].eq("guessing")]
     assert len(guessed) == 201
-    assert guessed["classification"].iloc[-1] == "50 more incidents"
+    assert guessed["classification"].iloc[-1] == "3 more incidents"
 
 
 FAILED = "web1 sshd[7]: Failed password for x from {} port 5 ssh2"
@@ -233,17 +292,17 @@ UNKNOWN: dict[str, tuple[Sequence[Ask | str], dict[str, str], str, str]] = {
 
 
 @pytest.mark.parametrize("reason", UNKNOWN)
-def test_who_fails_may_be_unknown(reason: str, tmp_path: Path) -> None:
+def test_who_fails_may_be_unknown(reason: str) -> None:
     """If a proxy sends nearly all, hosts are named, or messages alone report failures: with its reason."""
     asks, given, ids, false = UNKNOWN[reason]
-    found = detections(tmp_path, asks, **given).set_index("detection")
+    found = detections(asks, **given).set_index("detection")
     assert found.loc[ids.split(), "verdict"].eq("unknown").all()
     assert reason in found.loc[ids.split()[-1], "reason"]
     assert not false or not found["reason"].str.contains(false).any()
 
 
 @pytest.mark.parametrize(("route", "words"), [(LOGIN, "20 failed logins"), (API, "20 refused requests")])
-def test_only_what_fails_on_a_login_is_a_failed_login(route: str, words: str, tmp_path: Path) -> None:
+def test_only_what_fails_on_a_login_is_a_failed_login(route: str, words: str) -> None:
     """A burst on routes that are no login is one of refused requests."""
-    (text,) = found_in(tmp_path, fails(20, 6, route=route))["classification"]
+    (text,) = found_in(fails(20, 6, route=route))["classification"]
     assert words in text

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +22,15 @@ from audit_lib.ledger.keys import key_of
 from audit_lib.logins import alerts
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.coverage import NEEDS, cover
+from audit_lib.logins.detect import judge
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.traffic import Window
+from audit_lib.logins.traffic import Traffic, Window
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs
-from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy, choose_policy, load_project
+from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.load import dump
-from tests.support.small_logs import (
-    DECLARED_LOG,
-    START,
-    Ask,
-    detections,
-    line,
-    small_traffic,
-    traffic_of,
-    verdicts,
-)  # fmt: skip
+from audit_lib.settings.models import AlertRule
+from tests.support.small_logs import DECLARED_LOG, START, Ask, formats_of, line, small_traffic, traffic_of
 
 DAY, DAYS = 86400, 35
 ROUTES = ("/api/positions", "/api/orders", "/api/market", "/api/news")
@@ -52,6 +46,7 @@ UNTIMED_WORDS = "sshd[7]: Failed password for x from 192.0.2.1 port 5 ssh2\n"
 UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/orders HTTP/1.1" {} X\n'
 
 
+@cache
 def people(seed: int) -> list[Ask]:
     """Five weeks of people who log in and are refused now and then: no detection has cause."""
     chance = random.Random(seed)
@@ -106,21 +101,22 @@ REMOVED: dict[str, dict[str, Any]] = {
 }
 
 
-def _verdicts(
-    folder: Path,
+def _traffic(
     seed: int = 0,
     *,
     change: Callable[[Ask], Ask | None] = lambda ask: ask,
     more: str = "",
     started: str = STARTED,
     **given: Any,
-) -> dict[str, str]:
-    """What detections say of people's log."""
-    folder.mkdir(parents=True, exist_ok=True)
+) -> Traffic:
+    """People's log, as detections look at it."""
     asks = [*filter(None, map(change, people(seed))), started + more]
-    return verdicts(
-        detections(folder, asks, **{"days": DAYS, "routes": 1000, "limits_requests": True} | given)
-    )
+    return small_traffic(asks, **{"days": DAYS, "routes": 1000, "limits_requests": True} | given)
+
+
+def _verdicts(*seed: int, **given: Any) -> dict[str, str]:
+    """What each detection says of people's log."""
+    return {found.detection: found.verdict for found in judge(_traffic(*seed, **given))}
 
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))]
@@ -135,25 +131,25 @@ def test_each_fact_is_taken_away() -> None:
 @pytest.mark.parametrize(
     "source", [DECLARED_LOG, ZONE_UNSAID], ids=["zone declared", "each line has its zone"]
 )
-def test_what_shows_everything_is_none(source: LogSource, seed: int, tmp_path: Path) -> None:
+def test_what_shows_everything_is_none(source: LogSource, seed: int) -> None:
     """With all facts there, each detection says "none"."""
-    assert set(_verdicts(tmp_path, seed, source=source).values()) == {"none"}
+    assert set(_verdicts(seed, source=source).values()) == {"none"}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", REMOVED)
-def test_no_detection_says_none_without_what_it_needs(name: str, seed: int, tmp_path: Path) -> None:
-    """Whatever is taken away, no detection that needs it says "none"."""
-    found = _verdicts(tmp_path, seed, **REMOVED[name])
-    assert {id_ for id_, own in NEEDS.items() if name in own and found[id_] == "none"} == set()
+def test_nothing_is_proven_without_what_it_needs(name: str, seed: int) -> None:
+    """Whatever is taken away, each detection that needs it has a doubt, with which none says "none"."""
+    coverage = cover(_traffic(seed, **REMOVED[name]))
+    assert {id_ for id_, own in NEEDS.items() if name in own and not coverage.reason(own)} == set()
 
 
-def test_a_fact_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_fact_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one fact out of those of silence, the property finds its "none" unearned."""
     name, fact = "application-failing", "a usual rate"
-    before = _verdicts(tmp_path / "before", **REMOVED[fact])
+    before = _verdicts(**REMOVED[fact])
     monkeypatch.setitem(NEEDS, name, NEEDS[name] - {fact})  # type: ignore[arg-type]
-    after = _verdicts(tmp_path / "after", **REMOVED[fact])
+    after = _verdicts(**REMOVED[fact])
     assert (before[name], after[name]) == ("unknown", "none")
 
 
@@ -182,26 +178,26 @@ BLIND: dict[str, tuple[dict[str, Any], set[str]]] = {
 }
 
 
-def _states(folder: Path, lines: tuple[str, ...] = QUIET, more: str = "", **given: Any) -> dict[str, str]:
-    found = evaluate(RULES, small_traffic(folder, (*lines, more), **given), Ledger())
+def _states(lines: tuple[str, ...] = QUIET, more: str = "", **given: Any) -> dict[str, str]:
+    found = evaluate(RULES, small_traffic((*lines, more), **given), Ledger())
     return dict(zip(found["alert"], found["state"], strict=True))
 
 
 @pytest.mark.parametrize(
     "source", [DECLARED_LOG, ZONE_UNSAID], ids=["zone declared", "each line has its zone"]
 )
-def test_alerts_are_quiet_if_all_is_seen(source: LogSource, tmp_path: Path) -> None:
+def test_alerts_are_quiet_if_all_is_seen(source: LogSource) -> None:
     """With what each needs, alerts of requests, of failed logins and of messages are quiet."""
-    assert set(_states(tmp_path, source=source).values()) == {"quiet"}
+    assert set(_states(source=source).values()) == {"quiet"}
     facts = {*alerts.NEEDS, *alerts.NEEDS_OF_LOGINS, *alerts.NEEDS_OF_REQUESTS}
     assert facts == set(BLIND) - {"a_line_of_the_time", "certain_logins", "known_wording"}
 
 
 @pytest.mark.parametrize("name", BLIND)
-def test_no_alert_is_quiet_without_what_it_needs(name: str, tmp_path: Path) -> None:
+def test_no_alert_is_quiet_without_what_it_needs(name: str) -> None:
     """Whatever is taken away, the alerts that need it are unknown, and no other."""
     removed, blind = BLIND[name]
-    states = _states(tmp_path, **removed)
+    states = _states(**removed)
     assert {alert for alert, state in states.items() if state == "unknown"} == blind
 
 
@@ -218,9 +214,9 @@ NOT_THERE: dict[str, Callable[[Ask], Ask]] = {
 
 
 @pytest.mark.parametrize("case", NOT_THERE)
-def test_a_route_that_is_not_there_earns_nothing(case: str, tmp_path: Path) -> None:
+def test_a_route_that_is_not_there_earns_nothing(case: str) -> None:
     """Requests to routes that the application never answered show no login, and earn no "none"."""
-    found = _verdicts(tmp_path, change=NOT_THERE[case])
+    found = _verdicts(change=NOT_THERE[case])
     about = {id_ for id_, own in NEEDS.items() if {"a failed login seen", "a login seen"} & own}
     assert {id_ for id_ in (about if case != "all" else found) if found[id_] == "none"} == set()
 
@@ -238,10 +234,12 @@ MAY_BE_REFUSALS = {
 
 
 @pytest.mark.parametrize("said", MAY_BE_REFUSALS)
-def test_words_of_its_own_leave_no_none(said: str, tmp_path: Path) -> None:
-    """A line of text with 401 or 403, or beside access lines and warnings, may be a refusal."""
-    found = _verdicts(tmp_path, 1, more=said)
-    assert "none" not in found.values() if MAY_BE_REFUSALS[said] else found["guessing"] == "none"
+def test_words_of_its_own_are_a_doubt(said: str) -> None:
+    """A line of text with 401 or 403, or beside access lines and warnings, may be a refusal: a fact that each
+    "none" needs does not hold."""
+    doubt = cover(small_traffic((*QUIET, said))).reason({"own words"})
+    assert ("may be refusals" in doubt) == MAY_BE_REFUSALS[said]
+    assert all("own words" in own for own in NEEDS.values())
 
 
 def test_the_shapes_of_such_lines_are_listed(tmp_path: Path) -> None:
@@ -266,7 +264,7 @@ def test_times_beyond_the_review_are_a_wrong_clock(days: list[str], wrong: bool,
     (tmp_path / "app.log").write_text("".join(_request(f"{day}T00:00:00Z") for day in days), "utf-8")
     quarter, rules = Quarter(2026, 3), detection_policy(bundled_policy("paiid"))
     project = Project("test", tmp_path, log_sources=(DECLARED_LOG,))
-    read = read_logs(project, quarter, load_formats().declaring(rules.failed_statuses))
+    read = read_logs(project, quarter, formats_of(rules.failed_statuses))
     window, as_of = Window(quarter.start, quarter.end), datetime(2026, 10, 5, tzinfo=UTC)
     doubt = cover(traffic_of(read, rules, window, project, as_of=as_of)).reason(NEEDS["guessing"])
     assert ("a clock is wrong" in doubt) == wrong
@@ -281,18 +279,6 @@ def _alerts(folder: Path, more: str, audit: str = AUDIT) -> Result:
     (folder / "app.log").write_text(lines, "utf-8")
     words = ["alerts", "--project", str(folder), "--since", "30m"]
     return CliRunner().invoke(main, words)
-
-
-@pytest.mark.parametrize(("more", "reason"), [
-    ("", ""), (_request("2100-01-01T00:00:00Z"), "a clock is wrong"),
-    ("2026-09-01T00:00:00Z POST /login 401 3ms\n" * 200, "words that no format knows"),
-])  # fmt: skip
-def test_alerts_are_not_quiet_over_what_may_be_a_refusal(more: str, reason: str, tmp_path: Path) -> None:
-    """They end with 2, and say why."""
-    result = _alerts(tmp_path, more)
-    assert result.exit_code == (2 if reason else 0)
-    assert reason in result.stderr
-    assert bool(reason) == ("unknown" in result.stdout)
 
 
 def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -> None:

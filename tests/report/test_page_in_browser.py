@@ -62,17 +62,14 @@ def test_without_scripts_it_is_whole(chromium: Browser) -> None:
     assert folds.first.locator("table").first.is_visible()
 
 
-def test_rows_are_filtered_by_text(chromium: Browser) -> None:
-    """What is typed must be in each row that is left."""
-    section = _opened(chromium, at="#do-1").locator("#what-must-be-done-by-whom-by-when")
+def test_rows_are_filtered_and_links_open_what_they_lead_to(chromium: Browser) -> None:
+    """What is typed must be in each row that is left; an action leads to the findings that it closes."""
+    page = _opened(chromium, at="#do-1")
+    section = page.locator("#what-must-be-done-by-whom-by-when")
     section.locator("input[type=search]").fill("jwt_secret_key")
     shown = [row for row in section.locator("tbody tr").all() if row.is_visible()]
     assert shown
     assert all("jwt_secret_key" in row.inner_text().lower() for row in shown)
-
-
-def test_a_link_opens_what_it_leads_to(chromium: Browser) -> None:
-    """From an action on the first screen to the findings that it closes."""
     page = _opened(chromium)
     page.locator(".screen ol .n").first.click()
     assert page.locator("#do-1 tbody tr").first.is_visible()

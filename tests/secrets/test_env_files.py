@@ -168,13 +168,16 @@ def test_a_file_given_on_disk_is_noted_as_an_export(root: Path, keeper: Keeper) 
         assert str(root.parent) not in sources.to_csv()
 
 
-def test_environ_takes_only_what_the_policy_lists(root: Path, keeper: Keeper) -> None:
+def test_environ_takes_only_what_the_policy_lists(
+    root: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of the process environment only the policy's names and aliases are read."""
     rule = SecretRule("API_TOKEN", "backend", "secret", "always", aliases=("TOKEN",))
     policy = Policy(name="p", path=root, sha256="", secrets=(rule,))
-    environ = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
+    for name, value in {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}.items():
+        monkeypatch.setenv(name, value)
     values = (GivenValues("production", "backend", "environ", b""),)
-    _, entries = read(root, keeper, values=values, policy=policy, environ=environ)
+    _, entries = read(root, keeper, values=values, policy=policy)
     assert list(entries["name"]) == ["API_TOKEN", "TOKEN"]
     assert set(keeper.fingerprints()) == {keeper.fingerprint(TOKEN), keeper.fingerprint("x")}
 

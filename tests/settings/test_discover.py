@@ -10,8 +10,6 @@ from audit_lib.settings.discover import env_source, file_words, is_env_like
 from tests.support.applications import write
 
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
-
-
 ROWS = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
 FILES = [(name, *row[:2]) for row in ROWS["files"] for name in row[2].split()]
 
@@ -45,34 +43,13 @@ def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
     assert not project.configured
 
 
-INSTALLED = "node_modules/a/.env .git/.env .venv/lib/.env backend/__pycache__/.env .next/.env .audit/.env"
-ASSUMED = ["backend/logs/*.log*"]
-ASIDE = ".agents/x/.env.example skills/y/.env.sample examples/z/.env.example"
-
-
-@pytest.mark.parametrize(
-    ("files", "env", "logs"),
-    [  # the layout's own places first, then what was found, in sorted order
-        ("backend/.env backend/.env.backup .env.staging x/.logs/a.log.1",
-         [*LAYOUT, ".env.staging", "backend/.env.backup"], ["x/.logs/*.log*"]),
-        # a layout of which nothing is there is another application's, and an example makes no env file
-        ("web/.env.example var/app.log", ["web/.env.example"], ["var/*.log*"]),
-        # hidden files in a folder of env files, and Apache's logs; no code, no file of git
-        (".envs/.production/.django .envs/.gitignore .envs/readme src/error_log.php log/access_log "
-         "log/access_log.1 log/error_log-20261101.gz",
-         [".envs/.production/.django"], ["log/access_log*", "log/error_log*"]),
-        # an example in a folder of tools or of examples is not the application's
-        (f"web/.env.example examples/z/.env {ASIDE}", ["examples/z/.env", "web/.env.example"], ASSUMED),
-        # dependencies, git's own folder and virtual environments are not the application's
-        (f"web/.env {INSTALLED}", ["web/.env"], ASSUMED),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("files", "env", "logs"), ROWS["found"])
 def test_what_is_there_is_found(files: str, env: list[str], logs: list[str], tmp_path: Path) -> None:
-    """Of env files and logs those of the application, where they are, and none that is not there."""
+    """Env files and logs of the application alone: the layout's if one is there, then those found."""
     write(tmp_path, dict.fromkeys(files.split(), ""))
     project = load_project(tmp_path)
-    assert [source.path for source in project.env_sources] == env
-    assert [log.pattern for log in project.log_sources] == logs
+    there = [source.path for source in project.env_sources], [log.pattern for log in project.log_sources]
+    assert there == (env, logs)
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:

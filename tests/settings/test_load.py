@@ -1,5 +1,4 @@
-"""audit.toml and policies: what is read of a good file, the faults of a broken one, which one counts,
-and what of it two reviews compare."""
+"""audit.toml and policies: good files, faults of broken ones, which one counts, what two reviews compare."""
 
 import os
 import random
@@ -11,18 +10,9 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.settings import bundled_policy, choose_policy, load_policy, load_project
-from audit_lib.settings.load import (
-    BUNDLED,
-    DEFAULT_LAYOUT,
-    POLICIES,
-    difference,
-    digest_of_difference,
-    dump,
-    guide_rules,
-    is_configured,
-)
-from audit_lib.settings.models import DeploySource, EnvSource, LogSource, Policy
+from audit_lib.settings import bundled_policy, choose_policy, load, load_policy, load_project
+from audit_lib.settings.load import DEFAULT_LAYOUT, difference, digest_of_difference, dump, guide_rules
+from audit_lib.settings.models import BUNDLED, POLICIES, DeploySource, EnvSource, LogSource, Policy
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 
@@ -33,11 +23,6 @@ ENV = '[[env]]\npath = "a/.env"\nenvironment = "development"\nservice = "web"\n'
 ALERT = '[[alerts]]\nname = "x"\n'
 LOGIN = '[[logins]]\nname = "page"\nroute = "/login"\n'
 OWN = 'name = "own"\nenvironments = ["production"]\n'
-
-
-def env(path: str, more: str = 'environment = "dev"\nservice = "web"\n') -> str:
-    """An [[env]] block for a path in TOML's own spelling."""
-    return f"[[env]]\npath = {path}\n{more}"
 
 
 def faults_of(text: str, folder: Path) -> list[str]:
@@ -137,19 +122,7 @@ def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
             load_project(tmp_path / name)
 
 
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        *((env(f'"{path}"'), f"env #1 ({path}): path") for path in ("out/.env", "link.env", "loop/.env")),
-        *(
-            (f'[[{key}]]\npattern = "out/*.x"\n', f"{key} #1 (out/*.x): pattern")
-            for key in ("log", "deploys")
-        ),
-        ('guide = "out/guide.md"\n', "guide"),
-        ('leavers = "out/a.csv"\n', "leavers"),
-        ('exports = ["out/render.yaml"]\n', "exports #1"),
-    ],
-)
+@pytest.mark.parametrize(("text", "named"), ROWS["links"])
 def test_no_link_leads_out_of_the_project(text: str, named: str, tmp_path: Path) -> None:
     """A path through a symbolic link to the outside, or in a circle, is refused by block and key."""
     project = write(tmp_path / "app", {"inside/.env": ""})
@@ -215,10 +188,8 @@ def test_logins_of_audit_toml_are_added(tmp_path: Path) -> None:
     """They come behind the policy's own, marked as added, and under other names."""
     text = f'extends = "paiid"\n{LOGIN}failed_statuses = [200]\n'
     policy, own = policy_of(text, tmp_path), bundled_policy("paiid").logins
-    assert [(one.name, one.added) for one in policy.logins] == [
-        *((one.name, False) for one in own),
-        ("page", True),
-    ]
+    added = [*((one.name, False) for one in own), ("page", True)]
+    assert [(one.name, one.added) for one in policy.logins] == added
     taken = text.replace('"page"', f'"{own[0].name}"') if own else ""
     assert not own or "which the policy has" in faults_of(taken, tmp_path)[0]
 
@@ -274,7 +245,7 @@ def test_the_reviewers_layout_is_read_alone(app: Path, monkeypatch: pytest.Monke
     assert project.layout_sha256 != before.layout_sha256
     (app / "audit.toml").unlink()
     (app / ".audit/audit.toml").unlink()
-    assert is_configured(app)
+    assert load.is_configured(app)
     assert load_project(app).name == "own"
 
 
@@ -316,9 +287,9 @@ def test_a_broken_file_gives_faults_and_nothing_else(tmp_path: Path, long_run: b
     for seed in range(5_000 if long_run else 200):
         (tmp_path / "own.toml").write_text(mutated(policy, seed), "utf-8")
         (tmp_path / "audit.toml").write_text(mutated(audit, seed), "utf-8")
-        for load, path in ((load_policy, tmp_path / "own.toml"), (load_project, tmp_path)):
+        for read, path in ((load_policy, tmp_path / "own.toml"), (load_project, tmp_path)):
             try:
-                load(path)
+                read(path)
             except BadInput as error:
                 faults.extend(error.faults or ["none"])
     assert len(faults) > 200

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger import Entry
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.secrets.evidence import seen_already
+from audit_lib.secrets.ages import seen_already
 from tests.support.histories import (
     NOW,
     ago,

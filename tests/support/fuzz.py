@@ -15,6 +15,8 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import zstandard
@@ -56,19 +58,16 @@ def spoilt(good: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.choice((1, 1, 2, 4, 16))):
         at = rng.randrange(len(data) + 1)
         end = min(len(data), at + rng.choice((1, 2, 8, 64)))
-        kind = rng.randrange(6)
-        if kind == 0:
-            data[at:end] = rng.randbytes(end - at)
-        elif kind == 1:
-            del data[at:end]
-        elif kind == 2:
-            data[at:at] = rng.choice(TOKENS) * rng.choice((1, 2, 40, 3000))
-        elif kind == 3:
-            data[at:at] = data[at:end] * rng.choice((2, 50, 1000))
-        elif kind == 4:
-            data[at:end] = rng.choice((b"\xff", b"\0", b"7")) * (end - at)
-        else:
-            del data[at + rng.randrange(len(data) - at + 1) :]
+        ways: tuple[Callable[[], tuple[int, int, bytes]], ...] = (
+            lambda at=at, end=end: (at, end, rng.randbytes(end - at)),
+            lambda at=at, end=end: (at, end, b""),
+            lambda at=at: (at, at, rng.choice(TOKENS) * rng.choice((1, 2, 40, 3000))),
+            lambda at=at, end=end: (at, at, bytes(data[at:end]) * rng.choice((2, 50, 1000))),
+            lambda at=at, end=end: (at, end, rng.choice((b"\xff", b"\0", b"7")) * (end - at)),
+            lambda at=at: (at + rng.randrange(len(data) - at + 1) + 1, len(data), b""),
+        )
+        begin, stop, put = rng.choice(ways)()
+        data[begin:stop] = put
     return bytes(data[: 1 << 20])
 
 
@@ -105,39 +104,30 @@ def _notebook(data: bytes, folder: Path) -> None:
     Redactor({"v": fake_value("fuzz")}).tree(content)
 
 
-def _unpacked(data: bytes, folder: Path) -> None:
-    for _ in unpack(data, []):
-        pass
-
-
 def _git(data: bytes, folder: Path) -> None:
     """The first byte says which file of a small repository the others replace."""
-    root = folder / "repository"
-    shutil.copytree(_repository(), root, dirs_exist_ok=True)
-    git = root / ".git"
-    files = sorted(path for path in git.rglob("*") if path.is_file() and "hooks" not in path.parts)
-    spoil = files[(data[0] if data else 0) % len(files)]
-    spoil.chmod(0o600)
-    good = spoil.read_bytes()
-    spoil.write_bytes(spoilt(good, random.Random(data)))
-    try:
+    with tempfile.TemporaryDirectory(dir=folder) as copied:
+        root = Path(shutil.copytree(_repository(), copied, dirs_exist_ok=True))
+        files = sorted(
+            path for path in (root / ".git").rglob("*") if path.is_file() and "hooks" not in path.parts
+        )
+        spoil = files[(data[0] if data else 0) % len(files)]
+        spoil.chmod(0o600)
+        spoil.write_bytes(spoilt(spoil.read_bytes(), random.Random(data)))
         history = History.of(root)
         for _ in object_sources(root, [one.oid for one in history.objects], Reading()):
             pass
         history.limits()
-    finally:
-        shutil.rmtree(root)
 
 
+@cache
 def _repository() -> Path:
-    root = Path(tempfile.gettempdir()) / "fuzzed-repository"
-    if not (root / ".git" / "packed-refs").exists():
-        plot = new_plot(root)
-        for number in range(4):
-            plot.commit("a.txt", "line\n" * 200 + str(number))
-            if number == 2:
-                plot.git("gc", "-q")
-    return root
+    plot = new_plot(Path(tempfile.mkdtemp(prefix="audit-fuzzed-")))
+    for number in range(4):
+        plot.commit("a.txt", "line\n" * 200 + str(number))
+        if number == 2:
+            plot.git("gc", "-q")
+    return plot.root
 
 
 def _three_entries() -> bytes:
@@ -154,21 +144,13 @@ REPORT += b'[{"id": "a", "check": "b", "status": "open"}]}'
 NOTEBOOK = b'{"cells": [{"outputs": [{"data": {"text/plain": ["a", "b"]}}], "source": ["x"]}]}'
 TAR = tarred(TEXT, "a.txt", "b" * 150, "ü" * 60)
 ARCHIVES = {
-    "gzip": gzip.compress(TEXT, mtime=0),
-    "bzip2": bz2.compress(TEXT),
-    "xz": lzma.compress(TEXT),
-    "zstd": zstandard.compress(TEXT),
-    "tar": TAR,
-    "tar.gz": gzip.compress(TAR, mtime=0),
-    "zip": _zip(),
+    **{"gzip": gzip.compress(TEXT, mtime=0), "bzip2": bz2.compress(TEXT), "xz": lzma.compress(TEXT)},
+    **{"zstd": zstandard.compress(TEXT), "tar": TAR, "tar.gz": gzip.compress(TAR, mtime=0), "zip": _zip()},
 }
 # By name a good file, and what reads it in a folder.
 READERS: dict[str, tuple[bytes, Callable[[bytes, Path], object]]] = {
     "toml": (GENERIC, lambda data, _: parse_toml(data, "x.toml")),
-    "layout": (
-        LAYOUT,
-        lambda data, folder: load_project(_put(folder, "audit.toml", data).parent, sample=True),
-    ),
+    "layout": (LAYOUT, lambda data, at: load_project(_put(at, "audit.toml", data).parent, sample=True)),
     "policy": (GENERIC, lambda data, folder: load_policy(_put(folder, "own.toml", data))),
     "env": (ENV, _env),
     "compose": (COMPOSE, lambda data, _: list(in_code(data.decode("utf-8", "replace"), "compose.yml"))),
@@ -176,30 +158,22 @@ READERS: dict[str, tuple[bytes, Callable[[bytes, Path], object]]] = {
     "report": (REPORT, lambda data, folder: read_previous(_put(folder, "report.json", data), "x", KEY)),
     "notebook": (NOTEBOOK, _notebook),
     "git": (bytes(range(256)), _git),
-    **{name: (good, _unpacked) for name, good in ARCHIVES.items()},
+    **{name: (good, lambda data, _: list(unpack(data, []))) for name, good in ARCHIVES.items()},
 }
-
-
-def try_seed(reader: str, seed: int, folder: Path) -> None:
-    """Reads one spoilt file; whatever is not a refusal of our own is raised."""
-    good, read = READERS[reader]
-    rng = random.Random(f"{reader} {seed}")
-    data = rng.randbytes(16) if reader == "git" else spoilt(good, rng)
-    try:
-        read(data, folder)
-    except AuditError:
-        return
 
 
 def main() -> None:
     """Try seeds one after the other, of each reader that is named behind their first and their number."""
     first, count, *readers = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder:
-        for reader in readers:
-            # git starts processes, and so has a quarter of the seeds.
-            for seed in range(int(first), int(first) + max(1, int(count) // (4 if reader == "git" else 1))):
-                print(f"{reader}, seed {seed}", flush=True)
-                try_seed(reader, seed, Path(folder))
+    for reader in readers:
+        good, read = READERS[reader]
+        # git starts processes, and so has a quarter of the seeds.
+        for seed in range(int(first), int(first) + max(1, int(count) // (4 if reader == "git" else 1))):
+            print(f"{reader}, seed {seed}", flush=True)
+            rng = random.Random(f"{reader} {seed}")
+            data = rng.randbytes(16) if reader == "git" else spoilt(good, rng)
+            with tempfile.TemporaryDirectory() as folder, suppress(AuditError):
+                read(data, Path(folder))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import Sources
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.ages import tabulate_freshness
-from audit_lib.secrets.evidence import collect_evidence
+from audit_lib.secrets.ages import collect_evidence, tabulate_freshness
 from audit_lib.secrets.inventory import Inventory
 from audit_lib.secrets.sources import EnvEntries
 from audit_lib.settings import Policy

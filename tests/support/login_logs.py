@@ -4,19 +4,17 @@ import random
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 ATTACKER = "203.0.113.66"
 GUESSES = 40
 
 
-@dataclass(frozen=True)
-class Visit:
+class Visit(NamedTuple):
     """One thing that somebody does: a login that fails or succeeds, or a page that is asked for."""
 
     at: datetime
@@ -35,22 +33,6 @@ class Application:
     pages: list[str]
     failed: list[list[Any]]
     succeeded: list[list[Any]]
-
-    def lines(self, visit: Visit, chance: random.Random) -> Iterator[str]:
-        """Its lines about a visit."""
-        page = [[0, chance.choice(self.pages), 200]]
-        for after, text, *status in {"failed": self.failed, "succeeded": self.succeeded, "page": page}[
-            visit.what
-        ]:
-            at = visit.at + timedelta(seconds=after)
-            facts = {
-                "client": visit.client,
-                "clf": f"{at:%d/%b/%Y:%H:%M:%S +0000}",
-                "user": chance.randrange(99),
-            }
-            facts |= {"request": text, "status": sum(status), "error": f"{at:%Y/%m/%d %H:%M:%S}"}
-            template = self.access if status else text
-            yield re.sub("«([a-z]+)»", lambda named, facts=facts: str(facts[named[1]]), template)
 
 
 APPLICATIONS = tuple(
@@ -72,7 +54,7 @@ def visits(seed: int, failed: int = 161, pages: int = 900) -> list[Visit]:
     begun = START + timedelta(days=9, hours=3)
     made += [Visit(begun + timedelta(seconds=5 * n), ATTACKER, "failed") for n in range(GUESSES)]
     made.append(Visit(begun + timedelta(seconds=5 * GUESSES), ATTACKER, "succeeded"))
-    return sorted(made, key=lambda visit: (visit.at, visit.client))
+    return sorted(made)
 
 
 def truth(made: list[Visit]) -> Counter[str]:
@@ -82,5 +64,15 @@ def truth(made: list[Visit]) -> Counter[str]:
 
 def written(application: Application, made: list[Visit], seed: int = 0) -> str:
     """The log of an application about these visits."""
-    chance = random.Random(seed)
-    return "".join(f"{line}\n" for visit in made for line in application.lines(visit, chance))
+    chance, lines = random.Random(seed), list[str]()
+    for visit in made:
+        page = [[0, chance.choice(application.pages), 200]]
+        for after, text, *status in page if visit.what == "page" else getattr(application, visit.what):
+            at = visit.at + timedelta(seconds=after)
+            facts = {
+                "client": visit.client, "user": chance.randrange(99), "request": text, "status": sum(status),
+                "clf": f"{at:%d/%b/%Y:%H:%M:%S +0000}", "error": f"{at:%Y/%m/%d %H:%M:%S}",
+            }  # fmt: skip
+            template = application.access if status else text
+            lines.append(re.sub("«([a-z]+)»", lambda named, facts=facts: str(facts[named[1]]), template))
+    return "".join(f"{line}\n" for line in lines)

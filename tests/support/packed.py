@@ -1,10 +1,11 @@
-"""Contents in which a text is packed: a zip, a tar, a deflated stream of a PDF, a text of a picture."""
+"""Contents in which a text is packed: a zip, a tar, zeros, a stream of a PDF, a text of a picture."""
 
 import io
 import struct
 import tarfile
 import zipfile
 import zlib
+from functools import cache
 
 
 def zipped(data: bytes, name: str = "a.txt", method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -24,6 +25,20 @@ def tarred(data: bytes, *names: str, mode: str = "w") -> bytes:
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
+
+
+def tar_block(name: str, kind: bytes, size: int) -> bytes:
+    """The header of one tar member, as a GNU tar writes it."""
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@cache
+def gzip_zeros(size: int) -> bytes:
+    """A gzip of zeros."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(map(packer.compress, [bytes(1 << 20)] * (size >> 20))) + packer.flush()
 
 
 def pdf(data: bytes) -> bytes:

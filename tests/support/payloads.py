@@ -1,6 +1,7 @@
-"""Attackers' texts: every way we know to make a reader's browser, spreadsheet or terminal do something."""
+"""Attackers' texts: all that makes a browser, a spreadsheet or a terminal do something, and stolen values."""
 
 import tomllib
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,3 +13,10 @@ def payloads(base: str, start: int, only: tuple[str, ...] = MARKUP + OTHER) -> I
     """One text for each shape, each with its own number from `start` in its address under `base`."""
     for number, shape in enumerate(only, start):
         yield shape.replace("«u»", f"{base}/{number}").replace("«n»", str(number))
+
+
+def stolen(value: str) -> list[str]:
+    """The value in the ways in which a thief sends it: as it is, and in escapes of several kinds."""
+    every = "".join(f"%{byte:02X}" for byte in value.encode())
+    other = "".join(f"%{ord(char):02x}" if number % 2 else char for number, char in enumerate(value))
+    return [value, every, other, every.replace("%", "%25"), urlsafe_b64encode(every.encode()).decode()]

@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from audit_lib.base.clock import iso
@@ -17,6 +19,7 @@ from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.sample.story import drawn
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings.load import remember_sample
+from tests.support.applications import write
 
 AS_OF = datetime(2026, 9, 20, tzinfo=UTC)
 START = AS_OF - timedelta(days=36)  # long enough to know by A8 who is new
@@ -32,6 +35,8 @@ PLACES = {
     service: {"environment": "production", "service": service, "source": path}
     for service, path in (("backend", "backend/.env"), ("frontend", "frontend/.env.local"))
 }
+BUNDLE = "our own bundle explains the sighting"
+LOG = "backend/logs/backend.log"
 AUDIT = f"""name = "planted"
 extends = "paiid"
 key = "demo"
@@ -42,7 +47,7 @@ env = [
   {{path = "frontend/.env.local", environment = "production", service = "frontend"}},
 ]
 [[log]]
-pattern = "backend/logs/backend.log"
+pattern = "{LOG}"
 service = "backend"
 environment = "production"
 instances = 1
@@ -151,7 +156,7 @@ def _quiet(plan: Planted) -> None:
 
 # What plants each, and what explains it and how surely; of callers behind a proxy nothing is known.
 KINDS: dict[str, tuple[Callable[[Planted], None], tuple[str, str] | None]] = {
-    "our own bundle explains the sighting": (_bundle, (EXPOSED, "likely")),
+    BUNDLE: (_bundle, (EXPOSED, "likely")),
     "brute force": (_brute_force, (GUESSED, "likely")),
     "leaked and used": (_leaked, (USED, "likely")),
     "stale client after a rotation": (_stale, (CUT_OFF, "likely")),
@@ -165,15 +170,34 @@ EXPLAINED = {kind: explained for kind, (_, explained) in KINDS.items() if explai
 def opened(folder: Path, since: datetime | str = "", **given: str) -> Investigation:
     """The incident of a planted project as an investigator opens it, by default in the hours around it."""
     remember_sample(folder)  # its audit.toml may be the test's own
-    begin = since if isinstance(since, str) and since else iso(since or INCIDENT - timedelta(hours=2))  # type: ignore[arg-type]
-    return open_incident(str(folder), begin, **given)
+    begin = since or INCIDENT - timedelta(hours=2)
+    return open_incident(str(folder), begin if isinstance(begin, str) else iso(begin), **given)
+
+
+@cache
+def planted(kind: str, seed: int = 0) -> tuple[Path, Planted]:
+    """A project with an incident of a kind, and the truth: made once for all that only read it."""
+    folder = Path(mkdtemp(prefix="audit-planted-"))
+    return folder, plant(folder, kind, seed)
+
+
+@cache
+def opened_once(kind: str) -> Investigation:
+    """The incident of a kind, opened once for all that only read it, or that say where they look."""
+    return opened(planted(kind)[0])
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Replace a text in a file; with "" for the old one, append the new one."""
+    text = file.read_text("utf-8")
+    file.write_text(text.replace(old, new) if old else text + new, "utf-8")
 
 
 def rewrite_log(
     folder: Path, *more: tuple[float, str, int], keep: Callable[[str], bool] = lambda line: True
 ) -> None:
     """The log with the lines to keep, and more requests: minutes after the incident, address, status."""
-    log = folder / "backend/logs/backend.log"
+    log = folder / LOG
     lines = [line for line in log.read_text("utf-8").splitlines(keepends=True) if keep(line)]
     lines += [
         f"{INCIDENT + timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S} INFO:     {client}:50000 - "
@@ -200,33 +224,34 @@ def plant(folder: Path, kind: str, seed: int) -> Planted:
 
 
 def _write(folder: Path, plan: Planted) -> None:
-    plan.lines.sort()
     files = {
         "audit.toml": AUDIT,
         ".gitignore": "backend/.env\nfrontend/.env.local\nbackend/logs/\n.audit/\n",
-        "backend/logs/backend.log": "".join(f"{line}\n" for _, line in plan.lines),
+        LOG: "".join(f"{line}\n" for _, line in sorted(plan.lines)),
     }
     for service, place in PLACES.items():
         names = (name for name, home in SECRETS.items() if home == service)
         files[place["source"]] = "".join(f"{name}={plan.at(name, AS_OF)}\n" for name in names)
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(content, "utf-8")
+    write(folder, files)
     first = Commit(START, "Begin", {name: files[name].encode() for name in ("audit.toml", ".gitignore")})
     write_repository(folder, (first, *plan.commits))
-    changes = sorted({since for held in plan.values.values() for since, _ in held})
-    weekly = [START + timedelta(days=5 * number) for number in range(7)]
-    looks = {*weekly, *(at + timedelta(minutes=1) for at in changes), AS_OF - timedelta(hours=1)}
-    for at in sorted(looks | {at - timedelta(minutes=1) for at in changes if at > START}):
+    changes, minute = {since for held in plan.values.values() for since, _ in held}, timedelta(minutes=1)
+    looks = {START + timedelta(days=5 * number) for number in range(7)} | {AS_OF - timedelta(hours=1)}
+    looks |= {at + minute for at in changes} | {at - minute for at in changes if at > START}
+    for at in sorted(looks):
         append(folder / ".audit" / "ledger", demo_key(), Draft("snapshot", _look(plan, at)), at, "weekly")
 
 
 def _look(plan: Planted, at: datetime) -> dict[str, Any]:
     keeper = Keeper(demo_key())
-    held = {name: keeper.fingerprint(plan.at(name, max(at, START))) for name in SECRETS}
     secrets = [
-        PLACES[SECRETS[name]] | {"secret": name, "state": "present", "fingerprint": mark}
-        for name, mark in held.items()
+        PLACES[service]
+        | {
+            "secret": name,
+            "state": "present",
+            "fingerprint": keeper.fingerprint(plan.at(name, max(at, START))),
+        }
+        for name, service in SECRETS.items()
     ]
     places = [place | {"complete": True} for place in PLACES.values()]
     return {"places": places, "secrets": secrets, "pairs": []}

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -13,9 +15,10 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.traffic import Traffic, Window, recorded_changes, tabulate_activity
-from audit_lib.logs.formats import MOST_ROUTES, load_formats
+from audit_lib.logs.formats import MOST_ROUTES, LogFormats, load_formats
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
+from audit_lib.settings.models import Login
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 DECLARED_LOG = LogSource("app.log", instances=1, zone_declared=True)
@@ -30,13 +33,27 @@ def line(ask: Ask) -> str:
     return f'{instant} INFO:     {client}:1 - "{method} {route} HTTP/1.1" {status} X\n'
 
 
-def detections(folder: Path, asks: Iterable[Ask | str], **given: Any) -> pd.DataFrame:
+@cache
+def formats_of(statuses: tuple[int, ...], logins: tuple[Login, ...] = ()) -> LogFormats:
+    """The bundled formats with what is declared a failed login; what they are compiled to is made once."""
+    return load_formats().declaring(statuses, logins)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, source: LogSource, statuses: tuple[int, ...], routes: int) -> LogRead:
+    """What a log of this text holds; the same log is read once, whatever is then judged of it."""
+    with TemporaryDirectory() as folder:
+        Path(folder, "app.log").write_text(text, "utf-8")
+        project = Project("test", Path(folder), log_sources=(source,))
+        return read_logs(project, None, formats_of(statuses), routes=routes)
+
+
+def detections(asks: Iterable[Ask | str], **given: Any) -> pd.DataFrame:
     """`Detections` of a log with these requests, as `small_traffic` takes them."""
-    return tabulate(judge(small_traffic(folder, asks, **given)))
+    return tabulate(judge(small_traffic(asks, **given)))
 
 
 def small_traffic(
-    folder: Path,
     asks: Iterable[Ask | str],
     *,
     days: int = 1,
@@ -54,10 +71,9 @@ def small_traffic(
     given = list(asks)
     timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
     text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])
-    (folder / "app.log").write_text(text, "utf-8")
-    project = Project("test", folder, log_sources=(source,))
     rules = _rules(bundled_policy(policy), declared)
-    read = read_logs(project, None, load_formats().declaring(rules.failed_statuses), routes=routes)
+    read = _read(text, source, rules.failed_statuses, routes)
+    project = Project("test", Path(), log_sources=(source,))
     window = Window(START, START + timedelta(days=days))
     return traffic_of(read, rules, window, project, ledger=ledger, deploys=deploys)
 
@@ -82,8 +98,3 @@ def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
     table = {key: value for key, value in (dict(policy.detections) | declared).items() if value is not None}
     logins = policy.logins if "failure" in table else ()
     return detection_policy(replace(policy, logins=logins, detections=table))
-
-
-def verdicts(found: pd.DataFrame) -> dict[str, str]:
-    """The verdict of each detection."""
-    return dict(zip(found["detection"], found["verdict"], strict=True))

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from audit_lib.logins.traffic import Window, network_of
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import Project, bundled_policy
 from tests.support.histories import ledger_of, rotation
-from tests.support.small_logs import DECLARED_LOG, traffic_of
+from tests.support.small_logs import DECLARED_LOG, formats_of, traffic_of
 from tests.support.traffic import plants
 from tests.support.traffic.plants import ATTACKING, DAY, HOUR, Line, Plant, Truth, office, ordinary, truth_of
 
@@ -39,19 +40,25 @@ class Scene:
     days: int = DAYS
 
 
+@lru_cache(maxsize=4)
+def _ordinary(seed: object, days: int) -> tuple[Line, ...]:
+    """The lines of ordinary days, drawn once."""
+    return tuple(ordinary(seed, days))
+
+
 def clean(seed: object) -> Scene:
     """Ordinary weeks."""
-    return _scene(ordinary(seed, DAYS), [])
+    return _scene(_ordinary(seed, DAYS), [])
 
 
 def attacked(seed: object) -> Scene:
     """Each attack once, on days of its own, at any hour."""
-    return _with(plants.ATTACKS, random.Random(f"attacked {seed}"), ordinary(seed, DAYS))
+    return _with(plants.ATTACKS, random.Random(f"attacked {seed}"), _ordinary(seed, DAYS))
 
 
 def hopped(seed: object) -> Scene:
     """Each attack that only a network shows once, beside an office whose people share one."""
-    lines = [*ordinary(seed, DAYS), *office(seed, DAYS)]
+    lines = [*_ordinary(seed, DAYS), *office(seed, DAYS)]
     return _with(plants.HOPPERS, random.Random(f"hopped {seed}"), lines)
 
 
@@ -69,7 +76,7 @@ def changed(seed: object, *, recorded: bool = True) -> Scene:
     """A rotation with its storm, a broken deploy, and a gap; or the rotation alone, on no record."""
     chance = random.Random(f"changed {seed}")
     at = 16 * DAY + chance.uniform(8, 15) * HOUR
-    lines, truth = plants.storm(chance, at, list(ordinary(seed, DAYS)))
+    lines, truth = plants.storm(chance, at, list(_ordinary(seed, DAYS)))
     truths = [truth]
     for accident, day in ((plants.broken, 21), (plants.silent, 23)) if recorded else ():
         lines, truth = accident(chance, day * DAY + chance.uniform(9, 13) * HOUR, lines)
@@ -81,7 +88,7 @@ def mishaps(seed: object) -> Scene:
     """Newcomers, secrets in addresses, failures of database and server, failed starts, nights of failures,
     and a clock that is set back; beside each what looks like it and is ordinary. Six weeks."""
     chance = random.Random(f"mishaps {seed}")
-    lines, truths = list(ordinary(seed, LONG)), []
+    lines, truths = list(_ordinary(seed, LONG)), []
     for name, plant in plants.MISHAPS.items():
         added = plant.lines(chance, plant.day * DAY + chance.uniform(8, 15) * HOUR)
         truths.append(truth_of(plant.detection, name, added))
@@ -129,7 +136,7 @@ def detections_of(scene: Scene, folder: Path) -> pd.DataFrame:
     rotated = [
         rotation(_instant(at), ("API_TOKEN", "production", "backend"), _instant(at)) for at in scene.rotations
     ]
-    read, ledger = read_logs(project, None), ledger_of(rotated, window.until)
+    read, ledger = read_logs(project, None, formats_of(())), ledger_of(rotated, window.until)
     return tabulate(judge(traffic_of(read, rules, window, project, ledger=ledger)))
 
 
