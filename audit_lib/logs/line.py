@@ -44,7 +44,6 @@ _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says no
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _SPACE = b" \t\v\f"
-_NAMED = ("client", "email", "path", "variable")  # fields of messages
 _PAIRED = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@-]*+=")  # what may begin with key=value
 UNDECLARED = "iis (W3C, default fields)"  # the body of rows whose columns nothing declares
 MOST_CHANGES = 64  # of the columns, within a file
@@ -137,8 +136,6 @@ class Head(NamedTuple):
 NOTHING = Head()  # before the text of a whole line, of which nothing is understood so far
 BLANK = Line("blank")
 NOT_UNDERSTOOD = Line("not understood")
-
-
 _event = lru_cache(maxsize=1 << 16)(LogEvent)  # one for all that are the same
 
 
@@ -176,44 +173,45 @@ class LineReader:
         if text[:1] in _SPACE and not text.strip(_SPACE):
             return BLANK
         line = self._read(text, NOTHING)
-        if line.state == "request":
-            return line
+        return line if line.state == "request" else self._with_words(text, line)
+
+    def _with_words(self, text: bytes, line: Line) -> Line:
+        """A line that is no request, with what stands anywhere in it, and what can be said of its words."""
         # A client can write a carriage return: an event with one counts, other lines hide something.
-        is_hidden = b"\r" in text and not line.shown
-        line = NOT_UNDERSTOOD if is_hidden else line
+        if b"\r" in text and not line.shown:
+            warns = WARNING.search(text, 0, _BEGINNING) is not None
+            return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(text), warns=warns)
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
         is_named = any(event.once for event in line.shown)
-        phrases, unknown, shape, warns = self._aside_of(
-            text, line.state, line.is_statement, is_named, is_hidden
-        )
+        phrases, unknown, shape, warns = self._aside_of(text, line.state, line.is_statement, is_named)
         if unknown == OWN_WORDS and is_refused_status(text):
             unknown = REFUSAL
         state, shown, client = line.state, line.shown, line.client
         if phrases:
             state, shown, client = "message", (*line.events, *phrases), ""
-        return Line(
-            state, line.at, line.record, shown, client, line.continues, line.lacks, line.is_statement,
-            unknown, shape, warns,
-        )  # fmt: skip
+        return Line(state, line.at, line.record, shown, client, *line[5:8], unknown, shape, warns)
 
     def _aside(
-        self, text: bytes, state: str, is_statement: bool, is_named: bool, is_hidden: bool
+        self, text: bytes, state: str, is_statement: bool, is_named: bool
     ) -> tuple[tuple[LogEvent, ...], str, str, bool]:
         """What stands anywhere in a line, and, of words that no format knows, why and in which shape."""
-        sought = () if is_hidden else (block for block in self.by.sought if block.parts[0].literal in text)
+        sought = (block for block in self.by.sought if block.parts[0].literal in text)
         counted = (block for block in sought if block.kind == NOTICE or not is_named)
         phrases = tuple(dict.fromkeys(LogEvent(block.kind, block.name) for block in counted))
         unknown = UNREAD if state == "not understood" and not phrases else ""
         if state == "text only" and not is_statement and not phrases:
-            is_refusal = any(map(text.translate(SMALL).__contains__, self.by.refusals))
-            unknown = REFUSAL if is_refusal else OWN_WORDS
-        warns = WARNING.search(text, 0, _BEGINNING) is not None
-        return phrases, unknown, shape_of(text) if unknown else "", warns
+            small = text.translate(SMALL)
+            unknown = REFUSAL if any(map(small.__contains__, self.by.refusals)) else OWN_WORDS
+        return (
+            phrases,
+            unknown,
+            shape_of(text) if unknown else "",
+            WARNING.search(text, 0, _BEGINNING) is not None,
+        )
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
-        is_object, match = _is_object(text), None
-        choice = self.by.outer
+        choice, match, is_object = self.by.outer, None, _is_object(text)
         for count in range(_PREFIXES + 1 if not is_object else 0):
             match = choice.match(text, self._clock)
             self.tried.append((text, match and match.place.block))
@@ -225,8 +223,10 @@ class LineReader:
             head = head.then(match.at, match.lacks, match.client, record=record)
             choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
             is_object = _is_object(text)
-        fields = None
-        if head.structures < _STRUCTURES and (is_object or _PAIRED.match(text)):
+        is_paired, fields = _PAIRED.match(text) is not None, None
+        if match and match.place.is_request and not is_object and not is_paired:
+            return self._answered(match, head)
+        if head.structures < _STRUCTURES and (is_object or is_paired):
             read = json_fields if is_object else pair_fields
             fields = read(text, self.by.fields, self._clock)
         if fields and (fields.requested or fields.text or is_object):
@@ -312,12 +312,11 @@ class LineReader:
         begins = len(text) - len(begun)
         match = self.by.message.match(begun, self._clock)
         if match:
-            block, groups = match.place.block, match.place.groups
-            spans = {name: match.found.span(groups[name]) for name in _NAMED if name in groups}
-            if not match.client:
-                spans.pop("client", None)
-            places = {name: slice(begins + start, begins + end) for name, (start, end) in spans.items()}
-            return _Words(begins, (LogEvent(block.kind, block.name, once=block.once),), block, **places)
+            block, groups, end = match.place.block, match.place.groups, match.place.end
+            names = ("client" if match.client else "", "email", "path", "variable")
+            spans = (match.found.span(groups.get(name, end)) for name in names)
+            places = [slice(begins + start, begins + stop) for start, stop in spans]
+            return _Words(begins, (LogEvent(block.kind, block.name, once=block.once),), block, *places)
         client = possible_client(text[begins:], self.by.failing, self.by.addresses)
         if client is None:
             return _Words(begins)
@@ -350,14 +349,8 @@ def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent
     """A structured line by what the lines in it show."""
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
     state = "request" if any(event.status for event in events) else "message" if events else "text only"
-    return Line(
-        state,
-        at,
-        head.record or any(line.record for line in lines),
-        events,
-        lacks=lacks,
-        is_statement=any(line.is_statement for line in lines),
-    )
+    record, is_statement = (any(line[place] for line in lines) for place in (2, 7))
+    return Line(state, at, head.record or record, events, lacks=lacks, is_statement=is_statement)
 
 
 def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:

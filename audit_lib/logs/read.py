@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import file_digest
+from io import BufferedReader, BytesIO
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,7 +28,7 @@ from audit_lib.base.frames import Sources
 from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import LogFormats, load_formats
-from audit_lib.logs.line import RAILS_BEGUN, UNREAD, LineReader, raw_lines
+from audit_lib.logs.line import LINE_LIMIT, RAILS_BEGUN, UNREAD, LineReader
 from audit_lib.logs.tally import MOST_NAMES, LogSums, categories, joined, read_log, sum_lines, tabulate
 from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, days_of, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
@@ -51,7 +52,7 @@ _ALONE = 16 << 20  # up to so many bytes in all, another process would take long
 _MOST_PROCESSES = 8
 _MOST_TRIED = 1_000  # lines behind a place to cut, for one that begins a record
 _PATIENCE_SECONDS = 10  # for an answer of a cluster
-_Piece = tuple[int, int | None, int | None]  # its first line, and line and instant of what follows it
+_Piece = tuple[int, int | None, int | None]  # its first byte, and byte and instant of what follows it
 
 
 @dataclass(frozen=True)
@@ -325,23 +326,31 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     requests of Rails or times without a year: it must be read as a whole.
     """
     cuts: list[tuple[int, int | None]] = [(0, None)]
-    passed, tried, reader = 0, 0, LineReader(formats, file.zone)
+    passed, tried, reader, begins = 0, 0, LineReader(formats, file.zone), True
     # Of a log that cannot be read to its end no piece can: the whole says why.
     with suppress(Unreadable), file.open() as (content, facts):
-        least = facts["size_bytes"] // count
-        lines = raw_lines(LogStream(content)) if least >= _ALONE // 2 else iter(())
-        for number, raw in enumerate(lines):
-            if (not number and raw[:1] == b"#") or (b"Started " in raw and RAILS_BEGUN.match(raw)):
+        least, stream = facts["size_bytes"] // count, BufferedReader(LogStream(content), LINE_LIMIT)
+        blocks = iter(lambda: stream.read(LINE_LIMIT) + stream.readline(LINE_LIMIT), b"")
+        for block in blocks if least >= _ALONE // 2 else ():
+            if (not passed and block[:1] == b"#") or _begins_request(block):
                 return []
-            if passed >= least * len(cuts) and tried < _MOST_TRIED:
-                line, tried = reader.read(raw), tried + 1
-                if line.record and line.at is not None and not line.lacks & YEARLESS:
-                    cuts, tried = [*cuts, (number, line.at)], 0
-            passed += len(raw)
+            within, is_open = passed, tried < _MOST_TRIED and passed + len(block) > least * len(cuts)
+            for raw in BytesIO(block) if is_open else ():
+                if begins and within >= least * len(cuts) and tried < _MOST_TRIED:
+                    line, tried = reader.read(raw), tried + 1
+                    if line.record and line.at is not None and not line.lacks & YEARLESS:
+                        cuts, tried = [*cuts, (within, line.at)], 0
+                within, begins = within + len(raw), raw.endswith(b"\n")
+            passed, begins = passed + len(block), block.endswith(b"\n")
     # A packed log is much longer than its file: of all the places to cut some are enough.
     cuts = cuts[:: -(-len(cuts) // count)]
     behind = [*cuts[1:], (None, None)] if cuts[1:] else []
     return [(first, *end) for (first, _), end in zip(cuts, behind, strict=False)]
+
+
+def _begins_request(block: bytes) -> bool:
+    """Whether a line of a block begins a request of Rails."""
+    return b"Started " in block and any(map(RAILS_BEGUN.match, BytesIO(block)))
 
 
 @contextmanager

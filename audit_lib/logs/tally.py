@@ -3,9 +3,9 @@
 import gc
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from io import BufferedReader
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from pandas.api.types import union_categoricals
 
 from audit_lib.base.archives import LogStream
 from audit_lib.base.clock import Quarter
-from audit_lib.base.files import Unreadable
+from audit_lib.base.files import PieceReader, Unreadable
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
 from audit_lib.logs.files import LogFile
@@ -46,6 +46,7 @@ _UNITS = {"minute": MINUTE, "at": 1, "not_before": 1, "not_after": 1}
 _NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
 _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
+_BLOCK = 1 << 20  # bytes that are read at a time
 _MOST_ROWS = 200_000  # that are held as Python's own objects
 # A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
@@ -144,9 +145,8 @@ def categories(texts: Iterable[str]) -> pd.Categorical:
     """Texts as categories in their order."""
     values = list(texts)
     codes = {text: code for code, text in enumerate(sorted(set(values)))}
-    return pd.Categorical.from_codes(
-        np.fromiter(map(codes.__getitem__, values), "int32", len(values)), pd.Index(list(codes), dtype="str")
-    )
+    known = pd.Index(list(codes), dtype="str")
+    return pd.Categorical.from_codes([codes[text] for text in values], known)
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -178,18 +178,26 @@ def read_log(formats: LogFormats, file: LogFile) -> LogSums:
 def sum_lines(
     formats: LogFormats, file: LogFile, first: int = 0, end: int | None = None, following: int | None = None
 ) -> LogSums:
-    """The sums of the lines of a log from one on and before another, which begins a record at `following`.
+    """The sums of a log from a byte on and before another, where a record begins at the instant `following`.
 
-    Logins that were redirected are left open. Lines are counted from `first` on.
+    Logins that were redirected are left open.
     """
     try:
         with file.open() as (content, _):
             stream = LogStream(content)
-            raw = islice(raw_lines(stream), first, end)
-            lines = read_lines(raw, formats, file.zone, file.written)
+            part = stream if not first and end is None else PieceReader(_between(stream, first, end))
+            lines = read_lines(raw_lines(part), formats, file.zone, file.written)
             return replace(Tally().total(lines, following), broken=stream.broken)
     except Unreadable as error:
         return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=error.state, reason=error.reason)
+
+
+def _between(stream: LogStream, first: int, end: int | None) -> Iterator[bytes]:
+    """The bytes of a stream from one on and before another."""
+    passed, file = 0, BufferedReader(stream, _BLOCK)
+    while piece := file.read(_BLOCK if end is None else min(_BLOCK, end - passed)):
+        yield piece[max(first - passed, 0) :]
+        passed += len(piece)
 
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
@@ -256,8 +264,7 @@ class Tally:
         facts = self._facts
         self._number += 1
         facts.states[state] += 1
-        if lacks:
-            facts.lacks |= lacks
+        facts.lacks |= lacks
         if at is not None:
             if facts.last <= at < self._until and not self._waiting:
                 facts.last = at
@@ -267,8 +274,7 @@ class Tally:
             facts.add_shape(unknown, shape)
             if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
                 facts.unread.append(self._number)
-        if warns:
-            facts.warned = True
+        facts.warned |= warns
         if record:
             self._counted.clear()
         if state != "blank":
@@ -323,17 +329,9 @@ class Tally:
     def _pack(self) -> None:
         """Turns the rows so far into frames, which take a tenth of the memory."""
         rows = [
-            (
-                minute,
-                day,
-                event.kind,
-                event.status,
-                client or event.client,
-                event.method,
-                event.route,
-                *counted,
-            )
+            (minute, day, kind, status, client or own, method, route, *counted)
             for (minute, day, client, event), counted in self._requests.items()
+            for kind, _, status, own, method, route, *_ in (event,)
         ]
         self._frames.append((frame_of(REQUESTS, rows), frame_of(EVENTS, self._events)))
         self._requests.clear()

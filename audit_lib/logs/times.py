@@ -22,15 +22,18 @@ _MONTHS = {
 }
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
 _OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
-_FORMS = (
-    rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
-    rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
-    rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
-    rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
-    # As Americans write it, and nobody else with these capitals: the month stands first.
-    rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
-    + _HOUR
-    + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
+_FORMS = tuple(
+    re.compile(form)
+    for form in (
+        rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
+        rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
+        rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
+        rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
+        # As Americans write it, and nobody else with these capitals: the month stands first.
+        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
+        + _HOUR
+        + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
+    )
 )
 _SECONDS = re.compile(rb"([0-5]\d)(?:[.,](\d+))?(\D.*)?")  # and what follows: a zone, a year, half a day
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
@@ -41,7 +44,8 @@ _SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
 
 def micros_of(at: datetime) -> int:
     """Microseconds since 1970 UTC."""
-    return (at - EPOCH) // timedelta(microseconds=1)
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def instant_of(micros: int) -> datetime:
@@ -63,7 +67,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """Microseconds since 1970 in UTC; None where no calendar has such a time."""
     if (counted := _counted_seconds(raw)) is not None:
         return counted if 0 <= counted < LATEST else None
-    found = next(filter(None, (re.fullmatch(form, raw) for form in _FORMS)), None)
+    found = next(filter(None, (form.fullmatch(raw) for form in _FORMS)), None)
     if not found:
         return None
     parts = found.groupdict()
