@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.secrets.inventory import compare_places
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.inventory import Inventory, compare_places
 from audit_lib.settings import GivenValues, Policy, SecretRule
 from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value
@@ -121,3 +122,8 @@ def test_thousands_of_equal_values_are_compared_with_the_first(tmp_path: Path) -
     found = drift(tmp_path, development_backend=text, development_frontend=f"PUBLIC_TOKEN={B}")
     assert found["why"].value_counts()["names"] == 2899
     assert found.loc[found["why"].eq("pairing"), "relation"].tolist() == ["same"]
+
+
+def test_nothing_has_no_drift() -> None:
+    """An inventory without a row is compared, too."""
+    assert compare_places(Inventory.of([]), DRIFT_POLICY, Keeper(Key(b"k" * 32, "demo"))).empty
