@@ -181,8 +181,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
-    """Path, size and opener of every regular file below the root, or of the root itself if it is one. A file is
-    to be opened before the walk goes on. Links, devices and unreadable folders go into `left_out`."""
+    """Path, size and opener of every regular file below the root, or of the root itself if it is one. A file
+    is to be opened before the walk goes on. Links, devices and unreadable folders go into `left_out`."""
     if root.is_file():
         yield root.name, root.stat().st_size, partial(_open_file, str(root), None)
         return

@@ -55,7 +55,8 @@ REFUSED = {
     "refused": {
         "host": "symbolic link", "zero": "symbolic link", "out/x.log": "symbolic link",
         "within": "symbolic link", "fifo": "FIFO", "logs": "directory", "": "is not a file",
-        "../outside/x.log": "out of the project", "/etc/hostname": "out of the project", "a\0b": "out of the project", "x" * 5000: "long a name",
+        "../outside/x.log": "out of the project", "/etc/hostname": "out of the project",
+        "a\0b": "out of the project", "x" * 5000: "long a name",
         "large": "limit of 1,000 bytes", "null": "device",
     },
     "missing": {"a.log/x": "does not exist", "x": "does not exist"},
