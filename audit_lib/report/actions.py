@@ -64,7 +64,7 @@ def tabulate_actions(
     # Without a log, or a value of production, little is known: to give one is to be done, and closes nothing.
     blind = inventory.loc[inventory["environment"].eq(PRODUCTION), "fingerprint"].isna().all()
     unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
-    unseen |= findings["subject"].eq(NO_VALUES) & blind
+    unseen |= findings["subject"].eq(NO_VALUES) & bool(blind)
     open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
     # Of one severity, what others have is the gravest.
     rank = -2 * open_["severity"].map(SEVERITIES.index).astype("int64") + open_["check"].ne(LEAK)
