@@ -7,11 +7,29 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.secrets.inventory import compare_places
-from audit_lib.settings import GivenValues, Policy, SecretRule
-from tests.support.env_projects import read_files
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.inventory import compare_places, tabulate_inventory
+from audit_lib.secrets.sources import read_env_sources
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule
 from tests.support.fakes import fake_value
 from tests.support.rows import data
+
+
+def read_files(
+    root: Path, policy: Policy, *given: GivenValues, **files: str
+) -> tuple[pd.DataFrame, pd.DataFrame, Keeper]:
+    """Inventory, entries and keeper of env files `environment_service="text"`; `…_more` is one beside it."""
+    sources = []
+    for name, text in files.items():
+        environment, service, *_ = name.split("_")
+        (root / f"{name}.env").write_text(text)
+        example = environment == "example"
+        sources.append(EnvSource("" if example else environment, service, f"{name}.env", example=example))
+    project = Project("app", root, environments=("development",), env_sources=tuple(sources))
+    keeper = Keeper(Key(b"k" * 32, "demo"))
+    read, entries = read_env_sources(project, given, keeper, policy)
+    return tabulate_inventory(entries, policy, project, keeper, read), entries, keeper
+
 
 TOKEN, OTHER = fake_value("token"), fake_value("other", 12)
 PASSWORD = fake_value("password", 24)
