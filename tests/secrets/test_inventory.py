@@ -7,28 +7,11 @@ import pandas as pd
 import pytest
 
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.inventory import compare_places, tabulate_inventory
-from audit_lib.secrets.sources import read_env_sources
-from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule
+from audit_lib.secrets.inventory import Inventory, compare_places
+from audit_lib.settings import GivenValues, Policy, SecretRule
+from tests.support.env_projects import read_files
 from tests.support.fakes import fake_value
 from tests.support.rows import data
-
-
-def read_files(
-    root: Path, policy: Policy, *given: GivenValues, **files: str
-) -> tuple[pd.DataFrame, pd.DataFrame, Keeper]:
-    """Inventory, entries and keeper of env files `environment_service="text"`; `…_more` is one beside it."""
-    sources = []
-    for name, text in files.items():
-        environment, service, *_ = name.split("_")
-        (root / f"{name}.env").write_text(text)
-        example = environment == "example"
-        sources.append(EnvSource("" if example else environment, service, f"{name}.env", example=example))
-    project = Project("app", root, environments=("development",), env_sources=tuple(sources))
-    keeper = Keeper(Key(b"k" * 32, "demo"))
-    read, entries = read_env_sources(project, given, keeper, policy)
-    return tabulate_inventory(entries, policy, project, keeper, read), entries, keeper
-
 
 TOKEN, OTHER = fake_value("token"), fake_value("other", 12)
 PASSWORD = fake_value("password", 24)
@@ -139,3 +122,8 @@ def test_thousands_of_equal_values_are_compared_with_the_first(tmp_path: Path) -
     found = drift(tmp_path, development_backend=text, development_frontend=f"PUBLIC_TOKEN={B}")
     assert found["why"].value_counts()["names"] == 2899
     assert found.loc[found["why"].eq("pairing"), "relation"].tolist() == ["same"]
+
+
+def test_nothing_has_no_drift() -> None:
+    """An inventory without a row is compared, too."""
+    assert compare_places(Inventory.of([]), DRIFT_POLICY, Keeper(Key(b"k" * 32, "demo"))).empty
