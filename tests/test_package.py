@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 import audit_lib
 from audit_lib.__main__ import main
+from tests.support.applications import write
+from tests.support.fakes import fake_value
 from tests.support.homes import with_rules
 from tests.support.hostile import booby_trap
 from tests.support.paths import ROOT
