@@ -32,25 +32,17 @@ def shown(line: EnvLine) -> str:
 
 
 BYTES = [
-    ("A=1\nB=é\n".encode("utf-16"), ["A=1 !utf-16", "B=é"]),
-    (b"\xfe\xff" + "A=1".encode("utf-16-be"), ["A=1 !utf-16"]),
-    ("A=1\n".encode("utf-16") + b"x", ["A=1 !utf-16", "not understood !undecodable"]),
-    (b"A=\xff\nB=2\n", ["not understood !undecodable", "B=2"]),
-    (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", ["not understood !too-long", "B=1"]),
+    ("A=1\nB=é\n".encode("utf-16"), PYTHON, ["A=1 !utf-16", "B=é"]),
+    (b"\xfe\xff" + "A=1".encode("utf-16-be"), PYTHON, ["A=1 !utf-16"]),
+    ("A=1\n".encode("utf-16") + b"x", PYTHON, ["A=1 !utf-16", "not understood !undecodable"]),
+    (b"A=\xff\nB=2\n", PYTHON, ["not understood !undecodable", "B=2"]),
+    (b"A=" + b"x" * 10_000_000 + b"\nB=1\n", PYTHON, ["not understood !too-long", "B=1"]),
 ]
+LINES = [(text.encode(), PYTHON, expected) for texts, expected in CASES["lines"] for text in texts]
+BY_LOADERS = [(text.encode(), tuple(names) or ALL, found) for text, names, found in CASES["by_loaders"]]
 
 
-@pytest.mark.parametrize(
-    ("content", "loaders", "expected"),
-    [
-        *((content, PYTHON, expected) for content, expected in BYTES),
-        *((text.encode(), PYTHON, expected) for text, expected in CASES["lines"]),
-        *(
-            (text.encode(), tuple(loaders) or ALL, expected)
-            for text, loaders, expected in CASES["by_loaders"]
-        ),
-    ],
-)
+@pytest.mark.parametrize(("content", "loaders", "expected"), BYTES + LINES + BY_LOADERS)
 def test_each_line_ends_in_one_state(content: bytes, loaders: tuple[str, ...], expected: list[str]) -> None:
     """Name, value or state, and faults are those of the table, line by line.
 
@@ -95,21 +87,22 @@ def test_binary_is_known_from_text() -> None:
 NAMES = """API_TOKEN NEXT_PUBLIC_BACKEND_API_BASE_URL S3_BUCKET_NAME_FOR_UPLOADS_2 oauth2ClientSecret
 ConnectionStrings__DefaultConnection AzureWebJobsStorageConnectionString spring.datasource.password
 AzureAd2ClientId STRIPE_V2_KEY"""
+HEXADECIMAL, BASE_32 = string.hexdigits[:16], string.ascii_uppercase + "234567"
+SHORT = [
+    (length, string.ascii_letters + string.digits, 300 // (12 if length < 12 else 20))
+    for length in range(8, 20)
+]
 
 
-def test_names_and_values_are_told_apart() -> None:
-    """Long names of words are names; of 300 values in each of three alphabets none passes for one."""
+@pytest.mark.parametrize(
+    ("length", "alphabet", "most"),
+    [*((40, letters, 0) for letters in (HEXADECIMAL, BASE_32, string.ascii_letters)), *SHORT],
+)
+def test_names_and_values_are_told_apart(length: int, alphabet: str, most: int) -> None:
+    """Long names of words are names; of 300 values none passes for one, of their beginnings hardly any."""
     assert not any(map(looks_like_value, NAMES.split()))
-    for alphabet in (string.hexdigits[:16], string.ascii_uppercase + "234567", string.ascii_letters):
-        assert all(looks_like_value(fake_value(f"name {seed}", 40, alphabet)) for seed in range(300))
-
-
-@pytest.mark.parametrize("length", range(8, 20))
-def test_the_beginning_of_a_value_hardly_passes_for_a_name(length: int) -> None:
-    """Of 300 beginnings of generated values at most one in twelve passes, of long ones one in 20."""
-    alphabet = string.ascii_letters + string.digits
-    cut = [fake_value(f"cut {length} {seed}", length, alphabet) for seed in range(300)]
-    assert sum(not looks_like_value(text) for text in cut) <= 300 / (12 if length < 12 else 20)
+    values = [fake_value(f"name {length} {seed}", length, alphabet) for seed in range(300)]
+    assert sum(not looks_like_value(text) for text in values) <= most
 
 
 # Whatever means something to the parser, kinds of white space, and what no encoding should hold.
