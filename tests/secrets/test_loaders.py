@@ -169,13 +169,6 @@ def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_
     assert known > 30  # the comparison was one of values
 
 
-@pytest.mark.parametrize("loader", READERS)
-def test_each_loader_that_can_be_declared_names_its_lines(loader: str) -> None:
-    """A statement names its lines, whatever ends them."""
-    (one,) = [one for one in READERS[loader]("# a\r\n\r\nA=1\r\n").statements if one.name == "A"]
-    assert (one.first, one.last) == (3, 3)
-
-
 @pytest.mark.parametrize(("text", "expected"), CASES["values"])
 def test_one_text_is_several_values(text: str, expected: dict[str, str]) -> None:
     """The value of A by loader; `?` if the file does not say what it refers to, or it may be another.
@@ -188,28 +181,25 @@ def test_one_text_is_several_values(text: str, expected: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("loader", READERS)
-def test_references_do_not_grow_without_end(loader: str) -> None:
-    """Values that double from line to line end as not known, long before they fill the memory."""
+def test_statements_name_their_lines_and_do_not_grow_without_end(loader: str) -> None:
+    """A statement names its lines, whatever ends them; values that double from line to line end as not known,
+    long before they fill the memory."""
+    (one,) = [one for one in READERS[loader]("# a\r\n\r\nA=1\r\n").statements if one.name == "A"]
+    assert (one.first, one.last) == (3, 3)
     doubled = (f"V{number}=${{V{number - 1}}}${{V{number - 1}}}" for number in range(1, 60))
-    text = "\n".join((f"V0={'x' * 1000}", *doubled))
-    assert max(len(value or "") for value in held(READERS[loader](text)).values()) <= 2 * 131_072
+    bomb = f"A={'x' * 100_000}$B\nB={'$`' * 3_000}"  # each $` of B is to Next what stands before it
+    for text in ("\n".join((f"V0={'x' * 1000}", *doubled)), bomb):
+        assert max(len(value or "") for value in held(READERS[loader](text)).values()) <= 2 * 131_072
 
 
 # ---- Which loader
 
 
-def loaders_beside(root: Path, neighbours: dict[str, str], content: str) -> tuple[str, ...]:
-    """The loaders of web/.env beside these files."""
-    for path, text in {"web/.env": content, **neighbours}.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    return loaders_of(root, EnvSource("development", "web", "web/.env"), content.encode())
-
-
 @pytest.mark.parametrize(
     ("neighbours", "expected", "content"),
     [
-        *((neighbours, expected, "A=1\n") for neighbours, expected in CASES["neighbours"]),
+        *((beside, expected, "A=1\n") for several, expected in CASES["neighbours"] for beside in several),
+        ({"compose.yml": "=/" * 500_000}, [], "A=1\n"),
         ({"web/package.json": "[" * 100_000}, ["dotenv"], "A=1\n"),
         # Nothing but Next reads NEXT_PUBLIC_ names; in a comment they say nothing.
         ({}, ["next"], "A=1\nNEXT_PUBLIC_A=1\n"),
@@ -219,8 +209,12 @@ def loaders_beside(root: Path, neighbours: dict[str, str], content: str) -> tupl
 def test_neighbours_speak_for_a_loader(
     tmp_path: Path, neighbours: dict[str, str], expected: list[str], content: str
 ) -> None:
-    """One that is named is the loader; none, or several, leave it open."""
-    assert loaders_beside(tmp_path, neighbours, content) == (tuple(expected) or UNDECLARED)
+    """One that is named is the loader of web/.env; none, or several, leave it open."""
+    for path, text in {"web/.env": content, **neighbours}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    found = loaders_of(tmp_path, EnvSource("development", "web", "web/.env"), content.encode())
+    assert found == (tuple(expected) or UNDECLARED)
 
 
 @pytest.mark.parametrize(
