@@ -233,7 +233,7 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
     no_value, items = inventory["fingerprint"].isna(), rows(inventory)
     own = [it.placeholder is False and not is_made_up(it.template, it.strength_bits) for it in items]
     absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & no_value)
-    held = inventory.assign(own=own, absent=absent, number=range(len(inventory)))
+    held = inventory.assign(own=np.array(own, dtype=bool), absent=absent, number=range(len(inventory)))
     secrets = held[held["kind"].isin(SECRET_KINDS)]
     # One secret in two environments must differ (docs/rules.md#rule-61, 62, 63).
     apart = secrets[~secrets["secret"].isin([rule.name for rule in policy.secrets if rule.shared])]
