@@ -75,7 +75,9 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
 
 
 def _looks_drawn(value: str) -> bool:
-    return "://" not in value and len(value.split()) == 1 and _GENERATED.search(value) is not None
+    # Of NAME=value the name may be shown.
+    drawn = any(_GENERATED.search(part) for part in re.split("=+", value))
+    return drawn and "://" not in value and len(value.split()) == 1
 
 
 @cache

@@ -293,7 +293,7 @@ def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
     What the policy compares itself, or is seen of one name between two environments, is reported there.
     """
-    secrets = secrets[secrets["own"]].dropna(subset="fingerprint")
+    secrets = secrets[secrets["own"].astype(bool)].dropna(subset="fingerprint")
     alike = secrets.groupby("fingerprint")["number"]
     first = secrets[alike.cumcount().eq(0) | alike.transform("size").le(LARGE_GROUP)]
     both = _pairs(first, secrets, "fingerprint").assign(component="whole")

@@ -84,7 +84,13 @@ NOT_OPENED = {
     "a long pax header": tar_block("x", b"x", 9 * MB) + b"1" * (9 * MB),
     "many headers in a row": (tar_block("x", b"x", 512) + b"19 path=aaaaaaaaaa\n".ljust(512, b"\0")) * 9,
 }
-TEXTS = {"empty": b"", "text": b"text", "magic": b"see PK\5\6 for zips", "a program": b"\x7fELF" + bytes(600)}
+TEXTS = {
+    "empty": b"",
+    "an empty zip": b"PK\5\6" + bytes(18),
+    "text": b"text",
+    "magic": b"see PK\5\6 for zips",
+    "a program": b"\x7fELF" + bytes(600),
+}
 
 
 @pytest.mark.parametrize("name", [*OPENED, *NOT_OPENED, *TEXTS])

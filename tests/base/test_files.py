@@ -55,7 +55,8 @@ REFUSED = {
     "refused": {
         "host": "symbolic link", "zero": "symbolic link", "out/x.log": "symbolic link",
         "within": "symbolic link", "fifo": "FIFO", "logs": "directory", "": "is not a file",
-        "../outside/x.log": "out of the project", "/etc/hostname": "out of the project", "a\0b": "out of the project", "x" * 5000: "long a name",
+        "../outside/x.log": "out of the project", "/etc/hostname": "out of the project",
+        "a\0b": "out of the project", "x" * 5000: "long a name",
         "large": "limit of 1,000 bytes", "null": "device",
     },
     "missing": {"a.log/x": "does not exist", "x": "does not exist"},
@@ -111,7 +112,8 @@ def test_every_file_is_walked_and_what_is_not_is_said(project: Path, tmp_path: P
         with opener() as opened:
             walked.append((path, opened.read(), size))
     assert sorted(walked) == [(path, b"x", 1) for path in sorted([*FILES, ".git/HEAD", "a.log"])]
-    assert {left.place for left in left_out} == {*LINKS, "fifo", "sub/.git/objects"}
+    # What a link within the project leads to is read under its own name.
+    assert {left.place for left in left_out} == {*LINKS, "fifo", "sub/.git/objects"} - {"within"}
     left_out.clear()
     with deep_tree(tmp_path / "deep") as root:
         assert log_paths(root, "**/a/**/a/**/b/**/*.log") == ["/".join("a" * 101)]

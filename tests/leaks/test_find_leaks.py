@@ -224,6 +224,23 @@ def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
     assert list(targets["searched"]) == ["beside its name" if reason else "everywhere"]
 
 
+FRAME = "-----{} RSA PRIVATE KEY-----"
+EMPTY_KEY = "\\n".join((FRAME.format("BEGIN"), "MIIEpAIBAAKCAQEA", FRAME.format("END")))
+
+
+@pytest.mark.parametrize("value", ["get_the_secret_of_above_key", f'"{EMPTY_KEY}"'], ids=["words", "key"])
+def test_words_and_an_empty_key_in_an_example_are_no_leak(tmp_path: Path, value: str) -> None:
+    """What an example shows is a template if it reads as words, or is a key's frame; else it is a leak."""
+    (tmp_path / ".env.example").write_text(f"AWS_SECRET_ACCESS_KEY={value}\nAPI_TOKEN={GENERATED}\n")
+    env = '[[env]]\npath = ".env.example"\nexample = true\nservice = "backend"\n'
+    (tmp_path / "audit.toml").write_text(f'name = "shop"\nextends = "generic"\n{env}')
+    keeper, project = Keeper(Key(b"k" * 32, "file")), load_project(tmp_path)
+    policy = choose_policy(project)
+    known = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=datetime.now(UTC))
+    targets = leak_targets(known.entries, known.inventory, policy, keeper).set_index("variable")
+    assert targets["kind"].to_dict() == {"API_TOKEN": "leak", "AWS_SECRET_ACCESS_KEY": "template"}
+
+
 def _keeper(*values: str) -> tuple[Keeper, tuple[str, ...]]:
     keeper = Keeper(Key.throw_away())
     return keeper, tuple(map(keeper.take, values))

@@ -22,7 +22,9 @@ AUDIT = 'name = "shop"\nextends = "generic"\nguide = ""\nenvironments = ["produc
 )
 CODE = 'import os\nos.environ["DB_PASSWORD"]\nos.environ["NEW_SECRET"]\nos.getenv("PAGE_SIZE", 10)\n'
 ENV = f"DB_PASSWORD={fake_value('db', 32)}\nLEFT_OVER=10\n"
-FILES = {"audit.toml": AUDIT, "app.py": CODE, ".env": ENV}
+# What tests alone read is not the application's.
+TESTS = 'import os\nos.environ["PYTEST_TOKEN"]\n'
+FILES = {"audit.toml": AUDIT, "app.py": CODE, ".env": ENV, "tests/test_app.py": TESTS}
 MORE = AUDIT.replace('["production"]', '["staging", "production"]')
 SETS = "services:\n  web:\n    build: .\n    environment:\n      NEW_SECRET: x\n"
 DB = "services:\n  db:\n    image: db:1\n"
