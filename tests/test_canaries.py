@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from audit_lib.secrecy.redact import Matcher
-from tests.support.encodings import encodings
-from tests.support.fakes import URL_SAFE, fake_value
+from tests.support.fakes import URL_SAFE, encodings, fake_value
 from tests.support.homes import with_rules
 from tests.support.paths import ROOT
 
@@ -25,32 +24,19 @@ ALPHABETS = (URL_SAFE, "0123456789abcdef", URL_SAFE + "+/=", URL_SAFE + "!$&%#@;
 def _line(generator: random.Random, value: str) -> bytes:
     """A value in one of the ways in which env files hold them, right and wrong."""
     name = generator.choice(NAMES.split())
-    wide = value.encode("utf-8")
-    return generator.choice(
-        (
-            f"{name}={value}".encode(),
-            f'export {name}="{value}"'.encode(),
-            f"{name}='{value}'".encode(),
-            f"{name} = {value}  # {value}".encode(),
-            f"# {name}={value}".encode(),
-            f"{name}: {value}".encode(),
-            f'{name}="{value}'.encode(),
-            f"[={value}".encode(),
-            wide,
-            f"{name}=postgresql://app:{value}@db.internal:5432/app".encode(),
-            f"{name}={value}\r".encode(),
-            b"\xef\xbb\xbf" + f"{name}={value}".encode(),
-            name.encode() + b"=" + wide + b"\xff",
-        )
-    )
+    text = generator.choice((
+        f"{name}={value}", f'export {name}="{value}"', f"{name}='{value}'", f"{name} = {value}  # {value}",
+        f"# {name}={value}", f"{name}: {value}", f'{name}="{value}', f"[={value}", value,
+        f"{name}=postgresql://app:{value}@db.internal:5432/app", f"{name}={value}\r", f"\ufeff{name}={value}",
+        f"{name}={value}\udcff",
+    ))  # fmt: skip
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _damaged(generator: random.Random, content: bytes) -> bytes:
     """Now and then a file as a whole is none that can be parsed."""
-    text = content.decode("utf-8", "replace")
-    return generator.choice(
-        (*[content] * 7, content + b"\0", text.encode("utf-16"), content.replace(b"\n", b"\r\n"))
-    )
+    wide = content.decode("utf-8", "replace").encode("utf-16")
+    return generator.choice((*[content] * 7, content + b"\0", wide, content.replace(b"\n", b"\r\n")))
 
 
 def _project(folder: Path, seed: str, files: int) -> list[str]:
@@ -125,10 +111,8 @@ def _texts(node: Any) -> Iterator[str]:
     """Every text in a record, and every key."""
     if isinstance(node, str):
         yield node
-    elif isinstance(node, dict):
-        yield from _texts([*node, *node.values()])
-    elif isinstance(node, list):
-        for inner in node:
+    elif isinstance(node, dict | list):
+        for inner in [*node, *node.values()] if isinstance(node, dict) else node:
             yield from _texts(inner)
 
 

@@ -32,9 +32,8 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def _content(out: Path) -> dict[str, bytes]:
     """The files of a folder; where there is none yet, it is the committed report."""
-    if not out.exists():
-        shutil.copytree(GOLDEN, out)
-    return {path.name: path.read_bytes() for path in out.iterdir()}
+    folder = out if out.exists() else Path(shutil.copytree(GOLDEN, out))
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def _kernels(parent: int) -> list[int]:

@@ -13,9 +13,8 @@ from click.testing import CliRunner
 from audit_lib.__main__ import main
 from audit_lib.sample import DEPLOYS
 from tests.support.applications import write
-from tests.support.browser import browser, new_page
+from tests.support.browser import browser, jupyterlab, new_page
 from tests.support.fakes import fake_value
-from tests.support.lab import jupyterlab
 from tests.support.paths import ROOT
 from tests.support.payloads import MARKUP, payloads, stolen
 from tests.support.sample_copy import write_sample

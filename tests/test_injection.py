@@ -55,7 +55,7 @@ class _Listener(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        return
+        """Keep quiet."""
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,5 @@ def test_no_output_of_the_notebook_is_markup_of_an_attacker(attacked: Path) -> N
     notebook = nbformat.read(attacked / "quarterly_review.ipynb", as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     data = [(kind, str(text)) for output in outputs for kind, text in output.get("data", {}).items()]
-    rich = [text for kind, text in data if kind == "text/html"]
-    assert rich
-    assert [found[0] for text in rich for found in ELEMENT.finditer(text)] == []
-    assert {kind for kind, _ in data} <= {"text/html", "text/plain", "image/png"}
+    assert [text for kind, text in data if kind == "text/html" and ELEMENT.search(text)] == []
+    assert {kind for kind, _ in data} == {"text/html", "text/plain", "image/png"}

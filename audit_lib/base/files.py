@@ -181,10 +181,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
-    """Path, size and opener of every regular file below the root, or of the root itself if it is one.
-
-    A file is to be opened before the walk goes on. Links, devices and unreadable folders go into `left_out`.
-    """
+    """Path, size and opener of every regular file below the root, or of the root itself if it is one. A file
+    is to be opened before the walk goes on. Links, devices and unreadable folders go into `left_out`."""
     if root.is_file():
         yield root.name, root.stat().st_size, partial(_open_file, str(root), None)
         return
@@ -204,6 +202,12 @@ def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Ca
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
     faults = ((error.filename, f"cannot be listed ({type(error).__name__})") for error in unlisted)
     left_out += [Fault(os.path.relpath(str(name), root), fault) for name, fault in faults]
+    left_out[:] = [one for one in left_out if not _leads_within(root, root / one.place)]
+
+
+def _leads_within(root: Path, link: Path) -> bool:
+    """Whether a path is a link to a file or folder below the root, which is read under its own name."""
+    return link.is_symlink() and link.exists() and root.resolve() in link.resolve().parents
 
 
 def _open_file(name: str, folder: int | None) -> BinaryIO:

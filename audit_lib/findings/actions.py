@@ -7,9 +7,11 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Tables
 from audit_lib.findings.find import Finding
+from audit_lib.leaks.tables import ELSEWHERE, PRODUCTION
 from audit_lib.logins.detect import BY_SOURCE
 
-WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records", "settings")
+WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records", "settings", "passwords")
+UNDECIDED, NO_VALUES = "leak-undecided", "given values"  # a check, and what another is about
 Key = tuple[str, ...]
 
 
@@ -62,12 +64,15 @@ def _addresses(tables: Tables) -> dict[str, list[Key]]:
     return {f"{row.detection} {row.subject}": [("address", row.subject)] for row in rows(seen)}
 
 
-def _keys(
-    finding: Finding, values: Mapping[Key, list[Key]], joined: Mapping[str, list[Key]]
-) -> Iterator[Key]:
+def _keys(finding: Finding, values: dict[Key, list[Key]], joined: dict[str, list[Key]]) -> Iterator[Key]:
     """What must be changed to close a finding."""
     action, where = finding.check.action, finding.where[0] if finding.where else ""
-    if action in WHOLE:
+    blind = not any(place == PRODUCTION and held[0][0] == "value" for (_, place), held in values.items())
+    if finding.item.subject == ELSEWHERE:
+        yield (ELSEWHERE,)
+    elif blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES):
+        yield (UNDECIDED,)  # the values of production, of which none is known, decide about all at once
+    elif action in WHOLE:
         yield (action,)
     elif action == "file":
         yield ("file", where.split(":")[0])

@@ -10,6 +10,7 @@ from audit_lib.base.frames import rows
 from audit_lib.findings.check import DEVELOPMENT, Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
+from audit_lib.leaks.tables import ELSEWHERE
 from audit_lib.logs.formats import SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
@@ -73,25 +74,22 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
 
 
 def without_settings(sources: Rows, tables: Tables) -> Rows:
-    """The files without those that hold settings alone; a line that was not understood may be a secret."""
-    inventory, settings = tables["inventory"], _settings_of(tables)
-    others = inventory.loc[inventory["kind"].ne("setting"), "source"]
-    bare = sources["source"].isin(settings["source"]) & ~sources["source"].isin(others)
+    """The files without those of settings and known values alone; a line not understood may be a secret."""
+    inventory = tables["inventory"]
+    known = inventory["kind"].eq("setting") | inventory["template"].fillna(False).astype(bool)
+    others = inventory.loc[~known, "source"]
+    bare = sources["source"].isin(inventory.loc[known, "source"]) & ~sources["source"].isin(others)
     return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]
 
 
 def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
     """The lines without those of settings whose value is not known; what a loader surely alters stays."""
-    settings = _settings_of(tables)
+    inventory = tables["inventory"]
+    settings = inventory[inventory["kind"].eq("setting") & inventory["line"].notna()]
     cited = set(zip(settings["source"], settings["line"], strict=True))
     of_setting = [place in cited for place in zip(entries["source"], entries["line"], strict=True)]
     not_known = entries["faults"].map(lambda faults: set(faults.split(",")) <= set(UNKNOWN_VALUES))
     return entries[~(pd.Series(of_setting, entries.index, dtype=bool) & not_known.astype(bool))]
-
-
-def _settings_of(tables: Tables) -> Rows:
-    inventory = tables["inventory"]
-    return inventory[inventory["kind"].eq("setting") & inventory["line"].notna()]
 
 
 def with_lacking(ownership: Rows, _tables: Tables) -> Rows:
@@ -181,9 +179,9 @@ CONDITIONS = {
     "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),
     # Leaks
     "leaked-in-force": when(has("status", "emergency")),
-    "leak-undecided": when(has("status", "unknown")),
+    "leak-undecided": when(has("status", "unknown") & has("secret", ELSEWHERE), has("status", "unknown")),
     "leaked-before": when(has("status", "historic")),
-    "password-in-file": when(more_than("values", 0)),
+    "password-in-file": when(has("variable", ELSEWHERE), more_than("values", 0)),
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),

@@ -19,8 +19,8 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.candidates import deploys, reads_as_name
-from audit_lib.leaks.rules import HASH, Rules, Shape
+from audit_lib.leaks.candidates import deploys, reads_as_name, reads_as_words
+from audit_lib.leaks.rules import HASH, Rules, Shape, key_line
 from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
 from audit_lib.leaks.tables import NO_SECRETS, tabulate_leaks
@@ -143,11 +143,18 @@ def leak_targets(
         names, environments, examples, placeholders, reasons = zip(*some, strict=True)
         weak = reasons[0] or ("is a placeholder" if any(placeholders) else "")
         guessable = keeper.ask(fingerprint, values.strength_bits) < _STRONG_BITS
-        template = any(placeholders) or (any(examples) and guessable)
+        shown = guessable or (not any(environments) and keeper.ask(fingerprint, _is_shown))
+        template = any(placeholders) or (any(examples) and shown)
         kind = "template" if template else "weak default" if weak else "leak"
         in_force_in = ",".join(sorted({*environments} - {""}))
         made.append(target(fingerprint, set(names), kind, weak) | {"in_force": in_force_in})
     return LeakTargets.of(made)
+
+
+def _is_shown(value: str) -> bool:
+    """Whether an example says by a value what belongs there: in words, or by the frame of a private key."""
+    frame = re.match(r"[\"']?-----BEGIN [A-Z ]*PRIVATE KEY-----", value)
+    return not key_line(value.strip("\"'")) if frame else reads_as_words(value)
 
 
 def _readings(row: Any, keeper: Keeper) -> list[str]:

@@ -93,7 +93,7 @@ class Rules:
         """The secret in what a rule matched: of a private key one line, of a URL its password, or the URL if
         that is weak; "" for no secret."""
         if rule.startswith(PRIVATE_KEY):
-            return _key_line(value)
+            return key_line(value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
         structured = is_kind("rule for a format", rule)
@@ -165,7 +165,7 @@ class Rules:
             ):
                 self.keeper.take(value)
             said = value if is_kind("rule for a login", rule) else before + rest[: len(value) + 1]
-            shown = name or _name_at_end(whole[max(0, start - _NEAR) : start])
+            shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
             found.add(Shape(self.keeper.fingerprint(value), shown, rule, self.keeper.take(said), default))
         return found, idle
 
@@ -238,11 +238,22 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
 
 
 def _is_data(text: str, finding: Any, rule: str) -> bool:
-    """Whether a value is a line of a block, in the midst of base64, or in an address that anybody may see."""
+    """Whether a value is in a block, a table of sums, base64, or an address that anybody may see."""
     start = finding.location["start_offset"]
     if rule == "below":
         after = text[start + len(finding.secret) : start + 800].split("\n", 2)
         return len(after) > 1 and bool(re.fullmatch(r"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*", after[1]))
+    if len(finding.secret) >= 40 and re.fullmatch("[0-9a-f]+", finding.secret):
+        near = [
+            *text[max(0, start - 600) : start].split("\n")[-3:-1],
+            *text[start : start + 600].split("\n")[1:3],
+        ]
+        sums = [
+            re.search(rf"[\"']([\w.-]+)[\"']\s*(?::|=>)\s*[\"'][0-9a-f]{{{len(finding.secret)}}}[\"']", line)
+            for line in near
+        ]
+        if sum(bool(one and not expression("secret's name").search(one[1])) for one in sums) >= 3:
+            return True  # of a table of sums
     before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]
     mixed = r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{40}"
     return re.fullmatch(mixed, before) is not None or _in_public_address(text, start)
@@ -263,7 +274,7 @@ def password_hashes(content: bytes) -> set[str]:
     return {found[0] for found in expression("password hash").finditer(content.decode("latin-1"))}
 
 
-def _key_line(text: str) -> str:
+def key_line(text: str) -> str:
     """A line that tells a private key from others and from its public one, alike in all notations; or ""."""
     label = re.match(r"-----BEGIN ((?:[A-Z0-9]{2,10} )?(?:ENCRYPTED )?PRIVATE KEY(?: BLOCK)?)-----", text)
     if putty := re.match(r"(?s)PuTTY-User-Key-File-\d.*?Private-Lines: \d+\s+([A-Za-z0-9+/=]{16,})", text):

@@ -97,7 +97,7 @@ class Exposure(Contract):
 class LeakedSecrets(Contract):
     """One row for each secret of which a value leaked, the most urgent first: what that means, and where."""
 
-    secret: Series[str]
+    secret: Series[str]  # "tests, examples and documents" for all that nobody has and that is in nothing else
     environment: Series[str]  # the most urgent in which a leaked value is in force; "" for none
     status: Series[str] = Field(isin=STATUSES)
     held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
@@ -105,7 +105,6 @@ class LeakedSecrets(Contract):
     leak_ids: Series[str]  # of that status, comma-separated
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
-    deploys: Series[bool]  # it may be in use: a service has it, or it stands in a file that is no test's
     first_at: Series[Instant] = Field(nullable=True)
     reason: Series[str]
 
@@ -114,7 +113,6 @@ class ChosenPasswords(Contract):
     """One row for each name under which a password stands that somebody may have chosen; the rest as one."""
 
     variable: Series[str]  # "tests, examples and documents" for all that is in nothing else
-    deploys: Series[bool]  # whether it stands in a file that may be in use
     values: Series[int]
     leak_ids: Series[str]  # the first few, comma-separated
     places: Series[str]  # the first few, and how many more
@@ -262,9 +260,14 @@ def tabulate_exposure(
 def tabulate_leaked_secrets(
     leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame
 ) -> pd.DataFrame:
-    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status."""
+    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
+    nobody names and only tests hold, which may be made for them, is one row."""
     position = pd.Series(range(len(leaks)), index=leaks["leak_id"])
+    used = places.groupby("leak_id")["path"].agg(lambda paths: any(map(deploys, paths)))
+    unused = exposure["status"].eq("unknown") & exposure["leak_id"].map(used).eq(False)
+    unused &= exposure["service"].eq("")
     ranked = exposure.assign(
+        secret=exposure["secret"].mask(unused, ELSEWHERE),
         rank=exposure["status"].map(STATUSES.index),
         elsewhere=exposure["environment"].ne(PRODUCTION),
         position=exposure["leak_id"].map(position),
@@ -293,8 +296,6 @@ def _secret_row(
         "leak_ids": ", ".join(ids),
         "also": f"; other values of it that leaked: {others}" if others else "",
         "places": _first_places(there),
-        # What nobody names and only tests hold may be made for them.
-        "deploys": bool(held) or bool(there["path"].map(deploys).any()),
         "first_at": worst["first_at"].min(),
         "reason": "; ".join(worst.sort_index()["reason"].unique()),
     }
@@ -315,7 +316,6 @@ def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.D
     found = [
         {
             "variable": name,
-            "deploys": name != ELSEWHERE,
             "values": len(ids),
             "leak_ids": few(ids, 5),
             "places": _first_places(there[there["leak_id"].isin(ids)]),
@@ -323,7 +323,7 @@ def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.D
         for name, ids in possible["leak_id"].groupby(names, sort=False)
         for there in [places if name == ELSEWHERE else used]
     ]
-    return ChosenPasswords.of(sorted(found, key=lambda row: not row["deploys"]))
+    return ChosenPasswords.of(sorted(found, key=lambda row: row["variable"] == ELSEWHERE))
 
 
 def searched_whole(coverage: pd.DataFrame) -> bool:

@@ -217,8 +217,7 @@ def _doubts(entries: list[Entry], key: Key | None, known: Heads, bridges: Iterab
     before them, under other keys; the project is that of a `known` head, else of the first entry with one."""
     vouched = {entry.hash for entry in entries if key is None or entry.is_under(key)}
     written = [one.body for one in entries if key and one.kind == "key bridge" and one.hash in vouched]
-    heads = (str(head) for body in (*bridges, *written) for head in body["heads"].values())
-    linked = {head.partition(":")[2] for head in heads}
+    linked = {str(head).partition(":")[2] for body in (*bridges, *written) for head in body["heads"].values()}
     for entry in reversed(entries):
         linked |= {entry.prev} if entry.hash in linked else set()
     vouched |= linked

@@ -10,13 +10,14 @@ import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import SEVERITIES, few
+from audit_lib.findings.actions import NO_VALUES, UNDECIDED
 from audit_lib.findings.checks import BY_ID
-from audit_lib.leaks.tables import PRODUCTION
+from audit_lib.leaks.tables import ELSEWHERE, PRODUCTION
 from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
 FIRST = 5
-ATTACK, LEAK, UNDECIDED = "attack-on-logins", "leaked-in-force", "leak-undecided"
+ATTACK, LEAK, NO_LOGS = "attack-on-logins", "leaked-in-force", "log-gap"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
 _MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
@@ -33,6 +34,10 @@ _OF_WHOLE = {
     "questions": ("Answer the questions that no file answers", "audit-lib decide list --project ."),
     "ledger": ("Repair the ledger", "audit-lib verify .audit/ledger"),
     "records": ("Record the rotations that nobody recorded", ""),
+}
+_OF_SEVERAL = {
+    UNDECIDED: "Rotate {}, or supply the values in force to show that they were replaced",
+    "password-in-file": "Take {} out of their files and let each environment set its own",
 }
 
 
@@ -56,7 +61,11 @@ def tabulate_actions(
     findings: pd.DataFrame, inventory: pd.DataFrame, ages: pd.DataFrame, as_of: datetime
 ) -> pd.DataFrame:
     """`Actions`: who may have got in comes first, then leaks in force and broken pairs of production."""
-    open_ = findings[findings["status"].eq("open")]
+    # Without a log, or a value of production, little is known: to give one is to be done, and closes nothing.
+    blind = inventory.loc[inventory["environment"].eq(PRODUCTION), "fingerprint"].isna().all()
+    unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
+    unseen |= findings["subject"].eq(NO_VALUES) & bool(blind)
+    open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
     # Of one severity, what others have is the gravest.
     rank = -2 * open_["severity"].map(SEVERITIES.index).astype("int64") + open_["check"].ne(LEAK)
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
@@ -104,10 +113,11 @@ def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: 
     worst, checks = group[0], {one.check for one in group}
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
-    renews = about and {"value", "each"} & {BY_ID[check].action for check in checks}
+    several = [one.subject for one in group if one.check in _OF_SEVERAL]
     # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
-    known = len(present) or UNDECIDED not in checks
-    action, command = _of_values(checks, about, present) if renews and known else _of_things(worst, checks)
+    known = UNDECIDED not in checks or (len(present) and len(several) < 2)
+    renews = known and about and {"value", "each"} & {BY_ID[check].action for check in checks}
+    action, command = _of_values(checks, about, present) if renews else _of_things(worst, checks, several)
     due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
     why = worst.evidence[:1].upper() + worst.evidence[1:].partition("; ")[0]  # its first piece
     owners = dict.fromkeys(one.owner for one in group if one.owner)
@@ -120,7 +130,7 @@ def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: 
         "severity": worst.severity,
         "due_at": due_at,
         "overdue": due_at < pd.Timestamp(as_of),
-        "closes": len(group),
+        "closes": sum(one.status == "open" for one in group),
         "command": command,
     }
 
@@ -142,16 +152,20 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
     return f"{verb} {_listed(names)}{where}", command
 
 
-def _of_things(worst: Any, checks: set[str]) -> tuple[str, str]:
-    """What to do about a file, a document or an attack, and the command."""
+def _of_things(worst: Any, checks: set[str], several: Sequence[str]) -> tuple[str, str]:
+    """What to do about a file, a document, an attack or `several` values in files, and the command."""
     target = BY_ID[worst.check].action
+    if worst.subject == NO_VALUES:
+        return "Supply the values in force, first those of production", ""
     if target == "file":
         path = next(iter(worst.where), worst.subject).split(":")[0]
         if "tracked-env-file" in checks:
             return f"Untrack {path}", f"git rm --cached {shlex.quote(path)}"
         return f"{'Delete' if 'values-on-disk' in checks else 'Correct'} {path}", ""
-    if target in _OF_WHOLE:
+    if target in _OF_WHOLE and worst.check != NO_LOGS:
         return _OF_WHOLE[target]
+    if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject != ELSEWHERE:
+        return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""
     command = "audit-lib investigate --project ." if BY_ID[worst.check].table == "detections" else ""
     return worst.remedy.split(". ")[0].rstrip("."), command
 

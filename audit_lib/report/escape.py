@@ -12,15 +12,13 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BARE = re.compile(r"[\x20-\x7e]*")
 _MARKS = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
 _PILE = re.compile(f"({_MARKS}{{3}}){_MARKS}+")  # marks piled on one letter cover the lines above and below
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # OWASP's "CSV injection", and full-width twins
 _MARKUP = re.compile(r"[\\*<>\[\]|&#~`]|(?<=\w):(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def plain(text: object) -> str:
-    """The text with every character that could act or hide written as its escape, `\\x1b` or `\\u202e`.
-
-    Two texts that differ only in what cannot be seen stay different for the reader.
-    """
+    """The text with every character that could act or hide written as its escape, `\\x1b` or `\\u202e`. Two
+    texts that differ only in what cannot be seen stay different for the reader."""
     shown = str(text)
     if _BARE.fullmatch(shown):
         return shown
@@ -39,19 +37,14 @@ def markdown(text: object) -> str:
 
 
 def csv_cell(text: object) -> str:
-    """The text for a CSV cell, with an apostrophe before what a spreadsheet would read as a formula.
-
-    The signs are those of OWASP's "CSV injection", their full-width twins among them.
-    """
+    """The text for a CSV cell, with an apostrophe before what a spreadsheet would read as a formula."""
     shown = plain(text)
     return f"'{shown}" if _FORMULA.match(shown) else shown
 
 
 def label(text: object, width: int = 48) -> str:
-    """The text for a figure, cut in its middle to `width`; what the font lacks is written as its escape.
-
-    The figures are drawn with `text.parse_math` off, so that `$` is a dollar sign.
-    """
+    """The text for a figure, cut in its middle to `width`; what the font lacks is written as its escape. The
+    figures are drawn with `text.parse_math` off, so that `$` is a dollar sign."""
     shown = "".join(c if ord(c) < 0x250 else c.encode("unicode_escape").decode("ascii") for c in plain(text))
     if len(shown) <= width:
         return shown

@@ -6,19 +6,14 @@ from pathlib import Path
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.seal import Classes, classify
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.settings import Policy
 
 
 def guard_values(read: ProjectRead) -> Classes:
     """The values of a project by how each is guarded, and searched for. Reads its env files."""
     inventory = read.inventory
     places = (*inventory["environment"].unique(), *inventory["service"].unique())
-    public = public_text(read.policy, read.project.name, *map(str, places))
+    # What a report may say anyway: the policy's texts, and names of project, environments, services.
+    public = "\n".join([repr(replace(read.policy, path=Path())), read.project.name, *map(str, places)])
     classes = classify(read.keeper, inventory, public)
     guard.install(read.keeper).classify(classes.sealed, classes.open, classes.public)
     return classes
-
-
-def public_text(policy: Policy, *names: str) -> str:
-    """What a report may say anyway: the policy's texts, and names of project, environments, services."""
-    return "\n".join([repr(replace(policy, path=Path())), *names])

@@ -196,11 +196,7 @@ def provenance(audit: "Audit") -> Row:
 
 def command(audit: "Audit") -> str:
     """The command that makes the review again, for a shell, without where its report goes."""
-    given = (
-        {"project": "DIR"}
-        | dict(audit.parameters)
-        | {"quarter": str(audit.quarter), "as-of": iso(audit.as_of)}
-    )
+    given = {"project": "DIR", **audit.parameters, "quarter": str(audit.quarter), "as-of": iso(audit.as_of)}
     names = ("project", "quarter", "as-of", "policy", "ledger", "previous")
     options = [(name, given[name]) for name in names if given.get(name)]
     options += [("identities", "full")] if audit.identities == "full" else []

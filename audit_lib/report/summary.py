@@ -34,7 +34,7 @@ KeyFigure = namedtuple("KeyFigure", ["title", "count", "unit", "parts", "note"])
 
 def show_register(actions: pd.DataFrame, findings: pd.DataFrame, as_of: datetime) -> Screen:
     """The open findings by the action that closes them, each folded: for a notebook and its page."""
-    found = findings[findings["status"].eq("open")]
+    found = findings[findings["status"].eq("open") | findings["id"].isin(actions["id"])]
     found = found.assign(day=[day_words(at, as_of.year) for at in found["opened_at"]])
     facts = {"actions": _with_dates(actions, as_of), "closed_by": dict(list(found.groupby("action")))}
     return Screen("register.html.j2", "register.txt.j2", **facts)
@@ -204,6 +204,9 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     ages = Counter(audit.ages["status"].mask(by_default, "by default"))
     del ages["exempt"]
     unsure = ages["by default"] + ages["unknown"]
+    if not ages.total():
+        yield KeyFigure("Too old", "not known", "", (), "no age of a secret could be judged")
+        return
     parts = ((BAD, ages["overdue"]), (OPEN, unsure), (DUE, ages["due"]), (OK, ages["fresh"]))
     note = f"{ages['unknown']} not known, {ages['due']} due, {ages['fresh']} fresh"
     note += f", {ages['by default']} past a default limit" if ages["by default"] else ""

@@ -47,10 +47,8 @@ def requests_of(log_counts: pd.DataFrame) -> pd.DataFrame:
 
 def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     """Counts by day (UTC) of the quarter: requests, refused, one column for each kind of refusal, and
-    failed_logins as the application reported them; null on a day without a line, which is not zero.
-
-    A day is `unusual` if its refusals are far from the median, by the median absolute deviation: a few bad
-    days move neither.
+    failed_logins as the application reported them; null on a day without a line, which is not zero. A day is
+    `unusual` if its refusals are far from the median, by the median absolute deviation: a few move neither.
     """
     days = pd.date_range(quarter.start, quarter.end, inclusive="left").strftime("%Y-%m-%d")
     kinds = log_counts.pivot_table("count", "day", "kind", "sum", fill_value=0)

@@ -29,8 +29,10 @@ def mask_client(client: str, label: Label) -> str:
 
 def mask_text(text: str, label: Label) -> str:
     """The text with every address in it masked, and e-mail addresses as `a***@e***.com`."""
-    clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if _parsed(at[0])[1] else at[0], text)
-    return _EMAIL.sub(r"\1***@\2***\3", clean)
+    return _EMAIL.sub(
+        r"\1***@\2***\3",
+        _ADDRESS.sub(lambda at: mask_client(at[0], label) if _parsed(at[0])[1] else at[0], text),
+    )
 
 
 def map_texts(frame: pd.DataFrame, **changes: Callable[[str], str]) -> pd.DataFrame:

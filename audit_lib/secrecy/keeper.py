@@ -36,8 +36,8 @@ class Key:
 
     def digest(self, content: bytes) -> str | None:
         """A keyed digest by which a file is known again (64 hexadecimal digits), if others have the key."""
-        kept = self.origin != "throw-away"
-        return hmac.digest(self.derive("file digest"), content, sha256).hex() if kept else None
+        mac = hmac.digest(self.derive("file digest"), content, sha256).hex()
+        return None if self.origin == "throw-away" else mac
 
 
 @dataclass(eq=False)
@@ -86,10 +86,9 @@ class Keeper:
 
 def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
     """The document with the name of its key and its MAC (HMAC-SHA-256), null under a throw-away key."""
-    kept = key.origin != "throw-away"
-    named = {"key_id": key.key_id if kept else None, "origin": key.origin}
-    whole = {**document, "key": document.get("key", named)}
-    return {**whole, "mac": _mac(key, whole) if kept else None}
+    key_id = None if key.origin == "throw-away" else key.key_id
+    whole = {**document, "key": document.get("key", {"key_id": key_id, "origin": key.origin})}
+    return {**whole, "mac": _mac(key, whole) if key_id else None}
 
 
 def signature_holds(key: Key, document: Mapping[str, Any]) -> bool:

@@ -64,12 +64,16 @@ def encode(text: str) -> bytes:
 def forms(value: str) -> Iterator[tuple[str, bytes]]:
     """Pairs of a form's name and its bytes; no bytes twice, none under eight bytes, plain first."""
     plain = encode(value)
-    texts = ((name, text) for name, written in _written(value, plain).items() for text in written)
     # At each alignment the groups that hold bytes of the value alone.
     groups = [b64encode(plain[-before % 3 : len(plain) - (len(plain) + before) % 3]) for before in range(3)]
     every = [
         ("plain", plain),
-        *((name, encode(form)) for name, text in texts for form in (text, *_dumped(text))),
+        *(
+            (name, encode(form))
+            for name, texts in _written(value, plain).items()
+            for text in texts
+            for form in (text, *_dumped(text))
+        ),
         *(("base64", group) for group in groups),
         *(("base64url", group.translate(_URL_SAFE)) for group in groups),
         *(("utf-16", value.encode(codec, "surrogatepass")) for codec in ("utf-16-le", "utf-16-be")),
@@ -109,8 +113,7 @@ def _runs(value: str, most: int) -> Iterator[bytes]:
     These are within its prefix, or hold less than eight bytes of what follows it.
     """
     content = encode(value)[:most]
-    prefix = _PREFIX.match(content)
-    own = max(prefix.end() + SHORTEST - WINDOW, 0) if prefix else 0
+    own = max(prefix.end() + SHORTEST - WINDOW, 0) if (prefix := _PREFIX.match(content)) else 0
     yield from (content[at : at + WINDOW] for at in range(own, len(content) - WINDOW + 1))
 
 
@@ -162,8 +165,9 @@ class Matcher:
         held = dict(keeper.values())
         told = (name for name, value in held.items() if strength_bits(value) >= WEAKEST_BITS)
         values = {name: held[name] for name in sorted(told if names is None else names)}
-        own = (beside or {}).items()
-        texts = [(name, BESIDE, text + encode(held[name])) for name, before in own for text in before]
+        texts = [
+            (name, BESIDE, one + encode(held[name])) for name, some in (beside or {}).items() for one in some
+        ]
         return cls(values, values if strong is None else sorted(strong), public, texts)
 
     def find(self, data: bytes, most: int = MOST_HITS) -> list[Hit]:
@@ -322,8 +326,7 @@ class Tail:
 
     def flush(self, redactor: Redactor, *, last: bool = False) -> str:
         """What was held back, but for an end that may begin a value: at last it goes out as the mark."""
-        data = encode(self._held)
-        start = redactor.unfinished(data)
+        start = redactor.unfinished(data := encode(self._held))
         out, rest = (part.decode("utf-8", "replace") for part in (data[:start], data[start:]))
         self._held = "" if last else rest
         return redactor.text(out) + ("" if not last else MARK if len(rest) > _HARMLESS else rest)

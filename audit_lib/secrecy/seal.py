@@ -43,8 +43,10 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     """The keeper's values by what they are, never by what the project's policy calls them: whoever writes it
     could else have one published. Of what a report says anyway, `public`, nothing is searched for."""
     known = inventory.dropna(subset=["fingerprint"])
-    not_set = known["placeholder"].fillna(False) | known["template"].fillna(False)
-    secret = known[known["kind"].isin(["secret", "unlisted"]) & ~not_set]
+    secret = known[
+        known["kind"].isin(["secret", "unlisted"])
+        & ~(known["placeholder"].fillna(False) | known["template"].fillna(False))
+    ]
     named = frozenset(secret["fingerprint"])
     for whole in keeper.fingerprints():  # whatever the policy says that a URL is for
         keeper.part(whole, component("password"))
@@ -73,7 +75,9 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
 
 
 def _looks_drawn(value: str) -> bool:
-    return "://" not in value and len(value.split()) == 1 and _GENERATED.search(value) is not None
+    # Of NAME=value the name may be shown.
+    drawn = any(_GENERATED.search(part) for part in re.split("=+", value))
+    return drawn and "://" not in value and len(value.split()) == 1
 
 
 @cache

@@ -9,7 +9,6 @@ nothing of this file); of a line that was not understood: not-parsed, bad-name, 
 
 import io
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS, READERS, Statement
 UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 MAX_BYTES = 2 * 1024 * 1024  # of one source: by default Linux gives a process no larger environment
 _LONGEST_SUSPECT, _MAX_SUSPECTS = 4096, 16  # characters; of a line
-_LONG = 20  # characters, of which random text is known by the kinds that it mixes
+_LONG = 20  # characters: such random text is known by the kinds that it mixes
 # python-dotenv's search for comments takes the square of a run of spaces: longer runs are not parsed.
 _LONG_RUN = re.compile(r"\s{65}")
 _UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")
@@ -64,17 +63,15 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 def is_binary(content: bytes) -> bool:
     """Whether the bytes are no text: NULs, no byte order mark, and not UTF-8 or every tenth byte a NUL."""
-    is_marked = content.startswith((*_UTF_16, b"\xef\xbb\xbf"))
-    nuls = 0 if is_marked else content.count(b"\0")
+    nuls = 0 if content.startswith((*_UTF_16, b"\xef\xbb\xbf")) else content.count(b"\0")
     return nuls * 10 > len(content) or bool(nuls and _UNDECODABLE.search(decoded(content)[0]))
 
 
 def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     """One `EnvLine` for each line of the bytes, in order; never raises, whatever the bytes are.
 
-    `loaders` are those by which the service may read the file: one if it is known. One that refuses the file
-    is not the one that reads it, if another one does not. A loader that makes nothing of a line says nothing
-    about its value.
+    `loaders` are those by which the service may read the file. One that refuses it has no say if another one
+    does not, nor has one that makes nothing of a line about its value.
     """
     text, encoding_fault = decoded(content)
     raw = list(io.StringIO(text, newline="")) if text != "\ufeff" else []
@@ -95,7 +92,7 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
         elif why or not found:
             line = _not_understood(at + 1, why or ["not-parsed"], text)
         else:
-            line = replace(_set_line(text, found, taken), loader=loader)
+            line = _set_line(text, found, taken, loader)
         lines.append(line)
         lines += (
             EnvLine(number, "read", faults=("continuation",))
@@ -109,18 +106,15 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
 
 
 def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, Statements], list[str]]:
-    """The statements by the line where they begin, which share no line, and the loaders that take the file.
-
-    Without a statement of these a line sets nothing; if there are none, those of all loaders count.
-    """
+    """The statements by the line where they begin, which share no line, and the loaders that take the file:
+    if none does, the statements of all loaders count."""
     readings = {loader: read(text) for loader, read in READERS.items()}
     taken = [loader for loader in loaders if not readings[loader].refused]
     every: dict[tuple[int, str], Statements] = defaultdict(dict)
     for loader in dict.fromkeys((*taken, *READERS)):
         for one in readings[loader].statements:
             every[one.first, one.name][loader] = one
-    starting: dict[int, Statements] = {}
-    covered: set[int] = set()
+    starting, covered = dict[int, Statements](), set[int]()
     for found in every.values():
         loader, first = next(iter(found.items()))
         own = range(first.first, first.last + 1)
@@ -130,15 +124,13 @@ def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, State
     return starting, taken
 
 
-def _set_line(own: str, found: Statements, taken: list[str]) -> EnvLine:
-    """The line that sets a variable, by the loaders that take the file.
-
-    Of a value that is not known, every reading and what is written may be the secret.
-    """
+def _set_line(own: str, found: Statements, taken: list[str], loader: str) -> EnvLine:
+    """The line that sets a variable, by the loaders that take the file. Of a value that is not known, every
+    reading and what is written may be the secret."""
     first = next(iter(found.values()))
-    values = {one.value for loader, one in found.items() if loader in taken}
+    values = {one.value for by, one in found.items() if by in taken}
     value = next(iter(values)) if len(values) == 1 else None
-    line = entry(first.first, first.name, value or "")
+    line = entry(first.first, first.name, value or "", loader)
     # The value that a reader of the line would expect: without its quotes, or a comment behind a space.
     written = _WRITTEN.fullmatch(own)
     expected = (written["quoted"] or written["bare"] or "") if written else ""
@@ -155,7 +147,7 @@ def _set_line(own: str, found: Statements, taken: list[str]) -> EnvLine:
     return replace(line, value=value, faults=(next(filter(faults.get, faults)),), suspects=suspects)
 
 
-def entry(line: int, name: str, value: str) -> EnvLine:
+def entry(line: int, name: str, value: str, loader: str = "") -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
     # A line may be base64 or base32 as a whole, and its value nothing but the signs that fill it up.
     is_padding = value != "" and not value.strip("=") and len(name) >= SHORTEST_PIECE
@@ -166,7 +158,7 @@ def entry(line: int, name: str, value: str) -> EnvLine:
         return _not_understood(line, ["bad-name"], f"{name} {value}", *whole)
     if fault := _blocked(value):
         return _not_understood(line, [fault], value)
-    return EnvLine(line, "read", name, value)
+    return EnvLine(line, "read", name, value, loader=loader)
 
 
 def _not_understood(line: int, faults: Iterable[str], text: str, *whole: str) -> EnvLine:
@@ -198,20 +190,17 @@ def _blocked(body: str) -> str:
 
 
 def with_oddities(lines: Iterable[EnvLine]) -> tuple[EnvLine, ...]:
-    """The lines of one source, with what was hardly meant, whatever the loader, among their faults.
-
-    Docs/rules.md#rule-37 is about signs in a value, #rule-41 about names.
-    """
+    """The lines of one source with what was hardly meant, whatever the loader, among their faults: signs in a
+    value (docs/rules.md#rule-37), names (#rule-41)."""
     marked = list(lines)
     counts = Counter(line.name for line in marked if line.name)
     folded = Counter(map(str.casefold, counts))
     for at, line in enumerate(marked):
         value = line.value or ""
-        kinds = {unicodedata.category(sign) for sign in value.replace("\n", "")}
         tests = {
             "spaces": value != value.strip(),
             "smart-quotes": _SMART_QUOTES.search(value),
-            "invisible": "\xa0" in value or not kinds.isdisjoint(("Cc", "Cf")),
+            "invisible": not value.replace("\n", "").isprintable(),
             "duplicate": counts[line.name or ""] > 1,
             "case": folded[(line.name or "").casefold()] > 1,
         }

@@ -233,7 +233,7 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
     no_value, items = inventory["fingerprint"].isna(), rows(inventory)
     own = [it.placeholder is False and not is_made_up(it.template, it.strength_bits) for it in items]
     absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & no_value)
-    held = inventory.assign(own=own, absent=absent, number=range(len(inventory)))
+    held = inventory.assign(own=np.array(own, dtype=bool), absent=absent, number=range(len(inventory)))
     secrets = held[held["kind"].isin(SECRET_KINDS)]
     # One secret in two environments must differ (docs/rules.md#rule-61, 62, 63).
     apart = secrets[~secrets["secret"].isin([rule.name for rule in policy.secrets if rule.shared])]
@@ -293,7 +293,7 @@ def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
     What the policy compares itself, or is seen of one name between two environments, is reported there.
     """
-    secrets = secrets[secrets["own"]].dropna(subset="fingerprint")
+    secrets = secrets[secrets["own"].astype(bool)].dropna(subset="fingerprint")
     alike = secrets.groupby("fingerprint")["number"]
     first = secrets[alike.cumcount().eq(0) | alike.transform("size").le(LARGE_GROUP)]
     both = _pairs(first, secrets, "fingerprint").assign(component="whole")

@@ -1,25 +1,24 @@
 """How loaders read an env file: python-dotenv, node's, Next and docker exactly; of others, what is plain.
 
-The environment of the process is assumed to hold none of the names that the file sets. By which loader a
-service reads a file is declared, or said by its neighbours: if these speak for several, or for none, all that
-are plausible count, and a value is known only if they agree.
+The environment of the process is assumed to hold none of the names that the file sets. A service's loader is
+declared, or named by the file's neighbours: if these name several, or none, all that are plausible count.
 """
 
 import io
-import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from glob import escape
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from dotenv.parser import parse_stream
 from dotenv.variables import Variable, parse_variables
 
-from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.files import Unreadable, log_paths, read_source
 from audit_lib.settings import EnvSource
 
 # Linux hands no longer string to a process (MAX_ARG_STRLEN): what references make longer is not known.
@@ -29,8 +28,7 @@ UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
 
 @dataclass(frozen=True)
 class Statement:
-    """The lines, counted from 1, that set one variable. The value is None if it is not known: the environment
-    of the process decides, or cannot hold it, or it could be read differently."""
+    """The lines, counted from 1, that set one variable; the value is None if it is not known."""
 
     first: int
     last: int
@@ -55,19 +53,14 @@ def _statements(text: str, found: Iterable[tuple[int, int, str, str | None]]) ->
     )
 
 
-def _with_line_feeds(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 # ---- python-dotenv: `load_dotenv()`, with its own parser; `${NAME}` is filled in.
 # Source: python-dotenv 1.2, parser.py, variables.py and main.py (resolve_variables).
 
 
 def read_python_dotenv(text: str) -> Reading:
     """The statements of a text. A name without an equals sign sets nothing, and undoes what did before."""
-    held: dict[str, str | None] = {}
-    found: list[Statement] = []
-    for binding in parse_stream(io.StringIO(_with_line_feeds(text))):
+    held, found = dict[str, str | None](), list[Statement]()
+    for binding in parse_stream(io.StringIO(re.sub(r"\r\n?", "\n", text))):
         whole, name = binding.original.string, binding.key
         first = binding.original.line + whole.removesuffix(own := whole.lstrip()).count("\n")
         if name is not None and binding.value is not None:
@@ -88,8 +81,8 @@ def _filled_in(value: str, held: Mapping[str, str | None]) -> str | None:
 
 
 # ---- node's dotenv: backticks quote, `#` ends an unquoted value, nothing is filled in.
-# Source: npm dotenv 18.0.10, `parse` of dist/index.cjs; its one regular expression is the same since 15.0.0.
-# What JavaScript's \s, `.`, ^ and $ (with the flag m) take for white space and for the end of a line.
+# Source: npm dotenv 18.0.10, `parse` of dist/index.cjs, the same since 15.0.0. White space and the ends of
+# lines are what JavaScript's \s, `.`, ^ and $ (with the flag m) take for them.
 _SPACES = "\t\n\x0b\x0c\r \xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 _SPACES += "\u2028\u2029\u202f\u205f\u3000\ufeff"
 _S, _END = f"[{_SPACES}]", r"\n\u2028\u2029"
@@ -104,7 +97,7 @@ _QUOTED = re.compile(rf"(?<![^{_END}])(['\"`])([\s\S]*)\1(?![^{_END}])")
 
 def read_node_dotenv(text: str) -> Reading:
     """The statements of a text; what is no statement is passed over, as dotenv does."""
-    text = _with_line_feeds(text)
+    text = re.sub(r"\r\n?", "\n", text)
     found = (
         (one.start("key"), max(one.end("value"), one.end("key")) - 1, one["name"], _unquoted(one["value"]))
         for one in _NODE.finditer(text)
@@ -122,7 +115,7 @@ def _unquoted(written: str | None) -> str:
 # Source: npm @next/env 16.4.6, dist/index.js (dotenv 16.3.1, and its copy of dotenv-expand).
 _MAX_REFERENCES = 2_000  # of a file
 _REFERENCE = re.compile(  # ${A:-x}: the one that begins at the last dollar sign that no backslash escapes
-    r"(?s)(?>.*(?<!\\)(?=\$))(?P<whole>\$\{?(?P<name>[A-Za-z0-9_]+)(?::-(?P<default>[^}\\]*))?\}?)"
+    r"(?s)(?>.*\$(?<!\\\$))(?P<rest>\{?(?P<name>[A-Za-z0-9_]+)(?::-(?P<default>[^}\\]*))?\}?)"
 )
 _OF_REPLACE = re.compile(r"(\$[$&`'])")  # what JavaScript's `replace` reads in a replacement
 _NOT_SET = "\0"  # stands for what the file does not set: no value holds it
@@ -141,7 +134,7 @@ def read_next(text: str) -> Reading:
         while found := _REFERENCE.match(value):
             other = found["default"] or held.get(found["name"], "")
             # The first text that is like the reference is replaced, and not always the reference itself.
-            before, whole, behind = value.partition(found["whole"])
+            before, whole, behind = value.partition(f"${found['rest']}")
             meaning = {"$$": "$", "$&": whole, "$`": before, "$'": behind}
             parts = [before, *(meaning.get(part, part) for part in _OF_REPLACE.split(other)), behind]
             left -= 1
@@ -149,9 +142,10 @@ def read_next(text: str) -> Reading:
                 return Reading(statements, refused=True)
             value = "".join((*parts, "" if found["name"] in held else _NOT_SET))
         held[name] = value.replace("\\$", "$")
-    values = (held[one.name] if one.value == written[one.name] else one.value or "" for one in statements)
-    known = (None if _NOT_SET in value else value for value in values)
-    return Reading(tuple(replace(one, value=value) for one, value in zip(statements, known, strict=True)))
+    known = (
+        (one, held[one.name] if one.value == written[one.name] else one.value or "") for one in statements
+    )
+    return Reading(tuple(replace(one, value=None if _NOT_SET in value else value) for one, value in known))
 
 
 # ---- docker run --env-file: each line as it is. Source: docker/cli 28, opts/file.go.
@@ -182,7 +176,7 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
     Compose refuses a file with a line that is no statement. To systemd `;` begins a comment, and a name with
     `export` is none.
     """
-    text = _with_line_feeds(text) + "\n"
+    text = re.sub(r"\r\n?", "\n", text) + "\n"
     in_doubt, refused = re.search(r"\\\s*\n", text) is not None, False
     found: list[tuple[int, int, str, str | None]] = []
     for line in _LINE.finditer(text):
@@ -190,7 +184,7 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
         if own and not own.startswith("#" if compose else ("#", ";")):
             in_doubt |= _OPEN.match(written) is not None
             refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
-            if name and (compose or not line["export"]):
+            if name and (compose or not line["export"] or line["written"]):
                 value = line["quoted"] or line["bare"] or ""
                 is_printable = f"{own[0]}{value}".replace("\n", "").isprintable()
                 is_plain = line["written"] is None and name.isidentifier() and is_printable
@@ -206,21 +200,22 @@ READERS: Mapping[str, Callable[[str], Reading]] = {
     "docker": read_docker,
     "compose": partial(_read_plainly, compose=True),
     "systemd": partial(_read_plainly, compose=False),
-    # Render's "Add from .env" box. Render says no more of its rules than "the format of a .env file":
-    # they are taken to be those of node's dotenv.
-    "render": read_node_dotenv,
+    "render": read_node_dotenv,  # of its "Add from .env" box no rules are documented: taken to be node's
 }
 
 
 # ---- Which loader.
 
-_MAX_NAMES, _MAX_BYTES = 2_000, 1_048_576  # of a folder, of a neighbour
+_MAX_NEIGHBOURS, _MAX_BYTES = 100, 1_048_576  # of a kind, of each
 _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|Pipfile|manage\.py")
 # Their own readers have rules of their own, as has Vite, which puts references in.
 _OTHERS = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
-_WORD = re.compile(r"(?m)^[ \t]*#.*$|[^\s\[\],'\"=]+")
+_NAMING = (  # a line, but no comment: env_file: ['web/.env'], EnvironmentFile=-/srv/app/.env (its last part)
+    r"(?m)^(?![ \t]*#)(?:.*[\s\[\],'\"=]-?)?"
+    r"(?:(?:\./)?{path}|/(?:[^\s\[\],'\"=]*/)?{last})(?:[\s\[\],'\"].*)?$"
+)
 
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
@@ -228,43 +223,33 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     if source.loader:
         return (source.loader,)
     path = PurePosixPath(source.path)
-    names = _names(root / path.parent)
+    names = [PurePosixPath(name).name for name in log_paths(root, f"{escape(str(path.parent))}/*")]
     # A package.json may be of a frontend's build alone, and something else reads the env file.
-    package = "" if any(map(_OTHERS.fullmatch, names)) else _text(root, path.parent / "package.json")
+    package = "" if any(map(_OTHERS.fullmatch, names)) else _text(root, f"{path.parent}/package.json")
     is_next = bool(_NEXT_NAMES.search(content) or _NEXT_PACKAGE.search(package))
     is_next |= any(name.startswith("next.config.") for name in names)
     speaks = {
         "python-dotenv": any(map(_PYTHON.fullmatch, names)),
         "next": is_next,
         "dotenv": package and not is_next,
-        "compose": _is_named(root, path, r"(docker-)?compose[\w.-]*\.ya?ml"),
-        "systemd": _is_named(root, path, r".*\.service"),
+        "compose": _is_named(root, path, "compose*.y*ml", "docker-compose*.y*ml"),
+        "systemd": _is_named(root, path, "*.service"),
     }
     return tuple(filter(speaks.get, speaks)) or UNDECLARED
 
 
-def _is_named(root: Path, path: PurePosixPath, names: str) -> bool:
-    """Whether a file of these names, beside the env file or above, names it; on a server by its last part."""
-    places = (
-        folder / word.removeprefix("-")
+def _is_named(root: Path, path: PurePosixPath, *globs: str) -> bool:
+    """Whether such a file, beside the env file or above, names it."""
+    return any(
+        re.search(_NAMING.format(path=re.escape(str(path.relative_to(folder))), last=last), _text(root, one))
+        for last in (re.escape(path.name),)
         for folder in path.parents
-        for name in _names(root / folder)
-        if re.fullmatch(names, name)
-        for word in _WORD.findall(_text(root, folder / name))
-        if word.rpartition("/")[2] == path.name
+        for glob in globs
+        for one in log_paths(root, f"{escape(str(folder))}/{glob}")[:_MAX_NEIGHBOURS]
     )
-    return any(place.is_absolute() or os.path.normpath(place) == str(path) for place in places)
 
 
-def _names(folder: Path) -> list[str]:
-    """The names in a folder, in order; none of one that cannot be listed, or that holds too many."""
-    with suppress(OSError):
-        names = sorted(path.name for path in folder.iterdir())
-        return names if len(names) <= _MAX_NAMES else []
-    return []
-
-
-def _text(root: Path, path: PurePosixPath) -> str:
+def _text(root: Path, path: str) -> str:
     with suppress(Unreadable):
-        return read_source(root, str(path), _MAX_BYTES).content.decode("utf-8", "replace")
+        return read_source(root, path, _MAX_BYTES).content.decode("utf-8", "replace")
     return ""

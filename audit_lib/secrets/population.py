@@ -128,7 +128,7 @@ def _code_facts(read: ProjectRead, code: variables.CodeRead) -> Iterator[tuple[s
     for name, mentions in code.variables.items():
         set_in = {source: sizes[source] for source in files.get(rule_name(name, policy), ())}
         rule = None if set_in else policy.rule(name)
-        for one in mentions:
+        for one in (one for one in mentions if not variables.is_of_tests(one.path)):
             service = rule.service if rule else service_of_variable([one], set_in, project)
             side = "platform" if PurePosixPath(one.path).name in BLUEPRINTS else "code"
             yield service, name, side, f"{one.path}:{one.line}"

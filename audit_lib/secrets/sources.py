@@ -8,10 +8,9 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,7 +26,6 @@ from audit_lib.base.in_words import few
 from audit_lib.logs.files import STDIN, source_row
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets import env
-from audit_lib.secrets.env import MAX_BYTES, EnvLine
 from audit_lib.secrets.loaders import loaders_of
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
@@ -37,11 +35,10 @@ MAX_IN_ALL = {"lines": 20_000, "values": 3_000, "characters": 250_000}
 IN_FORCE = ("env file", "export", "given values")  # kinds of sources whose values an application gets
 _ORIGINS = {STDIN: "from stdin", ENVIRON: "from the process environment"}
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_]\w{0,127}))?=(.+)", re.DOTALL)
-_FORM = (
-    "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ, with ENVIRONMENT one of"
-)
+_FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ; ENVIRONMENT is one of"
+_ON_STDIN = "=- (dotenv text or the platform's JSON on stdin)"
 Row = dict[str, Any]
-Lines = tuple[EnvLine, ...]
+Lines = tuple[env.EnvLine, ...]
 
 
 class EnvEntries(Contract):
@@ -63,11 +60,8 @@ class EnvEntries(Contract):
 def read_env_sources(
     project: Project, given: tuple[GivenValues, ...], keeper: Keeper, policy: Policy | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Sources` and `EnvEntries`; each value goes to the keeper, and each line is counted in one state.
-
-    A place (environment and service) for which nothing was supplied is a row that says what would supply it.
-    The policy is needed for `--env …=environ`: it names what is taken from the process environment.
-    """
+    """`Sources` and `EnvEntries`; each value goes to the keeper, each line is counted in one state, and each
+    place for which nothing was supplied is a row. The policy names what `--env …=environ` takes."""
     values = [one for one in given if one.content or one.origin == ENVIRON]
     supplied = {(one.environment, one.service) for one in values}
     git_facts = _ask_git(project)
@@ -92,10 +86,10 @@ def _read_files(
     for source in project.env_sources:
         kind = next((kind for kind in ("example", "backup", "export") if getattr(source, kind)), "env file")
         remedies = {"example": f"commit {source.path} with every name and no value", "backup": ""}
-        row = source_row(source, source.path, kind, remedy=remedies.get(kind, _supply(source)))
+        row = source_row(source, source.path, kind, remedy=remedies.get(kind, place_of(source) + _ON_STDIN))
         lines: Lines = ()
         try:
-            found = read_source(project.root, source.path, MAX_BYTES)
+            found = read_source(project.root, source.path, env.MAX_BYTES)
             row |= found.facts | {"keyed_digest": keeper.key.digest(found.content)}
             lines = _parse(project.root, source, found.content, left)
             row |= _counts(lines)
@@ -108,28 +102,18 @@ def _read_files(
 
 
 def _parse(root: Path, source: Any, content: bytes, left: Counter[str]) -> Lines:
-    """The lines of a file, of an export also the entries of the platform's JSON.
-
-    What it takes is subtracted from what is left of `MAX_IN_ALL`. `BadInput` says why a file is not taken.
-    """
-    is_text = not env.is_binary(content)
-    BadInput.unless(is_text, source.path, "is binary: it has NUL bytes and is not UTF-8 text")
-    _take(left, source.path, lines=content.count(b"\n") + content.count(b"\r"))
-    if source.export and not source.loader:
-        lines = parse_values(content, source.path)
-    else:
-        lines = env.parse_env(content, loaders_of(root, source, content))
+    """The lines of a file, which are subtracted from what is left of `MAX_IN_ALL`. `BadInput` says why it is
+    not taken."""
+    loaders = () if source.export and not source.loader else loaders_of(root, source, content)
+    count = content.count(b"\n") + content.count(b"\r")
+    lines = parse_values(content, source.path, loaders) if count <= left["lines"] else ()
     values = [text for line in lines for text in (line.value, *line.suspects) if text]
-    _take(left, source.path, values=len(values), characters=sum(map(len, values)))
-    return lines
-
-
-def _take(left: Counter[str], path: str, **counts: int) -> None:
-    """Subtracts what a file holds from what all files may hold; `BadInput` if that is more than is left."""
-    for what, count in counts.items():
+    taken = {"lines": count, "values": len(values), "characters": sum(map(len, values))}
+    for what, number in taken.items():
         limit = f"comes after the limit of {MAX_IN_ALL[what]:,} {what} of all env files"
-        BadInput.unless(count <= left[what], path, limit)
-    left.subtract(counts)
+        BadInput.unless(number <= left[what], source.path, limit)
+        left[what] -= number
+    return lines
 
 
 def _counts(lines: Lines) -> Row:
@@ -143,14 +127,14 @@ def _counts(lines: Lines) -> Row:
 
 def _left_on_disk(given: GivenValues, root: Path, git_facts: Callable[[str], Row]) -> Row:
     """The row of the file that values were given by: it is itself a plain export, which is a finding."""
-    path, reason = Path(given.origin).resolve(), "plain-text values left on disk"
-    name, facts = path.name, {"reason": f"{reason} outside the project"}
-    if path.is_relative_to(root):
-        name = str(path.relative_to(root))
-        facts = {"reason": reason, **git_facts(name)}
+    path = Path(given.origin).resolve()
+    inside = path.is_relative_to(root)
+    name = str(path.relative_to(root)) if inside else path.name
+    facts = git_facts(name) if inside else {}
     with suppress(Unreadable):
-        facts |= read_source(path.parent, path.name, MAX_BYTES).facts
-    return source_row(given, name, "export", **facts)
+        facts |= read_source(path.parent, path.name, env.MAX_BYTES).facts
+    reason = f"plain-text values left on disk{'' if inside else ' outside the project'}"
+    return source_row(given, name, "export", reason=reason, **facts)
 
 
 def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | None) -> Iterator[Row]:
@@ -163,14 +147,14 @@ def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | No
     for place in product(project.environments, sorted(services - {""})):
         if place not in supplied:
             none = GivenValues(*place, "", b"")
-            missing = {"state": "missing", "reason": "nothing was supplied", "remedy": _supply(none)}
-            yield source_row(none, place_of(none), "given values", **missing)
+            option, missing = place_of(none), {"state": "missing", "reason": "nothing was supplied"}
+            yield source_row(none, option, "given values", remedy=option + _ON_STDIN, **missing)
     for folder in project.not_searched:
         refused = {"state": "refused", "reason": folder.text, "remedy": "name the files in it in audit.toml"}
         yield source_row(GivenValues("", "", "", b""), folder.place, "folder", **refused)
 
 
-def _entry(row: Row, line: EnvLine, keeper: Keeper) -> Row:
+def _entry(row: Row, line: env.EnvLine, keeper: Keeper) -> Row:
     """The row of a line. Its value, and what may be one if it is faulty, go to the keeper."""
     suspects = [keeper.take(suspect) for suspect in line.suspects]
     return {
@@ -197,10 +181,9 @@ def _ask_git(project: Project) -> Callable[[str], Row]:
 # ---- Given for one run: `--env` ----
 
 
-def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValues, ...]:
+def parse_env_options(options: Sequence[str], stdin: BinaryIO) -> tuple[GivenValues, ...]:
     """What all `--env` options of a command give; `BadInput` with every fault of them at once."""
-    options = tuple(texts)
-    given, faults = parse_each(partial(parse_env_option, stdin=stdin), options)
+    given, faults = parse_each(lambda option: parse_env_option(option, stdin), options)
     if sum(option.endswith(f"={STDIN}") for option in options) > 1:
         faults.append(Fault("--env", "stdin (-) can be given for one service only"))
     places = Counter(place_of(one) for one in given if not one.dates)
@@ -212,9 +195,7 @@ def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValue
 
 def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     """What one `--env` option gives. Its text is never quoted in a fault: it may be a value given by mistake.
-
-    The content of `environ` stays empty: its names are the policy's, which is read later.
-    """
+    The content of `environ` stays empty: its names are the policy's, which is read later."""
     found = _OPTION.fullmatch(text)
     named, service, secret, origin = found.groups("") if found else [""] * 4
     environment = environment_name(named)
@@ -223,13 +204,13 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     if origin == ENVIRON:
         return given
     place = place_of(given)
-    content = stdin.read(MAX_BYTES + 1) if origin == STDIN else _read_file(Path(origin), place)
-    BadInput.unless(len(content) <= MAX_BYTES, place, f"contains more than {MAX_BYTES:,} bytes")
-    export = parse_store_export(content, secret)
-    if export and export.faults:
-        raise BadInput(Fault(place, fault) for fault in export.faults)
-    if export and export.dates:
-        return replace(given, dates=export.dates)
+    content = stdin.read(env.MAX_BYTES + 1) if origin == STDIN else _read_file(Path(origin), place)
+    BadInput.unless(len(content) <= env.MAX_BYTES, place, f"contains more than {env.MAX_BYTES:,} bytes")
+    dates, faults, _ = parse_store_export(content, secret) or ((), (), False)
+    if faults:
+        raise BadInput(Fault(place, fault) for fault in faults)
+    if dates:
+        return replace(given, dates=dates)
     is_set = any(line.name for line in parse_values(content, place))
     BadInput.unless(is_set, place, "contains no variable: it must be dotenv text or the platform's JSON")
     return replace(given, content=content)
@@ -240,17 +221,13 @@ def _read_file(path: Path, place: str) -> bytes:
     with suppress(OSError, ValueError):
         if path.is_file() or (path.is_fifo() and path.is_relative_to("/dev/fd")):
             with path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+                return file.read(env.MAX_BYTES + 1)
     raise BadInput.at(place, "names what does not exist, is not a regular file or cannot be read")
 
 
 def place_of(source: Any) -> str:
     """The option that gives the values of a source's place, as rows and faults name it."""
     return f"--env {source.environment}/{source.service}"
-
-
-def _supply(source: Any) -> str:
-    return f"{place_of(source)}=- (dotenv text or the platform's JSON on stdin)"
 
 
 def given_lines(given: GivenValues, policy: Policy | None = None) -> Lines:
@@ -262,14 +239,16 @@ def given_lines(given: GivenValues, policy: Policy | None = None) -> Lines:
     return env.with_oddities(env.entry(number, name, os.environ[name]) for number, name in held)
 
 
-def parse_values(content: bytes, place: str) -> Lines:
-    """The lines of dotenv text, read as the host's own box reads it, or the entries of JSON."""
-    BadInput.unless(not env.is_binary(content), place, "contains bytes that are not text")
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
-        return env.parse_env(content, ("render",))
+def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> Lines:
+    """The lines of dotenv text by its loaders; without any the entries of JSON, or the lines of text as the
+    host's own box reads it. Raises `BadInput`."""
+    BadInput.unless(not env.is_binary(content), place, "contains NUL bytes and no text: it is binary")
+    if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
+        return env.parse_env(content, loaders or ("render",))
     try:  # an object becomes a tuple of its pairs, so that a name given twice is seen; a number stays text
-        text = content.decode("utf-8-sig")
-        found = json.loads(text, object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=str)
+        found = json.loads(
+            content.decode("utf-8-sig"), object_pairs_hook=tuple, parse_int=str, parse_float=str
+        )
     except (ValueError, RecursionError):
         raise BadInput.at(place, "looks like JSON and cannot be parsed") from None
     if isinstance(found, list):
@@ -277,22 +256,19 @@ def parse_values(content: bytes, place: str) -> Lines:
         fields = [dict(one) if isinstance(one, tuple) else {} for one in found]
         inner = [dict(one["envVar"]) if isinstance(one.get("envVar"), tuple) else one for one in fields]
         found = [(one.get("key"), one.get("value", ...)) for one in inner]
-    return env.with_oddities(_line(number, *pair) for number, pair in enumerate(found, 1))
-
-
-def _line(number: int, name: Any, value: Any) -> EnvLine:
-    """The line of an entry of the platform's JSON; one of another form is not understood."""
-    if not isinstance(name, str) or not isinstance(value, str | bool | None):
-        return EnvLine(number, "not understood", faults=("not-parsed",))
-    return env.entry(number, name, str(value).lower() if isinstance(value, bool) else value or "")
+    return env.with_oddities(
+        env.entry(number, name, str(value).lower() if isinstance(value, bool) else value or "")
+        if isinstance(name, str) and isinstance(value, str | bool | None)
+        else env.EnvLine(number, "not understood", faults=("not-parsed",))
+        for number, (name, value) in enumerate(found, 1)
+    )
 
 
 # ---- Dates of secret stores ----
 
 _GITHUB = "the secret of GitHub Actions was last updated"
-# The keys by which an entry of an export is known; the kind of evidence and what its date is of; the keys of
-# its date and its secret's name, if it has one. Of Vault's KV v2 metadata it is the current version: that its
-# value differs from the one before, they do not show.
+# The keys of an entry; the kind of evidence and what its date is of; the keys of its date and of its name.
+# Of Vault it is the current version: that its value differs from the one before, its metadata do not show.
 _STORES = (
     ({"vault", "title"}, "E14", "the item was last updated", "updated_at", "title"),  # 1Password
     ({"name", "updated_at"}, "E14", _GITHUB, "updated_at", "name"),  # gh api …/actions/secrets
@@ -302,13 +278,9 @@ _STORES = (
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
-@dataclass(frozen=True)
-class StoreExport:
-    """What one export holds; each thing that cannot be used is a fault, and its content is never quoted."""
-
-    dates: tuple[StoreDate, ...] = ()
-    faults: tuple[str, ...] = ("is not an export of a known store (docs/evidence.md#stores)",)
-    holds_values: bool = False
+_CLEAR = re.compile(rb'"value"\s*:\s*(?!\s|""|null)')  # an item of 1Password may have its fields
+_UNKNOWN_STORE = "is not an export of a known store (docs/evidence.md#stores)"
+StoreExport = tuple[tuple[StoreDate, ...], list[str], bool]  # with its faults, and whether it holds values
 
 
 def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
@@ -322,20 +294,18 @@ def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
             found = versions.get(str(current))
         case {"secrets": list(secrets)}:
             found = secrets
-    items = found if isinstance(found, list) else [found]
-    entries = [item if isinstance(item, dict) else {} for item in items]
+    entries = [
+        one if isinstance(one, dict) else {} for one in (found if isinstance(found, list) else [found])
+    ]
     first = next(filter(None, entries), {})
     stores = [store for keys, *store in _STORES if keys <= first.keys()]
     if entries and not stores:
         return None
     dates, faults = parse_each(lambda pair: _date(*pair, stores[0], secret), enumerate(entries, 1))
-    # Of 1Password an item may have its fields with their values.
-    fields = (one for item in entries if isinstance(item.get("fields"), list) for one in item["fields"])
-    holds_values = any(isinstance(field, dict) and field.get("value") for field in fields)
-    return StoreExport(tuple(dates), tuple(map(str, faults)), holds_values)
+    return tuple(dates), [*map(str, faults)], _CLEAR.search(content) is not None
 
 
-def _date(number: int, entry: dict[str, Any], store: Sequence[str], secret: str) -> StoreDate:
+def _date(number: int, entry: dict[str, Any], store: list[str], secret: str) -> StoreDate:
     """The date of an entry; `BadInput` says why there is none."""
     place, (kind, text, key, key_of_name) = f"entry #{number}", store
     name, is_gone = secret or entry.get(key_of_name), entry.get("destroyed") is True
@@ -349,10 +319,7 @@ def _date(number: int, entry: dict[str, Any], store: Sequence[str], secret: str)
 def read_store_dates(
     project: Project, given: tuple[GivenValues, ...]
 ) -> tuple[pd.DataFrame, tuple[GivenValues, ...]]:
-    """`Sources` of the exports, and the dates that they and given ones hold; `origin` is the source.
-
-    An export that is missing or faulty is a row, no exception; one with values in clear is refused.
-    """
+    """`Sources` of the exports, and the dates that they and given ones hold; `origin` is the source."""
     rows, dated = [], [replace(one, origin=place_of(one)) for one in given if one.dates]
     for source, paths in claimed_paths(project.root, project.evidence_sources):
         for path in paths or [source.pattern]:
@@ -365,14 +332,14 @@ def read_store_dates(
 def _read_export(root: Path, path: str, secret: str) -> tuple[Row, tuple[StoreDate, ...]]:
     """The columns of `Sources` that a file decides, and its dates; none of a file with values in clear."""
     try:
-        read = read_source(root, path, MAX_BYTES)
+        read = read_source(root, path, env.MAX_BYTES)
     except Unreadable as error:
-        remedy = f"export the store's dates to {path} (docs/evidence.md#stores)"
-        missing = {"reason": "no file matches", "remedy": remedy} if error.state == "missing" else {}
-        return {"state": error.state, "reason": error.reason} | missing, ()
-    export = parse_store_export(read.content, secret) or StoreExport()
-    if export.holds_values:
+        export = f"export the store's dates to {path} (docs/evidence.md#stores)"
+        remedy = export if error.state == "missing" else ""
+        return {"state": error.state, "reason": error.reason, "remedy": remedy}, ()
+    dates, faults, holds_values = parse_store_export(read.content, secret) or ((), [_UNKNOWN_STORE], False)
+    if holds_values:
         clear = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
         return read.facts | {"state": "refused", "reason": clear, "remedy": f"rm {path}"}, ()
-    state = "read" if export.dates else "unreadable" if export.faults else "empty"
-    return read.facts | {"state": state, "reason": few(export.faults, 20, "; ", "; ")}, export.dates
+    state = "read" if dates else "unreadable" if faults else "empty"
+    return read.facts | {"state": state, "reason": few(faults, 20, "; ", "; ")}, dates

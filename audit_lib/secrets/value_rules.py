@@ -1,7 +1,4 @@
-"""Asks the keeper about one value: placeholder, published, length, formats, strength, by its rule.
-
-It loads no pandas: the start-up validation of a service asks it, too.
-"""
+"""Asks the keeper about a value, by its rule. It loads no pandas: the start-up of a service asks it, too."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +10,7 @@ from typing import Any
 from audit_lib.base.bounded import SLOW, matches_glob, matches_whole, url_parts
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy import strength
-from audit_lib.secrecy.keeper import Answer, Keeper
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, SecretRule
 
 _CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
@@ -32,13 +29,9 @@ class ValueInForce:
         """What a question about the whole value answers."""
         return self.keeper.ask(self.whole, question)
 
-    def ask_part(self, question: Callable[[str], Answer]) -> Answer:
-        """What a question about the secret component answers, which is empty if there is none."""
-        return self.keeper.ask(self.part, question) if self.part else question("")
-
     def any_is(self, question: Callable[[str], bool]) -> bool:
         """Whether a question holds of the whole value or of its secret component."""
-        return self.whole_is(question) or (self.part != "" and self.ask_part(question))
+        return any(self.keeper.ask(mark, question) for mark in (self.whole, self.part) if mark)
 
 
 def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
@@ -73,21 +66,18 @@ def judge(
 ) -> dict[str, Any]:
     """The columns of Inventory that a value decides. `examples` are the fingerprints that example files hold.
 
-    Null where the policy demands nothing, or where no example was read. A slash at the end of a setting does
-    not count (docs/rules.md#rule-9). Every parser must read the same password out of a URL (rule 27). Of a
-    URL to a local file, which needs no password, nothing is demanded. A password strong enough may lack a
-    kind of character (rule 24).
+    Null where the policy demands nothing, or no example was read. A slash at a setting's end does not count
+    (docs/rules.md#rule-9). Parsers must read one password out of a URL (rule 27); of a URL to a local file,
+    which needs none, nothing is demanded. A strong password may lack a kind of character (rule 24).
     """
-    markers = policy.placeholders + rule.placeholders
+    markers, classes = policy.placeholders + rule.placeholders, [_CLASSES[name] for name in rule.classes]
     stated, expected = environment in rule.expected, rule.expected.get(environment, "").rstrip("/")
     forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
     is_url = rule.component == "password" and held.whole_is(_is_url)
     needs_none = not held.part and not held.whole_is(has_host)
-    length, bits = held.ask_part(len), held.ask_part(strength.strength_bits)
-    kinds = [_CLASSES[name] for name in rule.classes]
-    classes_ok = bits >= rule.enough_bits > 0 or held.ask_part(
-        lambda value: all(re.search(kind, value) for kind in kinds)
-    )
+    ask: Callable[[Any], Any] = partial(held.keeper.ask, held.part) if held.part else (lambda of: of(""))
+    length, bits = ask(len), ask(strength.strength_bits)
+    mixed = ask(lambda value: all(re.search(kind, value) for kind in classes))
     judged = "short" if length < rule.min_length else "below good" if length < rule.good_length else "ok"
     return {
         "placeholder": held.any_is(lambda value: strength.is_placeholder(value, markers)),
@@ -97,14 +87,14 @@ def judge(
         "template": None if examples is None else not examples.isdisjoint({held.whole, held.part}),
         "default_ok": not held.any_is(partial(matches_glob, globs=rule.defaults)) if rule.defaults else None,
         "expected_ok": held.whole_is(lambda value: value.rstrip("/") == expected) if stated else None,
-        "url_ok": held.whole_is(lambda value: getattr(url_parts(value), "unambiguous", False))
+        "url_ok": held.whole_is(lambda url: getattr(url_parts(url), "unambiguous", False))
         if is_url
         else None,
         "format_ok": _matches(held, format_of(rule, environment), policy),
         "usual_format_ok": _matches(held, rule.usual_format, policy),
         "forbidden_format_ok": not any(forbidden) if rule.forbidden_formats else None,
         "length": judged if not needs_none and (rule.min_length or rule.good_length) else "",
-        "classes_ok": classes_ok if not needs_none and rule.classes else None,
+        "classes_ok": mixed or bits >= rule.enough_bits > 0 if rule.classes and not needs_none else None,
         "strength_bits": 0.0 if needs_none else bits,
     }
 

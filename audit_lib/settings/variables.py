@@ -315,8 +315,10 @@ def named_in(
     return found["word"], found["set"], unread
 
 
+is_of_tests = re.compile(_PATTERNS["test"]).search  # of a path
+
+
 def asked_of_owner(variables: Mapping[str, tuple[Mention, ...]]) -> dict[str, list[Mention]]:
     """Name: where code reads it that is not of the tests; none that the machine or the build sets."""
     own = {name for name in variables if re.fullmatch(_PATTERNS["one_case"], name)} - NOT_CONFIGURED
-    is_of_tests = re.compile(_PATTERNS["test"]).search
     return {name: [place for place in variables[name] if not is_of_tests(place.path)] for name in own}

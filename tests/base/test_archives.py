@@ -84,7 +84,13 @@ NOT_OPENED = {
     "a long pax header": tar_block("x", b"x", 9 * MB) + b"1" * (9 * MB),
     "many headers in a row": (tar_block("x", b"x", 512) + b"19 path=aaaaaaaaaa\n".ljust(512, b"\0")) * 9,
 }
-TEXTS = {"empty": b"", "text": b"text", "magic": b"see PK\5\6 for zips", "a program": b"\x7fELF" + bytes(600)}
+TEXTS = {
+    "empty": b"",
+    "an empty zip": b"PK\5\6" + bytes(18),
+    "text": b"text",
+    "magic": b"see PK\5\6 for zips",
+    "a program": b"\x7fELF" + bytes(600),
+}
 
 
 @pytest.mark.parametrize("name", [*OPENED, *NOT_OPENED, *TEXTS])
@@ -122,17 +128,14 @@ def test_memory_follows_the_piece() -> None:
 
 
 BOUNDS = [
-    ("SECONDS_A_SOURCE", -1, "takes more than"),
-    ("EXPANDED", 10 * MB, "holds more than"),
-    ("SURPLUS", 10 * MB, "grows to more than 50 times its size"),
-    ("MEMBERS", 0, "members"),
-]
+    ("SECONDS_A_SOURCE", -1, "takes more than"), ("EXPANDED", 10 * MB, "holds more than"),
+    ("SURPLUS", 10 * MB, "grows to more than 50 times its size"), ("MEMBERS", 0, "members"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("bound", "least", "fault"), BOUNDS)
 def test_each_bound_is_said(monkeypatch: pytest.MonkeyPatch, bound: str, least: int, fault: str) -> None:
-    """What was read until then counts. Sources share what they grow beyond the fair: a bomb spends the budget
-    of the search, and the next have fifty times their size each."""
+    """What was read until then counts."""
     budget, faults = Budget(least if bound == "SURPLUS" else archives.SURPLUS), list[str]()
     if bound != "SURPLUS":
         monkeypatch.setattr(archives, bound, least)

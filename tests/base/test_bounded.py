@@ -1,4 +1,4 @@
-"""What a stranger's settings hold is read within bounds: keys, nesting, expressions, globs, URLs."""
+"""What a stranger's settings hold is read within bounds: keys, nesting, expressions, globs, URLs, dates."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from audit_lib.base import bounded
 from audit_lib.base.bounded import UrlParts, matches_glob, parse_toml, read_text_file, url_parts
+from audit_lib.base.clock import LAST, iso, parse_instant
 from audit_lib.base.errors import BadInput
 
 
@@ -59,8 +60,6 @@ def test_a_glob_has_stars_alone(text: str, glob: str, matches: bool) -> None:
 
 
 HOST = "db.dev.internal"
-
-
 URLS = [
     (f"postgresql://app:secret@{HOST}:5432/main", "app", "secret", HOST, "main", True),
     (f"postgresql+psycopg://app:secret@{HOST}/main?sslmode=require", "app", "secret", HOST, "main", True),
@@ -79,10 +78,24 @@ URLS = [
 
 @pytest.mark.parametrize("row", URLS, ids=lambda row: str(row[0]))
 def test_components(row: tuple[str, str, str, str, str, bool]) -> None:
-    """Components are percent-decoded; a raw reserved character in the password makes the URL ambiguous. A
-    value without a scheme is no connection URL."""
+    """Components are percent-decoded; a raw reserved character in the password makes the URL ambiguous."""
     url, *expected = row
     parts = url_parts(url)
     assert parts == UrlParts(*expected)
     assert not parts.password or parts.password not in repr(parts)
     assert [url_parts(value) for value in ("", "secret", "a:b@c", "://x", "1x://y")] == [None] * 5
+
+
+NO_DATES = (
+    "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "0001-01-01", "9999-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-23:59", "9999-12-31", "", "soon",
+)  # fmt: skip
+
+
+def test_what_stands_for_no_date_is_none() -> None:
+    """Zero times and the end of the calendar are bad input with its place, and end in no internal error."""
+    for text in NO_DATES:
+        with pytest.raises(BadInput, match=r"^here: must be a date"):
+            parse_instant(text, "here")
+    for text, ends in (("9999-12-31T23:59:59Z", LAST), ("2026-12-31T23:59:59Z",) * 2):
+        assert iso(parse_instant(min(text, LAST), "ledger")) == ends

@@ -17,8 +17,7 @@ def _cache(folder: Path, secret: bytes = b"secret") -> Cache:
 
 
 def test_only_the_same_secret_and_bytes_are_believed(tmp_path: Path) -> None:
-    """The newest that were kept come back; under another secret, cut short or changed they do not. A name is
-    of all that decides, and tells none of it."""
+    """The newest that were kept come back; under another secret, cut short or changed they do not."""
     kept, other = _cache(tmp_path), _cache(tmp_path, b"other")
     for number in range(12):
         kept.keep(f"older {number}", b"x")
@@ -48,19 +47,18 @@ def test_other_code_or_rules_believe_nothing(tmp_path: Path, monkeypatch: pytest
         assert _cache(tmp_path).recall("a") == (b"found" if name.endswith(".pyc") else None)
 
 
-def test_state_that_another_could_write_is_not_believed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_state_of_another_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered comes back, unless others may write the file, it is a link, or no JSON."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = tmp_path / "audit_lib" / "a.json"
     assert remember_state("a", {"x": 1})
     assert recall_state("a") == {"x": 1}
-    path = tmp_path / "audit_lib" / "a.json"
-    path.chmod(0o666)
-    assert recall_state("a") == {}
-    path.chmod(0o600)
-    path.write_text("[")
-    assert recall_state("a") == {}
-    path.rename(tmp_path / "b")
-    path.symlink_to(tmp_path / "b")
-    assert recall_state("a") == {}
+    for spoil in (lambda: path.chmod(0o666), lambda: path.write_text("["), lambda: _link(path)):
+        spoil()
+        assert recall_state("a") == {}
+        path.unlink()
+        remember_state("a", {"x": 1})
+
+
+def _link(path: Path) -> None:
+    path.symlink_to(path.rename(path.with_name("b")))

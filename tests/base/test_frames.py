@@ -44,8 +44,7 @@ def test_what_is_right_is_coerced() -> None:
 
 
 def test_what_is_wrong_is_refused() -> None:
-    """A null, a second one, a word or a type that the contract does not have stops the function. No column is
-    added, none is missing, and the order is the contract's."""
+    """A null, a second one, a word or a type that the contract does not have stops the function."""
     for wrong in WRONG:
         with pytest.raises(ContractBroken):
             Example.of([RIGHT[0], RIGHT[1] | wrong])

@@ -25,10 +25,10 @@ def every_object(root: Path) -> list[GitObject]:
     return list(reader.read_objects(root, every.decode("ascii").split(), []))
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a pack and a loose commit; files tracked, ignored and both."""
-    root = tmp_path / "project"
+    root = tmp_path_factory.mktemp("made") / "project"
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
     (root / ".gitignore").write_text(".env\nboth.env\n")
@@ -43,9 +43,14 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "project"))
+
+
 def test_tracked_and_ignored_are_two_questions(project: Path) -> None:
-    """A tracked file can be covered by a pattern too; check-ignore alone would not say so. A project may be a
-    folder of a repository: then they are its own paths, and the history is everybody's."""
+    """A tracked file can be covered by a pattern too; check-ignore alone would not say so."""
     assert tracked(project) == {".gitignore", "both.env", "kept.txt", "loose.txt"}
     assert ignored(project, [".env", "both.env", "kept.txt"]) == {".env", "both.env"}
     service = project / "services" / "a"
@@ -85,22 +90,21 @@ def test_every_object_is_read(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert missing == ["1" * 40]
 
 
-ORDINARY = (
-    "git config include.path '~/.gitconfig-work'",
-    "git config includeIf.gitdir:/.path /etc/gitconfig",
-    "ln -s /usr/bin/true .git/hooks/pre-commit",
-    "ln -s /etc/hostname .git/link",
-    "mkfifo .git/fsmonitor--daemon.ipc",
-    "git worktree add -q ../tree HEAD~0",
-    "git -c protocol.file.allow=always submodule add -q . sub",
-    "git pack-refs --all",
-)
+ORDINARY = """
+git config include.path '~/.gitconfig-work'
+git config includeIf.gitdir:/.path /etc/gitconfig
+ln -s /usr/bin/true .git/hooks/pre-commit
+ln -s /etc/hostname .git/link
+mkfifo .git/fsmonitor--daemon.ipc
+git worktree add -q ../tree HEAD~0
+git -c protocol.file.allow=always submodule add -q . sub
+git pack-refs --all
+"""
 
 
 def test_an_ordinary_repository_is_read(project: Path, tmp_path: Path) -> None:
-    """What people have in their repositories, all of it at once, is no reason to know nothing. A linked
-    worktree has its history; a copy of it, which no repository knows, has none."""
-    for command in ORDINARY:
+    """What people have in their repositories, all of it at once, is no reason to know nothing."""
+    for command in ORDINARY.strip().splitlines():
         subprocess.run(["sh", "-ec", command.replace(" . ", f" {project} ")], cwd=project, check=True)
         assert "kept.txt" in tracked(project), command
         assert run_git(project, "rev-list", "--all"), command
@@ -111,8 +115,7 @@ def test_an_ordinary_repository_is_read(project: Path, tmp_path: Path) -> None:
 
 
 def test_only_the_user_s_own_git_and_its_plumbing_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PATH that begins with "." does not run the project's own git. Commands that could run a configured
-    program are refused before git starts. The child's environment is small, whatever the auditor's holds."""
+    """A PATH that begins with "." does not run the project's own git."""
     (project / "git").write_text("#!/bin/sh\ntouch sprung\n")
     (project / "git").chmod(0o755)
     seen: list[dict[str, str]] = []
@@ -188,8 +191,7 @@ def test_what_is_not_plain_and_whole_is_not_read(project: Path, command: str) ->
 
 
 def test_what_git_complains_of_is_stated(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """git warns of a ref that leads nowhere, and goes on without it: that is no whole answer. A child that
-    runs too long is ended, and a graft file, which hides the parents of a commit, is not read."""
+    """git warns of a ref that leads nowhere, and goes on without it: that is no whole answer."""
     (project / ".git/info").mkdir(exist_ok=True)
     (project / ".git/info/grafts").write_text(git(project, "rev-parse", "HEAD") + "\n")
     assert len(run_git(project, "rev-list", "HEAD").split()) == 2
@@ -197,10 +199,8 @@ def test_what_git_complains_of_is_stated(project: Path, monkeypatch: pytest.Monk
     with pytest.raises(GitFailed, match="incomplete"), reader.running(project, ("for-each-ref",)) as stream:
         stream.read()
     monkeypatch.setattr(reader, "SECONDS", 0)
-    with (
-        pytest.raises(GitFailed, match="took more than 0 s"),
-        reader.running(project, ("cat-file", "--batch")),
-    ):
+    waiting = reader.running(project, ("cat-file", "--batch"))
+    with pytest.raises(GitFailed, match="took more than 0 s"), waiting:
         _wait_for_timers()
 
 

@@ -11,4 +11,6 @@ from tests.cli.small import SmallProject
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
     """A small project, whose commands use a key file beside it."""
     monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "home" / "key"))
-    return SmallProject(tmp_path)
+    small = SmallProject(tmp_path)
+    monkeypatch.chdir(small.root)
+    return small

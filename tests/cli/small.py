@@ -46,6 +46,13 @@ class SmallProject:
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / path).write_text(text)
 
+    def report_findings(self, *ids: str) -> None:
+        """Write a report with these findings: what is decided of them needs no fresh audit."""
+        row = {"check": "tracked-env-file", "severity": "high", "status": "open"}
+        found = [row | {"id": id_} for id_ in ids or [FINDING]]
+        record = {"schema": "audit_lib/report/1", "project": "small", "as_of": "2026-06-30T00:00:00Z"}
+        self.write("project/reports/small-2026Q2/report.json", json.dumps(record | {"findings": found}))
+
     def delete(self, path: str) -> None:
         """Delete a file."""
         (self.folder / path).unlink()

@@ -1,25 +1,46 @@
-"""`init` on a Django and Vue application: what it writes, what it keeps, and that no value gets out."""
+"""`init`, and a review, of applications that nobody wrote a policy for: what is written, named and kept."""
 
 import re
 import stat
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
+from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
 from audit_lib.cli import records
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.discover import write_new
-from tests.support.applications import django_vue, write
+from tests.support.applications import django_vue, stranger, write
+from tests.support.audits import run_audit
+from tests.support.fakes import fake_value
 from tests.support.login_logs import APPLICATIONS, Application, visits, written
+from tests.support.planter import new_plot
+
+DB, BASE, ODD = (fake_value(word, 32) for word in ("db", "base", "odd"))
 
 
 def run_init(project: Path) -> Result:
     """What `init` ended with, its key beside the project."""
     environ = {"AUDIT_KEY_FILE": str(project.parent / "home" / "key")}
     return CliRunner().invoke(main, ["init", "--project", str(project)], env=environ)
+
+
+def init(project: Path) -> Path:
+    """The project, with the audit.toml that `init` wrote."""
+    result = run_init(project)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return project
+
+
+def reviewed(project: Path) -> Audit:
+    """The audit of a project."""
+    return run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
 
 
 # Service, variable, kind, component, whether it is required.
@@ -48,13 +69,9 @@ SOURCES = [
 
 
 def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:
-    """audit.toml loads without a fault and names what is there; each guessed line says so, each variable has
-    the places where its name was seen, and of no secret an owner or a reason is guessed. A second run changes
-    no byte and says so. Instances and zone are lines to fill in: neither is declared until they are."""
+    """audit.toml loads, names what is there and where it was seen, and says of each guess that it is one."""
     shop = django_vue(tmp_path / "shop")
-    result = run_init(shop)
-    assert (result.exit_code, result.stderr) == (0, "")
-    project = load_project(shop)
+    project = load_project(init(shop))
     assert project.configured
     assert [(s.path, s.environment, s.service, s.example) for s in project.env_sources] == SOURCES
     assert [(log.pattern, log.service) for log in project.log_sources] == [("logs/*.log*", "backend")]
@@ -65,23 +82,21 @@ def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:
     text = (shop / "audit.toml").read_text("utf-8")
     assert "# Seen in .env.example:1, shop/settings.py:4\n[[secret]]\n" in text
     guessed = [line for line in text.splitlines() if re.match(r"(service|kind|required|component) ", line)]
-    assert guessed
-    assert all(line.endswith("# guess") for line in guessed)
+    assert [line.endswith("# guess") for line in guessed] == [True] * len(guessed) != []
     secrets = [rule for rule in policy.secrets if rule.kind == "secret"]
     assert text.count('owner = ""  # fill in') == len(secrets)
     left = {(rule.purpose, rule.owner, rule.reach, rule.reviewed, rule.reason) for rule in secrets}
     assert left == {("", "", "", "", "")}
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    again = run_init(shop)
-    assert again.exit_code == 0
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-    assert "audit.toml: exists and is kept" in again.output
-    assert "exists in" in again.output
+    # Instances and zone are lines to fill in: neither is declared until they are.
     filled = text.replace("# instances", "instances").replace("# time_zone", "time_zone")
-    for content, declared in ((text, (0, False)), (filled, (1, True))):
+    for content, declared in ((filled, (1, True)), (text, (0, False))):
         (shop / "audit.toml").write_text(content, "utf-8")
         (log,) = load_project(shop).log_sources
         assert (log.instances, log.zone_declared) == declared
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    again = run_init(shop)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert (again.exit_code, "audit.toml: exists and is kept" in again.output) == (0, True)
 
 
 def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Path) -> None:
@@ -96,8 +111,7 @@ def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Pat
 
 
 def test_no_value_is_written_or_printed(tmp_path: Path) -> None:
-    """Neither the file nor the output holds a value, or a name that only a live file has. The key is outside,
-    0600 in a folder of 0700."""
+    """Neither the file nor the output holds a value, or a name that only a live file has."""
     shop = django_vue(tmp_path / "shop")
     result = run_init(shop)
     lines = (shop / ".env").read_text("utf-8").splitlines()
@@ -123,24 +137,19 @@ def test_nothing_is_written_over_or_through_a_link(tmp_path: Path) -> None:
         write_new(tmp_path / "gone" / "file", "new", "file")
 
 
-KNOWN = "".join(
-    f"{n}=\n" for n in ("API_TOKEN", "TRADIER_API_KEY", "TRADIER_ACCOUNT_ID", "ALPACA_PAPER_API_KEY")
-)
+KNOWN = "API_TOKEN=\nTRADIER_API_KEY=\nTRADIER_ACCOUNT_ID=\nALPACA_PAPER_API_KEY=\n"
 
 
-@pytest.mark.parametrize(
-    ("files", "policy", "sources"),
-    [({"backend/.env.example": KNOWN}, "paiid", 1), ({"README.md": "nothing\n"}, "generic", 0)],
-)
-def test_what_is_known_is_not_guessed(
-    tmp_path: Path, files: dict[str, str], policy: str, sources: int
-) -> None:
+def test_what_is_known_is_not_guessed(tmp_path: Path) -> None:
     """An application whose example holds a bundled policy's variables extends it, and has no guesses."""
-    assert run_init(write(tmp_path / "app", files)).exit_code == 0
-    assert "[[secret]]" not in (tmp_path / "app" / "audit.toml").read_text("utf-8")
-    project = load_project(tmp_path / "app")
-    found = (project.extends, choose_policy(project).name, len(project.env_sources), project.log_sources)
-    assert found == (policy, policy, sources, ())
+    for name, content, policy, sources in (
+        (".env.example", KNOWN, "paiid", 1),
+        ("README.md", "x\n", "generic", 0),
+    ):
+        project = load_project(init(write(tmp_path / policy, {name: content})))
+        assert "[[secret]]" not in (project.root / "audit.toml").read_text("utf-8")
+        found = (project.extends, choose_policy(project).name, len(project.env_sources), project.log_sources)
+        assert found == (policy, policy, sources, ())
 
 
 def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
@@ -149,7 +158,6 @@ def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
     project = write(tmp_path / "odd", dict.fromkeys(names, 'import os\nos.environ["ODD_KEY"]\n'))
     (project / b".env.\xff".decode("utf-8", "surrogateescape")).write_text("A=b\n", "utf-8")
     result = run_init(project)
-    assert (result.exit_code, result.stderr) == (0, "")
     paths = {source.path for source in load_project(project).env_sources}
     assert paths == {names[0], names[2], names[3], names[5]}
     assert result.output.count("not named in audit.toml") == 2
@@ -176,3 +184,98 @@ def test_logins_are_proposed_as_comments(application: Application, tmp_path: Pat
     (project / "audit.toml").write_text(taken, "utf-8")
     (login,) = load_project(project).logins
     assert f'route = "{login.route}"' in application.declaration
+
+
+# ---- What a review of such an application says ----
+
+
+SECRETS = {
+    *("DATABASE_URL", "DB_PASSWORD", "OAUTH_CLIENT_SECRET", "PARTNER_FEED", "REDIS_AUTH"),
+    *("SALT", "SEARCH_PASSWORD", "SEARCH_URL", "SECRET_KEY_BASE"),
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose three env files set one name to two values, after `init`."""
+    return init(stranger(tmp_path_factory.mktemp("stranger") / "shop"))
+
+
+def rules_of(project: Path) -> dict[str, dict[str, Any]]:
+    """The variables of the audit.toml that `init` wrote."""
+    settings = tomllib.loads((project / "audit.toml").read_text("utf-8"))
+    return {rule["name"]: rule for rule in settings["secret"]}
+
+
+def test_secrets_are_told_from_settings_by_name_and_value(shop: Path) -> None:
+    """A name or a value makes a secret; only what the code demands without a default is required."""
+    rules = rules_of(shop)
+    assert {name for name, rule in rules.items() if rule["kind"] == "secret"} == SECRETS
+    assert rules["PARTNER_FEED"]["component"] == "password"
+    assert [name for name, rule in rules.items() if rule["required"] == "always"] == ["SEARCH_PASSWORD"]
+    # Files that set one name to two values are services by their names; environments are those found.
+    project = load_project(shop)
+    held = [source for source in project.env_sources if not source.example]
+    found = {source.path: source.service for source in held}
+    assert found == {"env/web.env": "web", "env/cache.env": "cache", "env/queue.env": "queue"}
+    assert (project.environments, {source.loader for source in held}) == (("development",), {"compose"})
+
+
+def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:
+    """What git tracks is as public as an example: its names are told, those of other files are not."""
+    plot = new_plot(tmp_path / "shop")
+    plot.commit("env/db.env", f"POSTGRES_PASSWORD={DB}\n")
+    plot.commit("env/web.env", f"DB_PASSWORD={DB}\n")
+    plot.file("env/private.env", f"OTHER_PASSWORD={ODD}\n")
+    assert set(rules_of(init(plot.root))) == {"DB_PASSWORD", "POSTGRES_PASSWORD"}
+
+
+def test_nothing_asks_for_a_setting_or_a_guide(shop: Path) -> None:
+    """What may be unset is no finding, nor a guide that nobody has; a secret that is missing is."""
+    findings = reviewed(shop).findings
+    missing = findings[findings["check"].isin(("missing-secret", "empty-secret"))]
+    assert set(missing["subject"]) == {"SEARCH_PASSWORD"}
+    assert load_project(shop).guide == ""
+    assert not findings[findings["check"].eq("source-not-read")]["evidence"].str.contains("guide").any()
+    reused = findings[findings["check"].eq("reused-across-names")].set_index("subject")["remedy"]
+    assert reused.index.unique().tolist() == ["REDIS_AUTH=QUEUE_PASSWORD", "DATABASE_URL=DB_PASSWORD"]
+    assert reused["DATABASE_URL=DB_PASSWORD"].startswith("If they are one credential, add equals = ")
+
+
+def test_a_file_of_settings_is_no_file_of_secrets(tmp_path: Path) -> None:
+    """Nothing is asked of an env file without a secret; beside it one with a secret keeps its findings."""
+    plot = new_plot(tmp_path / "shop")
+    plot.commit("web/.env", "API_URL=http://${API_HOST:-localhost}/\nLIMIT=10\n")
+    plot.commit("api/.env", f"LIMIT=10\nSECRET_KEY={BASE}\n")
+    plot.file("job/.env", f"FEED={ODD}\n")
+    for name in ("web", "api", "job"):
+        (plot.root / name / ".env").chmod(0o644)
+    findings = reviewed(init(plot.root)).findings
+    told = {check: set(rows["service"]) for check, rows in findings.groupby("check")}
+    assert (told["tracked-env-file"], told["open-file-mode"]) == ({"api"}, {"job"})
+    assert "value-read-differently" not in told
+
+
+def test_a_coupling_that_nobody_stated_is_asked_about(tmp_path: Path) -> None:
+    """Without a policy the client's and the server's password are one question, of low severity."""
+    files = {"web.env": f"DB_PASSWORD={DB}\n", "db.env": f"POSTGRES_PASSWORD={DB}\n"}
+    findings = reviewed(write(tmp_path / "app", files)).findings
+    (row,) = findings[findings["check"].eq("reused-across-names")].to_dict("records")
+    assert (row["severity"], row["subject"]) == ("low", "DB_PASSWORD=POSTGRES_PASSWORD")
+    assert row["remedy"].startswith("If they are one credential, add equals = ")
+
+
+def test_a_folder_of_a_larger_repository_is_searched_with_it(tmp_path: Path) -> None:
+    """One service of a monorepo is ordinary: the history above its folder is searched for its values."""
+    plot = new_plot(tmp_path / "shop")
+    plot.commit("app/.env", f"API_TOKEN={BASE}\n")
+    words = ["leaks", "--project", str(plot.root / "app")]
+    result = CliRunner().invoke(main, words, env={"AUDIT_KEY_FILE": "/x"})
+    assert (result.exit_code, "API_TOKEN" in result.stdout) == (0, True), result.output
+
+
+def test_a_value_in_a_request_line_is_a_leak(tmp_path: Path) -> None:
+    """Whatever the parameter is called, a configured value in a log's request line is found."""
+    line = f'INFO:     203.0.113.9:1 - "GET /a?ref={BASE}&page=2 HTTP/1.1" 200 OK\n'
+    project = write(tmp_path / "app", {".env": f"SECRET_KEY_BASE={BASE}\n", "logs/a.log": line})
+    assert reviewed(project).leak_places["path"].tolist() == ["logs/a.log"]

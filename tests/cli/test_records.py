@@ -1,9 +1,13 @@
-"""What the commands that write the ledger leave in it, and what a review makes of that."""
+"""What the commands that write the ledger leave in it and refuse, and what a review makes of that."""
 
 import os
 import re
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
+from shutil import copytree
+
+import pytest
 
 from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
@@ -116,28 +120,13 @@ def test_a_revocation_names_the_value_that_was_revoked(small: SmallProject) -> N
     assert "the provider was not asked" in first.said
 
 
-def test_decisions_are_listed_in_their_order(small: SmallProject) -> None:
-    """A line for each decision on a finding, as it was made; none of another finding."""
-    small.run("snapshot")
-    for line in (
-        f"assign {FINDING} --owner Ada",
-        f"close {FINDING} --proof x",
-        f"assign {FINDING} --owner Cy",
-    ):
-        small.run(f"decide {line}")
-    for command in ("decide list", f"decide list {FINDING}"):
-        listed = small.run(command).stdout.splitlines()
-        assert [line.split("  ")[2].split(" ")[0] for line in listed[:3]] == ["assign", "close", "assign"]
-    assert len(listed) == 3
-    assert small.run("decide list weak-value:OTHER").stdout == ""
-
-
 def test_a_closed_finding_that_is_there_is_contradicted(small: SmallProject) -> None:
     """The record lowers nothing: the finding stays open, and its row says who called it closed."""
     small.run("snapshot")
     more = '[[secret]]\nname = "JWT_KEY"\nservice = "backend"\nrequired = "always"\n'
     small.write("project/audit.toml", one_file(AUDIT, POLICY + more))
     missing = "missing-secret:JWT_KEY:production/backend"
+    small.report_findings(FINDING, missing)
     small.run(f"decide assign {FINDING} --owner Ada --due 2099-01-01 --ticket OPS-7 --by Bo")
     small.run(CLOSE.format(missing))
     owned = {"reason": "", "owner": "Ada", "ticket": "OPS-7", "until": "2099-01-01T23:59:59Z", "by": "Bo"}
@@ -145,6 +134,8 @@ def test_a_closed_finding_that_is_there_is_contradicted(small: SmallProject) -> 
         {"subject": FINDING, "verdict": "assign", **owned},
         {"subject": missing, "verdict": "close", "reason": "commit 7", "by": "Ada"},
     ]
+    listed = small.run("decide list").stdout.splitlines()
+    assert [line.split("  ")[2].split(" ")[0] for line in listed[:2]] == ["assign", "close"]
     found = reviewed(small, "2099Q1", "2099-04-01").findings.set_index("check")
     closed = found.loc["missing-secret", ["status", "closed_by"]]
     assert closed.tolist() == ["open", "Ada (ledger ci#3)"]
@@ -179,3 +170,63 @@ def test_a_changed_key_is_bridged(small: SmallProject) -> None:
     pairs = zip(first.body["secrets"], again.body["secrets"], strict=True)
     assert bridge.body["links"] == {old["fingerprint"]: new["fingerprint"] for old, new in pairs}
     assert "2 MACs valid" in small.run("verify {project}").stdout
+
+
+# ---- No command writes a secret value that somebody typed or pasted into one of its texts ----
+
+CLINIC = 'name = "clinic-scheduling-app"\nextends = "paiid"\n'
+CLINIC += '[[env]]\nenvironment = "production"\nservice = "backend"\npath = ".env"\n'
+TOKEN, RETIRED = fake_value("typed token"), fake_value("typed and retired")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a key, and a project with a value in force, and one that only the ledger has seen."""
+    small = SmallProject(tmp_path_factory.mktemp("seen"))
+    small.write("project/audit.toml", CLINIC)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AUDIT_KEY_FILE", str(small.folder / "home" / "key"))
+        for value in (RETIRED, TOKEN):
+            small.write("project/.env", f"API_TOKEN={value}\nPROJECT_NAME=clinic-scheduling-app\n")
+            small.run("snapshot")
+    write_report(small.report)
+    return small.folder
+
+
+@pytest.fixture
+def typed(seen: Path, small: SmallProject) -> SmallProject:
+    """A copy of that project, under the same key."""
+    copytree(seen, small.folder, dirs_exist_ok=True)
+    return small
+
+
+ACCEPT = "decide accept overdue-secret:x --until 2099-01-01"
+AT = "record API_TOKEN --environment production --at 2026-01-01"
+COMMANDS = [
+    *(f"{ACCEPT} --reason", f"{ACCEPT} --reason x --by", "decide accept --until 2099-01-01 --reason x ID"),
+    *("decide assign overdue-secret:x --owner", "decide assign overdue-secret:x --owner x --ticket"),
+    *("decide assign --owner x ID", "decide close overdue-secret:x --proof"),
+    *("decide attest 142 --until 2099-01-01 --reason", f"{AT} --by", f"{AT} --ticket"),
+    *(f"{AT} --reason", "sign {report} --by", "sign {report} --reason"),
+    *("review --quarter 2026Q3 --as-of 2026-10-01 --out", "investigate --as-of 2026-10-01 --out"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_value_in_a_text_is_refused(typed: SmallProject, command: str) -> None:
+    """In force as it is or spelled in hex, or retired: the option is named, the value is not, and nothing is
+    written."""
+    *_, last = command.split()
+    before = {path: path.read_bytes() for path in typed.folder.rglob("*") if path.is_file()}
+    for value in (TOKEN, TOKEN.encode().hex(), RETIRED):
+        text = {"--out": str(typed.folder / "out" / f"for-{value}" / value), "ID": f"overdue-secret:{value}"}
+        done = typed.run(f"{command.removesuffix('ID')} '{text.get(last, f'see {value}')}'", 2)
+        assert "holds a secret value" in done.output
+        assert value not in done.output
+        assert {path: path.read_bytes() for path in typed.folder.rglob("*") if path.is_file()} == before
+    assert not (typed.folder / "out").exists()
+
+
+def test_the_name_of_the_project_may_be_written(typed: SmallProject) -> None:
+    """Also if a setting has it as its value: it is in every report anyway."""
+    typed.run("decide attest 142 --until 2099-01-01 --reason 'as decided for clinic-scheduling-app'")

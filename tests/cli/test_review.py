@@ -15,37 +15,26 @@ import pytest
 
 from audit_lib.cli.decisions import report_faults
 from audit_lib.report.package import ARTEFACTS
-from audit_lib.secrecy.seal import statement
 from tests.support.paths import GOLDEN, ROOT
 
 COMMAND = (sys.executable, "-m", "audit_lib", "review", "--sample", "--out")
-
-
-def test_the_report_states_what_was_searched() -> None:
-    """The sentence on the page is the manifest's seal: values were searched, with no hit."""
-    manifest = json.loads((GOLDEN / "MANIFEST.json").read_text("utf-8"))
-    counts = manifest["seal"]
-    assert counts.pop("hits") == 0
-    assert counts["artefacts"] == len(ARTEFACTS)
-    assert min(counts["values"], counts["forms"], counts["runs"]) > 0
-    words = statement(counts).split("`")[-1].split()
-    assert " ".join(words[:12]) in " ".join((GOLDEN / "report.html").read_text("utf-8").split())
 
 
 def test_the_manifest_names_inputs_without_what_could_be_guessed() -> None:
     """Logs and guide by SHA-256, env files by a keyed digest alone, the ledger's heads, no machine."""
     text = (GOLDEN / "MANIFEST.json").read_text("utf-8")
     manifest = json.loads(text)
-    kinds = {entry["kind"] for entry in manifest["inputs"]}
-    assert {"env file", "example", "log", "guide"} <= kinds
+    assert {"env file", "example", "log", "guide"} <= {entry["kind"] for entry in manifest["inputs"]}
     for entry in manifest["inputs"]:
         keyed = entry["kind"] in ("env file", "backup", "example", "export", "given values")
         assert (entry["sha256"] is None) == (keyed or entry["kind"] in ("ledger", "git")), entry
         assert (entry["keyed_digest"] is not None) == keyed, entry
     assert manifest["ledger"]
     assert manifest["policy"]["sha256"]
-    assert str(ROOT) not in text
-    assert "/tmp" not in text
+    assert [place for place in (str(ROOT), "/tmp") if place in text] == []
+    counts = manifest["seal"]
+    assert (counts["hits"], counts["artefacts"]) == (0, len(ARTEFACTS))
+    assert min(counts["values"], counts["forms"], counts["runs"]) > 0
 
 
 @pytest.mark.long

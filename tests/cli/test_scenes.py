@@ -50,7 +50,7 @@ def test_a_scene(small: SmallProject, scene: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(small.root)
     monkeypatch.setattr("audit_lib.cli.review.run_notebook", _no_kernel)
     for verb, *given in SCENES[scene]["steps"]:
-        if verb in ("write", "delete", "edit", "values"):
+        if verb in ("write", "delete", "edit", "values", "report_findings"):
             getattr(small, verb)(*given)
             continue
         before, (code, *texts) = _files(small.folder), given

@@ -30,6 +30,7 @@ POLICY = Policy("test", secrets=(SecretRule("API_TOKEN", "backend", "secret", ow
 FOUND = {"id": OVERDUE, "check": "overdue-secret", "severity": "high", "status": "open", "covers": ()}
 FOUND |= {"subject": "API_TOKEN", "environment": "production", "service": "backend"}
 ELSEWHERE = {"inventory": [{"placeholder": True, "environment": "staging"}]}
+ELSEWHERE_ROW = "tests, examples and documents"
 PRODUCTION = {"sources": [{"environment": "production"}]}
 LATE = {"freshness": [{"status": "overdue"}]}
 
@@ -227,6 +228,34 @@ def test_one_action_closes_what_hangs_together() -> None:
     seen = [{"detection": name, "subject": subject, "verdict": "found"} for name, subject in names]
     found = _find(detections=seen).set_index("subject")["action"]
     assert found["let-in 192.0.2.1"] == found["probing 192.0.2.1"] != found["guessing 192.0.2.9"]
+
+
+@pytest.mark.parametrize(("environment", "actions"), [("production", 2), ("development", 1)])
+def test_values_of_production_decide_every_leak_at_once(environment: str, actions: int) -> None:
+    """Without a value of production one action is about all that its values would decide."""
+    leaked = [{"secret": name, "status": "unknown", "covers": ()} for name in "AB"]
+    blank = [{"kind": "given values", "source": "--env development/backend", "state": "missing"}]
+    held = [{"secret": "C", "environment": environment, "fingerprint": "f"}]
+    found = _find(leaked_secrets=leaked, inventory=held, sources=blank)
+    assert found.loc[found["check"].eq("leak-undecided"), "action"].nunique() == actions
+    assert found["action"].nunique() == 2 * actions - 1
+
+
+def test_passwords_in_files_and_what_only_tests_hold_have_an_action_each() -> None:
+    """However many names there are: what a file that deploys holds, and what was perhaps made for tests."""
+    chosen = [{"variable": name, "values": 1} for name in ("A", "B", ELSEWHERE_ROW)]
+    leaked = [{"secret": ELSEWHERE_ROW, "status": "unknown", "covers": ()}]
+    found = _find(chosen_passwords=chosen, leaked_secrets=leaked).set_index("subject")["action"]
+    assert found["A"] == found["B"]
+    assert found[ELSEWHERE_ROW].nunique() == 1
+
+
+@pytest.mark.parametrize(("placeholder", "tracked"), [(True, 0), (False, 1)])
+def test_a_tracked_file_of_published_values_discloses_none(placeholder: bool, tracked: int) -> None:
+    """Of an env file whose only values everybody knows nothing is said; a value of its own is a finding."""
+    held = [{"source": "backend/.env", "environment": "development", "template": placeholder}]
+    found = _find(sources=[{"tracked": True}], inventory=[*held, {"source": "other"}])
+    assert found["check"].eq("tracked-env-file").sum() == tracked
 
 
 @pytest.mark.parametrize(

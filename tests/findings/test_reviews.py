@@ -22,15 +22,10 @@ KEY = Key.throw_away()
 ROW = {"id": "a:b", "check": "a", "severity": "high", "status": "open"}
 ROW |= {"covers": [["b", "production", "backend"]]}
 REPORT = {
-    "schema": "audit_lib/report/9",
-    "project": "app",
-    "quarter": "2026Q2",
-    "as_of": "2026-06-30T00:00:00Z",
-    "ledger": {"ada": "1:" + "0" * 64},
-    "settings": {"in_force": ["secret A: declared"]},
-    "findings": [ROW],
+    "schema": "audit_lib/report/9", "project": "app", "quarter": "2026Q2", "as_of": "2026-06-30T00:00:00Z",
+    "ledger": {"ada": "1:" + "0" * 64}, "settings": {"in_force": ["secret A: declared"]}, "findings": [ROW],
     "not_ended": [ROW | {"id": "a:c", "status": "unknown", "opened_at": "2026-01-01", "opened_in": "2025Q4"}],
-}
+}  # fmt: skip
 
 
 def _written(folder: Path, report: dict[str, Any], *, manifest: bool = True, key: Key = KEY) -> Path:
@@ -165,13 +160,8 @@ def test_without_a_signed_review_places_are_not_known(project: Path) -> None:
 TEXT = b"# Secrets\n\nRotate.\n"
 
 
-CITED = {
-    TEXT: "",
-    TEXT.replace(b"\n", b"\r\n"): "",
-    TEXT.rstrip(): "",
-    TEXT + b"More.\n": OTHER_GUIDE,
-    b"": "",
-}
+SAME = (TEXT, TEXT.replace(b"\n", b"\r\n"), TEXT.rstrip(), b"")
+CITED = dict.fromkeys(SAME, "") | {TEXT + b"More.\n": OTHER_GUIDE}
 
 
 @pytest.mark.parametrize(("cited", "reason"), CITED.items())

@@ -46,42 +46,26 @@ def _leaked_in_development(folder: Path) -> None:
 
 
 # What is changed in a planted incident; by explanation or detection what a column holds then, or not ("!").
-CHANGED: dict[str, tuple[str, Callable[[Path], object], tuple[tuple[str, str, str], ...]]] = {
+Expected = tuple[tuple[str, str, str], ...]
+CHANGED: dict[str, tuple[str, Callable[[Path], object], Expected]] = {
     "nobody declared what a failed login looks like": (
-        "quiet misuse",
-        lambda at: change(at / TOML, 'extends = "paiid"', 'extends = "generic"'),
-        (
-            (GUESSED, "rating", "unknown"),
-            (GUESSED, "speaks_against", "!does not"),
-            (GUESSED, "missing", "does not declare what a failed login looks like"),
-        ),
-    ),
+        "quiet misuse", lambda at: change(at / TOML, 'extends = "paiid"', 'extends = "generic"'),
+        ((GUESSED, "rating", "unknown"), (GUESSED, "speaks_against", "!does not"),
+         (GUESSED, "missing", "does not declare what a failed login looks like"))),
     "who guessed and got in used no leak": (
-        "brute force",
-        lambda at: rewrite_log(at, *GUESSES, (29, STRANGER, 200)),
-        (
-            (GUESSED, "rating", "likely"),
-            (GUESSED, "speaks_for", "then let in on /api/orders"),
-            (GUESSED, "addresses", STRANGER),
-            (USED, "speaks_against", f"{STRANGER} guessed before being answered"),
-        ),
-    ),
+        "brute force", lambda at: rewrite_log(at, *GUESSES, (29, STRANGER, 200)),
+        ((GUESSED, "rating", "likely"), (GUESSED, "speaks_for", "then let in on /api/orders"),
+         (GUESSED, "addresses", STRANGER), (USED, "speaks_against", f"{STRANGER} guessed before being"))),
     "a new address of a known network is no newcomer": (
-        BUNDLE,
-        lambda at: rewrite_log(at, *((30 + 7 * number, NEAR, 200) for number in range(12))),
-        ((USED, "rating", "unlikely"), *((name, "speaks_for", f"!{NEAR}") for name in (USED, GUESSED))),
-    ),
+        BUNDLE, lambda at: rewrite_log(at, *((30 + 7 * number, NEAR, 200) for number in range(12))),
+        ((USED, "rating", "unlikely"), *((name, "speaks_for", f"!{NEAR}") for name in (USED, GUESSED)))),
     "one set of thresholds takes detection and explanation away": (
-        "brute force",
-        lambda at: change(at / TOML, "", "\n[detections.guessing]\nladder = [[500, 10]]\n"),
-        ((GUESSED, "rating", "unlikely"), ("guessing", "verdict", "none")),
-    ),
+        "brute force", lambda at: change(at / TOML, "", "\n[detections.guessing]\nladder = [[500, 10]]\n"),
+        ((GUESSED, "rating", "unlikely"), ("guessing", "verdict", "none"))),
     "a leak of development is no attack on production": (
-        "leaked and used",
-        _leaked_in_development,
-        ((USED, "speaks_for", "!known to have leaked"), (USED, "missing", "of development")),
-    ),
-}
+        "leaked and used", _leaked_in_development,
+        ((USED, "speaks_for", "!known to have leaked"), (USED, "missing", "of development"))),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CHANGED)

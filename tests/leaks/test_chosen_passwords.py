@@ -68,6 +68,13 @@ def test_a_chosen_value_under_a_password_name_is_listed(path: str, text: str) ->
     assert listed(text.format(v=fake_value(path, 6, SMALL)), path) == (1, 0)
 
 
+def test_a_login_in_a_url_has_the_name_before_it() -> None:
+    """However far away in its line; without any name it is a password, never the name of a rule."""
+    text = "DB_URL          := postgres://ann:qzvkjx7@db/shop\nrun postgres://ann:qzvkjx8@db/shop\n"
+    found = Rules(Keeper(Key(b"k" * 32, "file")), ()).find_chosen(text.encode(), "Makefile")[0]
+    assert sorted(one.name for one in found) == ["DB_URL", "password"]
+
+
 def test_a_value_in_quotes_goes_to_its_quote() -> None:
     """Signs within quotes belong to the value, a word without quotes in code is a name."""
     signs = fake_value("signs", 4, SMALL) + "<a'b[c]{d;,$)"
@@ -124,6 +131,7 @@ NO_PASSWORDS = (
     ("manifests/backup.pp", "String $backuppassword = $login\n  $rootpassword = qzvkjx\n"),
     ("app/page.twig", "send({{password: login, password2: again}});\n"),
     ("errors/messages_zh_CN.properties", "emptyPassword=qzvkjx\n"),
+    ("app/brands.ts", '[Brand.OnePassword]: "1Password",\nLastPass: "qzvkjx7"\n'),
 )  # fmt: skip
 
 
@@ -200,5 +208,4 @@ def test_possible_passwords_are_a_class_of_their_own(tmp_path: Path) -> None:
     assert list(counted["count"]) == [1]
     table = tabulate_chosen_passwords(found.leaks, found.places)
     assert list(table["variable"]) == ["DB_PASSWORD", ELSEWHERE]
-    assert list(table["deploys"]) == [True, False]
     assert keeper.fingerprint(one) not in keeper  # a word would stand in reports by chance

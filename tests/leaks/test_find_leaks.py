@@ -85,19 +85,19 @@ def _stashed(plot: Plot, text: str) -> None:
     plot.git("stash", "-q")
 
 
-@pytest.mark.parametrize(("text", "variable"), [
-    ("DATABASE_URL=postgresql://ann:{v}@db/shop\n", "DATABASE_URL"),
-    ('const shopUrl = "postgresql://ann:{v}@db/shop";\n', "shopUrl"),
-    ("see postgresql://ann:{v}@db/shop\n", "url-password"),
-])  # fmt: skip
-def test_a_value_of_a_rule_without_a_name_has_the_one_before_it(
-    text: str, variable: str, tmp_path: Path
-) -> None:
+def test_a_value_of_a_rule_without_a_name_has_the_one_before_it(tmp_path: Path) -> None:
     """The name on its line says more than the rule, which stands where there is none."""
-    plot = new_plot(tmp_path / "repo")
-    plot.commit("app/settings.txt", text.format(v=fake_value("named")))
+    plot, url = new_plot(tmp_path / "repo"), "postgresql://ann:{}@db/shop"
+    lines = {
+        "DATABASE_URL": f"DATABASE_URL={url}",
+        "shopUrl": f'const shopUrl = "{url}";',
+        "url-password": f"see {url}",
+    }
+    plot.commit(
+        "app/settings.txt", "\n\n".join(line.format(fake_value(name)) for name, line in lines.items())
+    )
     leaks = audit(plot.root, tmp_path)[0].leaks
-    assert list(leaks.loc[leaks["kind"] == "pattern", "variable"]) == [variable]
+    assert set(leaks.loc[leaks["kind"] == "pattern", "variable"]) == {*lines}
 
 
 HIDDEN: dict[str, Callable[[Plot, str], object]] = {
@@ -109,12 +109,14 @@ HIDDEN: dict[str, Callable[[Plot, str], object]] = {
 }
 
 
-@pytest.mark.parametrize("where", HIDDEN)
-def test_history_is_searched_by_shape(where: str, tmp_path: Path) -> None:
+def test_history_is_searched_by_shape(tmp_path: Path) -> None:
     """What only the history holds is found by its shape too."""
     plot = new_plot(tmp_path / "repo")
-    HIDDEN[where](plot, f"JWT_SECRET_KEY={fake_value(where)}\n")
-    assert list(audit(plot.root, tmp_path)[0].leaks["variable"]) == ["JWT_SECRET_KEY"]
+    for where, hide in HIDDEN.items():
+        hide(plot, f"JWT_SECRET_KEY={fake_value(where)}\n")
+    found, keeper = audit(plot.root, tmp_path)
+    assert set(found.leaks["variable"]) == {"JWT_SECRET_KEY"}
+    assert set(found.leaks["fingerprint"]) == {keeper.fingerprint(fake_value(where)) for where in HIDDEN}
 
 
 def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
@@ -220,6 +222,23 @@ def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
     targets = leak_targets(known.entries, known.inventory, known.policy, keeper)
     assert list(targets["reason"]) == [reason]
     assert list(targets["searched"]) == ["beside its name" if reason else "everywhere"]
+
+
+FRAME = "-----{} RSA PRIVATE KEY-----"
+EMPTY_KEY = "\\n".join((FRAME.format("BEGIN"), "MIIEpAIBAAKCAQEA", FRAME.format("END")))
+
+
+@pytest.mark.parametrize("value", ["get_the_secret_of_above_key", f'"{EMPTY_KEY}"'], ids=["words", "key"])
+def test_words_and_an_empty_key_in_an_example_are_no_leak(tmp_path: Path, value: str) -> None:
+    """What an example shows is a template if it reads as words, or is a key's frame; else it is a leak."""
+    (tmp_path / ".env.example").write_text(f"AWS_SECRET_ACCESS_KEY={value}\nAPI_TOKEN={GENERATED}\n")
+    env = '[[env]]\npath = ".env.example"\nexample = true\nservice = "backend"\n'
+    (tmp_path / "audit.toml").write_text(f'name = "shop"\nextends = "generic"\n{env}')
+    keeper, project = Keeper(Key(b"k" * 32, "file")), load_project(tmp_path)
+    policy = choose_policy(project)
+    known = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=datetime.now(UTC))
+    targets = leak_targets(known.entries, known.inventory, policy, keeper).set_index("variable")
+    assert targets["kind"].to_dict() == {"API_TOKEN": "leak", "AWS_SECRET_ACCESS_KEY": "template"}
 
 
 def _keeper(*values: str) -> tuple[Keeper, tuple[str, ...]]:

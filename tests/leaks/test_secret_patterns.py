@@ -93,6 +93,7 @@ NO_SECRETS = (
     ("settings.txt", "session_token:\n  region: {value}\n"),
     ("settings.txt", "Authorization: Bearer {value}...\n"),
     ("app/main.py", 'author = "{short}"\n'),
+    ("app/sums.go", '"feed": "{a}",\n"item": "{b}",\n"api_key": "{c}",\n"mark": "{d}",\n"note": "{e}",\n'),
     ("app/main.py", '"a key or file.\\u003c/p\\u003e\\u003cp{short}"\n'),
     ("app/main.py", "http://Bearer:APIKEY@api.sandstorm.example.net:6099/{short}\n"),
     ("app/main.py", 'authorization_response="https://i.example/?code=hello-{short}"\n'),
@@ -102,7 +103,8 @@ NO_SECRETS = (
 def _filled(text: str) -> bytes:
     value, short = fake_value(("notation", 8), 32, MIXED), fake_value("author", 18, MIXED)
     seed = fake_value("seed 2", 32, string.ascii_uppercase + "234567")
-    return text.format(value=value, short=short, seed=seed).encode()
+    sums = {name: fake_value(("sum", name), 64, "0123456789abcdef") for name in "abcde"}
+    return text.format(value=value, short=short, seed=seed, **sums).encode()
 
 
 @pytest.mark.parametrize(("path", "text"), NOTATIONS)
@@ -175,7 +177,10 @@ LEFT_ALONE = (
     ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__upstream_key_id"),
     ("2001:0db8:85a3:08d3:1319:8a2e:0370:7347", "raw_ip_key"), ("qx7v2rm9kw4t", "KEYCLOAK_CLIENT_VERSION"),
     ("999.0.0-SNAPSHOT", "DEPLOY_KEY"), ("qx7v2rm9kw4t", "GroupKey.getKeyTenant"),
-    ("qx7v2rm9kw4tz8p", "badge_key"),
+    ("qx7v2rm9kw4tz8p", "badge_key"), ("3f8a2c1d-90b7-4e51-8b6c-1f0d2a9c7e45", "OnePassword"),
+    ("9f2c41d07be85a3c6d1e0fXXXXYYYY", "SLACK_SECRET"),
+    ("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "validJwtToken"),
+    (fake_value("signed", 64, "0123456789abcdef"), "X-Amz-Signature"),
 )  # fmt: skip
 
 

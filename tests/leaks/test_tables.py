@@ -9,6 +9,7 @@ import pytest
 from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakCoverage
 from audit_lib.leaks.tables import (
+    ELSEWHERE,
     Exposure,
     LeakPlaces,
     Leaks,
@@ -236,7 +237,21 @@ def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, depl
         for path in paths
     )
     exposure = Exposure.of([exposed("FOUND", "unknown", "") | {"service": service}])
-    assert list(tabulate_leaked_secrets(leaks, places, exposure)["deploys"]) == [deploys]
+    table = tabulate_leaked_secrets(leaks, places, exposure)
+    assert list(table["secret"]) == ["FOUND" if deploys else ELSEWHERE]
+
+
+def test_what_stands_in_tests_alone_is_one_row() -> None:
+    """Values of several names are looked through at once; one that is in force anywhere keeps its own row."""
+    ids = ("A", "B", "LIVE")
+    leaks = Leaks.of([leak(name, kind="pattern") for name in ids])
+    places = LeakPlaces.of(
+        {"leak_id": name, "place": "blob", "path": "tests/a.py", "line": 1, "commit": "", "encoding": ""}
+        for name in ids
+    )
+    exposure = [exposed(name, "unknown", "") for name in ids[:2]] + [exposed("LIVE", "emergency")]
+    table = tabulate_leaked_secrets(leaks, places, Exposure.of(exposure)).set_index("secret")
+    assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", ELSEWHERE: "A, B"}
 
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")

@@ -85,10 +85,7 @@ def test_failed_logins_are_exact_once_declared(application: Application, tmp_pat
 @pytest.mark.parametrize("policy", ["", DECLARES_401], ids=["nothing declared", "401 declared"])
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
 def test_nothing_is_none_or_quiet_before(application: Application, policy: str, tmp_path: Path) -> None:
-    """Before its login is declared no detection of failed logins says "none", and the alert is not quiet.
-
-    It fires only if messages of the application say so. The route that was planted is proposed, and no other.
-    """
+    """Before its login is declared no detection of failed logins says "none", and the alert is not quiet."""
     chosen, rules, logs = _project(tmp_path / "app", written(application, VISITS), policy=policy)
     found = _detections(rules, logs)
     assert set(found.loc[found["verdict"].eq("none"), "detection"]) & GUESSING == set()

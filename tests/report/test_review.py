@@ -179,13 +179,34 @@ TOKEN = "API_TOKEN"
         ([finding("values-on-disk", "env file"), OPEN_MODE], "present", "Delete backend/.env"),
         ([finding("open-file-mode", "env file")], "present", "Correct backend/.env"),
         ([finding("tracked-env-file", "env file")], "present", "Untrack backend/.env"),
+        (
+            [finding("leak-undecided", name, action="leaks", environment="") for name in "AB"],
+            "missing",
+            "Rotate A and B, or supply the values in force to show that they were replaced",
+        ),
+        (
+            [finding("log-gap", "logs", status="unknown", remedy="Name the logs in audit.toml.")],
+            "missing",
+            "Name the logs in audit.toml",
+        ),
+        (
+            [finding("source-not-read", "given values", status="unknown", environment="development")],
+            "missing",
+            "Supply the values in force, first those of production",
+        ),
+        (
+            [finding("password-in-file", name, action="passwords", environment="") for name in "AB"],
+            "missing",
+            "Take A and B out of their files and let each environment set its own",
+        ),
     ],
 )
 def test_an_action_says_what_closes_its_findings(
     findings: list[dict[str, Any]], state: str, action: str
 ) -> None:
     """A value is rotated or set, a file deleted, corrected or untracked, and each is named."""
-    inventory = rows_of("inventory", {"secret": "API_TOKEN", "state": state})
+    place = {"environment": findings[0]["environment"]}
+    inventory = rows_of("inventory", {"secret": "API_TOKEN", "state": state} | place)
     made = actions.tabulate_actions(
         pd.DataFrame(findings), inventory, contract_of("freshness").of([]), frames.AS_OF
     )

@@ -10,8 +10,7 @@ import pytest
 
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, SHORTEST, Hit, Matcher, forms
-from tests.support.encodings import encodings
-from tests.support.fakes import fake_value
+from tests.support.fakes import encodings, fake_value
 
 AWKWARD = fake_value("awkward", 32) + "/+=\"'\\<&> é$~"
 VALUE = fake_value("matcher", 43)

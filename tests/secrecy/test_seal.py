@@ -170,6 +170,14 @@ def test_a_policy_does_not_say_what_is_searched_for(
     assert last == ["nothing was published"]
 
 
+def test_a_name_beside_a_value_may_be_shown(tmp_path: Path) -> None:
+    """Of `NAME=value`, as a file has it, the name may stand in a report, the whole may not."""
+    text = "TEST_SHOP_ADMIN_PASSWORD=welcome2024"
+    known = _known(beside=(text,))
+    assert _hits(tmp_path, "TEST_SHOP_ADMIN_PASSWORD is in a file", known) == []
+    assert _hits(tmp_path, text, known)
+
+
 def test_the_password_of_a_url_is_searched_for_and_a_public_prefix_is_not(tmp_path: Path) -> None:
     """Also if the policy calls the URL a setting. A key's format may stand in a report, the key may not. A
     seal that would search for nothing is no seal."""

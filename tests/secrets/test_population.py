@@ -1,6 +1,7 @@
 """Every variable is accounted for: who knows it, what one side has and another lacks, what is not known."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,9 +22,12 @@ AUDIT = 'name = "shop"\nextends = "generic"\nguide = ""\nenvironments = ["produc
 )
 CODE = 'import os\nos.environ["DB_PASSWORD"]\nos.environ["NEW_SECRET"]\nos.getenv("PAGE_SIZE", 10)\n'
 ENV = f"DB_PASSWORD={fake_value('db', 32)}\nLEFT_OVER=10\n"
-FILES = {"audit.toml": AUDIT, "app.py": CODE, ".env": ENV}
+# What tests alone read is not the application's.
+TESTS = 'import os\nos.environ["PYTEST_TOKEN"]\n'
+FILES = {"audit.toml": AUDIT, "app.py": CODE, ".env": ENV, "tests/test_app.py": TESTS}
 MORE = AUDIT.replace('["production"]', '["staging", "production"]')
 SETS = "services:\n  web:\n    build: .\n    environment:\n      NEW_SECRET: x\n"
+DB = "services:\n  db:\n    image: db:1\n"
 CHECKS = ("undeclared-variable", "declared-read-nowhere", "read-supplied-nowhere")
 
 
@@ -53,47 +57,41 @@ def test_each_difference_is_one_list(tmp_path: Path) -> None:
     }
 
 
+READ, SUPPLIED = ("OLD_TOKEN", "read", "read_reason"), ("NEW_SECRET", "supplied", "supply_reason")
+
+
 @pytest.mark.parametrize(
-    ("changed", "why"),
+    ("changed", "of", "answer", "why"),
     [
-        ({"app_py": CODE + "os.environ[name]\n"}, "1 read without a name, first app.py:5"),
-        ({"old_py": "os.environ['A'\n"}, "1 file not read, first old.py: is not Python"),
-        ({"Old_cs": "class Old {}\n"}, "1 file not read, first Old.cs: is in a language"),
-        ({"nginx_conf": "set $x OLD_TOKEN;\n"}, "named in nginx.conf:1, but not as a read"),
-        ({"compose_yaml": "services:\n  db:\n    image: db:1\n"}, "1 image with code that is not here"),
+        # A read without a name, a file that was not read, a word, or an image may read a variable unseen.
+        ({"app_py": CODE + "os.environ[name]\n"}, READ, "unknown", "1 read without a name, first app.py:5"),
+        ({"old_py": "os.environ['A'\n"}, READ, "unknown", "1 file not read, first old.py: is not Python"),
+        ({"Old_cs": "class Old {}\n"}, READ, "unknown", "1 file not read, first Old.cs: is in a language"),
+        ({"nginx_conf": "set $x OLD_TOKEN;\n"}, READ, "unknown", "named in nginx.conf:1, but not as a read"),
+        ({"compose_yaml": DB}, READ, "unknown", "1 image with code that is not here"),
         # Of a service that compose builds the code is here.
-        ({"compose_yaml": "services:\n  web:\n    build: .\n    image: web:1\n"}, ""),
-        ({"compose_yaml": "services:\n  job:\n    image: web:1\n    build: .\n"}, ""),
-    ],
-)
-def test_read_nowhere_needs_everything_seen(tmp_path: Path, changed: dict[str, str], why: str) -> None:
-    """A read without a name, a file that was not read, a word, or an image: it is not known then."""
-    audit = _audit(tmp_path, **changed)
-    row = _row(audit, "OLD_TOKEN")
-    assert row["read"] == ("unknown" if why else "no")
-    assert str(row["read_reason"]).startswith(why)
-    assert (("declared-read-nowhere", "open", "info") in _differences(audit)) == (why == "")
-    # All code counts as seen if every file of it was read.
-    assert set(audit.population["code_seen"]) == {"file not read" not in why}
-    assert _row(audit, "DB_PASSWORD")["known_by"] == ("code", "policy", "env files")
-
-
-@pytest.mark.parametrize(
-    ("changed", "supplied", "why"),
-    [
-        ({}, "no", ""),
-        ({"_env": ENV + "not understood\n"}, "unknown", "1 line of backend not understood"),
-        ({"compose_yaml": SETS}, "unknown", "set in compose.yaml:5"),
-        ({"audit_toml": MORE}, "unknown", "1 source of backend not read"),
+        ({"compose_yaml": "services:\n  web:\n    build: .\n    image: web:1\n"}, READ, "no", ""),
+        ({"compose_yaml": "services:\n  job:\n    image: web:1\n    build: .\n"}, READ, "no", ""),
+        # A place that was not supplied, a line that was not understood, or a file that sets it.
+        ({}, SUPPLIED, "no", ""),
+        ({"_env": ENV + "not understood\n"}, SUPPLIED, "unknown", "1 line of backend not understood"),
+        ({"compose_yaml": SETS}, SUPPLIED, "unknown", "set in compose.yaml:5"),
+        ({"audit_toml": MORE}, SUPPLIED, "unknown", "1 source of backend not read"),
         # A key of a blueprint is what the platform holds, and no read of the code.
-        ({"render_yaml": "services:\n- envVars:\n  - key: NEW_SECRET\n"}, "yes", ""),
+        ({"render_yaml": "services:\n- envVars:\n  - key: NEW_SECRET\n"}, SUPPLIED, "yes", ""),
     ],
-    ids=["whole", "lost line", "compose", "another environment", "blueprint"],
 )
-def test_supplied_nowhere_needs_every_place(
-    tmp_path: Path, changed: dict[str, str], supplied: str, why: str
-) -> None:
-    """A place that was not supplied, a line that was not understood, or a file that sets it: not known."""
-    row = _row(_audit(tmp_path, **changed), "NEW_SECRET")
-    assert (row["supplied"], row["supply_reason"]) == (supplied, why)
-    assert row["known_by"] == (("code", "platform") if "render_yaml" in changed else ("code",))
+def test_a_no_is_earned(tmp_path: Path, changed: dict[str, str], of: Any, answer: str, why: str) -> None:
+    """That nothing reads or supplies a variable is only said if all that may was read; else why not."""
+    audit, (name, question, reason) = _audit(tmp_path, **changed), of
+    row = _row(audit, name)
+    assert row[question] == answer
+    if of is SUPPLIED:
+        assert row[reason] == why
+        assert row["known_by"] == (("code", "platform") if answer == "yes" else ("code",))
+    else:
+        assert str(row[reason]).startswith(why)
+        assert (("declared-read-nowhere", "open", "info") in _differences(audit)) == (answer == "no")
+        # All code counts as seen if every file of it was read.
+        assert set(audit.population["code_seen"]) == {"file not read" not in why}
+        assert _row(audit, "DB_PASSWORD")["known_by"] == ("code", "policy", "env files")

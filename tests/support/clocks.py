@@ -40,28 +40,24 @@ WARN = 14
 
 
 @dataclass
-class Clock:
-    """A machine's clock: (from a true instant on, wrong by), in order of time."""
+class Copy:
+    """One machine's copy of the value: (since, value, the file's time as that machine has it).
 
+    Its clock: (from a true instant on, wrong by), in order of time.
+    """
+
+    writer: str
     steps: list[tuple[datetime, timedelta]]
+    states: list[tuple[datetime, str, datetime]] = field(default_factory=list)
 
     def shows(self, at: datetime) -> datetime:
         """What the clock shows at a true instant, to the second."""
         wrong = [by for since, by in self.steps if since <= at]
         return (at + wrong[-1]).replace(microsecond=0)
 
-
-@dataclass
-class Copy:
-    """One machine's copy of the value: (since, value, the file's time as that machine has it)."""
-
-    writer: str
-    clock: Clock
-    states: list[tuple[datetime, str, datetime]] = field(default_factory=list)
-
     def put(self, at: datetime, what: str, written: datetime | None = None) -> None:
         """Write the file; `written` where its time was kept, by cp -p or from an archive."""
-        self.states.append((at, what, written or self.clock.shows(at)))
+        self.states.append((at, what, written or self.shows(at)))
         self.states.sort(key=lambda state: state[0])
 
     def at(self, instant: datetime) -> tuple[str, datetime] | None:
@@ -71,12 +67,8 @@ class Copy:
 
     def adoptions(self, what: str) -> list[datetime]:
         """Each instant at which a value took another's place."""
-        found, before = [], None
-        for at, held, _ in self.states:
-            if held == what != before:
-                found.append(at)
-            before = held
-        return found
+        before = [None, *(held for _, held, _ in self.states)]
+        return [at for (at, held, _), last in zip(self.states, before, strict=False) if held == what != last]
 
 
 class SecretLife:
@@ -104,14 +96,14 @@ class SecretLife:
         self.reviewer = self._reviewer()
         self._look()
 
-    def _machine(self, name: str) -> Clock | Any:
+    def _machine(self, name: str) -> Copy:
         kind = self.chance.choice(("right", "right", "constant", "jumping"))
         hours = [0.0] if kind == "right" else [self.chance.uniform(-12, 14)]
         steps = [(ago(5000), hours[0] * HOUR)]
         if kind == "jumping":
             days = sorted((self.chance.uniform(0, DAYS) for _ in range(3)), reverse=True)
             steps += [(ago(day), self.chance.uniform(-12, 14) * HOUR) for day in days]
-        return Copy(f"{name}-{self.seed}", Clock(steps))
+        return Copy(f"{name}-{self.seed}", steps)
 
     def _rotate(self) -> None:
         at = ago(DAYS + self.chance.uniform(0, 1.6) * self.period)
@@ -139,7 +131,7 @@ class SecretLife:
         if self.chance.random() < 0.3:
             at = ago(self.chance.uniform(0.1, DAYS))
             what, written = self.origin.at(at) or (None, None)
-            kept = written if self.chance.random() < 0.5 else self.origin.clock.shows(at)
+            kept = written if self.chance.random() < 0.5 else self.origin.shows(at)
             if what and kept != IMAGE_TIME:
                 line = {"source": f"{self.source}.bak", "name": "TOKEN", "fingerprint": what}
                 self.backups.append({**line, "modified_at": kept})
@@ -163,14 +155,13 @@ class SecretLife:
 
     def _snapshots(self) -> list[Entry]:
         """Monthly by each writer, irregular; some are missed, some lack the value."""
-        entries: list[Entry] = []
+        entries, every = list[Entry](), 30
         for copy in self.copies:
-            every = 30
             day = DAYS - self.chance.uniform(0, every)
             last = datetime.min.replace(tzinfo=UTC)
             while day > 0:
                 at, day = ago(day), day - every * self.chance.uniform(0.7, 1.3)
-                shown, state = copy.clock.shows(at), copy.at(at)
+                shown, state = copy.shows(at), copy.at(at)
                 missed = self.chance.random() < 0.03
                 if missed or state is None or shown < last:
                     continue  # append refuses what is dated before its chain's end
@@ -202,7 +193,7 @@ class SecretLife:
     def _append_record(self, at: datetime, begun: datetime, what: str | None) -> bool:
         """As `record` would: without a date only if the value in place is another one than was seen."""
         who = self.chance.choice((self.origin, self.recorder))
-        shown, held = who.clock.shows(at), self.origin.at(at)
+        shown, held = who.shows(at), self.origin.at(at)
         if shown > NOW or held is None:
             return False  # the review, as of now, leaves it out
         what = held[0] if what else None
@@ -227,7 +218,7 @@ class SecretLife:
     def _look(self) -> None:
         """The snapshot of `review --snapshot`, by a clock that the review itself goes by."""
         mine = [entry.at for entry in self.entries if entry.writer == self.reviewer.writer]
-        shown = max([min(self.reviewer.clock.shows(NOW), NOW), *(at for at in mine if at <= NOW)])
+        shown = max([min(self.reviewer.shows(NOW), NOW), *(at for at in mine if at <= NOW)])
         self.entries.append(self._seen(self.reviewer, NOW, shown))
 
 

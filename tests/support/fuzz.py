@@ -135,7 +135,7 @@ def _three_entries() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(3):
             append(Path(folder), KEY, decision(number), days(number), "alice")
-        return (Path(folder) / "alice.jsonl").read_bytes()
+        return Path(folder, "alice.jsonl").read_bytes()
 
 
 GENERIC = (POLICIES / "generic.toml").read_bytes()

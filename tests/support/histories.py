@@ -94,21 +94,10 @@ def ledger_of(entries: list[Entry], as_of: datetime = NOW, broken: frozenset[str
 
 def inventory_row(place: Place, fingerprint: str | None, source: str, **more: Any) -> dict[str, Any]:
     """A row of the inventory: a secret with a period of 90 days unless `more` says otherwise."""
-    usual = {
-        **_named(place),
-        "variable": place[0],
-        "kind": "secret",
-        "required": "always",
-        "component": "whole",
-        "state": "present" if fingerprint else "missing",
-        "source": source,
-        "origin": "given values" if source.startswith("--env") else "env file",
-        "fingerprint": fingerprint,
-        "placeholder": False,
-        "max_age_days": 90,
-        "period_stated": True,
-    }
-    return usual | more
+    usual = {"variable": place[0], "kind": "secret", "required": "always", "component": "whole"}
+    usual |= {"state": "present" if fingerprint else "missing", "source": source, "fingerprint": fingerprint}
+    usual |= {"origin": "given values" if source.startswith("--env") else "env file", "placeholder": False}
+    return {**_named(place), **usual, "max_age_days": 90, "period_stated": True, **more}
 
 
 def freshness(
@@ -123,18 +112,17 @@ def freshness(
     policy: Policy = POLICY,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Freshness and evidence of an inventory; `files` gives each source's last write."""
-    there = [(row, (files or {}).get(row["source"])) for row in inventory]
     sources = [
         {name: row[name] for name in ("source", "environment", "service")}
-        | {"kind": "env file", "state": "read", "modified_at": written}
-        for row, written in there
-        if written
+        | {"kind": "env file", "state": "read", "modified_at": files[row["source"]]}
+        for row in inventory
+        if files and row["source"] in files
     ]
+    backup = {"kind": "backup", "state": "read"}
     sources += [
-        {"source": copy["source"], "kind": "backup", "state": "read", "modified_at": copy.pop("modified_at")}
-        for copy in copies or []
+        backup | {"source": copy["source"], "modified_at": copy.pop("modified_at")} for copy in copies or []
     ]
-    lines = [{"kind": "backup", "line": 1, "state": "read", **copy} for copy in copies or []]
+    lines = [{**backup, "line": 1, **copy} for copy in copies or []]
     table, ledger = filled(Inventory, inventory), ledger_of(entries, as_of, broken)
     frames = (table, filled(EnvEntries, lines), filled(Sources, sources))
     evidence = collect_evidence(*frames, ledger, as_of=as_of, keeper=keeper)

@@ -99,6 +99,13 @@ class Planted:
                 at += timedelta(minutes=self.chance.randrange(*pause))
 
 
+def _strangers(plan: Planted, count: int, minutes: float, status: int, begin: datetime = INCIDENT) -> None:
+    """Requests of a stranger."""
+    for number in range(count):
+        at = begin + timedelta(minutes=minutes * number)
+        plan.request(at, STRANGER, plan.chance.choice(ROUTES), status)
+
+
 def _bundle(plan: Planted) -> None:
     plan.regulars()
     plan.secret = "API_TOKEN"
@@ -106,8 +113,7 @@ def _bundle(plan: Planted) -> None:
 
 def _brute_force(plan: Planted) -> None:
     plan.regulars()
-    for number in range(plan.chance.randrange(40, 90)):
-        plan.request(INCIDENT + timedelta(seconds=6 * number), STRANGER, plan.chance.choice(ROUTES), 401)
+    _strangers(plan, plan.chance.randrange(40, 90), 0.1, 401)
 
 
 def _leaked(plan: Planted) -> None:
@@ -116,18 +122,16 @@ def _leaked(plan: Planted) -> None:
     env = "".join(f"{name}={plan.at(name, leaked)}\n" for name in ("API_TOKEN", "JWT_SECRET_KEY"))
     plan.commits.append(Commit(leaked, "Add settings", {"backend/.env": env.encode()}))
     plan.commits.append(Commit(leaked + timedelta(hours=1), "Remove settings", {}, ("backend/.env",)))
-    for number in range(30):
-        plan.request(INCIDENT + timedelta(minutes=7 * number), STRANGER, plan.chance.choice(ROUTES), 200)
+    _strangers(plan, 30, 7, 200)
     rotated = INCIDENT + timedelta(hours=20)
     plan.rotate(rotated, "API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
     plan.of, plan.exposed = "API_TOKEN", (leaked, rotated + TAKES_EFFECT)
 
 
 def _stale(plan: Planted) -> None:
-    late = set(REGULARS[:2])
     until = INCIDENT + timedelta(hours=plan.chance.randrange(3, 9))
     plan.rotate(INCIDENT, "API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
-    plan.regulars(lambda at, client: 401 if client in late and INCIDENT <= at < until else 200)
+    plan.regulars(lambda at, client: 401 if client in REGULARS[:2] and INCIDENT <= at < until else 200)
 
 
 def _pair(plan: Planted) -> None:
@@ -149,9 +153,7 @@ def _proxy(plan: Planted) -> None:
 def _quiet(plan: Planted) -> None:
     plan.regulars()
     for night in range(3):
-        for number in range(12):
-            at = INCIDENT + timedelta(days=night, hours=2, minutes=11 * number)
-            plan.request(at, STRANGER, plan.chance.choice(ROUTES), 200)
+        _strangers(plan, 12, 11, 200, INCIDENT + timedelta(days=night, hours=2))
 
 
 # What plants each, and what explains it and how surely; of callers behind a proxy nothing is known.
@@ -229,9 +231,9 @@ def _write(folder: Path, plan: Planted) -> None:
         ".gitignore": "backend/.env\nfrontend/.env.local\nbackend/logs/\n.audit/\n",
         LOG: "".join(f"{line}\n" for _, line in sorted(plan.lines)),
     }
-    for service, place in PLACES.items():
-        names = (name for name, home in SECRETS.items() if home == service)
-        files[place["source"]] = "".join(f"{name}={plan.at(name, AS_OF)}\n" for name in names)
+    for name, service in SECRETS.items():
+        path = PLACES[service]["source"]
+        files[path] = files.get(path, "") + f"{name}={plan.at(name, AS_OF)}\n"
     write(folder, files)
     first = Commit(START, "Begin", {name: files[name].encode() for name in ("audit.toml", ".gitignore")})
     write_repository(folder, (first, *plan.commits))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from tests.support.packed import tarred, zipped
+from tests.support.packed import pdf, png, tarred, zipped
 
 _REPEATED = re.compile(r"«([^«»]+)×(\d+)»")
 _AUTHOR = {"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.com"}
@@ -108,6 +108,9 @@ FORMS: dict[str, Callable[[str], bytes | str]] = {
     "bzip2": lambda v: bz2.compress(v.encode()),
     "xz": lambda v: lzma.compress(v.encode()),
     "zip": lambda v: zipped(v.encode()),
+    "zip behind a program": lambda v: b"#!/bin/sh\n" * 9 + zipped(v.encode()),
+    "pdf": lambda v: pdf(v.encode()),
+    "png": lambda v: png(v.encode()),
     "name in a zip": lambda v: zipped(v.encode()) if "/" in v else zipped(b"x", f"{v}.txt"),
     "tar": lambda v: tarred(v.encode()),
     "tar.gz": lambda v: tarred(v.encode(), mode="w:gz"),

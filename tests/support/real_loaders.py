@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count, takewhile
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -27,16 +28,17 @@ _MARK = "MARK_BETWEEN_FILES"
 
 def missing(loader: str) -> str:
     """Why a loader cannot be run here; "" if it can."""
-    node = shutil.which("node") and (NODE_FOLDER / "node_modules" / "@next" / "env").is_dir()
-    npm = f"npm ci of tests/loaders into {NODE_FOLDER.relative_to(ROOT)} is needed"
-    there, fault = {
-        "dotenv": (node, npm),
-        "next": (node, npm),
-        "compose": (shutil.which("docker-compose"), "docker-compose is not installed"),
-        "docker": (shutil.which("docker"), "docker's command line is not installed"),
-        "systemd": (_systemd(), "libsystemd-shared is not installed"),
-    }.get(loader, (True, ""))
-    return "" if there else fault
+    npm = NODE_FOLDER / "node_modules" / "@next" / "env"
+    needed = {
+        **dict.fromkeys(
+            ("dotenv", "next"), (shutil.which("node") and npm.is_dir(), "npm ci of tests/loaders")
+        ),
+        "compose": (shutil.which("docker-compose"), "docker-compose"),
+        "docker": (shutil.which("docker"), "docker's command line"),
+        "systemd": (_systemd(), "libsystemd-shared"),
+    }
+    there, what = needed.get(loader, (True, ""))
+    return "" if there else f"{what} is needed"
 
 
 def read_by(loader: str, texts: Sequence[str], refused: Sequence[bool]) -> list[Values | None]:
@@ -92,8 +94,8 @@ def _output(folder: Path, *command: str, **environment: str) -> bytes | None:
     return None if done.returncode else done.stdout
 
 
-def _compose(folder: Path, count: int) -> list[Values | None] | None:
-    services = {f"s{number}": {"image": "x", "env_file": f"{number}.env"} for number in range(count)}
+def _compose(folder: Path, many: int) -> list[Values | None] | None:
+    services = {f"s{number}": {"image": "x", "env_file": f"{number}.env"} for number in range(many)}
     (folder / "compose.json").write_text(json.dumps({"services": services}))
     said = _output(folder, "docker-compose", "-p", "x", "-f", "compose.json", "config", "--format", "json")
     if said is None:
@@ -106,23 +108,17 @@ def _compose(folder: Path, count: int) -> list[Values | None] | None:
 class _Engine(BaseHTTPRequestHandler):
     """Answers as an engine would that makes a container, and keeps what it is asked for."""
 
-    def do_HEAD(self) -> None:
-        self._answer(200, b"")
-
-    def do_GET(self) -> None:
-        self._answer(200, b"OK")
-
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked = asked["Env"] or []  # type: ignore[attr-defined]
-        self._answer(201, b'{"Id": "0123456789ab", "Warnings": []}')
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
+        if length := int(self.headers.get("Content-Length") or 0):
+            self.server.asked = json.loads(self.rfile.read(length))["Env"] or []  # type: ignore[attr-defined]
+        body = b'{"Id": "0123456789ab", "Warnings": []}' if length else b""
+        self.send_response(201 if length else 200)
         self.send_header("API-Version", "1.43")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST  # noqa: N815  so the server calls them
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
@@ -137,23 +133,21 @@ def _engine() -> Iterator[HTTPServer]:
     server.server_close()
 
 
-def _docker(server: HTTPServer, folder: Path, count: int) -> list[Values | None] | None:
+def _docker(server: HTTPServer, folder: Path, many: int) -> list[Values | None] | None:
     (folder / "mark").write_text(f"{_MARK}=\n")
-    files = (file for number in range(count) for file in (f"{number}.env", "mark"))
+    files = (file for number in range(many) for file in (f"{number}.env", "mark"))
     words = (word for file in files for word in ("--env-file", file))
     host = f"tcp://127.0.0.1:{server.server_port}"
     if _output(folder, "docker", "create", *words, "x", DOCKER_HOST=host) is None:
         return None
-    found: list[Values | None] = []
-    held: Values = {}
+    found: list[Values | None] = [{}]
     for line in server.asked:  # type: ignore[attr-defined]
         variable, equals, value = line.partition("=")
         if variable == _MARK:
-            found.append(held)
-            held = {}
+            found.append({})
         elif equals:
-            held[variable] = value
-    return found
+            found[-1][variable] = value  # type: ignore[index]
+    return found[:-1]
 
 
 def _systemd() -> ctypes.CDLL | None:
@@ -173,14 +167,7 @@ def _by_systemd(texts: Sequence[str]) -> list[Values | None]:
             path = os.fsencode(folder / f"{number}.env")
             refused = library.load_env_file(None, path, ctypes.byref(got)) < 0
             clean = library.strv_env_clean_with_callback(got, None, None) if got and not refused else None
-            found.append(None if refused else dict(_pairs(clean)))
+            lines = iter(map(clean.__getitem__, count())) if clean else ()
+            pairs = (line.decode().partition("=") for line in takewhile(bool, lines))
+            found.append(None if refused else {name: value for name, _, value in pairs})
     return found
-
-
-def _pairs(strings: Any) -> Iterator[tuple[str, str]]:
-    """Name and value of each variable up to the null that ends them."""
-    number = 0
-    while strings and strings[number] is not None:
-        variable, _, value = strings[number].decode().partition("=")
-        yield variable, value
-        number += 1

@@ -30,14 +30,12 @@ def check_code(report: Path, source: Path) -> None:
         faults.append(Fault(report.name, f"has {len(own)} code cells, {source.name} has {len(expected)}"))
     if len(injected) > 1:
         faults.append(Fault(report.name, f"has {len(injected)} cells of injected parameters"))
-    parameters = [cell for cell in expected if "parameters" in _tags(cell)]
-    names = {name for cell in parameters for name in _assigned(cell.source) or ()}
-    place = f"{report.name}, injected parameters"
-    for assigned in (_assigned(cell.source) for cell in injected):
-        if assigned is None:
-            faults.append(Fault(place, "do more than set names to plain values"))
-        elif unknown := sorted(assigned - names):
-            faults.append(Fault(place, f"sets {', '.join(unknown)}, which {source.name} does not have"))
+    names = {name for cell in expected if "parameters" in _tags(cell) for name in _assigned(cell) or ()}
+    for assigned in map(_assigned, injected):
+        said = "do more than set names to plain values" if assigned is None else ""
+        if unknown := sorted((assigned or set()) - names):
+            said = f"sets {', '.join(unknown)}, which {source.name} does not have"
+        faults += [Fault(f"{report.name}, injected parameters", said)] if said else []
     if faults:
         raise BadInput(faults)
 
@@ -54,19 +52,17 @@ def _tags(cell: Any) -> list[str]:
     return list(cell.metadata.get("tags", []))
 
 
-def _assigned(source: str) -> set[str] | None:
+def _assigned(cell: Any) -> set[str] | None:
     """The names that a cell sets to literals; None if it does anything else."""
     names = set()
     try:
-        for statement in ast.parse(source).body:
+        for statement in ast.parse(cell.source).body:
             match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    ast.literal_eval(value)
-                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    ast.literal_eval(value)
+                case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                    ast.literal_eval(statement.value)  # type: ignore[arg-type]  # of None it is a fault, too
+                    names.add(name)
                 case _:
                     return None
-            names.add(name)
     except (SyntaxError, ValueError):
         return None
     return names

@@ -1,7 +1,6 @@
 """The JSON Schema of report.json, made of its frames' contracts; run as a module it writes the file."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from audit_lib.report.record import FRAMES, NAMES, PLACE, SCHEMA
@@ -24,27 +23,25 @@ def or_null(kind: Schema) -> Schema:
     return {"anyOf": [kind, {"type": "null"}]}
 
 
-def row(properties: Mapping[str, Any]) -> Schema:
+def row(**properties: Any) -> Schema:
     """An object with exactly these properties."""
     closed = {"required": list(properties), "additionalProperties": False}
-    return {"type": "object", "properties": dict(properties), **closed}
+    return {"type": "object", "properties": properties, **closed}
 
 
 def rows(**properties: Any) -> Schema:
     """An array of such objects."""
-    return {"type": "array", "items": row(properties)}
+    return {"type": "array", "items": row(**properties)}
 
 
 def columns(table: str, *without: str, renamed_as: str = "") -> Schema:
     """The properties of a table's rows."""
-    names = NAMES.get(renamed_as or table, {})
-    kept = {name: column for name, column in contract_of(table).columns.items() if name != "fingerprint"}
-    return {names.get(name, name): _type(column) for name, column in kept.items() if name not in without}
-
-
-def _type(column: Any) -> Schema:
-    kind = TYPES.get(str(column.type), {"enum": list(column.isin)} if column.isin else TEXT)
-    return or_null(kind) if column.nullable else kind
+    names, found = NAMES.get(renamed_as or table, {}), Schema()
+    for name, column in contract_of(table).columns.items():
+        if name not in ("fingerprint", *without):
+            kind = TYPES.get(str(column.type), {"enum": list(column.isin)} if column.isin else TEXT)
+            found[names.get(name, name)] = or_null(kind) if column.nullable else kind
+    return found
 
 
 def schema() -> Schema:
@@ -58,14 +55,9 @@ def schema() -> Schema:
         "by_address": rows(address=TEXT, requests=COUNT, refused=COUNT),
         "by_service": rows(**columns("service_days")),
     }
-    coverage = {
-        "lines": COUNTS,
-        "log_lines": COUNTS,
-        "days_without_logs": LIST,
-        "lines_not_understood": rows(source=TEXT, environment=TEXT, service=TEXT, line=COUNT),
-        "evidence_left_out": COUNT,
-        "rules": rows(**columns("rule_results")),
-    }
+    coverage = {"lines": COUNTS, "log_lines": COUNTS, "days_without_logs": LIST}
+    coverage["lines_not_understood"] = rows(source=TEXT, environment=TEXT, service=TEXT, line=COUNT)
+    coverage |= {"evidence_left_out": COUNT, "rules": rows(**columns("rule_results"))}
     ended = ("id", "subject", "environment", "service", "check", "severity", "status")
     frames = {name: columns(name) for name in FRAMES}
     frames["sign_offs"] |= {"due_at": or_null(INSTANT), "on_time": or_null(TRUTH)}
@@ -77,23 +69,23 @@ def schema() -> Schema:
         "as_of": INSTANT,
         "review": {"type": "object"},
         "verdict": {"enum": ["fail", "unknown", "pass"]},
-        "score": row({"low": COUNT, "high": COUNT}),
+        "score": row(low=COUNT, high=COUNT),
         "summary": {"type": "object"},
         "ledger": TEXTS,
         "freshness": rows(**ages, evidence=rows(**columns("evidence", *PLACE))),
-        "auth_failures": row(failures),
+        "auth_failures": row(**failures),
         "leaks": rows(**columns("leaks"), places=rows(**columns("leak_places", "leak_id"))),
         "drift": rows(secret=TEXT, component=TEXT, environments=TEXTS),
-        "settings": row({"changes": rows(**columns("settings_changes")), "in_force": LIST}),
+        "settings": row(changes=rows(**columns("settings_changes")), in_force=LIST),
         "not_ended": rows(**dict.fromkeys(ended, TEXT)),
         **{name: rows(**found) for name, found in frames.items()},
-        "coverage": row(coverage),
+        "coverage": row(**coverage),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{SCHEMA.replace('/', ':')}",
         "title": "report.json: one review of one project. A null is not known; instants are UTC.",
-        **row(properties),
+        **row(**properties),
     }
 
 

@@ -33,21 +33,17 @@ def page(name: str) -> str:
     return head + MARK + "".join(GENERATED[name]())
 
 
-def _commands() -> Iterator[str]:
+def _commands(
+    command: click.Command = program, name: str = NAME, parent: click.Context | None = None
+) -> Iterator[str]:
     """What `--help` says of the program and of each command, below a heading each."""
-    yield from _help(program, NAME, None)
-
-
-def _help(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
     context = click.Context(
         command, info_name=name, parent=parent, terminal_width=WIDTH, help_option_names=["-h", "--help"]
     )
     yield f"\n## {context.command_path.removeprefix(f'{NAME} ')}\n\n```text\n{context.get_help()}\n```\n"
     if isinstance(command, click.Group):
         for one in command.commands:
-            found = command.get_command(context, one)
-            assert found is not None
-            yield from _help(found, one, context)
+            yield from _commands(command.get_command(context, one) or command, one, context)
 
 
 def _checks() -> Iterator[str]:
