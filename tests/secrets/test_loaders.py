@@ -5,6 +5,7 @@ import os
 import string
 import tomllib
 from pathlib import Path
+from random import Random
 
 import pandas as pd
 import pytest
@@ -16,8 +17,48 @@ from audit_lib.secrets.loaders import READERS, UNDECLARED, Reading, loaders_of
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import EnvSource, GivenValues, Project
 from tests.support.fakes import fake_value
-from tests.support.made_env_files import made_env_file
 from tests.support.real_loaders import missing, read_by
+
+PARTS = tomllib.loads(Path(__file__).with_name("made_env_files.toml").read_text("utf-8"))
+
+
+def made_env_file(seed: str) -> str:
+    """The text of one made file; the same for the same seed."""
+    random = Random(seed)
+    # Half of the files have one oddity at the most, so that no loader refuses them all.
+    statement = _calm_statement if random.random() < 0.5 else _statement
+    parts = ["\ufeff"] if random.random() < 0.04 else []
+    for _ in range(random.randint(1, 7)):
+        parts.append(random.choice(PARTS["other"]) if random.random() < 0.12 else statement(random))
+    text = "".join(parts)
+    return text.rstrip("\r\n") if random.random() < 0.2 else text
+
+
+def _statement(random: Random) -> str:
+    inner = "".join(_piece(random) for _ in range(random.randint(0, 5)))
+    quote = random.choice(("", "", "'", '"', "`"))
+    value = quote + inner + (quote if random.random() < 0.9 else "")
+    before, name, between, behind, end = (
+        random.choice(PARTS[piece]) for piece in ("before", "names", "between", "behind", "ends")
+    )
+    return f"{before}{name}{between}{value}{behind}{end}"
+
+
+def _calm_statement(random: Random) -> str:
+    oddities = (*PARTS["signs"][:5], *PARTS["references"][:8], "", "", "")
+    text = "".join(random.choice(pieces) for pieces in (PARTS["plain"], oddities, PARTS["plain"]))
+    quote = random.choice(("", "", "'", '"', "`"))
+    value = quote + text.replace(quote, "") + quote if quote else text
+    before = random.choice(("", "", "", "", "", "", "export "))
+    return f"{before}{random.choice(PARTS['names'][:7])}={value}{random.choice(PARTS['ends'][:10])}"
+
+
+def _piece(random: Random) -> str:
+    kind = random.random()
+    if kind < 0.9:
+        return random.choice(PARTS["plain" if kind < 0.4 else "signs" if kind < 0.7 else "references"])
+    return random.choice((" ", "\n", "\r\n", "\t", "  ", "\u00a0", "\u2028", "\x0b"))
+
 
 READ, BAD, BLANK = "read", "not understood", "blank"
 PYTHON = ("python-dotenv",)
