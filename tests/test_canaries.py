@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from audit_lib.secrecy.redact import Matcher
-from tests.support.encodings import encodings
-from tests.support.fakes import URL_SAFE, fake_value
+from tests.support.fakes import URL_SAFE, encodings, fake_value
 from tests.support.homes import with_rules
 from tests.support.paths import ROOT
 

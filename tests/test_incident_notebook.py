@@ -13,9 +13,8 @@ from click.testing import CliRunner
 from audit_lib.__main__ import main
 from audit_lib.sample import DEPLOYS
 from tests.support.applications import write
-from tests.support.browser import browser, new_page
+from tests.support.browser import browser, jupyterlab, new_page
 from tests.support.fakes import fake_value
-from tests.support.lab import jupyterlab
 from tests.support.paths import ROOT
 from tests.support.payloads import MARKUP, payloads, stolen
 from tests.support.sample_copy import write_sample
@@ -40,19 +39,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder / "out", done.output
 
 
-def test_what_cannot_wait_comes_first(published: tuple[Path, str]) -> None:
-    """The first lines need no kernel; then the first screen, and what was published."""
-    lines = published[1].splitlines()
+def test_the_folder_is_whole(published: tuple[Path, str]) -> None:
+    """What cannot wait is said first, then the first screen. Every file is in the manifest with its hash; no
+    cell failed; the page holds the same first screen."""
+    folder, said = published
+    lines = said.splitlines()
     assert lines[0].startswith("Now: ")
     assert "audit-lib whose --project" in lines[1]
-    assert "Somebody guessed logins." in published[1]
-    assert "What to do, in order" in lines
+    assert "Somebody guessed logins." in said
     assert lines[-1].startswith("Open ")
-
-
-def test_the_folder_is_whole(published: tuple[Path, str]) -> None:
-    """Every file is in the manifest with its hash; no cell failed; the page holds the same first screen."""
-    folder, _ = published
     files = json.loads((folder / "MANIFEST.json").read_text("utf-8"))["files"]
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert there == {*files, "MANIFEST.json"}

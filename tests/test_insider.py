@@ -72,9 +72,10 @@ def test_forged_acceptances_accept_nothing(project: Path, key: Key) -> None:
     """Entries count only under the reviewer's key; the others are faults, and everything stays open."""
     before = _open(_audit(project))
     assert before
+    fine = {"by": "owner", "reason": "fine", "until": "2030-01-01T00:00:00Z"}
     for id_ in sorted(before):
-        body = {"id": id_, "by": "owner", "reason": "fine", "until": "2030-01-01T00:00:00Z"}
-        append(project / ".audit" / "ledger", key, Draft("acceptance", body), NOW, "mallory")
+        draft = Draft("acceptance", {"id": id_, **fine})
+        append(project / ".audit" / "ledger", key, draft, NOW, "mallory")
     after = _audit(project)
     assert before < _open(after)
     assert _open(after) - before == {"ledger-fault:ledger"}
@@ -181,7 +182,7 @@ def test_a_previous_report_that_does_not_verify_compares_nothing(
     if manifest == "deleted":
         (first.parent / MANIFEST).unlink()
     audit = _audit(project, previous=first)
-    findings = audit.findings.set_index("id")
-    assert findings.loc["settings-changed:settings", "status"] == "unknown"
-    assert "the previous report" in findings.loc["settings-changed:settings", "evidence"]
+    said = audit.findings.set_index("id").loc["settings-changed:settings"]
+    assert said["status"] == "unknown"
+    assert "the previous report" in said["evidence"]
     assert [need for need in not_seen(audit) if "settings_changes" in need.tables]

@@ -14,12 +14,14 @@ from click.testing import CliRunner
 
 import audit_lib
 from audit_lib.__main__ import main
+from tests.support.applications import write
 from tests.support.fakes import fake_value
 from tests.support.homes import with_rules
 from tests.support.hostile import booby_trap
 from tests.support.paths import ROOT
 from tests.support.reproduced import reproduce
 
+SHOP = {"backend/.env": f"JWT_SECRET_KEY={fake_value('inside')}\n"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
@@ -80,16 +82,10 @@ def _run(bin_: Path, command: list[str], cwd: Path, home: Path) -> str:
     return done.stdout
 
 
-def _write_project(project: Path) -> Path:
-    (project / "backend").mkdir(parents=True)
-    (project / "backend" / ".env").write_text(f"JWT_SECRET_KEY={fake_value('inside')}\n")
-    return project
-
-
 def test_installed_it_reviews_the_sample_to_the_byte(installed: Path, tmp_path: Path) -> None:
     """Started within a project whose modules and settings are traps, it springs none, uses the notebooks of
     the package in its own interpreter, and gives the committed report anywhere."""
-    project, sprung = _write_project(tmp_path / "project"), tmp_path / "sprung"
+    project, sprung = write(tmp_path / "project", SHOP), tmp_path / "sprung"
     booby_trap(project, sprung)
     script = str(installed / "audit-lib")
     _run(installed, [script, "leaks", "--project", "."], project, with_rules(tmp_path / "home"))
@@ -102,7 +98,7 @@ def test_installed_it_reviews_the_sample_to_the_byte(installed: Path, tmp_path: 
 
 def test_a_printed_command_runs_as_printed(installed: Path, tmp_path: Path) -> None:
     """`init` prints the next command quoted; a shell takes it as it is."""
-    cwd, project = installed.parents[1], _write_project(tmp_path / "my project's")
+    cwd, project = installed.parents[1], write(tmp_path / "my project's", SHOP)
     said = _run(installed, [str(installed / "audit-lib"), "init", "--project", str(project)], cwd, tmp_path)
     following = re.search(r"(?m)^next: (audit-lib snapshot --project .*?)  \(", said)
     assert following is not None

@@ -1,7 +1,10 @@
 """How old each secret is: the evidence (docs/evidence.md), the interval that it gives, and what follows."""
 
+import base64
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from operator import attrgetter
@@ -27,7 +30,7 @@ EAST, WEST = timedelta(hours=14), timedelta(hours=12)
 # Env files came with dotenv and the twelve-factor app. What is dated before is no write: tools that pack
 # images and archives set fixed times (1970, 1980-01-01, npm's 1985-10-26, Bazel's 2010-01-01).
 FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
-_STORES, _STORE_SLACK = ("E13", "E14"), timedelta(minutes=5)  # their clocks are right
+_BY_PROVIDERS, _PROVIDER_SLACK = ("E13", "E14", "E19"), timedelta(minutes=5)  # their clocks are right
 _FILE = attrgetter("source", "modified_at", "before", "returned")  # what rows of one file have in common
 _RECORDED = {"E8": "with the current value", "E9": "with another value", "E10": "without its value"}
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
@@ -42,7 +45,7 @@ Interval = tuple[Any, Any, list[Any]]
 class Evidence(OfSecret):
     """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi."""
 
-    kind: Series[str]  # E1 … E14 of docs/evidence.md#kinds-of-evidence
+    kind: Series[str]  # E1 … E19 of docs/evidence.md#kinds-of-evidence
     # bound: bounds the tenure. return: the value was in force here before, with another one between.
     # sighting: the value was seen elsewhere. claim: bounds nothing. left out: dated after as_of.
     role: Series[str] = Field(isin=("bound", "return", "sighting", "claim", "left out"))
@@ -117,6 +120,12 @@ def collect_evidence(
     pieces = [*_records(ledger, timeline, inventory), *_stored(dates, inventory), *_later(ledger, values)]
     for value in values:
         seen = [*_in_ledger(value, timeline)]
+        if value.fingerprint in keeper and (seconds := keeper.ask(value.fingerprint, _issued)):
+            at = datetime.fromtimestamp(seconds, UTC)
+            text = f"the value itself contains its date of issue, {instant_words(at)}"
+            pieces.append(
+                _piece(value, "E19", "sighting", lo_at=at, hi_at=at, source=value.source, text=text)
+            )
         for key, file in files[value.fingerprint].items():
             seen.append(_file_time(value, file, "bound" if key == _FILE(value) else "sighting"))
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.
@@ -141,7 +150,7 @@ def _widened(pieces: list[Row], as_of: datetime) -> pd.DataFrame:
     """`Evidence`: the pieces with both bounds widened by the clock uncertainty of their kind."""
     table = pd.DataFrame(pieces, columns=[*Evidence.columns, "dated"])
     table = table.astype(dict.fromkeys(("lo_at", "hi_at", "observed_at", "dated"), "datetime64[us, UTC]"))
-    slack = table["kind"].isin(_STORES).map({True: _STORE_SLACK, False: CLOCK_SLACK})
+    slack = table["kind"].isin(_BY_PROVIDERS).map({True: _PROVIDER_SLACK, False: CLOCK_SLACK})
     late = table.pop("dated").fillna(table["hi_at"]) - slack.astype("timedelta64[us]") > as_of
     table["observed_at"] = table["observed_at"].fillna(table["hi_at"])
     table["lo_at"] -= slack
@@ -219,9 +228,7 @@ def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
         restored = before and not since and (file.returned or written + SAME_TIME > before.at)
         role, since = "sighting" if restored else "bound", None
     kind, what = ("E4", "backup") if file.kind == "backup" else ("E3", "file")
-    text = (
-        f"its {what}{where} was last modified {day}, so the value was in place by then{_seen_before(since)}"
-    )
+    text = f"its {what}{where} was last modified {day}, so the value was there by then{_seen_before(since)}"
     if written < FIRST_ENV_FILES:
         role, text = "claim", f"its {what} is dated {day}, a time that tools for images and archives set"
     return _piece(value, kind, role, lo_at=since and since.at, hi_at=written, source=file.source, text=text)
@@ -235,6 +242,15 @@ def _copies(entries: pd.DataFrame, sources: pd.DataFrame, values: list[Any], kee
     for row in rows(copies.assign(before=None, returned=False)):
         is_url = row.name in urls and row.fingerprint in keeper
         yield (keeper.part(row.fingerprint, component("password")) or "") if is_url else row.fingerprint, row
+
+
+def _issued(value: str) -> float:
+    """E19: when a JWT-like value says that it was issued, which is not its adoption; 0 if it says nothing."""
+    with suppress(LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        claims = json.loads(base64.urlsafe_b64decode(f"{value.split('.')[1]}=="))
+        seconds = float(claims.get("iat", claims.get("nbf")))
+        return seconds if 946_684_800 <= seconds <= 4_102_444_800 else 0.0  # 2000 to 2100
+    return 0.0
 
 
 def claim_interval(entry: Entry) -> tuple[datetime | None, datetime]:

@@ -92,7 +92,7 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
         elif why or not found:
             line = _not_understood(at + 1, why or ["not-parsed"], text)
         else:
-            line = replace(_set_line(text, found, taken), loader=loader)
+            line = _set_line(text, found, taken, loader)
         lines.append(line)
         lines += (
             EnvLine(number, "read", faults=("continuation",))
@@ -124,13 +124,13 @@ def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, State
     return starting, taken
 
 
-def _set_line(own: str, found: Statements, taken: list[str]) -> EnvLine:
+def _set_line(own: str, found: Statements, taken: list[str], loader: str) -> EnvLine:
     """The line that sets a variable, by the loaders that take the file. Of a value that is not known, every
     reading and what is written may be the secret."""
     first = next(iter(found.values()))
-    values = {one.value for loader, one in found.items() if loader in taken}
+    values = {one.value for by, one in found.items() if by in taken}
     value = next(iter(values)) if len(values) == 1 else None
-    line = entry(first.first, first.name, value or "")
+    line = entry(first.first, first.name, value or "", loader)
     # The value that a reader of the line would expect: without its quotes, or a comment behind a space.
     written = _WRITTEN.fullmatch(own)
     expected = (written["quoted"] or written["bare"] or "") if written else ""
@@ -147,7 +147,7 @@ def _set_line(own: str, found: Statements, taken: list[str]) -> EnvLine:
     return replace(line, value=value, faults=(next(filter(faults.get, faults)),), suspects=suspects)
 
 
-def entry(line: int, name: str, value: str) -> EnvLine:
+def entry(line: int, name: str, value: str, loader: str = "") -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
     # A line may be base64 or base32 as a whole, and its value nothing but the signs that fill it up.
     is_padding = value != "" and not value.strip("=") and len(name) >= SHORTEST_PIECE
@@ -158,7 +158,7 @@ def entry(line: int, name: str, value: str) -> EnvLine:
         return _not_understood(line, ["bad-name"], f"{name} {value}", *whole)
     if fault := _blocked(value):
         return _not_understood(line, [fault], value)
-    return EnvLine(line, "read", name, value)
+    return EnvLine(line, "read", name, value, loader=loader)
 
 
 def _not_understood(line: int, faults: Iterable[str], text: str, *whole: str) -> EnvLine:

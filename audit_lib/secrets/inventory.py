@@ -1,7 +1,6 @@
 """Sets what env sources hold beside what the policy expects, and the values of two places beside each other.
 
-The keeper answers about each value: placeholder, published, length, formats, strength. Values are compared by
-fingerprint alone.
+The keeper answers about each value; two values are compared by fingerprint alone.
 """
 
 from collections import defaultdict
@@ -297,26 +296,24 @@ def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     alike = secrets.groupby("fingerprint")["number"]
     first = secrets[alike.cumcount().eq(0) | alike.transform("size").le(LARGE_GROUP)]
     both = _pairs(first, secrets, "fingerprint").assign(component="whole")
-    moved = {(row.secret, _environments(row)) for row in rows(both) if row.secret == row.other_secret}
+    environments = zip(both["environment"], both["other_environment"], strict=True)
+    both["where"] = pd.Series(map(frozenset, environments), both.index, dtype=object)
+    moved = {(row.secret, row.where) for row in rows(both) if row.secret == row.other_secret}
     groups = _compared_names(policy)
 
     def reason(row: Any) -> str:
         names = {rule_name(row.secret, policy), rule_name(row.other_secret, policy)}
-        where, within = _environments(row), row.environment == row.other_environment
+        within = row.environment == row.other_environment
         if len(names) == 1:
             return "" if within or row.service == row.other_service else "environments"
         declared = any(names <= group for group in groups)
-        if declared and (within or any((name, where) in moved for name in names)):
+        if declared and (within or any((name, row.where) in moved for name in names)):
             return ""
         return "coupled" if within and of_one_store(*names) else "names"
 
     why = pd.Series(map(reason, rows(both)), both.index, dtype="str")
     both = both.assign(why=why, expected=why.eq("coupled").map({True: "any", False: "different"}))
     return both[why.ne("")]
-
-
-def _environments(row: Any) -> frozenset[str]:
-    return frozenset((row.environment, row.other_environment))
 
 
 def _compared_names(policy: Policy) -> list[set[str]]:

@@ -19,7 +19,6 @@ from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
 from audit_lib.settings.variables import likely_kind, shape_by
 
-SHOWN = 3  # places
 STORE_KINDS = ("E13", "E14")  # evidence that a secret store gives
 # The side that a kind of source is of, and all sides in order.
 SIDE_OF = {"env file": "env files", "example": "examples", "export": "platform", "given values": "platform"}
@@ -55,8 +54,8 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
     names = sorted(set(facts["name"]))
     # Files that are read as what they are, and so are no code.
     own = [*PLACES, *project.exports, *(source.path for source in project.env_sources)]
-    own += [source.pattern for source in project.evidence_sources]
-    own += [source.pattern for source in project.log_sources]
+    own += (source.pattern for source in project.evidence_sources)
+    own += (source.pattern for source in project.log_sources)
     named_at, set_at, unread = variables.named_in(project, names, own)
     by_code = facts[facts["side"].eq("code")].groupby("name")["service"].unique()
     unread_why = {name: f"named in {at}, but not as a read that is known" for name, at in named_at.items()}
@@ -67,9 +66,9 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
         if name in variables.NOT_CONFIGURED and {*sides} == {"code"}:
             continue
         nothing = unsupplied.get(service, f"nothing of {service} was supplied")
-        is_read, read_reason = _answer("code" in sides, unread_why.get(name, unseen))
-        is_held = not {"env files", "platform"}.isdisjoint(sides)
-        supplied, supply_reason = _answer(is_held, f"set in {set_at[name]}" if name in set_at else nothing)
+        is_read, is_held = "code" in sides, not {"env files", "platform"}.isdisjoint(sides)
+        read_reason = "" if is_read else unread_why.get(name, unseen)
+        supply_reason = "" if is_held else f"set in {set_at[name]}" if name in set_at else nothing
         found.append(
             {
                 "name": name,
@@ -77,10 +76,10 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
                 "group": "secrets" if name in secrets else "settings",
                 "declared": policy.rule(name) is not None,
                 "known_by": tuple(dict.fromkeys(sides)),
-                "read": is_read,
+                "read": "yes" if is_read else "unknown" if read_reason else "no",
                 "read_at": _places(sides, places, "code"),
                 "held_at": _places(sides, places, *SIDE_OF.values()),
-                "supplied": supplied,
+                "supplied": "yes" if is_held else "unknown" if supply_reason else "no",
                 "read_reason": read_reason,
                 "supply_reason": supply_reason,
                 "code_seen": bool(code.files) and not code.unread,
@@ -89,15 +88,10 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
     return Population.of(found)
 
 
-def _answer(yes: bool, doubt: str) -> tuple[str, str]:
-    """Yes; else unknown, and the doubt if there is one; else no."""
-    return ("yes", "") if yes else ("unknown" if doubt else "no", doubt)
-
-
 def _places(sides: list[str], places: list[str], *of: str) -> str:
     """The first places of some sides, each once."""
     several = dict.fromkeys(place for side, place in zip(sides, places, strict=True) if side in of)
-    return few(several, SHOWN, "; ", "; ")
+    return few(several, 3, "; ", "; ")
 
 
 def _facts(read: ProjectRead) -> list[tuple[str, ...]]:

@@ -102,8 +102,7 @@ def _read_files(
 
 
 def _parse(root: Path, source: Any, content: bytes, left: Counter[str]) -> Lines:
-    """The lines of a file, which are subtracted from what is left of `MAX_IN_ALL`. `BadInput` says why it is
-    not taken."""
+    """The lines of a file, which are subtracted from what is `left`; `BadInput` says why it is not taken."""
     loaders = () if source.export and not source.loader else loaders_of(root, source, content)
     count = content.count(b"\n") + content.count(b"\r")
     lines = parse_values(content, source.path, loaders) if count <= left["lines"] else ()
@@ -138,8 +137,7 @@ def _left_on_disk(given: GivenValues, root: Path, git_facts: Callable[[str], Row
 
 
 def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | None) -> Iterator[Row]:
-    """The places of the application for which neither a file is named nor a value given, and the folders that
-    were not searched."""
+    """The places for which neither a file is named nor a value given, and the folders not searched."""
     files = [one for one in project.env_sources if not (one.example or one.backup)]
     supplied = given | {(one.environment, one.service) for one in files}
     services = {source.service for source in project.env_sources} | {service for _, service in supplied}
@@ -246,9 +244,7 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
     if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return env.parse_env(content, loaders or ("render",))
     try:  # an object becomes a tuple of its pairs, so that a name given twice is seen; a number stays text
-        found = json.loads(
-            content.decode("utf-8-sig"), object_pairs_hook=tuple, parse_int=str, parse_float=str
-        )
+        found = json.loads(content, object_pairs_hook=tuple, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         raise BadInput.at(place, "looks like JSON and cannot be parsed") from None
     if isinstance(found, list):
@@ -276,8 +272,6 @@ _STORES = (
     ({"created_time", "destroyed"}, "E13", "the current version was written", "created_time", ""),
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-
-
 _CLEAR = re.compile(rb'"value"\s*:\s*(?!\s|""|null)')  # an item of 1Password may have its fields
 _UNKNOWN_STORE = "is not an export of a known store (docs/evidence.md#stores)"
 StoreExport = tuple[tuple[StoreDate, ...], list[str], bool]  # with its faults, and whether it holds values
@@ -294,9 +288,8 @@ def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
             found = versions.get(str(current))
         case {"secrets": list(secrets)}:
             found = secrets
-    entries = [
-        one if isinstance(one, dict) else {} for one in (found if isinstance(found, list) else [found])
-    ]
+    every = found if isinstance(found, list) else [found]
+    entries = [one if isinstance(one, dict) else {} for one in every]
     first = next(filter(None, entries), {})
     stores = [store for keys, *store in _STORES if keys <= first.keys()]
     if entries and not stores:

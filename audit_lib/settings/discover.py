@@ -78,7 +78,6 @@ def env_source(path: PurePosixPath) -> EnvSource:
 
 
 def _environment_in(text: str, marks: Mapping[str, frozenset[str]]) -> str:
-    """The environment that a word of a name stands for; "" if none does."""
     return next((environment for environment, names in marks.items() if _words_of(text) & names), "")
 
 

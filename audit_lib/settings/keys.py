@@ -11,16 +11,12 @@ from typing import Annotated, Any, NotRequired, TypeVar, get_args, get_type_hint
 from zoneinfo import ZoneInfo
 
 import pydantic
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, TypeAdapter
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, TypeAdapter, ValidationInfo
 from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
 from typing_extensions import TypedDict
 
-from audit_lib.base.bounded import is_expression, shown_name
-from audit_lib.base.clock import parse_instant
+from audit_lib.base import bounded, clock, in_words
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.in_words import SEVERITIES, nearest
 from audit_lib.secrecy.strength import looks_generated
 
 TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
@@ -57,8 +53,7 @@ def text(kind: str) -> AfterValidator:
     """A check that a text is of a kind of texts.toml, or nothing."""
     if kind in TEXTS["words"]:
         return among(*TEXTS["words"][kind])
-    pattern = TEXTS["patterns"][kind]
-    return check(kind, lambda value: not value or re.fullmatch(pattern, value))
+    return check(kind, lambda value: not value or re.fullmatch(TEXTS["patterns"][kind], value))
 
 
 def no_two(key: str, most: int = 2_000) -> AfterValidator:
@@ -83,9 +78,9 @@ def path_fault(text: str) -> str:
 
 def leads_out(text: str, root: Path) -> bool:
     """Whether a link leads a path, up to its wildcard, out of the project, or cannot be followed."""
-    fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts)
     try:
-        end = root.joinpath(*fixed).resolve()
+        parts = PurePosixPath(text).parts
+        end = root.joinpath(*takewhile(lambda part: not re.search(r"[*?\[]", part), parts)).resolve()
         # From Python 3.13 on a circle of links is no error: it is left in the path.
         return not end.is_relative_to(root) or any(part.is_symlink() for part in (end, *end.parents))
     except (OSError, ValueError, RuntimeError):
@@ -113,12 +108,14 @@ Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
 Days = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
 Number = Annotated[Any, check("number", lambda it: type(it) in (int, float) and 0 <= it <= LARGEST)]
 Statuses = Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Field(max_length=10), Distinct]
-Severity = Annotated[StrictStr, among(*SEVERITIES)]
+Severity = Annotated[StrictStr, among(*in_words.SEVERITIES)]
 AnyVariable = Annotated[StrictStr, text("variable")]
 Names = Annotated[tuple[Annotated[AnyVariable, Needed], ...], Distinct]
 Digest = Annotated[StrictStr, text("digest")]
-Expression = Annotated[Some, AfterValidator(lambda it: rf"\A(?:{it})\Z"), check("expression", is_expression)]
-Instant = Annotated[StrictStr, check("instant", lambda text: not text or parse_instant(text, ""))]
+Expression = Annotated[
+    Some, AfterValidator(lambda it: rf"\A(?:{it})\Z"), check("expression", bounded.is_expression)
+]
+Instant = Annotated[StrictStr, check("instant", lambda text: not text or clock.parse_instant(text, ""))]
 Zone = Annotated[StrictStr, check("zone", lambda text: ZoneInfo(text or "UTC"))]
 Name = Annotated[StrictStr, text("name")]
 NameGiven = Annotated[Name, Needed]
@@ -138,8 +135,7 @@ class Block:
 def type_like(example: Any) -> Any:
     """The type of an example's value; of a table each key may be left out, and no other may be there."""
     if isinstance(example, dict):
-        keys = {key: NotRequired[type_like(example[key])] for key in example}
-        table = TypedDict("table", keys)  # type: ignore[misc]
+        table = TypedDict("table", {key: NotRequired[type_like(example[key])] for key in example})  # type: ignore[misc]
         return pydantic.with_config(Block.__pydantic_config__)(table)
     if isinstance(example, list):
         return list[type_like(example[0])] if example else list[StrictStr]  # type: ignore[misc]
@@ -170,8 +166,10 @@ def _fault(error: Any, kind: type, table: Table, place: str, beside: Collection[
     keys = list(takewhile(lambda part: part != "[key]", error["loc"]))
     block = table[keys[0]][keys[1]] if isinstance(keys[1:] and keys[1], int) else None
     if isinstance(block, dict):
-        names = [block.get(key) for key in ("name", "path", "pattern", "number")]
-        name = next((name for name in names if isinstance(name, str)), "")
+        name = next(
+            (block[key] for key in ("name", "path", "pattern", "number") if isinstance(block.get(key), str)),
+            "",
+        )
         is_shown = re.fullmatch(r"[\w./*-]{1,80}", name) and not any(
             map(looks_generated, re.split(r"[./]", name))
         )
@@ -190,23 +188,23 @@ def _fault(error: Any, kind: type, table: Table, place: str, beside: Collection[
 
 
 def types_of_keys(kind: Any) -> dict[str, Any]:
-    """The type of each key that a table of a file may have."""
-    types = get_type_hints(kind)
-    found = {}
-    for name, annotated in get_type_hints(kind, include_extras=True).items():
-        facts = getattr(annotated, "__metadata__", ())
-        aliases = (fact.alias for fact in facts if isinstance(fact, FieldInfo))
-        if Computed not in facts:
-            found[next(filter(None, aliases), name)] = types[name]
-    return found
+    """The type of each key that a table of a file may have: of fields, by alias, that are not `Computed`."""
+    whole = get_type_hints(kind, include_extras=True)
+    facts = {name: getattr(annotated, "__metadata__", ()) for name, annotated in whole.items()}
+    return {
+        next(filter(None, (getattr(fact, "alias", None) for fact in facts[name])), name): hint
+        for name, hint in get_type_hints(kind).items()
+        if Computed not in facts[name]
+    }
 
 
 def unknown_key(key: str, known: Collection[str]) -> str:
     """The fault of a key that nothing reads, with the nearest that something does."""
-    near = nearest(key, sorted({*known})) if key not in known and re.fullmatch(r"\w{1,40}", key) else ""
-    return f"{key} {MOVED[key]}" if key in MOVED else f"has an unknown key {shown_key(key)}{near}"
+    like = sorted({*known}) if key not in known and re.fullmatch(r"\w{1,40}", key) else []
+    unknown = f"has an unknown key {shown_key(key)}{in_words.nearest(key, like)}"
+    return f"{key} {MOVED[key]}" if key in MOVED else unknown
 
 
 def shown_key(key: str) -> str:
     """A key as a fault may show it: one that is none could be a value that somebody pasted."""
-    return shown_name("" if looks_generated(key) else key, r"[A-Za-z_][\w.-]{0,39}|\d{1,4}")
+    return bounded.shown_name("" if looks_generated(key) else key, r"[A-Za-z_][\w.-]{0,39}|\d{1,4}")

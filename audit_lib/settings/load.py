@@ -1,32 +1,26 @@
 """Reads audit.toml, policies and the rules of a guide, and dumps what is in force for reviews to compare."""
 
+import functools
 import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from audit_lib.base.bounded import parse_toml, read_text_file, shown_name
-from audit_lib.base.cache import recall_state, remember_state
-from audit_lib.base.clock import parse_instant
+from audit_lib.base import bounded, cache, clock, files
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy.strength import looks_generated
-from audit_lib.settings import keys
-from audit_lib.settings.discover import discover
+from audit_lib.settings import discover, keys
 from audit_lib.settings.models import BUNDLED, POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 from audit_lib.settings.variables import env_variables, read_code
 
 LAYOUT = "AUDIT_TOML"
-MOST_LINKS = 40  # as many as the kernel follows
 PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
-OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
 GENERIC = "generic"
 # The keys of audit.toml that say where things are; all others say what is demanded.
 PLACE_KEYS, DEMAND_KEYS = keys.types_of_keys(Project).keys(), keys.types_of_keys(Policy).keys()
@@ -35,11 +29,11 @@ _LEFT_OUT = keys.TEXTS["words"]["left_out"]
 LARGEST_FORMATS = 1 << 20  # bytes of a file of log formats
 
 
-@cache
+@functools.cache
 def bundled_policy(name: str) -> Policy:
     """A policy that comes with the program, by its name; `BadInput` if no policy has that name."""
-    text = f"is not a bundled policy: {', '.join(BUNDLED)}"
-    BadInput.unless(name in BUNDLED, f"policy {shown_name(name)}", text)
+    place = f"policy {bounded.shown_name(name)}"
+    BadInput.unless(name in BUNDLED, place, f"is not a bundled policy: {', '.join(BUNDLED)}")
     return load_policy(POLICIES / f"{name}.toml")
 
 
@@ -50,8 +44,8 @@ def load_policy(path: Path, place: str = "") -> Policy:
 
 def _read(path: Path, place: str) -> tuple[keys.Table, str]:
     """The table of a TOML file, and the file's SHA-256; `BadInput` if it is no small TOML file."""
-    content = read_text_file(path, place)
-    return parse_toml(content, place), sha256(content).hexdigest()
+    content = bounded.read_text_file(path, place)
+    return bounded.parse_toml(content, place), sha256(content).hexdigest()
 
 
 def _policy(table: keys.Table, digest: str, path: Path, place: str) -> Policy:
@@ -61,22 +55,25 @@ def _policy(table: keys.Table, digest: str, path: Path, place: str) -> Policy:
     policy = keys.checked(Policy, _laid_over(base, table), place, beside=PLACE_KEYS)
     if faults := [*_cross_faults(policy, place)]:
         raise BadInput(faults)
-    rules = tuple(_with_period(rule, policy) for rule in policy.secrets)
-    return replace(policy, path=path, sha256=digest, secrets=rules)
+    return replace(
+        policy, path=path, sha256=digest, secrets=tuple(_with_period(rule, policy) for rule in policy.secrets)
+    )
 
 
 def _cross_faults(policy: Policy, place: str) -> Iterator[Fault]:
     """The faults of names that a policy uses and does not have, or has twice."""
     spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
-    for name, count in sorted(spelt.items()):
-        if count > 1:
-            yield Fault(place, f"secret {keys.shown_key(name)} appears {count} times (as name or alias)")
+    yield from (
+        Fault(place, f"secret {keys.shown_key(name)} appears {count} times (as name or alias)")
+        for name, count in sorted(spelt.items())
+        if count > 1
+    )
     for number, rule in enumerate(policy.secrets, 1):
-        others = [(key, name) for key in ("equals", "differs", "rotates_with") for name in getattr(rule, key)]
         used = {rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values()}
         texts = [
             f"{key} {keys.shown_key(name)} must name another variable of the policy"
-            for key, name in others
+            for key in ("equals", "differs", "rotates_with")
+            for name in getattr(rule, key)
             if name == rule.name or name not in spelt
         ]
         unknown = sorted(used - {"", *policy.formats})
@@ -84,10 +81,10 @@ def _cross_faults(policy: Policy, place: str) -> Iterator[Fault]:
         yield from (Fault(f"{place}: secret #{number} ({keys.shown_key(rule.name)})", text) for text in texts)
 
 
-@cache
+@functools.cache
 def _table(name: str) -> keys.Table:
     """What is inherited of a bundled policy, with what it extends itself."""
-    table = parse_toml((POLICIES / f"{name}.toml").read_bytes(), name)
+    table = bounded.parse_toml((POLICIES / f"{name}.toml").read_bytes(), name)
     whole = _laid_over(_table(table["extends"]), table) if "extends" in table else table
     return {key: value for key, value in whole.items() if key not in ("name", "recognised_by")}
 
@@ -120,9 +117,12 @@ def _with_period(rule: SecretRule, policy: Policy) -> SecretRule:
     """The rule with the policy's periods, where it has none of its own; what is public by design has none."""
     stated = rule.max_age_days is not None
     dated = rule.kind == "secret" and not rule.exempt and (stated or not rule.public)
-    period = (rule.max_age_days or policy.default_max_age_days) if dated else None
-    strict = policy.strict_max_age_days if dated else None
-    return replace(rule, max_age_days=period, period_stated=stated, strict_max_age_days=strict)
+    return replace(
+        rule,
+        max_age_days=(rule.max_age_days or policy.default_max_age_days) if dated else None,
+        period_stated=stated,
+        strict_max_age_days=policy.strict_max_age_days if dated else None,
+    )
 
 
 def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
@@ -145,20 +145,29 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
     BadInput.unless(os.path.isdir(root), "project", "is not a folder, or cannot be reached")  # noqa: PTH112
     root = Path(os.path.realpath(root))
     path, place = _layout_of(root)
-    project = _project(path, place, root)
+    configured, project = path != DEFAULT_LAYOUT, _project(path, place, root)
     if project.key and not sample:
         # Else whoever may commit to a project could sign its ledger, and stop its clock.
-        is_own = place == "audit.toml" and recall_state("samples").get(str(root)) == _identity(root)
+        is_own = place == "audit.toml" and cache.recall_state("samples").get(str(root)) == _identity(root)
         BadInput.unless(is_own, place, keys.FAULTS["of_sample"])
-    configured = path != DEFAULT_LAYOUT
-    return replace(project if configured else discover(project), configured=configured, ledger=ledger)
+    return replace(
+        project if configured else discover.discover(project), configured=configured, ledger=ledger
+    )
 
 
 def _layout_of(root: Path) -> tuple[Path, str]:
     """The audit.toml that is read, and its name in faults; the default layout if a project has none."""
     if given := given_layout(root):
         return given, LAYOUT
-    _refuse_old_policy(root)
+    moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | keys.MOVED
+    moved |= dict.fromkeys(("name", "title"), "is left out: audit.toml has a name")
+    for place in ("policy.toml", ".audit/policy.toml"):  # of before 0.3.0: each key has a new place
+        if os.path.lexists(root / place) and not keys.leads_out(place, root):
+            texts = [
+                f"{key} {moved[key]}" if key in moved else keys.unknown_key(key, [])
+                for key in _read(root / place, place)[0]
+            ]
+            raise BadInput(Fault(place, text) for text in (keys.FAULTS["old_policy"], *texts))
     found = [place for place in PLACES if os.path.lexists(root / place)]
     if not found:
         return DEFAULT_LAYOUT, DEFAULT_LAYOUT.name
@@ -168,7 +177,6 @@ def _layout_of(root: Path) -> tuple[Path, str]:
 
 
 def _project(path: Path, place: str, root: Path) -> Project:
-    """The project that a layout file describes; `BadInput` with every fault of the file."""
     table, digest = _read(path, place)
     name = table.get("name") or re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
     places = {key: value for key, value in table.items() if key in PLACE_KEYS} | {"name": name}
@@ -181,14 +189,18 @@ def _project(path: Path, place: str, root: Path) -> Project:
         faults += error.faults
     else:
         zone, zoned = project.time_zone, "time_zone" in table
-        zones = [block.get("time_zone") for block in table.get("log", ())]
-        logs = [
-            replace(log, time_zone=own or zone, zone_declared=zoned or bool(own))
-            for log, own in zip(project.log_sources, zones, strict=True)
-        ]
-        logins = [replace(login, added=True) for login in project.logins]
-        facts: keys.Table = {"root": root, "layout_sha256": digest, "zone_declared": zoned}
-        project = replace(project, log_sources=tuple(logs), logins=tuple(logins), **facts)
+        zones = (block.get("time_zone") for block in table.get("log", ()))
+        project = replace(
+            project,
+            root=root,
+            layout_sha256=digest,
+            zone_declared=zoned,
+            logins=tuple(replace(login, added=True) for login in project.logins),
+            log_sources=tuple(
+                replace(log, time_zone=own or zone, zone_declared=zoned or bool(own))
+                for log, own in zip(project.log_sources, zones, strict=True)
+            ),
+        )
     if demands:
         base = table["extends"] if "extends" in table else _recognised(project) if project else GENERIC
         try:
@@ -203,17 +215,6 @@ def _project(path: Path, place: str, root: Path) -> Project:
     return replace(project, policy=policy)
 
 
-def _refuse_old_policy(root: Path) -> None:
-    """Raises `BadInput` for a policy.toml of before 0.3.0, with the new place of each of its keys."""
-    moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | keys.MOVED
-    moved |= dict.fromkeys(("name", "title"), "is left out: audit.toml has a name")
-    for place in OLD_POLICIES:
-        if os.path.lexists(root / place) and not keys.leads_out(place, root):
-            found = _read(root / place, place)[0]
-            texts = [f"{key} {moved[key]}" if key in moved else keys.unknown_key(key, []) for key in found]
-            raise BadInput(Fault(place, text) for text in (keys.FAULTS["old_policy"], *texts))
-
-
 def is_configured(root: Path) -> bool:
     """Whether a folder has an audit.toml, or one was given for it."""
     return bool(given_layout(root)) or any(os.path.lexists(root / place) for place in PLACES)
@@ -222,7 +223,7 @@ def is_configured(root: Path) -> bool:
 def instant_of(project: Project, as_of: str) -> datetime:
     """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
     BadInput.unless(as_of or project.pinned_as_of, "as_of", "is required: a date such as 2026-09-30")
-    return parse_instant(as_of or project.pinned_as_of, "as_of")
+    return clock.parse_instant(as_of or project.pinned_as_of, "as_of")
 
 
 def choose_policy(project: Project, override: str = "") -> Policy:
@@ -245,8 +246,10 @@ def _recognised(project: Project) -> str:
     others = [bundled_policy(name) for name in BUNDLED if name != GENERIC]
     wanted = {name for policy in others for name in policy.recognised_by}
     held = {*env_variables(project), *read_code(project, wanted).variables}
-    known = (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by))
-    return next(known, GENERIC)
+    return next(
+        (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by)),
+        GENERIC,
+    )
 
 
 def given_layout(root: Path) -> Path | None:
@@ -265,7 +268,7 @@ def real_path(path: Path, root: Path, place: str) -> Path:
     """Where a path leads that the reviewer names; `BadInput` if a link on its way lies in the project."""
     # A link there is the word of whoever may commit to it, and could lead to any file.
     at = path.absolute()
-    for _ in range(MOST_LINKS):
+    for _ in range(40):  # as many links as the kernel follows
         link = next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None)
         if link is None:
             return Path(os.path.realpath(path))
@@ -277,9 +280,9 @@ def real_path(path: Path, root: Path, place: str) -> Path:
 
 def remember_sample(folder: Path) -> bool:
     """Whether the folder is remembered as a sample; those that are gone are forgotten."""
-    root = folder.resolve()
-    kept = {place: identity for place, identity in recall_state("samples").items() if Path(place).is_dir()}
-    return remember_state("samples", kept | {str(root): _identity(root)})
+    root, known = folder.resolve(), cache.recall_state("samples")
+    kept = {place: identity for place, identity in known.items() if Path(place).is_dir()}
+    return cache.remember_state("samples", kept | {str(root): _identity(root)})
 
 
 def _identity(root: Path) -> str:
@@ -294,12 +297,14 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
     lines = list(_lines("policy: ", policy))
     if project is not None:
         own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"
-        lines += _lines("audit.toml: ", project)
-        lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
+        lines += [
+            *_lines("audit.toml: ", project),
+            f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}",
+        ]
         if project.formats:
             try:
-                digest = read_source(project.root, project.formats, LARGEST_FORMATS).sha256
-            except Unreadable as error:
+                digest = files.read_source(project.root, project.formats, LARGEST_FORMATS).sha256
+            except files.Unreadable as error:
                 digest = f"not read: {error.state}"
             lines.append(f"audit.toml: formats digest = {digest}")
     return tuple(sorted(lines))
@@ -308,9 +313,11 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
 def difference(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
     """What is gone, `- line`, and what came, `+ line`, each beside what it replaces."""
     before, after = Counter(old), Counter(new)
-    gone = [f"- {line}" for line in (before - after).elements()]
-    came = [f"+ {line}" for line in (after - before).elements()]
-    return tuple(sorted(gone + came, key=lambda line: (line[2:].partition(" = ")[0], line[0] == "+", line)))
+    lines = [
+        *(f"- {line}" for line in (before - after).elements()),
+        *(f"+ {line}" for line in (after - before).elements()),
+    ]
+    return tuple(sorted(lines, key=lambda line: (line[2:].partition(" = ")[0], line[0] == "+", line)))
 
 
 def digest_of_difference(lines: Iterable[str]) -> str:

@@ -303,12 +303,13 @@ class GuideRule(keys.Block):
     beyond: StrictStr = ""  # what of the rule the checks do not reach: with it, it never passes
 
 
-def _is_decided(rule: GuideRule) -> bool:
-    deciders = rule.checks + rule.leaks_in or "", rule.question, rule.held_by, rule.not_decidable
-    return deciders.count("") == 3
-
-
-WholeRule = Annotated[GuideRule, keys.check("decided", _is_decided)]
+WholeRule = Annotated[
+    GuideRule,
+    keys.check(
+        "decided",
+        lambda it: [it.checks + it.leaks_in or "", it.question, it.held_by, it.not_decidable].count("") == 3,
+    ),
+]
 
 
 @dataclass(frozen=True)

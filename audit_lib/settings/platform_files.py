@@ -66,8 +66,8 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
         # One that no compose file or blueprint names is built from its own folder.
-        contexts = {context for dockerfile, context in builds if dockerfile == str(path)}
-        for context in sorted(contexts or {str(path.parent)}):
+        contexts = [context for dockerfile, context in sorted(builds) if dockerfile == str(path)]
+        for context in contexts or [str(path.parent)]:
             with _fault_noted(found, str(path)):
                 found += list(image_rows(project, str(path), context, env_files))
 
@@ -80,8 +80,10 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
 
 def _row(topic: str, subject: str, answer: str, **facts: Any) -> Row:
     """A row of `Configuration`; its source is the file that it is about, unless the facts name another."""
-    blank = {"source": subject, "service": "", "line": None, "reason": ""}
-    return blank | {"topic": topic, "subject": subject, "answer": answer} | facts
+    return {
+        "topic": topic, "source": subject, "subject": subject, "answer": answer,
+        "service": "", "line": None, "reason": "", **facts,
+    }  # fmt: skip
 
 
 @contextmanager
@@ -125,8 +127,11 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
     services = root.get("services") or []
     for owner in (*(root.get("envVarGroups") or ()), *services):
         group, service = owner.get("name"), str(owner.get("name", ""))
-        named = ([one.get("fromGroup") for one in service.get("envVars") or ()] for service in services)
-        users = [one for one, groups in zip(services, named, strict=True) if one is owner or group in groups]
+        users = [
+            one
+            for one in services
+            if one is owner or group in [name.get("fromGroup") for name in one.get("envVars") or ()]
+        ]
         has_previews = users and any(map(_has_previews, (root, *users)))
         for one in owner.get("envVars") or ():
             name, form = str(one.get("key", "")), form_of(str(one.get("value", "")))
@@ -138,12 +143,12 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
             yield row("blueprint value", answer="no" if one.get("value") else "yes" if known else "unknown")
             if has_previews:
                 apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
-                answer = "yes" if apart else "no" if "value" in one else "unknown"
-                yield row("blueprint preview", answer=answer)
+                yield row(
+                    "blueprint preview", answer="yes" if apart else "no" if "value" in one else "unknown"
+                )
 
 
 def _has_previews(owner: Mapped) -> bool:
-    """Whether previews are made of a service, or of all: `previews`, by its older names, too."""
     modes = [owner.get(key) for key in ("previews", "previewsEnabled", "pullRequestPreviewsEnabled")]
     stated = (mode.get("generation") if isinstance(mode, dict) else mode for mode in modes)
     return any(str(mode or "off").lower() not in ("off", "false", "no") for mode in stated)
@@ -159,8 +164,10 @@ def _builds(mappings: list[Mapped], folder: str) -> Iterator[tuple[str, str]]:
         elif isinstance(build, str | dict):
             build = build if isinstance(build, dict) else {"context": build}
             context = build.get("context") or "."
-            dockerfile = f"{context}/{build.get('dockerfile') or 'Dockerfile'}"
-            yield _inside(folder, dockerfile), _inside(folder, context)
+            yield (
+                _inside(folder, f"{context}/{build.get('dockerfile') or 'Dockerfile'}"),
+                _inside(folder, context),
+            )
 
 
 def _inside(folder: str, text: str) -> str:
@@ -179,19 +186,22 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
     for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
         copies = _copies(inside, text)
-        doubtful = left_out is None or not any(copies.values())
+        is_certain = left_out is not None and any(copies.values())
         stays_out = not copies or (left_out and left_out.match_file(inside))
-        answer = "yes" if stays_out else "unknown" if doubtful else "no"
-        facts = {"source": dockerfile, "line": min(copies, default=None)}
-        yield _row("image context", path, answer, reason=_ODD if answer == "unknown" else "", **facts)
+        yield _row(
+            "image context",
+            path,
+            "yes" if stays_out else "no" if is_certain else "unknown",
+            source=dockerfile,
+            line=min(copies, default=None),
+            reason="" if stays_out or is_certain else _ODD,
+        )
 
 
 def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:
-    """What the .dockerignore leaves out that is beside the Dockerfile under its name, else in the context;
-    None if it cannot be read in full."""
-    lists = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
-    there = next((path for path in lists if os.path.lexists(project.root / path)), "")
-    text = _text(project, there) if there else ""
+    """What the .dockerignore beside the Dockerfile, else in the context, leaves out; None if that is odd."""
+    paths = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
+    text = next((_text(project, path) for path in paths if os.path.lexists(project.root / path)), "")
     patterns = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
     in_full = len(patterns) <= MOST_PATTERNS and all(map(_PLAIN.fullmatch, patterns))
     return _anchored(patterns) if in_full else None
@@ -203,15 +213,14 @@ def _anchored(patterns: list[str]) -> PathSpec[Any]:
 
 
 def _copies(inside: str, text: str) -> dict[int, bool]:
-    """The lines of a Dockerfile that copy a file, each with whether the last stage certainly holds it; what a
-    stage hands on to the next is not followed."""
+    """The lines of a Dockerfile that copy a file, each with whether the last stage certainly holds it."""
     found: dict[int, bool] = {}
     for one in _INSTRUCTION.finditer(text):
         words = re.sub(r"\\[ \t\r]*\n", " ", one[2])
         parts = (re.sub(r'[\[\]",]', " ", words) if '"' in words else words).split()
         if one[1].lower() == "from":
             found = dict.fromkeys(found, False)
-        elif not any(part.startswith("--from=") for part in parts):
+        elif not any(part.startswith("--from=") for part in parts):  # what a stage hands on is not followed
             copied = [normpath(part.lstrip("/") or ".") for part in parts if not part.startswith("--")][:-1]
             plain = [path for path in copied if "$" not in path and _PLAIN.fullmatch(path)]
             certain = "." in plain or any(_anchored([path]).match_file(inside) for path in plain)

@@ -6,7 +6,6 @@ import re
 import tomllib
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from functools import cache
 from io import StringIO
@@ -121,9 +120,7 @@ def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 def files(root: Path, left_out: list[Fault]) -> list[PurePosixPath]:
     """Every file below a folder, in sorted order, links to files among them; notes what is not searched."""
-    found: list[PurePosixPath] = []
-    unlisted: list[OSError] = []
-    entries = 0
+    found, unlisted, entries = list[PurePosixPath](), list[OSError](), 0
     for folder, folders, names in os.walk(root, onerror=unlisted.append):
         at = PurePosixPath(os.path.relpath(folder, root))
         found += [at / name for name in sorted(names)][: MAX_ENTRIES - entries]
@@ -138,8 +135,10 @@ def files(root: Path, left_out: list[Fault]) -> list[PurePosixPath]:
         reasons |= dict.fromkeys(links, "is a symbolic link, which is not followed")
         left_out += [Fault(f"{shown(at / name)}/", reason) for name, reason in reasons.items() if reason]
         folders[:] = [name for name, reason in reasons.items() if not reason]
-    places = ((os.path.relpath(error.filename, root), type(error).__name__) for error in unlisted)
-    left_out += [Fault(f"{shown(place)}/", f"cannot be read ({name})") for place, name in places]
+    left_out += [
+        Fault(f"{shown(os.path.relpath(error.filename, root))}/", f"cannot be read ({type(error).__name__})")
+        for error in unlisted
+    ]
     return sorted(found)
 
 
@@ -253,8 +252,7 @@ def _settings_fields(tree: ast.AST, path: str) -> Iterator[Mention]:
                 yield Mention(alias[1] if alias else own, path, field.lineno, not given, optional)
 
 
-@dataclass(frozen=True)
-class CodeRead:
+class CodeRead(NamedTuple):
     """What a project's code reads from its environment, and what of it is not known."""
 
     variables: Mapping[str, tuple[Mention, ...]]
@@ -266,12 +264,10 @@ class CodeRead:
 
 def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
     """What is read in the first 5,000 code files; with `among` in those that have one of these names."""
-    unread: list[Fault] = []
+    unread, found, dynamic = list[Fault](), list[Mention](), list[str]()
     there = files(project.root, unread)
     own = [path for path in there if not re.search(_PATTERNS["aside"], str(path))]
     paths = [str(path) for path in own if languages_of(path)]
-    found: list[Mention] = []
-    dynamic: list[str] = []
     for path, text in texts(project, paths[:MAX_CODE_FILES], unread):
         if not among or any(name in text for name in among):
             found += in_code(text, path, unread)
@@ -280,7 +276,7 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
     reasons = dict.fromkeys(paths[MAX_CODE_FILES:], "is beyond the number of files that are read")
     reasons |= dict.fromkeys(others, "is in a language whose reads are not known")
     unread += [Fault(shown(path), reason) for path, reason in reasons.items()]
-    deployments = tuple(str(path) for path in own if is_deployment(path))
+    deployments = tuple(map(str, filter(is_deployment, own)))
     return CodeRead(_by_name(found), len(paths), tuple(dynamic), tuple(unread), deployments)
 
 

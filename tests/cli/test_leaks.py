@@ -67,18 +67,22 @@ def test_the_table_says_what_is_in_force(project: Plot, run: Any) -> None:
     force = "0 in force in production, 1 elsewhere, 1 not known to be in force, 0 not in force"
     assert lines[0] == f"2 leaks: {force}"
     assert lines[1].startswith("API_TOKEN: IN FORCE in development, first ")
-    assert "at HEAD, 2 occurrences, leak-" in lines[1]
     assert lines[2].endswith("docs/my notes é.md:1 (plain)")
-    assert lines[3] == "    working tree docs/my notes é.md:1 (plain)"
     assert lines[4].startswith("API_TOKEN: not known to be in force, ")
     assert lines[5] == "    log backend/logs/app.log:2 (plain)"
     assert any(line.startswith("partly: 1 value (DB_PASSWORD): has under 8 characters") for line in lines)
     assert lines[-1] == "do first: rotate API_TOKEN now, then take the value out of the places above"
 
 
-def test_json_is_complete(project: Plot, run: Any) -> None:
-    """The record holds leaks with places by the public contract, patterns among them, and the coverage."""
-    record = json.loads(run(project, "--format", "json").output)
+def test_json_is_complete_and_the_same_again(project: Plot, home: Path, run: Any) -> None:
+    """Leaks by the public contract, patterns among them, and the coverage; a cache holds no value."""
+    (home / "key").write_text("ab" * 32 + "\n")
+    (home / "key").chmod(0o600)
+    first, again = (run(project, "--format", "json", key="key").output for _ in range(2))
+    assert first == again
+    held = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
+    record = json.loads(first)
     kinds = {(leak["kind"], leak["variable"], leak["in_force"]) for leak in record["leaks"]}
     assert {("leak", "API_TOKEN", "development"), ("leak", "API_TOKEN", "")} < kinds
     assert any(kind == "pattern" and re.search("(?i)sentry.dsn", name) for kind, name, _ in kinds)
@@ -131,16 +135,6 @@ def test_a_project_without_git_is_searched(tmp_path: Path, run: Any) -> None:
     run(Plot(tmp_path), "--no-patterns", "--fail-on", "possible", code=2)
 
 
-def test_a_repeated_search_gives_the_same(project: Plot, home: Path, run: Any) -> None:
-    """With a lasting key the second run uses the cache, which holds no value, and prints the same."""
-    (home / "key").write_text("ab" * 32 + "\n")
-    (home / "key").chmod(0o600)
-    first, again = (run(project, "--no-patterns", "--format", "json", key="key").output for _ in range(2))
-    assert first == again
-    held = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
-    assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
-
-
 def test_the_last_line_says_what_to_do(tmp_path: Path, run: Any) -> None:
     """Where nothing leaked and all was searched there is nothing to do; else as far as was searched."""
     plot = new_plot(tmp_path / "clean")
@@ -164,7 +158,7 @@ def test_folders_outside_are_searched(project: Plot, tmp_path: Path, run: Any) -
         places.append(tmp_path / name)
         places[-1].mkdir()
         (places[-1] / "large.txt").write_bytes(b"x y\n" * (1 << 20) + b"z")
-        (places[-1] / "link").symlink_to("large.txt")
+        (places[-1] / "link").symlink_to("/etc/hostname")
     also = (word for place in places for word in ("--also", place))
     record = json.loads(run(project, *also, "--format", "json").output)
     found = {(place["source"], leak["variable"]) for leak in record["leaks"] for place in leak["places"]}
@@ -177,9 +171,7 @@ def test_folders_outside_are_searched(project: Plot, tmp_path: Path, run: Any) -
     assert left_out >= {("files outside", f"{place}/link") for place in places[2:]}
 
 
-def test_values_of_a_platform_and_reports_of_scanners_are_joined(
-    project: Plot, tmp_path: Path, run: Any
-) -> None:
+def test_given_values_and_reports_of_scanners_are_joined(project: Plot, tmp_path: Path, run: Any) -> None:
     """A value given with --env is in force where it was given, and found like any other."""
     (tmp_path / "given.env").write_text(f"API_TOKEN={OLD}\n")
     given = ("--env", f"production/backend={tmp_path / 'given.env'}")

@@ -41,31 +41,24 @@ def reviewed(small: SmallProject, *when: str) -> Audit:
     return run_audit(load_project(small.root), *when)
 
 
-def test_a_snapshot_records_no_value(small: SmallProject) -> None:
-    """The entry holds fingerprints, places, and the digest of audit.toml, so that a change of it shows."""
+def test_a_snapshot_and_a_rotation_record_no_value(small: SmallProject) -> None:
+    """A snapshot holds fingerprints, places and the digest of audit.toml; a rotation the value in place."""
     first = small.run("snapshot")
     assert re.match(r"ledger ci#1: 2 values in 1 place seen at 20", first.stdout)
     small.edit("project/audit.toml", "[[env]]", "# changed\n[[env]]")
-    small.run("snapshot")
-    before, after = ledger_of(small).of_kind("snapshot")
-    place = {"environment": "production", "service": "backend", "source": "backend/.env"}
-    assert before.body["places"] == [place | {"complete": True}]
-    digests = [entry.body["configuration"]["audit_toml"] for entry in (before, after)]
-    assert digests[0] != digests[1] == sha256((small.root / "audit.toml").read_bytes()).hexdigest()
-    text = (small.root / ".audit/ledger/ci.jsonl").read_text() + first.output
-    values = fake_value(("token", 1)), fake_value(("password", 1), 24)
-    assert not [value for value in values if value in text]
-
-
-def test_a_rotation_is_recorded_with_the_value_in_place(small: SmallProject) -> None:
-    """The claim and the fingerprint stand in one entry; aliases of environments are known."""
-    small.run("snapshot")
     small.values(2)
     small.run(f"{RECORD} --at 2026-09-30 --by Ada")
     small.run("snapshot")
     before, rotation, after = ledger_of(small).entries
+    place = {"environment": "production", "service": "backend", "source": "backend/.env"}
+    assert before.body["places"] == [place | {"complete": True}]
+    digests = [entry.body["configuration"]["audit_toml"] for entry in (before, after)]
+    assert digests[0] != digests[1] == sha256((small.root / "audit.toml").read_bytes()).hexdigest()
     assert rotation.body["fingerprint"] == token_of(after) != token_of(before)
     assert (rotation.body["claimed_at"], rotation.body["day_only"]) == ("2026-09-30T00:00:00Z", True)
+    text = (small.root / ".audit/ledger/ci.jsonl").read_text() + first.output
+    values = [fake_value((name, n), *size) for n in (1, 2) for name, *size in (("token",), ("password", 24))]
+    assert not [value for value in values if value in text]
 
 
 def test_two_values_in_one_place_are_told_apart(small: SmallProject) -> None:

@@ -80,9 +80,7 @@ def _failures(folder: Path) -> None:
 
 @pytest.mark.parametrize("command", [_review, _failures])
 @pytest.mark.parametrize("columns", [60, 80, 120])
-def test_nothing_is_wider_than_the_terminal(
-    command: Callable[..., None], columns: int, tmp_path: Path
-) -> None:
+def test_no_line_is_too_wide(command: Callable[..., None], columns: int, tmp_path: Path) -> None:
     """At 60, 80 and 120 columns no line is wider, also of long and hostile names; the width is used."""
     widths = [wcswidth(line) for line in _plain_lines(_on_terminal(partial(command, tmp_path), columns))]
     assert min(widths) >= 0, "a control character reached the terminal"

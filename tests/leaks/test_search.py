@@ -350,5 +350,4 @@ def test_a_value_in_a_path_is_not_shown(plot: Plot) -> None:
     plot.commit(f"keys/{VALUE}/a.txt", "x")
     found = _search(plot)
     shown = found.sightings.to_csv() + found.coverage.to_csv()
-    assert VALUE not in shown
-    assert "keys/[secret removed]/a.txt" in shown
+    assert (VALUE in shown, "keys/[secret removed]/a.txt" in shown) == (False, True)

@@ -98,13 +98,12 @@ def test_a_kill_in_the_middle_of_a_write_leaves_a_ledger_that_reads(tmp_path: Pa
     length = len((tmp_path / "length" / "ci.jsonl").read_bytes())
     cuts = range(1, length - 10, 1 if long_run else length // 20)
     process = start(CUT, tmp_path, *cuts)
-    assert process.communicate()[0].split() == ["x/0", "x/1"] * len(cuts)
-    assert process.returncode == 0
+    assert (process.communicate()[0].split(), process.returncode) == (["x/0", "x/1"] * len(cuts), 0)
     for cut in cuts:
         torn = read_ledger(tmp_path / f"at{cut}", KEY)
-        assert (len(torn.entries), torn.broken) == (2, frozenset())
         (fault,) = torn.faults
-        assert (fault.place, fault.text[:8]) == ("ledger ci#3", "is torn:")
+        found = (len(torn.entries), torn.broken, fault.place, fault.text[:8])
+        assert found == (2, frozenset(), "ledger ci#3", "is torn:")
         append(tmp_path / f"at{cut}", KEY, decision(1), days(1), "ci")
         repaired = read_ledger(tmp_path / f"at{cut}", KEY)
         assert (repaired.entries[2].kind, repaired.faults) == ("repair", ())

@@ -29,8 +29,7 @@ def test_a_ledger_of_the_version_before_is_read_whole() -> None:
     """Every entry under its MAC or the bridge; each earlier kind of decision is one of today's."""
     ledger = read_ledger(EARLIER, KEY)
     assert (ledger.faults, ledger.lost, len(ledger.entries)) == ((), (), 12)
-    found = [(one.subject, one.verdict, one.by, one.reason, one.until) for one in decisions(ledger)]
-    assert found == [
+    assert [(one.subject, one.verdict, one.by, one.reason, one.until) for one in decisions(ledger)] == [
         ("weak-value:A:production/backend", "accept", "Ann", "known", DECEMBER),
         ("x:B:production/backend", "assign", "Ann", "", MARCH),
         ("x:B:production/backend", "close", "Bob", "commit 1a", None),

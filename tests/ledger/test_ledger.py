@@ -134,20 +134,17 @@ def test_an_entry_of_version_1_is_read_and_followed(tmp_path: Path) -> None:
     assert {entry.project for entry in ledger.entries[1:]} == {ledger.entries[0].hash[:32]}
 
 
-@pytest.mark.parametrize(
-    ("key", "at", "writer", "fault"),
-    [
+def test_what_does_not_belong_is_not_written(folder: Path) -> None:
+    """A clock that runs behind, a bad name and a key of one run are refused; the chain stays as it was."""
+    before = (folder / "alice.jsonl").read_bytes()
+    for key, at, writer, fault in (
         (KEY, days(1), "alice", "ends at 2026-07-06T00:00:00Z, after 2026-07-02"),
         (KEY, days(9), "../alice", "must have the form"),
         (KEY, days(9), "", "must have the form"),
         (Key.throw_away(), days(9), "alice", "create one first"),
-    ],
-)
-def test_what_does_not_belong_is_not_written(folder: Path, key: Key, at, writer: str, fault: str) -> None:
-    """A clock that runs behind, a bad name and a key of one run are refused; the chain stays as it was."""
-    before = (folder / "alice.jsonl").read_bytes()
-    with pytest.raises(BadInput, match=fault):
-        append(folder, key, decision(1), at, writer)
+    ):
+        with pytest.raises(BadInput, match=fault):
+            append(folder, key, decision(1), at, writer)
     assert (folder / "alice.jsonl").read_bytes() == before
 
 
@@ -175,18 +172,12 @@ def test_a_ledger_that_is_a_link_is_refused(folder: Path, tmp_path: Path, link: 
             act()
 
 
-def bridge(folder: Path) -> Draft:
-    """A change of key from KEY."""
-    links = {"a" * 64: "b" * 64}
-    return Draft(
-        "key bridge", {"from_key_id": KEY.key_id, "lost": False, "links": links, "heads": all_heads(folder)}
-    )
-
-
 def test_a_bridge_carries_earlier_chains_to_the_new_key(folder: Path) -> None:
     """What was there when the key changed is vouched for, along the links alone; what came after is not."""
     append(folder, KEY, decision(8), days(6), "carol")
-    append(folder, NEW, bridge(folder), days(7), "bob")
+    links, heads = {"a" * 64: "b" * 64}, all_heads(folder)
+    body = {"from_key_id": KEY.key_id, "lost": False, "links": links, "heads": heads}
+    append(folder, NEW, Draft("key bridge", body), days(7), "bob")
     assert (len(read_ledger(folder, NEW).entries), read_ledger(folder, NEW).faults) == (8, ())
     assert current_key_ids(folder, {NEW.key_id: NEW}) == {NEW.key_id}
     append(folder, KEY, decision(9), days(8), "alice")
@@ -208,16 +199,11 @@ def test_entries_of_another_project_are_left_out(folder: Path, tmp_path: Path) -
         assert {entry.writer for entry in ledger.entries} == {"alice"}
 
 
-def forge(folder: Path, number: int) -> None:
-    """Add an acceptance under an invented key to the end of a chain, well linked, as anyone could."""
-    last = read_chain(folder / "alice.jsonl").entries[-1]
-    line = sealed_line(THEIRS, last, decision(number), days(6), "alice", project=last.project, heads={})
-    rewrite(folder, [*lines_of(folder), line.rstrip()])
-
-
 def test_nothing_is_written_behind_an_entry_that_is_not_vouched_for(folder: Path) -> None:
     """`append` names it and refuses: what it wrote would vouch for it. Another writer goes on."""
-    forge(folder, 90)
+    last = read_chain(folder / "alice.jsonl").entries[-1]
+    line = sealed_line(THEIRS, last, decision(90), days(6), "alice", project=last.project, heads={})
+    rewrite(folder, [*lines_of(folder), line.rstrip()])
     with pytest.raises(BadInput, match=f"alice#7: is under key {THEIRS.key_id}, but nothing"):
         append(folder, KEY, decision(8), days(8), "alice")
     append(folder, KEY, decision(8), days(8), "bob")

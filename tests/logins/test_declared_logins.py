@@ -30,9 +30,10 @@ LOGS = 'time_zone = "UTC"\n[[log]]\npattern = "app.log"\nservice = "web"\ninstan
 PROJECT = Project("app", Path(), log_sources=(DECLARED_LOG,))
 
 
-def _project(
-    folder: Path, log: str, audit: str = "", policy: str = ""
-) -> tuple[Policy, DetectionPolicy, LogRead]:
+Read = tuple[Policy, DetectionPolicy, LogRead]
+
+
+def _project(folder: Path, log: str, audit: str = "", policy: str = "") -> Read:
     folder.mkdir(exist_ok=True)
     (folder / "app.log").write_text(log, "utf-8")
     (folder / "audit.toml").write_text(LOGS + audit, "utf-8")
@@ -153,16 +154,6 @@ def test_a_redirect_that_nobody_follows_is_not_known(tmp_path: Path) -> None:
     found = _detections(rules, logs)
     assert set(found.loc[found["detection"].isin(GUESSING), "verdict"]) == {"unknown"}
     assert _alert(policy, rules, logs) == "unknown"
-
-
-@pytest.mark.parametrize(("path", "answered"), [
-    ("/.env", True), ("/app/.git/config", True), ("/.kube/config", True), ("/.well-known-not/x", True),
-    ("/.well-known/security.txt", False), ("/a..b", False), ("/../etc", False),
-])  # fmt: skip
-def test_dotfiles_are_a_class_of_their_own(path: str, answered: bool, tmp_path: Path) -> None:
-    """Probing is whoever is answered for a name that begins with a dot, but for /.well-known/."""
-    found = _detections(*_project(tmp_path / "app", _lines([0], f"GET {path}", 200))[1:])
-    assert set(_found(found, "probing")["severity"]) == ({"critical"} if answered else set())
 
 
 def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ PROBE, FILES = ("probing", STRANGER, "medium"), ("probing", STRANGER, "critical"
 ONSET, FAILING = ("known-clients-failing", "all sources"), "application-failing"
 OUTAGE = people(6, 0, 60) + people(6, *(HOUR + 120 * n for n in range(10)), status=401) + people(6, 2 * HOUR)
 TENTHS = people(9, 0, *(HOUR + 300 * n for n in range(9)))
+DOTFILES = ("/app/.git/config", "/.kube/config", "/.well-known-not/x")
 TOLD = "INFO: Failed login attempt for: a@example.com"
 REFUSING = "INFO: db ping failed: connection refused"
 UNUSABLE = "ERROR: psycopg2.OperationalError: connection refused"
@@ -112,6 +113,8 @@ SOURCES: dict[str, tuple[Sequence[Ask], Found]] = {
     "four sensitive files": ([(n * 60.0, STRANGER, "/.git/config", 404) for n in range(4)], {PROBE}),
     "a sensitive file that was answered": ([(0.0, STRANGER, "/.env", 200)], {FILES}),
     "a well-known file": ([(0.0, STRANGER, "/.well-known/security.txt", 200)], NOTHING),
+    **{f"{path} is answered": ([(0.0, STRANGER, path, 200)], {FILES}) for path in DOTFILES},
+    **{f"{path} is no dotfile": ([(0.0, STRANGER, path, 200)], NOTHING) for path in ("/a..b", "/../etc")},
     # secrets in URLs
     "a token in a query": ([(0.0, PERSON, f"{API}?token=a8f3k2m9q1z7", 200)], {URL}),
 }  # fmt: skip
@@ -301,8 +304,10 @@ def test_who_fails_may_be_unknown(reason: str) -> None:
     assert not false or not found["reason"].str.contains(false).any()
 
 
-@pytest.mark.parametrize(("route", "words"), [(LOGIN, "20 failed logins"), (API, "20 refused requests")])
-def test_only_what_fails_on_a_login_is_a_failed_login(route: str, words: str) -> None:
+def test_only_what_fails_on_a_login_is_a_failed_login() -> None:
     """A burst on routes that are no login is one of refused requests."""
-    (text,) = found_in(fails(20, 6, route=route))["classification"]
-    assert words in text
+    both = found_in([*fails(20, 6, route=LOGIN), *fails(20, 6, PERSON)]).set_index("subject")[
+        "classification"
+    ]
+    assert "20 failed logins" in both[STRANGER]
+    assert "20 refused requests" in both[PERSON]

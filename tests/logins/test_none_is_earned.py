@@ -25,7 +25,6 @@ from audit_lib.logins.coverage import NEEDS, cover
 from audit_lib.logins.detect import judge
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import Traffic, Window
-from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.load import dump
@@ -128,9 +127,7 @@ def test_each_fact_is_taken_away() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(
-    "source", [DECLARED_LOG, ZONE_UNSAID], ids=["zone declared", "each line has its zone"]
-)
+@pytest.mark.parametrize("source", [DECLARED_LOG, ZONE_UNSAID], ids=["zone declared", "zone in lines"])
 def test_what_shows_everything_is_none(source: LogSource, seed: int) -> None:
     """With all facts there, each detection says "none"."""
     assert set(_verdicts(seed, source=source).values()) == {"none"}
@@ -183,9 +180,7 @@ def _states(lines: tuple[str, ...] = QUIET, more: str = "", **given: Any) -> dic
     return dict(zip(found["alert"], found["state"], strict=True))
 
 
-@pytest.mark.parametrize(
-    "source", [DECLARED_LOG, ZONE_UNSAID], ids=["zone declared", "each line has its zone"]
-)
+@pytest.mark.parametrize("source", [DECLARED_LOG, ZONE_UNSAID], ids=["zone declared", "zone in lines"])
 def test_alerts_are_quiet_if_all_is_seen(source: LogSource) -> None:
     """With what each needs, alerts of requests, of failed logins and of messages are quiet."""
     assert set(_states(source=source).values()) == {"quiet"}
@@ -203,14 +198,12 @@ def test_no_alert_is_quiet_without_what_it_needs(name: str) -> None:
 
 PAGE, GONE = {"route": "/page"}, {"route": "/api/v9/gone", "status": 401}
 NOT_THERE: dict[str, Callable[[Ask], Ask]] = {
-    "login": lambda ask: _with(
-        ask,
-        **({"route": "/api/wp/login", "status": 404 if ask[3] == 401 else 405} if ask[2] == LOGIN else PAGE),
-    ),
+    "login": lambda ask: _with(ask, **(
+        {"route": "/api/wp/login", "status": 404 if ask[3] == 401 else 405} if ask[2] == LOGIN else PAGE)),
     "API": lambda ask: _with(ask, **({"route": "/"} if ask[2] == LOGIN else GONE)),
     "refused": lambda ask: _with(ask, route="/wp-login.php") if ask[2] == LOGIN and ask[3] == 401 else ask,
     "all": lambda ask: _with(ask, route="/" + ask[2].replace("/", "x"), status=404),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", NOT_THERE)
@@ -242,11 +235,9 @@ def test_words_of_its_own_are_a_doubt(said: str) -> None:
     assert all("own words" in own for own in NEEDS.values())
 
 
-def test_the_shapes_of_such_lines_are_listed(tmp_path: Path) -> None:
+def test_the_shapes_of_such_lines_are_listed() -> None:
     """Where they were read stands what they look like, without their text."""
-    (tmp_path / "app.log").write_text(OWN_WORDS * 200, "utf-8")
-    project = Project("test", tmp_path, log_sources=(LogSource("app.log"),))
-    row = read_logs(project, None, load_formats()).sources.iloc[0]
+    row = small_traffic([OWN_WORDS * 200]).activity.sources.iloc[0]
     assert row["own_words"] == 200
     assert "in words of their own: lines such as `0-0-a0:0:a0 a: a /a 0 a0`" in row["reason"]
 
@@ -273,24 +264,20 @@ def test_times_beyond_the_review_are_a_wrong_clock(days: list[str], wrong: bool,
 AUDIT = 'extends = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "app.log"\ninstances = 1\n'
 
 
-def _alerts(folder: Path, more: str, audit: str = AUDIT) -> Result:
+def _alerts(folder: Path, audit: str = AUDIT) -> Result:
     (folder / "audit.toml").write_text(audit, "utf-8")
-    lines = _request(iso(datetime.now(UTC) - timedelta(minutes=10))) + more
-    (folder / "app.log").write_text(lines, "utf-8")
-    words = ["alerts", "--project", str(folder), "--since", "30m"]
-    return CliRunner().invoke(main, words)
+    (folder / "app.log").write_text(_request(iso(datetime.now(UTC) - timedelta(minutes=10))), "utf-8")
+    return CliRunner().invoke(main, ["alerts", "--project", str(folder), "--since", "30m"])
 
 
 def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -> None:
     """They print the digest of settings and formats, and say if it is not that of the last sign-off."""
-    results = [_alerts(tmp_path, "")]
+    results = [_alerts(tmp_path)]
     project = load_project(tmp_path)
     signed = {"as_of": "2026-09-30T00:00:00Z", "in_force": list(dump(choose_policy(project), project))}
-    body = {"manifest_sha256": "0" * 64, "by": "carol", "heads": {}, **signed}
-    write_entry(
-        project.ledger_dir, key_of(project, make=True), Draft("signoff", body), datetime.now(UTC), "carol"
-    )
-    results += [_alerts(tmp_path, ""), _alerts(tmp_path, "", f'{AUDIT}service = "web"\n')]
+    draft = Draft("signoff", {"manifest_sha256": "0" * 64, "by": "carol", "heads": {}, **signed})
+    write_entry(project.ledger_dir, key_of(project, make=True), draft, datetime.now(UTC), "carol")
+    results += [_alerts(tmp_path), _alerts(tmp_path, f'{AUDIT}service = "web"\n')]
     assert [result.exit_code for result in results] == [0, 0, 2]
     said = ("(never signed)", "(as in the sign-off", "changed since the sign-off")
     assert all(text in result.output for text, result in zip(said, results, strict=True))

@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES, load_formats
-from audit_lib.logs.line import LINE_LIMIT
+from audit_lib.logs.line import LINE_LIMIT, LineReader
 from audit_lib.logs.times import WHOLE, parse_time
 from audit_lib.logs.values import clean_route, mask_email
 from tests.support.fakes import fake_value
-from tests.support.log_lines import read_line
+from tests.support.log_lines import FORMATS, read_line
 
 UTC = ZoneInfo("UTC")
 
@@ -313,3 +313,24 @@ def test_what_a_client_writes_is_a_line_only_if_nothing_stands_beside_it() -> No
     assert _shown('{"log_id":"7",' + inner) == ([("login_failed", "203.0.113.7")], True)
     assert _shown('{"level":"info",' + inner)[0] == []
     assert _shown('{"message":"got",' + inner)[0] == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "worker exited with code {}",
+        "Worker (pid:7) exited with code {}",
+        "Failed password for root from 203.0.113.{} port 22 ssh2",
+        "Failed password for root from 203.0.113.7 port 22 ssh{}",
+        "%ASA-6-60500{}: Login denied from 203.0.113.7/4 to x",
+        "login failed for x from 203.0.113.{}",
+        "answered 40{} to x",
+        "served /v{}/x in 0.1 s",
+    ],
+)
+def test_lines_that_differ_in_digits_alone_are_each_read_as_their_own(template: str) -> None:
+    """What a reader keeps of one line gives another no client, status or kind that it has not."""
+    prefix, reader = "2026-11-24 13:50:3{},640 - app - INFO - ", LineReader(FORMATS, UTC)
+    for digit in "0123456789":
+        raw = (prefix.format(digit) + template.format(digit)).encode()
+        assert reader.read(raw) == LineReader(FORMATS, UTC).read(raw)

@@ -1,6 +1,7 @@
 """The page of the sample as a person sees it: its first screen, its folds, on a phone, without scripts."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -22,8 +23,8 @@ def chromium() -> Iterator[Browser]:
         yield made
 
 
-def _opened(chromium: Browser, wide: int = 1280, scripts: bool = True, at: str = "") -> Page:
-    page = new_page(chromium, viewport={"width": wide, "height": 900}, java_script_enabled=scripts)
+def _opened(chromium: Browser, wide: int = 1280, at: str = "", **more: Any) -> Page:
+    page = new_page(chromium, viewport={"width": wide, "height": 900}, **more)
     page.goto(REPORT.as_uri() + at)
     return page
 
@@ -33,14 +34,13 @@ def test_folded_it_is_short_and_loads_nothing(chromium: Browser, wide: int, tall
     """On a screen and on a phone: small, no taller than can be read, nothing beyond its width, no request."""
     assert REPORT.stat().st_size <= LARGEST
     page = new_page(chromium, viewport={"width": wide, "height": 900})
-    requests, faults = list[str](), list[str]()
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    seen = list[str]()
+    page.on("request", lambda request: seen.append(request.url))
+    page.on("pageerror", lambda error: seen.append(str(error)))
     page.goto(REPORT.as_uri())
     assert page.evaluate(HEIGHT) <= tall
     assert page.evaluate(WIDTH) == wide
-    assert requests == [REPORT.as_uri()]
-    assert faults == []
+    assert seen == [REPORT.as_uri()]
 
 
 def test_the_five_actions_are_on_the_first_screen(chromium: Browser) -> None:
@@ -56,7 +56,7 @@ def test_the_five_actions_are_on_the_first_screen(chromium: Browser) -> None:
 
 def test_without_scripts_it_is_whole(chromium: Browser) -> None:
     """Each section opens, by keyboard too, and holds its tables."""
-    folds = _opened(chromium, scripts=False).locator("details.section")
+    folds = _opened(chromium, java_script_enabled=False).locator("details.section")
     assert folds.count() == 7
     folds.first.locator("> summary").press("Enter")
     assert folds.first.locator("table").first.is_visible()
@@ -79,9 +79,7 @@ def test_rows_are_filtered_and_links_open_what_they_lead_to(chromium: Browser) -
 @pytest.mark.parametrize(("wide", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_nothing(chromium: Browser, wide: int, scheme: str) -> None:
     """No violation, folded and with every fold open; each width and each scheme once."""
-    viewport = {"width": wide, "height": 900}
-    page = new_page(chromium, viewport=viewport, color_scheme=scheme, bypass_csp=True)
-    page.goto(REPORT.as_uri())
+    page = _opened(chromium, wide, color_scheme=scheme, bypass_csp=True)
     page.evaluate(AXE.read_text("utf-8"))
     for opened in ("false", "true"):
         page.evaluate(f"document.querySelectorAll('details').forEach(fold => fold.open = {opened})")

@@ -12,6 +12,7 @@ from audit_lib.base.errors import BadInput, Refused
 from audit_lib.report.folder import publishing
 from audit_lib.report.kernel import NotebookFailed, channel, run_notebook
 from audit_lib.secrecy.keeper import MANIFEST
+from tests.support.canary import notebook
 
 CELLS = {
     "parameters": 'name: str = ""',
@@ -66,10 +67,9 @@ def test_what_is_not_ours_is_not_replaced(
 
 
 def _notebook(path: Path, *cells: str) -> Path:
-    made = [nbformat.v4.new_code_cell(CELLS[cell]) for cell in ("parameters", *cells)]
-    made[0].metadata["tags"] = ["parameters"]
-    spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=spec), path)
+    made = notebook(*(CELLS[cell] for cell in ("parameters", *cells)), parameters=False)
+    made.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(made, path)
     return path
 
 

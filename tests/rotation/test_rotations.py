@@ -1,5 +1,6 @@
 """The table of a period's rotations: who, why, approved by whom, proved or claimed, how long it took."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,19 +16,15 @@ DAY = timedelta(days=1)
 
 
 def _rotations(app: RotatingProject) -> pd.DataFrame:
-    ledger = read_ledger(app.root / ".audit" / "ledger", None)
-    now = datetime.now(UTC)
+    ledger, now = read_ledger(app.root / ".audit" / "ledger", None), datetime.now(UTC)
     return tabulate_rotations(ledger, now - DAY, now + DAY)
 
 
 def _edit(app: RotatingProject, name: str) -> None:
     """Somebody sets another value in an editor."""
     path = app.file("production", "backend")
-    lines = path.read_text("utf-8").splitlines()
-    changed = [
-        f"{name}={made_value(name, 'edited')}" if line.startswith(f"{name}=") else line for line in lines
-    ]
-    path.write_text("\n".join(changed) + "\n", "utf-8")
+    changed = re.sub(rf"(?m)^{name}=.*$", f"{name}={made_value(name, 'edited')}", path.read_text("utf-8"))
+    path.write_text(changed, "utf-8")
 
 
 def test_proved_claimed_and_not_recorded(tmp_path: Path) -> None:
@@ -44,9 +41,8 @@ def test_proved_claimed_and_not_recorded(tmp_path: Path) -> None:
     assert app.run("record", "SENTRY_DSN", *claim, "--trigger", "scheduled").exit_code == 0
 
     table = _rotations(app).set_index("secret")
-    assert dict(table["proof"]) == {
-        "JWT_SECRET_KEY": "proved", "REDIS_URL": "not recorded", "SENTRY_DSN": "claimed"
-    }  # fmt: skip
+    proof = {"JWT_SECRET_KEY": "proved", "REDIS_URL": "not recorded", "SENTRY_DSN": "claimed"}
+    assert dict(table["proof"]) == proof
     done = table.loc["JWT_SECRET_KEY"]
     assert list(done[["by", "approved_by", "ticket", "trigger"]]) == ["Ann", "Bo", "OPS-1", "leaver"]
     assert done["after_at"] <= done["by_at"]

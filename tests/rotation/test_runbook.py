@@ -28,9 +28,8 @@ def planned(
 ) -> RotationPlan:
     """The plan of a rotation as of now."""
     project = load_project(app.root)
-    found = ProjectRead(
-        project=project, policy=policy, keeper=Keeper(key_of(project)), as_of=datetime.now(UTC)
-    )
+    keeper, now = Keeper(key_of(project)), datetime.now(UTC)
+    found = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
     return plan_rotation(secret, found, compromised=compromised)
 
 
@@ -42,8 +41,8 @@ def names_of(plan: RotationPlan) -> list[str]:
 @pytest.mark.parametrize("secret", sliced([*SECRETS, "STRICT_SECRET_VALIDATION"]))
 def test_every_variable_has_its_steps(app: RotatingProject, secret: str) -> None:
     """Each store is written, each service refreshed, in each environment; no command holds a value."""
-    values = set(re.findall(r"(?m)^\w+=(.{8,})$", "".join(
-        path.read_text("utf-8") for path in app.root.rglob("*.env"))))  # fmt: skip
+    held = "".join(path.read_text("utf-8") for path in app.root.rglob("*.env"))
+    values = set(re.findall(r"(?m)^\w+=(.{8,})$", held))
     for compromised in (False, True):
         plan = planned(app, secret, compromised=compromised)
         text = "\n".join(f"{step.text} {step.commands} {step.verify} {step.breaks}" for step in plan.steps)
@@ -61,10 +60,8 @@ def test_every_variable_has_its_steps(app: RotatingProject, secret: str) -> None
 def test_scheduled_and_compromised_differ_in_order(app: RotatingProject) -> None:
     """Scheduled announces, ends in production and revokes last; compromised the other way round."""
     scheduled, urgent = planned(app, "API_TOKEN"), planned(app, "API_TOKEN", compromised=True)
-    places = [
-        [step.environment for step in plan.steps if step.name == "replace"] for plan in (scheduled, urgent)
-    ]
-    assert places == [["staging", "production"], ["production", "staging"]]
+    for plan, places in ((scheduled, ["staging", "production"]), (urgent, ["production", "staging"])):
+        assert [step.environment for step in plan.steps if step.name == "replace"] == places
     first, then = names_of(scheduled), names_of(urgent)
     assert first.index("announce") < first.index("replace")
     assert then.index("announce") > then.index("replace")
@@ -76,16 +73,14 @@ def test_scheduled_and_compromised_differ_in_order(app: RotatingProject) -> None
 
 
 def test_a_pair_gets_one_value_and_partners_their_own(app: RotatingProject) -> None:
-    """One command for both halves of the token, one for each of the Alpaca pair."""
+    """One command for both halves of the token, one for each of the Alpaca pair. The database's role and
+    GitHub get the value of the file: it is made first, and entered in both."""
     steps = [step for step in planned(app, "NEXT_PUBLIC_API_TOKEN").steps if step.name == "replace"]
     assert [step.environment for step in steps] == ["staging", "production"]
     steps = [step for step in planned(app, "ALPACA_PAPER_API_KEY").steps if step.name == "replace"]
     assert [step.environment for step in steps] == ["staging"] * 2 + ["production"] * 2
     assert all("--given" in command for step in steps for command in step.commands)
 
-
-def test_what_must_be_entered_elsewhere_is_shown_once(app: RotatingProject) -> None:
-    """The database's role and GitHub get the value of the file: it is made first, and entered in both."""
     for secret in ("DATABASE_URL", "GITHUB_WEBHOOK_SECRET"):
         names = names_of(planned(app, secret))
         assert names.index("make") < names.index("replace")

@@ -15,12 +15,7 @@ from audit_lib.settings import bundled_policy, load_project
 from tests.support.made_up_audit import filled
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
-LAYOUT = """
-leavers = "leavers.csv"
-breaches = "breaches.csv"
-access_log = "access.csv"
-may_look = {may_look}
-"""
+LAYOUT = 'leavers = "leavers.csv"\nbreaches = "breaches.csv"\naccess_log = "access.csv"\nmay_look = '
 
 
 def _at(text: str) -> datetime:
@@ -40,45 +35,46 @@ AGES = (
 def _tabulate(
     root: Path, may_look: str = '["ada@x.example"]', **files: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    (root / "audit.toml").write_text(LAYOUT.format(may_look=may_look))
+    (root / "audit.toml").write_text(LAYOUT + may_look)
     for name, text in files.items():
         (root / name.replace("_", ".")).write_text(text)
     subprocess.run(["git", "init", "-q", root], check=True)
     author = ["-c", "user.name=Ada L", "-c", "user.email=ada@x.example"]
     subprocess.run(["git", "-C", root, *author, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     place = {"environment": "production", "service": "backend", "status": "fresh", "strict_status": ""}
-    ages = filled(
-        Freshness,
-        [{"secret": name, "lo_at": _at(lo), "hi_at": _at(hi), **place} for name, lo, hi in AGES],
-    )
-    return tabulate_triggers(load_project(root), bundled_policy("paiid"), Ledger(()), ages, AS_OF)
+    ages = [{"secret": name, "lo_at": _at(lo), "hi_at": _at(hi), **place} for name, lo, hi in AGES]
+    known = (bundled_policy("paiid"), Ledger(()), filled(Freshness, ages))
+    return tabulate_triggers(load_project(root), *known, AS_OF)
 
 
 def test_what_was_in_force_when_somebody_left_is_found(tmp_path: Path) -> None:
-    """By git's authors, by secret: since, not since, not known; of the day itself nothing is known."""
+    """By git's authors, by secret: since, not since, not known; of the day itself nothing is known. Who never
+    committed may have had access all the same."""
     _, found = _tabulate(tmp_path, leavers_csv="name,email,date\nx,ADA@x.example,2026-09-02\n")
-    assert dict(zip(found["secret"], found["answer"], strict=True)) == {
-        "API_TOKEN": "yes",
-        "JWT_SECRET_KEY": "no",
-        "ALPACA_PAPER_API_KEY": "unknown",
-        "TRADIER_API_KEY": "unknown",
-    }
+    known = {"API_TOKEN": "yes", "JWT_SECRET_KEY": "no"}
+    not_known = dict.fromkeys(("ALPACA_PAPER_API_KEY", "TRADIER_API_KEY"), "unknown")
+    assert dict(zip(found["secret"], found["answer"], strict=True)) == known | not_known
     assert "ada" not in found.to_csv().lower()
-
-
-def test_access_that_is_not_seen_is_not_known(tmp_path: Path) -> None:
-    """Who never committed may have had access all the same."""
-    _, found = _tabulate(tmp_path, leavers_csv="who,date\nGrace H,2026-09-02\n")
+    (tmp_path / "b").mkdir()
+    _, found = _tabulate(tmp_path / "b", leavers_csv="who,date\nGrace H,2026-09-02\n")
     assert found[["secret", "answer"]].to_numpy().tolist() == [["", "unknown"]]
 
 
 def test_a_breach_concerns_the_provider_s_secrets(tmp_path: Path) -> None:
-    """By name, title or place of issue; of a provider that the policy does not know nothing is known."""
-    _, found = _tabulate(
-        tmp_path, breaches_csv="provider,date\nAlpaca,2026-12-01\nTradier,2026-09-20\nAcme,2026-09-01\n"
-    )
+    """By name, title or place of issue, in whole words; of a provider that the policy does not know nothing
+    is known."""
+    lines = ("provider,date", "Alpaca,2026-12-01", "Tradier,2026-09-20", "Acme,2026-09-01")
+    _, found = _tabulate(tmp_path, breaches_csv="\n".join(lines))
     told = found[["subject", "secret", "answer"]].to_numpy().tolist()
     assert told == [["Tradier", "TRADIER_API_KEY", "no"], ["Acme", "", "unknown"]]
+    names = {
+        "Box": "BOX_TOKEN",
+        "box": "MY_BOX_KEY",
+        "Data Dog": "DATA_DOG_KEY",
+        "Anthropic": "ANTHROPIC_API_KEY",
+    }
+    assert all(is_of(provider, secret, bundled_policy("paiid")) for provider, secret in names.items())
+    assert not is_of("Box", "SANDBOX_TOKEN", bundled_policy("paiid"))
 
 
 @pytest.mark.parametrize(
@@ -107,18 +103,3 @@ def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
     assert "1 line not understood" in lists["reason"].iloc[0]
     assert "1 line dated after this review" in lists["reason"].iloc[0]
     assert set(found["line"]) == {5}
-
-
-@pytest.mark.parametrize(
-    ("provider", "secret", "concerned"),
-    [
-        ("Box", "BOX_TOKEN", True),
-        ("Box", "SANDBOX_TOKEN", False),
-        ("box", "MY_BOX_KEY", True),
-        ("Data Dog", "DATA_DOG_KEY", True),
-        ("Anthropic", "ANTHROPIC_API_KEY", True),
-    ],
-)
-def test_a_breach_concerns_whole_words(provider: str, secret: str, concerned: bool) -> None:
-    """A provider's name within another word is not that provider's secret."""
-    assert is_of(provider, secret, bundled_policy("paiid")) is concerned

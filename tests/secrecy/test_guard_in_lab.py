@@ -6,9 +6,8 @@ import nbformat
 import pytest
 
 from audit_lib.secrecy.redact import MARK
-from tests.support.browser import browser, new_page
+from tests.support.browser import browser, jupyterlab, new_page
 from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
-from tests.support.lab import jupyterlab
 from tests.support.paths import ROOT
 
 

@@ -31,12 +31,10 @@ def test_a_client_is_its_network_and_a_label() -> None:
     in the same network have two, and another key gives others."""
     for client, network in CLIENTS:
         masked = mask_client(client, KEY)
-        assert masked.startswith(network)
-        assert client not in masked
+        assert (masked.startswith(network), client in masked) == (True, False)
     one, two = mask_client("203.0.113.7", KEY), mask_client("203.0.113.8", KEY)
-    assert one == mask_client("::ffff:203.0.113.7", KEY)
+    assert (one, "") == (mask_client("::ffff:203.0.113.7", KEY), mask_client("", KEY))
     assert one not in {two, mask_client("203.0.113.7", keyed_label(Key(b"o" * 32, "file")))}
-    assert mask_client("", KEY) == ""
 
 
 def test_addresses_in_a_text_are_masked() -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, SHORTEST, Hit, Matcher, forms
-from tests.support.encodings import encodings
-from tests.support.fakes import fake_value
+from tests.support.fakes import encodings, fake_value
 
 AWKWARD = fake_value("awkward", 32) + "/+=\"'\\<&> é$~"
 VALUE = fake_value("matcher", 43)
@@ -56,22 +55,20 @@ def test_forms_are_distinct_and_long_enough() -> None:
     assert not one & two
 
 
-RUNS: list[tuple[str, list[tuple[int, int]]]] = [
-    (VALUE[5:16], []),
-    (VALUE[5:17], [(0, 12)]),
-    (VALUE[:12], [(0, 12)]),
-    (VALUE[-12:], [(0, 12)]),
-    (f"{VALUE[3:30]} {VALUE[3:14]}", [(0, 27)]),
-    (f"x{VALUE[:20]}{VALUE[20:32]}y", [(1, 33)]),
-    (f"{VALUE[:12]}\n{VALUE[20:40]}", [(0, 12), (13, 33)]),
-]
-
-
 def test_twelve_characters_of_a_strong_value_are_a_part() -> None:
     """Every run that is equal comes out as far as it goes; eleven characters are none."""
-    matcher = Matcher({"v": VALUE}, ["v"])
-    for content, found in RUNS:
-        assert matcher.find(content.encode()) == [Hit(start, end, "v", PART) for start, end in found]
+    runs: dict[str, list[tuple[int, int]]] = {
+        VALUE[5:16]: [],
+        VALUE[5:17]: [(0, 12)],
+        VALUE[:12]: [(0, 12)],
+        VALUE[-12:]: [(0, 12)],
+        f"{VALUE[3:30]} {VALUE[3:14]}": [(0, 27)],
+        f"x{VALUE[:20]}{VALUE[20:32]}y": [(1, 33)],
+        f"{VALUE[:12]}\n{VALUE[20:40]}": [(0, 12), (13, 33)],
+    }
+    for content, found in runs.items():
+        hits = [Hit(start, end, "v", PART) for start, end in found]
+        assert Matcher({"v": VALUE}, ["v"]).find(content.encode()) == hits
         assert Matcher({"v": VALUE}).find(content.encode()) == []
 
 

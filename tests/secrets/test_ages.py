@@ -1,5 +1,7 @@
 """What is known of ages: what each history proves and what it does not, by cadence, and nothing false."""
 
+import base64
+import json
 import random
 import re
 from collections import Counter
@@ -18,6 +20,7 @@ from audit_lib.secrets.ages import agreement, status_of, tabulate_rotation_pairs
 from audit_lib.settings import SecretRule
 from tests.support.clocks import IMAGE_TIME, measure as measure_clocks
 from tests.support.histories import (
+    KEEPER,
     NOW,
     POLICY,
     Life,
@@ -224,6 +227,14 @@ def test_the_more_confident_evidence_is_kept() -> None:
     """Of what contradicts, the less confident is dropped and said."""
     chain, file = SimpleNamespace(lo_at=ago(20), hi_at=ago(10)), SimpleNamespace(lo_at=None, hi_at=ago(30))
     assert agreement([chain, file]) == (chain, chain, [file])
+
+
+def test_a_value_that_dates_itself_dates_the_value() -> None:
+    """E19: the date of issue moves the age up where it lies before the tenure; no date moves nothing."""
+    for claims, found in (({"iat": NOW.timestamp() - 121 * 86400}, "overdue"), ({"iat": "x"}, "fresh")):
+        body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        token = KEEPER.take(f"head.{body}.tail")
+        assert row([seen(20, B), seen(10, token)], what=token).status == found
 
 
 def test_one_value_under_thousands_of_names_takes_no_minutes() -> None:

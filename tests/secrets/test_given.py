@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,35 +45,31 @@ def given(text: str) -> list[tuple[int, str, str | None, str | None]]:
 
 @pytest.mark.parametrize(("text", "expected"), CASES["values"])
 def test_stdin_is_dotenv_text_or_json(text: str, expected: list[list[Any]]) -> None:
-    """Both forms give the same lines; an entry of another shape is counted, not dropped."""
+    """Both forms give the same lines; an entry of another shape is counted, not dropped. Two values of a name
+    are marked as in an env file."""
+    twice = given_lines(option('{"A": " 1", "A": "2"}'))
+    assert [line.faults for line in twice] == [("spaces", "duplicate"), ("duplicate",)]
     found = given(text.replace("@V", VALUE))
     assert [["-" if cell is None else cell for cell in line] for line in found] == [
-        [cell.replace("@V", VALUE) if isinstance(cell, str) else cell for cell in line] for line in expected
+        [number, *(cell.replace("@V", VALUE) for cell in cells)] for number, *cells in expected
     ]
 
 
-def test_a_name_given_twice_in_json_is_marked() -> None:
-    """As in an env file the last value counts."""
-    lines = given_lines(option('{"A": " 1", "A": "2"}'))
-    assert [line.faults for line in lines] == [("spaces", "duplicate"), ("duplicate",)]
+LARGE = [
+    ("--env production/backend: contains", ["prod/backend=-"], ["x" * (2 * 1024 * 1024 + 1)]),
+    ("looks like JSON and cannot be parsed", ["prod/backend=-"], ["[" * 100_000]),
+]
 
 
-MOST_BYTES, DEEP = b"x" * (2 * 1024 * 1024 + 1), b"[" * 100_000
-
-
-@pytest.mark.parametrize(
-    ("text", "content", "fault"),
-    [
-        *((text, content.encode(), fault) for text, content, fault in CASES["faults"]),
-        ("prod/backend=-", MOST_BYTES, "--env production/backend: contains"),
-        ("prod/backend=-", DEEP, "looks like JSON and cannot be parsed"),
-    ],
-)
-def test_a_bad_option_is_one_line_that_does_not_repeat_it(text: str, content: bytes, fault: str) -> None:
+@pytest.mark.parametrize(("fault", "options", "contents"), [*CASES["faults"], *LARGE])
+def test_a_bad_option_is_one_line_that_does_not_repeat_it(
+    fault: str, options: list[str], contents: list[str]
+) -> None:
     """What was given by mistake may be a value: neither it nor what it contains is quoted."""
-    with pytest.raises(BadInput, match=fault) as error:
-        option(content, text)
-    assert not any(part in str(error.value) for part in ("\n", "/nowhere"))
+    for text, content in product(options, contents):
+        with pytest.raises(BadInput, match=fault) as error:
+            option(content, text)
+        assert not any(part in str(error.value) for part in ("\n", "/nowhere"))
 
 
 def test_all_faults_of_all_options_are_told_at_once() -> None:
@@ -107,6 +104,7 @@ POLICY = "name = 'small'\n" + "".join(
 
 
 KINDS = {"vault": "E13", "github": "E14", "github_list": "E14", "one_password": "E14"}
+ODD = (5, None, True, "x", [], {}, [5], "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
 
 
 def export_of(store: str, days: float, value: str = "") -> Any:
@@ -196,9 +194,7 @@ def test_every_fault_is_told_at_once_and_no_content() -> None:
 
 def faults_of(found: Any, secret: str = "") -> list[str]:
     """The faults of an export of a known store."""
-    export = parse_store_export(json.dumps(found).encode(), secret)
-    assert export
-    return export[1]
+    return (parse_store_export(json.dumps(found).encode(), secret) or ((), ["is none"]))[1]
 
 
 def _replaced(found: Any, by: Any) -> Iterator[Any]:
@@ -211,9 +207,7 @@ def _replaced(found: Any, by: Any) -> Iterator[Any]:
             yield copy
 
 
-@pytest.mark.parametrize(
-    "by", [5, None, True, "x", [], {}, [5], "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
-)
+@pytest.mark.parametrize("by", ODD)
 def test_no_part_of_an_export_ends_in_an_error(by: Any) -> None:
     """Whatever stands in a part's place, what comes out are faults and dates that can be counted with."""
     for whole in (export_of(store, 3) for store in KINDS):
