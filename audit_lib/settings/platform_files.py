@@ -198,7 +198,7 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
 
 
 def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:
-    """What the .dockerignore beside the Dockerfile, else in the context, leaves out; None if that is odd."""
+    """What the .dockerignore beside the Dockerfile, else in the context, leaves out; None if not all is plain."""
     paths = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
     text = next((_text(project, path) for path in paths if os.path.lexists(project.root / path)), "")
     patterns = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
