@@ -193,9 +193,6 @@ def entered_value(prompt: str, *, twice: bool = False) -> str:
     return raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
 
 
-# ---- What is printed ----
-
-
 def colour() -> bool | None:
     """click's `color`: False if NO_COLOR (no-color.org) is set or the terminal is dumb; else it decides."""
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None

@@ -141,7 +141,6 @@ def _say_review(record: dict[str, Any], out: Path) -> None:
 
 
 def _say_published(out: Path, names: tuple[str, ...], page: str, notebook: str) -> None:
-    """The last lines: what was published, and what to open."""
     cli.say("", f"published in {out}: {', '.join(names)}")
     cli.say(f" {out / page} in a browser, or {out / notebook} in JupyterLab", lead="Open")
 
