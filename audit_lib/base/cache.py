@@ -17,8 +17,7 @@ from typing import Any
 
 import audit_lib
 
-_MAC = 32
-_LARGEST_STATE = 4 << 20  # bytes
+_MAC, _LARGEST_STATE = 32, 4 << 20  # bytes
 
 
 def user_cache() -> Path:

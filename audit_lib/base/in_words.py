@@ -75,12 +75,13 @@ def progress_bar(patience: float = 1.0) -> Iterator[Progress]:
         return
     from tqdm import tqdm  # noqa: PLC0415  most runs are watched by nobody
 
-    how = {
-        "delay": patience,
-        "mininterval": patience / 10,
-        "bar_format": "{desc:<32.32}{bar}{percentage:4.0f}%",
-    }
-    with tqdm(file=sys.stderr, leave=False, **how) as bar:
+    with tqdm(
+        file=sys.stderr,
+        leave=False,
+        delay=patience,
+        mininterval=patience / 10,
+        bar_format="{desc:<32.32}{bar}{percentage:4.0f}%",
+    ) as bar:
 
         def show(what: str, done: int, of: int) -> None:
             if what != bar.desc:

@@ -24,8 +24,7 @@ from audit_lib.settings.variables import files, form_of, is_deployment, likely_k
 
 BLUEPRINTS = ("render.yaml", "render.yml")
 LARGEST = 1 << 18  # bytes of a file that is read here
-MOST_NODES = 20_000  # of a YAML file: aliases repeat what they name
-MOST_PATTERNS = 1_000  # of a .dockerignore
+MOST_NODES, MOST_PATTERNS = 20_000, 1_000  # of a YAML file, where aliases repeat; of a .dockerignore
 _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)file(\..+)?")
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add)[ \t]+((?:\\[ \t\r]*\n|.)+)")
