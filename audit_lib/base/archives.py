@@ -27,8 +27,7 @@ FAIR = 50  # logs shrink to a fiftieth at best: what grows further was made to, 
 SURPLUS = 1 << 30  # … so many bytes in all sources of one search together
 MEMBERS, DEPTH = 10_000, 4  # of a source; archives within each other
 HELD = 64 << 20  # bytes of a zip, a PDF or a PNG, which are read as a whole
-PIECE = 8 << 20  # bytes that are handed on at a time, …
-OVERLAP = 1 << 16  # … of which so many come twice, so that a value over the border is found
+PIECE, OVERLAP = 8 << 20, 1 << 16  # bytes handed on at a time; that come twice, for a value over the border
 HEAD = 512  # bytes by which a content is known, and a zip behind something else …
 TAIL = 22 + (1 << 16)  # … by so many last ones
 BOMB_RATIO = 250  # a log that grows further from a small file was made to fill a disk or a memory
@@ -108,8 +107,9 @@ class LogStream(PieceReader):
         try:
             file = io.BufferedReader(packed, _AHEAD)
             kind = kind_of(file.peek(6))
-            plain = iter(lambda: file.read1(_AHEAD), b"")
-            pieces = _decompress(file, kind) if kind in _DECOMPRESSORS else plain
+            pieces = (
+                _decompress(file, kind) if kind in _DECOMPRESSORS else iter(lambda: file.read1(_AHEAD), b"")
+            )
             first = next(pieces, b"")
             pieces = chain([first], pieces)
             if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -299,13 +299,12 @@ def _pdf(content: bytes, faults: list[str]) -> _Members:
         faults.append("is an encrypted PDF: its content was not searched")
     for found in _PDF_STREAM.finditer(content):
         end = content.find(b"endstream", found.end())
-        packed = content[found.end() : end if end >= 0 else len(content)]
         if other := re.search(
             rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b", found[1]
         ):
             faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
         elif b"FlateDecode" in found[1]:
-            inflated = _inflated(packed, faults)
+            inflated = _inflated(content[found.end() : end if end >= 0 else len(content)], faults)
             yield "", iter([inflated])
             yield "", iter([b"".join(re.findall(rb"\(((?:[^()\\]|\\.)*)\)", inflated))])
 

@@ -6,13 +6,12 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from audit_lib.base.errors import BadInput, Fault
 
@@ -48,8 +47,7 @@ Facts = dict[str, Any]  # columns of `Sources` that the descriptor gives: size_b
 OpenSource = tuple[io.BufferedReader, Facts]
 
 
-@dataclass(frozen=True)
-class SourceBytes:
+class SourceBytes(NamedTuple):
     """A whole source in memory."""
 
     content: bytes
@@ -227,7 +225,8 @@ def _not_entered(path: str, name: str, folder: int) -> str:
 
 
 def claimed_paths(root: Path, sources: Iterable[Any]) -> Iterator[tuple[Any, list[str]]]:
-    """Each source with the paths of its `pattern`; a path belongs to the first that names it."""
+    """Each source with the paths of its `pattern`, relative to the root and in sorted order; a path belongs
+    to the first source that names it."""
     seen: set[str] = set()
     for source in sources:
         paths = [path for path in log_paths(root, source.pattern) if path not in seen]

@@ -226,8 +226,9 @@ def run_git(
     """
     with running(root, args, [stdin], ok=ok, complains=True, index=index) as stream:
         answer = stream.read(MAX_OUTPUT + 1)
-        fault = f"answered with more than {MAX_OUTPUT:,} bytes"
-        GitFailed.unless(len(answer) <= MAX_OUTPUT, f"git {args[0]}", fault)
+        GitFailed.unless(
+            len(answer) <= MAX_OUTPUT, f"git {args[0]}", f"answered with more than {MAX_OUTPUT:,} bytes"
+        )
         return answer
 
 
@@ -279,15 +280,22 @@ def tracked(root: Path) -> set[str]:
 
 
 def ignored(root: Path, paths: Iterable[str]) -> set[str]:
-    """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
+    """Which of the paths, relative to the root, a pattern of the project covers, tracked or not
+    (docs/rules.md#rule-97). Raises `GitFailed`, as for a project without a repository."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
-    command = ("check-ignore", "-z", "--stdin", "--no-index")
-    covered = run_git(root, *command, stdin=listed, ok=(0, 1)) if listed else b""
+    covered = (
+        run_git(root, "check-ignore", "-z", "--stdin", "--no-index", stdin=listed, ok=(0, 1))
+        if listed
+        else b""
+    )
     return set(os.fsdecode(covered).split("\0")) - {""}
 
 
 def authors(root: Path) -> set[str]:
-    """Names and addresses of everybody who wrote or committed a commit of any ref, in lower case."""
+    """Names and addresses of everybody who wrote or committed a commit of any ref, in lower case.
+
+    Raises `GitFailed` if the history cannot be read in full.
+    """
     listed = run_git(root, "rev-list", "--all", "--format=%an%n%ae%n%cn%n%ce").decode("utf-8", "replace")
     return {line.strip().lower() for line in listed.splitlines() if not line.startswith("commit ")}
 

@@ -33,8 +33,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def few(names: Iterable[str], most: int, apart: str = ", ", end: str = " and ") -> str:
     """`A, B and 2 more`: the first names, and how many more there are."""
     every = list(names)
-    more = f"{end}{len(every) - most} more" if len(every) > most else ""
-    return apart.join(every[:most]) + more
+    return apart.join(every[:most]) + (f"{end}{len(every) - most} more" if len(every) > most else "")
 
 
 def day_words(instant: datetime, year: int = 0) -> str:

@@ -77,9 +77,13 @@ def _search_project(
         from audit_lib.report.record import nested  # noqa: PLC0415  with the pages, which a hook has no time for
 
         places = records(found.places.rename(columns=tables.PUBLISHED_PLACE))
-        listed = nested(records(found.leaks), places, ("leak_id",), "places")
-        first = tables.next_step(found.leaks, found.coverage)
-        cli.print_json({"leaks": listed, "coverage": records(found.coverage), "do_first": first})
+        cli.print_json(
+            {
+                "leaks": nested(records(found.leaks), places, ("leak_id",), "places"),
+                "coverage": records(found.coverage),
+                "do_first": tables.next_step(found.leaks, found.coverage),
+            }
+        )
     else:
         from audit_lib.report.exports import leaks_sarif  # noqa: PLC0415  as above
 

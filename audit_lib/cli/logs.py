@@ -148,11 +148,10 @@ def alerts(context: cli.Opened, since: str, **_: Any) -> None:
 def explain(context: cli.Opened, **_: Any) -> None:
     """Print how each line of stdin is read; the line itself and values of the project are not shown."""
     formats = parameters.formats_of(context.project, context.policy)
-    zone = ZoneInfo(context.project.time_zone)
     context.read()
     lines = log_lines.formats_by_line(log_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
-        line, names, near = log_lines.explain_line(raw, declared, zone)
+        line, names, near = log_lines.explain_line(raw, declared, ZoneInfo(context.project.time_zone))
         by = (f", by {' > '.join(names)}" if names else "") + (f"; nearest is {near}" if near else "")
         at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
         texts = [f"{number}: {line.state}{by}", *([] if line.state == "blank" else [f"   time: {at}"])]

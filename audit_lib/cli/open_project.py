@@ -93,8 +93,7 @@ class Opened:
     project: settings.Project
     policy: settings.Policy
     given: tuple[settings.GivenValues, ...]
-    stdin: bytes  # the values that it gave
-    spool: Path | None  # a log that it gave, until the command ends
+    spool: Path | None  # a log that stdin gave, until the command ends
     at: datetime  # when it was opened, UTC
     writer: str
     by: str
@@ -155,7 +154,7 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     writer = given.get("writer") or host[:64] or "someone"
     at = datetime.now(UTC).replace(microsecond=0)  # as the ledger keeps it; nothing else reads the clock
 
-    context = Opened(project, policy, values, stdin, spool, at, writer, given.get("by") or writer)
+    context = Opened(project, policy, values, spool, at, writer, given.get("by") or writer)
     refuse_values(context, {f"--{name.replace('_', '-')}": given.get(name) for name in _WRITTEN})
     return context
 
@@ -192,9 +191,6 @@ def entered_value(prompt: str, *, twice: bool = False) -> str:
     raw = sys.stdin.buffer.read(_LONGEST + 1)
     refuse((not raw.strip() or len(raw) > _LONGEST, "stdin", "must be a text of at most 64 KiB"))
     return raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
-
-
-# ---- What is printed ----
 
 
 def colour() -> bool | None:

@@ -119,9 +119,10 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     read = context.read(key)
     draft = read_project.snapshot_draft(read.inventory, read.places)
     seen = draft.body["places"], any(row["fingerprint"] for row in draft.body["secrets"])
-    fault = "has not one value of a secret: there is nothing to record"
-    fault = fault if seen[0] else "has no env file that can be read, and no --env was given"
-    cli.refuse((not all(seen), root, fault))
+    cli.refuse(
+        (not seen[0], root, "has no env file that can be read, and no --env was given"),
+        (seen[0] and not seen[1], root, "has not one value of a secret: there is nothing to record"),
+    )
 
     taken = chain.read_ledger(project.ledger_dir, key).of_kind("snapshot")
     before = next((entry for entry in reversed(taken) if entry.writer == context.writer), None)

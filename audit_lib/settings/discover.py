@@ -72,8 +72,13 @@ def env_source(path: PurePosixPath) -> EnvSource:
     example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
     backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
-    service = ("" if backup else file_words(path)) or service_of(path)
-    return EnvSource("" if example else environment, service, str(path), example, backup=backup)
+    return EnvSource(
+        environment="" if example else environment,
+        service=("" if backup else file_words(path)) or service_of(path),
+        path=str(path),
+        example=example,
+        backup=backup,
+    )
 
 
 def _environment_in(text: str, marks: Mapping[str, frozenset[str]]) -> str:
