@@ -12,13 +12,12 @@ import sys
 import textwrap
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial, wraps
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import click
 import pandas as pd
@@ -86,15 +85,13 @@ def command(
     return decorate
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A project with its policy, the values that were given, and who opened it."""
 
     project: settings.Project
     policy: settings.Policy
     given: tuple[settings.GivenValues, ...]
-    stdin: bytes  # the values that it gave
-    spool: Path | None  # a log that it gave, until the command ends
+    spool: Path | None  # a log that stdin gave, until the command ends
     at: datetime  # when it was opened, UTC
     writer: str
     by: str
@@ -155,7 +152,7 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     writer = given.get("writer") or host[:64] or "someone"
     at = datetime.now(UTC).replace(microsecond=0)  # as the ledger keeps it; nothing else reads the clock
 
-    context = Opened(project, policy, values, stdin, spool, at, writer, given.get("by") or writer)
+    context = Opened(project, policy, values, spool, at, writer, given.get("by") or writer)
     refuse_values(context, {f"--{name.replace('_', '-')}": given.get(name) for name in _WRITTEN})
     return context
 

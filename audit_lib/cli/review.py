@@ -21,6 +21,7 @@ from audit_lib.report.folder import publishing
 from audit_lib.report.kernel import run_notebook, source_notebook
 from audit_lib.report.package import ARTEFACTS, NOTEBOOK
 from audit_lib.secrecy.identities import MODES
+from audit_lib.settings.models import AS_JSON
 
 INCIDENT = "incident.ipynb"
 _SAMPLE = {"quarter": "2026Q3", "as_of": "2026-09-30T23:59:59Z"}  # how its committed report was made
@@ -95,9 +96,9 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> cli.Opened:
 def _publish(name: str, parameters: Any, given: Any, context: cli.Opened | None, out: Path) -> None:
     """Run a notebook, which alone is given what only this run may know, and have it publish into a folder."""
     environ = dict(os.environ) if any(one.endswith("=environ") for one in given["env"]) else {}
-    run = {"folder": str(Path.cwd()), "env": given["env"], "environ": environ}
+    run = {"folder": str(Path.cwd()), "environ": environ}
     if context:
-        run |= {"stdin": context.stdin.decode("latin-1"), "log": str(context.spool or "")}
+        run |= {"given": AS_JSON.dump_json(context.given).decode(), "log": str(context.spool or "")}
     with publishing(out) as staging, progress_bar() as bar:
         run_notebook(
             source_notebook(name),
