@@ -69,8 +69,8 @@ def _project(folder: Path, seed: str, files: int) -> list[str]:
 def test_no_canary_comes_out(tmp_path: Path, batch: int, long_run: bool) -> None:
     """Artefacts, streams and scratch folders: of 20 projects with 50 env files, or of one with 12.
 
-    Nor does a value that is given on stdin, which is written nowhere at all. No text of the record is eight
-    characters of a value or more, such as the name of a variable before an equals sign within one.
+    Nor does a value given on stdin or by a shell's pipe, which is written nowhere at all. No text of the
+    record is eight characters of a value or more, such as the name of a variable before an equals sign.
     """
     if batch and not long_run:
         pytest.skip("runs with make test-long")
@@ -83,17 +83,19 @@ def test_no_canary_comes_out(tmp_path: Path, batch: int, long_run: bool) -> None
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "audit_lib", "review", "--project", str(project), "--quarter", "2026Q3"]
     command += ["--as-of", "2026-10-01", "--out", str(tmp_path / "out"), "--identities", "full"]
-    command += ["--env", "production/given=-"]
+    pipe, end = os.pipe()
+    command += ["--env", "production/given=-", "--env", f"staging/given=/dev/fd/{pipe}"]
     typed = f"JWT_SECRET_KEY={given}\nAPI_TOKEN={given}\n".encode()
-    run = subprocess.run(
-        command, cwd=tmp_path, env=environment, input=typed, capture_output=True, check=False
-    )
+    with os.fdopen(end, "wb") as shell:
+        shell.write(typed)
+    options: Any = {"cwd": tmp_path, "env": environment, "pass_fds": (pipe,), "capture_output": True}
+    run = subprocess.run(command, input=typed, check=False, **options)
     assert run.returncode == 0, run.stderr.decode()[:500]
     sealed = json.loads((tmp_path / "out" / "MANIFEST.json").read_text("utf-8"))["seal"]
     assert sealed["values"] > len(values) // 4
     record = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     read = [row for row in record["sources"] if row["state"] == "read"]
-    assert ("production", "given") in {(row["environment"], row["service"]) for row in read}
+    assert {row["environment"] for row in read if row["service"] == "given"} == {"production", "staging"}
     values.append(given)
     whole = "\n".join(values)
     assert [text for text in _texts(record) if len(text) >= 8 and text in whole] == []

@@ -104,8 +104,7 @@ def url_parts(value: str) -> UrlParts | None:
     user, _, password = userinfo.partition(":")
     # As SQLAlchemy's dialects read it: the first @ ends the password, which may hold / ? and #.
     other = re.match(r"([^:/@]*):([^@]*)@", rest)
-    decodes = not re.search(r"%(?![0-9A-Fa-f]{2})", userinfo)
-    agree = decodes and password == (other[2] if other else "")
+    agree = not re.search(r"%(?![0-9A-Fa-f]{2})", userinfo) and password == (other[2] if other else "")
     if other and not userinfo:
         user, password, rest = other[1], other[2], rest[other.end() :]
         address = re.split(r"[/?#]", rest, maxsplit=1)[0]

@@ -8,26 +8,23 @@ import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b, sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 import audit_lib
 
-_MAC = 32
-_LARGEST_STATE = 4 << 20  # bytes
+_MAC, _LARGEST_STATE = 32, 4 << 20  # bytes
 
 
 def user_cache() -> Path:
-    """The folder for caches, which need not exist yet."""
+    """The folder for caches, which need not exist yet: in XDG_CACHE_HOME, by default in ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audit_lib"
 
 
-@dataclass(frozen=True)
-class Cache:
+class Cache(NamedTuple):
     """A folder of the `most` newest files of one kind, each named by what decided it.
 
     Whoever has the `secret` alone can write what is believed (SECURITY.md#the-cache-folder).
@@ -67,8 +64,9 @@ class Cache:
 def _program() -> bytes:
     """A digest of every file of this package but those that Python compiled."""
     files = (path for path in Path(audit_lib.__file__).parent.rglob("*") if path.suffix != ".pyc")
-    digests = [sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file()]
-    return sha256(b"".join(digests)).digest()
+    return sha256(
+        b"".join(sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file())
+    ).digest()
 
 
 def _replace(path: Path, content: bytes) -> None:

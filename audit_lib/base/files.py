@@ -6,13 +6,12 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from audit_lib.base.errors import BadInput, Fault
 
@@ -41,16 +40,14 @@ class Unreadable(BadInput):
 
     def __init__(self, place: str, state: str, reason: str) -> None:
         super().__init__(BadInput.at(place, reason).faults)
-        self.state = state
-        self.reason = reason
+        self.state, self.reason = state, reason
 
 
 Facts = dict[str, Any]  # columns of `Sources` that the descriptor gives: size_bytes, modified_at and mode
 OpenSource = tuple[io.BufferedReader, Facts]
 
 
-@dataclass(frozen=True)
-class SourceBytes:
+class SourceBytes(NamedTuple):
     """A whole source in memory."""
 
     content: bytes
@@ -200,8 +197,10 @@ def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Ca
             # git answers for what lies in its objects; the rest of .git is read as files.
             elif not prefix.startswith(".git/objects") or name.startswith("tmp_"):
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
-    faults = ((error.filename, f"cannot be listed ({type(error).__name__})") for error in unlisted)
-    left_out += [Fault(os.path.relpath(str(name), root), fault) for name, fault in faults]
+    left_out += [
+        Fault(os.path.relpath(str(error.filename), root), f"cannot be listed ({type(error).__name__})")
+        for error in unlisted
+    ]
     left_out[:] = [one for one in left_out if not _leads_within(root, root / one.place)]
 
 
@@ -226,7 +225,8 @@ def _not_entered(path: str, name: str, folder: int) -> str:
 
 
 def claimed_paths(root: Path, sources: Iterable[Any]) -> Iterator[tuple[Any, list[str]]]:
-    """Each source with the paths of its `pattern`; a path belongs to the first that names it."""
+    """Each source with the paths of its `pattern`, relative to the root and in sorted order; a path belongs
+    to the first source that names it."""
     seen: set[str] = set()
     for source in sources:
         paths = [path for path in log_paths(root, source.pattern) if path not in seen]
@@ -238,10 +238,9 @@ def log_paths(root: Path, pattern: str) -> list[str]:
     """The files that a pattern names, relative to the root, in sorted order: `*`, `?`, `[…]` match within a
     part, `**` any depth of folders. What the pattern would pass through and is not listed (a link, a folder
     too deep or not to be read) is named in the place of what is behind it, and refused when opened."""
-    paths: set[str] = set()
+    paths, seen = set[str](), set[tuple[str, tuple[str, ...]]]()
     # Folders, each with the parts of the pattern that lead on from there.
     waiting = [("", PurePosixPath(pattern).parts)]
-    seen = set()
     while waiting:
         folder, parts = waiting.pop()
         if not parts or (folder, parts) in seen:

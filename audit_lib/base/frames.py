@@ -53,10 +53,9 @@ class Contract:
     columns: ClassVar[dict[str, Column]] = {}  # what is said of each, in order
 
     def __init_subclass__(cls) -> None:
-        declared = vars(cls)
         kinds = {name: get_args(kind)[0] for name, kind in cls.__annotations__.items()}
         cls.columns = cls.columns | {
-            name: replace(declared.get(name, Column()), type=_TYPES[kind] if kind in _TYPES else kind())
+            name: replace(vars(cls).get(name, Column()), type=_TYPES[kind] if kind in _TYPES else kind())
             for name, kind in kinds.items()
         }
 
@@ -73,10 +72,11 @@ class Contract:
             odd = sorted({*map(str, frame)} ^ {*cls.columns}) or "their order"
             raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
         fresh = frame.reset_index(drop=True)
-        judged = {
-            name: _judged(f"{cls.__name__}: {name}", fresh[name], cls.columns[str(name)]) for name in fresh
-        }
-        return pd.DataFrame(judged, index=fresh.index, copy=False)
+        return pd.DataFrame(
+            {name: _judged(f"{cls.__name__}: {name}", fresh[name], cls.columns[str(name)]) for name in fresh},
+            index=fresh.index,
+            copy=False,
+        )
 
 
 def _judged(place: str, values: pd.Series, column: Column) -> pd.Series:

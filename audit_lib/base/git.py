@@ -15,7 +15,6 @@ import threading
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -28,8 +27,7 @@ SECONDS = 600  # that one child may run
 MAX_OUTPUT = 256 << 20  # bytes of an answer that is held whole
 MEMORY = 4 << 30  # bytes of address space of one child
 MOST_ENTRIES = 500_000  # files of a repository
-LARGEST_OBJECT = 64 << 20  # bytes that are held; of a larger one the windows overlap by …
-OVERLAP = 1 << 16  # … so many bytes
+LARGEST_OBJECT, OVERLAP = 64 << 20, 1 << 16  # bytes: of a larger one there are windows, which overlap
 _SMALL = 1 << 20  # bytes of a configuration or a pointer
 _OWN = tomllib.loads(Path(__file__).with_name("git.toml").read_text("utf-8"))
 _EXTENSION = re.compile(r"(?im)^[ \t]*(?:objectformat|refstorage)[ \t]*=[ \t]*\w{1,20}[ \t]*$")
@@ -41,8 +39,7 @@ class GitFailed(BadInput):
     """git could not answer, so the answer is not known. Its own message could hold a value: not quoted."""
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """Where git reads: the top of the working tree, its own folder and the one that it shares."""
 
     top: Path
@@ -76,15 +73,17 @@ def find_repository(root: Path) -> Repository:
     except (Unreadable, OSError, ValueError):
         raise GitFailed.at(".git", "cannot be read") from None
     GitFailed.unless(known, ".git", "leads out of the project, and nothing is read there")
-    alternates = common / "objects" / "info" / "alternates"
-    fault = "borrows objects of another repository, which is not read: `git repack -a -d`, then delete"
-    GitFailed.unless(not alternates.exists(), ".git/objects", f"{fault} info/alternates")
+    GitFailed.unless(
+        not (common / "objects" / "info" / "alternates").exists(),
+        ".git/objects",
+        "borrows objects of another repository, which is not read: `git repack -a -d`, then delete "
+        "info/alternates",
+    )
     _require_sound(common)
     return Repository(top, git_dir, common)
 
 
 def _named_by(pointer: Path) -> Path:
-    """The folder that a pointer file names."""
     return (pointer.parent / _text(pointer).removeprefix("gitdir:").strip()).resolve()
 
 
@@ -114,14 +113,15 @@ def _require_sound(git_dir: Path) -> None:
                 folders += [Path(entry.path)] if is_folder else []
                 plain = plain and (is_folder or entry.is_file(follow_symlinks=False))
 
-    odd = "has a link, a FIFO or a device in its objects or refs: git could wait, or read anything"
-    GitFailed.unless(plain, ".git", odd)
+    GitFailed.unless(
+        plain,
+        ".git",
+        "has a link, a FIFO or a device in its objects or refs: git could wait, or read anything",
+    )
     GitFailed.unless(count <= MOST_ENTRIES, ".git", f"has more than {MOST_ENTRIES:,} files")
     pack = git_dir / "objects" / "pack"
-    whole = {each.stem for each in pack.glob("pack-*.pack")} == {
-        each.stem for each in pack.glob("pack-*.idx")
-    }
-    GitFailed.unless(whole, ".git", "has a pack without its index, or an index without its pack")
+    packs, indexes = ({each.stem for each in pack.glob(f"pack-*.{end}")} for end in ("pack", "idx"))
+    GitFailed.unless(packs == indexes, ".git", "has a pack without its index, or an index without its pack")
 
 
 @contextmanager
@@ -191,9 +191,10 @@ def running(
             "GIT_INDEX_FILE": str(own_index),
             "GIT_SHALLOW_FILE": str(repository.common / "shallow"),
         }
-        command = [program("git"), "--no-pager", *args]
         try:
-            process = subprocess.Popen(command, cwd=root, env=environment, **pipes)  # type: ignore[call-overload]
+            process = subprocess.Popen(  # type: ignore[call-overload]
+                [program("git"), "--no-pager", *args], cwd=root, env=environment, **pipes
+            )
         except OSError:
             raise GitFailed.at("git", "cannot be run: install git") from None
         if sys.platform == "linux":  # between fork and exec Python must not run
@@ -225,8 +226,9 @@ def run_git(
     """
     with running(root, args, [stdin], ok=ok, complains=True, index=index) as stream:
         answer = stream.read(MAX_OUTPUT + 1)
-        fault = f"answered with more than {MAX_OUTPUT:,} bytes"
-        GitFailed.unless(len(answer) <= MAX_OUTPUT, f"git {args[0]}", fault)
+        GitFailed.unless(
+            len(answer) <= MAX_OUTPUT, f"git {args[0]}", f"answered with more than {MAX_OUTPUT:,} bytes"
+        )
         return answer
 
 
@@ -250,8 +252,7 @@ def read_objects(root: Path, oids: Iterable[str], missing: list[str]) -> Iterato
                 yield from _windows(stream, header[1].decode(), header[2].decode(), int(header[3]))
             else:
                 name, _, state = line.strip().partition(b" ")
-                fault = "is out of step: an object is broken"
-                GitFailed.unless(state == b"missing", "git cat-file", fault)
+                GitFailed.unless(state == b"missing", "git cat-file", "is out of step: an object is broken")
                 missing.append(name.decode("ascii", "replace"))
 
 
@@ -279,15 +280,22 @@ def tracked(root: Path) -> set[str]:
 
 
 def ignored(root: Path, paths: Iterable[str]) -> set[str]:
-    """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
+    """Which of the paths, relative to the root, a pattern of the project covers, tracked or not
+    (docs/rules.md#rule-97). Raises `GitFailed`, as for a project without a repository."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
-    command = ("check-ignore", "-z", "--stdin", "--no-index")
-    covered = run_git(root, *command, stdin=listed, ok=(0, 1)) if listed else b""
+    covered = (
+        run_git(root, "check-ignore", "-z", "--stdin", "--no-index", stdin=listed, ok=(0, 1))
+        if listed
+        else b""
+    )
     return set(os.fsdecode(covered).split("\0")) - {""}
 
 
 def authors(root: Path) -> set[str]:
-    """Names and addresses of everybody who wrote or committed a commit of any ref, in lower case."""
+    """Names and addresses of everybody who wrote or committed a commit of any ref, in lower case.
+
+    Raises `GitFailed` if the history cannot be read in full.
+    """
     listed = run_git(root, "rev-list", "--all", "--format=%an%n%ae%n%cn%n%ce").decode("utf-8", "replace")
     return {line.strip().lower() for line in listed.splitlines() if not line.startswith("commit ")}
 

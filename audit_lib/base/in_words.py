@@ -33,8 +33,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def few(names: Iterable[str], most: int, apart: str = ", ", end: str = " and ") -> str:
     """`A, B and 2 more`: the first names, and how many more there are."""
     every = list(names)
-    more = f"{end}{len(every) - most} more" if len(every) > most else ""
-    return apart.join(every[:most]) + more
+    return apart.join(every[:most]) + (f"{end}{len(every) - most} more" if len(every) > most else "")
 
 
 def day_words(instant: datetime, year: int = 0) -> str:
@@ -75,12 +74,13 @@ def progress_bar(patience: float = 1.0) -> Iterator[Progress]:
         return
     from tqdm import tqdm  # noqa: PLC0415  most runs are watched by nobody
 
-    how = {
-        "delay": patience,
-        "mininterval": patience / 10,
-        "bar_format": "{desc:<32.32}{bar}{percentage:4.0f}%",
-    }
-    with tqdm(file=sys.stderr, leave=False, **how) as bar:
+    with tqdm(
+        file=sys.stderr,
+        leave=False,
+        delay=patience,
+        mininterval=patience / 10,
+        bar_format="{desc:<32.32}{bar}{percentage:4.0f}%",
+    ) as bar:
 
         def show(what: str, done: int, of: int) -> None:
             if what != bar.desc:

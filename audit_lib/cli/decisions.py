@@ -12,14 +12,12 @@ from typing import Any
 import click
 
 from audit_lib import __version__
-from audit_lib.base.clock import Quarter, iso, parse_instant
-from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base import clock, errors
 from audit_lib.base.in_words import counted, instant_words, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.findings import decisions as findings, reviews
 from audit_lib.ledger import Entry, Ledger, all_heads, chain, keys, read_ledger
-from audit_lib.report import escape as inert
-from audit_lib.report.folder import SIGNED
+from audit_lib.report import escape as inert, folder as published
 from audit_lib.secrecy.keeper import MANIFEST, Keeper, Key, signature_holds
 
 ROLES = ("prepared", "reviewed", "approved")
@@ -35,16 +33,15 @@ def _later(_: click.Context, param: click.Parameter, text: str) -> str:
     """The instant that an option names, "" for none; `BadInput` for one that is over by now."""
     if not text:
         return ""
-    until = parse_instant(text, param.opts[0])
+    until = clock.parse_instant(text, param.opts[0])
     cli.refuse((until <= datetime.now(UTC), param.opts[0], "is in the past: it must be later than now"))
-    return iso(until)
+    return clock.iso(until)
 
 
 decide = click.Group("decide")
 _ID, _REASON = click.argument("id_", metavar="ID"), click.option("--reason", required=True)
 _UNTIL = click.option("--until", required=True, callback=_later)
 _DUE = click.option("--due", "until", default="", callback=_later)
-_OWNER, _PROOF = click.option("--owner", required=True), click.option("--proof", required=True)
 
 
 @cli.command(_ID, "--by", _REASON, _UNTIL, "--ledger", "--writer", of=decide)
@@ -53,13 +50,15 @@ def accept(context: cli.Opened, id_: str, **given: Any) -> None:
     _decide_finding(context, id_, "accept", given)
 
 
-@cli.command(_ID, "--by", _OWNER, _DUE, "--ticket", "--ledger", "--writer", of=decide)
+@cli.command(
+    _ID, "--by", click.option("--owner", required=True), _DUE, "--ticket", "--ledger", "--writer", of=decide
+)
 def assign(context: cli.Opened, id_: str, **given: Any) -> None:
     """Record who answers for a finding, and by when."""
     _decide_finding(context, id_, "assign", given)
 
 
-@cli.command(_ID, "--by", _PROOF, "--ledger", "--writer", of=decide)
+@cli.command(_ID, "--by", click.option("--proof", required=True), "--ledger", "--writer", of=decide)
 def close(context: cli.Opened, id_: str, proof: str, **given: Any) -> None:
     """Record what shows that a finding was fixed."""
     _decide_finding(context, id_, "close", given | {"reason": proof})
@@ -74,7 +73,7 @@ def attest(context: cli.Opened, rule: str, no: bool, **given: Any) -> None:
     longest, secrets = findings.QUARTER, context.policy.secrets
     owned = [findings.recertified_rule(secret.name) for secret in secrets if secret.kind == "secret"]
     questions = [*context.policy.attestations, *owned]
-    late = rule in owned and parse_instant(given["until"], "--until") > context.at + longest
+    late = rule in owned and clock.parse_instant(given["until"], "--until") > context.at + longest
     hint = nearest(rule, questions)
     cli.refuse(
         (rule not in questions, "RULE", f"must be one that the policy asks about (decide list){hint}"),
@@ -88,14 +87,14 @@ def _decide_finding(context: cli.Opened, id_: str, verdict: str, given: dict[str
     """Record a decision on an id of the newest report, a fresh audit or, to close it, the last sign-off."""
     cli.refuse_values(context, {"ID": id_})
     project, at = context.project, context.instant("")
-    reports = sorted(Path("reports").glob(f"{project.name}-*/report.json"))
-    read = [reviews.read_previous(path, project.name, context.key) for path in reports[-1:]]
+    newest = sorted(Path("reports").glob(f"{project.name}-*/report.json"))[-1:]
+    read = (reviews.read_previous(path, project.name, context.key) for path in newest)
     known = {found for report in read for found in report.findings}
     if id_ not in known:
         from audit_lib.audit import Audit  # noqa: PLC0415  matplotlib comes with it
 
         here: dict[str, Any] = {"project": project, "policy": context.policy, "given": context.given}
-        audit = Audit(**here, as_of=at, keeper=Keeper(context.key), quarter=Quarter.named("", at))
+        audit = Audit(**here, as_of=at, keeper=Keeper(context.key), quarter=clock.Quarter.named("", at))
         last = reviews.last_signed(audit.ledger) if verdict == "close" else None
         findings.refuse_unknown_id(id_, {*known, *audit.findings["id"]}, last.opened if last else ())
     _record(context, id_, verdict, given)
@@ -107,8 +106,7 @@ def _record(context: cli.Opened, subject: str, verdict: str, given: dict[str, An
     body |= {name: given[name] for name in ("owner", "ticket", "until") if given.get(name)}
     made = context.ledger().of_kind("decision")
     same = [one for one in made if (one.body["subject"], one.body["verdict"]) == (subject, verdict)]
-    for entry in same[-1:]:
-        cli.refuse((entry.body == body, "ID", f"has this decision already ({entry.place})"))
+    cli.refuse(*((one.body == body, "ID", f"has this decision already ({one.place})") for one in same[-1:]))
     until = f" until {body['until']}" if "until" in body else ": the next review decides"
     owner = f" to {body['owner']}" if "owner" in body else ""
     cli.say(f"{context.append('decision', body).place}: {verdict} {subject}{owner}{until}")
@@ -151,13 +149,12 @@ def sign(context: cli.Opened, report: Path, role: str, reason: str, **_: Any) ->
         try:
             heads |= reviews.kept(json.loads(record.read_bytes()))
         except _UNREADABLE:
-            raise BadInput.at(str(record), "is not a report.json of this tool") from None
+            raise errors.BadInput.at(str(record), "is not a report.json of this tool") from None
     body = {"by": by, "role": role, "reason": reason, "folder": report.resolve().name}
-    made_with = f"audit_lib {__version__}, Python {platform.python_version()}"
-    body |= {"manifest_sha256": _manifest(report)[0], "made_with": made_with}
-    entry = context.append("signoff", body | heads)
+    body["made_with"] = f"audit_lib {__version__}, Python {platform.python_version()}"
+    entry = context.append("signoff", {**body, "manifest_sha256": _manifest(report)[0], **heads})
 
-    (report / SIGNED).write_text(signed_text(report, context.ledger()), "utf-8")
+    (report / published.SIGNED).write_text(signed_text(report, context.ledger()), "utf-8")
     cli.say(f"{entry.place}: {report.name} signed by {by} as {role}")
     cli.say(*_in_several_roles([*signed, entry]), err=True)
     cli.say(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.head}")
@@ -174,9 +171,9 @@ def signatures(report: Path, ledger: Ledger, key: Key | None = None) -> list[Ent
 def signed_text(report: Path, ledger: Ledger) -> str:
     """SIGNED.md: what the ledger holds of who signed a report, when, how late, and in which entry."""
     due, lines = None, [list(_COLUMNS), ["--"] * len(_COLUMNS)]
-    with suppress(*_UNREADABLE, BadInput):
+    with suppress(*_UNREADABLE, errors.BadInput):
         record = json.loads((report / "report.json").read_bytes())
-        due = parse_instant(record["review"]["due_at"], "report.json")
+        due = clock.parse_instant(record["review"]["due_at"], "report.json")
     for entry in signatures(report, ledger):
         by, role, made, remark = (entry.body.get(name, "") for name in ("by", "role", "made_with", "reason"))
         late = str(max(0, -((due - entry.at) // timedelta(days=1)))) if due else "not known"
@@ -193,8 +190,11 @@ def _in_several_roles(signed: Iterable[Entry]) -> list[str]:
     roles: dict[str, set[str]] = {}
     for entry in signed:
         roles.setdefault(str(entry.body.get("by")), set()).add(str(entry.body.get("role", "")))
-    several = [(by, " and as ".join(sorted(held))) for by, held in sorted(roles.items()) if len(held) > 1]
-    return [f"one person in {len(roles[by])} roles: {by} signed as {held}" for by, held in several]
+    return [
+        f"one person in {len(held)} roles: {by} signed as {' and as '.join(sorted(held))}"
+        for by, held in sorted(roles.items())
+        if len(held) > 1
+    ]
 
 
 @cli.command(click.argument("path", type=cli.PATH), "--ledger", opens=False)
@@ -206,7 +206,7 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
     ctx.exit(cli.FOUND if faults else 0)
 
 
-def _check_ledger(path: Path) -> tuple[list[Fault], list[str]]:
+def _check_ledger(path: Path) -> tuple[list[errors.Fault], list[str]]:
     """What is wrong with the ledger at a path, and what to say of it."""
     ledger, key = _checked_ledger(path)
     older = len(ledger.entries) - ledger.macs_checked
@@ -217,7 +217,7 @@ def _check_ledger(path: Path) -> tuple[list[Fault], list[str]]:
     return list(ledger.faults), [first, *(f"head {writer} {head}" for writer, head in ledger.heads)]
 
 
-def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[str]]:
+def _check_report(report: Path, ledger: Path | None) -> tuple[list[errors.Fault], list[str]]:
     """What is wrong with the report in a folder, and what to say of it."""
     faults, key_id, known = report_faults(report), _manifest(report)[2], _keys()
     words = "'s signature was not checked, since its key is not available"
@@ -227,8 +227,10 @@ def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[
     if ledger is not None:
         found, _ = _checked_ledger(ledger)
         signed = signatures(report, found)
-        if (copy := report / SIGNED).is_file() and copy.read_bytes() != signed_text(report, found).encode():
-            faults.append(Fault(SIGNED, "is not what the ledger holds of who signed"))
+        if (copy := report / published.SIGNED).is_file() and copy.read_bytes() != signed_text(
+            report, found
+        ).encode():
+            faults.append(errors.Fault(published.SIGNED, "is not what the ledger holds of who signed"))
         for entry in signed:
             signer = " as ".join(filter(None, map(entry.body.get, ("by", "role"))))
             lines.append(f"signed by {signer}, {instant_words(entry.at)} UTC ({entry.place})")
@@ -236,29 +238,32 @@ def _check_report(report: Path, ledger: Path | None) -> tuple[list[Fault], list[
     return faults, [f"{report.name}: {line}" for line in lines]
 
 
-def report_faults(report: Path) -> list[Fault]:
+def report_faults(report: Path) -> list[errors.Fault]:
     """Every file of a report that does not match its manifest; `BadInput` if there is no manifest."""
     cli.refuse((not (report / MANIFEST).is_file(), str(report), f"is not a report: it has no {MANIFEST}"))
     _, manifest, key_id = _manifest(report)
     if not manifest:
-        return [Fault(f"{report.name}/{MANIFEST}", "is not a manifest of this tool")]
+        return [errors.Fault(f"{report.name}/{MANIFEST}", "is not a manifest of this tool")]
     files = manifest["files"]
-    paths = [path for path in report.rglob("*") if path.is_symlink() or path.is_file()]
-    there = {path.relative_to(report).as_posix(): path for path in paths}
+    there = {
+        path.relative_to(report).as_posix(): path
+        for path in report.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
     changed = [
         name
         for name in files.keys() & there.keys()
         if there[name].is_symlink() or sha256(there[name].read_bytes()).hexdigest() != files[name]
     ]
     faults = {
-        **dict.fromkeys(there.keys() - {*files, MANIFEST, SIGNED}, "is not in the manifest"),
+        **dict.fromkeys(there.keys() - {*files, MANIFEST, published.SIGNED}, "is not in the manifest"),
         **dict.fromkeys(files.keys() - there.keys(), "is in the manifest but not in the folder"),
         **dict.fromkeys(changed, "does not match the manifest: its digest differs"),
     }
     known = _keys().get(key_id)
     if known and not signature_holds(known[0], manifest):
         faults[MANIFEST] = f"was edited: its signature under key {key_id} does not hold"
-    return sorted(Fault(name, fault) for name, fault in faults.items())
+    return sorted(errors.Fault(name, fault) for name, fault in faults.items())
 
 
 def _manifest(report: Path) -> tuple[str, dict[str, Any], str]:

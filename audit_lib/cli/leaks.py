@@ -13,8 +13,7 @@ import pandas as pd
 from audit_lib.base import cache, errors, frames
 from audit_lib.base.in_words import counted, day_words, few, progress_bar
 from audit_lib.cli import open_project as cli
-from audit_lib.leaks import rules, search, tables
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks, leak_targets, search_staged
+from audit_lib.leaks import find_leaks as finder, rules, search, tables
 from audit_lib.ledger.timeline import tenures
 from audit_lib.report import known_values
 from audit_lib.report.tables import records
@@ -65,10 +64,16 @@ def _search_project(
         *((True, "--also", f"{path} {fault}") for path in within),
     )
     known, stays = context.read(), tenures(context.ledger())
-    read = (known.policy, known.entries, known.inventory)
     with progress_bar() as bar:
-        options = search.LeakOptions(also, reports, patterns, cache.user_cache(), bar)
-        found = find_leaks(context.project, known.keeper, *read, stays=stays, options=options)
+        found = finder.find_leaks(
+            context.project,
+            known.keeper,
+            known.policy,
+            known.entries,
+            known.inventory,
+            stays=stays,
+            options=search.LeakOptions(also, reports, patterns, cache.user_cache(), bar),
+        )
 
     if given["layout"] == "table":
         _say_leaks(found)
@@ -76,9 +81,13 @@ def _search_project(
         from audit_lib.report.record import nested  # noqa: PLC0415  with the pages, which a hook has no time for
 
         places = records(found.places.rename(columns=tables.PUBLISHED_PLACE))
-        listed = nested(records(found.leaks), places, ("leak_id",), "places")
-        first = tables.next_step(found.leaks, found.coverage)
-        cli.print_json({"leaks": listed, "coverage": records(found.coverage), "do_first": first})
+        cli.print_json(
+            {
+                "leaks": nested(records(found.leaks), places, ("leak_id",), "places"),
+                "coverage": records(found.coverage),
+                "do_first": tables.next_step(found.leaks, found.coverage),
+            }
+        )
     else:
         from audit_lib.report.exports import leaks_sarif  # noqa: PLC0415  as above
 
@@ -88,19 +97,10 @@ def _search_project(
         sys.exit(tables.exit_code(found.leaks, found.coverage, FAIL_ON[: FAIL_ON.index(fail_on) + 1]))
 
 
-def _say_leaks(found: LeakAudit) -> None:
-    """The answer, each leak with some of its places, what was searched, and what to do first."""
-    _say_totals(found.leaks, found.coverage)
-    for leak in frames.rows(found.leaks):
-        _say_leak(leak, found.places[found.places["leak_id"].eq(leak.leak_id)])
-    cli.say("")
-    _say_coverage(found.coverage)
-    cli.say("", f"do first: {tables.next_step(found.leaks, found.coverage)}")
-
-
-def _say_totals(leaks: pd.DataFrame, coverage: pd.DataFrame) -> None:
-    """How many values leaked, by whether they are in force. "No leak" is only said if all was searched."""
-    none = leaks["kind"].isin(tables.NO_SECRETS)
+def _say_leaks(found: finder.LeakAudit) -> None:
+    """The answer ("No leak" only if all was searched), each leak with some of its places, what was searched,
+    and what to do first."""
+    leaks, none = found.leaks, found.leaks["kind"].isin(tables.NO_SECRETS)
     forces = leaks.loc[~none, "force"].value_counts().reindex(tables.FORCES, fill_value=0)
     others, places = leaks.loc[none, "kind"].value_counts(), leaks["in_force"].str.split(",")
     production = int(places.map(lambda names: tables.PRODUCTION in names).sum())
@@ -113,13 +113,17 @@ def _say_totals(leaks: pd.DataFrame, coverage: pd.DataFrame) -> None:
     answer, colour = "No leak was found, but not everything was searched", "yellow"
     if forces.sum():
         answer, colour = counted(forces.sum(), "leak"), "red"
-    elif tables.shows_no_leak(coverage):
+    elif tables.shows_no_leak(found.coverage):
         answer, colour = "No leak", "green"
     cli.say(f": {', '.join(counts)}" if len(leaks) else "", lead=answer, colour=colour)
+    for leak in frames.rows(found.leaks):
+        _say_leak(leak, found.places[found.places["leak_id"].eq(leak.leak_id)])
+    cli.say("")
+    _say_coverage(found.coverage)
+    cli.say("", f"do first: {tables.next_step(found.leaks, found.coverage)}")
 
 
 def _say_leak(leak: Any, places: pd.DataFrame) -> None:
-    """One leak: whether it is in force and where, since when, how often; then its first places."""
     words, colour = _FORCES[leak.force]
     commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
     facts = [
@@ -151,8 +155,11 @@ def _say_coverage(coverage: pd.DataFrame) -> None:
         singular, count = re.sub(r"s\b", "", str(part), count=1), int(group["count"].sum())
         amount = counted(count, singular, str(part)) if group["count"].notna().any() else part
         named = few([place for place in group["place"] if place not in ("", ".")], _MOST_NAMES)
-        text = f" {amount}{f' ({named})' if named else ''}{f': {reason}' if reason else ''}"
-        cli.say(text, lead=f"{state}:", colour="" if state == "searched" else "yellow")
+        cli.say(
+            f" {amount}{f' ({named})' if named else ''}{f': {reason}' if reason else ''}",
+            lead=f"{state}:",
+            colour="" if state == "searched" else "yellow",
+        )
 
 
 def _search_paths(context: cli.Opened, paths: Iterable[Path]) -> None:
@@ -182,12 +189,14 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
     except errors.BadInput as error:
         cli.say(f"only values of env files are searched for: {error}", err=True)
         key = keeper.Key.throw_away()
-    index = os.environ.get("GIT_INDEX_FILE", "")
-    known = context.read(key)
-    place = Path(index) if index else None
-    shapes = rules.Rules(known.keeper, known.policy.placeholders) if patterns else None
-    wanted = leak_targets(known.entries, known.inventory, known.policy, known.keeper)
-    done = search_staged(context.project.root, known.keeper, wanted, index=place, rules=shapes)
+    index, known = os.environ.get("GIT_INDEX_FILE", ""), context.read(key)
+    done = finder.search_staged(
+        context.project.root,
+        known.keeper,
+        finder.leak_targets(known.entries, known.inventory, known.policy, known.keeper),
+        index=Path(index) if index else None,
+        rules=rules.Rules(known.keeper, known.policy.placeholders) if patterns else None,
+    )
 
     for hit in done.hits:
         cli.say(f"{hit.path}{f':{hit.line}' if hit.line else ' (its name)'}: {hit.secret}, {hit.known}")

@@ -15,8 +15,7 @@ from audit_lib.cli import open_project as cli
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
 from audit_lib.logins import alerts as rules, parameters, traffic
-from audit_lib.logs import line as log_lines, times
-from audit_lib.logs.read import BROKEN_OFF, read_logs
+from audit_lib.logs import line as log_lines, read as reader, times
 from audit_lib.report.tables import records
 from audit_lib.secrecy import guard, redact
 from audit_lib.settings import LogSource, Project, load
@@ -40,17 +39,17 @@ _EVENT = ("kind", "message", "method", "route", "status", "client", "subject")
 def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, scheduler: str) -> None:
     """Print the counts of what logs hold by some columns, and on stderr how their lines were read."""
     names = list(dict.fromkeys(filter(None, map(str.strip, by.split(",")))))
-    fault = f"must be one or more of {', '.join(COLUMNS)}"
-    cli.refuse((not names or {*names} - {*COLUMNS}, "--by", fault))
+    cli.refuse((not names or {*names} - {*COLUMNS}, "--by", f"must be one or more of {', '.join(COLUMNS)}"))
     project, formats = Project("logs"), None
     if load.is_configured(folder):
         context = cli.opened(folder, {})
         project, formats = context.project, parameters.formats_of(context.project, context.policy)
     sources = tuple(_source(path, project.time_zone) for path in dict.fromkeys(paths))
     with progress_bar() as bar:
-        project = Project("logs", log_sources=sources)
-        read = read_logs(project, None, formats, scheduler=scheduler, progress=bar)
-    broken = read.sources["reason"].str.startswith(BROKEN_OFF)
+        read = reader.read_logs(
+            Project("logs", log_sources=sources), None, formats, scheduler=scheduler, progress=bar
+        )
+    broken = read.sources["reason"].str.startswith(reader.BROKEN_OFF)
     unread = frames.rows(read.sources[broken | ~read.sources["state"].isin({"read", "empty"})])
     cli.refuse(*((True, row.source, row.reason or row.state) for row in unread))
     cli.say(*dict.fromkeys(filter(None, read.sources["reason"])), err=True)
@@ -121,13 +120,12 @@ def alerts(context: cli.Opened, since: str, **_: Any) -> None:
     window = traffic.Window(clock.since_instant(since, until), until)
     cli.refuse((not policy.alerts, f"policy {policy.name}", "has no [[alerts]]"))
     detections, formats = parameters.detection_policy(policy), parameters.formats_of(project, policy)
-    activity = traffic.tabulate_activity(read_logs(project, None, formats), detections)
+    activity = traffic.tabulate_activity(reader.read_logs(project, None, formats), detections)
     here = traffic.Traffic(activity, detections, window, project.log_sources)
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(project.ledger_dir, context.key if project.ledger_dir.exists() else None, until)
     found = rules.evaluate(policy.alerts, here, ledger)
-    ranked = found.sort_values("state", key=lambda states: states.map([*_COLOURS].index), kind="stable")
-    for row in frames.rows(ranked):
+    for row in sorted(frames.rows(found), key=lambda row: [*_COLOURS].index(row.state)):
         state = row.state.upper() if row.state == "fired" else row.state
         span = "" if row.first_at is None else f" from {clock.iso(row.first_at)} to {clock.iso(row.last_at)}"
         why = f" ({row.evidence or row.reason})" if row.evidence or row.reason else ""
@@ -150,15 +148,13 @@ def alerts(context: cli.Opened, since: str, **_: Any) -> None:
 def explain(context: cli.Opened, **_: Any) -> None:
     """Print how each line of stdin is read; the line itself and values of the project are not shown."""
     formats = parameters.formats_of(context.project, context.policy)
-    zone = ZoneInfo(context.project.time_zone)
     context.read()
     lines = log_lines.formats_by_line(log_lines.raw_lines(sys.stdin.buffer), formats)
     for number, (raw, declared) in enumerate(lines, 1):
-        line, names, near = log_lines.explain_line(raw, declared, zone)
+        line, names, near = log_lines.explain_line(raw, declared, ZoneInfo(context.project.time_zone))
         by = (f", by {' > '.join(names)}" if names else "") + (f"; nearest is {near}" if near else "")
         at = "none" if line.at is None else clock.iso(times.instant_of(line.at))
-        texts = [f"{number}: {line.state}{by}"]
-        texts += [] if line.state == "blank" else [f"   time: {at}"]
+        texts = [f"{number}: {line.state}{by}", *([] if line.state == "blank" else [f"   time: {at}"])]
         for event in line.events:
             fields = [f"{name}: {getattr(event, name)}" for name in _EVENT if getattr(event, name)]
             texts.append(f"   {', '.join(fields)}")

@@ -12,37 +12,31 @@ import sys
 import textwrap
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial, wraps
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import click
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
 from audit_lib import settings
 from audit_lib.base import clock, errors
 from audit_lib.ledger import Draft, Entry, Ledger, keys, read_ledger, timeline, write_entry
 from audit_lib.logs.files import spooled, with_logs
-from audit_lib.report import escape as inert
-from audit_lib.report.known_values import guard_values
+from audit_lib.report import escape as inert, known_values
 from audit_lib.rotation.rotations import TRIGGERS
 from audit_lib.secrecy import guard, strength
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.env import MAX_BYTES
-from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.secrets.sources import parse_env_options
+from audit_lib.secrets import env as env_files, read_project, sources
 
 Decorator = Callable[[Any], Any]
 flag, shown = partial(click.option, is_flag=True), partial(click.option, show_default=True)
 PATH = click.Path(path_type=Path)
 FOUND = 3  # the exit code of a command that found something to act upon
-_SHORTEST = 8  # characters that every column of a table keeps
-_LONGEST = 64 << 10  # bytes of a value that is entered
+_SHORTEST, _LONGEST = 8, 64 << 10  # characters that each column keeps; bytes of a value that is entered
 _WRITTEN = ("by", "approved_by", "owner", "reason", "ticket", "proof", "writer", "source", "out", "previous")
 
 
@@ -91,15 +85,13 @@ def command(
     return decorate
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A project with its policy, the values that were given, and who opened it."""
 
     project: settings.Project
     policy: settings.Policy
     given: tuple[settings.GivenValues, ...]
-    stdin: bytes  # the values that it gave
-    spool: Path | None  # a log that it gave, until the command ends
+    spool: Path | None  # a log that stdin gave, until the command ends
     at: datetime  # when it was opened, UTC
     writer: str
     by: str
@@ -113,11 +105,16 @@ class Opened:
         """The instant that a text names; of "" the sample's own, else now."""
         return settings.instant_of(self.project, as_of or self.project.pinned_as_of or clock.iso(self.at))
 
-    def read(self, key: Key | None = None, as_of: datetime | None = None) -> ProjectRead:
+    def read(self, key: Key | None = None, as_of: datetime | None = None) -> read_project.ProjectRead:
         """The project as of an instant, by default now. From now on no output holds a value of it."""
-        here: dict[str, Any] = {"project": self.project, "policy": self.policy, "given": self.given}
-        read = ProjectRead(**here, keeper=Keeper(key or self.key), as_of=as_of or self.at)
-        guard_values(read)
+        read = read_project.ProjectRead(
+            project=self.project,
+            policy=self.policy,
+            given=self.given,
+            keeper=Keeper(key or self.key),
+            as_of=as_of or self.at,
+        )
+        known_values.guard_values(read)
         return read
 
     def ledger(self) -> Ledger:
@@ -139,12 +136,12 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     env, logs = given.get("env", ()), given.get("logs", ())
     piped = [one for one in (*env, *logs) if one.endswith("=-")]
     refuse((len(piped) > 1, "--log, --env", "stdin (-) can be given once only"))
-    stdin = sys.stdin.buffer.read(MAX_BYTES + 1) if {*piped} & {*env} else b""
+    stdin = sys.stdin.buffer.read(env_files.MAX_BYTES + 1) if {*piped} & {*env} else b""
     spool = spooled_stdin() if {*piped} & {*logs} else None
 
     project = settings.load_project(folder, given.get("ledger"))
     project = with_logs(project, logs, BytesIO(), lambda _: spool or Path())
-    values = parse_env_options(env, BytesIO(stdin))
+    values = sources.parse_env_options(env, BytesIO(stdin))
     # To recognise a project without env files its code would be read: a hook must not wait for that.
     held = project.configured or env or any((project.root / one.path).exists() for one in project.env_sources)
     unknown = "generic" if given.get("staged") and not held else ""
@@ -155,7 +152,7 @@ def opened(folder: Path, given: Mapping[str, Any]) -> Opened:
     writer = given.get("writer") or host[:64] or "someone"
     at = datetime.now(UTC).replace(microsecond=0)  # as the ledger keeps it; nothing else reads the clock
 
-    context = Opened(project, policy, values, stdin, spool, at, writer, given.get("by") or writer)
+    context = Opened(project, policy, values, spool, at, writer, given.get("by") or writer)
     refuse_values(context, {f"--{name.replace('_', '-')}": given.get(name) for name in _WRITTEN})
     return context
 
@@ -194,9 +191,6 @@ def entered_value(prompt: str, *, twice: bool = False) -> str:
     return raw.decode("utf-8", "surrogateescape").rstrip("\r\n")
 
 
-# ---- What is printed ----
-
-
 def colour() -> bool | None:
     """click's `color`: False if NO_COLOR (no-color.org) is set or the terminal is dumb; else it decides."""
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
@@ -216,8 +210,7 @@ def say(*lines: object, lead: str = "", colour: str = "", indent: str = "", err:
     for line in (line for line in lines if line is not None):
         shown = f"{head}{inert.plain(line)}"
         if width:
-            more = f"{indent}  "
-            shown = textwrap.fill(shown, width - 1, subsequent_indent=more, break_on_hyphens=False)
+            shown = textwrap.fill(shown, width - 1, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
         if lead:
             shown = click.style(shown[: len(head)], fg=colour or None, bold=True) + shown[len(head) :]
         click.echo(shown, err=err)
@@ -236,7 +229,7 @@ def print_table(table: pd.DataFrame) -> None:
     width = columns(sys.stdout) or sys.maxsize
     while sum(widths) + 2 * len(widths) > width and max(widths) > _SHORTEST:
         widths[widths.index(max(widths))] -= 1
-    aligned = [str.rjust if is_numeric_dtype(kind) else str.ljust for kind in table.dtypes]
+    aligned = [str.rjust if pd.api.types.is_numeric_dtype(kind) else str.ljust for kind in table.dtypes]
     for line in lines:
         cells = (
             align(text if len(text) <= most else f"{text[: (most - 1) // 2]}…{text[-(most // 2) :]}", most)

@@ -26,8 +26,7 @@ from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import ages, env, read_project, sources
-from audit_lib.settings import discover, load
-from audit_lib.settings.keys import path_fault
+from audit_lib.settings import discover, keys as settings_keys, load
 from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
 
 _MOST_NAMES = 5  # that are shown
@@ -65,8 +64,7 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     """Write a first audit.toml, and print what it cannot name and what was not searched."""
     policy, entries, public = context.policy, context.read().entries, set()
     known = entries[entries["kind"].eq("env file") & entries["loader"].ne("")]
-    guesses: list[dict[str, Any]] = []
-    unread = list(map(str, project.not_searched))
+    guesses, unread = list[dict[str, Any]](), list(map(str, project.not_searched))
     if policy.name == "generic":
         with suppress(git.GitFailed):
             public = git.tracked(project.root)
@@ -80,8 +78,10 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
 
     variables = counted(len(guesses or policy.secrets), "variable")
     cli.say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
-    odd = (shown(one.path) for one in project.env_sources if path_fault(one.path))
-    cli.say(*odd, lead="not named in audit.toml, because of the characters in its name: ")
+    cli.say(
+        *(shown(one.path) for one in project.env_sources if settings_keys.path_fault(one.path)),
+        lead="not named in audit.toml, because of the characters in its name: ",
+    )
     cli.say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
 
 
@@ -119,9 +119,10 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     read = context.read(key)
     draft = read_project.snapshot_draft(read.inventory, read.places)
     seen = draft.body["places"], any(row["fingerprint"] for row in draft.body["secrets"])
-    fault = "has not one value of a secret: there is nothing to record"
-    fault = fault if seen[0] else "has no env file that can be read, and no --env was given"
-    cli.refuse((not all(seen), root, fault))
+    cli.refuse(
+        (not seen[0], root, "has no env file that can be read, and no --env was given"),
+        (seen[0] and not seen[1], root, "has not one value of a secret: there is nothing to record"),
+    )
 
     taken = chain.read_ledger(project.ledger_dir, key).of_kind("snapshot")
     before = next((entry for entry in reversed(taken) if entry.writer == context.writer), None)
@@ -241,8 +242,7 @@ def due(context: cli.Opened, folder: Path, within: str, calendar: Path | None, *
     if unseen := int(ages["reason"].eq("not supplied").sum()):
         cli.say(f"{counted(unseen, 'value')} not supplied (--env): nothing is known of them", err=True)
     if calendar:
-        events = schedule.calendar_text(planned, context.project.name, at)
-        calendar.write_text(events, "utf-8", newline="")
+        calendar.write_text(schedule.calendar_text(planned, context.project.name, at), "utf-8", newline="")
         cli.say(f"{calendar}: {counted(len(planned), 'secret')}", err=True)
     sys.exit(0 if soon.empty else cli.FOUND)
 
@@ -256,8 +256,9 @@ def plan(context: cli.Opened, secret: str, **given: Any) -> None:
         cli.say("", f"{number}. {step.text}{f' [{step.environment}]' if step.environment else ''}.")
         for command in step.commands:  # whole, to be copied
             click.echo(f"     {inert.plain(command)}")
-        breaks = f"It breaks: {step.breaks}." if step.breaks else None
-        cli.say(f"Verify: {step.verify}.", breaks, indent="   ")
+        cli.say(
+            f"Verify: {step.verify}.", f"It breaks: {step.breaks}." if step.breaks else None, indent="   "
+        )
 
 
 @cli.command(*_STEPS, "--since", of=rotate)
@@ -277,7 +278,6 @@ def check(context: cli.Opened, secret: str, since: str, **given: Any) -> None:
 
 
 def _plan(context: cli.Opened, secret: str, given: dict[str, Any]) -> runbook.RotationPlan:
-    """The plan to rotate a secret, as of the instant that was given."""
     read = context.read(as_of=context.instant(given["as_of"]))
     return runbook.plan_rotation(secret, read, given["environment"], compromised=given["compromised"])
 
@@ -379,5 +379,4 @@ def validate(context: cli.Opened, environment: str, service: str, **given: Any) 
     cli.say(*result.lines, err=not result)
     if not result and (given["strict"] or validation.is_strict(policy, {**environ, **held}, place)):
         sys.exit(cli.FOUND)
-    goes_on = "The start goes on: validation is not strict here (--strict)"
-    cli.say(None if result else goes_on, err=True)
+    cli.say(None if result else "The start goes on: validation is not strict here (--strict)", err=True)

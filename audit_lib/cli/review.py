@@ -13,9 +13,7 @@ from click.core import ParameterSource
 
 from audit_lib.base import clock
 from audit_lib.base.in_words import SEVERITIES, counted, progress_bar
-from audit_lib.cli import open_project as cli
-from audit_lib.cli.decisions import signatures
-from audit_lib.cli.records import take_snapshot
+from audit_lib.cli import decisions, open_project as cli, records
 from audit_lib.findings.reviews import read_previous
 from audit_lib.incident.look import address_of
 from audit_lib.logs.files import log_files
@@ -23,6 +21,7 @@ from audit_lib.report.folder import publishing
 from audit_lib.report.kernel import run_notebook, source_notebook
 from audit_lib.report.package import ARTEFACTS, NOTEBOOK
 from audit_lib.secrecy.identities import MODES
+from audit_lib.settings.models import AS_JSON
 
 INCIDENT = "incident.ipynb"
 _SAMPLE = {"quarter": "2026Q3", "as_of": "2026-09-30T23:59:59Z"}  # how its committed report was made
@@ -39,19 +38,12 @@ _VERDICTS = {"fail": ("Fail.", "red"), "unknown": ("Not known.", "yellow"), "pas
 def review(folder: Path, sample: bool, **given: Any) -> None:
     """Publish the review of a project, or of the sample; 3 for findings at or above --fail-on."""
     named = click.get_current_context().get_parameter_source("folder") is not ParameterSource.DEFAULT
-    apart, compared = ("snapshot", "env", "logs", "ledger"), given["previous"] and given["fail_on"]
+    mixed = sample and any(map(given.get, ("snapshot", "env", "logs", "ledger")))
+    lone = given["new_only"] and not (given["previous"] and given["fail_on"])
     cli.refuse(
         (sample and named, "review", "needs either --project DIR or --sample, not both"),
-        (
-            sample and any(map(given.get, apart)),
-            "--sample",
-            "cannot be combined with --snapshot, --env, --log or --ledger",
-        ),
-        (
-            given["new_only"] and not compared,
-            "--new-only",
-            "needs --fail-on and --previous, the report.json to compare with",
-        ),
+        (mixed, "--sample", "cannot be combined with --snapshot, --env, --log or --ledger"),
+        (lone, "--new-only", "needs --fail-on and --previous, the report.json to compare with"),
     )
     context, name = None, "sample"
     if sample:
@@ -62,10 +54,12 @@ def review(folder: Path, sample: bool, **given: Any) -> None:
         given |= {"as_of": clock.iso(moment), "quarter": str(clock.Quarter.named(given["quarter"], moment))}
 
     out = given["out"] or Path("reports") / f"{name}-{given['quarter']}"
-    signed = context and signatures(out, context.ledger(), context.key)
+    signed = context and decisions.signatures(out, context.ledger(), context.key)
     cli.refuse((signed, str(out), "holds a report that was signed: name another folder with --out"))
-    names = ("quarter", "as_of", "policy", "previous", "ledger", "identities")
-    parameters = {name: str(given[name] or "") for name in names}
+    parameters = {
+        name: str(given[name] or "")
+        for name in ("quarter", "as_of", "policy", "previous", "ledger", "identities")
+    }
     _publish(NOTEBOOK, parameters | {"project": "" if sample else str(folder)}, given, context, out)
 
     record = json.loads((out / "report.json").read_text("utf-8"))
@@ -90,7 +84,11 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> cli.Opened:
         read_previous(given["previous"], project.name, context.key)
     if given["snapshot"]:
         has_values = context.given or any(not (one.example or one.backup) for one in held)
-        words = take_snapshot(context).place if has_values else "none: no env file, and no --env was given"
+        words = (
+            records.take_snapshot(context).place
+            if has_values
+            else "none: no env file, and no --env was given"
+        )
         cli.say(f"snapshot: {words}", err=not has_values)
     return context
 
@@ -98,14 +96,18 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> cli.Opened:
 def _publish(name: str, parameters: Any, given: Any, context: cli.Opened | None, out: Path) -> None:
     """Run a notebook, which alone is given what only this run may know, and have it publish into a folder."""
     environ = dict(os.environ) if any(one.endswith("=environ") for one in given["env"]) else {}
-    run = {"folder": str(Path.cwd()), "env": given["env"], "environ": environ}
+    run = {"folder": str(Path.cwd()), "environ": environ}
     if context:
-        run |= {"stdin": context.stdin.decode("latin-1"), "log": str(context.spool or "")}
-    parameters |= {"logs": shlex.join(given["logs"])}
+        run |= {"given": AS_JSON.dump_json(context.given).decode(), "log": str(context.spool or "")}
     with publishing(out) as staging, progress_bar() as bar:
-        closing = f"{'incident' if name == INCIDENT else 'audit'}.publish({str(staging)!r})"
-        notebook, content = source_notebook(name), json.dumps(run).encode()
-        run_notebook(notebook, parameters, staging / name, closing, given=content, progress=bar)
+        run_notebook(
+            source_notebook(name),
+            parameters | {"logs": shlex.join(given["logs"])},
+            staging / name,
+            f"{'incident' if name == INCIDENT else 'audit'}.publish({str(staging)!r})",
+            given=json.dumps(run).encode(),
+            progress=bar,
+        )
 
 
 def _count_findings(record: dict[str, Any], level: str, *, new_only: bool) -> int:
@@ -129,11 +131,8 @@ def _say_review(record: dict[str, Any], out: Path) -> None:
     cli.say("")
     for action in map(actions.__getitem__, screen["first"]):
         when = f"{'overdue since' if action['overdue'] else 'by'} {action['due_at'][:10]}"
-        cli.say(
-            f" ({when}, owner: {action['owner']})",
-            lead=f"{action['number']}. {action['action']}",
-            indent="  ",
-        )
+        lead = f"{action['number']}. {action['action']}"
+        cli.say(f" ({when}, owner: {action['owner']})", lead=lead, indent="  ")
         cli.say(action["command"] or None, indent="     ")
     cli.say("")
     for figure in screen["figures"]:
@@ -142,7 +141,6 @@ def _say_review(record: dict[str, Any], out: Path) -> None:
 
 
 def _say_published(out: Path, names: tuple[str, ...], page: str, notebook: str) -> None:
-    """The last lines: what was published, and what to open."""
     cli.say("", f"published in {out}: {', '.join(names)}")
     cli.say(f" {out / page} in a browser, or {out / notebook} in JupyterLab", lead="Open")
 

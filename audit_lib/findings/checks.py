@@ -76,7 +76,7 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
 def without_settings(sources: Rows, tables: Tables) -> Rows:
     """The files without those of settings and known values alone; a line not understood may be a secret."""
     inventory = tables["inventory"]
-    known = inventory["kind"].eq("setting") | inventory["template"].fillna(False).astype(bool)
+    known = inventory["kind"].eq("setting") | inventory["state"].eq("missing") | yes("template")(inventory)
     others = inventory.loc[~known, "source"]
     bare = sources["source"].isin(inventory.loc[known, "source"]) & ~sources["source"].isin(others)
     return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]

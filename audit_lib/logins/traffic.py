@@ -180,7 +180,7 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     Its columns: client, network, requests, failures, successes (2xx on protected routes), classification.
     """
     good = succeeded(requests)
-    before = requests[good & requests["not_after_at"].lt(window.since)]
+    before = requests[requests["let_in"] & requests["not_after_at"].lt(window.since)]
     count = requests["count"]
     sums = {"requests": count, "failures": count * requests["refused"], "successes": count * good}
     here = within(requests.assign(**sums), window).groupby("client", as_index=False)

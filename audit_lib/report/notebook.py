@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,8 +32,8 @@ from audit_lib.secrecy.identities import MODES
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.seal import Classes
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.secrets.sources import parse_env_options
 from audit_lib.settings import choose_policy, instant_of, load_project
+from audit_lib.settings.models import AS_JSON
 
 
 def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
         "policy": choose_policy(project, parameters.get("policy", "")),
         "keeper": keeper,
         "as_of": instant_of(project, parameters.get("as_of") or project.pinned_as_of or now),
-        "given": parse_env_options(run.get("env", ()), BytesIO(run.get("stdin", "").encode("latin-1"))),
+        "given": AS_JSON.validate_json(run.get("given", "[]")),
     }
 
 

@@ -15,8 +15,7 @@ from typing import Any
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import few
-from audit_lib.settings import variables
-from audit_lib.settings.keys import path_fault
+from audit_lib.settings import keys, variables
 from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy, Project
 
 MAX_SOURCES = 200
@@ -73,8 +72,13 @@ def env_source(path: PurePosixPath) -> EnvSource:
     example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
     backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
-    service = ("" if backup else file_words(path)) or service_of(path)
-    return EnvSource("" if example else environment, service, str(path), example, backup=backup)
+    return EnvSource(
+        environment="" if example else environment,
+        service=("" if backup else file_words(path)) or service_of(path),
+        path=str(path),
+        example=example,
+        backup=backup,
+    )
 
 
 def _environment_in(text: str, marks: Mapping[str, frozenset[str]]) -> str:
@@ -178,8 +182,8 @@ def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)  # noqa: S701
     environment.filters["quoted"] = _quoted
     template = environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8"))
-    env_sources = (source for source in project.env_sources if not path_fault(source.path))
-    log_sources = (source for source in project.log_sources if not path_fault(source.pattern))
+    env_sources = (source for source in project.env_sources if not keys.path_fault(source.path))
+    log_sources = (source for source in project.log_sources if not keys.path_fault(source.pattern))
     return template.render(
         project=project,
         extends=extends,

@@ -18,10 +18,9 @@ from audit_lib.settings import discover, keys
 from audit_lib.settings.models import BUNDLED, POLICIES, GuideRule, GuideRules, Policy, Project, SecretRule
 from audit_lib.settings.variables import env_variables, read_code
 
-LAYOUT = "AUDIT_TOML"
+LAYOUT, GENERIC = "AUDIT_TOML", "generic"  # the variable that names a layout; the policy that all extend
 PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
-GENERIC = "generic"
 # The keys of audit.toml that say where things are; all others say what is demanded.
 PLACE_KEYS, DEMAND_KEYS = keys.types_of_keys(Project).keys(), keys.types_of_keys(Policy).keys()
 JOINED = re.compile(r"placeholders|compromised|.*_prefixes|.*_names")  # lists of the own and of those below

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictStr
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, TypeAdapter
 
 from audit_lib.base.errors import Fault
 from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, MOST_LOGINS, REQUEST_KINDS
@@ -103,11 +103,15 @@ class StoreDate:
 class GivenValues:
     """Values given with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: read once, never stored."""
 
+    __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
     environment: str
     service: str
     origin: str
     content: bytes = field(repr=False)  # of an export of dates alone there is none
     dates: tuple[StoreDate, ...] = ()
+
+
+AS_JSON = TypeAdapter(tuple[GivenValues, ...])  # for the kernel: a pipe gives its values only once
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from audit_lib.settings.variables import files, form_of, is_deployment, likely_k
 
 BLUEPRINTS = ("render.yaml", "render.yml")
 LARGEST = 1 << 18  # bytes of a file that is read here
-MOST_NODES = 20_000  # of a YAML file: aliases repeat what they name
-MOST_PATTERNS = 1_000  # of a .dockerignore
+MOST_NODES, MOST_PATTERNS = 20_000, 1_000  # of a YAML file, where aliases repeat; of a .dockerignore
 _DOCKERFILE = re.compile(r"(?i)(?!.*\.dockerignore$)(.+\.)?(docker|container)file(\..+)?")
 # An instruction with what follows, also on lines that continue it.
 _INSTRUCTION = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(from|copy|add)[ \t]+((?:\\[ \t\r]*\n|.)+)")
@@ -61,7 +60,6 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
             builds |= {*_builds(mappings, str(path.parent))}
             if path.name in BLUEPRINTS:
                 found += list(blueprint_rows(str(path), mappings[0], policy))
-
     there = set(map(str, paths))
     env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
@@ -199,7 +197,7 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
 
 
 def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:
-    """What the .dockerignore beside the Dockerfile, else in the context, leaves out; None if that is odd."""
+    """What the .dockerignore beside the Dockerfile, else in the context, leaves out; None if not plain."""
     paths = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
     text = next((_text(project, path) for path in paths if os.path.lexists(project.root / path)), "")
     patterns = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]

@@ -20,11 +20,8 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy import strength
 from audit_lib.settings.models import Policy, Project
 
-MAX_DEPTH = 24
-MAX_ENTRIES = 50_000
-MAX_BYTES = 1_000_000
-MAX_CODE_FILES = 5_000
-MAX_BYTES_IN_ALL = 128_000_000
+MAX_DEPTH, MAX_ENTRIES, MAX_CODE_FILES = 24, 50_000, 5_000  # of folders; files and folders; read files
+MAX_BYTES, MAX_BYTES_IN_ALL = 1_000_000, 128_000_000  # of a file, and of all
 _DATA = tomllib.loads(Path(__file__).with_name("variables.toml").read_text("utf-8"))
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA["words"].items()}
 # Expressions are compiled when they are first used: most commands read no code.
@@ -35,6 +32,7 @@ _PATTERNS, *_LANGUAGES = (
 _FAMILIES = tuple(frozenset(words.split()) for words in _DATA["kinds"].pop("families"))
 _KINDS = {key: frozenset(text.split()) for key, text in _DATA["kinds"].items()}
 NOT_CONFIGURED = _WORDS["not_configured"]
+is_of_tests = re.compile(_PATTERNS["test"]).search  # of a path
 _CONDITIONAL = (  # in these a read may not run, although its file does
     ast.If, ast.IfExp, ast.BoolOp, ast.Try, ast.TryStar, ast.Match, ast.For, ast.AsyncFor, ast.While,
     ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
@@ -309,9 +307,6 @@ def named_in(
             if sought and (match := re.search(_DATA["of"][key].replace("NAME", name), text)):
                 found[key][name] = f"{shown(path)}:{text.count(chr(10), 0, match.end()) + 1}"
     return found["word"], found["set"], unread
-
-
-is_of_tests = re.compile(_PATTERNS["test"]).search  # of a path
 
 
 def asked_of_owner(variables: Mapping[str, tuple[Mention, ...]]) -> dict[str, list[Mention]]:

@@ -254,7 +254,8 @@ def test_passwords_in_files_and_what_only_tests_hold_have_an_action_each() -> No
 def test_a_tracked_file_of_published_values_discloses_none(placeholder: bool, tracked: int) -> None:
     """Of an env file whose only values everybody knows nothing is said; a value of its own is a finding."""
     held = [{"source": "backend/.env", "environment": "development", "template": placeholder}]
-    found = _find(sources=[{"tracked": True}], inventory=[*held, {"source": "other"}])
+    missing = {"source": "backend/.env", "secret": "B", "state": "missing"}
+    found = _find(sources=[{"tracked": True}], inventory=[*held, missing])
     assert found["check"].eq("tracked-env-file").sum() == tracked
 
 

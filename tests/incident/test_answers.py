@@ -88,6 +88,10 @@ SCENES = {
     "a neighbour, and a stranger's login": Scene(
         BUNDLE, [(n, NEAR, 200) for n in range(30)], line=f"{_at(3)} {LOGGED_IN}",
         got_in=("1 new address", f"first {STRANGER} at 16 Sep 00:03")),
+    "a neighbour, and who logged in weeks ago, too": Scene(
+        BUNDLE, [(n, NEAR, 200) for n in range(30)],
+        line=f"{_at(-9 * 24 * 60)} {LOGGED_IN}\n{_at(3)} {LOGGED_IN}",
+        got_in=("Nobody of a new network", f"but new addresses of known ones: {NEAR}")),
 }  # fmt: skip
 
 

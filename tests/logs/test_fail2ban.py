@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +16,8 @@ from tests.support.log_lines import read_line
 FOLDER = Path("/usr/lib/python3/dist-packages/fail2ban/tests/files/logs")
 needs_package = pytest.mark.skipif(not FOLDER.is_dir(), reason="Debian's fail2ban is not installed")
 
-# Files, and what their true lines are here. What fail2ban calls a failure beyond a login is a notice.
-FILES = {
-    "apache-auth": {"login_failed", "notice"},
-    "nginx-http-auth": {"login_failed"},
-    "traefik-auth": {"unauthorized"},
-    "nginx-limit-req": {"notice"},
-    "haproxy-http-auth": {"unauthorized"},
-}
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+FILES: dict[str, list[str]] = CASES["files"]
 # Lines that fail2ban wants banned and that speak of no login: TLS errors.
 BEYOND = re.compile("ddos|extra|aggressive")  # modes of filters that look at more than logins
 NO_LOGIN = re.compile(r"SSL_do_handshake|Hostname|hostname")
@@ -69,21 +64,6 @@ def test_there_are_labelled_web_lines() -> None:
     assert sum(len(list(_labelled(name))) for name in FILES) > 60
 
 
-# Filters of services that people log in to: web applications, ssh, PAM and databases.
-LOGINS = [
-    *("apache-auth", "bitwarden", "centreon", "dropbear", "drupal-auth", "froxlor-auth"),
-    *("gitlab", "grafana", "groupoffice", "guacamole", "haproxy-http-auth", "horde"),
-    *("lighttpd-auth", "mongodb-auth", "monit", "mssql-auth", "mysqld-auth", "nginx-http-auth"),
-    *("openhab", "pam-generic", "phpmyadmin-syslog", "roundcube-auth", "sogo-auth", "sshd"),
-    *("tine20", "traefik-auth", "webmin-auth", "zoneminder"),
-]
-# Others of the package that ask for a name and a password: mail, files, directories, routers, chat.
-OTHER_LOGINS = [
-    *("courier-auth", "cyrus-imap", "dante", "directadmin", "domino-smtp", "dovecot", "ejabberd-auth"),
-    *("gssftpd", "murmur", "openwebmail", "oracleims", "perdition", "proftpd", "pure-ftpd"),
-    *("routeros-auth", "screensharingd", "selinux-ssh", "sendmail-auth", "sieve", "slapd"),
-    *("softethervpn", "solid-pop3d", "squirrelmail", "uwimap-auth", "vsftpd", "wuftpd", "znc-adminlog"),
-]
 FAILED = {"login_failed", "unauthorized", "jwt_invalid"}
 # fail2ban's filter of a server leaves these to that of PAM, which says itself that a login failed.
 PAM_FAILURE = re.compile(
@@ -115,20 +95,15 @@ def _counted(names: list[str]) -> tuple[tuple[int, int], tuple[int, int], int]:
 
 
 @needs_package
-@pytest.mark.parametrize(
-    ("names", "labels", "least", "most"),
-    [(LOGINS, (231, 77), (200, 203), 5), (OTHER_LOGINS, (149, 34), (114, 121), 0)],
-    ids=["logins", "others"],
-)
-def test_labelled_logins_are_found_as_often_as_measured(
-    names: list[str], labels: tuple[int, int], least: tuple[int, int], most: int
-) -> None:
+@pytest.mark.parametrize("services", CASES["groups"])
+def test_labelled_logins_are_found_as_often_as_measured(services: str) -> None:
     """So many labelled lines of login services are failed logins, or possible ones; so few of the rest.
 
     What is missed speaks of a connection, a TLS error or a refused path, not of a login (docs/accuracy.md).
     Of the five of the rest four tell of a failed login, whose connection's end is what fail2ban labels.
     """
-    labelled, found, cried = _counted(names)
-    assert labelled == labels
-    assert found >= least
-    assert cried <= most
+    group = CASES["groups"][services]
+    labelled, found, cried = _counted(group["names"])
+    assert list(labelled) == group["labels"]
+    assert list(found) >= group["least"]
+    assert cried <= group["most"]

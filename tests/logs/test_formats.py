@@ -23,6 +23,7 @@ HEADS = {
     for name, blocks in groupby(section, key=lambda block: block.name)
 }
 WORDS = tomllib.loads(BUNDLED.read_text("utf-8"))
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 FIELD_DATA = tomllib.loads(BUNDLED.with_name("log_fields.toml").read_text("utf-8"))
 
 
@@ -91,76 +92,35 @@ def test_an_outcome_is_a_failed_login_in_its_examples_alone() -> None:
     assert [line for line in WORDS["outcome"]["counter_examples"] if read_line(line).events] == []
 
 
-@pytest.mark.parametrize(
-    ("line", "seen"),
-    [
-        ("user x not found", True),
-        ("user x not found: /a", True),
-        ("user x not found y not found", True),
-        ("user x not found y", False),
-        ('user x: authentication failure for "/a"', True),
-    ],
-)
+@pytest.mark.parametrize(("line", "seen"), CASES["templates"])
 def test_a_block_takes_each_of_its_templates(line: str, *, seen: bool) -> None:
     """A message of several shapes is seen in each; a text before the end is the last one, not the first."""
     events = read_line(line).events
     assert [event.message for event in events] == ["apache login failed"] * seen
 
 
-TWICE = "its template names a field twice"
 GOOD = 'examples = ["a"]\ncounter_examples = ["b"]\n'
-# Faulty blocks by section and keys, and what is said of each.
-BROKEN = [
-    ("prefix", 'name = "bare"\ntemplate = "{time} "\n', " #1 (bare): examples: Field required"),
-    ("prefix", 'name = "bare"\ntemplate = "{time} "\n', " #1 (bare): counter_examples: Field required"),
-    ("prefix", 'name = "none"\n' + GOOD, " #2 (none): needs either a template or a list"),
-    ("body", 'template = "{word}"\n' + GOOD, " #1: name: Field required"),
-    ("body", 'name = "hour"\ntemplate = "{hour} x"\n' + GOOD, " #2 (hour): its template has no field {hour}"),
-    ("body", 'name = "x"\ntemplate = "{status} {status}"\n' + GOOD, f" #3 (x): {TWICE}"),
-    ("body", 'name = "y"\ntemplate = "{time:syslog} {time}"\n' + GOOD, f" #4 (y): {TWICE}"),
-    (
-        "body",
-        'name = "t"\ntemplate = "{text}{status}"\n' + GOOD,
-        " #5 (t): its template needs plain text after",
-    ),
-    ("body", 'name = "p"\ntemplate = "{peer}"\n' + GOOD, " #6 (p): matches an empty text"),
-    ("message", 'name = "k"\nkind = "oops"\ntemplate = "x y"\n' + GOOD, " #1 (k): kind: Input should be"),
-    (
-        "message",
-        f'name = "c"\nkind = "notice"\ncolour = 1\ntemplate = "x"\n{GOOD}',
-        " #2 (c): colour: Extra inputs",
-    ),
-    ("json", "", ": Field required"),
-    ("query", "", ": Field required"),
-    ("extra", "[extra]\n", ": Extra inputs"),
-]
 
 
 def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
     """Every fault of a formats file is told, each with its place, and no block without examples passes."""
     path = tmp_path / "broken.toml"
-    blocks = (f"[[{section}]]\n{keys}" if "=" in keys else keys for section, keys, _ in BROKEN)
-    path.write_text("".join(dict.fromkeys(blocks)))
+    broken = CASES["broken"]
+    blocks = (f"[[{section}]]\n{keys}" if "=" in keys else keys for section, keys, _ in broken)
+    path.write_text("".join(dict.fromkeys(blocks)).replace("@good", GOOD))
     with pytest.raises(BadInput) as raised:
         load_formats(path)
     told = [str(fault) for fault in raised.value.faults]
-    expected = [f"broken.toml: {section}{fault}" for section, _, fault in BROKEN]
+    expected = [f"broken.toml: {section}{fault}" for section, _, fault in broken]
     assert [fault for fault in expected if not any(fault in each for each in told)] == []
-    assert len(told) == len(BROKEN)
+    assert len(told) == len(broken)
 
 
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [
-        (b"prefix = 3", "prefix: Input should be a valid tuple"),
-        (b"\xff", "is not UTF-8"),
-        (b"[", "is not TOML"),
-    ],
-)
-def test_a_file_of_another_shape_is_a_fault(tmp_path: Path, content: bytes, fault: str) -> None:
+@pytest.mark.parametrize(("content", "fault"), CASES["not_formats"])
+def test_a_file_of_another_shape_is_a_fault(tmp_path: Path, content: str, fault: str) -> None:
     """What is no formats file at all ends in one clear line."""
     path = tmp_path / "formats.toml"
-    path.write_bytes(content)
+    path.write_bytes(content.encode("latin-1"))
     with pytest.raises(BadInput, match=fault):
         load_formats(path)
 

@@ -6,9 +6,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from audit_lib.logs.read import read_logs
-from audit_lib.settings import LogSource, Project
-from tests.support.log_lines import read_line
+from tests.support.log_lines import read_folder, read_line
 
 PIECES = st.sampled_from(
     [
@@ -27,7 +25,7 @@ def test_any_bytes_are_read_line_by_line(content: bytes) -> None:
     """The three states add up to the lines, and of a file that is not packed no line is missing."""
     with TemporaryDirectory() as folder:
         Path(folder, "a.log").write_bytes(content)
-        row = read_logs(Project("p", Path(folder), log_sources=(LogSource("*.log"),)), None).sources.iloc[0]
+        row = read_folder(Path(folder)).sources.iloc[0]
     if row["state"] in ("read", "empty") and row["lines"] == row["lines"]:
         assert row["lines"] == row["read"] + row["not_understood"] + row["blank"]
     if not content.startswith((b"\x1f\x8b", b"BZh", b"\xff\xfe", b"\xfe\xff", b"\x28\xb5", b"\xfd7z")):
@@ -52,7 +50,7 @@ def test_a_line_of_a_far_day_is_counted_like_any_other(far: str, tmp_path: Path)
     """No line is lost, and the far day is not taken for another one."""
     line = '{at} INFO:     203.0.113.7:1 - "GET /x HTTP/1.1" 401 Unauthorized\n'
     (tmp_path / "a.log").write_text(line.format(at="2026-08-01T10:00:00Z") + line.format(at=far))
-    read = read_logs(Project("p", tmp_path, log_sources=(LogSource("*.log"),)), None)
+    read = read_folder(tmp_path)
     row = read.sources.iloc[0]
     assert row["state"] == "read"
     assert row["read"] + row["not_understood"] + row["blank"] == row["lines"] == 2

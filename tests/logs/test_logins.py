@@ -1,5 +1,9 @@
 """Declared logins: by status, by message, and by where a client goes after a redirect."""
 
+import tomllib
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from audit_lib.base.in_words import DECLARED
@@ -15,43 +19,18 @@ LOGINS = (
     Login("written", "POST", "/enter", failed_message="Could not let in"),
 )
 DECLARING = FORMATS.declaring((401, 403, 418), LOGINS)
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 LINE = '{} - - [01/Aug/2026:10:{:02}:{:02} +0000] "{} HTTP/1.1" {} 17 "-" "x"'
 
 
-@pytest.mark.parametrize(
-    ("request_line", "status", "kind"),
-    [
-        ("POST /login", 200, DECLARED),
-        ("POST /LOGIN/", 200, DECLARED),
-        ("POST /%6Cogin?x=1", 200, DECLARED),
-        ("POST http://h/login", 200, DECLARED),
-        ("GET /login", 200, "other"),
-        ("POST /login", 302, "other"),
-        ("POST /api/v1/login/access-token", 400, DECLARED),
-        ("POST /api/v1/login/access-token", 401, "unauthorized"),
-        ("PUT /people/123/session", 422, DECLARED),
-        ("PUT /people/ada/session", 422, "other"),
-        ("GET /x", 418, DECLARED),
-    ],
-)
+@pytest.mark.parametrize(("request_line", "status", "kind"), CASES["answers"])
 def test_a_declared_answer_is_a_failed_login(request_line: str, status: int, kind: str) -> None:
     """By method, route and status; letter case, a slash at the end and the host aside."""
     line = LINE.format("203.0.113.7", 0, 0, request_line, status)
     assert [event.kind for event in read_line(line, formats=DECLARING).events] == [kind]
 
 
-MESSAGES = [
-    ("2026-08-01 10:00:00,123 - app - WARNING - Could not let in ada from 203.0.113.9", "203.0.113.9"),
-    ("2026-08-01 10:00:00,123 - app - WARNING - Could not let in ada, ip: 203.0.113.9", "203.0.113.9"),
-    ("2026-08-01 10:00:00,123 - app - WARNING - Could not let in ada", ""),
-    (
-        "2026/08/01 10:00:00 [error] 12#12: *7 PHP message: Could not let in x, client: 203.0.113.8, s",
-        "203.0.113.8",
-    ),
-]
-
-
-@pytest.mark.parametrize(("line", "client"), MESSAGES)
+@pytest.mark.parametrize(("line", "client"), CASES["messages"])
 def test_a_declared_message_is_a_failed_login_of_its_address(line: str, client: str) -> None:
     """The address behind the most telling words is the client."""
     events = read_line(line, formats=DECLARING).events
@@ -70,20 +49,8 @@ def test_a_declared_message_takes_no_text_of_another_kind() -> None:
             assert [event.kind for event in plain] == [event.kind for event in declared]
 
 
-@pytest.mark.parametrize(
-    ("following", "kind"),
-    [
-        (("GET /signin", 200, 1), DECLARED),
-        (("GET /home", 200, 1), "other"),
-        (("GET /home", 200, 31), "possible_login_failure"),
-        (("GET /elsewhere", 200, 1), "possible_login_failure"),
-        (("POST /home", 200, 1), "possible_login_failure"),
-        (None, "possible_login_failure"),
-    ],
-)
-def test_a_redirected_login_ended_where_the_client_went(
-    following: tuple[str, int, int] | None, kind: str
-) -> None:
+@pytest.mark.parametrize(("following", "kind"), CASES["followed"])
+def test_a_redirected_login_ended_where_the_client_went(following: list[Any], kind: str) -> None:
     """Within half a minute a browser follows; a client that does not may be a program."""
     lines = [LINE.format("203.0.113.7", 0, 0, "POST /signin", 302)]
     if following:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Project
 from tests.support.paths import SHARED
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+COMPARED: dict[str, str] = CASES["messages"]  # what truth.json counts lines by
 REAL = SHARED / "data" / "logs"
 UNAUTHORIZED = b'INFO:     203.0.113.7:52341 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
 ODD = "not understood are lines such as `?a` and `?` (from the first on: 1, 2)"
@@ -46,25 +49,6 @@ def real() -> LogRead:
     return read_logs(_project(REAL, LogSource("*.log")), None)
 
 
-# What truth.json counts lines by, and the message that they are.
-COMPARED = {
-    "Failed login attempt for:": "login failed",
-    "User logged in:": "login succeeded",
-    "JWT auth failed: Invalid token type": "jwt of the wrong type",
-    "JWT auth failed: User not found": "jwt of an unknown user",
-    "JWT validation error": "jwt validation error",
-    "[CSRF] Blocked request": "csrf blocked",
-    "[CSRF] Validation failed": "csrf reason",
-    "Invalid HTTP request received": "invalid http request",
-    "HTTP Request: ": "outbound call unauthorized",
-    "SECRET VALIDATION FAILED": "secrets invalid",
-    "STARTUP VALIDATION FAILED": "startup validation failed",
-    "[DB] Connection or initialization failed": "database failure at start",
-    "All required secrets validated successfully": "secrets valid",
-    "Application startup failed. Exiting": "startup failed",
-}
-
-
 @needs_real
 @pytest.mark.parametrize("name", ["backend_info", "db_connection_refused", "startup_strict_missing_secret"])
 def test_real_logs_count_as_their_truth_says(real: LogRead, name: str) -> None:
@@ -93,43 +77,25 @@ def test_one_database_failure_is_one_failure(real: LogRead) -> None:
     assert (events["kind"] == "database_failure").sum() == 1
 
 
-TRACE = b"""ERROR:    Exception in ASGI application
-Traceback (most recent call last):
-psycopg2.OperationalError: connection refused
-
-The above exception was the direct cause of the following exception:
-
-sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) could not connect to server: Connection refused
-"""
-
-
 @pytest.mark.parametrize("prefix", [b"", b"2026-08-01T10:00:00.1Z "])
 def test_a_traceback_is_one_failure_and_two_are_two(tmp_path: Path, prefix: bytes) -> None:
     """Each failing request leaves one database failure, also where a platform stamps every line."""
-    log = b"".join(prefix + line for line in TRACE.splitlines(keepends=True))
+    log = b"".join(prefix + line for line in CASES["traceback"].encode().splitlines(keepends=True))
     read = _logs(tmp_path, a_log=log + UNAUTHORIZED.replace(b"401", b"500") + log)
     assert _sums(read.counts, "kind") == {"database_failure": 2, "other": 1}
 
 
-@pytest.mark.parametrize(
-    ("days", "bounds"),
-    [
-        ([0, 1, 0, 3, 0], [[None, 1], [1, 3], [3, None]]),
-        ([9, 0, 2], [[2, 9]]),  # instances that were merged out of order
-        ([0, 5, 0, 9, 0, 8, 0], [[None, 5], [5, 9], [8, 9], [8, None]]),
-        ([0], [[None, None]]),
-    ],
-)
+@pytest.mark.parametrize(("days", "bounds"), CASES["bounds"])
 def test_untimed_lines_have_bounds_and_never_a_time(
-    tmp_path: Path, days: list[int], bounds: list[list[int | None]]
+    tmp_path: Path, days: list[int], bounds: list[list[int]]
 ) -> None:
     """They lie between their nearest timed lines, on the day before them. A day 0 stands for such a line."""
     read = _logs(tmp_path, a_log=b"".join(TIMED % day if day else UNAUTHORIZED for day in days))
     events = read.events[read.events["message"] == ""]
     assert events["at"].isna().all()
     assert events["line"].tolist() == [line for line, day in enumerate(days, 1) if not day]
-    shown = events[["not_before_at", "not_after_at"]].map(lambda at: None if pd.isna(at) else at.day)
-    assert shown.astype(object).where(shown.notna(), None).to_numpy().tolist() == bounds
+    shown = events[["not_before_at", "not_after_at"]].map(lambda at: 0 if pd.isna(at) else at.day)
+    assert shown.to_numpy().tolist() == bounds
     before = [next((day for day in days[: line - 1][::-1] if day), 0) for line in events["line"]]
     assert events["day"].fillna("-0").str[-1].astype(int).tolist() == before
     assert read.counts["untimed"].sum() == len(bounds)

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 
 from audit_lib.logs.formats import BUNDLED
-from audit_lib.logs.read import read_logs
 from audit_lib.logs.values import shape_of
-from audit_lib.settings import LogSource, Project
 from tests.support import fakes
-from tests.support.log_lines import read_line, read_text
+from tests.support.log_lines import read_folder, read_line, read_text
 
 WORDS = tomllib.loads(BUNDLED.read_text("utf-8"))["refusal"]
-REQUEST = 'INFO:     203.0.113.7:1 - "GET / HTTP/1.1" 200 OK'
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def test_a_shape_tells_no_letter_and_no_digit() -> None:
@@ -45,18 +43,9 @@ def test_text_that_speaks_of_a_refusal_is_listed_by_its_shape() -> None:
     assert {read_line(line).unknown for line in silent} == {"own words"}
 
 
-@pytest.mark.parametrize(
-    ("lines", "shapes"),
-    [
-        (("INFO: No way in for x",), {}),
-        (("INFO: No way in for x", REQUEST), {}),
-        (("WARNING: No way in for x", REQUEST), {"a: a a a a a": 1}),
-        (("WARNING: No way in for x",), {}),
-        (("INFO: 401 for x",), {"a: 0 a a": 1}),
-    ],
-)
+@pytest.mark.parametrize(("lines", "shapes"), CASES["lines"])
 def test_text_beside_requests_and_a_warning_may_report_refusals(
-    lines: tuple[str, ...], shapes: dict[str, int]
+    lines: list[str], shapes: dict[str, int]
 ) -> None:
     """Whoever writes there what went wrong writes of refusals there, too; elsewhere a status is needed."""
     assert read_text("\n".join(lines)).facts.refusals == shapes
@@ -66,6 +55,6 @@ def test_a_source_says_which_shapes_were_not_understood(tmp_path: Path) -> None:
     """The reason of its row has the shapes and no content."""
     secret = fakes.fake_value("shape")
     (tmp_path / "a.log").write_text(f"2026-08-01T00:00:00Z INFO: a\n?? password {secret}\n", "utf-8")
-    (row,) = read_logs(Project("t", tmp_path, log_sources=(LogSource("a.log"),)), None).sources.itertuples()
+    (row,) = read_folder(tmp_path).sources.itertuples()
     assert row.reason.startswith("not understood are lines such as `?? a ")
     assert secret not in row.reason

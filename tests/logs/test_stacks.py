@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from audit_lib.logs.read import read_logs
-from audit_lib.settings import LogSource, Project
+from tests.support.log_lines import read_folder
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found"}
@@ -95,7 +94,7 @@ def test_planted_failures_are_counted_with_client_and_time(name: str, tmp_path: 
     stack, path = STACKS[name], tmp_path / "app.log"
     path.write_text("".join(f"{line}\n" for visit in MADE for line in _lines(stack, visit)))
     os.utime(path, (MADE[-1].at.timestamp() + 60,) * 2)
-    read = read_logs(Project("test", tmp_path, log_sources=(LogSource("*.log"),)), None)
+    read = read_folder(tmp_path)
     kind = stack.get("shows", "unauthorized")
     shown = read.events[read.events["kind"].eq(kind)]
     if kind == "login_failed":

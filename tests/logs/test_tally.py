@@ -11,11 +11,9 @@ from audit_lib.logs import read, tally
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import OTHER_ROUTES
 from audit_lib.logs.line import LINE_LIMIT
-from audit_lib.logs.read import read_logs
 from audit_lib.logs.tally import OTHER_CLIENTS, read_log, tabulate
 from audit_lib.logs.times import YEARLESS
-from audit_lib.settings import LogSource, Project
-from tests.support.log_lines import FORMATS, events_of, read_line, read_text, requests_of
+from tests.support.log_lines import FORMATS, events_of, read_folder, read_line, read_text, requests_of
 
 PIECES = [
     line for block in (*FORMATS.prefixes, *FORMATS.bodies, *FORMATS.messages) for line in block.examples
@@ -51,10 +49,9 @@ def test_processes_read_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Large files are read at once, and the frames are those of one after the other."""
     for name in "ab":
         (tmp_path / f"{name}.log").write_text(_mixture(ord(name), 2_000))
-    project = Project("p", tmp_path, log_sources=(LogSource("*.log"),))
-    one = read_logs(project, None)
+    one = read_folder(tmp_path)
     monkeypatch.setattr("audit_lib.logs.read._ALONE", 1)
-    several = read_logs(project, None)
+    several = read_folder(tmp_path)
     for name in ("sources", "counts", "events", "minutes"):
         assert getattr(one, name).equals(getattr(several, name))
 

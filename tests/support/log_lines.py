@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.line import Line, LineReader
+from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.logs.tally import LogSums, read_log
+from audit_lib.settings import LogSource, Project
 
 FORMATS = load_formats()
 
@@ -33,6 +35,12 @@ def read_text(content: str | bytes, formats: LogFormats = FORMATS) -> LogSums:
         path = Path(folder, "a.log")
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return read_log(formats, LogFile(path.parent, path.name, path.name))
+
+
+def read_folder(folder: Path, *sources: LogSource, formats: LogFormats | None = None) -> LogRead:
+    """What the logs of a folder give, by default all that are named so."""
+    project = Project("test", folder, log_sources=sources or (LogSource("*.log*"),))
+    return read_logs(project, None, formats)
 
 
 def requests_of(sums: LogSums, *columns: str) -> dict[Any, int]:
