@@ -18,13 +18,13 @@ from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, p
 from audit_lib.logs.templates import Block, Match, Part, expressions, parse_template
 from audit_lib.logs.times import MINUTE, WHOLE, Clock, parse_time
 from audit_lib.logs.values import (
+    REFUSED_STATUS,
     SMALL,
     WARNING,
     clean_client,
     clean_method,
     clean_route,
     client_of,
-    is_refused_status,
     mask_email,
     possible_client,
     remember,
@@ -160,7 +160,7 @@ class LineReader:
             line = line._replace(state="message", events=(*line.events, *phrases))
         unknown = UNREAD if line.state == "not understood" else ""
         if line.state == "text only" and not line.is_statement:
-            unknown = REFUSAL if refuses or is_refused_status(text) else OWN_WORDS
+            unknown = REFUSAL if refuses or REFUSED_STATUS.search(text) else OWN_WORDS
         return line._replace(unknown=unknown, shape=shape if unknown else "", warns=warns)
 
     def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
@@ -172,7 +172,7 @@ class LineReader:
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
-        choice, match, is_object = self.by.outer, None, _is_object(text)
+        choice, match, is_object = self.by.outer, None, text[:1] + text[-1:] == b"{}"
         for count in range(_PREFIXES + 1 if not is_object else 0):
             match = choice.match(text, self._clock)
             self.tried.append((text, match and match.place.block))
@@ -183,7 +183,7 @@ class LineReader:
             record = match.place.block.record and not text.startswith(b"Traceback")
             head = head.then(match.at, match.lacks, match.client, record=record)
             choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
-            is_object = _is_object(text)
+            is_object = text[:1] + text[-1:] == b"{}"
         is_paired, fields = _PAIRED.match(text) is not None, None
         if match and match.place.is_request and not is_object and not is_paired:
             return self._answered(match, head)
@@ -297,11 +297,6 @@ class LineReader:
             return [request]
         parameter = self.by.secrets[(found.lastindex or 0) - 1]
         return [request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)]
-
-
-def _is_object(text: bytes) -> bool:
-    """Whether a text stands in braces."""
-    return text[:1] == b"{" and text[-1:] == b"}" and len(text) > 1
 
 
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:

@@ -82,12 +82,9 @@ class _Kept:
 
     def sums_of(self, logs: Sequence[_Log], formats: LogFormats, read: _Reader) -> Iterator[LogSums]:
         """What each log holds: as it was kept, or else as it is read and kept now."""
+        by = formats.digest, self.search.contents
         names = [
-            self.cache.name(
-                *(log.row["sha256"], str(log.file.zone), log.file.written),
-                *(formats.digest, self.search.contents),
-            )
-            for log in logs
+            self.cache.name(log.row["sha256"], str(log.file.zone), log.file.written, *by) for log in logs
         ]
         bodies = [self.cache.recall(name) for name in names]
         new = read([log.file for log, body in zip(logs, bodies, strict=True) if not body])
@@ -174,30 +171,24 @@ def _redact(frame: pd.DataFrame, search: Redactor) -> None:
 
 def _opened(source: LogSource, file: LogFile) -> _Log:
     """A log with its row of Sources: its state is "read" if it can be read."""
+    columns: dict[str, Any]
     try:
         with file.open() as (content, given):
             facts = given if source.dated else {"size_bytes": given["size_bytes"]}
-            written = micros_of(given["modified_at"]) if source.dated else None
-            digest = file_digest(content, "sha256").hexdigest()
-            row = source_row(source, file.name, "log", **facts, sha256=digest)
+            columns = {**facts, "sha256": file_digest(content, "sha256").hexdigest()}
+            file = replace(file, written=micros_of(given["modified_at"]) if source.dated else None)
     except Unreadable as error:
-        return _Log(
-            source, file, source_row(source, file.name, "log", state=error.state, reason=error.reason)
-        )
-    return _Log(source, replace(file, written=written), row)
+        columns = {"state": error.state, "reason": error.reason}
+    return _Log(source, file, source_row(source, file.name, "log", **columns))
 
 
 def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str:
     """The file beside a packed one that holds the same, as rotation leaves for a while; else ""."""
     name, _, suffix = log.file.name.rpartition(".")
     plain = read.get(name) if suffix in PACKED else None
-    is_copy = (
-        plain is not None
-        and (plain.facts, plain.broken) == (sums.facts, sums.broken)
-        and plain.requests.equals(sums.requests)
-        and plain.events.equals(sums.events)
-    )
-    return name if is_copy else ""
+    if plain is None or (plain.facts, plain.broken) != (sums.facts, sums.broken):
+        return ""
+    return name if plain.requests.equals(sums.requests) and plain.events.equals(sums.events) else ""
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:

@@ -400,11 +400,9 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     counts = both.groupby(_BY_GROUP, observed=True, dropna=False, as_index=False).agg(sums)
     timed = requests[requests["minute_at"].notna()].assign(declared=requests["kind"].eq(DECLARED) * 1)
     minutes = timed.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
-    return (
-        LogCounts.checked(counts[list(LogCounts.columns)]),
-        LogEvents.checked(events[list(LogEvents.columns)]),
-        LogMinutes.checked(minutes[list(LogMinutes.columns)]),
-    )
+    frames = ((LogCounts, counts), (LogEvents, events), (LogMinutes, minutes))
+    of_counts, of_events, of_minutes = (each.checked(frame[list(each.columns)]) for each, frame in frames)
+    return of_counts, of_events, of_minutes
 
 
 def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:

@@ -22,18 +22,15 @@ _MONTHS = {
 }
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
 _OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
-_FORMS = tuple(
-    re.compile(form)
-    for form in (
-        rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
-        rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
-        rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
-        rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
-        # As Americans write it, and nobody else with these capitals: the month stands first.
-        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
-        + _HOUR
-        + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
-    )
+_FORMS = (
+    rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
+    rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
+    rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
+    rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
+    # As Americans write it, and nobody else with these capitals: the month stands first.
+    rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
+    + _HOUR
+    + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
 )
 _SECONDS = re.compile(rb"([0-5]\d)(?:[.,](\d+))?(\D.*)?")  # and what follows: a zone, a year, half a day
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
@@ -44,8 +41,7 @@ _SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
 
 def micros_of(at: datetime) -> int:
     """Microseconds since 1970 UTC."""
-    since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+    return (at - EPOCH) // timedelta(microseconds=1)
 
 
 def instant_of(micros: int) -> datetime:
@@ -67,7 +63,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """Microseconds since 1970 in UTC; None where no calendar has such a time."""
     if (counted := _counted_seconds(raw)) is not None:
         return counted if 0 <= counted < LATEST else None
-    found = next(filter(None, (form.fullmatch(raw) for form in _FORMS)), None)
+    found = next(filter(None, (re.fullmatch(form, raw) for form in _FORMS)), None)
     if not found:
         return None
     parts = found.groupdict()
@@ -96,17 +92,6 @@ def _counted_seconds(raw: bytes) -> int | None:
     return None
 
 
-@lru_cache(maxsize=_MOST_KEPT)
-def _split_seconds(raw: bytes) -> tuple[int | None, bytes]:
-    """Seconds and their fraction in microseconds, and what follows them; None if there are none."""
-    found = _SECONDS.fullmatch(raw)
-    if not found:
-        return None, b""
-    seconds, fraction, rest = found.groups()
-    micros = int((fraction + b"00000")[:6]) if fraction else 0
-    return int(seconds) * SECOND + micros, rest or b""
-
-
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
@@ -115,34 +100,29 @@ class Clock:
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
-        self._last: tuple[bytes, tuple[int | None, int]] = b"", (None, ZONELESS)
+        self.read = lru_cache(maxsize=_MOST_KEPT)(self._read)
         self._read_minute = lru_cache(maxsize=_MOST_KEPT)(self._read_whole)
-        self._read_yearless = lru_cache(maxsize=_MOST_KEPT)(self._read_latest)
-
-    def read(self, raw: bytes) -> tuple[int | None, int]:
-        """The instant, None where no calendar has it, and what it lacks."""
-        if raw != self._last[0]:
-            self._last = raw, self._read(raw)
-        return self._last[1]
 
     def _read(self, raw: bytes) -> tuple[int | None, int]:
+        """The instant, None where no calendar has it, and what it lacks."""
         if len(raw) < 16 and _YEARLESS.fullmatch(raw):
             return self._read_yearless(raw), ZONELESS | YEARLESS
         minute, _, rest = raw.rpartition(b":")
         if minute[-3:-2] in (b"+", b"-"):  # the colon of the zone
             minute, _, seconds = minute.rpartition(b":")
             rest = seconds + b":" + rest
-        micros, zone = _split_seconds(rest)
-        if micros is None or not minute:
+        found = _SECONDS.fullmatch(rest)
+        if not found or not minute:
             return self._read_whole(raw)
+        second, fraction, zone = found.groups(b"")
         at, lacks = self._read_minute(minute + b":00" + zone)
-        return None if at is None else at + micros, lacks
+        return None if at is None else at + int(second) * SECOND + int((fraction + b"00000")[:6] or 0), lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
         lacks = ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE
         return parse_time(raw, self.zone), lacks
 
-    def _read_latest(self, raw: bytes) -> int | None:
+    def _read_yearless(self, raw: bytes) -> int | None:
         """The instant of a time such as Nov 24 13:50:34: of the latest year that the log's date allows."""
         latest = NONE if self.written is None else self.written + DAY
         year = 0 if self.written is None else instant_of(latest).astimezone(self.zone).year

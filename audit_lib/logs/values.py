@@ -27,7 +27,7 @@ _ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
 # Of an answer; no part of a time, a decimal, or what stands behind a process's name.
-_REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
+REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
 WARNING = re.compile(  # the level of a warning or of something worse
     rb"(?<![A-Za-z/])(?:WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?![A-Za-z])"
     rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
@@ -168,11 +168,6 @@ def possible_client(
         return None
     found = next(filter(None, (pattern.search(text) for pattern in before)), None)
     return clean_client(found["address"]) if found else ""
-
-
-def is_refused_status(text: bytes) -> bool:
-    """Whether a text holds the status 401 or 403."""
-    return (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text) is not None
 
 
 def shape_of(text: bytes) -> str:
