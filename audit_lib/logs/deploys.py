@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.errors import BadInput
+from audit_lib.base.errors import parse_each
 from audit_lib.base.files import Unreadable, claimed_paths, read_source
 from audit_lib.base.frames import Contract, Field, Instant, Series, Sources
 from audit_lib.base.in_words import few
@@ -92,20 +92,12 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.
             begun = [_as_of(as_of, each, source, search) for each in found if each["began_at"] <= as_of]
             listed += begun
             later = len(found) - len(begun)
-            reasons = (
-                few(faults, 20, "; ", "; ") if number else "lists no deploy",
-                f"{later} deploys dated after this review are left out" if later else "",
-            )
-            columns: dict[str, Any] = {
-                "state": "unreadable" if faults and not found else "read" if number else "empty",
-                "reason": "; ".join(filter(None, reasons)),
-                "sha256": read.sha256,
-                "lines": number,
-                "read": len(found),
-                "not_understood": number - len(found),
-                "blank": 0,
-            }
-            rows.append(source_row(source, path, KIND, **columns, **read.facts))
+            reason = few(faults, 20, "; ", "; ") if number else "lists no deploy"
+            late = f"{later} deploys dated after this review are left out" if later else ""
+            state = "unreadable" if faults and not found else "read" if number else "empty"
+            facts = read.facts | {"state": state, "reason": "; ".join(filter(None, (reason, late)))}
+            counts = {"lines": number, "read": len(found), "not_understood": number - len(found), "blank": 0}
+            rows.append(source_row(source, path, KIND, sha256=read.sha256, **facts, **counts))
     named = Deploys.of(listed).sort_values("ended_at", kind="stable", na_position="last")
     is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
     # Of one file and instant in the order of its entries.
@@ -189,23 +181,16 @@ def _deploy(entry: Any) -> tuple[dict[str, Any], list[str]]:
             wrong.append(f"{name} {fault}")
     began, ended, faults = _span(texts)
     columns = {name: texts[name] for name in ("service", "status", "trigger", "message")}
-    columns |= {
-        "deploy": texts["id"],
-        "commit": texts["commit"].lower(),
-        "environment": environment_name(texts["environment"]),
-    }
+    columns |= {"deploy": texts["id"], "commit": texts["commit"].lower()}
+    columns["environment"] = environment_name(texts["environment"])
     return columns | {"began_at": began, "ended_at": ended}, wrong + faults
 
 
 def _span(texts: Mapping[str, str]) -> tuple[datetime | None, datetime | None, list[str]]:
     """When it began, and when it ended; of our own form one instant, or a day; and the faults of both."""
-    found: dict[str, datetime] = {}
-    faults: list[str] = []
-    for name in filter(texts.get, _TIMES):
-        try:
-            found[name] = parse_instant(texts[name], name)
-        except BadInput as error:
-            faults.append(f"{name} {error.faults[0].text}")
+    given = list(filter(texts.get, _TIMES))
+    read, wrong = parse_each(lambda name: (name, parse_instant(texts[name], name)), given)
+    found, faults = dict(read), [f"{fault.place} {fault.text}" for fault in wrong]
     if at := found.get("at"):
         return (at - timedelta(days=1, seconds=-1) if len(texts["at"]) == 10 else at), at, faults
     began, ended = found.get("startedAt", found.get("createdAt")), found.get("finishedAt")

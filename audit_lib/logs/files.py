@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
@@ -16,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from audit_lib.base.archives import LogStream
-from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.errors import BadInput, Fault, parse_each
 from audit_lib.base.files import OpenSource, Unreadable, log_paths, open_source
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LineReader, raw_lines
@@ -106,13 +107,7 @@ def with_logs(
     options = list(texts)
     from_stdin = [option for option in options if option.endswith(f"={STDIN}")]
     BadInput.unless(len(from_stdin) < 2, "--log", "stdin (-) can be given for one service only")
-    faults: list[Fault] = []
-    given: list[LogSource] = []
-    for option in options:
-        try:
-            given.append(_source(project, option, stdin, spool))
-        except BadInput as error:
-            faults.extend(error.faults)
+    given, faults = parse_each(partial(_source, project, stdin, spool), options)
     counts = Counter(source.pattern for source in given)
     twice = "is given twice: name files that differ in their names"
     faults += [Fault(name, twice) for name, count in counts.items() if count > 1]
@@ -121,7 +116,7 @@ def with_logs(
     return replace(project, log_sources=(*given, *project.log_sources))
 
 
-def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool | None) -> LogSource:
+def _source(project: Project, stdin: BinaryIO | None, spool: Spool | None, option: str) -> LogSource:
     """The log of an option, with what audit.toml declares of its place. Raises `BadInput`."""
     found = _OPTION.fullmatch(option)
     named, service, origin = found.groups() if found else ("", "", "")
@@ -142,11 +137,9 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
 
 def _declared(project: Project, environment: str, service: str) -> LogSource:
     """What audit.toml declares of the logs of this place, if it declares the same of each."""
-    found = {
-        replace(source, pattern="")
-        for source in project.log_sources
-        if (source.environment, source.service) == (environment, service)
-    }
+    here = environment, service
+    own = (each for each in project.log_sources if (each.environment, each.service) == here)
+    found = {replace(each, pattern="") for each in own}
     plain = LogSource("", service, environment, project.time_zone, zone_declared=project.zone_declared)
     return found.pop() if len(found) == 1 else plain
 

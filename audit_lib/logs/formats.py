@@ -165,27 +165,21 @@ class Matchers:
         self.message = Choice([block for block in messages if not block.anywhere])
         self.sought = [block for block in messages if block.anywhere]
         self.fields = FieldNames(words["json"], words["outcome"])
-        self.failing = [
-            [word.encode() for word in words["possible"].get(name, ())] for name in ("about", "failing")
-        ]
-        self.addresses = before_address(words["possible"].get("before_address", ()))
+        possible = words["possible"]
+        self.failing = [[*map(str.encode, possible.get(name, ()))] for name in ("about", "failing")]
+        self.addresses = before_address(possible.get("before_address", ()))
         self.refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
         self.secrets = words["query"]["secret_parameters"]
         self.parameters = secret_parameters(self.secrets)
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
         # With zeros for digits: what a text holds that may match by its digits, or not.
         own = [block for block in messages if block.tells_digits]
-        self.telling = {
-            max((part.literal for part in block.parts), key=len).translate(ZEROS) for block in own
-        }
+        self.telling = {max((part.literal for part in each.parts), key=len).translate(ZEROS) for each in own}
         if re.search(rb"\d", b"".join([*self.refusals, *chain(*self.failing)])):
             self.telling.add(b"")
 
 
-@lru_cache(maxsize=16)
-def matchers(formats: LogFormats) -> Matchers:
-    """What the formats are compiled to; a worker elsewhere does so itself."""
-    return Matchers(formats)
+matchers = lru_cache(maxsize=16)(Matchers)  # a worker elsewhere compiles the formats itself
 
 
 def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:

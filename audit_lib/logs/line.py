@@ -368,13 +368,10 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
     if names[:2] == ["date", "time"]:
         fields[:2] = ["time"]
     row = " ".join(f"{{{name}}}" for name in fields) + "{end}"
-    bodies = (
-        Block("declared columns", parse_template(template), whole=True)
-        for template in (row, "#{dotted}: {text}")
-    )
-    return replace(
-        formats, prefixes=(), bodies=tuple(bodies), messages=(), words={**formats.words, "possible": {}}
-    )
+    rows = (row, "#{dotted}: {text}")
+    bodies = tuple(Block("declared columns", parse_template(each), whole=True) for each in rows)
+    words = {**formats.words, "possible": {}}
+    return replace(formats, prefixes=(), bodies=bodies, messages=(), words=words)
 
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:

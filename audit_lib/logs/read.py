@@ -323,7 +323,8 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
         least, stream = facts["size_bytes"] // count, BufferedReader(LogStream(content), LINE_LIMIT)
         blocks = iter(lambda: stream.read(LINE_LIMIT) + stream.readline(LINE_LIMIT), b"")
         for block in blocks if least >= _ALONE // 2 else ():
-            if (not passed and block[:1] == b"#") or _begins_request(block):
+            is_rails = b"Started " in block and any(map(RAILS_BEGUN.match, BytesIO(block)))
+            if is_rails or (not passed and block[:1] == b"#"):
                 return []
             within, is_open = passed, tried < _MOST_TRIED and passed + len(block) > least * len(cuts)
             for raw in BytesIO(block) if is_open else ():
@@ -337,11 +338,6 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     cuts = cuts[:: -(-len(cuts) // count)]
     behind = [*cuts[1:], (None, None)] if cuts[1:] else []
     return [(first, *end) for (first, _), end in zip(cuts, behind, strict=False)]
-
-
-def _begins_request(block: bytes) -> bool:
-    """Whether a line of a block begins a request of Rails."""
-    return b"Started " in block and any(map(RAILS_BEGUN.match, BytesIO(block)))
 
 
 @contextmanager

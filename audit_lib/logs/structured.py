@@ -42,8 +42,9 @@ class FieldNames:
 
     def __init__(self, words: Words, outcome: Words) -> None:
         self.outcome = dict.fromkeys(OUTCOME, ()) | dict(outcome)
+        lists = ("wrapper", "records", "labels", "foreign")
         self.wrapper, self.records, self.labels, self.foreign = (
-            frozenset(words.get(name, ())) for name in ("wrapper", "records", "labels", "foreign")
+            frozenset(words.get(each, ())) for each in lists
         )
         event = self.outcome["event"]
         named = {kind: words.get(kind, ()) for kind in _KINDS}
@@ -171,14 +172,11 @@ def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
     first = _PAIR.match(text)
     if not first or text[:1] == b" " or not _PAIR.match(text, first.end()):
         return None
-    pairs = [
-        (
-            found[1].decode(),
-            found[3] if found[2] is None else _ESCAPE.sub(lambda it: _ESCAPED.get(it[1], it[1]), found[2]),
-        )
-        for found in _PAIR_OR_TOKEN.finditer(text)
-        if found[1]
-    ]
+    pairs = (
+        (each[1].decode(), each[3] or _ESCAPE.sub(lambda it: _ESCAPED.get(it[1], it[1]), each[2] or b""))
+        for each in _PAIR_OR_TOKEN.finditer(text)
+        if each[1]
+    )
     return _select(_walk(pairs, names, 0), names, clock)
 
 
@@ -195,10 +193,8 @@ def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> I
             if not is_foreign_within:
                 yield from _walk(value, names, depth + below)
         elif isinstance(value, list) and name in names.labels:
-            labels = [dict(label) for label in _objects(value)]
-            named = [
-                (each["name"], each.get("value")) for each in labels if isinstance(each.get("name"), str)
-            ]
+            labels = (dict(label) for label in _objects(value))
+            named = [(str(label.get("name")), label.get("value")) for label in labels]
             yield from _walk(named, names, depth + 1)
 
 

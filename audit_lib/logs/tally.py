@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from io import BufferedReader
 from typing import Any
 
@@ -46,6 +47,7 @@ _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
 _BLOCK = 1 << 20  # bytes that are read at a time
 _MOST_ROWS = 200_000  # that are held as Python's own objects
+_whole = partial(np.array, dtype="int64")
 # A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
 
@@ -132,10 +134,7 @@ def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFr
     """A frame of rows: texts as categories in their order, all else as whole numbers."""
     values = dict.fromkeys(columns, ()) | dict(zip(columns, zip(*rows, strict=True), strict=False))
     return pd.DataFrame(
-        {
-            name: categories(column) if name in TEXTS else np.array(column, "int64")
-            for name, column in values.items()
-        }
+        {name: (categories if name in TEXTS else _whole)(each) for name, each in values.items()}
     )
 
 
@@ -393,9 +392,8 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     columns = [*_BY_GROUP, "count", "line", "at"]
     both = together([requests.rename(columns={"minute_at": "at"})[columns], messages[columns]])
     untimed = both["at"].isna()
-    both = both.assign(
-        untimed=both["count"].where(untimed, 0), untimed_line=both["line"].astype("Int64").where(untimed)
-    )
+    lines = both["line"].astype("Int64").where(untimed)
+    both = both.assign(untimed=both["count"].where(untimed, 0), untimed_line=lines)
     sums = {"count": "sum", "untimed": "sum", "line": "min", "untimed_line": "min"}
     counts = both.groupby(_BY_GROUP, observed=True, dropna=False, as_index=False).agg(sums)
     timed = requests[requests["minute_at"].notna()].assign(declared=requests["kind"].eq(DECLARED) * 1)

@@ -41,20 +41,14 @@ def parse_template(template: str) -> tuple[Part, ...]:
     """The steps of a template. Raises ValueError, with the reason, for one that cannot be read."""
     pieces = _FIELD.split(template)  # every second one is a field
     unknown = [name for name in pieces[1::2] if name not in FIELDS]
-    parts = tuple(
-        Part(field=piece) if position % 2 else Part(literal=piece.encode())
-        for position, piece in enumerate(pieces)
-        if piece
-    )
+    every = (Part(field=each) if at % 2 else Part(literal=each.encode()) for at, each in enumerate(pieces))
+    parts = tuple(part for part in every if part != Part())
     names = [group for part in parts for group in GROUP.findall(FIELDS.get(part.field, b""))]
+    is_open = any(part.field == "text" and not behind.literal for part, behind in pairwise(parts))
     faults = {
         f"has no field {{{''.join(unknown[:1])}}}": unknown,
-        "needs plain text after {text}": any(
-            part.field == "text" and not following.literal for part, following in pairwise(parts)
-        ),
-        "has a brace or a line end outside a field": any(
-            sign in part.literal for part in parts for sign in (b"{", b"}", b"\n")
-        ),
+        "needs plain text after {text}": is_open,
+        "has a brace or a line end outside a field": {*b"{}\n"} & {*b"".join(part.literal for part in parts)},
         "names a field twice": len(names) != len(set(names)),
     }
     if fault := next((text for text, holds in faults.items() if holds), ""):
@@ -109,9 +103,8 @@ class Block:
     def tells_digits(self) -> bool:
         """Whether it may match one text and not another that has other digits in the same places."""
         taken = (part.literal or _ANY_DIGIT.sub(b"", FIELDS[part.field]) for part in self.parts)
-        return any(part.field[:4] == "time" for part in self.parts) or bool(
-            re.search(rb"\d", b"".join(taken))
-        )
+        is_timed = any(part.field.startswith("time") for part in self.parts)
+        return is_timed or re.search(rb"\d", b"".join(taken)) is not None
 
     @cached_property
     def has_port(self) -> bool:
