@@ -73,31 +73,24 @@ class _Log(NamedTuple):
     row: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What logs hold, kept between runs without known values, by contents and formats."""
-
-    cache: Cache
-    search: Redactor
-
-    def sums_of(self, logs: Sequence[_Log], formats: LogFormats, read: _Reader) -> Iterator[LogSums]:
-        """What each log holds: as it was kept, or else as it is read and kept now."""
-        by = formats.digest, self.search.contents
-        names = [
-            self.cache.name(log.row["sha256"], str(log.file.zone), log.file.written, *by) for log in logs
-        ]
-        bodies = [self.cache.recall(name) for name in names]
-        new = read([log.file for log, body in zip(logs, bodies, strict=True) if not body])
-        for name, body in zip(names, bodies, strict=True):
-            if body:
-                yield LogSums.loads(body)
-                continue
-            sums = next(new)
-            for frame in (sums.requests, sums.events):
-                _redact(frame, self.search)
-            if not (sums.broken or sums.state):
-                self.cache.keep(name, sums.dumps())
-            yield sums
+def _kept_sums(
+    cache: Cache, search: Redactor, logs: Sequence[_Log], formats: LogFormats, read: _Reader
+) -> Iterator[LogSums]:
+    """What each log holds, without known values: as it was kept, or else as it is read and kept now."""
+    by = formats.digest, search.contents
+    names = [cache.name(log.row["sha256"], str(log.file.zone), log.file.written, *by) for log in logs]
+    bodies = [cache.recall(name) for name in names]
+    new = read([log.file for log, body in zip(logs, bodies, strict=True) if not body])
+    for name, body in zip(names, bodies, strict=True):
+        if body:
+            yield LogSums.loads(body)
+            continue
+        sums = next(new)
+        for frame in (sums.requests, sums.events):
+            _redact(frame, search)
+        if not (sums.broken or sums.state):
+            cache.keep(name, sums.dumps())
+        yield sums
 
 
 def nothing_read() -> LogRead:
@@ -113,7 +106,7 @@ def read_logs(
     scheduler: str = "",
     progress: Progress = quiet,
     routes: int = MOST_NAMES,
-    kept: _Kept | None = None,
+    kept: Callable[..., Iterator[LogSums]] | None = None,
 ) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given).
 
@@ -129,7 +122,7 @@ def read_logs(
         logs += [log for log in opened if log.row["state"] == "read"]
     done, total = 0, sum(log.row["size_bytes"] for log in logs)
     read = partial(read_all, formats, size=total, scheduler=scheduler)
-    every = kept.sums_of(logs, formats, read) if kept else read([log.file for log in logs])
+    every = kept(logs, formats, read) if kept else read([log.file for log in logs])
     found: dict[str, LogSums] = {}
     for log, whole in zip(logs, every, strict=True):
         sums = whole.within(quarter) if quarter else whole
@@ -151,7 +144,7 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **
     search, kept = Redactor.of(keeper), None
     if keeper.key.origin != "throw-away":
         place = (folder or user_cache()) / "logs"
-        kept = _Kept(Cache(place, keeper.key.derive("log cache"), "log", _MOST_KEPT), search)
+        kept = partial(_kept_sums, Cache(place, keeper.key.derive("log cache"), "log", _MOST_KEPT), search)
     return without_values(read_logs(project, None, kept=kept, **how), search)
 
 

@@ -31,7 +31,7 @@ MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are 
 YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
 YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
 MOST_STEPS = 100  # of a clock, in a day of a file: lines in no order would have as many as lines
-MOST_SHAPES, OTHER_SHAPES = 1_000, "(other shapes)"  # of a file's lines
+MOST_SHAPES, OTHER_SHAPES = 1_000, "(other shapes)"  # of a file's lines, each with a count of its own
 SHOWN_LINES = 20
 # Instants in microseconds since 1970 UTC, a minute in minutes (-1: none), a day in days and one (0: none).
 GROUP = ("minute", "day", "kind", "status", "client", "method", "route")
@@ -82,12 +82,6 @@ class Facts:
         # Whoever writes beside requests what went wrong, with a warning, writes of refusals there, too.
         kinds = UNKNOWN[1:] if self.warned and self.states["request"] else (REFUSAL,)
         return dict(sum((Counter(self.shapes[kind]) for kind in kinds), Counter()))
-
-    def add_shape(self, unknown: str, shape: str) -> None:
-        """Counts a line that nobody understands; of MOST_SHAPES that differ each has a count of its own."""
-        shapes = self.shapes[unknown]
-        key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
-        shapes[key] = shapes.get(key, 0) + 1
 
     def append(self, later: "Facts") -> None:
         """Adds those of the lines that follow in the same file."""
@@ -268,7 +262,9 @@ class Tally:
             else:
                 self._pass_time(at)
         if unknown:
-            facts.add_shape(unknown, shape)
+            shapes = facts.shapes[unknown]
+            key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
+            shapes[key] = shapes.get(key, 0) + 1
             if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
                 facts.unread.append(self._number)
         facts.warned |= warns

@@ -217,7 +217,10 @@ class Choice:
 
         A time without a year may be one of which nobody knows the instant.
         """
-        choice = self._by_byte.get(text[:1]) or self._beginning(text[:1])
+        choice = self._by_byte.get(first := text[:1])
+        if choice is None:
+            fitting = (block for block in self._blocks if first in (begins_of(block.parts[0]) or first))
+            choice = self._by_byte[first] = _Alternation(fitting)
         found = choice.match(text)
         if not found:
             return None
@@ -226,8 +229,3 @@ class Choice:
             return Match(place, found, None, WHOLE)
         at, lacks = clock.read(found[place.time])
         return None if at is None and not lacks & YEARLESS else Match(place, found, at, lacks)
-
-    def _beginning(self, first: bytes) -> _Alternation:
-        """Those that may match what begins with a byte."""
-        fitting = (block for block in self._blocks if first in (begins_of(block.parts[0]) or first))
-        return self._by_byte.setdefault(first, _Alternation(fitting))

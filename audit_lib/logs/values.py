@@ -93,12 +93,8 @@ def clean_method(raw: bytes) -> str:
 @lru_cache(maxsize=_KEPT)
 def clean_route(path: bytes) -> str:
     """A path as a route: query dropped, needless encoding undone, identifiers collapsed, printable."""
-    route = _collapse(path)
-    if b"%" in route:
-        route = _collapse(_ENCODED.sub(_decode, route))
-    text = route.decode("utf-8", "replace")
-    if text.isprintable():
-        return text
+    decoded = _ENCODED.sub(_decode, _collapse(path))
+    text = _collapse(decoded).decode("utf-8", "replace")
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
