@@ -255,9 +255,8 @@ class LineReader:
 
     def _says(self, text: bytes) -> bool:
         """Whether a text shows a message, or possibly a failed login."""
-        if self.by.message.match(text, self._clock):
-            return True
-        return possible_client(text, self.by.failing, self.by.addresses) is not None
+        is_message = self.by.message.match(text, self._clock) is not None
+        return is_message or possible_client(text, self.by.failing, self.by.addresses) is not None
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""

@@ -164,11 +164,10 @@ def _redact(frame: pd.DataFrame, search: Redactor) -> None:
 
 def _opened(source: LogSource, file: LogFile) -> _Log:
     """A log with its row of Sources: its state is "read" if it can be read."""
-    columns: dict[str, Any]
     try:
         with file.open() as (content, given):
             facts = given if source.dated else {"size_bytes": given["size_bytes"]}
-            columns = {**facts, "sha256": file_digest(content, "sha256").hexdigest()}
+            columns: dict[str, Any] = {**facts, "sha256": file_digest(content, "sha256").hexdigest()}
             file = replace(file, written=micros_of(given["modified_at"]) if source.dated else None)
     except Unreadable as error:
         columns = {"state": error.state, "reason": error.reason}
@@ -218,10 +217,8 @@ def _described(log: _Log, sums: LogSums, quarter: Quarter | None) -> dict[str, A
 def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
     """What a log could not give, in clauses."""
     facts = sums.facts
-    unread, refusals = (
-        " and ".join(f"`{shape}`" for shape in islice(shapes, _SHAPES))
-        for shapes in (facts.shapes[UNREAD], facts.refusals)
-    )
+    kinds = facts.shapes[UNREAD], facts.refusals
+    unread, refusals = (" and ".join(f"`{each}`" for each in islice(kind, _SHAPES)) for kind in kinds)
     if sums.broken:
         yield f"{BROKEN_OFF} ({sums.broken})"
     elif facts.lines and not facts.understood:

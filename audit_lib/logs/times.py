@@ -14,7 +14,6 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 LATEST = 7_258_118_400_000_000  # the year 2200: a later time is none
 _MOST_KEPT = 1 << 16  # times, and minutes, that a clock remembers
 _MONTHS = {
@@ -33,6 +32,7 @@ _FORMS = (
     + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
 )
 _SECONDS = re.compile(rb"([0-5]\d)(?:[.,](\d+))?(\D.*)?")  # and what follows: a zone, a year, half a day
+_seconds = lru_cache(maxsize=_MOST_KEPT)(_SECONDS.fullmatch)
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
@@ -100,10 +100,9 @@ class Clock:
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
-        self.read = lru_cache(maxsize=_MOST_KEPT)(self._read)
         self._read_minute = lru_cache(maxsize=_MOST_KEPT)(self._read_whole)
 
-    def _read(self, raw: bytes) -> tuple[int | None, int]:
+    def read(self, raw: bytes) -> tuple[int | None, int]:
         """The instant, None where no calendar has it, and what it lacks."""
         if len(raw) < 16 and _YEARLESS.fullmatch(raw):
             return self._read_yearless(raw), ZONELESS | YEARLESS
@@ -111,7 +110,7 @@ class Clock:
         if minute[-3:-2] in (b"+", b"-"):  # the colon of the zone
             minute, _, seconds = minute.rpartition(b":")
             rest = seconds + b":" + rest
-        found = _SECONDS.fullmatch(rest)
+        found = _seconds(rest)
         if not found or not minute:
             return self._read_whole(raw)
         second, fraction, zone = found.groups(b"")
@@ -126,5 +125,5 @@ class Clock:
         """The instant of a time such as Nov 24 13:50:34: of the latest year that the log's date allows."""
         latest = NONE if self.written is None else self.written + DAY
         year = 0 if self.written is None else instant_of(latest).astimezone(self.zone).year
-        times = (self._read(b"Mon " + raw + b" %d" % each)[0] for each in (year, year - 1))
+        times = (self.read(b"Mon " + raw + b" %d" % each)[0] for each in (year, year - 1))
         return next((at for at in times if at is not None and at <= latest), None)
