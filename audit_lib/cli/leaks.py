@@ -66,7 +66,11 @@ def _search_project(
     known, stays = context.read(), tenures(context.ledger())
     with progress_bar() as bar:
         found = finder.find_leaks(
-            *(context.project, known.keeper, known.policy, known.entries, known.inventory),
+            context.project,
+            known.keeper,
+            known.policy,
+            known.entries,
+            known.inventory,
             stays=stays,
             options=search.LeakOptions(also, reports, patterns, cache.user_cache(), bar),
         )
@@ -94,12 +98,9 @@ def _search_project(
 
 
 def _say_leaks(found: finder.LeakAudit) -> None:
-    """The answer, each leak with some of its places, what was searched, and what to do first.
-
-    "No leak" is only said if all was searched.
-    """
-    leaks = found.leaks
-    none = leaks["kind"].isin(tables.NO_SECRETS)
+    """The answer ("No leak" only if all was searched), each leak with some of its places, what was searched,
+    and what to do first."""
+    leaks, none = found.leaks, found.leaks["kind"].isin(tables.NO_SECRETS)
     forces = leaks.loc[~none, "force"].value_counts().reindex(tables.FORCES, fill_value=0)
     others, places = leaks.loc[none, "kind"].value_counts(), leaks["in_force"].str.split(",")
     production = int(places.map(lambda names: tables.PRODUCTION in names).sum())

@@ -12,13 +12,12 @@ import sys
 import textwrap
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial, wraps
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import click
 import pandas as pd
@@ -86,8 +85,7 @@ def command(
     return decorate
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A project with its policy, the values that were given, and who opened it."""
 
     project: settings.Project

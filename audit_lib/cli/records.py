@@ -26,7 +26,7 @@ from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import ages, env, read_project, sources
-from audit_lib.settings import discover, keys as tables, load
+from audit_lib.settings import discover, keys as settings_keys, load
 from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
 
 _MOST_NAMES = 5  # that are shown
@@ -79,7 +79,7 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     variables = counted(len(guesses or policy.secrets), "variable")
     cli.say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
     cli.say(
-        *(shown(one.path) for one in project.env_sources if tables.path_fault(one.path)),
+        *(shown(one.path) for one in project.env_sources if settings_keys.path_fault(one.path)),
         lead="not named in audit.toml, because of the characters in its name: ",
     )
     cli.say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")

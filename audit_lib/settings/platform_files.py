@@ -60,7 +60,6 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
             builds |= {*_builds(mappings, str(path.parent))}
             if path.name in BLUEPRINTS:
                 found += list(blueprint_rows(str(path), mappings[0], policy))
-
     there = set(map(str, paths))
     env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
@@ -198,7 +197,7 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
 
 
 def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:
-    """What the .dockerignore beside the Dockerfile, else in the context, leaves out; None if that is odd."""
+    """What the .dockerignore beside the Dockerfile, else in the context, leaves out; None if not plain."""
     paths = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
     text = next((_text(project, path) for path in paths if os.path.lexists(project.root / path)), "")
     patterns = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]

@@ -1,6 +1,7 @@
 """Setting one variable in an env file: only it changes, every loader reads it, a crash leaves one of two."""
 
 import stat
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,39 +15,23 @@ from tests.support.fakes import fake_value
 
 NEW = fake_value("new", 40)
 PYTHON = ("python-dotenv",)
-KEPT = {
-    "plain": ("A=1\nKEY=old\nB=2\n", "A=1\nKEY={}\nB=2\n"),
-    "quoted": ("KEY='old'\nB=2", "KEY={}\nB=2"),
-    "quoted, with a comment": ('A=1\nKEY="old" # why\n', "A=1\n# why\nKEY={}\n"),
-    "export": ("export KEY=old\nA=1\n", "export KEY={}\nA=1\n"),
-    "line ends of Windows": ("A=1\r\nKEY=old\r\n", "A=1\r\nKEY={}\r\n"),
-    "no line end": ("A=1\nKEY=old", "A=1\nKEY={}"),
-    "empty": ("KEY=\nA=1\n", "KEY={}\nA=1\n"),
-    "not set": ("A=1", "A=1\nKEY={}\n"),
-    "an empty file": ("", "KEY={}\n"),
-    "over lines": ('KEY="one\ntwo"\nA=1\n', "KEY={}\nA=1\n"),
-    "a byte order mark": ("\ufeffKEY=old\nA=1\n", "\ufeffKEY={}\nA=1\n"),
-}
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def _edit(text: str, loaders: tuple[str, ...] = PYTHON) -> str:
     return decoded(with_value(text.encode(), "KEY", lambda _: NEW, loaders, "file"))[0]
 
 
-@pytest.mark.parametrize("case", KEPT)
-def test_all_else_is_kept(case: str) -> None:
+@pytest.mark.parametrize(("before", "after"), CASES["kept"].values(), ids=CASES["kept"])
+def test_all_else_is_kept(before: str, after: str) -> None:
     """Comments, order, line ends and encoding stay. Quotes go, and a comment behind the value gets a line of
     its own: docker would take both into the value."""
-    before, after = KEPT[case]
     assert _edit(before) == after.format(NEW)
 
 
 def test_what_is_not_clear_is_refused() -> None:
     """A file whose value is not known, or set twice, is left as it is, and the message holds no value."""
-    for text, fault in (
-        ("KEY=a\nKEY=b\n", "sets KEY 2 times: keep one line"),
-        ("KEY=${OTHER}\n", "sets KEY to what loaders read differently: state its loader in audit.toml"),
-    ):
+    for text, fault in CASES["refused"].items():
         with pytest.raises(BadInput) as error:
             _edit(text)
         assert str(error.value).startswith(f"file: {fault}")
@@ -112,6 +97,7 @@ def test_a_file_is_replaced_unread_or_left(tmp_path: Path) -> None:
         planted.seek(0)
         assert planted.read() == b"left over"
     assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"KEY=new\n", 0o640)
+    assert [one.name for one in tmp_path.iterdir()] == [".env"]
     with pytest.raises(BadInput, match="was changed meanwhile"):
         replace_file(path, b"KEY=old\n", b"KEY=newer\n")
     assert path.read_bytes() == b"KEY=new\n"

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 POLICY = bundled_policy("paiid")
 MADE = [rule for rule in POLICY.secrets if rule.generate or rule.component == "password"]
 PASSWORD = fake_value("password", 32)
@@ -108,38 +110,17 @@ def test_a_value_is_entered_and_goes_where_it_is_asked_to(project: Path) -> None
     assert _value(project, "backend/.env", "TRADIER_API_KEY") == issued
 
 
-@pytest.mark.parametrize(
-    ("words", "fault"),
-    [
-        (("API_TOKEN",), "rotate new: needs one of --into FILE, --fd NUMBER and --show"),
-        (("API_TOKEN", "--show"), "--show: is for a terminal"),
-        (("API_TOKN", "--fd", "1"), "SECRET: must be a variable of the policy paiid; did you mean API_TOKEN"),
-        (("TRADIER_API_KEY", "--fd", "1"), "is issued by its provider"),
-        (("STRICT_SECRET_VALIDATION", "--fd", "1"), "is a setting: it is not made at random"),
-        (("API_TOKEN", "--into", "x.env"), "is not an env file in force of the project: backend/.env"),
-        (("API_TOKEN", "--fd", "987"), "--fd 987: cannot be written"),
-    ],
-)
-def test_what_cannot_be_done_is_said(project: Path, words: tuple[str, ...], fault: str) -> None:
+@pytest.mark.parametrize(("words", "fault"), CASES["faults"])
+def test_what_cannot_be_done_is_said(project: Path, words: list[str], fault: str) -> None:
     """Place, then fault; nothing is written."""
     done = _run(project, *words)
     assert (done.exit_code, (project / ".audit" / "ledger").exists()) == (2, False)
     assert fault in done.output
 
 
-PAIR = """name = "pair"
-extends = "generic"
-secret = [
-  { name = "POSTGRES_PASSWORD", service = "backend", equals = ["DATABASE_URL"] },
-  { name = "DATABASE_URL", service = "backend", component = "password", equals = ["POSTGRES_PASSWORD"] },
-]
-env = [{ path = ".env", environment = "production", service = "backend", loader = "python-dotenv" }]
-"""
-
-
 def _pair(root: Path, password: str, in_url: str) -> Path:
     root.mkdir()
-    (root / "audit.toml").write_text(PAIR, "utf-8")
+    (root / "audit.toml").write_text(CASES["pair"], "utf-8")
     text = f"POSTGRES_PASSWORD={password}\nLEVEL=info\nDATABASE_URL=postgresql://app:{in_url}@db:5432/app\n"
     (root / ".env").write_text(text, "utf-8")
     return root

@@ -37,6 +37,8 @@ class App:
     def __init__(self, root: Path) -> None:
         self.root, self.keeper = root, Keeper(demo_key())
         (root / "audit.toml").write_text(LAYOUT)
+        self.project = load_project(root)
+        self.policy = choose_policy(self.project)
         for environment in ("staging", "production"):
             for service, name in PAIR.items():
                 own = f"JWT_SECRET_KEY={fake_value(f'jwt {environment}')}\n" if service == "backend" else ""
@@ -49,12 +51,10 @@ class App:
 
     def read(self) -> RotationRead:
         """What is in place and in the ledger now."""
-        project = load_project(self.root)
-        policy = choose_policy(project)
-        sources, entries = read_env_sources(project, (), self.keeper, policy)
-        self.inventory = tabulate_inventory(entries, policy, project, self.keeper, sources)
+        sources, entries = read_env_sources(self.project, (), self.keeper, self.policy)
+        self.inventory = tabulate_inventory(entries, self.policy, self.project, self.keeper, sources)
         self.draft = snapshot_draft(self.inventory, sources)
-        return RotationRead(AS_OF, self.inventory, read_ledger(project.ledger_dir, self.keeper.key))
+        return RotationRead(AS_OF, self.inventory, read_ledger(self.project.ledger_dir, self.keeper.key))
 
     def snapshot(self, at: datetime) -> None:
         """A snapshot in the ledger."""
@@ -63,16 +63,14 @@ class App:
 
     def found(self) -> ProjectRead:
         """The project as it is read for a plan."""
-        project = load_project(self.root)
-        policy = choose_policy(project)
-        return ProjectRead(project=project, policy=policy, keeper=self.keeper, as_of=AS_OF)
+        return ProjectRead(project=self.project, policy=self.policy, keeper=self.keeper, as_of=AS_OF)
 
     def replace(self, path: str, secret: str, seed: str) -> None:
         """A new value by `rotate new`, for the variable and its twins."""
-        project, policy = self.found().project, self.found().policy
-        source = next(one for one in project.env_sources if one.path == path)
-        (rule,) = (one for one in policy.secrets if one.name == secret)
-        for change in planned(project, policy, rule, source, new=fake_value(seed), keeper=self.keeper):
+        source = next(one for one in self.project.env_sources if one.path == path)
+        (rule,) = (one for one in self.policy.secrets if one.name == secret)
+        known = (self.project, self.policy, rule, source)
+        for change in planned(*known, new=fake_value(seed), keeper=self.keeper):
             (self.root / change.source).write_bytes(change.after)
             draft = change.draft(BEGAN + timedelta(days=1), {"by": "Ada"})
             append(self.root / ".audit/ledger", self.keeper.key, draft, BEGAN + timedelta(days=1), "ada")
@@ -83,12 +81,13 @@ class App:
         return plan_rotation(secret, self.found(), environment).progress(BEGAN)
 
 
-@pytest.fixture(name="app")
-def _app(tmp_path: Path) -> App:
-    app = App(tmp_path)
-    app.snapshot(BEFORE)
-    app.snapshot(BEGAN)
-    return app
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    """The project, which was seen twice."""
+    made = App(tmp_path)
+    for at in (BEFORE, BEGAN):
+        made.snapshot(at)
+    return made
 
 
 def _states(progress: Progress) -> dict[str, set[str]]:

@@ -1,7 +1,9 @@
 """What falls due: days, advice, exit codes, and a calendar that another program reads."""
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from audit_lib.rotation.schedule import calendar_text, due_within, due_words, ta
 from tests.support.rows import rows_of
 from tests.support.sample_copy import write_sample
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 
 
@@ -55,20 +58,11 @@ def test_a_limit_that_nobody_stated_says_so() -> None:
     assert "The policy's default is 90 days" in calendar_text(schedule, "app", NOW).replace("\r\n ", "")
 
 
-@pytest.mark.parametrize(
-    ("possible", "provable", "words"),
-    [
-        (None, None, "its age is not known, so it may be overdue already"),
-        (-20, -2, "overdue since 29 Sep 2026"),
-        (-20, 5, "may be overdue since 11 Sep 2026, is overdue from 6 Oct 2026 (90 days)"),
-        (5, 9, "rotate by 1 Oct 2026; may be overdue from 6 Oct 2026 (90 days)"),
-        (30, None, "rotate by 21 Oct 2026; may be overdue from 31 Oct 2026 (90 days)"),
-    ],
-)
-def test_each_state_has_its_sentence(possible: int | None, provable: int | None, words: str) -> None:
+@pytest.mark.parametrize("row", CASES["sentences"])
+def test_each_state_has_its_sentence(row: dict[str, Any]) -> None:
     """Overdue, maybe overdue, due later or not known: what the dates say, and no more."""
-    (row,) = rows(_schedule(_aged("KEY", possible, provable)))
-    assert due_words(row, NOW) == f"KEY, production/backend: {words}"
+    (due,) = rows(_schedule(_aged("KEY", row.get("possible"), row.get("provable"))))
+    assert due_words(due, NOW) == f"KEY, production/backend: {row['words']}"
 
 
 def test_another_program_reads_the_calendar() -> None:

@@ -1,9 +1,10 @@
 """Start-up validation: the guide's rules as a table of cases, strictness, sources, and what is loaded."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from audit_lib.rotation.validation import FORBIDDEN, validate
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 POLICY = bundled_policy("paiid")
 GOOD = {
     "API_TOKEN": fake_value("api"),
@@ -24,32 +26,11 @@ GOOD = {
     "DATABASE_URL": f"postgresql://paiid:{fake_value('db', 32)}1aA-@db.paiid.internal:5432/paiid",
     "JWT_SECRET_KEY": fake_value("jwt"),
 }
-LIVE_KEY = "AK" + fake_value("live", 18, "ABCDEFG0123456789")
-SAME, MYSQL = fake_value("same"), f"mysql://a:{fake_value(2, 32)}@db/x"
-PLACEHOLDER = "dev-secret-key-change-in-production-please"
-EXAMPLE = "postgresql://postgres:postgres@localhost:5432/x"
-MISSING, SHORT = "is missing or empty", "must be at least {} characters long"
-UNLIKE = {one: f"must not be the same as {two}" for one, two in permutations(("API_TOKEN", "JWT_SECRET_KEY"))}
-IS_PLACEHOLDER, KNOWN = "is a placeholder, not a real value", "is a default that everyone knows"
-# What is changed of the good values, where, and the fault of each variable.
-CASES: list[tuple[dict[str, str], str, dict[str, str]]] = [
-    ({}, "production", {}),
-    ({"API_TOKEN": ""}, "development", {"API_TOKEN": MISSING}),
-    ({"API_TOKEN": " "}, "production", {"API_TOKEN": MISSING}),
-    ({"API_TOKEN": "change-me"}, "production", {"API_TOKEN": IS_PLACEHOLDER}),
-    ({"JWT_SECRET_KEY": PLACEHOLDER}, "development", {"JWT_SECRET_KEY": IS_PLACEHOLDER}),
-    ({"API_TOKEN": fake_value(1, 19)}, "production", {"API_TOKEN": SHORT.format(20)}),
-    ({"API_TOKEN": fake_value(1, 20)}, "production", {}),
-    ({"JWT_SECRET_KEY": fake_value(1, 31)}, "production", {"JWT_SECRET_KEY": SHORT.format(32)}),
-    ({"JWT_SECRET_KEY": fake_value(1, 32)}, "production", {}),
-    ({"DATABASE_URL": MYSQL}, "production", {"DATABASE_URL": "must have the format postgresql-url"}),
-    ({"DATABASE_URL": "sqlite:///./paiid.db"}, "development", {}),
-    ({"DATABASE_URL": EXAMPLE}, "development", {"DATABASE_URL": SHORT.format(20)}),
-    ({"DATABASE_URL": EXAMPLE}, "production", {"DATABASE_URL": KNOWN}),
-    ({"ALPACA_PAPER_API_KEY": LIVE_KEY}, "production", {"ALPACA_PAPER_API_KEY": FORBIDDEN}),
-    ({"API_TOKEN": SAME, "JWT_SECRET_KEY": SAME}, "production", UNLIKE),
-    ({"GITHUB_WEBHOOK_SECRET": "abc"}, "development", {"GITHUB_WEBHOOK_SECRET": SHORT.format(32)}),
-]
+FAKES = {
+    "{same}": fake_value("same"),
+    "{live}": "AK" + fake_value("live", 18, "ABCDEFG0123456789"),
+    "{forbidden}": FORBIDDEN,
+} | {f"{{of {length}}}": fake_value(1, length) for length in (19, 20, 31, 32)}
 
 
 def _run(*words: str, given: str = "", environ: dict[str, str] | None = None) -> Result:
@@ -64,9 +45,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("changed", "environment", "faults"), CASES)
+@pytest.mark.parametrize(("changed", "environment", "faults"), CASES["rules"])
 def test_each_rule_of_the_guide(changed: dict[str, str], environment: str, faults: dict[str, str]) -> None:
     """Each rule of the guide makes exactly its own variable invalid, and no message holds a value."""
+    changed, faults = (
+        {name: re.sub(r"\{.*?\}", lambda found: FAKES[found[0]], text) for name, text in one.items()}
+        for one in (changed, faults)
+    )
     values = {name: value for name, value in (GOOD | changed).items() if value}
     found = validate(values, POLICY, environment, "backend")
     assert {one.name: one.fault for one in found.invalid} == faults
@@ -85,42 +70,19 @@ def test_what_is_not_known_or_not_there_is_not_valid() -> None:
     assert line == "No secret was validated (development/backend: none is set, and the policy requires none)"
 
 
-@pytest.mark.parametrize(
-    ("words", "environ", "code"),
-    [
-        ((), {}, 0),
-        (("--strict",), {}, 3),
-        ((), {"STRICT_SECRET_VALIDATION": "True"}, 3),
-        ((), {"STRICT_SECRET_VALIDATION": "1"}, 3),
-        ((), {"STRICT_SECRET_VALIDATION": "false"}, 0),
-        ((), {"STRICT_SECRET_VALIDATION": "nope"}, 3),
-        (("--environment", "production"), {}, 3),
-        (("--env", "development/backend=-"), {}, 3),  # by the file, which the service reads
-        ((), {"RENDER": "true"}, 3),
-        ((), {"RENDER_EXTERNAL_URL": "https://paiid-backend.onrender.com"}, 3),
-        ((), {"RENDER_EXTERNAL_URL": "http://localhost"}, 0),
-    ],
-)
-def test_strictness(project: Path, words: tuple[str, ...], environ: dict[str, str], code: int) -> None:
+@pytest.mark.parametrize(("words", "environ", "code"), CASES["strictness"])
+def test_strictness(project: Path, words: list[str], environ: dict[str, str], code: int) -> None:
     """A failure stops the start by flag, by the variable, and by the signs of production; else it is said."""
-    words = ("--project", str(project), "--service", "backend", *words)
-    done = _run(*words, given="STRICT_SECRET_VALIDATION=true\n", environ={"API_TOKEN": "x"} | environ)
+    known = ("--project", str(project), "--service", "backend")
+    done = _run(*known, *words, given="STRICT_SECRET_VALIDATION=true\n", environ={"API_TOKEN": "x"} | environ)
     assert done.exit_code == code
     assert "SECRET VALIDATION FAILED!" in done.stderr
     assert "JWT_SECRET_KEY (REQUIRED): is missing or empty" in done.stderr
     assert ("The start goes on" in done.stderr) is (code == 0)
 
 
-@pytest.mark.parametrize(
-    ("words", "fault"),
-    [
-        ((), "--service: must be one of backend, frontend"),
-        (("--service", "backnd"), "--service: must be one of backend, frontend"),
-        (("--service", "backend", "--policy", "generic"), "policy generic: lists no secret"),
-        (("--service", "backend", "--env", "production/frontend=environ"), "--env: gives no value of produ"),
-    ],
-)
-def test_nothing_is_validated_by_mistake(project: Path, words: tuple[str, ...], fault: str) -> None:
+@pytest.mark.parametrize(("words", "fault"), CASES["faults"])
+def test_nothing_is_validated_by_mistake(project: Path, words: list[str], fault: str) -> None:
     """Without a service that the policy knows there is no success, but a fault of the command."""
     done = _run("--project", str(project), *words, environ=GOOD)
     assert done.exit_code == 2

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import tomllib
 import zlib
 from base64 import b64encode, encodebytes
 from collections.abc import Callable
@@ -121,21 +122,13 @@ def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:
 def test_every_value_is_searched_for() -> None:
     """Each value of eight characters or more is searched for, unless ordinary text holds it: strong ones
     that are secrets by name or by shape also in parts."""
+    cases = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     backup = fake_value("an old value in a backup")
+    rows = [
+        row | {"value": fake_value(row["fake"]) if "fake" in row else row["value"]} for row in cases["row"]
+    ]
     keeper, classes = _known(
-        {"value": fake_value("strong")},
-        {"value": fake_value("strong"), "kind": "setting", "variable": "COPY"},
-        {"value": "hunter2-weak", "secret": "DB_PASSWORD"},
-        {"value": "localhost", "secret": "OTHER"},
-        {"value": "unquiet-correct-horse-staple"},
-        {"value": "please-set-a-secret-value-here", "placeholder": True},
-        {"value": "a-secret-of-the-policy", "placeholder": True},
-        {"value": fake_value("template"), "template": True},
-        {"value": fake_value("setting"), "kind": "setting"},
-        {"value": "/api/v9/patients", "kind": "setting"},
-        {"value": "2026-08-15", "kind": "setting"},
-        {"value": "sevenup", "kind": "setting"},
-        {"value": fake_value("unlisted"), "kind": "unlisted"},
+        *({name: cell for name, cell in row.items() if name != "fake"} for row in rows),
         public="the policy says a-secret-of-the-policy",
         beside=(backup,),
     )

@@ -2,6 +2,8 @@
 
 import random
 import string
+import tomllib
+from pathlib import Path
 
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.strength import chosen_bits, is_placeholder, looks_generated, strength_bits
@@ -11,27 +13,12 @@ from tests.support.fakes import URL_SAFE, fake_value
 HEX, READABLE = "0123456789abcdef", "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 ALPHABETS = ((32, HEX), (64, HEX), (32, URL_SAFE), (43, URL_SAFE))
 MARKERS = bundled_policy("generic").placeholders
-WEAK = {
-    "": 0, "a": 4, "password": 10, "postgres": 10, "a" * 32: 10, "abcdefghijklmnopqrstuvwxyz": 10,
-    "12345678901234567890": 14, "qwertyuiopasdfghjklzxcvbnm": 40, "abc" * 8: 20, "Summer2026-01-31!": 60,
-    "dev-secret-key": 64, "zyxwvuzyxwvu": 40,
-}  # fmt: skip
-PLACEHOLDERS = (
-    "change-me", "CHANGE-ME", "change-me-please-1234567", "your_api_key_here", "<api token>", "xxxxxxxx",
-    "***", "*** REPLACE ***", "test", " dummy ", "dev-secret-key", "example",
-)  # fmt: skip
-OTHERS = ("latest-contest", "mytest", "example.com/path", "a*b", "****x", "", "testing-it", "xyz")
-SETTINGS = (
-    "https://example.com/a/b", "postgres://localhost:5432/shop", "1234-abc.apps.example-content.com",
-    "registry.example.com/acme/app:1.2.3", "app-db-20260101-v2", "model-3-5-large-20261022",
-    "arn:cloud:iam::123456789012:role/abc", "550e8400-e29b-41d4-a716-446655440000", "sha256:" + "0f" * 32,
-    "(&(uid={user})(objectClass=person))", "10.0.0.0/8,192.168.1.0/24,172.16.0.5", "words, and 1234 numbers",
-)  # fmt: skip
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def test_patterns_are_worth_little() -> None:
     """Words, repetitions, runs of the alphabet or the keyboard, and dates leave few bits."""
-    assert {value: bits for value, bits in WEAK.items() if strength_bits(value) > bits} == {}
+    assert {value: bits for value, bits in CASES["weak"].items() if strength_bits(value) > bits} == {}
 
 
 def test_generated_values_keep_their_strength() -> None:
@@ -62,8 +49,9 @@ def test_placeholders_are_known() -> None:
     3,000 generated values is one, nor one that begins like a short marker."""
     generated = [fake_value(f"p{seed}") for seed in range(3000)]
     generated += [affix + fake_value("affix") + "aB1" for affix in ("xxx", "test", "your-", "<a>")]
-    found = [value for value in (*PLACEHOLDERS, *OTHERS, *generated) if is_placeholder(value, MARKERS)]
-    assert found == [*PLACEHOLDERS]
+    listed = [*CASES["placeholders"], *CASES["others"], *generated]
+    found = [value for value in listed if is_placeholder(value, MARKERS)]
+    assert found == CASES["placeholders"]
 
 
 def test_what_a_generator_makes_looks_generated() -> None:
@@ -71,7 +59,7 @@ def test_what_a_generator_makes_looks_generated() -> None:
     with a date, identifiers, digests, lists and text are no secrets by their shape."""
     made = [fake_value((size, n), size, alphabet) for size, alphabet in ALPHABETS for n in range(200)]
     assert sum(map(looks_generated, made)) / len(made) > 0.9
-    assert list(filter(looks_generated, SETTINGS)) == []
+    assert list(filter(looks_generated, CASES["settings"])) == []
 
 
 def test_null_and_false_are_no_values() -> None:
