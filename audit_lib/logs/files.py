@@ -22,12 +22,7 @@ from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line import LineReader, raw_lines
 from audit_lib.logs.times import instant_of
 from audit_lib.secrecy.redact import redact_named
-from audit_lib.settings import (
-    ENVIRONMENTS,
-    LogSource,
-    Project,
-    environment_name,
-)
+from audit_lib.settings import ENVIRONMENTS, LogSource, Project, environment_name
 from audit_lib.settings.load import real_path
 
 STDIN = "-"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -172,18 +173,13 @@ class Matchers:
         self.secrets = words["query"]["secret_parameters"]
         self.parameters = secret_parameters(self.secrets)
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
-        possible = (
-            word for name, each in words["possible"].items() if name not in _EXAMPLES for word in each
-        )
-        self.telling = _telling((block for block in messages if not block.anywhere), possible)
-        self.telling_anywhere = _telling(self.sought, words["refusal"].get("words", ()))
-
-
-def _telling(blocks: Iterable[Block], words: Iterable[str]) -> list[bytes]:
-    """What a text holds, with zeros for digits, if these may match it or not by its digits."""
-    plain = {max((part.literal for part in block.parts), key=len) for block in blocks if block.tells_digits}
-    anything = {b"" for word in words if re.search(r"\d", word)}
-    return sorted({each.translate(ZEROS) for each in plain} | anything)
+        # With zeros for digits: what a text holds that may match by its digits, or not.
+        own = [block for block in messages if block.tells_digits]
+        self.telling = {
+            max((part.literal for part in block.parts), key=len).translate(ZEROS) for block in own
+        }
+        if re.search(rb"\d", b"".join([*self.refusals, *chain(*self.failing)])):
+            self.telling.add(b"")
 
 
 @lru_cache(maxsize=16)

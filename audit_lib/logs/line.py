@@ -28,7 +28,6 @@ from audit_lib.logs.values import (
     mask_email,
     possible_client,
     remember,
-    remember_words,
     shape_of,
     strip_port,
 )
@@ -81,35 +80,13 @@ class Line(NamedTuple):
     state: str
     at: int | None = None
     record: bool = False
-    shown: tuple[LogEvent, ...] = ()  # without the client, if that is named here
-    client: str = ""
+    events: tuple[LogEvent, ...] = ()
     continues: str = ""  # "record": it is part of the one before; "continuation": if the line before is
     lacks: int = WHOLE  # what its time has not of its own
     is_statement: bool = False  # whether a body of the formats matches its words
     unknown: str = ""  # UNKNOWN: why nobody knows what its words say; "" if somebody does
     shape: str = ""  # of a line whose words nobody knows
     warns: bool = False  # whether such a line, or a message, has the level of a warning
-
-    @property
-    def events(self) -> tuple[LogEvent, ...]:
-        """What it shows, each with its client."""
-        return _of_client(self.shown, self.client)
-
-
-def _of_client(shown: tuple[LogEvent, ...], client: str) -> tuple[LogEvent, ...]:
-    return tuple(event._replace(client=client) for event in shown) if client else shown
-
-
-class _Words(NamedTuple):
-    """What the words of a text show, and where in it the rest of that stands."""
-
-    begins: int  # behind symbols and emoji
-    shown: tuple[LogEvent, ...] = ()
-    block: Block | None = None
-    client: slice = slice(0)
-    email: slice = slice(0)
-    path: slice = slice(0)
-    variable: slice = slice(0)
 
 
 class Head(NamedTuple):
@@ -136,7 +113,6 @@ class Head(NamedTuple):
 NOTHING = Head()  # before the text of a whole line, of which nothing is understood so far
 BLANK = Line("blank")
 NOT_UNDERSTOOD = Line("not understood")
-_event = lru_cache(maxsize=1 << 16)(LogEvent)  # one for all that are the same
 
 
 def bare(raw: bytes) -> bytes:
@@ -149,10 +125,7 @@ def bare(raw: bytes) -> bytes:
 
 
 class LineReader:
-    """Reads the lines of one file by the formats, by its zone and by when it was last written.
-
-    What a request shows is read once for its status, method and path, what a text says once for its words.
-    """
+    """Reads the lines of one file by the formats, by its zone and by when it was last written."""
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo, written: int | None = None) -> None:
         self.formats, self.zone = formats, zone
@@ -160,9 +133,8 @@ class LineReader:
         self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
         self._clock = Clock(zone, written)
         self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
-        self.request = remember(self._request)
-        self._words_of = remember_words(self._words, self.by.telling)
-        self._aside_of = remember_words(self._aside, self.by.telling_anywhere)
+        self._request_of = remember(self._request)
+        self._shows, self._aside_of = (remember(each, self.by.telling) for each in (self._says, self._aside))
 
     def read(self, raw: bytes) -> Line:
         """One line by its state (LOG_LINE_STATES), with what it shows."""
@@ -177,37 +149,26 @@ class LineReader:
 
     def _with_words(self, text: bytes, line: Line) -> Line:
         """A line that is no request, with what stands anywhere in it, and what can be said of its words."""
+        phrases, refuses, shape, warns = self._aside_of(text)
         # A client can write a carriage return: an event with one counts, other lines hide something.
-        if b"\r" in text and not line.shown:
-            warns = WARNING.search(text, 0, _BEGINNING) is not None
-            return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(text), warns=warns)
+        if b"\r" in text and not line.events:
+            line, phrases = NOT_UNDERSTOOD, []
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
-        is_named = any(event.once for event in line.shown)
-        phrases, unknown, shape, warns = self._aside_of(text, line.state, line.is_statement, is_named)
-        if unknown == OWN_WORDS and is_refused_status(text):
-            unknown = REFUSAL
-        state, shown, client = line.state, line.shown, line.client
+        if any(event.once for event in line.events):
+            phrases = [event for event in phrases if event.kind == NOTICE]
         if phrases:
-            state, shown, client = "message", (*line.events, *phrases), ""
-        return Line(state, line.at, line.record, shown, client, *line[5:8], unknown, shape, warns)
+            line = line._replace(state="message", events=(*line.events, *phrases))
+        unknown = UNREAD if line.state == "not understood" else ""
+        if line.state == "text only" and not line.is_statement:
+            unknown = REFUSAL if refuses or is_refused_status(text) else OWN_WORDS
+        return line._replace(unknown=unknown, shape=shape if unknown else "", warns=warns)
 
-    def _aside(
-        self, text: bytes, state: str, is_statement: bool, is_named: bool
-    ) -> tuple[tuple[LogEvent, ...], str, str, bool]:
-        """What stands anywhere in a line, and, of words that no format knows, why and in which shape."""
+    def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
+        """What stands anywhere in a line, whether it has a word of a refusal, its shape, whether it warns."""
         sought = (block for block in self.by.sought if block.parts[0].literal in text)
-        counted = (block for block in sought if block.kind == NOTICE or not is_named)
-        phrases = tuple(dict.fromkeys(LogEvent(block.kind, block.name) for block in counted))
-        unknown = UNREAD if state == "not understood" and not phrases else ""
-        if state == "text only" and not is_statement and not phrases:
-            small = text.translate(SMALL)
-            unknown = REFUSAL if any(map(small.__contains__, self.by.refusals)) else OWN_WORDS
-        return (
-            phrases,
-            unknown,
-            shape_of(text) if unknown else "",
-            WARNING.search(text, 0, _BEGINNING) is not None,
-        )
+        phrases = dict.fromkeys(LogEvent(block.kind, block.name) for block in sought)
+        refuses = any(map(text.translate(SMALL).__contains__, self.by.refusals))
+        return list(phrases), refuses, shape_of(text), WARNING.search(text, 0, _BEGINNING) is not None
 
     def _read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
@@ -243,9 +204,9 @@ class LineReader:
         if match and match.place.is_request:
             return self._answered(match, head)
         continues = match.place.block.continues if match and not head.structures else ""
-        shown, client = self._messages(text, head)
-        state = "message" if shown else "text only" if match or head is not NOTHING else "not understood"
-        return Line(state, head.at, head.record, shown, client, continues, head.lacks, match is not None)
+        events = self._messages(text, head)
+        state = "message" if events else "text only" if match or head is not NOTHING else "not understood"
+        return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)
 
     def _answered(self, match: Match, head: Head) -> Line:
         """A request, from the block that matched and its fields."""
@@ -255,17 +216,17 @@ class LineReader:
         if block.around_client[0]:
             logged = match.client
         client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
-        shown = self.request(path, block.method or method, block.status or status)
+        events = self.request(path, block.method or method, block.status or status, client)
         at, lacks = (at, head.lacks | lacks) if head.at is None and at is not None else (head.at, head.lacks)
-        return Line("request", at, True, shown, client, "", lacks)
+        return Line("request", at, True, events, "", lacks)
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
         within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
-            shown = self.request(fields.path, fields.method, fields.status)
-            return Line("request", within.at, True, shown, client, "", within.lacks)
+            events = self.request(fields.path, fields.method, fields.status, client)
+            return Line("request", within.at, True, events, "", within.lacks)
         lines = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
         events = _without_repeats(event for line in lines for event in line.events)
         events = events or self._cause(fields, within)
@@ -281,7 +242,7 @@ class LineReader:
         if possible_client(cause, self.by.failing, self.by.addresses) is None:
             return ()
         if head.client and self.by.fields.judge("is_refused", fields.text):
-            return _of_client(*self._messages(REFUSED_LOGIN, head))
+            return self._messages(REFUSED_LOGIN, head)
         return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
 
     def _records(self, fields: NamedFields, head: Head) -> Line:
@@ -292,39 +253,37 @@ class LineReader:
         events = tuple(event for line in lines for event in line.events)
         return _shown(lines, head, at, events)._replace(record=True, is_statement=False)
 
-    def _messages(self, text: bytes, head: Head) -> tuple[tuple[LogEvent, ...], str]:
-        """The first message that stands where the text begins, after symbols and emoji, and its client."""
-        words = self._words_of(text)
-        self.tried.append((text[words.begins :], words.block))
-        if not words.shown:
-            return (), ""
-        client, email, path, variable = (text[place] for place in words[3:])
-        named = (client_of if words.block else clean_client)(client) if client else head.client or ""
-        if not (email or path or variable):
-            return words.shown, named
-        subject = variable.decode() or (mask_email(email) if email else "")
-        route = clean_route(path) if path else ""
-        return (words.shown[0]._replace(route=route, subject=subject),), named
+    def _says(self, text: bytes) -> bool:
+        """Whether a text shows a message, or possibly a failed login."""
+        if self.by.message.match(text, self._clock):
+            return True
+        return possible_client(text, self.by.failing, self.by.addresses) is not None
 
-    def _words(self, text: bytes) -> _Words:
-        """What the words of a text show."""
-        begun = _SYMBOLS.sub(b"", text, count=1)
-        begins = len(text) - len(begun)
-        match = self.by.message.match(begun, self._clock)
+    def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
+        """The first message that stands where the text begins, after symbols and emoji."""
+        text = _SYMBOLS.sub(b"", text, count=1)
+        shows = self._shows(text)
+        match = self.by.message.match(text, self._clock) if shows else None
+        self.tried.append((text, match and match.place.block))
         if match:
-            block, groups, end = match.place.block, match.place.groups, match.place.end
-            names = ("client" if match.client else "", "email", "path", "variable")
-            spans = (match.found.span(groups.get(name, end)) for name in names)
-            places = [slice(begins + start, begins + stop) for start, stop in spans]
-            return _Words(begins, (LogEvent(block.kind, block.name, once=block.once),), block, *places)
-        client = possible_client(text[begins:], self.by.failing, self.by.addresses)
-        if client is None:
-            return _Words(begins)
-        place = slice(begins + (client.start or 0), begins + client.stop)
-        return _Words(begins, (LogEvent(POSSIBLE, POSSIBLE_FAILURE),), None, place)
+            block, email, path = match.place.block, match.field("email"), match.field("path")
+            subject = match.field("variable").decode() or (mask_email(email) if email else "")
+            named = client_of(match.client) if match.client else head.client or ""
+            route = clean_route(path) if path else ""
+            return (LogEvent(block.kind, block.name, None, named, "", route, subject, block.once),)
+        client = possible_client(text, self.by.failing, self.by.addresses) if shows else None
+        whose = client or head.client or ""
+        return () if client is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
 
-    def _request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
+    def request(
+        self, path: bytes, method: bytes | str, status: bytes | int, client: str
+    ) -> tuple[LogEvent, ...]:
         """A request as an event, and another if its query has a secret."""
+        shown = self._request_of(path, method, status)
+        return tuple([LogEvent._make((*event[:3], client, *event[4:])) for event in shown])
+
+    def _request(self, path: bytes, method: bytes | str, status: bytes | int) -> list[LogEvent]:
+        """The same without a client."""
         bare_path, _, query = path.partition(b"?")
         route, number = clean_route(bare_path), int(status)
         method = clean_method(method) if isinstance(method, bytes) else method
@@ -333,11 +292,11 @@ class LineReader:
         if answers and (answer := next((one for one in answers if one.fits(number, method, query)), None)):
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
-        request = _event(kind, message, number, "", method, route, subject)
+        request = LogEvent(kind, message, number, "", method, route, subject)
         if not query or not (found := self.by.parameters.search(query)):
-            return (request,)
+            return [request]
         parameter = self.by.secrets[(found.lastindex or 0) - 1]
-        return request, _event(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)
+        return [request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)]
 
 
 def _is_object(text: bytes) -> bool:
@@ -349,7 +308,7 @@ def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent
     """A structured line by what the lines in it show."""
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
     state = "request" if any(event.status for event in events) else "message" if events else "text only"
-    record, is_statement = (any(line[place] for line in lines) for place in (2, 7))
+    record, is_statement = (any(line[place] for line in lines) for place in (2, 6))
     return Line(state, at, head.record or record, events, lacks=lacks, is_statement=is_statement)
 
 
@@ -424,14 +383,14 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
 
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:
-    event = line.shown[0]
-    if len(line.shown) > 1 or not begun or event.client or line.client or event.route:
+    event = line.events[0]
+    if len(line.events) > 1 or not begun or event.client or event.route:
         return line
     values = [{found[name] for found in begun} for name in ("client", "method", "path", "time")]
     client, method, path, time = (each.pop() if len(each) == 1 else b"" for each in values)
     at = parse_time(time, reader.zone) if line.at is None else line.at
-    shown = reader.request(path, method, event.status or 0)
-    return line._replace(shown=shown, client=clean_client(client), at=at)
+    events = reader.request(path, method, event.status or 0, clean_client(client))
+    return line._replace(events=events, at=at)
 
 
 def _request_key(found: re.Match[bytes]) -> bytes:

@@ -29,9 +29,7 @@ OTHER_CLIENTS = "(other addresses)"
 MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are counted together
 YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
 YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
-MOST_STEPS = (
-    100  # of a clock, in a day of a file: one whose lines are in no order would have as many as lines
-)
+MOST_STEPS = 100  # of a clock, in a day of a file: lines in no order would have as many as lines
 MOST_SHAPES, OTHER_SHAPES = 1_000, "(other shapes)"  # of a file's lines
 SHOWN_LINES = 20
 # Instants in microseconds since 1970 UTC, a minute in minutes (-1: none), a day in days and one (0: none).
@@ -232,7 +230,7 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        self._requests: dict[tuple[int, int, str, LogEvent], list[int]] = {}  # by minute, day, client
+        self._requests: dict[tuple[int, int, LogEvent], list[int]] = {}  # by minute and day
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
@@ -260,7 +258,7 @@ class Tally:
             gc.enable()
 
     def _add(self, line: Line) -> None:
-        state, at, record, shown, client, continues, lacks, _, unknown, shape, warns = line
+        state, at, record, events, continues, lacks, _, unknown, shape, warns = line
         facts = self._facts
         self._number += 1
         facts.states[state] += 1
@@ -281,8 +279,8 @@ class Tally:
             follows = self._open and at is None and not record and continues in ("record", self._open)
             self._open = "continuation" if follows else "" if at is None else "record"
             at = facts.last if follows else at
-        for event in shown:
-            self._count(event, client, at)
+        for event in events:
+            self._count(event, at)
         if len(self._events) + len(self._requests) > _MOST_ROWS:
             self._pack()
 
@@ -300,7 +298,7 @@ class Tally:
             self._add_event(event, number, NONE, low, high, day_of(earlier))
         self._waiting.clear()
 
-    def _count(self, event: LogEvent, client: str, at: int | None) -> None:
+    def _count(self, event: LogEvent, at: int | None) -> None:
         """Counts what a line shows; a failure and a message is a row of its own, too."""
         if event.once:
             if event.kind in self._counted:
@@ -308,14 +306,13 @@ class Tally:
             self._counted.add(event.kind)
         # A login that was redirected is counted once it is known how it ended.
         if event.status and event.message not in OPEN_LOGINS:
-            key = -1 if at is None else at // MINUTE, self._day, client, event
+            key = -1 if at is None else at // MINUTE, self._day, event
             if counted := self._requests.get(key):
                 counted[0] += 1
             else:
                 self._requests[key] = [1, self._number]
             if event.kind == "other":
                 return
-        event = event._replace(client=client) if client else event
         if at is None:
             self._waiting.append((self._number, self._facts.last, event))
         else:
@@ -329,9 +326,8 @@ class Tally:
     def _pack(self) -> None:
         """Turns the rows so far into frames, which take a tenth of the memory."""
         rows = [
-            (minute, day, kind, status, client or own, method, route, *counted)
-            for (minute, day, client, event), counted in self._requests.items()
-            for kind, _, status, own, method, route, *_ in (event,)
+            (minute, day, kind, status, client, method, route, *counted)
+            for (minute, day, (kind, _, status, client, method, route, *_)), counted in self._requests.items()
         ]
         self._frames.append((frame_of(REQUESTS, rows), frame_of(EVENTS, self._events)))
         self._requests.clear()

@@ -105,12 +105,13 @@ class Block:
     once: bool = False
     anywhere: bool = False
 
-    @cached_property
+    @property
     def tells_digits(self) -> bool:
         """Whether it may match one text and not another that has other digits in the same places."""
         taken = (part.literal or _ANY_DIGIT.sub(b"", FIELDS[part.field]) for part in self.parts)
-        is_timed = any(part.field.startswith("time") for part in self.parts)
-        return is_timed or any(re.search(rb"\d", each) for each in taken)
+        return any(part.field[:4] == "time" for part in self.parts) or bool(
+            re.search(rb"\d", b"".join(taken))
+        )
 
     @cached_property
     def has_port(self) -> bool:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,14 +10,11 @@ from audit_lib.logs.templates import ADDRESS, ZEROS
 
 NOT_AN_ADDRESS = "(not an address)"
 _IDENTIFIER = b"{id}"
-_KEPT = 1 << 16  # entries of a cache
-_TEXTS_KEPT = 1 << 14  # of which is known what their words say
+_KEPT = 1 << 15  # entries of a cache
 _LONGEST_KEPT = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
-_IPV4 = re.compile(
-    r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}"
-)  # in its one spelling
+_IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a route
@@ -38,25 +35,19 @@ WARNING = re.compile(  # the level of a warning or of something worse
 )
 
 
-def remember(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its results kept, by a text that is not long and what else it is given."""
-    kept = lru_cache(maxsize=_KEPT)(function)
-    return lambda text, *others: (kept if len(text) <= _LONGEST_KEPT else function)(text, *others)
+def remember(function: Callable[..., Any], telling: Iterable[bytes] | None = None) -> Callable[..., Any]:
+    """The function with its results kept, by a text that is not long and what else it is given.
 
-
-def remember_words(function: Callable[..., Any], telling: Sequence[bytes]) -> Callable[..., Any]:
-    """The same of a function that tells the digits of a text apart only if that, with zeros, holds `telling`.
-
-    Of texts that differ in digits alone it sees one, with zeros.
+    With `telling`, of texts that differ in digits alone it sees one, with zeros, if that holds none of these.
     """
-    kept = lru_cache(maxsize=_TEXTS_KEPT)(function)
-    tells = lru_cache(maxsize=_TEXTS_KEPT)(lambda zeros: any(map(zeros.__contains__, telling)))
+    kept = lru_cache(maxsize=_KEPT)(function)
+    tells = lru_cache(maxsize=_KEPT)(lambda zeros: any(map(zeros.__contains__, telling or ())))
 
     def read(text: bytes, *others: Any) -> Any:
         if len(text) > _LONGEST_KEPT:
             return function(text, *others)
-        zeros = text.translate(ZEROS)
-        return kept(text if tells(zeros) else zeros, *others)
+        zeros = text if telling is None else text.translate(ZEROS)
+        return kept(text if telling is None or tells(zeros) else zeros, *others)
 
     return read
 
@@ -125,7 +116,7 @@ def _collapse(path: bytes) -> bytes:
     return b"/".join(kept if len(segments) <= _SEGMENTS else [*kept, _IDENTIFIER])
 
 
-@lru_cache(maxsize=_TEXTS_KEPT)
+@lru_cache(maxsize=_KEPT)
 def _is_identifier(segment: bytes) -> bool:
     """Numbers, dates, UUIDs, hashes, tokens, addresses of people: whatever names one thing, not a kind."""
     size, has_digits = len(segment), bool(_DIGIT.search(segment))
@@ -167,8 +158,8 @@ def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:
 
 def possible_client(
     text: bytes, words: Iterable[Iterable[bytes]], before: Iterable[re.Pattern[bytes]]
-) -> slice | None:
-    """Where the client of a possible login failure stands, empty if it names none; None if the text is none.
+) -> str | None:
+    """The client of a possible login failure, "" if it names none; None if the text is none.
 
     It is one if it holds a word of each of `words`, which are in small letters.
     """
@@ -176,7 +167,7 @@ def possible_client(
     if not all(any(map(small.__contains__, each)) for each in words):
         return None
     found = next(filter(None, (pattern.search(text) for pattern in before)), None)
-    return slice(*found.span("address")) if found else slice(0)
+    return clean_client(found["address"]) if found else ""
 
 
 def is_refused_status(text: bytes) -> bool:

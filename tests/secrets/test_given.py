@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -26,9 +25,10 @@ from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
 from tests.support.one_file import one_file
+from tests.support.paths import rows_beside
 
 VALUE = fake_value("given")
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 NOW = datetime.now(UTC).replace(microsecond=0)
 LATER = NOW + timedelta(minutes=10)
 

@@ -7,7 +7,6 @@ import lzma
 import os
 import re
 import subprocess
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from tests.support.packed import pdf, png, tarred, zipped
+from tests.support.paths import rows_beside
 
 _REPEATED = re.compile(r"«([^«»]+)×(\d+)»")
 _AUTHOR = {"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.com"}
@@ -79,8 +79,7 @@ def _follow(steps: list[list[Any]], plot: Plot, value: str) -> None:
 
 # By kind of place what hides a value there.
 PLACES: dict[str, Callable[[Plot, str], None]] = {
-    kind: partial(_follow, steps)
-    for kind, steps in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
+    kind: partial(_follow, steps) for kind, steps in rows_beside(__file__).items()
 }
 
 FORMS: dict[str, Callable[[str], bytes | str]] = {

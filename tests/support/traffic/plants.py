@@ -6,11 +6,11 @@ People by day, pollers, one address for many, sessions that expire, typing error
 import ipaddress
 import math
 import random
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from pathlib import Path
+
+from tests.support.paths import rows_beside
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 ROUTES = ("/api/positions", "/api/orders", "/api/quotes", "/api/profile", "/api/settings", "/api/news")
@@ -186,8 +186,7 @@ class Plant:
 
 
 _ROWS = {
-    part: {name: Plant(**row) for name, row in rows.items()}
-    for part, rows in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
+    part: {name: Plant(**row) for name, row in rows.items()} for part, rows in rows_beside(__file__).items()
 }
 ATTACKS, MISHAPS = _ROWS["attacks"], _ROWS["mishaps"]
 HOPPERS = {
