@@ -161,9 +161,8 @@ class SecretLife:
             last = datetime.min.replace(tzinfo=UTC)
             while day > 0:
                 at, day = ago(day), day - every * self.chance.uniform(0.7, 1.3)
-                shown, state = copy.shows(at), copy.at(at)
-                missed = self.chance.random() < 0.03
-                if missed or state is None or shown < last:
+                shown = copy.shows(at)
+                if self.chance.random() < 0.03 or copy.at(at) is None or shown < last:
                     continue  # append refuses what is dated before its chain's end
                 last = shown
                 lacking = not self.is_file and self.chance.random() < 0.05
