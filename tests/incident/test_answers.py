@@ -8,9 +8,12 @@ from string import Template
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from audit_lib.base.clock import iso
+from audit_lib.cli import load_command
 from audit_lib.incident.explain import CUT_OFF, OUTAGE
+from audit_lib.investigation import open_incident
 from tests.support.planted_incidents import (
     BUNDLE,
     INCIDENT,
@@ -109,3 +112,14 @@ def test_an_address_that_is_in_no_request_is_said() -> None:
     found.look(address="192.0.2.99")
     assert "192.0.2.99 is in no request that was read." in found.summary().facts
     found.look(address="")
+
+
+def test_a_default_that_anyone_can_guess_has_not_leaked(tmp_path: Path) -> None:
+    """What code and documents hold as a default is in nobody's hands by a leak, as in a review."""
+    default = "POSTGRES_PASSWORD=postgres\n"
+    for name in (".env", "compose.yml", "README.md"):
+        (tmp_path / name).write_text(default, "utf-8")
+    CliRunner().invoke(load_command("snapshot"), ["--project", str(tmp_path)], catch_exceptions=False)
+    found = open_incident(str(tmp_path), "30d")
+    assert set(found.case.leaked.leaks["kind"]) == {"weak default"}
+    assert found.exposure.empty

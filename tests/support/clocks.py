@@ -226,7 +226,6 @@ class SecretLife:
 class Tally:
     """Counts over many secrets, and a line for each contradiction."""
 
-    secrets: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     flagged: Counter[str] = field(default_factory=Counter)
     true: Counter[str] = field(default_factory=Counter)
@@ -234,14 +233,8 @@ class Tally:
     wrong_intervals: list[str] = field(default_factory=list)
     false_flags: list[str] = field(default_factory=list)
 
-    @property
-    def unknown(self) -> float:
-        """The share of unknown verdicts in per cent."""
-        return 100 * self.statuses["unknown"] / self.secrets
-
     def add(self, life: SecretLife, row: Any) -> None:
         """Count a row of freshness of a secret."""
-        self.secrets += 1
         self.statuses[row.status] += 1
         what = life.reviewer.at(NOW)[0]
         uses = life.origin.adoptions(what)
