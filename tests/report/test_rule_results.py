@@ -102,20 +102,9 @@ def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
     assert in_code.exceptions == 0
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (RULE.format("1", ""), "needs checks, leaks_in or both"),
-        (RULE.format("1", 'held_by = "x"\nquestion = "2"'), "needs checks, leaks_in or both"),
-        (RULE.format("1", 'held_by = "x"') * 2, "rule #1 and #2 have the same number"),
-        (RULE.format("1", 'held_by = "x"\ncheck = "y"'), "has an unknown key check"),
-        (RULE.format("1", 'checks = ["no-such-check"]'), "names no-such-check"),
-        (RULE.format("1", 'question = "no"'), "names no"),
-        ("", "a bundled name or a file beside the policy"),
-    ],
-    ids=["no decider", "two deciders", "twice", "misspelt", "unknown check", "unknown question", "elsewhere"],
-)
-def test_a_faulty_rule_is_said(tmp_path: Path, content: str, said: str) -> None:
+@pytest.mark.parametrize(("deciders", "said"), CASES["faulty"])
+def test_a_faulty_rule_is_said(tmp_path: Path, deciders: list[str], said: str) -> None:
     """Place, then fault. Rules lie beside their policy: a name that leads elsewhere is one, too."""
+    content = "".join(RULE.format("1", decider) for decider in deciders)
     with pytest.raises(BadInput, match=said):
         _rules(tmp_path, content, "rules.toml" if content else "../rules.toml")
