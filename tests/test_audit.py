@@ -1,5 +1,6 @@
 """One audit: its date, its quarter, the report before it, and its identifiers without a key."""
 
+import tomllib
 from pathlib import Path
 from shutil import rmtree
 
@@ -15,6 +16,8 @@ from tests.support.audits import run_audit
 from tests.support.planted_incidents import AS_OF, plant
 from tests.support.sample_copy import write_sample
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
@@ -22,10 +25,7 @@ def project(tmp_path: Path) -> Project:
     return load_project(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", '{"schema": "audit_lib/report/1"}', '{"schema": "audit_lib/report/1", "findings": [1]}'],
-)
+@pytest.mark.parametrize("text", CASES["no_reports"])
 def test_a_previous_report_that_is_none_is_bad_input(project: Project, tmp_path: Path, text: str) -> None:
     """What is not a report.json of this tool is said in one line, place then fault."""
     (tmp_path / "report.json").write_text(text, "utf-8")
@@ -33,22 +33,13 @@ def test_a_previous_report_that_is_none_is_bad_input(project: Project, tmp_path:
         _ = run_audit(project, "2026Q3", "2026-09-30", previous=tmp_path / "report.json").ledger
 
 
-@pytest.mark.parametrize(
-    ("as_of", "quarter"),
-    [("2026-09-30", "2026Q3"), ("2026-09-29", "2026Q2"), ("2026-01-01", "2025Q4"), ("2026-12-31", "2026Q4")],
-)
+@pytest.mark.parametrize(("as_of", "quarter"), CASES["usual"])
 def test_the_usual_quarter_is_the_last_one_over(project: Project, as_of: str, quarter: str) -> None:
     """Without a quarter the last one that is over is reviewed; its last day counts as over."""
     assert str(run_audit(project, "", as_of).quarter) == quarter
 
 
-@pytest.mark.parametrize(
-    ("quarter", "as_of", "fault"),
-    [
-        ("2026Q3", "", "as_of: is required"),
-        ("2027Q1", "2026-09-30", "quarter: 2027Q1 has not begun by 2026-09-30"),
-    ],
-)
+@pytest.mark.parametrize(("quarter", "as_of", "fault"), CASES["refused"])
 def test_a_quarter_is_over_by_a_date_that_is_given(
     project: Project, quarter: str, as_of: str, fault: str
 ) -> None:

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.fakes import URL_SAFE, encodings, fake_value
 from tests.support.homes import with_rules
 from tests.support.paths import ROOT
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 FILES = 50  # env files a project
 NAMES = "JWT_SECRET_KEY API_TOKEN DATABASE_URL ANTHROPIC_API_KEY STRIPE_SECRET LOG_LEVEL WORD"
 ALPHABETS = (URL_SAFE, "0123456789abcdef", URL_SAFE + "+/=", URL_SAFE + "!$&%#@;:<>'\\", URL_SAFE + "äß€漢")
@@ -24,12 +26,7 @@ ALPHABETS = (URL_SAFE, "0123456789abcdef", URL_SAFE + "+/=", URL_SAFE + "!$&%#@;
 def _line(generator: random.Random, value: str) -> bytes:
     """A value in one of the ways in which env files hold them, right and wrong."""
     name = generator.choice(NAMES.split())
-    text = generator.choice((
-        f"{name}={value}", f'export {name}="{value}"', f"{name}='{value}'", f"{name} = {value}  # {value}",
-        f"# {name}={value}", f"{name}: {value}", f'{name}="{value}', f"[={value}", value,
-        f"{name}=postgresql://app:{value}@db.internal:5432/app", f"{name}={value}\r", f"\ufeff{name}={value}",
-        f"{name}={value}\udcff",
-    ))  # fmt: skip
+    text = generator.choice(CASES["lines"]).format(name=name, value=value, no_utf8="\udcff")
     return text.encode("utf-8", "surrogateescape")
 
 

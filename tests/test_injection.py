@@ -27,21 +27,7 @@ FOREIGN = """[...document.querySelectorAll('*')].filter(e => [...e.attributes].s
     a.name.startsWith('on') || (['src', 'href', 'data', 'action', 'background', 'srcdoc'].includes(a.name)
     && !/^(data:image|#)/.test(a.value)))).map(e => e.outerHTML.slice(0, 200))"""
 ELEMENT = re.compile(r"<\s*(script|iframe|object|embed|link|meta|base|form|input|video|audio|img)\b", re.I)
-AUDIT = """name = "attacked"
-key = "demo"
-pinned_as_of = "2026-09-30"
-extends = "generic"
-env = [{path = "backend/.env", environment = "development", service = "backend"}]
-log = [{pattern = "backend/logs/*.log", service = "backend"}]
-[[secret]]
-name = "API_TOKEN"
-service = "backend"
-title = TITLE
-required = "always"
-max_age_days = 90
-revoke = TITLE
-obtain = TITLE
-"""
+AUDIT = Path(__file__).with_suffix(".toml").read_text("utf-8")
 TOKEN = fake_value("injection")
 ALIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ufeff\u2028\u2029]")
 
@@ -112,7 +98,7 @@ def _write_env(project: Path, texts: list[str]) -> None:
     lines += [f"{text.replace(chr(10), ' ')}_SECRET=x{number}" for number, text in enumerate(texts)]
     (project / "backend" / ".env").write_text("\n".join(lines) + "\n", "utf-8")
     title = json.dumps("<img src=x onerror=alert(1)> =1+1 $x$")
-    (project / "audit.toml").write_text(AUDIT.replace("TITLE", title), "utf-8")
+    (project / "audit.toml").write_text(AUDIT.replace('"TITLE"', title), "utf-8")
     remember_sample(project)
 
 

@@ -1,6 +1,7 @@
 """The facade of notebooks, and the notebook to learn by: its cells show what its texts say."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -16,22 +17,12 @@ from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.run_notebook import run_notebook
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 NOTEBOOK, LEARN = (ROOT / "notebooks" / f"{name}.ipynb" for name in ("quarterly_review", "start_here"))
 GOOD = {"project": "", "quarter": "2026Q3", "as_of": "2026-09-30", "previous": "", "identities": "masked"}
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "fault"),
-    [
-        ("quarter", "2026Q5", "quarter: must have the form 2026Q3"),
-        ("quarter", 20263, "quarter: is not a text: write it in quotes"),
-        ("as_of", "tomorrow", "as_of: must be a date or time such as"),
-        ("project", "/no/such/folder", "project: is not a folder"),
-        ("project", "a\x00b", "project: is not a folder"),
-        ("previous", "/no/such/report.json", "previous: is not a file"),
-        ("identities", "some", "identities: must be one of masked, full"),
-    ],
-)
+@pytest.mark.parametrize(("name", "value", "fault"), CASES["parameters"])
 def test_a_bad_parameter_is_one_line(name: str, value: object, fault: str) -> None:
     """Place, then fault; nothing else is said."""
     with pytest.raises(BadInput) as refused:
@@ -73,17 +64,6 @@ def test_one_s_own_cells_are_guarded_and_faults_are_one_line(
     assert value[:12] not in nbformat.writes(notebook)
 
 
-SHOWN = {  # by heading, what its outputs hold of the sample
-    "An age is an interval": r"149.*\s179.*\s90\s+overdue",
-    "One finding, followed to its line": r"leaked-in-force:JWT_SECRET_KEY",
-    "Count in your own way": r"high\s+1\s",
-    "Accept a finding": r"audit-lib decide accept leaked-in-force:JWT_SECRET_KEY",
-    "Add a secret": r"BILLING_API_SECRET",
-    "Add a log format": r"logs/worker\.log",
-    "Add a check": r"JWT_SECRET_KEY",
-}
-
-
 def test_it_teaches_one_thing_a_part() -> None:
     """Run in its kernel, each part shows of the sample what its text says, and none fails."""
     shown: dict[str, str] = {}
@@ -93,7 +73,7 @@ def test_it_teaches_one_thing_a_part() -> None:
             heading = (re.findall(r"(?m)^## (.*)$", cell.source) or [heading])[0]
         for output in cell.get("outputs", []):
             shown[heading] = shown.get(heading, "") + output.get("data", {}).get("text/plain", "")
-    for heading, expected in SHOWN.items():
+    for heading, expected in CASES["shown"].items():
         assert re.search(expected, shown[heading]), heading
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.incident.case import Case
-from audit_lib.leaks.tables import PRODUCTION
+from audit_lib.leaks.tables import PRODUCTION, SECRETS
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.logs.formats import BOOT
 
@@ -80,7 +80,7 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
     leaks, inventory = case.leaked.leaks, case.read.inventory
     named = leaks.loc[leaks["kind"].isin(("leak", "truncated")), "variable"]
     # A value that is in force no more leaked under every name that the ledger saw it under.
-    shown = set(leaks["fingerprint"].dropna())
+    shown = set(leaks.loc[leaks["kind"].isin(SECRETS), "fingerprint"].dropna())
     retired = [stay.home.secret for stay in case.tenures if stay.fingerprint in shown]
     settings = set(inventory.loc[inventory["kind"].eq("setting"), "secret"])
     rules = [(name, case.policy.rule(name)) for name in (*named, *retired)]
@@ -126,7 +126,7 @@ def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
 def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
     """None if no leak of the value is known."""
     leaks, places = case.leaked.leaks, case.leaked.places
-    leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].ne("template")]
+    leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].isin(SECRETS)]
     places = places[places["leak_id"].isin(leaks["leak_id"])]
     committed = leaks[leaks["first_commit"] != ""].dropna(
         subset=["first_at", "first_committed_at"], how="all"

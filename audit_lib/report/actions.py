@@ -28,7 +28,7 @@ _REVOKED = {"forbidden-format", "compromised-value"}
 _OF_WHOLE = {
     "guide": ("Correct the guide", ""),
     "policy": ("Complete the settings", ""),
-    "settings": ("Sign off the changed settings, or take them back", ""),
+    "settings": ("Sign off the settings that nobody has signed, or take them back", ""),
     "history": ("Purge what leaked before from the history and the logs", "audit-lib leaks --project ."),
     "logs": ("Complete the logs", "audit-lib explain"),
     "questions": ("Answer the questions that no file answers", "audit-lib decide list --project ."),

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
-from tests.secrets.test_ages import STATUSES, TABLE, measure as measure_cadence
+from tests.secrets.test_ages import CASES, STATUSES, measure as measure_cadence
 from tests.support.clocks import FLAGS, measure as measure_clocks
 
 LOGS = ((75_000_000, 5), (300_000_000, 2))  # bytes of a log, and how often both programs read it in turn
@@ -27,7 +27,7 @@ def freshness(secrets: int = 4000) -> None:
     print(f"{secrets} secrets a row, rotated each 0.5 to 1.6 periods; statuses in per cent\n")
     print("| period, days | looked each, days | recorded | " + " | ".join(STATUSES) + " | wrong |")
     print("|--|--|--|" + "--|" * (len(STATUSES) + 1))
-    for period, cadence, recorded, _ in TABLE:
+    for period, cadence, recorded, _ in CASES["cadence"]:
         shares, wrong = measure_cadence(period, cadence, recorded, secrets)
         told = " | ".join(f"{share:.1f}" for share in shares)
         print(f"| {period} | {cadence} | {recorded:.0%} | {told} | {wrong} |", flush=True)

@@ -1,6 +1,7 @@
 """A small project with two secrets in one env file, a key, a report beside it, and commands on it."""
 
 import json
+import re
 import shlex
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +10,6 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from tests.support.fakes import fake_value
-from tests.support.one_file import one_file
 
 RULE = '[[secret]]\nname = "{}"\nservice = "backend"\nrequired = "always"\nmax_age_days = 90\n'
 POLICY = f"""
@@ -91,3 +91,15 @@ def write_report(folder: Path, record: str = "") -> Path:
     digests = {name: sha256(text.encode()).hexdigest() for name, text in files.items()}
     (folder / "MANIFEST.json").write_text(json.dumps({"files": digests}))
     return folder
+
+
+def one_file(*parts: str) -> str:
+    """The parts as one text: first their own keys, a key of several once, then their tables."""
+    keys: dict[str, str] = {}
+    tables = []
+    for part in parts:
+        head, table = re.fullmatch(r"(?s)((?:(?!\n\[|^\[).)*\n?)(.*)", part).groups()  # type: ignore[union-attr]
+        for line in re.findall(r"(?m)^\w+ = .*(?:\n(?!\w+ = ).*)*", head):
+            keys.setdefault(line.split(" = ")[0], line)
+        tables.append(table)
+    return "\n".join([*keys.values(), "", *tables])

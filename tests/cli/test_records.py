@@ -17,10 +17,9 @@ from audit_lib.report.record import report_record
 from audit_lib.report.tables import to_json
 from audit_lib.rotation.rotations import revocations
 from audit_lib.settings import load_project
-from tests.cli.small import AUDIT, FINDING, POLICY, SmallProject, write_report
+from tests.cli.small import AUDIT, FINDING, POLICY, SmallProject, one_file, write_report
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
-from tests.support.one_file import one_file
 
 RECORD = "record API_TOKEN --environment prod"
 CLOSE = "decide close {} --proof 'commit 7' --by Ada"

@@ -1,6 +1,8 @@
 """The one table of findings: ids, merging, lists, decisions, order."""
 
+import tomllib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,15 +25,14 @@ from audit_lib.ledger import Entry, Ledger
 from audit_lib.settings import Policy, SecretRule
 from tests.support.rows import NOW, TABLES, rows_of
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 AS_OF = NOW.to_pydatetime()
 THEN = AS_OF - timedelta(days=92)
 OVERDUE = "overdue-secret:API_TOKEN:production/backend"
 POLICY = Policy("test", secrets=(SecretRule("API_TOKEN", "backend", "secret", owner="Ada"),))
 FOUND = {"id": OVERDUE, "check": "overdue-secret", "severity": "high", "status": "open", "covers": ()}
 FOUND |= {"subject": "API_TOKEN", "environment": "production", "service": "backend"}
-ELSEWHERE = {"inventory": [{"placeholder": True, "environment": "staging"}]}
 ELSEWHERE_ROW = "tests, examples and documents"
-PRODUCTION = {"sources": [{"environment": "production"}]}
 LATE = {"freshness": [{"status": "overdue"}]}
 
 
@@ -40,6 +41,10 @@ def _decision(verdict: str, days: float, subject: str = OVERDUE, **more: str) ->
     body = {"subject": subject, "verdict": verdict, "by": "Bo", "reason": "why", "until": until, **more}
     at = AS_OF - timedelta(days=2)
     return Entry(v=1, writer="bo", seq=1, at=at, kind="decision", key_id="0" * 8, body=body)
+
+
+def _decisions(made: list[list[Any]]) -> list[Entry]:
+    return [_decision(verdict, days, **(more[0] if more else {})) for verdict, days, *more in made]
 
 
 def _tables(**changed: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
@@ -121,22 +126,11 @@ def test_a_list_names_what_is_on_it_and_is_accepted_as_such() -> None:
     assert with_texts(pd.DataFrame([row]))["covers"].iloc[0].startswith("S0@production/backend; S1@")
 
 
-@pytest.mark.parametrize(
-    ("entries", "expected"),
-    [
-        ((), ("open", "", "")),
-        ((_decision("accept", 9),), ("accepted", "Bo", "")),
-        ((_decision("accept", -1),), ("open", "Bo", "")),  # it has run out
-        ((_decision("accept", -1), _decision("accept", 9)), ("accepted", "Bo", "")),
-        ((_decision("close", 9),), ("open", "", "Bo (ledger bo#1)")),  # and it is still here
-        ((_decision("close", 9), _decision("assign", 9, owner="Cy")), ("open", "", "")),  # taken up again
-        ((_decision("accept", 9, "overdue-secret:OTHER:production/backend"),), ("open", "", "")),
-    ],
-)
-def test_a_decision_closes_nothing(entries: tuple[Entry, ...], expected: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("made", "expected"), CASES["decisions"])
+def test_a_decision_closes_nothing(made: list[list[Any]], expected: list[str]) -> None:
     """An acceptance holds until its day; what was called closed and is still here says who said so."""
-    row = _find(*entries, **LATE).iloc[0]
-    assert (row["status"], row["accepted_by"], row["closed_by"]) == expected
+    row = _find(*_decisions(made), **LATE).iloc[0]
+    assert list(row[["status", "accepted_by", "closed_by"]]) == expected
 
 
 def test_an_unknown_is_not_accepted_into_a_pass() -> None:
@@ -146,20 +140,14 @@ def test_an_unknown_is_not_accepted_into_a_pass() -> None:
     assert (row["status"], row["evidence"].endswith("does not make it known")) == ("unknown", True)
 
 
-@pytest.mark.parametrize(
-    ("entries", "days"),
-    [
-        ((), 7),
-        ((_decision("assign", 2, owner="Cy", ticket="OPS-7"),), 2),
-        ((_decision("assign", 90, owner="Cy"),), 5),  # seven days after the first record that named it
-        ((_decision("accept", 60),), 60),
-    ],
-)
-def test_a_finding_is_due_by_severity_promise_or_acceptance(entries: tuple[Entry, ...], days: int) -> None:
+@pytest.mark.parametrize(("made", "days", "owner"), CASES["due"])
+def test_a_finding_is_due_by_severity_promise_or_acceptance(
+    made: list[list[Any]], days: int, owner: list[str]
+) -> None:
     """The earlier of severity and promise; as long as a risk is accepted it is not overdue."""
-    row = _find(*entries, **LATE).iloc[0]
+    row = _find(*_decisions(made), **LATE).iloc[0]
     assert row["due_at"] == AS_OF + timedelta(days=days)
-    assert "ticket" not in str(entries) or tuple(row[["owner", "ticket"]]) == ("Cy", "OPS-7")
+    assert list(row[["owner", "ticket"]]) == owner
 
 
 def test_a_finding_keeps_its_first_review() -> None:
@@ -173,21 +161,7 @@ def test_a_finding_keeps_its_first_review() -> None:
     assert milder.query("check == 'overdue-secret'").iloc[0]["opened_in"] == "2026Q3"
 
 
-@pytest.mark.parametrize(
-    ("was", "rows", "change"),
-    [
-        ({}, LATE, "same"),
-        ({"severity": "medium"}, LATE, "worse"),
-        ({"check": "due-secret", "id": "due", "severity": "medium"}, LATE, "worse"),
-        ({"check": "compromised-value", "id": "c"}, ELSEWHERE, "no longer known"),
-        ({"subject": "OTHER", "id": "o"}, LATE, "new"),
-        ({}, PRODUCTION, "ended"),
-        ({}, {"sources": [{"environment": "production", "state": "unreadable"}]}, "no longer known"),
-        ({}, {}, "no longer known"),  # nothing of the place was read
-        ({"check": "short-value", "id": "s"}, {"inventory": [{"length": "short"}]}, "same"),  # merged
-        ({"check": "no-such-check", "id": "n"}, PRODUCTION, "no longer known"),
-    ],
-)
+@pytest.mark.parametrize(("was", "rows", "change"), CASES["changes"])
 def test_a_fault_is_followed_within_its_family(was: dict[str, Any], rows: Any, change: str) -> None:
     """It became worse or better, or ended if what would show it was read; else it is no longer known."""
     changes = _judge(previous=_previous(FOUND | was), **rows)["changes"]
@@ -259,10 +233,7 @@ def test_a_tracked_file_of_published_values_discloses_none(placeholder: bool, tr
     assert found["check"].eq("tracked-env-file").sum() == tracked
 
 
-@pytest.mark.parametrize(
-    ("verdict", "days", "status"),
-    [("attest", 9, "attested"), ("deny", 9, "answered no"), ("attest", -9, "expired"), ("", 0, "open")],
-)
+@pytest.mark.parametrize(("verdict", "days", "status"), CASES["answers"])
 def test_a_question_is_answered_until_a_day(verdict: str, days: int, status: str) -> None:
     """An answer that has run out leaves its question open again."""
     entries = (_decision(verdict, days, "142"),) if verdict else ()
@@ -271,18 +242,8 @@ def test_a_question_is_answered_until_a_day(verdict: str, days: int, status: str
     assert (row["rule"], row["status"]) == ("142", status)
 
 
-@pytest.mark.parametrize(
-    ("reviewed", "attested", "review"),
-    [
-        ("", None, "missing"),
-        ("2026-09-01", None, "current"),
-        ("2026-05-01", None, "late"),
-        ("2026-11-01", None, "missing"),  # after this review
-        ("2026-05-01", 9, "current"),
-        ("", -1, "late"),
-    ],
-)
-def test_an_owner_confirms_a_secret_each_quarter(reviewed: str, attested: int | None, review: str) -> None:
+@pytest.mark.parametrize(("reviewed", "attested", "review"), CASES["owners"])
+def test_an_owner_confirms_a_secret_each_quarter(reviewed: str, attested: int, review: str) -> None:
     """The later of the policy's date and an attestation counts, for a quarter at most."""
     rule = SecretRule("API_TOKEN", "backend", "secret", reviewed=reviewed)
     entries = (_decision("attest", attested, "secret:API_TOKEN"),) if attested else ()

@@ -1,14 +1,12 @@
 """Logs that declare their columns: rows are read by them alone, and a header that lies names nobody."""
 
-import tomllib
-from pathlib import Path
-
 import pytest
 
 from audit_lib.logs.line import MOST_CHANGES, UNDECLARED
 from tests.support.log_lines import FORMATS, events_of, read_text
+from tests.support.paths import rows_beside
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 HEAD, ROWS, HEADERS = CASES["begin"], CASES["rows"], {"": "", **CASES["headers"]}
 DEFAULT = HEADERS["default"]
 

@@ -14,7 +14,9 @@ from audit_lib.logs.deploys import parse_deploys, read_deploys
 from audit_lib.sample.story import drawn
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import DeploySource, Project
+from tests.support.paths import rows_beside
 
+CASES = rows_beside(__file__)
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 LIST = DeploySource("evidence/deploys*.json", "backend", "production")
 
@@ -28,17 +30,8 @@ class Found(NamedTuple):
 
 def deploy(number: int = 1, **more: Any) -> dict[str, Any]:
     """A deploy as Render's API tells of it."""
-    day = f"2026-09-{number:02}"
-    facts = {
-        "id": f"dep-{number}",
-        "commit": {"id": f"{number:040x}", "message": "Say it\n\nlonger", "createdAt": f"{day}T08:00:00Z"},
-        "status": "live",
-        "trigger": "new_commit",
-        "createdAt": f"{day}T09:00:00.123456Z",
-        "startedAt": f"{day}T09:00:10Z",
-        "finishedAt": f"{day}T09:04:00Z",
-        "updatedAt": f"{day}T09:04:00Z",
-    }
+    text = json.dumps(CASES["deploy"]).replace("@day", f"2026-09-{number:02}")
+    facts = json.loads(text.replace("@number", str(number)).replace("@commit", f"{number:040x}"))
     return facts | more
 
 
@@ -101,18 +94,7 @@ def test_our_own_form_needs_an_instant_alone(tmp_path: Path) -> None:
     assert found["began_at"].iloc[0] == datetime(2026, 9, 3, 8, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [
-        *((status, "took effect") for status in ("live", "deactivated")),
-        *(
-            (status, "failed")
-            for status in ("build_failed", "update_failed", "pre_deploy_failed", "canceled")
-        ),
-        ("build_in_progress", "in progress"),
-        ("succeeded", "not told"),
-    ],
-)
+@pytest.mark.parametrize(("status", "outcome"), CASES["statuses"])
 def test_what_became_of_it_is_the_platforms_word(tmp_path: Path, status: str, outcome: str) -> None:
     """A word that is none of Render's is kept, and nothing is made of it."""
     found = read(tmp_path, json.dumps([deploy(status=status)])).deploys.iloc[0]
@@ -145,17 +127,7 @@ def test_all_faults_of_a_file_come_at_once_and_quote_nothing(tmp_path: Path) -> 
     row = found.sources.iloc[0]
     assert (row["state"], row["lines"], row["read"], row["not_understood"]) == ("read", 10, 1, 9)
     faults = row["reason"].split("; ")
-    assert [fault.partition(": ")[2] for fault in faults] == [
-        "entry #1: createdAt must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z",
-        "entry #2: status is not made of letters, digits, dots, hyphens and underscores",
-        "entry #3: finishedAt is before it began",
-        "entry #4: has no time: neither createdAt nor at",
-        "entry #5: is not an object",
-        "entry #6: environment must be one of development, staging, production (or dev, prod)",
-        "entry #7: commit is not named by 7 to 64 hexadecimal digits",
-        "entry #8: id is not a text",
-        "entry #10: is not JSON",
-    ]
+    assert [fault.partition(": ")[2] for fault in faults] == CASES["faults"]
     assert secret not in found.sources.to_csv() + found.deploys.to_csv()
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from audit_lib.logins.traffic import PROVEN_BY_SSH
 from audit_lib.logs.line import LogEvent
 from audit_lib.logs.values import clean_client
 from tests.support.log_lines import read_line
+from tests.support.paths import rows_beside
 
 FOLDER = Path("/usr/lib/python3/dist-packages/fail2ban/tests/files/logs")
 needs_package = pytest.mark.skipif(not FOLDER.is_dir(), reason="Debian's fail2ban is not installed")
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 FILES: dict[str, list[str]] = CASES["files"]
 # Lines that fail2ban wants banned and that speak of no login: TLS errors.
 BEYOND = re.compile("ddos|extra|aggressive")  # modes of filters that look at more than logins

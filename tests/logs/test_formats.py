@@ -15,6 +15,7 @@ from audit_lib.logs.structured import json_fields
 from audit_lib.logs.templates import FIELDS, Choice, Part, begins_of
 from audit_lib.logs.times import Clock
 from tests.support.log_lines import FORMATS, read_line
+from tests.support.paths import rows_beside
 
 UTC = ZoneInfo("UTC")
 HEADS = {
@@ -23,7 +24,7 @@ HEADS = {
     for name, blocks in groupby(section, key=lambda block: block.name)
 }
 WORDS = tomllib.loads(BUNDLED.read_text("utf-8"))
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 FIELD_DATA = tomllib.loads(BUNDLED.with_name("log_fields.toml").read_text("utf-8"))
 
 

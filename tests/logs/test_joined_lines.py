@@ -1,6 +1,5 @@
 """Logs that tell of a failed login on two lines, with a host or a time of their own, are read whole."""
 
-import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -9,10 +8,11 @@ import pytest
 from audit_lib.logs.read import LogRead
 from audit_lib.settings import Login
 from tests.support.log_lines import FORMATS, read_folder, read_line
+from tests.support.paths import rows_beside
 
 EVIL = "203.0.113.7"
 FORM = Login("form", "POST", "/session", failed_statuses=(422,))
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 
 
 def _read(folder: Path, *lines: str) -> LogRead:

@@ -1,7 +1,5 @@
 """One line as it is read: clients, routes, times, subjects, and what is never taken for a failure."""
 
-import tomllib
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,9 +10,10 @@ from audit_lib.logs.times import WHOLE, parse_time
 from audit_lib.logs.values import clean_route, mask_email
 from tests.support.fakes import fake_value
 from tests.support.log_lines import FORMATS, read_line
+from tests.support.paths import rows_beside
 
 UTC = ZoneInfo("UTC")
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 # Letters without end and a mark behind them: trying all ways to divide them would not end.
 ENDLESS = (f'INFO:     {"a" * 250}!:80 - "GET / HTTP/1.1" 401 Unauthorized', "(not an address)")
 LONG = [("x" * (LINE_LIMIT + 1), "not understood"), ("{" * 100_000 + "}" * 100_000, "not understood")]

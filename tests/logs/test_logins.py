@@ -1,7 +1,5 @@
 """Declared logins: by status, by message, and by where a client goes after a redirect."""
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from audit_lib.base.in_words import DECLARED
 from audit_lib.settings import Login
 from tests.support.log_lines import FORMATS, events_of, read_line, read_text, requests_of
+from tests.support.paths import rows_beside
 
 LOGINS = (
     Login("page", "POST", "/login/", (200,), succeeded_statuses=(302,)),
@@ -19,7 +18,7 @@ LOGINS = (
     Login("written", "POST", "/enter", failed_message="Could not let in"),
 )
 DECLARING = FORMATS.declaring((401, 403, 418), LOGINS)
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 LINE = '{} - - [01/Aug/2026:10:{:02}:{:02} +0000] "{} HTTP/1.1" {} 17 "-" "x"'
 
 

@@ -4,7 +4,6 @@ import bz2
 import gzip
 import json
 import lzma
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ import zstandard
 from audit_lib.base.clock import Quarter
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Project
-from tests.support.paths import SHARED
+from tests.support.paths import SHARED, rows_beside
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 COMPARED: dict[str, str] = CASES["messages"]  # what truth.json counts lines by
 REAL = SHARED / "data" / "logs"
 UNAUTHORIZED = b'INFO:     203.0.113.7:52341 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'

@@ -10,9 +10,10 @@ from audit_lib.logs.formats import BUNDLED
 from audit_lib.logs.values import shape_of
 from tests.support import fakes
 from tests.support.log_lines import read_folder, read_line, read_text
+from tests.support.paths import rows_beside
 
 WORDS = tomllib.loads(BUNDLED.read_text("utf-8"))["refusal"]
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 
 
 def test_a_shape_tells_no_letter_and_no_digit() -> None:

@@ -3,11 +3,11 @@
 import os
 import random
 import re
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,16 @@ from typing import Any
 import pytest
 
 from tests.support.log_lines import read_folder
+from tests.support.paths import rows_beside
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
-REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found"}
 ORDINARY = [
     ("GET", "/", 200),
     ("GET", "/api/orders?page=2", 200),
     ("POST", "/login", 200),
     ("GET", "/x", 404),
 ]
-STACKS = {
-    stack["name"]: stack
-    for stack in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["stack"]
-}
+STACKS = {stack["name"]: stack for stack in rows_beside(__file__)["stack"]}
 _FACT = re.compile("«([a-z]+)(?::([^»]*))?»")
 
 
@@ -51,7 +48,7 @@ class Visit:
             "host": f"[{self.client}]" if is_new else self.client,
             "family": "IPV6" if is_new else "IPV4",
             "route": self.path.partition("?")[0],
-            "reason": REASONS[self.status],
+            "reason": HTTPStatus(self.status).phrase,
             "size": self.number * 3 + 17,
             "iso": f"{self.at:%Y-%m-%dT%H:%M:%SZ}",
             "clf": f"{self.at:%d/%b/%Y:%H:%M:%S +0000}",

@@ -1,7 +1,6 @@
 """Times without a year: the file's date gives it, and where that leaves it open, no line has a time."""
 
 import os
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import pytest
 from audit_lib.logs.read import LogRead
 from audit_lib.logs.tally import YEAR_OPEN, YEAR_TAKEN
 from tests.support.log_lines import read_folder
+from tests.support.paths import rows_beside
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 LINE = "{} 10:00:00 web1 sshd[7]: Failed password for root from 203.0.113.7 port 22 ssh2\n"
 
 

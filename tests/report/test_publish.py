@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ from audit_lib.report.kernel import NotebookFailed, channel, run_notebook
 from audit_lib.secrecy.keeper import MANIFEST
 from tests.support.canary import notebook
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 CELLS = {
     "parameters": 'name: str = ""',
     "error": "from audit_lib.base.errors import BadInput\nraise BadInput.at('shop.toml', 'has no owner')",
@@ -45,14 +47,7 @@ def test_a_report_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-@pytest.mark.parametrize(
-    ("mine", "report", "said"),
-    [
-        ("out", {}, "is not a folder"),
-        ("out/mine.txt", {}, "is a folder with other files"),
-        ("out/mine.txt", {"report": "old"}, "mine.txt is not part of the report"),
-    ],
-)
+@pytest.mark.parametrize(("mine", "report", "said"), CASES["not_ours"])
 def test_what_is_not_ours_is_not_replaced(
     tmp_path: Path, mine: str, report: dict[str, str], said: str
 ) -> None:

@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+import tomllib
 from collections import Counter
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -24,6 +26,7 @@ from tests.support.paths import GOLDEN, ROOT
 from tests.support.report_schema import schema
 from tests.support.rows import contract_of, rows_of
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 HOSTILE = frames.HOSTILE
 SHIPPED = ROOT / "audit_lib" / "report" / "report.schema.json"
 
@@ -166,45 +169,10 @@ def finding(check: str, subject: str, where: str = "backend/.env:3", **more: Any
     return {**place, **facts, **text, "due_at": frames.AS_OF, **more}
 
 
-OPEN_MODE = finding("open-file-mode", "env file", action="values-on-disk")
-TOKEN = "API_TOKEN"
-
-
-@pytest.mark.parametrize(
-    ("findings", "state", "action"),
-    [
-        ([finding("overdue-secret", TOKEN)], "present", "Rotate API_TOKEN in production"),
-        ([finding("compromised-value", TOKEN)], "present", "Revoke and replace API_TOKEN in production"),
-        ([finding("missing-secret", TOKEN)], "missing", "Set API_TOKEN in production"),
-        ([finding("values-on-disk", "env file"), OPEN_MODE], "present", "Delete backend/.env"),
-        ([finding("open-file-mode", "env file")], "present", "Correct backend/.env"),
-        ([finding("tracked-env-file", "env file")], "present", "Untrack backend/.env"),
-        (
-            [finding("leak-undecided", name, action="leaks", environment="") for name in "AB"],
-            "missing",
-            "Rotate A and B, or supply the values in force to show that they were replaced",
-        ),
-        (
-            [finding("log-gap", "logs", status="unknown", remedy="Name the logs in audit.toml.")],
-            "missing",
-            "Name the logs in audit.toml",
-        ),
-        (
-            [finding("source-not-read", "given values", status="unknown", environment="development")],
-            "missing",
-            "Supply the values in force, first those of production",
-        ),
-        (
-            [finding("password-in-file", name, action="passwords", environment="") for name in "AB"],
-            "missing",
-            "Take A and B out of their files and let each environment set its own",
-        ),
-    ],
-)
-def test_an_action_says_what_closes_its_findings(
-    findings: list[dict[str, Any]], state: str, action: str
-) -> None:
+@pytest.mark.parametrize(("found", "state", "action"), CASES["actions"])
+def test_an_action_says_what_closes_its_findings(found: list[list[Any]], state: str, action: str) -> None:
     """A value is rotated or set, a file deleted, corrected or untracked, and each is named."""
+    findings = [finding(check, subject, **(more[0] if more else {})) for check, subject, *more in found]
     place = {"environment": findings[0]["environment"]}
     inventory = rows_of("inventory", {"secret": "API_TOKEN", "state": state} | place)
     made = actions.tabulate_actions(
@@ -215,19 +183,7 @@ def test_an_action_says_what_closes_its_findings(
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [
-        ("plain text", "plain text"),
-        ("Größe, 設定, 🔑", "Größe, 設定, 🔑"),
-        ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
-        ("\u202egnp.exe", "\\u202egnp.exe"),
-        ("a\u200bb", "a\\u200bb"),
-        ("one\r\ntwo\tthree", "one\\r\\ntwo\\tthree"),
-        ("\u2028", "\\u2028"),
-        ("\ud800", "\\ud800"),
-        ("\U000e0041", "\\U000e0041"),
-        ("z" + "\u0301" * 50, "z" + "\u0301" * 3),
-        (7, "7"),
-    ],
+    [*CASES["plain"], ("\ud800", "\\ud800"), ("z" + "\u0301" * 50, "z" + "\u0301" * 3)],
 )
 def test_what_could_act_or_hide_is_written_as_its_escape(text: object, shown: str) -> None:
     """Control, bidi, zero-width and unencodable characters become visible; letters of all scripts stay."""

@@ -1,5 +1,6 @@
 """Each rule of the guide has one row: what decides it, on how much, and never a pass of what was not seen."""
 
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from audit_lib.settings.load import guide_rules
 from tests.support.made_up_audit import audit
 from tests.support.rows import contract_of, filled, rows_of
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 RULE = '[[rule]]\nnumber = "{}"\nsays = "x"\n{}\n'
 WEAK = 'checks = ["weak-value"]'
 
@@ -45,27 +47,13 @@ def test_each_rule_of_the_guide_has_one_row() -> None:
     assert tabulate_rules(audit())["rule"].tolist() == [check.id for check in CHECKS]
 
 
-NOT_SUPPLIED = {"state": "not supplied", "length": ""}
-
-
-@pytest.mark.parametrize(
-    ("changes", "counts", "verdict"),
-    [
-        ([{"length": "ok"}], (1, 1, 0, 0), "pass"),
-        ([{"length": "short"}, {"length": "ok"}], (2, 2, 1, 0), "fail"),
-        ([{"length": ""}, {"length": "ok"}], (2, 1, 0, 1), "unknown"),
-        ([NOT_SUPPLIED], (1, 0, 0, 1), "unknown"),
-        ([{"length": "short"}, NOT_SUPPLIED], (2, 1, 1, 1), "fail"),
-        ([{"state": "missing", "length": ""}], (0, 0, 0, 0), "not applicable"),
-        ([{"length": "short", "secret": "OTHER"}], (0, 0, 0, 0), "not applicable"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "counts", "verdict"), CASES["counts"])
 def test_a_rule_counts_what_it_is_about(
-    tmp_path: Path, changes: list[dict[str, Any]], counts: tuple[int, ...], verdict: str
+    tmp_path: Path, changes: list[dict[str, Any]], counts: list[int], verdict: str
 ) -> None:
     """Population, tested, exceptions and not known of its secrets alone, each row once for all its checks."""
     row = _result(tmp_path, f'{WEAK}\nsecrets = ["API_TOKEN"]', *changes)
-    assert (row.population, row.tested, row.exceptions, row.not_known) == counts
+    assert [row.population, row.tested, row.exceptions, row.not_known] == counts
     assert row.verdict == verdict
 
 
@@ -114,20 +102,9 @@ def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
     assert in_code.exceptions == 0
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (RULE.format("1", ""), "needs checks, leaks_in or both"),
-        (RULE.format("1", 'held_by = "x"\nquestion = "2"'), "needs checks, leaks_in or both"),
-        (RULE.format("1", 'held_by = "x"') * 2, "rule #1 and #2 have the same number"),
-        (RULE.format("1", 'held_by = "x"\ncheck = "y"'), "has an unknown key check"),
-        (RULE.format("1", 'checks = ["no-such-check"]'), "names no-such-check"),
-        (RULE.format("1", 'question = "no"'), "names no"),
-        ("", "a bundled name or a file beside the policy"),
-    ],
-    ids=["no decider", "two deciders", "twice", "misspelt", "unknown check", "unknown question", "elsewhere"],
-)
-def test_a_faulty_rule_is_said(tmp_path: Path, content: str, said: str) -> None:
+@pytest.mark.parametrize(("deciders", "said"), CASES["faulty"])
+def test_a_faulty_rule_is_said(tmp_path: Path, deciders: list[str], said: str) -> None:
     """Place, then fault. Rules lie beside their policy: a name that leads elsewhere is one, too."""
+    content = "".join(RULE.format("1", decider) for decider in deciders)
     with pytest.raises(BadInput, match=said):
         _rules(tmp_path, content, "rules.toml" if content else "../rules.toml")

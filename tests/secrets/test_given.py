@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -25,10 +24,10 @@ from audit_lib.secrets.sources import (
 from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
-from tests.support.one_file import one_file
+from tests.support.paths import rows_beside
 
 VALUE = fake_value("given")
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 NOW = datetime.now(UTC).replace(microsecond=0)
 LATER = NOW + timedelta(minutes=10)
 
@@ -98,11 +97,6 @@ def test_aliases_files_and_pipes(tmp_path: Path) -> None:
 
 # ---- Exports of stores ----
 
-POLICY = "name = 'small'\n" + "".join(
-    f"[[secret]]\nname = '{name}'\nservice = 'backend'\nmax_age_days = 90\n" for name in ("API_TOKEN", "SALT")
-)
-
-
 KINDS = {"vault": "E13", "github": "E14", "github_list": "E14", "one_password": "E14"}
 ODD = (5, None, True, "x", [], {}, [5], "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
 
@@ -120,11 +114,7 @@ def export_of(store: str, days: float, value: str = "") -> Any:
 def project(tmp_path: Path) -> Path:
     """A project whose values are on a platform alone, with a folder for exports."""
     (tmp_path / "evidence").mkdir()
-    layout = (
-        'extends = "generic"\nenvironments = ["production"]\n[[evidence]]\npattern = "evidence/*.json"\n'
-        'environment = "production"\nservice = "backend"\nsecret = "API_TOKEN"\n'
-    )
-    (tmp_path / "audit.toml").write_text(one_file(layout, POLICY), "utf-8")
+    (tmp_path / "audit.toml").write_text(CASES["project"], "utf-8")
     return tmp_path
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.inventory import Inventory, compare_places
-from audit_lib.settings import GivenValues, Policy, SecretRule
-from tests.support.env_projects import read_files
+from audit_lib.secrets.inventory import Inventory, compare_places, tabulate_inventory
+from audit_lib.secrets.sources import read_env_sources
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule
 from tests.support.fakes import fake_value
 from tests.support.rows import data
 
@@ -34,17 +34,29 @@ POLICY = policy_of(
 )
 
 
-def inventory(root: Path, *given: GivenValues, policy: Policy = POLICY, **files: str) -> pd.DataFrame:
+def read_files(root: Path, policy: Policy, *given: GivenValues, **files: str) -> tuple[pd.DataFrame, Keeper]:
+    """Inventory and keeper of env files `environment_service="text"`; `…_more` is one beside it."""
+    sources = []
+    for name, text in files.items():
+        environment, service, *_ = name.split("_")
+        (root / f"{name}.env").write_text(text)
+        example = environment == "example"
+        sources.append(EnvSource("" if example else environment, service, f"{name}.env", example=example))
+    project = Project("app", root, environments=("development",), env_sources=tuple(sources))
+    keeper = Keeper(Key(b"k" * 32, "demo"))
+    read, entries = read_env_sources(project, given, keeper, policy)
+    return tabulate_inventory(entries, policy, project, keeper, read), keeper
+
+
+def inventory(root: Path, *given: GivenValues, **files: str) -> pd.DataFrame:
     """The inventory of a project whose env files are `environment_service="text"`."""
-    return read_files(root, policy, *given, **files)[0]
+    return read_files(root, POLICY, *given, **files)[0]
 
 
 def one(frame: pd.DataFrame, secret: str, environment: str, service: str) -> dict[str, Any]:
     """The one row of a secret in a place."""
-    (row,) = frame.query("secret == @secret and environment == @environment and service == @service").to_dict(
-        "records"
-    )
-    return {str(name): None if pd.isna(cell) else cell for name, cell in row.items()}
+    (row,) = frame.query("secret == @secret and environment == @environment and service == @service").index
+    return {str(name): None if pd.isna(cell) else cell for name, cell in frame.loc[row].items()}
 
 
 @pytest.mark.parametrize(("files", "name", "expected"), CASES["judged"])
@@ -96,7 +108,7 @@ SHORT["prod_web"] = "production_frontend"
 
 def drift(root: Path, **files: str) -> pd.DataFrame:
     """The drift of a project whose env files are `environment_service="text"`."""
-    held, _, keeper = read_files(root, DRIFT_POLICY, **files)
+    held, keeper = read_files(root, DRIFT_POLICY, **files)
     return compare_places(held, DRIFT_POLICY, keeper)
 
 

@@ -17,6 +17,7 @@ from audit_lib.secrets.loaders import READERS, UNDECLARED, Reading, loaders_of
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import EnvSource, GivenValues, Project
 from tests.support.fakes import fake_value
+from tests.support.paths import rows_beside
 from tests.support.real_loaders import missing, read_by
 
 PARTS = tomllib.loads(Path(__file__).with_name("made_env_files.toml").read_text("utf-8"))
@@ -63,7 +64,7 @@ def _piece(random: Random) -> str:
 READ, BAD, BLANK = "read", "not understood", "blank"
 PYTHON = ("python-dotenv",)
 ALL = tuple(READERS)
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 
 
 def shown(line: EnvLine) -> str:
@@ -125,9 +126,6 @@ def test_binary_is_known_from_text() -> None:
     assert all(map(is_binary, (b"A=\0\xff" + b"1" * 40, elf, "A=1\n".encode("utf-16-le"))))
 
 
-NAMES = """API_TOKEN NEXT_PUBLIC_BACKEND_API_BASE_URL S3_BUCKET_NAME_FOR_UPLOADS_2 oauth2ClientSecret
-ConnectionStrings__DefaultConnection AzureWebJobsStorageConnectionString spring.datasource.password
-AzureAd2ClientId STRIPE_V2_KEY"""
 HEXADECIMAL, BASE_32 = string.hexdigits[:16], string.ascii_uppercase + "234567"
 SHORT = [
     (length, string.ascii_letters + string.digits, 300 // (12 if length < 12 else 20))
@@ -141,7 +139,7 @@ SHORT = [
 )
 def test_names_and_values_are_told_apart(length: int, alphabet: str, most: int) -> None:
     """Long names of words are names; of 300 values none passes for one, of their beginnings hardly any."""
-    assert not any(map(looks_like_value, NAMES.split()))
+    assert not any(map(looks_like_value, CASES["names"]))
     values = [fake_value(f"name {length} {seed}", length, alphabet) for seed in range(300)]
     assert sum(not looks_like_value(text) for text in values) <= most
 
@@ -258,18 +256,7 @@ def test_neighbours_speak_for_a_loader(
     assert found == (tuple(expected) or UNDECLARED)
 
 
-@pytest.mark.parametrize(
-    ("text", "loader", "expected", "read_by"),
-    [
-        ("A=@#x\n", "python-dotenv", "@#x", "python-dotenv"),
-        ("A=@#x\n", "next", "@", "next"),
-        ("A=@ #x\n", "systemd", "", "systemd"),
-        ("A='@'\n", "", "", ""),
-        # Given dotenv text is Render's, which is taken to read as node's dotenv does; JSON needs no loader.
-        ("A=`@`\n", "-", "@", "render"),
-        ('{"A": "`@`"}', "-", "`@`", ""),
-    ],
-)
+@pytest.mark.parametrize(("text", "loader", "expected", "read_by"), CASES["fingerprints"])
 def test_the_fingerprint_is_of_what_the_loader_gives(
     tmp_path: Path, text: str, loader: str, expected: str, read_by: str
 ) -> None:

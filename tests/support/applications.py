@@ -1,13 +1,13 @@
 """Small applications that tests write at run time, with fake values."""
 
 import re
-import tomllib
 from functools import partial
 from pathlib import Path
 
 from tests.support.fakes import fake_value
+from tests.support.paths import rows_beside
 
-_FILES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_FILES = rows_beside(__file__)
 
 
 def write(root: Path, files: dict[str, str]) -> Path:

@@ -161,9 +161,8 @@ class SecretLife:
             last = datetime.min.replace(tzinfo=UTC)
             while day > 0:
                 at, day = ago(day), day - every * self.chance.uniform(0.7, 1.3)
-                shown, state = copy.shows(at), copy.at(at)
-                missed = self.chance.random() < 0.03
-                if missed or state is None or shown < last:
+                shown = copy.shows(at)
+                if self.chance.random() < 0.03 or copy.at(at) is None or shown < last:
                     continue  # append refuses what is dated before its chain's end
                 last = shown
                 lacking = not self.is_file and self.chance.random() < 0.05
@@ -226,7 +225,6 @@ class SecretLife:
 class Tally:
     """Counts over many secrets, and a line for each contradiction."""
 
-    secrets: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     flagged: Counter[str] = field(default_factory=Counter)
     true: Counter[str] = field(default_factory=Counter)
@@ -234,14 +232,8 @@ class Tally:
     wrong_intervals: list[str] = field(default_factory=list)
     false_flags: list[str] = field(default_factory=list)
 
-    @property
-    def unknown(self) -> float:
-        """The share of unknown verdicts in per cent."""
-        return 100 * self.statuses["unknown"] / self.secrets
-
     def add(self, life: SecretLife, row: Any) -> None:
         """Count a row of freshness of a secret."""
-        self.secrets += 1
         self.statuses[row.status] += 1
         what = life.reviewer.at(NOW)[0]
         uses = life.origin.adoptions(what)

@@ -37,19 +37,13 @@ from audit_lib.settings.variables import in_code, in_env_text
 from tests.ledger.test_ledger import KEY, days, decision
 from tests.support.fakes import fake_value
 from tests.support.packed import tarred
+from tests.support.paths import rows_beside
 from tests.support.planter import new_plot
 
 TEXT = b"one line of text\n" * 40
-ENV = b"A=1\nexport B='two'\nC=\"x\\n${A}\"\nD=`y`\nE: z\n# note\nF=a #b\nG=$A\n"
-LAYOUT = b'name = "x"\n[[env]]\npath = ".env"\nservice = "a"\nenvironment = "production"\n'
-LAYOUT += b'[[log]]\npattern = "a/*.log"\n'
-COMPOSE = b"services:\n  a:\n    environment:\n      - key: AB\n      X: ${AB:-c}\n"
-# What makes parsers count, nest, escape, look back, or take a number for a size.
-TOKENS = (
-    b"[", b"]", b"{", b"}", b'"', b"'", b"`", b"\\", b"=", b".", b",", b"#", b"\n", b"\r", b" ", b"\0", b"$",
-    b"${", b"'''", b'"""', b"\xff", b"\xff\xfe", b"-", b"0x", b"1e9", b"99999999999999999999", b"*", b":",
-    b"\x1f\x8b", b"PK\1\2",
-)  # fmt: skip
+_ROWS = rows_beside(__file__)
+TOKENS = [token.encode("latin-1") for token in _ROWS["tokens"]]
+FILES = {name: text.encode() for name, text in _ROWS["files"].items()}
 
 
 def spoilt(good: bytes, rng: random.Random) -> bytes:
@@ -139,26 +133,25 @@ def _three_entries() -> bytes:
 
 
 GENERIC = (POLICIES / "generic.toml").read_bytes()
-REPORT = b'{"schema": "audit_lib/report/1", "project": "x", "findings": '
-REPORT += b'[{"id": "a", "check": "b", "status": "open"}]}'
-NOTEBOOK = b'{"cells": [{"outputs": [{"data": {"text/plain": ["a", "b"]}}], "source": ["x"]}]}'
 TAR = tarred(TEXT, "a.txt", "b" * 150, "ü" * 60)
 ARCHIVES = {
     **{"gzip": gzip.compress(TEXT, mtime=0), "bzip2": bz2.compress(TEXT), "xz": lzma.compress(TEXT)},
     **{"zstd": zstandard.compress(TEXT), "tar": TAR, "tar.gz": gzip.compress(TAR, mtime=0), "zip": _zip()},
 }
 # By name a good file, and what reads it in a folder.
-READERS: dict[str, tuple[bytes, Callable[[bytes, Path], object]]] = {
-    "toml": (GENERIC, lambda data, _: parse_toml(data, "x.toml")),
-    "layout": (LAYOUT, lambda data, at: load_project(_put(at, "audit.toml", data).parent, sample=True)),
-    "policy": (GENERIC, lambda data, folder: load_policy(_put(folder, "own.toml", data))),
-    "env": (ENV, _env),
-    "compose": (COMPOSE, lambda data, _: list(in_code(data.decode("utf-8", "replace"), "compose.yml"))),
-    "ledger": (_three_entries(), _ledger),
-    "report": (REPORT, lambda data, folder: read_previous(_put(folder, "report.json", data), "x", KEY)),
-    "notebook": (NOTEBOOK, _notebook),
-    "git": (bytes(range(256)), _git),
-    **{name: (good, lambda data, _: list(unpack(data, []))) for name, good in ARCHIVES.items()},
+GOOD: dict[str, bytes] = FILES | ARCHIVES | {"toml": GENERIC, "policy": GENERIC}
+GOOD |= {"ledger": _three_entries(), "git": bytes(range(256))}
+READERS: dict[str, Callable[[bytes, Path], object]] = {
+    "toml": lambda data, _: parse_toml(data, "x.toml"),
+    "layout": lambda data, folder: load_project(_put(folder, "audit.toml", data).parent, sample=True),
+    "policy": lambda data, folder: load_policy(_put(folder, "own.toml", data)),
+    "env": _env,
+    "compose": lambda data, _: list(in_code(data.decode("utf-8", "replace"), "compose.yml")),
+    "ledger": _ledger,
+    "report": lambda data, folder: read_previous(_put(folder, "report.json", data), "x", KEY),
+    "notebook": _notebook,
+    "git": _git,
+    **dict.fromkeys(ARCHIVES, lambda data, _: list(unpack(data, []))),
 }
 
 
@@ -166,14 +159,13 @@ def main() -> None:
     """Try seeds one after the other, of each reader that is named behind their first and their number."""
     first, count, *readers = sys.argv[1:]
     for reader in readers:
-        good, read = READERS[reader]
         # git starts processes, and so has a quarter of the seeds.
         for seed in range(int(first), int(first) + max(1, int(count) // (4 if reader == "git" else 1))):
             print(f"{reader}, seed {seed}", flush=True)
             rng = random.Random(f"{reader} {seed}")
-            data = rng.randbytes(16) if reader == "git" else spoilt(good, rng)
+            data = rng.randbytes(16) if reader == "git" else spoilt(GOOD[reader], rng)
             with tempfile.TemporaryDirectory() as folder, suppress(AuditError):
-                read(data, Path(folder))
+                READERS[reader](data, Path(folder))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.paths import rows_beside
+
 
 @contextmanager
 def deep_tree(root: Path, depth: int = 700) -> Iterator[Path]:
@@ -24,22 +26,13 @@ def deep_tree(root: Path, depth: int = 700) -> Iterator[Path]:
         subprocess.run(["rm", "-rf", root], check=True)  # shutil gives up on such a depth
 
 
-# What Python, its libraries and git would load from a folder if it were not forbidden.
-MODULES = (
-    "click", "json", "logging", "matplotlib", "nbformat", "numpy", "pandas", "papermill", "re", "secrets",
-    "sitecustomize", "usercustomize", "yaml",
-)  # fmt: skip
-CONFIGURATIONS = (
-    "ipython_config.py", "ipython_kernel_config.py", "jupyter_config.py", "jupyter_nbconvert_config.py",
-    ".jupyter/jupyter_config.py", ".ipython/profile_default/ipython_config.py",
-    ".ipython/profile_default/startup/00.py", ".local/lib/python3.11/site-packages/usercustomize.py",
-)  # fmt: skip
-GIT = ("core.fsmonitor", "core.sshCommand", "core.pager", "gpg.program", "diff.x.textconv", "filter.x.clean")
+# What would be loaded from a folder if it were not forbidden.
+_NAMES = rows_beside(__file__)
 
 
 def booby_trap(folder: Path, sprung: Path) -> None:
     """Everything that could run or be read as settings in a folder; each writes its name into `sprung`."""
-    for name in (*(f"{module}.py" for module in MODULES), *CONFIGURATIONS):
+    for name in (*(f"{module}.py" for module in _NAMES["modules"]), *_NAMES["configurations"]):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"open({str(sprung)!r}, 'a').write({name!r} + '\\n')\n")
@@ -48,7 +41,7 @@ def booby_trap(folder: Path, sprung: Path) -> None:
     trap = folder / "trap.sh"
     trap.write_text(f'#!/bin/sh\necho "git $0 $*" >> {sprung}\n')
     trap.chmod(0o755)
-    for setting in GIT:
+    for setting in _NAMES["git"]:
         subprocess.run(["git", "-C", folder, "config", setting, str(trap)], check=True)
     (folder / ".gitattributes").write_text("* diff=x filter=x\n")
     for hook in ("post-index-change", "reference-transaction", "pre-auto-gc"):

@@ -1,25 +1,14 @@
 """Two labelled corpora of `labelled.toml`: texts of which it is known whether they hold a secret."""
 
 import re
-import string
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from tests.support.fakes import URL_SAFE, fake_value
+from tests.support.fakes import fake_value
+from tests.support.paths import rows_beside
 
-ALPHABETS = {
-    "alnum": string.ascii_letters + string.digits,
-    "upper": string.ascii_uppercase + string.digits,
-    "lower": string.digits + string.ascii_lowercase,
-    "hex": string.digits + "abcdef",
-    "digit": "123456789",
-    "url": URL_SAFE,
-    "base": string.ascii_letters + string.digits + "+/",
-    "signs": string.ascii_letters + string.digits + "!%*-_",
-}
-CORPORA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CORPORA = rows_beside(__file__)
+ALPHABETS: dict[str, str] = CORPORA.pop("alphabets")
 _RANDOM = re.compile(rf"«({'|'.join(ALPHABETS)})(\d+)»")
 
 

@@ -2,12 +2,12 @@
 
 import random
 import re
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.support.paths import rows_beside
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 ATTACKER = "203.0.113.66"
@@ -35,10 +35,7 @@ class Application:
     succeeded: list[list[Any]]
 
 
-APPLICATIONS = tuple(
-    Application(**row)
-    for row in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["application"]
-)
+APPLICATIONS = tuple(Application(**row) for row in rows_beside(__file__)["application"])
 
 
 def visits(seed: int, failed: int = 161, pages: int = 900) -> list[Visit]:

@@ -1,11 +1,11 @@
 """Attackers' texts: all that makes a browser, a spreadsheet or a terminal do something, and stolen values."""
 
-import tomllib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from pathlib import Path
 
-_SHAPES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+from tests.support.paths import rows_beside
+
+_SHAPES = rows_beside(__file__)
 MARKUP, OTHER = tuple(_SHAPES["markup"]), tuple(_SHAPES["other"])
 
 

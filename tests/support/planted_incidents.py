@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -20,38 +21,19 @@ from audit_lib.sample.story import drawn
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings.load import remember_sample
 from tests.support.applications import write
+from tests.support.paths import rows_beside
 
 AS_OF = datetime(2026, 9, 20, tzinfo=UTC)
 START = AS_OF - timedelta(days=36)  # long enough to know by A8 who is new
 INCIDENT = AS_OF - timedelta(days=4)
-REGULARS = ("192.0.2.11", "192.0.2.12", "198.51.100.21", "198.51.100.22", "198.51.100.77")
 TAKES_EFFECT = timedelta(minutes=5)  # from the new value in the file to the start that reads it
 STRANGER = "203.0.113.201"  # of a network of its own
 PROXY = "10.0.0.7"
-ROUTES = ("/api/positions", "/api/orders", "/api/market/indices", "/api/user/profile")
-REASONS = {200: "OK", 401: "Unauthorized", 429: "Too Many Requests"}
-SECRETS = {"API_TOKEN": "backend", "NEXT_PUBLIC_API_TOKEN": "frontend", "JWT_SECRET_KEY": "backend"}
-PLACES = {
-    service: {"environment": "production", "service": service, "source": path}
-    for service, path in (("backend", "backend/.env"), ("frontend", "frontend/.env.local"))
-}
-BUNDLE = "our own bundle explains the sighting"
 LOG = "backend/logs/backend.log"
-AUDIT = f"""name = "planted"
-extends = "paiid"
-key = "demo"
-pinned_as_of = "{iso(AS_OF)}"
-time_zone = "UTC"
-env = [
-  {{path = "backend/.env", environment = "production", service = "backend"}},
-  {{path = "frontend/.env.local", environment = "production", service = "frontend"}},
-]
-[[log]]
-pattern = "{LOG}"
-service = "backend"
-environment = "production"
-instances = 1
-"""
+_ROWS = rows_beside(__file__)
+REGULARS, ROUTES, PLACES = _ROWS["regulars"], _ROWS["routes"], _ROWS["places"]
+SECRETS: dict[str, str] = _ROWS["secrets"]
+BUNDLE = "our own bundle explains the sighting"
 
 
 @dataclass
@@ -69,7 +51,7 @@ class Planted:
 
     def request(self, at: datetime, client: str, route: str, status: int) -> None:
         """A line of the access log."""
-        words = f'"GET {route} HTTP/1.1" {status} {REASONS[status]}'
+        words = f'"GET {route} HTTP/1.1" {status} {HTTPStatus(status).phrase}'
         self.lines.append((at, f"{at:%Y-%m-%d %H:%M:%S} INFO:     {client}:50123 - {words}"))
 
     def boot(self, at: datetime) -> None:
@@ -227,8 +209,8 @@ def plant(folder: Path, kind: str, seed: int) -> Planted:
 
 def _write(folder: Path, plan: Planted) -> None:
     files = {
-        "audit.toml": AUDIT,
-        ".gitignore": "backend/.env\nfrontend/.env.local\nbackend/logs/\n.audit/\n",
+        "audit.toml": _ROWS["audit"],
+        ".gitignore": _ROWS["ignored"],
         LOG: "".join(f"{line}\n" for _, line in sorted(plan.lines)),
     }
     for name, service in SECRETS.items():

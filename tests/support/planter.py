@@ -7,7 +7,6 @@ import lzma
 import os
 import re
 import subprocess
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from tests.support.packed import pdf, png, tarred, zipped
+from tests.support.paths import rows_beside
 
 _REPEATED = re.compile(r"«([^«»]+)×(\d+)»")
 _AUTHOR = {"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.com"}
@@ -68,6 +68,10 @@ def shell(command: str, text: str | bytes) -> bytes:
     return subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=True).stdout
 
 
+def _by_shell(command: str, text: str, value: str) -> bytes:
+    return shell(command, text.replace("«v»", value))
+
+
 def _follow(steps: list[list[Any]], plot: Plot, value: str) -> None:
     said = ""
     for method, *words in steps:
@@ -78,9 +82,10 @@ def _follow(steps: list[list[Any]], plot: Plot, value: str) -> None:
 
 
 # By kind of place what hides a value there.
+_ROWS = rows_beside(__file__)
+_SHELL: dict[str, list[str]] = _ROWS.pop("shell")
 PLACES: dict[str, Callable[[Plot, str], None]] = {
-    kind: partial(_follow, steps)
-    for kind, steps in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
+    kind: partial(_follow, steps) for kind, steps in _ROWS.items()
 }
 
 FORMS: dict[str, Callable[[str], bytes | str]] = {
@@ -95,15 +100,7 @@ FORMS: dict[str, Callable[[str], bytes | str]] = {
     "json within json": lambda v: json.dumps({"t": json.dumps({"u": v})}),
     "html": lambda v: f"<td>{html.escape(v)}</td>",
     "python repr": lambda v: f"Settings(token={v!r})",
-    "hex": lambda v: shell("xxd -p | tr -d '\\n'", v),
-    "capital hex": lambda v: shell("xxd -p -u | tr -d '\\n'", v),
-    "base64": lambda v: shell("base64 -w 0", v),
-    "base64, second alignment": lambda v: shell("base64 -w 0", f"x{v}yy"),
-    "base64, third alignment": lambda v: shell("base64 -w 0", f"xx{v}y"),
-    "base64url": lambda v: shell("base64 -w 0 | tr '+/' '-_' | tr -d '='", f"user:{v}"),
-    "utf-16, little": lambda v: shell("iconv -t UTF-16LE", f"token {v}\n"),
-    "utf-16, big": lambda v: shell("iconv -t UTF-16BE", f"token {v}\n"),
-    "gzip": lambda v: shell("gzip -c", f"log\n{v}\n"),
+    **{form: partial(_by_shell, *words) for form, words in _SHELL.items()},
     "two gzips, one after the other": lambda v: shell("gzip -c", "first\n") + shell("gzip -c", v),
     "bzip2": lambda v: bz2.compress(v.encode()),
     "xz": lambda v: lzma.compress(v.encode()),

@@ -29,15 +29,10 @@ _MARK = "MARK_BETWEEN_FILES"
 def missing(loader: str) -> str:
     """Why a loader cannot be run here; "" if it can."""
     npm = NODE_FOLDER / "node_modules" / "@next" / "env"
-    needed = {
-        **dict.fromkeys(
-            ("dotenv", "next"), (shutil.which("node") and npm.is_dir(), "npm ci of tests/loaders")
-        ),
-        "compose": (shutil.which("docker-compose"), "docker-compose"),
-        "docker": (shutil.which("docker"), "docker's command line"),
-        "systemd": (_systemd(), "libsystemd-shared"),
-    }
-    there, what = needed.get(loader, (True, ""))
+    node = (shutil.which("node") and npm.is_dir(), "npm ci of tests/loaders")
+    needed = {"dotenv": node, "next": node, "compose": (shutil.which("docker-compose"), "docker-compose")}
+    needed |= {"docker": (shutil.which("docker"), "docker's command line")}
+    there, what = (needed | {"systemd": (_systemd(), "libsystemd-shared")}).get(loader, (True, ""))
     return "" if there else f"{what} is needed"
 
 

@@ -1,6 +1,5 @@
 """An application with both services in two environments, and a person who follows a runbook in it."""
 
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from tests.support.labelled import drawn
+from tests.support.paths import rows_beside
 
-_DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_DATA = rows_beside(__file__)
 BACKEND, FRONTEND, FORMS = _DATA["backend"], _DATA["frontend"], _DATA["forms"]
 SECRETS = (*BACKEND, *FRONTEND)
 ENVIRONMENTS = ("staging", "production")

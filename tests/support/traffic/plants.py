@@ -6,11 +6,11 @@ People by day, pollers, one address for many, sessions that expire, typing error
 import ipaddress
 import math
 import random
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate
-from pathlib import Path
+from itertools import accumulate, cycle
+
+from tests.support.paths import rows_beside
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 ROUTES = ("/api/positions", "/api/orders", "/api/quotes", "/api/profile", "/api/settings", "/api/news")
@@ -102,11 +102,6 @@ class Truth:
     first: float
     last: float
 
-    @property
-    def attack(self) -> bool:
-        """Whether somebody meant it."""
-        return self.detection in ATTACKING
-
 
 def truth_of(detection: str, label: str, lines: Iterable[Line]) -> Truth:
     """The truth about lines that were planted."""
@@ -145,19 +140,17 @@ class Plant:
         times = [begun + day * DAY + time for day in range(self.days) for time in self._times(chance)]
         clients = self._clients(chance, self.sources or len(times))
         routes = self._routes(chance)
+        asks = zip(times, cycle(clients), routes, strict=False)
         lines = [
-            self._line(time, clients[number % len(clients)], next(routes))
-            for number, time in enumerate(times)
+            Line(time, text=self.text, planted=True)
+            if self.text
+            else Line(time, client, route, self.status, planted=True)
+            for time, client, route in asks
         ]
         for number in range(self.answers):
             client = clients[(len(times) + number) % len(clients)]
             lines.append(replace(lines[0], at=times[-1] + 70 + number * 12, client=client, status=200))
         return lines + [Line(at + 3 * MINUTE * n, stranger(chance), API, 401) for n in range(self.beside)]
-
-    def _line(self, at: float, client: str, route: str) -> Line:
-        if self.text:
-            return Line(at, text=self.text, planted=True)
-        return Line(at, client, route, self.status, planted=True)
 
     def _times(self, chance: random.Random) -> list[float]:
         if self.span:
@@ -186,8 +179,7 @@ class Plant:
 
 
 _ROWS = {
-    part: {name: Plant(**row) for name, row in rows.items()}
-    for part, rows in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
+    part: {name: Plant(**row) for name, row in rows.items()} for part, rows in rows_beside(__file__).items()
 }
 ATTACKS, MISHAPS = _ROWS["attacks"], _ROWS["mishaps"]
 HOPPERS = {

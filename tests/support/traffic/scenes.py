@@ -180,4 +180,4 @@ def _is_source(subject: str) -> bool:
 
 
 def _may_speak(detection: str, truth: Truth) -> bool:
-    return truth.attack if detection in ATTACKING else detection == truth.detection
+    return truth.detection in ATTACKING if detection in ATTACKING else detection == truth.detection
