@@ -93,9 +93,9 @@ def clean_method(raw: bytes) -> str:
 @lru_cache(maxsize=_KEPT)
 def clean_route(path: bytes) -> str:
     """A path as a route: query dropped, needless encoding undone, identifiers collapsed, printable."""
-    decoded = _ENCODED.sub(_decode, _collapse(path))
-    text = _collapse(decoded).decode("utf-8", "replace")
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+    route = _collapse(path)
+    text = (_collapse(_ENCODED.sub(_decode, route)) if b"%" in route else route).decode("utf-8", "replace")
+    return text if text.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _collapse(path: bytes) -> bytes:
