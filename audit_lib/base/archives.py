@@ -25,15 +25,19 @@ SECONDS_A_SOURCE = 10  # of processor time, what is done with its content includ
 EXPANDED = 1 << 30  # bytes taken out of one source: more is a bomb or a dump, and is said
 FAIR = 50  # logs shrink to a fiftieth at best: what grows further was made to, and has …
 SURPLUS = 1 << 30  # … so many bytes in all sources of one search together
-MEMBERS, DEPTH = 10_000, 4  # of a source; archives within each other
+MEMBERS = 10_000
+DEPTH = 4  # archives within each other
 HELD = 64 << 20  # bytes of a zip, a PDF or a PNG, which are read as a whole
-PIECE, OVERLAP = 8 << 20, 1 << 16  # bytes handed on at a time; that come twice, for a value over the border
+PIECE = 8 << 20  # bytes that are handed on at a time, …
+OVERLAP = 1 << 16  # … of which so many come twice, so that a value over the border is found
 HEAD = 512  # bytes by which a content is known, and a zip behind something else …
 TAIL = 22 + (1 << 16)  # … by so many last ones
 BOMB_RATIO = 250  # a log that grows further from a small file was made to fill a disk or a memory
-_BOMB_FROM, _MEMORY = 64 << 20, 1 << 28  # bytes: the second is of a decompressor's window
+_BOMB_FROM = 64 << 20
+_MEMORY = 1 << 28  # bytes that a decompressor may take for its window
 _MANY = 100_000  # compressed streams that follow each other in one file, or entries of a zip's list
-_EXTENDED, _IN_A_ROW = 8 << 10, 4  # bytes of a tar's extended header, and how many of them in a row
+_EXTENDED = 8 << 10  # bytes of a tar's extended header
+_IN_A_ROW = 4  # such headers
 _AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
 
 _KINDS = tomllib.loads(Path(__file__).with_name("containers.toml").read_text("utf-8"))
@@ -77,7 +81,8 @@ def _decompress(file: BinaryIO, kind: str) -> Iterator[bytes]:
             return
         unpacker: Any = _DECOMPRESSORS[kind]()
         while not unpacker.eof:
-            if piece := unpacker.decompress(data, *most):
+            piece = unpacker.decompress(data, *most)
+            if piece:
                 yield piece
             data = getattr(unpacker, "unconsumed_tail", b"")  # zlib gives back what the others keep
             if not unpacker.eof and not data and len(piece) < PIECE and not (data := file.read(ahead)):
@@ -107,9 +112,8 @@ class LogStream(PieceReader):
         try:
             file = io.BufferedReader(packed, _AHEAD)
             kind = kind_of(file.peek(6))
-            pieces = (
-                _decompress(file, kind) if kind in _DECOMPRESSORS else iter(lambda: file.read1(_AHEAD), b"")
-            )
+            plain = iter(lambda: file.read1(_AHEAD), b"")
+            pieces = _decompress(file, kind) if kind in _DECOMPRESSORS else plain
             first = next(pieces, b"")
             pieces = chain([first], pieces)
             if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -299,17 +303,19 @@ def _pdf(content: bytes, faults: list[str]) -> _Members:
         faults.append("is an encrypted PDF: its content was not searched")
     for found in _PDF_STREAM.finditer(content):
         end = content.find(b"endstream", found.end())
+        packed = content[found.end() : end if end >= 0 else len(content)]
         if other := re.search(
             rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b", found[1]
         ):
             faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
         elif b"FlateDecode" in found[1]:
-            inflated = _inflated(content[found.end() : end if end >= 0 else len(content)], faults)
+            inflated = _inflated(packed, faults)
             yield "", iter([inflated])
             yield "", iter([b"".join(re.findall(rb"\(((?:[^()\\]|\\.)*)\)", inflated))])
 
 
 def _png(content: bytes, faults: list[str]) -> _Members:
+    """The packed texts of a PNG, inflated."""
     for found in _PNG_TEXT.finditer(content):
         yield "", iter([_inflated(content[found.end() :], faults)])
 

@@ -8,23 +8,26 @@ import json
 import os
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b, sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, NamedTuple
+from typing import Any
 
 import audit_lib
 
-_MAC, _LARGEST_STATE = 32, 4 << 20  # bytes
+_MAC = 32
+_LARGEST_STATE = 4 << 20  # bytes
 
 
 def user_cache() -> Path:
-    """The folder for caches, which need not exist yet: in XDG_CACHE_HOME, by default in ~/.cache."""
+    """The folder for caches, which need not exist yet."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audit_lib"
 
 
-class Cache(NamedTuple):
+@dataclass(frozen=True)
+class Cache:
     """A folder of the `most` newest files of one kind, each named by what decided it.
 
     Whoever has the `secret` alone can write what is believed (SECURITY.md#the-cache-folder).
@@ -64,9 +67,8 @@ class Cache(NamedTuple):
 def _program() -> bytes:
     """A digest of every file of this package but those that Python compiled."""
     files = (path for path in Path(audit_lib.__file__).parent.rglob("*") if path.suffix != ".pyc")
-    return sha256(
-        b"".join(sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file())
-    ).digest()
+    digests = [sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file()]
+    return sha256(b"".join(digests)).digest()
 
 
 def _replace(path: Path, content: bytes) -> None:

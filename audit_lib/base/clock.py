@@ -72,9 +72,8 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
         instant = (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
     except (ValueError, OverflowError):
         instant = _END
-    BadInput.unless(
-        _FIRST <= instant < _END, place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
-    )
+    fault = "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
+    BadInput.unless(_FIRST <= instant < _END, place, fault)
     return instant
 
 

@@ -74,11 +74,11 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
 
 
 def without_settings(sources: Rows, tables: Tables) -> Rows:
-    """The files without those of settings and known values alone; a line not understood may be a secret."""
-    inventory = tables["inventory"]
-    known = inventory["kind"].eq("setting") | inventory["state"].eq("missing") | yes("template")(inventory)
-    others = inventory.loc[~known, "source"]
-    bare = sources["source"].isin(inventory.loc[known, "source"]) & ~sources["source"].isin(others)
+    """The files without those of settings and made-up values alone; a line not understood may be a secret."""
+    held = tables["inventory"]
+    known = held["kind"].eq("setting") | held["state"].eq("missing") | (yes("template") & GUESSABLE)(held)
+    others = held.loc[~known, "source"]
+    bare = sources["source"].isin(held.loc[known, "source"]) & ~sources["source"].isin(others)
     return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]
 
 

@@ -107,6 +107,7 @@ class LeakedSecrets(Contract):
     places: Series[str]  # the first few, and how many more
     first_at: Series[Instant] = Field(nullable=True)
     reason: Series[str]
+    digest: Series[str]  # of the leaks, so that no acceptance of several covers a later one
 
 
 class ChosenPasswords(Contract):
@@ -115,6 +116,7 @@ class ChosenPasswords(Contract):
     variable: Series[str]  # "tests, examples and documents" for all that is in nothing else
     values: Series[int]
     leak_ids: Series[str]  # the first few, comma-separated
+    digest: Series[str]  # of all of them, as of `LeakedSecrets`
     places: Series[str]  # the first few, and how many more
 
 
@@ -298,6 +300,7 @@ def _secret_row(
         "places": _first_places(there),
         "first_at": worst["first_at"].min(),
         "reason": "; ".join(worst.sort_index()["reason"].unique()),
+        "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
     }
 
 
@@ -318,6 +321,7 @@ def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.D
             "variable": name,
             "values": len(ids),
             "leak_ids": few(ids, 5),
+            "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
             "places": _first_places(there[there["leak_id"].isin(ids)]),
         }
         for name, ids in possible["leak_id"].groupby(names, sort=False)

@@ -29,28 +29,25 @@ def mask_client(client: str, label: Label) -> str:
 
 def mask_text(text: str, label: Label) -> str:
     """The text with every address in it masked, and e-mail addresses as `a***@e***.com`."""
-    return _EMAIL.sub(
-        r"\1***@\2***\3",
-        _ADDRESS.sub(lambda at: mask_client(at[0], label) if _parsed(at[0])[1] else at[0], text),
-    )
+    clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if _parsed(at[0])[1] else at[0], text)
+    return _EMAIL.sub(r"\1***@\2***\3", clean)
 
 
 def map_texts(frame: pd.DataFrame, **changes: Callable[[str], str]) -> pd.DataFrame:
     """The frame with some of its columns changed, by the name of each that it has."""
-    return frame.assign(
-        **{name: frame[name].map(cache(change)) for name, change in changes.items() if name in frame}
-    ).astype(frame.dtypes)
+    changed = {name: frame[name].map(cache(change)) for name, change in changes.items() if name in frame}
+    return frame.assign(**changed).astype(frame.dtypes)
 
 
 def keyed_label(key: Key) -> Label:
     """Labels under a key, the same in each run: the 256 addresses of a /24 could be tried out without one."""
     secret = key.derive("identities")
 
-    return lambda client: (
-        base64.b32encode(hmac.digest(secret, client.encode("utf-8", "surrogatepass"), sha256))[:6]
-        .decode("ascii")
-        .lower()
-    )
+    def label(client: str) -> str:
+        digest = hmac.digest(secret, client.encode("utf-8", "surrogatepass"), sha256)
+        return base64.b32encode(digest)[:6].decode("ascii").lower()
+
+    return label
 
 
 def numbered_label(clients: Iterable[str]) -> Label:
@@ -67,6 +64,5 @@ def _parsed(client: str) -> tuple[str, str]:
     except ValueError:
         return client, ""
     address = getattr(given, "ipv4_mapped", None) or given
-    return str(address), str(
-        ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False)
-    )
+    prefix = 24 if address.version == 4 else 64
+    return str(address), str(ipaddress.ip_network((address, prefix), strict=False))

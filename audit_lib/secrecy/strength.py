@@ -57,10 +57,11 @@ def chosen_bits(value: str) -> float:
     from zxcvbn import zxcvbn  # noqa: PLC0415  90 ms that hardly any review needs
 
     parts = zxcvbn(value, max_length=LONGEST)["sequence"]
-    # Shorter words occur by chance.
-    words = [part for part in parts if part["pattern"] != "bruteforce" and len(part["token"]) >= 4]
+    guessed = [part for part in parts if part["pattern"] != "bruteforce"]
+    words = [part for part in guessed if len(part["token"]) >= 4]  # shorter ones occur by chance
     drawn = len(value) - sum(len(part["token"]) for part in words)
-    bits = sum(math.log2(part["guesses"]) for part in words) + math.log2(math.factorial(len(parts)))
+    order = math.log2(math.factorial(len(parts)))
+    bits = sum(math.log2(part["guesses"]) for part in words) + order
     return float(math.floor(bits + drawn * math.log2(max(range_of(value), 2)))) if words else math.inf
 
 
@@ -75,16 +76,14 @@ def looks_generated(value: str) -> bool:
     # Words and identifiers change between letters and digits once or twice; random text does all the time.
     changes = len(re.findall(r"(?i)(?=[a-z]\d|\d[a-z])", longest))
     signs = len(text) >= 2 * _LONG_PART and re.search(r"[!#$%^&*()].*[!#$%^&*()]", text)
-    return (
-        bool(signs or (changes >= 3 and len(longest) >= _LONG_PART)) and strength_bits(text) >= GUESSABLE_BITS
-    )
+    drawn = bool(signs) or (len(longest) >= _LONG_PART and changes >= 3)
+    return drawn and strength_bits(text) >= GUESSABLE_BITS
 
 
 def pairs_of(text: str) -> tuple[int, int]:
     """How many pairs of letters are frequent in words (four in five, in random text one in five), of all."""
-    pairs = [
-        "".join(pair) for part in PARTS.findall(text) if part.isalpha() for pair in pairwise(part.lower())
-    ]
+    parts = (part.lower() for part in PARTS.findall(text) if part.isalpha())
+    pairs = ["".join(pair) for part in parts for pair in pairwise(part)]
     return sum(pair in _PAIRS for pair in pairs), len(pairs)
 
 
@@ -107,10 +106,11 @@ def _is_drawn(text: str) -> bool:
     # In a drawn text the mean is 1.6; a short word such as `id` counts as four.
     signs = (max(len(word), 4) if word.lower() in _SHORT_WORDS else len(word) for word in words)
     mean = sum(signs) / max(1, len(words))
+    numbers = len(part) >= SHORTEST_PIECE and len(re.findall(r"\d+", part)) > 1
     # Names hold acronyms, so fewer than other texts.
     of_no_words = is_of_no_language(text, 3 if mixed else _PAIRS_TO_TELL, share=0.3)
-    numbers = mixed or (len(part) >= SHORTEST_PIECE and re.search(r"\d\D+\d", part))
-    return len(text) >= SHORTEST_PIECE and bool((numbers and mean < (3 if mixed else 2.5)) or of_no_words)
+    parted = mean < 3 if mixed else numbers and mean < 2.5
+    return len(text) >= SHORTEST_PIECE and (parted or of_no_words)
 
 
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
@@ -118,8 +118,8 @@ def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     text = value.strip()
     mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
     long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= 8]
-    # Some are masked, as in *** REPLACE ***.
-    return matches_glob(text, long if mixed else markers) or bool(re.fullmatch(r"(?s)\*{3}.*\*{3}", text))
+    masked = re.fullmatch(r"(?s)\*{3}.*\*{3}", text)  # as in *** REPLACE ***
+    return bool(masked) or matches_glob(text, long if mixed else markers)
 
 
 def is_no_value(value: str) -> bool:

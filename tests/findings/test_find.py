@@ -224,10 +224,19 @@ def test_passwords_in_files_and_what_only_tests_hold_have_an_action_each() -> No
     assert found[ELSEWHERE_ROW].nunique() == 1
 
 
-@pytest.mark.parametrize(("placeholder", "tracked"), [(True, 0), (False, 1)])
-def test_a_tracked_file_of_published_values_discloses_none(placeholder: bool, tracked: int) -> None:
-    """Of an env file whose only values everybody knows nothing is said; a value of its own is a finding."""
-    held = [{"source": "backend/.env", "environment": "development", "template": placeholder}]
+def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
+    """The id of the one row holds a digest of its leaks: who accepts it answers for no later one."""
+    rows: Any = [{"secret": ELSEWHERE_ROW, "status": "unknown", "covers": (), "digest": one} for one in "ab"]
+    first, second = (set(_find(leaked_secrets=[row])["id"]) for row in rows)
+    assert first.isdisjoint(second)
+
+
+@pytest.mark.parametrize(("template", "bits", "tracked"), [(True, 30, 0), (True, 150, 1), (False, 30, 1)])
+def test_a_tracked_file_of_published_values_discloses_none(template: bool, bits: int, tracked: int) -> None:
+    """Of an env file whose only values everybody knows nothing is said; a value of its own is a finding, and
+    so is a strong one that is in an example, too: whoever may commit could hide the file by a copy."""
+    facts = {"template": template, "strength_bits": float(bits)}
+    held = [{"source": "backend/.env", "environment": "development", **facts}]
     missing = {"source": "backend/.env", "secret": "B", "state": "missing"}
     found = _find(sources=[{"tracked": True}], inventory=[*held, missing])
     assert found["check"].eq("tracked-env-file").sum() == tracked
