@@ -197,10 +197,8 @@ def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Ca
             # git answers for what lies in its objects; the rest of .git is read as files.
             elif not prefix.startswith(".git/objects") or name.startswith("tmp_"):
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
-    left_out += [
-        Fault(os.path.relpath(str(error.filename), root), f"cannot be listed ({type(error).__name__})")
-        for error in unlisted
-    ]
+    faults = ((error.filename, f"cannot be listed ({type(error).__name__})") for error in unlisted)
+    left_out += [Fault(os.path.relpath(str(name), root), fault) for name, fault in faults]
     left_out[:] = [one for one in left_out if not _leads_within(root, root / one.place)]
 
 

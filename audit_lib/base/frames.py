@@ -72,11 +72,10 @@ class Contract:
             odd = sorted({*map(str, frame)} ^ {*cls.columns}) or "their order"
             raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
         fresh = frame.reset_index(drop=True)
-        return pd.DataFrame(
-            {name: _judged(f"{cls.__name__}: {name}", fresh[name], cls.columns[str(name)]) for name in fresh},
-            index=fresh.index,
-            copy=False,
-        )
+        judged = {
+            name: _judged(f"{cls.__name__}: {name}", fresh[name], cls.columns[str(name)]) for name in fresh
+        }
+        return pd.DataFrame(judged, index=fresh.index, copy=False)
 
 
 def _judged(place: str, values: pd.Series, column: Column) -> pd.Series:

@@ -27,7 +27,8 @@ SECONDS = 600  # that one child may run
 MAX_OUTPUT = 256 << 20  # bytes of an answer that is held whole
 MEMORY = 4 << 30  # bytes of address space of one child
 MOST_ENTRIES = 500_000  # files of a repository
-LARGEST_OBJECT, OVERLAP = 64 << 20, 1 << 16  # bytes: of a larger one there are windows, which overlap
+LARGEST_OBJECT = 64 << 20  # bytes that are held; of a larger one the windows overlap by …
+OVERLAP = 1 << 16  # … so many bytes
 _SMALL = 1 << 20  # bytes of a configuration or a pointer
 _OWN = tomllib.loads(Path(__file__).with_name("git.toml").read_text("utf-8"))
 _EXTENSION = re.compile(r"(?im)^[ \t]*(?:objectformat|refstorage)[ \t]*=[ \t]*\w{1,20}[ \t]*$")
@@ -283,11 +284,8 @@ def ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """Which of the paths, relative to the root, a pattern of the project covers, tracked or not
     (docs/rules.md#rule-97). Raises `GitFailed`, as for a project without a repository."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
-    covered = (
-        run_git(root, "check-ignore", "-z", "--stdin", "--no-index", stdin=listed, ok=(0, 1))
-        if listed
-        else b""
-    )
+    command = ("check-ignore", "-z", "--stdin", "--no-index")
+    covered = run_git(root, *command, stdin=listed, ok=(0, 1)) if listed else b""
     return set(os.fsdecode(covered).split("\0")) - {""}
 
 

@@ -227,9 +227,8 @@ def _check_report(report: Path, ledger: Path | None) -> tuple[list[errors.Fault]
     if ledger is not None:
         found, _ = _checked_ledger(ledger)
         signed = signatures(report, found)
-        if (copy := report / published.SIGNED).is_file() and copy.read_bytes() != signed_text(
-            report, found
-        ).encode():
+        copy, text = report / published.SIGNED, signed_text(report, found)
+        if copy.is_file() and copy.read_bytes() != text.encode():
             faults.append(errors.Fault(published.SIGNED, "is not what the ledger holds of who signed"))
         for entry in signed:
             signer = " as ".join(filter(None, map(entry.body.get, ("by", "role"))))

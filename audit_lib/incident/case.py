@@ -145,14 +145,13 @@ class Case:
 
         A change that is known less exactly than callers have time to follow says nothing about them.
         """
-        return tuple(
-            one
-            for one in self.tenures
-            if one.absent is not None and one.absent.fingerprint is not None
-            for grace in [timedelta(hours=self.rules.grace(one.home.secret))]
-            if one.first.at >= self.window.since - grace and one.absent.at <= self.window.until
-            if one.first.at - one.absent.at <= grace
-        )
+        found = []
+        for one in self.tenures:
+            if one.absent is not None and one.absent.fingerprint is not None:
+                grace = timedelta(hours=self.rules.grace(one.home.secret))
+                near = one.first.at >= self.window.since - grace and one.absent.at <= self.window.until
+                found += [one] if near and one.first.at - one.absent.at <= grace else []
+        return tuple(found)
 
     def coupled(self, secret: str) -> tuple[str, ...]:
         """The variables that must change with a secret, by the policy."""

@@ -145,7 +145,8 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
     begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
     mine = mine.assign(begins=begins, ends=ends)[begins.le(window.until) & ends.ge(window.since)]
-    one.hinted += [f"known to have leaked: {', '.join(sorted(set(mine['secret'])))}"] if len(mine) else []
+    if len(mine):
+        one.hinted.append(f"known to have leaked: {', '.join(sorted(set(mine['secret'])))}")
     for environment in sorted({*leaked["environment"]} - {*mine["environment"]}):
         one.lack(f"whether a leaked value of {environment} opened anything in the window")
     whole = shows_no_leak(case.leaked.coverage)
@@ -179,8 +180,8 @@ def _outage(case: Case) -> Explanation:
     one, outage = Explanation(OUTAGE), find_outage(case)
     one.lack(*case.may_have_missed("an outage", KNOWN_CLIENTS, APPLICATION))
     if outage is None:
-        one.against += [] if one.missing else ["at no time did nearly everyone fail"]
-        one.ruled_out = not one.missing
+        if not one.missing:
+            one.rule_out("at no time did nearly everyone fail")
         return one
     one.shown.append(f"{outage}, nearly all there were")
     before, after = deploys_around(case, outage)

@@ -1,6 +1,6 @@
 """From when until when a value could be used by others, and which values a secret has or had."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,9 +40,12 @@ def tabulate_exposure(case: Case) -> pd.DataFrame:
     found = [window for secret in secrets for window in _windows(case, secret)]
     ranks = {value: rank for rank, value in reversed(list(enumerate(case.leaked.leaks["fingerprint"])))}
 
-    found.sort(key=lambda row: (row["secret"], row["environment"], row["service"], str(row.get("begins_at"))))
-    found.sort(key=lambda row: (row["environment"] != PRODUCTION, ranks.get(row["fingerprint"], len(ranks))))
-    return ExposureWindows.of(sorted(found, key=lambda row: (not row["leaked"], not row["open"])))
+    def urgency(row: Mapping[str, Any]) -> tuple[Any, ...]:
+        home = (row["secret"], row["environment"], row["service"], str(row.get("begins_at")))
+        ranked = row["environment"] != PRODUCTION, ranks.get(row["fingerprint"], len(ranks))
+        return (not row["leaked"], not row["open"], *ranked, *home)
+
+    return ExposureWindows.of(sorted(found, key=urgency))
 
 
 def in_force(exposure: pd.DataFrame) -> dict[str, str]:

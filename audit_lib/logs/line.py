@@ -302,8 +302,9 @@ def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent
     """A structured line by what the lines in it show."""
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
     state = "request" if any(event.status for event in events) else "message" if events else "text only"
-    record, is_statement = (any(line[place] for line in lines) for place in (2, 6))
-    return Line(state, at, head.record or record, events, lacks=lacks, is_statement=is_statement)
+    record = head.record or any(line.record for line in lines)
+    is_statement = any(line.is_statement for line in lines)
+    return Line(state, at, record, events, lacks=lacks, is_statement=is_statement)
 
 
 def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:

@@ -233,9 +233,8 @@ def replace_file(path: Path, expected: bytes, content: bytes) -> None:
                 os.fchmod(file.fileno(), stat.S_IMODE(facts.st_mode))
                 file.flush()
                 os.fsync(file.fileno())
-            BadInput.unless(
-                _content(path, path.name) == expected, path.name, "was changed meanwhile: nothing was written"
-            )
+            unchanged = _content(path, path.name) == expected
+            BadInput.unless(unchanged, path.name, "was changed meanwhile: nothing was written")
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)

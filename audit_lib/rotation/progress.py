@@ -93,9 +93,10 @@ def rotation_progress(
         old = {step.old for step in replaced if step.old}
         worst = next((state for state in (NOT_DONE, NOT_KNOWN) if state in {s.state for s in replaced}), DONE)
         steps += replaced
-        parts = {"old value": _retired(old, worst, read), "revoke": _revoked(old, worst, read)}
-        parts = {**(parts if revocable else {}), "record": _recorded(mine, read, since)}
-        steps += [StepProgress(step, environment, *part) for step, part in parts.items()]
+        if revocable:
+            steps.append(StepProgress("old value", environment, *_retired(old, worst, read)))
+            steps.append(StepProgress("revoke", environment, *_revoked(old, worst, read)))
+        steps.append(StepProgress("record", environment, *_recorded(mine, read, since)))
         done, left = ("; ".join(s.place for s in replaced if s.state == state) for state in (DONE, NOT_DONE))
         halves += [f"one half of {environment}: {done} changed, {left} did not"] if done and left else []
     return Progress(tuple(steps), tuple(halves))

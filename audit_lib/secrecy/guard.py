@@ -69,8 +69,9 @@ def install(keeper: Keeper | None = None) -> Guard:
         for name in ("stdout", "stderr"):
             target = getattr(sys, name)
             if target is not None and not isinstance(target, GuardedStream):
-                setattr(sys, name, GuardedStream(_guard, target))
-                atexit.register(getattr(sys, name).flush, last=True)
+                stream = GuardedStream(_guard, target)
+                setattr(sys, name, stream)
+                atexit.register(stream.flush, last=True)
     elif not isinstance(getattr(kernel.session.send, "__self__", None), _Messages):
         kernel.session.send = _Messages(kernel.session).send
         _cover_raw_stream(sys.stdout, 1)

@@ -78,8 +78,10 @@ def forms(value: str) -> Iterator[tuple[str, bytes]]:
         *(("base64url", group.translate(_URL_SAFE)) for group in groups),
         *(("utf-16", value.encode(codec, "surrogatepass")) for codec in ("utf-16-le", "utf-16-be")),
     ]
-    names = {form: name for name, form in reversed(every)}  # of each the first
-    yield from ((names.pop(form), form) for _, form in every if form in names and len(form) >= SHORTEST)
+    named: dict[bytes, str] = {}
+    for name, form in every:
+        named.setdefault(form, name)
+    yield from ((name, form) for form, name in named.items() if len(form) >= SHORTEST)
 
 
 def _dumped(text: str) -> tuple[str, str]:
@@ -268,15 +270,14 @@ class Redactor(Matcher):
 
     def tree(self, node: Any, depth: int = 0) -> Any:
         """A copy of a message's part without known values, keys too; a mark for what lies too deep."""
-        match node:
-            case _ if depth > DEEPEST:
-                return MARK
-            case Mapping():
-                return {self.tree(key, depth + 1): self.tree(value, depth + 1) for key, value in node.items()}
-            case list() | tuple():
-                return [self.tree(item, depth + 1) for item in node]
-            case bytes() | bytearray() | memoryview():
-                return self.binary(bytes(node))
+        if depth > DEEPEST:
+            return MARK
+        if isinstance(node, Mapping):
+            return {self.tree(key, depth + 1): self.tree(value, depth + 1) for key, value in node.items()}
+        if isinstance(node, list | tuple):
+            return [self.tree(item, depth + 1) for item in node]
+        if isinstance(node, bytes | bytearray | memoryview):
+            return self.binary(bytes(node))
         text = node if isinstance(node, str) else repr(node)
         return clean if (clean := self.text(text)) != text else node
 

@@ -43,10 +43,8 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     """The keeper's values by what they are, never by what the project's policy calls them: whoever writes it
     could else have one published. Of what a report says anyway, `public`, nothing is searched for."""
     known = inventory.dropna(subset=["fingerprint"])
-    secret = known[
-        known["kind"].isin(["secret", "unlisted"])
-        & ~(known["placeholder"].fillna(False) | known["template"].fillna(False))
-    ]
+    set_up = ~known["placeholder"].fillna(False) & ~known["template"].fillna(False)
+    secret = known[known["kind"].isin(["secret", "unlisted"]) & set_up]
     named = frozenset(secret["fingerprint"])
     for whole in keeper.fingerprints():  # whatever the policy says that a URL is for
         keeper.part(whole, component("password"))
@@ -61,13 +59,12 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
     weak = secret[secret["fingerprint"].isin(ordinary)]
+    names = set(weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")")
     return Classes(
         sealed=frozenset(sealed),
         whole=held - sealed - ordinary,
         open=ordinary,
-        not_searched=tuple(
-            sorted({*(weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")")})
-        ),
+        not_searched=tuple(sorted(names)),
         ordinary=len(ordinary - named),
         names=dict(zip(known["fingerprint"], known["secret"], strict=True)),
         public=public,
@@ -151,10 +148,8 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         shown = f"artefact {number}" if in_name else name
         for way, content in views(shown, path.read_bytes(), seen):
             first = {(hit.name, hit.form): hit for hit in reversed(matcher.find(content))}
-            hits += [
-                f"{shown}: {_called(hit, classes)}, at byte {hit.start} of its {way}"
-                for hit in sorted(first.values())
-            ]
+            named = ((_called(hit, classes), hit.start) for hit in sorted(first.values()))
+            hits += [f"{shown}: {value}, at byte {start} of its {way}" for value, start in named]
     return hits
 
 
