@@ -115,6 +115,24 @@ def test_variables_changed_by_a_deploy_explain_an_outage(sample: Investigation) 
     assert not said.is_attack
 
 
+def test_a_leak_counts_while_its_value_was_in_force() -> None:
+    """From the commit until the start that put another value in force; the evidence of both is named."""
+    found = opened_once("leaked and used")
+    found.look(secret="API_TOKEN")
+    table = found.exposure.assign(
+        **{name: found.exposure[name].dt.strftime("%d %H:%M").fillna("") for name in ("begins_at", "ends_at")}
+    )
+    assert table[["begins_at", "ends_at", "leaked", "open"]].to_numpy().tolist() == [
+        ["15 02:00", "16 20:05", True, False], ["16 19:59", "", False, True],
+    ]  # fmt: skip
+    texts = ("the leak was first seen in commit", "the value came into use after ledger weekly#9")
+    assert [by.startswith(text) for by, text in zip(table["begins_by"], texts, strict=True)] == [True, True]
+    assert "another value in ledger weekly#10, in effect since the start in" in table["ends_by"].iloc[0]
+    for first, last, counts in ((10, 14, False), (15, 16, True), (17, 18, False)):
+        found.look(since=f"2026-09-{first}", until=f"2026-09-{last}")
+        assert ("known to have leaked" in _explained(found).loc[USED, "speaks_for"]) == counts
+
+
 def test_a_pair_counts_in_production_and_while_it_differed() -> None:
     """One of development explains nothing, nor one that broke after the window."""
     case, day = opened_once("pair break").case, pd.Timedelta(days=1)
