@@ -124,6 +124,8 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
         TENTHS + [(HOUR + 100 * n + m, f"198.51.10{m}.7", API, 401) for n in range(20) for m in range(5)]
         + [(9.0, f"198.51.10{m}.7", API, 200) for m in range(5)], {(*ONSET, "medium")}),
     "a known client alone": (TENTHS + fails(9, 100, "198.51.0.7", HOUR + 150), NOTHING),
+    "known clients for less than five minutes": (
+        people(6, 0) + people(6, HOUR, HOUR + 100, HOUR + 200, status=401), NOTHING),
     # application failing
     "eleven errors of one address": (
         people(9, *range(0, 900, 30)) + answers(PERSON, *range(0, 550, 50), status=500),
