@@ -181,7 +181,7 @@ class Audit(ProjectRead):
     def settings_changes(self) -> pd.DataFrame:
         """`SettingsChanges`: what the last signed review judged by otherwise."""
         signed = reviews.last_signed(self.ledger)
-        return reviews.tabulate_settings_changes(self.project, self.policy, signed, self.doubt)
+        return reviews.tabulate_settings_changes(self.project, self.policy, signed, self.doubt, self._code)
 
     @cached_property
     def checked(self) -> Mapping[str, pd.DataFrame]:
@@ -195,7 +195,7 @@ class Audit(ProjectRead):
             "configuration": tabulate_configuration(self.project, self.policy),
             "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),
             "leaked_secrets": tabulate_leaked_secrets(leaks, places, self.exposure),
-            "chosen_passwords": tabulate_chosen_passwords(leaks, places),
+            "chosen_passwords": tabulate_chosen_passwords(leaks, places, self._leaked.defaults),
             "ledger_faults": decisions.tabulate_ledger_faults(self.ledger),
         }
 

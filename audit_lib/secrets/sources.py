@@ -142,7 +142,7 @@ def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | No
     supplied = given | {(one.environment, one.service) for one in files}
     services = {source.service for source in project.env_sources} | {service for _, service in supplied}
     services |= {rule.service for rule in policy.secrets} if policy else set()
-    for place in product(project.environments, sorted(services - {""})):
+    for place in product(project.environments, sorted(services - {""}) or ["backend"]):
         if place not in supplied:
             none = GivenValues(*place, "", b"")
             option, missing = place_of(none), {"state": "missing", "reason": "nothing was supplied"}
