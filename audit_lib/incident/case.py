@@ -98,13 +98,17 @@ class Case:
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
-        """What each detection came to in the window."""
+        """What each detection came to in the window, by its name, in the order of DETECTIONS."""
         return {one.detection: _in_window(one, self.window) for one in judge(self.traffic, self.coverage)}
 
     def found(self, *detections: str, accidents: bool = True) -> tuple[Incident, ...]:
         """What these detections found; without what they themselves explain as an accident, if asked."""
-        every = (one for name in detections for one in self.verdicts[name].incidents)
-        return tuple(one for one in every if accidents or one.severity != "info")
+        return tuple(
+            one
+            for name in detections
+            for one in self.verdicts[name].incidents
+            if accidents or one.severity != "info"
+        )
 
     def are_none(self, *detections: str) -> bool:
         """Whether each of these found nothing where the logs would have shown it."""
@@ -177,11 +181,7 @@ def read_case(  # noqa: PLR0917
         project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs
     )
     leaked = find_leaks(
-        project,
-        keeper,
-        policy,
-        read.entries,
-        read.inventory,
+        *(project, keeper, policy, read.entries, read.inventory),
         stays=tenures(read.ledger),
         options=LeakOptions(cache=user_cache(), progress=progress),
     )

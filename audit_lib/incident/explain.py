@@ -116,9 +116,11 @@ def _callers_send(case: Case) -> bool:
 
 def _in_words(incidents: Iterable[Incident]) -> str:
     """The gravest of some incidents: whose, what, how many."""
-    ordered = sorted(incidents, key=lambda one: (-one.count, one.client, one.subject))
-    whose = (one.client or one.subject or few(sorted(one.clients)) or "no address" for one in ordered)
-    return few(f"{who}: {one.classification} ({one.count})" for who, one in zip(whose, ordered, strict=True))
+    return few(
+        f"{one.client or one.subject or few(sorted(one.clients)) or 'no address'}: "
+        f"{one.classification} ({one.count})"
+        for one in sorted(incidents, key=lambda one: (-one.count, one.client, one.subject))
+    )
 
 
 def _guessed(case: Case) -> Explanation:

@@ -85,8 +85,8 @@ class Entry(BaseModel, frozen=True, extra="forbid", strict=True, hide_input_in_e
         return _canonical(content | {"hash": sha256(_canonical(content)).hexdigest()})
 
     def _content(self) -> dict[str, Any]:
-        added = {"project", "heads"} if self.v == 1 else set()  # since version 2
-        return self.model_dump(exclude={"mac", "hash"} | added)
+        # Version 1 had neither a project nor heads.
+        return self.model_dump(exclude={"mac", "hash"} | ({"project", "heads"} if self.v == 1 else set()))
 
 
 def _canonical(content: Any) -> bytes:
@@ -186,12 +186,15 @@ def read_ledger(
     every.sort(key=lambda entry: (entry.at, entry.writer, entry.seq))
     doubts = _doubts(every, key, known, bridges)
     good = [entry for entry in every if entry.hash not in doubts]
-    faults: dict[str, list[Fault]] = {}
-    heads: dict[str, str] = {}
-    for writer, chain in chains.items():
-        faults[writer] = [*chain.faults, *(doubts[one.hash] for one in chain.entries if one.hash in doubts)]
-        sound = takewhile(lambda one: one.hash not in doubts and one.at <= as_of, chain.entries)
-        heads |= {entry.writer: entry.head for entry in sound}
+    faults = {
+        writer: [*chain.faults, *(doubts[one.hash] for one in chain.entries if one.hash in doubts)]
+        for writer, chain in chains.items()
+    }
+    heads = {
+        entry.writer: entry.head
+        for chain in chains.values()
+        for entry in takewhile(lambda one: one.hash not in doubts and one.at <= as_of, chain.entries)
+    }
     broken = {writer for writer, found in faults.items() if len(found) > bool(chains[writer].torn)}
     # Entries name heads of the other chains, and in the body of a sign-off or a key bridge.
     named = [(one.place, heads) for one in good for heads in (one.heads, one.body.get("heads"))]

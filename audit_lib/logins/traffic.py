@@ -188,7 +188,7 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     client, answered = frame["client"], frame["successes"].gt(0)
     classes = {
         "unnamed": client.eq(""),
-        "internal": client.map(policy.is_private).astype(bool) & (not policy.clients),
+        "internal": client.map(policy.may_be_proxy).astype(bool),
         "known": client.isin(before["client"]),
         "failing only": frame["failures"].gt(0) & ~answered,
         "not known if new": client.eq(client)
@@ -249,8 +249,8 @@ def recorded_changes(
         named = effective[["began_at", "ended_at", "evidence"]].itertuples(index=False)
         changes += [RecordedChange("deploy", at, until, place, "deploy") for at, until, place in named]
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
-    for at, file, line in starts[["at", "file", "line"]].itertuples(index=False):
-        changes.append(RecordedChange("start", at, at, f"{file}:{line}", "start"))
+    named = starts[["at", "file", "line"]].itertuples(index=False)
+    changes += [RecordedChange("start", at, at, f"{file}:{line}", "start") for at, file, line in named]
     return tuple(sorted(changes, key=lambda change: (change.at, change.name, change.place)))
 
 
@@ -315,10 +315,10 @@ class Traffic:
         """Why sources cannot be told apart: nearly all requests come from a proxy; "" where they can."""
         asked = self.activity.counts.dropna(subset="status")
         sums = asked[~asked["client"].isin(("", NOT_AN_ADDRESS))].groupby("client")["count"].sum()
-        inside = sums[[self.policy.is_private(client) for client in sums.index]].nlargest(3)
+        inside = sums[[self.policy.may_be_proxy(client) for client in sums.index]].nlargest(3)
         share = inside.sum() / max(sums.sum(), 1)
         text = f"{share:.0%} of the requests come from {len(inside)} private addresses"
-        return "" if self.policy.clients or share <= _PROXIED else f"{text}, so a proxy hides the callers"
+        return "" if share <= _PROXIED else f"{text}, so a proxy hides the callers"
 
 
 def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
@@ -371,8 +371,7 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     number = proven.groupby([proven, *keys], dropna=False).cumcount()
     proven &= number >= failed.groupby(keys, dropna=False).transform("sum")
     messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
-    if not policy.clients:  # a private address may be a proxy's
-        messages = messages[~mapped(messages["client"], policy.is_private).astype(bool)]
+    messages = messages[~mapped(messages["client"], policy.may_be_proxy).astype(bool)]
     messages = messages[~messages.index.isin(refused.index)].sort_values("seconds", kind="stable")
     return messages[~_is_near(messages, refused, ["client"])]
 

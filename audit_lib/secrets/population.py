@@ -19,7 +19,6 @@ from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
 from audit_lib.settings.variables import likely_kind, shape_by
 
-STORE_KINDS = ("E13", "E14")  # evidence that a secret store gives
 # The side that a kind of source is of, and all sides in order.
 SIDE_OF = {"env file": "env files", "example": "examples", "export": "platform", "given values": "platform"}
 SIDES = ("code", "policy", *dict.fromkeys(SIDE_OF.values()), "ledger")
@@ -98,7 +97,7 @@ def _facts(read: ProjectRead) -> list[tuple[str, ...]]:
     """What policy, sources, stores and ledger name."""
     entries, evidence = read.entries, read.evidence
     named = entries[entries["name"].notna() & entries["kind"].isin(SIDE_OF)]
-    stored = evidence[evidence["kind"].isin(STORE_KINDS)]
+    stored = evidence[evidence["kind"].isin(("E13", "E14"))]  # what a secret store gives
     seen = ((entry, one) for entry in read.ledger.of_kind("snapshot") for one in entry.body["secrets"])
     held = [(one["service"], one["secret"], entry.place) for entry, one in seen if one["state"] == "present"]
     return [
