@@ -357,3 +357,6 @@ def test_no_value_is_a_line(tmp_path: Path) -> None:
     assert value not in "\n".join(lines)
     write(tmp_path, {"f.toml": "y"})
     assert len(difference(lines, lines_of(tmp_path, text))) == 2
+    for size, is_read in ((1 << 20, True), ((1 << 20) + 1, False)):
+        os.truncate(tmp_path / "f.toml", size)
+        assert ("digest = not read: refused" not in "\n".join(lines_of(tmp_path, text))) is is_read
