@@ -231,8 +231,7 @@ def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -
     """Of the names those that variables may have, and that share no twelve characters with a strong value."""
     possible = {name for name in names if reads_as_name(name)}
     strong = {value for value in held if possible and keeper.ask(value, values.strength_bits) >= _STRONG_BITS}
-    redactor = Redactor.of(keeper, strong)
-    return {name for name in possible if redactor.text(name) == name}
+    return possible - Redactor.of(keeper, strong).texts(possible).keys()
 
 
 # Models are built when they are used: most searches read no report.

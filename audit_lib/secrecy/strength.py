@@ -57,11 +57,11 @@ def chosen_bits(value: str) -> float:
     from zxcvbn import zxcvbn  # noqa: PLC0415  90 ms that hardly any review needs
 
     parts = zxcvbn(value, max_length=LONGEST)["sequence"]
-    guessed = [part for part in parts if part["pattern"] != "bruteforce"]
-    words = [part for part in guessed if len(part["token"]) >= 4]  # shorter ones occur by chance
+    words = [  # shorter ones occur by chance
+        part for part in parts if part["pattern"] != "bruteforce" and len(part["token"]) >= 4
+    ]
     drawn = len(value) - sum(len(part["token"]) for part in words)
-    order = math.log2(math.factorial(len(parts)))
-    bits = sum(math.log2(part["guesses"]) for part in words) + order
+    bits = sum(math.log2(part["guesses"]) for part in words) + math.log2(math.factorial(len(parts)))
     return float(math.floor(bits + drawn * math.log2(max(range_of(value), 2)))) if words else math.inf
 
 
