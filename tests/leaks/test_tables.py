@@ -306,7 +306,7 @@ PURGES: list[tuple[list[tuple[str, str]], tuple[str, ...], list[str]]] = [
 
 
 def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
-    """Env files, and what is at HEAD no more, go as a whole, of others a text; what is beside git is named."""
+    """Env files, and what left HEAD, go as a whole, of others a text; what is beside git is named."""
     plot = new_plot(tmp_path / "a b")
     for name in ("a.env", "app.py", "no.env"):
         plot.commit(name, "x\n")
