@@ -179,7 +179,7 @@ def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
     from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
 
     found = {one.environment for one in project.env_sources if extends == "generic" and not one.example}
-    environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)  # noqa: S701
+    environment = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701
     environment.filters["quoted"] = _quoted
     template = environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8"))
     env_sources = (source for source in project.env_sources if not keys.path_fault(source.path))
