@@ -1,5 +1,6 @@
 """Explanations by the detections: what is not seen never counts, and each is about what was asked."""
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -170,27 +171,13 @@ TAKEN: dict[str, Callable[[Path], object]] = {
     "values": _no_values,
     "one file": lambda at: (at / "frontend/.env.local").unlink(),
 }
-# By incident and secret that is asked for: what is taken away, and what is not unlikely without it. With all
-# that is there, each of these explanations is unlikely, for the incident has another one.
-RULED_OUT: dict[tuple[str, str], dict[str, set[str]]] = {
-    (BUNDLE, "JWT_SECRET_KEY"): {
-        "the day itself": {GUESSED, USED, OUTAGE},
-        "understanding": {GUESSED, USED, OUTAGE},
-        "addresses": {GUESSED},
-        "all but a week": {USED},
-        "values": {EXPOSED},
-        "one file": {EXPOSED},
-    },
-    ("leaked and used", "API_TOKEN"): {
-        taken: {CUT_OFF} for taken in ("the day itself", "understanding", "snapshots")
-    },
-}
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
-@pytest.mark.parametrize(("kind", "secret"), RULED_OUT)
-def test_unlikely_is_earned(kind: str, secret: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "secret", "rest"), CASES["ruled_out"])
+def test_unlikely_is_earned(kind: str, secret: str, rest: dict[str, list[str]], tmp_path: Path) -> None:
     """With all that it needs an explanation is unlikely where it explains nothing; else it is not."""
-    whole, rest = tmp_path / "whole", RULED_OUT[kind, secret]
+    whole = tmp_path / "whole"
     whole.mkdir()
     plant(whole, kind, 0)
     change(whole / TOML, 'name = "planted"', 'environments = ["production"]\nname = "planted"')
@@ -201,7 +188,7 @@ def test_unlikely_is_earned(kind: str, secret: str, tmp_path: Path) -> None:
         unlikely = set(ratings.index[ratings.eq("unlikely")])
         if taken == "nothing":
             assert set().union(*rest.values()) <= unlikely
-        assert not unlikely & rest.get(taken, set()), taken
+        assert unlikely.isdisjoint(rest.get(taken, ())), taken
 
 
 def test_a_window_that_no_log_reaches_rules_nothing_out(tmp_path: Path) -> None:
