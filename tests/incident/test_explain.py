@@ -100,6 +100,7 @@ def test_explanations_are_about_the_secret_that_was_asked_for(sample: Investigat
         assert table.loc[name, "rating"] == "unknown"
         assert "callers do not send TRADIER_API_KEY" in table.loc[name, "missing"]
     assert "203.0.113" not in "".join(table["speaks_for"])
+    assert "callers do not send" not in table.loc[EXPOSED, "missing"]
     sample.look(secret="")
 
 

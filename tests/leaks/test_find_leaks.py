@@ -15,6 +15,7 @@ from audit_lib.leaks.find_leaks import (
     find_leaks,
     leak_targets,
     read_reports,
+    search_staged,
     shown_names,
     with_found,
 )
@@ -23,6 +24,7 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.sources import Reading
 from audit_lib.leaks.tables import shows_no_leak, tabulate_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.redact import MARK
 from audit_lib.secrets.inventory import Inventory
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import EnvEntries
@@ -249,3 +251,31 @@ def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
         targets, owners = with_found(none, shapes, keeper, ())
         assert set(targets["variable"]) == {name}
         assert set(owners.values()) == {third}
+
+
+def test_what_is_staged_is_searched(tmp_path: Path) -> None:
+    """What the index holds and HEAD does not: known values in contents and names, and by patterns what its
+    file did not hold before; a line says what is known of it. A content that is not whole is named."""
+    plot, keeper = new_plot(tmp_path / "repo"), Keeper(Key(b"k" * 32, "file"))
+    targets = targets_of(keeper, {"TOKEN": VALUE})
+    old, new = fake_value("held before"), fake_value("new in its file")
+    plot.commit("old.py", f"API_TOKEN = '{old}'\n")
+    for name, content in {
+        "old.py": f"API_TOKEN = '{old}'\nx = 1\n", f"{VALUE}.txt": "x\n",
+        "new.py": f"\nAPI_TOKEN = '{new}'\nSECRET_KEY = '{VALUE}'\n",
+        "a.gz": gzip.compress(VALUE.encode() * 9)[:-9],
+    }.items():  # fmt: skip
+        plot.file(name, content)
+    plot.git("add", "-A")
+    plot.file("new.py", "clean on disk only\n")
+    for rules, more in (
+        (None, set()),
+        (Rules(keeper, ()), {("new.py", 2, "API_TOKEN", "looks like a secret")}),
+    ):
+        found = search_staged(plot.root, keeper, targets, rules=rules)
+        known = "in force in production"
+        assert {(hit.path, hit.line, hit.secret, hit.known) for hit in found.hits} == more | {
+            ("new.py", 3, "TOKEN", known), (f"{MARK}.txt", 0, "TOKEN", known), ("a.gz", 1, "TOKEN", known),
+        }  # fmt: skip
+        assert (found.files, found.values, [one.place for one in found.left_out]) == (4, 1, ["a.gz"])
+    assert search_staged(plot.root, keeper, targets.assign(kind="template")).hits == ()

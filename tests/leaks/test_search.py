@@ -1,6 +1,7 @@
 """The exact search, against a planter that shares no code with it; what it left out is named each time."""
 
 import gzip
+import io
 import os
 import random
 import zipfile
@@ -15,9 +16,11 @@ import pytest
 
 from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakOptions, Search as SearchOf, Values, tabulate_sightings
+from audit_lib.leaks.sources import Origin, Reading, Source
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import EnvSource, Project, bundled_policy
 from tests.support.fakes import fake_value
+from tests.support.packed import zipped
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
 
 # Where each kind of place of the planter is reported, whatever else holds the value.
@@ -274,13 +277,35 @@ def test_what_is_left_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_kept_elsewhere_is_said(plot: Plot, tmp_path: Path) -> None:
-    """Commits that were never fetched, and what git LFS has, are not taken for clean."""
+    """Commits never fetched, what git LFS has, submodules and lost objects are not taken for clean."""
     plot.commit("big.bin", f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n")
     clone = tmp_path / "clone"
     plot.git("clone", "-q", "--depth", "1", plot.root.as_uri(), str(clone))
-    for root, text in ((clone, "shallow clone"), (plot.root, "git LFS"), (plot.root, "git LFS")):
+    texts = ["shallow clone", "git LFS", "git LFS", "is a submodule", "lacks 1 object"]
+    for number, text in enumerate(texts):
+        if text == "is a submodule":
+            plot.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub")
+        if text == "lacks 1 object":
+            blob = plot.git("rev-parse", "HEAD:big.bin")
+            (plot.root / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+        root = plot.root if number else clone
         found = search(root, {"TOKEN": VALUE}, tmp_path)[0].coverage
         assert text in "; ".join(found.loc[found["state"] != "searched", "reason"])
+
+
+def test_a_text_that_is_packed_wide_or_in_a_table_is_read(tmp_path: Path) -> None:
+    """Patterns need text: UTF-16 and the words of SQLite are one, binary data are not."""
+    text = b"API_TOKEN=" + fake_value("words").encode()
+    contents = {"a.db": b"SQLite format 3\0" + bytes(9) + text, "b.txt": text.decode().encode("utf-16")}
+    contents |= {"c.zip": zipped(text), "d.bin": b"\0" + text, "e.txt": text + bytes(9)}
+    contents["f.txt"] = text + b" " * 9_000 + b"\0"
+    found = {}
+    for name, content in contents.items():
+        source = Source(Origin("working tree", name), len(content), partial(io.BytesIO, content))
+        found[name] = [
+            member for member, one in source.texts(Reading()) if one.replace(b"\0", b"").count(text)
+        ]
+    assert found == {"a.db": [""], "b.txt": [""], "c.zip": ["a.txt"], "d.bin": [], "e.txt": [], "f.txt": [""]}
 
 
 def _replaced(plot: Plot) -> None:

@@ -1,6 +1,7 @@
 """One leak for each value, one row for each secret: identity, classes, urgency, what to do first."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,12 +16,16 @@ from audit_lib.leaks.tables import (
     Leaks,
     exit_code,
     leak_id,
+    next_step,
+    purge_of,
     tabulate_exposure,
     tabulate_leaked_secrets,
     tabulate_leaks,
     with_force,
 )
 from audit_lib.ledger.timeline import Observation, SecretPlace, Tenure
+from audit_lib.settings import EnvSource, Project
+from tests.support.planter import new_plot
 from tests.support.rows import rows_of
 
 NO_INVENTORY = rows_of("inventory")
@@ -264,6 +269,58 @@ def _code(leaks: list[tuple[str, str]], more: list[tuple[str, str]], stops: tupl
 def test_a_class_stops_with_all_that_is_more_urgent(leak: tuple[str, str], codes: list[int]) -> None:
     """What is less urgent than the class named lets a pipeline go on."""
     assert [_code([leak], [], CLASSES[: number + 1]) for number in range(len(CLASSES))] == codes
+
+
+FIRST: list[tuple[list[tuple[str, str]], list[int], str]] = [
+    ([("leak", "not known"), IN_FORCE], [1, 1, 1], "rotate NAME now, "),
+    ([("leak", "not known")], [1, 1, 1], "rotate NAME, or give"),
+    (
+        [("pattern", "not in force"), ("template", "in force")],
+        [1, 1, 1],
+        "make sure that the old value of NAME",
+    ),
+    ([("possible", "not known")], [1, 1, 1], "take the passwords"),
+    ([("hash", "not known")], [1, 1, 1], "take the passwords"),
+    ([("template", "in force")], [1, 1, 1], "nothing: no leak was found, and everything was"),
+    *(([], counts, "nothing, as far as was") for counts in ([1, 1, 0], [1], [])),
+]
+
+
+@pytest.mark.parametrize(("found", "counts", "words"), FIRST)
+def test_what_to_do_first(found: list[tuple[str, str]], counts: list[int], words: str) -> None:
+    """The most urgent class that there is. None may be said only if all was searched, and for something."""
+    coverage = pd.DataFrame(WHOLE[: len(counts)], columns=["part", "state"]).assign(count=counts)
+    leaks = pd.DataFrame(found, columns=["kind", "force"]).assign(variable="NAME")
+    assert next_step(leaks, coverage).startswith(words)
+
+
+TEXTS_GO, FILES_GO, UNTRACKED = "--replace-text", "--invert-paths", "rm --cached"
+PURGES: list[tuple[list[tuple[str, str]], tuple[str, ...], list[str]]] = [
+    ([("commit", "a.env")], ("a.env",), [UNTRACKED, FILES_GO]),
+    ([("commit", "app.py"), ("commit", "no.env")], ("app.py", "no.env"), [TEXTS_GO]),
+    ([("unreachable", "gone.zip!x"), ("note", "")], ("gone.zip",), [FILES_GO]),
+    ([("commit message", ""), ("tag", "refs/tags/v1")], ("commit messages or tags",), [TEXTS_GO]),
+    ([("path", "dump"), ("commit", "b.env")], ("b.env", "names of files"), [TEXTS_GO, FILES_GO]),
+    ([("log", "l.log"), ("notebook", "n.ipynb")], (), []),
+]
+
+
+def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
+    """Env files, and what left HEAD, go as a whole, of others a text; what is beside git is named."""
+    plot = new_plot(tmp_path / "a b")
+    for name in ("a.env", "app.py", "no.env"):
+        plot.commit(name, "x\n")
+    homes = (EnvSource("production", "api", "a.env"), EnvSource("production", "api", "no.env", example=True))
+    for places, purged, steps in PURGES:
+        rows = [
+            {"leak_id": "l", "place": place, "path": path, "commit": "", "encoding": ""}
+            for place, path in places
+        ]
+        found = purge_of(Project("p", plot.root, env_sources=homes), LeakPlaces.of(rows))
+        assert (found.purged, found.elsewhere) == (purged, () if purged else ("l.log", "n.ipynb"))
+        told = " ".join(found.commands)
+        assert [step for step in (TEXTS_GO, UNTRACKED, FILES_GO) if step in told] == steps
+        assert told.count("a b'") == told.count("git -C '")
 
 
 @pytest.mark.parametrize(("row", "code"), [

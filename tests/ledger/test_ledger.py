@@ -179,7 +179,11 @@ def test_a_bridge_carries_earlier_chains_to_the_new_key(folder: Path) -> None:
 
 
 def test_entries_of_another_project_are_left_out(folder: Path, tmp_path: Path) -> None:
-    """A chain copied from another project's ledger under the same key is a fault, whichever is older."""
+    """A chain copied from another project's ledger under the same key is a fault, whichever is older. The
+    first entry names the project: by what it says, in whatever order."""
+    drafts = (Draft("x", {"a": 1, "b": 2}), Draft("x", {"b": 2, "a": 1}))
+    first = [append(tmp_path / f"{n}", KEY, draft, START, "alice") for n, draft in enumerate(drafts)]
+    assert first[0].project == first[1].project
     for day, known in ((8, []), (-8, [("alice", all_heads(folder)["alice"])])):
         append(tmp_path / f"other {day}", KEY, decision(8), days(day), "bob")
         (folder / "bob.jsonl").write_bytes((tmp_path / f"other {day}" / "bob.jsonl").read_bytes())

@@ -11,6 +11,7 @@ from audit_lib.base.frames import Sources
 from audit_lib.logs.read import tabulate_log_coverage
 from audit_lib.logs.tally import LogCounts
 from audit_lib.report.tables import tabulate_days
+from tests.support.small_logs import line, small_traffic
 
 QUARTER = Quarter(2026, 3)
 NOTHING = "no request and no message was recognised in the lines that were read"
@@ -54,6 +55,17 @@ def test_the_row_says_how_much_was_seen(case: str) -> None:
     at = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
     row = tabulate_log_coverage(Sources.of(logs), _counts(*counted), QUARTER, at).iloc[0]
     assert row[list(expected)].to_dict() == expected
+
+
+def test_a_request_lies_between_its_bounds() -> None:
+    """In its minute; without a time from its day until the end of the next that its file names."""
+    untimed, timed = 'INFO: 192.0.2.1:1 - "GET /x HTTP/1.1" 401 X\n', ("192.0.2.1", "/x", 200)
+    lines = [untimed, line((86400, *timed)), untimed, line((3 * 86400 + 90.0, *timed)), untimed]
+    requests = small_traffic(lines, days=9).activity.requests.sort_values("line")
+    sides = (requests[f"not_{side}_at"].dt.strftime("%d %H:%M").fillna("") for side in ("before", "after"))
+    assert [*map("-".join, zip(*sides, strict=True))] == [
+        *("-02 23:59", "02 00:00-02 00:00", "02 00:00-04 23:59", "04 00:01-04 00:01", "04 00:00-")
+    ]
 
 
 def test_days_are_counted_by_service() -> None:

@@ -5,6 +5,7 @@ a log is missing both, the reason that is said is the first.
 """
 
 import random
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -233,6 +234,21 @@ def test_words_of_its_own_are_a_doubt(said: str) -> None:
     doubt = cover(small_traffic((*QUIET, said))).reason({"own words"})
     assert ("may be refusals" in doubt) == MAY_BE_REFUSALS[said]
     assert all("own words" in own for own in NEEDS.values())
+
+
+HINTS = tomllib.loads(Path(__file__).with_name("test_hints.toml").read_text("utf-8"))["case"]
+
+
+@pytest.mark.parametrize("case", HINTS, ids=lambda case: case["name"])
+def test_a_log_that_may_lack_lines_is_a_doubt(case: dict[str, Any]) -> None:
+    """Thin days, filtered refusals, an early end, a silence, routes of another: far from what is usual."""
+    counts = [count for days, count in case["days"] for _ in range(days)]
+    times = [DAY * (day + n / count) for day, count in enumerate(counts) for n in range(count)]
+    (first, last), route = case.get("gap", (0, 0)), case.get("route", ROUTES[0])
+    asks = [(at, "198.51.1.1", route, 200) for at in times if not first <= at / 3600 < last]
+    asks += [(DAY * day + 60.0, "198.51.1.1", route, 401) for day in range(*case.get("refused", (0, 0, 1)))]
+    reason = cover(small_traffic(asks, days=case.get("period", len(counts)))).reason({"whole logs"})
+    assert (reason[: len(case.get("hint", ""))], bool(reason)) == (case.get("hint", ""), "hint" in case)
 
 
 def test_the_shapes_of_such_lines_are_listed() -> None:

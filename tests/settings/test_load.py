@@ -4,13 +4,21 @@ import os
 import random
 import re
 import tomllib
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.settings import bundled_policy, choose_policy, load, load_policy, load_project
+from audit_lib.settings import (
+    bundled_policy,
+    choose_policy,
+    instant_of,
+    load,
+    load_policy,
+    load_project,
+)
 from audit_lib.settings.load import DEFAULT_LAYOUT, difference, digest_of_difference, dump, guide_rules
 from audit_lib.settings.models import BUNDLED, POLICIES, DeploySource, EnvSource, LogSource, Policy
 from tests.support.applications import write
@@ -109,6 +117,16 @@ def test_an_audit_toml_says_where_everything_is(tmp_path: Path) -> None:
     )
     assert project.deploy_sources == (DeploySource("evidence/deploys*.json", "web", "production"),)
     assert (project.configured, project.ledger_dir) == (True, tmp_path / "elsewhere")
+
+
+def test_the_instant_is_the_one_given_or_the_sample_s(tmp_path: Path) -> None:
+    """An instant that is given counts; without any nothing is audited."""
+    project = load_project(tmp_path)
+    sample = replace(project, pinned_as_of="2026-09-30")
+    found = [instant_of(of, given).day for of, given in ((project, "2026-10-01"), (sample, "2026-10-02"))]
+    assert [*found, instant_of(sample, "").day] == [1, 2, 30]
+    with pytest.raises(BadInput, match="as_of: is required"):
+        instant_of(project, "")
 
 
 def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
@@ -339,3 +357,6 @@ def test_no_value_is_a_line(tmp_path: Path) -> None:
     assert value not in "\n".join(lines)
     write(tmp_path, {"f.toml": "y"})
     assert len(difference(lines, lines_of(tmp_path, text))) == 2
+    for size, is_read in ((1 << 20, True), ((1 << 20) + 1, False)):
+        os.truncate(tmp_path / "f.toml", size)
+        assert ("digest = not read: refused" not in "\n".join(lines_of(tmp_path, text))) is is_read

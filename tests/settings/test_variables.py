@@ -15,6 +15,7 @@ from audit_lib.settings.variables import (
     in_env_text,
     is_issued,
     likely_kind,
+    of_one_store,
     read_code,
 )
 from tests.support.applications import write
@@ -86,6 +87,12 @@ def test_a_name_and_its_values_make_a_kind(name: str, values: list[str], kind: s
     """A secret's word decides alone; of other names a value that can only be a setting does."""
     forms = [form_of(MADE.get(value, value)) for value in values]
     assert likely_kind(name, forms, bundled_policy("generic"))[0] == kind
+
+
+@pytest.mark.parametrize(("name", "other", "together"), NAMES["stores"])
+def test_two_names_may_be_of_one_store(name: str, other: str, together: bool) -> None:
+    """A password and an address of one store belong together, whatever each is called."""
+    assert of_one_store(name, other) is of_one_store(other, name) is together
 
 
 def test_a_provider_s_key_is_told_from_the_application_s_own() -> None:
