@@ -228,7 +228,6 @@ class Search:
             objects.left_out += history.limits()
         why = "is a log outside the project: its lines are counted, and values are not searched for"
         self._folders[history.root].left_out += [Fault(one, why) for one in outside_logs(self.project)]
-
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         none = "the project is not a git repository"
         idle = "placeholders and unused defaults under a password's name: counted, not listed"
