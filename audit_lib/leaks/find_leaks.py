@@ -59,6 +59,7 @@ class LeakAudit:
     leaks: pd.DataFrame
     places: pd.DataFrame
     coverage: pd.DataFrame
+    defaults: frozenset[str] = frozenset()  # fingerprints of passwords that many choose
 
 
 def find_leaks(
@@ -95,12 +96,11 @@ def find_leaks(
     coverage = search.coverage(values, targets)
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
     # A default in a test or a document is counted and not listed.
-    default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
-    sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]
+    defaults = frozenset(shape.fingerprint for shape in shapes if shape.default)
+    listed = ~sightings["fingerprint"].isin(defaults) | sightings["path"].map(deploys).astype(bool)
     keyed = keeper.key.origin != "throw-away"
-    return LeakAudit(
-        *tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed), coverage
-    )
+    tables = tabulate_leaks(sightings[listed], targets, inventory, as_of, stays=stays, keyed=keyed)
+    return LeakAudit(*tables, coverage, defaults)
 
 
 def leak_targets(
@@ -253,9 +253,7 @@ class _Report(BaseModel, defer_build=True):
 
 def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dict[Shape, tuple[str, int]]:
     """The values of all results in SARIF, each with its first path and line; one without a value is left out.
-
-    Raises `BadInput` for files that cannot be read or are no SARIF (version 2.1.0, OASIS).
-    """
+    Raises `BadInput` for files that cannot be read or are no SARIF (version 2.1.0, OASIS)."""
     value_in = cache(partial(_value_in, rules=rules))  # thousands of results have the same few
     places, faults = dict[Shape, tuple[str, int]](), list[Fault]()
     for file in files:
@@ -324,10 +322,8 @@ def search_staged(
     index: Path | None = None,
     rules: Rules | None = None,
 ) -> StagedSearch:
-    """Every place of a known strong value (LeakTargets) in what the index holds and HEAD does not.
-
-    With `rules` also of what looks like a secret, unless its file held it before. Raises `GitFailed`.
-    """
+    """Every place of a known strong value (LeakTargets) in what the index holds and HEAD does not. With
+    `rules` also of what looks like a secret, unless its file held it before. Raises `GitFailed`."""
     head, listed = at_head(root), in_index(root, index)
     staged = {oid: new for oid, paths in listed.items() if (new := paths - head.get(oid, set()))}
     changed = {path for paths in staged.values() for path in paths}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.leaks.rules import Rules
-from audit_lib.leaks.tables import ELSEWHERE, tabulate_chosen_passwords
+from audit_lib.leaks.tables import COMMON, ELSEWHERE, tabulate_chosen_passwords
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.leaks.test_find_leaks import audit
 from tests.support.fakes import fake_value
@@ -75,6 +75,22 @@ def test_possible_passwords_are_a_class_of_their_own(tmp_path: Path) -> None:
     }
     counted = found.coverage[found.coverage["reason"].str.contains("counted, not listed")]
     assert list(counted["count"]) == [1]
-    table = tabulate_chosen_passwords(found.leaks, found.places)
+    table = tabulate_chosen_passwords(found.leaks, found.places, found.defaults)
     assert list(table["variable"]) == ["DB_PASSWORD", ELSEWHERE]
     assert keeper.fingerprint(one) not in keeper  # a word would stand in reports by chance
+
+
+def test_what_many_choose_is_one_question(tmp_path: Path) -> None:
+    """What others guess anyway no file discloses: all such are one row with their names. A password of
+    somebody's own keeps its row, whatever is beside it."""
+    plot, own = new_plot(tmp_path / "repo"), fake_value(3, 7, SMALL)
+    plot.commit("compose.yml", "db:\n  POSTGRES_PASSWORD: postgres\nweb:\n  ADMIN_PASSWORD: test123\n")
+    alone, _ = audit(plot.root, tmp_path)
+    plot.commit("deploy.yml", f"db:\n  DB_PASSWORD: {own}\n")
+    found, _ = audit(plot.root, tmp_path)
+    tables = [tabulate_chosen_passwords(one.leaks, one.places, one.defaults) for one in (alone, found)]
+    assert [list(table["variable"]) for table in tables] == [[COMMON], [COMMON, "DB_PASSWORD"]]
+    common = tables[1].iloc[0]
+    assert common["values"] == 2
+    assert {name for name, *_ in common["covers"]} == {"POSTGRES_PASSWORD", "ADMIN_PASSWORD"}
+    assert common["digest"] == tables[0]["digest"].iloc[0]
