@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import random
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -23,29 +24,7 @@ from tests.support.fakes import fake_value
 from tests.support.packed import zipped
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
 
-# Where each kind of place of the planter is reported, whatever else holds the value.
-WHERE = {
-    "unreachable commit": ("unreachable", "gone.txt"), "blob at HEAD": ("commit", "a/config.py"),
-    "blob removed later": ("commit", "removed.env"), "blob on another branch": ("commit", "side.txt"),
-    "blob on a deleted branch": ("unreachable", "deleted.txt"),
-    "path of a file": ("path", "exports/[secret removed].txt"),
-    "path of a folder": ("path", "out-[secret removed]/deep/x.txt"), "commit message": ("commit message", ""),
-    "author's name": ("commit author", ""), "committer's address": ("commit author", ""),
-    "annotated tag": ("tag", "refs/tags/v1"), "name of a tag": ("git file", ".git/packed-refs"),
-    "tag of a blob": ("tag", "refs/tags/blobtag"), "git note": ("note", None),
-    "older stash": ("unreachable", "base.txt"), "newest stash": ("stash", "base.txt"),
-    "amended commit": ("unreachable", "amended.txt"), "dangling blob": ("unreachable", ""),
-    "only in a merge": ("commit", "evil.txt"), "packed with deltas": ("commit", "packed.txt"),
-    "untracked file": ("working tree", "untracked.txt"), "ignored file": ("working tree", "x.secret"),
-    "name of an untracked file": ("working tree", "dump-[secret removed].bin"),
-    "git config": ("git file", ".git/config"), "reflog message": ("git file", ".git/logs/refs/heads/z"),
-    "log": ("log", "backend/logs/app.log"),
-    "built bundle": ("bundle", "frontend/.next/static/chunks/main.js"),
-    "source map": ("bundle", "frontend/.next/static/main.js.map"), "notebook output": ("notebook", "n.ipynb"),
-    "large file": ("working tree", "large.bin"), "large blob": ("commit", "blob.bin"),
-    "commit message left behind": ("git file", ".git/SQUASH_MSG"),
-    "staged, not committed": ("staged", "staged.txt"),
-}  # fmt: skip
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 SYMBOLS = "\"'\\<&> +%$/=é"
 
 
@@ -110,12 +89,12 @@ def test_every_kind_of_place_is_searched(crowded: Plot, tmp_path: Path) -> None:
     """Wherever git or the folder can hold a value, it is found there; no frame quotes it."""
     values = {f"V{number}": fake_value(kind) for number, kind in enumerate(PLACES)}
     found, keeper = search(crowded.root, values, tmp_path)
-    assert set(WHERE) == set(PLACES)
-    for kind, (source, path) in WHERE.items():
+    assert {kind for kind, *_ in CASES["where"]} == set(PLACES)
+    for kind, source, path in CASES["where"]:
         places = met(found, keeper, fake_value(kind))
         there = places[places["place"] == source]
         assert len(there) >= 1, kind
-        assert path is None or path in set(there["path"]), kind
+        assert path == "any" or path in set(there["path"]), kind
     shown = found.sightings.to_csv() + found.coverage.to_csv()
     assert [kind for kind in PLACES if fake_value(kind) in shown] == []
 

@@ -23,6 +23,12 @@ from tests.support.planter import new_plot
 
 MIXED = string.ascii_letters + string.digits
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+LARGE, DIGITS = string.ascii_uppercase, string.digits
+ALPHABETS = {
+    "mixed": MIXED, "letters": string.ascii_letters, "hex": "0123456789abcdef", "digits": DIGITS[1:],
+    "small": string.ascii_lowercase + DIGITS, "capitals": LARGE, "capitals and digits": LARGE + DIGITS,
+    "base32": LARGE + "234567",
+}  # fmt: skip
 KNOWN_MISSES = {
     "chat paste, no name: API_TOKEN",  # a value alone, with nothing that says what it is
     "Dockerfile: ENCRYPTION_KEY",  # reads as a path
@@ -103,17 +109,7 @@ def test_what_is_no_secret_is_left_alone(value: str, name: str) -> None:
     assert not looks_secret(value, name, ("your-*-here*",))
 
 
-@pytest.mark.parametrize(("path", "text", "other"), [
-    (".netrc", "machine h.io login ann password {v}\n", "machine h.io login ann password changeme\n"),
-    (".netrc", "machine h.io\n  login ann\n  password {v}\n", "default login anonymous password user@\n"),
-    (".pgpass", "db.io:5432:shop:ann:{v}\n", "db.io:5432:shop:ann:password\n"),
-    ("sitemanager.xml", '<Pass encoding="base64">{v}</Pass>', "<Pass>secret-pass</Pass>"),
-    ("wp-config.php", "define('AUTH_KEY',  '{w}');", "define('AUTH_KEY', 'put your unique phrase here');"),
-    ("config/master.key", "{h}", "not a key\n"),
-    ("docs/keys.md", "**Key**: `API_TOKEN`\n**Value**: `{v}`\n", "**Key**: `API_TOKEN`\n**Value**: `none`\n"),
-    ("README.md", "- API key: `{h}`\n", "- API key: `your-api-key-here`\n"),
-    ("k8s.yaml", "kind: Secret\ndata:\n  token: {b}\n", "kind: ConfigMap\ndata:\n  token: {b}\n"),
-])  # fmt: skip
+@pytest.mark.parametrize(("path", "text", "other"), CASES["formats"])
 def test_a_value_is_found_in_its_format(path: str, text: str, other: str, shapes: Rules) -> None:
     """The format says what is the value; the same format with a placeholder holds none."""
     value, digits = fake_value(path, 32, MIXED), fake_value(path, 32, "0123456789abcdef")
@@ -128,33 +124,15 @@ def test_a_value_is_found_in_its_format(path: str, text: str, other: str, shapes
         assert bool(found & held) == is_held
 
 
-HEX, SMALL, LARGE = "0123456789abcdef", string.ascii_lowercase + string.digits, string.ascii_uppercase
-BASE32 = LARGE + "234567"
-# What each begins with, and of how many characters of which kinds its parts are: {0}, {1}.
-KINDS = [
-    ("glpat-{0}", (20, MIXED)), ("SG.{0}.{1}", (22, MIXED), (43, MIXED)),
-    ("hf_{0}", (34, string.ascii_letters)), ("dckr_pat_{0}", (27, MIXED)), ("dop_v1_{0}", (64, HEX)),
-    ("shpat_{0}", (32, HEX)), ("PMAK-{0}-{1}", (24, HEX), (34, HEX)), ("pypi-AgEI{0}", (150, MIXED)),
-    ("gsk_{0}", (52, MIXED)), ("dapi{0}", (32, HEX)), ("hvs.{0}", (90, MIXED)),
-    ("NRAK-{0}", (27, LARGE + string.digits)), ("BBDC-M{0}", (43, MIXED)), ("{0}-us12", (32, HEX)),
-    ("key-{0}", (32, HEX)), ("xkeysib-{0}-{1}", (64, HEX), (16, MIXED)), ("GOCSPX-{0}", (28, MIXED)),
-    ("AGE-SECRET-KEY-1{0}", (58, LARGE + string.digits)), ("SU{0}", (56, BASE32)), ("sqp_{0}", (40, HEX)),
-    ("{0}:AA{1}", (10, "123456789"), (33, MIXED)),
-    ("access_token$production${0}${1}", (16, SMALL), (32, HEX)),
-    ("https://hooks.slack.com/services/T{0}/B{0}/{1}", (10, LARGE), (24, MIXED)),
-    ("AccountKey={0}==", (86, MIXED)), ("phx_{0}", (43, MIXED)), ("sbp_v0_{0}", (40, HEX)),
-    ("PMAT-{0}", (26, LARGE + string.digits)), ("LTAI{0}", (20, MIXED)), ("GR1348941{0}", (20, MIXED)),
-    ("ABIA{0}", (16, LARGE + string.digits)), ('{{"kty":"oct", "k":"{0}"}}', (43, MIXED)),
-]  # fmt: skip
-
-
 def _made(kind: str, *parts: tuple[int, str]) -> str:
-    return kind.format(*(fake_value((kind, n), length, signs) for n, (length, signs) in enumerate(parts)))
+    made = (fake_value((kind, n), length, ALPHABETS[signs]) for n, (length, signs) in enumerate(parts))
+    return kind.format(*made)
 
 
 def test_each_kind_is_found_alone(shapes: Rules) -> None:
     """No name stands near it, and the file is generated: the beginning says what it is."""
-    missed = [kind for kind, *parts in KINDS if not shapes.find(_made(kind, *parts).encode(), ("a.html",))]
+    made = {kind: _made(kind, *parts).encode() for kind, *parts in CASES["kinds"]}
+    missed = [kind for kind, text in made.items() if not shapes.find(text, ("a.html",))]
     assert missed == []
 
 

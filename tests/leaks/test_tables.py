@@ -1,5 +1,6 @@
 """One leak for each value, one row for each secret: identity, classes, urgency, what to do first."""
 
+import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from audit_lib.settings import EnvSource, Project
 from tests.support.planter import new_plot
 from tests.support.rows import rows_of
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 NO_INVENTORY = rows_of("inventory")
 DAY = pd.Timestamp("2026-05-01", tz="UTC")
 
@@ -224,6 +226,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
 @pytest.mark.parametrize(("paths", "service", "deploys"), [
     (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
     (["tests/test_login.py", "app/settings.py"], "", True), ([""], "", True),  # a commit's message
+    (["resources/lang/la/app.php", "public/js/langs/la.json"], "", False), (["app/i18n/keys.ts"], "", True),
     (["tests/test_login.py"], "backend", True),  # a service has a secret of that name
 ])  # fmt: skip
 def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:
@@ -271,22 +274,7 @@ def test_a_class_stops_with_all_that_is_more_urgent(leak: tuple[str, str], codes
     assert [_code([leak], [], CLASSES[: number + 1]) for number in range(len(CLASSES))] == codes
 
 
-FIRST: list[tuple[list[tuple[str, str]], list[int], str]] = [
-    ([("leak", "not known"), IN_FORCE], [1, 1, 1], "rotate NAME now, "),
-    ([("leak", "not known")], [1, 1, 1], "rotate NAME, or give"),
-    (
-        [("pattern", "not in force"), ("template", "in force")],
-        [1, 1, 1],
-        "make sure that the old value of NAME",
-    ),
-    ([("possible", "not known")], [1, 1, 1], "take the passwords"),
-    ([("hash", "not known")], [1, 1, 1], "take the passwords"),
-    ([("template", "in force")], [1, 1, 1], "nothing: no leak was found, and everything was"),
-    *(([], counts, "nothing, as far as was") for counts in ([1, 1, 0], [1], [])),
-]
-
-
-@pytest.mark.parametrize(("found", "counts", "words"), FIRST)
+@pytest.mark.parametrize(("found", "counts", "words"), CASES["first"])
 def test_what_to_do_first(found: list[tuple[str, str]], counts: list[int], words: str) -> None:
     """The most urgent class that there is. None may be said only if all was searched, and for something."""
     coverage = pd.DataFrame(WHOLE[: len(counts)], columns=["part", "state"]).assign(count=counts)
@@ -295,14 +283,6 @@ def test_what_to_do_first(found: list[tuple[str, str]], counts: list[int], words
 
 
 TEXTS_GO, FILES_GO, UNTRACKED = "--replace-text", "--invert-paths", "rm --cached"
-PURGES: list[tuple[list[tuple[str, str]], tuple[str, ...], list[str]]] = [
-    ([("commit", "a.env")], ("a.env",), [UNTRACKED, FILES_GO]),
-    ([("commit", "app.py"), ("commit", "no.env")], ("app.py", "no.env"), [TEXTS_GO]),
-    ([("unreachable", "gone.zip!x"), ("note", "")], ("gone.zip",), [FILES_GO]),
-    ([("commit message", ""), ("tag", "refs/tags/v1")], ("commit messages or tags",), [TEXTS_GO]),
-    ([("path", "dump"), ("commit", "b.env")], ("b.env", "names of files"), [TEXTS_GO, FILES_GO]),
-    ([("log", "l.log"), ("notebook", "n.ipynb")], (), []),
-]
 
 
 def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
@@ -311,13 +291,13 @@ def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
     for name in ("a.env", "app.py", "no.env"):
         plot.commit(name, "x\n")
     homes = (EnvSource("production", "api", "a.env"), EnvSource("production", "api", "no.env", example=True))
-    for places, purged, steps in PURGES:
+    for places, purged, steps in CASES["purges"]:
         rows = [
             {"leak_id": "l", "place": place, "path": path, "commit": "", "encoding": ""}
             for place, path in places
         ]
         found = purge_of(Project("p", plot.root, env_sources=homes), LeakPlaces.of(rows))
-        assert (found.purged, found.elsewhere) == (purged, () if purged else ("l.log", "n.ipynb"))
+        assert (found.purged, found.elsewhere) == (tuple(purged), () if purged else ("l.log", "n.ipynb"))
         told = " ".join(found.commands)
         assert [step for step in (TEXTS_GO, UNTRACKED, FILES_GO) if step in told] == steps
         assert told.count("a b'") == told.count("git -C '")
