@@ -15,12 +15,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.read_project import ProjectRead, places_lost, snapshot_draft
-from audit_lib.secrets.sources import (
-    given_lines,
-    parse_env_option,
-    parse_env_options,
-    parse_store_export,
-)
+from audit_lib.secrets.sources import given_lines, parse_env_option, parse_env_options, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value

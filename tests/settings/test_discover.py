@@ -6,13 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from audit_lib.settings import bundled_policy, discover, load_project, variables
-from audit_lib.settings.discover import (
-    env_source,
-    file_words,
-    first_audit_toml,
-    guess_variables,
-    is_env_like,
-)
+from audit_lib.settings.discover import env_source, file_words, first_audit_toml, guess_variables, is_env_like
 from tests.support.applications import write
 
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]

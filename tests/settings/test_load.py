@@ -11,14 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.settings import (
-    bundled_policy,
-    choose_policy,
-    instant_of,
-    load,
-    load_policy,
-    load_project,
-)
+from audit_lib.settings import bundled_policy, choose_policy, instant_of, load, load_policy, load_project
 from audit_lib.settings.load import DEFAULT_LAYOUT, difference, digest_of_difference, dump, guide_rules
 from audit_lib.settings.models import BUNDLED, POLICIES, DeploySource, EnvSource, LogSource, Policy
 from tests.support.applications import write
