@@ -214,9 +214,7 @@ def test_every_bundled_policy_loads() -> None:
 
 
 @pytest.mark.parametrize(("files", "override", "name"), ROWS["chosen"])
-def test_the_policy_is_chosen_in_order(
-    files: dict[str, str], override: str, name: str, tmp_path: Path
-) -> None:
+def test_a_policy_is_chosen_in_order(files: dict[str, str], override: str, name: str, tmp_path: Path) -> None:
     """The flag, then what audit.toml demands, then recognition by names, then generic."""
     value = fake_value("in force", 20)
     project = load_project(
