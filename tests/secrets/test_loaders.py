@@ -173,7 +173,7 @@ def held(reading: Reading) -> dict[str, str | None]:
 
 @pytest.mark.parametrize("loader", REAL)
 def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_run: bool) -> None:
-    """Of 250 made files (5,000 in the long run) no value that is said to be known is another one. Four are read
+    """Of 250 made files (5,000 in the long run) no value that is said to be known is another. Four are read
     exactly: the same names, the same refusals. Of the others what could be read differently is not known; how
     much that is, is printed."""
     reason = missing(loader)
