@@ -84,8 +84,7 @@ def _decide_finding(context: cli.Opened, id_: str, verdict: str, **given: Any) -
     _record(context, id_, verdict, given)
 
 
-# Each verdict on a finding with the options that it alone has.
-for _verdict, _options in {
+for _verdict, _options in {  # each verdict on a finding with the options that it alone has
     "accept": (_REASON, _UNTIL),
     "assign": (click.option("--owner", required=True), _DUE, "--ticket"),
     "close": (click.option("--proof", required=True),),

@@ -26,8 +26,7 @@ from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import ages, env, read_project, sources
-from audit_lib.settings import discover, keys as settings_keys, load
-from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
+from audit_lib.settings import discover, keys as settings_keys, load, variables
 
 _MOST_NAMES = 5  # that are shown
 _LEDGER = ("--env", "--policy", "--ledger", "--writer")
@@ -68,18 +67,18 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     if policy.name == "generic":
         with suppress(git.GitFailed):
             public = git.tracked(project.root)
-        code = read_code(project)
+        code = variables.read_code(project)
         guesses = discover.guess_variables(project, policy, code, public)
-        beyond, most = code.files - MAX_CODE_FILES, f"{MAX_CODE_FILES:,}"
+        beyond, most = code.files - variables.MAX_CODE_FILES, f"{variables.MAX_CODE_FILES:,}"
         unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
     loaders = dict(zip(known["source"], known["loader"], strict=True))
     text = discover.first_audit_toml(project, policy.name, guesses=guesses, loaders=loaders, logins=logins)
     discover.write_new(project.root / "audit.toml", text, "audit.toml")
 
-    variables = counted(len(guesses or policy.secrets), "variable")
-    cli.say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
+    amount = counted(len(guesses or policy.secrets), "variable")
+    cli.say(f"audit.toml: written, {amount} by the policy {policy.name}: check the guesses")
     cli.say(
-        *(shown(one.path) for one in project.env_sources if settings_keys.path_fault(one.path)),
+        *(variables.shown(one.path) for one in project.env_sources if settings_keys.path_fault(one.path)),
         lead="not named in audit.toml, because of the characters in its name: ",
     )
     cli.say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")

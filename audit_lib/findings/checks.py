@@ -10,7 +10,7 @@ from audit_lib.base.frames import rows
 from audit_lib.findings.check import DEVELOPMENT, Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import ELSEWHERE
+from audit_lib.leaks.tables import COMMON, ELSEWHERE
 from audit_lib.logs.formats import SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
@@ -54,10 +54,8 @@ def more_than(column: str, least: float) -> Predicate:
 
 
 def with_lines(table: Rows, tables: Tables) -> Rows:
-    """The rows with `line_of`, and `other_line_of` if they compare: FILE:LINE of their secrets.
-
-    Without a line in the inventory it is ENVIRONMENT/SERVICE, since no value was seen there.
-    """
+    """The rows with `line_of`, and `other_line_of` if they compare: FILE:LINE of their secrets. Without a
+    line in the inventory it is ENVIRONMENT/SERVICE, since no value was seen there."""
     inventory, lines = tables["inventory"], defaultdict(list)
     for row in rows(inventory[inventory["line"].notna()]):
         for service in {row.service, ""}:
@@ -125,6 +123,8 @@ def _asked(column: str) -> Predicate:
 
 
 GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fillna(False))
+# What an example shows and anybody would guess is what development is meant to have; no period limits it.
+SHARED_BY_ALL = yes("template") & GUESSABLE & has("environment", *DEVELOPMENT)
 FORMAT_UNKNOWN = ~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")
 UNMEASURED = SECRET & null("strength_bits") | ~null("min_length") & has("length", "")
 
@@ -181,7 +181,7 @@ CONDITIONS = {
     "leaked-in-force": when(has("status", "emergency")),
     "leak-undecided": when(has("status", "unknown") & has("secret", ELSEWHERE), has("status", "unknown")),
     "leaked-before": when(has("status", "historic")),
-    "password-in-file": when(has("variable", ELSEWHERE), more_than("values", 0)),
+    "password-in-file": when(has("variable", ELSEWHERE), has("variable", COMMON), more_than("values", 0)),
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),
@@ -214,7 +214,7 @@ CONDITIONS = {
         OWN & SECRET & yes("template"),
         PRESENT & null("placeholder") & ~has("kind", "setting"),
         PRESENT & SECRET & null("template"),
-        about=HELD,
+        about=HELD & ~SHARED_BY_ALL,
     ),
     "weak-value": when(
         OWN & has("length", "short"),
@@ -251,7 +251,7 @@ CONDITIONS = {
     "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
     # what is public by the policy has no age
     "no-rotation-period": when(
-        PRESENT & no("period_stated"),
+        PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),
     ),
     "undeclared-variable": when(

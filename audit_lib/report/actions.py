@@ -17,7 +17,7 @@ from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
 FIRST = 5
-ATTACK, LEAK, NO_LOGS = "attack-on-logins", "leaked-in-force", "log-gap"
+ATTACK, LEAK, NO_LOGS, UNREAD = "attack-on-logins", "leaked-in-force", "log-gap", "source-not-read"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
 _MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
@@ -41,6 +41,13 @@ _OF_SEVERAL = {
 }
 
 
+# Of what was expected and not read, by its kind.
+_TO_SUPPLY = {
+    NO_VALUES: ("Supply the values in force, first those of production", ""),
+    "ledger": ("Take a snapshot each week, which proves ages later", "audit-lib snapshot --project ."),
+}
+
+
 class Actions(Contract):
     """One row for each thing to do, the most urgent first; findings name it as their `action`."""
 
@@ -61,10 +68,11 @@ def tabulate_actions(
     findings: pd.DataFrame, inventory: pd.DataFrame, ages: pd.DataFrame, as_of: datetime
 ) -> pd.DataFrame:
     """`Actions`: who may have got in comes first, then leaks in force and broken pairs of production."""
-    # Without a log, or a value of production, little is known: to give one is to be done, and closes nothing.
+    # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
     blind = inventory.loc[inventory["environment"].eq(PRODUCTION), "fingerprint"].isna().all()
     unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
-    unseen |= findings["subject"].eq(NO_VALUES) & bool(blind)
+    unread = ("ledger", NO_VALUES) if blind else ("ledger",)
+    unseen |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)
     open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
     # Of one severity, what others have is the gravest.
     rank = -2 * open_["severity"].map(SEVERITIES.index).astype("int64") + open_["check"].ne(LEAK)
@@ -155,8 +163,8 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
 def _of_things(worst: Any, checks: set[str], several: Sequence[str]) -> tuple[str, str]:
     """What to do about a file, a document, an attack or `several` values in files, and the command."""
     target = BY_ID[worst.check].action
-    if worst.subject == NO_VALUES:
-        return "Supply the values in force, first those of production", ""
+    if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
+        return _TO_SUPPLY[worst.subject]
     if target == "file":
         path = next(iter(worst.where), worst.subject).split(":")[0]
         if "tracked-env-file" in checks:

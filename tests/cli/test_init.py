@@ -68,6 +68,21 @@ SOURCES = [
 ]
 
 
+def test_the_first_review_compares_with_what_init_guesses(tmp_path: Path) -> None:
+    """What `init` wrote nobody changed, and nobody signed: not known. What was edited since is a finding, and
+    so is what somebody declared otherwise."""
+    project = init(django_vue(tmp_path / "shop"))
+    assert set(reviewed(project).settings_changes["setting"]) == {
+        "a guess of `init` about 15 variables",
+        "the place of a file",
+    }
+    path = project / "audit.toml"
+    block = path.read_text().partition('name = "LEGACY_TOKEN"')[2].partition("[[secret]]")[0]
+    path.write_text(path.read_text().replace(block, block.replace('kind = "secret"', 'kind = "setting"')))
+    changed = reviewed(project).settings_changes
+    assert set(changed.loc[changed["known"], "setting"]) == {"secret LEGACY_TOKEN: kind"}
+
+
 def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:
     """audit.toml loads, names what is there and where it was seen, and says of each guess that it is one."""
     shop = django_vue(tmp_path / "shop")

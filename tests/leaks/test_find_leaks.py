@@ -15,6 +15,7 @@ from audit_lib.leaks.find_leaks import (
     find_leaks,
     leak_targets,
     read_reports,
+    search_staged,
     shown_names,
     with_found,
 )
@@ -23,6 +24,7 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.sources import Reading
 from audit_lib.leaks.tables import shows_no_leak, tabulate_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.redact import MARK
 from audit_lib.secrets.inventory import Inventory
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import EnvEntries
@@ -30,6 +32,7 @@ from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy
 from tests.leaks.test_search import search_places, targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import PLACES, new_plot
+from tests.support.rows import filled, rows_of
 
 
 def audit(root: Path, tmp_path: Path, **given: Any) -> tuple[LeakAudit, Keeper]:
@@ -213,6 +216,48 @@ def test_words_and_an_empty_key_in_an_example_are_no_leak(tmp_path: Path, value:
     assert targets["kind"].to_dict() == {"API_TOKEN": "leak", "AWS_SECRET_ACCESS_KEY": "template"}
 
 
+STRONG, URL = fake_value("target"), "postgresql://app:{}@db/shop"
+EVERYWHERE, BESIDE = ("leak", "everywhere", ""), ("weak default", "beside its name")
+TARGETS: list[tuple[dict[str, Any], list[tuple[str, ...]]]] = [
+    ({}, [(*EVERYWHERE, "production")]), ({"present": False}, [(*EVERYWHERE, "")]),
+    ({"several": (STRONG, STRONG + "x")}, [(*EVERYWHERE, "production")] * 2),
+    ({"several": (STRONG, f'"{STRONG}"')}, [(*EVERYWHERE, "production")]),  # found wherever the other is
+    ({"several": (STRONG, STRONG + "x"), "kind": "backup"}, [(*EVERYWHERE, "")] * 2),
+    ({"value": "short1"}, [(*BESIDE, "has under 8 characters", "production")]),
+    ({"value": "password12"}, [(*BESIDE, "has under 40 bits of strength", "production")]),
+    ({"value": "change-me-please"}, [("template", "beside its name", "is a placeholder", "production")]),
+    ({"value": "please-set-this-secret-word"}, [(*EVERYWHERE, "production")]),
+    ({"value": "please-set-this-secret-word", "kind": "example", "present": False},
+     [("template", "everywhere", "", "")]),
+    ({"kind": "example"}, [(*EVERYWHERE, "production")]),  # an example with the value in force
+    ({"value": URL.format(STRONG), "name": "DATABASE_URL"}, [(*EVERYWHERE, "")]),
+    ({"value": URL.format("a"), "name": "DATABASE_URL"}, [(*BESIDE, "has under 8 characters", "production")]),
+    ({"value": URL.format(""), "name": "DATABASE_URL"}, [(*BESIDE, "holds no password", "production")]),
+    ({"value": f"https://a:{STRONG}@b.test/", "name": "OTHER_URL"}, [(*EVERYWHERE, "")]),
+    ({"value": "info", "name": "LOG_LEVEL"}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "expected"), TARGETS)
+def test_each_value_is_searched_for_by_what_it_is(
+    given: dict[str, Any], expected: list[tuple[str, ...]]
+) -> None:
+    """Everywhere, or beside its name if it is weak; in force if it is, or if one of its readings may be."""
+    keeper, name = Keeper(Key(b"k" * 32, "file")), given.get("name", "JWT_SECRET_KEY")
+    readings = ",".join(map(keeper.take, given.get("several", ())))
+    fingerprint = None if readings else keeper.take(given.get("value", STRONG))
+    line = {"name": name, "environment": "production", "state": "read", "fingerprint": fingerprint}
+    entries = filled(EnvEntries, [line | {"kind": given.get("kind", "env file"), "readings": readings}])
+    held = (
+        [{"variable": name, "fingerprint": fingerprint}] if fingerprint and given.get("present", True) else []
+    )
+    targets = leak_targets(entries, rows_of("inventory", *held), bundled_policy("paiid"), keeper)
+    assert [
+        *targets[["kind", "searched", "reason", "in_force"]].itertuples(index=False, name=None)
+    ] == expected
+    assert STRONG not in str(given) or keeper.fingerprint(STRONG) in set(targets["fingerprint"])
+
+
 def _keeper(*values: str) -> tuple[Keeper, tuple[str, ...]]:
     keeper = Keeper(Key.throw_away())
     return keeper, tuple(map(keeper.take, values))
@@ -249,3 +294,31 @@ def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
         targets, owners = with_found(none, shapes, keeper, ())
         assert set(targets["variable"]) == {name}
         assert set(owners.values()) == {third}
+
+
+def test_what_is_staged_is_searched(tmp_path: Path) -> None:
+    """What the index holds and HEAD does not: known values in contents and names, and by patterns what its
+    file did not hold before; a line says what is known of it. A content that is not whole is named."""
+    plot, keeper = new_plot(tmp_path / "repo"), Keeper(Key(b"k" * 32, "file"))
+    targets = targets_of(keeper, {"TOKEN": VALUE})
+    old, new = fake_value("held before"), fake_value("new in its file")
+    plot.commit("old.py", f"API_TOKEN = '{old}'\n")
+    for name, content in {
+        "old.py": f"API_TOKEN = '{old}'\nx = 1\n", f"{VALUE}.txt": "x\n",
+        "new.py": f"\nAPI_TOKEN = '{new}'\nSECRET_KEY = '{VALUE}'\n",
+        "a.gz": gzip.compress(VALUE.encode() * 9)[:-9],
+    }.items():  # fmt: skip
+        plot.file(name, content)
+    plot.git("add", "-A")
+    plot.file("new.py", "clean on disk only\n")
+    for rules, more in (
+        (None, set()),
+        (Rules(keeper, ()), {("new.py", 2, "API_TOKEN", "looks like a secret")}),
+    ):
+        found = search_staged(plot.root, keeper, targets, rules=rules)
+        known = "in force in production"
+        assert {(hit.path, hit.line, hit.secret, hit.known) for hit in found.hits} == more | {
+            ("new.py", 3, "TOKEN", known), (f"{MARK}.txt", 0, "TOKEN", known), ("a.gz", 1, "TOKEN", known),
+        }  # fmt: skip
+        assert (found.files, found.values, [one.place for one in found.left_out]) == (4, 1, ["a.gz"])
+    assert search_staged(plot.root, keeper, targets.assign(kind="template")).hits == ()
