@@ -245,11 +245,8 @@ def report_faults(report: Path) -> list[errors.Fault]:
     if not manifest:
         return [errors.Fault(f"{report.name}/{MANIFEST}", "is not a manifest of this tool")]
     files = manifest["files"]
-    there = {
-        path.relative_to(report).as_posix(): path
-        for path in report.rglob("*")
-        if path.is_symlink() or path.is_file()
-    }
+    held = (path for path in report.rglob("*") if path.is_symlink() or path.is_file())
+    there = {path.relative_to(report).as_posix(): path for path in held}
     changed = [
         name
         for name in files.keys() & there.keys()

@@ -5,6 +5,7 @@ import re
 import secrets
 import shlex
 import sys
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -55,8 +56,17 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     else:
         _write_settings(context, project, [one.block for one in proposals])
         cli.say(*(f"in audit.toml, as a comment: {one.question}" for one in proposals))
+    held = any(not one.example and (project.root / one.path).exists() for one in project.env_sources)
     take = f"audit-lib snapshot --project {shlex.quote(str(folder))}"
+    if not held:
+        take += f" --env {_main_place(settings.choose_policy(settings.load_project(folder)))}=FILE"
     cli.say(f"next: {take}  (weekly: it is what proves ages later)")
+
+
+def _main_place(policy: settings.Policy) -> str:
+    """Production of the service with the most secrets, as --env names it."""
+    services = Counter(rule.service for rule in policy.secrets if rule.kind == "secret")
+    return f"production/{max(services, key=services.__getitem__, default='backend')}"
 
 
 def _write_settings(context: cli.Opened, project: settings.Project, logins: list[str]) -> None:
@@ -118,8 +128,9 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     read = context.read(key)
     draft = read_project.snapshot_draft(read.inventory, read.places)
     seen = draft.body["places"], any(row["fingerprint"] for row in draft.body["secrets"])
+    unsupplied = "has no env file that can be read, and no --env was given"
     cli.refuse(
-        (not seen[0], root, "has no env file that can be read, and no --env was given"),
+        (not seen[0], root, f"{unsupplied}: --env {_main_place(context.policy)}=FILE gives what is in force"),
         (seen[0] and not seen[1], root, "has not one value of a secret: there is nothing to record"),
     )
 

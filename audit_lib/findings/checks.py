@@ -73,8 +73,8 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
 
 def without_settings(sources: Rows, tables: Tables) -> Rows:
     """The files without those of settings and made-up values alone; a line not understood may be a secret."""
-    held = tables["inventory"]
-    known = held["kind"].eq("setting") | held["state"].eq("missing") | (yes("template") & GUESSABLE)(held)
+    held, blank = tables["inventory"], has("state", "missing", "empty")
+    known = (has("kind", "setting") | blank | yes("template") & GUESSABLE)(held)
     others = held.loc[~known, "source"]
     bare = sources["source"].isin(held.loc[known, "source"]) & ~sources["source"].isin(others)
     return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]
@@ -105,6 +105,7 @@ def with_lacking(ownership: Rows, _tables: Tables) -> Rows:
 HELD = has("state", "present", "not supplied")  # a value, or none is known: nothing of the place was supplied
 PRESENT = has("state", "present")
 MISSING = has("state", "missing")
+IN_DEVELOPMENT = has("environment", *DEVELOPMENT)
 SECRET = has("kind", "secret")
 ANY_SECRET = has("kind", "secret", "unlisted")
 # A placeholder or a published value is short and malformed, too: one fault, one finding.
@@ -124,7 +125,7 @@ def _asked(column: str) -> Predicate:
 
 GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fillna(False))
 # What an example shows and anybody would guess is what development is meant to have; no period limits it.
-SHARED_BY_ALL = yes("template") & GUESSABLE & has("environment", *DEVELOPMENT)
+SHARED_BY_ALL = yes("template") & GUESSABLE & IN_DEVELOPMENT
 FORMAT_UNKNOWN = ~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")
 UNMEASURED = SECRET & null("strength_bits") | ~null("min_length") & has("length", "")
 
@@ -208,13 +209,13 @@ CONDITIONS = {
     # Values
     "compromised-value": when(PRESENT & yes("compromised"), KNOWN & null("compromised"), about=HELD),
     "placeholder-value": when(
-        PRESENT & yes("placeholder") & yes("template") & has("environment", *DEVELOPMENT),
+        PRESENT & yes("placeholder") & yes("template") & IN_DEVELOPMENT,
         PRESENT & yes("placeholder"),
         PRESENT & no("default_ok"),
         OWN & SECRET & yes("template"),
         PRESENT & null("placeholder") & ~has("kind", "setting"),
         PRESENT & SECRET & null("template"),
-        about=HELD & ~SHARED_BY_ALL,
+        about=HELD & ~SHARED_BY_ALL & ~(has("kind", "setting") & IN_DEVELOPMENT),
     ),
     "weak-value": when(
         OWN & has("length", "short"),
@@ -291,6 +292,7 @@ CONDITIONS = {
         has("kind", "backup"),
         has("kind", "env file") & has("environment", "production"),
         about=ON_DISK,
+        prepare=without_settings,
     ),
     "source-not-read": when(
         has("state", "empty") & has("kind", "log", "example", "backup"),

@@ -143,8 +143,7 @@ def _guesses(project: Project, code: CodeRead) -> Iterator[str]:
 def _paired(changed: Settings) -> Iterator[tuple[str, str, str]]:
     """Setting, value before and value now of what changed; `none` of a value that came or went."""
     lines = [(line[0], *_parted(line[2:])) for line in changed]
-    names = dict.fromkeys(name for _, name, _ in lines)
-    for name in names:
+    for name in dict.fromkeys(name for _, name, _ in lines):
         was = [value for sign, other, value in lines if other == name and sign == "-"]
         now = [value for sign, other, value in lines if other == name and sign == "+"]
         yield name, ", ".join(was) or "none", ", ".join(now) or "none"

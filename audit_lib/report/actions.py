@@ -28,6 +28,7 @@ _REVOKED = {"forbidden-format", "compromised-value"}
 _OF_WHOLE = {
     "guide": ("Correct the guide", ""),
     "policy": ("Complete the settings", ""),
+    "owners": ("Say in audit.toml who owns each secret, what it is for and why it has its limit", ""),
     "settings": ("Sign off the settings that nobody has signed, or take them back", ""),
     "history": ("Purge what leaked before from the history and the logs", "audit-lib leaks --project ."),
     "logs": ("Complete the logs", "audit-lib explain"),
@@ -121,7 +122,9 @@ def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: 
     worst, checks = group[0], {one.check for one in group}
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
-    several = [one.subject for one in group if one.check in _OF_SEVERAL]
+    declared = {*inventory["secret"]}  # another name beside a value may be a piece of code
+    listed = (one.subject for one in group if one.check in _OF_SEVERAL)
+    several = sorted(listed, key=lambda name: name not in declared)
     # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
     known = UNDECIDED not in checks or (len(present) and len(several) < 2)
     renews = known and about and {"value", "each"} & {BY_ID[check].action for check in checks}
@@ -154,7 +157,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
     command = f"audit-lib rotate plan {(kept or names)[0]} --project .{leaked}"
     if public:
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
-    if present.empty and not leaked:
+    if not leaked and present["kind"].eq("setting").all():  # or none is present
         return f"Set {_listed(names)}{where}", ""
     verb = "Revoke and replace" if checks & _REVOKED else "Rotate"
     return f"{verb} {_listed(names)}{where}", command
@@ -162,7 +165,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
 
 def _of_things(worst: Any, checks: set[str], several: Sequence[str]) -> tuple[str, str]:
     """What to do about a file, a document, an attack or `several` values in files, and the command."""
-    target = BY_ID[worst.check].action
+    target = "owners" if "secret-not-described" in checks else BY_ID[worst.check].action
     if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
         return _TO_SUPPLY[worst.subject]
     if target == "file":

@@ -132,10 +132,8 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
 
 
 def _losses(audit: "Audit") -> dict[str, str]:
-    """By name each production secret that others can read, and how; of one value its least public name.
-
-    One whose finding somebody accepted is left out.
-    """
+    """By name each production secret that others can read, and how; of one value its least public name. One
+    whose finding somebody accepted is left out."""
     held = audit.inventory.query("environment == @PRODUCTION and kind in ['secret', 'unlisted']")
     held = held[held["fingerprint"].notna() & ~held["placeholder"].fillna(False).astype(bool)]
     accepted = audit.findings.query("status == 'accepted' and environment == @PRODUCTION")["subject"]

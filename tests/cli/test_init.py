@@ -210,12 +210,40 @@ def test_secrets_are_told_from_settings_by_name_and_value(shop: Path) -> None:
     assert {name for name, rule in rules.items() if rule["kind"] == "secret"} == SECRETS
     assert rules["PARTNER_FEED"]["component"] == "password"
     assert [name for name, rule in rules.items() if rule["required"] == "always"] == ["SEARCH_PASSWORD"]
-    # Files that set one name to two values are services by their names; environments are those found.
+    # Files that set one name to two values are services by their names; production there always is.
     project = load_project(shop)
     held = [source for source in project.env_sources if not source.example]
     found = {source.path: source.service for source in held}
     assert found == {"env/web.env": "web", "env/cache.env": "cache", "env/queue.env": "queue"}
-    assert (project.environments, {source.loader for source in held}) == (("development",), {"compose"})
+    assert project.environments == ("development", "production")
+    assert {source.loader for source in held} == {"compose"}
+
+
+COMPOSE = """
+services:
+  app:
+    environment:
+      SHOP_db__password: &password shop
+      PORT: 9000
+  db:
+    environment:
+      - POSTGRES_PASSWORD=shop
+#     - OLD_TOKEN=x
+"""
+
+
+def test_what_compose_files_set_is_named(tmp_path: Path) -> None:
+    """An application that reads its variables by prefix has those that compose files set, of production."""
+    files = {"docker-compose.yml": COMPOSE, "web.go": "package web\n", "tests/compose.yml": "  A_KEY: x\n"}
+    project = write(tmp_path / "shop", files)
+    words = ["snapshot", "--project", str(project)]
+    assert "next: audit-lib snapshot" in (told := run_init(project).output)
+    assert told.count("--env production/backend=FILE") == 1
+    kinds = {name: rule["kind"] for name, rule in rules_of(project).items()}
+    assert kinds == {"POSTGRES_PASSWORD": "secret", "SHOP_db__password": "secret"}
+    assert load_project(project).environments == ("production",)
+    refused = CliRunner().invoke(main, words, env={"AUDIT_KEY_FILE": str(tmp_path / "home" / "key")})
+    assert (refused.exit_code, "--env production/backend=FILE" in refused.stderr) == (2, True)
 
 
 def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:

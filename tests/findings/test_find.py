@@ -249,9 +249,11 @@ def test_a_tracked_file_of_published_values_discloses_none(
     so is a strong one that is in an example, too: whoever may commit could hide the file by a copy."""
     facts = {"template": template, "strength_bits": float(bits)}
     held = [{"source": "backend/.env", "environment": "development", **facts}]
-    missing = {"source": "backend/.env", "secret": "B", "state": "missing"}
-    found = _find(sources=[{"tracked": True, "not_understood": lost}], inventory=[*held, missing])
-    assert found["check"].eq("tracked-env-file").sum() == tracked
+    held += [{"source": "backend/.env", "secret": state, "state": state} for state in ("missing", "empty")]
+    source = {"tracked": True, "environment": "production", "not_understood": lost}
+    found = _find(sources=[source], inventory=held)
+    for check in ("tracked-env-file", "values-on-disk"):
+        assert found["check"].eq(check).sum() == tracked
 
 
 @pytest.mark.parametrize(("verdict", "days", "status"), CASES["answers"])

@@ -226,6 +226,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
 @pytest.mark.parametrize(("paths", "service", "deploys"), [
     (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
     (["tests/test_login.py", "app/settings.py"], "", True), ([""], "", True),  # a commit's message
+    (["resources/lang/la/app.php", "public/js/langs/la.json"], "", False), (["app/i18n/keys.ts"], "", True),
     (["tests/test_login.py"], "backend", True),  # a service has a secret of that name
 ])  # fmt: skip
 def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:

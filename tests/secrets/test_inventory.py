@@ -65,9 +65,8 @@ def test_a_variable_is_judged(tmp_path: Path, files: Any, name: str, expected: d
     texts = {"development_backend": files} if isinstance(files, str) else files
     for mark, value in MARKS.items():
         texts = {place: text.replace(mark, value) for place, text in texts.items()}
-    pasted = (
-        [GivenValues("development", "backend", "-", texts.pop("given").encode())] if "given" in texts else []
-    )
+    given = [texts.pop("given")] if "given" in texts else []
+    pasted = (GivenValues("development", "backend", "-", text.encode()) for text in given)
     secret, _, place = name.partition(" ")
     row = one(inventory(tmp_path, *pasted, **texts), secret, *(place or "development/backend").split("/"))
     assert {name: row[name] for name in expected} == expected
@@ -116,10 +115,8 @@ def drift(root: Path, **files: str) -> pd.DataFrame:
 def test_values_are_compared_across_places(
     tmp_path: Path, files: dict[str, str], why: str, about: str, expected: list[str]
 ) -> None:
-    """Pairs, environments, parts of URLs, one value under several names: the rows about some names.
-
-    Sources: docs/rules.md#rule-42, rule-44, rule-61, rule-64, rule-66, rule-70.
-    """
+    """Pairs, environments, parts of URLs, one value under several names: the rows about some names
+    (docs/rules.md#rule-42, rule-44, rule-61, rule-64, rule-66, rule-70)."""
     for mark, value in {"@A": A, "@B": B, "@C": C}.items():
         files = {place: text.replace(mark, value) for place, text in files.items()}
     found, names = drift(tmp_path, **{SHORT[place]: text for place, text in files.items()}), about.split()

@@ -49,9 +49,7 @@ def test_each_difference_is_one_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("changed", "question", "answer", "why"), CASES["earned"])
-def test_a_no_is_earned(
-    tmp_path: Path, changed: dict[str, str], question: str, answer: str, why: str
-) -> None:
+def test_no_is_earned(tmp_path: Path, changed: dict[str, str], question: str, answer: str, why: str) -> None:
     """That nothing reads or supplies a variable is only said if all that may was read; else why not."""
     audit = _audit(tmp_path, changed)
     row = _row(audit, {"read": "OLD_TOKEN", "supplied": "NEW_SECRET"}[question])

@@ -11,14 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.settings import (
-    bundled_policy,
-    choose_policy,
-    instant_of,
-    load,
-    load_policy,
-    load_project,
-)
+from audit_lib.settings import bundled_policy, choose_policy, instant_of, load, load_policy, load_project
 from audit_lib.settings.load import DEFAULT_LAYOUT, difference, digest_of_difference, dump, guide_rules
 from audit_lib.settings.models import BUNDLED, POLICIES, DeploySource, EnvSource, LogSource, Policy
 from tests.support.applications import write
@@ -221,9 +214,7 @@ def test_every_bundled_policy_loads() -> None:
 
 
 @pytest.mark.parametrize(("files", "override", "name"), ROWS["chosen"])
-def test_the_policy_is_chosen_in_order(
-    files: dict[str, str], override: str, name: str, tmp_path: Path
-) -> None:
+def test_a_policy_is_chosen_in_order(files: dict[str, str], override: str, name: str, tmp_path: Path) -> None:
     """The flag, then what audit.toml demands, then recognition by names, then generic."""
     value = fake_value("in force", 20)
     project = load_project(
