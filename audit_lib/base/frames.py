@@ -3,6 +3,7 @@
 from collections import namedtuple
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args
 
 import numpy as np
@@ -73,28 +74,32 @@ class Contract:
             raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
         fresh = frame.reset_index(drop=True)
         judged = {
-            name: _judged(f"{cls.__name__}: {name}", fresh[name], cls.columns[str(name)]) for name in fresh
+            name: _judged(f"{cls.__name__}: {name}", values, cls.columns[str(name)])
+            for name, values in fresh.items()
         }
         return pd.DataFrame(judged, index=fresh.index, copy=False)
 
 
-def _judged(place: str, values: pd.Series, column: Column) -> pd.Series:
+def _judged(place: str, values: pd.Series, column: Column) -> Any:
     """The column in its type, if it is what the contract says of it."""
+    cells: Any = values.array  # judged in a tenth of the time that a Series takes
     # Before it is coerced: as a bool a missing value would be `False`.
-    if not column.nullable and bool(values.isna().any()):
+    if not column.nullable and cells.isna().any():
         raise ContractBroken(f"{place} may not be null")
+    # By name: categories with words equal no categories without, and comparing types takes long.
+    is_coerced = cells.dtype.name != column.type.name
     try:
-        # By name: categories with words equal no categories without, and comparing types takes long.
-        if values.dtype.name != column.type.name:
-            values = pd.to_datetime(values, utc=True) if column.type == _INSTANT else values
-            values = values.astype(column.type)
+        if is_coerced and column.type == _INSTANT:
+            cells = pd.to_datetime(values, utc=True).astype(_INSTANT).array
+        elif is_coerced:
+            cells = cells.astype(column.type)
     except (TypeError, ValueError):
         raise ContractBroken(f"{place} cannot be {column.type}") from None
-    if column.unique and not values.is_unique:
+    if column.unique and len(cells.unique()) < len(cells):
         raise ContractBroken(f"{place} names something twice")
-    if column.isin and not bool(values.dropna().isin(list(column.isin)).all()):
+    if column.isin and not {*cells[~cells.isna()].unique()} <= {*column.isin}:
         raise ContractBroken(f"{place} must be one of {', '.join(column.isin)}")
-    return values
+    return cells if is_coerced else values
 
 
 def rows(frame: pd.DataFrame) -> Iterator[Any]:
@@ -104,8 +109,12 @@ def rows(frame: pd.DataFrame) -> Iterator[Any]:
     """
     cells = np.array(frame, dtype=object)  # in a sixth of the time that a Series for each step takes
     cells[frame.isna().to_numpy()] = None
-    row = namedtuple("Row", map(str, frame), rename=True)  # type: ignore[misc]
-    return map(row._make, cells.tolist())
+    return map(_row(*map(str, frame))._make, cells.tolist())
+
+
+@cache
+def _row(*columns: str) -> Any:
+    return namedtuple("Row", columns, rename=True)  # type: ignore[misc]
 
 
 class Sources(Contract):
