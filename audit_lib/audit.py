@@ -126,7 +126,8 @@ class Audit(ProjectRead):
         return Sources.checked(pd.concat([super().sources, documents, self._lists[0]]))
 
     # ---- Secrets and rotations ----
-    population = frame(lambda it: tabulate_population(it, read_code(it.project)))
+    _code = cached_property(lambda it: read_code(it.project))
+    population = frame(lambda it: tabulate_population(it, it._code))
     schedule = frame(lambda it: tabulate_schedule(it.ages))
     rotations = frame(lambda it: tabulate_rotations(it.ledger, it.quarter.start, it.quarter.end))
     triggers = frame(lambda it: it._lists[1])
@@ -182,12 +183,11 @@ class Audit(ProjectRead):
     attestations = frame(lambda it: decisions.tabulate_attestations(it.policy, it.ledger, it.as_of))
     ownership = frame(lambda it: decisions.tabulate_ownership(it.policy, it.ledger, it.as_of))
     sign_offs = frame(lambda it: tables.with_lateness(reviews.tabulate_sign_offs(it.ledger)))
-
     settings = cached_property(lambda it: dump(it.policy, it.project))
     doubt = cached_property(lambda it: it._previous.doubt if it._previous else "")
     _signed = cached_property(lambda it: reviews.last_signed(it.ledger))
     settings_changes = frame(
-        lambda it: reviews.tabulate_settings_changes(it.project, it.policy, it._signed, it.doubt)
+        lambda it: reviews.tabulate_settings_changes(it.project, it.policy, it._signed, it.doubt, it._code)
     )
 
     @cached_property
@@ -202,7 +202,7 @@ class Audit(ProjectRead):
             "configuration": tabulate_configuration(self.project, self.policy),
             "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),
             "leaked_secrets": tabulate_leaked_secrets(leaks, places, self.exposure),
-            "chosen_passwords": tabulate_chosen_passwords(leaks, places),
+            "chosen_passwords": tabulate_chosen_passwords(leaks, places, self._leaked.defaults),
             "ledger_faults": decisions.tabulate_ledger_faults(self.ledger),
         }
 

@@ -84,8 +84,7 @@ def _decide_finding(context: cli.Opened, id_: str, verdict: str, **given: Any) -
     _record(context, id_, verdict, given)
 
 
-# Each verdict on a finding with the options that it alone has.
-for _verdict, _options in {
+for _verdict, _options in {  # each verdict on a finding with the options that it alone has
     "accept": (_REASON, _UNTIL),
     "assign": (click.option("--owner", required=True), _DUE, "--ticket"),
     "close": (click.option("--proof", required=True),),
@@ -246,11 +245,8 @@ def report_faults(report: Path) -> list[errors.Fault]:
     if not manifest:
         return [errors.Fault(f"{report.name}/{MANIFEST}", "is not a manifest of this tool")]
     files = manifest["files"]
-    there = {
-        path.relative_to(report).as_posix(): path
-        for path in report.rglob("*")
-        if path.is_symlink() or path.is_file()
-    }
+    held = (path for path in report.rglob("*") if path.is_symlink() or path.is_file())
+    there = {path.relative_to(report).as_posix(): path for path in held}
     changed = [
         name
         for name in files.keys() & there.keys()

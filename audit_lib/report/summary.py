@@ -59,15 +59,14 @@ def summarise(audit: "Audit") -> Screen:
     these = "this one first: it closes" if len(first) == 1 else several
     every = counted(int(audit.actions["closes"].sum()), "open finding")
     more = f"Then {counted(len(rest), 'other action')} for {counted(int(rest['closes'].sum()), 'finding')}"
-    last = day_words(quarter.end - timedelta(seconds=1))
     until = Quarter.containing(quarter.end).end - timedelta(seconds=1)
     dates = pd.DataFrame(_falls_due(audit, until), columns=["at", "when", "what", "do"])
     return Screen(
         "summary.html.j2",
         "owner.md.j2",
         title=f"{audit.project.name}: review of secrets and logins, {quarter}",
-        facts=f"{day_words(quarter.start, quarter.year)} to {last}, as of {instant_words(audit.as_of)} UTC, "
-        f"{KEYS.get(key, key)}",
+        facts=f"{day_words(quarter.start, quarter.year)} to {day_words(quarter.end - timedelta(seconds=1))}, "
+        f"as of {instant_words(audit.as_of)} UTC, {KEYS.get(key, key)}",
         verdict=state,
         word=WORDS[state],
         sentence=sentence,
@@ -133,10 +132,8 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
 
 
 def _losses(audit: "Audit") -> dict[str, str]:
-    """By name each production secret that others can read, and how; of one value its least public name.
-
-    One whose finding somebody accepted is left out.
-    """
+    """By name each production secret that others can read, and how; of one value its least public name. One
+    whose finding somebody accepted is left out."""
     held = audit.inventory.query("environment == @PRODUCTION and kind in ['secret', 'unlisted']")
     held = held[held["fingerprint"].notna() & ~held["placeholder"].fillna(False).astype(bool)]
     accepted = audit.findings.query("status == 'accepted' and environment == @PRODUCTION")["subject"]

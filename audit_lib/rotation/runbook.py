@@ -68,7 +68,7 @@ class RotationPlan:
             if environment in found:
                 stores = tuple(store for store in self.stores if store.place.environment == environment)
                 steps += _phase(order["in_each_environment"], replace(self, stores=stores), environment)
-        return (*steps, *_phase(order["last"], self, ""))
+        return tuple(dict.fromkeys((*steps, *_phase(order["last"], self, ""))))  # a value in each place: once
 
     def progress(self, since: datetime) -> Progress:
         """What is done, of a rotation that began at an instant."""

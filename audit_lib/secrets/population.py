@@ -109,10 +109,8 @@ def _facts(read: ProjectRead) -> list[tuple[str, ...]]:
 
 
 def _code_facts(read: ProjectRead, code: variables.CodeRead) -> Iterator[tuple[str, ...]]:
-    """Each read, as of the service whose env file names the variable and is nearest above the code.
-
-    Else it is of the policy's service, else of the folder's. What a blueprint names it gives, and reads not.
-    """
+    """Each read, as of the service whose env file names the variable and is nearest above the code. Else it
+    is of the policy's service, else of the folder's. What a blueprint names it gives, and reads not."""
     project, policy, entries = read.project, read.policy, read.entries
     paths = [source.path for source in project.env_sources]
     named = entries[entries["name"].notna() & entries["source"].isin(paths)]
@@ -159,10 +157,12 @@ def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> 
 
 
 def _unsupplied(sources: pd.DataFrame) -> dict[str, str]:
-    """For each service why not all that it is supplied with is known; "" if all is."""
+    """For each service why not all that it gets is known, in production above all; "" if all is."""
     why = {}
     for service, group in sources[sources["kind"].isin(IN_FORCE)].groupby("service"):
         missing, lost = (~group["state"].isin(("read", "empty"))).sum(), group["not_understood"].sum()
         count, noun, reason = (missing, "source", "not read") if missing else (lost, "line", "not understood")
-        why[str(service)] = f"{counted(int(count), noun)} of {service} {reason}" if count else ""
+        known = group["environment"].eq("production").any()
+        unsaid = "" if known else f"nothing of {service} in production was supplied"
+        why[str(service)] = f"{counted(int(count), noun)} of {service} {reason}" if count else unsaid
     return why

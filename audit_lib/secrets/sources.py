@@ -141,7 +141,7 @@ def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | No
     supplied = given | {(one.environment, one.service) for one in files}
     named: tuple[Any, ...] = (*project.env_sources, *(policy.secrets if policy else ()))
     services = {one.service for one in named} | {service for _, service in supplied}
-    for place in product(project.environments, sorted(services - {""})):
+    for place in product(project.environments, sorted(services - {""}) or ["backend"]):
         if place not in supplied:
             none = GivenValues(*place, "", b"")
             option, missing = place_of(none), {"state": "missing", "reason": "nothing was supplied"}

@@ -62,6 +62,10 @@ def test_state_of_another_is_not_believed(tmp_path: Path, monkeypatch: pytest.Mo
         assert recall_state("a") == {}
         path.unlink()
         remember_state("a", {"x": 1})
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert (remember_state("b", {"x": 2}), recall_state("b")) == (True, {"x": 2})
+    assert (tmp_path / "home/.local/state/audit_lib/b.json").is_file()
     monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
     assert (remember_state("a", {"x": 1}), recall_state("a")) == (False, {})
 

@@ -60,6 +60,22 @@ def test_tracked_and_ignored_are_two_questions(project: Path) -> None:
     git(project, "commit", "-qm", "third")
     assert (tracked(service), ignored(service, [".env"])) == ({"app.py"}, {".env"})
     assert len(run_git(service, "rev-list", "--all").split()) == 3
+    assert reader.authors(project) == {"a", "a@example.invalid"}
+    assert reader.head_of(project) == git(project, "rev-parse", "HEAD")
+
+
+def test_another_index_is_the_repository_s_own(project: Path, tmp_path: Path) -> None:
+    """A commit of some paths has one; a file elsewhere, or a link to one, is not read."""
+    (project / ".git/link").symlink_to(shutil.copy(project / ".git/index", tmp_path / "index"))
+    shutil.copy(project / ".git/index", project / ".git/next-index")
+    (project / "more.txt").write_text("x\n")
+    git(project, "add", "more.txt")
+    assert b"more.txt" not in run_git(project, "ls-files", index=Path(".git/next-index"))
+    assert b"more.txt" in run_git(project, "ls-files")
+    for index in (tmp_path / "index", Path(".git/link"), Path("kept.txt")):
+        with pytest.raises(GitFailed, match="not a file of this repository"):
+            run_git(project, "ls-files", index=index)
+    assert (reader.head_of(tmp_path), is_repository(tmp_path)) == ("", False)
 
 
 def test_all_lines_are_fed_and_all_output_comes(project: Path) -> None:

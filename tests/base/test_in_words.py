@@ -1,7 +1,9 @@
 """Counts, ages, instants and quarters as readers see them and write them."""
 
 import math
+import tomllib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,17 +22,7 @@ WORDS = [
     (age_words(None, math.nan), "not known"), (nearest("zz", ["API_TOKEN"]), ""),
     (nearest("API_TOKN", ["API_TOKEN", "Z"]), "; did you mean API_TOKEN?"),
 ]  # fmt: skip
-# A quarter as it is given, the instant of the review, and the quarter that is meant; "" for none.
-QUARTERS = [
-    ("", "2026-09-30T23:59:59Z", "2026Q3"), ("", "2026-09-30T23:59:58Z", "2026Q2"),
-    ("", "2026-01-01", "2025Q4"),
-    ("2026Q4", "2026-10-01T00:00:00Z", "2026Q4"), ("2026Q4", "2026-09-30T23:59:59Z", ""),
-    ("2026Q5", "2027-01-01", ""), ("1969Q4", "2027-01-01", ""), ("9999Q1", "2027-01-01", ""),
-]  # fmt: skip
-SINCE = {
-    "15m": "2026-08-20T02:45:07Z", "24h": "2026-08-19T03:00:07Z", "7d": "2026-08-13T03:00:07Z",
-    "2026-08-19": "2026-08-19T00:00:00Z", "2026-08-19T12:00:00+02:00": "2026-08-19T10:00:00Z",
-}  # fmt: skip
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def test_words() -> None:
@@ -38,7 +30,7 @@ def test_words() -> None:
     assert [given for given, _ in WORDS] == [expected for _, expected in WORDS]
 
 
-@pytest.mark.parametrize(("text", "as_of", "expected"), QUARTERS)
+@pytest.mark.parametrize(("text", "as_of", "expected"), CASES["quarters"])
 def test_a_quarter_has_begun(text: str, as_of: str, expected: str) -> None:
     """None is the last one that is over, whose last second counts as such."""
     quarters, faults = parse_each(lambda given: Quarter.named(given, parse_instant(as_of, "")), [text])
@@ -55,7 +47,7 @@ def test_a_quarter_is_half_open_and_all_faults_come() -> None:
 
 def test_an_instant_is_of_its_zone() -> None:
     """A span before now or a time; the first of two where clocks went back; a day ends in UTC."""
-    assert {text: iso(since_instant(text, AT)) for text in SINCE} == SINCE
+    assert {text: iso(since_instant(text, AT)) for text in CASES["since"]} == CASES["since"]
     for text in ("2026-08-21", "1w", "1234567d"):
         with pytest.raises(BadInput):
             since_instant(text, AT)

@@ -21,6 +21,7 @@ from audit_lib.findings.decisions import (
 )
 from audit_lib.findings.find import by_item, finding_id, with_texts
 from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
+from audit_lib.leaks.tables import COMMON
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.settings import Policy, SecretRule
 from tests.support.rows import NOW, TABLES, rows_of
@@ -223,9 +224,10 @@ def test_values_of_production_decide_every_leak_at_once(environment: str, action
 def test_passwords_in_files_and_what_only_tests_hold_have_an_action_each() -> None:
     """However many names there are: what a file that deploys holds, and what was perhaps made for tests."""
     chosen = [{"variable": name, "values": 1} for name in ("A", "B", ELSEWHERE_ROW)]
+    chosen.append({"variable": COMMON, "values": 2})
     leaked = [{"secret": ELSEWHERE_ROW, "status": "unknown", "covers": ()}]
     found = _find(chosen_passwords=chosen, leaked_secrets=leaked).set_index("subject")["action"]
-    assert found["A"] == found["B"]
+    assert found["A"] == found["B"] != found[COMMON]
     assert found[ELSEWHERE_ROW].nunique() == 1
 
 
@@ -247,9 +249,11 @@ def test_a_tracked_file_of_published_values_discloses_none(
     so is a strong one that is in an example, too: whoever may commit could hide the file by a copy."""
     facts = {"template": template, "strength_bits": float(bits)}
     held = [{"source": "backend/.env", "environment": "development", **facts}]
-    missing = {"source": "backend/.env", "secret": "B", "state": "missing"}
-    found = _find(sources=[{"tracked": True, "not_understood": lost}], inventory=[*held, missing])
-    assert found["check"].eq("tracked-env-file").sum() == tracked
+    held += [{"source": "backend/.env", "secret": state, "state": state} for state in ("missing", "empty")]
+    source = {"tracked": True, "environment": "production", "not_understood": lost}
+    found = _find(sources=[source], inventory=held)
+    for check in ("tracked-env-file", "values-on-disk"):
+        assert found["check"].eq(check).sum() == tracked
 
 
 @pytest.mark.parametrize(("verdict", "days", "status"), CASES["answers"])

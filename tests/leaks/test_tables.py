@@ -1,6 +1,8 @@
 """One leak for each value, one row for each secret: identity, classes, urgency, what to do first."""
 
+import tomllib
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,14 +17,19 @@ from audit_lib.leaks.tables import (
     Leaks,
     exit_code,
     leak_id,
+    next_step,
+    purge_of,
     tabulate_exposure,
     tabulate_leaked_secrets,
     tabulate_leaks,
     with_force,
 )
 from audit_lib.ledger.timeline import Observation, SecretPlace, Tenure
+from audit_lib.settings import EnvSource, Project
+from tests.support.planter import new_plot
 from tests.support.rows import rows_of
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 NO_INVENTORY = rows_of("inventory")
 DAY = pd.Timestamp("2026-05-01", tz="UTC")
 
@@ -219,6 +226,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
 @pytest.mark.parametrize(("paths", "service", "deploys"), [
     (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
     (["tests/test_login.py", "app/settings.py"], "", True), ([""], "", True),  # a commit's message
+    (["resources/lang/la/app.php", "public/js/langs/la.json"], "", False), (["app/i18n/keys.ts"], "", True),
     (["tests/test_login.py"], "backend", True),  # a service has a secret of that name
 ])  # fmt: skip
 def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:
@@ -264,6 +272,35 @@ def _code(leaks: list[tuple[str, str]], more: list[tuple[str, str]], stops: tupl
 def test_a_class_stops_with_all_that_is_more_urgent(leak: tuple[str, str], codes: list[int]) -> None:
     """What is less urgent than the class named lets a pipeline go on."""
     assert [_code([leak], [], CLASSES[: number + 1]) for number in range(len(CLASSES))] == codes
+
+
+@pytest.mark.parametrize(("found", "counts", "words"), CASES["first"])
+def test_what_to_do_first(found: list[tuple[str, str]], counts: list[int], words: str) -> None:
+    """The most urgent class that there is. None may be said only if all was searched, and for something."""
+    coverage = pd.DataFrame(WHOLE[: len(counts)], columns=["part", "state"]).assign(count=counts)
+    leaks = pd.DataFrame(found, columns=["kind", "force"]).assign(variable="NAME")
+    assert next_step(leaks, coverage).startswith(words)
+
+
+TEXTS_GO, FILES_GO, UNTRACKED = "--replace-text", "--invert-paths", "rm --cached"
+
+
+def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
+    """Env files, and what left HEAD, go as a whole, of others a text; what is beside git is named."""
+    plot = new_plot(tmp_path / "a b")
+    for name in ("a.env", "app.py", "no.env"):
+        plot.commit(name, "x\n")
+    homes = (EnvSource("production", "api", "a.env"), EnvSource("production", "api", "no.env", example=True))
+    for places, purged, steps in CASES["purges"]:
+        rows = [
+            {"leak_id": "l", "place": place, "path": path, "commit": "", "encoding": ""}
+            for place, path in places
+        ]
+        found = purge_of(Project("p", plot.root, env_sources=homes), LeakPlaces.of(rows))
+        assert (found.purged, found.elsewhere) == (tuple(purged), () if purged else ("l.log", "n.ipynb"))
+        told = " ".join(found.commands)
+        assert [step for step in (TEXTS_GO, UNTRACKED, FILES_GO) if step in told] == steps
+        assert told.count("a b'") == told.count("git -C '")
 
 
 @pytest.mark.parametrize(("row", "code"), [

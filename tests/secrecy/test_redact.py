@@ -2,6 +2,8 @@
 
 import io
 import random
+import resource
+import sys
 import tomllib
 from base64 import b64encode
 from functools import reduce
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from audit_lib.secrecy.guard import Guard, GuardedStream
+from audit_lib.secrecy.guard import Guard, GuardedStream, guarded_command, install, scrub
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import _BESIDE, MARK, Redactor, Tail, forms, redact_named
 from tests.support.fakes import fake_value
@@ -154,6 +156,20 @@ def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
         assert tail.feed(_redactor(VALUE), "x" + VALUE[:length]) == ""
         assert tail.flush(_redactor(VALUE)) == "x"
         assert tail.flush(_redactor(VALUE), last=True) == expected
+
+
+def test_a_command_s_streams_are_guarded_once_and_given_back(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also what is written without an end of line; then the guard knows no value. No core is dumped."""
+    before = sys.stdout, sys.stderr
+    with guarded_command():
+        guarded = sys.stdout, sys.stderr
+        install(_keeper(VALUE))
+        assert (sys.stdout, sys.stderr) == guarded != before
+        print(VALUE, end="")
+        print("a\rb", VALUE, file=sys.stderr, end="")
+    assert (sys.stdout, sys.stderr, scrub(VALUE)) == (*before, VALUE)
+    assert capsys.readouterr() == (MARK, f"a\rb {MARK}")
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
 
 
 def _shares_run(text: str, value: str, length: int) -> bool:
