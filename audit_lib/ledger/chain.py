@@ -26,7 +26,7 @@ from audit_lib.secrecy.keeper import Key
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
-_LARGEST_CHAIN = 512 * 2**20
+LARGEST_CHAIN = 512 * 2**20
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # others would stand in what people copy to a shell
 _HEAD = re.compile("([1-9][0-9]{0,9}):[0-9a-f]{64}")  # 0 is of no entry: a chain not yet begun
 # Ledgers before 0.3.0 had a kind for each verdict, and other names for the fields.
@@ -138,7 +138,7 @@ def read_chain(path: Path) -> Chain:
     entries: list[Entry] = []
     faults: list[Fault] = []
     try:
-        *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
+        *lines, torn = read_source(path.parent, path.name, LARGEST_CHAIN).content.split(b"\n")
     except Unreadable as error:
         return Chain(faults=(Fault(place, f"cannot be read: {error.reason}"),), end=end)
     for number, line in enumerate(lines, start=1):

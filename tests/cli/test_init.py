@@ -12,9 +12,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
-from audit_lib.cli import records
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings import choose_policy, load_project, variables
 from audit_lib.settings.discover import write_new
 from tests.support.applications import django_vue, stranger, write
 from tests.support.audits import run_audit
@@ -43,24 +42,7 @@ def reviewed(project: Path) -> Audit:
     return run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
 
 
-# Service, variable, kind, component, whether it is required.
-GUESSES = """
-backend ALGOLIA_ADMIN_KEY secret whole optional
-backend ALGOLIA_APP_ID identifier whole always
-backend ALLOWED_HOSTS setting whole optional
-backend CELERY_BROKER_URL secret password optional
-backend DATABASE_URL secret password always
-backend DJANGO_SECRET_KEY secret whole always
-backend EMAIL_HOST_PASSWORD secret whole optional
-backend LEGACY_TOKEN secret whole optional
-backend SENTRY_DSN setting whole optional
-backend STRIPE_SECRET_KEY secret whole always
-frontend VITE_API_TOKEN secret whole optional
-frontend VITE_API_URL setting whole optional
-frontend VITE_FLAG setting whole optional
-frontend VITE_MAPS_KEY secret whole optional
-frontend VITE_STRIPE_PUBLIC_KEY setting whole optional
-""".strip()
+GUESSES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["guesses"]
 SOURCES = [
     (".env", "development", "backend", False),
     (".env.example", "", "backend", True),
@@ -181,7 +163,7 @@ def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
 
 def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is more code than is searched, the output says how much."""
-    monkeypatch.setattr(records, "MAX_CODE_FILES", 2)
+    monkeypatch.setattr(variables, "MAX_CODE_FILES", 2)
     result = run_init(write(tmp_path / "big", {f"{n}.py": 'os.environ["A_KEY"]\n' for n in range(5)}))
     assert "not searched: 3 code files beyond the first 2" in result.output
 

@@ -168,5 +168,5 @@ def test_own_formats_and_the_ledger_are_documents(tmp_path: Path) -> None:
     ]
     for ledger, expected in states:
         table = document_sources(project, policy, ledger).set_index("kind")
-        assert tuple(table.loc["ledger", ["state", "reason"]]) == expected
+        assert tuple(table.loc["ledger", ["source", "state", "reason"]]) == (".audit/ledger", *expected)
         assert tuple(table.loc["log formats", ["state", "size_bytes"]]) == ("read", len(TEXT))

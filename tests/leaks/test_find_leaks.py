@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -216,46 +217,24 @@ def test_words_and_an_empty_key_in_an_example_are_no_leak(tmp_path: Path, value:
     assert targets["kind"].to_dict() == {"API_TOKEN": "leak", "AWS_SECRET_ACCESS_KEY": "template"}
 
 
-STRONG, URL = fake_value("target"), "postgresql://app:{}@db/shop"
-EVERYWHERE, BESIDE = ("leak", "everywhere", ""), ("weak default", "beside its name")
-TARGETS: list[tuple[dict[str, Any], list[tuple[str, ...]]]] = [
-    ({}, [(*EVERYWHERE, "production")]), ({"present": False}, [(*EVERYWHERE, "")]),
-    ({"several": (STRONG, STRONG + "x")}, [(*EVERYWHERE, "production")] * 2),
-    ({"several": (STRONG, f'"{STRONG}"')}, [(*EVERYWHERE, "production")]),  # found wherever the other is
-    ({"several": (STRONG, STRONG + "x"), "kind": "backup"}, [(*EVERYWHERE, "")] * 2),
-    ({"value": "short1"}, [(*BESIDE, "has under 8 characters", "production")]),
-    ({"value": "password12"}, [(*BESIDE, "has under 40 bits of strength", "production")]),
-    ({"value": "change-me-please"}, [("template", "beside its name", "is a placeholder", "production")]),
-    ({"value": "please-set-this-secret-word"}, [(*EVERYWHERE, "production")]),
-    ({"value": "please-set-this-secret-word", "kind": "example", "present": False},
-     [("template", "everywhere", "", "")]),
-    ({"kind": "example"}, [(*EVERYWHERE, "production")]),  # an example with the value in force
-    ({"value": URL.format(STRONG), "name": "DATABASE_URL"}, [(*EVERYWHERE, "")]),
-    ({"value": URL.format("a"), "name": "DATABASE_URL"}, [(*BESIDE, "has under 8 characters", "production")]),
-    ({"value": URL.format(""), "name": "DATABASE_URL"}, [(*BESIDE, "holds no password", "production")]),
-    ({"value": f"https://a:{STRONG}@b.test/", "name": "OTHER_URL"}, [(*EVERYWHERE, "")]),
-    ({"value": "info", "name": "LOG_LEVEL"}, []),
-]  # fmt: skip
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
-@pytest.mark.parametrize(("given", "expected"), TARGETS)
-def test_each_value_is_searched_for_by_what_it_is(
-    given: dict[str, Any], expected: list[tuple[str, ...]]
-) -> None:
+@pytest.mark.parametrize(("given", "expected"), CASES["targets"])
+def test_each_value_is_searched_for_by_what_it_is(given: dict[str, Any], expected: list[list[str]]) -> None:
     """Everywhere, or beside its name if it is weak; in force if it is, or if one of its readings may be."""
-    keeper, name = Keeper(Key(b"k" * 32, "file")), given.get("name", "JWT_SECRET_KEY")
-    readings = ",".join(map(keeper.take, given.get("several", ())))
-    fingerprint = None if readings else keeper.take(given.get("value", STRONG))
-    line = {"name": name, "environment": "production", "state": "read", "fingerprint": fingerprint}
-    entries = filled(EnvEntries, [line | {"kind": given.get("kind", "env file"), "readings": readings}])
-    held = (
-        [{"variable": name, "fingerprint": fingerprint}] if fingerprint and given.get("present", True) else []
-    )
+    keeper, strong = Keeper(Key(b"k" * 32, "file")), fake_value("target")
+    case: dict[str, Any] = {"name": "JWT_SECRET_KEY", "several": [], "kind": "env file", "present": True}
+    case |= {"value": "" if "several" in given else "{v}"} | given
+    readings = [keeper.take(one.replace("{v}", strong)) for one in case["several"]]
+    fingerprint = None if readings else keeper.take(case["value"].replace("{v}", strong))
+    line = {name: case[name] for name in ("name", "kind")} | {"environment": "production", "state": "read"}
+    entries = filled(EnvEntries, [line | {"fingerprint": fingerprint, "readings": ",".join(readings)}])
+    present = fingerprint is not None and case["present"]
+    held = [{"variable": case["name"], "fingerprint": fingerprint}] * present
     targets = leak_targets(entries, rows_of("inventory", *held), bundled_policy("paiid"), keeper)
-    assert [
-        *targets[["kind", "searched", "reason", "in_force"]].itertuples(index=False, name=None)
-    ] == expected
-    assert STRONG not in str(given) or keeper.fingerprint(STRONG) in set(targets["fingerprint"])
+    assert targets[["kind", "searched", "reason", "in_force"]].to_numpy().tolist() == expected
+    assert (keeper.fingerprint(strong) in set(targets["fingerprint"])) == ("{v}" in str(case))
 
 
 def _keeper(*values: str) -> tuple[Keeper, tuple[str, ...]]:

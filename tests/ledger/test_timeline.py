@@ -66,9 +66,7 @@ def test_a_stay_lies_between_the_looks_that_bound_it(tmp_path: Path, looks: str,
 
 
 @pytest.mark.parametrize(("recorded", "claimed", "day_only", "expected"), CASES["claims"])
-def test_a_claim_lies_between_its_instants(
-    recorded: int, claimed: int, day_only: bool, expected: list[int]
-) -> None:
+def test_a_claim_has_its_bounds(recorded: int, claimed: int, day_only: bool, expected: list[int]) -> None:
     """What is recorded as done just now may be of any time before; a day may be that of any zone."""
     at, when = (DAY + timedelta(hours=hours) for hours in (recorded, claimed))
     found = claim_interval(rotation(at, ("API_TOKEN", *PLACE.values()), when, day_only=day_only))

@@ -15,12 +15,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.read_project import ProjectRead, places_lost, snapshot_draft
-from audit_lib.secrets.sources import (
-    given_lines,
-    parse_env_option,
-    parse_env_options,
-    parse_store_export,
-)
+from audit_lib.secrets.sources import given_lines, parse_env_option, parse_env_options, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
@@ -63,9 +58,7 @@ LARGE = [
 
 
 @pytest.mark.parametrize(("fault", "options", "contents"), [*CASES["faults"], *LARGE])
-def test_a_bad_option_is_one_line_that_does_not_repeat_it(
-    fault: str, options: list[str], contents: list[str]
-) -> None:
+def test_a_bad_option_is_not_repeated(fault: str, options: list[str], contents: list[str]) -> None:
     """What was given by mistake may be a value: neither it nor what it contains is quoted."""
     for text, content in product(options, contents):
         with pytest.raises(BadInput, match=fault) as error:
@@ -153,6 +146,10 @@ def test_an_old_date_turns_unknown_into_overdue(project: Path, store: str, kind:
     age = _age(_read(project))
     assert (age["status"], age["age_days_min"]) == ("overdue", 120.0)
     assert age["hi_evidence"].startswith(f"{kind} evidence/export.json")
+    path.write_text(json.dumps(export_of(store, 90)), "utf-8")
+    assert (
+        _age(_read(project))["status"] == "overdue"
+    )  # ten minutes ago: a store's clock errs by five at most
     path.write_text(json.dumps(export_of(store, 3)), "utf-8")
     # Written again with the same value, it would have the same date.
     assert _age(_read(project))["status"] == "unknown"

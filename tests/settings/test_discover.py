@@ -6,14 +6,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from audit_lib.settings import bundled_policy, discover, load_project, variables
-from audit_lib.settings.discover import (
-    env_source,
-    file_words,
-    first_audit_toml,
-    guess_variables,
-    is_env_like,
-)
+from audit_lib.settings.discover import env_source, file_words, first_audit_toml, guess_variables, is_env_like
 from tests.support.applications import write
+from tests.support.paths import ROOT
 
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
 ROWS = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
@@ -70,6 +65,15 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     assert [fault.place for fault in found.not_searched] == ["linked/", "round/"]
 
 
+def test_the_bounds_are_those_of_the_docs() -> None:
+    """docs/bounds.md states how much is read to discover what is there."""
+    text = (ROOT / "docs/bounds.md").read_text("utf-8")
+    code = f"{variables.MAX_BYTES:,} bytes a file, {variables.MAX_BYTES_IN_ALL:,} in all; "
+    more = f"{variables.MAX_DEPTH} folders deep; {variables.MAX_ENTRIES:,} files and folders"
+    assert f"| {code}{variables.MAX_CODE_FILES:,} files; {more} |" in text
+    assert f"| {discover.MAX_SOURCES} env files, {discover.MAX_SOURCES} log folders |" in text
+
+
 def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies beyond the bounds is not silently left out."""
     deep = "/".join("abcdefghijklmnopqrstuvwxyz")
@@ -104,9 +108,7 @@ def test_a_first_audit_toml_holds_what_is_guessed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "text", "word", "set_at"), ROWS["named"])
-def test_a_name_is_found_where_it_stands(
-    path: str, text: str, word: str, set_at: str, tmp_path: Path
-) -> None:
+def test_a_name_is_found(path: str, text: str, word: str, set_at: str, tmp_path: Path) -> None:
     """As a whole word, and set as compose files and scripts do; a name in code is a variable of its own."""
     project = load_project(write(tmp_path, {path: text}))
     named, found, unread = variables.named_in(project, ["A_KEY"], [])
