@@ -48,10 +48,8 @@ def _with_dates(actions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
 
 
 def summarise(audit: "Audit") -> Screen:
-    """The first screen of an audit; every number is counted from its frames.
-
-    `figures` are key figures; `actions`, `falls_due` and `not_known` are frames.
-    """
+    """The first screen of an audit; every number is counted from its frames. `figures` are key figures;
+    `actions`, `falls_due` and `not_known` are frames."""
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
