@@ -70,12 +70,6 @@ def test_what_is_no_python_is_not_read_in_full(tmp_path: Path) -> None:
     assert [str(fault) for fault in unread] == ["old.py: is not Python that can be parsed"]
 
 
-def test_a_deployment_file_can_demand_a_value() -> None:
-    """`${NAME:?message}` stops compose if there is no value; a plain `${NAME}` does not."""
-    found = in_code("${A_KEY:?no} ${B_KEY?} ${C_KEY} ${D_KEY:-x}", "compose.yaml")
-    assert [one.name for one in found if one.needed] == ["A_KEY", "B_KEY"]
-
-
 @pytest.mark.parametrize(("path", "text", "lines"), ROWS["dynamic"])
 def test_a_read_without_a_name_is_counted(path: str, text: str, lines: list[int]) -> None:
     """A key in a variable, and the whole environment handed on, are lines; a name in the text is none."""
