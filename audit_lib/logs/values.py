@@ -79,9 +79,9 @@ def strip_port(raw: bytes, always: bool = False) -> bytes:
 
 
 @lru_cache(maxsize=_KEPT)
-def client_of(raw: bytes) -> str:
-    """The address of a field that may have a port, in its one spelling."""
-    return clean_client(strip_port(raw))
+def client_of(raw: bytes, has_port: bool = False) -> str:
+    """The address of a field that may have a port, or has one, in its one spelling."""
+    return clean_client(strip_port(raw, has_port))
 
 
 @lru_cache(maxsize=1 << 10)
