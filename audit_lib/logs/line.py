@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, reduce
 from io import BufferedReader, RawIOBase
-from itertools import takewhile
+from itertools import chain, repeat, takewhile
 from operator import or_
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
@@ -178,16 +178,14 @@ class LineReader:
     def _read(self, text: bytes, head: Head, prefixes: int = 0) -> Line:
         """A text behind what stood before it, so many prefixes among that."""
         is_object, match = text[:1] == b"{" and text[-1:] == b"}", None
-        if not is_object:
-            match = self._choices[prefixes].match(text, self._clock)
-            self.tried.append((text, match and match.place.block))
-        if match and not match.place.block.whole:
-            rest = text[match.found.end() :]
-            # What uvicorn writes before "Traceback" belongs to the record that failed.
-            record = match.place.block.record and not rest.startswith(b"Traceback")
-            return self._read(
-                rest, head.then(match.at, match.lacks, match.client, record=record), prefixes + 1
-            )
+        if not is_object and (match := self._choices[prefixes].match(text, self._clock)):
+            place, found, at, lacks = match
+            self.tried.append((text, place.block))
+            if not place.block.whole:
+                rest = text[found.end() :]
+                # What uvicorn writes before "Traceback" belongs to the record that failed.
+                record = place.block.record and not rest.startswith(b"Traceback")
+                return self._read(rest, head.then(at, lacks, match.client, record=record), prefixes + 1)
         is_paired, fields = _PAIRED.match(text) is not None, None
         if match and match.place.is_request and not is_paired:
             return self._answered(match, head)
@@ -200,7 +198,7 @@ class LineReader:
             return NOT_UNDERSTOOD
         if is_object:
             match = self.by.body.match(text, self._clock)
-            self.tried.append((text, match and match.place.block))
+        self.tried.append((text, match and match.place.block))
         return self._plain(text, head.behind(fields) if fields else head, match)
 
     def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
@@ -291,9 +289,8 @@ class LineReader:
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, number, "", method, route, subject)
-        if not query or not (found := self.by.parameters.search(query)):
+        if not query or not (parameter := self.by.secret_of(query)):
             return (request,)
-        parameter = self.by.secrets[(found.lastindex or 0) - 1]
         return request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)
 
 
@@ -350,10 +347,14 @@ def read_lines(
 
 def formats_by_line(lines: Iterable[bytes], formats: LogFormats) -> Iterator[tuple[bytes, LogFormats]]:
     """Each line with what it is read by: in a log that declares its columns, by them."""
-    current, directive, changes, declares = formats, b"", 0, False
-    for number, raw in enumerate(lines):
-        declares = declares if number else raw.startswith(b"#")
-        if declares and raw.startswith(_DIRECTIVE) and changes <= MOST_CHANGES:
+    lines = iter(lines)
+    first = next(lines, b"")
+    if not first.startswith(b"#"):
+        yield from zip(chain([first] if first else [], lines), repeat(formats))
+        return
+    current, directive, changes = formats, b"", 0
+    for raw in chain([first], lines):
+        if raw.startswith(_DIRECTIVE) and changes <= MOST_CHANGES:
             given = raw[: _LONGEST + 1].rstrip(b"\r\n")
             if given != directive:
                 directive, changes = given, changes + 1

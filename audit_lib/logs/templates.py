@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -197,6 +197,9 @@ class _Alternation:
         return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
 
 
+_alternation = lru_cache(maxsize=1 << 10)(_Alternation)  # that of all digits, for one, is the same
+
+
 class Choice:
     """Of many blocks the first, in their order, that a text begins with.
 
@@ -217,8 +220,8 @@ class Choice:
         """
         choice = self._by_byte.get(first := text[:1])
         if choice is None:
-            fitting = (block for block in self._blocks if first in (begins_of(block.parts[0]) or first))
-            choice = self._by_byte[first] = _Alternation(fitting)
+            fitting = [block for block in self._blocks if first in (begins_of(block.parts[0]) or first)]
+            choice = self._by_byte[first] = _alternation(tuple(fitting))
         found = choice.match(text)
         if found is None:
             return None

@@ -44,12 +44,15 @@ def remember(function: Callable[..., Any], telling: Iterable[bytes] | None = Non
     tells = lru_cache(maxsize=_KEPT)(lambda zeros: any(map(zeros.__contains__, telling or ())))
 
     def read(text: bytes, *others: Any) -> Any:
-        if len(text) > _LONGEST_KEPT:
-            return function(text, *others)
-        zeros = text if telling is None else text.translate(ZEROS)
-        return kept(text if telling is None or tells(zeros) else zeros, *others)
+        return kept(text, *others) if len(text) <= _LONGEST_KEPT else function(text, *others)
 
-    return read
+    def read_digitless(text: bytes) -> Any:
+        if len(text) > _LONGEST_KEPT:
+            return function(text)
+        zeros = text.translate(ZEROS)
+        return kept(text if tells(zeros) else zeros)
+
+    return read if telling is None else read_digitless
 
 
 @lru_cache(maxsize=_KEPT)
@@ -136,15 +139,23 @@ def mask_email(raw: bytes) -> str:
     return f"{found[1].decode('ascii', 'replace')}***@{found[2].decode().lower()}" if found else "***"
 
 
-def secret_parameters(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    """Finds in a query the first secret with a value: the group by number is the name that says so.
+def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
+    """Which of these secrets a query has a value of first, as a function of it; "" for none.
 
     The names are in small letters; `*` at the beginning of one is any text.
     """
-    known = (
-        rf"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names
-    )
-    return re.compile(rf"(?i)(?:\A|&)(?:{'|'.join(known)})=[^&]".encode())
+    known = (f"(.*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names)
+    match = remember(re.compile(f"(?is)(?:{'|'.join(known)})".encode()).fullmatch)
+
+    def find(query: bytes) -> str:
+        for pair in query.split(b"&"):
+            name, _, value = pair.partition(b"=")
+            found: re.Match[bytes] | None = match(name) if value else None
+            if found and found.lastindex:
+                return names[found.lastindex - 1]
+        return ""
+
+    return find
 
 
 def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:
