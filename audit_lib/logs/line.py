@@ -22,7 +22,6 @@ from audit_lib.logs.values import (
     SMALL,
     WARNING,
     clean_client,
-    clean_method,
     clean_route,
     client_of,
     mask_email,
@@ -282,7 +281,8 @@ class LineReader:
         """A request as an event without its client, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route, number = clean_route(bare_path), int(status)
-        method = clean_method(method) if isinstance(method, bytes) else method
+        if isinstance(method, bytes):  # of letters alone, by each format
+            method = method.decode().upper() if len(method) <= 16 else ""
         kind, message, subject = self._kinds.get(number, "other"), "", ""
         answers = self.by.answers.get(bare_route(route)) if self.by.answers else None
         if answers and (answer := next((one for one in answers if one.fits(number, method, query)), None)):
@@ -349,11 +349,11 @@ def formats_by_line(lines: Iterable[bytes], formats: LogFormats) -> Iterator[tup
     """Each line with what it is read by: in a log that declares its columns, by them."""
     lines = iter(lines)
     first = next(lines, b"")
+    lines = chain([first] if first else [], lines)
     if not first.startswith(b"#"):
-        yield from zip(chain([first] if first else [], lines), repeat(formats))
-        return
+        yield from zip(lines, repeat(formats))
     current, directive, changes = formats, b"", 0
-    for raw in chain([first], lines):
+    for raw in lines:
         if raw.startswith(_DIRECTIVE) and changes <= MOST_CHANGES:
             given = raw[: _LONGEST + 1].rstrip(b"\r\n")
             if given != directive:
@@ -411,7 +411,6 @@ def _nearest(text: bytes, before: int, formats: LogFormats) -> str:
     """The block that takes most of a beginning, in steps, and what it expects then; "" for one step."""
     near, most = "", 0
     for block in (*formats.prefixes, *formats.bodies, *formats.messages) if text else ():
-        # A step that takes anything says nothing.
         steps = [at for at, part in enumerate(block.parts, 1) if part.field not in ("text", "rest")]
         tried = (_begun(block.parts[:at]).match(text) for at in steps)
         taken = [found.end() for found in takewhile(bool, tried) if found]

@@ -20,7 +20,6 @@ _TIME = re.compile(rb"|".join(GROUP.sub(rb"(", FIELDS[name]) for name in ("time"
 _NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
 _NUMBERS = ("status", "level")  # fields that a number may be the value of
 _JUDGED = ("is_refused", "is_login", "is_failed")
-# What else must hold of a value.
 _FITS = {
     "status": re.compile(rb"[1-5]\d\d"),
     "level": re.compile(rb"(?!(?:true|false)\Z).*", re.DOTALL),

@@ -223,8 +223,7 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        # By minute, day and client.
-        self._requests: dict[tuple[int, int, str, LogEvent], list[int]] = {}
+        self._requests: dict[tuple[int, int, str, LogEvent], list[int]] = {}  # by minute, day, client
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
@@ -275,8 +274,7 @@ class Tally:
             shapes[key] = shapes.get(key, 0) + 1
             if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
                 facts.unread.append(self._number)
-        if warns:
-            facts.warned = True
+        facts.warned |= warns
         for event in events:
             self._count(event, event.client or client, at)
         if len(self._events) + len(self._requests) > _MOST_ROWS:

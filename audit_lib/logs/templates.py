@@ -226,7 +226,6 @@ class Choice:
         if found is None:
             return None
         place = choice.places[found.lastindex]
-        if not place.time:
-            return Match(place, found, None, WHOLE)
-        at, lacks = clock.read(found[place.time])
-        return None if at is None and not lacks & YEARLESS else Match(place, found, at, lacks)
+        at, lacks = clock.read(found[place.time]) if place.time else (None, WHOLE)
+        is_no_time = place.time and at is None and not lacks & YEARLESS
+        return None if is_no_time else Match(place, found, at, lacks)
